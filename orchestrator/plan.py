@@ -1,0 +1,250 @@
+"""What a study needs: its runs, the trunks they share, the jobs that are missing, and what all of it costs."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+from orchestrator.experiment import Experiment
+from orchestrator.grid import Cell
+from trainer.flops import flops_per_image, training_flops
+from trainer.spec import EvalSpec, Job, RunSpec, TrunkSpec, identity
+
+ASSUMED_FLOPS_PER_SECOND = 5e9  # of one CPU worker on tiny models, until the store has measured speeds
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the record already holds about the runs of a plan; empty for a store that doesn't exist."""
+
+    states: Mapping[str, str] = field(default_factory=dict)  # run id -> state, with its kind: "failed (nonfinite)"
+    metrics: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # run id -> metric -> settings
+    checkpoints: Mapping[str, Mapping[int, str]] = field(default_factory=dict)  # trunk or run id -> step -> path
+    speeds: Mapping[str, float] = field(default_factory=dict)  # shape -> training FLOP/s of one slot
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A cell of the grid with its identity, its cost, and why it will run or will not."""
+
+    id: str
+    name: str
+    model: str
+    trunk: str
+    spec: RunSpec
+    params: int
+    flops_per_image: int  # forward pass
+    flops: int  # of all its steps, trunk and cooldown, as if it ran alone
+    marginal_flops: int  # what it adds to the next smaller budget of its trunk
+    state: str
+    reason: str
+    missing: bool
+
+
+@dataclass(frozen=True)
+class PlannedJob:
+    """A job, the jobs that must end before it, and the runs that can't end without it.
+
+    The job's `origin` is filled in when it is placed: only then is the checkpoint that it begins from sure to exist.
+    """
+
+    job: Job
+    trunk: str
+    owner: str  # id of the trunk that it lengthens or of the run that it ends
+    needs: tuple[str, ...]
+    runs: tuple[str, ...]
+    flops: int
+    seconds: float
+    shape: str
+
+    @property
+    def id(self) -> str:
+        """Return the job's id, the same on every launch that needs the same job."""
+        return self.job.id
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The whole study, with the jobs in an order in which each comes after those it needs."""
+
+    study: str
+    runs: tuple[PlannedRun, ...]
+    jobs: tuple[PlannedJob, ...]
+    evals: EvalSpec
+    measured: bool  # the estimate of time rests on speeds in the store, not on an assumption
+
+    @property
+    def trunks(self) -> dict[str, TrunkSpec]:
+        """Return the trunks by id."""
+        return {run.trunk: run.spec.trunk for run in self.runs}
+
+    @property
+    def missing(self) -> tuple[PlannedRun, ...]:
+        """Return the runs that still have to end."""
+        return tuple(run for run in self.runs if run.missing)
+
+    @property
+    def flops_alone(self) -> int:
+        """Return the training FLOPs of the missing runs if each ran from step 0 by itself."""
+        return sum(run.flops for run in self.missing)
+
+    @property
+    def flops(self) -> int:
+        """Return the training FLOPs of the jobs."""
+        return sum(job.flops for job in self.jobs)
+
+    def seconds(self, slots: int) -> float:
+        """Return the least time that the jobs can take on `slots` slots: all work shared, or the longest chain."""
+        ends: dict[str, float] = {}
+        for job in self.jobs:
+            ends[job.id] = job.seconds + max((ends[need] for need in job.needs), default=0.0)
+        return max(sum(job.seconds for job in self.jobs) / slots, max(ends.values(), default=0.0))
+
+
+def plan(experiment: Experiment, known: Known | None = None) -> Plan:
+    """Return the plan of an experiment given what the record holds; nothing is read, written or started."""
+    known = known or Known()
+    runs = _runs(experiment, known)
+    maker = _Jobs(experiment, known)
+    jobs = [job for _, group in groupby(runs, key=lambda run: run.trunk) for job in maker.of_trunk(list(group))]
+    measured = all(job.shape in known.speeds for job in jobs)
+    return Plan(experiment.name, tuple(runs), tuple(jobs), experiment.evals, measured)
+
+
+def shape(trunk: TrunkSpec) -> str:
+    """Return the words that name a compiled program: jobs with equal shapes run on a warm slot without compiling."""
+    model, recipe = trunk.model, trunk.recipe
+    return (
+        f"{model.width}x{model.depth}x{model.mlp_dim}h{model.num_heads}p{model.patch_size}"
+        f"-{recipe.head}-{recipe.loss}-{recipe.optimizer}-{recipe.precision}"
+        f"-{trunk.data.image_size}-{trunk.data.num_classes}-b{recipe.batch_size}"
+    )
+
+
+def _runs(experiment: Experiment, known: Known) -> list[PlannedRun]:
+    """Return the runs with those of one trunk side by side, shortest branch first."""
+    by_trunk: dict[str, list[Cell]] = defaultdict(list)
+    for cell in experiment.cells:
+        by_trunk[identity(cell.run.trunk)].append(cell)
+    runs: list[PlannedRun] = []
+    for trunk, cells in by_trunk.items():
+        reached = 0
+        for cell in sorted(cells, key=lambda cell: (cell.run.branch, cell.run.steps)):
+            own_steps = max(0, cell.run.branch - reached) + cell.run.cooldown
+            reached = max(reached, cell.run.branch)
+            runs.append(_run(cell, trunk, own_steps, experiment.evals, known))
+    return runs
+
+
+def _run(cell: Cell, trunk: str, own_steps: int, evals: EvalSpec, known: Known) -> PlannedRun:
+    spec, model = cell.run, cell.run.trunk.model
+    data, recipe = spec.trunk.data, spec.trunk.recipe
+    name = identity(spec)
+    reason, missing = _reason(name, evals, known)
+    return PlannedRun(
+        id=name,
+        name=f"{cell.model}-{data.size}-{spec.steps}-s{spec.trunk.seed}",
+        model=cell.model,
+        trunk=trunk,
+        spec=spec,
+        params=cell.params,
+        flops_per_image=flops_per_image(
+            model,
+            head=recipe.head,
+            image_size=data.image_size,
+            channels=data.channels,
+            num_classes=data.num_classes,
+        ),
+        flops=training_flops(spec.trunk, spec.steps),
+        marginal_flops=training_flops(spec.trunk, own_steps),
+        state=known.states.get(name, "planned"),
+        reason=reason,
+        missing=missing,
+    )
+
+
+def _reason(run: str, evals: EvalSpec, known: Known) -> tuple[str, bool]:
+    """Return why a run will or won't be worked on, and whether it will."""
+    state = known.states.get(run, "planned")
+    if state == "done":
+        measured = known.metrics.get(run, {})
+        wanted = evals.metrics()
+        lacking = sorted(name for name in wanted if measured.get(name) != wanted[name])
+        if not lacking:
+            return "already done", False
+        again = [name for name in lacking if name in measured]
+        return (f"evaluation settings changed: {again[0]}" if again else f"new evaluation: {lacking[0]}"), True
+    if state == "diverged":
+        return "diverged: a result, left alone", False
+    if state == "planned":
+        return "new", True
+    if state.startswith("failed"):
+        return f"retry after {state}", True
+    return f"goes on: it was {state}", True
+
+
+class _Jobs:
+    """Makes the jobs of one trunk after another."""
+
+    def __init__(self, experiment: Experiment, known: Known) -> None:
+        self.experiment = experiment
+        self.known = known
+        self.folder = Path(experiment.artifacts)
+
+    def of_trunk(self, runs: Sequence[PlannedRun]) -> Iterable[PlannedJob]:
+        """Yield the stretches and cooldowns that the missing runs of one trunk need, each after what it needs."""
+        trunk = runs[0].trunk
+        stored = self.known.checkpoints.get(trunk, {})
+        todo = [run for run in runs if run.missing]
+        untrained = [run for run in todo if run.spec.steps not in self.known.checkpoints.get(run.id, {})]
+        made: dict[int, str] = {}
+        for stop in sorted({run.spec.branch for run in untrained} - stored.keys() - {0}):
+            start = max((step for step in (*stored, *made) if step < stop), default=0)
+            served = tuple(run.id for run in untrained if run.spec.branch >= stop)
+            stretch = self._stretch(runs[0], start, stop, (made[start],) if start in made else (), served)
+            made[stop] = stretch.id
+            yield stretch
+        for run in todo:
+            yield self._cooldown(run, made, trained=run not in untrained)
+
+    def _stretch(
+        self, run: PlannedRun, start: int, stop: int, needs: tuple[str, ...], served: tuple[str, ...]
+    ) -> PlannedJob:
+        job = Job(
+            id=f"{run.trunk}-{start}-{stop}",
+            name=f"{run.model}-{run.spec.trunk.data.size}-s{run.spec.trunk.seed} trunk {start:,} to {stop:,}",
+            trunk=run.spec.trunk,
+            run=None,
+            start=start,
+            stop=stop,
+            evals=EvalSpec(upstream=(), fewshot=()),
+            folder=str(self.folder / "trunks" / run.trunk / str(stop)),
+            origin=None,
+            checkpoint_every=self.experiment.checkpoint_every,
+        )
+        return self._planned(job, run.trunk, run.trunk, needs, served, stop - start)
+
+    def _cooldown(self, run: PlannedRun, made: Mapping[int, str], *, trained: bool) -> PlannedJob:
+        branch, steps = run.spec.branch, run.spec.steps
+        job = Job(
+            id=run.id,
+            name=f"{run.name} {'evaluation' if trained else 'cooldown'}",
+            trunk=run.spec.trunk,
+            run=run.spec,
+            start=branch,
+            stop=steps,
+            evals=self.experiment.evals,
+            folder=str(self.folder / "runs" / run.id),
+            origin=None,
+            checkpoint_every=self.experiment.checkpoint_every,
+        )
+        needs = () if trained or branch not in made else (made[branch],)
+        return self._planned(job, run.trunk, run.id, needs, (run.id,), 0 if trained else steps - branch)
+
+    def _planned(
+        self, job: Job, trunk: str, owner: str, needs: tuple[str, ...], runs: tuple[str, ...], steps: int
+    ) -> PlannedJob:
+        flops, key = training_flops(job.trunk, steps), shape(job.trunk)
+        seconds = flops / self.known.speeds.get(key, ASSUMED_FLOPS_PER_SECOND)
+        return PlannedJob(job, trunk, owner, needs, runs, flops, seconds, key)

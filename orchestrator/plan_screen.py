@@ -1,0 +1,106 @@
+"""A plan as the table that people read before they spend anything, and as JSON."""
+
+from collections import Counter
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from orchestrator.plan import ASSUMED_FLOPS_PER_SECOND, Plan, PlannedRun
+from orchestrator.quantities import count, duration, flops, share, table
+
+
+def text(plan: Plan, source: str, store: str, slots: int) -> str:
+    """Return the plan's screen: a line per model, the total, what sharing saves, the time it takes, the next command."""
+    done = len(plan.runs) - len(plan.missing)
+    head = (
+        f"{plan.study} · {Path(source).name} · {len(plan.runs)} runs on {len(plan.trunks)} trunks"
+        f" · store {Path(store).name} ({done} done)"
+    )
+    header = ("MODEL", "PARAMS", "FWD FLOPS", "DATA SIZES", "RUNS", "MISSING", "TRAIN FLOPS", "TIME*")
+    rows = [_row(plan, model, list(runs)) for model, runs in groupby(plan.runs, key=lambda run: run.model)]
+    seconds = sum(job.seconds for job in plan.jobs)
+    total = ("total", "", "", "", str(len(plan.runs)), str(len(plan.missing)), flops(plan.flops), duration(seconds))
+    command = f"Nothing was started. Next: scalectl launch {source}"
+    parts = [head, table(header, [*rows, total]), _notes(plan, slots)]
+    return "\n\n".join([*parts, command if plan.missing else "Nothing is missing. Next: scalectl fit"])
+
+
+def _row(plan: Plan, model: str, runs: list[PlannedRun]) -> tuple[str, ...]:
+    ids = {run.id for run in runs}
+    jobs = [job for job in plan.jobs if ids.intersection(job.runs)]
+    return (
+        model,
+        count(runs[0].params),
+        count(runs[0].flops_per_image),
+        str(len({run.spec.trunk.data.size for run in runs})),
+        str(len(runs)),
+        str(sum(run.missing for run in runs)),
+        flops(sum(job.flops for job in jobs)),
+        duration(sum(job.seconds for job in jobs)),
+    )
+
+
+def _notes(plan: Plan, slots: int) -> str:
+    notes = [f"  {number} {reason}" for reason, number in Counter(run.reason for run in plan.runs).most_common()]
+    if plan.flops < plan.flops_alone:
+        saved = share(1 - plan.flops / plan.flops_alone)
+        notes.append(f"  Sharing trunks saves {saved} ({flops(plan.flops_alone)} FLOPs as separate runs).")
+    basis = "measured speed of earlier runs" if plan.measured else f"{ASSUMED_FLOPS_PER_SECOND:.0e} FLOP/s a slot assumed"
+    if plan.jobs:
+        notes.append(f"  * estimate of slot time: {basis}; about {duration(plan.seconds(slots))} on {slots} slots.")
+    return "\n".join(notes)
+
+
+def document(plan: Plan, slots: int) -> dict[str, Any]:
+    """Return the plan as a JSON object: study, totals, runs and jobs; docs/results.md lists its keys."""
+    return {
+        "study": plan.study,
+        "total": {
+            "runs": len(plan.runs),
+            "missing": len(plan.missing),
+            "trunks": len(plan.trunks),
+            "jobs": len(plan.jobs),
+            "flops": plan.flops,
+            "flops_alone": plan.flops_alone,
+            "seconds": plan.seconds(slots),
+            "slots": slots,
+            "measured": plan.measured,
+        },
+        "runs": [_run(run) for run in plan.runs],
+        "jobs": [
+            {
+                "id": job.id,
+                "name": job.job.name,
+                "trunk": job.trunk,
+                "start": job.job.start,
+                "stop": job.job.stop,
+                "needs": list(job.needs),
+                "runs": list(job.runs),
+                "flops": job.flops,
+                "seconds": job.seconds,
+            }
+            for job in plan.jobs
+        ],
+    }
+
+
+def _run(run: PlannedRun) -> dict[str, Any]:
+    trunk = run.spec.trunk
+    return {
+        "id": run.id,
+        "name": run.name,
+        "model": run.model,
+        "data_size": trunk.data.size,
+        "steps": run.spec.steps,
+        "cooldown": run.spec.cooldown,
+        "seed": trunk.seed,
+        "trunk": run.trunk,
+        "params": run.params,
+        "flops_per_image": run.flops_per_image,
+        "flops": run.flops,
+        "marginal_flops": run.marginal_flops,
+        "images_seen": run.spec.steps * trunk.recipe.batch_size,
+        "state": run.state,
+        "reason": run.reason,
+        "missing": run.missing,
+    }

@@ -1,0 +1,152 @@
+"""What a launch shows while it runs: live bars on a terminal, plain lines anywhere else; always on stderr."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Protocol, Self, TextIO
+
+from orchestrator.launch import News, last_line
+from orchestrator.plan import Plan, PlannedJob
+from orchestrator.quantities import duration
+from trainer.events import Failed, Measurement, Progress
+
+
+class Screen(Protocol):
+    """Shows news until it is left."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def show(self, news: News) -> None:
+        """Show one piece of news."""
+
+
+class Tally:
+    """How much of a plan is done, in runs and in FLOPs, and when the rest will be."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.runs = len(plan.missing)
+        self.ended = 0
+        self._total = sum(max(1, job.flops) for job in plan.jobs)
+        self._done: dict[str, float] = {}
+        self._began = time.monotonic()
+
+    def take(self, news: News) -> None:
+        """Count a piece of news."""
+        job, work = news.job, max(1, news.job.flops)
+        for event in news.events:
+            if isinstance(event, Progress):
+                self._done[job.id] = work * (event.step - job.job.start) / max(1, job.job.stop - job.job.start)
+        if news.state in ("done", "failed", "diverged"):
+            self._done[job.id] = work
+        if news.state == "done" and is_cooldown(job):
+            self.ended += 1
+
+    @property
+    def share(self) -> float:
+        """Return the share of the plan's FLOPs that is done, 0 to 1."""
+        return min(1.0, sum(self._done.values()) / self._total) if self._total else 1.0
+
+    @property
+    def left(self) -> str:
+        """Return the time that the rest takes at the pace so far, or nothing while that can't be told."""
+        elapsed = time.monotonic() - self._began
+        return f"{duration(elapsed * (1 / self.share - 1))} left" if self.share > 0.01 else ""
+
+
+def is_cooldown(job: PlannedJob) -> bool:
+    """Tell whether the job ends a run."""
+    return job.job.run is not None
+
+
+def end_line(news: News) -> str:
+    """Return one line on how a job ended, or nothing when it didn't or needs no line."""
+    end = news.events[-1] if news.events else None
+    if isinstance(end, Failed):
+        return f"{news.state:<8}  {news.job.job.name}: {end.kind}: {last_line(end.reason)}"
+    if news.state == "stopped":
+        return f"stopped   {news.job.job.name} at step {end.step if end else 0:,}; its checkpoint is kept"
+    if news.state == "done" and is_cooldown(news.job):
+        errors = {event.metric: event.value for event in news.events if isinstance(event, Measurement)}
+        values = "  ".join(f"{name} {value:.4g}" for name, value in list(errors.items())[:2])
+        return f"done      {news.job.job.name.removesuffix(' cooldown')}  {values}"
+    return ""
+
+
+class Lines:
+    """One plain line for each run that ended and for each failure."""
+
+    def __init__(self, plan: Plan, out: TextIO | None = None) -> None:
+        self._tally = Tally(plan)
+        self._out = out or sys.stderr
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def show(self, news: News) -> None:
+        """Print the line, if the news ended something."""
+        self._tally.take(news)
+        line = end_line(news)
+        if line:
+            place = f"  {self._tally.ended}/{self._tally.runs}  {self._tally.left}".rstrip()
+            print(f"{line}{place}", file=self._out, flush=True)
+
+
+class Live:
+    """A bar for each slot with loss and speed, and one for the study with the time left."""
+
+    def __init__(self, plan: Plan) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        self._tally = Tally(plan)
+        columns = (TextColumn("  {task.description:<36}"), BarColumn(24), TextColumn("{task.fields[note]}"))
+        self._bars = Progress(*columns, console=Console(stderr=True), transient=True, expand=False)
+        self._slots: dict[str, object] = {}
+        self._study = self._bars.add_task(plan.study, total=1.0, note="")
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def show(self, news: News) -> None:
+        """Move the bars; a run that ended leaves its line above them."""
+        self._tally.take(news)
+        self._move(news)
+        line = end_line(news)
+        if line:
+            self._bars.console.print(line, markup=False, highlight=False)
+        note = f"{self._tally.ended}/{self._tally.runs} runs  {self._tally.left}"
+        self._bars.update(self._study, completed=self._tally.share, note=note)
+
+    def _move(self, news: News) -> None:
+        job = news.job.job
+        if news.slot not in self._slots:
+            self._slots[news.slot] = self._bars.add_task(job.name, total=1.0, note="")
+        bar = self._slots[news.slot]
+        last = next((event for event in reversed(news.events) if isinstance(event, Progress)), None)
+        if last is not None:
+            rate = f"{last.images_per_second:,.0f} img/s"
+            note = f"{last.step:,}/{job.stop:,}  loss {last.loss:.3f}  {rate}"
+            done = (last.step - job.start) / max(1, job.stop - job.start)
+            self._bars.update(bar, description=job.name, completed=done, note=note)
+        elif not news.events:
+            self._bars.update(bar, description=job.name, completed=0.0, note="starting")
+
+
+def screen(plan: Plan) -> Screen:
+    """Return the screen that fits where stderr goes."""
+    return Live(plan) if sys.stderr.isatty() else Lines(plan)

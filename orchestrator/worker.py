@@ -1,0 +1,76 @@
+"""One slot's side of a job: the trainer's events in batches, with an end whatever happens."""
+
+import os
+import threading
+import time
+import traceback
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from trainer.events import Done, Event, Failed, FailureKind, Stopped
+from trainer.spec import Job
+
+FLUSH_SECONDS = 0.2
+
+
+class Worker:
+    """Runs jobs one after another in a process that keeps JAX and its compiled programs warm."""
+
+    def __init__(self, cores: tuple[int, ...] = ()) -> None:
+        if cores:
+            os.sched_setaffinity(0, cores)  # before JAX starts its threads, which inherit it
+        self._stopping: defaultdict[str, threading.Event] = defaultdict(threading.Event)
+
+    def run(self, job: Job) -> Iterator[list[Event]]:
+        """Yield the job's events in batches; the last event of the last batch is Done, Stopped or Failed."""
+        yield from stream(job, self._stopping[job.id])
+        del self._stopping[job.id]
+
+    def stop(self, job_id: str) -> None:
+        """Ask a job that runs, or is about to, to leave a checkpoint and end."""
+        self._stopping[job_id].set()
+
+
+def stream(job: Job, stopping: threading.Event) -> Iterator[list[Event]]:
+    """Yield the events of a job in batches, an exception turned into Failed, so that each stream has one end."""
+    batch: list[Event] = []
+    flushed = time.monotonic()
+    for event in _told(job, stopping):
+        batch.append(event)
+        if isinstance(event, Done | Stopped | Failed) or time.monotonic() - flushed >= FLUSH_SECONDS:
+            yield batch
+            batch, flushed = [], time.monotonic()
+
+
+def _told(job: Job, stopping: threading.Event) -> Iterator[Event]:
+    step = job.start
+    try:
+        prepare_jax()
+        from trainer.train import train
+
+        for event in train(job, stopping):
+            step = event.step
+            yield event
+    except Exception as error:  # whatever the trainer raises is the job's failure, never the launcher's
+        yield Failed(_kind(error), step, "".join(traceback.format_exception(error)).rstrip())
+
+
+def _kind(error: Exception) -> FailureKind:
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+        return "out_of_memory"
+    return "user_error"
+
+
+def prepare_jax() -> None:
+    """Point JAX at the CPU and at a compilation cache that only this user can read."""
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    import jax
+
+    if jax.config.jax_compilation_cache_dir is None:
+        folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "scalectl" / "jax"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.chmod(0o700)
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

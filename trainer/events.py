@@ -1,0 +1,91 @@
+"""What a job tells while it trains: the only words that cross from a slot to the launcher."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+FailureKind = Literal[
+    "user_error",
+    "bad_config",
+    "out_of_memory",
+    "nonfinite",
+    "preempted",
+    "node_lost",
+    "stalled",
+    "checkpoint_corrupt",
+    "no_capacity",
+]
+
+
+@dataclass(frozen=True)
+class Started:
+    """The job is on its slot: where, on what, with which versions, and the step it goes on from."""
+
+    step: int
+    host: str
+    pid: int
+    device: str
+    versions: str  # JSON object of package versions
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One row of the training curve; `loss` is that of the step's own batch before its update."""
+
+    step: int
+    loss: float
+    learning_rate: float
+    grad_norm: float
+    device_seconds: float  # since step 0 of the trunk, compilation and evaluation left out
+    images_per_second: float
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint is complete on disk; `digest` is the sha256 of the parameters."""
+
+    step: int
+    path: str
+    digest: str
+    kept: bool  # branch points and ends stay; rolling ones may be pruned
+    device_seconds: float
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One evaluation of a run's end point; `settings` is the JSON of what the value depends on."""
+
+    metric: str
+    step: int
+    value: float
+    settings: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """The job reached its last step and said all that it had to say."""
+
+    step: int
+    digest: str
+    device_seconds: float
+    compile_seconds: float
+    compilations: int
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """The job was asked to stop and has left a checkpoint at `step`."""
+
+    step: int
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The job ended without reaching its last step."""
+
+    kind: FailureKind
+    step: int
+    reason: str
+
+
+Event = Started | Progress | Checkpoint | Measurement | Done | Stopped | Failed
+End = Done | Stopped | Failed

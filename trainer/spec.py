@@ -1,0 +1,177 @@
+"""What a run is: the resolved science of one cell of the grid, the jobs that train it, and their identities."""
+
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+SEMANTICS = 1  # raised whenever the trainer's numbers change for an unchanged spec
+
+Head = Literal["map", "gap", "tok"]
+Loss = Literal["sigmoid", "softmax"]
+Precision = Literal["float32", "bfloat16"]
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """Shape of a ViT in the words of Table 2 of arXiv 2106.04560."""
+
+    width: int
+    depth: int
+    mlp_dim: int
+    num_heads: int
+    patch_size: int
+
+
+# name: width, depth, mlp_dim, num_heads, as printed in Table 2 of arXiv 2106.04560
+_TABLE_2: dict[str, tuple[int, int, int, int]] = {
+    "s": (256, 6, 1024, 8),
+    "Ti": (192, 12, 768, 3),
+    "S": (384, 12, 1536, 6),
+    "B": (768, 12, 3072, 12),
+    "L": (1024, 24, 4096, 16),
+    "g": (1408, 40, 6144, 16),
+    "G": (1664, 48, 8192, 16),
+}
+PRESETS = tuple(_TABLE_2)
+
+
+def preset(name: str, patch_size: int) -> ModelSpec:
+    """Return the shape that Table 2 prints under `name`; raises KeyError for a name that it lacks."""
+    return ModelSpec(*_TABLE_2[name], patch_size=patch_size)
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """A nested training subset: the first `size` images of the permutation drawn from `subset_seed`."""
+
+    source: str
+    size: int
+    held_out: int
+    subset_seed: int
+    shift: int  # random translation of at most this many pixels, the only augmentation so far
+    image_size: int
+    channels: int
+    num_classes: int
+
+
+@dataclass(frozen=True)
+class RecipeSpec:
+    """All that one optimizer step depends on besides the model and the images."""
+
+    batch_size: int
+    precision: Precision
+    head: Head
+    head_bias: float
+    loss: Loss
+    optimizer: Literal["adafactor", "adamw"]
+    lr: float
+    clip_norm: float
+    weight_decay_head: float
+    weight_decay_body: float
+    warmup: int
+    timescale: int
+    schedule: Literal["rsqrt"] = "rsqrt"
+
+
+@dataclass(frozen=True)
+class TrunkSpec:
+    """Everything that decides the state of training before any cooldown begins."""
+
+    model: ModelSpec
+    data: DataSpec
+    recipe: RecipeSpec
+    seed: int
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One cell of the grid: a trunk followed to `steps - cooldown`, then cooled down to zero at `steps`."""
+
+    trunk: TrunkSpec
+    steps: int
+    cooldown: int
+
+    @property
+    def branch(self) -> int:
+        """Return the step at which the run leaves its trunk."""
+        return self.steps - self.cooldown
+
+
+@dataclass(frozen=True)
+class FewshotSpec:
+    """Closed-form linear evaluation on frozen features, one dataset at one number of shots."""
+
+    dataset: str
+    shots: int
+    seeds: int
+    l2: float
+
+
+@dataclass(frozen=True)
+class EvalSpec:
+    """The evaluations of an end point; not part of a run's identity, so they can be added later."""
+
+    upstream: tuple[Literal["loss", "error"], ...] = ("loss", "error")
+    fewshot: tuple[FewshotSpec, ...] = ()
+
+    def metrics(self) -> dict[str, str]:
+        """Return each metric's name with the canonical JSON of the settings that its value depends on."""
+        found = {f"upstream/{name}": "{}" for name in self.upstream}
+        for spec in self.fewshot:
+            settings = canonical_json({"seeds": spec.seeds, "l2": spec.l2})
+            found[f"fewshot/{spec.dataset}/{spec.shots}shot/error"] = settings
+        return found
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is placed on a slot: steps `start` to `stop` of a trunk, or of a run's cooldown with its evaluation.
+
+    A job with a `run` cools down towards `run.steps`; without one it is a stretch of the trunk.
+    Folders are absolute; `origin` holds the checkpoint at `start` when `folder` has none yet.
+    """
+
+    id: str
+    name: str
+    trunk: TrunkSpec
+    run: RunSpec | None
+    start: int
+    stop: int
+    evals: EvalSpec
+    folder: str
+    origin: str | None
+    checkpoint_every: int
+
+
+def canonical_json(value: Any) -> str:
+    """Return `value` as JSON with one spelling per value; raises ValueError where there is none."""
+    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        if not all(isinstance(key, str) for key in value):
+            raise ValueError(f"keys of {value!r} are not all text")
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{value!r} has no stable serialisation")
+        return value
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    raise ValueError(f"{value!r} has no stable serialisation")
+
+
+def identity(spec: TrunkSpec | RunSpec) -> str:
+    """Return 12 hexadecimal digits of the sha256 of the spec and of the trainer's semantics version."""
+    document = {"kind": type(spec).__name__, "semantics": SEMANTICS, "spec": asdict(spec)}
+    return hashlib.sha256(canonical_json(document).encode()).hexdigest()[:12]
+
+
+def from_scratch(job: Job, folder: str) -> Job:
+    """Return the job that trains `job.run` alone from step 0, sharing nothing, in `folder`."""
+    return replace(job, id=f"{job.id}-alone", start=0, folder=folder, origin=None)
