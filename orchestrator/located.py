@@ -9,18 +9,10 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.reader import ReaderError
 
-from orchestrator.problem import Path, Problem, Spot, dotted
+from orchestrator.problem import Finding, InvalidExperiment, Path, Problem, Spot, dotted
 
 MAX_DEPTH = 32
 MAX_VALUES = 20_000  # after aliases are expanded, so a few lines cannot grow into gigabytes
-
-
-class NotYaml(Exception):
-    """The text cannot be read as YAML at all; carries the one problem that says why."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(str(problem))
-        self.problem = problem
 
 
 @dataclass
@@ -40,13 +32,19 @@ class Located:
             for table in tables:
                 if path[:end] in table:
                     return table[path[:end]]
-        return self.values.get((), Spot(self.source))
+        root = self.keys if key and () in self.keys else self.values
+        return root.get((), Spot(self.source))
+
+    def problem(self, finding: Finding) -> Problem:
+        """Return the finding with its place in the text."""
+        spot = self.spot(finding.path, key=finding.on_key)
+        return Problem(spot, dotted(finding.path), finding.what, finding.hint, finding.severity)
 
     def put(self, path: Path, other: "Located") -> None:
         """Set the value at `path` to that of `other`; raises KeyError if the way there leads through no mapping."""
         parent = self.value
         for end, name in enumerate(path[:-1], 1):
-            self.keys.setdefault(path[:end], other.spot(()))
+            self.keys.setdefault(path[:end], other.spot((), key=True))
             parent = parent.setdefault(name, {}) if isinstance(parent, dict) else None
         if not isinstance(parent, dict):
             raise KeyError(dotted(path))
@@ -67,18 +65,18 @@ class _Node:
     spot: Spot
 
 
-def load(text: str, source: str) -> Located:
-    """Return the one YAML 1.2 document in `text`; raises NotYaml where there is none."""
-    tree = _Tree(text, source)
+def load(text: str, source: str, before: str = "") -> Located:
+    """Return the one YAML 1.2 document in `text`, shown after `before`; raises InvalidExperiment."""
+    tree = _Tree(text, source, before)
     try:
         root = tree.document()
     except ReaderError as error:
         spot = tree.spot(error.position, error.position + 1)
-        raise NotYaml(Problem(spot, "", f"control character {error.character:#04x} in the text")) from None
+        raise InvalidExperiment(Problem(spot, "", f"control character {error.character:#04x} in the text")) from None
     except MarkedYAMLError as error:
-        raise NotYaml(_reworded(error, tree)) from None
+        raise InvalidExperiment(_reworded(error, tree)) from None
     except (YAMLError, RecursionError) as error:
-        raise NotYaml(Problem(Spot(source), "", f"not YAML: {error}")) from None
+        raise InvalidExperiment(Problem(Spot(source), "", f"not YAML: {error}")) from None
     located = Located(None, source, problems=tree.problems)
     located.value = _Expansion(located).value(root, ())
     return located
@@ -96,6 +94,8 @@ def _reworded(error: MarkedYAMLError, tree: "_Tree") -> Problem:
         what, hint, mark = "a quoted text that never ends", "close the quotation mark", opening
     elif "expected ',' or" in problem:
         what, hint, mark = "a comma or the closing bracket is missing", f"noticed in line {mark.line + 1}", opening
+    elif "expected the node content" in problem:
+        what, hint = "a value is missing", ""
     elif "expected <block end>" in problem:
         what, hint = "this does not continue what is above it", "check the indentation and the '-' or 'key:'"
     return Problem(tree.spot(mark.index, mark.index + 1), "", what, hint)
@@ -104,8 +104,8 @@ def _reworded(error: MarkedYAMLError, tree: "_Tree") -> Problem:
 class _Tree:
     """Nodes from the events of the parser, so that tags, aliases and depth are seen before anything is built."""
 
-    def __init__(self, text: str, source: str) -> None:
-        self.text, self.source = text, source
+    def __init__(self, text: str, source: str, before: str) -> None:
+        self.text, self.source, self.offset = before + text, source, len(before)
         self.anchors: dict[str, _Node] = {}
         self.problems: list[Problem] = []
         yaml = YAML(typ="safe", pure=True)
@@ -113,16 +113,16 @@ class _Tree:
         self.events: Iterator[Any] = iter(yaml.parse(text))
 
     def spot(self, start: int, end: int) -> Spot:
-        return Spot.within(self.text, self.source, start, end)
+        return Spot.within(self.text, self.source, start + self.offset, end + self.offset)
 
-    def fail(self, event: Any, what: str, hint: str = "") -> NotYaml:
-        return NotYaml(Problem(self.spot(event.start_mark.index, event.end_mark.index), "", what, hint))
+    def fail(self, event: Any, what: str, hint: str = "") -> InvalidExperiment:
+        return InvalidExperiment(Problem(self.spot(event.start_mark.index, event.end_mark.index), "", what, hint))
 
     def document(self) -> _Node:
         next(self.events)  # the start of the stream
         start = next(self.events)
         if type(start).__name__ == "StreamEndEvent":
-            return _Node("scalar", None, self.spot(0, 0))
+            return _Node("nothing", None, self.spot(0, 0))
         if start.version or start.tags:
             raise self.fail(start, "a % directive", "scalectl reads YAML 1.2 without directives")
         root = self.node(next(self.events), 0)
@@ -158,6 +158,8 @@ class _Tree:
 
     def scalar(self, event: Any) -> _Node:
         spot = self.spot(event.start_mark.index, event.end_mark.index)
+        if event.start_mark.index == event.end_mark.index:
+            return _Node("nothing", None, spot)
         tag = str(self.resolver.resolve(ScalarNode, event.value, event.implicit)).rpartition(":")[2]
         try:
             return _Node("merge" if tag == "merge" else "scalar", _scalar(tag, event.value), spot)
@@ -185,14 +187,18 @@ class _Expansion:
         self.count = 0
 
     def value(self, node: _Node, path: Path) -> Any:
-        self.count += 1
-        if self.count > MAX_VALUES:
-            spot = self.located.spot(path[:1], key=True)
-            raise NotYaml(Problem(spot, dotted(path[:1]), f"more than {MAX_VALUES:,} values once aliases are expanded"))
-        self.located.values[path] = node.spot
+        self.tally(path)
+        if node.kind != "nothing":  # what isn't there has no place but its key's
+            self.located.values[path] = node.spot
         if node.kind == "list":
             return tuple(self.value(item, (*path, i)) for i, item in enumerate(node.content))
         return self.mapping(node, path) if node.kind == "mapping" else node.content
+
+    def tally(self, path: Path) -> None:
+        self.count += 1
+        if self.count > MAX_VALUES or len(path) > MAX_DEPTH:
+            what = f"more than {MAX_VALUES:,} values, or {MAX_DEPTH} deep, once aliases are expanded"
+            raise InvalidExperiment(Problem(self.located.spot(path[:1], key=True), dotted(path[:1]), what))
 
     def mapping(self, node: _Node, path: Path) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -221,14 +227,12 @@ class _Expansion:
         for key, item in node.content:
             if key.kind == "merge":
                 for source in item.content if item.kind == "list" else [item]:
+                    self.tally(path)
                     if source.kind == "mapping":
-                        yield from self.merged_first(source, path)
+                        yield from self.own(source, path)
+                        yield from self.merged(source, path)
                     else:
                         self.problem(source.spot, path, "'<<' takes a mapping, or a list of them")
-
-    def merged_first(self, source: _Node, path: Path) -> Iterator[tuple[_Node, _Node]]:
-        yield from self.own(source, path)
-        yield from self.merged(source, path)
 
     def problem(self, spot: Spot, path: Path, what: str, hint: str = "") -> None:
         self.located.problems.append(Problem(spot, dotted(path), what, hint))

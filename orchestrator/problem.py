@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from orchestrator.exits import Exit, Refusal
+
 Path = tuple[str | int, ...]
 
 _SHOWN = 100  # characters of a source line that are shown around the caret
@@ -13,13 +15,23 @@ _SHOWN = 100  # characters of a source line that are shown around the caret
 
 @dataclass(frozen=True)
 class Spot:
-    """A place in a file or an option; line and column count from 1, line 0 means the source as a whole."""
+    """A place in a file or in an option such as `--set KEY`; counted from 1, and line 0 is the source as a whole."""
 
     source: str
     line: int = 0
     column: int = 0
     width: int = 1
     text: str = ""  # the source line
+
+    @property
+    def is_option(self) -> bool:
+        """Return whether the place is on the command line, which has no line numbers."""
+        return self.source.startswith("--")
+
+    @property
+    def place(self) -> str:
+        """Return the place as editors read it: FILE:LINE:COLUMN."""
+        return self.source if self.is_option or not self.line else f"{self.source}:{self.line}:{self.column}"
 
     @classmethod
     def within(cls, text: str, source: str, start: int, end: int) -> "Spot":
@@ -42,13 +54,35 @@ class Problem:
 
     def __str__(self) -> str:
         spot = self.spot
-        place = f"{spot.source}:{spot.line}:{spot.column}" if spot.line else spot.source
-        told = ": ".join(_printable(part) for part in (place, self.severity, self.key, self.what) if part)
+        told = ": ".join(_printable(part) for part in (spot.place, self.severity, self.key, self.what) if part)
+        hint = _printable(self.hint)
         if not spot.text:
-            return f"{told}; {_printable(self.hint)}" if self.hint else told
+            return f"{told}; {hint}" if hint else told
         line, pad = _excerpt(spot)
-        number = spot.line or ""
-        return f"{told}\n{number:>5} | {line}\n      | {pad}{'^' * max(1, min(spot.width, len(line) - len(pad)))} {_printable(self.hint)}".rstrip()
+        caret = "^" * max(1, min(spot.width, len(line) - len(pad)))
+        return f"{told}\n{'' if spot.is_option else spot.line:>5} | {line}\n      | {pad}{caret} {hint}".rstrip()
+
+
+class InvalidExperiment(Refusal):
+    """An experiment that cannot be run; carries every problem that was found, in the order of the file."""
+
+    exit = Exit.INVALID
+
+    def __init__(self, *problems: Problem) -> None:
+        number = "1 error" if len(problems) == 1 else f"{len(problems)} errors"
+        super().__init__("\n".join([*map(str, problems), f"{number}; nothing was started."]))
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is wrong at a path, before its place in the text is looked up."""
+
+    path: Path
+    what: str
+    hint: str = ""
+    on_key: bool = False  # the key itself is wrong, not its value
+    severity: Literal["error", "warning"] = "error"
 
 
 def _excerpt(spot: Spot) -> tuple[str, str]:

@@ -1,209 +1,46 @@
-"""The values that experiments.yaml is made of: counts such as 10k, numbers, shares such as 20%, conditions such as ">350"."""
+"""Numbers as people read them: counts, FLOPs, times, shares, and tables of them."""
 
-import math
-import operator
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Annotated, Any, TypeVar
+from collections.abc import Sequence
 
-from pydantic import AfterValidator, PlainValidator, WithJsonSchema
-from pydantic_core import PydanticCustomError
-
-T = TypeVar("T")
-
-_SUFFIXES = {"": 1, "k": 10**3, "M": 10**6, "B": 10**9}
-_COUNT = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kMB]?)")
-_LARGEST = 2**53  # whole numbers up to here survive JSON and SQLite in every reader
-_TESTS: dict[str, Callable[[Any, Any], bool]] = {
-    ">=": operator.ge,
-    "<=": operator.le,
-    ">": operator.gt,
-    "<": operator.lt,
-    "==": operator.eq,
-}
+_SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 
 
-def refusal(what: str, hint: str = "", at: int | None = None) -> PydanticCustomError:
-    """Return the error that pydantic reports for a value, `at` naming the item of a list."""
-    return PydanticCustomError("refusal", "{what}", {"what": what, "hint": hint, "at": at})
+def count(value: float) -> str:
+    """Return a count with three digits and a suffix: 950, 12.9 k, 1.05 B."""
+    for size, suffix in _SUFFIXES:
+        if abs(value) >= 0.9995 * size:
+            return f"{value / size:.3g} {suffix}"
+    return f"{value:.3g}"
 
 
-def shown(value: Any) -> str:
-    """Return a value as a message names it, in YAML's words."""
-    if isinstance(value, bool) or value is None:
-        return {True: "true", False: "false", None: "an empty value"}[value]
-    if isinstance(value, dict | tuple):
-        return "a mapping" if isinstance(value, dict) else "a list"
-    text = repr(value) if isinstance(value, str | float) else str(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+def flops(value: float) -> str:
+    """Return FLOPs with two digits and a power of ten."""
+    return f"{value:.1e}" if value else "0"
 
 
-def _count(least: int) -> Callable[[Any], int]:
-    def validate(value: Any) -> int:
-        number = value
-        if isinstance(value, str) and (match := _COUNT.fullmatch(value)):
-            number = Decimal(match[1]) * _SUFFIXES[match[2]]
-        if isinstance(number, bool) or not isinstance(number, int | float | Decimal) or not _whole(number):
-            raise refusal(f"{shown(value)} is not a whole number", "write 100, 10k, 30M or 3B")
-        if number < least:
-            raise refusal(f"{shown(value)} is below {least}")
-        if number > _LARGEST:
-            raise refusal(f"{shown(value)} is above 2^53")
-        return int(number)
-
-    return validate
+def share(value: float) -> str:
+    """Return a fraction in per cent: 46 %, 4.2 %."""
+    return f"{100 * value:.0f} %" if value >= 0.1 or value == 0 else f"{100 * value:.1f} %"
 
 
-def _whole(number: float | Decimal) -> bool:
-    return math.isfinite(number) and number == int(number)
+def duration(seconds: float) -> str:
+    """Return a time in its two largest units: 48 s, 3 min 02 s, 2 h 10 min, 3 d 4 h."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
 
 
-def _real(least: float, *, above: bool) -> Callable[[Any], float]:
-    def validate(value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise refusal(f"{shown(value)} is not a number", "write 0.001 or 1e-3, without quotes")
-        number = float(value) + 0.0 if abs(value) <= 1e300 else math.inf  # -0.0 becomes 0.0: one spelling per value
-        if not math.isfinite(number):
-            raise refusal(f"{shown(value)} is not a finite number")
-        if number < least or (above and number == least):
-            raise refusal(f"{shown(value)} is not above {least:g}" if above else f"{shown(value)} is below {least:g}")
-        return number
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
+    """Return rows under their header, two spaces in, the first `left` columns flush left and the others right."""
+    lines = [header, *rows]
+    widths = [max(len(line[n]) for line in lines) for n in range(len(header))]
 
-    return validate
+    def cell(text: str, n: int) -> str:
+        return text.ljust(widths[n]) if n < left else text.rjust(widths[n])
 
-
-def _count_json(least: int) -> dict[str, Any]:
-    text = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?[kMB]?$"}
-    return {"anyOf": [{"type": "integer", "minimum": least}, text]}
-
-
-Count = Annotated[int, PlainValidator(_count(1)), WithJsonSchema(_count_json(1))]
-Natural = Annotated[int, PlainValidator(_count(0)), WithJsonSchema(_count_json(0))]
-Real = Annotated[float, PlainValidator(_real(-math.inf, above=False)), WithJsonSchema({"type": "number"})]
-Positive = Annotated[
-    float, PlainValidator(_real(0, above=True)), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})
-]
-NonNegative = Annotated[float, PlainValidator(_real(0, above=False)), WithJsonSchema({"type": "number", "minimum": 0})]
-
-
-def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
-    if not values:
-        raise refusal("an empty list", "give at least one value")
-    for i, value in enumerate(values):
-        if value in values[:i]:
-            raise refusal(f"{shown(value)} is in the list twice", at=i)
-    return values
-
-
-Several = Annotated[tuple[T, ...], AfterValidator(_distinct)]
-
-
-@dataclass(frozen=True)
-class Share:
-    """A number of steps, or a percentage of a run's steps."""
-
-    percent: Decimal | None = None
-    steps: int = 0
-
-    def of(self, total: int) -> int:
-        """Return the steps that this is of `total` steps, at least one."""
-        if self.percent is None:
-            return self.steps
-        return max(1, int((total * self.percent / 100).to_integral_value(ROUND_HALF_EVEN)))
-
-
-def _share(value: Any) -> Share:
-    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?%", value) if isinstance(value, str) else None
-    if match is None:
-        return Share(steps=_count(1)(value))
-    if not 0 < Decimal(match[1]) <= 100:
-        raise refusal(f"{shown(value)} is not above 0% and up to 100%")
-    return Share(percent=Decimal(match[1]))
-
-
-_SHARE_JSON = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": r"^[0-9.]+([kMB]| ?%)?$"}]}
-Cooldown = Annotated[Share, PlainValidator(_share), WithJsonSchema(_SHARE_JSON)]
-
-
-@dataclass(frozen=True)
-class Condition:
-    """A test of one column: an operator and the values of which any may satisfy it."""
-
-    operator: str
-    values: tuple[str | int, ...]
-
-    def holds(self, value: str | int) -> bool:
-        """Return whether `value` satisfies the condition."""
-        return any(_TESTS[self.operator](value, bound) for bound in self.values)
-
-    def __str__(self) -> str:
-        one = len(self.values) == 1
-        return f"{self.operator} {self.values[0]!r}" if one else f"in {list(self.values)!r}"
-
-
-def _numbers(value: Any) -> Condition:
-    if isinstance(value, tuple):
-        return Condition("==", _distinct(tuple(_count(0)(item) for item in value)))
-    match = re.fullmatch(r"(>=|<=|>|<|={1,2}) *(.*)", value) if isinstance(value, str) else None
-    if match is None:
-        return Condition("==", (_count(0)(value),))
-    return Condition("==" if match[1] == "=" else match[1], (_count(0)(match[2]),))
-
-
-def _names(value: Any) -> Condition:
-    values = value if isinstance(value, tuple) else (value,)
-    for item in values:
-        if not isinstance(item, str):
-            raise refusal(f"{shown(item)} is not the name of a model")
-    return Condition("==", _distinct(values))
-
-
-_NUMBERS_JSON = {
-    "anyOf": [
-        *_count_json(0)["anyOf"][:1],
-        {"type": "string", "pattern": r"^(>=|<=|>|<|=|==)? *[0-9]+(\.[0-9]+)?[kMB]?$"},
-        {"type": "array", "items": _count_json(0), "minItems": 1},
-    ]
-}
-_NAMES_JSON = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
-Numbers = Annotated[Condition, PlainValidator(_numbers), WithJsonSchema(_NUMBERS_JSON)]
-Names = Annotated[Condition, PlainValidator(_names), WithJsonSchema(_NAMES_JSON)]
-
-
-def _later(value: Any) -> None:
-    if value not in (None, (), {}):
-        raise refusal("not supported yet", "remove it")
-
-
-Later = Annotated[None, PlainValidator(_later), WithJsonSchema({"enum": [None, [], {}]})]
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise refusal(f"{shown(value)} is not text", "put it in quotes")
-    if not value or not value.isprintable() or value != value.strip() or len(value) > 60:
-        raise refusal(f"{shown(value)} is not a plain name", "use 1 to 60 printable characters, no blanks around them")
-    return value
-
-
-Name = Annotated[str, PlainValidator(_text), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 60})]
-
-
-def _folder(value: Any) -> str:
-    if not isinstance(value, str) or not value or not value.isprintable():
-        raise refusal(f"{shown(value)} is not a path")
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", value):
-        raise refusal(f"{shown(value)}: not supported yet", "give a path on this machine")
-    return value
-
-
-def _store(value: Any) -> str:
-    if isinstance(value, str) and value.startswith("sqlite:///"):
-        value = value.removeprefix("sqlite:///")
-    return _folder(value)
-
-
-Folder = Annotated[str, PlainValidator(_folder), WithJsonSchema({"type": "string", "minLength": 1})]
-Store = Annotated[str, PlainValidator(_store), WithJsonSchema({"type": "string", "minLength": 1})]
+    return "\n".join("  " + "   ".join(cell(text, n) for n, text in enumerate(line)).rstrip() for line in lines)

@@ -1,0 +1,162 @@
+"""What no single key shows: keys that contradict each other, or what is known about the data."""
+
+from collections.abc import Iterator
+
+from orchestrator.grid import Cell
+from orchestrator.problem import Finding, Path, did_you_mean
+from orchestrator.schema import Budgets, Data, Evals, Fit, Grid, Model, Train
+from orchestrator.specs import evaluations, held_out, shape
+from trainer.sources import facts
+from trainer.spec import ModelSpec
+
+
+def models_are_shapes(models: dict[str, Model]) -> Iterator[Finding]:
+    """Yield the models that have no shape, two shapes, or one that cannot be built."""
+    if not models:
+        yield Finding(("models",), "no models", "give at least one: NAME: {preset: Ti, patch_size: 16}")
+    for name, model in models.items():
+        for key, value in (_shape_keys(model) | {"mlp_dim": model.mlp_dim}).items():
+            if model.preset and value is not None:
+                yield Finding(
+                    ("models", name, key), f"preset {model.preset} has its own {key}", "remove one of them", True
+                )
+            elif not model.preset and value is None and key != "mlp_dim":
+                hint = "a shape has width, depth and num_heads; or give a preset"
+                yield Finding(("models", name, key), "missing", hint, True)
+        if model.width and model.num_heads and model.width % model.num_heads:
+            what = f"{model.num_heads} heads do not divide width {model.width}"
+            yield Finding(("models", name, "num_heads"), what)
+
+
+def _shape_keys(model: Model) -> dict[str, int | None]:
+    return {"width": model.width, "depth": model.depth, "num_heads": model.num_heads}
+
+
+def models_differ(models: dict[str, Model]) -> Iterator[Finding]:
+    """Yield the models that repeat the shape of one above them."""
+    first: dict[ModelSpec, str] = {}
+    whole = {name: model for name, model in models.items() if model.preset or None not in _shape_keys(model).values()}
+    for name, model in whole.items():
+        if first.setdefault(shape(model), name) != name:
+            yield Finding(("models", name), f"the same shape as {first[shape(model)]}", "remove one of them", True)
+
+
+def patches_fit(models: dict[str, Model], data: Data) -> Iterator[Finding]:
+    """Yield the models whose patch is larger than an image."""
+    side = facts(data.source).image_size
+    for name, model in models.items():
+        if model.patch_size > side:
+            what = f"a patch of {model.patch_size} pixels is larger than the {side} x {side} images of {data.source}"
+            yield Finding(("models", name, "patch_size"), what)
+
+
+def subsets_fit(data: Data) -> Iterator[Finding]:
+    """Yield the subsets that are larger than what the source holds besides the held-out images."""
+    known = facts(data.source)
+    kept = held_out(data)
+    left = known.num_images - kept
+    if left < 1:
+        yield Finding(
+            ("data", "held_out"), f"{kept:,} leaves nothing to train on: {data.source} has {known.num_images:,}"
+        )
+        return
+    for i, size in enumerate(data.sizes):
+        if size > left:
+            what = (
+                f"{size:,} is more than {left:,}: {data.source} has {known.num_images:,} images, {kept:,} are held out"
+            )
+            yield Finding(("data", "sizes", i), what, "drop that size, or lower data.held_out")
+
+
+def shift_fits(data: Data) -> Iterator[Finding]:
+    """Yield the shift that can push a whole image out of view."""
+    side = facts(data.source).image_size
+    if data.augment.shift >= side:
+        what = f"{data.augment.shift} pixels can push the whole image of {side} pixels out of view"
+        yield Finding(("data", "augment", "shift"), what)
+
+
+def one_kind_of_budget(budgets: Budgets) -> Iterator[Finding]:
+    """Yield the budgets that are not given in exactly one unit."""
+    kinds = budgets.kinds()
+    if not kinds:
+        yield Finding(("budgets",), "empty", "give exactly one of steps, images, flops and points", True)
+    for kind in kinds[1:]:
+        yield Finding(("budgets", kind), f"a second kind of budget beside {kinds[0]}", "keep exactly one", True)
+
+
+def one_cooldown(budgets: Budgets, train: Train) -> Iterator[Finding]:
+    """Yield the cooldown of the schedule where each point has its own."""
+    if budgets.points and "cooldown" in train.schedule.model_fields_set:
+        what = "never used: every point of budgets.points has its own cooldown"
+        yield Finding(("train", "schedule", "cooldown"), what, "remove it", True)
+
+
+def shots_fit(evals: Evals, data: Data) -> Iterator[Finding]:
+    """Yield the numbers of shots that a dataset has too few images a class for."""
+    if evals.fewshot is None:
+        return
+    for dataset in evals.fewshot.datasets:
+        known = facts(dataset)
+        left = known.num_images - held_out(data)
+        for i, shots in enumerate(evals.fewshot.shots):
+            if left > 0 and shots > left // known.num_classes:
+                what = f"{shots:,} images a class are more than {dataset} has beside the held-out ones"
+                hint = f"it has {left // known.num_classes} a class"
+                yield Finding(("evals", "fewshot", "shots", i), what, hint)
+
+
+def metrics_are_measured(evals: Evals, fits: dict[str, Fit]) -> Iterator[Finding]:
+    """Yield the fits of a metric that no evaluation measures."""
+    measured = list(evaluations(evals).metrics())
+    for name, fit in fits.items():
+        if fit.metric not in measured:
+            hint = did_you_mean(fit.metric, measured) or f"evals measures {', '.join(measured)}"
+            yield Finding(("fits", name, "metric"), f"{fit.metric!r} is not measured", hint)
+
+
+def skipped_models_exist(models: dict[str, Model], grid: Grid) -> Iterator[Finding]:
+    """Yield the skip rules that name an unknown model, or no condition at all."""
+    for i, rule in enumerate(grid.skip):
+        if not rule.conditions():
+            yield Finding(("grid", "skip", i), "no condition: this skips everything", "remove it")
+        yield from _unknown_models(rule.names(), models, ("grid", "skip", i, "model"))
+
+
+def held_out_models_exist(models: dict[str, Model], fits: dict[str, Fit]) -> Iterator[Finding]:
+    """Yield the fits that hold out an unknown model."""
+    for name, fit in fits.items():
+        yield from _unknown_models(fit.hold_out.names(), models, ("fits", name, "hold_out", "model"))
+
+
+def hold_outs_leave_some(fits: dict[str, Fit], cells: tuple[Cell, ...]) -> Iterator[Finding]:
+    """Yield the fits that hold out every run, which is an error, or none of them, which is a warning."""
+    for name, fit in fits.items():
+        if not fit.hold_out.conditions() or not cells:
+            continue
+        held = sum(fit.hold_out.holds(cell.settings()) for cell in cells)
+        if held == len(cells):
+            yield Finding(("fits", name, "hold_out"), f"{fit.hold_out} holds out every run", "leave some to fit")
+        if not held:
+            yield Finding(("fits", name, "hold_out"), f"no run has {fit.hold_out}", severity="warning")
+
+
+def _unknown_models(names: tuple[str, ...], models: dict[str, Model], path: Path) -> Iterator[Finding]:
+    for name in names:
+        if name not in models:
+            yield Finding(path, f"no model {name!r}", did_you_mean(name, models) or f"models has {', '.join(models)}")
+
+
+CHECKS = (
+    models_are_shapes,
+    models_differ,
+    patches_fit,
+    subsets_fit,
+    shift_fits,
+    one_kind_of_budget,
+    one_cooldown,
+    shots_fit,
+    metrics_are_measured,
+    skipped_models_exist,
+    held_out_models_exist,
+)

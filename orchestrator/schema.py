@@ -1,0 +1,270 @@
+"""The keys of experiments.yaml: their types, defaults and meaning; docs/experiments.md repeats every line of it."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from functools import cache
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
+
+from orchestrator.conditions import Condition, Names, Numbers
+from orchestrator.values import (
+    Cooldown,
+    Count,
+    Folder,
+    Later,
+    Name,
+    Natural,
+    NonNegative,
+    Positive,
+    Real,
+    Several,
+    Share,
+    Store,
+    Version,
+)
+from trainer.spec import Head, Loss, Precision
+
+SETTINGS = ("model", "data_size", "steps", "seed", "params")
+
+
+def key(meaning: str, default: Any = ...) -> Any:
+    """Return the field of a key that means `meaning`; without a default the key is required."""
+    return Field(default, description=meaning)
+
+
+class Section(BaseModel):
+    """Keys that belong together; none but these are allowed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=())
+
+
+class Model(Section):
+    """The shape of a ViT: a preset of the paper's Table 2, or width, depth and num_heads."""
+
+    preset: Literal["s", "Ti", "S", "B", "L", "g", "G"] | None = key("Shape of the paper's Table 2.", None)
+    width: Count | None = key("Size of a token's embedding.", None)
+    depth: Count | None = key("Number of encoder blocks.", None)
+    mlp_dim: Count | None = key("Hidden size of a block's MLP; 4 x width when left out.", None)
+    num_heads: Count | None = key("Attention heads of a block; divides width.", None)
+    patch_size: Count = key("Side of a square patch in pixels.")
+
+
+class Augment(Section):
+    """Changes made to a training image each time it is seen."""
+
+    shift: Natural = key("Random translation by at most this many pixels.", 0)
+
+
+class Data(Section):
+    """The training images and their nested subsets."""
+
+    source: Literal["digits"] = key("Where images come from; digits are 1,797 handwritten digits of 8 x 8 pixels.")
+    sizes: Several[Count] = key("Numbers of distinct training images; each subset lies inside the next larger one.")
+    held_out: Count | None = key("Images never trained on, for evaluation; a fifth of the source when left out.", None)
+    subset_seed: Natural = key("Seed of the permutation that subsets and held-out images are drawn from.", 0)
+    augment: Augment = key("Augmentation of training images.", Augment())
+
+
+class WeightDecay(Section):
+    """Decoupled weight decay; each value is multiplied by the learning rate."""
+
+    head: NonNegative = key("Weight decay of the classification head.", 3.0)
+    body: NonNegative = key("Weight decay of all other kernels.", 0.03)
+
+
+class Optimizer(Section):
+    """How gradients become updates."""
+
+    name: Literal["adafactor", "adamw"] = key("The paper's modified Adafactor, or AdamW.")
+    lr: Positive = key("Peak learning rate, reached at the end of warmup.")
+    clip_norm: Positive = key("Largest global norm of the gradient.", 1.0)
+    weight_decay: WeightDecay = key("Weight decay of head and body.", WeightDecay())
+
+
+class Schedule(Section):
+    """The learning rate over the steps."""
+
+    name: Literal["rsqrt"] = key("Reciprocal square root: its runs of all lengths share one trunk.", "rsqrt")
+    warmup: Natural = key("Steps of linear warmup.")
+    timescale: Count = key("Steps over which the reciprocal square root decays.")
+    cooldown: Cooldown = key(
+        "Linear decay to zero at the end of each run: steps, or a percentage of its steps.", Share(percent=Decimal(20))
+    )
+
+
+class Train(Section):
+    """The recipe, the same for every cell of the grid."""
+
+    batch_size: Count = key("Images of one step, over all devices.")
+    precision: Precision = key("Type of the matrix products; parameters stay float32.", "float32")
+    head: Head = key("Pooling before the classifier: attention (map), average (gap) or class token (tok).", "map")
+    head_bias: Real | None = key(
+        "First bias of the classifier; -log(num_classes) for sigmoid and 0 for softmax when left out.", None
+    )
+    loss: Loss = key("Cross-entropy of independent classes (sigmoid) or of one distribution (softmax).", "sigmoid")
+    optimizer: Optimizer = key("How gradients become updates.")
+    schedule: Schedule = key("The learning rate over the steps.")
+    checkpoint_every: Count = key("Steps between checkpoints that a stopped run goes on from.", 1000)
+
+
+class Point(Section):
+    """One end of the trunk, with a cooldown of its own."""
+
+    steps: Count = key("Steps of the run, cooldown included.")
+    cooldown: Cooldown = key("Steps of its cooldown, or a percentage of its steps.")
+
+
+class Budgets(Section):
+    """How long runs train, in exactly one of these units."""
+
+    steps: Several[Count] | None = key("Optimizer steps.", None)
+    images: Several[Count] | None = key("Images seen, repeats counted.", None)
+    flops: Several[Positive] | None = key("Training FLOPs: 3 x forward, 2 for a multiply-add.", None)
+    points: Several[Point] | None = key("Steps, each with a cooldown of its own.", None)
+    device_hours: Later = key("Hours on a device. Not supported yet.", None)
+
+    def kinds(self) -> list[str]:
+        """Return the units that budgets are given in; a checked experiment has one."""
+        return [kind for kind in ("steps", "images", "flops", "points") if getattr(self, kind) is not None]
+
+
+class Rule(Section):
+    """Conditions that hold together."""
+
+    model: Names | None = key("Name of a model, or a list of names.", None)
+    data_size: Numbers | None = key('Training images: 350, [100, 350] or ">350" (>, >=, <, <=, =).', None)
+    steps: Numbers | None = key("Steps of the run, in the same forms.", None)
+    seed: Numbers | None = key("Seed of the run, in the same forms.", None)
+    params: Numbers | None = key("Parameters of the model, in the same forms.", None)
+
+    def conditions(self) -> dict[str, Condition]:
+        """Return the conditions that were given, by setting."""
+        return {name: condition for name in SETTINGS if (condition := getattr(self, name)) is not None}
+
+    def holds(self, settings: dict[str, str | int]) -> bool:
+        """Return whether the settings of a run satisfy every condition."""
+        return all(condition.holds(settings[name]) for name, condition in self.conditions().items())
+
+    def names(self) -> tuple[str, ...]:
+        """Return the models that the rule names."""
+        return tuple(str(name) for name in self.model.values) if self.model else ()
+
+    def __str__(self) -> str:
+        return " and ".join(f"{name} {condition}" for name, condition in self.conditions().items())
+
+
+class Grid(Section):
+    """Which cells of models x sizes x budgets x seeds are run."""
+
+    seeds: Several[Natural] = key("Seeds of initialisation and data order; each is a run of its own.", (0,))
+    skip: tuple[Rule, ...] = key("Cells to leave out: those that satisfy any of these rules.", ())
+    only: Later = key("Cells to keep. Not supported yet.", None)
+    extra: Later = key("Cells beside the grid. Not supported yet.", None)
+
+
+class Upstream(Section):
+    """Evaluation on the held-out images."""
+
+    metrics: Several[Literal["loss", "error"]] = key("What is measured on the held-out images.", ("loss", "error"))
+
+
+class Fewshot(Section):
+    """Closed-form linear regression on frozen features."""
+
+    datasets: Several[Literal["digits"]] = key("Datasets to take few images of.")
+    shots: Several[Count] = key("Training images a class.")
+    seeds: Count = key("Draws of those images; the error is their mean.", 3)
+    l2: Positive = key("Strength of the L2 penalty.", 1024.0)
+
+
+class Evals(Section):
+    """What is measured at the end of each run; later additions train nothing again."""
+
+    upstream: Upstream = key("Evaluation on the held-out images.", Upstream())
+    fewshot: Fewshot | None = key("Linear evaluation from few images; none when left out.", None)
+    finetune: Later = key("Fine-tuning. Not supported yet.", None)
+
+
+class Place(Section):
+    """Where a job runs."""
+
+    device: Literal["auto", "cpu"] = key("auto takes what is there. tpu and gpu are not supported yet.", "auto")
+
+
+class Resources(Section):
+    """Where jobs run; never part of a run's identity."""
+
+    default: Place = key("Where every job runs.", Place())
+    rules: Later = key("Places by model size. Not supported yet.", None)
+
+
+class Limits(Section):
+    """Bounds on what a launch may spend."""
+
+    retries: Natural = key("Attempts after the first that a failing job gets.", 3)
+    max_flops: Positive | None = key("Most training FLOPs of all that a launch starts; no bound when left out.", None)
+    max_device_hours: Later = key("Most hours on devices. Not supported yet.", None)
+
+
+class Fit(Section):
+    """A law to fit to the points."""
+
+    metric: Name = key("Metric on the y axis, such as upstream/error or fewshot/digits/10shot/error.")
+    compute: Literal["flops", "device_seconds", "core_days"] = key("Compute on the x axis.", "flops")
+    hold_out: Rule = key("Runs left out of the fit and predicted by it.", Rule())
+
+
+class Document(Section):
+    """A whole experiments.yaml."""
+
+    version: Version = key("Version of this format.")
+    name: Name = key("Name of the study.")
+    store: Store = key("SQLite file of all results, from the folder of this file.", "results.db")
+    artifacts: Folder = key("Folder of checkpoints and logs, from the folder of this file.", "artifacts")
+    models: dict[Name, Model] = key("Models by name.")
+    data: Data = key("The training images and their nested subsets.")
+    train: Train = key("The recipe, the same for every cell of the grid.")
+    budgets: Budgets = key("How long runs train: exactly one of steps, images, flops and points.")
+    grid: Grid = key("Which cells of models x sizes x budgets x seeds are run.", Grid())
+    evals: Evals = key("What is measured at the end of each run.", Evals())
+    resources: Resources = key("Where jobs run.", Resources())
+    limits: Limits = key("Bounds on what a launch may spend.", Limits())
+    fits: dict[Name, Fit] = key("Laws to fit, by name.", {})
+
+
+# words that a later version will take, by key; a refusal says so instead of calling them unknown
+PLANNED = {
+    "data.source": ("synthetic", "parquet:", "array_record:", "tfds:"),
+    "train.schedule.name": ("constant", "cosine", "linear", "trapezoidal"),
+    "evals.fewshot.datasets[]": ("caltech101", "cars196", "cifar10", "cifar100", "dtd", "imagenet2012", "pets"),
+    "resources.default.device": ("tpu", "gpu"),
+}
+
+
+@cache
+def keys() -> dict[str, FieldInfo]:
+    """Return every key by its path; NAME stands for a name that the user gives and [] for the items of a list."""
+    return dict(_keys(Document, ""))
+
+
+def _keys(section: type[Section], above: str) -> Iterator[tuple[str, FieldInfo]]:
+    for name, info in section.model_fields.items():
+        yield above + name, info
+        for inner, step in _sections(info.annotation, ""):
+            yield from _keys(inner, f"{above}{name}{step}.")
+
+
+def _sections(annotation: Any, step: str) -> Iterator[tuple[type[Section], str]]:
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        yield annotation, step
+    origin = get_origin(annotation)
+    items = ".NAME" if origin is dict else "[]" if origin is tuple else ""
+    for part in get_args(annotation):
+        yield from _sections(part, step + items)
+
+
+def schema_json() -> dict[str, Any]:
+    """Return the JSON Schema of experiments.yaml, for editors."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Document.model_json_schema()

@@ -1,0 +1,62 @@
+"""Sections of a checked experiments.yaml to the specs of the trainer, with every default resolved."""
+
+import math
+
+from orchestrator.schema import Data, Evals, Model, Train
+from trainer.sources import facts
+from trainer.spec import DataSpec, EvalSpec, FewshotSpec, ModelSpec, RecipeSpec, preset
+
+
+def shape(model: Model) -> ModelSpec:
+    """Return the shape of a model that passed the checks."""
+    if model.preset:
+        return preset(model.preset, model.patch_size)
+    width = model.width or 0
+    return ModelSpec(width, model.depth or 0, model.mlp_dim or 4 * width, model.num_heads or 0, model.patch_size)
+
+
+def held_out(data: Data) -> int:
+    """Return how many images are never trained on: a fifth of the source, rounded up, unless given."""
+    return data.held_out or -(-facts(data.source).num_images // 5)
+
+
+def subset(data: Data, size: int) -> DataSpec:
+    """Return the nested subset of `size` images."""
+    known = facts(data.source)
+    return DataSpec(
+        source=data.source,
+        size=size,
+        held_out=held_out(data),
+        subset_seed=data.subset_seed,
+        shift=data.augment.shift,
+        image_size=known.image_size,
+        channels=known.channels,
+        num_classes=known.num_classes,
+    )
+
+
+def recipe(train: Train, num_classes: int) -> RecipeSpec:
+    """Return the recipe; a head bias that was left out starts a sigmoid at the odds of one class in all."""
+    bias = -math.log(num_classes) if train.loss == "sigmoid" else 0.0
+    return RecipeSpec(
+        batch_size=train.batch_size,
+        precision=train.precision,
+        head=train.head,
+        head_bias=bias if train.head_bias is None else train.head_bias,
+        loss=train.loss,
+        optimizer=train.optimizer.name,
+        lr=train.optimizer.lr,
+        clip_norm=train.optimizer.clip_norm,
+        weight_decay_head=train.optimizer.weight_decay.head,
+        weight_decay_body=train.optimizer.weight_decay.body,
+        warmup=train.schedule.warmup,
+        timescale=train.schedule.timescale,
+        schedule=train.schedule.name,
+    )
+
+
+def evaluations(evals: Evals) -> EvalSpec:
+    """Return what is measured at the end of a run, one few-shot spec for each dataset and number of shots."""
+    few = evals.fewshot
+    specs = [FewshotSpec(of, shots, few.seeds, few.l2) for of in few.datasets for shots in few.shots] if few else []
+    return EvalSpec(evals.upstream.metrics, tuple(specs))

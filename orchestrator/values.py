@@ -1,0 +1,169 @@
+"""The values that experiments.yaml is made of: counts such as 10k, numbers, shares such as 20%, names and paths."""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+T = TypeVar("T")
+
+_SUFFIXES = {"": 1, "k": 10**3, "M": 10**6, "B": 10**9}
+_COUNT = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kMB]?)")
+_LARGEST = 2**53  # whole numbers up to here survive JSON and SQLite in every reader
+
+
+def refusal(what: str, hint: str = "", at: int | None = None) -> PydanticCustomError:
+    """Return the error that pydantic reports for a value, `at` naming the item of a list."""
+    return PydanticCustomError("refusal", "{what}", {"what": what, "hint": hint, "at": at})
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message names it, in YAML's words."""
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "an empty value"}[value]
+    if isinstance(value, dict | tuple):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    text = repr(value) if isinstance(value, str | float) else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def count(least: int) -> Callable[[Any], int]:
+    """Return the validator of whole numbers from `least` up: 100, 1e3, 10k, 30M, 3B."""
+
+    def validate(value: Any) -> int:
+        number = value
+        if isinstance(value, str) and (match := _COUNT.fullmatch(value)):
+            number = Decimal(match[1]) * _SUFFIXES[match[2]]
+        if isinstance(number, bool) or not isinstance(number, int | float | Decimal) or not _whole(number):
+            raise refusal(f"{shown(value)} is not a whole number", "write 100, 10k, 30M or 3B")
+        if number < least:
+            raise refusal(f"{shown(value)} is below {least}")
+        if number > _LARGEST:
+            raise refusal(f"{shown(value)} is above 2^53")
+        return int(number)
+
+    return validate
+
+
+def _whole(number: float | Decimal) -> bool:
+    return math.isfinite(number) and number == int(number)
+
+
+def _real(least: float, *, above: bool) -> Callable[[Any], float]:
+    def validate(value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise refusal(f"{shown(value)} is not a number", "write 0.001 or 1e-3, without quotes")
+        number = float(value) + 0.0 if abs(value) <= 1e300 else math.inf  # -0.0 becomes 0.0: one spelling per value
+        if not math.isfinite(number):
+            raise refusal(f"{shown(value)} is not a finite number")
+        if number < least or (above and number == least):
+            raise refusal(f"{shown(value)} is not above {least:g}" if above else f"{shown(value)} is below {least:g}")
+        return number
+
+    return validate
+
+
+def count_json(least: int) -> dict[str, Any]:
+    """Return the JSON Schema of what `count` accepts."""
+    text = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?[kMB]?$"}
+    return {"anyOf": [{"type": "integer", "minimum": least}, text]}
+
+
+Count = Annotated[int, PlainValidator(count(1)), WithJsonSchema(count_json(1))]
+Natural = Annotated[int, PlainValidator(count(0)), WithJsonSchema(count_json(0))]
+Real = Annotated[float, PlainValidator(_real(-math.inf, above=False)), WithJsonSchema({"type": "number"})]
+Positive = Annotated[
+    float, PlainValidator(_real(0, above=True)), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})
+]
+NonNegative = Annotated[float, PlainValidator(_real(0, above=False)), WithJsonSchema({"type": "number", "minimum": 0})]
+
+
+def distinct(values: tuple[T, ...]) -> tuple[T, ...]:
+    """Return the values; raises the refusal of an empty list or of a value that comes twice."""
+    if not values:
+        raise refusal("an empty list", "give at least one value")
+    for i, value in enumerate(values):
+        if value in values[:i]:
+            raise refusal(f"{shown(value)} is in the list twice", at=i)
+    return values
+
+
+Several = Annotated[tuple[T, ...], AfterValidator(distinct)]
+
+
+@dataclass(frozen=True)
+class Share:
+    """A number of steps, or a percentage of a run's steps."""
+
+    percent: Decimal | None = None
+    steps: int = 0
+
+    def of(self, total: int) -> int:
+        """Return the steps that this is of `total` steps, at least one."""
+        if self.percent is None:
+            return self.steps
+        return max(1, int((total * self.percent / 100).to_integral_value(ROUND_HALF_EVEN)))
+
+
+def _share(value: Any) -> Share:
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?%", value) if isinstance(value, str) else None
+    if match is None:
+        return Share(steps=count(1)(value))
+    if not 0 < Decimal(match[1]) <= 100:
+        raise refusal(f"{shown(value)} is not above 0% and up to 100%")
+    return Share(percent=Decimal(match[1]))
+
+
+_SHARE_JSON = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": r"^[0-9.]+([kMB]| ?%)?$"}]}
+Cooldown = Annotated[Share, PlainValidator(_share), WithJsonSchema(_SHARE_JSON)]
+
+
+def _later(value: Any) -> None:
+    if value not in (None, (), {}):
+        raise refusal("not supported yet", "remove it")
+
+
+Later = Annotated[None, PlainValidator(_later), WithJsonSchema({"enum": [None, [], {}]})]
+
+
+def _version(value: Any) -> int:
+    if value != 1 or isinstance(value, bool):
+        raise refusal(f"{shown(value)} is not a version that this scalectl reads", "write version: 1")
+    return 1
+
+
+Version = Annotated[int, PlainValidator(_version), WithJsonSchema({"const": 1})]
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise refusal(f"{shown(value)} is not text", "put it in quotes")
+    if not value or not value.isprintable() or value != value.strip() or len(value) > 60:
+        raise refusal(f"{shown(value)} is not a plain name", "use 1 to 60 printable characters, no blanks around them")
+    return value
+
+
+Name = Annotated[str, PlainValidator(_text), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 60})]
+
+
+def _folder(value: Any) -> str:
+    if not isinstance(value, str) or not value or not value.isprintable():
+        raise refusal(f"{shown(value)} is not a path")
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", value):
+        raise refusal(f"{shown(value)}: not supported yet", "give a path on this machine")
+    return value
+
+
+def _store(value: Any) -> str:
+    if isinstance(value, str) and value.startswith("sqlite:///"):
+        value = value.removeprefix("sqlite:///")
+    return _folder(value)
+
+
+Folder = Annotated[str, PlainValidator(_folder), WithJsonSchema({"type": "string", "minLength": 1})]
+Store = Annotated[str, PlainValidator(_store), WithJsonSchema({"type": "string", "minLength": 1})]

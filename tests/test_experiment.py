@@ -1,0 +1,306 @@
+"""Broken files: each row changes one thing in a good study and says where the problem is and in which words."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestrator.experiment import InvalidExperiment, read
+
+GOOD = """\
+version: 1
+name: digits
+store: results.db
+artifacts: ./artifacts
+models:
+  nano: {width: 16, depth: 2, num_heads: 2, patch_size: 2}
+  Ti/2: {preset: Ti, patch_size: 2}
+data:
+  source: digits
+  sizes: [100, 350, 1.4k]
+train:
+  batch_size: 64
+  optimizer: {name: adafactor, lr: 1e-3}
+  schedule: {name: rsqrt, warmup: 20, timescale: 100, cooldown: 20%}
+budgets: {steps: [200, 400]}
+grid: {skip: [{model: nano, data_size: ">350"}]}
+evals:
+  fewshot: {datasets: [digits], shots: [1, 10]}
+limits: {retries: 3}
+fits:
+  main: {metric: upstream/error, hold_out: {model: nano}}
+"""
+
+# what is replaced, by what, line:column of the problem, words of the message
+BROKEN = [
+    ("warmup: 20", "wramup: 20", "14:27", "train.schedule.wramup: unknown key 'wramup' ... did you mean 'warmup'?"),
+    ("warmup: 20, ", "", "14:3", "train.schedule.warmup: missing"),
+    ("version: 1\n", "", "1:1", "version: missing"),
+    ("version: 1", "version: 2", "1:10", "version: 2 is not a version that this scalectl reads"),
+    ("version: 1", "version: true", "1:10", "version: true is not a version"),
+    ("name: digits", "name: 12", "2:7", "name: 12 is not text ... quotes"),
+    ("name: digits", "name: digits\nname: again", "3:1", "name: duplicate key 'name' ... first given in line 2"),
+    ("name: digits", "name: !!python/object:os.system x", "2:7", "python/object:os.system ... remove the tag"),
+    ("name: digits", "name: !mine x", "2:7", "tag !mine"),
+    ("name: digits", 'name: "a\\tb"', "2:7", r"name: 'a\tb' is not a plain name"),
+    ("name: digits", "name: a: b", "2:8", "a second ': '"),
+    ("name: digits", "name: 'a", "2:7", "a quoted text that never ends"),
+    ("name: digits", "name: *nobody", "2:7", "*nobody"),
+    ("store: results.db", "store: postgresql://host/db", "3:8", "'postgresql://host/db': not supported yet"),
+    ("store: results.db", "store: .", "3:8", "store: '.' is a folder"),
+    ("store: results.db", "store: ~no-such-user/x", "3:8", "store: '~no-such-user/x': "),
+    ("store: results.db", "store: " + "x" * 5000, "3:8", "File name too long"),
+    ("./artifacts", "experiments.yaml", "4:12", "artifacts: 'experiments.yaml' is a file"),
+    ("./artifacts", "gs://bucket/x", "4:12", "artifacts: 'gs://bucket/x': not supported yet"),
+    ("  nano:", "\tnano:", "6:1", "a tab ... spaces"),
+    ("  nano:", "  16:", "6:3", "models: a key that is no text ... quotes"),
+    ("  nano:", '  "a\\eb":', "6:3", "not a plain name"),
+    ("  nano:", "  " + "n" * 61 + ":", "6:3", "not a plain name"),
+    ("width: 16", "width: true", "6:17", "models.nano.width: true is not a whole number"),
+    ("width: 16", "width: 15", "6:42", "models.nano.num_heads: 2 heads do not divide width 15"),
+    ("depth: 2", "depth: 2.5", "6:28", "2.5 is not a whole number ... 10k"),
+    ("depth: 2, ", "", "6:3", "models.nano.depth: missing ... or give a preset"),
+    (
+        "depth: 2, num_heads: 2, patch_size: 2}",
+        "depth: 2, num_heads: 2",
+        "6:9",
+        "a comma or the closing bracket is missing",
+    ),
+    ("preset: Ti", "preset: Tiny", "7:18", "'Tiny' is not one of s, Ti ... did you mean 'Ti'?"),
+    ("preset: Ti", "preset: Ti, width: 16", "7:22", "models.Ti/2.width: preset Ti has its own width"),
+    ("preset: Ti, patch_size: 2", "preset: Ti, patch_size: 9", "7:34", "9 pixels is larger than the 8 x 8 images"),
+    ("{preset: Ti, patch_size: 2}", "{width: 16, depth: 2, num_heads: 2, patch_size: 2}", "7:3", "same shape as nano"),
+    ("{preset: Ti, patch_size: 2}", "7", "7:9", "models.Ti/2: 7 is not a mapping"),
+    ("source: digits", "source: parquet:/x", "9:11", "data.source: 'parquet:/x': not supported yet"),
+    ("source: digits", "source: digit", "9:11", "'digit' is not digits ... did you mean 'digits'?"),
+    (
+        "[100, 350, 1.4k]",
+        "[100, 1438]",
+        "10:16",
+        "data.sizes[1]: 1,438 is more than 1,437: digits has 1,797 images, 360",
+    ),
+    ("[100, 350, 1.4k]", "[100, 350, 1e2]", "10:21", "data.sizes[2]: 100 is in the list twice"),
+    ("[100, 350, 1.4k]", "[0, -37]", "10:11", "data.sizes[0]: 0 is below 1"),
+    ("[100, 350, 1.4k]", "[0, -37]", "10:14", "data.sizes[1]: -37 is below 1"),
+    ("[100, 350, 1.4k]", "[10m]", "10:11", "'10m' is not a whole number ... 30M"),
+    ("[100, 350, 1.4k]", "[]", "10:10", "data.sizes: an empty list"),
+    ("[100, 350, 1.4k]", "100", "10:10", "100 is not a list ... write [100]"),
+    ("sizes:", "held_out: 1797\n  sizes:", "10:13", "1,797 leaves nothing to train on"),
+    ("sizes:", "augment: {shift: 8}\n  sizes:", "10:20", "8 pixels can push the whole image"),
+    ("lr: 1e-3", "lr: .nan", "13:36", "train.optimizer.lr: nan is not a finite number"),
+    ("lr: 1e-3", "lr: .inf", "13:36", "inf is not a finite number"),
+    ("lr: 1e-3", "lr: 1e400", "13:36", "not a finite number"),
+    ("lr: 1e-3", 'lr: "1e-3"', "13:36", "'1e-3' is not a number ... without quotes"),
+    ("lr: 1e-3", "lr: 0", "13:36", "0 is not above 0"),
+    ("lr: 1e-3", "lr: 1" + "0" * 5000, "13:36", "too many digits"),
+    ("name: rsqrt", "name: cosine", "14:20", "train.schedule.name: 'cosine': not supported yet"),
+    ("cooldown: 20%", "cooldown: 120%", "14:65", "'120%' is not above 0% and up to 100%"),
+    ("timescale: 100", "lr: 100", "14:39", "unknown key 'lr' ... did you mean 'train.optimizer.lr'?"),
+    ("batch_size: 64", "batch_size:", "12:3", "train.batch_size: an empty value is not a whole number"),
+    ("{steps: [200, 400]}", "{steps: [200], images: [30k]}", "15:25", "a second kind of budget beside steps"),
+    ("{steps: [200, 400]}", "{}", "15:1", "budgets: empty ... exactly one of steps, images, flops and points"),
+    ("{steps: [200, 400]}", "{device_hours: [3]}", "15:25", "budgets.device_hours: not supported yet"),
+    (
+        "{steps: [200, 400]}",
+        "{steps: [200, 19]}",
+        "15:24",
+        "budgets.steps[1]: 19 steps are too few: warmup alone is 20",
+    ),
+    ("{steps: [200, 400]}", "{steps: [24]}", "15:19", "24 steps are too few: warmup and cooldown need 20 + 5"),
+    ("{steps: [200, 400]}", "{flops: [1e17, 37]}", "15:25", "37 FLOPs buy 0 steps of"),
+    (
+        "{steps: [200, 400]}",
+        "{images: [100]}",
+        "15:20",
+        "100 images buy 1 steps of nano at batch 64; warmup alone is 20",
+    ),
+    (
+        "{steps: [200, 400]}",
+        "{steps: [1e12]}",
+        "15:19",
+        "1,000,000,000,000 steps are 1e12 steps of nano, more than 1e9",
+    ),
+    (
+        "{steps: [200, 400]}",
+        "{points: [{steps: 400, cooldown: 80}]}",
+        "14:55",
+        "every point of budgets.points has its own",
+    ),
+    ("{skip:", "{only: [{seed: 0}], skip:", "16:14", "grid.only: not supported yet"),
+    ("{skip:", "{extra: [{seed: 0}], skip:", "16:15", "grid.extra: not supported yet"),
+    ("{skip:", "{seeds: [-1], skip:", "16:16", "grid.seeds[0]: -1 is below 0"),
+    ('">350"', '"=>350"', "16:40", "'=>350' is not a condition ... [100, 350]"),
+    ("{model: nano, data_size", "{data_sise", "16:16", "unknown key 'data_sise' ... did you mean 'data_size'?"),
+    (
+        "{model: nano, data",
+        "{model: nanu, data",
+        "16:23",
+        "grid.skip[0].model: no model 'nanu' ... did you mean 'nano'?",
+    ),
+    ('{model: nano, data_size: ">350"}', '{steps: ">0"}', "16:14", "these rules skip every run"),
+    ('{model: nano, data_size: ">350"}', "{}", "16:15", "no condition"),
+    ("shots: [1, 10]", "shots: [1, 144]", "18:44", "144 images a class are more than digits has ... 143"),
+    ("datasets: [digits]", "datasets: [pets]", "18:24", "'pets': not supported yet"),
+    ("evals:", "evals:\n  finetune: {dataset: digits}", "18:13", "evals.finetune: not supported yet"),
+    ("{retries: 3}", "{max_device_hours: 2}", "19:28", "limits.max_device_hours: not supported yet"),
+    ("limits:", "resources: {default: {device: tpu}}\nlimits:", "19:31", "'tpu': not supported yet"),
+    ("limits:", "resources: {rules: [{when: x}]}\nlimits:", "19:20", "resources.rules: not supported yet"),
+    ("limits:", "limit:", "19:1", "unknown key 'limit' ... did you mean 'limits'?"),
+    ("upstream/error", "upstream/eror", "21:18", "'upstream/eror' is not measured ... did you mean 'upstream/error'?"),
+    ("hold_out: {model: nano}", "hold_out: {modle: nano}", "21:45", "unknown key 'modle' ... did you mean 'model'?"),
+    ("hold_out: {model: nano}", "hold_out: {model: [nano, Ti/2]}", "21:44", "holds out every run"),
+    ("fits:", "---\nfits:", "20:1", "a second document"),
+]
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "experiments.yaml"
+    file.write_text(text)
+    return file
+
+
+def refusal(file: Path, *overrides: tuple[str, str]) -> InvalidExperiment:
+    with pytest.raises(InvalidExperiment) as caught:
+        read(file, overrides)
+    return caught.value
+
+
+@pytest.mark.parametrize(("old", "new", "place", "words"), BROKEN, ids=[f"{row[2]} {row[3][:40]}" for row in BROKEN])
+def test_a_broken_file_is_refused_at_its_place(old, new, place, words, tmp_path):
+    assert GOOD.count(old) == 1
+    problems = refusal(write(tmp_path, GOOD.replace(old, new))).problems
+    texts = [text for text in map(str, problems) if f"experiments.yaml:{place}: error: " in text]
+    assert [text for text in texts if all(part in text for part in words.split(" ... "))], list(map(str, problems))
+
+
+def test_the_good_file_is_good(tmp_path):
+    experiment = read(write(tmp_path, GOOD))
+    assert (len(experiment.cells), experiment.skipped, experiment.warnings) == (10, 2, ())
+    assert experiment.store == str(tmp_path / "results.db")
+    assert experiment.artifacts == str(tmp_path / "artifacts")
+    assert experiment.document == GOOD
+    assert list(experiment.evals.metrics()) == [
+        "upstream/loss",
+        "upstream/error",
+        "fewshot/digits/1shot/error",
+        "fewshot/digits/10shot/error",
+    ]
+
+
+def test_a_problem_shows_the_line_a_caret_and_the_remedy(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, GOOD.replace("warmup", "wramup"))
+    lines = str(refusal(Path("experiments.yaml"))).splitlines()
+    assert lines[3:] == [
+        "experiments.yaml:14:27: error: train.schedule.wramup: unknown key 'wramup'",
+        "   14 |   schedule: {name: rsqrt, wramup: 20, timescale: 100, cooldown: 20%}",
+        "      |                           ^^^^^^ did you mean 'warmup'?",
+        "2 errors; nothing was started.",
+    ]
+
+
+def test_all_problems_come_at_once_from_top_to_bottom(tmp_path):
+    text = GOOD.replace("depth: 2,", "depth: two,").replace("1.4k", "9k").replace("steps: [200", "steps: [2")
+    text = text.replace("1e-3", "fast").replace("/error", "/eror").replace("name: digits", "name: digits\nname: again")
+    lines = [problem.spot.line for problem in refusal(write(tmp_path, text)).problems]
+    assert lines == [3, 7, 11, 14, 22]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "empty"),
+        (b"# nothing but a comment\n", "empty"),
+        (b"- 1\n", "not a mapping"),
+        (b"version: 1\nname: \xff\n", "experiments.yaml:2:7: error: byte 0xff is not UTF-8"),
+        (b"version: 1\nname: a\x00b\n", "experiments.yaml:2:8: error: control character 0x00"),
+        (b"version: 1\nname: \x1b[31mred\n", "2:7: error: control character 0x1b"),
+        (b"a: " + b"[" * 5000, "nested more than"),
+        (b"a: " + b"{a: " * 5000, "nested more than"),
+        (b"a: &a [*a]\n", "1:8: error: *a stands before the end of its &a"),
+        (b"%YAML 1.1\n---\na: no\n", "a % directive"),
+        (b"a: " + b"x" * 300_000, "larger than"),
+    ],
+)
+def test_what_is_no_experiment_is_refused(content, words, tmp_path):
+    file = tmp_path / "experiments.yaml"
+    file.write_bytes(content)
+    text = str(refusal(file))
+    assert words in text
+    assert "\x1b" not in text
+
+
+def test_a_billion_laughs_are_refused(tmp_path):
+    lines = ["a0: &a0 [ha, ha, ha, ha, ha, ha, ha, ha, ha, ha]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 10)]
+    assert "once aliases are expanded" in str(refusal(write(tmp_path, "\n".join(lines))))
+
+
+def test_laughs_through_merge_keys_are_refused(tmp_path):
+    lines = ["a0: &a0 {ha: 1}"] + [f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 10)}]}}" for i in range(1, 10)]
+    assert "once aliases are expanded" in str(refusal(write(tmp_path, "\n".join(lines))))
+
+
+def test_aliases_nest_no_deeper_than_brackets(tmp_path):
+    lines = ["a0: &a0 [ha]"] + [f"a{i}: &a{i} [*a{i - 1}]" for i in range(1, 40)]
+    assert "32 deep" in str(refusal(write(tmp_path, "\n".join(lines))))
+
+
+def test_a_missing_file_and_a_folder_are_refused_by_name(tmp_path):
+    assert "nowhere.yaml: error: No such file" in str(refusal(tmp_path / "nowhere.yaml"))
+    assert f"{tmp_path}: error: Is a directory" in str(refusal(tmp_path))
+    assert refusal(tmp_path).exit == 2
+
+
+def test_anchors_and_merge_keys_are_read(tmp_path):
+    text = GOOD.replace("nano: {", "nano: &nano {").replace("{preset: Ti, patch_size: 2}", "{<<: *nano, depth: 3}")
+    depths = {cell.model: cell.run.trunk.model.depth for cell in read(write(tmp_path, text)).cells}
+    assert depths == {"nano": 2, "Ti/2": 3}
+
+
+def test_windows_line_ends_and_a_byte_order_mark_are_read(tmp_path):
+    file = tmp_path / "experiments.yaml"
+    file.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
+    assert len(read(file).cells) == 10
+    file.write_bytes(file.read_bytes().replace(b"warmup", b"wramup"))
+    assert ":14:27: error" in str(refusal(file))
+
+
+def test_overrides_replace_values(tmp_path):
+    overrides = [("train.optimizer.lr", "3e-4"), ("budgets.steps", "[37]"), ("train.schedule.warmup", "7")]
+    cells = read(write(tmp_path, GOOD), overrides).cells
+    assert {cell.run.steps for cell in cells} == {37}
+    assert {cell.run.trunk.recipe.lr for cell in cells} == {3e-4}
+    assert {cell.run.trunk.recipe.warmup for cell in cells} == {7}
+
+
+@pytest.mark.parametrize(
+    ("key", "typed", "words"),
+    [
+        ("train.optimizer.lr", "fast", "--set train.optimizer.lr: error: train.optimizer.lr: 'fast' is not a number"),
+        ("train.optimiser.lr", "1e-3", "train.optimiser: unknown key 'optimiser'"),
+        ("data.sizes.0", "37", "leads through a value that is no mapping"),
+        ("data.sizes", "[37", "--set data.sizes: error: a comma or the closing bracket is missing"),
+        ("data.sizes", "!!python/name:os 3", "remove the tag"),
+    ],
+)
+def test_a_broken_override_is_refused_with_its_option(key, typed, words, tmp_path):
+    text = str(refusal(write(tmp_path, GOOD), (key, typed)))
+    assert words in text
+    assert f"      | {key}={typed}" in text
+
+
+def test_reading_writes_nothing_and_loads_no_heavy_library(tmp_path):
+    file = write(tmp_path, GOOD)
+    heavy = "{'jax', 'flax', 'optax', 'ray', 'pandas', 'scipy', 'numpy', 'sqlalchemy', 'sklearn'}"
+    code = f"import sys, orchestrator.experiment as e; e.read({str(file)!r}); print({heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_the_laptop_study_is_valid():
+    experiment = read(Path(__file__).parents[1] / "experiments.yaml")
+    assert experiment.cells
+    assert experiment.warnings == ()
