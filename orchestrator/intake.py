@@ -1,0 +1,80 @@
+"""A Plan into the store: its study, trunks, runs, jobs and metrics, as rows before anything starts."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, Table, bindparam, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from orchestrator import rows
+from orchestrator.plan import Plan
+from orchestrator.tables import attempts, jobs, metrics, runs, studies, trunks
+from orchestrator.views import create_views
+
+_KEPT = {"state", "kind", "reason"}  # of a run that is in the store already
+
+
+def now() -> datetime:
+    """Return the time as the store writes it: UTC, without a zone."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def take_in(connection: Connection, plan: Plan, document: str) -> None:
+    """Write down everything that the plan names; runs that are done keep their state, the missing ones are planned."""
+    study = _study(connection, plan.study, document)
+    _upsert(connection, trunks, "id", [rows.of_trunk(name, spec) for name, spec in plan.trunks.items()])
+    trunk = _numbers(connection, trunks)
+    connection.execute(update(runs).where(runs.c.study == study).values(listed=False))
+    shared = {"study": study, "listed": True, "state": "planned"}
+    _upsert(connection, runs, "id", [{**shared, **rows.of_run(run), "trunk": trunk[run.trunk]} for run in plan.runs])
+    _plan_again(connection, [{"run": run.id, "why": run.reason} for run in plan.missing])
+    run = _numbers(connection, runs)
+    shared = {"study": study, "state": "planned"}
+    owners = [{"trunk": trunk[job.trunk], "run": run.get(job.owner)} for job in plan.jobs]
+    _upsert(
+        connection,
+        jobs,
+        "id",
+        [{**shared, **rows.of_job(job), **own} for job, own in zip(plan.jobs, owners, strict=True)],
+    )
+    add_metrics(connection, plan.evals.metrics())
+
+
+def bury(connection: Connection) -> None:
+    """Put down as lost what an earlier launcher left running; only the holder of the lock can know that it ended."""
+    live, reason = ("starting", "running"), "its launcher ended"
+    lost = update(attempts).where(attempts.c.state.in_(live)).values(state="lost", reason=reason, ended=now())
+    connection.execute(lost)
+    connection.execute(update(jobs).where(jobs.c.state == "running").values(state="stopped"))
+    connection.execute(update(runs).where(runs.c.state == "running").values(state="stopped", reason=reason))
+
+
+def add_metrics(connection: Connection, names: Iterable[str]) -> None:
+    """Give the view `points` a column for each metric that it has none for."""
+    new = [{"name": name} for name in names if name not in set(connection.scalars(select(metrics.c.name)))]
+    if new:
+        connection.execute(insert(metrics), new)
+        create_views(connection)
+
+
+def _study(connection: Connection, name: str, document: str) -> int:
+    _upsert(connection, studies, "name", [{"name": name, "document": document, "planned": now()}])
+    return connection.execute(select(studies.c.number).where(studies.c.name == name)).scalar_one()
+
+
+def _upsert(connection: Connection, table: Table, key: str, new: Sequence[rows.Row]) -> None:
+    """Insert rows or, where their key is known, bring them up to date; `new` rows all have the same columns."""
+    if new:
+        statement = insert(table)
+        changed = {name: statement.excluded[name] for name in new[0].keys() - _KEPT}
+        connection.execute(statement.on_conflict_do_update(index_elements=[key], set_=changed), new)
+
+
+def _plan_again(connection: Connection, missing: Sequence[Mapping[str, str]]) -> None:
+    if missing:
+        again = update(runs).where(runs.c.id == bindparam("run"), runs.c.state != "done")
+        connection.execute(again.values(state="planned", kind="", reason=bindparam("why")), missing)
+
+
+def _numbers(connection: Connection, table: Table) -> dict[str, int]:
+    return {row.id: row.number for row in connection.execute(select(table.c.id, table.c.number))}

@@ -1,0 +1,68 @@
+"""What the store knows of runs, as the planner asks for it."""
+
+from collections import defaultdict
+from pathlib import Path
+
+from sqlalchemy import Connection, func, select
+
+from orchestrator.exits import NotFound
+from orchestrator.plan import Known
+from orchestrator.store import reading
+from orchestrator.tables import attempts, checkpoints, jobs, measurements, metrics, runs, trunks
+
+RECENT = 5  # attempts of a shape that its speed is taken from
+
+
+def known(path: str | Path) -> Known:
+    """Return what the store at `path` holds, which is nothing where there is none; raises Unusable for a bad file."""
+    try:
+        with reading(Path(path)) as connection:
+            return Known(_states(connection), _metrics(connection), _checkpoints(connection), _speeds(connection))
+    except NotFound:
+        return Known()
+
+
+def _states(connection: Connection) -> dict[str, str]:
+    found = connection.execute(select(runs.c.id, runs.c.state, runs.c.kind))
+    return {row.id: f"failed ({row.kind})" if row.state == "failed" else row.state for row in found}
+
+
+def _metrics(connection: Connection) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    query = (
+        select(runs.c.id, metrics.c.name, measurements.c.settings).select_from(measurements).join(runs).join(metrics)
+    )
+    for run, name, settings in connection.execute(query.where(measurements.c.step == runs.c.steps)):
+        found[run][name] = settings
+    return dict(found)
+
+
+def _checkpoints(connection: Connection) -> dict[str, dict[int, str]]:
+    """Return the kept ones that are still on disk, by the trunk or run that they belong to."""
+    owner = func.coalesce(runs.c.id, trunks.c.id)
+    query = (
+        select(owner, checkpoints.c.step, checkpoints.c.path)
+        .select_from(checkpoints)
+        .join(trunks)
+        .outerjoin(runs, runs.c.number == checkpoints.c.run)
+    )
+    found: dict[str, dict[int, str]] = defaultdict(dict)
+    for name, step, path in connection.execute(query.where(checkpoints.c.kept)):
+        if Path(path).exists():
+            found[name][step] = path
+    return dict(found)
+
+
+def _speeds(connection: Connection) -> dict[str, float]:
+    """Return training FLOPs per second of one slot for each shape, compilation and evaluation left out."""
+    order = func.row_number().over(partition_by=jobs.c.shape, order_by=attempts.c.id.desc()).label("age")
+    trained = (attempts.c.flops > 0) & (attempts.c.device_seconds > 0)
+    latest = (
+        select(jobs.c.shape, attempts.c.flops, attempts.c.device_seconds, order)
+        .join_from(attempts, jobs)
+        .where(trained)
+        .subquery()
+    )
+    speed = (func.sum(latest.c.flops) / func.sum(latest.c.device_seconds)).label("speed")
+    query = select(latest.c.shape, speed).where(latest.c.age <= RECENT).group_by(latest.c.shape)
+    return {row.shape: row.speed for row in connection.execute(query)}

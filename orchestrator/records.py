@@ -1,0 +1,225 @@
+"""The only writer of results.db; every write is an upsert, so that a batch told twice does no harm."""
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Connection, ScalarSelect, delete, insert, or_, select, update
+
+from orchestrator import rows
+from orchestrator.exits import NotFound
+from orchestrator.intake import add_metrics, bury, now, take_in
+from orchestrator.lock import Lock
+from orchestrator.memory import known
+from orchestrator.plan import Plan, PlannedJob
+from orchestrator.revision import revision
+from orchestrator.store import explained, network_file_system, writing
+from orchestrator.tables import (
+    attempts,
+    checkpoints,
+    exclusions,
+    fits,
+    jobs,
+    measurements,
+    metrics,
+    progress,
+    runs,
+    trunks,
+)
+from orchestrator.tables import events as history
+from trainer.events import Checkpoint, Done, Event, Failed, Measurement, Progress, Started, Stopped
+from trainer.flops import training_flops
+
+__all__ = ["Records", "known"]
+
+_ENDS = {"preempted": "preempted", "node_lost": "lost"}  # any other kind of failure: failed
+
+
+def _replace(table: Any) -> Any:
+    return insert(table).prefix_with("OR REPLACE")
+
+
+class Records:
+    """The store at `path`, made when there is none, held for writing until it is closed.
+
+    Raises Locked when another launcher holds it; NotAStore, NewerStore or Unusable for a file that can't be used.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        with explained(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = Lock(self.path)
+        self._placed: dict[int, rows.Placed] = {}
+        try:
+            self._engine = writing(self.path)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the store and let the next launcher in."""
+        self._engine.dispose()
+        self._lock.release()
+
+    def plan(self, plan: Plan, document: str) -> None:
+        """Write down all that a study needs, before anything starts; runs that are done stay so."""
+        with self._writing() as connection:
+            bury(connection)
+            take_in(connection, plan, document)
+            _note(connection, "planned", f"{plan.study}: {len(plan.missing)} of {len(plan.runs)} runs are missing")
+            if kind := network_file_system(self.path):
+                _note(connection, "warning", f"the store is on {kind}, where SQLite's locks can't be trusted")
+
+    def start(self, job: PlannedJob, slot: str) -> int:
+        """Write down that a job was given to a slot, and return the number of this attempt."""
+        with self._writing() as connection:
+            trunk = connection.scalars(select(trunks.c.number).where(trunks.c.id == job.trunk)).one()
+            run = connection.scalars(select(runs.c.number).where(runs.c.id == job.owner)).one_or_none()
+            new = insert(attempts).values(job=job.id, slot=slot, state="starting", started=now(), revision=revision())
+            attempt = connection.scalars(new.returning(attempts.c.id)).one()
+            connection.execute(update(jobs).where(jobs.c.id == job.id).values(state="running"))
+            working = update(runs).where(runs.c.number == run, runs.c.state != "done")
+            connection.execute(working.values(state="running", kind="", reason=""))
+        self._placed[attempt] = rows.Placed(job, trunk, run, training_flops(job.job.trunk, 1))
+        return attempt
+
+    def write(self, attempt: int, events: Sequence[Event]) -> None:
+        """Write down what a job told, all of it or nothing."""
+        placed = self._placed[attempt]
+        with self._writing() as connection:
+            curve = [rows.of_progress(event, placed) for event in events if isinstance(event, Progress)]
+            if curve:
+                connection.execute(_replace(progress), curve)
+            for event in events:
+                _write(connection, attempt, placed, event)
+            _count(connection, attempt, placed, events)
+
+    def settle(self, run_ids: Collection[str], state: str, kind: str = "", reason: str = "") -> None:
+        """Write down the launcher's verdict on runs: failed, diverged, stopped or planned; done ones stay done."""
+        with self._writing() as connection:
+            chosen = update(runs).where(runs.c.id.in_(run_ids), runs.c.state != "done")
+            number = connection.execute(chosen.values(state=state, kind=kind, reason=reason)).rowcount
+            if number:
+                text = ": ".join(part for part in (f"{number} runs", kind, reason) if part)
+                _note(connection, state, text, run=next(iter(run_ids)) if len(run_ids) == 1 else None)
+
+    def exclude(self, run: str, reason: str) -> None:
+        """Leave a run out of fits; raises NotFound for an id that the store lacks."""
+        with self._writing() as connection:
+            self._mark(connection, run, excluded=True)
+            connection.execute(_replace(exclusions).values(run=_number(run), reason=reason, at=now()))
+
+    def include(self, run: str) -> None:
+        """Take an exclusion back; raises NotFound for an id that the store lacks."""
+        with self._writing() as connection:
+            self._mark(connection, run, excluded=False)
+            connection.execute(delete(exclusions).where(exclusions.c.run == _number(run)))
+
+    def _mark(self, connection: Connection, run: str, *, excluded: bool) -> None:
+        if not connection.execute(update(runs).where(runs.c.id == run).values(excluded=excluded)).rowcount:
+            raise NotFound(f"{self.path} has no run {run}. scalectl status --runs lists them.")
+
+    def drop_checkpoint(self, path: str) -> None:
+        """Forget a checkpoint that is no longer on disk."""
+        with self._writing() as connection:
+            connection.execute(delete(checkpoints).where(checkpoints.c.path == path))
+
+    def note(self, what: str, text: str, run: str | None = None, job: str | None = None) -> None:
+        """Write down that something happened, with the ids of the run and of the job that it happened to."""
+        with self._writing() as connection:
+            _note(connection, what, text, run, job)
+
+    def save_fit(self, name: str, document: dict[str, Any]) -> None:
+        """Write down a fitted law in place of an earlier one of that name."""
+        parameters = document.get("params", {})
+        columns = {column: document.get(column, "") for column in ("law", "metric", "compute", "unit")}
+        columns |= {column: parameters.get(column) for column in ("scale", "offset", "exponent", "floor")}
+        text = json.dumps(rows.without_nan(document), allow_nan=False)
+        with self._writing() as connection:
+            connection.execute(_replace(fits).values(name=name, at=now(), document=text, **columns))
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with explained(self.path), self._engine.begin() as connection:
+            yield connection
+
+
+def _write(connection: Connection, attempt: int, placed: rows.Placed, event: Event) -> None:
+    match event:
+        case Started(step, host, pid, device, versions):
+            placed.began = _beginning(connection, placed, step)
+            where = {"host": host, "pid": pid, "device": device, "versions": versions, "first_step": step}
+            _attempt(connection, attempt, state="running", **where)
+        case Checkpoint():
+            rolling = delete(checkpoints).where(checkpoints.c.job == placed.job.id, ~checkpoints.c.kept)
+            connection.execute(rolling)
+            connection.execute(_replace(checkpoints).values(rows.of_checkpoint(event, placed)))
+        case Measurement(metric, step, value, settings):
+            add_metrics(connection, [metric])
+            number = select(metrics.c.id).where(metrics.c.name == metric).scalar_subquery()
+            reading = {"step": step, "value": rows.finite(value), "settings": settings}
+            connection.execute(_replace(measurements).values(run=placed.run, metric=number, **reading))
+        case Done():
+            _finish(connection, attempt, placed, event)
+        case Stopped():
+            _end(connection, attempt, placed, "stopped")
+        case Failed(kind, _, reason):
+            _end(connection, attempt, placed, _ENDS.get(kind, "failed"), kind=kind, reason=reason)
+
+
+def _beginning(connection: Connection, placed: rows.Placed, step: int) -> tuple[int, float] | None:
+    """Return the step and the device seconds that an attempt goes on from, where the store knows them."""
+    if step == 0:
+        return 0, 0.0
+    own = or_(checkpoints.c.run.is_(None), checkpoints.c.run == placed.run)
+    query = select(checkpoints.c.device_seconds).where(
+        checkpoints.c.trunk == placed.trunk, checkpoints.c.step == step, own
+    )
+    seconds = connection.scalars(query).first()
+    return None if seconds is None else (step, seconds)
+
+
+def _finish(connection: Connection, attempt: int, placed: rows.Placed, event: Done) -> None:
+    compiling = {"compile_seconds": rows.finite(event.compile_seconds), "compilations": event.compilations}
+    _end(connection, attempt, placed, "done", **compiling)
+    unfinished = update(runs).where(runs.c.number == placed.run, runs.c.state != "done")
+    result = {"digest": event.digest, "device_seconds": rows.finite(event.device_seconds)}
+    if connection.execute(unfinished.values(state="done", kind="", reason="", **result)).rowcount:
+        _note(connection, "done", placed.job.job.name, run=placed.job.owner, job=placed.job.id)
+
+
+def _end(connection: Connection, attempt: int, placed: rows.Placed, state: str, **columns: Any) -> None:
+    _attempt(connection, attempt, state=state, ended=now(), **columns)
+    job_state = state if state in ("done", "stopped") else "failed"
+    connection.execute(update(jobs).where(jobs.c.id == placed.job.id).values(state=job_state))
+
+
+def _count(connection: Connection, attempt: int, placed: rows.Placed, events: Sequence[Event]) -> None:
+    """Write down how far the attempt has come, and what it has spent."""
+    timed = next((event for event in reversed(events) if isinstance(event, Progress | Checkpoint | Done)), None)
+    if timed:
+        _attempt(connection, attempt, **placed.gained(timed.step, timed.device_seconds))
+
+
+def _attempt(connection: Connection, attempt: int, **columns: Any) -> None:
+    connection.execute(update(attempts).where(attempts.c.id == attempt).values(**columns))
+
+
+def _number(run: str | None) -> ScalarSelect[int]:
+    return select(runs.c.number).where(runs.c.id == run).scalar_subquery()
+
+
+def _note(connection: Connection, what: str, text: str, run: str | None = None, job: str | None = None) -> None:
+    connection.execute(insert(history).values(at=now(), what=what, text=text, run=_number(run), job=job))

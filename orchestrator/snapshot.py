@@ -1,0 +1,163 @@
+"""What a store holds at one moment, as values: its runs, the jobs that run, the best run, the last events."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, and_, case, func, literal, select
+
+from orchestrator.tables import attempts, checkpoints, events, jobs, measurements, metrics, progress, runs, studies
+
+MAIN_METRIC = "upstream/error"
+
+
+@dataclass(frozen=True)
+class RunLine:
+    """A run that a study lists: how far it is, and its main metric where that is measured."""
+
+    id: str
+    name: str
+    study: str
+    trunk: int
+    state: str
+    kind: str
+    reason: str
+    excluded: bool
+    trunk_step: int
+    cooldown_step: int  # steps of its own, after its branch
+    steps: int
+    cooldown: int
+    flops: float
+    value: float | None
+
+    @property
+    def step(self) -> int:
+        """Return the step that it has come to."""
+        branch = self.steps - self.cooldown
+        return branch + self.cooldown_step if self.cooldown_step else min(self.trunk_step, branch)
+
+
+@dataclass(frozen=True)
+class RunningJob:
+    """A job on a slot; `loss` and `images_per_second` are the last ones told."""
+
+    id: str
+    name: str
+    slot: str
+    attempt: int  # counted from 1
+    start: int
+    step: int
+    stop: int
+    loss: float | None
+    images_per_second: float | None
+    flops_per_second: float | None
+    seconds_left: float | None
+
+
+@dataclass(frozen=True)
+class Happening:
+    """An entry of the store's history; `at` is UTC."""
+
+    at: str
+    what: str
+    run: str
+    text: str
+
+
+def study_names(connection: Connection) -> tuple[str, ...]:
+    """Return the studies, the one planned last first."""
+    return tuple(connection.scalars(select(studies.c.name).order_by(studies.c.planned.desc())))
+
+
+def main_metric(connection: Connection) -> str:
+    """Return the metric that runs are compared by: the upstream error, or else the first that is measured."""
+    names = list(connection.scalars(select(metrics.c.name).order_by(metrics.c.id)))
+    return MAIN_METRIC if MAIN_METRIC in names or not names else names[0]
+
+
+def run_lines(connection: Connection, metric: str) -> tuple[RunLine, ...]:
+    """Return the runs in the order in which they were planned."""
+    branch = runs.c.steps - runs.c.cooldown
+    own = case((runs.c.state == "done", runs.c.cooldown), else_=func.coalesce(_last(runs.c.number) - branch, 0))
+    columns = [runs.c[name] for name in ("id", "name", "trunk", "state", "kind", "reason", "excluded")]
+    columns += [runs.c[name] for name in ("steps", "cooldown", "flops")]
+    value = (
+        select(measurements.c.value)
+        .join(metrics)
+        .where(metrics.c.name == metric, measurements.c.run == runs.c.number, measurements.c.step == runs.c.steps)
+        .scalar_subquery()
+    )
+    query = select(
+        *columns,
+        studies.c.name.label("study"),
+        func.coalesce(_last(literal(0)), 0).label("trunk_step"),
+        own.label("cooldown_step"),
+        value.label("value"),
+    )
+    listed = query.join_from(runs, studies).where(runs.c.listed).order_by(runs.c.number)
+    return tuple(RunLine(**row._mapping) for row in connection.execute(listed))
+
+
+def _last(run: ColumnElement[int]) -> ScalarSelect[int]:
+    """Return the last step of the curve of a run, or of its trunk for run 0."""
+    curve = and_(progress.c.trunk == runs.c.trunk, progress.c.run == run)
+    return select(func.max(progress.c.step)).where(curve).correlate(runs).scalar_subquery()
+
+
+def work(lines: Sequence[RunLine]) -> tuple[float, float]:
+    """Return the training FLOPs that are done and the whole of them, each step of a trunk counted once."""
+    done = whole = 0.0
+    trunks: dict[int, list[RunLine]] = {}
+    for line in lines:
+        trunks.setdefault(line.trunk, []).append(line)
+    for group in trunks.values():
+        a_step = group[0].flops / group[0].steps
+        branch = max(line.steps - line.cooldown for line in group)
+        reached = max(line.step - line.cooldown_step for line in group)
+        done += a_step * (reached + sum(line.cooldown_step for line in group))
+        whole += a_step * (branch + sum(line.cooldown for line in group))
+    return done, whole
+
+
+def running_jobs(connection: Connection) -> tuple[RunningJob, ...]:
+    """Return the jobs that are on slots, or were when their launcher ended."""
+    before = attempts.alias()
+    number = select(func.count()).where(before.c.job == attempts.c.job, before.c.id <= attempts.c.id).scalar_subquery()
+    live = (
+        select(jobs, attempts.c.slot, attempts.c.step, number.label("attempt"))
+        .join_from(attempts, jobs)
+        .where(attempts.c.state.in_(("starting", "running")))
+        .order_by(attempts.c.slot)
+    )
+    return tuple(_running(connection, row) for row in connection.execute(live).all())
+
+
+def _running(connection: Connection, job: Row[Any]) -> RunningJob:
+    step = job.start if job.step is None else job.step
+    curve = and_(progress.c.trunk == job.trunk, progress.c.run == (job.run or 0), progress.c.step <= step)
+    last = connection.execute(select(progress).where(curve).order_by(progress.c.step.desc()).limit(1)).one_or_none()
+    told = {"loss": None, "images_per_second": None, "flops_per_second": None, "seconds_left": None}
+    if last is not None:
+        told |= {"loss": last.loss, "images_per_second": last.images_per_second}
+        if last.images_per_second:
+            images_left = (job.stop - step) * last.images_seen / last.step
+            told["seconds_left"] = images_left / last.images_per_second
+            told["flops_per_second"] = last.images_per_second * last.flops / last.images_seen
+    return RunningJob(job.id, job.name, job.slot, job.attempt, job.start, step, job.stop, **told)
+
+
+def kept_checkpoints(connection: Connection) -> int:
+    """Return how many checkpoints of branch points and ends there are."""
+    return connection.scalars(select(func.count()).where(checkpoints.c.kept)).one()
+
+
+def unlisted_runs(connection: Connection) -> int:
+    """Return how many runs of earlier plans no study lists any more."""
+    return connection.scalars(select(func.count()).where(~runs.c.listed)).one()
+
+
+def last_events(connection: Connection, number: int) -> tuple[Happening, ...]:
+    """Return the last entries of the history, oldest first."""
+    query = select(events.c.at, events.c.what, runs.c.name, events.c.text).outerjoin_from(events, runs)
+    found = connection.execute(query.order_by(events.c.id.desc()).limit(number)).all()
+    return tuple(Happening(at.isoformat(" ", "seconds"), what, run or "", text) for at, what, run, text in found[::-1])

@@ -1,0 +1,185 @@
+"""The record as tables for people and as JSON, from the store alone."""
+
+import shlex
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator import snapshot
+from orchestrator.lock import Holder, holder
+from orchestrator.quantities import duration, flops, share, table
+from orchestrator.snapshot import Happening, RunLine, RunningJob
+from orchestrator.store import reading
+
+STATES = ("running", "planned", "done", "stopped", "failed", "diverged")  # in the order in which they are shown
+_LAST_EVENTS = 5
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a store says at one moment; `launcher` is the process that writes to it, if one does."""
+
+    store: str
+    studies: tuple[str, ...]
+    metric: str
+    launcher: Holder | None
+    runs: tuple[RunLine, ...]
+    running: tuple[RunningJob, ...]
+    checkpoints: int
+    unlisted: int  # runs of earlier plans that no study lists any more
+    events: tuple[Happening, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Return the number of runs in each state; an excluded run counts as what it is."""
+        found = Counter(run.state for run in self.runs)
+        return {state: found[state] for state in STATES}
+
+    @property
+    def unfinished(self) -> int:
+        """Return how many runs another launch would work on."""
+        return len(self.runs) - self.counts["done"] - self.counts["diverged"]
+
+    @property
+    def best(self) -> RunLine | None:
+        """Return the run that is done, not excluded, and has the lowest value of the main metric."""
+        measured = [run for run in self.runs if run.state == "done" and not run.excluded and run.value is not None]
+        return min(measured, key=lambda run: run.value or 0.0, default=None)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Return the time that the rest takes at the speed of the jobs that run now, or None where none runs."""
+        done, whole = snapshot.work(self.runs)
+        speed = sum(job.flops_per_second or 0.0 for job in self.running) if self.launcher else 0.0
+        return (whole - done) / speed if speed else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the whole status as a JSON object; docs/results.md lists its keys."""
+        done, whole = snapshot.work(self.runs)
+        return {
+            "store": self.store,
+            "studies": list(self.studies),
+            "counts": self.counts,
+            "excluded": sum(run.excluded for run in self.runs),
+            "unlisted": self.unlisted,
+            "flops": {"done": done, "total": whole},
+            "seconds_left": self.seconds_left,
+            "launcher": asdict(self.launcher) if self.launcher else None,
+            "running": [asdict(job) for job in self.running],
+            "best": {"metric": self.metric, **_run(self.best)} if self.best else None,
+            "checkpoints": self.checkpoints,
+            "events": [asdict(event) for event in self.events],
+            "runs": [_run(run) for run in self.runs],
+        }
+
+    def text(self, *, runs: bool = False) -> str:
+        """Return the screen for people, with a line for each run where `runs` asks for it."""
+        parts = [_head(self), _running(self), _run_table(self) if runs else "", _findings(self), _history(self)]
+        return "\n\n".join([*filter(None, parts), f"Next: {_next(self, runs)}"])
+
+
+def read(path: str | Path) -> Status:
+    """Return the status of the store at `path`; raises NotFound, NotAStore, NewerStore or Unusable."""
+    with reading(Path(path)) as connection:
+        metric = snapshot.main_metric(connection)
+        return Status(
+            store=str(path),
+            studies=snapshot.study_names(connection),
+            metric=metric,
+            launcher=holder(Path(path)),
+            runs=snapshot.run_lines(connection, metric),
+            running=snapshot.running_jobs(connection),
+            checkpoints=snapshot.kept_checkpoints(connection),
+            unlisted=snapshot.unlisted_runs(connection),
+            events=snapshot.last_events(connection, _LAST_EVENTS),
+        )
+
+
+def _run(run: RunLine) -> dict[str, Any]:
+    columns = ("id", "name", "study", "state", "kind", "reason", "excluded", "step", "steps", "flops", "value")
+    return {column: getattr(run, column) for column in columns}
+
+
+def _head(status: Status) -> str:
+    if not status.runs:
+        return f"{status.store} holds no study yet"
+    done, whole = snapshot.work(status.runs)
+    states = " · ".join(f"{number} {state}" for state, number in status.counts.items() if number)
+    left = "" if status.seconds_left is None else f" · {duration(status.seconds_left)} left"
+    lines = [
+        f"{', '.join(status.studies)} · {states}",
+        f"  {share(done / whole)} of {flops(whole)} FLOPs{left} · {status.checkpoints} checkpoints kept",
+        f"  {_launcher(status)}",
+    ]
+    if status.unlisted:
+        lines.append(f"  {status.unlisted} runs of earlier plans are not listed any more")
+    return "\n".join(lines)
+
+
+def _launcher(status: Status) -> str:
+    if status.launcher:
+        return f"launcher: {status.launcher}"
+    cut = f"; it ended with {len(status.running)} jobs on their slots, which go on at the next launch"
+    return "no launcher runs" + (cut if status.running else "")
+
+
+def _running(status: Status) -> str:
+    if not (status.running and status.launcher):
+        return ""
+    header = ("JOB", "SLOT", "PROGRESS", "", "LOSS", "IMG/S", "ATTEMPT", "ETA")
+    return table(header, [_job(job) for job in status.running], left=2)
+
+
+def _job(job: RunningJob) -> tuple[str, ...]:
+    part = (job.step - job.start) / max(1, job.stop - job.start)
+    left = "--" if job.seconds_left is None else duration(job.seconds_left)
+    place = f"{job.step:,}/{job.stop:,}"
+    return (
+        job.name,
+        job.slot,
+        place,
+        share(part),
+        _number(job.loss),
+        _number(job.images_per_second),
+        str(job.attempt),
+        left,
+    )
+
+
+def _run_table(status: Status) -> str:
+    header = ("RUN", "ID", "STATE", "PROGRESS", status.metric.upper(), "REASON")
+    rows = [
+        (run.name, run.id, _state(run), f"{run.step:,}/{run.steps:,}", _number(run.value), run.reason)
+        for run in status.runs
+    ]
+    return table(header, rows, left=3)
+
+
+def _state(run: RunLine) -> str:
+    kind = f" ({run.kind})" if run.kind and run.state == "failed" else ""
+    return run.state + kind + (", excluded" if run.excluded else "")
+
+
+def _findings(status: Status) -> str:
+    """Return the best run and those that failed or diverged."""
+    best = status.best
+    lines = [f"  best: {best.name}  {status.metric} {best.value:.4g} at {flops(best.flops)} FLOPs"] if best else []
+    bad = [run for run in status.runs if run.state in ("failed", "diverged")]
+    lines += [f"  {_state(run)}: {run.name}  {run.reason}".rstrip() for run in bad]
+    return "\n".join(lines)
+
+
+def _history(status: Status) -> str:
+    return "\n".join(f"  {event.at}  {event.what}: {event.run or event.text}" for event in status.events)
+
+
+def _next(status: Status, runs: bool) -> str:
+    option = "" if Path(status.store) == Path("results.db") else f" --store {shlex.quote(status.store)}"
+    if status.launcher:
+        return f"scalectl status{option}" if runs else f"scalectl status --runs{option}"
+    return "scalectl launch" if status.unfinished or not status.runs else f"scalectl fit{option}"
+
+
+def _number(value: float | None) -> str:
+    return "--" if value is None else f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"

@@ -1,0 +1,140 @@
+"""Opening results.db: what the file must be, and how SQLite is set up for one writer and many readers."""
+
+import os
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+
+from orchestrator.exits import Exit, NotFound, Refusal
+from orchestrator.tables import schema
+from orchestrator.views import create_views
+
+VERSION = 1  # of the tables and views; raised with every change to them
+APPLICATION = 0x5CA1EC71  # tells our files from others: https://www.sqlite.org/pragma.html#pragma_application_id
+BUSY_SECONDS = 30.0
+_NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "lustre", "beegfs", "gpfs", "ceph", "virtiofs"}
+_NETWORK |= {"fuse.sshfs", "fuse.gcsfuse", "fuse.s3fs", "fuse.juicefs", "fuse.glusterfs"}
+
+
+class Unusable(Refusal):
+    """A store that can't be opened, read or written as it is."""
+
+    exit = Exit.STORE
+
+
+class NotAStore(Unusable):
+    """A file that is damaged, or was never a store."""
+
+
+class NewerStore(Unusable):
+    """A store of a later version than this program knows."""
+
+
+def writing(path: Path) -> Engine:
+    """Return an engine whose transactions write to the store at `path`, made with mode 0600 when there is none.
+
+    Only the holder of its Lock may call this. Raises NotAStore, NewerStore or Unusable.
+    """
+    with explained(path):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives -wal and -shm the mode of the file
+        with _looking(path) as connection:
+            new = _is_new(connection, path)  # before anything, even the journal's mode, is changed
+        engine = _engine(path, "BEGIN IMMEDIATE", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
+        if new:
+            _create(engine)
+    return engine
+
+
+def _create(engine: Engine) -> None:
+    with engine.begin() as connection:
+        schema.create_all(connection)
+        create_views(connection)
+        connection.exec_driver_sql(f"PRAGMA user_version={VERSION}")
+        connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION}")
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Connection]:
+    """Yield a connection that sees one moment of the store and can't write; raises NotFound where there is none."""
+    if not path.exists():
+        raise NotFound(f"{path}: there is no store here; scalectl launch FILE makes one.")
+    with explained(path), _looking(path) as connection:
+        if _is_new(connection, path):
+            raise NotFound(f"{path} is an empty file: nothing was planned in it yet.")
+        yield connection
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn what the system says of a damaged, busy or unreachable file into a refusal that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise Unusable(f"{path}: {error.strerror}.") from error
+    except (DBAPIError, sqlite3.Error) as error:
+        cause = getattr(error, "orig", error)
+        if isinstance(cause, sqlite3.OperationalError):
+            raise Unusable(f"{path}: {cause}.") from error
+        if type(cause) is sqlite3.DatabaseError:  # its subclasses are errors of this program, not of the file
+            raise NotAStore(f"{path} is not a store, or is damaged: {cause}.") from error
+        raise
+
+
+@contextmanager
+def _looking(path: Path) -> Iterator[Connection]:
+    engine = _engine(path, "BEGIN", "query_only=ON")
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def _engine(path: Path, begin: str, *pragmas: str) -> Engine:
+    """Return an engine that sends its own BEGIN, as SQLAlchemy's page on the SQLite dialect shows."""
+    engine = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: object) -> None:
+        connection.isolation_level = None
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _is_new(connection: Connection, path: Path) -> bool:
+    """Return whether the file holds nothing yet; raises NotAStore or NewerStore for one that isn't ours to use."""
+    application, version, tables = (
+        connection.exec_driver_sql(query).scalar_one()
+        for query in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
+    )
+    if application != APPLICATION and (application or version or tables):
+        raise NotAStore(f"{path} is a database of another program.")
+    if version > VERSION:
+        raise NewerStore(f"{path} is a store of version {version}; this scalectl knows {VERSION}: upgrade scalectl.")
+    return not tables
+
+
+def network_file_system(path: Path, mounts: Path = Path("/proc/mounts")) -> str:
+    """Return the kind of network file system that `path` lies on, such as nfs4, or nothing; known on Linux only."""
+    if not mounts.exists():
+        return ""
+    target = Path(os.path.realpath(path))
+    kinds = {}
+    for line in mounts.read_text().splitlines():
+        _, point, kind, *_ = line.split(" ")
+        kinds[Path(re.sub(r"\\(\d{3})", lambda code: chr(int(code[1], 8)), point))] = kind
+    around = [point for point in kinds if target.is_relative_to(point)]
+    kind = kinds[max(around, key=lambda point: len(point.parts))] if around else ""
+    return kind if kind in _NETWORK else ""
