@@ -1,0 +1,52 @@
+"""Studies small enough for a test: real digits, real training, seconds."""
+
+from pathlib import Path
+
+import pytest
+
+SMALL = """\
+version: 1
+name: small
+store: results.db
+artifacts: ./artifacts
+models:
+  pico: {{width: 8, depth: 1, num_heads: 2, patch_size: 4}}
+data:
+  source: digits
+  sizes: {sizes}
+  augment: {{shift: 1}}
+train:
+  batch_size: 16
+  precision: float32
+  head: map
+  loss: sigmoid
+  optimizer: {{name: adafactor, lr: 3e-3, clip_norm: 1.0, weight_decay: {{head: 3.0, body: 0.03}}}}
+  schedule: {{name: rsqrt, warmup: 4, timescale: 10, cooldown: 20%}}
+  checkpoint_every: {checkpoint_every}
+budgets: {{steps: {steps}}}
+grid: {{seeds: {seeds}}}
+evals:
+  upstream: {{metrics: [loss, error]}}
+  fewshot: {{datasets: [digits], shots: {shots}, seeds: 2}}
+"""
+
+
+class Study:
+    """A folder with an experiments.yaml that a test writes and rewrites."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.file = folder / "experiments.yaml"
+        self.store = folder / "results.db"
+
+    def write(self, sizes="[60]", steps="[20, 40]", seeds="[0]", shots="[1]", checkpoint_every=1000, extra="") -> Path:
+        text = SMALL.format(sizes=sizes, steps=steps, seeds=seeds, shots=shots, checkpoint_every=checkpoint_every)
+        self.file.write_text(text + extra)
+        return self.file
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Study:
+    made = Study(tmp_path)
+    made.write()
+    return made

@@ -1,0 +1,114 @@
+"""The command line as people meet it: screens, exit codes, and what it doesn't load."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = {"jax", "flax", "optax", "ray", "pandas", "scipy", "matplotlib", "sklearn"}
+LIGHT = ["--help", "validate {file}", "plan {file}", "status --store {store}", "schema", "launch --help"]
+
+
+def scalectl(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    code = "from orchestrator.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, words)], cwd=cwd, capture_output=True, text=True, timeout=120
+    )
+
+
+@pytest.fixture(scope="module")
+def launched(tmp_path_factory):
+    """A study of two runs that was launched once, in this process's stead by the command itself."""
+    from conftest import Study
+
+    made = Study(tmp_path_factory.mktemp("launched"))
+    made.write()
+    done = scalectl("launch", made.file, "--here")
+    assert done.returncode == 0, done.stderr
+    made.said = done
+    return made
+
+
+@pytest.mark.parametrize("words", LIGHT)
+def test_quick_commands_load_no_heavy_library(launched, words):
+    words = words.format(file=launched.file, store=launched.store).split()
+    code = (
+        "import sys, orchestrator.cli as cli\n"
+        "try: cli.main()\n"
+        "except SystemExit as end: print(end.code, file=sys.stderr)\n"
+        f"print(sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+    assert done.stderr.splitlines()[-2:] == ["0", "[]"]
+
+
+def test_a_launch_ends_with_its_runs_and_the_next_command(launched):
+    assert "2 of 2 runs done" in launched.said.stdout
+    assert launched.said.stdout.rstrip().splitlines()[-1].startswith("Next: scalectl ")
+
+
+def test_launching_again_finds_nothing_to_do(launched):
+    again = scalectl("launch", launched.file)
+    assert again.returncode == 0 and "nothing was missing" in again.stdout
+
+
+def test_check_says_by_its_code_whether_work_is_left(launched):
+    assert scalectl("plan", launched.file, "--check").returncode == 0
+    more = scalectl("plan", launched.file, "--check", "--set", "data.sizes=[60, 90]")
+    assert more.returncode == 3
+
+
+def test_plan_writes_nothing(study):
+    assert scalectl("plan", study.file).returncode == 0
+    assert [path.name for path in study.folder.iterdir()] == ["experiments.yaml"]
+
+
+def test_status_answers_for_people_and_for_programs(launched):
+    text = scalectl("status", "--store", launched.store)
+    document = json.loads(scalectl("status", "--store", launched.store, "-o", "json").stdout)
+    assert text.returncode == 0 and "small" in text.stdout
+    assert document["counts"]["done"] == 2
+
+
+def test_a_store_that_is_not_there_is_said_and_not_made(tmp_path):
+    done = scalectl("status", "--store", tmp_path / "none.db")
+    assert (done.returncode, done.stdout) == (5, "") and "none.db" in done.stderr
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_an_invalid_file_is_located_and_exits_2(study):
+    study.file.write_text(study.file.read_text().replace("warmup", "wramup"))
+    done = scalectl("validate", study.file)
+    assert done.returncode == 2 and "did you mean 'warmup'?" in done.stderr
+    assert f"{study.file}:" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_too_few_points_for_a_law_are_refused_with_the_number(launched):
+    done = scalectl("fit", "--store", launched.store)
+    assert done.returncode == 4 and "6" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_limit_refuses_before_anything_is_written(study):
+    done = scalectl("launch", study.file, "--set", "limits.max_flops=1e6")
+    assert done.returncode == 4 and "limits.max_flops" in done.stderr
+    assert [path.name for path in study.folder.iterdir()] == ["experiments.yaml"]
+
+
+def test_a_plot_is_a_picture_with_its_data_beside_it(launched, tmp_path):
+    done = scalectl("plot", "frontier", "--store", launched.store, "-o", tmp_path / "f.png")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "f.png").read_bytes().startswith(b"\x89PNG") and (tmp_path / "f.json").exists()
+
+
+def test_a_reader_that_has_seen_enough_ends_the_command_quietly(launched):
+    done = subprocess.run(
+        f"{sys.executable} -c 'from orchestrator.cli import main; main()' schema | head -1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        env=os.environ,
+    )
+    assert done.stderr == ""

@@ -1,0 +1,108 @@
+"""Real processes killed with -9 in the middle of a study, which then ends as if nothing had happened."""
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+from conftest import Study
+
+COMMAND = [sys.executable, "-c", "from orchestrator.cli import main; main()", "launch"]
+MEASURED = ["device_seconds", "core_days"]
+GRID = {"sizes": "[60, 120]", "steps": "[100, 200, 400]", "checkpoint_every": 40, "shots": "[1, 5]"}
+
+
+def start(study: Study, *flags: str) -> subprocess.Popen[bytes]:
+    log = (study.folder / "log.txt").open("ab")
+    return subprocess.Popen([*COMMAND, str(study.file), *flags], stdout=log, stderr=log, start_new_session=True)
+
+
+def launch_to_the_end(study: Study, *flags: str) -> float:
+    began = time.monotonic()
+    code = start(study, *flags).wait(timeout=280)
+    assert code == 0, (study.folder / "log.txt").read_text()[-3000:]
+    return time.monotonic() - began
+
+
+def launch_and_kill(study: Study, after: float, *flags: str) -> bool:
+    """Kill the launcher's whole process group after some seconds; false when it had ended by then."""
+    launcher = start(study, *flags)
+    try:
+        launcher.wait(timeout=after)
+    except subprocess.TimeoutExpired:
+        os.killpg(launcher.pid, signal.SIGKILL)
+        launcher.wait()
+        return True
+    return False
+
+
+def points(study: Study) -> pd.DataFrame:
+    found = pd.read_sql_table("points", f"sqlite:///{study.store}").sort_values("run", ignore_index=True)
+    return found.drop(columns=MEASURED)
+
+
+def doubled(study: Study) -> list[tuple[object, ...]]:
+    with sqlite3.connect(study.store) as store:
+        return store.execute("SELECT run, metric FROM observations GROUP BY run, metric HAVING count(*) > 1").fetchall()
+
+
+def compare(study: Study, whole: Study) -> None:
+    pd.testing.assert_frame_equal(points(study), points(whole))
+    assert points(study).notna().all(axis=None)
+    assert doubled(study) == []
+    with sqlite3.connect(study.store) as one, sqlite3.connect(whole.store) as other:
+        query = "SELECT run, step, loss, learning_rate, grad_norm FROM curves ORDER BY run, step"
+        assert one.execute(query).fetchall() == other.execute(query).fetchall()
+
+
+@pytest.fixture
+def whole(tmp_path_factory) -> Study:
+    made = Study(tmp_path_factory.mktemp("whole"))
+    made.write(**GRID)
+    return made
+
+
+def test_killed_three_times_without_ray_a_study_ends_the_same(study, whole):
+    seconds = launch_to_the_end(whole, "--here")
+    study.write(**GRID)
+    rng = random.Random(37)
+    kills = [launch_and_kill(study, rng.uniform(0.3, 0.9) * seconds, "--here") for _ in range(3)]
+    assert kills[0]
+    launch_to_the_end(study, "--here")
+    compare(study, whole)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_killed_ten_times_on_ray_a_study_ends_the_same(study, whole):
+    seconds = launch_to_the_end(whole, "--slots", "2")
+    study.write(**GRID)
+    rng = random.Random(41)
+    kills = [launch_and_kill(study, rng.uniform(0.2, 0.95) * seconds, "--slots", "2") for _ in range(10)]
+    assert sum(kills) >= 3
+    launch_to_the_end(study, "--slots", "2")
+    compare(study, whole)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_asked_to_stop_it_leaves_checkpoints_and_exits_130(study, number):
+    study.write(steps="[50000]", checkpoint_every=10**6)
+    launcher = start(study, "--here")
+    while not study.store.exists() or not trained(study):
+        assert launcher.poll() is None
+        time.sleep(0.2)
+    launcher.send_signal(number)
+    assert launcher.wait(timeout=60) == 130
+    assert set(points(study)["state"]) == {"stopped"}
+    assert "checkpoints are kept" in (study.folder / "log.txt").read_text()
+
+
+def trained(study: Study) -> bool:
+    with sqlite3.connect(study.store, timeout=30) as store:
+        tables = store.execute("SELECT name FROM sqlite_master WHERE name = 'progress'").fetchall()
+        return bool(tables) and store.execute("SELECT count(*) FROM progress").fetchone()[0] > 0

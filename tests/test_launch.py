@@ -1,0 +1,115 @@
+"""Whole launches in this process: what they write, share, resume and settle."""
+
+import threading
+from contextlib import closing
+
+import pandas as pd
+import pytest
+
+from orchestrator.cluster import Here
+from orchestrator.experiment import read
+from orchestrator.launch import launch
+from orchestrator.plan import plan
+from orchestrator.records import Records, known
+from trainer.spec import from_scratch
+from trainer.train import train
+
+MEASURED = ["device_seconds", "core_days"]  # clock readings: these alone may differ between two launches
+
+
+def launched(study, stop_after: int | None = None, **changes):
+    """Launch the study here; `stop_after` asks it to stop after that many pieces of news."""
+    experiment = read(study.write(**changes))
+    record, stopping = known(study.store), threading.Event()
+    with closing(Here()) as cluster, Records(study.store) as records:
+        found = plan(experiment, record)
+        records.plan(found, experiment.document)
+        news = []
+        for one in launch(
+            found,
+            records,
+            cluster,
+            checkpoints=record.checkpoints,
+            max_retries=experiment.limits.retries,
+            stopping=stopping,
+        ):
+            news.append(one)
+            if stop_after is not None and len(news) >= stop_after:
+                stopping.set()
+    return news
+
+
+def points(study) -> pd.DataFrame:
+    found = pd.read_sql_table("points", f"sqlite:///{study.store}").sort_values("run", ignore_index=True)
+    return found.drop(columns=MEASURED)
+
+
+def test_every_run_ends_with_every_metric(study):
+    launched(study, steps="[20, 40]", shots="[1, 5]")
+    found = points(study)
+    assert list(found["state"]) == ["done", "done"]
+    metrics = [name for name in found.columns if "/" in name]
+    assert len(metrics) == 4 and found[metrics].notna().all(axis=None)
+
+
+def test_a_trunk_with_cooldowns_equals_runs_from_scratch_bit_for_bit(study, tmp_path):
+    launched(study, steps="[20, 40, 60]")
+    experiment = read(study.file)
+    found = points(study).set_index("run")
+    for job in (job for job in plan(experiment).jobs if job.job.run):
+        *_, end = events = list(train(from_scratch(job.job, str(tmp_path / job.id))))
+        alone = {event.metric: event.value for event in events if hasattr(event, "metric")}
+        assert end.digest == found.loc[job.id, "digest"]
+        assert alone == {name: found.loc[job.id, name] for name in alone}
+
+
+def test_a_study_that_grew_trains_only_what_is_new(study):
+    launched(study, steps="[20, 40]")
+    before = points(study)
+    news = launched(study, steps="[20, 40, 80]")
+    assert [(one.job.job.start, one.job.job.stop) for one in news if not one.events] == [(32, 64), (64, 80)]
+    pd.testing.assert_frame_equal(points(study).merge(before[["run"]]), before)
+
+
+def test_stopped_at_any_moment_it_goes_on_to_the_same_points(study, tmp_path_factory):
+    from conftest import Study
+
+    whole = Study(tmp_path_factory.mktemp("whole"))
+    launched(whole, steps="[20, 40]")
+    for after in (1, 2, 4):
+        launched(study, stop_after=after, steps="[20, 40]")
+    launched(study, steps="[20, 40]")
+    pd.testing.assert_frame_equal(points(study), points(whole))
+
+
+def test_a_stop_is_recorded(study):
+    launched(study, stop_after=1)
+    assert "stopped" in set(points(study)["state"])
+
+
+def test_a_loss_that_is_not_finite_makes_the_runs_diverged_and_is_not_tried_again(study):
+    text = study.write()
+    diverging = text.read_text().replace("lr: 3e-3, clip_norm: 1.0", "lr: 1e38, clip_norm: 1.0")
+    study.write = lambda **_: text
+    text.write_text(diverging)
+    launched(study)
+    assert set(points(study)["state"]) == {"diverged"}
+    assert launched(study) == []
+
+
+def test_a_failed_trunk_fails_the_runs_that_need_it_and_no_others(study, monkeypatch):
+    import trainer.data
+
+    launched(study, sizes="[60]")
+    genuine = trainer.data.load
+
+    def torn(spec):
+        if spec.size == 90:
+            raise OSError("disk on fire")
+        return genuine(spec)
+
+    monkeypatch.setattr(trainer.data, "load", torn)
+    pytest.importorskip("trainer.data")
+    launched(study, sizes="[60, 90]")
+    found = points(study).set_index("data_size")["state"]
+    assert set(found.loc[60]) == {"done"} and set(found.loc[90]) == {"failed"}

@@ -1,0 +1,169 @@
+"""Plans of small grids, worked out by hand, and properties of plans of grids drawn at random."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from orchestrator import plan_screen
+from orchestrator.experiment import read
+from orchestrator.plan import Known, Plan, plan
+from trainer.flops import training_flops
+
+
+def planned(study, known: Known | None = None, **changes) -> Plan:
+    return plan(read(study.write(**changes)), known)
+
+
+def finished(before: Plan, jobs=None, known: Known | None = None) -> Known:
+    """What a store knows once `jobs` (all of them unless told) are done."""
+    known = known or Known()
+    states, metrics = dict(known.states), dict(known.metrics)
+    checkpoints = {owner: dict(steps) for owner, steps in known.checkpoints.items()}
+    for job in before.jobs if jobs is None else jobs:
+        checkpoints.setdefault(job.owner, {})[job.job.stop] = f"/kept/{job.id}"
+        if job.job.run:
+            states[job.owner] = "done"
+            metrics[job.owner] = before.evals.metrics()
+    return Known(states, metrics, checkpoints)
+
+
+def spans(found: Plan) -> list[tuple[int, int]]:
+    return [(job.job.start, job.job.stop) for job in found.jobs]
+
+
+def test_budgets_share_one_trunk(study):
+    found = planned(study, steps="[20, 40, 80]")  # cooldown 20 %: branches at 16, 32, 64
+    assert spans(found) == [(0, 16), (16, 32), (32, 64), (16, 20), (32, 40), (64, 80)]
+    assert len(found.trunks) == 1 and len(found.missing) == 3
+    trunk = next(iter(found.trunks.values()))
+    assert found.flops == training_flops(trunk, 64 + 4 + 8 + 16)
+    assert found.flops_alone == training_flops(trunk, 20 + 40 + 80)
+
+
+def test_each_run_has_its_full_and_its_marginal_cost(study):
+    found = planned(study, steps="[20, 40]")
+    trunk = next(iter(found.trunks.values()))
+    assert [run.flops for run in found.runs] == [training_flops(trunk, 20), training_flops(trunk, 40)]
+    assert [run.marginal_flops for run in found.runs] == [training_flops(trunk, 20), training_flops(trunk, 16 + 8)]
+
+
+def test_a_done_study_has_no_jobs(study):
+    found = planned(study)
+    again = planned(study, finished(found))
+    assert again.jobs == () and {run.reason for run in again.runs} == {"already done"}
+
+
+def test_a_larger_budget_continues_the_stored_trunk(study):
+    done = finished(planned(study, steps="[20, 40]"))
+    assert spans(planned(study, done, steps="[20, 40, 160]")) == [(32, 128), (128, 160)]
+
+
+def test_a_budget_in_between_starts_from_the_checkpoint_before_it(study):
+    done = finished(planned(study, steps="[20, 80]"))
+    assert spans(planned(study, done, steps="[20, 40, 80]")) == [(16, 32), (32, 40)]
+
+
+def test_one_more_data_size_plans_only_its_runs(study):
+    done = finished(planned(study))
+    more = planned(study, done, sizes="[60, 120]")
+    assert {run.spec.trunk.data.size for run in more.missing} == {120}
+    assert {run for job in more.jobs for run in job.runs} == {run.id for run in more.missing}
+
+
+def test_a_new_evaluation_trains_nothing(study):
+    done = finished(planned(study))
+    more = planned(study, done, shots="[1, 5]")
+    assert more.flops == 0 and len(more.jobs) == 2
+    assert {run.reason for run in more.runs} == {"new evaluation: fewshot/digits/5shot/error"}
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "missing"),
+    [
+        ("failed (node_lost)", "retry after failed (node_lost)", True),
+        ("stopped", "goes on: it was stopped", True),
+        ("diverged", "diverged: a result, left alone", False),
+    ],
+)
+def test_each_state_has_its_reason(study, state, reason, missing):
+    run = planned(study, steps="[20]").runs[0]
+    again = planned(study, Known(states={run.id: state}), steps="[20]").runs[0]
+    assert (again.reason, again.missing) == (reason, missing)
+
+
+def test_the_same_file_gives_the_same_ids_in_any_folder_and_with_any_hash_seed(study, tmp_path):
+    code = "import sys; from orchestrator.experiment import read; from orchestrator.plan import plan;"
+    code += "print([run.id for run in plan(read(sys.argv[1])).runs])"
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    (other / "other.yaml").write_text(study.file.read_text().replace("./artifacts", "./weights"))
+    said = [
+        subprocess.check_output(
+            [sys.executable, "-c", code, str(file)],
+            env={"PYTHONHASHSEED": seed, "PATH": ""},
+            cwd=file.parent,
+            text=True,
+        )
+        for file, seed in [(study.file, "1"), (other / "other.yaml", "37")]
+    ]
+    assert said[0] == said[1]
+
+
+def test_the_screen_says_what_sharing_saves_and_the_next_command(study):
+    text = plan_screen.text(planned(study, steps="[20, 40, 80]"), "experiments.yaml", "results.db", slots=2)
+    assert "Sharing trunks saves 34 %" in text  # 92 steps instead of 140
+    assert text.endswith("Next: scalectl launch experiments.yaml")
+    assert max(len(line) for line in text.splitlines()) <= 100
+
+
+def test_the_document_is_json_with_every_run_and_job(study):
+    found = planned(study)
+    document = json.loads(json.dumps(plan_screen.document(found, slots=2)))
+    assert [run["id"] for run in document["runs"]] == [run.id for run in found.runs]
+    assert sum(job["flops"] for job in document["jobs"]) == document["total"]["flops"]
+
+
+grids = st.fixed_dictionaries(
+    {
+        "sizes": st.lists(st.integers(10, 1300), min_size=1, max_size=3, unique=True).map(sorted).map(str),
+        "steps": st.lists(st.integers(10, 3000), min_size=1, max_size=6, unique=True).map(sorted).map(str),
+        "seeds": st.lists(st.integers(0, 99), min_size=1, max_size=2, unique=True).map(str),
+    }
+)
+drawn = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@drawn
+@given(grid=grids)
+def test_every_job_comes_after_its_need_and_begins_where_that_ends(study, grid):
+    found = planned(study, **grid)
+    ended = {}
+    for job in found.jobs:
+        assert all(ended[need] == job.job.start for need in job.needs)
+        assert bool(job.needs) == (job.job.start > 0)
+        ended[job.id] = job.job.stop
+    assert len(ended) == len(found.jobs)
+
+
+@drawn
+@given(grid=grids)
+def test_no_step_of_a_trunk_is_planned_twice(study, grid):
+    found = planned(study, **grid)
+    for trunk in found.trunks:
+        pieces = sorted((j.job.start, j.job.stop) for j in found.jobs if j.owner == trunk)
+        assert all(first[1] == second[0] for first, second in zip(pieces, pieces[1:], strict=False))
+        assert pieces[0][0] == 0
+    assert found.flops == sum(run.marginal_flops for run in found.runs) <= found.flops_alone
+
+
+@drawn
+@given(grid=grids, data=st.data())
+def test_after_any_part_of_it_the_plan_is_the_rest(study, grid, data):
+    found = planned(study, **grid)
+    count = data.draw(st.integers(0, len(found.jobs)))
+    rest = planned(study, finished(found, found.jobs[:count]), **grid)
+    assert [job.id for job in rest.jobs] == [job.id for job in found.jobs[count:]]

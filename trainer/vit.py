@@ -1,0 +1,150 @@
+"""The Vision Transformer of arXiv 2106.04560, laid out so that XLA sees few and large matrix products."""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from flax.linen.initializers import Initializer
+
+from trainer.spec import Head, ModelSpec, TrunkSpec
+
+# B images, N tokens of an image, T = B x N tokens of a batch, D width, H heads, K width of a head, C classes
+Array = jax.Array
+
+
+class ViT(nn.Module):
+    """Maps images (B, height, width, channels) to logits (B, C) and to the features (B, D) that they are read from."""
+
+    model: ModelSpec
+    image_size: int
+    channels: int
+    num_classes: int
+    head: Head
+    head_bias: float
+    dtype: str
+
+    @nn.compact
+    def __call__(self, images: Array) -> tuple[Array, Array]:
+        """Return float32 logits and features."""
+        width, batch = self.model.width, images.shape[0]
+        x_TD = nn.Dense(width, dtype=self.dtype, name="embedding")(patches(images, self.model.patch_size))
+        x_BND = x_TD.reshape(batch, -1, width)
+        positions = self.param("positions", nn.initializers.normal(width**-0.5), x_BND.shape[1:])
+        x_BND = x_BND + positions.astype(self.dtype)
+        if self.head == "tok":
+            token = self.param("token", nn.initializers.zeros_init(), (1, 1, width)).astype(self.dtype)
+            x_BND = jnp.concatenate([jnp.broadcast_to(token, (batch, 1, width)), x_BND], axis=1)
+        for layer in range(self.model.depth):
+            x_BND = Block(self.model, self.dtype, name=f"block_{layer}")(x_BND)
+        x_BND = nn.LayerNorm(dtype=self.dtype, name="norm")(x_BND)
+        features_BD = self._pool(x_BND).astype(jnp.float32)
+        kernel, bias = nn.initializers.zeros_init(), nn.initializers.constant(self.head_bias)
+        head = nn.Dense(self.num_classes, dtype=self.dtype, kernel_init=kernel, bias_init=bias, name="head")
+        return head(features_BD).astype(jnp.float32), features_BD
+
+    def _pool(self, x_BND: Array) -> Array:
+        if self.head == "tok":
+            return x_BND[:, 0]
+        if self.head == "gap":
+            return x_BND.mean(axis=1)
+        return AttentionPool(self.model, self.dtype, name="pool")(x_BND)
+
+
+def build(trunk: TrunkSpec) -> ViT:
+    """Return the model of a trunk; equal shapes give equal and equally hashed models."""
+    data, recipe = trunk.data, trunk.recipe
+    return ViT(
+        trunk.model,
+        data.image_size,
+        data.channels,
+        data.num_classes,
+        recipe.head,
+        recipe.head_bias,
+        recipe.precision,
+    )
+
+
+def patches(images: Array, size: int) -> Array:
+    """Return the non-overlapping patches of all images as rows (T, size x size x channels); a remainder is cut off."""
+    batch, height, width, channels = images.shape
+    rows, columns = height // size, width // size
+    whole = images[:, : rows * size, : columns * size].reshape(batch, rows, size, columns, size, channels)
+    return whole.transpose(0, 1, 3, 2, 4, 5).reshape(batch * rows * columns, size * size * channels)
+
+
+class Block(nn.Module):
+    """One pre-norm encoder layer."""
+
+    model: ModelSpec
+    dtype: str
+
+    @nn.compact
+    def __call__(self, x_BND: Array) -> Array:
+        """Return tokens of the same shape."""
+        shape, heads = x_BND.shape, self.model.num_heads
+        x_TD = x_BND.reshape(-1, shape[-1])
+        qkv = dense(3 * shape[-1], self.dtype, "qkv")(nn.LayerNorm(dtype=self.dtype, name="attention_norm")(x_TD))
+        q, k, v = split_heads(qkv, shape[0], 3, heads)
+        x_TD = x_TD + dense(shape[-1], self.dtype, "out")(join_heads(attend(q, k, v), heads))
+        y_TD = nn.LayerNorm(dtype=self.dtype, name="mlp_norm")(x_TD)
+        return (x_TD + MLP(self.model.mlp_dim, self.dtype, name="mlp")(y_TD)).reshape(shape)
+
+
+class AttentionPool(nn.Module):
+    """Multi-head attention pooling (MAP): a learned probe attends to all tokens of an image, an MLP follows."""
+
+    model: ModelSpec
+    dtype: str
+
+    @nn.compact
+    def __call__(self, x_BND: Array) -> Array:
+        """Return one row (D) for each image."""
+        batch, _, width = x_BND.shape
+        heads = self.model.num_heads
+        probe = self.param("probe", nn.initializers.xavier_uniform(), (1, width)).astype(self.dtype)
+        q_HQK = split_heads(dense(width, self.dtype, "q")(probe), 1, 1, heads)[0]
+        q = jnp.tile(q_HQK, (batch, 1, 1))  # the same for all images, so projected once
+        k, v = split_heads(dense(2 * width, self.dtype, "kv")(x_BND.reshape(-1, width)), batch, 2, heads)
+        x_BD = dense(width, self.dtype, "out")(join_heads(attend(q, k, v), heads))
+        return x_BD + MLP(self.model.mlp_dim, self.dtype, name="mlp")(nn.LayerNorm(dtype=self.dtype, name="norm")(x_BD))
+
+
+class MLP(nn.Module):
+    """Two dense layers with a tanh GELU between them; erf costs three times as much on a CPU."""
+
+    hidden: int
+    dtype: str
+
+    @nn.compact
+    def __call__(self, x_TD: Array) -> Array:
+        """Return rows of the same shape."""
+        xavier = partial(nn.Dense, dtype=self.dtype, kernel_init=nn.initializers.xavier_uniform())
+        hidden = nn.gelu(xavier(self.hidden, name="up")(x_TD), approximate=True)
+        return xavier(x_TD.shape[-1], name="down")(hidden)
+
+
+def dense(features: int, dtype: str, name: str) -> Any:
+    """Return a projection initialised as square Xavier-uniform ones are, however many lie side by side in it."""
+    init: Initializer = nn.initializers.lecun_uniform()  # variance 1/D: that of Xavier's 2/(D + D)
+    return nn.Dense(features, dtype=dtype, kernel_init=init, name=name)
+
+
+def split_heads(x: Array, batch: int, parts: int, heads: int) -> Array:
+    """Return rows (T, parts x H x K) as (parts, B x H, N, K)."""
+    x = x.reshape(batch, -1, parts, heads, x.shape[-1] // (parts * heads)).transpose(2, 0, 3, 1, 4)
+    return x.reshape(parts, batch * heads, *x.shape[3:])
+
+
+def join_heads(x: Array, heads: int) -> Array:
+    """Return (B x H, N, K) as rows (T, H x K)."""
+    x = x.reshape(-1, heads, *x.shape[1:]).transpose(0, 2, 1, 3)
+    return x.reshape(-1, heads * x.shape[-1])
+
+
+def attend(q: Array, k: Array, v: Array) -> Array:
+    """Return softmax attention of queries (B x H, Q, K) on keys and values (B x H, N, K), weights in float32."""
+    scores = jnp.einsum("xqk,xnk->xqn", q * q.shape[-1] ** -0.5, k)
+    weights = nn.softmax(scores.astype(jnp.float32)).astype(v.dtype)
+    return jnp.einsum("xqn,xnk->xqk", weights, v)
