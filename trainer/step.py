@@ -1,0 +1,151 @@
+"""The compiled programs of a model: its first state, several optimizer steps in one dispatch, and its reading."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from trainer.flops import training_flops
+from trainer.optimizer import Settings, clip, direction, schedule, updated
+from trainer.spec import Loss, TrunkSpec
+from trainer.vit import ViT, build
+
+Array = jax.Array
+
+DISPATCH_FLOPS = 5e9  # work enough to hide what it costs to begin a dispatch
+MAX_STEPS = 16  # in one dispatch; more gained nothing on tiny models
+
+
+class State(NamedTuple):
+    """All that a trunk hands from one step to the next; `step` counts the updates made."""
+
+    step: Any
+    params: Any
+    moments: Any
+
+
+class Metrics(NamedTuple):
+    """What the steps of a dispatch tell, one entry each; loss and gradient norm are those before the update."""
+
+    loss: Any
+    learning_rate: Any
+    grad_norm: Any
+
+
+class Readings(NamedTuple):
+    """What a model says of images: the loss (B), whether its answer is wrong (B), and the features (B, D)."""
+
+    loss: Any
+    wrong: Any
+    features: Any
+
+
+@dataclass(frozen=True)
+class Shape:
+    """All that programs are compiled for; whatever else a recipe has is an argument."""
+
+    model: ViT
+    batch_size: int
+    loss: Loss
+    optimizer: Literal["adafactor", "adamw"]
+    steps: int  # at most, in one dispatch
+
+    @property
+    def images(self) -> tuple[int, ...]:
+        """Return the shape of a batch of images."""
+        return (self.batch_size, self.model.image_size, self.model.image_size, self.model.channels)
+
+
+def shape(trunk: TrunkSpec) -> Shape:
+    """Return the shape that a trunk shares with all trunks that its programs serve as well."""
+    recipe = trunk.recipe
+    steps = min(MAX_STEPS, max(1, round(DISPATCH_FLOPS / training_flops(trunk, 1))))
+    return Shape(build(trunk), recipe.batch_size, recipe.loss, recipe.optimizer, steps)
+
+
+def losses(logits_BC: Array, labels_B: Array, kind: Loss) -> Array:
+    """Return each image's loss (B): sigmoid cross-entropy summed over the classes, or softmax cross-entropy."""
+    if kind == "softmax":
+        return optax.softmax_cross_entropy_with_integer_labels(logits_BC, labels_B)
+    targets_BC = jax.nn.one_hot(labels_B, logits_BC.shape[-1])
+    return optax.sigmoid_binary_cross_entropy(logits_BC, targets_BC).sum(axis=-1)
+
+
+def one_step(of: Shape, state: State, images: Array, labels: Array, at: Settings) -> tuple[State, Metrics]:
+    """Return the state after an update on one batch, with what the batch told before it."""
+
+    def mean_loss(params: Any) -> Array:
+        logits_BC, _ = of.model.apply(params, images)
+        return losses(logits_BC, labels, of.loss).mean()
+
+    loss, grads = jax.value_and_grad(mean_loss)(state.params)
+    clipped, norm = clip(grads, at.clip_norm)
+    towards, moments = direction(of.optimizer).update(clipped, state.moments, state.params)
+    lr = at.lr * schedule(state.step, at)
+    params = updated(state.params, towards, lr, at)
+    return State(state.step + 1, params, moments), Metrics(loss, lr, norm)
+
+
+def several_steps(
+    of: Shape, state: State, count: Array, images: Array, labels: Array, at: Settings
+) -> tuple[State, Metrics]:
+    """Return the state after the first `count` of the stacked batches; how steps are grouped changes no bit."""
+
+    def body(i: Array, carried: tuple[State, Metrics]) -> tuple[State, Metrics]:
+        state, told = carried
+        state, metrics = one_step(of, state, images[i], labels[i], at)
+        return state, jax.tree.map(lambda all_, one: all_.at[i].set(one), told, metrics)
+
+    return jax.lax.fori_loop(0, count, body, (state, Metrics(*[jnp.zeros(of.steps)] * 3)))
+
+
+def read(of: Shape, params: Any, images: Array, labels: Array) -> Readings:
+    """Return what a model says of one batch; upstream and few-shot evaluation share this pass."""
+    logits_BC, features_BD = of.model.apply(params, images)
+    return Readings(losses(logits_BC, labels, of.loss), logits_BC.argmax(axis=-1) != labels, features_BD)
+
+
+def abstract(of: Shape) -> State:
+    """Return the state as shapes and types, without values."""
+    params = jax.eval_shape(of.model.init, jax.random.key(0), jax.ShapeDtypeStruct(of.images, jnp.float32))
+    moments = jax.eval_shape(direction(of.optimizer).init, params)
+    return State(jax.ShapeDtypeStruct((), jnp.int32), params, moments)
+
+
+_compiled: dict[tuple[str, Shape], Any] = {}  # for as long as the process lives
+
+
+@dataclass
+class Programs:
+    """The programs of a shape, compiled when first asked for, and what that cost whoever holds this."""
+
+    shape: Shape
+    compile_seconds: float = 0.0
+    compilations: int = 0
+
+    def first(self, seed: int) -> State:
+        """Return the state at step 0: parameters drawn from `seed`, moments zero."""
+        image = jnp.zeros((1, *self.shape.images[1:]))
+
+        def draw(seed: Array) -> Any:
+            return self.shape.model.init(jax.random.key(seed), image)
+
+        quick = {"xla_backend_optimization_level": 0}  # runs once, and compiles in half the time
+        program = self._ready("first", draw, np.uint32(seed), options=quick)
+        zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), abstract(self.shape))
+        state: State = jax.device_put(zeros._replace(params=program(np.uint32(seed))))
+        return state
+
+    def train(self) -> Callable[[State, int, np.ndarray, np.ndarray, Settings], tuple[State, Metrics]]:
+        """Return the program that advances a state, which it consumes, by up to `shape.steps` stacked batches."""
+        of = self.shape
+        images = jax.ShapeDtypeStruct((of.steps, *of.images), jnp.float32)
+        labels = jax.ShapeDtypeStruct((of.steps, of.batch_size), jnp.int32)
+"""
+        at = ...
+"""
