@@ -3,7 +3,6 @@
 import os
 import secrets
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -36,7 +35,7 @@ class Cluster(Protocol):
 class Here:
     """One slot in this process, without Ray: for tests, for debugging, and for the smallest machines."""
 
-    slots = ("here",)
+    slots: tuple[str, ...] = ("here",)
 
     def __init__(self) -> None:
         self._stream: Iterator[list[Event]] = iter(())
@@ -71,19 +70,19 @@ class OnRay:
         _secure(address)
         import ray
 
-        self._ray = ray
+        self._ray: Any = ray
         self._local = address is None
         cores = sorted(os.sched_getaffinity(0))
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "configure_logging": True}
         if self._local:
             count = slots or len(cores)
             options |= {"num_cpus": count, "include_dashboard": False, "object_store_memory": 100 * 2**20}
-        ray.init(address=address or "local", namespace="scalectl", **options)
-        count = slots or int(ray.cluster_resources().get("CPU", 1))
+        self._ray.init(address=address or "local", namespace="scalectl", **options)
+        count = slots or int(self._ray.cluster_resources().get("CPU", 1))
         self._cores = {
             f"cpu-{n}": tuple(cores[n::count]) if self._local and count <= len(cores) else () for n in range(count)
         }
-        self.slots = tuple(self._cores)
+        self.slots: tuple[str, ...] = tuple(self._cores)
         self._actors: dict[str, Any] = {}
         self._streams: dict[str, Any] = {}
         self._jobs: dict[str, Job] = {}

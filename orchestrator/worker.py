@@ -63,11 +63,11 @@ def _kind(error: Exception) -> FailureKind:
 
 
 def prepare_jax() -> None:
-    """Point JAX at the CPU and at a compilation cache that only this user can read."""
+    """Point JAX at the CPU and at a compilation cache that only this user can read, unless the environment has one."""
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     import jax
 
-    if jax.config.jax_compilation_cache_dir is None:
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "scalectl" / "jax"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.chmod(0o700)

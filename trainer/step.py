@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -19,6 +20,7 @@ Array = jax.Array
 
 DISPATCH_FLOPS = 5e9  # work enough to hide what it costs to begin a dispatch
 MAX_STEPS = 16  # in one dispatch; more gained nothing on tiny models
+READ_BATCH = 256  # images of one evaluation batch
 
 
 class State(NamedTuple):
@@ -110,6 +112,12 @@ def read(of: Shape, params: Any, images: Array, labels: Array) -> Readings:
     return Readings(losses(logits_BC, labels, of.loss), logits_BC.argmax(axis=-1) != labels, features_BD)
 
 
+def padded(rows: np.ndarray, count: int) -> np.ndarray:
+    """Return `count` rows: those given, and zeros after them."""
+    return np.pad(rows, [(0, count - len(rows))] + [(0, 0)] * (rows.ndim - 1))
+
+
+@cache
 def abstract(of: Shape) -> State:
     """Return the state as shapes and types, without values."""
     params = jax.eval_shape(of.model.init, jax.random.key(0), jax.ShapeDtypeStruct(of.images, jnp.float32))
@@ -141,11 +149,41 @@ class Programs:
         state: State = jax.device_put(zeros._replace(params=program(np.uint32(seed))))
         return state
 
-    def train(self) -> Callable[[State, int, np.ndarray, np.ndarray, Settings], tuple[State, Metrics]]:
-        """Return the program that advances a state, which it consumes, by up to `shape.steps` stacked batches."""
-        of = self.shape
-        images = jax.ShapeDtypeStruct((of.steps, *of.images), jnp.float32)
-        labels = jax.ShapeDtypeStruct((of.steps, of.batch_size), jnp.int32)
-"""
-        at = ...
-"""
+    def train(self, state: State, images: np.ndarray, labels: np.ndarray, at: Settings) -> tuple[State, Metrics]:
+        """Return `state`, which is consumed, advanced by the stacked batches, of which there are at most `shape.steps`.
+
+        Metrics have one entry for each of `shape.steps`; those after the last batch are zero.
+        """
+        of, count = self.shape, np.int32(len(labels))
+        images, labels = padded(images, of.steps), padded(labels, of.steps)
+
+        def advance(*arguments: Any) -> tuple[State, Metrics]:
+            return several_steps(of, *arguments)
+
+        program = self._ready("train", advance, state, count, images, labels, at, donate=(0,))
+        advanced: tuple[State, Metrics] = program(state, count, images, labels, at)
+        return advanced
+
+    def read(self, params: Any, images: np.ndarray, labels: np.ndarray) -> Readings:
+        """Return what a model says of any number of images, as arrays in memory."""
+        of, size = self.shape, READ_BATCH
+
+        def look(*arguments: Any) -> Readings:
+            return read(of, *arguments)
+
+        told = []
+        for start in range(0, len(labels), size):
+            batch = padded(images[start : start + size], size), padded(labels[start : start + size], size)
+            told.append(self._ready("read", look, params, *batch)(params, *batch))
+        return Readings(*(np.concatenate(parts)[: len(labels)] for parts in zip(*told, strict=True)))
+
+    def _ready(self, name: str, function: Callable[..., Any], *arguments: Any, **how: Any) -> Any:
+        """Return a program for arguments of these shapes, compiled now unless this process has it."""
+        key = (name, self.shape)
+        if key not in _compiled:
+            began = time.perf_counter()
+            lowered = jax.jit(function, donate_argnums=how.get("donate", ())).lower(*arguments)
+            _compiled[key] = lowered.compile(compiler_options=how.get("options"))
+            self.compile_seconds += time.perf_counter() - began
+            self.compilations += 1
+        return _compiled[key]

@@ -1,0 +1,183 @@
+"""One job: from its latest checkpoint to its last step, told as a stream of events."""
+
+import json
+import math
+import os
+import platform
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from importlib.metadata import version
+
+import jax
+import numpy as np
+
+from trainer import checkpoint
+from trainer.checkpoint import Corrupt, Saved
+from trainer.data import Batches
+from trainer.evaluate import evaluations
+from trainer.events import Checkpoint, Done, Event, Failed, Measurement, Progress, Started, Stopped
+from trainer.optimizer import settings
+from trainer.spec import Job
+from trainer.step import Metrics, Programs, State, abstract, shape
+
+POINTS_A_DOUBLING = 64  # of the training curve, while that means more than one point in MAX_SPACING steps
+MAX_SPACING = 1000
+
+
+class Diverged(Exception):  # noqa: N818 - a result, not an error of the program
+    """A loss, a gradient or an evaluation that is not finite, at `step`."""
+
+    def __init__(self, step: int, reason: str) -> None:
+        super().__init__(reason)
+        self.step = step
+
+
+def train(job: Job, stopping: threading.Event | None = None) -> Iterator[Event]:
+    """Yield Started, then progress, checkpoints and measurements, then one of Done, Stopped and Failed.
+
+    `stopping` asks for a checkpoint and Stopped. The same job always comes to the same numbers on the same machine,
+    wherever it was interrupted; whatever its last checkpoint knew is told again.
+    """
+    programs = Programs(shape(job.trunk))
+    try:
+        saved = _latest(job, programs)
+        yield _started(saved)
+        training = _Training(job, programs, saved)
+        yield from training.retold()
+        yield from training.steps(stopping or threading.Event())
+        yield from training.end()
+    except Corrupt as error:
+        yield Failed("checkpoint_corrupt", job.start, str(error))
+    except Diverged as error:
+        yield Failed("nonfinite", error.step, str(error))
+
+
+def logged(step: int) -> bool:
+    """Return whether the curve has a point after `step` updates; more and more sparsely, at most 1000 steps apart."""
+    return step % min(MAX_SPACING, 2 ** max(0, (step // POINTS_A_DOUBLING).bit_length() - 1)) == 0
+
+
+def _latest(job: Job, programs: Programs) -> Saved:
+    """Return the state to go on from: the job's newest sound checkpoint, what it branches off, or step 0."""
+    like = abstract(programs.shape)
+    for step in reversed(checkpoint.steps(job.folder)):
+        if job.start < step <= job.stop:
+            try:
+                return checkpoint.restore(f"{job.folder}/{step}", like)
+            except Corrupt:
+                continue  # moved aside; the one before it costs a few more steps
+    if job.start == 0:
+        return Saved(programs.first(job.trunk.seed), "", "", 0.0, ())
+    if job.origin is None:
+        raise Corrupt(f"no checkpoint of the trunk at step {job.start:,} is left")
+    return checkpoint.restore(job.origin, like)
+
+
+def _started(saved: Saved) -> Started:
+    packages = ("scalectl", "jax", "jaxlib", "flax", "optax", "numpy", "orbax-checkpoint")
+    versions = {"python": platform.python_version()} | {name: version(name) for name in packages}
+    device = jax.devices()[0].device_kind
+    return Started(int(saved.state.step), socket.gethostname(), os.getpid(), device, json.dumps(versions))
+
+
+class _Training:
+    """A state on its way from one step to the next, and the clock that runs while the device works."""
+
+    def __init__(self, job: Job, programs: Programs, saved: Saved) -> None:
+        self.job, self.programs, self.saved = job, programs, saved
+        self.batches = Batches(job.trunk)
+        self.at = settings(job.trunk.recipe, job.run)
+        self.state: State = jax.device_put(saved.state)
+        self.step = int(saved.state.step)
+        self.seconds = saved.device_seconds
+        self.told = list(saved.told) if self._own(saved) else []
+        self.since = 0.0  # when the clock last stood still
+
+    def _own(self, saved: Saved) -> bool:
+        return saved.path.startswith(f"{self.job.folder}/")
+
+    def retold(self) -> Iterator[Event]:
+        """Yield what the job's own checkpoint knows, in case it was killed before all of that was recorded."""
+        for row in self.told:
+            yield Progress(int(row[0]), *row[1:])
+        if self._own(self.saved):
+            yield self._checkpoint(self.saved)
+
+    def steps(self, stopping: threading.Event) -> Iterator[Event]:
+        """Yield the events of all steps that are left, or of those before `stopping` was set."""
+        self.since = time.perf_counter()
+        pending: tuple[int, Metrics] | None = None
+        while count := 0 if stopping.is_set() else self._count():
+            before, pending = pending, (count, self._advance(count))
+            if before:  # told only now, so that the device worked meanwhile
+                yield from self._tell(self.step - count, *before)
+            if self._at_checkpoint():
+                yield from self._tell(self.step, *pending)
+                pending = None
+                yield self._save()
+        if pending:
+            yield from self._tell(self.step, *pending)
+            yield self._save()
+
+    def end(self) -> Iterator[Event]:
+        """Yield Stopped where steps are left, else the run's measurements and Done."""
+        if self.step < self.job.stop:
+            yield Stopped(self.step)
+            return
+        run = self.job.run
+        if run:
+            wanted = self.job.evals.metrics()
+            for metric, value in evaluations(self.programs, self.state.params, self.job.trunk.data, self.job.evals):
+                if not math.isfinite(value):
+                    raise Diverged(self.step, f"{metric} is not finite after {self.step:,} steps")
+                yield Measurement(metric, self.step, value, wanted[metric])
+        spent = (self.programs.compile_seconds, self.programs.compilations)
+        yield Done(self.step, self.saved.digest, self.seconds, *spent)
+
+    def _count(self) -> int:
+        """Return how many steps go into the next dispatch: it ends at the next checkpoint at the latest."""
+        every = self.job.checkpoint_every
+        return min(self.programs.shape.steps, self.job.stop - self.step, every - self.step % every)
+
+    def _at_checkpoint(self) -> bool:
+        return self.step == self.job.stop or self.step % self.job.checkpoint_every == 0
+
+    def _advance(self, count: int) -> Metrics:
+        compiled = self.programs.compile_seconds
+        images, labels = self.batches.stacked(self.step, count)
+        self.state, metrics = self.programs.train(self.state, images, labels, self.at)
+        self.step += count
+        self.since += self.programs.compile_seconds - compiled
+        return metrics
+
+    def _tell(self, end: int, count: int, metrics: Metrics) -> Iterator[Event]:
+        """Yield the points of the curve among the `count` steps up to `end`; raises Diverged."""
+        loss, rate, norm = (np.asarray(values)[:count].astype(float).tolist() for values in metrics)
+        now = time.perf_counter()
+        elapsed, begun = now - self.since, self.seconds
+        self.seconds += elapsed
+        speed = count * self.job.trunk.recipe.batch_size / elapsed
+        for i, step in enumerate(range(end - count + 1, end + 1)):
+            finite = math.isfinite(loss[i]) and math.isfinite(norm[i])
+            if logged(step) or step == self.job.stop or not finite:
+                clock = begun + elapsed * (i + 1) / count
+                event = Progress(step, loss[i], rate[i], norm[i], clock, speed)
+                self.told.append(tuple(asdict(event).values()))
+                yield event
+            if not finite:
+                what = "gradient" if math.isfinite(loss[i]) else "loss"
+                raise Diverged(step, f"the {what} is not finite at step {step:,}")
+        self.since = time.perf_counter()
+
+    def _save(self) -> Checkpoint:
+        self.saved = checkpoint.save(self.job.folder, self.state, self.seconds, self.told)
+        checkpoint.prune(self.job.folder, self.step)
+        self.since = time.perf_counter()
+        return self._checkpoint(self.saved)
+
+    def _checkpoint(self, saved: Saved) -> Checkpoint:
+        step = int(saved.state.step)
+        return Checkpoint(step, saved.path, saved.digest, step == self.job.stop, saved.device_seconds)
