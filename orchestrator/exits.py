@@ -16,7 +16,7 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 - an answer, not an error
     """An answer of no that names what, where and the remedy; the command ends with `exit`."""
 
     exit = Exit.REFUSED

@@ -1,17 +1,15 @@
 """A Plan into the store: its study, trunks, runs, jobs and metrics, as rows before anything starts."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, Table, bindparam, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from orchestrator import rows
 from orchestrator.plan import Plan
 from orchestrator.tables import attempts, jobs, metrics, runs, studies, trunks
 from orchestrator.views import create_views
-
-_KEPT = {"state", "kind", "reason"}  # of a run that is in the store already
 
 
 def now() -> datetime:
@@ -26,17 +24,10 @@ def take_in(connection: Connection, plan: Plan, document: str) -> None:
     trunk = _numbers(connection, trunks)
     connection.execute(update(runs).where(runs.c.study == study).values(listed=False))
     shared = {"study": study, "listed": True, "state": "planned"}
-    _upsert(connection, runs, "id", [{**shared, **rows.of_run(run), "trunk": trunk[run.trunk]} for run in plan.runs])
+    new = [{**shared, **rows.of_run(run), "trunk": trunk[run.trunk]} for run in plan.runs]
+    _upsert(connection, runs, "id", new, keep={"state"})
     _plan_again(connection, [{"run": run.id, "why": run.reason} for run in plan.missing])
-    run = _numbers(connection, runs)
-    shared = {"study": study, "state": "planned"}
-    owners = [{"trunk": trunk[job.trunk], "run": run.get(job.owner)} for job in plan.jobs]
-    _upsert(
-        connection,
-        jobs,
-        "id",
-        [{**shared, **rows.of_job(job), **own} for job, own in zip(plan.jobs, owners, strict=True)],
-    )
+    _plan_jobs(connection, plan, study, trunk)
     add_metrics(connection, plan.evals.metrics())
 
 
@@ -59,14 +50,26 @@ def add_metrics(connection: Connection, names: Iterable[str]) -> None:
 
 def _study(connection: Connection, name: str, document: str) -> int:
     _upsert(connection, studies, "name", [{"name": name, "document": document, "planned": now()}])
-    return connection.execute(select(studies.c.number).where(studies.c.name == name)).scalar_one()
+    return int(connection.execute(select(studies.c.number).where(studies.c.name == name)).scalar_one())
 
 
-def _upsert(connection: Connection, table: Table, key: str, new: Sequence[rows.Row]) -> None:
-    """Insert rows or, where their key is known, bring them up to date; `new` rows all have the same columns."""
+def _plan_jobs(connection: Connection, plan: Plan, study: int, trunk: Mapping[str, int]) -> None:
+    """Put the plan's jobs in place of those of earlier plans that never began."""
+    connection.execute(delete(jobs).where(jobs.c.study == study, jobs.c.id.not_in(select(attempts.c.job))))
+    run = _numbers(connection, runs)
+    shared = {"study": study, "state": "planned"}
+    owners = [{"trunk": trunk[job.trunk], "run": run.get(job.owner)} for job in plan.jobs]
+    new = [{**shared, **rows.of_job(job), **own} for job, own in zip(plan.jobs, owners, strict=True)]
+    _upsert(connection, jobs, "id", new)
+
+
+def _upsert(
+    connection: Connection, table: Table, key: str, new: Sequence[rows.Row], keep: Collection[str] = ()
+) -> None:
+    """Insert rows or, where their key is known, bring all but the columns `keep` up to date."""
     if new:
         statement = insert(table)
-        changed = {name: statement.excluded[name] for name in new[0].keys() - _KEPT}
+        changed = {name: statement.excluded[name] for name in new[0].keys() - {*keep}}
         connection.execute(statement.on_conflict_do_update(index_elements=[key], set_=changed), new)
 
 

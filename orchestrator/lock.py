@@ -50,7 +50,9 @@ class Lock:
 
     def release(self) -> None:
         """Let the next launcher in; the file stays, so that no two can hold different files of one name."""
-        os.close(self._file)
+        file, self._file = self._file, -1
+        if file >= 0:  # closed twice, its number may be that of another file by then
+            os.close(file)
 
 
 def holder(store: Path) -> Holder | None:

@@ -11,7 +11,7 @@ from orchestrator.grid import Cell
 from trainer.flops import flops_per_image, training_flops
 from trainer.spec import EvalSpec, Job, RunSpec, TrunkSpec, identity
 
-ASSUMED_FLOPS_PER_SECOND = 5e9  # of one CPU worker on tiny models, until the store has measured speeds
+ASSUMED_FLOPS_PER_SECOND = 2e10  # of one CPU worker on tiny models, until the store has measured speeds
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from orchestrator.quantities import count, duration, flops, share, table
 
 
 def text(plan: Plan, source: str, store: str, slots: int) -> str:
-    """Return the plan's screen: a line per model, the total, what sharing saves, the time it takes, the next command."""
+    """Return the plan's screen: a line per model, the total, what sharing saves, the time, the next command."""
     done = len(plan.runs) - len(plan.missing)
     head = (
         f"{plan.study} · {Path(source).name} · {len(plan.runs)} runs on {len(plan.trunks)} trunks"
@@ -45,7 +45,8 @@ def _notes(plan: Plan, slots: int) -> str:
     if plan.flops < plan.flops_alone:
         saved = share(1 - plan.flops / plan.flops_alone)
         notes.append(f"  Sharing trunks saves {saved} ({flops(plan.flops_alone)} FLOPs as separate runs).")
-    basis = "measured speed of earlier runs" if plan.measured else f"{ASSUMED_FLOPS_PER_SECOND:.0e} FLOP/s a slot assumed"
+    assumed = f"{ASSUMED_FLOPS_PER_SECOND:.0e} FLOP/s a slot assumed"
+    basis = "measured speed of earlier runs" if plan.measured else assumed
     if plan.jobs:
         notes.append(f"  * estimate of slot time: {basis}; about {duration(plan.seconds(slots))} on {slots} slots.")
     return "\n".join(notes)

@@ -2,13 +2,15 @@
 
 import sys
 import time
+from collections import defaultdict
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
 from orchestrator.launch import News, last_line
 from orchestrator.plan import Plan, PlannedJob
 from orchestrator.quantities import duration
-from trainer.events import Failed, Measurement, Progress
+from trainer.events import Failed, Measurement, Progress, Started
 
 
 class Screen(Protocol):
@@ -25,36 +27,59 @@ class Screen(Protocol):
 
 
 class Tally:
-    """How much of a plan is done, in runs and in FLOPs, and when the rest will be."""
+    """How much of a plan is done, in runs and in FLOPs, when the rest will be, and what was measured."""
 
     def __init__(self, plan: Plan) -> None:
         self.runs = len(plan.missing)
         self.ended = 0
-        self._total = sum(max(1, job.flops) for job in plan.jobs)
+        self.measured: dict[str, dict[str, float]] = defaultdict(dict)  # job id -> metric -> value
+        self._jobs = plan.jobs
+        self._work = {job.id: float(max(1, job.flops)) for job in plan.jobs}
         self._done: dict[str, float] = {}
+        self._before: dict[str, float] = {}  # done by an earlier launch
         self._began = time.monotonic()
 
     def take(self, news: News) -> None:
         """Count a piece of news."""
-        job, work = news.job, max(1, news.job.flops)
+        job = news.job
         for event in news.events:
-            if isinstance(event, Progress):
-                self._done[job.id] = work * (event.step - job.job.start) / max(1, job.job.stop - job.job.start)
-        if news.state in ("done", "failed", "diverged"):
-            self._done[job.id] = work
-        if news.state == "done" and is_cooldown(job):
-            self.ended += 1
+            if isinstance(event, Started | Progress):
+                self._done[job.id] = self._work[job.id] * part(job, event.step)
+            if isinstance(event, Started):
+                self._before.setdefault(job.id, self._done[job.id])
+            if isinstance(event, Measurement):
+                self.measured[job.id][event.metric] = event.value
+        if news.state in ("failed", "diverged"):
+            self._lose(job)
+        if news.state == "done":
+            self._done[job.id] = self._work[job.id]
+            self.ended += is_cooldown(job)
+
+    def _lose(self, failed: PlannedJob) -> None:
+        """Take what is left of a failed job, and all that waited for it, out of the work."""
+        lost = set(failed.runs)
+        for job in self._jobs:
+            if lost.issuperset(job.runs):
+                self._work[job.id] = self._done.get(job.id, 0.0)
 
     @property
     def share(self) -> float:
         """Return the share of the plan's FLOPs that is done, 0 to 1."""
-        return min(1.0, sum(self._done.values()) / self._total) if self._total else 1.0
+        total = sum(self._work.values())
+        return min(1.0, sum(self._done.values()) / total) if total else 1.0
 
     @property
     def left(self) -> str:
-        """Return the time that the rest takes at the pace so far, or nothing while that can't be told."""
+        """Return the time that the rest takes at the pace of this launch, or nothing while that can't be told."""
+        total, done = sum(self._work.values()), sum(self._done.values())
+        gained = done - sum(self._before.values())
         elapsed = time.monotonic() - self._began
-        return f"{duration(elapsed * (1 / self.share - 1))} left" if self.share > 0.01 else ""
+        return f"{duration(elapsed * max(0.0, total - done) / gained)} left" if gained > 0.01 * total else ""
+
+
+def part(job: PlannedJob, step: int) -> float:
+    """Return which part of its steps a job has done at `step`, 0 to 1."""
+    return min(1.0, max(0.0, (step - job.job.start) / max(1, job.job.stop - job.job.start)))
 
 
 def is_cooldown(job: PlannedJob) -> bool:
@@ -62,16 +87,15 @@ def is_cooldown(job: PlannedJob) -> bool:
     return job.job.run is not None
 
 
-def end_line(news: News) -> str:
-    """Return one line on how a job ended, or nothing when it didn't or needs no line."""
+def end_line(news: News, measured: Mapping[str, float]) -> str:
+    """Return one line on how a job ended and what it `measured`, or nothing when it didn't or needs no line."""
     end = news.events[-1] if news.events else None
     if isinstance(end, Failed):
         return f"{news.state:<8}  {news.job.job.name}: {end.kind}: {last_line(end.reason)}"
     if news.state == "stopped":
         return f"stopped   {news.job.job.name} at step {end.step if end else 0:,}; its checkpoint is kept"
     if news.state == "done" and is_cooldown(news.job):
-        errors = {event.metric: event.value for event in news.events if isinstance(event, Measurement)}
-        values = "  ".join(f"{name} {value:.4g}" for name, value in list(errors.items())[:2])
+        values = "  ".join(f"{name} {value:.4g}" for name, value in list(measured.items())[:2])
         return f"done      {news.job.job.name.removesuffix(' cooldown')}  {values}"
     return ""
 
@@ -94,7 +118,7 @@ class Lines:
     def show(self, news: News) -> None:
         """Print the line, if the news ended something."""
         self._tally.take(news)
-        line = end_line(news)
+        line = end_line(news, self._tally.measured[news.job.id])
         if line:
             place = f"  {self._tally.ended}/{self._tally.runs}  {self._tally.left}".rstrip()
             print(f"{line}{place}", file=self._out, flush=True)
@@ -105,12 +129,12 @@ class Live:
 
     def __init__(self, plan: Plan) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn
+        from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
         self._tally = Tally(plan)
         columns = (TextColumn("  {task.description:<36}"), BarColumn(24), TextColumn("{task.fields[note]}"))
         self._bars = Progress(*columns, console=Console(stderr=True), transient=True, expand=False)
-        self._slots: dict[str, object] = {}
+        self._slots: dict[str, TaskID] = {}
         self._study = self._bars.add_task(plan.study, total=1.0, note="")
 
     def __enter__(self) -> Self:
@@ -126,7 +150,7 @@ class Live:
         """Move the bars; a run that ended leaves its line above them."""
         self._tally.take(news)
         self._move(news)
-        line = end_line(news)
+        line = end_line(news, self._tally.measured[news.job.id])
         if line:
             self._bars.console.print(line, markup=False, highlight=False)
         note = f"{self._tally.ended}/{self._tally.runs} runs  {self._tally.left}"
@@ -141,8 +165,7 @@ class Live:
         if last is not None:
             rate = f"{last.images_per_second:,.0f} img/s"
             note = f"{last.step:,}/{job.stop:,}  loss {last.loss:.3f}  {rate}"
-            done = (last.step - job.start) / max(1, job.stop - job.start)
-            self._bars.update(bar, description=job.name, completed=done, note=note)
+            self._bars.update(bar, description=job.name, completed=part(news.job, last.step), note=note)
         elif not news.events:
             self._bars.update(bar, description=job.name, completed=0.0, note="starting")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, ScalarSelect, delete, insert, or_, select, update
+from sqlalchemy import Connection, ScalarSelect, delete, func, insert, or_, select, update
 
 from orchestrator import rows
 from orchestrator.exits import NotFound
@@ -16,7 +16,7 @@ from orchestrator.lock import Lock
 from orchestrator.memory import known
 from orchestrator.plan import Plan, PlannedJob
 from orchestrator.revision import revision
-from orchestrator.store import explained, network_file_system, writing
+from orchestrator.store import Unusable, explained, file_number, network_file_system, writing
 from orchestrator.tables import (
     attempts,
     checkpoints,
@@ -56,6 +56,7 @@ class Records:
         self._placed: dict[int, rows.Placed] = {}
         try:
             self._engine = writing(self.path)
+            self._file = file_number(self.path)
         except BaseException:
             self._lock.release()
             raise
@@ -84,11 +85,12 @@ class Records:
 
     def start(self, job: PlannedJob, slot: str) -> int:
         """Write down that a job was given to a slot, and return the number of this attempt."""
+        code = revision()
         with self._writing() as connection:
             trunk = connection.scalars(select(trunks.c.number).where(trunks.c.id == job.trunk)).one()
             run = connection.scalars(select(runs.c.number).where(runs.c.id == job.owner)).one_or_none()
-            new = insert(attempts).values(job=job.id, slot=slot, state="starting", started=now(), revision=revision())
-            attempt = connection.scalars(new.returning(attempts.c.id)).one()
+            new = insert(attempts).values(job=job.id, slot=slot, state="starting", started=now(), revision=code)
+            attempt = int(connection.scalars(new.returning(attempts.c.id)).one())
             connection.execute(update(jobs).where(jobs.c.id == job.id).values(state="running"))
             working = update(runs).where(runs.c.number == run, runs.c.state != "done")
             connection.execute(working.values(state="running", kind="", reason=""))
@@ -152,14 +154,24 @@ class Records:
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        with explained(self.path), self._engine.begin() as connection:
-            yield connection
+        with explained(self.path):
+            self._stay()
+            with self._engine.begin() as connection:
+                yield connection
+
+    def _stay(self) -> None:
+        """Raise Unusable when the store is gone from its place: SQLite would go on with a file that has no name."""
+        if file_number(self.path) != self._file:
+            raise Unusable(
+                f"{self.path} was moved, deleted or replaced while this process wrote to it."
+                " Put it back if you can; launching again goes on from what it holds."
+            )
 
 
 def _write(connection: Connection, attempt: int, placed: rows.Placed, event: Event) -> None:
     match event:
         case Started(step, host, pid, device, versions):
-            placed.began = _beginning(connection, placed, step)
+            placed.began = placed.began or _beginning(connection, placed, step)
             where = {"host": host, "pid": pid, "device": device, "versions": versions, "first_step": step}
             _attempt(connection, attempt, state="running", **where)
         case Checkpoint():
@@ -201,7 +213,7 @@ def _finish(connection: Connection, attempt: int, placed: rows.Placed, event: Do
 
 
 def _end(connection: Connection, attempt: int, placed: rows.Placed, state: str, **columns: Any) -> None:
-    _attempt(connection, attempt, state=state, ended=now(), **columns)
+    _attempt(connection, attempt, state=state, ended=func.coalesce(attempts.c.ended, now()), **columns)
     job_state = state if state in ("done", "stopped") else "failed"
     connection.execute(update(jobs).where(jobs.c.id == placed.job.id).values(state=job_state))
 

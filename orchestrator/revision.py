@@ -13,5 +13,8 @@ def revision() -> str:
     if git is None or not (root / ".git").exists():
         return ""
     command = [git, "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)  # noqa: S603
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):  # worth a column, not a launch
+        return ""
     return done.stdout.strip()

@@ -105,17 +105,22 @@ def _last(run: ColumnElement[int]) -> ScalarSelect[int]:
 
 
 def work(lines: Sequence[RunLine]) -> tuple[float, float]:
-    """Return the training FLOPs that are done and the whole of them, each step of a trunk counted once."""
+    """Return the training FLOPs that are done and the whole of them, each step of a trunk counted once.
+
+    What a diverged run had left isn't part of the whole: it will never be trained.
+    """
     done = whole = 0.0
     trunks: dict[int, list[RunLine]] = {}
     for line in lines:
         trunks.setdefault(line.trunk, []).append(line)
     for group in trunks.values():
         a_step = group[0].flops / group[0].steps
-        branch = max(line.steps - line.cooldown for line in group)
+        going = [line for line in group if line.state != "diverged"]
+        own = sum(line.cooldown_step for line in group)
         reached = max(line.step - line.cooldown_step for line in group)
-        done += a_step * (reached + sum(line.cooldown_step for line in group))
-        whole += a_step * (branch + sum(line.cooldown for line in group))
+        branch = max((line.steps - line.cooldown for line in going), default=0)
+        done += a_step * (reached + own)
+        whole += a_step * (max(reached, branch) + own + sum(line.cooldown - line.cooldown_step for line in going))
     return done, whole
 
 
@@ -123,8 +128,9 @@ def running_jobs(connection: Connection) -> tuple[RunningJob, ...]:
     """Return the jobs that are on slots, or were when their launcher ended."""
     before = attempts.alias()
     number = select(func.count()).where(before.c.job == attempts.c.job, before.c.id <= attempts.c.id).scalar_subquery()
+    step = func.coalesce(attempts.c.step, attempts.c.first_step, jobs.c.start)
     live = (
-        select(jobs, attempts.c.slot, attempts.c.step, number.label("attempt"))
+        select(jobs, attempts.c.slot, step.label("step"), number.label("attempt"))
         .join_from(attempts, jobs)
         .where(attempts.c.state.in_(("starting", "running")))
         .order_by(attempts.c.slot)
@@ -133,17 +139,16 @@ def running_jobs(connection: Connection) -> tuple[RunningJob, ...]:
 
 
 def _running(connection: Connection, job: Row[Any]) -> RunningJob:
-    step = job.start if job.step is None else job.step
-    curve = and_(progress.c.trunk == job.trunk, progress.c.run == (job.run or 0), progress.c.step <= step)
+    curve = and_(progress.c.trunk == job.trunk, progress.c.run == (job.run or 0), progress.c.step <= job.step)
     last = connection.execute(select(progress).where(curve).order_by(progress.c.step.desc()).limit(1)).one_or_none()
     told = {"loss": None, "images_per_second": None, "flops_per_second": None, "seconds_left": None}
     if last is not None:
         told |= {"loss": last.loss, "images_per_second": last.images_per_second}
-        if last.images_per_second:
-            images_left = (job.stop - step) * last.images_seen / last.step
+        if last.images_per_second and last.images_seen:
+            images_left = (job.stop - job.step) * last.images_seen / last.step
             told["seconds_left"] = images_left / last.images_per_second
             told["flops_per_second"] = last.images_per_second * last.flops / last.images_seen
-    return RunningJob(job.id, job.name, job.slot, job.attempt, job.start, step, job.stop, **told)
+    return RunningJob(job.id, job.name, job.slot, job.attempt, job.start, job.step, job.stop, **told)
 
 
 def kept_checkpoints(connection: Connection) -> int:

@@ -1,6 +1,7 @@
 """The record as tables for people and as JSON, from the store alone."""
 
 import shlex
+import textwrap
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from orchestrator.store import reading
 
 STATES = ("running", "planned", "done", "stopped", "failed", "diverged")  # in the order in which they are shown
 _LAST_EVENTS = 5
+_WIDTH = 100  # columns
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ class Status:
 
     def text(self, *, runs: bool = False) -> str:
         """Return the screen for people, with a line for each run where `runs` asks for it."""
-        parts = [_head(self), _running(self), _run_table(self) if runs else "", _findings(self), _history(self)]
+        table = _run_table(self) if runs else ""
+        parts = [_wrapped(_head(self)), _running(self), table, _wrapped(_findings(self)), _history(self)]
         return "\n\n".join([*filter(None, parts), f"Next: {_next(self, runs)}"])
 
 
@@ -105,11 +108,12 @@ def _head(status: Status) -> str:
     if not status.runs:
         return f"{status.store} holds no study yet"
     done, whole = snapshot.work(status.runs)
+    part = share(done / whole if whole else 1.0)
     states = " · ".join(f"{number} {state}" for state, number in status.counts.items() if number)
     left = "" if status.seconds_left is None else f" · {duration(status.seconds_left)} left"
     lines = [
         f"{', '.join(status.studies)} · {states}",
-        f"  {share(done / whole)} of {flops(whole)} FLOPs{left} · {status.checkpoints} checkpoints kept",
+        f"  {part} of {flops(whole)} FLOPs{left} · {status.checkpoints} checkpoints kept",
         f"  {_launcher(status)}",
     ]
     if status.unlisted:
@@ -128,7 +132,7 @@ def _running(status: Status) -> str:
     if not (status.running and status.launcher):
         return ""
     header = ("JOB", "SLOT", "PROGRESS", "", "LOSS", "IMG/S", "ATTEMPT", "ETA")
-    return table(header, [_job(job) for job in status.running], left=2)
+    return _clipped(table(header, [_job(job) for job in status.running], left=2))
 
 
 def _job(job: RunningJob) -> tuple[str, ...]:
@@ -148,12 +152,11 @@ def _job(job: RunningJob) -> tuple[str, ...]:
 
 
 def _run_table(status: Status) -> str:
-    header = ("RUN", "ID", "STATE", "PROGRESS", status.metric.upper(), "REASON")
-    rows = [
-        (run.name, run.id, _state(run), f"{run.step:,}/{run.steps:,}", _number(run.value), run.reason)
-        for run in status.runs
-    ]
-    return table(header, rows, left=3)
+    header = ("RUN", "ID", "STATE", "PROGRESS", status.metric.upper())
+    rows = [(run.name, run.id, _state(run), f"{run.step:,}/{run.steps:,}", _number(run.value)) for run in status.runs]
+    reasons = ("REASON", *(run.reason for run in status.runs))
+    lines = table(header, rows, left=3).splitlines()
+    return _clipped("\n".join(f"{line}   {reason}".rstrip() for line, reason in zip(lines, reasons, strict=True)))
 
 
 def _state(run: RunLine) -> str:
@@ -171,7 +174,15 @@ def _findings(status: Status) -> str:
 
 
 def _history(status: Status) -> str:
-    return "\n".join(f"  {event.at}  {event.what}: {event.run or event.text}" for event in status.events)
+    return _clipped("\n".join(f"  {event.at}  {event.what}: {event.run or event.text}" for event in status.events))
+
+
+def _wrapped(text: str) -> str:
+    return "\n".join(textwrap.fill(line, _WIDTH, subsequent_indent="    ") for line in text.splitlines())
+
+
+def _clipped(text: str) -> str:
+    return "\n".join(line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…" for line in text.splitlines())
 
 
 def _next(status: Status, runs: bool) -> str:

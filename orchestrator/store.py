@@ -3,10 +3,11 @@
 import os
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
@@ -76,7 +77,7 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Unusable(f"{path}: {error.strerror}.") from error
+        raise Unusable(f"{error.filename or path}: {error.strerror}.") from error
     except (DBAPIError, sqlite3.Error) as error:
         cause = getattr(error, "orig", error)
         if isinstance(cause, sqlite3.OperationalError):
@@ -86,9 +87,18 @@ def explained(path: Path) -> Iterator[None]:
         raise
 
 
+def file_number(path: Path) -> tuple[int, int]:
+    """Return what tells the file at `path` from any that takes its name later, or zeros where there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return 0, 0
+    return found.st_dev, found.st_ino
+
+
 @contextmanager
 def _looking(path: Path) -> Iterator[Connection]:
-    engine = _engine(path, "BEGIN", "query_only=ON")
+    engine = _engine(path, "BEGIN", "query_only=ON", query=_kept_apart(path))
     try:
         with engine.connect() as connection:
             yield connection
@@ -96,9 +106,19 @@ def _looking(path: Path) -> Iterator[Connection]:
         engine.dispose()
 
 
-def _engine(path: Path, begin: str, *pragmas: str) -> Engine:
+def _kept_apart(path: Path) -> dict[str, str]:
+    """Return the options to read a store where nobody can write: SQLite makes files beside one that might change."""
+    real = Path(os.path.realpath(path))
+    if os.access(real.parent, os.W_OK, effective_ids=True) or real.with_name(f"{real.name}-wal").exists():
+        return {}
+    return {"immutable": "1", "uri": "true"}
+
+
+def _engine(path: Path, begin: str, *pragmas: str, query: Mapping[str, str] | None = None) -> Engine:
     """Return an engine that sends its own BEGIN, as SQLAlchemy's page on the SQLite dialect shows."""
-    engine = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": BUSY_SECONDS})
+    database = f"file:{quote(str(path.absolute()))}" if query else str(path)
+    url = URL.create("sqlite", database=database, query=query or {})
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: object) -> None:
@@ -132,7 +152,7 @@ def network_file_system(path: Path, mounts: Path = Path("/proc/mounts")) -> str:
         return ""
     target = Path(os.path.realpath(path))
     kinds = {}
-    for line in mounts.read_text().splitlines():
+    for line in mounts.read_text(errors="replace").splitlines():
         _, point, kind, *_ = line.split(" ")
         kinds[Path(re.sub(r"\\(\d{3})", lambda code: chr(int(code[1], 8)), point))] = kind
     around = [point for point in kinds if target.is_relative_to(point)]

@@ -50,8 +50,10 @@ _COST = {"steps": Integer, "cooldown": Integer, "images_seen": Integer, "flops":
 SETTINGS = {"model": Text, **_MODEL, "head": Text, **_COUNTS, **_DATA, **_RECIPE, **_COST}
 
 
-def _key(name: str, target: str, *, nullable: bool = False, **options: bool) -> Column[Any]:
-    return Column(name, ForeignKey(target), nullable=nullable, **options)
+def _key(
+    name: str, target: str, *, nullable: bool = False, index: bool = False, primary_key: bool = False
+) -> Column[Any]:
+    return Column(name, ForeignKey(target), nullable=nullable, index=index, primary_key=primary_key)
 
 
 def _text(name: str) -> Column[str]:

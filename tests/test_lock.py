@@ -1,0 +1,108 @@
+"""One launcher a store, between real processes."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator import status
+from orchestrator.exits import Exit
+from orchestrator.lock import Holder, Lock, Locked, holder
+from orchestrator.records import Records
+
+HOLD = """
+import sys
+from pathlib import Path
+from orchestrator.lock import Lock
+held = Lock(Path(sys.argv[1]))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def store(tmp_path) -> Path:
+    return tmp_path / "results.db"
+
+
+@pytest.fixture
+def other(store) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the store until its stdin ends."""
+    command = [sys.executable, "-c", HOLD, str(store)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout and process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_a_second_launcher_is_refused_with_the_host_pid_and_age_of_the_first(store, other):
+    with pytest.raises(Locked) as refusal:
+        Records(store)
+    said = rf"process {other.pid} on {re.escape(socket.gethostname())}, started \d+ s ago"
+    assert re.search(said, str(refusal.value)) and str(store) in str(refusal.value)
+    assert refusal.value.exit is Exit.STORE
+
+
+@pytest.fixture
+def made(store) -> None:
+    Records(store).close()
+
+
+def test_status_works_while_another_process_holds_the_store(store, made, other):
+    assert status.read(store).to_json()["launcher"]["pid"] == other.pid
+
+
+def test_kill_9_lets_the_next_launcher_in(store, other):
+    other.send_signal(signal.SIGKILL)
+    other.wait()
+    assert holder(store) is None
+    Records(store).close()
+
+
+def test_one_process_can_not_hold_a_store_twice_by_any_of_its_names(store):
+    link = store.with_name("link.db")
+    link.symlink_to(store)
+    with Records(store):
+        for name in (store, link, store.parent / "." / store.name):
+            with pytest.raises(Locked, match=f"process {os.getpid()} on "):
+                Records(name)
+
+
+def test_closing_twice_closes_no_file_of_others(store):
+    records = Records(store)
+    records.close()
+    with store.open("rb") as file:  # takes the number that the lock had
+        records.close()
+        assert file.read(6) == b"SQLite"
+
+
+def test_looking_does_not_keep_a_launcher_out(store):
+    for _ in range(37):
+        assert holder(store) is None
+        Lock(store).release()
+
+
+def test_the_file_of_a_lock_that_nobody_signed_is_no_obstacle(store):
+    for text in ("", "{", "37", '{"pid": 37}'):
+        store.with_name("results.db.lock").write_text(text)
+        assert holder(store) is None
+        lock = Lock(store)
+        assert holder(store) == Holder(socket.gethostname(), os.getpid(), holder(store).started)
+        lock.release()
+
+
+def test_a_program_that_the_launcher_starts_does_not_inherit_the_lock(store):
+    records = Records(store)
+    child = subprocess.Popen(["sleep", "37"])
+    records.close()
+    try:
+        Records(store).close()
+    finally:
+        child.kill()
+        child.wait()

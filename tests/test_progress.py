@@ -1,0 +1,112 @@
+"""What a launch shows: plain lines where nobody looks, bars on a terminal, and times that hold."""
+
+import io
+from types import SimpleNamespace
+
+import pytest
+from told import planned, progress, started, told
+
+from orchestrator.launch import News
+from orchestrator.progress import Lines, Live, Tally, screen
+from trainer.events import Failed, Stopped
+
+
+@pytest.fixture
+def plan(study):
+    """Two runs on one trunk, in four jobs: 0 to 16, 16 to 32, 16 to 20 and 32 to 40; 44 steps in all."""
+    return planned(study, steps="[20, 40]")
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The time that progress goes by, in the hands of the test."""
+    made = SimpleNamespace(seconds=1000.0, monotonic=lambda: made.seconds)
+    monkeypatch.setattr("orchestrator.progress.time", made)
+    return made
+
+
+def done(job) -> News:
+    return News("cpu-0", job, tuple(told(job)), "done")
+
+
+def failed(job, step: int, state: str = "failed") -> News:
+    trace = "Traceback (most recent call last):\n  File ...\nOSError: disk on fire\n"
+    return News("cpu-0", job, (started(job.job.start), Failed("user_error", step, trace)), state)
+
+
+def printed(plan, *news: News) -> list[str]:
+    out = io.StringIO()
+    with Lines(plan, out) as shown:
+        for one in news:
+            shown.show(one)
+    return out.getvalue().splitlines()
+
+
+def test_where_nobody_looks_each_run_leaves_one_plain_line(plan, clock):
+    lines = printed(plan, *map(done, plan.jobs))
+    assert [line.split("  ")[0] for line in lines] == ["done", "done"]
+    assert "pico-60-20-s0  upstream/loss 0.25  upstream/error 0.25  1/2" in lines[0]
+    assert lines[1].endswith("2/2  0 s left") and "\x1b" not in "".join(lines)
+
+
+def test_what_was_measured_is_shown_in_whatever_batch_it_came(plan, clock):
+    job = plan.jobs[2]
+    *events, end = told(job)
+    (line,) = printed(plan, News("cpu-0", job, tuple(events)), News("cpu-0", job, (end,), "done"))
+    assert "upstream/loss 0.25  upstream/error 0.25" in line
+
+
+def test_a_failure_is_one_line_with_its_cause(plan, clock):
+    assert printed(plan, failed(plan.jobs[0], 8, "retried"), failed(plan.jobs[0], 8)) == [
+        "retried   pico-60-s0 trunk 0 to 16: user_error: OSError: disk on fire  0/2",
+        "failed    pico-60-s0 trunk 0 to 16: user_error: OSError: disk on fire  0/2",
+    ]
+
+
+def test_a_stop_says_where_its_checkpoint_is(plan, clock):
+    (line,) = printed(plan, News("cpu-0", plan.jobs[0], (started(), Stopped(1037)), "stopped"))
+    assert line.startswith("stopped   pico-60-s0 trunk 0 to 16 at step 1,037; its checkpoint is kept")
+
+
+def test_the_time_left_follows_the_pace(plan, clock):
+    tally = Tally(plan)
+    assert tally.left == ""
+    clock.seconds += 37
+    tally.take(News("cpu-0", plan.jobs[0], (started(), progress(11))))
+    assert tally.share == pytest.approx(11 / 44) and tally.left == "1 min 51 s left"
+
+
+def test_what_an_earlier_launch_did_is_no_pace(plan, clock):
+    tally = Tally(plan)
+    clock.seconds += 37
+    tally.take(News("cpu-0", plan.jobs[0], (started(12),)))
+    assert tally.share == pytest.approx(12 / 44) and tally.left == ""
+    tally.take(News("cpu-0", plan.jobs[0], (progress(14),)))
+    assert tally.left == "9 min 15 s left"  # 30 steps at 2 in 37 s
+
+
+def test_what_a_failure_takes_with_it_is_not_waited_for(plan, clock):
+    tally = Tally(plan)
+    clock.seconds += 37
+    for news in (done(plan.jobs[0]), failed(plan.jobs[1], 16), done(plan.jobs[2])):
+        tally.take(news)
+    assert tally.share == 1.0 and tally.left == "0 s left" and tally.ended == 1
+
+
+def test_when_everything_fails_at_once_nothing_is_left(plan, clock):
+    tally = Tally(plan)
+    tally.take(failed(plan.jobs[0], 0, "diverged"))
+    assert tally.share == 1.0 and tally.left == ""
+
+
+def test_bars_survive_all_kinds_of_news(plan, capsys):
+    with Live(plan) as shown:
+        shown.show(News("cpu-0", plan.jobs[0]))
+        shown.show(News("cpu-0", plan.jobs[0], (started(), progress(3))))
+        for news in (failed(plan.jobs[0], 3, "retried"), *map(done, plan.jobs)):
+            shown.show(news)
+    assert capsys.readouterr().out == ""
+
+
+def test_the_screen_is_plain_where_stderr_is_no_terminal(plan, capsys):
+    assert isinstance(screen(plan), Lines)

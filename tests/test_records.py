@@ -1,0 +1,272 @@
+"""What the record makes of what is told: once, twice, in part, not finite, and by several launches and studies."""
+
+import math
+import shutil
+import subprocess
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import Study
+from told import SECONDS_A_STEP, checkpoint, everything, planned, planning, progress, rows, started, told, write
+
+from orchestrator.exits import NotFound
+from orchestrator.records import Records, known
+from orchestrator.revision import revision
+from trainer.events import Failed, Measurement, Stopped
+from trainer.flops import training_flops
+
+
+@pytest.fixture
+def begun(study):
+    """A store with its plan written down: two runs on one trunk, in four jobs."""
+    records, found = planning(study, steps="[20, 40]")
+    yield records, found
+    records.close()
+
+
+def points(study: Study) -> pd.DataFrame:
+    return pd.read_sql_table("points", f"sqlite:///{study.store}").sort_values("run", ignore_index=True)
+
+
+def test_a_batch_told_twice_changes_nothing(study, begun):
+    records, found = begun
+    for job in found.jobs:
+        attempt, events = records.start(job, "here"), told(job)
+        for batch in (events[:5], events[5:7], events[7:]):
+            records.write(attempt, batch)
+            once = everything(study)
+            records.write(attempt, batch)
+            assert everything(study) == once
+    assert rows(study, "SELECT state FROM runs") == ["done", "done"]
+
+
+def launch(study: Study, transactions: int | None = None) -> None:
+    """Launch what is missing, and end without a word after so many transactions; to the store that is kill -9."""
+
+    def each() -> Iterator[None]:
+        for job in found.jobs:
+            attempt, events = records.start(job, "here"), told(job)
+            yield
+            for batch in (events[:5], events[5:-1], events[-1:]):
+                yield records.write(attempt, batch)
+
+    records, found = planning(study, steps="[20, 40]")
+    list(islice(each(), transactions))
+    records.close()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    made = Study(tmp_path_factory.mktemp("whole"))
+    launch(made)
+    return made
+
+
+@pytest.mark.parametrize("after", range(0, 16, 3))  # of 16, each job having 4
+def test_killed_between_any_two_transactions_a_study_ends_the_same(study, whole, after):
+    launch(study, after)
+    launch(study)
+    pd.testing.assert_frame_equal(points(study), points(whole))
+    for query in ("SELECT * FROM curves ORDER BY run, step", "SELECT * FROM observations ORDER BY run, metric"):
+        assert rows(study, query) == rows(whole, query)
+    assert not rows(study, "SELECT 1 FROM attempts WHERE state IN ('starting', 'running') OR ended IS NULL")
+
+
+def test_what_a_killed_launcher_left_running_is_buried(study, begun):
+    records, found = begun
+    write(records, found.jobs[:2])
+    records.write(records.start(found.jobs[2], "here"), [started(16), progress(17)])
+    records.start(found.jobs[3], "there")
+    records.close()
+    again, found = planning(study, steps="[20, 40]")
+    again.close()
+    assert rows(study, "SELECT state, reason FROM attempts WHERE state != 'done'") == [
+        ("lost", "its launcher ended"),
+        ("lost", "its launcher ended"),
+    ]
+    assert rows(study, "SELECT DISTINCT state, reason FROM runs") == [("planned", "goes on: it was running")]
+    assert [job.job.run is None for job in found.jobs] == [False, False]
+
+
+def test_a_loss_that_is_not_finite_is_null_and_the_state_says_why(study, begun):
+    records, found = begun
+    attempt = records.start(found.jobs[0], "here")
+    records.write(attempt, [started(), progress(1), progress(2, math.nan), Failed("nonfinite", 2, "loss is nan")])
+    records.settle(found.jobs[0].runs, "diverged", "nonfinite", "loss is nan")
+    assert rows(study, "SELECT loss FROM progress ORDER BY step") == [1.37, None]
+    assert rows(study, "SELECT state, kind, reason FROM runs") == [("diverged", "nonfinite", "loss is nan")] * 2
+    assert planned(study, steps="[20, 40]").jobs == ()
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_metric_that_is_not_finite_is_null_and_not_measured_again(study, begun, value):
+    records, found = begun
+    write(records, found.jobs, value)
+    assert points(study)["upstream/error"].isna().all()
+    assert planned(study, steps="[20, 40]").missing == ()
+
+
+@pytest.mark.parametrize("done", [False, True])
+def test_pandas_reads_each_column_with_its_type(study, begun, done):
+    records, found = begun
+    write(records, found.jobs if done else [])
+    types = points(study).dtypes.astype(str)
+    names = ["params", "data_size", "steps", "flops", "device_seconds", "core_days", "upstream/error", "excluded"]
+    assert list(types[names]) == ["int64"] * 3 + ["float64"] * 4 + ["bool"]
+    assert set(types) == {"int64", "float64", "bool", points(study)["run"].dtype.name}
+    curves = pd.read_sql_table("curves", f"sqlite:///{study.store}").dtypes.astype(str)
+    assert list(curves[["step", "loss", "images_seen", "flops"]]) == ["int64", "float64", "int64", "float64"]
+
+
+def test_a_new_metric_adds_a_column(study, begun):
+    records, found = begun
+    write(records, found.jobs)
+    before = list(points(study).columns)
+    records.write(records.start(found.jobs[3], "here"), [Measurement("moons/37shot/error", 40, 0.37, "{}")])
+    after = points(study).set_index("steps")
+    assert list(points(study).columns) == [*before, "moons/37shot/error"]
+    assert after.loc[40, "moons/37shot/error"] == 0.37 and pd.isna(after.loc[20, "moons/37shot/error"])
+
+
+def test_a_curve_is_its_trunk_up_to_the_branch_and_then_its_cooldown(study, begun):
+    records, found = begun
+    write(records, found.jobs)
+    for run in found.runs:
+        curve = rows(study, f"SELECT step, flops FROM curves WHERE run = '{run.id}' ORDER BY step")
+        assert curve == [(n, training_flops(run.spec.trunk, n)) for n in range(1, run.spec.steps + 1)]
+    own = f"SELECT step FROM progress JOIN runs ON run = number WHERE id = '{found.runs[0].id}' ORDER BY step"
+    assert rows(study, own) == [17, 18, 19, 20]
+
+
+def test_a_resumed_attempt_overwrites_the_rows_that_it_repeats(study, begun):
+    records, found = begun
+    records.write(records.start(found.jobs[0], "here"), [started(), *(progress(n, 37.0) for n in range(1, 13))])
+    records.write(records.start(found.jobs[0], "here"), told(found.jobs[0], start=8))
+    losses = dict(rows(study, "SELECT step, loss FROM progress"))
+    assert [n for n, loss in losses.items() if loss > 37] == list(range(1, 9)) and len(losses) == 16
+
+
+def test_an_attempt_is_charged_with_its_own_steps_only(study, begun):
+    records, found = begun
+    job = found.jobs[0]
+    records.write(records.start(job, "here"), [started(), progress(5), checkpoint(job, 10, kept=False), Stopped(10)])
+    records.write(records.start(job, "here"), told(job, start=10))
+    spent = rows(study, "SELECT first_step, step, flops, device_seconds FROM attempts")
+    a_step = training_flops(job.job.trunk, 1)
+    assert spent == [
+        (0, 10, 10 * a_step, 10 * SECONDS_A_STEP),
+        (10, 16, 6 * a_step, 6 * SECONDS_A_STEP),
+    ]
+    assert known(study.store).speeds == {job.shape: pytest.approx(a_step / SECONDS_A_STEP)}
+
+
+def test_a_rolling_checkpoint_is_remembered_until_the_next_one(study, begun):
+    records, found = begun
+    job = found.jobs[0]
+    attempt = records.start(job, "here")
+    for step in (4, 8):
+        records.write(attempt, [checkpoint(job, step, kept=False)])
+    assert rows(study, "SELECT step FROM checkpoints") == [8]
+    records.write(attempt, [checkpoint(job, 16, kept=True)])
+    assert rows(study, "SELECT step, kept FROM checkpoints") == [(16, 1)]
+
+
+def test_a_kept_checkpoint_that_is_not_on_disk_is_trained_again(study, begun):
+    records, found = begun
+    write(records, found.jobs[:2])
+    shutil.rmtree(found.jobs[0].job.folder)
+    assert [(job.job.start, job.job.stop) for job in planned(study, steps="[20, 40]").jobs] == [
+        (0, 16),
+        (16, 20),
+        (32, 40),
+    ]
+
+
+def test_a_verdict_leaves_what_is_done(study, begun):
+    records, found = begun
+    write(records, found.jobs[:3])
+    records.settle([run.id for run in found.runs], "failed", "stalled", "nothing for 37 s")
+    assert rows(study, "SELECT state, kind FROM runs") == [("done", ""), ("failed", "stalled")]
+    assert planned(study, steps="[20, 40]").runs[1].reason == "retry after failed (stalled)"
+
+
+def test_jobs_that_never_began_give_way_to_those_of_the_new_plan(study, begun):
+    begun[0].close()
+    records, found = planning(study, steps="[20, 30, 40]")
+    records.close()
+    assert rows(study, "SELECT id FROM jobs ORDER BY id") == sorted(job.id for job in found.jobs)
+
+
+def test_a_job_that_is_planned_again_says_so(study, begun):
+    records, found = begun
+    write(records, found.jobs)
+    records.close()
+    records, found = planning(study, steps="[20, 40]", shots="[1, 5]")
+    records.close()
+    states = dict(rows(study, "SELECT id, state FROM jobs"))
+    assert {states[job.id] for job in found.jobs} == {"planned"} and len(states) == 4
+
+
+def test_a_run_that_left_the_file_stays_in_the_store_unlisted(study, begun):
+    records, found = begun
+    write(records, found.jobs)
+    records.close()
+    planning(study, steps="[20]")[0].close()
+    assert rows(study, "SELECT steps, state, listed FROM runs") == [(20, "done", 1), (40, "done", 0)]
+    again, found = planning(study, steps="[20, 40]")
+    again.close()
+    assert found.missing == () and rows(study, "SELECT listed FROM runs") == [1, 1]
+
+
+def test_two_studies_share_a_store_and_the_runs_that_both_have(study, begun):
+    records, found = begun
+    write(records, found.jobs)
+    records.close()
+    text = study.file.read_text()
+    study.write = lambda **_: study.file
+    study.file.write_text(text.replace("name: small", "name: other").replace("[20, 40]", "[40, 80]"))
+    other, found = planning(study)
+    assert [(job.job.start, job.job.stop) for job in found.jobs] == [(32, 64), (64, 80)]
+    write(other, found.jobs)
+    other.close()
+    owners = "SELECT steps, studies.name, listed FROM runs JOIN studies ON study = studies.number ORDER BY steps"
+    assert rows(study, owners) == [(20, "small", 1), (40, "other", 1), (80, "other", 1)]
+
+
+def test_an_exclusion_has_a_reason_and_can_be_taken_back(study, begun):
+    records, found = begun
+    run = found.runs[1].id
+    records.exclude(run, "wrong images")
+    assert rows(study, "SELECT run, excluded FROM points WHERE excluded") == [(run, 1)]
+    assert rows(study, "SELECT reason FROM exclusions") == ["wrong images"]
+    records.include(run)
+    assert not rows(study, "SELECT 1 FROM points WHERE excluded UNION SELECT 1 FROM exclusions")
+    with pytest.raises(NotFound, match="no run 37"):
+        records.exclude("37", "")
+
+
+def test_a_fit_replaces_the_one_of_its_name(study, begun):
+    for exponent in (0.5, 0.37):
+        document = {"law": "power", "params": {"exponent": exponent, "floor": math.nan}}
+        begun[0].save_fit("upstream", document)
+    assert rows(study, "SELECT law, exponent, floor FROM fits") == [("power", 0.37, None)]
+    assert rows(study, "SELECT document FROM fits") == ['{"law": "power", "params": {"exponent": 0.37, "floor": null}}']
+
+
+def test_records_are_closed_when_the_store_can_not_be_used(tmp_path):
+    (tmp_path / "results.db").write_text("37" * 500)
+    for _ in range(2):  # the second one would find the first one's lock
+        with pytest.raises(Exception, match="not a store, or is damaged"):
+            Records(tmp_path / "results.db")
+
+
+def test_a_git_that_hangs_costs_the_revision_and_not_the_launch(monkeypatch):
+    def hang(command: list[str], **_: object) -> None:
+        raise subprocess.TimeoutExpired(command, 30)
+
+    monkeypatch.setattr(subprocess, "run", hang)
+    monkeypatch.setattr(Path, "exists", lambda _: True)
+    assert revision.__wrapped__() == ""

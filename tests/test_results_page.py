@@ -1,0 +1,167 @@
+"""docs/results.md lists what results.db and the JSON of status and plan hold, and its examples run."""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from told import planned, planning, progress, rows, started, write
+
+from orchestrator import plan_screen, status
+from orchestrator.failures import verdict
+from orchestrator.tables import schema
+from trainer.events import FailureKind
+
+PAGE = (Path(__file__).parents[1] / "docs" / "results.md").read_text()
+SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S))
+TYPES = {"INTEGER": "integer", "TEXT": "text", "FLOAT": "real", "BOOLEAN": "boolean", "DATETIME": "time"}
+UNITS = {
+    "batch_size": "images",
+    "core_days": "core-days",
+    "cooldown": "steps",
+    "data_size": "images",
+    "device_seconds": "s",
+    "flops": "FLOPs",
+    "images_per_second": "images/s",
+    "images_seen": "images",
+    "marginal_flops": "FLOPs",
+    "settings": "JSON",
+    "spec": "JSON",
+    "step": "steps",
+    "steps": "steps",
+}
+
+
+def listed(section: str) -> dict[str, tuple[str, str]]:
+    """Return the names that a section lists, in order, with their types and units."""
+    table = re.findall(r"^\| `(\S+)` \| (\S+) \| ([^|]*)\|", SECTIONS[section], re.M)
+    assert [name for name, *_ in table] == re.findall(r"^\| `(\S+)`", SECTIONS[section], re.M)
+    return {name: (kind, unit.strip()) for name, kind, unit in table}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A study with a run that is done, one that trains, and one that left the file."""
+    from conftest import Study
+
+    made = Study(tmp_path_factory.mktemp("page"))
+    planning(made, steps="[20, 30, 40]")[0].close()
+    records, found = planning(made, steps="[20, 40]")
+    write(records, found.jobs[:3])
+    records.write(records.start(found.jobs[3], "here"), [started(32), progress(34)])
+    yield made
+    records.close()
+
+
+def columns(study: Any, name: str) -> dict[str, str]:
+    """Return the columns of a table or view with the page's words for their types; metrics are no fixed columns."""
+    known = set(rows(study, "SELECT name FROM metrics"))
+    info = rows(study, f"SELECT name, type FROM pragma_table_xinfo('{name}')")
+    return {column: TYPES[kind.split()[0]] for column, kind in info if column not in known}
+
+
+def test_the_page_has_a_section_for_each_table_and_view_and_no_other(study):
+    tables = set(rows(study, "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"))
+    assert tables == {*schema.tables, "points", "curves", "observations"}
+    assert set(SECTIONS) == {*tables, "States", "What survives", "status -o json", "plan -o json"}
+
+
+@pytest.mark.parametrize("name", ["points", "curves", "observations", *schema.tables])
+def test_it_lists_every_column_with_its_type_and_no_other(study, name):
+    shown = {column: kind for column, (kind, _) in listed(name).items()}
+    if name == "runs":  # "the columns of points from model to digest, and these"
+        points = list(listed("points"))
+        shown |= {column: listed("points")[column][0] for column in points[points.index("model") :]}
+    assert shown == columns(study, name)
+
+
+@pytest.mark.parametrize("name", ["points", "curves", "observations"])
+def test_it_lists_the_columns_of_views_in_their_order(study, name):
+    assert list(listed(name)) == list(columns(study, name))
+
+
+def test_columns_have_the_same_unit_wherever_they_stand():
+    for section in SECTIONS.keys() - {"States", "What survives"}:
+        for name, (_, unit) in listed(section).items():
+            last = re.split(r"[.\]]", name)[-1]
+            assert unit == UNITS.get(last, unit), (section, name)
+
+
+def keys(document: Any, path: str = "") -> Iterator[str]:
+    """Yield the paths of a JSON document: flops.done, runs[].id."""
+    if isinstance(document, dict):
+        for key, value in document.items():
+            yield from keys(value, f"{path}.{key}" if path else key)
+    elif isinstance(document, list):
+        for item in document:
+            yield from keys(item, f"{path}[]")
+    else:
+        yield path
+
+
+def test_it_lists_every_key_of_the_status_and_no_other(study):
+    document = status.read(study.store).to_json()
+    assert list(listed("status -o json")) == list(dict.fromkeys(keys(document)))
+
+
+def test_it_lists_every_key_of_the_plan_and_no_other(study, tmp_path):
+    from conftest import Study
+
+    document = plan_screen.document(planned(Study(tmp_path)), slots=2)
+    assert set(listed("plan -o json")) == set(keys(document))
+
+
+KINDS = {str: "text", int: "integer", float: "real", bool: "boolean"}
+
+
+def test_it_gives_the_type_of_each_key(study, tmp_path):
+    from conftest import Study
+
+    plan = plan_screen.document(planned(Study(tmp_path)), slots=2)
+    for section, document in (("status -o json", status.read(study.store).to_json()), ("plan -o json", plan)):
+        for name, (kind, _) in listed(section).items():
+            found = {KINDS[type(value)] for value in values(document, name) if value is not None}
+            assert found == {kind}, name
+
+
+def values(document: Any, path: str) -> Iterator[Any]:
+    """Yield all that stands at a path."""
+    here, _, rest = path.partition(".")
+    key, many, _ = here.partition("[]")
+    for value in document[key] if many else [document[key]]:
+        yield from values(value, rest) if rest else [value]
+
+
+def test_it_explains_every_state_and_kind():
+    words = re.findall(r"^\| `(\w+)` \|", SECTIONS["States"], re.M)
+    assert words[:6] == ["planned", "running", "done", "stopped", "failed", "diverged"]
+    assert set(status.STATES) == set(words[:6]) >= {verdict(kind) for kind in get_args(FailureKind)}
+    assert all(f"`{kind}`" in SECTIONS["States"] for kind in get_args(FailureKind))
+
+
+def examples(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.S)
+
+
+@pytest.mark.parametrize("query", examples("sql")[:3])
+def test_its_queries_find_something(study, query):
+    assert rows(study, query)
+
+
+def test_its_pandas_lines_run(study, monkeypatch, capsys):
+    monkeypatch.chdir(study.folder)
+    (code,) = examples("python")
+    exec(code, {})
+    assert "pico" in capsys.readouterr().out
+
+
+def test_its_copy_is_a_whole_store_even_while_somebody_writes(study, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (_, _, _, copy) = examples("sql")
+    with closing(sqlite3.connect(study.store)) as store:
+        store.execute(copy)
+    (found,) = tmp_path.glob("*.db")
+    assert status.read(found).counts == status.read(study.store).counts

@@ -1,0 +1,165 @@
+"""The screen and the JSON of a store at every moment of a study."""
+
+import json
+import math
+import sqlite3
+import time
+from contextlib import closing
+
+import pytest
+from told import SECONDS_A_STEP, checkpoint, planning, progress, started, told, write
+
+from orchestrator import status
+from trainer.events import Failed, Stopped
+from trainer.flops import training_flops
+
+
+@pytest.fixture
+def begun(study):
+    """An open store with two runs planned on one trunk, in four jobs: 0 to 16, 16 to 32, 16 to 20 and 32 to 40."""
+    records, found = planning(study, steps="[20, 40]")
+    yield records, found
+    records.close()
+
+
+def say(study) -> str:
+    """The screen with its runs, which every test holds to its width."""
+    text = status.read(study.store).text(runs=True)
+    assert max(len(line) for line in text.splitlines() if not line.startswith("Next: ")) <= 100
+    json.dumps(status.read(study.store).to_json(), allow_nan=False)
+    return text
+
+
+def test_a_planned_study_shows_its_runs_and_why_they_will_run(study, begun):
+    begun[0].close()
+    text = say(study)
+    assert text.startswith("small · 2 planned\n  0 % of ") and "no launcher runs\n" in text
+    assert text.count("0/20") == text.count("0/40") == 1 and text.count("   new") == 2
+    assert text.endswith("Next: scalectl launch")
+
+
+def test_runs_that_wait_for_a_running_trunk_show_how_far_it_has_come(study, begun):
+    records, found = begun
+    write(records, found.jobs[:1])
+    records.write(records.start(found.jobs[1], "cpu-1"), [started(16), progress(20)])
+    text = say(study)
+    assert "pico-60-s0 trunk 16 to 32   cpu-1      20/32   25 %" in text
+    assert "16/20" in text and "20/40" in text
+    (job,) = status.read(study.store).running
+    assert job.seconds_left == pytest.approx(12 * SECONDS_A_STEP) and job.images_per_second == 16 / SECONDS_A_STEP
+
+
+def test_the_time_left_is_that_of_each_missing_step_once(study, begun):
+    records, found = begun
+    records.write(records.start(found.jobs[0], "cpu-0"), [started(), progress(6)])
+    left = 32 + 4 + 8 - 6
+    assert status.read(study.store).seconds_left == pytest.approx(left * SECONDS_A_STEP)
+    trunk = found.jobs[0].job.trunk
+    assert status.read(study.store).to_json()["flops"] == {
+        "done": training_flops(trunk, 6),
+        "total": training_flops(trunk, 44),
+    }
+
+
+def test_a_resumed_attempt_shows_the_step_that_it_goes_on_from(study, begun):
+    records, found = begun
+    job = found.jobs[0]
+    records.write(records.start(job, "cpu-0"), [started(), progress(10), checkpoint(job, 10, kept=False), Stopped(10)])
+    records.write(records.start(job, "cpu-0"), [started(10)])
+    (running,) = status.read(study.store).running
+    assert (running.step, running.attempt, running.loss) == (10, 2, 0.37 + 0.1)
+
+
+def test_a_loss_that_is_not_finite_is_shown_as_missing(study, begun):
+    records, found = begun
+    records.write(records.start(found.jobs[0], "cpu-0"), [started(), progress(3, math.nan)])
+    assert "3/16   19 %     --" in say(study)
+
+
+def test_what_a_killed_launcher_left_is_said(study, begun):
+    records, found = begun
+    records.write(records.start(found.jobs[0], "cpu-0"), [started(), progress(3)])
+    records.close()
+    text = say(study)
+    assert "no launcher runs; it ended with 1 jobs on their slots" in text and "ATTEMPT" not in text
+    assert status.read(study.store).seconds_left is None
+
+
+def test_a_done_study_names_its_best_run_and_the_next_command(study, begun):
+    records, found = begun
+    for value, job in zip([0, 0, 0.5, 0.25], found.jobs, strict=True):
+        records.write(records.start(job, "here"), told(job, value=value))
+    records.close()
+    text = say(study)
+    assert text.startswith("small · 2 done\n  100 % of ")
+    assert "best: pico-60-40-s0  upstream/error 0.25 at " in text
+    assert text.endswith(f"Next: scalectl fit --store {study.store}")
+    assert status.read(study.store).unfinished == 0
+
+
+def test_an_excluded_run_is_not_the_best(study, begun):
+    records, found = begun
+    write(records, found.jobs)
+    records.exclude(found.runs[0].id, "wrong images")
+    found = status.read(study.store)
+    assert found.best.steps == 40 and found.to_json()["excluded"] == 1
+    assert "done, excluded" in say(study)
+
+
+def test_a_long_reason_is_whole_but_no_wider_than_the_screen(study, begun):
+    records, found = begun
+    reason = "OSError: " + " ".join(f"shard-{n:05}.parquet" for n in range(37))
+    records.write(records.start(found.jobs[0], "here"), [started(), Failed("user_error", 3, reason)])
+    records.settle(found.jobs[0].runs, "failed", "user_error", reason)
+    text = say(study)
+    assert "failed (user_error): pico-60-20-s0  OSError: shard-00000.parquet" in text
+    assert "shard-00036.parquet" in text and "…" in text
+
+
+def test_what_a_diverged_run_had_left_is_not_waited_for(study, begun):
+    records, found = begun
+    write(records, found.jobs[:3])
+    records.write(records.start(found.jobs[3], "here"), [started(32), progress(34)])
+    records.settle([found.runs[1].id], "diverged", "nonfinite", "loss is nan")
+    work = status.read(study.store).to_json()["flops"]
+    assert work["done"] == work["total"] == training_flops(found.jobs[0].job.trunk, 32 + 4 + 2)
+    assert "100 % of" in say(study) and status.read(study.store).unfinished == 0
+
+
+def test_all_runs_diverged_at_once_is_a_screen_too(study, begun):
+    records, found = begun
+    records.settle(found.jobs[0].runs, "diverged", "nonfinite", "loss is nan")
+    assert "2 diverged" in say(study)
+
+
+def test_a_store_with_no_study_says_so(study):
+    from orchestrator.records import Records
+
+    Records(study.store).close()
+    assert "holds no study yet" in say(study)
+
+
+def test_runs_that_left_the_file_are_counted_and_not_shown(study, begun):
+    begun[0].close()
+    planning(study, steps="[20]")[0].close()
+    text = say(study)
+    assert "1 runs of earlier plans are not listed any more" in text and "pico-60-40" not in text
+
+
+def test_status_does_not_wait_for_a_writer(study, begun):
+    with closing(sqlite3.connect(study.store, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute("UPDATE runs SET reason = 'half written'")
+        began = time.monotonic()
+        text = say(study)
+        assert time.monotonic() - began < 2 and "half written" not in text
+        writer.execute("ROLLBACK")
+
+
+def test_a_thousand_runs_are_told_at_once(study):
+    records, found = planning(study, steps=str([*range(20, 120)]), seeds=str([*range(10)]))
+    records.write(records.start(found.jobs[0], "here"), [started(), *(progress(n) for n in range(1, 5000))])
+    records.close()
+    began = time.monotonic()
+    assert len(status.read(study.store).runs) == 1000
+    assert time.monotonic() - began < 2

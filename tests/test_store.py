@@ -1,0 +1,247 @@
+"""What results.db is as a file: who may read it, what is refused, and what happens when the file goes wrong."""
+
+import os
+import resource
+import signal
+import sqlite3
+import stat
+import tempfile
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from conftest import Study
+from sqlalchemy.exc import IntegrityError
+from told import planning, progress, rows, started, told, write
+
+from orchestrator import status
+from orchestrator.exits import Exit, NotFound
+from orchestrator.records import Records, known
+from orchestrator.store import APPLICATION, VERSION, NewerStore, NotAStore, Unusable, network_file_system, reading
+
+
+@pytest.fixture
+def begun(study):
+    """A store that is open, with two runs planned in four jobs and the first job done."""
+    records, found = planning(study)
+    write(records, found.jobs[:1])
+    yield records, found
+    records.close()
+
+
+def foreign(path: Path) -> Path:
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE runs (id TEXT)")
+        other.commit()
+    return path
+
+
+def test_only_its_owner_may_read_the_store(study, begun):
+    files = sorted(study.folder.glob("results.db*"))
+    assert [path.name for path in files] == ["results.db", "results.db-shm", "results.db-wal", "results.db.lock"]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+
+
+def test_the_store_is_one_file_when_nobody_writes(study, begun):
+    begun[0].close()
+    assert sorted(path.name for path in study.folder.glob("results.db*")) == ["results.db", "results.db.lock"]
+
+
+def test_it_has_a_write_ahead_log_a_stamp_and_a_version(study, begun):
+    stamps = [rows(study, f"PRAGMA {name}") for name in ("journal_mode", "application_id", "user_version")]
+    assert stamps == [["wal"], [APPLICATION], [VERSION]]
+    assert rows(study, "PRAGMA integrity_check") == ["ok"] and not rows(study, "PRAGMA foreign_key_check")
+
+
+def test_a_row_that_points_nowhere_is_refused(begun):
+    records, _ = begun
+    with pytest.raises(IntegrityError, match="FOREIGN KEY"):
+        records.note("lost", "its job is in no plan", job="37")
+
+
+def test_a_reader_can_not_write(study, begun):
+    with pytest.raises(Unusable, match="readonly"), reading(study.store) as connection:
+        connection.exec_driver_sql("DELETE FROM runs")
+
+
+def test_a_newer_store_is_refused_and_says_what_to_do(study, begun):
+    begun[0].close()
+    with closing(sqlite3.connect(study.store)) as store:
+        store.execute(f"PRAGMA user_version = {VERSION + 36}")
+    before = study.store.read_bytes()
+    for use in (Records, known, status.read):
+        with pytest.raises(NewerStore, match="upgrade scalectl") as refusal:
+            use(study.store)
+        assert refusal.value.exit is Exit.STORE
+    assert study.store.read_bytes() == before
+
+
+@pytest.mark.parametrize("use", [Records, known, status.read])
+def test_a_database_of_another_program_is_refused_and_left_as_it_is(tmp_path, use):
+    path = foreign(tmp_path / "photos.db")
+    before = path.read_bytes()
+    with pytest.raises(NotAStore, match="another program"):
+        use(path)
+    assert path.read_bytes() == before
+
+
+DAMAGES = {
+    "text": lambda whole: b"version: 1\n" * 300,
+    "no header": lambda whole: bytes(100) + whole[100:],
+    "half": lambda whole: whole[: len(whole) // 2],
+    "head only": lambda whole: whole[:50],
+    "no pages": lambda whole: whole[:100] + b"\x37" * (len(whole) - 100),
+}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> bytes:
+    """A store that is closed, as bytes."""
+    study = Study(tmp_path_factory.mktemp("whole"))
+    planning(study)[0].close()
+    return study.store.read_bytes()
+
+
+@pytest.mark.parametrize("use", [Records, known, status.read])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_store_is_named_and_left_as_it_is(tmp_path, whole, damage, use):
+    bad = tmp_path / "bad.db"
+    bad.write_bytes(DAMAGES[damage](whole))
+    before = bad.read_bytes()
+    with pytest.raises(NotAStore, match=r"bad\.db is not a store, or is damaged") as refusal:
+        use(bad)
+    assert refusal.value.exit is Exit.STORE and bad.read_bytes() == before
+
+
+def test_damage_under_a_running_launcher_ends_it_with_the_name_of_the_store(study, begun):
+    records, found = begun
+    records.close()
+    size = study.store.stat().st_size
+    records = Records(study.store)
+    with study.store.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\x37" * (size - 4096))
+    with closing(records), pytest.raises(NotAStore, match=r"results\.db is not a store, or is damaged"):
+        records.plan(found, "")
+
+
+def test_a_store_that_is_not_there_is_not_made_by_looking(tmp_path):
+    with pytest.raises(NotFound, match="no store here"):
+        status.read(tmp_path / "none.db")
+    assert known(tmp_path / "none.db").states == {} and list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_file_becomes_a_store(study):
+    study.store.touch()
+    with pytest.raises(NotFound, match="empty file"):
+        status.read(study.store)
+    planning(study)[0].close()
+    assert len(known(study.store).states) == 2
+
+
+@pytest.mark.parametrize("place", ["/proc/scalectl.db", "{0}/experiments.yaml/results.db", "{0}"])
+def test_a_place_where_no_store_can_be_is_a_refusal(study, place):
+    with pytest.raises(Unusable) as refusal:
+        Records(place.format(study.folder))
+    assert refusal.value.exit is Exit.STORE
+
+
+@contextmanager
+def as_nobody():
+    """Give up root for a moment: root may write to any folder."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+
+
+def test_a_folder_that_is_read_only_is_refused():
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o555)
+        with as_nobody(), pytest.raises(Unusable, match=r"results\.db\.lock: Permission denied"):
+            Records(Path(folder) / "results.db")
+
+
+def test_a_store_can_be_read_where_nobody_can_write():
+    with tempfile.TemporaryDirectory() as name:
+        study = Study(Path(name))
+        planning(study)[0].close()
+        for path in (study.store, study.folder):
+            os.chown(path, 65534, 65534) if os.geteuid() == 0 else None
+        study.folder.chmod(0o555)
+        with as_nobody():
+            assert status.read(study.store).counts["planned"] == 2
+            assert len(known(study.store).states) == 2
+        study.folder.chmod(0o755)
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_store_deleted_under_a_running_launcher_stops_it(study, begun, replaced):
+    records, found = begun
+    attempt = records.start(found.jobs[1], "here")
+    for path in study.folder.glob("results.db*"):
+        path.unlink()
+    if replaced:
+        Records(study.store).close()
+    with pytest.raises(Unusable, match="moved, deleted or replaced"):
+        records.write(attempt, told(found.jobs[1]))
+
+
+@contextmanager
+def full_disk(size: int):
+    """Let no file grow beyond `size` bytes, as a full disk would."""
+    before, limits = signal.signal(signal.SIGXFSZ, signal.SIG_IGN), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+
+
+def test_a_full_disk_loses_the_batch_and_nothing_before_it(study, begun):
+    records, found = begun
+    attempt = records.start(found.jobs[1], "here")
+    batch = [started(16), *(progress(n) for n in range(17, 5000))]
+    size = (study.folder / "results.db-wal").stat().st_size
+    with full_disk(size + 40_000), pytest.raises(Unusable, match=r"results\.db: (disk I/O error|.*full)"):
+        records.write(attempt, batch)
+    assert rows(study, "SELECT max(step) FROM progress") == [16]
+    records.write(attempt, batch)
+    assert rows(study, "SELECT max(step) FROM progress") == [4999]
+
+
+MOUNTS = """\
+/dev/sda1 / ext4 rw 0 0
+filer:/home /home nfs4 rw 0 0
+/dev/sdb1 /home/scratch xfs rw 0 0
+//nas/labs /mnt/my\\040lab cifs rw 0 0
+bucket /mnt/b\xfccket fuse.gcsfuse rw 0 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/home/ada/results.db", "nfs4"),
+        ("/home/scratch/results.db", ""),
+        ("/homely/results.db", ""),
+        ("/mnt/my lab/results.db", "cifs"),
+    ],
+)
+def test_a_network_file_system_is_known_by_its_mount(tmp_path, path, kind):
+    (tmp_path / "mounts").write_bytes(MOUNTS.encode("latin-1"))
+    assert network_file_system(Path(path), tmp_path / "mounts") == kind
+
+
+def test_where_mounts_are_not_told_no_file_system_is_suspected(tmp_path):
+    assert network_file_system(tmp_path, tmp_path / "none") == ""
+
+
+def test_a_network_file_system_is_warned_of_in_the_history(study, monkeypatch):
+    monkeypatch.setattr("orchestrator.records.network_file_system", lambda _: "nfs4")
+    planning(study)[0].close()
+    assert "warning: the store is on nfs4" in status.read(study.store).text()

@@ -1,0 +1,71 @@
+"""What a trainer would tell, made by hand: whole launches for the record in milliseconds."""
+
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from conftest import Study
+
+from orchestrator.experiment import read
+from orchestrator.plan import Plan, PlannedJob, plan
+from orchestrator.records import Records, known
+from trainer.events import Checkpoint, Done, Event, Measurement, Progress, Started
+
+SECONDS_A_STEP = 0.25
+
+
+def planned(study: Study, **changes: str) -> Plan:
+    """The study's plan, given what its store knows."""
+    return plan(read(study.write(**changes)), known(study.store))
+
+
+def planning(study: Study, **changes: str) -> tuple[Records, Plan]:
+    """The study's store, open, with its plan written down."""
+    records, found = Records(study.store), planned(study, **changes)
+    records.plan(found, study.file.read_text())
+    return records, found
+
+
+def started(step: int = 0) -> Started:
+    return Started(step, "node-37", 4242, "cpu", '{"jax": "0.10.2"}')
+
+
+def progress(step: int, loss: float = 0.37) -> Progress:
+    return Progress(step, loss + 1 / step, 1e-3, 2.5, SECONDS_A_STEP * step, 16 / SECONDS_A_STEP)
+
+
+def checkpoint(job: PlannedJob, step: int, *, kept: bool) -> Checkpoint:
+    """A checkpoint whose folder is on disk."""
+    path = Path(job.job.folder) / str(step)
+    path.mkdir(parents=True, exist_ok=True)
+    return Checkpoint(step, str(path), f"{step:064x}", kept, SECONDS_A_STEP * step)
+
+
+def told(job: PlannedJob, start: int | None = None, value: float = 0.25) -> list[Event]:
+    """All that a job tells from its start, or from `start`, to its end; its metrics are `value`."""
+    first, stop = job.job.start if start is None else start, job.job.stop
+    curve = [progress(step) for step in range(first + 1, stop + 1)]
+    read_off = [Measurement(name, stop, value, settings) for name, settings in job.job.evals.metrics().items()]
+    end = Done(stop, f"{stop:064x}", SECONDS_A_STEP * stop, 1.5, 1)
+    return [started(first), *curve, checkpoint(job, stop, kept=True), *read_off, end]
+
+
+def write(records: Records, jobs: Iterable[PlannedJob], value: float = 0.25) -> None:
+    """Write jobs down from start to end, one after the other."""
+    for job in jobs:
+        records.write(records.start(job, "here"), told(job, value=value))
+
+
+def rows(study: Study, query: str) -> list[Any]:
+    """The rows that SQL gives: tuples, or bare values where there is one column."""
+    with sqlite3.connect(study.store) as store:
+        found = store.execute(query).fetchall()
+    store.close()
+    return [row[0] if len(row) == 1 else row for row in found]
+
+
+def everything(study: Study) -> dict[str, list[Any]]:
+    """All rows of all tables."""
+    tables = rows(study, "SELECT name FROM sqlite_master WHERE type = 'table'")
+    return {table: rows(study, f"SELECT * FROM {table}") for table in tables}
