@@ -1,0 +1,110 @@
+"""Schedule, optimizers and decay against the paper's formulas in plain NumPy."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from trainer.optimizer import NEVER, Settings, clip, direction, schedule, updated
+from trainer.spec import preset
+from trainer.vit import ViT
+
+PAPER = Settings(8e-4, 1.0, 3.0, 0.03, 10_000, 10_000, NEVER, 1)
+
+
+@pytest.mark.parametrize("step", [10_000, 37_000, 1_000_000])
+def test_the_schedule_is_a_reciprocal_square_root_after_warmup(step):
+    assert float(schedule(step, PAPER)) == pytest.approx((10_000 / step) ** 0.5, rel=1e-6)
+
+
+def test_warmup_is_linear_and_loses_no_step():
+    assert float(schedule(0, PAPER)) == pytest.approx(1e-4)
+    assert float(schedule(4_999, PAPER)) == pytest.approx(0.5)
+    assert float(schedule(9_999, PAPER)) == 1.0
+
+
+def test_the_cooldown_is_linear_and_begins_where_the_trunk_is():
+    cooled = PAPER._replace(total=120_000, cooldown=50_000)
+    assert float(schedule(70_000, cooled)) == float(schedule(70_000, PAPER))
+    assert float(schedule(95_000, cooled)) == pytest.approx(0.5 * (10_000 / 95_000) ** 0.5)
+    assert 0 < float(schedule(119_999, cooled)) < 1e-5
+
+
+def test_before_its_cooldown_a_run_has_the_rates_of_the_trunk_to_the_bit():
+    steps = jnp.arange(70_001)
+    cooled = PAPER._replace(total=120_000, cooldown=50_000)
+    np.testing.assert_array_equal(schedule(steps, cooled), schedule(steps, PAPER))
+
+
+# section 3.4 of the paper: overhead of 0.5 times the parameters instead of 2, and 1.5 with Adam
+@pytest.mark.parametrize(("name", "least", "most"), [("adafactor", 0.50, 0.53), ("adamw", 1.5, 1.501)])
+@pytest.mark.parametrize("size", [("Ti", 16), ("B", 16), ("G", 14)])
+def test_the_state_is_as_small_as_the_paper_says(name, least, most, size):
+    vit = ViT(preset(*size), 224, 3, 29_593, "map", -10.0, "bfloat16")
+    params = jax.eval_shape(vit.init, jax.random.key(0), jnp.zeros((1, 224, 224, 3)))
+    state = jax.eval_shape(direction(name).init, params)
+    weight = [sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree)) for tree in (state, params)]
+    assert least <= weight[0] / weight[1] <= most
+
+
+def gradients(shape, count=3):
+    return np.random.default_rng(11).normal(size=(count, *shape)).astype(np.float32) * 1e-3
+
+
+def bfloat16(values):
+    return np.asarray(jnp.asarray(values, jnp.bfloat16), np.float32)
+
+
+def test_adafactor_is_the_papers_modification_of_it():
+    rows, columns, mean = np.zeros(32), np.zeros(40), np.zeros((32, 40))
+    optimizer = direction("adafactor")
+    state = optimizer.init(jnp.zeros((32, 40)))
+    for t, grad in enumerate(gradients((32, 40)), 1):
+        decay = min(0.999, 1 - t**-0.8)
+        rows = decay * rows + (1 - decay) * (grad**2).mean(axis=1)
+        columns = decay * columns + (1 - decay) * (grad**2).mean(axis=0)
+        scaled = grad / np.sqrt(np.outer(rows, columns) / rows.mean())
+        # an average, not a sum, kept and multiplied in bfloat16; neither clipped nor scaled by the parameters
+        expected = bfloat16(bfloat16(0.9) * mean) + 0.1 * scaled
+        mean = bfloat16(expected)
+        found, state = optimizer.update(jnp.asarray(grad), state, jnp.ones((32, 40)))
+        np.testing.assert_allclose(found, expected, rtol=2e-4, atol=1e-6)
+
+
+def test_adafactors_second_moment_never_freezes():
+    optimizer = direction("adafactor")
+    state = optimizer.init(jnp.zeros(3))
+    late = jax.tree.map(lambda leaf: jnp.asarray(10**6, leaf.dtype) if leaf.dtype == jnp.int32 else leaf, state)
+    _, after = optimizer.update(jnp.ones(3), late, jnp.zeros(3))
+    second = [leaf for leaf in jax.tree.leaves(after) if leaf.shape == (3,) and leaf.dtype == jnp.float32]
+    np.testing.assert_allclose(second[0], 1 - 0.999, rtol=1e-3)
+
+
+def test_adamw_descends_along_adam():
+    first = second = np.zeros(5)
+    optimizer = direction("adamw")
+    state = optimizer.init(jnp.zeros(5))
+    for t, grad in enumerate(gradients((5,)), 1):
+        first = 0.9 * first + 0.1 * grad
+        second = 0.999 * second + 0.001 * grad**2
+        expected = first / (1 - 0.9**t) / (np.sqrt(second / (1 - 0.999**t)) + 1e-8)
+        first = bfloat16(first)
+        found, state = optimizer.update(jnp.asarray(grad), state)
+        np.testing.assert_allclose(found, expected, rtol=2e-2)
+
+
+def test_decay_is_strong_on_the_heads_kernel_weak_on_others_and_none_on_the_rest():
+    names = {"head": {"kernel": 1.0, "bias": 1.0}, "block": {"kernel": 1.0, "scale": 1.0}, "positions": 1.0}
+    params = {"params": jax.tree.map(jnp.asarray, names)}
+    still = jax.tree.map(jnp.zeros_like, params)
+    found = updated(params, still, jnp.asarray(0.01), PAPER)["params"]
+    assert float(found["head"]["kernel"]) == pytest.approx(1 - 0.01 * 3.0)
+    assert float(found["block"]["kernel"]) == pytest.approx(1 - 0.01 * 0.03)
+    assert [float(one) for one in (found["head"]["bias"], found["block"]["scale"], found["positions"])] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(("most", "norm_after"), [(1.0, 1.0), (37.0, 5.0)])
+def test_gradients_are_clipped_by_their_norm_together(most, norm_after):
+    clipped, norm = clip({"a": jnp.asarray([3.0]), "b": jnp.asarray([[0.0, 4.0]])}, most)
+    assert float(norm) == pytest.approx(5.0)
+    assert float(jnp.hypot(clipped["a"][0], clipped["b"][0, 1])) == pytest.approx(norm_after)

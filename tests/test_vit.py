@@ -1,0 +1,80 @@
+"""The model against formulas and other implementations of its parts."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from trainer.spec import ModelSpec
+from trainer.step import losses
+from trainer.vit import ViT, attend, join_heads, patches, split_heads
+
+MODEL = ModelSpec(width=24, depth=2, mlp_dim=50, num_heads=3, patch_size=2)
+IMAGES = np.random.default_rng(5).uniform(-1, 1, (4, 8, 8, 1)).astype(np.float32)
+
+
+def built(head="map", dtype="float32", bias=0.0, classes=10):
+    vit = ViT(MODEL, 8, 1, classes, head, bias, dtype)
+    return vit, jax.jit(vit.init)(jax.random.key(3), IMAGES)
+
+
+def disturbed(weights):
+    """Weights with no zeros among them, so that nothing hides behind the head's kernel."""
+    keys = iter(jax.random.split(jax.random.key(11), len(jax.tree.leaves(weights))))
+    return jax.tree.map(lambda leaf: leaf + 0.1 * jax.random.normal(next(keys), leaf.shape), weights)
+
+
+def test_patches_are_the_squares_of_the_image_from_left_to_right_and_top_to_bottom():
+    image = np.arange(6 * 7 * 2).reshape(1, 6, 7, 2)
+    found = patches(jnp.asarray(image), 3)
+    squares = [image[0, y : y + 3, x : x + 3] for y in (0, 3) for x in (0, 3)]
+    np.testing.assert_array_equal(found, [square.reshape(-1) for square in squares])
+
+
+def test_attention_is_that_of_jax():
+    q, k, v = np.random.default_rng(7).normal(size=(3, 2, 5, 4, 6)).astype(np.float32)  # batch, tokens, heads, width
+    rows = np.stack([q, k, v], axis=2).reshape(2 * 5, -1)
+    found = join_heads(attend(*split_heads(jnp.asarray(rows), 2, 3, 4)), 4)
+    expected = jax.nn.dot_product_attention(q, k, v)
+    np.testing.assert_allclose(found, expected.reshape(10, -1), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("head", ["map", "gap", "tok"])
+def test_an_image_is_read_alike_in_any_company(head):
+    vit, weights = built(head)
+    apply = jax.jit(vit.apply)
+    together, alone = apply(weights, IMAGES)[1], apply(weights, IMAGES[2:3])[1]
+    np.testing.assert_allclose(together[2:3], alone, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("head", ["map", "gap", "tok"])
+def test_every_parameter_has_a_part_in_the_answer(head):
+    vit, weights = built(head)
+    grads = jax.jit(jax.grad(lambda w: losses(vit.apply(w, IMAGES)[0], jnp.arange(4), "sigmoid").sum()))(
+        disturbed(weights)
+    )
+    assert all(float(jnp.abs(leaf).max()) > 1e-5 for leaf in jax.tree.leaves(grads))
+
+
+# the loss before the first step for one positive class: section 2 of the paper's facts, computed from its recipe
+@pytest.mark.parametrize(
+    ("classes", "bias", "loss"), [(29_593, -10.0, 11.3435), (21_843, -10.0, 10.9916), (1000, -6.9, 7.9073)]
+)
+def test_the_first_loss_is_that_of_the_head_bias(classes, bias, loss):
+    vit, weights = built(bias=bias, classes=classes)
+    logits, _ = jax.jit(vit.apply)(weights, IMAGES)
+    found = losses(logits, jnp.arange(4), "sigmoid")
+    np.testing.assert_allclose(found, loss, rtol=2e-5)
+
+
+def test_softmax_of_equal_logits_is_the_logarithm_of_the_classes():
+    np.testing.assert_allclose(losses(jnp.full((3, 37), 5.0), jnp.arange(3), "softmax"), np.log(37), rtol=1e-6)
+
+
+def test_bfloat16_computes_what_float32_does_but_coarsely():
+    exact, coarse = (built(dtype=dtype) for dtype in ("float32", "bfloat16"))
+    assert {leaf.dtype for leaf in jax.tree.leaves(coarse[1])} == {jnp.dtype("float32")}
+    one, other = (jax.jit(vit.apply)(weights, IMAGES)[1] for vit, weights in (exact, coarse))
+    assert other.dtype == jnp.float32
+    np.testing.assert_allclose(one, other, atol=0.15)
+    assert float(jnp.abs(one - other).max()) > 1e-5
