@@ -1,5 +1,7 @@
 """The model against formulas and other implementations of its parts."""
 
+from functools import cache
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +15,7 @@ MODEL = ModelSpec(width=24, depth=2, mlp_dim=50, num_heads=3, patch_size=2)
 IMAGES = np.random.default_rng(5).uniform(-1, 1, (4, 8, 8, 1)).astype(np.float32)
 
 
+@cache
 def built(head="map", dtype="float32", bias=0.0, classes=10):
     vit = ViT(MODEL, 8, 1, classes, head, bias, dtype)
     return vit, jax.jit(vit.init)(jax.random.key(3), IMAGES)

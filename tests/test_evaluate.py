@@ -1,0 +1,72 @@
+"""Few-shot regression against scikit-learn, and evaluation on features that are known."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.linear_model import Ridge
+
+from trainer.data import Images
+from trainer.evaluate import fewshot, ridge, shots, upstream
+from trainer.spec import FewshotSpec
+from trainer.step import Readings
+
+RNG = np.random.default_rng(17)
+CENTRES = RNG.normal(size=(10, 24))
+
+
+def features(count: int, noise: float, seed: int = 3) -> Images:
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % 10
+    return Images((CENTRES[labels] + noise * rng.normal(size=(count, 24))).astype(np.float32), labels)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(50, 7), (7, 50), (20, 20)])
+@pytest.mark.parametrize("l2", [1e-2, 37.0, 1024.0])
+def test_ridge_is_that_of_scikit_learn(rows, columns, l2):
+    x, y = RNG.normal(size=(rows, columns)), RNG.normal(size=(rows, 3))
+    expected = Ridge(alpha=l2, fit_intercept=False, solver="svd").fit(x, y).coef_.T
+    np.testing.assert_allclose(ridge(x, y, l2), expected, rtol=1e-8, atol=1e-12)
+
+
+def test_classes_far_apart_are_told_from_one_shot():
+    assert fewshot(features(200, 0.05), features(300, 0.05, seed=4), FewshotSpec("digits", 1, 3, 1024.0)) == 0.0
+
+
+def test_features_that_say_nothing_leave_chance():
+    blind = Images(RNG.normal(size=(500, 24)).astype(np.float32), np.arange(500) % 10)
+    error = fewshot(blind, Images(blind.pixels[::-1].copy(), blind.labels), FewshotSpec("digits", 10, 3, 1024.0))
+    assert 0.82 < error < 0.97
+
+
+def test_more_shots_make_fewer_errors():
+    train, test = features(600, 1.5), features(900, 1.5, seed=4)
+    errors = [fewshot(train, test, FewshotSpec("digits", count, 5, 1024.0)) for count in (1, 5, 25)]
+    assert errors[0] > errors[1] > errors[2]
+
+
+def test_neither_scale_nor_offset_of_a_feature_matters():
+    train, test, spec = features(300, 1.0), features(400, 1.0, seed=4), FewshotSpec("digits", 5, 3, 1024.0)
+    scale, offset = np.geomspace(1e-2, 1e3, 24), np.linspace(-37, 500, 24)
+    moved = [Images(one.pixels * scale + offset, one.labels) for one in (train, test)]
+    assert fewshot(*moved, spec) == pytest.approx(fewshot(train, test, spec), abs=0.01)
+
+
+@given(st.integers(0, 99), st.integers(1, 20))
+@settings(max_examples=20, deadline=None)
+def test_shots_are_balanced_and_nested(seed, count):
+    labels = np.arange(300) % 10
+    few, more = shots(labels, count, seed), shots(labels, count + 1, seed)
+    assert set(few) < set(more)
+    assert np.bincount(labels[few]).tolist() == [count] * 10
+
+
+def test_a_class_with_too_few_images_is_named():
+    with pytest.raises(ValueError, match="8 shots asked for, but class 1 has only 7"):
+        shots(np.repeat([0, 1], [9, 7]), 8, 0)
+
+
+def test_upstream_is_the_mean_over_the_images():
+    read = Readings(np.array([0.5, 1.5, 4.0], np.float32), np.array([True, False, False]), np.zeros((3, 2)))
+    assert upstream(read, "loss") == 2.0
+    assert upstream(read, "error") == pytest.approx(1 / 3)
