@@ -1,0 +1,5 @@
+"""results.db in; frontier, law, figures out."""
+
+from analysis.read import read
+
+__all__ = ["read"]

@@ -1,17 +1,25 @@
 """The command line: verbs, flags, exit codes. Each command imports its own rooms, so that --help stays quick."""
 
 import json
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from orchestrator.exits import Exit, Refusal
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from analysis.fitted import Fitted
+    from orchestrator.asks import Ask
     from orchestrator.experiment import Experiment
+    from orchestrator.schema import Fit
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 yaml_file = click.argument("file", type=click.Path(path_type=Path), metavar="FILE", default="experiments.yaml")
 overrides = click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a key of the file.")
@@ -21,10 +29,24 @@ store_option = click.option(
 slots_option = click.option("--slots", type=click.IntRange(min=1), help="Jobs at a time; one a core unless told.")
 
 
-def output(*formats: str) -> Any:
+def output(*formats: str) -> Callable[[Command], Command]:
     """Return the -o option of a command that can answer in `formats`."""
     choice = click.Choice(formats)
     return click.option("-o", "--output", "form", type=choice, default=formats[0], show_default=True)
+
+
+def law_options(command: Command) -> Command:
+    """Return the command with the options that choose runs and a law."""
+    compute = click.Choice(["flops", "device_seconds", "core_days"])
+    for option in (
+        click.option("--hold-out", metavar="RULE", help="Runs to leave out and predict: model=mini, data_size>350."),
+        click.option("--compute", type=compute, help="Compute of the law, in place of the study's."),
+        click.option("--metric", help="Metric of the law, in place of the study's."),
+        click.option("--study", help="A study of the store; the one planned last unless told."),
+        store_option,
+    ):
+        command = option(command)
+    return command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -94,7 +116,7 @@ def launch(
 ) -> Exit:
     """Run what is missing of FILE, then fit the law and draw the frontier."""
     if dry_run:
-        return context.invoke(plan, file=file, changes=changes, slots=slots)  # type: ignore[no-any-return]
+        return context.invoke(plan, file=file, changes=changes, slots=slots)
     from orchestrator.study import carry_out
 
     experiment = _experiment(file, changes)
@@ -117,6 +139,122 @@ def status(store: Path, runs: bool, check: bool, form: str) -> Exit:
     found = room.read(store)
     click.echo(json.dumps(found.to_json(), indent=2) if form == "json" else found.text(runs=runs))
     return Exit.WORK_LEFT if check and found.unfinished else Exit.DONE
+
+
+@scalectl.command()
+@law_options
+@output("table", "json")
+def fit(
+    store: Path, study: str | None, metric: str | None, compute: str | None, hold_out: str | None, form: str
+) -> Exit:
+    """Fit the laws that a study asks for, from the store alone."""
+    ask, points = _asked(store, study, metric, compute, hold_out)
+    code, found = Exit.DONE, {}
+    for name, wanted in ask.fits.items():
+        law, refusal = _fitted(points, wanted)
+        if law is None:
+            click.echo(refusal, err=True)
+            code = Exit.REFUSED
+        else:
+            found[name] = law
+    if form == "json":
+        click.echo(json.dumps({name: law.to_json() for name, law in found.items()}, indent=2))
+    elif found:
+        click.echo("\n\n".join(f"{ask.study} · {law}" for law in found.values()))
+        option = "" if store == Path("results.db") else f" --store {shlex.quote(str(store))}"
+        click.echo(f"\nNext: scalectl plot frontier{option}")
+    return code
+
+
+@scalectl.group()
+def plot() -> None:
+    """Draw a figure from the store alone."""
+
+
+@plot.command("frontier")
+@law_options
+@click.option(
+    "-o",
+    "--output",
+    "file",
+    type=click.Path(path_type=Path),
+    default="plots/frontier.png",
+    show_default=True,
+    help="A .png, .pdf or .svg; its data go beside it as JSON.",
+)
+def plot_frontier(
+    store: Path, study: str | None, metric: str | None, compute: str | None, hold_out: str | None, file: Path
+) -> Exit:
+    """Draw every run, the frontier, and the law with its band."""
+    ask, points = _asked(store, study, metric, compute, hold_out)
+    wanted = next(iter(ask.fits.values()))
+    law, refusal = _fitted(points, wanted)
+    _draw(points, wanted, law, refusal, file)
+    click.echo(f"{file} and {file.with_suffix('.json').name} written.")
+    return Exit.DONE
+
+
+def _asked(
+    store: Path, study: str | None, metric: str | None, compute: str | None, hold_out: str | None
+) -> "tuple[Ask, DataFrame]":
+    """Return what the study and the command line ask for, and the points of the study's runs."""
+    from orchestrator.asks import ask
+
+    found = ask(store, study).changed(metric, compute, hold_out)
+    return found, _points(store, found)
+
+
+def _points(store: Path, ask: "Ask") -> "DataFrame":
+    import analysis
+
+    points = analysis.read(store)
+    return points[points["run"].isin(ask.runs)].reset_index(drop=True)
+
+
+def _fitted(points: "DataFrame", wanted: "Fit") -> "tuple[Fitted | None, str]":
+    """Return the law or, where the points can't carry it, why not."""
+    from analysis.fit import fit
+    from analysis.refusal import Refused
+    from orchestrator.asks import held_out
+
+    try:
+        return fit(points, wanted.metric, wanted.compute, hold_out=held_out(points, wanted.hold_out)), ""
+    except Refused as refused:
+        return None, str(refused)
+
+
+def _draw(points: "DataFrame", wanted: "Fit", law: "Fitted | None", refusal: str, file: Path) -> None:
+    """Write the frontier figure and its data; raises Refusal when there is nothing to draw, or no way to write it."""
+    from analysis import plots
+    from analysis.refusal import Refused
+
+    try:
+        plots.save(points, wanted.metric, wanted.compute, file, fit=law, note=refusal)
+    except (Refused, OSError) as error:
+        raise Refusal(f"{file}: {error.strerror}" if isinstance(error, OSError) else str(error)) from error
+
+
+def _conclude(experiment: "Experiment", *, refit: bool) -> None:
+    """Fit and store the laws of a launch and draw its frontier; what the points can't carry is said in a line."""
+    from orchestrator.asks import DEFAULT, ask
+    from orchestrator.records import Records
+
+    store = Path(experiment.store)
+    figure = store.parent / "plots" / "frontier.png"
+    if figure.exists() and not refit:
+        return
+    points = _points(store, ask(store, experiment.name))
+    fits = {name: (wanted, *_fitted(points, wanted)) for name, wanted in (experiment.fits or DEFAULT).items()}
+    try:
+        with Records(store) as records:
+            for name, (_, law, refusal) in fits.items():
+                click.echo(f"{experiment.name} · {law}\n" if law else refusal)
+                if law:
+                    records.save_fit(f"{experiment.name}/{name}", law.to_json())
+        _draw(points, *next(iter(fits.values())), figure)
+        click.echo(f"{figure} written.")
+    except Refusal as refused:
+        click.echo(str(refused), err=True)
 
 
 def _experiment(file: Path, changes: Sequence[str]) -> "Experiment":

@@ -1,0 +1,46 @@
+"""What in a fitted law should be doubted, as sentences."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from analysis.bootstrap import LEAST, LEVEL
+from analysis.fitted import Fitted
+from analysis.solver import EXPONENTS
+
+_FEW = 10  # frontier points below which the parameters can't be trusted one by one
+_DECADES = 2.0
+_LOST = 0.05  # share of the draws
+
+
+def doubts(fit: Fitted, asked: int) -> Iterator[str]:
+    """Yield what the report warns of; `asked` is the number of bootstrap draws that were asked for."""
+    compute = fit.frontier[fit.compute].to_numpy(float)
+    if len(compute) < _FEW:
+        yield f"{len(compute)} frontier points for 4 parameters: trust the curve between them, not the parameters"
+    if (span := np.log10(compute[-1] / compute[0])) < _DECADES:
+        yield f"the frontier spans {span:.1f} decades of compute; an exponent needs {_DECADES:g} or more"
+    yield from _at_bounds(fit)
+    if (lost := 1 - len(fit.draws) / asked) > _LOST:
+        yield f"{lost:.0%} of the draws left fewer than {LEAST} frontier points: the intervals are too narrow"
+    if fit.counts.unmeasured:
+        yield f"{fit.counts.unmeasured} done runs have no {fit.metric}; launch again to measure it"
+    if fit.counts.held_out and not fit.held_out:
+        yield "no held-out run would be on the frontier, so nothing was tested"
+    for run in fit.held_out:
+        if not run.low <= run.got <= run.high:
+            yield f"held out {run.name} lies outside its {LEVEL:.0%} interval"
+
+
+def _at_bounds(fit: Fitted) -> Iterator[str]:
+    law, best = fit.law, float(fit.frontier[fit.metric].iloc[-1])
+    if law.floor == 0:
+        yield "the floor is at its bound 0: the points show no saturation at high compute"
+    elif fit.intervals["floor"][0] == 0:
+        yield "the points don't rule out a floor of 0"
+    if law.floor >= best > 0:
+        yield "the floor is at its bound, the best point"
+    if law.offset > float(fit.frontier[fit.compute].iloc[-1]):
+        yield "the offset is above the largest compute: the points are far from a power law"
+    if not EXPONENTS[0] * 1.001 < law.exponent < EXPONENTS[1] / 1.001:
+        yield f"the exponent is at its bound {law.exponent:.3g}"

@@ -1,0 +1,67 @@
+"""The best runs at each compute: the running minimum of the error over compute."""
+
+import difflib
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.refusal import Refused
+
+UNITS = {"flops": "FLOPs", "device_seconds": "device-seconds", "core_days": "core-days"}
+
+
+def frontier(points: pd.DataFrame, metric: str, compute: str = "flops") -> pd.DataFrame:
+    """Return the runs that no cheaper or equally cheap run equals or beats, cheapest first."""
+    found = usable(points, metric, compute)
+    return found[is_best(found[metric].to_numpy()[None])[0]].reset_index(drop=True)
+
+
+def usable(points: pd.DataFrame, metric: str, compute: str = "flops") -> pd.DataFrame:
+    """Return the runs that are done, not excluded and measured, by compute, then error, then id.
+
+    Raises Refused for a metric or compute that is unknown or measured nowhere, and for values that no error can have.
+    """
+    _know(points, metric, compute)
+    done = points[(points["state"] == "done") & ~points["excluded"].astype(bool)]
+    found = done.dropna(subset=[metric, compute])
+    if found.empty:
+        why = "no run is done" if done.empty else f"none of {len(done)} done runs has {metric} and {compute}"
+        raise Refused(f"{why}. A launch measures what `evals` asks for, at the end of each run.")
+    _check(found, metric, compute)
+    return found.sort_values([compute, metric, "run"], ignore_index=True)
+
+
+def is_best(error_BN: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return where a row, sorted by compute, falls below all that came before."""
+    before_BN = np.minimum.accumulate(error_BN, axis=1)[:, :-1]
+    return error_BN < np.concatenate([np.full((len(error_BN), 1), np.inf), before_BN], axis=1)
+
+
+def metrics(points: pd.DataFrame) -> list[str]:
+    """Return the columns that hold metrics: their names have a slash."""
+    return [name for name in points.columns if "/" in name]
+
+
+def _know(points: pd.DataFrame, metric: str, compute: str) -> None:
+    if compute not in UNITS:
+        raise Refused(f"unknown compute {compute!r}: give one of {', '.join(UNITS)}.")
+    known = metrics(points)
+    if metric not in known:
+        near = difflib.get_close_matches(metric, known, n=1)
+        guess = f" did you mean {near[0]!r}?" if near else ""
+        raise Refused(f"unknown metric {metric!r}:{guess} The store has {', '.join(known) or 'no metric yet'}.")
+
+
+def _check(found: pd.DataFrame, metric: str, compute: str) -> None:
+    """Raise Refused for the first run whose numbers can't be those of an error at some compute."""
+    if found["run"].duplicated().any():
+        raise Refused(
+            f"run {found['run'][found['run'].duplicated()].iloc[0]} is in the table twice: keep one row a run."
+        )
+    error, spent = found[metric].to_numpy(float), found[compute].to_numpy(float)
+    bad = ~(np.isfinite(error) & (error >= 0) & np.isfinite(spent) & (spent > 0))
+    if bad.any():
+        row = found[bad].iloc[0]
+        what = f"{metric} = {row[metric]:g} at {compute} = {row[compute]:g}"
+        raise Refused(f"run {row['run']} has {what}: errors are finite and at least 0, compute is above 0. Exclude it.")

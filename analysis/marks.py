@@ -1,0 +1,98 @@
+"""How runs and numbers look in figures: colours by model, sizes by data, ticks and labels on logarithmic axes."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+
+INK, FAINT, GRID, STAR = "black", "#c9ccd1", "#e4e6e9", "#d95f02"
+TEXT, SMALL = 10.0, 9.0  # points
+_AREAS = (16.0, 110.0)  # of the smallest and the largest data size, in square points
+_APART = 0.13  # least distance of labelled ticks, as a share of the axis
+_SERIES = ((1, 1.5, 2, 3, 5, 7), (1, 2, 3, 5), (1, 3), (1,))  # steps of a decade that ticks stand at
+
+
+@dataclass(frozen=True)
+class Marks:
+    """The colour of each model and the area of each data size, smallest first."""
+
+    colours: dict[str, tuple[float, float, float, float]]
+    areas: dict[int, float]
+
+    @staticmethod
+    def of(runs: pd.DataFrame) -> "Marks":
+        """Return the marks of all models and data sizes among `runs`."""
+        models = runs.groupby("model")["params"].min().reset_index().sort_values(["params", "model"])["model"]
+        sizes = sorted(runs["data_size"].unique())
+        shades = np.linspace(0.0, 0.93, len(models)) if len(models) > 1 else [0.5]
+        colours = {model: colormaps["viridis"](shade) for model, shade in zip(models, shades, strict=True)}
+        areas = np.linspace(*_AREAS, len(sizes)) if len(sizes) > 1 else [60.0]
+        return Marks(colours, {int(size): float(area) for size, area in zip(sizes, areas, strict=True)})
+
+
+def share(metric: str) -> float:
+    """Return the factor with which a metric is drawn: errors in per cent, others as they are."""
+    return 100.0 if metric.endswith("error") else 1.0
+
+
+def short(number: float) -> str:
+    """Return a count for a tick: 100, 1.4k, 30M, 1.9B."""
+    for size, suffix in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if number >= 0.9995 * size:
+            return f"{number / size:.3g}{suffix}"
+    return f"{number:.3g}"
+
+
+def axis_of_errors(axes: Axes, low: float, high: float) -> None:
+    """Make the y axis logarithmic from `low` to `high`, with ticks that are plain numbers."""
+    axes.set_yscale("log", nonpositive="clip")
+    axes.set_ylim(low, high)
+    axes.yaxis.set_major_locator(FixedLocator(_round_numbers(low, high)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:.3g}"))
+    _plain(axes)
+
+
+def axis_of_sizes(axes: Axes, sizes: Sequence[float]) -> None:
+    """Make the x axis logarithmic with a tick at each size, as far as their labels have room."""
+    low, high = min(sizes), max(sizes)
+    around = (high / low) ** 0.08 if high > low else 2.0
+    axes.set_xscale("log")
+    axes.set_xlim(low / around, high * around)
+    span = math.log(high * around * around / low)
+    ticks: list[float] = []
+    for size in sorted(sizes, reverse=True):
+        if not ticks or math.log(ticks[-1] / size) >= _APART * span:
+            ticks.append(size)
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda number, _: short(number)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    _plain(axes)
+
+
+def axis_of_compute(axes: Axes, low: float, high: float) -> None:
+    """Make the x axis logarithmic from `low` to `high`."""
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    _plain(axes)
+
+
+def _plain(axes: Axes) -> None:
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(visible=True, which="major", color=GRID, linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.tick_params(labelsize=SMALL)
+
+
+def _round_numbers(low: float, high: float) -> list[float]:
+    """Return round numbers between two positive ones: the finest series that gives at most nine."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    series = ([step * 10.0**decade for decade in decades for step in steps] for steps in _SERIES)
+    inside = [[number for number in numbers if low <= number <= high] for numbers in series]
+    return next((found for found in inside if len(found) <= 9), inside[-1])

@@ -1,0 +1,284 @@
+"""Fitted laws against the paper's runs, SciPy and planted laws; then the command."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import told
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from runs import METRIC, laptop, paper, planted, table
+from scipy.optimize import least_squares
+
+from analysis.fit import fit
+from analysis.laws import Law
+from analysis.refusal import Refused
+from analysis.solver import Problem, best
+from orchestrator.asks import condition
+from orchestrator.cli import _conclude, scalectl
+from orchestrator.exits import Refusal
+from orchestrator.experiment import read
+from orchestrator.records import Records
+
+# core-days and 10-shot error of the frontier of the 3B-image runs of arXiv 2106.04560, read off its Figure 2
+JFT = """
+0.267 0.8113 0.4004 0.76654 0.6133 0.73682 0.92 0.68042 1.5852 0.63482 1.6089 0.6243 1.84 0.60416 2.3778 0.56876
+2.4133 0.55752 3.68 0.55498 4.0919 0.5433 4.7733 0.4988 6.1378 0.4692 9.5111 0.43732 9.5467 0.43648 12.2756 0.38952
+22.5052 0.33996 38.1689 0.33052 76.3379 0.2845 81.8371 0.2761 235.375 0.23174 763.3785 0.20328 1084.4434 0.18704
+2544.5976 0.18498 3253.3297 0.16691 5422.2198 0.1614 10844.444 0.15737 17108.1845 0.15472 27498.65 0.15138"""
+COMPUTE, ERROR = np.array(JFT.split(), float).reshape(-1, 2).T
+# what SciPy's curve_fit gives for these points, and the curve that the paper draws
+GOLDEN = {"scale": (0.649, 0.019), "exponent": (0.329, 0.022), "floor": (0.127, 0.009), "offset": (0.613, 0.125)}
+DRAWN = Law(scale=0.632602, offset=0.516441, exponent=0.319038, floor=0.123565, unit="core-days")
+
+# scales that can't hide a mistake: in units of the smallest compute, the offsets are 3, 37 and 0.02
+PLANTED = [
+    (Law(8.0e2, 3e9, 0.33, 0.03, "FLOPs"), 1e9, 1e12),
+    (Law(4.0e8, 37e16, 0.55, 0.02, "FLOPs"), 1e16, 1e20),
+    (Law(30.0, 2e7, 0.2, 0.01, "FLOPs"), 1e9, 1e13),
+    (Law(2e7, 2e10, 0.7, 0.11, "FLOPs"), 1e9, 1e13),
+]
+
+
+def jft() -> pd.DataFrame:
+    return table(COMPUTE, ERROR).assign(core_days=COMPUTE)
+
+
+def close(law: Law, other: Law, compute, factor: float = 1.0) -> float:
+    """The mean distance of two laws in log error."""
+    return float(np.mean(np.abs(np.log(law(np.asarray(compute) * factor) / other(compute)))))
+
+
+def test_the_papers_frontier_gives_the_values_that_scipy_gives():
+    found = fit(jft(), METRIC, "core_days", draws=20)
+    for name, (value, spread) in GOLDEN.items():
+        assert found.law.params()[name] == pytest.approx(value, abs=spread)
+    assert len(found.frontier) == 29 and found.law.unit == "core-days"
+
+
+def test_its_curve_is_the_one_that_the_paper_draws():
+    assert close(fit(jft(), METRIC, "core_days", draws=20).law, DRAWN, np.geomspace(0.3, 2e4)) < 0.01
+
+
+def test_without_huber_it_is_scipys_least_squares():
+    middle = np.exp(np.log(COMPUTE).mean())
+    problem = Problem((COMPUTE / middle)[None], ERROR[None], np.ones((1, 29)), COMPUTE[0] / middle, delta=1e9)
+    (level, log_exponent, bend, floor), _ = best(problem)
+    offset, exponent = COMPUTE[0] * np.sinh(bend), np.exp(log_exponent)
+    scale = np.exp(level) * (middle + offset) ** exponent
+
+    def residual(p):
+        return p[0] * (COMPUTE + p[1]) ** -p[2] + p[3] - ERROR
+
+    theirs = least_squares(residual, [0.6, 0.5, 0.3, 0.1], x_scale=[0.6, 0.5, 0.3, 0.1], xtol=1e-12, ftol=1e-12).x
+    assert [scale, offset, exponent, floor] == pytest.approx(theirs, rel=1e-4)
+    assert [scale, exponent, floor] == pytest.approx([0.649, 0.329, 0.127], abs=5e-4)
+
+
+@pytest.mark.parametrize(("law", "low", "high"), PLANTED)
+def test_a_planted_law_is_recovered_at_any_scale(law, low, high):
+    compute = np.geomspace(low, high, 12)
+    found = fit(table(compute, law(compute)), draws=10).law
+    assert list(found.params().values()) == pytest.approx(list(law.params().values()), rel=1e-3)
+
+
+@pytest.mark.parametrize(("law", "low", "high"), PLANTED)
+def test_no_start_of_scipys_finds_a_better_law(law, low, high):
+    found = fit(planted(law, low, high, on=14, above=10, noise=0.02, seed=1), draws=10)
+    compute, error = found.frontier["flops"].to_numpy(), found.frontier[METRIC].to_numpy()
+    x, delta = compute / compute[0], found.delta
+
+    def residual(p):
+        return np.exp(p[0] - np.exp(p[2]) * np.log(x + p[1])) + p[3] - error
+
+    def cost(off):
+        return np.where(abs(off) <= delta, off**2 / 2, delta * (abs(off) - delta / 2)).sum()
+
+    bounds = ([-50, 0, np.log(0.01), 0], [50, 10 * x[-1], np.log(5), error[-1]])
+    tried = [
+        least_squares(
+            residual, [0, offset, np.log(exponent), error[-1] / 2], bounds=bounds, loss="huber", f_scale=delta
+        )
+        for offset in (0.1, 30.0)
+        for exponent in (0.2, 0.8)
+    ]
+    assert cost(found.law(compute) - error) <= min(cost(one.fun) for one in tried) * (1 + 1e-6)
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.floats(-25, 25), st.integers(0, 99))
+def test_the_unit_of_compute_changes_no_prediction(power, seed):
+    law, low, high = PLANTED[0]
+    points = planted(law, low, high, on=14, above=10, noise=0.02, seed=seed)
+    other = points.assign(flops=points["flops"] * 10**power)
+    one, two = fit(points, draws=30), fit(other, draws=30)
+    compute = np.geomspace(low, 10 * high, 20)
+    assert two.law(compute * 10**power) == pytest.approx(one.law(compute), rel=1e-5)
+    assert two.band(compute * 10**power) == pytest.approx(np.array(one.band(compute)), rel=1e-3)
+
+
+def test_intervals_cover_the_planted_error_about_nine_times_in_ten():
+    covered = []
+    for seed in range(48):
+        law, low, high = PLANTED[seed % len(PLANTED)]
+        found = fit(planted(law, low, high, on=16, above=20, noise=0.02, seed=seed), draws=120)
+        compute = np.geomspace(2 * low, 5 * high, 7)
+        below, above = found.band(compute)
+        covered.append((below <= law(compute)) & (law(compute) <= above))
+    assert 0.8 <= np.mean(covered) <= 0.98
+
+
+def test_the_same_runs_in_any_order_give_the_same_numbers():
+    points = laptop()
+    assert fit(points).to_json() == fit(points.sample(frac=1, random_state=1)).to_json()
+
+
+def test_fewer_than_6_frontier_points_are_refused_with_their_number_and_a_remedy():
+    with pytest.raises(Refused, match=r"5 frontier points among 7 runs.*needs 6\. Add"):
+        fit(table([1, 2, 3, 4, 5, 6, 7], [0.9, 0.8, 0.7, 0.6, 0.5, 0.5, 0.6]))
+    assert fit(table([1, 2, 3, 4, 5, 6], [0.9, 0.7, 0.6, 0.55, 0.52, 0.5]), draws=50).warnings
+
+
+def test_the_largest_model_of_the_paper_is_predicted_from_the_others():
+    points = paper()
+    found = fit(points, METRIC, "core_days", hold_out=list(points["run"][points["model"] == "G/14"]))
+    (held,) = found.held_out
+    assert held.low < held.got < held.high and held.got == pytest.approx(0.15138)
+    assert held.high - held.low < 0.03
+
+
+def test_a_held_out_run_changes_no_number_of_the_law():
+    points = laptop()
+    without = points[points["model"] != "mini"]
+    held = list(points["run"][points["model"] == "mini"])
+    assert fit(points, hold_out=held).law == fit(without).law
+
+
+def test_saturation_is_supported_where_it_was_planted_and_not_where_it_was_not():
+    compute = np.geomspace(1e9, 1e13, 14)
+    wiggle = 1 + 0.01 * np.cos(np.arange(14) * 2.4)
+    saturating, power = (Law(8e2, offset, 0.33, floor, "FLOPs") for offset, floor in ((3e9, 0.05), (0.0, 0.0)))
+    assert fit(table(compute, saturating(compute) * wiggle), draws=10).aic_gain > 10
+    assert fit(table(compute, power(compute) * wiggle), draws=10).aic_gain < 2
+
+
+@pytest.mark.parametrize(
+    ("law", "high", "said"),
+    [
+        (Law(8e2, 0.0, 0.33, -0.02, "FLOPs"), 1e12, "the floor is at its bound 0"),
+        (Law(8e2, 3e9, 0.33, 0.03, "FLOPs"), 2e10, "spans 1.3 decades"),
+    ],
+)
+def test_what_the_points_do_not_say_is_warned_of(law, high, said):
+    compute = np.geomspace(1e9, high, 12)
+    points = table(compute, law(compute) * (1 + 0.001 * np.cos(np.arange(12) * 2.4)))
+    assert any(said in warning for warning in fit(points, draws=50).warnings)
+
+
+def test_runs_without_the_metric_and_excluded_ones_are_counted():
+    points = laptop()
+    points.loc[0, METRIC], points.loc[1, "excluded"] = np.nan, True
+    counts = fit(points, draws=20).counts
+    assert (counts.used, counts.excluded, counts.unmeasured) == (34, 1, 1)
+
+
+def test_the_report_fits_a_terminal_and_says_its_numbers():
+    points = laptop()
+    text = str(fit(points, hold_out=list(points["run"][points["model"] == "mini"])))
+    assert max(map(len, text.splitlines())) <= 100
+    for said in ("upstream/error vs flops", "12 held out", "C in FLOPs", "exponent", "got ", "warning: "):
+        assert said in text
+
+
+def test_the_json_is_strict_and_holds_what_the_record_has_columns_for():
+    document = json.loads(json.dumps(fit(laptop(), draws=20).to_json(), allow_nan=False))
+    assert {"law", "metric", "compute", "unit", "params", "intervals", "residuals", "warnings"} <= document.keys()
+    assert set(document["params"]) == {"scale", "offset", "exponent", "floor"}
+    assert len(document["frontier"]) == len(document["residuals"])
+
+
+@pytest.fixture
+def store(study):
+    """A store of eight runs whose errors lie on a law, and a file that asks for one law of another compute."""
+    study.write(steps="[20, 40, 80, 160, 320, 640, 1280, 2560]", extra="fits: {slow: {metric: upstream/error}}\n")
+    study.write = lambda **_: study.file
+    records, found = told.planning(study)
+    with records:
+        for job in found.jobs:
+            told.write(records, [job], value=0.05 + 0.7 * (1 + job.job.stop / 30) ** -0.5)
+    return study.store
+
+
+def command(*words: object):
+    return CliRunner().invoke(scalectl, list(map(str, words)), standalone_mode=False)
+
+
+def test_the_command_fits_what_the_file_of_the_study_asks_for(store):
+    done = command("fit", "--store", store)
+    assert done.return_value == 0 and done.stdout.startswith("small · upstream/error vs flops\n8 runs · 8 on the")
+    assert done.stdout.splitlines()[-1].startswith("Next: scalectl plot frontier --store ")
+    assert list(json.loads(command("fit", "--store", store, "-o", "json").stdout)) == ["slow"]
+
+
+def test_a_launch_stores_the_law_that_the_command_prints_and_draws_it_beside_the_store(store, study, capsys):
+    _conclude(read(study.file), refit=True)
+    said = command("fit", "--store", store).stdout.partition("\n\nNext")[0]
+    assert said in capsys.readouterr().out
+    floor = json.loads(command("fit", "--store", store, "-o", "json").stdout)["slow"]["params"]["floor"]
+    assert told.rows(study, "SELECT name, metric, unit, floor FROM fits") == [
+        ("small/slow", "upstream/error", "FLOPs", floor)
+    ]
+    assert (study.folder / "plots" / "frontier.png").exists()
+
+
+def test_a_launch_whose_law_is_refused_says_so_and_draws_the_runs(study, capsys):
+    records, found = told.planning(study)
+    with records:
+        told.write(records, found.jobs)
+    _conclude(read(study.file), refit=True)
+    assert "needs 6" in capsys.readouterr().out and (study.folder / "plots" / "frontier.png").exists()
+    assert told.rows(study, "SELECT * FROM fits") == []
+
+
+def test_options_stand_in_for_the_words_of_the_file(store):
+    document = json.loads(
+        command("fit", "--store", store, "--compute", "device_seconds", "--hold-out", "steps=2560", "-o", "json").stdout
+    )["slow"]
+    assert (document["unit"], document["runs"]["held_out"]) == ("device-seconds", 1)
+    assert document["params"]["exponent"] == pytest.approx(0.5, rel=1e-3)
+    assert document["held_out"][0]["got"] == pytest.approx(document["held_out"][0]["predicted"], rel=1e-3)
+
+
+def test_runs_of_earlier_plans_and_excluded_runs_are_not_fitted(store):
+    with Records(store) as records:
+        records.exclude(json.loads(command("fit", "--store", store, "-o", "json").stdout)["slow"]["frontier"][0], "odd")
+    assert "7 runs · 7 on the frontier · 1 excluded" in command("fit", "--store", store).stdout
+
+
+def test_a_refused_fit_says_why_and_exits_4(store):
+    done = command("fit", "--store", store, "--hold-out", "steps>100")
+    assert done.return_value == 4 and "3 frontier points" in done.stderr and done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("modle=mini", "did you mean 'model'?"),
+        ("model", "write for example model=mini"),
+        ("model>mini", "write model=mini"),
+        ("steps>many", "'>many' is not a condition"),
+        ("steps>20, steps<40", "steps comes twice"),
+    ],
+)
+def test_a_rule_that_is_none_is_refused_with_the_remedy(text, said):
+    with pytest.raises(Refusal) as refused:
+        condition(text)
+    assert said in str(refused.value) and refused.value.exit == 2
+
+
+def test_conditions_hold_together():
+    rule = condition("model=mini, data_size>350")
+    run = {"model": "mini", "data_size": 1400, "steps": 20, "seed": 0, "params": 1}
+    assert rule.holds(run) and not rule.holds({**run, "data_size": 350}) and not rule.holds({**run, "model": "nano"})

@@ -1,0 +1,53 @@
+"""results.db in pandas: the same table as pandas' own, and a refusal where there is none."""
+
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+import told
+
+import analysis
+
+
+@pytest.fixture
+def store(study):
+    records, found = told.planning(study, steps="[20, 40]")
+    with records:
+        told.write(records, [job for job in found.jobs if not job.job.run or job.job.run.steps == 20])
+    return study.store
+
+
+def test_it_is_the_table_that_pandas_reads(store):
+    theirs = pd.read_sql_table("points", f"sqlite:///{store}")
+    pd.testing.assert_frame_equal(analysis.read(store), theirs)
+    pd.testing.assert_frame_equal(analysis.read(f"sqlite:///{store}"), theirs)
+
+
+def test_every_column_has_the_type_of_what_it_holds(store):
+    found = analysis.read(str(store))
+    kinds = {name: found[name].dtype.kind for name in ("excluded", "params", "images_seen", "flops", "upstream/error")}
+    assert kinds == {"excluded": "b", "params": "i", "images_seen": "i", "flops": "f", "upstream/error": "f"}
+    assert set(found["state"]) == {"done", "planned"}
+
+
+def test_no_store_is_said_and_none_is_made(tmp_path):
+    for store in (tmp_path / "none.db", f"sqlite:///{tmp_path}/none.db"):
+        with pytest.raises(FileNotFoundError, match=r"none\.db: there is no store here"):
+            analysis.read(store)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database, but long enough to look at"])
+def test_a_file_that_is_no_store_is_refused_and_left_alone(tmp_path, content):
+    file = tmp_path / "results.db"
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=r"results\.db"):
+        analysis.read(file)
+    assert file.read_bytes() == content
+
+
+def test_importing_it_loads_no_heavy_library():
+    heavy = {"pandas", "numpy", "scipy", "matplotlib", "sqlalchemy"}
+    code = f"import sys, analysis; print(sorted({heavy} & set(sys.modules)))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
