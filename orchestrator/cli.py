@@ -12,12 +12,7 @@ import click
 from orchestrator.exits import Exit, Refusal
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
-
-    from analysis.fitted import Fitted
-    from orchestrator.asks import Ask
     from orchestrator.experiment import Experiment
-    from orchestrator.schema import Fit
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -122,7 +117,10 @@ def launch(
     experiment = _experiment(file, changes)
     outcome = carry_out(experiment, slots=slots, address=address, here=here)
     if outcome.exit is not Exit.INTERRUPTED and outcome.done:
-        _conclude(experiment, refit=outcome.worked)
+        from orchestrator.conclusion import conclude
+
+        for line in conclude(experiment, refit=outcome.worked):
+            click.echo(line)
     click.echo(outcome.text(file))
     return outcome.exit
 
@@ -137,7 +135,8 @@ def status(store: Path, runs: bool, check: bool, form: str) -> Exit:
     from orchestrator import status as room
 
     found = room.read(store)
-    click.echo(json.dumps(found.to_json(), indent=2) if form == "json" else found.text(runs=runs))
+    width = room.WIDTH if sys.stdout.isatty() else None
+    click.echo(json.dumps(found.to_json(), indent=2) if form == "json" else found.text(runs=runs, width=width))
     return Exit.WORK_LEFT if check and found.unfinished else Exit.DONE
 
 
@@ -148,22 +147,20 @@ def fit(
     store: Path, study: str | None, metric: str | None, compute: str | None, hold_out: str | None, form: str
 ) -> Exit:
     """Fit the laws that a study asks for, from the store alone."""
-    ask, points = _asked(store, study, metric, compute, hold_out)
-    code, found = Exit.DONE, {}
-    for name, wanted in ask.fits.items():
-        law, refusal = _fitted(points, wanted)
-        if law is None:
-            click.echo(refusal, err=True)
-            code = Exit.REFUSED
-        else:
-            found[name] = law
+    from orchestrator.conclusion import asked, fitted
+
+    ask, points = asked(store, study, metric, compute, hold_out)
+    laws = {name: fitted(points, wanted) for name, wanted in ask.fits.items()}
+    found = {name: law for name, (law, _) in laws.items() if law}
+    for refusal in filter(None, (refusal for _, refusal in laws.values())):
+        click.echo(refusal, err=True)
     if form == "json":
         click.echo(json.dumps({name: law.to_json() for name, law in found.items()}, indent=2))
     elif found:
         click.echo("\n\n".join(f"{ask.study} · {law}" for law in found.values()))
         option = "" if store == Path("results.db") else f" --store {shlex.quote(str(store))}"
         click.echo(f"\nNext: scalectl plot frontier{option}")
-    return code
+    return Exit.DONE if len(found) == len(laws) else Exit.REFUSED
 
 
 @scalectl.group()
@@ -186,75 +183,13 @@ def plot_frontier(
     store: Path, study: str | None, metric: str | None, compute: str | None, hold_out: str | None, file: Path
 ) -> Exit:
     """Draw every run, the frontier, and the law with its band."""
-    ask, points = _asked(store, study, metric, compute, hold_out)
+    from orchestrator.conclusion import asked, draw, fitted
+
+    ask, points = asked(store, study, metric, compute, hold_out)
     wanted = next(iter(ask.fits.values()))
-    law, refusal = _fitted(points, wanted)
-    _draw(points, wanted, law, refusal, file)
+    draw(points, wanted, *fitted(points, wanted), file)
     click.echo(f"{file} and {file.with_suffix('.json').name} written.")
     return Exit.DONE
-
-
-def _asked(
-    store: Path, study: str | None, metric: str | None, compute: str | None, hold_out: str | None
-) -> "tuple[Ask, DataFrame]":
-    """Return what the study and the command line ask for, and the points of the study's runs."""
-    from orchestrator.asks import ask
-
-    found = ask(store, study).changed(metric, compute, hold_out)
-    return found, _points(store, found)
-
-
-def _points(store: Path, ask: "Ask") -> "DataFrame":
-    import analysis
-
-    points = analysis.read(store)
-    return points[points["run"].isin(ask.runs)].reset_index(drop=True)
-
-
-def _fitted(points: "DataFrame", wanted: "Fit") -> "tuple[Fitted | None, str]":
-    """Return the law or, where the points can't carry it, why not."""
-    from analysis.fit import fit
-    from analysis.refusal import Refused
-    from orchestrator.asks import held_out
-
-    try:
-        return fit(points, wanted.metric, wanted.compute, hold_out=held_out(points, wanted.hold_out)), ""
-    except Refused as refused:
-        return None, str(refused)
-
-
-def _draw(points: "DataFrame", wanted: "Fit", law: "Fitted | None", refusal: str, file: Path) -> None:
-    """Write the frontier figure and its data; raises Refusal when there is nothing to draw, or no way to write it."""
-    from analysis import plots
-    from analysis.refusal import Refused
-
-    try:
-        plots.save(points, wanted.metric, wanted.compute, file, fit=law, note=refusal)
-    except (Refused, OSError) as error:
-        raise Refusal(f"{file}: {error.strerror}" if isinstance(error, OSError) else str(error)) from error
-
-
-def _conclude(experiment: "Experiment", *, refit: bool) -> None:
-    """Fit and store the laws of a launch and draw its frontier; what the points can't carry is said in a line."""
-    from orchestrator.asks import DEFAULT, ask
-    from orchestrator.records import Records
-
-    store = Path(experiment.store)
-    figure = store.parent / "plots" / "frontier.png"
-    if figure.exists() and not refit:
-        return
-    points = _points(store, ask(store, experiment.name))
-    fits = {name: (wanted, *_fitted(points, wanted)) for name, wanted in (experiment.fits or DEFAULT).items()}
-    try:
-        with Records(store) as records:
-            for name, (_, law, refusal) in fits.items():
-                click.echo(f"{experiment.name} · {law}\n" if law else refusal)
-                if law:
-                    records.save_fit(f"{experiment.name}/{name}", law.to_json())
-        _draw(points, *next(iter(fits.values())), figure)
-        click.echo(f"{figure} written.")
-    except Refusal as refused:
-        click.echo(str(refused), err=True)
 
 
 def _experiment(file: Path, changes: Sequence[str]) -> "Experiment":

@@ -15,7 +15,7 @@ from orchestrator.store import reading
 
 STATES = ("running", "planned", "done", "stopped", "failed", "diverged")  # in the order in which they are shown
 _LAST_EVENTS = 5
-_WIDTH = 100  # columns
+WIDTH = 100  # columns
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,15 @@ class Status:
             "runs": [_run(run) for run in self.runs],
         }
 
-    def text(self, *, runs: bool = False) -> str:
-        """Return the screen for people, with a line for each run where `runs` asks for it."""
+    def text(self, *, runs: bool = False, width: int | None = WIDTH) -> str:
+        """Return the screen for people, with a line for each run where `runs` asks for it.
+
+        Lines longer than `width` columns are cut or wrapped; without a width, as for a program, none is.
+        """
         table = _run_table(self) if runs else ""
-        parts = [_wrapped(_head(self)), _running(self), table, _wrapped(_findings(self)), _history(self)]
+        tables = [_clipped(text, width) for text in (_running(self), table, _history(self))]
+        head, findings = (_wrapped(text, width) for text in (_head(self), _findings(self)))
+        parts = [head, tables[0], tables[1], findings, tables[2]]
         return "\n\n".join([*filter(None, parts), f"Next: {_next(self, runs)}"])
 
 
@@ -132,7 +137,7 @@ def _running(status: Status) -> str:
     if not (status.running and status.launcher):
         return ""
     header = ("JOB", "SLOT", "PROGRESS", "", "LOSS", "IMG/S", "ATTEMPT", "ETA")
-    return _clipped(table(header, [_job(job) for job in status.running], left=2))
+    return table(header, [_job(job) for job in status.running], left=2)
 
 
 def _job(job: RunningJob) -> tuple[str, ...]:
@@ -156,7 +161,7 @@ def _run_table(status: Status) -> str:
     rows = [(run.name, run.id, _state(run), f"{run.step:,}/{run.steps:,}", _number(run.value)) for run in status.runs]
     reasons = ("REASON", *(run.reason for run in status.runs))
     lines = table(header, rows, left=3).splitlines()
-    return _clipped("\n".join(f"{line}   {reason}".rstrip() for line, reason in zip(lines, reasons, strict=True)))
+    return "\n".join(f"{line}   {reason}".rstrip() for line, reason in zip(lines, reasons, strict=True))
 
 
 def _state(run: RunLine) -> str:
@@ -174,15 +179,18 @@ def _findings(status: Status) -> str:
 
 
 def _history(status: Status) -> str:
-    return _clipped("\n".join(f"  {event.at}  {event.what}: {event.run or event.text}" for event in status.events))
+    return "\n".join(f"  {event.at}  {event.what}: {event.run or event.text}" for event in status.events)
 
 
-def _wrapped(text: str) -> str:
-    return "\n".join(textwrap.fill(line, _WIDTH, subsequent_indent="    ") for line in text.splitlines())
+def _wrapped(text: str, width: int | None) -> str:
+    if width is None:
+        return text
+    return "\n".join(textwrap.fill(line, width, subsequent_indent="    ") for line in text.splitlines())
 
 
-def _clipped(text: str) -> str:
-    return "\n".join(line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…" for line in text.splitlines())
+def _clipped(text: str, width: int | None) -> str:
+    most = width or len(text)
+    return "\n".join(line if len(line) <= most else line[: most - 1] + "…" for line in text.splitlines())
 
 
 def _next(status: Status, runs: bool) -> str:

@@ -40,8 +40,8 @@ class Outcome:
         if self.exit is Exit.INTERRUPTED:
             return f"{line}\nStopped; checkpoints are kept. Next: scalectl launch {file}"
         if self.exit is Exit.FAILED:
-            return f"{line}\nNext: scalectl status --runs"
-        return f"{line}\nNext: scalectl fit"
+            return f"{line}\nNext: scalectl status"
+        return f"{line}\nNext: scalectl status --runs"
 
 
 def cores() -> int:
@@ -69,16 +69,16 @@ def carry_out(experiment: Experiment, *, slots: int | None, address: str | None,
         if not found.jobs:
             return _outcome(found, time.monotonic() - began, Counter(), interrupted=False)
         count = 1 if here else slots or cores()
-        _say(f"{found.study} · {len(found.missing)} of {len(found.runs)} runs on {len(found.trunks)} trunks"
-             f" · {flops(found.flops)} FLOPs · about {duration(found.seconds(count))} on {count} slots")
+        _say(
+            f"{found.study} · {len(found.missing)} of {len(found.runs)} runs on {len(found.trunks)} trunks"
+            f" · {flops(found.flops)} FLOPs · about {duration(found.seconds(count))} on {count} slots"
+        )
         cluster = Here() if here else OnRay(slots, address)
         states, interrupted = _run(found, record, records, cluster, experiment.limits.retries)
     return _outcome(found, time.monotonic() - began, states, interrupted=interrupted)
 
 
-def _run(
-    found: Plan, record: Known, records: Records, cluster: Cluster, max_retries: int
-) -> tuple[Counter[str], bool]:
+def _run(found: Plan, record: Known, records: Records, cluster: Cluster, max_retries: int) -> tuple[Counter[str], bool]:
     """Return the last state of each run that was worked on, counted, and whether the launch was interrupted."""
     states: dict[str, str] = {run.id: "planned" for run in found.missing}
     with closing(cluster), _interruptible() as stopping, screen(found) as shown:
@@ -99,10 +99,9 @@ def _run(
 def _outcome(found: Plan, seconds: float, states: Counter[str], *, interrupted: bool) -> Outcome:
     before = len(found.runs) - len(found.missing)
     done = before + states["done"]
+    code = Exit.FAILED if states["failed"] else Exit.DONE
     if interrupted:
         code = Exit.INTERRUPTED
-    else:
-        code = Exit.FAILED if states["failed"] else Exit.DONE
     others = tuple((state, number) for state, number in sorted(states.items()) if state != "done")
     return Outcome(code, seconds, len(found.runs), done, bool(found.jobs), others)
 
@@ -136,4 +135,5 @@ def _interruptible() -> Iterator[threading.Event]:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -155,7 +156,7 @@ def test_no_step_of_a_trunk_is_planned_twice(study, grid):
     found = planned(study, **grid)
     for trunk in found.trunks:
         pieces = sorted((j.job.start, j.job.stop) for j in found.jobs if j.owner == trunk)
-        assert all(first[1] == second[0] for first, second in zip(pieces, pieces[1:], strict=False))
+        assert all(first[1] == second[0] for first, second in pairwise(pieces))
         assert pieces[0][0] == 0
     assert found.flops == sum(run.marginal_flops for run in found.runs) <= found.flops_alone
 
