@@ -18,8 +18,8 @@ GRID = {"sizes": "[60, 120]", "steps": "[100, 200, 400]", "checkpoint_every": 40
 
 
 def start(study: Study, *flags: str) -> subprocess.Popen[bytes]:
-    log = (study.folder / "log.txt").open("ab")
-    return subprocess.Popen([*COMMAND, str(study.file), *flags], stdout=log, stderr=log, start_new_session=True)
+    with (study.folder / "log.txt").open("ab") as log:
+        return subprocess.Popen([*COMMAND, str(study.file), *flags], stdout=log, stderr=log, start_new_session=True)
 
 
 def launch_to_the_end(study: Study, *flags: str) -> float:
