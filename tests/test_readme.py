@@ -1,0 +1,51 @@
+"""README.md says what the program does: its commands exist, its numbers are those of the laptop study."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from orchestrator.cli import scalectl
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def known(words: list[str]) -> bool:
+    """Whether the command line has a command of these words."""
+    command: click.Command = scalectl
+    for word in words:
+        if not isinstance(command, click.Group):
+            return True
+        if word not in command.commands:
+            return False
+        command = command.commands[word]
+    return True
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_on_a_page_exists(page):
+    said = re.findall(r"(?:`|Next: |uv run )scalectl ([a-z]+(?: [a-z]+)*)", page.read_text())
+    assert [words for words in said if not known(words.split())] == []
+
+
+def test_the_plan_is_the_one_that_a_newcomer_sees(tmp_path):
+    (tmp_path / "experiments.yaml").write_text((ROOT / "experiments.yaml").read_text())
+    code = "from orchestrator.cli import main; main()"
+    command = [sys.executable, "-c", code, "plan", "experiments.yaml", "--slots", "2"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.rstrip() in README
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page):
+    links = re.findall(r"\]\(([^)#]+)\)", page.read_text())
+    assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
+
+
+def test_the_figure_is_there():
+    assert (ROOT / "docs" / "frontier.png").read_bytes().startswith(b"\x89PNG")
