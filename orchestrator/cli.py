@@ -116,10 +116,11 @@ def launch(
 
     experiment = _experiment(file, changes)
     outcome = carry_out(experiment, slots=slots, address=address, here=here)
-    if outcome.exit is not Exit.INTERRUPTED and outcome.done:
+    anew = outcome.worked or not experiment.figure.exists()
+    if outcome.exit is not Exit.INTERRUPTED and outcome.done and anew:
         from orchestrator.conclusion import conclude
 
-        for line in conclude(experiment, refit=outcome.worked):
+        for line in conclude(experiment):
             click.echo(line)
     click.echo(outcome.text(file))
     return outcome.exit

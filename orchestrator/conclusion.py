@@ -43,15 +43,12 @@ def draw(points: DataFrame, wanted: Fit, law: Fitted | None, refusal: str, file:
         raise Refusal(f"{file}: {error.strerror}" if isinstance(error, OSError) else str(error)) from error
 
 
-def conclude(experiment: Experiment, *, refit: bool) -> Iterator[str]:
+def conclude(experiment: Experiment) -> Iterator[str]:
     """Store the laws of a launch, draw its frontier, and yield what to say of them.
 
-    What the points can't carry is said in a line and fails nothing. With `refit` false and a figure there, all is done.
+    What the points can't carry is said in a line and fails nothing.
     """
-    store = Path(experiment.store)
-    figure = store.parent / "plots" / "frontier.png"
-    if figure.exists() and not refit:
-        return
+    store, figure = Path(experiment.store), experiment.figure
     _, points = asked(store, experiment.name)
     fits = {name: (wanted, *fitted(points, wanted)) for name, wanted in (experiment.fits or DEFAULT).items()}
     try:

@@ -41,6 +41,11 @@ class Experiment:
     device: str
     warnings: tuple[Problem, ...]
 
+    @property
+    def figure(self) -> Path:
+        """Return where a launch draws the frontier: beside its store."""
+        return Path(self.store).parent / "plots" / "frontier.png"
+
 
 def read(path: str | Path, overrides: Sequence[tuple[str, str]] = ()) -> Experiment:
     """Return the experiment in the YAML file at `path`, with each (dotted key, YAML text) set in its place.

@@ -1,7 +1,11 @@
 """One job in this process: what it tells, and that no interruption changes its end."""
 
 import json
+import os
+import pickle
 import random
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from itertools import pairwise
@@ -195,3 +199,15 @@ def test_the_curve_has_every_early_step_and_ever_fewer_later():
     assert sum(map(logged, range(1, 100_001))) < 800
     steps = [step for step in range(1, 200_000) if logged(step)]
     assert max(after - before for before, after in pairwise(steps)) == 1000
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two cores to leave one of them out")
+def test_one_core_or_all_of_them_make_the_same_bits(tmp_path, whole):
+    code = "import os, pickle, sys; os.sched_setaffinity(0, eval(sys.argv[1])); from trainer.train import train; "
+    code += "print(list(train(pickle.load(open(sys.argv[2], 'rb'))))[-1].digest)"
+    digests = set()
+    for name, cores in (("one", {min(os.sched_getaffinity(0))}), ("all", os.sched_getaffinity(0))):
+        (tmp_path / name).write_bytes(pickle.dumps(job(tmp_path / f"{name}-job")))
+        command = [sys.executable, "-c", code, repr(cores), str(tmp_path / name)]
+        digests.add(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip())
+    assert digests == {whole[-1].digest}
