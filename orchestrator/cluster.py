@@ -2,16 +2,25 @@
 
 import os
 import secrets
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
+from orchestrator.exits import Exit, Refusal
 from orchestrator.worker import Worker, stream
 from trainer.events import Event, Failed
 from trainer.spec import Job
 
 Batch = tuple[str, list[Event]]
+KNOCK_SECONDS = 10.0
+
+
+class Unreachable(Refusal):
+    """A cluster that can't be joined."""
+
+    exit = Exit.NOT_FOUND
 
 
 class Cluster(Protocol):
@@ -63,10 +72,12 @@ class Here:
 class OnRay:
     """Long-lived Ray actors, one a slot, in an embedded cluster on 127.0.0.1 or in one that runs at `address`.
 
-    Raises ConnectionError when nothing answers at `address`.
+    Raises Unreachable when no cluster answers at `address`.
     """
 
     def __init__(self, slots: int | None = None, address: str | None = None) -> None:
+        if address is not None:
+            _knock(address)
         _secure(address)
         import ray
 
@@ -77,7 +88,12 @@ class OnRay:
         if self._local:
             count = slots or len(cores)
             options |= {"num_cpus": count, "include_dashboard": False, "object_store_memory": 100 * 2**20}
-        self._ray.init(address=address or "local", namespace="scalectl", **options)
+        try:
+            self._ray.init(address=address or "local", namespace="scalectl", **options)
+        except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+            if self._local:
+                raise
+            raise Unreachable(f"the Ray cluster at {address} can't be joined: {_first_line(error)}") from error
         count = slots or int(self._ray.cluster_resources().get("CPU", 1))
         self._cores = {
             f"cpu-{n}": tuple(cores[n::count]) if self._local and count <= len(cores) else () for n in range(count)
@@ -142,22 +158,40 @@ def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
+def _knock(address: str) -> None:
+    """Raise Unreachable where nobody listens; Ray itself would ask for two minutes."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_SECONDS).close()
+    except (OSError, ValueError) as error:
+        remedy = "give the HOST:PORT of its head, and no ray:// address"
+        raise Unreachable(f"no Ray cluster at {address!r}: {error}; {remedy}.") from error
+
+
 def _secure(address: str | None) -> None:
     """Set what Ray reads at import: token authentication, no usage reports, and loopback sockets when embedded."""
-    token = Path.home() / ".ray" / "scalectl_token"
-    if address is None and not token.exists():
-        token.parent.mkdir(mode=0o700, exist_ok=True)
-        beside = token.with_name(f"{token.name}.{os.getpid()}")
-        beside.touch(mode=0o600)
-        beside.write_text(secrets.token_hex(32))
-        beside.replace(token)
+    folder = Path.home() / ".ray"
     defaults = {
-        "RAY_AUTH_MODE": "token",
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # else Ray rebuilds the environment for every worker under `uv run`
         "RAY_DEDUP_LOGS": "0",
     }
     if address is None:
+        token = _token(folder / "scalectl_token")
         defaults |= {"RAY_AUTH_TOKEN_PATH": str(token), "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+    given = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys()
+    if address is None or given or (folder / "auth_token").exists():  # a cluster without tokens takes none
+        defaults["RAY_AUTH_MODE"] = "token"
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
+
+
+def _token(path: Path) -> Path:
+    """Return a file that holds the secret of embedded clusters, made for this user alone when there is none."""
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        beside = path.with_name(f"{path.name}.{os.getpid()}")
+        beside.touch(mode=0o600)
+        beside.write_text(secrets.token_hex(32))
+        beside.replace(path)
+    return path

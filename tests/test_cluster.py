@@ -1,13 +1,20 @@
 """What every cluster promises, on the real trainer: one suite for Ray and for this process."""
 
 import os
+import pickle
+import re
 import signal
-from contextlib import closing
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import closing, suppress
 from dataclasses import replace
 
 import pytest
 
-from orchestrator.cluster import Cluster, Here, OnRay
+from orchestrator.cluster import Cluster, Here, OnRay, Unreachable
 from orchestrator.experiment import read
 from orchestrator.plan import plan
 from trainer.events import Checkpoint, Done, Event, Failed, Progress, Started, Stopped
@@ -90,3 +97,62 @@ def test_a_killed_worker_is_a_lost_node_and_its_slot_comes_back(on_ray, job):
     assert isinstance(end, Failed) and end.kind == "node_lost" and slot in end.reason
     on_ray.start(slot, job)
     assert isinstance(told(on_ray, slot)[-1], Done)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "nowhere"])
+def test_a_cluster_that_is_not_there_is_refused_at_once(address):
+    with pytest.raises(Unreachable, match=re.escape(f"no Ray cluster at '{address}'")):
+        OnRay(address=address)
+
+
+@pytest.fixture
+def short_folder():
+    """A folder for Ray, whose sockets' paths may have 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as made:
+        yield made
+
+
+@pytest.mark.timeout(180)
+def test_a_cluster_that_runs_already_is_joined_and_left_running(job, tmp_path, short_folder):
+    """A real head of its own on loopback; the client joins it from another process, as a launch does."""
+    env = os.environ | {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+    env = {name: value for name, value in env.items() if not name.startswith("RAY_AUTH")}
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = [f"--port={port}", "--num-cpus=1", "--include-dashboard=false", f"--temp-dir={short_folder}"]
+    ray = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", *options]
+    (tmp_path / "job").write_bytes(pickle.dumps(job))
+    with subprocess.Popen(ray, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as head:
+        try:
+            answers(port)
+            join = [sys.executable, "-c", JOIN, f"127.0.0.1:{port}", str(tmp_path / "job")]
+            for _ in range(2):
+                done = subprocess.run(join, env=env, capture_output=True, text=True, timeout=120)
+                assert done.stdout.splitlines()[-1] == "Done", done.stderr[-2000:]
+            assert head.poll() is None
+        finally:
+            head.terminate()
+
+
+JOIN = """
+import pickle, sys
+from contextlib import closing
+from orchestrator.cluster import OnRay
+with closing(OnRay(address=sys.argv[1])) as cluster:
+    cluster.start(cluster.slots[0], pickle.load(open(sys.argv[2], "rb")))
+    events = []
+    while not (events and type(events[-1]).__name__ in ("Done", "Failed")):
+        events += [event for _, batch in cluster.events(0.5) for event in batch]
+    print(type(events[-1]).__name__)
+"""
+
+
+def answers(port: int) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with suppress(OSError):
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        time.sleep(0.2)
+    raise AssertionError("the head of the cluster never answered")
