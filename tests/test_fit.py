@@ -17,7 +17,8 @@ from analysis.laws import Law
 from analysis.refusal import Refused
 from analysis.solver import Problem, best
 from orchestrator.asks import condition
-from orchestrator.cli import _conclude, scalectl
+from orchestrator.cli import scalectl
+from orchestrator.conclusion import conclude
 from orchestrator.exits import Refusal
 from orchestrator.experiment import read
 from orchestrator.records import Records
@@ -222,10 +223,9 @@ def test_the_command_fits_what_the_file_of_the_study_asks_for(store):
     assert list(json.loads(command("fit", "--store", store, "-o", "json").stdout)) == ["slow"]
 
 
-def test_a_launch_stores_the_law_that_the_command_prints_and_draws_it_beside_the_store(store, study, capsys):
-    _conclude(read(study.file), refit=True)
-    said = command("fit", "--store", store).stdout.partition("\n\nNext")[0]
-    assert said in capsys.readouterr().out
+def test_a_launch_stores_the_law_that_the_command_prints_and_draws_it_beside_the_store(store, study):
+    concluded = "\n".join(conclude(read(study.file)))
+    assert command("fit", "--store", store).stdout.partition("\n\nNext")[0] in concluded
     floor = json.loads(command("fit", "--store", store, "-o", "json").stdout)["slow"]["params"]["floor"]
     assert told.rows(study, "SELECT name, metric, unit, floor FROM fits") == [
         ("small/slow", "upstream/error", "FLOPs", floor)
@@ -233,12 +233,11 @@ def test_a_launch_stores_the_law_that_the_command_prints_and_draws_it_beside_the
     assert (study.folder / "plots" / "frontier.png").exists()
 
 
-def test_a_launch_whose_law_is_refused_says_so_and_draws_the_runs(study, capsys):
+def test_a_launch_whose_law_is_refused_says_so_and_draws_the_runs(study):
     records, found = told.planning(study)
     with records:
         told.write(records, found.jobs)
-    _conclude(read(study.file), refit=True)
-    assert "needs 6" in capsys.readouterr().out and (study.folder / "plots" / "frontier.png").exists()
+    assert "needs 6" in "\n".join(conclude(read(study.file))) and (study.folder / "plots" / "frontier.png").exists()
     assert told.rows(study, "SELECT * FROM fits") == []
 
 
