@@ -14,7 +14,6 @@ from trainer.events import Checkpoint, Done, Event, Failed, Stopped
 from trainer.spec import Job
 
 POLL_SECONDS = 0.5
-GRACE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
