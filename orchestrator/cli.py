@@ -73,6 +73,16 @@ def schema() -> Exit:
 
 
 @scalectl.command()
+@output("table", "json")
+def models(form: str) -> Exit:
+    """List the shapes of the paper's Table 2, with their parameters and FLOPs."""
+    from orchestrator import sizes
+
+    click.echo(json.dumps(sizes.document(), indent=2) if form == "json" else sizes.text())
+    return Exit.DONE
+
+
+@scalectl.command()
 @yaml_file
 @overrides
 @slots_option

@@ -36,6 +36,21 @@ _TABLE_2: dict[str, tuple[int, int, int, int]] = {
 }
 PRESETS = tuple(_TABLE_2)
 
+# preset and patch size of each row of that table, from top to bottom
+SIZES = (
+    ("s", 28),
+    ("s", 16),
+    ("S", 32),
+    ("Ti", 16),
+    ("B", 32),
+    ("S", 16),
+    ("B", 28),
+    ("B", 16),
+    ("L", 16),
+    ("g", 14),
+    ("G", 14),
+)
+
 
 def preset(name: str, patch_size: int) -> ModelSpec:
     """Return the shape that Table 2 prints under `name`; raises KeyError for a name that it lacks."""
