@@ -92,6 +92,25 @@ def one_cooldown(budgets: Budgets, train: Train) -> Iterator[Finding]:
         yield Finding(("train", "schedule", "cooldown"), what, "remove it", True)
 
 
+def schedule_is_whole(train: Train) -> Iterator[Finding]:
+    """Yield the timescale that is missing, and the keys that the schedule has no use for."""
+    schedule, path = train.schedule, ("train", "schedule")
+    decays = schedule.name in ("rsqrt", "constant")
+    if decays and schedule.timescale is None:
+        yield Finding((*path, "timescale"), "missing", f"{schedule.name} decays over it", True)
+    if not decays and schedule.timescale is not None:
+        yield Finding((*path, "timescale"), f"never used: {schedule.name} has none", "remove it", True)
+    if schedule.name in ("linear", "cosine") and "cooldown" in schedule.model_fields_set:
+        yield Finding((*path, "cooldown"), f"never used: {schedule.name} falls to zero by itself", "remove it", True)
+
+
+def points_have_cooldowns(budgets: Budgets, train: Train) -> Iterator[Finding]:
+    """Yield the points with cooldowns of their own under a schedule that has none."""
+    if budgets.points and train.schedule.name in ("linear", "cosine"):
+        what = f"{train.schedule.name} falls to zero by itself: no point has a cooldown of its own"
+        yield Finding(("budgets", "points"), what, "give budgets.steps", True)
+
+
 def shots_fit(evals: Evals, data: Data) -> Iterator[Finding]:
     """Yield the numbers of shots that a dataset has too few images a class for."""
     if evals.fewshot is None:
@@ -155,6 +174,8 @@ CHECKS = (
     shift_fits,
     one_kind_of_budget,
     one_cooldown,
+    schedule_is_whole,
+    points_have_cooldowns,
     shots_fit,
     metrics_are_measured,
     skipped_models_exist,

@@ -57,7 +57,7 @@ def scalectl(debug: bool) -> None:
 def validate(file: Path, changes: Sequence[str]) -> Exit:
     """Check FILE and say what is wrong with it, all at once."""
     experiment = _experiment(file, changes)
-    trunks = {cell.run.trunk for cell in experiment.cells}
+    trunks = {cell.run.trunk for cell in experiment.cells if cell.run.branch}
     click.echo(f"{file} is valid: {len(experiment.cells)} runs on {len(trunks)} trunks.")
     click.echo(f"Next: scalectl plan {file}")
     return Exit.DONE

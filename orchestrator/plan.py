@@ -80,6 +80,11 @@ class Plan:
         return {run.trunk: run.spec.trunk for run in self.runs}
 
     @property
+    def shared(self) -> int:
+        """Return how many trunks have steps, which runs may share."""
+        return len({run.trunk for run in self.runs if run.spec.branch})
+
+    @property
     def missing(self) -> tuple[PlannedRun, ...]:
         """Return the runs that still have to end."""
         return tuple(run for run in self.runs if run.missing)
@@ -229,7 +234,7 @@ class _Jobs:
         branch, steps = run.spec.branch, run.spec.steps
         job = Job(
             id=run.id,
-            name=f"{run.name} {'evaluation' if trained else 'cooldown'}",
+            name=f"{run.name} {'evaluation' if trained else 'cooldown' if branch else 'training'}",
             trunk=run.spec.trunk,
             run=run.spec,
             start=branch,

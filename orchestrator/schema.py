@@ -25,6 +25,7 @@ from orchestrator.values import (
     Version,
 )
 from trainer.spec import Head, Loss, Precision
+from trainer.spec import Schedule as ScheduleName
 
 SETTINGS = ("model", "data_size", "steps", "seed", "params")
 
@@ -86,9 +87,9 @@ class Optimizer(Section):
 class Schedule(Section):
     """The learning rate over the steps."""
 
-    name: Literal["rsqrt"] = key("Reciprocal square root: its runs of all lengths share one trunk.", "rsqrt")
+    name: ScheduleName = key("What follows warmup; the first three share trunks between runs of all lengths.", "rsqrt")
     warmup: Natural = key("Steps of linear warmup.")
-    timescale: Count = key("Steps over which the reciprocal square root decays.")
+    timescale: Count | None = key("Steps over which rsqrt and constant decay, which need it.", None)
     cooldown: Cooldown = key(
         "Linear decay to zero at the end of each run: steps, or a percentage of its steps.", Share(percent=Decimal(20))
     )
@@ -237,7 +238,6 @@ class Document(Section):
 # words that a later version will take, by key; a refusal says so instead of calling them unknown
 PLANNED = {
     "data.source": ("synthetic", "parquet:", "array_record:", "tfds:"),
-    "train.schedule.name": ("constant", "cosine", "linear", "trapezoidal"),
     "evals.fewshot.datasets[]": ("caltech101", "cars196", "cifar10", "cifar100", "dtd", "imagenet2012", "pets"),
     "resources.default.device": ("tpu", "gpu"),
 }

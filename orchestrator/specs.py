@@ -50,7 +50,7 @@ def recipe(train: Train, num_classes: int) -> RecipeSpec:
         weight_decay_head=train.optimizer.weight_decay.head,
         weight_decay_body=train.optimizer.weight_decay.body,
         warmup=train.schedule.warmup,
-        timescale=train.schedule.timescale,
+        timescale=train.schedule.timescale or 0,
         schedule=train.schedule.name,
     )
 

@@ -185,7 +185,7 @@ def test_a_loss_that_is_not_finite_ends_it_at_its_step(tmp_path):
 
 def test_a_shape_compiles_once_whatever_the_numbers_of_its_recipe(tmp_path):
     told(job(tmp_path / "first"))
-    other = with_recipe(tmp_path / "other", lr=2e-3, warmup=7, weight_decay_head=0.1, clip_norm=0.5)
+    other = with_recipe(tmp_path / "other", lr=2e-3, warmup=7, weight_decay_head=0.1, clip_norm=0.5, schedule="cosine")
     assert told(replace(other, trunk=replace(other.trunk, seed=99)))[-1].compilations == 0
 
 

@@ -11,6 +11,7 @@ SEMANTICS = 1  # raised whenever the trainer's numbers change for an unchanged s
 Head = Literal["map", "gap", "tok"]
 Loss = Literal["sigmoid", "softmax"]
 Precision = Literal["float32", "bfloat16"]
+Schedule = Literal["rsqrt", "constant", "trapezoidal", "linear", "cosine"]
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,13 @@ class RecipeSpec:
     weight_decay_head: float
     weight_decay_body: float
     warmup: int
-    timescale: int
-    schedule: Literal["rsqrt"] = "rsqrt"
+    timescale: int  # 0 for schedules that have none
+    schedule: Schedule = "rsqrt"
+
+    @property
+    def needs_horizon(self) -> bool:
+        """Return whether the learning rate depends on a run's length from its first step on."""
+        return self.schedule in ("linear", "cosine")
 
 
 @dataclass(frozen=True)
@@ -102,7 +108,10 @@ class TrunkSpec:
 
 @dataclass(frozen=True)
 class RunSpec:
-    """One cell of the grid: a trunk followed to `steps - cooldown`, then cooled down to zero at `steps`."""
+    """One cell of the grid: a trunk followed to `steps - cooldown`, then cooled down to zero at `steps`.
+
+    Where the schedule needs the horizon, all steps are the run's own: `cooldown` is `steps`, and only step 0 is shared.
+    """
 
     trunk: TrunkSpec
     steps: int
