@@ -50,6 +50,16 @@ def patches_fit(models: dict[str, Model], data: Data) -> Iterator[Finding]:
             yield Finding(("models", name, "patch_size"), what)
 
 
+def positions_fit(models: dict[str, Model], train: Train) -> Iterator[Finding]:
+    """Yield the widths that fixed position embeddings don't divide into sine and cosine of x and of y."""
+    if train.positions != "sincos2d":
+        return
+    for name, model in models.items():
+        if model.width and model.width % 4:
+            what = f"4 does not divide {model.width}, and train.positions: sincos2d needs quarters"
+            yield Finding(("models", name, "width"), what)
+
+
 def subsets_fit(data: Data) -> Iterator[Finding]:
     """Yield the subsets that are larger than what the source holds besides the held-out images."""
     known = facts(data.source)
@@ -170,6 +180,7 @@ CHECKS = (
     models_are_shapes,
     models_differ,
     patches_fit,
+    positions_fit,
     subsets_fit,
     shift_fits,
     one_kind_of_budget,

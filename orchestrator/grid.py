@@ -117,6 +117,7 @@ class _Resolution:
             image_size=data[0].image_size,
             channels=data[0].channels,
             num_classes=data[0].num_classes,
+            positions=self.recipe.positions,
         )
         ends = self.ends(name, TrunkSpec(spec, data[0], self.recipe, seed=0))
         for one in data:

@@ -120,9 +120,10 @@ def plan(experiment: Experiment, known: Known | None = None) -> Plan:
 def shape(trunk: TrunkSpec) -> str:
     """Return the words that name a compiled program: jobs with equal shapes run on a warm slot without compiling."""
     model, recipe = trunk.model, trunk.recipe
+    positions = "" if recipe.positions == "learned" else f"-{recipe.positions}"
     return (
         f"{model.width}x{model.depth}x{model.mlp_dim}h{model.num_heads}p{model.patch_size}"
-        f"-{recipe.head}-{recipe.loss}-{recipe.optimizer}-{recipe.precision}"
+        f"-{recipe.head}-{recipe.loss}-{recipe.optimizer}-{recipe.precision}{positions}"
         f"-{trunk.data.image_size}-{trunk.data.num_classes}-b{recipe.batch_size}"
     )
 

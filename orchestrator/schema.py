@@ -24,7 +24,7 @@ from orchestrator.values import (
     Store,
     Version,
 )
-from trainer.spec import Head, Loss, Precision
+from trainer.spec import Head, Loss, Positions, Precision
 from trainer.spec import Schedule as ScheduleName
 
 SETTINGS = ("model", "data_size", "steps", "seed", "params")
@@ -100,6 +100,7 @@ class Train(Section):
 
     batch_size: Count = key("Images of one step, over all devices.")
     precision: Precision = key("Type of the matrix products; parameters stay float32.", "float32")
+    positions: Positions = key("Position embeddings: learned, or fixed sines and cosines of x and y.", "learned")
     head: Head = key("Pooling before the classifier: attention (map), average (gap) or class token (tok).", "map")
     head_bias: Real | None = key(
         "First bias of the classifier; -log(num_classes) for sigmoid and 0 for softmax when left out.", None

@@ -52,6 +52,7 @@ def recipe(train: Train, num_classes: int) -> RecipeSpec:
         warmup=train.schedule.warmup,
         timescale=train.schedule.timescale or 0,
         schedule=train.schedule.name,
+        positions=train.positions,
     )
 
 

@@ -33,6 +33,7 @@ _DATA = {
 _RECIPE = {
     "batch_size": Integer,
     "precision": Text,
+    "positions": Text,
     "head_bias": Float,
     "loss": Text,
     "optimizer": Text,

@@ -87,7 +87,10 @@ def test_training_learns(tmp_path):
     assert readings(found)["upstream/error"] < 0.75  # 0.9 by chance
 
 
-@pytest.mark.parametrize("changes", [{"head": "gap"}, {"head": "tok"}, {"loss": "softmax"}, {"optimizer": "adamw"}])
+@pytest.mark.parametrize(
+    "changes",
+    [{"head": "gap"}, {"head": "tok"}, {"loss": "softmax"}, {"optimizer": "adamw"}, {"positions": "sincos2d"}],
+)
 def test_every_head_loss_and_optimizer_learns(tmp_path, changes):
     losses = [event.loss for event in of(Progress, told(with_recipe(tmp_path, lr=1e-2, **changes)))]
     assert np.mean(losses[-10:]) < 0.95 * np.mean(losses[:3])

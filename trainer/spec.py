@@ -3,14 +3,16 @@
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal
 
 SEMANTICS = 1  # raised whenever the trainer's numbers change for an unchanged spec
+LATER = {"later": True}  # marks a field that specs had no word for at first: at its default it is in no identity
 
 Head = Literal["map", "gap", "tok"]
 Loss = Literal["sigmoid", "softmax"]
 Precision = Literal["float32", "bfloat16"]
+Positions = Literal["learned", "sincos2d"]
 Schedule = Literal["rsqrt", "constant", "trapezoidal", "linear", "cosine"]
 
 
@@ -89,6 +91,7 @@ class RecipeSpec:
     warmup: int
     timescale: int  # 0 for schedules that have none
     schedule: Schedule = "rsqrt"
+    positions: Positions = field(default="learned", metadata=LATER)
 
     @property
     def needs_horizon(self) -> bool:
@@ -192,8 +195,16 @@ def _plain(value: Any) -> Any:
 
 def identity(spec: TrunkSpec | RunSpec) -> str:
     """Return 12 hexadecimal digits of the sha256 of the spec and of the trainer's semantics version."""
-    document = {"kind": type(spec).__name__, "semantics": SEMANTICS, "spec": asdict(spec)}
+    document = {"kind": type(spec).__name__, "semantics": SEMANTICS, "spec": _named(spec)}
     return hashlib.sha256(canonical_json(document).encode()).hexdigest()[:12]
+
+
+def _named(spec: Any) -> Any:
+    """Return a spec as a mapping, without the later fields that are at their defaults."""
+    if not is_dataclass(spec):
+        return spec
+    said = ((one, getattr(spec, one.name)) for one in fields(spec))
+    return {one.name: _named(value) for one, value in said if not (one.metadata.get("later") and value == one.default)}
 
 
 def from_scratch(job: Job, folder: str) -> Job:

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax.linen.initializers import Initializer
 
-from trainer.spec import Head, ModelSpec, TrunkSpec
+from trainer.positions import sincos2d
+from trainer.spec import Head, ModelSpec, Positions, TrunkSpec
 
 # B images, N tokens of an image, T = B x N tokens of a batch, D width, H heads, K width of a head, C classes
 Array = jax.Array
@@ -24,6 +25,7 @@ class ViT(nn.Module):
     head: Head
     head_bias: float
     dtype: str
+    positions: Positions = "learned"
 
     @nn.compact
     def __call__(self, images: Array) -> tuple[Array, Array]:
@@ -31,8 +33,7 @@ class ViT(nn.Module):
         width, batch = self.model.width, images.shape[0]
         x_TD = nn.Dense(width, dtype=self.dtype, name="embedding")(patches(images, self.model.patch_size))
         x_BND = x_TD.reshape(batch, -1, width)
-        positions = self.param("positions", nn.initializers.normal(width**-0.5), x_BND.shape[1:])
-        x_BND = x_BND + positions.astype(self.dtype)
+        x_BND = x_BND + self._positions(x_BND.shape[1]).astype(self.dtype)
         if self.head == "tok":
             token = self.param("token", nn.initializers.zeros_init(), (1, 1, width)).astype(self.dtype)
             x_BND = jnp.concatenate([jnp.broadcast_to(token, (batch, 1, width)), x_BND], axis=1)
@@ -43,6 +44,12 @@ class ViT(nn.Module):
         kernel, bias = nn.initializers.zeros_init(), nn.initializers.constant(self.head_bias)
         head = nn.Dense(self.num_classes, dtype=self.dtype, kernel_init=kernel, bias_init=bias, name="head")
         return head(features_BD).astype(jnp.float32), features_BD
+
+    def _positions(self, tokens: int) -> Array:
+        width = self.model.width
+        if self.positions == "sincos2d":
+            return jnp.asarray(sincos2d(self.image_size // self.model.patch_size, width))
+        return self.param("positions", nn.initializers.normal(width**-0.5), (tokens, width))
 
     def _pool(self, x_BND: Array) -> Array:
         if self.head == "tok":
@@ -63,6 +70,7 @@ def build(trunk: TrunkSpec) -> ViT:
         recipe.head,
         recipe.head_bias,
         recipe.precision,
+        recipe.positions,
     )
 
 
