@@ -120,10 +120,11 @@ def plan(experiment: Experiment, known: Known | None = None) -> Plan:
 def shape(trunk: TrunkSpec) -> str:
     """Return the words that name a compiled program: jobs with equal shapes run on a warm slot without compiling."""
     model, recipe = trunk.model, trunk.recipe
-    positions = "" if recipe.positions == "learned" else f"-{recipe.positions}"
+    usual = ("learned", "loop", "none")
+    rest = "".join(f"-{word}" for word in (recipe.positions, recipe.layers, recipe.remat) if word not in usual)
     return (
         f"{model.width}x{model.depth}x{model.mlp_dim}h{model.num_heads}p{model.patch_size}"
-        f"-{recipe.head}-{recipe.loss}-{recipe.optimizer}-{recipe.precision}{positions}"
+        f"-{recipe.head}-{recipe.loss}-{recipe.optimizer}-{recipe.precision}{rest}"
         f"-{trunk.data.image_size}-{trunk.data.num_classes}-b{recipe.batch_size}"
     )
 

@@ -24,7 +24,7 @@ from orchestrator.values import (
     Store,
     Version,
 )
-from trainer.spec import Head, Loss, Positions, Precision
+from trainer.spec import Head, Layers, Loss, Positions, Precision, Remat
 from trainer.spec import Schedule as ScheduleName
 
 SETTINGS = ("model", "data_size", "steps", "seed", "params")
@@ -108,6 +108,10 @@ class Train(Section):
     loss: Loss = key("Cross-entropy of independent classes (sigmoid) or of one distribution (softmax).", "sigmoid")
     optimizer: Optimizer = key("How gradients become updates.")
     schedule: Schedule = key("The learning rate over the steps.")
+    layers: Layers = key(
+        "Encoder blocks unrolled in the compiled step (loop), or one that is compiled once (scan).", "loop"
+    )
+    remat: Remat = key("Keep what blocks computed for the backward pass (none), or compute it again (full).", "none")
     checkpoint_every: Count = key("Steps between checkpoints that a stopped run goes on from.", 1000)
 
 

@@ -53,6 +53,8 @@ def recipe(train: Train, num_classes: int) -> RecipeSpec:
         timescale=train.schedule.timescale or 0,
         schedule=train.schedule.name,
         positions=train.positions,
+        layers=train.layers,
+        remat=train.remat,
     )
 
 

@@ -34,6 +34,8 @@ _RECIPE = {
     "batch_size": Integer,
     "precision": Text,
     "positions": Text,
+    "layers": Text,
+    "remat": Text,
     "head_bias": Float,
     "loss": Text,
     "optimizer": Text,

@@ -89,7 +89,14 @@ def test_training_learns(tmp_path):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"head": "gap"}, {"head": "tok"}, {"loss": "softmax"}, {"optimizer": "adamw"}, {"positions": "sincos2d"}],
+    [
+        {"head": "gap"},
+        {"head": "tok"},
+        {"loss": "softmax"},
+        {"optimizer": "adamw"},
+        {"positions": "sincos2d"},
+        {"layers": "scan", "remat": "full"},
+    ],
 )
 def test_every_head_loss_and_optimizer_learns(tmp_path, changes):
     losses = [event.loss for event in of(Progress, told(with_recipe(tmp_path, lr=1e-2, **changes)))]

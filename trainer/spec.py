@@ -12,6 +12,8 @@ LATER = {"later": True}  # marks a field that specs had no word for at first: at
 Head = Literal["map", "gap", "tok"]
 Loss = Literal["sigmoid", "softmax"]
 Precision = Literal["float32", "bfloat16"]
+Layers = Literal["loop", "scan"]
+Remat = Literal["none", "full"]
 Positions = Literal["learned", "sincos2d"]
 Schedule = Literal["rsqrt", "constant", "trapezoidal", "linear", "cosine"]
 
@@ -92,6 +94,8 @@ class RecipeSpec:
     timescale: int  # 0 for schedules that have none
     schedule: Schedule = "rsqrt"
     positions: Positions = field(default="learned", metadata=LATER)
+    layers: Layers = field(default="loop", metadata=LATER)  # this and remat round differently, so they are a run's own
+    remat: Remat = field(default="none", metadata=LATER)
 
     @property
     def needs_horizon(self) -> bool:
