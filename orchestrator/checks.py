@@ -136,12 +136,14 @@ def shots_fit(evals: Evals, data: Data) -> Iterator[Finding]:
 
 
 def metrics_are_measured(evals: Evals, fits: dict[str, Fit]) -> Iterator[Finding]:
-    """Yield the fits of a metric that no evaluation measures."""
+    """Yield the fits of a metric that no evaluation measures, or that has no law."""
     measured = list(evaluations(evals).metrics())
     for name, fit in fits.items():
         if fit.metric not in measured:
             hint = did_you_mean(fit.metric, measured) or f"evals measures {', '.join(measured)}"
             yield Finding(("fits", name, "metric"), f"{fit.metric!r} is not measured", hint)
+        elif fit.metric.endswith("precision@1"):
+            yield Finding(("fits", name, "metric"), f"{fit.metric!r} rises, and a law falls", "fit upstream/error")
 
 
 def skipped_models_exist(models: dict[str, Model], grid: Grid) -> Iterator[Finding]:

@@ -26,6 +26,7 @@ from orchestrator.values import (
 )
 from trainer.spec import Head, Layers, Loss, Positions, Precision, Remat
 from trainer.spec import Schedule as ScheduleName
+from trainer.spec import Upstream as UpstreamMetric
 
 SETTINGS = ("model", "data_size", "steps", "seed", "params")
 
@@ -173,7 +174,7 @@ class Grid(Section):
 class Upstream(Section):
     """Evaluation on the held-out images."""
 
-    metrics: Several[Literal["loss", "error"]] = key("What is measured on the held-out images.", ("loss", "error"))
+    metrics: Several[UpstreamMetric] = key("What is measured on the held-out images.", ("loss", "error"))
 
 
 class Fewshot(Section):

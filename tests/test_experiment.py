@@ -157,6 +157,13 @@ BROKEN = [
     ("limits:", "resources: {rules: [{when: x}]}\nlimits:", "19:20", "resources.rules: not supported yet"),
     ("limits:", "limit:", "19:1", "unknown key 'limit' ... did you mean 'limits'?"),
     ("upstream/error", "upstream/eror", "21:18", "'upstream/eror' is not measured ... did you mean 'upstream/error'?"),
+    (
+        "evals:\n  fewshot: {datasets: [digits], shots: [1, 10]}\nlimits: {retries: 3}\nfits:\n"
+        "  main: {metric: upstream/error",
+        "evals: {upstream: {metrics: [precision@1]}}\nfits:\n  main: {metric: upstream/precision@1",
+        "19:18",
+        "'upstream/precision@1' rises, and a law falls ... fit upstream/error",
+    ),
     ("hold_out: {model: nano}", "hold_out: {modle: nano}", "21:45", "unknown key 'modle' ... did you mean 'model'?"),
     ("hold_out: {model: nano}", "hold_out: {model: [nano, Ti/2]}", "21:44", "holds out every run"),
     ("fits:", "---\nfits:", "20:1", "a second document"),

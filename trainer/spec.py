@@ -11,6 +11,7 @@ LATER = {"later": True}  # marks a field that specs had no word for at first: at
 
 Head = Literal["map", "gap", "tok"]
 Loss = Literal["sigmoid", "softmax"]
+Upstream = Literal["loss", "error", "precision@1"]
 Precision = Literal["float32", "bfloat16"]
 Layers = Literal["loop", "scan"]
 Remat = Literal["none", "full"]
@@ -144,7 +145,7 @@ class FewshotSpec:
 class EvalSpec:
     """The evaluations of an end point; not part of a run's identity, so they can be added later."""
 
-    upstream: tuple[Literal["loss", "error"], ...] = ("loss", "error")
+    upstream: tuple[Upstream, ...] = ("loss", "error")
     fewshot: tuple[FewshotSpec, ...] = ()
 
     def metrics(self) -> dict[str, str]:
