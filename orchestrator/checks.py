@@ -135,6 +135,17 @@ def shots_fit(evals: Evals, data: Data) -> Iterator[Finding]:
                 yield Finding(("evals", "fewshot", "shots", i), what, hint)
 
 
+def finetuning_fits(evals: Evals, models: dict[str, Model]) -> Iterator[Finding]:
+    """Yield the warmup that never ends, and the resolution that a patch is larger than."""
+    tuning = evals.finetune
+    if tuning and tuning.warmup is not None and tuning.warmup >= tuning.steps:
+        yield Finding(("evals", "finetune", "warmup"), f"{tuning.warmup:,} of {tuning.steps:,} steps", "lower it")
+    for name, model in models.items():
+        if tuning and tuning.resolution and model.patch_size > tuning.resolution:
+            what = f"{tuning.resolution} pixels are less than a patch of {name}, {model.patch_size} pixels"
+            yield Finding(("evals", "finetune", "resolution"), what, "raise it")
+
+
 def metrics_are_measured(evals: Evals, fits: dict[str, Fit]) -> Iterator[Finding]:
     """Yield the fits of a metric that no evaluation measures, or that has no law."""
     measured = list(evaluations(evals).metrics())
@@ -190,6 +201,7 @@ CHECKS = (
     schedule_is_whole,
     points_have_cooldowns,
     shots_fit,
+    finetuning_fits,
     metrics_are_measured,
     skipped_models_exist,
     held_out_models_exist,

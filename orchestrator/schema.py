@@ -186,12 +186,23 @@ class Fewshot(Section):
     l2: Positive = key("Strength of the L2 penalty.", 1024.0)
 
 
+class Finetune(Section):
+    """Training all weights further on a dataset, as the paper does."""
+
+    dataset: Literal["digits"] = key("Dataset to fine-tune on, and to measure the error on.")
+    steps: Count = key("Optimizer steps at each learning rate.")
+    batch_size: Count = key("Images of one step.", 512)
+    lrs: Several[Positive] = key("Peak learning rates; the best on 2 % of the training images is used.", (0.03, 0.01))
+    warmup: Natural | None = key("Steps of linear warmup; a fortieth of all when left out.", None)
+    resolution: Count | None = key("Side of an image in pixels; that of the dataset when left out.", None)
+
+
 class Evals(Section):
     """What is measured at the end of each run; later additions train nothing again."""
 
     upstream: Upstream = key("Evaluation on the held-out images.", Upstream())
     fewshot: Fewshot | None = key("Linear evaluation from few images; none when left out.", None)
-    finetune: Later = key("Fine-tuning. Not supported yet.", None)
+    finetune: Finetune | None = key("Training all weights further; none when left out.", None)
 
 
 class Place(Section):
@@ -241,10 +252,13 @@ class Document(Section):
     fits: dict[Name, Fit] = key("Laws to fit, by name.", {})
 
 
+DATASETS = ("caltech101", "cars196", "cifar10", "cifar100", "dtd", "imagenet2012", "pets")
+
 # words that a later version will take, by key; a refusal says so instead of calling them unknown
 PLANNED = {
     "data.source": ("synthetic", "parquet:", "array_record:", "tfds:"),
-    "evals.fewshot.datasets[]": ("caltech101", "cars196", "cifar10", "cifar100", "dtd", "imagenet2012", "pets"),
+    "evals.fewshot.datasets[]": DATASETS,
+    "evals.finetune.dataset": DATASETS,
     "resources.default.device": ("tpu", "gpu"),
 }
 

@@ -122,6 +122,17 @@ def test_adamw_descends_along_adam():
         np.testing.assert_allclose(found, expected, rtol=2e-2)
 
 
+def test_sgd_sums_its_momentum_in_bfloat16():
+    total, optimizer = np.zeros(5), direction("sgd")
+    state = optimizer.init(jnp.zeros(5))
+    for grad in gradients((5,)):
+        expected = bfloat16(bfloat16(0.9) * total) + grad
+        total = bfloat16(expected)
+        found, state = optimizer.update(jnp.asarray(grad), state)
+        np.testing.assert_allclose(found, expected, rtol=2e-2, atol=1e-6)
+    assert [leaf.dtype for leaf in jax.tree.leaves(state)] == [jnp.bfloat16]
+
+
 def test_decay_is_strong_on_the_heads_kernel_weak_on_others_and_none_on_the_rest():
     names = {"head": {"kernel": 1.0, "bias": 1.0}, "block": {"kernel": 1.0, "scale": 1.0}, "positions": 1.0}
     params = {"params": jax.tree.map(jnp.asarray, names)}

@@ -109,6 +109,19 @@ def test_a_new_evaluation_trains_nothing(study):
     assert {run.reason for run in more.runs} == {"new evaluation: fewshot/digits/5shot/error"}
 
 
+def test_fine_tuning_is_added_to_runs_that_are_done_and_again_when_it_changes(study):
+    def more(known, steps):
+        extra = f"  finetune: {{dataset: digits, steps: {steps}}}"
+        return planned(study, known, extra=extra)
+
+    done = finished(planned(study))
+    tuned = more(done, 37)
+    assert tuned.flops == 0 and {run.reason for run in tuned.runs} == {"new evaluation: finetune/digits/error"}
+    done = finished(tuned, known=done)
+    assert more(done, 37).jobs == ()
+    assert {run.reason for run in more(done, 38).runs} == {"evaluation settings changed: finetune/digits/error"}
+
+
 @pytest.mark.parametrize(
     ("state", "reason", "missing"),
     [

@@ -1,4 +1,4 @@
-"""What a trained model is worth: upstream loss and error, and linear regression from few shots on its features."""
+"""What a trained model is worth: upstream loss and error, and linear regression from few shots, fine-tuning."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 
 from trainer.data import Images, split
 from trainer.draws import Purpose, permutation
+from trainer.finetune import finetune
 from trainer.spec import DataSpec, EvalSpec, FewshotSpec
 from trainer.step import Programs, Readings
 
@@ -24,6 +25,9 @@ def evaluations(programs: Programs, params: Any, data: DataSpec, evals: EvalSpec
         train, test = Images(pool, images.pool.labels), Images(read.features, images.held_out.labels)
         for spec in evals.fewshot:
             yield f"fewshot/{spec.dataset}/{spec.shots}shot/error", fewshot(train, test, spec)
+    if tuning := evals.finetune:
+        error = finetune(programs.shape.model, params, images.pool, images.held_out, tuning)
+        yield f"finetune/{tuning.dataset}/error", error
 
 
 def upstream(read: Readings, name: str) -> float:

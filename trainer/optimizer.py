@@ -67,8 +67,13 @@ def _decay(step: Array, at: Settings) -> Array:
     return jax.lax.select_n(jnp.asarray(at.family), *(families[name] for name in get_args(Schedule)))
 
 
-def direction(name: Literal["adafactor", "adamw"]) -> optax.GradientTransformation:
-    """Return the transformation of clipped gradients to the direction that an optimizer descends (section 3.4)."""
+def direction(name: Literal["adafactor", "adamw", "sgd"]) -> optax.GradientTransformation:
+    """Return the transformation of clipped gradients to the direction that an optimizer descends (section 3.4).
+
+    Models are trained with adafactor or adamw, and fine-tuned with sgd.
+    """
+    if name == "sgd":
+        return optax.trace(0.9, accumulator_dtype=jnp.bfloat16)
     if name == "adamw":
         return optax.scale_by_adam(b1=0.9, b2=0.999, mu_dtype=jnp.bfloat16)
     second = optax.scale_by_factored_rms(min_dim_size_to_factor=32, epsilon=1e-30, decay_rate_fn=second_moment_decay)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal
 
 SEMANTICS = 1  # raised whenever the trainer's numbers change for an unchanged spec
@@ -142,11 +142,24 @@ class FewshotSpec:
 
 
 @dataclass(frozen=True)
+class FinetuneSpec:
+    """Training all weights further on a dataset, images scaled to squares of `resolution` pixels."""
+
+    dataset: str
+    steps: int
+    batch_size: int
+    lrs: tuple[float, ...]  # the best of them on a held-out part of the training images is taken
+    warmup: int
+    resolution: int
+
+
+@dataclass(frozen=True)
 class EvalSpec:
     """The evaluations of an end point; not part of a run's identity, so they can be added later."""
 
     upstream: tuple[Upstream, ...] = ("loss", "error")
     fewshot: tuple[FewshotSpec, ...] = ()
+    finetune: FinetuneSpec | None = None
 
     def metrics(self) -> dict[str, str]:
         """Return each metric's name with the canonical JSON of the settings that its value depends on."""
@@ -154,6 +167,8 @@ class EvalSpec:
         for spec in self.fewshot:
             settings = canonical_json({"seeds": spec.seeds, "l2": spec.l2})
             found[f"fewshot/{spec.dataset}/{spec.shots}shot/error"] = settings
+        if tuning := self.finetune:
+            found[f"finetune/{tuning.dataset}/error"] = canonical_json(asdict(tuning))
         return found
 
 
