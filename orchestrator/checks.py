@@ -50,6 +50,16 @@ def patches_fit(models: dict[str, Model], data: Data) -> Iterator[Finding]:
             yield Finding(("models", name, "patch_size"), what)
 
 
+def positions_fit(models: dict[str, Model], train: Train) -> Iterator[Finding]:
+    """Yield the widths that fixed position embeddings don't divide into sine and cosine of x and of y."""
+    if train.positions != "sincos2d":
+        return
+    for name, model in models.items():
+        if model.width and model.width % 4:
+            what = f"4 does not divide {model.width}, and train.positions: sincos2d needs quarters"
+            yield Finding(("models", name, "width"), what)
+
+
 def subsets_fit(data: Data) -> Iterator[Finding]:
     """Yield the subsets that are larger than what the source holds besides the held-out images."""
     known = facts(data.source)
@@ -92,6 +102,25 @@ def one_cooldown(budgets: Budgets, train: Train) -> Iterator[Finding]:
         yield Finding(("train", "schedule", "cooldown"), what, "remove it", True)
 
 
+def schedule_is_whole(train: Train) -> Iterator[Finding]:
+    """Yield the timescale that is missing, and the keys that the schedule has no use for."""
+    schedule, path = train.schedule, ("train", "schedule")
+    decays = schedule.name in ("rsqrt", "constant")
+    if decays and schedule.timescale is None:
+        yield Finding((*path, "timescale"), "missing", f"{schedule.name} decays over it", True)
+    if not decays and schedule.timescale is not None:
+        yield Finding((*path, "timescale"), f"never used: {schedule.name} has none", "remove it", True)
+    if schedule.name in ("linear", "cosine") and "cooldown" in schedule.model_fields_set:
+        yield Finding((*path, "cooldown"), f"never used: {schedule.name} falls to zero by itself", "remove it", True)
+
+
+def points_have_cooldowns(budgets: Budgets, train: Train) -> Iterator[Finding]:
+    """Yield the points with cooldowns of their own under a schedule that has none."""
+    if budgets.points and train.schedule.name in ("linear", "cosine"):
+        what = f"{train.schedule.name} falls to zero by itself: no point has a cooldown of its own"
+        yield Finding(("budgets", "points"), what, "give budgets.steps", True)
+
+
 def shots_fit(evals: Evals, data: Data) -> Iterator[Finding]:
     """Yield the numbers of shots that a dataset has too few images a class for."""
     if evals.fewshot is None:
@@ -106,13 +135,26 @@ def shots_fit(evals: Evals, data: Data) -> Iterator[Finding]:
                 yield Finding(("evals", "fewshot", "shots", i), what, hint)
 
 
+def finetuning_fits(evals: Evals, models: dict[str, Model]) -> Iterator[Finding]:
+    """Yield the warmup that never ends, and the resolution that a patch is larger than."""
+    tuning = evals.finetune
+    if tuning and tuning.warmup is not None and tuning.warmup >= tuning.steps:
+        yield Finding(("evals", "finetune", "warmup"), f"{tuning.warmup:,} of {tuning.steps:,} steps", "lower it")
+    for name, model in models.items():
+        if tuning and tuning.resolution and model.patch_size > tuning.resolution:
+            what = f"{tuning.resolution} pixels are less than a patch of {name}, {model.patch_size} pixels"
+            yield Finding(("evals", "finetune", "resolution"), what, "raise it")
+
+
 def metrics_are_measured(evals: Evals, fits: dict[str, Fit]) -> Iterator[Finding]:
-    """Yield the fits of a metric that no evaluation measures."""
+    """Yield the fits of a metric that no evaluation measures, or that has no law."""
     measured = list(evaluations(evals).metrics())
     for name, fit in fits.items():
         if fit.metric not in measured:
             hint = did_you_mean(fit.metric, measured) or f"evals measures {', '.join(measured)}"
             yield Finding(("fits", name, "metric"), f"{fit.metric!r} is not measured", hint)
+        elif fit.metric.endswith("precision@1"):
+            yield Finding(("fits", name, "metric"), f"{fit.metric!r} rises, and a law falls", "fit upstream/error")
 
 
 def skipped_models_exist(models: dict[str, Model], grid: Grid) -> Iterator[Finding]:
@@ -151,11 +193,15 @@ CHECKS = (
     models_are_shapes,
     models_differ,
     patches_fit,
+    positions_fit,
     subsets_fit,
     shift_fits,
     one_kind_of_budget,
     one_cooldown,
+    schedule_is_whole,
+    points_have_cooldowns,
     shots_fit,
+    finetuning_fits,
     metrics_are_measured,
     skipped_models_exist,
     held_out_models_exist,

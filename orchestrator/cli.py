@@ -57,7 +57,7 @@ def scalectl(debug: bool) -> None:
 def validate(file: Path, changes: Sequence[str]) -> Exit:
     """Check FILE and say what is wrong with it, all at once."""
     experiment = _experiment(file, changes)
-    trunks = {cell.run.trunk for cell in experiment.cells}
+    trunks = {cell.run.trunk for cell in experiment.cells if cell.run.branch}
     click.echo(f"{file} is valid: {len(experiment.cells)} runs on {len(trunks)} trunks.")
     click.echo(f"Next: scalectl plan {file}")
     return Exit.DONE
@@ -69,6 +69,16 @@ def schema() -> Exit:
     from orchestrator.experiment import schema_json
 
     click.echo(json.dumps(schema_json(), indent=2))
+    return Exit.DONE
+
+
+@scalectl.command()
+@output("table", "json")
+def models(form: str) -> Exit:
+    """List the shapes of the paper's Table 2, with their parameters and FLOPs."""
+    from orchestrator import sizes
+
+    click.echo(json.dumps(sizes.document(), indent=2) if form == "json" else sizes.text())
     return Exit.DONE
 
 

@@ -117,6 +117,7 @@ class _Resolution:
             image_size=data[0].image_size,
             channels=data[0].channels,
             num_classes=data[0].num_classes,
+            positions=self.recipe.positions,
         )
         ends = self.ends(name, TrunkSpec(spec, data[0], self.recipe, seed=0))
         for one in data:
@@ -132,7 +133,8 @@ class _Resolution:
         found: dict[tuple[int, int], _Length] = {}
         for length in self.lengths:
             steps = length.steps(trunk)
-            first = found.setdefault((steps, length.cooldown.of(steps)), length)
+            cooldown = steps if self.recipe.needs_horizon else length.cooldown.of(steps)
+            first = found.setdefault((steps, cooldown), length)
             if steps > MAX_STEPS:
                 what = f"{length} {_short(steps)} steps of {name}, more than {_short(MAX_STEPS)}"
                 self.notes.setdefault(length, Finding(length.path, what, "lower it"))
@@ -147,7 +149,8 @@ class _Resolution:
         rules = [i for i, rule in enumerate(self.grid.skip) if rule.holds(settings)]
         self.unmet.difference_update(rules)
         self.skipped += bool(rules)
-        long_enough = cell.run.branch >= self.recipe.warmup and cell.run.steps > 0
+        last_warm = cell.run.steps - 1 if self.recipe.needs_horizon else cell.run.branch
+        long_enough = last_warm >= self.recipe.warmup and cell.run.steps > 0
         if not rules and not long_enough:
             this = (cell.run.steps, cell.model)
             self.short[length] = min(self.short.get(length, this), this, key=lambda found: found[0])

@@ -80,6 +80,11 @@ class Plan:
         return {run.trunk: run.spec.trunk for run in self.runs}
 
     @property
+    def shared(self) -> int:
+        """Return how many trunks have steps, which runs may share."""
+        return len({run.trunk for run in self.runs if run.spec.branch})
+
+    @property
     def missing(self) -> tuple[PlannedRun, ...]:
         """Return the runs that still have to end."""
         return tuple(run for run in self.runs if run.missing)
@@ -115,9 +120,11 @@ def plan(experiment: Experiment, known: Known | None = None) -> Plan:
 def shape(trunk: TrunkSpec) -> str:
     """Return the words that name a compiled program: jobs with equal shapes run on a warm slot without compiling."""
     model, recipe = trunk.model, trunk.recipe
+    usual = ("learned", "loop", "none")
+    rest = "".join(f"-{word}" for word in (recipe.positions, recipe.layers, recipe.remat) if word not in usual)
     return (
         f"{model.width}x{model.depth}x{model.mlp_dim}h{model.num_heads}p{model.patch_size}"
-        f"-{recipe.head}-{recipe.loss}-{recipe.optimizer}-{recipe.precision}"
+        f"-{recipe.head}-{recipe.loss}-{recipe.optimizer}-{recipe.precision}{rest}"
         f"-{trunk.data.image_size}-{trunk.data.num_classes}-b{recipe.batch_size}"
     )
 
@@ -229,7 +236,7 @@ class _Jobs:
         branch, steps = run.spec.branch, run.spec.steps
         job = Job(
             id=run.id,
-            name=f"{run.name} {'evaluation' if trained else 'cooldown'}",
+            name=f"{run.name} {'evaluation' if trained else 'cooldown' if branch else 'training'}",
             trunk=run.spec.trunk,
             run=run.spec,
             start=branch,

@@ -13,7 +13,7 @@ def text(plan: Plan, source: str, store: str, slots: int) -> str:
     """Return the plan's screen: a line per model, the total, what sharing saves, the time, the next command."""
     done = len(plan.runs) - len(plan.missing)
     head = (
-        f"{plan.study} · {Path(source).name} · {len(plan.runs)} runs on {len(plan.trunks)} trunks"
+        f"{plan.study} · {Path(source).name} · {len(plan.runs)} runs on {plan.shared} trunks"
         f" · store {Path(store).name} ({done} done)"
     )
     header = ("MODEL", "PARAMS", "FWD FLOPS", "DATA SIZES", "RUNS", "MISSING", "TRAIN FLOPS", "TIME*")
@@ -45,11 +45,20 @@ def _notes(plan: Plan, slots: int) -> str:
     if plan.flops < plan.flops_alone:
         saved = share(1 - plan.flops / plan.flops_alone)
         notes.append(f"  Sharing trunks saves {saved} ({flops(plan.flops_alone)} FLOPs as separate runs).")
+    notes += [f"  {line}" for line in _alone(plan)]
     assumed = f"{ASSUMED_FLOPS_PER_SECOND:.0e} FLOP/s a slot assumed"
     basis = "measured speed of earlier runs" if plan.measured else assumed
     if plan.jobs:
         notes.append(f"  * estimate of slot time: {basis}; about {duration(plan.seconds(slots))} on {slots} slots.")
     return "\n".join(notes)
+
+
+def _alone(plan: Plan) -> list[str]:
+    """Return a line for each model whose runs of different lengths have no step in common."""
+    alone = [run for run in plan.runs if run.spec.trunk.recipe.needs_horizon]
+    counted = Counter((run.model, run.spec.trunk.recipe.schedule) for run in alone)
+    lines = [(f"{schedule} depends on the horizon", number, model) for (model, schedule), number in counted.items()]
+    return [f"{why}: {number} runs of {model} share nothing." for why, number, model in lines if number > 1]
 
 
 def document(plan: Plan, slots: int) -> dict[str, Any]:
@@ -59,7 +68,7 @@ def document(plan: Plan, slots: int) -> dict[str, Any]:
         "total": {
             "runs": len(plan.runs),
             "missing": len(plan.missing),
-            "trunks": len(plan.trunks),
+            "trunks": plan.shared,
             "jobs": len(plan.jobs),
             "flops": plan.flops,
             "flops_alone": plan.flops_alone,

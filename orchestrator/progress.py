@@ -96,7 +96,7 @@ def end_line(news: News, measured: Mapping[str, float]) -> str:
         return f"stopped   {news.job.job.name} at step {end.step if end else 0:,}; its checkpoint is kept"
     if news.state == "done" and is_cooldown(news.job):
         values = "  ".join(f"{name} {value:.4g}" for name, value in list(measured.items())[:2])
-        return f"done      {news.job.job.name.removesuffix(' cooldown')}  {values}"
+        return f"done      {news.job.job.name.removesuffix(' cooldown').removesuffix(' training')}  {values}"
     return ""
 
 

@@ -24,7 +24,9 @@ from orchestrator.values import (
     Store,
     Version,
 )
-from trainer.spec import Head, Loss, Precision
+from trainer.spec import Head, Layers, Loss, Positions, Precision, Remat
+from trainer.spec import Schedule as ScheduleName
+from trainer.spec import Upstream as UpstreamMetric
 
 SETTINGS = ("model", "data_size", "steps", "seed", "params")
 
@@ -86,9 +88,9 @@ class Optimizer(Section):
 class Schedule(Section):
     """The learning rate over the steps."""
 
-    name: Literal["rsqrt"] = key("Reciprocal square root: its runs of all lengths share one trunk.", "rsqrt")
+    name: ScheduleName = key("What follows warmup; the first three share trunks between runs of all lengths.", "rsqrt")
     warmup: Natural = key("Steps of linear warmup.")
-    timescale: Count = key("Steps over which the reciprocal square root decays.")
+    timescale: Count | None = key("Steps over which rsqrt and constant decay, which need it.", None)
     cooldown: Cooldown = key(
         "Linear decay to zero at the end of each run: steps, or a percentage of its steps.", Share(percent=Decimal(20))
     )
@@ -99,6 +101,7 @@ class Train(Section):
 
     batch_size: Count = key("Images of one step, over all devices.")
     precision: Precision = key("Type of the matrix products; parameters stay float32.", "float32")
+    positions: Positions = key("Position embeddings: learned, or fixed sines and cosines of x and y.", "learned")
     head: Head = key("Pooling before the classifier: attention (map), average (gap) or class token (tok).", "map")
     head_bias: Real | None = key(
         "First bias of the classifier; -log(num_classes) for sigmoid and 0 for softmax when left out.", None
@@ -106,6 +109,10 @@ class Train(Section):
     loss: Loss = key("Cross-entropy of independent classes (sigmoid) or of one distribution (softmax).", "sigmoid")
     optimizer: Optimizer = key("How gradients become updates.")
     schedule: Schedule = key("The learning rate over the steps.")
+    layers: Layers = key(
+        "Encoder blocks unrolled in the compiled step (loop), or one that is compiled once (scan).", "loop"
+    )
+    remat: Remat = key("Keep what blocks computed for the backward pass (none), or compute it again (full).", "none")
     checkpoint_every: Count = key("Steps between checkpoints that a stopped run goes on from.", 1000)
 
 
@@ -167,7 +174,7 @@ class Grid(Section):
 class Upstream(Section):
     """Evaluation on the held-out images."""
 
-    metrics: Several[Literal["loss", "error"]] = key("What is measured on the held-out images.", ("loss", "error"))
+    metrics: Several[UpstreamMetric] = key("What is measured on the held-out images.", ("loss", "error"))
 
 
 class Fewshot(Section):
@@ -179,12 +186,23 @@ class Fewshot(Section):
     l2: Positive = key("Strength of the L2 penalty.", 1024.0)
 
 
+class Finetune(Section):
+    """Training all weights further on a dataset, as the paper does."""
+
+    dataset: Literal["digits"] = key("Dataset to fine-tune on, and to measure the error on.")
+    steps: Count = key("Optimizer steps at each learning rate.")
+    batch_size: Count = key("Images of one step.", 512)
+    lrs: Several[Positive] = key("Peak learning rates; the best on 2 % of the training images is used.", (0.03, 0.01))
+    warmup: Natural | None = key("Steps of linear warmup; a fortieth of all when left out.", None)
+    resolution: Count | None = key("Side of an image in pixels; that of the dataset when left out.", None)
+
+
 class Evals(Section):
     """What is measured at the end of each run; later additions train nothing again."""
 
     upstream: Upstream = key("Evaluation on the held-out images.", Upstream())
     fewshot: Fewshot | None = key("Linear evaluation from few images; none when left out.", None)
-    finetune: Later = key("Fine-tuning. Not supported yet.", None)
+    finetune: Finetune | None = key("Training all weights further; none when left out.", None)
 
 
 class Place(Section):
@@ -234,11 +252,13 @@ class Document(Section):
     fits: dict[Name, Fit] = key("Laws to fit, by name.", {})
 
 
+DATASETS = ("caltech101", "cars196", "cifar10", "cifar100", "dtd", "imagenet2012", "pets")
+
 # words that a later version will take, by key; a refusal says so instead of calling them unknown
 PLANNED = {
     "data.source": ("synthetic", "parquet:", "array_record:", "tfds:"),
-    "train.schedule.name": ("constant", "cosine", "linear", "trapezoidal"),
-    "evals.fewshot.datasets[]": ("caltech101", "cars196", "cifar10", "cifar100", "dtd", "imagenet2012", "pets"),
+    "evals.fewshot.datasets[]": DATASETS,
+    "evals.finetune.dataset": DATASETS,
     "resources.default.device": ("tpu", "gpu"),
 }
 

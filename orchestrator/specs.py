@@ -2,9 +2,9 @@
 
 import math
 
-from orchestrator.schema import Data, Evals, Model, Train
+from orchestrator.schema import Data, Evals, Finetune, Model, Train
 from trainer.sources import facts
-from trainer.spec import DataSpec, EvalSpec, FewshotSpec, ModelSpec, RecipeSpec, preset
+from trainer.spec import DataSpec, EvalSpec, FewshotSpec, FinetuneSpec, ModelSpec, RecipeSpec, preset
 
 
 def shape(model: Model) -> ModelSpec:
@@ -50,8 +50,11 @@ def recipe(train: Train, num_classes: int) -> RecipeSpec:
         weight_decay_head=train.optimizer.weight_decay.head,
         weight_decay_body=train.optimizer.weight_decay.body,
         warmup=train.schedule.warmup,
-        timescale=train.schedule.timescale,
+        timescale=train.schedule.timescale or 0,
         schedule=train.schedule.name,
+        positions=train.positions,
+        layers=train.layers,
+        remat=train.remat,
     )
 
 
@@ -59,4 +62,16 @@ def evaluations(evals: Evals) -> EvalSpec:
     """Return what is measured at the end of a run, one few-shot spec for each dataset and number of shots."""
     few = evals.fewshot
     specs = [FewshotSpec(of, shots, few.seeds, few.l2) for of in few.datasets for shots in few.shots] if few else []
-    return EvalSpec(evals.upstream.metrics, tuple(specs))
+    return EvalSpec(evals.upstream.metrics, tuple(specs), finetune(evals.finetune) if evals.finetune else None)
+
+
+def finetune(asked: Finetune) -> FinetuneSpec:
+    """Return how models are fine-tuned; the paper warms up for 500 of 20,000 steps."""
+    return FinetuneSpec(
+        dataset=asked.dataset,
+        steps=asked.steps,
+        batch_size=asked.batch_size,
+        lrs=asked.lrs,
+        warmup=asked.steps // 40 if asked.warmup is None else asked.warmup,
+        resolution=asked.resolution or facts(asked.dataset).image_size,
+    )

@@ -70,7 +70,7 @@ def carry_out(experiment: Experiment, *, slots: int | None, address: str | None,
             return _outcome(found, time.monotonic() - began, Counter(), interrupted=False)
         count = 1 if here else slots or cores()
         _say(
-            f"{found.study} · {len(found.missing)} of {len(found.runs)} runs on {len(found.trunks)} trunks"
+            f"{found.study} · {len(found.missing)} of {len(found.runs)} runs on {found.shared} trunks"
             f" · {flops(found.flops)} FLOPs · about {duration(found.seconds(count))} on {count} slots"
         )
         cluster = Here() if here else OnRay(slots, address)

@@ -33,6 +33,9 @@ _DATA = {
 _RECIPE = {
     "batch_size": Integer,
     "precision": Text,
+    "positions": Text,
+    "layers": Text,
+    "remat": Text,
     "head_bias": Float,
     "loss": Text,
     "optimizer": Text,

@@ -21,7 +21,7 @@ train:
   head: map
   loss: sigmoid
   optimizer: {{name: adafactor, lr: 3e-3, clip_norm: 1.0, weight_decay: {{head: 3.0, body: 0.03}}}}
-  schedule: {{name: rsqrt, warmup: 4, timescale: 10, cooldown: 20%}}
+  schedule: {schedule}
   checkpoint_every: {checkpoint_every}
 budgets: {{steps: {steps}}}
 grid: {{seeds: {seeds}}}
@@ -29,6 +29,22 @@ evals:
   upstream: {{metrics: [loss, error]}}
   fewshot: {{datasets: [digits], shots: {shots}, seeds: 2}}
 """
+
+SCHEDULES = {
+    "rsqrt": "{name: rsqrt, warmup: 4, timescale: 10, cooldown: 20%}",
+    "constant": "{name: constant, warmup: 4, timescale: 5, cooldown: 20%}",
+    "trapezoidal": "{name: trapezoidal, warmup: 4, cooldown: 20%}",
+    "linear": "{name: linear, warmup: 4}",
+    "cosine": "{name: cosine, warmup: 4}",
+}
+DEFAULTS = {
+    "sizes": "[60]",
+    "steps": "[20, 40]",
+    "seeds": "[0]",
+    "shots": "[1]",
+    "schedule": SCHEDULES["rsqrt"],
+    "checkpoint_every": 1000,
+}
 
 
 class Study:
@@ -39,9 +55,8 @@ class Study:
         self.file = folder / "experiments.yaml"
         self.store = folder / "results.db"
 
-    def write(self, sizes="[60]", steps="[20, 40]", seeds="[0]", shots="[1]", checkpoint_every=1000, extra="") -> Path:
-        text = SMALL.format(sizes=sizes, steps=steps, seeds=seeds, shots=shots, checkpoint_every=checkpoint_every)
-        self.file.write_text(text + extra)
+    def write(self, extra: str = "", **changes: object) -> Path:
+        self.file.write_text(SMALL.format(**(DEFAULTS | changes)) + extra)
         return self.file
 
 

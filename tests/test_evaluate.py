@@ -21,7 +21,7 @@ def features(count: int, noise: float, seed: int = 3) -> Images:
     return Images((CENTRES[labels] + noise * rng.normal(size=(count, 24))).astype(np.float32), labels)
 
 
-@pytest.mark.parametrize(("rows", "columns"), [(50, 7), (7, 50), (20, 20)])
+@pytest.mark.parametrize(("rows", "columns"), [(50, 7), (7, 50), (20, 20), (250, 193), (193, 250)])
 @pytest.mark.parametrize("l2", [1e-2, 37.0, 1024.0])
 def test_ridge_is_that_of_scikit_learn(rows, columns, l2):
     x, y = RNG.normal(size=(rows, columns)), RNG.normal(size=(rows, 3))
@@ -70,3 +70,4 @@ def test_upstream_is_the_mean_over_the_images():
     read = Readings(np.array([0.5, 1.5, 4.0], np.float32), np.array([True, False, False]), np.zeros((3, 2)))
     assert upstream(read, "loss") == 2.0
     assert upstream(read, "error") == pytest.approx(1 / 3)
+    assert upstream(read, "precision@1") == pytest.approx(2 / 3)

@@ -1,5 +1,7 @@
 """Counts held to Table 2 of the paper, to the parameters of the model and to XLA's own cost analysis."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -47,14 +49,17 @@ SHAPES = [
 ]
 
 
+@pytest.mark.parametrize("positions", ["learned", "sincos2d"])
 @pytest.mark.parametrize("head", ["map", "gap", "tok"])
 @pytest.mark.parametrize(("model", "size", "channels", "classes"), SHAPES)
-def test_counts_are_those_of_the_model_and_of_xla(model, size, channels, classes, head):
-    vit = ViT(model, size, channels, classes, head, 0.0, "float32")
+def test_counts_are_those_of_the_model_and_of_xla(model, size, channels, classes, head, positions):
+    if positions == "sincos2d":
+        model = replace(model, width=-(-model.width // 12) * 12)
+    vit = ViT(model, size, channels, classes, head, 0.0, "float32", positions)
     images = jax.ShapeDtypeStruct((1, size, size, channels), jnp.float32)
     weights = jax.eval_shape(vit.init, jax.random.key(0), images)
     shape = {"head": head, "image_size": size, "channels": channels, "num_classes": classes}
-    assert params(model, **shape) == sum(leaf.size for leaf in jax.tree.leaves(weights))
+    assert params(model, **shape, positions=positions) == sum(leaf.size for leaf in jax.tree.leaves(weights))
     cost = jax.jit(lambda *arguments: vit.apply(*arguments)[0]).lower(weights, images).cost_analysis()
     assert flops_per_image(model, **shape) == cost["flops"]
 

@@ -94,6 +94,28 @@ def test_cooldowns_are_steps_or_a_share_of_the_run(typed, cooldowns, resolved):
     assert [run.cooldown for run in runs[:2]] == cooldowns
 
 
+@pytest.mark.parametrize("name", ["linear", "cosine"])
+def test_a_schedule_that_needs_the_horizon_has_no_step_to_share(name, resolved):
+    runs = [cell.run for cell in resolved(train__schedule=f"{{name: {name}, warmup: 99}}").cells]
+    assert {(run.branch, run.steps) for run in runs} == {(0, 100), (0, 303)}
+    assert {run.trunk.recipe.timescale for run in runs} == {0}
+
+
+def test_sincos2d_leaves_the_parameters_of_learned_positions_out(resolved):
+    learned, fixed = (resolved(train__positions=kind).cells[0].params for kind in ("learned", "sincos2d"))
+    assert learned - fixed == 16 * 48  # tokens x width
+
+
+def test_sincos2d_needs_a_width_of_quarters(resolved):
+    with pytest.raises(InvalidExperiment, match=r"models.wide.width: 4 does not divide 54"):
+        resolved(train__positions="sincos2d", models__wide__width="54")
+
+
+def test_warmup_alone_is_no_run(resolved):
+    with pytest.raises(InvalidExperiment, match="100 steps are too few: warmup alone is 100"):
+        resolved(train__schedule="{name: cosine, warmup: 100}")
+
+
 def test_points_bring_their_own_cooldowns(resolved):
     experiment = resolved(budgets="{points: [{steps: 400, cooldown: 100}, {steps: 400, cooldown: 10%}]}")
     assert [(cell.run.steps, cell.run.cooldown) for cell in experiment.cells[:2]] == [(400, 40), (400, 100)]

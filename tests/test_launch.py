@@ -5,6 +5,7 @@ from contextlib import closing
 
 import pandas as pd
 import pytest
+from conftest import SCHEDULES
 
 from orchestrator.cluster import Here
 from orchestrator.experiment import read
@@ -52,8 +53,18 @@ def test_every_run_ends_with_every_metric(study):
     assert len(metrics) == 4 and found[metrics].notna().all(axis=None)
 
 
-def test_a_trunk_with_cooldowns_equals_runs_from_scratch_bit_for_bit(study, tmp_path):
-    launched(study, steps="[20, 40, 60]")
+def test_fine_tuning_is_measured_later_without_training_again(study):
+    launched(study, steps="[20]")
+    before = points(study)
+    launched(study, steps="[20]", extra="  finetune: {dataset: digits, steps: 3, batch_size: 16, resolution: 12}")
+    after = points(study)
+    pd.testing.assert_frame_equal(after[before.columns], before)
+    assert 0 < after["finetune/digits/error"].item() < 1
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES.keys())
+def test_a_trunk_with_cooldowns_equals_runs_from_scratch_bit_for_bit(study, tmp_path, schedule):
+    launched(study, steps="[20, 40, 60]", schedule=schedule)
     experiment = read(study.file)
     found = points(study).set_index("run")
     for job in (job for job in plan(experiment).jobs if job.job.run):

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from trainer.optimizer import NEVER, Settings, clip, direction, schedule, updated
-from trainer.spec import preset
+from trainer.optimizer import NEVER, Settings, clip, direction, schedule, settings, updated
+from trainer.spec import DataSpec, RecipeSpec, RunSpec, TrunkSpec, preset
 from trainer.vit import ViT
 
 PAPER = Settings(8e-4, 1.0, 3.0, 0.03, 10_000, 10_000, NEVER, 1)
@@ -30,10 +30,39 @@ def test_the_cooldown_is_linear_and_begins_where_the_trunk_is():
     assert 0 < float(schedule(119_999, cooled)) < 1e-5
 
 
-def test_before_its_cooldown_a_run_has_the_rates_of_the_trunk_to_the_bit():
-    steps = jnp.arange(70_001)
-    cooled = PAPER._replace(total=120_000, cooldown=50_000)
-    np.testing.assert_array_equal(schedule(steps, cooled), schedule(steps, PAPER))
+def rates(name, timescale, steps, cooldown):
+    """The rates of a run with the paper's warmup, or of its trunk, as a function of the step."""
+    recipe = RecipeSpec(
+        4096, "float32", "map", -10.0, "sigmoid", "adafactor", 8e-4, 1, 3, 0.03, 10_000, timescale, name
+    )
+    trunk = TrunkSpec(preset("B", 16), DataSpec("digits", 1, 1, 0, 0, 8, 1, 10), recipe, 0)
+    at = settings(recipe, RunSpec(trunk, steps, cooldown) if steps else None)
+    return lambda step: schedule(step, at)
+
+
+# the shapes that Figure 7 of the paper draws, and a half cosine: step after warmup, factor
+@pytest.mark.parametrize(
+    ("name", "timescale", "points"),
+    [
+        ("linear", 0, {10_000: 1.0, 65_000: 0.5, 92_500: 0.25}),
+        ("cosine", 0, {10_000: 1.0, 65_000: 0.5, 46_666.6667: 0.75, 101_666.6667: (1 - 3**0.5 / 2) / 2}),
+        ("constant", 10_000, {10_000: 1.0, 30_000: 0.55, 50_000: 0.1, 100_000: 0.1, 115_000: 0.05}),
+        ("trapezoidal", 0, {10_000: 1.0, 100_000: 1.0, 110_000: 1.0, 115_000: 0.5}),
+        ("rsqrt", 10_000, {10_000: 1.0, 40_000: 0.5, 90_000: 1 / 3}),
+    ],
+)
+def test_each_schedule_has_the_shape_of_its_name(name, timescale, points):
+    needs_horizon = name in ("linear", "cosine")
+    factor = rates(name, timescale, 120_000, 120_000 if needs_horizon else 10_000)
+    assert float(factor(4_999)) == pytest.approx(0.5)
+    assert {step: float(factor(step)) for step in points} == pytest.approx(points, rel=1e-5)
+    assert 0 <= float(factor(119_999)) < 1.01e-4
+
+
+@pytest.mark.parametrize(("name", "timescale"), [("rsqrt", 10_000), ("constant", 10_000), ("trapezoidal", 0)])
+def test_before_its_cooldown_a_run_has_the_rates_of_the_trunk_to_the_bit(name, timescale):
+    cooled, trunk = rates(name, timescale, 120_000, 50_000), rates(name, timescale, None, None)
+    np.testing.assert_array_equal(cooled(jnp.arange(70_001)), trunk(jnp.arange(70_001)))
 
 
 # section 3.4 of the paper: overhead of 0.5 times the parameters instead of 2, and 1.5 with Adam
@@ -91,6 +120,17 @@ def test_adamw_descends_along_adam():
         first = bfloat16(first)
         found, state = optimizer.update(jnp.asarray(grad), state)
         np.testing.assert_allclose(found, expected, rtol=2e-2)
+
+
+def test_sgd_sums_its_momentum_in_bfloat16():
+    total, optimizer = np.zeros(5), direction("sgd")
+    state = optimizer.init(jnp.zeros(5))
+    for grad in gradients((5,)):
+        expected = bfloat16(bfloat16(0.9) * total) + grad
+        total = bfloat16(expected)
+        found, state = optimizer.update(jnp.asarray(grad), state)
+        np.testing.assert_allclose(found, expected, rtol=2e-2, atol=1e-6)
+    assert [leaf.dtype for leaf in jax.tree.leaves(state)] == [jnp.bfloat16]
 
 
 def test_decay_is_strong_on_the_heads_kernel_weak_on_others_and_none_on_the_rest():

@@ -6,6 +6,7 @@ import sys
 from itertools import pairwise
 
 import pytest
+from conftest import SCHEDULES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -52,6 +53,32 @@ def test_each_run_has_its_full_and_its_marginal_cost(study):
     assert [run.marginal_flops for run in found.runs] == [training_flops(trunk, 20), training_flops(trunk, 16 + 8)]
 
 
+@pytest.mark.parametrize("schedule", ["constant", "trapezoidal"])
+def test_flat_schedules_share_trunks_as_the_papers_does(study, schedule):
+    assert spans(planned(study, schedule=SCHEDULES[schedule])) == spans(planned(study))
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+def test_runs_whose_schedule_needs_the_horizon_share_nothing(study, schedule):
+    found = planned(study, steps="[20, 40]", schedule=SCHEDULES[schedule])
+    assert spans(found) == [(0, 20), (0, 40)] and [job.owner for job in found.jobs] == [run.id for run in found.runs]
+    assert found.flops == found.flops_alone == sum(run.marginal_flops for run in found.runs)
+    text = plan_screen.text(found, "experiments.yaml", "results.db", slots=2)
+    assert "2 runs on 0 trunks" in text and "Sharing" not in text
+    assert f"{schedule} depends on the horizon: 2 runs of pico share nothing." in text
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+def test_another_horizon_is_another_run(study, schedule):
+    done = finished(planned(study, steps="[20, 40]", schedule=SCHEDULES[schedule]))
+    assert spans(planned(study, done, steps="[20, 40, 80]", schedule=SCHEDULES[schedule])) == [(0, 80)]
+
+
+def test_schedules_are_part_of_what_a_run_is(study):
+    ids = {run.id for schedule in SCHEDULES.values() for run in planned(study, schedule=schedule).runs}
+    assert len(ids) == 2 * len(SCHEDULES)
+
+
 def test_a_done_study_has_no_jobs(study):
     found = planned(study)
     again = planned(study, finished(found))
@@ -80,6 +107,19 @@ def test_a_new_evaluation_trains_nothing(study):
     more = planned(study, done, shots="[1, 5]")
     assert more.flops == 0 and len(more.jobs) == 2
     assert {run.reason for run in more.runs} == {"new evaluation: fewshot/digits/5shot/error"}
+
+
+def test_fine_tuning_is_added_to_runs_that_are_done_and_again_when_it_changes(study):
+    def more(known, steps):
+        extra = f"  finetune: {{dataset: digits, steps: {steps}}}"
+        return planned(study, known, extra=extra)
+
+    done = finished(planned(study))
+    tuned = more(done, 37)
+    assert tuned.flops == 0 and {run.reason for run in tuned.runs} == {"new evaluation: finetune/digits/error"}
+    done = finished(tuned, known=done)
+    assert more(done, 37).jobs == ()
+    assert {run.reason for run in more(done, 38).runs} == {"evaluation settings changed: finetune/digits/error"}
 
 
 @pytest.mark.parametrize(
@@ -133,6 +173,7 @@ grids = st.fixed_dictionaries(
         "sizes": st.lists(st.integers(10, 1300), min_size=1, max_size=3, unique=True).map(sorted).map(str),
         "steps": st.lists(st.integers(10, 3000), min_size=1, max_size=6, unique=True).map(sorted).map(str),
         "seeds": st.lists(st.integers(0, 99), min_size=1, max_size=2, unique=True).map(str),
+        "schedule": st.sampled_from(list(SCHEDULES.values())),
     }
 )
 drawn = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -157,7 +198,8 @@ def test_no_step_of_a_trunk_is_planned_twice(study, grid):
     for trunk in found.trunks:
         pieces = sorted((j.job.start, j.job.stop) for j in found.jobs if j.owner == trunk)
         assert all(first[1] == second[0] for first, second in pairwise(pieces))
-        assert pieces[0][0] == 0
+        assert not pieces or pieces[0][0] == 0
+        assert bool(pieces) == any(run.spec.branch for run in found.runs if run.trunk == trunk)
     assert found.flops == sum(run.marginal_flops for run in found.runs) <= found.flops_alone
 
 

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import pytest
 from told import planned, planning, progress, rows, started, write
 
-from orchestrator import plan_screen, status
+from orchestrator import plan_screen, sizes, status
 from orchestrator.failures import verdict
 from orchestrator.tables import schema
 from trainer.events import FailureKind
@@ -18,6 +18,7 @@ from trainer.events import FailureKind
 PAGE = (Path(__file__).parents[1] / "docs" / "results.md").read_text()
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S))
 TYPES = {"INTEGER": "integer", "TEXT": "text", "FLOAT": "real", "BOOLEAN": "boolean", "DATETIME": "time"}
+JSON = ("status -o json", "plan -o json", "models -o json")
 UNITS = {
     "batch_size": "images",
     "core_days": "core-days",
@@ -66,7 +67,7 @@ def columns(study: Any, name: str) -> dict[str, str]:
 def test_the_page_has_a_section_for_each_table_and_view_and_no_other(study):
     tables = set(rows(study, "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"))
     assert tables == {*schema.tables, "points", "curves", "observations"}
-    assert set(SECTIONS) == {*tables, "States", "What survives", "status -o json", "plan -o json"}
+    assert set(SECTIONS) == {*tables, "States", "What survives", *JSON}
 
 
 @pytest.mark.parametrize("name", ["points", "curves", "observations", *schema.tables])
@@ -112,6 +113,10 @@ def test_it_lists_every_key_of_the_plan_and_no_other(study, tmp_path):
 
     document = plan_screen.document(planned(Study(tmp_path)), slots=2)
     assert set(listed("plan -o json")) == set(keys(document))
+
+
+def test_it_lists_every_key_of_the_models_and_no_other():
+    assert list(listed("models -o json")) == list(dict.fromkeys(keys(sizes.document())))
 
 
 KINDS = {str: "text", int: "integer", float: "real", bool: "boolean"}

@@ -91,7 +91,17 @@ def test_training_learns(tmp_path):
     assert readings(found)["upstream/error"] < 0.75  # 0.9 by chance
 
 
-@pytest.mark.parametrize("changes", [{"head": "gap"}, {"head": "tok"}, {"loss": "softmax"}, {"optimizer": "adamw"}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"head": "gap"},
+        {"head": "tok"},
+        {"loss": "softmax"},
+        {"optimizer": "adamw"},
+        {"positions": "sincos2d"},
+        {"layers": "scan", "remat": "full"},
+    ],
+)
 def test_every_head_loss_and_optimizer_learns(tmp_path, changes):
     losses = [event.loss for event in of(Progress, told(with_recipe(tmp_path, lr=1e-2, **changes)))]
     assert np.mean(losses[-10:]) < 0.95 * np.mean(losses[:3])
@@ -189,7 +199,7 @@ def test_a_loss_that_is_not_finite_ends_it_at_its_step(tmp_path):
 
 def test_a_shape_compiles_once_whatever_the_numbers_of_its_recipe(tmp_path):
     told(job(tmp_path / "first"))
-    other = with_recipe(tmp_path / "other", lr=2e-3, warmup=7, weight_decay_head=0.1, clip_norm=0.5)
+    other = with_recipe(tmp_path / "other", lr=2e-3, warmup=7, weight_decay_head=0.1, clip_norm=0.5, schedule="cosine")
     assert told(replace(other, trunk=replace(other.trunk, seed=99)))[-1].compilations == 0
 
 

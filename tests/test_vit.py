@@ -16,8 +16,8 @@ IMAGES = np.random.default_rng(5).uniform(-1, 1, (4, 8, 8, 1)).astype(np.float32
 
 
 @cache
-def built(head="map", dtype="float32", bias=0.0, classes=10):
-    vit = ViT(MODEL, 8, 1, classes, head, bias, dtype)
+def built(head="map", dtype="float32", bias=0.0, classes=10, layers="loop", remat="none"):
+    vit = ViT(MODEL, 8, 1, classes, head, bias, dtype, "learned", layers, remat)
     return vit, jax.jit(vit.init)(jax.random.key(3), IMAGES)
 
 
@@ -57,6 +57,29 @@ def test_every_parameter_has_a_part_in_the_answer(head):
         disturbed(weights)
     )
     assert all(float(jnp.abs(leaf).max()) > 1e-5 for leaf in jax.tree.leaves(grads))
+
+
+def gradient(vit):
+    return jax.jit(jax.grad(lambda weights, images: vit.apply(weights, images)[0].sum()))
+
+
+@pytest.mark.parametrize(("layers", "remat"), [("scan", "none"), ("loop", "full"), ("scan", "full")])
+def test_scan_and_rematerialisation_change_the_order_of_rounding_alone(layers, remat):
+    (plain, weights), (other, same) = built(), built(layers=layers, remat=remat)
+    jax.tree.map(np.testing.assert_array_equal, weights, same)
+    found, expected = (gradient(vit)(disturbed(weights), IMAGES) for vit in (other, plain))
+    jax.tree.map(lambda one, two: np.testing.assert_allclose(one, two, rtol=1e-3, atol=1e-4), found, expected)
+
+
+def test_a_scan_with_rematerialisation_keeps_few_activations():
+    deep, images = ModelSpec(16, 12, 64, 2, 2), jax.ShapeDtypeStruct((64, 16, 16, 1), jnp.float32)
+
+    def memory(layers, remat):
+        vit = ViT(deep, 16, 1, 10, "gap", 0.0, "float32", "learned", layers, remat)
+        weights = jax.eval_shape(vit.init, jax.random.key(0), images)
+        return gradient(vit).lower(weights, images).compile().memory_analysis().temp_size_in_bytes
+
+    assert memory("scan", "full") < memory("loop", "none") / 3
 
 
 # the loss before the first step for one positive class: section 2 of the paper's facts, computed from its recipe

@@ -12,6 +12,7 @@ class Purpose(IntEnum):
     ORDER = 1
     SHIFT = 2
     SHOTS = 3
+    FINETUNE = 7
 
 
 def words(seed: int, purpose: Purpose, index: int, count: int) -> np.ndarray:
@@ -20,6 +21,13 @@ def words(seed: int, purpose: Purpose, index: int, count: int) -> np.ndarray:
     NumPy promises the words of a bit generator for ever, but not what its Generator makes of them.
     """
     return np.random.Philox(key=(seed, purpose), counter=(0, 0, 0, index)).random_raw(count)
+
+
+def endless(seed: int, purpose: Purpose, places: np.ndarray, size: int) -> np.ndarray:
+    """Return the items at `places` of an endless row of epochs of 0 to size - 1, each in an order of its own."""
+    epochs = places // size
+    orders = {int(epoch): permutation(seed, purpose, int(epoch), size) for epoch in np.unique(epochs)}
+    return np.concatenate([order[places[epochs == epoch] % size] for epoch, order in orders.items()])
 
 
 def permutation(seed: int, purpose: Purpose, index: int, count: int) -> np.ndarray:

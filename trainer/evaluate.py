@@ -1,4 +1,4 @@
-"""What a trained model is worth: upstream loss and error, and linear regression from few shots on its features."""
+"""What a trained model is worth: upstream loss and error, and linear regression from few shots, fine-tuning."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 
 from trainer.data import Images, split
 from trainer.draws import Purpose, permutation
+from trainer.finetune import finetune
 from trainer.spec import DataSpec, EvalSpec, FewshotSpec
 from trainer.step import Programs, Readings
 
@@ -24,11 +25,15 @@ def evaluations(programs: Programs, params: Any, data: DataSpec, evals: EvalSpec
         train, test = Images(pool, images.pool.labels), Images(read.features, images.held_out.labels)
         for spec in evals.fewshot:
             yield f"fewshot/{spec.dataset}/{spec.shots}shot/error", fewshot(train, test, spec)
+    if tuning := evals.finetune:
+        error = finetune(programs.shape.model, params, images.pool, images.held_out, tuning)
+        yield f"finetune/{tuning.dataset}/error", error
 
 
 def upstream(read: Readings, name: str) -> float:
-    """Return the mean loss of the images that were read, or the share of wrong answers among them."""
-    return float(np.mean(read.loss if name == "loss" else read.wrong, dtype=np.float64))
+    """Return the mean loss of the images that were read, or the share of wrong or right first answers among them."""
+    each = {"loss": read.loss, "error": read.wrong, "precision@1": ~read.wrong}
+    return float(np.mean(each[name], dtype=np.float64))
 
 
 def fewshot(pool: Images, test: Images, spec: FewshotSpec) -> float:
@@ -64,8 +69,12 @@ def _with_bias(features: np.ndarray) -> np.ndarray:
 
 
 def ridge(x: np.ndarray, y: np.ndarray, l2: float) -> np.ndarray:
-    """Return the weights that minimise |x w - y|^2 + l2 |w|^2, by the smaller of the two closed forms."""
+    """Return the weights that minimise |x w - y|^2 + l2 |w|^2, from the eigenvalues of x'x or x x', the smaller one."""
     rows, columns = x.shape
-    if rows >= columns:
-        return np.linalg.solve(x.T @ x + l2 * np.eye(columns), x.T @ y)
-    return x.T @ np.linalg.solve(x @ x.T + l2 * np.eye(rows), y)
+    primal = rows >= columns
+    values, vectors = np.linalg.eigh(x.T @ x if primal else x @ x.T)
+
+    def solved(right: np.ndarray) -> np.ndarray:
+        return vectors @ ((vectors.T @ right) / (values + l2)[:, None])
+
+    return solved(x.T @ y) if primal else x.T @ solved(y)

@@ -1,6 +1,6 @@
 """Parameters and FLOPs of a ViT in closed form, and what a budget buys of them; a multiply-add is 2 FLOPs."""
 
-from trainer.spec import Head, ModelSpec, TrunkSpec
+from trainer.spec import Head, ModelSpec, Positions, TrunkSpec
 
 # The counts are those of XLA's cost analysis of trainer.vit at batch 1: matrix products, and one FLOP for each
 # element-wise addition, multiplication or comparison; exp, tanh and rsqrt are none. With the gap head and the paper's
@@ -14,22 +14,32 @@ def tokens(model: ModelSpec, image_size: int) -> int:
     return (image_size // model.patch_size) ** 2
 
 
-def body_params(model: ModelSpec, *, image_size: int, channels: int) -> int:
+def body_params(model: ModelSpec, *, image_size: int, channels: int, positions: Positions = "learned") -> int:
     """Return the parameters that Table 2 of arXiv 2106.04560 counts: embedding, positions, encoder, last norm."""
     width, mlp = model.width, model.mlp_dim
     embedding = model.patch_size**2 * channels * width + width
     block = 4 * width * (width + 1) + _mlp_params(width, mlp) + 4 * width
-    return embedding + tokens(model, image_size) * width + model.depth * block + 2 * width
+    learned = tokens(model, image_size) * width if positions == "learned" else 0
+    return embedding + learned + model.depth * block + 2 * width
 
 
-def params(model: ModelSpec, *, head: Head, image_size: int, channels: int, num_classes: int) -> int:
+def params(
+    model: ModelSpec,
+    *,
+    head: Head,
+    image_size: int,
+    channels: int,
+    num_classes: int,
+    positions: Positions = "learned",
+) -> int:
     """Return all parameters of a model, those of its pooling and of its classifier included."""
     width = model.width
     pool = {"gap": 0, "tok": width, "map": width + 4 * width * (width + 1) + 2 * width}[head]
     if head == "map":
         pool += _mlp_params(width, model.mlp_dim)
     classifier = num_classes * (width + 1)
-    return body_params(model, image_size=image_size, channels=channels) + pool + classifier
+    body = body_params(model, image_size=image_size, channels=channels, positions=positions)
+    return body + pool + classifier
 
 
 def flops_per_image(model: ModelSpec, *, head: Head, image_size: int, channels: int, num_classes: int) -> int:

@@ -3,14 +3,20 @@
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal
 
 SEMANTICS = 1  # raised whenever the trainer's numbers change for an unchanged spec
+LATER = {"later": True}  # marks a field that specs had no word for at first: at its default it is in no identity
 
 Head = Literal["map", "gap", "tok"]
 Loss = Literal["sigmoid", "softmax"]
+Upstream = Literal["loss", "error", "precision@1"]
 Precision = Literal["float32", "bfloat16"]
+Layers = Literal["loop", "scan"]
+Remat = Literal["none", "full"]
+Positions = Literal["learned", "sincos2d"]
+Schedule = Literal["rsqrt", "constant", "trapezoidal", "linear", "cosine"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,21 @@ _TABLE_2: dict[str, tuple[int, int, int, int]] = {
     "G": (1664, 48, 8192, 16),
 }
 PRESETS = tuple(_TABLE_2)
+
+# preset and patch size of each row of that table, from top to bottom
+SIZES = (
+    ("s", 28),
+    ("s", 16),
+    ("S", 32),
+    ("Ti", 16),
+    ("B", 32),
+    ("S", 16),
+    ("B", 28),
+    ("B", 16),
+    ("L", 16),
+    ("g", 14),
+    ("G", 14),
+)
 
 
 def preset(name: str, patch_size: int) -> ModelSpec:
@@ -71,8 +92,16 @@ class RecipeSpec:
     weight_decay_head: float
     weight_decay_body: float
     warmup: int
-    timescale: int
-    schedule: Literal["rsqrt"] = "rsqrt"
+    timescale: int  # 0 for schedules that have none
+    schedule: Schedule = "rsqrt"
+    positions: Positions = field(default="learned", metadata=LATER)
+    layers: Layers = field(default="loop", metadata=LATER)  # this and remat round differently, so they are a run's own
+    remat: Remat = field(default="none", metadata=LATER)
+
+    @property
+    def needs_horizon(self) -> bool:
+        """Return whether the learning rate depends on a run's length from its first step on."""
+        return self.schedule in ("linear", "cosine")
 
 
 @dataclass(frozen=True)
@@ -87,7 +116,10 @@ class TrunkSpec:
 
 @dataclass(frozen=True)
 class RunSpec:
-    """One cell of the grid: a trunk followed to `steps - cooldown`, then cooled down to zero at `steps`."""
+    """One cell of the grid: a trunk followed to `steps - cooldown`, then cooled down to zero at `steps`.
+
+    Where the schedule needs the horizon, all steps are the run's own: `cooldown` is `steps`, and only step 0 is shared.
+    """
 
     trunk: TrunkSpec
     steps: int
@@ -110,11 +142,24 @@ class FewshotSpec:
 
 
 @dataclass(frozen=True)
+class FinetuneSpec:
+    """Training all weights further on a dataset, images scaled to squares of `resolution` pixels."""
+
+    dataset: str
+    steps: int
+    batch_size: int
+    lrs: tuple[float, ...]  # the best of them on a held-out part of the training images is taken
+    warmup: int
+    resolution: int
+
+
+@dataclass(frozen=True)
 class EvalSpec:
     """The evaluations of an end point; not part of a run's identity, so they can be added later."""
 
-    upstream: tuple[Literal["loss", "error"], ...] = ("loss", "error")
+    upstream: tuple[Upstream, ...] = ("loss", "error")
     fewshot: tuple[FewshotSpec, ...] = ()
+    finetune: FinetuneSpec | None = None
 
     def metrics(self) -> dict[str, str]:
         """Return each metric's name with the canonical JSON of the settings that its value depends on."""
@@ -122,6 +167,8 @@ class EvalSpec:
         for spec in self.fewshot:
             settings = canonical_json({"seeds": spec.seeds, "l2": spec.l2})
             found[f"fewshot/{spec.dataset}/{spec.shots}shot/error"] = settings
+        if tuning := self.finetune:
+            found[f"finetune/{tuning.dataset}/error"] = canonical_json(asdict(tuning))
         return found
 
 
@@ -168,8 +215,16 @@ def _plain(value: Any) -> Any:
 
 def identity(spec: TrunkSpec | RunSpec) -> str:
     """Return 12 hexadecimal digits of the sha256 of the spec and of the trainer's semantics version."""
-    document = {"kind": type(spec).__name__, "semantics": SEMANTICS, "spec": asdict(spec)}
+    document = {"kind": type(spec).__name__, "semantics": SEMANTICS, "spec": _named(spec)}
     return hashlib.sha256(canonical_json(document).encode()).hexdigest()[:12]
+
+
+def _named(spec: Any) -> Any:
+    """Return a spec as a mapping, without the later fields that are at their defaults."""
+    if not is_dataclass(spec):
+        return spec
+    said = ((one, getattr(spec, one.name)) for one in fields(spec))
+    return {one.name: _named(value) for one, value in said if not (one.metadata.get("later") and value == one.default)}
 
 
 def from_scratch(job: Job, folder: str) -> Job:

@@ -54,7 +54,7 @@ class Shape:
     model: ViT
     batch_size: int
     loss: Loss
-    optimizer: Literal["adafactor", "adamw"]
+    optimizer: Literal["adafactor", "adamw", "sgd"]
     steps: int  # at most, in one dispatch
 
     @property
@@ -66,8 +66,13 @@ class Shape:
 def shape(trunk: TrunkSpec) -> Shape:
     """Return the shape that a trunk shares with all trunks that its programs serve as well."""
     recipe = trunk.recipe
-    steps = min(MAX_STEPS, max(1, round(DISPATCH_FLOPS / training_flops(trunk, 1))))
+    steps = dispatch(training_flops(trunk, 1))
     return Shape(build(trunk), recipe.batch_size, recipe.loss, recipe.optimizer, steps)
+
+
+def dispatch(flops: float) -> int:
+    """Return how many steps of so many FLOPs go into one dispatch."""
+    return min(MAX_STEPS, max(1, round(DISPATCH_FLOPS / flops)))
 
 
 def losses(logits_BC: Array, labels_B: Array, kind: Loss) -> Array:
@@ -125,6 +130,11 @@ def abstract(of: Shape) -> State:
     return State(jax.ShapeDtypeStruct((), jnp.int32), params, moments)
 
 
+def zeros(of: Shape) -> State:
+    """Return a state of nothing but zeros, in the memory of this process."""
+    return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), abstract(of))
+
+
 _compiled: dict[tuple[str, Shape], Any] = {}  # for as long as the process lives
 
 
@@ -145,8 +155,7 @@ class Programs:
 
         quick = {"xla_backend_optimization_level": 0}  # runs once, and compiles in half the time
         program = self._ready("first", draw, np.uint32(seed), options=quick)
-        zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), abstract(self.shape))
-        state: State = jax.device_put(zeros._replace(params=program(np.uint32(seed))))
+        state: State = jax.device_put(zeros(self.shape)._replace(params=program(np.uint32(seed))))
         return state
 
     def train(self, state: State, images: np.ndarray, labels: np.ndarray, at: Settings) -> tuple[State, Metrics]:

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax.linen.initializers import Initializer
 
-from trainer.spec import Head, ModelSpec, TrunkSpec
+from trainer.positions import sincos2d
+from trainer.spec import Head, Layers, ModelSpec, Positions, Remat, TrunkSpec
 
 # B images, N tokens of an image, T = B x N tokens of a batch, D width, H heads, K width of a head, C classes
 Array = jax.Array
@@ -24,6 +25,9 @@ class ViT(nn.Module):
     head: Head
     head_bias: float
     dtype: str
+    positions: Positions = "learned"
+    layers: Layers = "loop"
+    remat: Remat = "none"
 
     @nn.compact
     def __call__(self, images: Array) -> tuple[Array, Array]:
@@ -31,18 +35,31 @@ class ViT(nn.Module):
         width, batch = self.model.width, images.shape[0]
         x_TD = nn.Dense(width, dtype=self.dtype, name="embedding")(patches(images, self.model.patch_size))
         x_BND = x_TD.reshape(batch, -1, width)
-        positions = self.param("positions", nn.initializers.normal(width**-0.5), x_BND.shape[1:])
-        x_BND = x_BND + positions.astype(self.dtype)
+        x_BND = x_BND + self._positions(x_BND.shape[1]).astype(self.dtype)
         if self.head == "tok":
             token = self.param("token", nn.initializers.zeros_init(), (1, 1, width)).astype(self.dtype)
             x_BND = jnp.concatenate([jnp.broadcast_to(token, (batch, 1, width)), x_BND], axis=1)
-        for layer in range(self.model.depth):
-            x_BND = Block(self.model, self.dtype, name=f"block_{layer}")(x_BND)
+        x_BND = self._encode(x_BND)
         x_BND = nn.LayerNorm(dtype=self.dtype, name="norm")(x_BND)
         features_BD = self._pool(x_BND).astype(jnp.float32)
         kernel, bias = nn.initializers.zeros_init(), nn.initializers.constant(self.head_bias)
         head = nn.Dense(self.num_classes, dtype=self.dtype, kernel_init=kernel, bias_init=bias, name="head")
         return head(features_BD).astype(jnp.float32), features_BD
+
+    def _encode(self, x_BND: Array) -> Array:
+        names = [f"block_{layer}" for layer in range(self.model.depth)]
+        if self.is_initializing() or (self.layers, self.remat) == ("loop", "none"):
+            for name in names:
+                x_BND = Block(self.model, self.dtype, name=name)(x_BND)
+            return x_BND
+        params = [self.variables["params"][name] for name in names]
+        return encode(Block(self.model, self.dtype, parent=None), params, x_BND, self.layers, self.remat)
+
+    def _positions(self, tokens: int) -> Array:
+        width = self.model.width
+        if self.positions == "sincos2d":
+            return jnp.asarray(sincos2d(self.image_size // self.model.patch_size, width))
+        return self.param("positions", nn.initializers.normal(width**-0.5), (tokens, width))
 
     def _pool(self, x_BND: Array) -> Array:
         if self.head == "tok":
@@ -63,6 +80,9 @@ def build(trunk: TrunkSpec) -> ViT:
         recipe.head,
         recipe.head_bias,
         recipe.precision,
+        recipe.positions,
+        recipe.layers,
+        recipe.remat,
     )
 
 
@@ -90,6 +110,24 @@ class Block(nn.Module):
         x_TD = x_TD + dense(shape[-1], self.dtype, "out")(join_heads(attend(q, k, v), heads))
         y_TD = nn.LayerNorm(dtype=self.dtype, name="mlp_norm")(x_TD)
         return (x_TD + MLP(self.model.mlp_dim, self.dtype, name="mlp")(y_TD)).reshape(shape)
+
+
+def encode(block: Block, params: list[Any], x_BND: Array, layers: Layers, remat: Remat) -> Array:
+    """Return tokens after a block with each of `params` in turn; what is kept for the backward pass is as `remat` says.
+
+    Parameters have the same names whatever the choice: a scan stacks them anew in every step.
+    """
+
+    def through(x_BND: Array, params: Any) -> tuple[Array, None]:
+        after: Any = block.apply({"params": params}, x_BND)
+        return after, None
+
+    step = jax.checkpoint(through) if remat == "full" else through
+    if layers == "scan":
+        return jax.lax.scan(step, x_BND, jax.tree.map(lambda *leaves: jnp.stack(leaves), *params))[0]
+    for one in params:
+        x_BND, _ = step(x_BND, one)
+    return x_BND
 
 
 class AttentionPool(nn.Module):

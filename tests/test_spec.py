@@ -1,0 +1,26 @@
+"""Identities: what changes them, and what must not."""
+
+from dataclasses import replace
+
+import pytest
+
+from trainer.spec import DataSpec, ModelSpec, RecipeSpec, RunSpec, TrunkSpec, identity
+
+TRUNK = TrunkSpec(
+    ModelSpec(16, 3, 64, 2, 2),
+    DataSpec("digits", 60, 360, 0, 1, 8, 1, 10),
+    RecipeSpec(16, "float32", "map", -2.0, "sigmoid", "adafactor", 3e-3, 1.0, 3.0, 0.03, 4, 10),
+    seed=3,
+)
+
+
+def test_a_run_of_an_earlier_version_keeps_its_id():
+    """The id is that of the code before position embeddings could be chosen."""
+    assert identity(RunSpec(TRUNK, 100, 20)) == "983802c3679d"
+
+
+@pytest.mark.parametrize(
+    "change", [{"positions": "sincos2d"}, {"schedule": "cosine"}, {"lr": 3.1e-3}, {"layers": "scan"}, {"remat": "full"}]
+)
+def test_another_recipe_is_another_trunk(change):
+    assert identity(replace(TRUNK, recipe=replace(TRUNK.recipe, **change))) != identity(TRUNK)
