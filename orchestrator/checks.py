@@ -114,6 +114,13 @@ def schedule_is_whole(train: Train) -> Iterator[Finding]:
         yield Finding((*path, "cooldown"), f"never used: {schedule.name} falls to zero by itself", "remove it", True)
 
 
+def microbatches_are_whole(train: Train) -> Iterator[Finding]:
+    """Yield the microbatch that does not divide the batch."""
+    if train.microbatch and train.batch_size % train.microbatch:
+        what = f"{train.microbatch:,} does not divide a batch of {train.batch_size:,}"
+        yield Finding(("train", "microbatch"), what)
+
+
 def points_have_cooldowns(budgets: Budgets, train: Train) -> Iterator[Finding]:
     """Yield the points with cooldowns of their own under a schedule that has none."""
     if budgets.points and train.schedule.name in ("linear", "cosine"):
@@ -200,6 +207,7 @@ CHECKS = (
     one_cooldown,
     schedule_is_whole,
     points_have_cooldowns,
+    microbatches_are_whole,
     shots_fit,
     finetuning_fits,
     metrics_are_measured,

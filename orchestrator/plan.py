@@ -122,10 +122,11 @@ def shape(trunk: TrunkSpec) -> str:
     model, recipe = trunk.model, trunk.recipe
     usual = ("learned", "loop", "none")
     rest = "".join(f"-{word}" for word in (recipe.positions, recipe.layers, recipe.remat) if word not in usual)
+    pieces = f"m{recipe.microbatch}" if recipe.microbatch else ""
     return (
         f"{model.width}x{model.depth}x{model.mlp_dim}h{model.num_heads}p{model.patch_size}"
         f"-{recipe.head}-{recipe.loss}-{recipe.optimizer}-{recipe.precision}{rest}"
-        f"-{trunk.data.image_size}-{trunk.data.num_classes}-b{recipe.batch_size}"
+        f"-{trunk.data.image_size}-{trunk.data.num_classes}-b{recipe.batch_size}{pieces}"
     )
 
 

@@ -113,6 +113,7 @@ class Train(Section):
         "Encoder blocks unrolled in the compiled step (loop), or one that is compiled once (scan).", "loop"
     )
     remat: Remat = key("Keep what blocks computed for the backward pass (none), or compute it again (full).", "none")
+    microbatch: Count | None = key("Images whose gradient is computed at a time; all of a batch when left out.", None)
     checkpoint_every: Count = key("Steps between checkpoints that a stopped run goes on from.", 1000)
 
 

@@ -55,6 +55,7 @@ def recipe(train: Train, num_classes: int) -> RecipeSpec:
         positions=train.positions,
         layers=train.layers,
         remat=train.remat,
+        microbatch=0 if train.microbatch in (None, train.batch_size) else train.microbatch,
     )
 
 

@@ -36,6 +36,7 @@ _RECIPE = {
     "positions": Text,
     "layers": Text,
     "remat": Text,
+    "microbatch": Integer,
     "head_bias": Float,
     "loss": Text,
     "optimizer": Text,

@@ -106,6 +106,7 @@ BROKEN = [
     ),
     ("cooldown: 20%", "cooldown: 120%", "14:65", "'120%' is not above 0% and up to 100%"),
     ("timescale: 100", "lr: 100", "14:39", "unknown key 'lr' ... did you mean 'train.optimizer.lr'?"),
+    ("batch_size: 64", "batch_size: 64\n  microbatch: 24", "13:15", "24 does not divide a batch of 64"),
     ("batch_size: 64", "batch_size:", "12:3", "train.batch_size: an empty value is not a whole number"),
     ("{steps: [200, 400]}", "{steps: [200], images: [30k]}", "15:25", "a second kind of budget beside steps"),
     ("{steps: [200, 400]}", "{}", "15:1", "budgets: empty ... exactly one of steps, images, flops and points"),

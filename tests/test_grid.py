@@ -101,6 +101,12 @@ def test_a_schedule_that_needs_the_horizon_has_no_step_to_share(name, resolved):
     assert {run.trunk.recipe.timescale for run in runs} == {0}
 
 
+@pytest.mark.parametrize(("typed", "microbatch"), [("", 0), ("48", 0), ("16", 16)])
+def test_a_microbatch_of_the_whole_batch_is_none(typed, microbatch, resolved):
+    cell = resolved(train__batch_size="48", train__microbatch=typed).cells[0]
+    assert cell.run.trunk.recipe.microbatch == microbatch
+
+
 def test_sincos2d_leaves_the_parameters_of_learned_positions_out(resolved):
     learned, fixed = (resolved(train__positions=kind).cells[0].params for kind in ("learned", "sincos2d"))
     assert learned - fixed == 16 * 48  # tokens x width

@@ -20,7 +20,15 @@ def test_a_run_of_an_earlier_version_keeps_its_id():
 
 
 @pytest.mark.parametrize(
-    "change", [{"positions": "sincos2d"}, {"schedule": "cosine"}, {"lr": 3.1e-3}, {"layers": "scan"}, {"remat": "full"}]
+    "change",
+    [
+        {"positions": "sincos2d"},
+        {"schedule": "cosine"},
+        {"lr": 3.1e-3},
+        {"layers": "scan"},
+        {"remat": "full"},
+        {"microbatch": 8},
+    ],
 )
 def test_another_recipe_is_another_trunk(change):
     assert identity(replace(TRUNK, recipe=replace(TRUNK.recipe, **change))) != identity(TRUNK)

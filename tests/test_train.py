@@ -99,7 +99,7 @@ def test_training_learns(tmp_path):
         {"loss": "softmax"},
         {"optimizer": "adamw"},
         {"positions": "sincos2d"},
-        {"layers": "scan", "remat": "full"},
+        {"layers": "scan", "remat": "full", "microbatch": 4},
     ],
 )
 def test_every_head_loss_and_optimizer_learns(tmp_path, changes):

@@ -95,8 +95,10 @@ class RecipeSpec:
     timescale: int  # 0 for schedules that have none
     schedule: Schedule = "rsqrt"
     positions: Positions = field(default="learned", metadata=LATER)
-    layers: Layers = field(default="loop", metadata=LATER)  # this and remat round differently, so they are a run's own
+    # these three change how numbers are rounded, so they are a run's own
+    layers: Layers = field(default="loop", metadata=LATER)
     remat: Remat = field(default="none", metadata=LATER)
+    microbatch: int = field(default=0, metadata=LATER)  # images whose gradient is computed at a time; 0: all
 
     @property
     def needs_horizon(self) -> bool:

@@ -56,6 +56,7 @@ class Shape:
     loss: Loss
     optimizer: Literal["adafactor", "adamw", "sgd"]
     steps: int  # at most, in one dispatch
+    microbatch: int = 0  # images whose gradient is computed at a time; 0: all
 
     @property
     def images(self) -> tuple[int, ...]:
@@ -67,7 +68,7 @@ def shape(trunk: TrunkSpec) -> Shape:
     """Return the shape that a trunk shares with all trunks that its programs serve as well."""
     recipe = trunk.recipe
     steps = dispatch(training_flops(trunk, 1))
-    return Shape(build(trunk), recipe.batch_size, recipe.loss, recipe.optimizer, steps)
+    return Shape(build(trunk), recipe.batch_size, recipe.loss, recipe.optimizer, steps, recipe.microbatch)
 
 
 def dispatch(flops: float) -> int:
@@ -86,16 +87,33 @@ def losses(logits_BC: Array, labels_B: Array, kind: Loss) -> Array:
 def one_step(of: Shape, state: State, images: Array, labels: Array, at: Settings) -> tuple[State, Metrics]:
     """Return the state after an update on one batch, with what the batch told before it."""
 
-    def mean_loss(params: Any) -> Array:
-        logits_BC, _ = of.model.apply(params, images)
-        return losses(logits_BC, labels, of.loss).mean()
-
-    loss, grads = jax.value_and_grad(mean_loss)(state.params)
+    loss, grads = gradient(of, state.params, images, labels)
     clipped, norm = clip(grads, at.clip_norm)
     towards, moments = direction(of.optimizer).update(clipped, state.moments, state.params)
     lr = at.lr * schedule(state.step, at)
     params = updated(state.params, towards, lr, at)
     return State(state.step + 1, params, moments), Metrics(loss, lr, norm)
+
+
+def gradient(of: Shape, params: Any, images: Array, labels: Array) -> tuple[Array, Any]:
+    """Return the mean loss of a batch and its gradient, which microbatches add up in float32."""
+
+    def mean_loss(params: Any, images: Array, labels: Array) -> Array:
+        logits_BC, _ = of.model.apply(params, images)
+        return losses(logits_BC, labels, of.loss).mean()
+
+    whole = jax.value_and_grad(mean_loss)
+    if not of.microbatch:
+        return whole(params, images, labels)
+    pieces = jax.tree.map(lambda rows: rows.reshape(-1, of.microbatch, *rows.shape[1:]), (images, labels))
+
+    def add(total: Any, piece: tuple[Array, Array]) -> tuple[Any, None]:
+        return jax.tree.map(jnp.add, total, whole(params, *piece)), None
+
+    nothing = jax.tree.map(jnp.zeros_like, (jnp.zeros(()), params))
+    total, _ = jax.lax.scan(add, nothing, pieces)
+    loss, grads = jax.tree.map(lambda leaf: leaf * (of.microbatch / of.batch_size), total)
+    return loss, grads
 
 
 def several_steps(
