@@ -60,10 +60,14 @@ class Augment(Section):
 class Data(Section):
     """The training images and their nested subsets."""
 
-    source: Literal["digits"] = key("Where images come from; digits are 1,797 handwritten digits of 8 x 8 pixels.")
+    source: Literal["digits", "synthetic"] = key("Where images come from.")
     sizes: Several[Count] = key("Numbers of distinct training images; each subset lies inside the next larger one.")
-    held_out: Count | None = key("Images never trained on, for evaluation; a fifth of the source when left out.", None)
+    held_out: Count | None = key(
+        "Images never trained on, for evaluation; a fifth of the source when left out, 1,000 of synthetic ones.", None
+    )
     subset_seed: Natural = key("Seed of the permutation that subsets and held-out images are drawn from.", 0)
+    image_size: Count | None = key("Side of a synthetic image in pixels; 32 when left out.", None)
+    num_classes: Count | None = key("Classes of synthetic images; 10 when left out.", None)
     augment: Augment = key("Augmentation of training images.", Augment())
 
 
@@ -236,7 +240,7 @@ class Document(Section):
 
 # words that a later version will take, by key; a refusal says so instead of calling them unknown
 PLANNED = {
-    "data.source": ("synthetic", "parquet:", "array_record:", "tfds:"),
+    "data.source": ("parquet:", "array_record:", "tfds:"),
     "train.schedule.name": ("constant", "cosine", "linear", "trapezoidal"),
     "evals.fewshot.datasets[]": ("caltech101", "cars196", "cifar10", "cifar100", "dtd", "imagenet2012", "pets"),
     "resources.default.device": ("tpu", "gpu"),

@@ -3,8 +3,10 @@
 import math
 
 from orchestrator.schema import Data, Evals, Model, Train
-from trainer.sources import facts
+from trainer.sources import ENDLESS, Facts, facts
 from trainer.spec import DataSpec, EvalSpec, FewshotSpec, ModelSpec, RecipeSpec, preset
+
+HELD_OUT_OF_ENDLESS = 1000
 
 
 def shape(model: Model) -> ModelSpec:
@@ -15,23 +17,31 @@ def shape(model: Model) -> ModelSpec:
     return ModelSpec(width, model.depth or 0, model.mlp_dim or 4 * width, model.num_heads or 0, model.patch_size)
 
 
+def known(data: Data) -> Facts:
+    """Return the counts of the study's source, with what the file asks of it."""
+    found = facts(data.source)
+    asked = {"image_size": data.image_size, "num_classes": data.num_classes}
+    return found._replace(**{name: value for name, value in asked.items() if value is not None})
+
+
 def held_out(data: Data) -> int:
     """Return how many images are never trained on: a fifth of the source, rounded up, unless given."""
-    return data.held_out or -(-facts(data.source).num_images // 5)
+    num_images = known(data).num_images
+    return data.held_out or (HELD_OUT_OF_ENDLESS if num_images == ENDLESS else -(-num_images // 5))
 
 
 def subset(data: Data, size: int) -> DataSpec:
     """Return the nested subset of `size` images."""
-    known = facts(data.source)
+    found = known(data)
     return DataSpec(
         source=data.source,
         size=size,
         held_out=held_out(data),
         subset_seed=data.subset_seed,
         shift=data.augment.shift,
-        image_size=known.image_size,
-        channels=known.channels,
-        num_classes=known.num_classes,
+        image_size=found.image_size,
+        channels=found.channels,
+        num_classes=found.num_classes,
     )
 
 

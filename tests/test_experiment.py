@@ -72,8 +72,10 @@ BROKEN = [
     ("preset: Ti, patch_size: 2", "preset: Ti, patch_size: 9", "7:34", "9 pixels is larger than the 8 x 8 images"),
     ("{preset: Ti, patch_size: 2}", "{width: 16, depth: 2, num_heads: 2, patch_size: 2}", "7:3", "same shape as nano"),
     ("{preset: Ti, patch_size: 2}", "7", "7:9", "models.Ti/2: 7 is not a mapping"),
+    ("source: digits", "source: synthetic", "18:24", "'digits' beside data.source synthetic: not supported yet"),
+    ("sizes:", "image_size: 16\n  sizes:", "10:3", "data.image_size: digits have their own image_size"),
     ("source: digits", "source: parquet:/x", "9:11", "data.source: 'parquet:/x': not supported yet"),
-    ("source: digits", "source: digit", "9:11", "'digit' is not digits ... did you mean 'digits'?"),
+    ("source: digits", "source: digit", "9:11", "'digit' is not one of digits, synthetic ... did you mean 'digits'?"),
     (
         "[100, 350, 1.4k]",
         "[100, 1438]",

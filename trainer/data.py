@@ -1,48 +1,50 @@
-"""Images in memory: the held-out split, nested training subsets, and batches that depend on seed and step alone."""
+"""The held-out split, nested training subsets, and batches that depend on seed and step alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 
-from trainer.draws import Purpose, permutation, words
+from trainer.draws import Purpose, permutation, scattered, words
+from trainer.sources import ENDLESS
 from trainer.spec import DataSpec, TrunkSpec
+from trainer.subset import Images, Lazy
+from trainer.synthetic import Patterns
 
-
-@dataclass(frozen=True)
-class Images:
-    """Images (count, height, width, channels) with values from -1 to 1, and their labels (count)."""
-
-    pixels: np.ndarray
-    labels: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def take(self, rows: np.ndarray) -> "Images":
-        """Return some of the images, in the order of `rows`."""
-        return Images(self.pixels[rows], self.labels[rows])
+WHOLE = 2**20  # orders of more images than this are never held as a whole
 
 
 @dataclass(frozen=True)
 class Split:
     """A source cut in two: `held_out` is for evaluation, and `pool` is what subsets and few shots are taken from."""
 
-    pool: Images
-    held_out: Images
+    pool: Images | Lazy
+    held_out: Images | Lazy
+
+
+def split(spec: DataSpec) -> Split:
+    """Return the source of a spec with its held-out images set apart; the same for subsets of all sizes."""
+    return _split(replace(spec, size=0, shift=0))
 
 
 @lru_cache(maxsize=4)
-def split(source: str, held_out: int, seed: int) -> Split:
-    """Return a source with `held_out` images set apart by a permutation drawn from `seed`; raises KeyError."""
-    images = _SOURCES[source]()
-    order = permutation(seed, Purpose.SPLIT, 0, len(images))
-    return Split(images.take(order[held_out:]), images.take(order[:held_out]))
+def _split(spec: DataSpec) -> Split:
+    if spec.source == "synthetic":
+        return _synthetic(spec)
+    images = _SOURCES[spec.source]()
+    order = permutation(spec.subset_seed, Purpose.SPLIT, 0, len(images))
+    return Split(images.take(order[spec.held_out :]), images.take(order[: spec.held_out]))
 
 
-def load(spec: DataSpec) -> Images:
+def load(spec: DataSpec) -> Images | Lazy:
     """Return the training subset of a spec, which lies inside every larger one and meets no held-out image."""
-    return split(spec.source, spec.held_out, spec.subset_seed).pool.take(np.arange(spec.size))
+    return split(spec).pool.first(spec.size)
+
+
+def _synthetic(spec: DataSpec) -> Split:
+    """Return the first images as the held-out ones: each is drawn by itself, so any order is as good as another."""
+    source = Patterns(spec.subset_seed, spec.image_size, spec.num_classes, in_turn=False)
+    return Split(Lazy(source, range(spec.held_out, ENDLESS)), Lazy(source, range(spec.held_out)))
 
 
 def _digits() -> Images:
@@ -62,8 +64,6 @@ class Batches:
     def __init__(self, trunk: TrunkSpec) -> None:
         self._images = load(trunk.data)
         self._seed, self._size, self._shift = trunk.seed, trunk.recipe.batch_size, trunk.data.shift
-        edge = (self._shift, self._shift)
-        self._padded = np.pad(self._images.pixels, ((0, 0), edge, edge, (0, 0)), constant_values=-1.0)
 
     def stacked(self, step: int, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the images (count, batch, height, width, channels) and labels (count, batch) after `step` updates."""
@@ -78,20 +78,27 @@ class Batches:
         """Return the images at `start` and after it in the endless row of epochs, each in an order of its own."""
         places = np.arange(start, start + self._size)
         epochs = places // len(self._images)
-        orders = [self._order(epoch)[places[epochs == epoch] % len(self._images)] for epoch in np.unique(epochs)]
-        return np.concatenate(orders)
+        return np.concatenate(
+            [self._order(int(epoch), places[epochs == epoch] % len(self._images)) for epoch in np.unique(epochs)]
+        )
 
-    def _order(self, epoch: int) -> np.ndarray:
-        return _epoch(self._seed, int(epoch), len(self._images))
+    def _order(self, epoch: int, places: np.ndarray) -> np.ndarray:
+        """Return the images at some places of an epoch."""
+        if len(self._images) > WHOLE:
+            return scattered(self._seed, Purpose.ORDER, epoch, len(self._images), places)
+        return _epoch(self._seed, epoch, len(self._images))[places]
 
     def _moved(self, rows: np.ndarray, step: int) -> np.ndarray:
         """Return images translated by up to `shift` pixels each way; what comes into view is empty."""
+        pixels: np.ndarray = self._images.pixels[rows]
         if not self._shift:
-            return self._images.pixels[rows]
+            return pixels
+        edge = (self._shift, self._shift)
+        padded = np.pad(pixels, ((0, 0), edge, edge, (0, 0)), constant_values=-1.0)
         drawn = words(self._seed, Purpose.SHIFT, step, 2 * len(rows)) % (2 * self._shift + 1)
         down, right = drawn.astype(np.int64).reshape(2, -1, 1, 1)
-        side = np.arange(self._images.pixels.shape[1])
-        return self._padded[rows[:, None, None], down + side[:, None], right + side]
+        side, every = np.arange(pixels.shape[1]), np.arange(len(rows))
+        return padded[every[:, None, None], down + side[:, None], right + side]
 
 
 @lru_cache(maxsize=8)

@@ -5,23 +5,27 @@ from typing import Any
 
 import numpy as np
 
-from trainer.data import Images, split
+from trainer.data import split
 from trainer.draws import Purpose, permutation
 from trainer.spec import DataSpec, EvalSpec, FewshotSpec
 from trainer.step import Programs, Readings
+from trainer.subset import Images
 
 BIAS = 100.0  # a constant feature so large that the penalty hardly touches its weight
 
 
 def evaluations(programs: Programs, params: Any, data: DataSpec, evals: EvalSpec) -> Iterator[tuple[str, float]]:
     """Yield each metric of `evals` with its value, in the order of `EvalSpec.metrics`; losses are in nats."""
-    images = split(data.source, data.held_out, data.subset_seed)
+    images = split(data)
     read = programs.read(params, images.held_out.pixels, images.held_out.labels)
     for name in evals.upstream:
         yield f"upstream/{name}", upstream(read, name)
     if evals.fewshot:
         pool = programs.read(params, images.pool.pixels, images.pool.labels).features
-        train, test = Images(pool, images.pool.labels), Images(read.features, images.held_out.labels)
+        train, test = (
+            Images(pool, images.pool.labels[:]),
+            Images(read.features, images.held_out.labels[:]),
+        )
         for spec in evals.fewshot:
             yield f"fewshot/{spec.dataset}/{spec.shots}shot/error", fewshot(train, test, spec)
 
