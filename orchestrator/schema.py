@@ -12,6 +12,7 @@ from orchestrator.conditions import Condition, Names, Numbers
 from orchestrator.values import (
     Cooldown,
     Count,
+    Flag,
     Folder,
     Later,
     Name,
@@ -66,6 +67,7 @@ class Data(Section):
         "Images never trained on, for evaluation; a fifth of the source when left out, 1,000 of synthetic ones.", None
     )
     subset_seed: Natural = key("Seed of the permutation that subsets and held-out images are drawn from.", 0)
+    stratified: Flag = key("Whether held-out images and subsets keep the source's share of each class.", False)
     image_size: Count | None = key("Side of a synthetic image in pixels; 32 when left out.", None)
     num_classes: Count | None = key("Classes of synthetic images; 10 when left out.", None)
     augment: Augment = key("Augmentation of training images.", Augment())

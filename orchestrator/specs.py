@@ -42,6 +42,7 @@ def subset(data: Data, size: int) -> DataSpec:
         image_size=found.image_size,
         channels=found.channels,
         num_classes=found.num_classes,
+        stratified=data.stratified,
     )
 
 

@@ -123,6 +123,15 @@ _SHARE_JSON = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "
 Cooldown = Annotated[Share, PlainValidator(_share), WithJsonSchema(_SHARE_JSON)]
 
 
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise refusal(f"{shown(value)} is neither true nor false")
+    return value
+
+
+Flag = Annotated[bool, PlainValidator(_flag), WithJsonSchema({"type": "boolean"})]
+
+
 def _later(value: Any) -> None:
     if value not in (None, (), {}):
         raise refusal("not supported yet", "remove it")

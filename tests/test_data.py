@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
-from trainer.data import Batches, load, split
+from trainer.data import Batches, load, ordered, split
 from trainer.draws import Purpose, permutation, scattered, words
 from trainer.spec import DataSpec, ModelSpec, RecipeSpec, TrunkSpec
 
@@ -97,6 +97,32 @@ def test_streams_of_other_purposes_seeds_and_numbers_differ():
 def test_an_unknown_source_is_named():
     with pytest.raises(KeyError, match="no-such-source"):
         split(replace(trunk().data, source="no-such-source"))
+
+
+@pytest.mark.parametrize(("held_out", "size"), [(37, 5), (360, 100), (361, 1400)])
+def test_a_stratified_subset_has_its_share_of_every_class(held_out, size):
+    data = replace(trunk(size=size, held_out=held_out).data, stratified=True)
+    whole = np.bincount(load_digits().target)
+    for count, found in ((held_out, split(data).held_out), (size, load(data))):
+        assert np.abs(np.bincount(found.labels, minlength=10) - whole * count / 1797).max() < 1.2
+
+
+@given(st.integers(2, 12), st.integers(1, 40), st.integers(0, 99))
+@settings(max_examples=30, deadline=None)
+def test_equal_classes_differ_by_one_image_in_every_stretch(classes, each, seed):
+    labels = np.arange(classes * each) % classes
+    order = ordered(labels, seed, stratified=True)
+    assert np.array_equal(np.sort(order), np.arange(len(labels)))
+    for start in range(0, len(labels), 7):
+        for stop in range(start + 1, len(labels) + 1, 5):
+            counts = np.bincount(labels[order[start:stop]], minlength=classes)
+            assert counts.max() - counts.min() <= 1
+
+
+def test_stratified_subsets_nest_and_meet_no_held_out_image():
+    small, large = (replace(trunk(size=size).data, stratified=True) for size in (100, 1400))
+    assert set(names(load(small).pixels)) < set(names(load(large).pixels))
+    assert not set(names(load(large).pixels)) & set(names(split(large).held_out.pixels))
 
 
 @given(st.integers(1, 70_000), st.integers(0, 99))

@@ -73,6 +73,7 @@ BROKEN = [
     ("{preset: Ti, patch_size: 2}", "{width: 16, depth: 2, num_heads: 2, patch_size: 2}", "7:3", "same shape as nano"),
     ("{preset: Ti, patch_size: 2}", "7", "7:9", "models.Ti/2: 7 is not a mapping"),
     ("source: digits", "source: synthetic", "18:24", "'digits' beside data.source synthetic: not supported yet"),
+    ("sizes:", "stratified: yes\n  sizes:", "10:15", "data.stratified: 'yes' is neither true nor false"),
     ("sizes:", "image_size: 16\n  sizes:", "10:3", "data.image_size: digits have their own image_size"),
     ("source: digits", "source: parquet:/x", "9:11", "data.source: 'parquet:/x': not supported yet"),
     ("source: digits", "source: digit", "9:11", "'digit' is not one of digits, synthetic ... did you mean 'digits'?"),

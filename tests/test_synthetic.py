@@ -38,6 +38,11 @@ def test_images_are_distinct_balanced_by_chance_and_of_the_range():
     assert pixels.dtype == np.float32 and -1.0 <= pixels.min() < -0.5 and 0.5 < pixels.max() <= 1.0
 
 
+def test_stratified_images_come_class_by_class():
+    labels = load(replace(SPEC, stratified=True)).labels[:]
+    assert np.bincount(labels).tolist() == [30] * 10
+
+
 def test_an_image_depends_on_seed_and_number_alone():
     source = Patterns(3, 16, 10, in_turn=False)
     np.testing.assert_array_equal(source.bytes(np.array([7, 10**12, 7]))[[1]], source.bytes(np.array([10**12])))

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from trainer.draws import Purpose, permutation, scattered, words
+from trainer.draws import Purpose, permutation, scattered, units, words
 from trainer.sources import ENDLESS
 from trainer.spec import DataSpec, TrunkSpec
 from trainer.subset import Images, Lazy
@@ -32,8 +32,25 @@ def _split(spec: DataSpec) -> Split:
     if spec.source == "synthetic":
         return _synthetic(spec)
     images = _SOURCES[spec.source]()
-    order = permutation(spec.subset_seed, Purpose.SPLIT, 0, len(images))
+    order = ordered(images.labels, spec.subset_seed, stratified=spec.stratified)
     return Split(images.take(order[spec.held_out :]), images.take(order[: spec.held_out]))
+
+
+def ordered(labels: np.ndarray, seed: int, *, stratified: bool) -> np.ndarray:
+    """Return a permutation of images drawn from `seed`, of which held-out images and subsets are stretches.
+
+    Stratified, every class is spread evenly over it, so that each stretch has its share of each class; which class
+    comes first is drawn too, so that one with few images is not always late. It stays one permutation: subsets nest.
+    """
+    order = permutation(seed, Purpose.SPLIT, 0, len(labels))
+    if not stratified:
+        return order
+    classes, of_class, counts = np.unique(labels[order], return_inverse=True, return_counts=True)
+    ranks = np.empty(len(order))
+    by_class = np.argsort(of_class, kind="stable")
+    ranks[by_class] = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+    first = units(words(seed, Purpose.STRATUM, 0, len(classes)))
+    return order[np.argsort((ranks + first[of_class]) / counts[of_class], kind="stable")]
 
 
 def load(spec: DataSpec) -> Images | Lazy:
@@ -43,7 +60,7 @@ def load(spec: DataSpec) -> Images | Lazy:
 
 def _synthetic(spec: DataSpec) -> Split:
     """Return the first images as the held-out ones: each is drawn by itself, so any order is as good as another."""
-    source = Patterns(spec.subset_seed, spec.image_size, spec.num_classes, in_turn=False)
+    source = Patterns(spec.subset_seed, spec.image_size, spec.num_classes, in_turn=spec.stratified)
     return Split(Lazy(source, range(spec.held_out, ENDLESS)), Lazy(source, range(spec.held_out)))
 
 

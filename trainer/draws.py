@@ -15,6 +15,7 @@ class Purpose(IntEnum):
     CLASS = 4
     LABEL = 5
     IMAGE = 6
+    STRATUM = 7
 
 
 def words(seed: int, purpose: Purpose, index: int, count: int) -> np.ndarray:

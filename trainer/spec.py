@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal
 
 SEMANTICS = 1  # raised whenever the trainer's numbers change for an unchanged spec
@@ -11,6 +11,11 @@ SEMANTICS = 1  # raised whenever the trainer's numbers change for an unchanged s
 Head = Literal["map", "gap", "tok"]
 Loss = Literal["sigmoid", "softmax"]
 Precision = Literal["float32", "bfloat16"]
+
+
+def _later(default: Any) -> Any:
+    """Return a setting that came after results were published; at its default, runs keep the identity they had."""
+    return field(default=default, metadata={"later": True})
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,7 @@ class DataSpec:
     image_size: int
     channels: int
     num_classes: int
+    stratified: bool = _later(False)  # held-out images and subsets have the source's shares of classes
 
 
 @dataclass(frozen=True)
@@ -168,8 +174,18 @@ def _plain(value: Any) -> Any:
 
 def identity(spec: TrunkSpec | RunSpec) -> str:
     """Return 12 hexadecimal digits of the sha256 of the spec and of the trainer's semantics version."""
-    document = {"kind": type(spec).__name__, "semantics": SEMANTICS, "spec": asdict(spec)}
+    document = {"kind": type(spec).__name__, "semantics": SEMANTICS, "spec": _science(spec)}
     return hashlib.sha256(canonical_json(document).encode()).hexdigest()[:12]
+
+
+def _science(spec: Any) -> dict[str, Any]:
+    """Return a spec as plain values, without settings that came later and say what was done before they came."""
+    found = {}
+    for one in fields(spec):
+        value = getattr(spec, one.name)
+        if value != one.default or "later" not in one.metadata:
+            found[one.name] = _science(value) if is_dataclass(value) else value
+    return found
 
 
 def from_scratch(job: Job, folder: str) -> Job:
