@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from orchestrator.grid import Cell
 from orchestrator.problem import Finding, Path, did_you_mean
 from orchestrator.schema import Budgets, Data, Evals, Fit, Grid, Model, Train
-from orchestrator.specs import evaluations, held_out, known, shape
+from orchestrator.specs import evaluations, held_out, known, left, shape
 from trainer.spec import ModelSpec
 
 
@@ -51,23 +51,25 @@ def patches_fit(models: dict[str, Model], data: Data) -> Iterator[Finding]:
 
 def subsets_fit(data: Data) -> Iterator[Finding]:
     """Yield the subsets that are larger than what the source holds besides the held-out images."""
-    total, kept = known(data).num_images, held_out(data)
-    left = total - kept
-    if left < 1:
+    total, kept, most = known(data).num_images, held_out(data), left(data)
+    if most < 1:
         yield Finding(("data", "held_out"), f"{kept:,} leaves nothing to train on: {data.source} has {total:,}")
         return
     for i, size in enumerate(data.sizes):
-        if size > left:
-            what = f"{size:,} is more than {left:,}: {data.source} has {total:,} images, {kept:,} are held out"
+        if size > most:
+            apart = "" if data.test else f", {kept:,} are held out"
+            what = f"{size:,} is more than {most:,}: {data.source} has {total:,} images{apart}"
             yield Finding(("data", "sizes", i), what, "drop that size, or lower data.held_out")
 
 
 def source_takes_keys(data: Data) -> Iterator[Finding]:
-    """Yield the properties that were given to a source that has its own."""
-    for key in ("image_size", "num_classes"):
-        if data.source == "digits" and getattr(data, key) is not None:
-            what = f"digits have their own {key}"
-            yield Finding(("data", key), what, "remove it", True)
+    """Yield the keys that a source without files, or with properties of its own, has no use for."""
+    unused = {"resize": "no pictures to resize", "test": "no files"}
+    if data.source.kind == "digits":
+        unused |= {"image_size": "their own image_size", "num_classes": "their own num_classes"}
+    for key, what in unused.items():
+        if not data.source.path and getattr(data, key) is not None:
+            yield Finding(("data", key), f"{data.source} have {what}", "remove it", True)
 
 
 def shift_fits(data: Data) -> Iterator[Finding]:
@@ -96,10 +98,10 @@ def one_cooldown(budgets: Budgets, train: Train) -> Iterator[Finding]:
 
 def shots_fit(evals: Evals, data: Data) -> Iterator[Finding]:
     """Yield the numbers of shots that a dataset has too few images a class for."""
-    if evals.fewshot is None or data.source not in evals.fewshot.datasets:
+    if evals.fewshot is None or data.source.kind not in evals.fewshot.datasets:
         return
     found = known(data)
-    each = (found.num_images - held_out(data)) // found.num_classes
+    each = left(data) // found.num_classes
     for i, shots in enumerate(evals.fewshot.shots):
         if each > 0 and shots > each:
             what = f"{shots:,} images a class are more than {data.source} has beside the held-out ones"
@@ -109,7 +111,7 @@ def shots_fit(evals: Evals, data: Data) -> Iterator[Finding]:
 def shots_are_of_the_source(evals: Evals, data: Data) -> Iterator[Finding]:
     """Yield the few-shot datasets whose images are not those that the models were made for."""
     for i, dataset in enumerate(evals.fewshot.datasets if evals.fewshot else ()):
-        if dataset != data.source:
+        if dataset != data.source.kind:
             what = f"{dataset!r} beside data.source {data.source}: not supported yet"
             yield Finding(("evals", "fewshot", "datasets", i), what, "leave evals.fewshot out")
 

@@ -12,8 +12,10 @@ from orchestrator.conditions import Condition, Names, Numbers
 from orchestrator.values import (
     Cooldown,
     Count,
+    Files,
     Flag,
     Folder,
+    Images,
     Later,
     Name,
     Natural,
@@ -61,15 +63,29 @@ class Augment(Section):
 class Data(Section):
     """The training images and their nested subsets."""
 
-    source: Literal["digits", "synthetic"] = key("Where images come from.")
+    source: Images = key("Where images come from.")
+    test: Files | None = key(
+        "Parquet files of a test split, of which held-out images are taken instead of from the source.", None
+    )
     sizes: Several[Count] = key("Numbers of distinct training images; each subset lies inside the next larger one.")
     held_out: Count | None = key(
-        "Images never trained on, for evaluation; a fifth of the source when left out, 1,000 of synthetic ones.", None
+        "Images never trained on, for evaluation; when left out a fifth of the source, 1,000 of synthetic ones, or all"
+        " of data.test.",
+        None,
     )
     subset_seed: Natural = key("Seed of the permutation that subsets and held-out images are drawn from.", 0)
     stratified: Flag = key("Whether held-out images and subsets keep the source's share of each class.", False)
-    image_size: Count | None = key("Side of a synthetic image in pixels; 32 when left out.", None)
-    num_classes: Count | None = key("Classes of synthetic images; 10 when left out.", None)
+    image_size: Count | None = key(
+        "Side in pixels of an image as models see it; 32 for synthetic ones when left out.", None
+    )
+    num_classes: Count | None = key(
+        "Classes; when left out 10 for synthetic images, and what their files tell of others.", None
+    )
+    resize: Count | None = key(
+        "Side in pixels to which the smaller side of a picture is resized before its central square of image_size is"
+        " cut out; image_size when left out.",
+        None,
+    )
     augment: Augment = key("Augmentation of training images.", Augment())
 
 
@@ -242,7 +258,7 @@ class Document(Section):
 
 # words that a later version will take, by key; a refusal says so instead of calling them unknown
 PLANNED = {
-    "data.source": ("parquet:", "array_record:", "tfds:"),
+    "data.source": ("array_record:", "tfds:"),
     "train.schedule.name": ("constant", "cosine", "linear", "trapezoidal"),
     "evals.fewshot.datasets[]": ("caltech101", "cars196", "cifar10", "cifar100", "dtd", "imagenet2012", "pets"),
     "resources.default.device": ("tpu", "gpu"),

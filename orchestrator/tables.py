@@ -30,9 +30,12 @@ _DATA = {
     "channels": Integer,
     "num_classes": Integer,
     "stratified": Boolean,
+    "resize": Integer,
+    "content": Text,
+    "test_content": Text,
 }
 # of settings that came later, for the rows of older stores
-_BEFORE = {"stratified": "0"}
+_BEFORE = {"stratified": "0", "resize": "0", "content": "", "test_content": ""}
 _RECIPE = {
     "batch_size": Integer,
     "precision": Text,

@@ -75,7 +75,11 @@ BROKEN = [
     ("source: digits", "source: synthetic", "18:24", "'digits' beside data.source synthetic: not supported yet"),
     ("sizes:", "stratified: yes\n  sizes:", "10:15", "data.stratified: 'yes' is neither true nor false"),
     ("sizes:", "image_size: 16\n  sizes:", "10:3", "data.image_size: digits have their own image_size"),
-    ("source: digits", "source: parquet:/x", "9:11", "data.source: 'parquet:/x': not supported yet"),
+    ("source: digits", "source: tfds:mnist", "9:11", "data.source: 'tfds:mnist': not supported yet"),
+    ("source: digits", "source: parquet:gs://b/x", "9:11", "data.source: 'gs://b/x': not supported yet"),
+    ("source: digits", "source: parquet:/x\n  image_size: 8", "9:11", "data.source: /x: no parquet files there"),
+    ("source: digits", "source: parquet:/x", "8:1", "data.image_size: missing"),
+    ("sizes:", "test: x\n  sizes:", "10:3", "data.test: digits have no files"),
     ("source: digits", "source: digit", "9:11", "'digit' is not one of digits, synthetic ... did you mean 'digits'?"),
     (
         "[100, 350, 1.4k]",

@@ -6,6 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from trainer.draws import Purpose, permutation, scattered, units, words
+from trainer.encoded import Encoded
 from trainer.sources import ENDLESS
 from trainer.spec import DataSpec, TrunkSpec
 from trainer.subset import Images, Lazy
@@ -31,6 +32,8 @@ def split(spec: DataSpec) -> Split:
 def _split(spec: DataSpec) -> Split:
     if spec.source == "synthetic":
         return _synthetic(spec)
+    if spec.content:
+        return _files(spec)
     images = _SOURCES[spec.source]()
     order = ordered(images.labels, spec.subset_seed, stratified=spec.stratified)
     return Split(images.take(order[spec.held_out :]), images.take(order[: spec.held_out]))
@@ -62,6 +65,20 @@ def _synthetic(spec: DataSpec) -> Split:
     """Return the first images as the held-out ones: each is drawn by itself, so any order is as good as another."""
     source = Patterns(spec.subset_seed, spec.image_size, spec.num_classes, in_turn=spec.stratified)
     return Split(Lazy(source, range(spec.held_out, ENDLESS)), Lazy(source, range(spec.held_out)))
+
+
+def _files(spec: DataSpec) -> Split:
+    """Return pictures in files; those held out are of the test split where there is one."""
+    source = Encoded(spec.path, spec.content, spec.num_classes, spec.image_size, spec.resize)
+    order = _order(source, spec)
+    if not spec.test_content:
+        return Split(Lazy(source, order[spec.held_out :]), Lazy(source, order[: spec.held_out]))
+    test = replace(source, path=spec.test_path, content=spec.test_content)
+    return Split(Lazy(source, order), Lazy(test, _order(test, spec)[: spec.held_out]))
+
+
+def _order(source: Encoded, spec: DataSpec) -> np.ndarray:
+    return ordered(source.labels(slice(None)), spec.subset_seed, stratified=spec.stratified)
 
 
 def _digits() -> Images:

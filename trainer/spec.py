@@ -60,6 +60,11 @@ class DataSpec:
     channels: int
     num_classes: int
     stratified: bool = _later(False)  # held-out images and subsets have the source's shares of classes
+    resize: int = _later(0)  # smaller side of a held-out picture before its central square is cut out
+    content: str = _later("")  # hash that tells the files of the images from others, wherever they lie
+    test_content: str = _later("")  # the same of a test split, of which the held-out images are
+    path: str = field(default="", compare=False)  # where the files lie now: no part of what a run is
+    test_path: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -179,11 +184,11 @@ def identity(spec: TrunkSpec | RunSpec) -> str:
 
 
 def _science(spec: Any) -> dict[str, Any]:
-    """Return a spec as plain values, without settings that came later and say what was done before they came."""
+    """Return a spec as plain values, without places and settings that came later and say what was done before."""
     found = {}
     for one in fields(spec):
         value = getattr(spec, one.name)
-        if value != one.default or "later" not in one.metadata:
+        if one.compare and (value != one.default or "later" not in one.metadata):
             found[one.name] = _science(value) if is_dataclass(value) else value
     return found
 
