@@ -72,6 +72,12 @@ def source_takes_keys(data: Data) -> Iterator[Finding]:
             yield Finding(("data", key), f"{data.source} have {what}", "remove it", True)
 
 
+def crop_has_pictures(data: Data) -> Iterator[Finding]:
+    """Yield the crop of images too small for it."""
+    if data.augment.crop and data.source.kind == "digits":
+        yield Finding(("data", "augment", "crop"), "digits are too small to crop", "use shift", True)
+
+
 def shift_fits(data: Data) -> Iterator[Finding]:
     """Yield the shift that can push a whole image out of view."""
     side = known(data).image_size
@@ -163,6 +169,7 @@ CHECKS = (
     patches_fit,
     subsets_fit,
     source_takes_keys,
+    crop_has_pictures,
     shift_fits,
     one_kind_of_budget,
     one_cooldown,

@@ -57,6 +57,10 @@ class Model(Section):
 class Augment(Section):
     """Changes made to a training image each time it is seen."""
 
+    crop: Flag = key(
+        "A random part of the picture, 5 to 100 % of its area and 3:4 to 4:3 in aspect, resized to image_size.", False
+    )
+    flip: Flag = key("Mirrored left to right with a chance of one in two.", False)
     shift: Natural = key("Random translation by at most this many pixels.", 0)
 
 

@@ -58,6 +58,8 @@ def subset(data: Data, size: int) -> DataSpec:
         channels=found.channels,
         num_classes=found.num_classes,
         stratified=data.stratified,
+        crop=data.augment.crop,
+        flip=data.augment.flip,
         resize=(data.resize or found.image_size) if data.source.path else 0,
         content=contents(data.source.path).digest if data.source.path else "",
         test_content=contents(data.test).digest if data.test else "",

@@ -30,12 +30,14 @@ _DATA = {
     "channels": Integer,
     "num_classes": Integer,
     "stratified": Boolean,
+    "crop": Boolean,
+    "flip": Boolean,
     "resize": Integer,
     "content": Text,
     "test_content": Text,
 }
 # of settings that came later, for the rows of older stores
-_BEFORE = {"stratified": "0", "resize": "0", "content": "", "test_content": ""}
+_BEFORE = {"stratified": "0", "crop": "0", "flip": "0", "resize": "0", "content": "", "test_content": ""}
 _RECIPE = {
     "batch_size": Integer,
     "precision": Text,

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from trainer.augment import crop_draws, flipped, shifted
 from trainer.draws import Purpose, permutation, scattered, units, words
 from trainer.encoded import Encoded
 from trainer.sources import ENDLESS
@@ -25,7 +26,7 @@ class Split:
 
 def split(spec: DataSpec) -> Split:
     """Return the source of a spec with its held-out images set apart; the same for subsets of all sizes."""
-    return _split(replace(spec, size=0, shift=0))
+    return _split(replace(spec, size=0, shift=0, crop=False, flip=False))
 
 
 @lru_cache(maxsize=4)
@@ -97,7 +98,7 @@ class Batches:
 
     def __init__(self, trunk: TrunkSpec) -> None:
         self._images = load(trunk.data)
-        self._seed, self._size, self._shift = trunk.seed, trunk.recipe.batch_size, trunk.data.shift
+        self._data, self._seed, self._size = trunk.data, trunk.seed, trunk.recipe.batch_size
 
     def stacked(self, step: int, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the images (count, batch, height, width, channels) and labels (count, batch) after `step` updates."""
@@ -106,7 +107,7 @@ class Batches:
 
     def _batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         rows = self._rows(step * self._size)
-        return self._moved(rows, step), self._images.labels[rows]
+        return self._seen(rows, step), self._images.labels[rows]
 
     def _rows(self, start: int) -> np.ndarray:
         """Return the images at `start` and after it in the endless row of epochs, each in an order of its own."""
@@ -122,17 +123,16 @@ class Batches:
             return scattered(self._seed, Purpose.ORDER, epoch, len(self._images), places)
         return _epoch(self._seed, epoch, len(self._images))[places]
 
-    def _moved(self, rows: np.ndarray, step: int) -> np.ndarray:
-        """Return images translated by up to `shift` pixels each way; what comes into view is empty."""
-        pixels: np.ndarray = self._images.pixels[rows]
-        if not self._shift:
-            return pixels
-        edge = (self._shift, self._shift)
-        padded = np.pad(pixels, ((0, 0), edge, edge, (0, 0)), constant_values=-1.0)
-        drawn = words(self._seed, Purpose.SHIFT, step, 2 * len(rows)) % (2 * self._shift + 1)
-        down, right = drawn.astype(np.int64).reshape(2, -1, 1, 1)
-        side, every = np.arange(pixels.shape[1]), np.arange(len(rows))
-        return padded[every[:, None, None], down + side[:, None], right + side]
+    def _seen(self, rows: np.ndarray, step: int) -> np.ndarray:
+        """Return images as a step sees them."""
+        data, seed, images = self._data, self._seed, self._images
+        if data.crop and isinstance(images, Lazy):
+            pixels = images.cropped(rows, crop_draws(seed, step, len(rows)))
+        else:
+            pixels = images.pixels[rows]
+        if data.shift:
+            pixels = shifted(pixels, data.shift, seed, step)
+        return flipped(pixels, seed, step) if data.flip else pixels
 
 
 @lru_cache(maxsize=8)

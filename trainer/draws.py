@@ -16,6 +16,8 @@ class Purpose(IntEnum):
     LABEL = 5
     IMAGE = 6
     STRATUM = 7
+    CROP = 8
+    FLIP = 9
 
 
 def words(seed: int, purpose: Purpose, index: int, count: int) -> np.ndarray:

@@ -6,8 +6,10 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
+from PIL.Image import Image
 
 from trainer import parquet, pictures
+from trainer.augment import box
 from trainer.files import Unreadable
 from trainer.pictures import BadImage
 
@@ -39,6 +41,14 @@ class Encoded:
         """Return images (count, height, width, 3) with values from -1 to 1: resized, and their central squares."""
         return self._decoded(rows, lambda image, _: pictures.middle(image, self.image_size, self.resize))
 
+    def cropped(self, rows: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+        """Return random parts of images, each as its own draws say."""
+
+        def part(image: Image, at: int) -> np.ndarray:
+            return pictures.crop(image, box(image.width, image.height, drawn[at]), self.image_size)
+
+        return self._decoded(rows, part)
+
     def place(self, row: int) -> str:
         """Return the file and row of an image."""
         return parquet.contents(self.path).place(row)
@@ -49,7 +59,7 @@ class Encoded:
 
         return unpacked(self.path, self.content)
 
-    def _decoded(self, rows: np.ndarray, square: Callable[[Any, int], np.ndarray]) -> np.ndarray:
+    def _decoded(self, rows: np.ndarray, square: Callable[[Image, int], np.ndarray]) -> np.ndarray:
         """Return what `square` makes of each picture and its place among `rows`; raises BadImage with file and row."""
         store, found = self.store(), []
         for place, row in enumerate(rows.tolist()):

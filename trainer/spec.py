@@ -55,11 +55,13 @@ class DataSpec:
     size: int
     held_out: int
     subset_seed: int
-    shift: int  # random translation of at most this many pixels, the only augmentation so far
+    shift: int  # random translation of at most this many pixels
     image_size: int
     channels: int
     num_classes: int
     stratified: bool = _later(False)  # held-out images and subsets have the source's shares of classes
+    crop: bool = _later(False)  # a random part of the picture each time it is seen
+    flip: bool = _later(False)  # mirrored at random
     resize: int = _later(0)  # smaller side of a held-out picture before its central square is cut out
     content: str = _later("")  # hash that tells the files of the images from others, wherever they lie
     test_content: str = _later("")  # the same of a test split, of which the held-out images are

@@ -31,6 +31,9 @@ class Source(Protocol):
     def pixels(self, rows: np.ndarray) -> np.ndarray:
         """Return images (count, height, width, channels) with values from -1 to 1, as evaluation sees them."""
 
+    def cropped(self, rows: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+        """Return the same of random parts of the images, each as its own draws say."""
+
     def labels(self, rows: np.ndarray) -> np.ndarray:
         """Return labels (count)."""
 
@@ -56,6 +59,10 @@ class Lazy:
         if isinstance(self.rows, range):
             return self.rows.start + np.asarray(places)
         return self.rows[places]
+
+    def cropped(self, places: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+        """Return random parts of the images at places of this subset."""
+        return self.source.cropped(self.at(places), drawn)
 
     @property
     def pixels(self) -> "Read":

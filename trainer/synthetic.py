@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from PIL import Image
 
+from trainer.augment import box
 from trainer.draws import Purpose, units, words
+from trainer.pictures import crop, in_range
 
 GRATINGS = 3  # that make a class
 STRAYS = 2  # that mean nothing
@@ -37,7 +40,15 @@ class Patterns:
 
     def pixels(self, rows: np.ndarray) -> np.ndarray:
         """Return images (count, height, width, 3) by number, with values from -1 to 1."""
-        return (self.bytes(rows) / 127.5 - 1.0).astype(np.float32)
+        return in_range(self.bytes(rows))
+
+    def cropped(self, rows: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+        """Return random parts of images, each as its own draws say."""
+        side = self.image_size
+        whole = map(Image.fromarray, self.bytes(rows))
+        return in_range(
+            np.stack([crop(one, box(side, side, own), side) for one, own in zip(whole, drawn, strict=True)])
+        )
 
     def bytes(self, rows: np.ndarray) -> np.ndarray:
         """Return images (count, height, width, 3) by number, with values from 0 to 255.
