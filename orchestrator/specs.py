@@ -2,11 +2,11 @@
 
 import math
 
-from orchestrator.files import contents
 from orchestrator.schema import Data, Evals, Model, Train
 from trainer.files import Contents
 from trainer.sources import ENDLESS, Facts, facts
 from trainer.spec import DataSpec, EvalSpec, FewshotSpec, ModelSpec, RecipeSpec, preset
+from trainer.stores import contents
 
 HELD_OUT_OF_ENDLESS = 1000
 
@@ -21,7 +21,7 @@ def shape(model: Model) -> ModelSpec:
 
 def known(data: Data) -> Facts:
     """Return the counts of the study's source, with what the file asks of it; raises Unreadable."""
-    found = _in_files(contents(data.source.path)) if data.source.path else facts(data.source.kind)
+    found = _in_files(contents(data.source.kind, data.source.path)) if data.source.path else facts(data.source.kind)
     asked = {"image_size": data.image_size, "num_classes": data.num_classes}
     return found._replace(**{name: value for name, value in asked.items() if value is not None})
 
@@ -35,7 +35,7 @@ def _in_files(found: Contents) -> Facts:
 def held_out(data: Data) -> int:
     """Return how many images are never trained on: a fifth of the source, rounded up, unless given."""
     if data.test and data.source.path:
-        return data.held_out or contents(data.test).num_images
+        return data.held_out or contents(data.source.kind, data.test).num_images
     num_images = known(data).num_images
     return data.held_out or (HELD_OUT_OF_ENDLESS if num_images == ENDLESS else -(-num_images // 5))
 
@@ -61,8 +61,8 @@ def subset(data: Data, size: int) -> DataSpec:
         crop=data.augment.crop,
         flip=data.augment.flip,
         resize=(data.resize or found.image_size) if data.source.path else 0,
-        content=contents(data.source.path).digest if data.source.path else "",
-        test_content=contents(data.test).digest if data.test else "",
+        content=contents(data.source.kind, data.source.path).digest if data.source.path else "",
+        test_content=contents(data.source.kind, data.test).digest if data.test else "",
         path=data.source.path,
         test_path=data.test or "",
     )

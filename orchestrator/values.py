@@ -185,7 +185,7 @@ class Source:
 
 
 MADE = ("digits", "synthetic")  # sources without files
-FILES = ("parquet",)
+FILES = ("parquet", "folder")
 _PLANNED = ("array_record", "tfds")
 
 

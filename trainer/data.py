@@ -70,7 +70,7 @@ def _synthetic(spec: DataSpec) -> Split:
 
 def _files(spec: DataSpec) -> Split:
     """Return pictures in files; those held out are of the test split where there is one."""
-    source = Encoded(spec.path, spec.content, spec.num_classes, spec.image_size, spec.resize)
+    source = Encoded(spec.source, spec.path, spec.content, spec.num_classes, spec.image_size, spec.resize)
     order = _order(source, spec)
     if not spec.test_content:
         return Split(Lazy(source, order[spec.held_out :]), Lazy(source, order[: spec.held_out]))

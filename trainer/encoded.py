@@ -3,30 +3,23 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from PIL.Image import Image
 
-from trainer import parquet, pictures
+from trainer import pictures
 from trainer.augment import box
 from trainer.files import Unreadable
 from trainer.pictures import BadImage
-
-
-class Store(Protocol):
-    """Encoded images by number, and all labels."""
-
-    labels: np.ndarray
-
-    def encoded(self, row: int) -> Any:
-        """Return the bytes of an image, or nothing where it has none."""
+from trainer.stores import Store, contents, store
 
 
 @dataclass(frozen=True)
 class Encoded:
     """The pictures in the files at `path`, whose contents have the hash `content`."""
 
+    kind: str
     path: str
     content: str
     num_classes: int
@@ -51,20 +44,18 @@ class Encoded:
 
     def place(self, row: int) -> str:
         """Return the file and row of an image."""
-        return parquet.contents(self.path).place(row)
+        return contents(self.kind, self.path).place(row)
 
     def store(self) -> Store:
-        """Return where the encoded images are had from; opened once in each process."""
-        from trainer.unpacked import unpacked
-
-        return unpacked(self.path, self.content)
+        """Return where the encoded images are had from."""
+        return store(self.kind, self.path, self.content)
 
     def _decoded(self, rows: np.ndarray, square: Callable[[Image, int], np.ndarray]) -> np.ndarray:
         """Return what `square` makes of each picture and its place among `rows`; raises BadImage with file and row."""
-        store, found = self.store(), []
+        images, found = self.store(), []
         for place, row in enumerate(rows.tolist()):
             try:
-                encoded = store.encoded(row)
+                encoded = images.encoded(row)
                 if not encoded:
                     raise BadImage("no image")
                 found.append(square(pictures.opened(encoded), place))

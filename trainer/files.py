@@ -16,6 +16,7 @@ class Contents:
     num_classes: int | None  # that the files declare
     largest: int | None  # label, where that is known without reading all of them
     digest: str
+    classes: tuple[str, ...] = ()  # by name, where each has a folder of its own
 
     @property
     def num_images(self) -> int:
@@ -23,7 +24,9 @@ class Contents:
         return sum(self.counts)
 
     def place(self, row: int) -> str:
-        """Return the file and the row in it of image number `row`."""
+        """Return the file and the row in it of image number `row`; pictures that are files have no row."""
+        if self.classes:
+            return self.files[row]
         for file, count in zip(self.files, self.counts, strict=True):
             if row < count:
                 return f"{file}, row {row:,}"
