@@ -40,6 +40,7 @@ class Experiment:
     fits: Mapping[str, Fit]
     checkpoint_every: int
     device: str
+    workers: int
     warnings: tuple[Problem, ...]
 
 
@@ -172,5 +173,6 @@ def _experiment(
         fits=document.fits,
         checkpoint_every=document.train.checkpoint_every,
         device=document.resources.default.device,
+        workers=document.resources.default.workers,
         warnings=warnings,
     )

@@ -217,6 +217,7 @@ class Place(Section):
     """Where a job runs."""
 
     device: Literal["auto", "cpu"] = key("auto takes what is there. tpu and gpu are not supported yet.", "auto")
+    workers: Natural = key("Processes of each job that read pictures ahead; a thread does when there are none.", 0)
 
 
 class Resources(Section):

@@ -97,35 +97,36 @@ class Batches:
     """The batches of a trunk; which images a step sees, and how they are moved, depends on seed and step alone."""
 
     def __init__(self, trunk: TrunkSpec) -> None:
-        self._images = load(trunk.data)
+        self.images = load(trunk.data)
         self._data, self._seed, self._size = trunk.data, trunk.seed, trunk.recipe.batch_size
 
     def stacked(self, step: int, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the images (count, batch, height, width, channels) and labels (count, batch) after `step` updates."""
-        batches = [self._batch(one) for one in range(step, step + count)]
+        batches = [self.batch(one) for one in range(step, step + count)]
         return np.stack([pixels for pixels, _ in batches]), np.stack([labels for _, labels in batches])
 
-    def _batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+    def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the images (batch, height, width, channels) and labels (batch) after `step` updates."""
         rows = self._rows(step * self._size)
-        return self._seen(rows, step), self._images.labels[rows]
+        return self._seen(rows, step), self.images.labels[rows]
 
     def _rows(self, start: int) -> np.ndarray:
         """Return the images at `start` and after it in the endless row of epochs, each in an order of its own."""
         places = np.arange(start, start + self._size)
-        epochs = places // len(self._images)
+        epochs = places // len(self.images)
         return np.concatenate(
-            [self._order(int(epoch), places[epochs == epoch] % len(self._images)) for epoch in np.unique(epochs)]
+            [self._order(int(epoch), places[epochs == epoch] % len(self.images)) for epoch in np.unique(epochs)]
         )
 
     def _order(self, epoch: int, places: np.ndarray) -> np.ndarray:
         """Return the images at some places of an epoch."""
-        if len(self._images) > WHOLE:
-            return scattered(self._seed, Purpose.ORDER, epoch, len(self._images), places)
-        return _epoch(self._seed, epoch, len(self._images))[places]
+        if len(self.images) > WHOLE:
+            return scattered(self._seed, Purpose.ORDER, epoch, len(self.images), places)
+        return _epoch(self._seed, epoch, len(self.images))[places]
 
     def _seen(self, rows: np.ndarray, step: int) -> np.ndarray:
         """Return images as a step sees them."""
-        data, seed, images = self._data, self._seed, self._images
+        data, seed, images = self._data, self._seed, self.images
         if data.crop and isinstance(images, Lazy):
             pixels = images.cropped(rows, crop_draws(seed, step, len(rows)))
         else:

@@ -156,6 +156,7 @@ class Job:
     folder: str
     origin: str | None
     checkpoint_every: int
+    workers: int = 0  # processes that read images ahead; a thread does where there are none
 
 
 def canonical_json(value: Any) -> str:
