@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from orchestrator.grid import Cell
 from orchestrator.problem import Finding, Path, did_you_mean
 from orchestrator.schema import Budgets, Data, Evals, Fit, Grid, Model, Train
-from orchestrator.specs import evaluations, held_out, shape
-from trainer.sources import facts
+from orchestrator.specs import evaluations, held_out, known, left, shape
 from trainer.spec import ModelSpec
 
 
@@ -43,7 +42,7 @@ def models_differ(models: dict[str, Model]) -> Iterator[Finding]:
 
 def patches_fit(models: dict[str, Model], data: Data) -> Iterator[Finding]:
     """Yield the models whose patch is larger than an image."""
-    side = facts(data.source).image_size
+    side = known(data).image_size
     for name, model in models.items():
         if model.patch_size > side:
             what = f"a patch of {model.patch_size} pixels is larger than the {side} x {side} images of {data.source}"
@@ -62,25 +61,36 @@ def positions_fit(models: dict[str, Model], train: Train) -> Iterator[Finding]:
 
 def subsets_fit(data: Data) -> Iterator[Finding]:
     """Yield the subsets that are larger than what the source holds besides the held-out images."""
-    known = facts(data.source)
-    kept = held_out(data)
-    left = known.num_images - kept
-    if left < 1:
-        yield Finding(
-            ("data", "held_out"), f"{kept:,} leaves nothing to train on: {data.source} has {known.num_images:,}"
-        )
+    total, kept, most = known(data).num_images, held_out(data), left(data)
+    if most < 1:
+        yield Finding(("data", "held_out"), f"{kept:,} leaves nothing to train on: {data.source} has {total:,}")
         return
     for i, size in enumerate(data.sizes):
-        if size > left:
-            what = (
-                f"{size:,} is more than {left:,}: {data.source} has {known.num_images:,} images, {kept:,} are held out"
-            )
+        if size > most:
+            apart = "" if data.test else f", {kept:,} are held out"
+            what = f"{size:,} is more than {most:,}: {data.source} has {total:,} images{apart}"
             yield Finding(("data", "sizes", i), what, "drop that size, or lower data.held_out")
+
+
+def source_takes_keys(data: Data) -> Iterator[Finding]:
+    """Yield the keys that a source without files, or with properties of its own, has no use for."""
+    unused = {"resize": "no pictures to resize", "test": "no files"}
+    if data.source.kind == "digits":
+        unused |= {"image_size": "their own image_size", "num_classes": "their own num_classes"}
+    for key, what in unused.items():
+        if not data.source.path and getattr(data, key) is not None:
+            yield Finding(("data", key), f"{data.source} have {what}", "remove it", True)
+
+
+def crop_has_pictures(data: Data) -> Iterator[Finding]:
+    """Yield the crop of images too small for it."""
+    if data.augment.crop and data.source.kind == "digits":
+        yield Finding(("data", "augment", "crop"), "digits are too small to crop", "use shift", True)
 
 
 def shift_fits(data: Data) -> Iterator[Finding]:
     """Yield the shift that can push a whole image out of view."""
-    side = facts(data.source).image_size
+    side = known(data).image_size
     if data.augment.shift >= side:
         what = f"{data.augment.shift} pixels can push the whole image of {side} pixels out of view"
         yield Finding(("data", "augment", "shift"), what)
@@ -130,16 +140,27 @@ def points_have_cooldowns(budgets: Budgets, train: Train) -> Iterator[Finding]:
 
 def shots_fit(evals: Evals, data: Data) -> Iterator[Finding]:
     """Yield the numbers of shots that a dataset has too few images a class for."""
-    if evals.fewshot is None:
+    if evals.fewshot is None or data.source.kind not in evals.fewshot.datasets:
         return
-    for dataset in evals.fewshot.datasets:
-        known = facts(dataset)
-        left = known.num_images - held_out(data)
-        for i, shots in enumerate(evals.fewshot.shots):
-            if left > 0 and shots > left // known.num_classes:
-                what = f"{shots:,} images a class are more than {dataset} has beside the held-out ones"
-                hint = f"it has {left // known.num_classes} a class"
-                yield Finding(("evals", "fewshot", "shots", i), what, hint)
+    found = known(data)
+    each = left(data) // found.num_classes
+    for i, shots in enumerate(evals.fewshot.shots):
+        if each > 0 and shots > each:
+            what = f"{shots:,} images a class are more than {data.source} has beside the held-out ones"
+            yield Finding(("evals", "fewshot", "shots", i), what, f"it has {each} a class")
+
+
+def datasets_are_of_the_source(evals: Evals, data: Data) -> Iterator[Finding]:
+    """Yield the datasets of evaluations whose images are not those that the models were made for."""
+    asked: dict[Path, str] = {
+        ("fewshot", "datasets", i): one for i, one in enumerate(evals.fewshot.datasets if evals.fewshot else ())
+    }
+    if evals.finetune:
+        asked["finetune", "dataset"] = evals.finetune.dataset
+    for path, dataset in asked.items():
+        if dataset != data.source.kind:
+            what = f"{dataset!r} beside data.source {data.source}: not supported yet"
+            yield Finding(("evals", *path), what, f"leave evals.{path[0]} out")
 
 
 def finetuning_fits(evals: Evals, models: dict[str, Model]) -> Iterator[Finding]:
@@ -202,6 +223,8 @@ CHECKS = (
     patches_fit,
     positions_fit,
     subsets_fit,
+    source_takes_keys,
+    crop_has_pictures,
     shift_fits,
     one_kind_of_budget,
     one_cooldown,
@@ -210,6 +233,7 @@ CHECKS = (
     microbatches_are_whole,
     shots_fit,
     finetuning_fits,
+    datasets_are_of_the_source,
     metrics_are_measured,
     skipped_models_exist,
     held_out_models_exist,

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.checks import CHECKS, hold_outs_leave_some
+from orchestrator.files import files_are_images
 from orchestrator.grid import Cell, Resolved, resolve
 from orchestrator.located import Located, load
 from orchestrator.problem import Finding, InvalidExperiment, Problem, Spot
@@ -39,6 +40,7 @@ class Experiment:
     fits: Mapping[str, Fit]
     checkpoint_every: int
     device: str
+    workers: int
     warnings: tuple[Problem, ...]
 
     @property
@@ -60,7 +62,7 @@ def read(path: str | Path, overrides: Sequence[tuple[str, str]] = ()) -> Experim
         raise InvalidExperiment(Problem(located.spot(()), "", what, "an experiment starts with version: 1"))
     for key, typed in overrides:
         _override(located, key, typed)
-    document, resolved, found = _checked(located.value)
+    document, resolved, found = _checked(located.value, {"folder": path.absolute().parent})
     if document is not None:
         found += _places(document, path)
     problems = sorted([*located.problems, *map(located.problem, found)], key=_order)
@@ -105,15 +107,18 @@ def _override(located: Located, key: str, typed: str) -> None:
         located.problems.append(Problem(spot, key, "leads through a value that is no mapping", "set all of it"))
 
 
-def _checked(value: dict[str, Any]) -> tuple[Document | None, Resolved, list[Finding]]:
+def _checked(value: dict[str, Any], context: dict[str, Any]) -> tuple[Document | None, Resolved, list[Finding]]:
     """Return the document, its grid, and what is wrong with them; whatever is right so far is checked further."""
     document, found = None, []
     try:
-        document = Document.model_validate(value)
+        document = Document.model_validate(value, context=context)
         sections = {name: getattr(document, name) for name in Document.model_fields}
     except ValidationError as error:
         found = list(findings(error))
-        sections = dict(_sound(value, {finding.path[0] for finding in found}))
+        sections = dict(_sound(value, {finding.path[0] for finding in found}, context))
+    if "data" in sections and (unreadable := list(files_are_images(sections["data"]))):
+        found += unreadable
+        del sections["data"]  # what else there is to say of it needs its files
     for check in CHECKS:
         if (needs := _needs(check)) <= sections.keys():
             found += check(**{name: sections[name] for name in needs})
@@ -132,12 +137,12 @@ def _needs(check: Callable[..., object]) -> set[str]:
     return set(inspect.signature(check).parameters)
 
 
-def _sound(value: dict[str, Any], wrong: set[str | int]) -> Iterator[tuple[str, Any]]:
+def _sound(value: dict[str, Any], wrong: set[str | int], context: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield the sections of an invalid document that are valid by themselves."""
     for name, info in Document.model_fields.items():
         if name not in wrong:
             section: TypeAdapter[Any] = TypeAdapter(info.annotation or object)
-            yield name, section.validate_python(value[name]) if name in value else info.default
+            yield name, section.validate_python(value[name], context=context) if name in value else info.default
 
 
 def _places(document: Document, path: Path) -> Iterator[Finding]:
@@ -173,5 +178,6 @@ def _experiment(
         fits=document.fits,
         checkpoint_every=document.train.checkpoint_every,
         device=document.resources.default.device,
+        workers=document.resources.default.workers,
         warnings=warnings,
     )

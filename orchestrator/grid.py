@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 from orchestrator.problem import Finding, Path, dotted
 from orchestrator.schema import Budgets, Data, Grid, Model, Train
-from orchestrator.specs import recipe, shape, subset
+from orchestrator.specs import known, recipe, shape, subset
 from orchestrator.values import Share
 from trainer.flops import params, steps_for_flops, steps_for_images
-from trainer.sources import facts
 from trainer.spec import ModelSpec, RunSpec, TrunkSpec
 
 MAX_CELLS = 100_000
@@ -93,7 +92,7 @@ class _Resolution:
 
     def __init__(self, models: dict[str, Model], data: Data, train: Train, grid: Grid, lengths: list[_Length]) -> None:
         self.models, self.data, self.grid, self.lengths = models, data, grid, lengths
-        self.recipe = recipe(train, facts(data.source).num_classes)
+        self.recipe = recipe(train, known(data).num_classes)
         self.unmet = set(range(len(grid.skip)))  # rules that have skipped nothing so far
         self.short: dict[_Length, tuple[int, str]] = {}  # steps and name of the model that it is shortest for
         self.notes: dict[_Length, Finding] = {}

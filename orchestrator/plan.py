@@ -230,6 +230,7 @@ class _Jobs:
             folder=str(self.folder / "trunks" / run.trunk / str(stop)),
             origin=None,
             checkpoint_every=self.experiment.checkpoint_every,
+            workers=self.experiment.workers,
         )
         return self._planned(job, run.trunk, run.trunk, needs, served, stop - start)
 
@@ -246,6 +247,7 @@ class _Jobs:
             folder=str(self.folder / "runs" / run.id),
             origin=None,
             checkpoint_every=self.experiment.checkpoint_every,
+            workers=self.experiment.workers,
         )
         needs = () if trained or branch not in made else (made[branch],)
         return self._planned(job, run.trunk, run.id, needs, (run.id,), 0 if trained else steps - branch)

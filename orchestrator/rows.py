@@ -37,7 +37,7 @@ def of_trunk(name: str, spec: TrunkSpec) -> Row:
 def of_run(run: PlannedRun) -> Row:
     """Return the columns of a run that planning knows, but those that point to other tables."""
     spec, trunk = run.spec, run.spec.trunk
-    data = asdict(trunk.data)
+    data = {name: value for name, value in asdict(trunk.data).items() if name not in ("path", "test_path")}
     return {
         "id": run.id,
         "name": run.name,

@@ -12,7 +12,10 @@ from orchestrator.conditions import Condition, Names, Numbers
 from orchestrator.values import (
     Cooldown,
     Count,
+    Files,
+    Flag,
     Folder,
+    Images,
     Later,
     Name,
     Natural,
@@ -56,16 +59,39 @@ class Model(Section):
 class Augment(Section):
     """Changes made to a training image each time it is seen."""
 
+    crop: Flag = key(
+        "A random part of the picture, 5 to 100 % of its area and 3:4 to 4:3 in aspect, resized to image_size.", False
+    )
+    flip: Flag = key("Mirrored left to right with a chance of one in two.", False)
     shift: Natural = key("Random translation by at most this many pixels.", 0)
 
 
 class Data(Section):
     """The training images and their nested subsets."""
 
-    source: Literal["digits"] = key("Where images come from; digits are 1,797 handwritten digits of 8 x 8 pixels.")
+    source: Images = key("Where images come from.")
+    test: Files | None = key(
+        "Files of a test split, of which held-out images are taken instead of from the source.", None
+    )
     sizes: Several[Count] = key("Numbers of distinct training images; each subset lies inside the next larger one.")
-    held_out: Count | None = key("Images never trained on, for evaluation; a fifth of the source when left out.", None)
+    held_out: Count | None = key(
+        "Images never trained on, for evaluation; when left out a fifth of the source, 1,000 of synthetic ones, or all"
+        " of data.test.",
+        None,
+    )
     subset_seed: Natural = key("Seed of the permutation that subsets and held-out images are drawn from.", 0)
+    stratified: Flag = key("Whether held-out images and subsets keep the source's share of each class.", False)
+    image_size: Count | None = key(
+        "Side in pixels of an image as models see it; 32 for synthetic ones when left out.", None
+    )
+    num_classes: Count | None = key(
+        "Classes; when left out 10 for synthetic images, and what their files tell of others.", None
+    )
+    resize: Count | None = key(
+        "Side in pixels to which the smaller side of a picture is resized before its central square of image_size is"
+        " cut out; image_size when left out.",
+        None,
+    )
     augment: Augment = key("Augmentation of training images.", Augment())
 
 
@@ -210,6 +236,7 @@ class Place(Section):
     """Where a job runs."""
 
     device: Literal["auto", "cpu"] = key("auto takes what is there. tpu and gpu are not supported yet.", "auto")
+    workers: Natural = key("Processes of each job that read pictures ahead; a thread does when there are none.", 0)
 
 
 class Resources(Section):
@@ -257,7 +284,7 @@ DATASETS = ("caltech101", "cars196", "cifar10", "cifar100", "dtd", "imagenet2012
 
 # words that a later version will take, by key; a refusal says so instead of calling them unknown
 PLANNED = {
-    "data.source": ("synthetic", "parquet:", "array_record:", "tfds:"),
+    "data.source": ("array_record:", "tfds:"),
     "evals.fewshot.datasets[]": DATASETS,
     "evals.finetune.dataset": DATASETS,
     "resources.default.device": ("tpu", "gpu"),

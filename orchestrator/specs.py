@@ -3,8 +3,12 @@
 import math
 
 from orchestrator.schema import Data, Evals, Finetune, Model, Train
-from trainer.sources import facts
+from trainer.files import Contents
+from trainer.sources import ENDLESS, Facts, facts
 from trainer.spec import DataSpec, EvalSpec, FewshotSpec, FinetuneSpec, ModelSpec, RecipeSpec, preset
+from trainer.stores import contents
+
+HELD_OUT_OF_ENDLESS = 1000
 
 
 def shape(model: Model) -> ModelSpec:
@@ -15,23 +19,52 @@ def shape(model: Model) -> ModelSpec:
     return ModelSpec(width, model.depth or 0, model.mlp_dim or 4 * width, model.num_heads or 0, model.patch_size)
 
 
+def known(data: Data) -> Facts:
+    """Return the counts of the study's source, with what the file asks of it; raises Unreadable."""
+    found = _in_files(contents(data.source.kind, data.source.path)) if data.source.path else facts(data.source.kind)
+    asked = {"image_size": data.image_size, "num_classes": data.num_classes}
+    return found._replace(**{name: value for name, value in asked.items() if value is not None})
+
+
+def _in_files(found: Contents) -> Facts:
+    """Return the counts of images in files; their side is asked for, and so are classes that files don't tell."""
+    labels = 0 if found.largest is None else found.largest + 1
+    return Facts(found.num_images, 0, 3, found.num_classes or labels)
+
+
 def held_out(data: Data) -> int:
     """Return how many images are never trained on: a fifth of the source, rounded up, unless given."""
-    return data.held_out or -(-facts(data.source).num_images // 5)
+    if data.test and data.source.path:
+        return data.held_out or contents(data.source.kind, data.test).num_images
+    num_images = known(data).num_images
+    return data.held_out or (HELD_OUT_OF_ENDLESS if num_images == ENDLESS else -(-num_images // 5))
+
+
+def left(data: Data) -> int:
+    """Return how many images there are to train on."""
+    return known(data).num_images - (0 if data.test else held_out(data))
 
 
 def subset(data: Data, size: int) -> DataSpec:
     """Return the nested subset of `size` images."""
-    known = facts(data.source)
+    found = known(data)
     return DataSpec(
-        source=data.source,
+        source=data.source.kind,
         size=size,
         held_out=held_out(data),
         subset_seed=data.subset_seed,
         shift=data.augment.shift,
-        image_size=known.image_size,
-        channels=known.channels,
-        num_classes=known.num_classes,
+        image_size=found.image_size,
+        channels=found.channels,
+        num_classes=found.num_classes,
+        stratified=data.stratified,
+        crop=data.augment.crop,
+        flip=data.augment.flip,
+        resize=(data.resize or found.image_size) if data.source.path else 0,
+        content=contents(data.source.kind, data.source.path).digest if data.source.path else "",
+        test_content=contents(data.source.kind, data.test).digest if data.test else "",
+        path=data.source.path,
+        test_path=data.test or "",
     )
 
 

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import CreateColumn
 
 from orchestrator.exits import Exit, NotFound, Refusal
 from orchestrator.tables import schema
 from orchestrator.views import create_views
 
-VERSION = 1  # of the tables and views; raised with every change to them
+VERSION = 2  # of the tables and views; raised with every change to them
 APPLICATION = 0x5CA1EC71  # tells our files from others: https://www.sqlite.org/pragma.html#pragma_application_id
 BUSY_SECONDS = 30.0
 _NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "lustre", "beegfs", "gpfs", "ceph", "virtiofs"}
@@ -47,8 +48,7 @@ def writing(path: Path) -> Engine:
         with _looking(path) as connection:
             new = _is_new(connection, path)  # before anything, even the journal's mode, is changed
         engine = _engine(path, "BEGIN IMMEDIATE", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
-        if new:
-            _create(engine)
+        _create(engine) if new else _upgrade(engine)
     return engine
 
 
@@ -58,6 +58,21 @@ def _create(engine: Engine) -> None:
         create_views(connection)
         connection.exec_driver_sql(f"PRAGMA user_version={VERSION}")
         connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION}")
+
+
+def _upgrade(engine: Engine) -> None:
+    """Add the columns that an older version didn't have; their rows say what was done before the setting came."""
+    with engine.begin() as connection:
+        if connection.exec_driver_sql("PRAGMA user_version").scalar_one() == VERSION:
+            return
+        for table in schema.sorted_tables:
+            known = {column["name"] for column in inspect(connection).get_columns(table.name)}
+            for column in table.columns:
+                if column.name not in known and column.computed is None:
+                    declared = CreateColumn(column).compile(connection)
+                    connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {declared}")
+        create_views(connection)
+        connection.exec_driver_sql(f"PRAGMA user_version={VERSION}")
 
 
 @contextmanager

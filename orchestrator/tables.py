@@ -29,7 +29,15 @@ _DATA = {
     "image_size": Integer,
     "channels": Integer,
     "num_classes": Integer,
+    "stratified": Boolean,
+    "crop": Boolean,
+    "flip": Boolean,
+    "resize": Integer,
+    "content": Text,
+    "test_content": Text,
 }
+# of settings that came later, for the rows of older stores
+_BEFORE = {"stratified": "0", "crop": "0", "flip": "0", "resize": "0", "content": "", "test_content": ""}
 _RECIPE = {
     "batch_size": Integer,
     "precision": Text,
@@ -94,7 +102,7 @@ runs = Table(
     _text("kind"),
     _text("reason"),
     Column("excluded", Boolean, nullable=False, server_default="0"),
-    *(Column(name, kind, nullable=False) for name, kind in SETTINGS.items()),
+    *(Column(name, kind, nullable=False, server_default=_BEFORE.get(name)) for name, kind in SETTINGS.items()),
     Column("devices", Integer, nullable=False, server_default="1"),
     Column("device_seconds", Float),
     Column("core_days", Float, Computed("device_seconds * devices / 86400.0", persisted=False)),

@@ -1,14 +1,18 @@
 """The values that experiments.yaml is made of: counts such as 10k, numbers, shares such as 20%, names and paths."""
 
 import math
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, PlainValidator, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
+
+from orchestrator.problem import did_you_mean
 
 T = TypeVar("T")
 
@@ -123,6 +127,15 @@ _SHARE_JSON = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "
 Cooldown = Annotated[Share, PlainValidator(_share), WithJsonSchema(_SHARE_JSON)]
 
 
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise refusal(f"{shown(value)} is neither true nor false")
+    return value
+
+
+Flag = Annotated[bool, PlainValidator(_flag), WithJsonSchema({"type": "boolean"})]
+
+
 def _later(value: Any) -> None:
     if value not in (None, (), {}):
         raise refusal("not supported yet", "remove it")
@@ -157,6 +170,49 @@ def _folder(value: Any) -> str:
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", value):
         raise refusal(f"{shown(value)}: not supported yet", "give a path on this machine")
     return value
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where images come from: a kind and, for files, where they lie; shown as it was typed."""
+
+    kind: str
+    path: str = ""
+    typed: str = ""
+
+    def __str__(self) -> str:
+        return self.typed or self.kind
+
+
+MADE = ("digits", "synthetic")  # sources without files
+FILES = ("parquet", "folder")
+_PLANNED = ("array_record", "tfds")
+
+
+def _source(value: Any, info: ValidationInfo) -> Source:
+    """Return the source that was typed; a relative path starts from the folder in the context."""
+    kind, colon, path = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if colon and kind in FILES:
+        return Source(kind, _absolute(path, info), value)
+    if colon and kind in _PLANNED:
+        raise refusal(f"{shown(value)}: not supported yet", f"use {_choices()}")
+    if value not in MADE:
+        raise refusal(f"{shown(value)} is not one of {_choices()}", did_you_mean(str(value), [*MADE, *FILES]))
+    return Source(value)
+
+
+def _choices() -> str:
+    return ", ".join([*MADE, *(f"{kind}:PATH" for kind in FILES)])
+
+
+def _absolute(value: Any, info: ValidationInfo) -> str:
+    folder = Path((info.context or {}).get("folder", "."))
+    return os.path.normpath(folder.absolute() / Path(_folder(value)).expanduser())
+
+
+_SOURCE_JSON = {"anyOf": [{"enum": list(MADE)}, {"type": "string", "pattern": f"^({'|'.join(FILES)}):.+"}]}
+Images = Annotated[Source, PlainValidator(_source), WithJsonSchema(_SOURCE_JSON)]
+Files = Annotated[str, PlainValidator(_absolute), WithJsonSchema({"type": "string", "minLength": 1})]
 
 
 def _store(value: Any) -> str:

@@ -1,6 +1,7 @@
 """Splits, subsets and batches of real digits: what is seen, when, and never."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
-from trainer.data import Batches, load, split
-from trainer.draws import Purpose, permutation, words
+from trainer.data import Batches, load, ordered, split
+from trainer.draws import Purpose, permutation, scattered, words
 from trainer.spec import DataSpec, ModelSpec, RecipeSpec, TrunkSpec
 
 
@@ -24,7 +25,7 @@ def names(pixels: np.ndarray) -> list[bytes]:
 
 
 def test_the_split_is_all_of_scikit_learns_digits_once():
-    found = split("digits", 360, 0)
+    found = split(trunk().data)
     together = np.concatenate([found.pool.pixels, found.held_out.pixels])
     genuine = load_digits().images.astype(np.float32)[..., None] / 8 - 1
     assert (len(found.pool), len(found.held_out)) == (1437, 360)
@@ -35,11 +36,11 @@ def test_the_split_is_all_of_scikit_learns_digits_once():
 def test_subsets_lie_inside_each_other_and_meet_no_held_out_image():
     small, large = (set(names(load(trunk(size=size).data).pixels)) for size in (100, 1400))
     assert small < large
-    assert not large & set(names(split("digits", 360, 0).held_out.pixels))
+    assert not large & set(names(split(trunk().data).held_out.pixels))
 
 
 def test_another_subset_seed_holds_out_other_images():
-    one, other = (set(names(split("digits", 360, seed).held_out.pixels)) for seed in (0, 1))
+    one, other = (set(names(split(replace(trunk().data, subset_seed=seed)).held_out.pixels)) for seed in (0, 1))
     assert 20 < len(one & other) < 140  # 72 by chance
 
 
@@ -95,4 +96,51 @@ def test_streams_of_other_purposes_seeds_and_numbers_differ():
 
 def test_an_unknown_source_is_named():
     with pytest.raises(KeyError, match="no-such-source"):
-        split("no-such-source", 1, 0)
+        split(replace(trunk().data, source="no-such-source"))
+
+
+@pytest.mark.parametrize(("held_out", "size"), [(37, 5), (360, 100), (361, 1400)])
+def test_a_stratified_subset_has_its_share_of_every_class(held_out, size):
+    data = replace(trunk(size=size, held_out=held_out).data, stratified=True)
+    whole = np.bincount(load_digits().target)
+    for count, found in ((held_out, split(data).held_out), (size, load(data))):
+        assert np.abs(np.bincount(found.labels, minlength=10) - whole * count / 1797).max() < 1.2
+
+
+@given(st.integers(2, 12), st.integers(1, 40), st.integers(0, 99))
+@settings(max_examples=30, deadline=None)
+def test_equal_classes_differ_by_one_image_in_every_stretch(classes, each, seed):
+    labels = np.arange(classes * each) % classes
+    order = ordered(labels, seed, stratified=True)
+    assert np.array_equal(np.sort(order), np.arange(len(labels)))
+    for start in range(0, len(labels), 7):
+        for stop in range(start + 1, len(labels) + 1, 5):
+            counts = np.bincount(labels[order[start:stop]], minlength=classes)
+            assert counts.max() - counts.min() <= 1
+
+
+def test_stratified_subsets_nest_and_meet_no_held_out_image():
+    small, large = (replace(trunk(size=size).data, stratified=True) for size in (100, 1400))
+    assert set(names(load(small).pixels)) < set(names(load(large).pixels))
+    assert not set(names(load(large).pixels)) & set(names(split(large).held_out.pixels))
+
+
+@given(st.integers(1, 70_000), st.integers(0, 99))
+@settings(max_examples=30, deadline=None)
+def test_a_scattered_order_is_a_permutation(count, seed):
+    order = scattered(seed, Purpose.ORDER, 3, count, np.arange(count))
+    assert np.array_equal(np.sort(order), np.arange(count))
+
+
+def test_scattered_orders_look_like_chance():
+    order = scattered(5, Purpose.ORDER, 0, 10_007, np.arange(10_007))
+    assert abs(np.corrcoef(order, np.arange(10_007))[0, 1]) < 0.03
+    assert np.bincount(order[:1000] * 10 // 10_007).tolist() == pytest.approx([100] * 10, abs=35)
+    assert np.count_nonzero(order == scattered(5, Purpose.ORDER, 1, 10_007, np.arange(10_007))) < 8
+
+
+def test_a_subset_too_large_to_hold_is_seen_once_an_epoch():
+    endless = replace(trunk().data, source="synthetic", size=3 * 10**9, image_size=8, channels=3)
+    batches = Batches(replace(trunk(batch=1000), data=endless))
+    seen = names(batches.stacked(2_999_999, 2)[0].reshape(-1, 8, 8, 3))
+    assert len(set(seen)) == 2000

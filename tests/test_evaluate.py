@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 
-from trainer.data import Images
 from trainer.evaluate import fewshot, ridge, shots, upstream
 from trainer.spec import FewshotSpec
 from trainer.step import Readings
+from trainer.subset import Images
 
 RNG = np.random.default_rng(17)
 CENTRES = RNG.normal(size=(10, 24))

@@ -185,6 +185,13 @@ def test_hold_outs_are_read_as_conditions(resolved):
     assert sum(rule.holds(cell.settings()) for cell in resolved().cells) == 4
 
 
+def test_synthetic_images_have_the_side_and_the_classes_that_are_asked_for(resolved):
+    asked = resolved(data="{source: synthetic, sizes: [1M], image_size: 24, num_classes: 37}").cells[0].run.trunk.data
+    usual = resolved(data="{source: synthetic, sizes: [1M]}").cells[0].run.trunk.data
+    assert (asked.image_size, asked.channels, asked.num_classes, asked.held_out) == (24, 3, 37, 1000)
+    assert (usual.image_size, usual.channels, usual.num_classes, usual.held_out) == (32, 3, 10, 1000)
+
+
 @pytest.mark.parametrize("side", ["data__sizes", "grid__seeds"])
 def test_a_huge_grid_is_refused_before_it_is_built(side, resolved):
     many = {"grid__seeds": str(list(range(1000))), "budgets__steps": str(list(range(100, 1100)))}

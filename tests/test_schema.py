@@ -29,6 +29,8 @@ def written(default: Any) -> str:
     """Return a default as the page writes it; sections and absent values have none of their own."""
     if isinstance(default, Section) or default in (None, (), {}):
         return ""
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
     if isinstance(default, Share):
         return f"`{default.percent}%`"
     return f"`[{', '.join(map(str, default))}]`" if isinstance(default, tuple) else f"`{default}`"

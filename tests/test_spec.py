@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+import test_train
 
 from trainer.spec import DataSpec, ModelSpec, RecipeSpec, RunSpec, TrunkSpec, identity
 
@@ -32,3 +33,12 @@ def test_a_run_of_an_earlier_version_keeps_its_id():
 )
 def test_another_recipe_is_another_trunk(change):
     assert identity(replace(TRUNK, recipe=replace(TRUNK.recipe, **change))) != identity(TRUNK)
+
+
+# ids that are in stores already: if these change, every run is trained again
+def test_a_run_keeps_the_identity_that_it_always_had():
+    assert (identity(test_train.TRUNK), identity(test_train.RUN)) == ("94559dac2ff9", "f124da2dfe46")
+
+
+def test_a_setting_that_came_later_counts_once_it_is_set():
+    assert identity(replace(TRUNK, data=replace(TRUNK.data, stratified=True))) != identity(TRUNK)

@@ -76,6 +76,17 @@ def test_a_newer_store_is_refused_and_says_what_to_do(study, begun):
     assert study.store.read_bytes() == before
 
 
+def test_an_older_store_gains_the_settings_that_came_later(study, begun):
+    begun[0].close()
+    whole = rows(study, "SELECT * FROM points")
+    with closing(sqlite3.connect(study.store)) as store:
+        store.executescript("DROP VIEW points; DROP VIEW curves; DROP VIEW observations")
+        store.executescript("ALTER TABLE runs DROP COLUMN stratified; PRAGMA user_version = 1")
+    planning(study)[0].close()
+    assert rows(study, "SELECT * FROM points") == whole
+    assert rows(study, "PRAGMA user_version") == [VERSION]
+
+
 @pytest.mark.parametrize("use", [Records, known, status.read])
 def test_a_database_of_another_program_is_refused_and_left_as_it_is(tmp_path, use):
     path = foreign(tmp_path / "photos.db")

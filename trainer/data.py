@@ -1,48 +1,85 @@
-"""Images in memory: the held-out split, nested training subsets, and batches that depend on seed and step alone."""
+"""The held-out split, nested training subsets, and batches that depend on seed and step alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 
-from trainer.draws import Purpose, permutation, words
+from trainer.augment import crop_draws, flipped, shifted
+from trainer.draws import Purpose, permutation, scattered, units, words
+from trainer.encoded import Encoded
+from trainer.sources import ENDLESS
 from trainer.spec import DataSpec, TrunkSpec
+from trainer.subset import Images, Lazy
+from trainer.synthetic import Patterns
 
-
-@dataclass(frozen=True)
-class Images:
-    """Images (count, height, width, channels) with values from -1 to 1, and their labels (count)."""
-
-    pixels: np.ndarray
-    labels: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def take(self, rows: np.ndarray) -> "Images":
-        """Return some of the images, in the order of `rows`."""
-        return Images(self.pixels[rows], self.labels[rows])
+WHOLE = 2**20  # orders of more images than this are never held as a whole
 
 
 @dataclass(frozen=True)
 class Split:
     """A source cut in two: `held_out` is for evaluation, and `pool` is what subsets and few shots are taken from."""
 
-    pool: Images
-    held_out: Images
+    pool: Images | Lazy
+    held_out: Images | Lazy
+
+
+def split(spec: DataSpec) -> Split:
+    """Return the source of a spec with its held-out images set apart; the same for subsets of all sizes."""
+    return _split(replace(spec, size=0, shift=0, crop=False, flip=False))
 
 
 @lru_cache(maxsize=4)
-def split(source: str, held_out: int, seed: int) -> Split:
-    """Return a source with `held_out` images set apart by a permutation drawn from `seed`; raises KeyError."""
-    images = _SOURCES[source]()
-    order = permutation(seed, Purpose.SPLIT, 0, len(images))
-    return Split(images.take(order[held_out:]), images.take(order[:held_out]))
+def _split(spec: DataSpec) -> Split:
+    if spec.source == "synthetic":
+        return _synthetic(spec)
+    if spec.content:
+        return _files(spec)
+    images = _SOURCES[spec.source]()
+    order = ordered(images.labels, spec.subset_seed, stratified=spec.stratified)
+    return Split(images.take(order[spec.held_out :]), images.take(order[: spec.held_out]))
 
 
-def load(spec: DataSpec) -> Images:
+def ordered(labels: np.ndarray, seed: int, *, stratified: bool) -> np.ndarray:
+    """Return a permutation of images drawn from `seed`, of which held-out images and subsets are stretches.
+
+    Stratified, every class is spread evenly over it, so that each stretch has its share of each class; which class
+    comes first is drawn too, so that one with few images is not always late. It stays one permutation: subsets nest.
+    """
+    order = permutation(seed, Purpose.SPLIT, 0, len(labels))
+    if not stratified:
+        return order
+    classes, of_class, counts = np.unique(labels[order], return_inverse=True, return_counts=True)
+    ranks = np.empty(len(order))
+    by_class = np.argsort(of_class, kind="stable")
+    ranks[by_class] = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+    first = units(words(seed, Purpose.STRATUM, 0, len(classes)))
+    return order[np.argsort((ranks + first[of_class]) / counts[of_class], kind="stable")]
+
+
+def load(spec: DataSpec) -> Images | Lazy:
     """Return the training subset of a spec, which lies inside every larger one and meets no held-out image."""
-    return split(spec.source, spec.held_out, spec.subset_seed).pool.take(np.arange(spec.size))
+    return split(spec).pool.first(spec.size)
+
+
+def _synthetic(spec: DataSpec) -> Split:
+    """Return the first images as the held-out ones: each is drawn by itself, so any order is as good as another."""
+    source = Patterns(spec.subset_seed, spec.image_size, spec.num_classes, in_turn=spec.stratified)
+    return Split(Lazy(source, range(spec.held_out, ENDLESS)), Lazy(source, range(spec.held_out)))
+
+
+def _files(spec: DataSpec) -> Split:
+    """Return pictures in files; those held out are of the test split where there is one."""
+    source = Encoded(spec.source, spec.path, spec.content, spec.num_classes, spec.image_size, spec.resize)
+    order = _order(source, spec)
+    if not spec.test_content:
+        return Split(Lazy(source, order[spec.held_out :]), Lazy(source, order[: spec.held_out]))
+    test = replace(source, path=spec.test_path, content=spec.test_content)
+    return Split(Lazy(source, order), Lazy(test, _order(test, spec)[: spec.held_out]))
+
+
+def _order(source: Encoded, spec: DataSpec) -> np.ndarray:
+    return ordered(source.labels(slice(None)), spec.subset_seed, stratified=spec.stratified)
 
 
 def _digits() -> Images:
@@ -60,38 +97,43 @@ class Batches:
     """The batches of a trunk; which images a step sees, and how they are moved, depends on seed and step alone."""
 
     def __init__(self, trunk: TrunkSpec) -> None:
-        self._images = load(trunk.data)
-        self._seed, self._size, self._shift = trunk.seed, trunk.recipe.batch_size, trunk.data.shift
-        edge = (self._shift, self._shift)
-        self._padded = np.pad(self._images.pixels, ((0, 0), edge, edge, (0, 0)), constant_values=-1.0)
+        self.images = load(trunk.data)
+        self._data, self._seed, self._size = trunk.data, trunk.seed, trunk.recipe.batch_size
 
     def stacked(self, step: int, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the images (count, batch, height, width, channels) and labels (count, batch) after `step` updates."""
-        batches = [self._batch(one) for one in range(step, step + count)]
+        batches = [self.batch(one) for one in range(step, step + count)]
         return np.stack([pixels for pixels, _ in batches]), np.stack([labels for _, labels in batches])
 
-    def _batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+    def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the images (batch, height, width, channels) and labels (batch) after `step` updates."""
         rows = self._rows(step * self._size)
-        return self._moved(rows, step), self._images.labels[rows]
+        return self._seen(rows, step), self.images.labels[rows]
 
     def _rows(self, start: int) -> np.ndarray:
         """Return the images at `start` and after it in the endless row of epochs, each in an order of its own."""
         places = np.arange(start, start + self._size)
-        epochs = places // len(self._images)
-        orders = [self._order(epoch)[places[epochs == epoch] % len(self._images)] for epoch in np.unique(epochs)]
-        return np.concatenate(orders)
+        epochs = places // len(self.images)
+        return np.concatenate(
+            [self._order(int(epoch), places[epochs == epoch] % len(self.images)) for epoch in np.unique(epochs)]
+        )
 
-    def _order(self, epoch: int) -> np.ndarray:
-        return _epoch(self._seed, int(epoch), len(self._images))
+    def _order(self, epoch: int, places: np.ndarray) -> np.ndarray:
+        """Return the images at some places of an epoch."""
+        if len(self.images) > WHOLE:
+            return scattered(self._seed, Purpose.ORDER, epoch, len(self.images), places)
+        return _epoch(self._seed, epoch, len(self.images))[places]
 
-    def _moved(self, rows: np.ndarray, step: int) -> np.ndarray:
-        """Return images translated by up to `shift` pixels each way; what comes into view is empty."""
-        if not self._shift:
-            return self._images.pixels[rows]
-        drawn = words(self._seed, Purpose.SHIFT, step, 2 * len(rows)) % (2 * self._shift + 1)
-        down, right = drawn.astype(np.int64).reshape(2, -1, 1, 1)
-        side = np.arange(self._images.pixels.shape[1])
-        return self._padded[rows[:, None, None], down + side[:, None], right + side]
+    def _seen(self, rows: np.ndarray, step: int) -> np.ndarray:
+        """Return images as a step sees them."""
+        data, seed, images = self._data, self._seed, self.images
+        if data.crop and isinstance(images, Lazy):
+            pixels = images.cropped(rows, crop_draws(seed, step, len(rows)))
+        else:
+            pixels = images.pixels[rows]
+        if data.shift:
+            pixels = shifted(pixels, data.shift, seed, step)
+        return flipped(pixels, seed, step) if data.flip else pixels
 
 
 @lru_cache(maxsize=8)

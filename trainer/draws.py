@@ -12,7 +12,13 @@ class Purpose(IntEnum):
     ORDER = 1
     SHIFT = 2
     SHOTS = 3
-    FINETUNE = 7
+    CLASS = 4
+    LABEL = 5
+    IMAGE = 6
+    STRATUM = 7
+    CROP = 8
+    FLIP = 9
+    FINETUNE = 10
 
 
 def words(seed: int, purpose: Purpose, index: int, count: int) -> np.ndarray:
@@ -33,3 +39,38 @@ def endless(seed: int, purpose: Purpose, places: np.ndarray, size: int) -> np.nd
 def permutation(seed: int, purpose: Purpose, index: int, count: int) -> np.ndarray:
     """Return a permutation of 0 to count - 1."""
     return np.argsort(words(seed, purpose, index, count), kind="stable")
+
+
+def units(drawn: np.ndarray) -> np.ndarray:
+    """Return words as numbers from 0 up to, and without, 1."""
+    return (drawn >> np.uint64(11)) * 2.0**-53
+
+
+def scattered(seed: int, purpose: Purpose, index: int, count: int, places: np.ndarray) -> np.ndarray:
+    """Return where a permutation of 0 to count - 1 takes `places`, without holding the rest of it.
+
+    A Feistel network on the least even number of bits that hold `count`, walked until it falls below `count`.
+    """
+    half = np.uint64(max(1, -(-(count - 1).bit_length() // 2)))
+    keys = words(seed, purpose, index, 6)
+    found = places.astype(np.uint64)
+    outside = np.arange(len(found))
+    while len(outside):
+        found[outside] = _feistel(found[outside], keys, half)
+        outside = outside[found[outside] >= count]
+    return found.astype(np.int64)
+
+
+def _feistel(values: np.ndarray, keys: np.ndarray, half: np.uint64) -> np.ndarray:
+    mask = (np.uint64(1) << half) - np.uint64(1)
+    left, right = values >> half, values & mask
+    for key in keys:
+        left, right = right, left ^ (_mixed(right ^ key) & mask)
+    return (left << half) | right
+
+
+def _mixed(values: np.ndarray) -> np.ndarray:
+    """Return the finaliser of SplitMix64: every bit of a word depends on all bits of the one that went in."""
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))

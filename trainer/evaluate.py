@@ -1,32 +1,34 @@
-"""What a trained model is worth: upstream loss and error, and linear regression from few shots, fine-tuning."""
+"""What a trained model is worth: upstream loss and error, linear regression from few shots, fine-tuning."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from trainer.data import Images, split
+from trainer.data import split
 from trainer.draws import Purpose, permutation
 from trainer.finetune import finetune
 from trainer.spec import DataSpec, EvalSpec, FewshotSpec
 from trainer.step import Programs, Readings
+from trainer.subset import Images
 
 BIAS = 100.0  # a constant feature so large that the penalty hardly touches its weight
 
 
 def evaluations(programs: Programs, params: Any, data: DataSpec, evals: EvalSpec) -> Iterator[tuple[str, float]]:
     """Yield each metric of `evals` with its value, in the order of `EvalSpec.metrics`; losses are in nats."""
-    images = split(data.source, data.held_out, data.subset_seed)
+    images = split(data)
     read = programs.read(params, images.held_out.pixels, images.held_out.labels)
     for name in evals.upstream:
         yield f"upstream/{name}", upstream(read, name)
     if evals.fewshot:
-        pool = programs.read(params, images.pool.pixels, images.pool.labels).features
-        train, test = Images(pool, images.pool.labels), Images(read.features, images.held_out.labels)
+        features = programs.read(params, images.pool.pixels, images.pool.labels).features
+        train, test = Images(features, images.pool.labels[:]), Images(read.features, images.held_out.labels[:])
         for spec in evals.fewshot:
             yield f"fewshot/{spec.dataset}/{spec.shots}shot/error", fewshot(train, test, spec)
     if tuning := evals.finetune:
-        error = finetune(programs.shape.model, params, images.pool, images.held_out, tuning)
+        pool, test = (Images(part.pixels[:], part.labels[:]) for part in (images.pool, images.held_out))
+        error = finetune(programs.shape.model, params, pool, test, tuning)
         yield f"finetune/{tuning.dataset}/error", error
 
 

@@ -7,13 +7,13 @@ from typing import Any, get_args
 import jax
 import numpy as np
 
-from trainer.data import Images
 from trainer.draws import Purpose, endless, permutation
 from trainer.flops import TRAINING, flops_per_image
 from trainer.optimizer import Settings
 from trainer.positions import resampled
 from trainer.spec import FinetuneSpec, Schedule
 from trainer.step import Programs, Shape, State, dispatch, zeros
+from trainer.subset import Images
 from trainer.vit import ViT
 
 HELD_OUT = 0.02  # of the training images, to choose the learning rate on

@@ -12,8 +12,11 @@ class Facts(NamedTuple):
     num_classes: int
 
 
+ENDLESS = 2**48  # images of a source that makes them, more than anyone can see
+
 _FACTS = {
     "digits": Facts(1797, 8, 1, 10),  # scikit-learn's copy of the test set of UCI's Optical Recognition of Digits
+    "synthetic": Facts(ENDLESS, 32, 3, 10),  # the sides and classes that it has unless others are asked for
 }
 
 

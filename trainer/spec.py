@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal
 
 SEMANTICS = 1  # raised whenever the trainer's numbers change for an unchanged spec
-LATER = {"later": True}  # marks a field that specs had no word for at first: at its default it is in no identity
 
 Head = Literal["map", "gap", "tok"]
 Loss = Literal["sigmoid", "softmax"]
@@ -17,6 +16,8 @@ Layers = Literal["loop", "scan"]
 Remat = Literal["none", "full"]
 Positions = Literal["learned", "sincos2d"]
 Schedule = Literal["rsqrt", "constant", "trapezoidal", "linear", "cosine"]
+
+LATER = {"later": True}  # marks a setting that specs had no word for at first: at its default it is in no identity
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,18 @@ class DataSpec:
     size: int
     held_out: int
     subset_seed: int
-    shift: int  # random translation of at most this many pixels, the only augmentation so far
+    shift: int  # random translation of at most this many pixels
     image_size: int
     channels: int
     num_classes: int
+    stratified: bool = field(default=False, metadata=LATER)  # subsets have the source's shares of classes
+    crop: bool = field(default=False, metadata=LATER)  # a random part of the picture each time it is seen
+    flip: bool = field(default=False, metadata=LATER)  # mirrored at random
+    resize: int = field(default=0, metadata=LATER)  # smaller side of a held-out picture before it is cut square
+    content: str = field(default="", metadata=LATER)  # hash that tells the files from others, wherever they lie
+    test_content: str = field(default="", metadata=LATER)  # the same of a test split, of which the held-out images are
+    path: str = field(default="", compare=False)  # where the files lie now: no part of what a run is
+    test_path: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -192,6 +201,7 @@ class Job:
     folder: str
     origin: str | None
     checkpoint_every: int
+    workers: int = 0  # processes that read images ahead; a thread does where there are none
 
 
 def canonical_json(value: Any) -> str:
@@ -217,16 +227,18 @@ def _plain(value: Any) -> Any:
 
 def identity(spec: TrunkSpec | RunSpec) -> str:
     """Return 12 hexadecimal digits of the sha256 of the spec and of the trainer's semantics version."""
-    document = {"kind": type(spec).__name__, "semantics": SEMANTICS, "spec": _named(spec)}
+    document = {"kind": type(spec).__name__, "semantics": SEMANTICS, "spec": _science(spec)}
     return hashlib.sha256(canonical_json(document).encode()).hexdigest()[:12]
 
 
-def _named(spec: Any) -> Any:
-    """Return a spec as a mapping, without the later fields that are at their defaults."""
-    if not is_dataclass(spec):
-        return spec
-    said = ((one, getattr(spec, one.name)) for one in fields(spec))
-    return {one.name: _named(value) for one, value in said if not (one.metadata.get("later") and value == one.default)}
+def _science(spec: Any) -> dict[str, Any]:
+    """Return a spec as plain values, without places and settings that came later and say what was done before."""
+    found = {}
+    for one in fields(spec):
+        value = getattr(spec, one.name)
+        if one.compare and (value != one.default or "later" not in one.metadata):
+            found[one.name] = _science(value) if is_dataclass(value) else value
+    return found
 
 
 def from_scratch(job: Job, folder: str) -> Job:

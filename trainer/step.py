@@ -191,8 +191,8 @@ class Programs:
         advanced: tuple[State, Metrics] = program(state, count, images, labels, at)
         return advanced
 
-    def read(self, params: Any, images: np.ndarray, labels: np.ndarray) -> Readings:
-        """Return what a model says of any number of images, as arrays in memory."""
+    def read(self, params: Any, images: Any, labels: Any) -> Readings:
+        """Return what a model says of any number of images, in arrays or in what slices of are arrays."""
         of, size = self.shape, READ_BATCH
 
         def look(*arguments: Any) -> Readings:

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict
 from importlib.metadata import version
 
@@ -19,6 +20,7 @@ from trainer.checkpoint import Corrupt, Saved
 from trainer.data import Batches
 from trainer.evaluate import evaluations
 from trainer.events import Checkpoint, Done, Event, Failed, Measurement, Progress, Started, Stopped
+from trainer.feed import Feed
 from trainer.optimizer import settings
 from trainer.spec import Job
 from trainer.step import Metrics, Programs, State, abstract, shape
@@ -46,8 +48,9 @@ def train(job: Job, stopping: threading.Event | None = None) -> Iterator[Event]:
         saved = _latest(job, programs)
         yield _started(saved)
         training = _Training(job, programs, saved)
-        yield from training.retold()
-        yield from training.steps(stopping or threading.Event())
+        with closing(training.feed):
+            yield from training.retold()
+            yield from training.steps(stopping or threading.Event())
         yield from training.end()
     except Corrupt as error:
         yield Failed("checkpoint_corrupt", job.start, str(error))
@@ -88,10 +91,10 @@ class _Training:
 
     def __init__(self, job: Job, programs: Programs, saved: Saved) -> None:
         self.job, self.programs, self.saved = job, programs, saved
-        self.batches = Batches(job.trunk)
         self.at = settings(job.trunk.recipe, job.run)
         self.state: State = jax.device_put(saved.state)
         self.step = int(saved.state.step)
+        self.feed = Feed(Batches(job.trunk), self.step, job.stop, job.workers)
         self.seconds = saved.device_seconds
         self.told = list(saved.told) if self._own(saved) else []
         self.since = 0.0  # when the clock last stood still
@@ -147,7 +150,7 @@ class _Training:
 
     def _advance(self, count: int) -> Metrics:
         compiled = self.programs.compile_seconds
-        images, labels = self.batches.stacked(self.step, count)
+        images, labels = self.feed.stacked(count)
         self.state, metrics = self.programs.train(self.state, images, labels, self.at)
         self.step += count
         self.since += self.programs.compile_seconds - compiled

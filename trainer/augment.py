@@ -1,0 +1,51 @@
+"""What is done to training images each time they are seen, drawn from seed and step alone."""
+
+import math
+
+import numpy as np
+
+from trainer.draws import Purpose, units, words
+from trainer.pictures import Box
+
+AREA = (0.05, 1.0)  # of a crop, as a share of the picture's
+ASPECT = (3 / 4, 4 / 3)  # of a crop, width to height
+TRIES = 10
+
+
+def crop_draws(seed: int, step: int, count: int) -> np.ndarray:
+    """Return what the crops of a batch are made of (count, tries, 4), from 0 to 1."""
+    return units(words(seed, Purpose.CROP, step, count * TRIES * 4)).reshape(count, TRIES, 4)
+
+
+def box(width: int, height: int, drawn: np.ndarray) -> Box:
+    """Return a part of a picture: its area is uniform, its aspect log-uniform, and its place uniform where it fits.
+
+    The first try that fits inside the picture counts; where none does, it is the middle, as wide or high as it can be.
+    """
+    for area, aspect, across, down in drawn.tolist():
+        pixels = width * height * (AREA[0] + (AREA[1] - AREA[0]) * area)
+        ratio = ASPECT[0] * (ASPECT[1] / ASPECT[0]) ** aspect
+        w, h = round(math.sqrt(pixels * ratio)), round(math.sqrt(pixels / ratio))
+        if 0 < w <= width and 0 < h <= height:
+            left, top = int(across * (width - w + 1)), int(down * (height - h + 1))
+            return left, top, left + w, top + h
+    w = min(width, max(1, round(height * ASPECT[1])))
+    h = min(height, max(1, round(width / ASPECT[0])))
+    left, top = (width - w) // 2, (height - h) // 2
+    return left, top, left + w, top + h
+
+
+def shifted(pixels: np.ndarray, most: int, seed: int, step: int) -> np.ndarray:
+    """Return images translated by up to `most` pixels each way; what comes into view is empty."""
+    edge = (most, most)
+    padded = np.pad(pixels, ((0, 0), edge, edge, (0, 0)), constant_values=-1.0)
+    drawn = words(seed, Purpose.SHIFT, step, 2 * len(pixels)) % (2 * most + 1)
+    down, right = drawn.astype(np.int64).reshape(2, -1, 1, 1)
+    side, every = np.arange(pixels.shape[1]), np.arange(len(pixels))
+    return padded[every[:, None, None], down + side[:, None], right + side]
+
+
+def flipped(pixels: np.ndarray, seed: int, step: int) -> np.ndarray:
+    """Return images of which each is mirrored, left to right, with a chance of one in two."""
+    mirrored = words(seed, Purpose.FLIP, step, len(pixels)) >> np.uint64(63) == 1
+    return np.where(mirrored[:, None, None, None], pixels[:, :, ::-1], pixels)

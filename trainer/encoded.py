@@ -1,0 +1,75 @@
+"""A source of encoded pictures in files, decoded one by one as they are asked for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from PIL.Image import Image
+
+from trainer import pictures
+from trainer.augment import box
+from trainer.files import Unreadable
+from trainer.pictures import BadImage
+from trainer.stores import Store, contents, store
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """The pictures in the files at `path`, whose contents have the hash `content`."""
+
+    kind: str
+    path: str
+    content: str
+    num_classes: int
+    image_size: int
+    resize: int  # smaller side before the central crop
+
+    def labels(self, rows: Any) -> np.ndarray:
+        """Return the labels of images by number; raises Unreadable where any label of the files is none."""
+        return _labels(self)[rows]
+
+    def pixels(self, rows: np.ndarray) -> np.ndarray:
+        """Return images (count, height, width, 3) with values from -1 to 1: resized, and their central squares."""
+        return self._decoded(rows, lambda image, _: pictures.middle(image, self.image_size, self.resize))
+
+    def cropped(self, rows: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+        """Return random parts of images, each as its own draws say."""
+
+        def part(image: Image, at: int) -> np.ndarray:
+            return pictures.crop(image, box(image.width, image.height, drawn[at]), self.image_size)
+
+        return self._decoded(rows, part)
+
+    def place(self, row: int) -> str:
+        """Return the file and row of an image."""
+        return contents(self.kind, self.path).place(row)
+
+    def store(self) -> Store:
+        """Return where the encoded images are had from."""
+        return store(self.kind, self.path, self.content)
+
+    def _decoded(self, rows: np.ndarray, square: Callable[[Image, int], np.ndarray]) -> np.ndarray:
+        """Return what `square` makes of each picture and its place among `rows`; raises BadImage with file and row."""
+        images, found = self.store(), []
+        for place, row in enumerate(rows.tolist()):
+            try:
+                encoded = images.encoded(row)
+                if not encoded:
+                    raise BadImage("no image")
+                found.append(square(pictures.opened(encoded), place))
+            except BadImage as error:
+                raise BadImage(f"{self.place(row)}: {error}") from error
+        return pictures.in_range(np.stack(found))
+
+
+@lru_cache(maxsize=4)
+def _labels(source: Encoded) -> np.ndarray:
+    labels = source.store().labels
+    wrong = np.flatnonzero((labels < 0) | (labels >= source.num_classes))
+    if len(wrong):
+        label = labels[wrong[0]]
+        what = f"label {label:,} is not from 0 to {source.num_classes - 1:,}" if label != -1 else "no label"
+        raise Unreadable(f"{source.place(int(wrong[0]))}: {what}")
+    return labels.astype(np.int32)

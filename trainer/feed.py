@@ -1,0 +1,63 @@
+"""Batches ahead of the steps that need them, read by Grain in a thread or in worker processes."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from trainer.data import Batches
+from trainer.subset import Images
+
+AHEAD = 2  # batches that wait, of each reader
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """The batches of some steps by their place; what Grain calls a random access data source."""
+
+    batches: Batches
+    start: int
+    stop: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __getitem__(self, place: int) -> tuple[np.ndarray, np.ndarray]:
+        return self.batches.batch(self.start + place)
+
+
+class Feed:
+    """The batches of steps `start` to `stop`, in order; readers change when they are made and nothing else."""
+
+    def __init__(self, batches: Batches, start: int, stop: int, workers: int) -> None:
+        self._steps, self._step, self._workers = _Steps(batches, start, stop), start, workers
+        self._ahead: Any = None
+
+    def stacked(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the images (count, batch, height, width, channels) and labels (count, batch) of the next steps."""
+        step, self._step = self._step, self._step + count
+        if isinstance(self._steps.batches.images, Images):  # in memory already
+            return self._steps.batches.stacked(step, count)
+        self._ahead = self._ahead or _ahead(self._steps, self._workers)
+        found = [next(self._ahead) for _ in range(count)]
+        return np.stack([pixels for pixels, _ in found]), np.stack([labels for _, labels in found])
+
+    def close(self) -> None:
+        """End the readers."""
+        if self._ahead is not None:
+            self._ahead.close()
+
+
+def _ahead(steps: _Steps, workers: int) -> Any:
+    """Return an iterator over batches that reads ahead."""
+    import grain
+    from absl import flags
+
+    if not flags.FLAGS.is_parsed():
+        flags.FLAGS.mark_as_parsed()  # Grain asks absl for its settings, which only absl's own main functions parse
+    read = grain.ReadOptions(num_threads=1, prefetch_buffer_size=AHEAD)
+    batches = grain.MapDataset.source(steps).to_iter_dataset(read)
+    if workers:
+        each = grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=AHEAD)
+        batches = batches.mp_prefetch(each)
+    return iter(batches)
