@@ -12,13 +12,13 @@ from trainer.draws import Purpose, endless
 from trainer.finetune import best, enlarged, finetune, rates, resized, transferred
 from trainer.optimizer import schedule
 from trainer.positions import resampled
-from trainer.spec import FinetuneSpec, ModelSpec
+from trainer.spec import DataSpec, FinetuneSpec, ModelSpec
 from trainer.step import losses
 from trainer.vit import ViT
 
 VIT = ViT(ModelSpec(16, 1, 64, 2, 2), 8, 1, 10, "map", -2.3, "float32")
 SPEC = FinetuneSpec("digits", 60, 64, (0.03, 0.01), 3, 8)
-DIGITS = split("digits", 360, 0)
+DIGITS = split(DataSpec("digits", 100, 360, 0, 0, 8, 1, 10))
 
 
 @cache

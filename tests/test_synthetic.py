@@ -8,6 +8,7 @@ import numpy as np
 
 from trainer.data import load, split
 from trainer.evaluate import ridge
+from trainer.pictures import in_range
 from trainer.spec import DataSpec
 from trainer.synthetic import Patterns
 
@@ -24,7 +25,7 @@ def error(features: np.ndarray, labels: np.ndarray) -> float:
 
 def test_classes_are_in_the_spectrum_and_in_no_pixel():
     source, rows = Patterns(3, 16, 10, in_turn=False), np.arange(2400)
-    pixels, labels = source.pixels(rows), source.labels(rows)
+    pixels, labels = in_range(source.colours(rows)), source.labels(rows)
     spectrum = np.log(np.abs(np.fft.fft2(pixels, axes=(1, 2))) + 1.0)
     assert error(pixels.reshape(2400, -1), labels) > 0.8
     assert 0.01 < error(spectrum.reshape(2400, -1), labels) < 0.35
@@ -45,13 +46,13 @@ def test_stratified_images_come_class_by_class():
 
 def test_an_image_depends_on_seed_and_number_alone():
     source = Patterns(3, 16, 10, in_turn=False)
-    np.testing.assert_array_equal(source.bytes(np.array([7, 10**12, 7]))[[1]], source.bytes(np.array([10**12])))
-    assert not np.array_equal(source.bytes(np.array([7])), replace(source, seed=4).bytes(np.array([7])))
+    np.testing.assert_array_equal(source.colours(np.array([7, 10**12, 7]))[[1]], source.colours(np.array([10**12])))
+    assert not np.array_equal(source.colours(np.array([7])), replace(source, seed=4).colours(np.array([7])))
 
 
 # the images behind every synthetic result: if these change, so do all of them
 def test_the_images_are_what_they_always_were():
-    drawn = Patterns(37, 16, 10, in_turn=False).bytes(np.arange(3))
+    drawn = Patterns(37, 16, 10, in_turn=False).colours(np.arange(3))
     assert hashlib.sha256(drawn.tobytes()).hexdigest()[:16] == "e3783a772ed4cfbb"
 
 
@@ -66,7 +67,7 @@ def test_subsets_lie_inside_each_other_and_meet_no_held_out_image():
 
 def test_an_image_costs_less_than_a_hundredth_of_a_second():
     source = Patterns(3, 32, 10, in_turn=False)
-    source.pixels(np.arange(10))
+    source.colours(np.arange(10))
     began = time.process_time()
-    source.pixels(np.arange(10, 110))
+    source.colours(np.arange(10, 110))
     assert time.process_time() - began < 1.0

@@ -6,6 +6,7 @@ import numpy as np
 
 from trainer.draws import Purpose, units, words
 from trainer.pictures import Box
+from trainer.spec import DataSpec
 
 AREA = (0.05, 1.0)  # of a crop, as a share of the picture's
 ASPECT = (3 / 4, 4 / 3)  # of a crop, width to height
@@ -35,17 +36,26 @@ def box(width: int, height: int, drawn: np.ndarray) -> Box:
     return left, top, left + w, top + h
 
 
-def shifted(pixels: np.ndarray, most: int, seed: int, step: int) -> np.ndarray:
-    """Return images translated by up to `most` pixels each way; what comes into view is empty."""
+def moved(images: np.ndarray, data: DataSpec, seed: int, step: int, *, empty: float) -> np.ndarray:
+    """Return images shifted and mirrored as `data` says; what comes into view has the value `empty`."""
+    if data.shift:
+        images = shifted(images, data.shift, seed, step, empty)
+    return flipped(images, seed, step) if data.flip else images
+
+
+def shifted(images: np.ndarray, most: int, seed: int, step: int, empty: float) -> np.ndarray:
+    """Return images translated by up to `most` pixels each way."""
     edge = (most, most)
-    padded = np.pad(pixels, ((0, 0), edge, edge, (0, 0)), constant_values=-1.0)
-    drawn = words(seed, Purpose.SHIFT, step, 2 * len(pixels)) % (2 * most + 1)
+    padded = np.pad(images, ((0, 0), edge, edge, (0, 0)), constant_values=empty)
+    drawn = words(seed, Purpose.SHIFT, step, 2 * len(images)) % (2 * most + 1)
     down, right = drawn.astype(np.int64).reshape(2, -1, 1, 1)
-    side, every = np.arange(pixels.shape[1]), np.arange(len(pixels))
+    side, every = np.arange(images.shape[1]), np.arange(len(images))
     return padded[every[:, None, None], down + side[:, None], right + side]
 
 
-def flipped(pixels: np.ndarray, seed: int, step: int) -> np.ndarray:
+def flipped(images: np.ndarray, seed: int, step: int) -> np.ndarray:
     """Return images of which each is mirrored, left to right, with a chance of one in two."""
-    mirrored = words(seed, Purpose.FLIP, step, len(pixels)) >> np.uint64(63) == 1
-    return np.where(mirrored[:, None, None, None], pixels[:, :, ::-1], pixels)
+    mirrored = words(seed, Purpose.FLIP, step, len(images)) >> np.uint64(63) == 1
+    turned = images.copy()
+    turned[mirrored] = images[mirrored][:, :, ::-1]
+    return turned

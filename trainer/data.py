@@ -5,9 +5,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from trainer.augment import crop_draws, flipped, shifted
+from trainer.augment import crop_draws, moved
 from trainer.draws import Purpose, permutation, scattered, units, words
 from trainer.encoded import Encoded
+from trainer.pictures import in_range
 from trainer.sources import ENDLESS
 from trainer.spec import DataSpec, TrunkSpec
 from trainer.subset import Images, Lazy
@@ -126,14 +127,15 @@ class Batches:
 
     def _seen(self, rows: np.ndarray, step: int) -> np.ndarray:
         """Return images as a step sees them."""
-        data, seed, images = self._data, self._seed, self.images
-        if data.crop and isinstance(images, Lazy):
-            pixels = images.cropped(rows, crop_draws(seed, step, len(rows)))
+        images, data, seed = self.images, self._data, self._seed
+        if isinstance(images, Images):
+            return moved(images.pixels[rows], data, seed, step, empty=-1.0)
+        places = images.at(rows)
+        if data.crop:
+            colours = images.source.cropped(places, crop_draws(seed, step, len(rows)))
         else:
-            pixels = images.pixels[rows]
-        if data.shift:
-            pixels = shifted(pixels, data.shift, seed, step)
-        return flipped(pixels, seed, step) if data.flip else pixels
+            colours = images.source.colours(places)
+        return in_range(moved(colours, data, seed, step, empty=0))
 
 
 @lru_cache(maxsize=8)

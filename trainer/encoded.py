@@ -30,12 +30,12 @@ class Encoded:
         """Return the labels of images by number; raises Unreadable where any label of the files is none."""
         return _labels(self)[rows]
 
-    def pixels(self, rows: np.ndarray) -> np.ndarray:
-        """Return images (count, height, width, 3) with values from -1 to 1: resized, and their central squares."""
+    def colours(self, rows: np.ndarray) -> np.ndarray:
+        """Return images (count, height, width, 3) as bytes: resized, and their central squares."""
         return self._decoded(rows, lambda image, _: pictures.middle(image, self.image_size, self.resize))
 
     def cropped(self, rows: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-        """Return random parts of images, each as its own draws say."""
+        """Return the same of random parts of images, each as its own draws say."""
 
         def part(image: Image, at: int) -> np.ndarray:
             return pictures.crop(image, box(image.width, image.height, drawn[at]), self.image_size)
@@ -61,7 +61,7 @@ class Encoded:
                 found.append(square(pictures.opened(encoded), place))
             except BadImage as error:
                 raise BadImage(f"{self.place(row)}: {error}") from error
-        return pictures.in_range(np.stack(found))
+        return np.stack(found)
 
 
 @lru_cache(maxsize=4)

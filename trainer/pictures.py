@@ -40,7 +40,8 @@ def _square(image: Image.Image, box: tuple[float, float, float, float], side: in
     width, height = image.size
     try:
         wanted = (int(width * side / (box[2] - box[0])), int(height * side / (box[3] - box[1])))
-        image.draft("RGB", wanted)  # a picture that is no JPEG stays as it is
+        if 2 * wanted[0] <= width and 2 * wanted[1] <= height:
+            image.draft("RGB", wanted)  # a picture that is no JPEG stays as it is
         across, down = image.size[0] / width, image.size[1] / height
         part = (box[0] * across, box[1] * down, min(box[2] * across, image.size[0]), min(box[3] * down, image.size[1]))
         colours = image if image.mode == "RGB" else image.convert("RGB")

@@ -5,6 +5,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from trainer.pictures import in_range
+
 
 @dataclass(frozen=True)
 class Images:
@@ -28,8 +30,8 @@ class Images:
 class Source(Protocol):
     """Where single images and labels are had by their numbers."""
 
-    def pixels(self, rows: np.ndarray) -> np.ndarray:
-        """Return images (count, height, width, channels) with values from -1 to 1, as evaluation sees them."""
+    def colours(self, rows: np.ndarray) -> np.ndarray:
+        """Return images (count, height, width, channels) as bytes, and as evaluation sees them."""
 
     def cropped(self, rows: np.ndarray, drawn: np.ndarray) -> np.ndarray:
         """Return the same of random parts of the images, each as its own draws say."""
@@ -60,14 +62,10 @@ class Lazy:
             return self.rows.start + np.asarray(places)
         return self.rows[places]
 
-    def cropped(self, places: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-        """Return random parts of the images at places of this subset."""
-        return self.source.cropped(self.at(places), drawn)
-
     @property
     def pixels(self) -> "Read":
         """Return the images as what is read by slices or by rows."""
-        return Read(self, self.source.pixels)
+        return Read(self, lambda rows: in_range(self.source.colours(rows)))
 
     @property
     def labels(self) -> "Read":

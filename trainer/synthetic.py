@@ -8,7 +8,7 @@ from PIL import Image
 
 from trainer.augment import box
 from trainer.draws import Purpose, units, words
-from trainer.pictures import crop, in_range
+from trainer.pictures import crop
 
 GRATINGS = 3  # that make a class
 STRAYS = 2  # that mean nothing
@@ -38,20 +38,13 @@ class Patterns:
             drawn[blocks == block] = _block(self.seed, int(block))[places[blocks == block]]
         return (drawn % np.uint64(self.num_classes)).astype(np.int32)
 
-    def pixels(self, rows: np.ndarray) -> np.ndarray:
-        """Return images (count, height, width, 3) by number, with values from -1 to 1."""
-        return in_range(self.bytes(rows))
-
     def cropped(self, rows: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-        """Return random parts of images, each as its own draws say."""
-        side = self.image_size
-        whole = map(Image.fromarray, self.bytes(rows))
-        return in_range(
-            np.stack([crop(one, box(side, side, own), side) for one, own in zip(whole, drawn, strict=True)])
-        )
+        """Return the same of random parts of images, each as its own draws say."""
+        side, whole = self.image_size, map(Image.fromarray, self.colours(rows))
+        return np.stack([crop(one, box(side, side, own), side) for one, own in zip(whole, drawn, strict=True)])
 
-    def bytes(self, rows: np.ndarray) -> np.ndarray:
-        """Return images (count, height, width, 3) by number, with values from 0 to 255.
+    def colours(self, rows: np.ndarray) -> np.ndarray:
+        """Return images (count, height, width, 3) by number, as bytes.
 
         Whole numbers, so that machines whose cosines differ in the last digit still agree on the images.
         """

@@ -5,7 +5,9 @@ A row of a parquet file can't be had without its whole row group; here it can, b
 
 import os
 import tempfile
+from bisect import bisect_right
 from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +31,14 @@ class Unpacked:
         reader = ipc.open_file(pa.memory_map(str(file)))
         batches = [reader.get_batch(number) for number in range(reader.num_record_batches)]
         self._images = [batch.column("image") for batch in batches]
-        self._ends = np.cumsum([len(images) for images in self._images])
+        self._ends = list(accumulate(len(images) for images in self._images))
         labels = [pc.fill_null(batch.column("label"), -1).to_numpy() for batch in batches]
         self.labels = np.concatenate([np.empty(0, np.int64), *labels])
 
     def encoded(self, row: int) -> Any:
         """Return the bytes of an image, or None."""
-        batch = int(np.searchsorted(self._ends, row, side="right"))
-        return self._images[batch][row - int(self._ends[batch])].as_buffer()  # from the end of the batch
+        batch = bisect_right(self._ends, row)
+        return self._images[batch][row - self._ends[batch]].as_buffer()  # from the end of the batch
 
 
 @lru_cache(maxsize=4)
