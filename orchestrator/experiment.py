@@ -11,9 +11,10 @@ from pydantic import TypeAdapter, ValidationError
 from orchestrator.checks import CHECKS, hold_outs_leave_some
 from orchestrator.files import files_are_images
 from orchestrator.grid import Cell, Resolved, resolve
+from orchestrator.keys import schema_json
 from orchestrator.located import Located, load
 from orchestrator.problem import Finding, InvalidExperiment, Problem, Spot
-from orchestrator.schema import Document, Fit, Limits, schema_json
+from orchestrator.schema import Document, Fit, Limits
 from orchestrator.specs import evaluations
 from orchestrator.values import shown
 from orchestrator.wording import findings

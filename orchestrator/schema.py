@@ -1,12 +1,9 @@
 """The keys of experiments.yaml: their types, defaults and meaning; docs/experiments.md repeats every line of it."""
 
-from collections.abc import Iterator
 from decimal import Decimal
-from functools import cache
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic.fields import FieldInfo
 
 from orchestrator.conditions import Condition, Names, Numbers
 from orchestrator.values import (
@@ -278,41 +275,3 @@ class Document(Section):
     resources: Resources = key("Where jobs run.", Resources())
     limits: Limits = key("Bounds on what a launch may spend.", Limits())
     fits: dict[Name, Fit] = key("Laws to fit, by name.", {})
-
-
-DATASETS = ("caltech101", "cars196", "cifar10", "cifar100", "dtd", "imagenet2012", "pets")
-
-# words that a later version will take, by key; a refusal says so instead of calling them unknown
-PLANNED = {
-    "data.source": ("array_record:", "tfds:"),
-    "evals.fewshot.datasets[]": DATASETS,
-    "evals.finetune.dataset": DATASETS,
-    "resources.default.device": ("tpu", "gpu"),
-}
-
-
-@cache
-def keys() -> dict[str, FieldInfo]:
-    """Return every key by its path; NAME stands for a name that the user gives and [] for the items of a list."""
-    return dict(_keys(Document, ""))
-
-
-def _keys(section: type[Section], above: str) -> Iterator[tuple[str, FieldInfo]]:
-    for name, info in section.model_fields.items():
-        yield above + name, info
-        for inner, step in _sections(info.annotation, ""):
-            yield from _keys(inner, f"{above}{name}{step}.")
-
-
-def _sections(annotation: Any, step: str) -> Iterator[tuple[type[Section], str]]:
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        yield annotation, step
-    origin = get_origin(annotation)
-    items = ".NAME" if origin is dict else "[]" if origin is tuple else ""
-    for part in get_args(annotation):
-        yield from _sections(part, step + items)
-
-
-def schema_json() -> dict[str, Any]:
-    """Return the JSON Schema of experiments.yaml, for editors."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Document.model_json_schema()

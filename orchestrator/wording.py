@@ -5,8 +5,8 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
+from orchestrator.keys import PLANNED, keys
 from orchestrator.problem import Finding, Path, did_you_mean
-from orchestrator.schema import PLANNED, keys
 from orchestrator.values import shown
 
 

@@ -10,8 +10,9 @@ from pydantic import TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 
 from orchestrator.experiment import read, schema_json
+from orchestrator.keys import PLANNED, keys
 from orchestrator.located import load
-from orchestrator.schema import PLANNED, Model, Section, keys
+from orchestrator.schema import Model, Section
 from orchestrator.values import Share
 from trainer.spec import PRESETS
 
