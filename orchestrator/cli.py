@@ -13,6 +13,7 @@ from orchestrator.exits import Exit, Refusal
 
 if TYPE_CHECKING:
     from orchestrator.experiment import Experiment
+    from orchestrator.records import Records
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -201,6 +202,38 @@ def plot_frontier(
     draw(points, wanted, *fitted(points, wanted), file)
     click.echo(f"{file} and {file.with_suffix('.json').name} written.")
     return Exit.DONE
+
+
+@scalectl.command()
+@click.argument("run", metavar="RUN")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; it is kept in the record.")
+@store_option
+def exclude(run: str, reason: str, store: Path) -> Exit:
+    """Leave the run of this id out of fits; its numbers stay."""
+    with _held(store) as records:
+        records.exclude(run, reason)
+    click.echo(f"{run} is left out of fits. Next: scalectl fit")
+    return Exit.DONE
+
+
+@scalectl.command()
+@click.argument("run", metavar="RUN")
+@store_option
+def include(run: str, store: Path) -> Exit:
+    """Take an exclusion back."""
+    with _held(store) as records:
+        records.include(run)
+    click.echo(f"{run} is fitted again. Next: scalectl fit")
+    return Exit.DONE
+
+
+def _held(store: Path) -> "Records":
+    """Return a store that is there, held for writing."""
+    from orchestrator.records import Records
+    from orchestrator.store import reading
+
+    with reading(store):  # a store that isn't there is not made
+        return Records(store)
 
 
 def _experiment(file: Path, changes: Sequence[str]) -> "Experiment":

@@ -91,6 +91,25 @@ def test_too_few_points_for_a_law_are_refused_with_the_number(launched):
     assert done.returncode == 4 and "6" in done.stderr and "Traceback" not in done.stderr
 
 
+def test_a_run_is_left_out_of_fits_and_taken_back(launched):
+    def excluded() -> list[str]:
+        document = json.loads(scalectl("status", "--store", launched.store, "-o", "json").stdout)
+        return [run["id"] for run in document["runs"] if run["excluded"]]
+
+    run = json.loads(scalectl("status", "--store", launched.store, "-o", "json").stdout)["runs"][0]["id"]
+    assert scalectl("exclude", run, "--reason", "odd", "--store", launched.store).returncode == 0
+    assert excluded() == [run]
+    assert scalectl("include", run, "--store", launched.store).returncode == 0
+    assert excluded() == []
+
+
+def test_excluding_what_is_not_there_is_refused_and_makes_no_store(launched, tmp_path):
+    unknown = scalectl("exclude", "0123456789ab", "--reason", "odd", "--store", launched.store)
+    nowhere = scalectl("exclude", "0123456789ab", "--reason", "odd", "--store", tmp_path / "none.db")
+    assert (unknown.returncode, nowhere.returncode) == (5, 5) and "0123456789ab" in unknown.stderr
+    assert not (tmp_path / "none.db").exists()
+
+
 def test_a_limit_refuses_before_anything_is_written(study):
     done = scalectl("launch", study.file, "--set", "limits.max_flops=1e6")
     assert done.returncode == 4 and "limits.max_flops" in done.stderr
