@@ -100,7 +100,7 @@ def _outcome(found: Plan, seconds: float, states: Counter[str], *, interrupted: 
     before = len(found.runs) - len(found.missing)
     done = before + states["done"]
     code = Exit.FAILED if states["failed"] else Exit.DONE
-    if interrupted:
+    if interrupted and done < len(found.runs):  # else the stop came when there was nothing left to stop
         code = Exit.INTERRUPTED
     others = tuple((state, number) for state, number in sorted(states.items()) if state != "done")
     return Outcome(code, seconds, len(found.runs), done, bool(found.jobs), others)
