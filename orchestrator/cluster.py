@@ -1,5 +1,6 @@
 """Where jobs run: on Ray, or here in this process; both have the same signature and the same promises."""
 
+import itertools
 import os
 import secrets
 import socket
@@ -101,7 +102,8 @@ class OnRay:
         self.slots: tuple[str, ...] = tuple(self._cores)
         self._actors: dict[str, Any] = {}
         self._streams: dict[str, Any] = {}
-        self._jobs: dict[str, Job] = {}
+        self._turns: dict[str, int] = {}
+        self._count = itertools.count()
         self._steps: dict[str, int] = {}
 
     def start(self, slot: str, job: Job) -> None:
@@ -109,8 +111,8 @@ class OnRay:
         if slot not in self._actors:
             actor = self._ray.remote(num_cpus=1, max_restarts=0, concurrency_groups={"control": 1})(Worker)
             self._actors[slot] = actor.remote(self._cores[slot])
-        self._jobs[slot], self._steps[slot] = job, job.start
-        self._streams[slot] = self._actors[slot].run.options(num_returns="streaming").remote(job)
+        self._turns[slot], self._steps[slot] = next(self._count), job.start
+        self._streams[slot] = self._actors[slot].run.options(num_returns="streaming").remote(job, self._turns[slot])
 
     def events(self, timeout: float) -> list[Batch]:
         """Return the batches that have come, at most one a slot; a dead worker's job ends with Failed."""
@@ -145,7 +147,7 @@ class OnRay:
 
     def stop(self, slot: str) -> None:
         """Ask the job on a slot to leave a checkpoint and end with Stopped."""
-        self._actors[slot].stop.options(concurrency_group="control").remote(self._jobs[slot].id)
+        self._actors[slot].stop.options(concurrency_group="control").remote(self._turns[slot])
 
     def close(self) -> None:
         """Kill the actors; an embedded cluster ends with them, one that was joined goes on."""

@@ -20,16 +20,19 @@ class Worker:
     def __init__(self, cores: tuple[int, ...] = ()) -> None:
         if cores:
             os.sched_setaffinity(0, cores)  # before JAX starts its threads, which inherit it
-        self._stopping: defaultdict[str, threading.Event] = defaultdict(threading.Event)
+        self._stopping: defaultdict[int, threading.Event] = defaultdict(threading.Event)
 
-    def run(self, job: Job) -> Iterator[list[Event]]:
-        """Yield the job's events in batches; the last event of the last batch is Done, Stopped or Failed."""
-        yield from stream(job, self._stopping[job.id])
-        del self._stopping[job.id]
+    def run(self, job: Job, turn: int) -> Iterator[list[Event]]:
+        """Yield the job's events in batches; the last event of the last batch is Done, Stopped or Failed.
 
-    def stop(self, job_id: str) -> None:
-        """Ask a job that runs, or is about to, to leave a checkpoint and end."""
-        self._stopping[job_id].set()
+        No two calls have the same `turn`: a job that is tried again is another turn, with a stop of its own.
+        """
+        yield from stream(job, self._stopping[turn])
+        del self._stopping[turn]
+
+    def stop(self, turn: int) -> None:
+        """Ask the job of a turn that runs, or is about to, to leave a checkpoint and end."""
+        self._stopping[turn].set()
 
 
 def stream(job: Job, stopping: threading.Event) -> Iterator[list[Event]]:
