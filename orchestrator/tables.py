@@ -37,7 +37,18 @@ _DATA = {
     "test_content": Text,
 }
 # of settings that came later, for the rows of older stores
-_BEFORE = {"stratified": "0", "crop": "0", "flip": "0", "resize": "0", "content": "", "test_content": ""}
+_BEFORE = {
+    "stratified": "0",
+    "crop": "0",
+    "flip": "0",
+    "resize": "0",
+    "content": "",
+    "test_content": "",
+    "positions": "learned",
+    "layers": "loop",
+    "remat": "none",
+    "microbatch": "0",
+}
 _RECIPE = {
     "batch_size": Integer,
     "precision": Text,

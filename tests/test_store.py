@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import tempfile
 from contextlib import closing, contextmanager
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from orchestrator import status
 from orchestrator.exits import Exit, NotFound
 from orchestrator.records import Records, known
 from orchestrator.store import APPLICATION, VERSION, NewerStore, NotAStore, Unusable, network_file_system, reading
+from orchestrator.tables import runs
+from trainer.spec import DataSpec, RecipeSpec
 
 
 @pytest.fixture
@@ -256,3 +259,10 @@ def test_a_network_file_system_is_warned_of_in_the_history(study, monkeypatch):
     monkeypatch.setattr("orchestrator.records.network_file_system", lambda _: "nfs4")
     planning(study)[0].close()
     assert "warning: the store is on nfs4" in status.read(study.store).text()
+
+
+def test_a_setting_that_came_later_has_in_older_stores_the_value_that_it_has_in_older_runs():
+    later = [one for spec in (DataSpec, RecipeSpec) for one in fields(spec) if "later" in one.metadata]
+    assert len(later) >= 10
+    for one in later:
+        assert runs.c[one.name].server_default.arg == str(int(one.default) if one.type in (bool, int) else one.default)
