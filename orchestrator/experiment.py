@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +149,10 @@ def _sound(value: dict[str, Any], wrong: set[str | int], context: dict[str, Any]
 
 def _places(document: Document, path: Path) -> Iterator[Finding]:
     """Yield the paths that lead nowhere, or to the wrong kind of thing."""
-    for key, typed in (("store", document.store), ("artifacts", document.artifacts)):
+    remote = _is_remote(document.artifacts)
+    if remote and find_spec("gcsfs") is None:
+        yield Finding(("artifacts",), "gs:// needs the package gcsfs", "run pip install 'scalectl[gcs]'")
+    for key, typed in (("store", document.store), *(() if remote else [("artifacts", document.artifacts)])):
         try:
             there = _from(path, typed)
             if there.is_dir() if key == "store" else there.is_file():
@@ -163,6 +167,10 @@ def _from(path: Path, typed: str) -> Path:
     return (path.absolute().parent / Path(typed).expanduser()).resolve()
 
 
+def _is_remote(typed: str) -> bool:
+    return "://" in typed
+
+
 def _experiment(
     path: Path, text: str, document: Document, resolved: Resolved, warnings: tuple[Problem, ...]
 ) -> Experiment:
@@ -171,7 +179,7 @@ def _experiment(
         path=str(path.absolute()),
         document=text,
         store=str(_from(path, document.store)),
-        artifacts=str(_from(path, document.artifacts)),
+        artifacts=document.artifacts if _is_remote(document.artifacts) else str(_from(path, document.artifacts)),
         cells=resolved.cells,
         skipped=resolved.skipped,
         evals=evaluations(document.evals),

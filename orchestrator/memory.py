@@ -48,9 +48,17 @@ def _checkpoints(connection: Connection) -> dict[str, dict[int, str]]:
     )
     found: dict[str, dict[int, str]] = defaultdict(dict)
     for name, step, path in connection.execute(query.where(checkpoints.c.kept)):
-        if Path(path).exists():
+        if _exists(path):
             found[name][step] = path
     return dict(found)
+
+
+def _exists(path: str) -> bool:
+    if "://" not in path:
+        return Path(path).exists()
+    from etils import epath  # only here: a tenth of a second that local studies don't need
+
+    return epath.Path(path).exists()
 
 
 def _speeds(connection: Connection) -> dict[str, float]:

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from pathlib import Path
 
 from orchestrator.experiment import Experiment
 from orchestrator.grid import Cell
@@ -198,7 +197,7 @@ class _Jobs:
     def __init__(self, experiment: Experiment, known: Known) -> None:
         self.experiment = experiment
         self.known = known
-        self.folder = Path(experiment.artifacts)
+        self.folder = experiment.artifacts
 
     def of_trunk(self, runs: Sequence[PlannedRun]) -> Iterable[PlannedJob]:
         """Yield the stretches and cooldowns that the missing runs of one trunk need, each after what it needs."""
@@ -227,7 +226,7 @@ class _Jobs:
             start=start,
             stop=stop,
             evals=EvalSpec(upstream=(), fewshot=()),
-            folder=str(self.folder / "trunks" / run.trunk / str(stop)),
+            folder=f"{self.folder}/trunks/{run.trunk}/{stop}",
             origin=None,
             checkpoint_every=self.experiment.checkpoint_every,
             workers=self.experiment.workers,
@@ -244,7 +243,7 @@ class _Jobs:
             start=branch,
             stop=steps,
             evals=self.experiment.evals,
-            folder=str(self.folder / "runs" / run.id),
+            folder=f"{self.folder}/runs/{run.id}",
             origin=None,
             checkpoint_every=self.experiment.checkpoint_every,
             workers=self.experiment.workers,

@@ -10,7 +10,7 @@ from typing import Protocol, Self, TextIO
 from orchestrator.launch import News, last_line
 from orchestrator.plan import Plan, PlannedJob
 from orchestrator.quantities import duration
-from trainer.events import Failed, Measurement, Progress, Started
+from trainer.events import Failed, Measurement, Progress, Skipped, Started
 
 
 class Screen(Protocol):
@@ -100,8 +100,13 @@ def end_line(news: News, measured: Mapping[str, float]) -> str:
     return ""
 
 
+def warnings(news: News) -> list[str]:
+    """Return a line for each checkpoint that was damaged."""
+    return [f"warning   {news.job.job.name}: {one.reason}" for one in news.events if isinstance(one, Skipped)]
+
+
 class Lines:
-    """One plain line for each run that ended and for each failure."""
+    """One plain line for each run that ended, for each failure and for each warning."""
 
     def __init__(self, plan: Plan, out: TextIO | None = None) -> None:
         self._tally = Tally(plan)
@@ -116,8 +121,10 @@ class Lines:
         return None
 
     def show(self, news: News) -> None:
-        """Print the line, if the news ended something."""
+        """Print the lines of the news, if it warns or ended something."""
         self._tally.take(news)
+        for line in warnings(news):
+            print(line, file=self._out, flush=True)
         line = end_line(news, self._tally.measured[news.job.id])
         if line:
             place = f"  {self._tally.ended}/{self._tally.runs}  {self._tally.left}".rstrip()
@@ -150,8 +157,7 @@ class Live:
         """Move the bars; a run that ended leaves its line above them."""
         self._tally.take(news)
         self._move(news)
-        line = end_line(news, self._tally.measured[news.job.id])
-        if line:
+        for line in filter(None, (*warnings(news), end_line(news, self._tally.measured[news.job.id]))):
             self._bars.console.print(line, markup=False, highlight=False)
         note = f"{self._tally.ended}/{self._tally.runs} runs  {self._tally.left}"
         self._bars.update(self._study, completed=self._tally.share, note=note)

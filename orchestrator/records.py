@@ -30,7 +30,7 @@ from orchestrator.tables import (
     trunks,
 )
 from orchestrator.tables import events as history
-from trainer.events import Checkpoint, Done, Event, Failed, Measurement, Progress, Started, Stopped
+from trainer.events import ROLLING, Checkpoint, Done, Event, Failed, Measurement, Progress, Skipped, Started, Stopped
 from trainer.flops import training_flops
 
 __all__ = ["Records", "known"]
@@ -133,11 +133,6 @@ class Records:
         if not connection.execute(update(runs).where(runs.c.id == run).values(excluded=excluded)).rowcount:
             raise NotFound(f"{self.path} has no run {run}. scalectl status --runs lists them.")
 
-    def drop_checkpoint(self, path: str) -> None:
-        """Forget a checkpoint that is no longer on disk."""
-        with self._writing() as connection:
-            connection.execute(delete(checkpoints).where(checkpoints.c.path == path))
-
     def note(self, what: str, text: str, run: str | None = None, job: str | None = None) -> None:
         """Write down that something happened, with the ids of the run and of the job that it happened to."""
         with self._writing() as connection:
@@ -175,9 +170,11 @@ def _write(connection: Connection, attempt: int, placed: rows.Placed, event: Eve
             where = {"host": host, "pid": pid, "device": device, "versions": versions, "first_step": step}
             _attempt(connection, attempt, state="running", **where)
         case Checkpoint():
-            rolling = delete(checkpoints).where(checkpoints.c.job == placed.job.id, ~checkpoints.c.kept)
-            connection.execute(rolling)
             connection.execute(_replace(checkpoints).values(rows.of_checkpoint(event, placed)))
+            _forget_pruned(connection, placed.job.id, event.step)
+        case Skipped(_, path, reason):
+            connection.execute(delete(checkpoints).where(checkpoints.c.path == path))
+            _note(connection, "warning", f"{placed.job.job.name}: {reason}", run=placed.job.owner, job=placed.job.id)
         case Measurement(metric, step, value, settings):
             add_metrics(connection, [metric])
             number = select(metrics.c.id).where(metrics.c.name == metric).scalar_subquery()
@@ -189,6 +186,13 @@ def _write(connection: Connection, attempt: int, placed: rows.Placed, event: Eve
             _end(connection, attempt, placed, "stopped")
         case Failed(kind, _, reason):
             _end(connection, attempt, placed, _ENDS.get(kind, "failed"), kind=kind, reason=reason)
+
+
+def _forget_pruned(connection: Connection, job: str, step: int) -> None:
+    """Delete the rows of rolling checkpoints that the one of `step` has pruned from disk."""
+    own = (checkpoints.c.job == job, checkpoints.c.step <= step)
+    newest = select(checkpoints.c.step).where(*own).order_by(checkpoints.c.step.desc()).limit(ROLLING)
+    connection.execute(delete(checkpoints).where(*own, ~checkpoints.c.kept, checkpoints.c.step.not_in(newest)))
 
 
 def _beginning(connection: Connection, placed: rows.Placed, step: int) -> tuple[int, float] | None:
@@ -219,10 +223,13 @@ def _end(connection: Connection, attempt: int, placed: rows.Placed, state: str, 
 
 
 def _count(connection: Connection, attempt: int, placed: rows.Placed, events: Sequence[Event]) -> None:
-    """Write down how far the attempt has come, and what it has spent."""
-    timed = next((event for event in reversed(events) if isinstance(event, Progress | Checkpoint | Done)), None)
+    """Write down how far the attempt has come, and what it has spent; a checkpoint may be told steps after its own."""
+    timed = [event for event in events if isinstance(event, Progress | Checkpoint | Done)]
     if timed:
-        _attempt(connection, attempt, **placed.gained(timed.step, timed.device_seconds))
+        last = max(timed, key=lambda event: event.step)
+        further = or_(attempts.c.step.is_(None), attempts.c.step <= last.step)
+        gained = placed.gained(last.step, last.device_seconds)
+        connection.execute(update(attempts).where(attempts.c.id == attempt, further).values(**gained))
 
 
 def _attempt(connection: Connection, attempt: int, **columns: Any) -> None:

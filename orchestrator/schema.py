@@ -265,7 +265,7 @@ class Document(Section):
     version: Version = key("Version of this format.")
     name: Name = key("Name of the study.")
     store: Store = key("SQLite file of all results, from the folder of this file.", "results.db")
-    artifacts: Folder = key("Folder of checkpoints and logs, from the folder of this file.", "artifacts")
+    artifacts: Folder = key("Folder of checkpoints, from the folder of this file, or gs://bucket/folder.", "artifacts")
     models: dict[Name, Model] = key("Models by name.")
     data: Data = key("The training images and their nested subsets.")
     train: Train = key("The recipe, the same for every cell of the grid.")

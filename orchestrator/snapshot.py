@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, and_, case, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, and_, case, func, literal, or_, select
 
 from orchestrator.tables import attempts, checkpoints, events, jobs, measurements, metrics, progress, runs, studies
 
@@ -162,7 +162,10 @@ def unlisted_runs(connection: Connection) -> int:
 
 
 def last_events(connection: Connection, number: int) -> tuple[Happening, ...]:
-    """Return the last entries of the history, oldest first."""
+    """Return the last entries of the history, oldest first, and before them the other warnings of the last launch."""
+    newest = select(events.c.id).order_by(events.c.id.desc()).limit(number)
+    launched = select(func.max(events.c.id)).where(events.c.what == "planned").scalar_subquery()
+    shown = or_(events.c.id.in_(newest), and_(events.c.what == "warning", events.c.id > launched))
     query = select(events.c.at, events.c.what, runs.c.name, events.c.text).outerjoin_from(events, runs)
-    found = connection.execute(query.order_by(events.c.id.desc()).limit(number)).all()
-    return tuple(Happening(at.isoformat(" ", "seconds"), what, run or "", text) for at, what, run, text in found[::-1])
+    found = connection.execute(query.where(shown).order_by(events.c.id))
+    return tuple(Happening(at.isoformat(" ", "seconds"), what, run or "", text) for at, what, run, text in found)

@@ -170,16 +170,18 @@ def _state(run: RunLine) -> str:
 
 
 def _findings(status: Status) -> str:
-    """Return the best run and those that failed or diverged."""
+    """Return the best run, those that failed or diverged, and the warnings of the last launch."""
     best = status.best
     lines = [f"  best: {best.name}  {status.metric} {best.value:.4g} at {flops(best.flops)} FLOPs"] if best else []
     bad = [run for run in status.runs if run.state in ("failed", "diverged")]
     lines += [f"  {_state(run)}: {run.name}  {run.reason}".rstrip() for run in bad]
+    lines += [f"  warning: {event.text}" for event in status.events if event.what == "warning"]
     return "\n".join(lines)
 
 
 def _history(status: Status) -> str:
-    return "\n".join(f"  {event.at}  {event.what}: {event.run or event.text}" for event in status.events)
+    others = [event for event in status.events if event.what != "warning"]
+    return "\n".join(f"  {event.at}  {event.what}: {event.run or event.text}" for event in others)
 
 
 def _wrapped(text: str, width: int | None) -> str:

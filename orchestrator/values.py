@@ -221,5 +221,13 @@ def _store(value: Any) -> str:
     return _folder(value)
 
 
-Folder = Annotated[str, PlainValidator(_folder), WithJsonSchema({"type": "string", "minLength": 1})]
+def _artifacts(value: Any) -> str:
+    if not isinstance(value, str) or not value.startswith("gs:/"):
+        return _folder(value)
+    if not re.fullmatch(r"gs://[a-z0-9][a-z0-9._-]+(/[^/\s]+)*/?", value):
+        raise refusal(f"{shown(value)} names no bucket and folder", "write gs://bucket/folder")
+    return value.rstrip("/")
+
+
+Folder = Annotated[str, PlainValidator(_artifacts), WithJsonSchema({"type": "string", "minLength": 1})]
 Store = Annotated[str, PlainValidator(_store), WithJsonSchema({"type": "string", "minLength": 1})]

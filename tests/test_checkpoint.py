@@ -1,11 +1,17 @@
 """Checkpoints on a real disk: whole, torn, flipped, half written."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from damage import HURTS, array_file, torn
+from etils import epath
+from fsspec.implementations.memory import MemoryFileSystem
 
 from trainer import checkpoint
 from trainer.step import State
@@ -21,16 +27,12 @@ def folder(tmp_path: Path) -> str:
     return str(tmp_path / "job")
 
 
-def largest_file(path: str) -> Path:
-    return max((file for file in Path(path).rglob("*") if file.is_file()), key=lambda file: file.stat().st_size)
-
-
 def test_what_is_restored_is_what_was_saved_to_the_bit(folder):
     saved = checkpoint.save(folder, STATE, 1.7, TOLD)
-    found = checkpoint.restore(saved.path, LIKE)
-    jax.tree.map(np.testing.assert_array_equal, found.state, STATE)
-    assert [leaf.dtype for leaf in jax.tree.leaves(found.state)] == [leaf.dtype for leaf in jax.tree.leaves(STATE)]
-    assert (found.digest, found.device_seconds, found.told) == (saved.digest, 1.7, tuple(TOLD))
+    state, found = checkpoint.restore(saved.path, LIKE)
+    jax.tree.map(np.testing.assert_array_equal, state, STATE)
+    assert [leaf.dtype for leaf in jax.tree.leaves(state)] == [leaf.dtype for leaf in jax.tree.leaves(STATE)]
+    assert found == saved and (found.step, found.device_seconds, found.told) == (48, 1.7, tuple(TOLD))
 
 
 def test_the_digest_is_of_the_parameters_alone(folder):
@@ -40,24 +42,32 @@ def test_the_digest_is_of_the_parameters_alone(folder):
     assert digests[0] == digests[1] != digests[2]
 
 
-@pytest.mark.parametrize("hurt", ["flip", "truncate", "remove"])
+@torn
+@pytest.mark.parametrize("hurt", HURTS)
 def test_a_damaged_checkpoint_is_refused_and_moved_aside(folder, hurt):
     path = checkpoint.save(folder, STATE, 0.0, []).path
-    file = largest_file(path)
-    content = bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 0x10
-    if hurt == "remove":
-        file.unlink()
-    else:
-        file.write_bytes(content if hurt == "flip" else content[: len(content) // 2])
+    hurt(array_file(path))
     with pytest.raises(checkpoint.Corrupt, match=r"48 can't be used.*moved to .*48\.corrupt"):
         checkpoint.restore(path, LIKE)
     assert checkpoint.steps(folder) == [] and Path(f"{path}.corrupt").is_dir()
 
 
 def test_one_that_is_not_there_is_refused(folder):
-    with pytest.raises(checkpoint.Corrupt):
+    with pytest.raises(checkpoint.Corrupt) as refused:
         checkpoint.restore(f"{folder}/48", LIKE)
+    assert "moved" not in str(refused.value)
+
+
+def test_a_sound_one_that_may_not_be_read_now_stays_where_it_is(folder, monkeypatch):
+    path = checkpoint.save(folder, STATE, 0.0, []).path
+
+    def refused(*_, **__):
+        raise PermissionError("not yours")
+
+    with monkeypatch.context() as patched, pytest.raises(PermissionError):
+        patched.setattr(checkpoint.ocp.Checkpointer, "restore", refused)
+        checkpoint.restore(path, LIKE)
+    assert checkpoint.restore(path, LIKE)[1].step == 48
 
 
 def test_the_steps_are_those_of_whole_checkpoints(folder):
@@ -68,8 +78,80 @@ def test_the_steps_are_those_of_whole_checkpoints(folder):
     assert checkpoint.steps(folder + "/nowhere") == []
 
 
-def test_pruning_leaves_one_and_what_was_moved_aside(folder):
-    for name in ("7", "48", "96.orbax-checkpoint-tmp", "16.corrupt"):
+def test_pruning_leaves_the_newest_two_and_what_was_moved_aside(folder):
+    for name in ("7", "100", "48", "96.orbax-checkpoint-tmp", "16.corrupt"):
         (Path(folder) / name).mkdir(parents=True)
-    checkpoint.prune(folder, 48)
-    assert sorted(path.name for path in Path(folder).iterdir()) == ["16.corrupt", "48"]
+    checkpoint.prune(folder, 100)
+    assert sorted(path.name for path in Path(folder).iterdir()) == ["100", "16.corrupt", "48"]
+
+
+def test_the_digest_is_the_same_however_arrays_are_sharded(tmp_path):
+    """Eight devices of a process of its own; the sharded state is donated while it is written."""
+    code = """
+import sys, jax, jax.numpy as jnp, numpy as np
+from jax.sharding import NamedSharding, PartitionSpec as P
+from trainer.checkpoint import restore
+from trainer.step import State
+from trainer.writer import Writer
+mesh = jax.make_mesh((8,), ("data",))
+kernel = np.arange(960, dtype=np.float32).reshape(24, 40) / 8
+advance = jax.jit(lambda state: jax.tree.map(lambda leaf: leaf + 1, state), donate_argnums=0)
+
+def state(*axes):
+    made = State(jnp.int32(3), {"kernel": jnp.array(kernel), "bias": jnp.full(5, -0.1)}, (jnp.full((8, 16), 1.1),))
+    return jax.tree.map(lambda x: jax.device_put(x, NamedSharding(mesh, P(*axes[: x.ndim // 2 * 2]))), made)
+
+for name, one in (("alone", state()), ("rows", state("data", None)), ("columns", state(None, "data"))):
+    writer = Writer(f"{sys.argv[1]}/{name}")
+    writer.begin(one, 0.0, [])
+    jax.block_until_ready(advance(one))
+    (saved,) = writer.complete(wait=True)
+    found, _ = restore(saved.path, jax.eval_shape(state))
+    np.testing.assert_array_equal(found.params["kernel"], kernel)
+    print(saved.digest)
+"""
+    flags = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    digests = subprocess.run(command, env=os.environ | flags, capture_output=True, text=True, check=True).stdout.split()
+    assert len(digests) == 3 and len(set(digests)) == 1
+
+
+class InMemory(MemoryFileSystem):
+    """A bucket that lives in this process."""
+
+    protocol = ("gs", "gcs")
+
+    @classmethod
+    def _strip_protocol(cls, path):
+        return MemoryFileSystem._strip_protocol(str(path).removeprefix("gs:/"))
+
+
+@pytest.fixture
+def bucket(monkeypatch) -> str:
+    """A folder on gs://, as epath sees it."""
+    InMemory.store, InMemory.pseudo_dirs = {}, [""]
+    made = InMemory(skip_instance_cache=True)
+    monkeypatch.setattr(epath.backend.fsspec_backend, "_get_filesystem", lambda name: {"gcs": made}[name])
+    return "gs://bucket/study/job"
+
+
+def test_on_a_bucket_one_is_whole_when_orbax_says_so_and_older_ones_are_pruned(bucket):
+    there = epath.Path(bucket)
+    for name in ("7", "48", "100", "120", "16.corrupt"):
+        (there / name / "state").mkdir(parents=True, exist_ok=True)
+        (there / name / "state" / "d").write_text("arrays")
+        if name != "120":  # was being written when its process was killed
+            (there / name / "commit_success.txt").write_text("done")
+    assert str(there / "7") == "gs://bucket/study/job/7"
+    assert checkpoint.steps(bucket) == [7, 48, 100]
+    checkpoint.prune(bucket, 100)
+    assert sorted(path.name for path in there.iterdir()) == ["100", "16.corrupt", "48"]
+
+
+def test_on_a_bucket_a_damaged_one_is_moved_aside(bucket):
+    there = epath.Path(bucket)
+    (there / "48" / "state").mkdir(parents=True)
+    (there / "48" / "state" / "d").write_text("torn")
+    with pytest.raises(checkpoint.Corrupt, match=r"gs://bucket/study/job/48 can't be used.*job/48\.corrupt"):
+        checkpoint.restore(f"{bucket}/48", LIKE)
+    assert (there / "48.corrupt" / "state" / "d").read_text() == "torn" and not (there / "48").exists()

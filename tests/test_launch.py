@@ -5,13 +5,16 @@ from contextlib import closing
 
 import pandas as pd
 import pytest
-from conftest import SCHEDULES
+from conftest import SCHEDULES, Study
+from damage import array_file, flip, torn
+from told import rows
 
 from orchestrator.cluster import Here
 from orchestrator.experiment import read
 from orchestrator.launch import launch
 from orchestrator.plan import plan
 from orchestrator.records import Records, known
+from trainer.events import Checkpoint
 from trainer.spec import from_scratch
 from trainer.train import train
 
@@ -72,6 +75,24 @@ def test_a_trunk_with_cooldowns_equals_runs_from_scratch_bit_for_bit(study, tmp_
         alone = {event.metric: event.value for event in events if hasattr(event, "metric")}
         assert end.digest == found.loc[job.id, "digest"]
         assert alone == {name: found.loc[job.id, name] for name in alone}
+
+
+@torn
+def test_a_study_whose_newest_checkpoint_is_damaged_ends_as_if_it_were_not(study, tmp_path):
+    whole = Study(tmp_path / "whole")
+    whole.folder.mkdir()
+    launched(whole, steps="[100]", checkpoint_every=20)
+    job = plan(read(study.write(steps="[100]", checkpoint_every=20))).jobs[0].job
+    for event in train(job):
+        if isinstance(event, Checkpoint) and event.step == 60:
+            break
+    flip(array_file(event.path))
+    launched(study, steps="[100]", checkpoint_every=20)
+    pd.testing.assert_frame_equal(points(study), points(whole))
+    (warning,) = rows(study, "SELECT text FROM events WHERE what = 'warning'")
+    assert f"{event.path}.corrupt" in warning
+    on_disk = [str(path.parent) for path in study.folder.glob("artifacts/*/**/notes") if ".corrupt" not in str(path)]
+    assert sorted(rows(study, "SELECT path FROM checkpoints")) == sorted(on_disk)
 
 
 def test_a_study_that_grew_trains_only_what_is_new(study):

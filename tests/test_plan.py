@@ -154,6 +154,19 @@ def test_the_same_file_gives_the_same_ids_in_any_folder_and_with_any_hash_seed(s
     assert said[0] == said[1]
 
 
+def test_a_bucket_reaches_the_folders_of_the_jobs_as_it_was_typed(study, monkeypatch):
+    monkeypatch.setattr("orchestrator.experiment.find_spec", lambda name: name)  # as if gcsfs were installed
+    file = study.write(steps="[20, 40]")
+    file.write_text(file.read_text().replace("./artifacts", "gs://bucket/my/study/"))
+    found = plan(read(file))
+    trunk = found.jobs[0].trunk
+    assert [job.job.folder for job in found.jobs] == [
+        f"gs://bucket/my/study/trunks/{trunk}/16",
+        f"gs://bucket/my/study/trunks/{trunk}/32",
+        *(f"gs://bucket/my/study/runs/{run.id}" for run in found.runs),
+    ]
+
+
 def test_the_screen_says_what_sharing_saves_and_the_next_command(study):
     text = plan_screen.text(planned(study, steps="[20, 40, 80]"), "experiments.yaml", "results.db", slots=2)
     assert "Sharing trunks saves 34 %" in text  # 92 steps instead of 140

@@ -8,7 +8,7 @@ from told import planned, progress, started, told
 
 from orchestrator.launch import News
 from orchestrator.progress import Lines, Live, Tally, screen
-from trainer.events import Failed, Stopped
+from trainer.events import Failed, Skipped, Stopped
 
 
 @pytest.fixture
@@ -54,6 +54,12 @@ def test_what_was_measured_is_shown_in_whatever_batch_it_came(plan, clock):
     *events, end = told(job)
     (line,) = printed(plan, News("cpu-0", job, tuple(events)), News("cpu-0", job, (end,), "done"))
     assert "upstream/loss 0.25  upstream/error 0.25" in line
+
+
+def test_a_damaged_checkpoint_is_a_warning_when_it_is_found(plan, clock):
+    job, torn = plan.jobs[0], Skipped(8, "/runs/8", "checkpoint /runs/8 can't be used: torn")
+    (line,) = printed(plan, News("cpu-0", job, (torn, started(4), progress(5))))
+    assert line == f"warning   {job.job.name}: checkpoint /runs/8 can't be used: torn"
 
 
 def test_a_failure_is_one_line_with_its_cause(plan, clock):

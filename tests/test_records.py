@@ -15,7 +15,7 @@ from told import SECONDS_A_STEP, checkpoint, everything, planned, planning, prog
 from orchestrator.exits import NotFound
 from orchestrator.records import Records, known
 from orchestrator.revision import revision
-from trainer.events import Failed, Measurement, Stopped
+from trainer.events import Failed, Measurement, Skipped, Stopped
 from trainer.flops import training_flops
 
 
@@ -163,15 +163,47 @@ def test_an_attempt_is_charged_with_its_own_steps_only(study, begun):
     assert known(study.store).speeds == {job.shape: pytest.approx(a_step / SECONDS_A_STEP)}
 
 
-def test_a_rolling_checkpoint_is_remembered_until_the_next_one(study, begun):
+def test_of_rolling_checkpoints_the_newest_two_are_remembered_as_they_are_on_disk(study, begun):
     records, found = begun
     job = found.jobs[0]
     attempt = records.start(job, "here")
-    for step in (4, 8):
+    for step, left in ((4, [4]), (8, [4, 8]), (12, [8, 12])):
         records.write(attempt, [checkpoint(job, step, kept=False)])
-    assert rows(study, "SELECT step FROM checkpoints") == [8]
+        assert rows(study, "SELECT step FROM checkpoints ORDER BY step") == left
     records.write(attempt, [checkpoint(job, 16, kept=True)])
-    assert rows(study, "SELECT step, kept FROM checkpoints") == [(16, 1)]
+    assert rows(study, "SELECT step, kept FROM checkpoints ORDER BY step") == [(12, 0), (16, 1)]
+
+
+def test_branch_points_and_ends_stay_whatever_comes_after_them(study, begun):
+    records, found = begun
+    write(records, found.jobs)
+    write(records, found.jobs[:1])
+    kept = "SELECT job, step FROM checkpoints WHERE kept ORDER BY job"
+    assert rows(study, kept) == sorted((job.id, job.job.stop) for job in found.jobs)
+
+
+def test_a_checkpoint_told_late_does_not_set_an_attempt_back(study, begun):
+    records, found = begun
+    job = found.jobs[0]
+    attempt = records.start(job, "here")
+    records.write(attempt, [started(), progress(9), checkpoint(job, 8, kept=False)])
+    assert rows(study, "SELECT step FROM attempts") == [9]
+    records.write(attempt, [progress(13)])
+    records.write(attempt, [checkpoint(job, 12, kept=False)])
+    a_step = training_flops(job.job.trunk, 1)
+    assert rows(study, "SELECT step, flops FROM attempts") == [(13, 13 * a_step)]
+
+
+def test_a_damaged_checkpoint_is_forgotten_with_a_warning(study, begun):
+    records, found = begun
+    job = found.jobs[0]
+    attempt = records.start(job, "here")
+    made = [checkpoint(job, step, kept=False) for step in (4, 8)]
+    records.write(attempt, made)
+    records.write(records.start(job, "here"), [Skipped(8, made[1].path, "checkpoint 8 can't be used: torn")])
+    assert rows(study, "SELECT step FROM checkpoints") == [4]
+    (text,) = rows(study, "SELECT text FROM events WHERE what = 'warning'")
+    assert job.job.name in text and "8 can't be used: torn" in text
 
 
 def test_a_kept_checkpoint_that_is_not_on_disk_is_trained_again(study, begun):

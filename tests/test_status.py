@@ -10,7 +10,7 @@ import pytest
 from told import SECONDS_A_STEP, checkpoint, planning, progress, started, told, write
 
 from orchestrator import status
-from trainer.events import Failed, Stopped
+from trainer.events import Failed, Skipped, Stopped
 from trainer.flops import training_flops
 
 
@@ -114,6 +114,21 @@ def test_a_long_reason_is_whole_but_no_wider_than_the_screen(study, begun):
     text = say(study)
     assert "failed (user_error): pico-60-20-s0  OSError: shard-00000.parquet" in text
     assert "shard-00036.parquet" in text and "…" in text
+
+
+def test_a_damaged_checkpoint_stays_in_sight_until_the_next_launch(study, begun):
+    records, found = begun
+    torn = "checkpoint /study/trunks/37/8 can't be used: torn. It was moved to /study/trunks/37/8.corrupt."
+    records.write(records.start(found.jobs[0], "here"), [Skipped(8, "/study/trunks/37/8", torn)])
+    write(records, found.jobs)
+    for _ in range(10):
+        records.note("done", "something else")
+    assert f"warning: {found.jobs[0].job.name}: checkpoint /study/trunks/37/8" in say(study)
+    assert torn in str(status.read(study.store).to_json()["events"])
+    records.plan(found, study.file.read_text())
+    for _ in range(10):
+        records.note("done", "something else")
+    assert "warning" not in say(study)
 
 
 def test_what_a_diverged_run_had_left_is_not_waited_for(study, begun):

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from damage import HURTS, array_file, torn
 
+from trainer import checkpoint, writer
 from trainer import step as programs
-from trainer.events import Checkpoint, Done, Event, Failed, Measurement, Progress, Started, Stopped
+from trainer.events import Checkpoint, Done, Event, Failed, Measurement, Progress, Skipped, Started, Stopped
 from trainer.optimizer import schedule, settings
 from trainer.spec import DataSpec, EvalSpec, FewshotSpec, Job, ModelSpec, RecipeSpec, RunSpec, TrunkSpec
 from trainer.train import logged, train
@@ -164,19 +166,79 @@ def test_a_branch_off_a_trunk_ends_where_the_whole_run_does(tmp_path, whole):
     assert min(event.step for event in of(Progress, branch)) > 120
 
 
-def test_a_damaged_newest_checkpoint_costs_only_the_steps_after_the_one_before(tmp_path, whole):
+def left_at(step: int, folder: Path) -> None:
+    """A life that ends when it has told the checkpoint of `step`."""
+    for event in train(job(folder)):
+        if isinstance(event, Checkpoint) and event.step == step:
+            return
+
+
+@torn
+@pytest.mark.parametrize("hurt", HURTS)
+def test_a_damaged_newest_checkpoint_costs_only_the_steps_after_the_one_before(tmp_path, whole, hurt):
+    left_at(120, tmp_path)
+    hurt(array_file(tmp_path / "120"))
+    skipped, begun, *after = told(job(tmp_path))
+    assert isinstance(skipped, Skipped) and (skipped.step, begun.step) == (120, 80)
+    assert (tmp_path / "120.corrupt").is_dir() and str(tmp_path / "120.corrupt") in skipped.reason
+    assert (after[-1].digest, readings(after)) == (whole[-1].digest, readings(whole))
+    assert curve(after) == curve(whole)
+
+
+@torn
+def test_when_both_are_damaged_it_begins_again(tmp_path, whole):
+    left_at(120, tmp_path)
+    for step in ("80", "120"):
+        HURTS[0](array_file(tmp_path / step))
+    *skipped, begun = told(job(tmp_path, stop=121))[:3]
+    assert [one.step for one in skipped] == [120, 80] and isinstance(begun, Started) and begun.step == 0
+
+
+def test_the_newest_two_checkpoints_are_on_disk(tmp_path):
+    seen = []
     for event in train(job(tmp_path)):
-        if isinstance(event, Checkpoint) and event.step == 80:
-            break
-    damage(Path(event.path))
-    after = told(job(tmp_path))
-    assert after[0].step == 0 and after[-1].digest == whole[-1].digest
-    assert (tmp_path / "80.corrupt").is_dir()
+        if isinstance(event, Checkpoint):
+            assert Path(event.path).is_dir()
+            seen.append(sorted(int(path.name) for path in tmp_path.iterdir() if path.name.isdigit()))
+    assert seen[-1] == [120, 150] and all(len(steps) <= 2 for steps in seen)
 
 
+def test_training_goes_on_while_a_checkpoint_is_written(tmp_path, whole, monkeypatch):
+    write, seen = writer.save, threading.Event()
+
+    def slowly(*arguments):
+        seen.wait(20)
+        return write(*arguments)
+
+    monkeypatch.setattr(writer, "save", slowly)
+    events, rows = [], {}
+    for event in train(job(tmp_path)):
+        events.append(event)
+        if isinstance(event, Progress) and event.step == 60:
+            seen.set()
+        if isinstance(event, Checkpoint):
+            _, found = checkpoint.restore(event.path, programs.abstract(programs.shape(TRUNK)))
+            rows[event.step] = [row[:2] for row in found.told]
+    before = events[: events.index(of(Checkpoint, events)[0])]
+    assert of(Checkpoint, events)[0].step == 40 and max(one.step for one in of(Progress, before)) >= 60
+    assert events[-1].digest == whole[-1].digest
+    for step, known in rows.items():
+        assert known == [(one.step, one.loss) for one in of(Progress, whole) if one.step <= step]
+
+
+def test_a_checkpoint_that_cannot_be_written_ends_the_job(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(writer, "save", full)
+    with pytest.raises(OSError, match="No space left"):
+        told(job(tmp_path))
+
+
+@torn
 def test_a_damaged_origin_ends_the_job_and_names_it(tmp_path):
     origin = of(Checkpoint, told(job(tmp_path / "trunk", run=None, stop=120, evals=EvalSpec((), ()))))[-1]
-    damage(Path(origin.path))
+    HURTS[1](array_file(origin.path))
     end = told(job(tmp_path / "run", start=120, origin=origin.path))[-1]
     assert isinstance(end, Failed) and end.kind == "checkpoint_corrupt" and origin.path in end.reason
 
@@ -184,11 +246,6 @@ def test_a_damaged_origin_ends_the_job_and_names_it(tmp_path):
 def test_a_branch_without_its_origin_says_so(tmp_path):
     (end,) = told(job(tmp_path, start=120))
     assert isinstance(end, Failed) and end.kind == "checkpoint_corrupt" and "step 120" in end.reason
-
-
-def damage(path: Path) -> None:
-    file = max((one for one in path.rglob("*") if one.is_file()), key=lambda one: one.stat().st_size)
-    file.write_bytes(file.read_bytes()[:-9])
 
 
 def test_a_loss_that_is_not_finite_ends_it_at_its_step(tmp_path):

@@ -1,16 +1,22 @@
 """Checkpoints: complete or absent, verified when they are read, with all that a job has told so far."""
 
 import hashlib
-import shutil
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
+from etils import epath
 from orbax import checkpoint as ocp
 
+from trainer.events import ROLLING
 from trainer.step import State
+
+Row = tuple[float, ...]
+ELSEWHERE = (ImportError, MemoryError, PermissionError, ConnectionError, TimeoutError)  # none of the checkpoint's doing
 
 
 class Corrupt(Exception):  # noqa: N818 - a fact about a file
@@ -19,59 +25,66 @@ class Corrupt(Exception):  # noqa: N818 - a fact about a file
 
 @dataclass(frozen=True)
 class Saved:
-    """A state on disk; `told` are the rows of the training curve of the job that wrote it."""
+    """What a checkpoint holds beside the state; `told` are the rows of the curve of the job that wrote it."""
 
-    state: State
+    step: int
     path: str
     digest: str  # sha256 of the parameters
     device_seconds: float
-    told: tuple[tuple[float, ...], ...]
+    told: tuple[Row, ...]
 
 
-def save(folder: str, state: State, device_seconds: float, told: list[tuple[float, ...]]) -> Saved:
-    """Write a state to `folder` under its step and return it as saved; it is there whole or not at all."""
-    path = Path(folder) / str(int(state.step))
-    state = jax.device_get(state)
-    digest = sha256(state.params)
-    notes = {"digest": digest, "whole": sha256(state), "device_seconds": device_seconds, "told": told}
+def save(folder: str, state: State, device_seconds: float, told: Sequence[Row]) -> Saved:
+    """Write a state to `folder` under its step, and return once it is whole and on disk."""
+    step, digest = int(state.step), sha256(state.params)
+    path = epath.Path(folder) / str(step)
+    notes = {"digest": digest, "whole": sha256(state), "device_seconds": device_seconds, "told": list(told)}
     items = ocp.args.Composite(state=ocp.args.PyTreeSave(state), notes=ocp.args.JsonSave(notes))
     with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
         checkpointer.save(path, items, force=True)
-    return Saved(state, str(path), digest, device_seconds, tuple(told))
+    _flush(path)
+    return Saved(step, str(path), digest, device_seconds, tuple(told))
 
 
-def restore(path: str, like: State) -> Saved:
+def restore(path: str, like: State) -> tuple[State, Saved]:
     """Return what `save` wrote at `path`, given its shapes; raises Corrupt after moving a bad one aside."""
     arguments = jax.tree.map(lambda leaf: ocp.RestoreArgs(restore_type=np.ndarray, dtype=leaf.dtype), like)
     tree = ocp.args.PyTreeRestore(item=like, restore_args=arguments)
     try:
         with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
             items = ocp.args.Composite(state=tree, notes=ocp.args.JsonRestore())
-            found = checkpointer.restore(path, items)
+            found = checkpointer.restore(epath.Path(path), items)
         notes = found.notes
         if sha256(found.state) != notes["whole"]:
             raise ValueError("its arrays aren't those that were written")
+    except ELSEWHERE:
+        raise
     except Exception as error:  # whatever Orbax makes of a torn file
-        aside = _moved_aside(Path(path))
-        raise Corrupt(f"checkpoint {path} can't be used: {error}. It was moved to {aside}.") from error
-    return Saved(found.state, path, notes["digest"], notes["device_seconds"], tuple(map(tuple, notes["told"])))
+        raise Corrupt(f"checkpoint {path} can't be used: {error}.{_moved_aside(epath.Path(path))}") from error
+    told = tuple(map(tuple, notes["told"]))
+    return found.state, Saved(int(found.state.step), path, notes["digest"], notes["device_seconds"], told)
 
 
 def steps(folder: str) -> list[int]:
     """Return the steps of the complete checkpoints in `folder`, oldest first."""
-    there = Path(folder)
-    return sorted(int(path.name) for path in there.iterdir() if path.name.isdigit()) if there.is_dir() else []
+    there = epath.Path(folder)
+    found = [path for path in there.iterdir() if path.name.isdigit()] if there.is_dir() else []
+    return sorted(int(path.name) for path in found if ocp.utils.is_checkpoint_finalized(path))
 
 
-def prune(folder: str, kept: int) -> None:
-    """Remove the checkpoints of `folder` other than that of step `kept`, and what a killed job left half written."""
-    for path in Path(folder).iterdir():
-        if path.name != str(kept) and ".corrupt" not in path.name:
-            shutil.rmtree(path, ignore_errors=True)
+def prune(folder: str, step: int) -> None:
+    """Remove all but the newest ROLLING checkpoints up to `step`, and what was moved aside.
+
+    What a killed job left half written goes as well.
+    """
+    newest = [str(one) for one in steps(folder) if one <= step][-ROLLING:]
+    for path in epath.Path(folder).iterdir():
+        if path.name not in newest and ".corrupt" not in path.name:
+            path.rmtree(missing_ok=True)
 
 
 def sha256(tree: Any) -> str:
-    """Return the digest of a tree of arrays: of their paths, types, shapes and bytes."""
+    """Return the digest of a tree of arrays: of their paths, types, shapes and bytes, however they are sharded."""
     found = hashlib.sha256()
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         array = np.asarray(leaf)
@@ -80,9 +93,23 @@ def sha256(tree: Any) -> str:
     return found.hexdigest()
 
 
-def _moved_aside(path: Path) -> Path:
-    aside = path.with_name(f"{path.name}.corrupt")
-    if path.exists():
-        shutil.rmtree(aside, ignore_errors=True)
-        path.rename(aside)
-    return aside
+def _flush(path: epath.Path) -> None:
+    """Have the system put all files of a checkpoint, and their names, on disk; buckets have done so by themselves."""
+    if "://" in str(path):
+        return
+    there = Path(path)
+    for one in (*there.rglob("*"), there, there.parent):
+        number = os.open(one, os.O_RDONLY)
+        os.fsync(number)
+        os.close(number)
+
+
+def _moved_aside(path: epath.Path) -> str:
+    """Move a checkpoint out of the way, if it is there at all, and return a sentence that says so."""
+    if not path.exists():
+        return ""
+    aside = path.parent / f"{path.name}.corrupt"
+    if aside.exists():
+        aside.rmtree()
+    path.rename(aside)
+    return f" It was moved to {aside}."

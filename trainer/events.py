@@ -15,6 +15,8 @@ FailureKind = Literal[
     "no_capacity",
 ]
 
+ROLLING = 2  # of a job's checkpoints the newest ones stay, so that one can be damaged
+
 
 @dataclass(frozen=True)
 class Started:
@@ -41,13 +43,22 @@ class Progress:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint is complete on disk; `digest` is the sha256 of the parameters."""
+    """A checkpoint is complete on disk, perhaps steps after its own; `digest` is the sha256 of the parameters."""
 
     step: int
     path: str
     digest: str
-    kept: bool  # branch points and ends stay; rolling ones may be pruned
+    kept: bool  # branch points and ends stay; of all others those among a job's newest ROLLING
     device_seconds: float
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """The checkpoint of `step` was damaged and is moved aside; the job goes on from one before it."""
+
+    step: int
+    path: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -87,5 +98,5 @@ class Failed:
     reason: str
 
 
-Event = Started | Progress | Checkpoint | Measurement | Done | Stopped | Failed
+Event = Started | Progress | Checkpoint | Skipped | Measurement | Done | Stopped | Failed
 End = Done | Stopped | Failed

@@ -188,7 +188,7 @@ class Job:
     """What is placed on a slot: steps `start` to `stop` of a trunk, or of a run's cooldown with its evaluation.
 
     A job with a `run` cools down towards `run.steps`; without one it is a stretch of the trunk.
-    Folders are absolute; `origin` holds the checkpoint at `start` when `folder` has none yet.
+    Folders are absolute paths, or gs:// ones; `origin` holds the checkpoint at `start` when `folder` has none yet.
     """
 
     id: str

@@ -7,7 +7,7 @@ import platform
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import asdict
 from importlib.metadata import version
@@ -19,11 +19,12 @@ from trainer import checkpoint
 from trainer.checkpoint import Corrupt, Saved
 from trainer.data import Batches
 from trainer.evaluate import evaluations
-from trainer.events import Checkpoint, Done, Event, Failed, Measurement, Progress, Started, Stopped
+from trainer.events import Checkpoint, Done, Event, Failed, Measurement, Progress, Skipped, Started, Stopped
 from trainer.feed import Feed
 from trainer.optimizer import settings
 from trainer.spec import Job
 from trainer.step import Metrics, Programs, State, abstract, shape
+from trainer.writer import Writer
 
 POINTS_A_DOUBLING = 64  # of the training curve, while that means more than one point in MAX_SPACING steps
 MAX_SPACING = 1000
@@ -40,15 +41,17 @@ class Diverged(Exception):  # noqa: N818 - a result, not an error of the program
 def train(job: Job, stopping: threading.Event | None = None) -> Iterator[Event]:
     """Yield Started, then progress, checkpoints and measurements, then one of Done, Stopped and Failed.
 
-    `stopping` asks for a checkpoint and Stopped. The same job always comes to the same numbers on the same machine,
-    wherever it was interrupted; whatever its last checkpoint knew is told again.
+    Damaged checkpoints are told first, as Skipped. A checkpoint is told once it is complete, when training has gone on
+    already; Done and Stopped come after the last one. `stopping` asks for a checkpoint and Stopped. The same job always
+    comes to the same numbers on the same machine, wherever it was interrupted; whatever its last checkpoint knew is
+    told again.
     """
     programs = Programs(shape(job.trunk))
     try:
-        saved = _latest(job, programs)
+        state, saved = yield from _latest(job, programs)
         yield _started(saved)
-        training = _Training(job, programs, saved)
-        with closing(training.feed):
+        training = _Training(job, programs, state, saved)
+        with closing(training):
             yield from training.retold()
             yield from training.steps(stopping or threading.Event())
         yield from training.end()
@@ -63,17 +66,18 @@ def logged(step: int) -> bool:
     return step % min(MAX_SPACING, 2 ** max(0, (step // POINTS_A_DOUBLING).bit_length() - 1)) == 0
 
 
-def _latest(job: Job, programs: Programs) -> Saved:
+def _latest(job: Job, programs: Programs) -> Generator[Skipped, None, tuple[State, Saved]]:
     """Return the state to go on from: the job's newest sound checkpoint, what it branches off, or step 0."""
     like = abstract(programs.shape)
     for step in reversed(checkpoint.steps(job.folder)):
         if job.start < step <= job.stop:
+            path = f"{job.folder}/{step}"
             try:
-                return checkpoint.restore(f"{job.folder}/{step}", like)
-            except Corrupt:
-                continue  # moved aside; the one before it costs a few more steps
+                return checkpoint.restore(path, like)
+            except Corrupt as error:
+                yield Skipped(step, path, str(error))
     if job.start == 0:
-        return Saved(programs.first(job.trunk.seed), "", "", 0.0, ())
+        return programs.first(job.trunk.seed), Saved(0, "", "", 0.0, ())
     if job.origin is None:
         raise Corrupt(f"no checkpoint of the trunk at step {job.start:,} is left")
     return checkpoint.restore(job.origin, like)
@@ -83,24 +87,30 @@ def _started(saved: Saved) -> Started:
     packages = ("scalectl", "jax", "jaxlib", "flax", "optax", "numpy", "orbax-checkpoint")
     versions = {"python": platform.python_version()} | {name: version(name) for name in packages}
     device = jax.devices()[0].device_kind
-    return Started(int(saved.state.step), socket.gethostname(), os.getpid(), device, json.dumps(versions))
+    return Started(saved.step, socket.gethostname(), os.getpid(), device, json.dumps(versions))
 
 
 class _Training:
     """A state on its way from one step to the next, and the clock that runs while the device works."""
 
-    def __init__(self, job: Job, programs: Programs, saved: Saved) -> None:
+    def __init__(self, job: Job, programs: Programs, state: State, saved: Saved) -> None:
         self.job, self.programs, self.saved = job, programs, saved
         self.at = settings(job.trunk.recipe, job.run)
-        self.state: State = jax.device_put(saved.state)
-        self.step = int(saved.state.step)
+        self.state: State = jax.device_put(state)
+        self.step = saved.step
         self.feed = Feed(Batches(job.trunk), self.step, job.stop, job.workers)
+        self.writer = Writer(job.folder)
         self.seconds = saved.device_seconds
         self.told = list(saved.told) if self._own(saved) else []
         self.since = 0.0  # when the clock last stood still
 
     def _own(self, saved: Saved) -> bool:
         return saved.path.startswith(f"{self.job.folder}/")
+
+    def close(self) -> None:
+        """Wait for the checkpoint that is being written, and end the readers."""
+        self.writer.close()
+        self.feed.close()
 
     def retold(self) -> Iterator[Event]:
         """Yield what the job's own checkpoint knows, in case it was killed before all of that was recorded."""
@@ -117,13 +127,15 @@ class _Training:
             before, pending = pending, (count, self._advance(count))
             if before:  # told only now, so that the device worked meanwhile
                 yield from self._tell(self.step - count, *before)
+            yield from self._complete()
             if self._at_checkpoint():
                 yield from self._tell(self.step, *pending)
                 pending = None
-                yield self._save()
+                yield from self._save()
         if pending:
             yield from self._tell(self.step, *pending)
-            yield self._save()
+            yield from self._save()
+        yield from self._complete(wait=True)
 
     def end(self) -> Iterator[Event]:
         """Yield Stopped where steps are left, else the run's measurements and Done."""
@@ -175,12 +187,20 @@ class _Training:
                 raise Diverged(step, f"the {what} is not finite at step {step:,}")
         self.since = time.perf_counter()
 
-    def _save(self) -> Checkpoint:
-        self.saved = checkpoint.save(self.job.folder, self.state, self.seconds, self.told)
-        checkpoint.prune(self.job.folder, self.step)
+    def _save(self) -> Iterator[Event]:
+        """Begin the next checkpoint, once the one before is complete and told."""
+        yield from self._complete(wait=True)
+        self.writer.begin(self.state, self.seconds, self.told)
         self.since = time.perf_counter()
-        return self._checkpoint(self.saved)
+
+    def _complete(self, *, wait: bool = False) -> Iterator[Event]:
+        """Yield the checkpoint that is complete by now, if one is; the clock stands still meanwhile."""
+        began = time.perf_counter()
+        for saved in self.writer.complete(wait=wait):
+            self.saved = saved
+            yield self._checkpoint(saved)
+        self.since += time.perf_counter() - began
 
     def _checkpoint(self, saved: Saved) -> Checkpoint:
-        step = int(saved.state.step)
-        return Checkpoint(step, saved.path, saved.digest, step == self.job.stop, saved.device_seconds)
+        kept = saved.step == self.job.stop
+        return Checkpoint(saved.step, saved.path, saved.digest, kept, saved.device_seconds)

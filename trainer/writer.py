@@ -1,0 +1,41 @@
+"""Checkpoints written while training goes on."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import jax
+
+from trainer.checkpoint import Row, Saved, prune, save
+from trainer.step import State
+
+
+class Writer:
+    """Writes the checkpoints of a job to `folder`, one at a time, in a thread of its own, and prunes older ones."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._thread = ThreadPoolExecutor(1, "checkpoint")
+        self._writing: Future[Saved] | None = None
+
+    def begin(self, state: State, device_seconds: float, told: Sequence[Row]) -> None:
+        """Begin to write a state, which the caller may donate at once; the one before has to be complete.
+
+        On a CPU the snapshot is a view: JAX gives a donated step new memory for as long as the view is held.
+        """
+        snapshot: State = jax.device_get(state)
+        self._writing = self._thread.submit(self._write, snapshot, device_seconds, tuple(told))
+
+    def complete(self, *, wait: bool = False) -> Iterator[Saved]:
+        """Yield the checkpoint that has become complete since the last call, or that does while this waits."""
+        if self._writing and (wait or self._writing.done()):
+            saved, self._writing = self._writing.result(), None
+            yield saved
+
+    def close(self) -> None:
+        """Wait for what is being written."""
+        self._thread.shutdown()
+
+    def _write(self, snapshot: State, device_seconds: float, told: Sequence[Row]) -> Saved:
+        saved = save(self._folder, snapshot, device_seconds, told)
+        prune(self._folder, saved.step)
+        return saved
