@@ -211,7 +211,7 @@ def _finish(connection: Connection, attempt: int, placed: rows.Placed, event: Do
     compiling = {"compile_seconds": rows.finite(event.compile_seconds), "compilations": event.compilations}
     _end(connection, attempt, placed, "done", **compiling)
     unfinished = update(runs).where(runs.c.number == placed.run, runs.c.state != "done")
-    result = {"digest": event.digest, "device_seconds": rows.finite(event.device_seconds)}
+    result = {"digest": event.digest, "device_seconds": rows.finite(event.device_seconds), "mfu": event.mfu}
     if connection.execute(unfinished.values(state="done", kind="", reason="", **result)).rowcount:
         _note(connection, "done", placed.job.job.name, run=placed.job.owner, job=placed.job.id)
 

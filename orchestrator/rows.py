@@ -86,6 +86,8 @@ def of_progress(event: Progress, placed: Placed) -> Row:
         "flops": float(event.step * placed.flops_per_step),
         "device_seconds": finite(event.device_seconds),
         "images_per_second": finite(event.images_per_second),
+        "flops_per_second": finite(event.flops_per_second),
+        "mfu": finite(event.mfu),
     }
 
 
@@ -103,9 +105,9 @@ def of_checkpoint(event: Checkpoint, placed: Placed) -> Row:
     }
 
 
-def finite(value: float) -> float | None:
+def finite(value: float | None) -> float | None:
     """Return the number, or None for one that is not finite: the column is nullable and the state says why."""
-    return value if math.isfinite(value) else None
+    return value if value is not None and math.isfinite(value) else None
 
 
 def without_nan(value: Any) -> Any:

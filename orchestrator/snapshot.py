@@ -39,7 +39,7 @@ class RunLine:
 
 @dataclass(frozen=True)
 class RunningJob:
-    """A job on a slot; `loss` and `images_per_second` are the last ones told."""
+    """A job on a slot; `loss`, speed and `mfu` are the last ones told."""
 
     id: str
     name: str
@@ -51,6 +51,7 @@ class RunningJob:
     loss: float | None
     images_per_second: float | None
     flops_per_second: float | None
+    mfu: float | None
     seconds_left: float | None
 
 
@@ -141,9 +142,9 @@ def running_jobs(connection: Connection) -> tuple[RunningJob, ...]:
 def _running(connection: Connection, job: Row[Any]) -> RunningJob:
     curve = and_(progress.c.trunk == job.trunk, progress.c.run == (job.run or 0), progress.c.step <= job.step)
     last = connection.execute(select(progress).where(curve).order_by(progress.c.step.desc()).limit(1)).one_or_none()
-    told = {"loss": None, "images_per_second": None, "flops_per_second": None, "seconds_left": None}
+    told = {"loss": None, "images_per_second": None, "flops_per_second": None, "mfu": None, "seconds_left": None}
     if last is not None:
-        told |= {"loss": last.loss, "images_per_second": last.images_per_second}
+        told |= {"loss": last.loss, "images_per_second": last.images_per_second, "mfu": last.mfu}
         if last.images_per_second and last.images_seen:
             images_left = (job.stop - job.step) * last.images_seen / last.step
             told["seconds_left"] = images_left / last.images_per_second

@@ -136,7 +136,7 @@ def _launcher(status: Status) -> str:
 def _running(status: Status) -> str:
     if not (status.running and status.launcher):
         return ""
-    header = ("JOB", "SLOT", "PROGRESS", "", "LOSS", "IMG/S", "ATTEMPT", "ETA")
+    header = ("JOB", "SLOT", "PROGRESS", "", "LOSS", "IMG/S", "MFU", "ATTEMPT", "ETA")
     return table(header, [_job(job) for job in status.running], left=2)
 
 
@@ -151,6 +151,7 @@ def _job(job: RunningJob) -> tuple[str, ...]:
         share(part),
         _number(job.loss),
         _number(job.images_per_second),
+        "--" if job.mfu is None else share(job.mfu),
         str(job.attempt),
         left,
     )

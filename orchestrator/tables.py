@@ -117,6 +117,9 @@ runs = Table(
     Column("devices", Integer, nullable=False, server_default="1"),
     Column("device_seconds", Float),
     Column("core_days", Float, Computed("device_seconds * devices / 86400.0", persisted=False)),
+    Column("images_per_second", Float, Computed("images_seen / device_seconds", persisted=False)),
+    Column("flops_per_second", Float, Computed("flops / device_seconds", persisted=False)),
+    Column("mfu", Float),
     _text("digest"),
     Column("spec", Text, nullable=False),
 )
@@ -175,6 +178,8 @@ progress = Table(
     Column("flops", Float, nullable=False),
     Column("device_seconds", Float),
     Column("images_per_second", Float),
+    Column("flops_per_second", Float),
+    Column("mfu", Float),
     sqlite_with_rowid=False,
 )
 

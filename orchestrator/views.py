@@ -7,7 +7,8 @@ from sqlalchemy.sql.selectable import SelectBase
 
 from orchestrator.tables import SETTINGS, measurements, metrics, progress, runs, studies
 
-_CURVE = ("step", "loss", "learning_rate", "grad_norm", "images_seen", "flops", "device_seconds", "images_per_second")
+_SPEED = ("images_per_second", "flops_per_second", "mfu")
+_CURVE = ("step", "loss", "learning_rate", "grad_norm", "images_seen", "flops", "device_seconds", *_SPEED)
 
 
 def create_views(connection: Connection) -> None:
@@ -22,7 +23,7 @@ def create_views(connection: Connection) -> None:
 def _points(names: Mapping[str, int]) -> SelectBase:
     """Return one row per run: identity, settings, cost, and each metric at its end point as a column."""
     head = (runs.c.id.label("run"), runs.c.name, studies.c.name.label("study"), runs.c.state, runs.c.excluded)
-    settings = (runs.c[name] for name in (*SETTINGS, "device_seconds", "core_days", "digest"))
+    settings = (runs.c[name] for name in (*SETTINGS, "device_seconds", "core_days", *_SPEED, "digest"))
     values = (_end_value(number, name) for name, number in names.items())
     return select(*head, *settings, *values).join_from(runs, studies)
 

@@ -4,6 +4,7 @@ import math
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from told import SECONDS_A_STEP, checkpoint, everything, planned, planning, prog
 from orchestrator.exits import NotFound
 from orchestrator.records import Records, known
 from orchestrator.revision import revision
-from trainer.events import Failed, Measurement, Skipped, Stopped
+from trainer.events import Done, Failed, Measurement, Skipped, Stopped
 from trainer.flops import training_flops
 
 
@@ -302,3 +303,14 @@ def test_a_git_that_hangs_costs_the_revision_and_not_the_launch(monkeypatch):
     monkeypatch.setattr(subprocess, "run", hang)
     monkeypatch.setattr(Path, "exists", lambda _: True)
     assert revision.__wrapped__() == ""
+
+
+def test_a_run_has_the_mean_speed_of_its_steps_and_no_mfu_where_none_was_told(study, begun):
+    records, found = begun
+    write(records, found.jobs[:3])
+    events = [replace(event, mfu=None) if isinstance(event, Done) else event for event in told(found.jobs[3])]
+    records.write(records.start(found.jobs[3], "here"), events)
+    a_step = training_flops(found.runs[0].spec.trunk, 1)
+    speeds = rows(study, "SELECT images_per_second, flops_per_second, mfu FROM points ORDER BY steps")
+    assert speeds == [(16 / SECONDS_A_STEP, a_step / SECONDS_A_STEP, mfu) for mfu in (0.37, None)]
+    assert rows(study, "SELECT DISTINCT flops_per_second, mfu FROM curves") == [(3.7e9, 0.37)]

@@ -1,6 +1,7 @@
 """One job in this process: what it tells, and that no interruption changes its end."""
 
 import json
+import math
 import os
 import pickle
 import random
@@ -15,9 +16,10 @@ import numpy as np
 import pytest
 from damage import HURTS, array_file, torn
 
-from trainer import checkpoint, writer
+from trainer import checkpoint, peaks, writer
 from trainer import step as programs
 from trainer.events import Checkpoint, Done, Event, Failed, Measurement, Progress, Skipped, Started, Stopped
+from trainer.flops import training_flops
 from trainer.optimizer import schedule, settings
 from trainer.spec import DataSpec, EvalSpec, FewshotSpec, Job, ModelSpec, RecipeSpec, RunSpec, TrunkSpec
 from trainer.train import logged, train
@@ -80,6 +82,21 @@ def test_device_time_only_grows(whole):
     seconds = [event.device_seconds for event in of(Progress, whole)]
     assert seconds[0] > 0 and all(one <= other for one, other in pairwise(seconds))
     assert whole[-1].device_seconds == seconds[-1]
+
+
+def test_speed_is_told_in_images_and_flops_and_as_a_share_of_a_peak_where_there_is_one(tmp_path, whole, monkeypatch):
+    assert {event.mfu for event in (*of(Progress, whole), whole[-1])} == {None}  # no CPU has a published one
+    monkeypatch.setattr(peaks, "_PEAKS", {"cpu": (math.nan, 37e9)})
+    stretch = told(job(tmp_path, run=None, evals=EvalSpec((), ())))
+    an_image = training_flops(TRUNK, 1) / TRUNK.recipe.batch_size
+    for event in of(Progress, stretch):
+        assert event.flops_per_second == pytest.approx(an_image * event.images_per_second)
+        assert event.mfu == pytest.approx(event.flops_per_second / 37e9)
+    assert stretch[-1].mfu == pytest.approx(training_flops(TRUNK, 150) / stretch[-1].device_seconds / 37e9)
+
+
+def test_compiling_is_no_device_time(whole):
+    assert whole[-1].compilations >= 2 and whole[-1].device_seconds < whole[-1].compile_seconds / 4
 
 
 def test_the_rates_told_are_those_of_the_schedule(whole):

@@ -32,7 +32,7 @@ def started(step: int = 0) -> Started:
 
 
 def progress(step: int, loss: float = 0.37) -> Progress:
-    return Progress(step, loss + 1 / step, 1e-3, 2.5, SECONDS_A_STEP * step, 16 / SECONDS_A_STEP)
+    return Progress(step, loss + 1 / step, 1e-3, 2.5, SECONDS_A_STEP * step, 16 / SECONDS_A_STEP, 3.7e9, 0.37)
 
 
 def checkpoint(job: PlannedJob, step: int, *, kept: bool) -> Checkpoint:
@@ -47,7 +47,7 @@ def told(job: PlannedJob, start: int | None = None, value: float = 0.25) -> list
     first, stop = job.job.start if start is None else start, job.job.stop
     curve = [progress(step) for step in range(first + 1, stop + 1)]
     read_off = [Measurement(name, stop, value, settings) for name, settings in job.job.evals.metrics().items()]
-    end = Done(stop, f"{stop:064x}", SECONDS_A_STEP * stop, 1.5, 1)
+    end = Done(stop, f"{stop:064x}", SECONDS_A_STEP * stop, 1.5, 1, 0.37)
     return [started(first), *curve, checkpoint(job, stop, kept=True), *read_off, end]
 
 

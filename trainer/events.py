@@ -39,6 +39,8 @@ class Progress:
     grad_norm: float
     device_seconds: float  # since step 0 of the trunk, compilation and evaluation left out
     images_per_second: float
+    flops_per_second: float | None = None  # training FLOPs; checkpoints of older versions tell none
+    mfu: float | None = None  # of the devices' published peak, where there is one
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class Done:
     device_seconds: float
     compile_seconds: float
     compilations: int
+    mfu: float | None = None  # mean of all steps, by the peak of the devices that the job ended on
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,9 @@ from trainer.data import Batches
 from trainer.evaluate import evaluations
 from trainer.events import Checkpoint, Done, Event, Failed, Measurement, Progress, Skipped, Started, Stopped
 from trainer.feed import Feed
+from trainer.flops import training_flops
 from trainer.optimizer import settings
+from trainer.peaks import peak, utilisation
 from trainer.spec import Job
 from trainer.step import Metrics, Programs, State, abstract, shape
 from trainer.writer import Writer
@@ -90,6 +92,11 @@ def _started(saved: Saved) -> Started:
     return Started(saved.step, socket.gethostname(), os.getpid(), device, json.dumps(versions))
 
 
+def _kinds(state: State) -> list[str]:
+    """Return the kind of each device that a state lies on."""
+    return [device.device_kind for device in jax.tree.leaves(state)[0].devices()]
+
+
 class _Training:
     """A state on its way from one step to the next, and the clock that runs while the device works."""
 
@@ -97,6 +104,7 @@ class _Training:
         self.job, self.programs, self.saved = job, programs, saved
         self.at = settings(job.trunk.recipe, job.run)
         self.state: State = jax.device_put(state)
+        self.peak = peak(_kinds(self.state), job.trunk.recipe.precision)
         self.step = saved.step
         self.feed = Feed(Batches(job.trunk), self.step, job.stop, job.workers)
         self.writer = Writer(job.folder)
@@ -150,7 +158,7 @@ class _Training:
                     raise Diverged(self.step, f"{metric} is not finite after {self.step:,} steps")
                 yield Measurement(metric, self.step, value, wanted[metric])
         spent = (self.programs.compile_seconds, self.programs.compilations)
-        yield Done(self.step, self.saved.digest, self.seconds, *spent)
+        yield Done(self.step, self.saved.digest, self.seconds, *spent, self._rates(self.step, self.seconds)[-1])
 
     def _count(self) -> int:
         """Return how many steps go into the next dispatch: it ends at the next checkpoint at the latest."""
@@ -174,18 +182,23 @@ class _Training:
         now = time.perf_counter()
         elapsed, begun = now - self.since, self.seconds
         self.seconds += elapsed
-        speed = count * self.job.trunk.recipe.batch_size / elapsed
+        rates = self._rates(count, elapsed)
         for i, step in enumerate(range(end - count + 1, end + 1)):
             finite = math.isfinite(loss[i]) and math.isfinite(norm[i])
             if logged(step) or step == self.job.stop or not finite:
                 clock = begun + elapsed * (i + 1) / count
-                event = Progress(step, loss[i], rate[i], norm[i], clock, speed)
+                event = Progress(step, loss[i], rate[i], norm[i], clock, *rates)
                 self.told.append(tuple(asdict(event).values()))
                 yield event
             if not finite:
                 what = "gradient" if math.isfinite(loss[i]) else "loss"
                 raise Diverged(step, f"the {what} is not finite at step {step:,}")
         self.since = time.perf_counter()
+
+    def _rates(self, steps: int, seconds: float) -> tuple[float, float, float | None]:
+        """Return images and training FLOPs a second, and the MFU that they are."""
+        images, work = steps * self.job.trunk.recipe.batch_size, training_flops(self.job.trunk, steps)
+        return images / seconds, work / seconds, utilisation(work / seconds, self.peak)
 
     def _save(self) -> Iterator[Event]:
         """Begin the next checkpoint, once the one before is complete and told."""
