@@ -136,8 +136,8 @@ def read(of: Shape, params: Any, images: Array, labels: Array) -> Readings:
 
 
 def padded(rows: np.ndarray, count: int) -> np.ndarray:
-    """Return `count` rows: those given, and zeros after them."""
-    return np.pad(rows, [(0, count - len(rows))] + [(0, 0)] * (rows.ndim - 1))
+    """Return `count` rows: those given, and zeros after them; the same array where none is missing."""
+    return rows if len(rows) == count else np.pad(rows, [(0, count - len(rows))] + [(0, 0)] * (rows.ndim - 1))
 
 
 @cache
