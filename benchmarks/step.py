@@ -21,14 +21,16 @@ from step_shapes import CPU, GPU, SMALL, Work
 from trainer.flops import TRAINING, flops_per_image
 
 HERE = Path(__file__).parent
+PLATFORMS = {"cpu": "cpu", "gpu": "cuda"}
 
 
 class Side:
     """A process that trains when it is asked to; raises EOFError where it has ended."""
 
-    def __init__(self, name: str, shape: str, python: str, threads: int) -> None:
-        few = {name: str(threads) for name in ("PJRT_NPROC", "OMP_NUM_THREADS")}
-        environment = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", **os.environ, "PYTHONPATH": str(HERE.parent), **few}
+    def __init__(self, name: str, shape: str, python: str, asked: argparse.Namespace) -> None:
+        few = {name: str(asked.threads) for name in ("PJRT_NPROC", "OMP_NUM_THREADS")}
+        where = {"JAX_PLATFORMS": PLATFORMS[asked.device], "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+        environment = {**os.environ, "PYTHONPATH": str(HERE.parent), **few, **where}
         command = [python, str(HERE / "step_side.py"), name, shape]
         self.name = name
         self._process = subprocess.Popen(command, env=environment, stdin=-1, stdout=-1, text=True)
@@ -101,8 +103,8 @@ def training_flops(work: Work) -> int:
 
 
 def measured(shape: str, work: Work, asked: argparse.Namespace) -> None:
-    sides = [Side(name, shape, sys.executable, asked.threads) for name in ("scalectl", "linen")]
-    sides += [Side("timm", shape, asked.torch, asked.threads)] if asked.torch else []
+    sides = [Side(name, shape, sys.executable, asked) for name in ("scalectl", "linen")]
+    sides += [Side("timm", shape, asked.torch, asked)] if asked.torch else []
     try:
         peak = sides[0].ask("rate")["rate"] if asked.device == "gpu" else None
         reached = "" if peak is None else f", matrix products at {peak:.3g} FLOP/s"
@@ -116,7 +118,7 @@ def measured(shape: str, work: Work, asked: argparse.Namespace) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--device", choices=["cpu", "gpu"], default="cpu")
+    parser.add_argument("--device", choices=PLATFORMS, default="cpu")
     parser.add_argument("--shapes", nargs="+", choices=[*CPU, *GPU, *SMALL])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=7)
