@@ -42,12 +42,17 @@ def laptop() -> pd.DataFrame:
     return table(compute, error).assign(model=model, params=params, data_size=size, steps=steps)
 
 
-def paper() -> pd.DataFrame:
-    """The runs that Figure 2 of arXiv 2106.04560 draws, read off it; skips where they are not at hand."""
-    file = SHARED / "data" / "paper" / "jft_runs.csv"
+def shared(name: str) -> Path:
+    """A file of the shared data; skips where it is not at hand."""
+    file = SHARED / name
     if not file.exists():
         pytest.skip(f"needs {file}: set SCALECTL_SHARED to the folder of shared data")
-    found = pd.read_csv(file)
+    return file
+
+
+def paper() -> pd.DataFrame:
+    """The runs that Figure 2 of arXiv 2106.04560 draws, read off it; skips where they are not at hand."""
+    found = pd.read_csv(shared("data/paper/jft_runs.csv"))
     frame = table(found["core_days"], found["imagenet_10shot_error"])
     columns = {"model": found["size"], "data_size": found["data_size"], "core_days": found["core_days"]}
     params = (1e6 * found["params_million"]).astype(int)

@@ -1,0 +1,183 @@
+"""The extrapolation of curves: planted laws at awkward scales, invariances, refusals, real curves."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from runs import shared
+
+from analysis import extrapolate
+
+# in units of the smallest x, the offsets are 37, 3e-3 and 0
+PLANTED = [
+    (lambda x: 3.1e-3 * ((x + 37) / 100) ** -0.45 + 4e-4, np.geomspace(1, 1e4, 40)),
+    (lambda x: 2.2 * (x / 1e17 + 3e-3) ** -0.21 + 0.9, np.geomspace(1e17, 3e20, 25)),
+    (lambda x: 5.0 * (x / 1e-6) ** -0.8 + 1e-3, np.geomspace(1e-6, 1e-2, 60)),
+]
+
+
+def noisy(law, x, seed, noise=0.01):
+    return law(x) * np.exp(np.random.default_rng(seed).normal(0, noise, len(x)))
+
+
+@pytest.mark.parametrize(("law", "x"), PLANTED)
+def test_it_follows_a_planted_law(law, x):
+    ahead = x[-1] * np.array([2, 4, 10])
+    clean, low, high = extrapolate(x, law(x), ahead)
+    assert ((low <= law(ahead)) & (law(ahead) <= high)).all()
+    stand_still = np.abs(np.log(law(x[-1]) / law(ahead)))
+    assert (np.abs(np.log(clean / law(ahead))) < stand_still / 4).all()
+    scattered = [extrapolate(x, noisy(law, x, seed), ahead)[0] for seed in range(5)]
+    assert (np.abs(np.log(np.mean(scattered, axis=0) / law(ahead))) < stand_still / 3).all()
+
+
+def test_nine_of_ten_new_measurements_lie_inside():
+    inside = []
+    for seed in range(60):
+        random = np.random.default_rng(seed)
+        exponent, floor, offset = random.uniform(0.15, 0.9), random.uniform(0, 0.3), 10 ** random.uniform(-1, 1)
+
+        def law(x, exponent=exponent, floor=floor, offset=offset):
+            return (x + offset) ** -exponent + floor
+
+        x = np.geomspace(1, 1000, int(random.integers(8, 60)))
+        ahead = np.geomspace(1100, 5000, 8)
+        _, low, high = extrapolate(x, noisy(law, x, seed, 0.02), ahead)
+        new = noisy(law, ahead, 1000 + seed, 0.02)
+        inside.append(np.mean((low <= new) & (new <= high)))
+    assert 0.85 <= np.mean(inside) <= 0.99
+
+
+def test_no_unit_matters():
+    law, x = PLANTED[0]
+    y, ahead = noisy(law, x, 3), x[-1] * np.array([0.01, 0.5, 1, 2, 30])
+    for ends, scaled in zip(extrapolate(x, y, ahead), extrapolate(x * 1e9, y * 1e-3, ahead * 1e9), strict=True):
+        assert scaled == pytest.approx(ends * 1e-3, rel=1e-9)
+
+
+def test_neither_order_nor_copies_matter():
+    law, x = PLANTED[1]
+    y, ahead = noisy(law, x, 4), x[-1] * np.array([2, 5])
+    order = np.random.default_rng(0).permutation(np.tile(np.arange(len(x)), 3))
+    assert extrapolate(x[order], y[order], ahead) == pytest.approx(np.array(extrapolate(x, y, ahead)), rel=1e-12)
+
+
+def test_many_measurements_at_one_x_tell_more_than_one():
+    x, truth = np.array([1.0, 2, 4, 8, 16]), 32**-0.5
+
+    def off(each, seed):
+        known = np.tile(x, each)
+        return np.log(extrapolate(known, noisy(lambda x: x**-0.5, known, seed, 0.1), 32.0)[0] / truth)
+
+    often, once = (np.std([off(each, seed) for seed in range(10)]) for each in (20, 1))
+    assert often < once / 2
+
+
+def test_a_long_curve_says_what_its_thinned_one_says():
+    law, x = PLANTED[0]
+    dense = np.geomspace(x[0], x[-1], 5000)
+    ahead = x[-1] * np.array([2, 10])
+    assert extrapolate(dense, noisy(law, dense, 0), ahead)[0] == pytest.approx(law(ahead), rel=0.05)
+
+
+def test_what_follows_a_running_best_lies_above_it():
+    inside, x, ahead = [], np.arange(1.0, 200), np.linspace(210, 400, 20)
+    for seed in range(20):
+        measurements = noisy(lambda x: 0.8 * x**-0.4 + 0.1, np.append(x, ahead), seed)
+        known, new = np.split(measurements, [len(x)])
+        best = known <= np.minimum.accumulate(known)
+        _, low, high = extrapolate(x[best], known[best], ahead)
+        inside.append(np.mean((low <= new) & (new <= high)))
+    assert np.mean(inside) > 0.75
+
+
+X = np.geomspace(1, 1e12, 30)
+ODD = {
+    "one point": ([5.0], [0.5]),
+    "two points": ([5.0, 10.0], [0.5, 0.4]),
+    "three points": ([5.0, 10.0, 20.0], [0.5, 0.4, 0.32]),
+    "one x": ([5.0, 5.0, 5.0], [0.5, 0.4, 0.3]),
+    "constant": (X, np.full(30, 37.0)),
+    "all zero": (X, np.zeros(30)),
+    "zero at the end": (X, np.where(np.arange(30) > 25, 0, X**-0.5)),
+    "twelve decades": (X, 0.9 * X**-0.3 + 0.01),
+    "rising": (X, X**0.2),
+    "very steep": (np.arange(1.0, 20), np.exp(-3 * np.arange(1.0, 20))),
+    "hardly apart": (1e9 + np.arange(10), 0.5 + 0.01 * np.sin(np.arange(10))),
+    "near the least float": ([1.0, 2, 3, 4], [1e-300, 1e-305, 1e-307, 1e-308]),
+    "near the largest float": ([1e300, 2e300, 3e300, 4e300], [4e307, 3e307, 2e307, 1e307]),
+    "whole numbers": ([1, 2, 4, 8, 16], [9, 8, 7, 6, 5]),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_it_answers_any_curve(name):
+    x, y = ODD[name]
+    asked = np.max(x) * np.array([[1e-3, 0.7, 1.0], [1.3, 2.0, 100.0]])
+    with np.errstate(all="raise", under="ignore"):
+        found, low, high = extrapolate(x, y, asked)
+    assert found.shape == low.shape == high.shape == asked.shape and np.isfinite([found, low, high]).all()
+    assert (low >= 0).all() and (low <= found).all() and (found <= high).all()
+
+
+def test_few_points_give_wide_intervals():
+    law, x = PLANTED[1]
+    widths = []
+    for count in (1, 2, 3, 25):
+        _, low, high = extrapolate(x[-count:], law(x[-count:]), 2 * x[-1])
+        widths.append(np.log(high / low))
+        assert low <= law(2 * x[-1]) <= high
+    assert widths[0] > 0.3 and widths[0] > widths[1] > 0.1 and widths[3] < 0.1
+
+
+def test_what_has_stopped_falling_is_not_predicted_to_rise():
+    x = np.geomspace(1, 1e3, 30)
+    y = 1 + (np.log(x) - 4) ** 2 / 20  # falls, then rises
+    assert (extrapolate(x, y, [2e3, 1e4, 1e6])[0] <= y[-1] * 1.01).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (([1, 2, np.nan], [3, 2, 1], [4]), "x_train has values that are not finite and above 0"),
+        (([0, 1, 2], [3, 2, 1], [4]), "x_train"),
+        (([1, 2, 3], [3, 2, np.inf], [4]), "y_train has values that are not finite or below 0"),
+        (([1, 2, 3], [3, 2, -1], [4]), "y_train"),
+        (([1, 2, 3], [3, 2, 1], [4, -np.inf]), "x_test"),
+        (([1, 2, 3], [3, 2], [4]), "one length"),
+        (([], [], [4]), "one length"),
+        ((1, 2, 3), "one length"),
+    ],
+)
+def test_what_is_no_curve_is_refused_by_name(arguments, said):
+    with pytest.raises(ValueError, match=said):
+        extrapolate(*arguments)
+
+
+def test_nothing_asked_is_nothing_told():
+    assert [ends.shape for ends in extrapolate([1, 2], [2, 1], [])] == [(0,)] * 3
+
+
+def test_the_package_loads_no_numpy_before_it_is_needed():
+    told = "import sys, analysis; print('numpy' in sys.modules, callable(analysis.extrapolate), 'scipy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True", "True"]
+
+
+@pytest.mark.parametrize(
+    ("cut", "most", "cover"), [(None, 0.026, (0.85, 0.95)), (0.25, 0.036, (0.85, 1)), (0.1, 0.055, (0.85, 1))]
+)
+def test_real_curves(cut, most, cover):
+    table = pd.read_csv(shared("laws/curves_dev.csv"))
+    errors, inside = [], []
+    for _, points in table.groupby("curve"):
+        x, y = points["x"].to_numpy(), points["y"].to_numpy()
+        known = (points["split"] == "train").to_numpy() if cut is None else x <= cut * x.max()
+        if known.sum() < 8:
+            continue
+        found, low, high = extrapolate(x[known], y[known], x[~known])
+        errors.append(np.sqrt(np.mean(np.log(found / y[~known]) ** 2)))
+        inside.append(np.mean((low <= y[~known]) & (y[~known] <= high)))
+    assert np.mean(errors) <= most and cover[0] <= np.mean(inside) <= cover[1]
