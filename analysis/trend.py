@@ -1,6 +1,8 @@
 """A damped local trend in log-log coordinates: where the end of a curve is heading, whatever the law.
 
-Letters of shapes: N points, M places that are asked for.
+How near is near, and how soon a slope fades, no single curve tells: forecasts of several answers are averaged.
+
+Letters of shapes: N points, M places that are asked for, W widths, D dampings.
 """
 
 import numpy as np
@@ -8,8 +10,8 @@ import numpy as np
 from analysis.curve import Curve, Floats, Forecast
 
 LEAST = 4  # points that a trend needs
-_NEAR = 0.6  # how far back points count, in log x
-_DAMPING = 2.25  # log x over which the slope falls to 1/e of itself
+_WIDTHS = (0.5, 1.0)  # how far back points count, in log x
+_DAMPINGS = np.array([1.5, 2.5])  # log x over which the slope falls to 1/e of itself
 _RIDGE = (0.0, 1e-3, 0.05)  # held against level, slope and curvature
 _LOOSE = 0.1  # standard deviation of the slope ahead, as a share of it
 
@@ -19,14 +21,20 @@ def trend(curve: Curve, ahead_M: Floats) -> tuple[Forecast, float]:
 
     A quadratic is fitted to the points near the end, and its slope there, never upwards, fades with the distance.
     """
-    near = max(_NEAR, -curve.t[-LEAST] / 2)
-    weight_N = curve.count * np.exp(-0.5 * (curve.t / near) ** 2)
+    level_W1, slope_W1, noise_W1, count_W1 = np.array([_end(curve, width) for width in _WIDTHS]).T[:, :, None]
+    reach_DM = -np.expm1(-ahead_M / _DAMPINGS[:, None]) * _DAMPINGS[:, None]
+    mean_WDM = level_W1[:, None] + slope_W1[:, None] * reach_DM
+    variance_WM = noise_W1 * (1 + 1 / count_W1) + (_LOOSE * slope_W1 * ahead_M) ** 2
+    return Forecast(mean_WDM.mean(axis=(0, 1)), variance_WM.mean(axis=0) + mean_WDM.var(axis=(0, 1))), noise_W1.mean()
+
+
+def _end(curve: Curve, width: float) -> tuple[float, float, float, float]:
+    """Return level and slope at the last point, the variance of the noise about them and the points that count."""
+    width = max(width, -curve.t[-LEAST] / 2)
+    weight_N = curve.count * np.exp(-0.5 * (curve.t / width) ** 2)
     basis_N3 = np.stack([np.ones_like(curve.t), curve.t, curve.t**2 / 2], axis=1)
     normal_33 = basis_N3.T @ (weight_N[:, None] * basis_N3) + np.diag(_RIDGE)
-    fitted_3 = np.linalg.solve(normal_33, basis_N3.T @ (weight_N * curve.v))
-    off_N = curve.v - basis_N3 @ fitted_3
-    noise = float(weight_N @ off_N**2 / max(weight_N.sum() - 2, 0.5))
-    slope = min(float(fitted_3[1]), 0.0)
-    mean_M = fitted_3[0] + slope * _DAMPING * -np.expm1(-ahead_M / _DAMPING)
-    variance_M = noise * (1 + 1 / weight_N.sum()) + (_LOOSE * slope * ahead_M) ** 2
-    return Forecast(mean_M, variance_M), noise
+    level, slope, curvature = np.linalg.solve(normal_33, basis_N3.T @ (weight_N * curve.v))
+    off_N = curve.v - basis_N3 @ (level, slope, curvature)
+    noise = weight_N @ off_N**2 / max(weight_N.sum() - 2, 0.5)
+    return level, min(slope, 0.0), noise, weight_N.sum()
