@@ -56,12 +56,8 @@ class Surface:
         drawn = dict(zip(("E", "A", "B", "alpha", "beta"), redrawn(self.fitted, start, n, seed).T, strict=True))
         of_N = drawn["beta"] / (drawn["alpha"] + drawn["beta"])
         drawn |= {"N_exponent": of_N, "D_exponent": 1 - of_N}
-        tails = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
-        return {name: (float(low), float(high)) for name, (low, high) in _quantiles(drawn, tails)}
-
-
-def _quantiles(drawn: dict[str, Floats], tails: tuple[float, float]) -> list[tuple[str, Floats]]:
-    return [(name, np.quantile(values, tails)) for name, values in drawn.items()]
+        ends = np.quantile(list(drawn.values()), ((1 - LEVEL) / 2, (1 + LEVEL) / 2), axis=1)
+        return {name: (float(low), float(high)) for name, low, high in zip(drawn, *ends, strict=True)}
 
 
 def fit_surface(N: ArrayLike, D: ArrayLike, L: ArrayLike) -> Surface:
