@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from orchestrator.files import several_labels_fit
 from orchestrator.grid import Cell
 from orchestrator.problem import Finding, Path, did_you_mean
 from orchestrator.schema import Budgets, Data, Evals, Fit, Grid, Model, Train
@@ -224,6 +225,7 @@ CHECKS = (
     positions_fit,
     subsets_fit,
     source_takes_keys,
+    several_labels_fit,
     crop_has_pictures,
     shift_fits,
     one_kind_of_budget,

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from orchestrator.problem import Finding
-from orchestrator.schema import Data
-from trainer.files import Unreadable
+from orchestrator.schema import Data, Train
+from orchestrator.specs import test_path
+from trainer.files import Contents, Unreadable
 from trainer.stores import contents
 
 
@@ -26,20 +27,36 @@ def files_are_images(data: Data) -> Iterator[Finding]:
         yield Finding(("data", "num_classes"), "missing", f"the files of {data.source} don't tell it", True)
     elif found.largest is not None and found.largest >= classes:
         yield Finding(("data", "source"), f"{data.source} has the label {found.largest:,}, and {classes:,} classes")
-    if data.test:
-        yield from _test_is_of_the_same(data, data.test, classes, found.classes)
+    if path := test_path(data):
+        yield from _test_is_of_the_same(data, path, classes, found)
 
 
-def _test_is_of_the_same(data: Data, path: str, classes: int | None, names: tuple[str, ...]) -> Iterator[Finding]:
+def _test_is_of_the_same(data: Data, path: str, classes: int | None, train: Contents) -> Iterator[Finding]:
     try:
         test = contents(data.source.kind, path)
     except Unreadable as error:
         yield Finding(("data", "test"), str(error))
         return
-    if test.classes != names:
-        odd = ", ".join(sorted(set(test.classes) ^ set(names))[:3])
+    if test.several_labels != train.several_labels:
+        yield Finding(
+            ("data", "test"), f"one of it and {data.source} has lists of labels, the other one label an image"
+        )
+    elif test.classes != train.classes:
+        odd = ", ".join(sorted(set(test.classes) ^ set(train.classes))[:3])
         yield Finding(("data", "test"), f"it has other folders than {data.source}: {odd}")
     elif classes and test.largest is not None and test.largest >= classes:
         yield Finding(("data", "test"), f"it has the label {test.largest:,}, and {data.source} {classes:,} classes")
     if data.held_out and data.held_out > test.num_images:
         yield Finding(("data", "held_out"), f"{data.held_out:,} is more than the {test.num_images:,} of data.test")
+
+
+def several_labels_fit(data: Data, train: Train) -> Iterator[Finding]:
+    """Yield what has no meaning where images have several labels each."""
+    if not data.source.path or not contents(data.source.kind, data.source.path).several_labels:
+        return
+    if train.loss == "softmax":
+        what = f"images of {data.source} have several labels each, and softmax is of one"
+        yield Finding(("train", "loss"), what, "use sigmoid")
+    if data.stratified:
+        what = f"images of {data.source} have several labels each, so they are of no one class"
+        yield Finding(("data", "stratified"), what, "leave it out")

@@ -1,12 +1,14 @@
 """Sections of a checked experiments.yaml to the specs of the trainer, with every default resolved."""
 
 import math
+from pathlib import Path
 
 from orchestrator.schema import Data, Evals, Finetune, Model, Train
 from trainer.files import Contents
 from trainer.sources import ENDLESS, Facts, facts
 from trainer.spec import DataSpec, EvalSpec, FewshotSpec, FinetuneSpec, ModelSpec, RecipeSpec, preset
 from trainer.stores import contents
+from trainer.tfds import split_beside
 
 HELD_OUT_OF_ENDLESS = 1000
 
@@ -32,17 +34,24 @@ def _in_files(found: Contents) -> Facts:
     return Facts(found.num_images, 0, 3, found.num_classes or labels)
 
 
+def test_path(data: Data) -> str:
+    """Return where the test split lies: as given, or that of a TFDS dataset; empty where there is none."""
+    if data.source.kind == "tfds":
+        return split_beside(data.source.path, Path(data.test).name if data.test else "")
+    return data.test or ""
+
+
 def held_out(data: Data) -> int:
     """Return how many images are never trained on: a fifth of the source, rounded up, unless given."""
-    if data.test and data.source.path:
-        return data.held_out or contents(data.source.kind, data.test).num_images
+    if test_path(data) and data.source.path:
+        return data.held_out or contents(data.source.kind, test_path(data)).num_images
     num_images = known(data).num_images
     return data.held_out or (HELD_OUT_OF_ENDLESS if num_images == ENDLESS else -(-num_images // 5))
 
 
 def left(data: Data) -> int:
     """Return how many images there are to train on."""
-    return known(data).num_images - (0 if data.test else held_out(data))
+    return known(data).num_images - (0 if test_path(data) else held_out(data))
 
 
 def subset(data: Data, size: int) -> DataSpec:
@@ -62,9 +71,9 @@ def subset(data: Data, size: int) -> DataSpec:
         flip=data.augment.flip,
         resize=(data.resize or found.image_size) if data.source.path else 0,
         content=contents(data.source.kind, data.source.path).digest if data.source.path else "",
-        test_content=contents(data.source.kind, data.test).digest if data.test else "",
+        test_content=contents(data.source.kind, test_path(data)).digest if test_path(data) else "",
         path=data.source.path,
-        test_path=data.test or "",
+        test_path=test_path(data),
     )
 
 

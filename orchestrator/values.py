@@ -13,6 +13,7 @@ from pydantic import AfterValidator, PlainValidator, ValidationInfo, WithJsonSch
 from pydantic_core import PydanticCustomError
 
 from orchestrator.problem import did_you_mean
+from trainer.tfds import split_path
 
 T = TypeVar("T")
 
@@ -164,10 +165,19 @@ def _text(value: Any) -> str:
 Name = Annotated[str, PlainValidator(_text), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 60})]
 
 
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
+_COPIED = {
+    "gs": "copy it with gcloud storage cp -r",
+    "s3": "copy it with aws s3 cp --recursive",
+    "http": "download it",
+    "https": "download it",
+}
+
+
 def _folder(value: Any) -> str:
     if not isinstance(value, str) or not value or not value.isprintable():
         raise refusal(f"{shown(value)} is not a path")
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", value):
+    if _SCHEME.match(value):
         raise refusal(f"{shown(value)}: not supported yet", "give a path on this machine")
     return value
 
@@ -185,8 +195,8 @@ class Source:
 
 
 MADE = ("digits", "synthetic")  # sources without files
-FILES = ("parquet", "folder")
-_PLANNED = ("array_record", "tfds")
+FILES = ("parquet", "array_record", "folder")
+_DATASET = re.compile(r"([A-Za-z][\w-]*(?:/[\w.-]+)?)(?::(\d+\.\d+\.\d+))?")  # NAME or NAME/CONFIG, and a version
 
 
 def _source(value: Any, info: ValidationInfo) -> Source:
@@ -194,23 +204,30 @@ def _source(value: Any, info: ValidationInfo) -> Source:
     kind, colon, path = value.partition(":") if isinstance(value, str) else ("", "", "")
     if colon and kind in FILES:
         return Source(kind, _absolute(path, info), value)
-    if colon and kind in _PLANNED:
-        raise refusal(f"{shown(value)}: not supported yet", f"use {_choices()}")
+    if colon and kind == "tfds":
+        if not (found := _DATASET.fullmatch(path)):
+            raise refusal(
+                f"{shown(value)} names no dataset", "write tfds:NAME or tfds:NAME:VERSION, as in tfds:cifar10:3.0.2"
+            )
+        return Source(kind, split_path(found[1], found[2] or ""), value)
     if value not in MADE:
-        raise refusal(f"{shown(value)} is not one of {_choices()}", did_you_mean(str(value), [*MADE, *FILES]))
+        raise refusal(f"{shown(value)} is not one of {_choices()}", did_you_mean(str(value), [*MADE, *FILES, "tfds"]))
     return Source(value)
 
 
 def _choices() -> str:
-    return ", ".join([*MADE, *(f"{kind}:PATH" for kind in FILES)])
+    return ", ".join([*MADE, *(f"{kind}:PATH" for kind in FILES), "tfds:NAME"])
 
 
 def _absolute(value: Any, info: ValidationInfo) -> str:
+    if isinstance(value, str) and (scheme := _SCHEME.match(value)):
+        copied = _COPIED.get(scheme[1].lower(), "copy it")
+        raise refusal(f"{shown(value)} is not on this machine", f"{copied} or mount it, and give the path here")
     folder = Path((info.context or {}).get("folder", "."))
     return os.path.normpath(folder.absolute() / Path(_folder(value)).expanduser())
 
 
-_SOURCE_JSON = {"anyOf": [{"enum": list(MADE)}, {"type": "string", "pattern": f"^({'|'.join(FILES)}):.+"}]}
+_SOURCE_JSON = {"anyOf": [{"enum": list(MADE)}, {"type": "string", "pattern": f"^({'|'.join([*FILES, 'tfds'])}):.+"}]}
 Images = Annotated[Source, PlainValidator(_source), WithJsonSchema(_SOURCE_JSON)]
 Files = Annotated[str, PlainValidator(_absolute), WithJsonSchema({"type": "string", "minLength": 1})]
 

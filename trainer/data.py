@@ -8,6 +8,7 @@ import numpy as np
 from trainer.augment import crop_draws, moved
 from trainer.draws import Purpose, permutation, scattered, units, words
 from trainer.encoded import Encoded
+from trainer.labels import Labels, Several
 from trainer.pictures import in_range
 from trainer.sources import ENDLESS
 from trainer.spec import DataSpec, TrunkSpec
@@ -41,14 +42,15 @@ def _split(spec: DataSpec) -> Split:
     return Split(images.take(order[spec.held_out :]), images.take(order[: spec.held_out]))
 
 
-def ordered(labels: np.ndarray, seed: int, *, stratified: bool) -> np.ndarray:
+def ordered(labels: Labels, seed: int, *, stratified: bool) -> np.ndarray:
     """Return a permutation of images drawn from `seed`, of which held-out images and subsets are stretches.
 
     Stratified, every class is spread evenly over it, so that each stretch has its share of each class; which class
     comes first is drawn too, so that one with few images is not always late. It stays one permutation: subsets nest.
+    Images with several labels are of no one class, and never stratified.
     """
     order = permutation(seed, Purpose.SPLIT, 0, len(labels))
-    if not stratified:
+    if not stratified or isinstance(labels, Several):
         return order
     classes, of_class, counts = np.unique(labels[order], return_inverse=True, return_counts=True)
     ranks = np.empty(len(order))
@@ -80,7 +82,7 @@ def _files(spec: DataSpec) -> Split:
 
 
 def _order(source: Encoded, spec: DataSpec) -> np.ndarray:
-    return ordered(source.labels(slice(None)), spec.subset_seed, stratified=spec.stratified)
+    return ordered(source.every_label(), spec.subset_seed, stratified=spec.stratified)
 
 
 def _digits() -> Images:
@@ -102,12 +104,12 @@ class Batches:
         self._data, self._seed, self._size = trunk.data, trunk.seed, trunk.recipe.batch_size
 
     def stacked(self, step: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the images (count, batch, height, width, channels) and labels (count, batch) after `step` updates."""
+        """Return images (count, batch, height, width, channels) and labels (count, batch) from `step` updates on."""
         batches = [self.batch(one) for one in range(step, step + count)]
         return np.stack([pixels for pixels, _ in batches]), np.stack([labels for _, labels in batches])
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the images (batch, height, width, channels) and labels (batch) after `step` updates."""
+        """Return the images (batch, height, width, channels) and labels (batch[, classes]) after `step` updates."""
         rows = self._rows(step * self._size)
         return self._seen(rows, step), self.images.labels[rows]
 

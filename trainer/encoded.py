@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from PIL.Image import Image
 
 from trainer import pictures
 from trainer.augment import box
-from trainer.files import Unreadable
+from trainer.labels import Labels, Several, checked
 from trainer.pictures import BadImage
 from trainer.stores import Store, contents, store
 
@@ -26,9 +25,14 @@ class Encoded:
     image_size: int
     resize: int  # smaller side before the central crop
 
-    def labels(self, rows: Any) -> np.ndarray:
-        """Return the labels of images by number; raises Unreadable where any label of the files is none."""
-        return _labels(self)[rows]
+    def every_label(self) -> Labels:
+        """Return the labels of all images; raises Unreadable where one is missing or is no class."""
+        return _checked(self)
+
+    def labels(self, rows: np.ndarray) -> np.ndarray:
+        """Return labels (count), or where images may have several, ones at them and zeros (count, num_classes)."""
+        found = self.every_label()
+        return found.hot(rows, self.num_classes) if isinstance(found, Several) else found[rows]
 
     def colours(self, rows: np.ndarray) -> np.ndarray:
         """Return images (count, height, width, 3) as bytes: resized, and their central squares."""
@@ -65,11 +69,5 @@ class Encoded:
 
 
 @lru_cache(maxsize=4)
-def _labels(source: Encoded) -> np.ndarray:
-    labels = source.store().labels
-    wrong = np.flatnonzero((labels < 0) | (labels >= source.num_classes))
-    if len(wrong):
-        label = labels[wrong[0]]
-        what = f"label {label:,} is not from 0 to {source.num_classes - 1:,}" if label != -1 else "no label"
-        raise Unreadable(f"{source.place(int(wrong[0]))}: {what}")
-    return labels.astype(np.int32)
+def _checked(source: Encoded) -> Labels:
+    return checked(source.store().labels, source.num_classes, source.place)

@@ -1,6 +1,8 @@
 """Images in files as planning knows them: how many, of how many classes, and a hash that changes when they do."""
 
 from dataclasses import dataclass
+from glob import glob
+from pathlib import Path
 
 
 class Unreadable(ValueError):  # noqa: N818 - what is wrong lies in the files
@@ -17,6 +19,7 @@ class Contents:
     largest: int | None  # label, where that is known without reading all of them
     digest: str
     classes: tuple[str, ...] = ()  # by name, where each has a folder of its own
+    several_labels: bool = False  # of one image
 
     @property
     def num_images(self) -> int:
@@ -32,3 +35,19 @@ class Contents:
                 return f"{file}, row {row:,}"
             row -= count
         raise IndexError(row)
+
+
+def matching(path: str, pattern: str, kind: str) -> list[Path]:
+    """Return the files that a path means: one, all below a folder that match `pattern`, or those of its own pattern.
+
+    Raises Unreadable where there are none.
+    """
+    place = Path(path)
+    if place.is_dir():
+        found = list(place.rglob(pattern))
+    else:
+        found = [place] if place.exists() else list(map(Path, glob(path, recursive=True)))  # noqa: PTH207 - absolute
+    files = sorted(one for one in found if one.is_file())
+    if not files:
+        raise Unreadable(f"{path}: no {kind} files there")
+    return files

@@ -1,9 +1,12 @@
 """Folders of pictures, one for each class: what planning knows of them, and their bytes."""
 
 import hashlib
+import mmap
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, BinaryIO
 
+from trainer import cache
 from trainer.files import Contents, Unreadable
 
 ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
@@ -53,10 +56,28 @@ class Folder:
         return Path(self._files[row]).read_bytes()
 
 
-@lru_cache(maxsize=4)
-def folder(path: str, content: str) -> Folder:
-    """Return the images below `path`, whose contents have the hash `content`; raises Unreadable."""
-    found = contents(path)
-    if found.digest != content:
-        raise Unreadable(f"{path}: the files have changed since the study was planned")
+def folder(path: str, found: Contents) -> Folder:
+    """Return the images below `path`; raises BadImage where pictures are damaged."""
+    sound = cache.folder() / f"{found.digest}.sound"
+    if not sound.exists():
+        _check(found)
+        with cache.appearing(sound):
+            pass  # that it is there says enough
     return Folder(path, found)
+
+
+def _check(found: Contents) -> None:
+    """Raise BadImage where pictures are damaged."""
+    from trainer.damage import damage, refuse  # planning does without Pillow
+
+    damaged = []
+    for file in found.files:
+        with Path(file).open("rb") as opened:
+            if why := damage(_mapped(opened)):
+                damaged.append(f"{file}: {why}")
+    refuse(damaged)
+
+
+def _mapped(opened: BinaryIO) -> Any:
+    """Return the bytes of a file, of which only those that are looked at are read."""
+    return mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) if opened.seek(0, 2) else b""

@@ -1,7 +1,7 @@
 """The compiled programs of a model: its first state, several optimizer steps in one dispatch, and its reading."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, NamedTuple
@@ -77,10 +77,13 @@ def dispatch(flops: float) -> int:
 
 
 def losses(logits_BC: Array, labels_B: Array, kind: Loss) -> Array:
-    """Return each image's loss (B): sigmoid cross-entropy summed over the classes, or softmax cross-entropy."""
+    """Return each image's loss (B): sigmoid cross-entropy summed over the classes, or softmax cross-entropy.
+
+    For sigmoid, `labels_B` may be ones at several labels of an image and zeros elsewhere (B, C).
+    """
     if kind == "softmax":
         return optax.softmax_cross_entropy_with_integer_labels(logits_BC, labels_B)
-    targets_BC = jax.nn.one_hot(labels_B, logits_BC.shape[-1])
+    targets_BC = labels_B if labels_B.ndim > 1 else jax.nn.one_hot(labels_B, logits_BC.shape[-1])
     return optax.sigmoid_binary_cross_entropy(logits_BC, targets_BC).sum(axis=-1)
 
 
@@ -129,10 +132,18 @@ def several_steps(
     return jax.lax.fori_loop(0, count, body, (state, Metrics(*[jnp.zeros(of.steps)] * 3)))
 
 
+def wrong(logits_BC: Array, labels_B: Array) -> Array:
+    """Return whether the first answer on an image is wrong (B): not its label, or none of several (B, C)."""
+    answers_B = logits_BC.argmax(axis=-1)
+    if labels_B.ndim == 1:
+        return answers_B != labels_B
+    return jnp.take_along_axis(labels_B, answers_B[:, None], axis=1)[:, 0] == 0
+
+
 def read(of: Shape, params: Any, images: Array, labels: Array) -> Readings:
     """Return what a model says of one batch; upstream and few-shot evaluation share this pass."""
     logits_BC, features_BD = of.model.apply(params, images)
-    return Readings(losses(logits_BC, labels, of.loss), logits_BC.argmax(axis=-1) != labels, features_BD)
+    return Readings(losses(logits_BC, labels, of.loss), wrong(logits_BC, labels), features_BD)
 
 
 def padded(rows: np.ndarray, count: int) -> np.ndarray:
@@ -153,7 +164,7 @@ def zeros(of: Shape) -> State:
     return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), abstract(of))
 
 
-_compiled: dict[tuple[str, Shape], Any] = {}  # for as long as the process lives
+_compiled: dict[tuple[Hashable, Shape], Any] = {}  # for as long as the process lives
 
 
 @dataclass
@@ -187,7 +198,7 @@ class Programs:
         def advance(*arguments: Any) -> tuple[State, Metrics]:
             return several_steps(of, *arguments)
 
-        program = self._ready("train", advance, state, count, images, labels, at, donate=(0,))
+        program = self._ready(("train", labels.ndim), advance, state, count, images, labels, at, donate=(0,))
         advanced: tuple[State, Metrics] = program(state, count, images, labels, at)
         return advanced
 
@@ -201,10 +212,10 @@ class Programs:
         told = []
         for start in range(0, len(labels), size):
             batch = padded(images[start : start + size], size), padded(labels[start : start + size], size)
-            told.append(self._ready("read", look, params, *batch)(params, *batch))
+            told.append(self._ready(("read", batch[1].ndim), look, params, *batch)(params, *batch))
         return Readings(*(np.concatenate(parts)[: len(labels)] for parts in zip(*told, strict=True)))
 
-    def _ready(self, name: str, function: Callable[..., Any], *arguments: Any, **how: Any) -> Any:
+    def _ready(self, name: Hashable, function: Callable[..., Any], *arguments: Any, **how: Any) -> Any:
         """Return a program for arguments of these shapes, compiled now unless this process has it."""
         key = (name, self.shape)
         if key not in _compiled:

@@ -1,8 +1,9 @@
 """Images in files by the kind of files that they are in."""
 
+from functools import lru_cache
 from typing import Any, Protocol
 
-from trainer.files import Contents
+from trainer.files import Contents, Unreadable
 
 
 class Store(Protocol):
@@ -20,17 +21,36 @@ def contents(kind: str, path: str) -> Contents:
         from trainer import parquet
 
         return parquet.contents(path)
+    if kind == "array_record":
+        from trainer import array_record
+
+        return array_record.contents(path)
+    if kind == "tfds":
+        from trainer import tfds
+
+        return tfds.contents(path)
     from trainer import folder
 
     return folder.contents(path)
 
 
+@lru_cache(maxsize=4)
 def store(kind: str, path: str, content: str) -> Store:
-    """Return the images at a path, whose contents have the hash `content`, once in each process; raises Unreadable."""
+    """Return the images at a path, whose contents have the hash `content`, once in each process.
+
+    Raises Unreadable, or BadImage where pictures are damaged.
+    """
     if kind == "parquet":
         from trainer.unpacked import unpacked
 
         return unpacked(path, content)
-    from trainer.folder import folder
+    found = contents(kind, path)
+    if found.digest != content:
+        raise Unreadable(f"{path}: the files have changed since the study was planned")
+    if kind == "folder":
+        from trainer.folder import folder
 
-    return folder(path, content)
+        return folder(path, found)
+    from trainer.scanned import scanned
+
+    return scanned(found)

@@ -37,7 +37,7 @@ class Source(Protocol):
         """Return the same of random parts of the images, each as its own draws say."""
 
     def labels(self, rows: np.ndarray) -> np.ndarray:
-        """Return labels (count)."""
+        """Return labels (count), or where images may have several, ones at them and zeros (count, num_classes)."""
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,11 @@ from trainer.data import Batches
 from trainer.evaluate import evaluations
 from trainer.events import Checkpoint, Done, Event, Failed, Measurement, Progress, Skipped, Started, Stopped
 from trainer.feed import Feed
+from trainer.files import Unreadable
 from trainer.flops import training_flops
 from trainer.optimizer import settings
 from trainer.peaks import peak, utilisation
+from trainer.pictures import BadImage
 from trainer.spec import Job
 from trainer.step import Metrics, Programs, State, abstract, shape
 from trainer.writer import Writer
@@ -61,6 +63,8 @@ def train(job: Job, stopping: threading.Event | None = None) -> Iterator[Event]:
         yield Failed("checkpoint_corrupt", job.start, str(error))
     except Diverged as error:
         yield Failed("nonfinite", error.step, str(error))
+    except (Unreadable, BadImage) as error:
+        yield Failed("bad_config", job.start, str(error))
 
 
 def logged(step: int) -> bool:
