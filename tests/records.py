@@ -14,8 +14,11 @@ FIELDS = {  # of tensorflow/core/example/{example,feature}.proto: number, name, 
     "BytesList": [(1, "value", "bytes", True)],
     "FloatList": [(1, "value", "float", True)],
     "Int64List": [(1, "value", "int64", True)],
-    "Feature": [(1, "bytes_list", "BytesList", False), (2, "float_list", "FloatList", False)]
-    + [(3, "int64_list", "Int64List", False)],
+    "Feature": [
+        (1, "bytes_list", "BytesList", False),
+        (2, "float_list", "FloatList", False),
+        (3, "int64_list", "Int64List", False),
+    ],
     "Features": [(1, "feature", "Features.Entry", True)],
     "Example": [(1, "features", "Features", False)],
 }
