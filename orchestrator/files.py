@@ -38,9 +38,7 @@ def _test_is_of_the_same(data: Data, path: str, classes: int | None, train: Cont
         yield Finding(("data", "test"), str(error))
         return
     if test.several_labels != train.several_labels:
-        yield Finding(
-            ("data", "test"), f"one of it and {data.source} has lists of labels, the other one label an image"
-        )
+        yield Finding(("data", "test"), f"only one of it and {data.source} has lists of labels")
     elif test.classes != train.classes:
         odd = ", ".join(sorted(set(test.classes) ^ set(train.classes))[:3])
         yield Finding(("data", "test"), f"it has other folders than {data.source}: {odd}")

@@ -68,7 +68,7 @@ class Data(Section):
 
     source: Images = key("Where images come from.")
     test: Files | None = key(
-        "Files of a test split, of which held-out images are taken instead of from the source.", None
+        "Files of a test split, of which held-out images are taken instead of from the source; for tfds its name.", None
     )
     sizes: Several[Count] = key("Numbers of distinct training images; each subset lies inside the next larger one.")
     held_out: Count | None = key(
