@@ -1,8 +1,9 @@
 """What a training image costs beside the bare decoding of its JPEG, on one core.
 
-uv run python benchmarks/decode.py [--images 400] [--parquet FILE --side 32]
+uv run python benchmarks/decode.py [--images 400] [--parquet FILE --side 32] [--array-record]
 
 Without a parquet file, photograph-like pictures of 500 x 375 pixels are made and seen at 224 pixels.
+With --array-record the same pictures are read from an ArrayRecord file.
 """
 
 import argparse
@@ -19,10 +20,9 @@ import pyarrow as pa
 from PIL import Image
 from pyarrow import parquet as files
 
-from trainer import parquet
 from trainer.data import Batches
 from trainer.spec import DataSpec, ModelSpec, RecipeSpec, TrunkSpec
-from trainer.stores import store
+from trainer.stores import contents, store
 
 BATCH = 50
 ROUNDS = 5
@@ -46,6 +46,28 @@ def photographs(folder: Path, count: int) -> Path:
     return folder / "photographs.parquet"
 
 
+def array_record(folder: Path, file: Path, count: int) -> Path:
+    """The first pictures of a parquet file as tf.train.Example records."""
+    from array_record.python.array_record_module import ArrayRecordWriter
+
+    writer = ArrayRecordWriter(str(folder / "pictures.array_record"), "group_size:1")
+    pictures = store("parquet", str(file), contents("parquet", str(file)).digest)
+    for row in range(count):
+        features = {b"image": tagged(1, tagged(1, bytes(pictures.encoded(row)))), b"label": tagged(3, tagged(1, b"\0"))}
+        entries = [tagged(1, tagged(1, name) + tagged(2, feature)) for name, feature in features.items()]
+        writer.write(tagged(1, b"".join(entries)))
+    writer.close()
+    return folder / "pictures.array_record"
+
+
+def tagged(number: int, content: bytes) -> bytes:
+    """A field of a protobuf message: its number and kind, the length, the content."""
+    length, count = b"", len(content)
+    while count > 127:
+        length, count = length + bytes([count & 127 | 128]), count >> 7
+    return bytes([number << 3 | 2]) + length + bytes([count]) + content
+
+
 def best(work: Callable[[int], object]) -> float:
     """The least CPU seconds of several rounds; the first one warms up."""
     spent = []
@@ -61,21 +83,25 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=400)
     parser.add_argument("--parquet", type=Path)
     parser.add_argument("--side", type=int, default=224)
+    parser.add_argument("--array-record", action="store_true")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_CACHE_HOME"] = folder
-        measure(asked.parquet or photographs(Path(folder), asked.images), asked.images, asked.side)
+        kind, file = "parquet", asked.parquet or photographs(Path(folder), asked.images)
+        if asked.array_record:
+            kind, file = "array_record", array_record(Path(folder), file, asked.images)
+        measure(kind, file, asked.images, asked.side)
 
 
-def measure(file: Path, images: int, side: int) -> None:
-    content = parquet.contents(str(file)).digest
-    data = DataSpec("parquet", images, 0, 0, 0, side, 3, 1000, resize=side * 8 // 7, content=content, path=str(file))
+def measure(kind: str, file: Path, images: int, side: int) -> None:
+    content = contents(kind, str(file)).digest
+    data = DataSpec(kind, images, 0, 0, 0, side, 3, 1000, resize=side * 8 // 7, content=content, path=str(file))
     recipe = RecipeSpec(BATCH, "float32", "map", 0.0, "sigmoid", "adafactor", 1e-3, 1.0, 3.0, 0.03, 20, 100)
     trunk = TrunkSpec(ModelSpec(192, 12, 768, 3, 16), data, recipe, 0)
     training = Batches(replace(trunk, data=replace(data, crop=True, flip=True)))
     evaluation = Batches(trunk)
     steps = images // BATCH
-    encoded = [bytes(store("parquet", str(file), content).encoded(int(row))) for row in training.images.rows]
+    encoded = [bytes(store(kind, str(file), content).encoded(int(row))) for row in training.images.rows]
 
     def bare(_: int) -> None:
         for one in encoded:
