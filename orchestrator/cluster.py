@@ -43,17 +43,22 @@ class Cluster(Protocol):
 
 
 class Here:
-    """One slot in this process, without Ray: for tests, for debugging, and for the smallest machines."""
+    """One slot in this process, without Ray: for tests, for debugging, and for the smallest machines.
+
+    `stopping` ends a job also while `events` waits for it, which is when nobody can call `stop`.
+    """
 
     slots: tuple[str, ...] = ("here",)
 
-    def __init__(self) -> None:
+    def __init__(self, stopping: threading.Event | None = None) -> None:
         self._stream: Iterator[list[Event]] = iter(())
-        self._stopping = threading.Event()
+        self._shared = stopping
+        self._stopping = stopping or threading.Event()
 
     def start(self, slot: str, job: Job) -> None:
         """Begin a job; it advances while `events` is called."""
-        self._stopping.clear()
+        if self._shared is None:
+            self._stopping.clear()
         self._stream = stream(job, self._stopping)
 
     def events(self, timeout: float) -> list[Batch]:

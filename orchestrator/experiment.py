@@ -10,13 +10,13 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.checks import CHECKS, hold_outs_leave_some
-from orchestrator.files import files_are_images
+from orchestrator.files import datasets_are_images, files_are_images
 from orchestrator.grid import Cell, Resolved, resolve
 from orchestrator.keys import schema_json
 from orchestrator.located import Located, load
 from orchestrator.problem import Finding, InvalidExperiment, Problem, Spot
 from orchestrator.schema import Document, Fit, Limits
-from orchestrator.specs import evaluations
+from orchestrator.specs import datasets, evaluations, known
 from orchestrator.values import shown
 from orchestrator.wording import findings
 from trainer.spec import EvalSpec
@@ -118,9 +118,10 @@ def _checked(value: dict[str, Any], context: dict[str, Any]) -> tuple[Document |
     except ValidationError as error:
         found = list(findings(error))
         sections = dict(_sound(value, {finding.path[0] for finding in found}, context))
-    if "data" in sections and (unreadable := list(files_are_images(sections["data"]))):
-        found += unreadable
-        del sections["data"]  # what else there is to say of it needs its files
+    for name, read_off in (("data", files_are_images), ("evals", datasets_are_images)):
+        if name in sections and (unreadable := list(read_off(sections[name]))):
+            found += unreadable
+            del sections[name]  # what else there is to say of it needs its files
     for check in CHECKS:
         if (needs := _needs(check)) <= sections.keys():
             found += check(**{name: sections[name] for name in needs})
@@ -174,6 +175,7 @@ def _is_remote(typed: str) -> bool:
 def _experiment(
     path: Path, text: str, document: Document, resolved: Resolved, warnings: tuple[Problem, ...]
 ) -> Experiment:
+    side = known(document.data).image_size
     return Experiment(
         name=document.name,
         path=str(path.absolute()),
@@ -182,7 +184,7 @@ def _experiment(
         artifacts=document.artifacts if _is_remote(document.artifacts) else str(_from(path, document.artifacts)),
         cells=resolved.cells,
         skipped=resolved.skipped,
-        evals=evaluations(document.evals),
+        evals=evaluations(document.evals, side, datasets(document.evals, side)),
         limits=document.limits,
         fits=document.fits,
         checkpoint_every=document.train.checkpoint_every,

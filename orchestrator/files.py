@@ -1,10 +1,11 @@
 """What the files of images say before one is read: whether they can be, and whether they are what is asked for."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from orchestrator.problem import Finding
-from orchestrator.schema import Data, Train
-from orchestrator.specs import test_path
+from orchestrator.schema import Data, Evals, Train
+from orchestrator.specs import as_data, test_path
 from trainer.files import Contents, Unreadable
 from trainer.stores import contents
 
@@ -31,6 +32,13 @@ def files_are_images(data: Data) -> Iterator[Finding]:
         yield from _test_is_of_the_same(data, path, classes, found)
 
 
+def datasets_are_images(evals: Evals) -> Iterator[Finding]:
+    """Yield what is wrong with the files of the datasets that evaluations have beside the study's own."""
+    for name, dataset in evals.datasets.items():
+        for finding in files_are_images(as_data(dataset, side=1)):
+            yield replace(finding, path=("evals", "datasets", name, *finding.path[1:]))
+
+
 def _test_is_of_the_same(data: Data, path: str, classes: int | None, train: Contents) -> Iterator[Finding]:
     try:
         test = contents(data.source.kind, path)
@@ -48,9 +56,14 @@ def _test_is_of_the_same(data: Data, path: str, classes: int | None, train: Cont
         yield Finding(("data", "held_out"), f"{data.held_out:,} is more than the {test.num_images:,} of data.test")
 
 
+def several_labels(data: Data) -> bool:
+    """Return whether an image can have more labels than one; raises Unreadable."""
+    return bool(data.source.path) and contents(data.source.kind, data.source.path).several_labels
+
+
 def several_labels_fit(data: Data, train: Train) -> Iterator[Finding]:
     """Yield what has no meaning where images have several labels each."""
-    if not data.source.path or not contents(data.source.kind, data.source.path).several_labels:
+    if not several_labels(data):
         return
     if train.loss == "softmax":
         what = f"images of {data.source} have several labels each, and softmax is of one"

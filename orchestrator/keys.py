@@ -8,13 +8,9 @@ from pydantic.fields import FieldInfo
 
 from orchestrator.schema import Document, Section
 
-DATASETS = ("caltech101", "cars196", "cifar10", "cifar100", "dtd", "imagenet2012", "pets")
-
 # words that a later version will take, by key; a refusal says so instead of calling them unknown
 PLANNED = {
     "data.source": ("array_record:", "tfds:"),
-    "evals.fewshot.datasets[]": DATASETS,
-    "evals.finetune.dataset": DATASETS,
     "resources.default.device": ("tpu", "gpu"),
 }
 

@@ -148,7 +148,7 @@ def _run(cell: Cell, trunk: str, own_steps: int, evals: EvalSpec, known: Known) 
     spec, model = cell.run, cell.run.trunk.model
     data, recipe = spec.trunk.data, spec.trunk.recipe
     name = identity(spec)
-    reason, missing = _reason(name, evals, known)
+    reason, missing = _reason(name, evals, known, trained=spec.steps in known.checkpoints.get(name, {}))
     return PlannedRun(
         id=name,
         name=f"{cell.model}-{data.size}-{spec.steps}-s{spec.trunk.seed}",
@@ -171,7 +171,7 @@ def _run(cell: Cell, trunk: str, own_steps: int, evals: EvalSpec, known: Known) 
     )
 
 
-def _reason(run: str, evals: EvalSpec, known: Known) -> tuple[str, bool]:
+def _reason(run: str, evals: EvalSpec, known: Known, *, trained: bool) -> tuple[str, bool]:
     """Return why a run will or won't be worked on, and whether it will."""
     state = known.states.get(run, "planned")
     if state == "done":
@@ -181,7 +181,8 @@ def _reason(run: str, evals: EvalSpec, known: Known) -> tuple[str, bool]:
         if not lacking:
             return "already done", False
         again = [name for name in lacking if name in measured]
-        return (f"evaluation settings changed: {again[0]}" if again else f"new evaluation: {lacking[0]}"), True
+        what = f"evaluation settings changed: {again[0]}" if again else f"new evaluation: {lacking[0]}"
+        return what if trained else f"{what}; its checkpoint is gone, so it is trained again", True
     if state == "diverged":
         return "diverged: a result, left alone", False
     if state == "planned":
@@ -234,7 +235,7 @@ class _Jobs:
         return self._planned(job, run.trunk, run.trunk, needs, served, stop - start)
 
     def _cooldown(self, run: PlannedRun, made: Mapping[int, str], *, trained: bool) -> PlannedJob:
-        branch, steps = run.spec.branch, run.spec.steps
+        branch, steps, evals = run.spec.branch, run.spec.steps, self.experiment.evals
         job = Job(
             id=run.id,
             name=f"{run.name} {'evaluation' if trained else 'cooldown' if branch else 'training'}",
@@ -242,7 +243,7 @@ class _Jobs:
             run=run.spec,
             start=branch,
             stop=steps,
-            evals=self.experiment.evals,
+            evals=evals.without(self.known.metrics.get(run.id, {})) if trained else evals,
             folder=f"{self.folder}/runs/{run.id}",
             origin=None,
             checkpoint_every=self.experiment.checkpoint_every,

@@ -9,6 +9,7 @@ from orchestrator.conditions import Condition, Names, Numbers
 from orchestrator.values import (
     Cooldown,
     Count,
+    Decay,
     Files,
     Flag,
     Folder,
@@ -24,7 +25,7 @@ from orchestrator.values import (
     Store,
     Version,
 )
-from trainer.spec import Head, Layers, Loss, Positions, Precision, Remat
+from trainer.spec import Head, Layers, Loss, Positions, Precision, Remat, Tuning
 from trainer.spec import Schedule as ScheduleName
 from trainer.spec import Upstream as UpstreamMetric
 
@@ -201,10 +202,33 @@ class Upstream(Section):
     metrics: Several[UpstreamMetric] = key("What is measured on the held-out images.", ("loss", "error"))
 
 
+class Dataset(Section):
+    """Images to evaluate on, beside those of the study."""
+
+    source: Images = key("Where images come from, as for data.source.")
+    test: Files | None = key(
+        "Files of a test split that the error is measured on; held-out images of the source when left out.", None
+    )
+    held_out: Count | None = key(
+        "Images that the error is measured on; when left out a fifth of the source, 1,000 of synthetic ones, or all of"
+        " the test split.",
+        None,
+    )
+    subset_seed: Natural = key("Seed of the permutation that held-out images are drawn from.", 0)
+    num_classes: Count | None = key(
+        "Classes; when left out 10 for synthetic images, and what their files tell of others.", None
+    )
+    resize: Count | None = key(
+        "Side in pixels to which the smaller side of a picture is resized before its central square of"
+        " data.image_size is cut out; data.image_size when left out.",
+        None,
+    )
+
+
 class Fewshot(Section):
     """Closed-form linear regression on frozen features."""
 
-    datasets: Several[Literal["digits"]] = key("Datasets to take few images of.")
+    datasets: Several[Name] = key("Datasets to take few images of: names of evals.datasets, or the study's own.")
     shots: Several[Count] = key("Training images a class.")
     seeds: Count = key("Draws of those images; the error is their mean.", 3)
     l2: Positive = key("Strength of the L2 penalty.", 1024.0)
@@ -213,18 +237,23 @@ class Fewshot(Section):
 class Finetune(Section):
     """Training all weights further on a dataset, as the paper does."""
 
-    dataset: Literal["digits"] = key("Dataset to fine-tune on, and to measure the error on.")
+    dataset: Name = key("Dataset to fine-tune on, and to measure the error on: of evals.datasets, or the study's own.")
     steps: Count = key("Optimizer steps at each learning rate.")
     batch_size: Count = key("Images of one step.", 512)
     lrs: Several[Positive] = key("Peak learning rates; the best on 2 % of the training images is used.", (0.03, 0.01))
     warmup: Natural | None = key("Steps of linear warmup; a fortieth of all when left out.", None)
-    resolution: Count | None = key("Side of an image in pixels; that of the dataset when left out.", None)
+    schedule: Tuning = key("What follows warmup: half a cosine to zero, or nothing (flat).", "cosine")
+    ema: Decay | None = key(
+        "Decay of the running average of the weights that is evaluated; the last weights are when left out.", None
+    )
+    resolution: Count | None = key("Side of an image in pixels; that of the study's images when left out.", None)
 
 
 class Evals(Section):
     """What is measured at the end of each run; later additions train nothing again."""
 
     upstream: Upstream = key("Evaluation on the held-out images.", Upstream())
+    datasets: dict[Name, Dataset] = key("Images to evaluate on beside the study's own, by name.", {})
     fewshot: Fewshot | None = key("Linear evaluation from few images; none when left out.", None)
     finetune: Finetune | None = key("Training all weights further; none when left out.", None)
 

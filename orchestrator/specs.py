@@ -1,9 +1,10 @@
 """Sections of a checked experiments.yaml to the specs of the trainer, with every default resolved."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
-from orchestrator.schema import Data, Evals, Finetune, Model, Train
+from orchestrator.schema import Data, Dataset, Evals, Finetune, Model, Train
 from trainer.files import Contents
 from trainer.sources import ENDLESS, Facts, facts
 from trainer.spec import DataSpec, EvalSpec, FewshotSpec, FinetuneSpec, ModelSpec, RecipeSpec, preset
@@ -101,14 +102,31 @@ def recipe(train: Train, num_classes: int) -> RecipeSpec:
     )
 
 
-def evaluations(evals: Evals) -> EvalSpec:
-    """Return what is measured at the end of a run, one few-shot spec for each dataset and number of shots."""
-    few = evals.fewshot
-    specs = [FewshotSpec(of, shots, few.seeds, few.l2) for of in few.datasets for shots in few.shots] if few else []
-    return EvalSpec(evals.upstream.metrics, tuple(specs), finetune(evals.finetune) if evals.finetune else None)
+def as_data(dataset: Dataset, side: int) -> Data:
+    """Return a dataset of evaluations as if it were a study's own, seen at `side`; digits have a side of their own."""
+    seen = None if dataset.source.kind == "digits" else side
+    asked = {name: getattr(dataset, name) for name in Dataset.model_fields}
+    return Data.model_construct(**asked, sizes=(1,), image_size=seen)
 
 
-def finetune(asked: Finetune) -> FinetuneSpec:
+def datasets(evals: Evals, side: int) -> dict[str, DataSpec]:
+    """Return the datasets of evaluations by name, for models that see images at `side`; raises Unreadable."""
+    return {name: subset(as_data(dataset, side), 0) for name, dataset in evals.datasets.items()}
+
+
+def evaluations(evals: Evals, side: int, images: Mapping[str, DataSpec]) -> EvalSpec:
+    """Return what is measured at the end of a run, one few-shot spec for each dataset and number of shots.
+
+    A name that `images` lacks is the study's own images, whose side is `side`.
+    """
+    few, tuning = evals.fewshot, evals.finetune
+    specs = [(of, shots) for of in few.datasets for shots in few.shots] if few else []
+    fewshot = tuple(FewshotSpec(of, shots, few.seeds, few.l2, images.get(of)) for of, shots in specs) if few else ()
+    tuned = finetune(tuning, side, images.get(tuning.dataset)) if tuning else None
+    return EvalSpec(evals.upstream.metrics, fewshot, tuned)
+
+
+def finetune(asked: Finetune, side: int, data: DataSpec | None) -> FinetuneSpec:
     """Return how models are fine-tuned; the paper warms up for 500 of 20,000 steps."""
     return FinetuneSpec(
         dataset=asked.dataset,
@@ -116,5 +134,8 @@ def finetune(asked: Finetune) -> FinetuneSpec:
         batch_size=asked.batch_size,
         lrs=asked.lrs,
         warmup=asked.steps // 40 if asked.warmup is None else asked.warmup,
-        resolution=asked.resolution or facts(asked.dataset).image_size,
+        resolution=asked.resolution or side,
+        data=data,
+        schedule=asked.schedule,
+        ema=asked.ema or 0.0,
     )

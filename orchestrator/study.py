@@ -73,15 +73,20 @@ def carry_out(experiment: Experiment, *, slots: int | None, address: str | None,
             f"{found.study} · {len(found.missing)} of {len(found.runs)} runs on {found.shared} trunks"
             f" · {flops(found.flops)} FLOPs · about {duration(found.seconds(count))} on {count} slots"
         )
-        cluster = Here() if here else OnRay(slots, address)
-        states, interrupted = _run(found, record, records, cluster, experiment.limits.retries)
+        stopping = threading.Event()
+        cluster = Here(stopping) if here else OnRay(slots, address)
+        with closing(cluster), _interruptible(stopping):
+            states = _run(found, record, records, cluster, experiment.limits.retries, stopping)
+        interrupted = stopping.is_set()
     return _outcome(found, time.monotonic() - began, states, interrupted=interrupted)
 
 
-def _run(found: Plan, record: Known, records: Records, cluster: Cluster, max_retries: int) -> tuple[Counter[str], bool]:
-    """Return the last state of each run that was worked on, counted, and whether the launch was interrupted."""
+def _run(
+    found: Plan, record: Known, records: Records, cluster: Cluster, max_retries: int, stopping: threading.Event
+) -> Counter[str]:
+    """Return the last state of each run that was worked on, counted."""
     states: dict[str, str] = {run.id: "planned" for run in found.missing}
-    with closing(cluster), _interruptible() as stopping, screen(found) as shown:
+    with screen(found) as shown:
         for news in launch(
             found,
             records,
@@ -93,7 +98,7 @@ def _run(found: Plan, record: Known, records: Records, cluster: Cluster, max_ret
             shown.show(news)
             if news.state in ("failed", "diverged", "stopped") or (news.state == "done" and news.job.job.run):
                 states |= dict.fromkeys(news.job.runs, news.state)
-        return Counter(states.values()), stopping.is_set()
+    return Counter(states.values())
 
 
 def _outcome(found: Plan, seconds: float, states: Counter[str], *, interrupted: bool) -> Outcome:
@@ -116,9 +121,8 @@ def _admit(found: Plan, experiment: Experiment) -> None:
 
 
 @contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """Yield an event that the first Ctrl-C or SIGTERM sets; the second one ends the process's work at once."""
-    stopping = threading.Event()
+def _interruptible(stopping: threading.Event) -> Iterator[None]:
+    """Have `stopping` set by the first Ctrl-C or SIGTERM; the second one ends the process's work at once."""
 
     def interrupt(number: int, frame: object) -> None:
         if stopping.is_set():
@@ -128,7 +132,7 @@ def _interruptible() -> Iterator[threading.Event]:
 
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield stopping
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

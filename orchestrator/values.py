@@ -88,6 +88,17 @@ Positive = Annotated[
 NonNegative = Annotated[float, PlainValidator(_real(0, above=False)), WithJsonSchema({"type": "number", "minimum": 0})]
 
 
+def _decay(value: Any) -> float:
+    number = _real(0, above=True)(value)
+    if number >= 1:
+        raise refusal(f"{shown(value)} is not below 1", "the paper's averages have 0.9999")
+    return number
+
+
+_DECAY_JSON = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
+Decay = Annotated[float, PlainValidator(_decay), WithJsonSchema(_DECAY_JSON)]
+
+
 def distinct(values: tuple[T, ...]) -> tuple[T, ...]:
     """Return the values; raises the refusal of an empty list or of a value that comes twice."""
     if not values:

@@ -43,7 +43,7 @@ def _general(path: Path) -> str:
     """Return the path as `keys` lists it: names that the user gave are NAME, places in a list are []."""
     general = ""
     for part in path:
-        named = general in ("models.", "fits.")
+        named = general in ("models.", "fits.", "evals.datasets.")
         general = f"{general[:-1]}[]." if isinstance(part, int) else f"{general}{'NAME' if named else part}."
     return general[:-1]
 

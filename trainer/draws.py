@@ -1,6 +1,7 @@
 """Random words that depend on nothing but what they are for: the same on every machine, process and restart."""
 
 from enum import IntEnum
+from functools import lru_cache
 
 import numpy as np
 
@@ -32,8 +33,13 @@ def words(seed: int, purpose: Purpose, index: int, count: int) -> np.ndarray:
 def endless(seed: int, purpose: Purpose, places: np.ndarray, size: int) -> np.ndarray:
     """Return the items at `places` of an endless row of epochs of 0 to size - 1, each in an order of its own."""
     epochs = places // size
-    orders = {int(epoch): permutation(seed, purpose, int(epoch), size) for epoch in np.unique(epochs)}
+    orders = {int(epoch): _epoch(seed, purpose, int(epoch), size) for epoch in np.unique(epochs)}
     return np.concatenate([order[places[epochs == epoch] % size] for epoch, order in orders.items()])
+
+
+@lru_cache(maxsize=4)
+def _epoch(seed: int, purpose: Purpose, epoch: int, size: int) -> np.ndarray:
+    return permutation(seed, purpose, epoch, size)
 
 
 def permutation(seed: int, purpose: Purpose, index: int, count: int) -> np.ndarray:

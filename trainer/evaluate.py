@@ -1,12 +1,16 @@
 """What a trained model is worth: upstream loss and error, linear regression from few shots, fine-tuning."""
 
-from collections.abc import Iterator
-from typing import Any
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
+from typing import Any, Protocol
 
 import numpy as np
 
-from trainer.data import split
 from trainer.draws import Purpose, permutation
+from trainer.evalset import evalsets, told
 from trainer.finetune import finetune
 from trainer.spec import DataSpec, EvalSpec, FewshotSpec
 from trainer.step import Programs, Readings
@@ -15,21 +19,42 @@ from trainer.subset import Images
 BIAS = 100.0  # a constant feature so large that the penalty hardly touches its weight
 
 
-def evaluations(programs: Programs, params: Any, data: DataSpec, evals: EvalSpec) -> Iterator[tuple[str, float]]:
-    """Yield each metric of `evals` with its value, in the order of `EvalSpec.metrics`; losses are in nats."""
-    images = split(data)
-    read = programs.read(params, images.held_out.pixels, images.held_out.labels)
+def evaluations(
+    programs: Programs, params: Any, own: DataSpec, evals: EvalSpec, stopping: threading.Event
+) -> Iterator[tuple[str, float]]:
+    """Yield each metric of `evals` with its value, in the order of `EvalSpec.metrics`; losses are in nats.
+
+    `own` are the images of the study. The error of fine-tuning is NaN where no rate stayed finite. Raises Interrupted
+    once `stopping` is set, and ValueError where a class has too few images.
+    """
+    model = programs.shape.model
+
+    @cache
+    def held_out(data: DataSpec) -> Readings:  # once for all that is measured on it
+        return told(programs, params, evalsets(data, model.image_size, model.channels)[1], stopping)
+
     for name in evals.upstream:
-        yield f"upstream/{name}", upstream(read, name)
-    if evals.fewshot:
-        features = programs.read(params, images.pool.pixels, images.pool.labels).features
-        train, test = Images(features, images.pool.labels[:]), Images(read.features, images.held_out.labels[:])
-        for spec in evals.fewshot:
-            yield f"fewshot/{spec.dataset}/{spec.shots}shot/error", fewshot(train, test, spec)
+        yield f"upstream/{name}", upstream(held_out(own), name)
+    for data, group in groupby(evals.fewshot, key=lambda spec: spec.data or own):
+        specs = list(group)
+        pool, test = evalsets(data, model.image_size, model.channels)
+        rows = drawn(pool.labels, specs)
+        train = Drawn(told(programs, params, pool.take(rows), stopping).features, rows, pool.labels)
+        for spec in specs:
+            yield spec.metric, fewshot(train, Images(held_out(data).features, test.labels), spec)
     if tuning := evals.finetune:
-        pool, test = (Images(part.pixels[:], part.labels[:]) for part in (images.pool, images.held_out))
-        error = finetune(programs.shape.model, params, pool, test, tuning)
-        yield f"finetune/{tuning.dataset}/error", error
+        pool, test = evalsets(tuning.data or own, tuning.resolution, model.channels)
+        tuned = finetune(model, params, pool, test, tuning, stopping)
+        programs.compile_seconds += tuned.compile_seconds
+        programs.compilations += tuned.compilations
+        yield tuning.metric, tuned.error
+
+
+def shots_are_there(own: DataSpec, evals: EvalSpec) -> None:
+    """Raise ValueError where a class has too few images for the shots asked for; only labels are read."""
+    for spec in evals.fewshot:
+        data = spec.data or own
+        drawn(evalsets(data, data.image_size, data.channels)[0].labels, [spec])
 
 
 def upstream(read: Readings, name: str) -> float:
@@ -38,7 +63,36 @@ def upstream(read: Readings, name: str) -> float:
     return float(np.mean(each[name], dtype=np.float64))
 
 
-def fewshot(pool: Images, test: Images, spec: FewshotSpec) -> float:
+class Pool(Protocol):
+    """Features by number, and the labels of all of them."""
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Return labels (count)."""
+
+    def take(self, rows: np.ndarray) -> Images:
+        """Return the features and labels of some rows, in their order."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A pool of which no more is read than `rows`, which rise."""
+
+    features: np.ndarray
+    rows: np.ndarray
+    labels: np.ndarray  # of the whole pool
+
+    def take(self, rows: np.ndarray) -> Images:
+        """Return the features and labels of some of the rows that were read."""
+        return Images(self.features[np.searchsorted(self.rows, rows)], self.labels[rows])
+
+
+def drawn(labels: np.ndarray, specs: Sequence[FewshotSpec]) -> np.ndarray:
+    """Return the rows, rising, that some few-shot evaluations of one pool draw between them; raises ValueError."""
+    return np.unique(np.concatenate([shots(labels, spec.shots, seed) for spec in specs for seed in range(spec.seeds)]))
+
+
+def fewshot(pool: Pool, test: Images, spec: FewshotSpec) -> float:
     """Return the mean error on `test` over draws of `shots` images a class from `pool`; both hold features.
 
     Raises ValueError where a class has too few.
@@ -46,7 +100,7 @@ def fewshot(pool: Images, test: Images, spec: FewshotSpec) -> float:
     return float(np.mean([_one_draw(pool, test, spec, seed) for seed in range(spec.seeds)]))
 
 
-def _one_draw(pool: Images, test: Images, spec: FewshotSpec, seed: int) -> float:
+def _one_draw(pool: Pool, test: Images, spec: FewshotSpec, seed: int) -> float:
     train = pool.take(shots(pool.labels, spec.shots, seed))
     mean, spread = train.pixels.mean(axis=0), train.pixels.std(axis=0) + 1e-5
     train_x, test_x = (_with_bias((one.pixels - mean) / spread) for one in (train, test))

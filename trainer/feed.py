@@ -1,14 +1,25 @@
 """Batches ahead of the steps that need them, read by Grain in a thread or in worker processes."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from trainer.data import Batches
 from trainer.subset import Images
 
 AHEAD = 2  # batches that wait, of each reader
+
+
+class Batches(Protocol):
+    """Batches by their step, of images that are in memory or not."""
+
+    images: Any
+
+    def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the images and labels of a step."""
+
+    def stacked(self, step: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return those of `count` steps, one after the other."""
 
 
 @dataclass(frozen=True)

@@ -1,36 +1,47 @@
 """Fine-tuning, as appendix D of the paper does it: all weights, on another dataset, perhaps at another resolution."""
 
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any, get_args
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from typing import Any, NamedTuple, get_args
 
 import jax
 import numpy as np
 
 from trainer.draws import Purpose, endless, permutation
+from trainer.evalset import EvalSet, heed, told
+from trainer.feed import Feed
 from trainer.flops import TRAINING, flops_per_image
-from trainer.optimizer import Settings
+from trainer.optimizer import NEVER, Settings
 from trainer.positions import resampled
 from trainer.spec import FinetuneSpec, Schedule
-from trainer.step import Programs, Shape, State, dispatch, zeros
-from trainer.subset import Images
+from trainer.step import Metrics, Programs, Shape, State, dispatch, zeros
 from trainer.vit import ViT
 
 HELD_OUT = 0.02  # of the training images, to choose the learning rate on
+DIVERGED = (1.0, float("inf"))  # the error and the loss of weights that are not finite
 Params = Any  # a nested dict of arrays
 
 
-def finetune(vit: ViT, params: Params, pool: Images, test: Images, spec: FinetuneSpec) -> float:
+class Tuned(NamedTuple):
+    """What fine-tuning came to, and what its programs cost to compile; the error is NaN where no rate stayed finite."""
+
+    error: float
+    compile_seconds: float
+    compilations: int
+
+
+def finetune(
+    vit: ViT, params: Params, pool: EvalSet, test: EvalSet, spec: FinetuneSpec, stopping: threading.Event
+) -> Tuned:
     """Return the error on `test` after fine-tuning on all of `pool` at the rate that is best on a part of it.
 
-    It is NaN when the loss is not finite at any of the rates.
+    Where the loss is not finite at that rate after all, it is that of the next best one. Raises Interrupted.
     """
-    larger = enlarged(vit, spec.resolution, int(pool.labels.max()) + 1)
-    pool, test = (resized(images, spec.resolution) for images in (pool, test))
-    tuning = _Tuning(larger, transferred(params, larger), spec)
-    lr = spec.lrs[0] if len(spec.lrs) == 1 else tuning.best_rate(pool)
-    error, loss = tuning.measured(tuning.tuned(pool, lr), test)
-    return error if np.isfinite(loss) else float("nan")
+    larger = enlarged(vit, spec.resolution, pool.num_classes)
+    tuning = Finetuning(larger, transferred(params, larger), spec, stopping)
+    error = next(tuning.errors(pool, test), float("nan"))
+    return Tuned(error, tuning.programs.compile_seconds, tuning.programs.compilations)
 
 
 def enlarged(vit: ViT, resolution: int, num_classes: int) -> ViT:
@@ -48,60 +59,88 @@ def transferred(params: Params, to: ViT) -> Params:
     return {"params": body}
 
 
-def resized(images: Images, side: int) -> Images:
-    """Return images of `side` x `side` pixels, bilinear between those that there are."""
-    count, height, width, channels = images.pixels.shape
-    if (height, width) == (side, side):
-        return images
-    pixels = jax.image.resize(images.pixels, (count, side, side, channels), "bilinear")
-    return replace(images, pixels=np.asarray(pixels))
-
-
-def best(readings: Mapping[float, tuple[float, float]]) -> float:
-    """Return the rate with the least error, of equal ones that with the least loss; one not finite is the worst."""
+def ranked(readings: Mapping[float, tuple[float, float]]) -> list[float]:
+    """Return the rates by their error, those of equal error by their loss; ones that are not finite come last."""
 
     def rank(rate: float) -> tuple[bool, float, float]:
         error, loss = readings[rate]
         return not np.isfinite(loss), error, loss
 
-    return min(readings, key=rank)
+    return sorted(readings, key=rank)
 
 
-class _Tuning:
+class _Shuffled:
+    """Batches of images in an endless row of epochs; which images a step sees depends on the step alone."""
+
+    def __init__(self, images: EvalSet, size: int) -> None:
+        self.images, self._of, self._size = images.images, images, size
+
+    def stacked(self, step: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the images (count, batch, side, side, channels) and labels (count, batch) after `step` updates."""
+        rows = endless(0, Purpose.FINETUNE, np.arange(step * self._size, (step + count) * self._size), len(self._of))
+        pixels = self._of[rows]
+        return pixels.reshape(count, -1, *pixels.shape[1:]), self._of.labels[rows].reshape(count, -1)
+
+    def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the images (batch, side, side, channels) and labels (batch) after `step` updates."""
+        pixels, labels = self.stacked(step, 1)
+        return pixels[0], labels[0]
+
+
+class Finetuning:
     """Weights to begin from, and the compiled programs that move them."""
 
-    def __init__(self, vit: ViT, params: Params, spec: FinetuneSpec) -> None:
+    def __init__(self, vit: ViT, params: Params, spec: FinetuneSpec, stopping: threading.Event) -> None:
         counts = {"image_size": vit.image_size, "channels": vit.channels, "num_classes": vit.num_classes}
         flops = TRAINING * spec.batch_size * flops_per_image(vit.model, head=vit.head, **counts)
-        self.programs = Programs(Shape(vit, spec.batch_size, "softmax", "sgd", dispatch(flops)))
-        self.params, self.spec = params, spec
+        each = 1 if spec.ema else dispatch(flops)  # the average takes in the weights of every step
+        self.programs = Programs(Shape(vit, spec.batch_size, "softmax", "sgd", each))
+        self.params, self.spec, self.stopping = params, spec, stopping
 
-    def best_rate(self, pool: Images) -> float:
-        """Return the learning rate that is best on a part of `pool` when the rest is trained on."""
+    def errors(self, pool: EvalSet, test: EvalSet) -> Iterator[float]:
+        """Yield the error on `test` at each rate that stays finite on `pool`, the most promising one first."""
+        for lr in self.rates(pool):
+            error, loss = self.measured(self.tuned(pool, lr), test)
+            if np.isfinite(loss):
+                yield error
+
+    def rates(self, pool: EvalSet) -> list[float]:
+        """Return the learning rates, best first on a part of `pool` when the rest is trained on."""
+        if len(self.spec.lrs) == 1:
+            return list(self.spec.lrs)
         order = permutation(0, Purpose.FINETUNE, 0, len(pool))
         kept = max(1, round(HELD_OUT * len(pool)))
         held_out, rest = pool.take(order[:kept]), pool.take(order[kept:])
-        return best({lr: self.measured(self.tuned(rest, lr), held_out) for lr in self.spec.lrs})
+        return ranked({lr: self.measured(self.tuned(rest, lr), held_out) for lr in self.spec.lrs})
 
-    def tuned(self, images: Images, lr: float) -> Params:
-        """Return the weights after all steps on `images`."""
-        batch, each, at = self.spec.batch_size, self.programs.shape.steps, rates(self.spec, lr)
+    def tuned(self, images: EvalSet, lr: float) -> Params | None:
+        """Return the weights after all steps on `images`, or their average; nothing once a gradient is not finite."""
+        at, steps, each = rates(self.spec, lr), self.spec.steps, self.programs.shape.steps
         state: State = jax.device_put(zeros(self.programs.shape)._replace(params=self.params))
-        for step in range(0, self.spec.steps, each):
-            count = min(each, self.spec.steps - step)
-            places = np.arange(step * batch, (step + count) * batch)
-            rows = endless(0, Purpose.FINETUNE, places, len(images)).reshape(count, batch)
-            state, _ = self.programs.train(state, images.pixels[rows], images.labels[rows], at)
-        return state.params
+        average = jax.device_put(self.params) if self.spec.ema else None
+        before: Metrics | None = None
+        with closing(Feed(_Shuffled(images, self.spec.batch_size), 0, steps, workers=0)) as feed:
+            for step in range(0, steps, each):
+                heed(self.stopping)
+                state, metrics = self.programs.train(state, *feed.stacked(min(each, steps - step)), at)
+                if average is not None:
+                    average = self.programs.averaged(average, state.params, self.spec.ema)
+                if before and not np.isfinite(before.grad_norm).all():  # looked at one late: the device works meanwhile
+                    return None
+                before = metrics
+        return state.params if average is None else average
 
-    def measured(self, params: Params, images: Images) -> tuple[float, float]:
+    def measured(self, params: Params | None, images: EvalSet) -> tuple[float, float]:
         """Return the error and the mean loss of weights on `images`."""
-        read = self.programs.read(params, images.pixels, images.labels)
+        if params is None:
+            return DIVERGED
+        read = told(self.programs, params, images, self.stopping)
         return float(np.mean(read.wrong)), float(np.mean(read.loss, dtype=np.float64))
 
 
 def rates(spec: FinetuneSpec, lr: float) -> Settings:
-    """Return the settings of a fine-tuning: warmup, half a cosine, a gradient norm of at most 1, no weight decay."""
-    cosine = get_args(Schedule).index("cosine")
-    counts = map(np.int32, (spec.warmup, 0, spec.steps, 1, cosine))
+    """Return the settings of a fine-tuning: warmup, half a cosine or none, a gradient norm of at most 1, no decay."""
+    flat = spec.schedule == "flat"
+    family = get_args(Schedule).index("trapezoidal" if flat else "cosine")
+    counts = map(np.int32, (spec.warmup, 0, NEVER if flat else spec.steps, 1, family))
     return Settings(*map(np.float32, (lr, 1.0, 0.0, 0.0)), *counts)

@@ -13,6 +13,7 @@ class Facts(NamedTuple):
 
 
 ENDLESS = 2**48  # images of a source that makes them, more than anyone can see
+PLENTY = 10_000  # of them that evaluations take to train on
 
 _FACTS = {
     "digits": Facts(1797, 8, 1, 10),  # scikit-learn's copy of the test set of UCI's Optical Recognition of Digits

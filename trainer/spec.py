@@ -3,7 +3,8 @@
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal
 
 SEMANTICS = 1  # raised whenever the trainer's numbers change for an unchanged spec
@@ -16,6 +17,7 @@ Layers = Literal["loop", "scan"]
 Remat = Literal["none", "full"]
 Positions = Literal["learned", "sincos2d"]
 Schedule = Literal["rsqrt", "constant", "trapezoidal", "linear", "cosine"]
+Tuning = Literal["cosine", "flat"]  # what follows the warmup of a fine-tuning
 
 LATER = {"later": True}  # marks a setting that specs had no word for at first: at its default it is in no identity
 
@@ -150,6 +152,12 @@ class FewshotSpec:
     shots: int
     seeds: int
     l2: float
+    data: DataSpec | None = field(default=None, metadata=LATER)  # nothing: the images that the study holds apart
+
+    @property
+    def metric(self) -> str:
+        """Return the name of what is measured."""
+        return f"fewshot/{self.dataset}/{self.shots}shot/error"
 
 
 @dataclass(frozen=True)
@@ -162,6 +170,14 @@ class FinetuneSpec:
     lrs: tuple[float, ...]  # the best of them on a held-out part of the training images is taken
     warmup: int
     resolution: int
+    data: DataSpec | None = field(default=None, metadata=LATER)  # nothing: the images that the study holds apart
+    schedule: Tuning = field(default="cosine", metadata=LATER)
+    ema: float = field(default=0.0, metadata=LATER)  # decay of the average of weights that is evaluated; 0: none
+
+    @property
+    def metric(self) -> str:
+        """Return the name of what is measured."""
+        return f"finetune/{self.dataset}/error"
 
 
 @dataclass(frozen=True)
@@ -176,11 +192,19 @@ class EvalSpec:
         """Return each metric's name with the canonical JSON of the settings that its value depends on."""
         found = {f"upstream/{name}": "{}" for name in self.upstream}
         for spec in self.fewshot:
-            settings = canonical_json({"seeds": spec.seeds, "l2": spec.l2})
-            found[f"fewshot/{spec.dataset}/{spec.shots}shot/error"] = settings
+            settings = {name: value for name, value in _science(spec).items() if name not in ("dataset", "shots")}
+            found[spec.metric] = canonical_json(settings)
         if tuning := self.finetune:
-            found[f"finetune/{tuning.dataset}/error"] = canonical_json(asdict(tuning))
+            found[tuning.metric] = canonical_json(_science(tuning))
         return found
+
+    def without(self, measured: Mapping[str, str]) -> "EvalSpec":
+        """Return the evaluations left when those are measured whose metrics and settings are given."""
+        wanted = {name for name, settings in self.metrics().items() if measured.get(name) != settings}
+        upstream = tuple(name for name in self.upstream if f"upstream/{name}" in wanted)
+        fewshot = tuple(spec for spec in self.fewshot if spec.metric in wanted)
+        finetune = self.finetune if self.finetune and self.finetune.metric in wanted else None
+        return EvalSpec(upstream, fewshot, finetune)
 
 
 @dataclass(frozen=True)

@@ -215,6 +215,15 @@ class Programs:
             told.append(self._ready(("read", batch[1].ndim), look, params, *batch)(params, *batch))
         return Readings(*(np.concatenate(parts)[: len(labels)] for parts in zip(*told, strict=True)))
 
+    def averaged(self, average: Any, params: Any, decay: float) -> Any:
+        """Return decay * average + (1 - decay) * params (Polyak); `average` is consumed."""
+
+        def towards(average: Any, params: Any, share: Array) -> Any:
+            return jax.tree.map(lambda old, new: old + share * (new - old), average, params)
+
+        share = np.float32(1.0 - decay)
+        return self._ready("averaged", towards, average, params, share, donate=(0,))(average, params, share)
+
     def _ready(self, name: Hashable, function: Callable[..., Any], *arguments: Any, **how: Any) -> Any:
         """Return a program for arguments of these shapes, compiled now unless this process has it."""
         key = (name, self.shape)

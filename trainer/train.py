@@ -18,7 +18,8 @@ import numpy as np
 from trainer import checkpoint
 from trainer.checkpoint import Corrupt, Saved
 from trainer.data import Batches
-from trainer.evaluate import evaluations
+from trainer.evalset import Interrupted
+from trainer.evaluate import evaluations, shots_are_there
 from trainer.events import Checkpoint, Done, Event, Failed, Measurement, Progress, Skipped, Started, Stopped
 from trainer.feed import Feed
 from trainer.files import Unreadable
@@ -50,15 +51,16 @@ def train(job: Job, stopping: threading.Event | None = None) -> Iterator[Event]:
     comes to the same numbers on the same machine, wherever it was interrupted; whatever its last checkpoint knew is
     told again.
     """
-    programs = Programs(shape(job.trunk))
+    programs, stopping = Programs(shape(job.trunk)), stopping or threading.Event()
     try:
+        shots_are_there(job.trunk.data, job.evals)
         state, saved = yield from _latest(job, programs)
         yield _started(saved)
         training = _Training(job, programs, state, saved)
         with closing(training):
             yield from training.retold()
-            yield from training.steps(stopping or threading.Event())
-        yield from training.end()
+            yield from training.steps(stopping)
+        yield from training.end(stopping)
     except Corrupt as error:
         yield Failed("checkpoint_corrupt", job.start, str(error))
     except Diverged as error:
@@ -149,20 +151,27 @@ class _Training:
             yield from self._save()
         yield from self._complete(wait=True)
 
-    def end(self) -> Iterator[Event]:
-        """Yield Stopped where steps are left, else the run's measurements and Done."""
-        if self.step < self.job.stop:
+    def end(self, stopping: threading.Event) -> Iterator[Event]:
+        """Yield Stopped where steps or evaluations are left, else the run's measurements and Done."""
+        try:
+            if self.step < self.job.stop:
+                raise Interrupted
+            if self.job.run:
+                yield from self._measurements(stopping)
+        except Interrupted:
             yield Stopped(self.step)
             return
-        run = self.job.run
-        if run:
-            wanted = self.job.evals.metrics()
-            for metric, value in evaluations(self.programs, self.state.params, self.job.trunk.data, self.job.evals):
-                if not math.isfinite(value):
-                    raise Diverged(self.step, f"{metric} is not finite after {self.step:,} steps")
-                yield Measurement(metric, self.step, value, wanted[metric])
         spent = (self.programs.compile_seconds, self.programs.compilations)
         yield Done(self.step, self.saved.digest, self.seconds, *spent, self._rates(self.step, self.seconds)[-1])
+
+    def _measurements(self, stopping: threading.Event) -> Iterator[Event]:
+        """Yield what the weights are worth; raises Diverged, though not where only weights tuned further did."""
+        evals, data = self.job.evals, self.job.trunk.data
+        wanted, tuned = evals.metrics(), evals.finetune.metric if evals.finetune else None
+        for metric, value in evaluations(self.programs, self.state.params, data, evals, stopping):
+            if not math.isfinite(value) and metric != tuned:
+                raise Diverged(self.step, f"{metric} is not finite after {self.step:,} steps")
+            yield Measurement(metric, self.step, value, wanted[metric])
 
     def _count(self) -> int:
         """Return how many steps go into the next dispatch: it ends at the next checkpoint at the latest."""
