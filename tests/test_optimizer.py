@@ -67,7 +67,7 @@ def test_before_its_cooldown_a_run_has_the_rates_of_the_trunk_to_the_bit(name, t
 
 # section 3.4 of the paper: overhead of 0.5 times the parameters instead of 2, and 1.5 with Adam
 @pytest.mark.parametrize(("name", "least", "most"), [("adafactor", 0.50, 0.53), ("adamw", 1.5, 1.501)])
-@pytest.mark.parametrize("size", [("Ti", 16), ("B", 16), ("G", 14)])
+@pytest.mark.parametrize("size", [("Ti", 16), ("B", 16), ("L", 16), ("g", 14), ("G", 14)])
 def test_the_state_is_as_small_as_the_paper_says(name, least, most, size):
     vit = ViT(preset(*size), 224, 3, 29_593, "map", -10.0, "bfloat16")
     params = jax.eval_shape(vit.init, jax.random.key(0), jnp.zeros((1, 224, 224, 3)))
