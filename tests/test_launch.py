@@ -65,6 +65,22 @@ def test_fine_tuning_is_measured_later_without_training_again(study):
     assert 0 < after["finetune/digits/error"].item() < 1
 
 
+def test_rates_and_horizons_share_the_programs_of_their_shape_and_the_store_counts_them(study, monkeypatch):
+    """2 widths x 2 rates x 3 horizons: first weights, step and reading are compiled for each width and for no other."""
+    from trainer import step
+
+    monkeypatch.setattr(step, "_compiled", {})
+    text = study.write(steps="[20, 30, 40]").read_text()
+    text = text.replace("models:\n", "models:\n  nano: {width: 12, depth: 1, num_heads: 2, patch_size: 4}\n")
+    study.write = lambda **_: study.file
+    for rate in ("3e-3", "1e-3"):
+        study.file.write_text(text.replace("lr: 3e-3", f"lr: {rate}"))
+        launched(study)
+    attempts = pd.read_sql_table("attempts", f"sqlite:///{study.store}")
+    assert len(points(study)) == 12 and attempts["compilations"].sum() == 2 * 3
+    assert (attempts["compile_seconds"] > 0).sum() < 2 * 3 + 1
+
+
 @pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES.keys())
 def test_a_trunk_with_cooldowns_equals_runs_from_scratch_bit_for_bit(study, tmp_path, schedule):
     launched(study, steps="[20, 40, 60]", schedule=schedule)

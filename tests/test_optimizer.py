@@ -1,14 +1,18 @@
 """Schedule, optimizers and decay against the paper's formulas in plain NumPy."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from trainer.optimizer import NEVER, Settings, clip, direction, schedule, settings, updated
-from trainer.spec import DataSpec, RecipeSpec, RunSpec, TrunkSpec, preset
+from trainer.spec import DataSpec, ModelSpec, RecipeSpec, RunSpec, TrunkSpec, preset
+from trainer.step import Shape, State, gradient, one_step
 from trainer.vit import ViT
 
+RNG = np.random.default_rng(23)
 PAPER = Settings(8e-4, 1.0, 3.0, 0.03, 10_000, 10_000, NEVER, 1)
 
 
@@ -120,6 +124,59 @@ def test_adamw_descends_along_adam():
         first = bfloat16(first)
         found, state = optimizer.update(jnp.asarray(grad), state)
         np.testing.assert_allclose(found, expected, rtol=2e-2)
+
+
+def whole_step(optimizer, clip_norm):
+    """Parameters of a small model before and after its first step, and the gradient that it had, by path."""
+    vit = ViT(ModelSpec(32, 1, 64, 1, 2), 8, 1, 37, "map", -3.0, "float32")
+    of = Shape(vit, 16, "sigmoid", optimizer, 1)
+    images, labels = RNG.normal(size=of.images).astype(np.float32), RNG.integers(0, 37, 16)
+    params = jax.jit(vit.init)(jax.random.key(5), images)
+    params = jax.tree.map(lambda leaf: leaf + 0.01 * RNG.normal(size=leaf.shape).astype(np.float32), params)
+    state = State(np.int32(0), params, direction(optimizer).init(params))
+    after, told = jax.jit(partial(one_step, of))(state, images, labels, PAPER._replace(clip_norm=clip_norm, warmup=4))
+    _, grads = jax.jit(partial(gradient, of))(params, images, labels)
+    trees = (params, after.params, grads)
+    flat = [
+        {
+            jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf, np.float64)
+            for path, leaf in jax.tree_util.tree_leaves_with_path(tree["params"])
+        }
+        for tree in trees
+    ]
+    return *flat, told
+
+
+def first_direction(optimizer, grad):
+    """What the optimizer makes of its first gradient, when its second moment is that gradient squared."""
+    if optimizer == "adamw":
+        return grad / (np.abs(grad) + 1e-8)
+    second = grad**2 + 1e-30
+    if sorted(grad.shape)[-2:-1] >= [32]:
+        down, across = np.argsort(grad.shape, kind="stable")[-2:]
+        row, column = second.mean(axis=across, keepdims=True), second.mean(axis=down, keepdims=True)
+        second = row * column / row.mean(axis=down, keepdims=True)
+    return 0.1 * grad / np.sqrt(second)
+
+
+@pytest.mark.parametrize("clip_norm", [1e-3, 1e9])
+@pytest.mark.parametrize("optimizer", ["adafactor", "adamw"])
+def test_a_whole_step_is_that_of_the_formulas(optimizer, clip_norm):
+    """Clip, direction, decay of the first match (head kernel, any kernel, nothing else), a quarter of warmup."""
+    before, after, grads, told = whole_step(optimizer, clip_norm)
+    norm = np.sqrt(sum((grad**2).sum() for grad in grads.values()))
+    assert float(told.grad_norm) == pytest.approx(norm, rel=1e-4)
+    assert float(told.learning_rate) == pytest.approx(8e-4 / 4)
+    decays = {}
+    for path, grad in grads.items():
+        kernel = path.endswith("kernel")
+        decay = 3.0 if path == "head/kernel" else 0.03 if kernel else 0.0
+        decays.setdefault(decay, []).append(path.split("/")[-1])
+        towards = first_direction(optimizer, grad * min(1.0, clip_norm / norm))
+        expected = -8e-4 / 4 * (towards + decay * before[path])
+        np.testing.assert_allclose(after[path] - before[path], expected, rtol=0.02, atol=2e-7, err_msg=path)
+    assert len(decays[3.0]) == 1 and set(decays[0.03]) == {"kernel"}
+    assert {"bias", "scale", "positions", "probe"} == set(decays[0.0])
 
 
 def test_sgd_sums_its_momentum_in_bfloat16():
