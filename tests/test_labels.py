@@ -1,5 +1,6 @@
 """Images with several labels: from a column of lists to multi-hot targets, their loss and their error."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -156,3 +157,19 @@ def test_labels_above_the_classes_are_refused_at_planning(tmp_path):
     write(tmp_path / "train.parquet", table(of=lambda level: [-2]))
     with pytest.raises(InvalidExperiment, match="rows 0 to 6: a label is -2"):
         study(tmp_path)
+
+
+def test_few_shots_and_fine_tuning_of_several_labels_are_refused(tmp_path):
+    write(tmp_path / "train.parquet", table())
+    write(tmp_path / "more.parquet", table())
+    evals = """evals:
+  datasets: {more: {source: parquet:more.parquet}}
+  fewshot: {datasets: [parquet, more], shots: [1]}
+  finetune: {dataset: more, steps: 1}
+"""
+    text = STUDY.format(source="parquet:train.parquet", more="")
+    (tmp_path / "experiments.yaml").write_text(text + evals)
+    with pytest.raises(InvalidExperiment) as refused:
+        read(tmp_path / "experiments.yaml")
+    for place in (r"fewshot\.datasets\[0\]", r"fewshot\.datasets\[1\]", r"finetune\.dataset"):
+        assert re.search(f"evals.{place}: images of .* have several labels each", str(refused.value))
