@@ -8,14 +8,14 @@ from dataclasses import replace
 import numpy as np
 
 from analysis.frontier import is_best
-from analysis.solver import Floats, Problem, solve
+from analysis.laws import Floats
+from analysis.solver import Problem, solve
 
 LEVEL = 0.9  # of all intervals
-LEAST = 4  # distinct frontier points a draw needs: as many as the law has parameters
 
 
 def redrawn(problem: Problem, start_P: Floats, number: int, seed: int) -> Floats:
-    """Return the parameters [B, P] of up to `number` draws of the runs in the first row, each from `start_P`.
+    """Return the coordinates [B, P] of up to `number` draws of the runs in the first row, each from `start_P`.
 
     A run that is drawn twice counts twice. Draws whose frontier has too few distinct points for a law are left out.
     """
@@ -23,7 +23,7 @@ def redrawn(problem: Problem, start_P: Floats, number: int, seed: int) -> Floats
     times_BN = np.random.default_rng(seed).multinomial(runs, np.full(runs, 1 / runs), size=number)
     drawn_BN = np.where(times_BN > 0, problem.error[0], np.inf)
     on_BN = is_best(drawn_BN)
-    enough_B = on_BN.sum(axis=1) >= LEAST
+    enough_B = on_BN.sum(axis=1) >= len(start_P)  # as many points as parameters
     if not enough_B.any():
         return np.empty((0, len(start_P)))
     draws = _packed(problem, np.where(on_BN, times_BN, 0)[enough_B])

@@ -4,25 +4,25 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analysis.bootstrap import LEAST, LEVEL
+from analysis.bootstrap import LEVEL
 from analysis.fitted import Fitted
 from analysis.solver import EXPONENTS
 
-_FEW = 10  # frontier points below which the parameters can't be trusted one by one
+_FEW = 6  # frontier points beyond its parameters below which a law's parameters can't be trusted one by one
 _DECADES = 2.0
 _LOST = 0.05  # share of the draws
 
 
 def doubts(fit: Fitted, asked: int) -> Iterator[str]:
     """Yield what the report warns of; `asked` is the number of bootstrap draws that were asked for."""
-    compute = fit.frontier[fit.compute].to_numpy(float)
-    if len(compute) < _FEW:
-        yield f"{len(compute)} frontier points for 4 parameters: trust the curve between them, not the parameters"
+    compute, parameters = fit.frontier[fit.compute].to_numpy(float), len(fit.law.values)
+    if len(compute) < _FEW + parameters:
+        yield f"{len(compute)} frontier points for {parameters} parameters: trust the curve between them, not the parameters"
     if (span := np.log10(compute[-1] / compute[0])) < _DECADES:
         yield f"the frontier spans {span:.1f} decades of compute; an exponent needs {_DECADES:g} or more"
     yield from _at_bounds(fit)
     if (lost := 1 - len(fit.draws) / asked) > _LOST:
-        yield f"{lost:.0%} of the draws left fewer than {LEAST} frontier points: the intervals are too narrow"
+        yield f"{lost:.0%} of the draws left fewer than {parameters} frontier points: the intervals are too narrow"
     if fit.counts.unmeasured:
         yield f"{fit.counts.unmeasured} done runs have no {fit.metric}; launch again to measure it"
     if fit.counts.held_out and not fit.held_out:
@@ -33,14 +33,14 @@ def doubts(fit: Fitted, asked: int) -> Iterator[str]:
 
 
 def _at_bounds(fit: Fitted) -> Iterator[str]:
-    law, best = fit.law, float(fit.frontier[fit.metric].iloc[-1])
-    if law.floor == 0:
+    params, best = fit.law.params(), float(fit.frontier[fit.metric].iloc[-1])
+    if params.get("floor") == 0:
         yield "the floor is at its bound 0: the points show no saturation at high compute"
-    elif fit.intervals["floor"][0] == 0:
+    elif fit.intervals.get("floor", (1.0,))[0] == 0:
         yield "the points don't rule out a floor of 0"
-    if law.floor >= best > 0:
+    if params.get("floor", 0) >= best > 0:
         yield "the floor is at its bound, the best point"
-    if law.offset > float(fit.frontier[fit.compute].iloc[-1]):
+    if params.get("offset", 0) > float(fit.frontier[fit.compute].iloc[-1]):
         yield "the offset is above the largest compute: the points are far from a power law"
-    if not EXPONENTS[0] * 1.001 < law.exponent < EXPONENTS[1] / 1.001:
-        yield f"the exponent is at its bound {law.exponent:.3g}"
+    if not EXPONENTS[0] * 1.001 < params["exponent"] < EXPONENTS[1] / 1.001:
+        yield f"the exponent is at its bound {params['exponent']:.3g}"

@@ -11,13 +11,14 @@ import pandas as pd
 
 from analysis.bootstrap import around, around_log, redrawn
 from analysis.doubts import doubts
-from analysis.fitted import Counts, Fitted, HeldOut, predictions
+from analysis.fitted import Counts, Fitted, HeldOut, Simpler
 from analysis.frontier import UNITS, frontier, usable
-from analysis.laws import Law
+from analysis.laws import DOUBLY_SATURATING, NESTED, Family, Floats, Law
 from analysis.refusal import Refused
-from analysis.solver import BEND, FLOOR, LEVEL, LOG_EXPONENT, POWER_LAW, Floats, Problem, best, solve
+from analysis.solver import Problem, best, solve
 
-LEAST_POINTS = 6
+SPARE = 2  # frontier points that a law needs beyond its parameters
+DECADES = 1.0  # of compute that it needs
 DRAWS = 1000
 HUBER = 0.01  # of the range of errors on the frontier
 
@@ -27,49 +28,61 @@ def fit(
     metric: str = "upstream/error",
     compute: str = "flops",
     *,
+    family: Family = DOUBLY_SATURATING,
     hold_out: Collection[str] = (),
+    one_model: bool = False,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Fitted:
     """Return the law of the frontier of `points`, without the runs whose ids are in `hold_out`; those are predicted.
 
-    Raises Refused below 6 frontier points, and for a metric or values that can't be fitted.
+    Raises Refused for a metric or values that can't be fitted, below two frontier points more than parameters, below a
+    decade of compute, and, unless `one_model` says that this is meant, where one model has the whole frontier.
     """
     kept = points[~points["run"].isin(hold_out)]
     runs = usable(kept, metric, compute)
     front = frontier(kept, metric, compute)
-    if len(front) < LEAST_POINTS:
-        raise Refused(_too_few(len(front), len(runs), metric, compute))
+    _enough(front, len(runs), metric, compute, family, one_model)
     scales = _Scales.of(front[compute].to_numpy(float), front[metric].to_numpy(float), UNITS[compute])
-    problem = scales.problem(front[compute], front[metric])
+    problem = scales.problem(front[compute], front[metric], family)
     at_P, cost = best(problem)
-    power_P, power_cost = best(problem, POWER_LAW)
-    drawn_BP = redrawn(scales.problem(runs[compute], runs[metric]), at_P, draws, seed)
-    law, drawn = scales.law(at_P), scales.params(drawn_BP)
-    ceiling = float(front[metric].iloc[-1])
+    drawn_BP = redrawn(scales.problem(runs[compute], runs[metric], family), at_P, draws, seed)
+    law, drawn = scales.law(problem, at_P), scales.params(problem, drawn_BP)
     found = Fitted(
         metric=metric,
         compute=compute,
         law=law,
-        intervals=_intervals(law, drawn, ceiling),
+        intervals=_intervals(law, drawn, float(front[metric].iloc[-1])),
         frontier=front,
-        counts=_counts(points, kept, runs, metric),
+        counts=_counts(points, kept, runs),
         draws=drawn,
         delta=problem.delta * scales.error,
         left_one_out=_left_one_out(problem, at_P),
-        power_law=scales.law(power_P),
-        aic_gain=_aic_gain(len(front), cost, power_cost),
+        simpler=_simpler(problem, cost, scales),
         held_out=(),
     )
     found = replace(found, held_out=_held_out(points, found, hold_out, seed))
     return replace(found, warnings=tuple(doubts(found, draws)))
 
 
-def _too_few(on: int, runs: int, metric: str, compute: str) -> str:
-    return (
-        f"refused: {metric} vs {compute} has {on} frontier points among {runs} runs, and a law with 4 parameters needs"
-        f" {LEAST_POINTS}. Add budgets or model sizes, so that more runs are the best at their compute."
-    )
+def _enough(front: pd.DataFrame, runs: int, metric: str, compute: str, family: Family, one_model: bool) -> None:
+    """Raise Refused where a frontier can't carry a law."""
+    needed, asked = len(family.parameters) + SPARE, f"refused: {metric} vs {compute} has"
+    if len(front) < needed:
+        raise Refused(
+            f"{asked} {len(front)} frontier points among {runs} runs, and a law with {needed - SPARE} parameters needs"
+            f" {needed}. Add budgets or model sizes, so that more runs are the best at their compute."
+        )
+    if (span := float(np.log10(front[compute].iloc[-1] / front[compute].iloc[0]))) < DECADES:
+        raise Refused(
+            f"{asked} a frontier over {span:.2g} decades of compute, and an exponent needs {DECADES:g}. Add smaller"
+            f" or larger budgets."
+        )
+    if not one_model and front["model"].nunique() == 1:
+        raise Refused(
+            f"{asked} all of its frontier on one model, {front['model'].iloc[0]}: that is its learning curve, not the"
+            f" law of a study. Add model sizes, or say --by model for the law of each model."
+        )
 
 
 @dataclass(frozen=True)
@@ -79,6 +92,7 @@ class _Scales:
     compute: float
     error: float
     least: float
+    most: float
     delta: float
     unit: str
 
@@ -86,42 +100,40 @@ class _Scales:
     def of(compute_N: Floats, error_N: Floats, unit: str) -> "_Scales":
         """Return the scales of a frontier: its middle compute and its largest error."""
         delta = HUBER * float(error_N[0] - error_N[-1])
-        return _Scales(float(np.exp(np.log(compute_N).mean())), float(error_N[0]), float(compute_N[0]), delta, unit)
+        middle = float(np.exp(np.log(compute_N).mean()))
+        return _Scales(middle, float(error_N[0]), float(compute_N[0]), float(compute_N[-1]), delta, unit)
 
-    def problem(self, compute: pd.Series, error: pd.Series) -> Problem:
+    def problem(self, compute: pd.Series, error: pd.Series, family: Family) -> Problem:
         """Return the fit of these points, each counting once."""
         compute_1N = compute.to_numpy(float)[None] / self.compute
         error_1N = error.to_numpy(float)[None] / self.error
-        weight_1N = np.ones_like(error_1N)
-        return Problem(compute_1N, error_1N, weight_1N, self.least / self.compute, self.delta / self.error)
+        ends = (self.least / self.compute, self.most / self.compute)
+        return Problem(family, compute_1N, error_1N, np.ones_like(error_1N), *ends, self.delta / self.error)
 
-    def params(self, at_BP: Floats) -> Floats:
-        """Return scale, offset, exponent and floor [B, 4] in the units of the points."""
-        exponent_B = np.exp(at_BP[:, LOG_EXPONENT])
-        offset_B = self.least / self.compute * np.sinh(at_BP[:, BEND])
-        scale_B = np.exp(at_BP[:, LEVEL]) * ((1 + offset_B) * self.compute) ** exponent_B * self.error
-        return np.stack([scale_B, offset_B * self.compute, exponent_B, at_BP[:, FLOOR] * self.error], axis=1)
+    def params(self, problem: Problem, at_BP: Floats) -> Floats:
+        """Return the parameters [B, P] in the units of the points."""
+        return problem.family.in_units(problem.params(at_BP), self.compute, self.error)
 
-    def law(self, at_P: Floats) -> Law:
-        """Return the law that these parameters of the solver stand for."""
-        scale, offset, exponent, floor = map(float, self.params(at_P[None])[0])
-        return Law(scale, offset, exponent, floor, self.unit)
+    def law(self, problem: Problem, at_P: Floats) -> Law:
+        """Return the law that these coordinates of the solver stand for."""
+        return Law(problem.family, tuple(map(float, self.params(problem, at_P[None])[0])), self.unit)
 
 
 def _intervals(law: Law, drawn: Floats, ceiling: float) -> dict[str, tuple[float, float]]:
-    """Return the 90 % interval of each parameter: scale and exponent as factors, offset and floor as distances."""
+    """Return the 90 % interval of each parameter: of those that may be 0 as distances, of others as factors."""
     found = {}
     for (name, estimate), column in zip(law.params().items(), drawn.T, strict=True):
-        low, high = (around_log if name in ("scale", "exponent") else around)(np.array(estimate), column)
+        distance = name in ("offset", "floor", "bend")
+        low, high = (around if distance else around_log)(np.array(estimate), column)
         most = ceiling if name == "floor" else np.inf
         found[name] = (max(float(low), 0.0), min(float(high), most))
     return found
 
 
-def _counts(points: pd.DataFrame, kept: pd.DataFrame, runs: pd.DataFrame, metric: str) -> Counts:
-    done = kept["state"] == "done"
-    excluded = int((done & kept["excluded"].astype(bool)).sum())
-    return Counts(len(runs), len(points) - len(kept), excluded, int(done.sum()) - excluded - len(runs))
+def _counts(points: pd.DataFrame, kept: pd.DataFrame, runs: pd.DataFrame) -> Counts:
+    done, diverged = (int((kept["state"] == state).sum()) for state in ("done", "diverged"))
+    excluded = int(((kept["state"] == "done") & kept["excluded"].astype(bool)).sum())
+    return Counts(len(runs), len(points) - len(kept), excluded, diverged, done - excluded - len(runs))
 
 
 def _left_one_out(problem: Problem, at_P: Floats) -> float:
@@ -129,21 +141,34 @@ def _left_one_out(problem: Problem, at_P: Floats) -> float:
     points = problem.compute.shape[1]
     others = replace(problem.repeated(points), weight=1.0 - np.eye(points))
     at_BP, _ = solve(others, np.tile(at_P, (points, 1)))
-    measured_N = problem.error[0]
-    predicted_N = np.diag(others.residual(at_BP)) + measured_N
+    measured_N, predicted_N = problem.error[0], np.diag(others.predicted(at_BP))
     positive = measured_N > 0
     return float(np.sqrt(np.mean(np.log(predicted_N[positive] / measured_N[positive]) ** 2)))
 
 
-def _aic_gain(points: int, cost: float, power_cost: float) -> float | None:
-    """Return AICc of the pure power law less that of the law, from Huber's loss; None where AICc is not defined."""
+def _simpler(problem: Problem, cost: float, scales: _Scales) -> tuple[Simpler, ...]:
+    """Return the nested laws with fewer parameters, fitted to the same points, fewest parameters first."""
+    found = []
+    for family in NESTED:
+        if len(family.parameters) < len(problem.family.parameters):
+            other = replace(problem, family=family)
+            at_P, other_cost = best(other)
+            found.append(Simpler(scales.law(other, at_P), _aicc_gain(problem, cost, other, other_cost)))
+    return tuple(found)
 
-    def aicc(cost: float, parameters: int) -> float:
-        count = parameters + 1  # the spread is one more
+
+def _aicc_gain(problem: Problem, cost: float, other: Problem, other_cost: float) -> float | None:
+    """Return AICc of the other law less that of this one, from Huber's loss; None where AICc is not defined."""
+    points = problem.compute.shape[1]
+
+    def aicc(cost: float, family: Family) -> float:
+        count = len(family.parameters) + 1  # the spread is one more
         correction = 2 * count * (count + 1) / (points - count - 1)
         return float(points * np.log(max(cost, 1e-300) / points) + 2 * count + correction)
 
-    return aicc(power_cost, 2) - aicc(cost, 4) if points > LEAST_POINTS else None
+    if points <= len(problem.family.parameters) + SPARE:
+        return None
+    return aicc(other_cost, other.family) - aicc(cost, problem.family)
 
 
 def _held_out(points: pd.DataFrame, found: Fitted, hold_out: Collection[str], seed: int) -> tuple[HeldOut, ...]:
@@ -156,7 +181,7 @@ def _held_out(points: pd.DataFrame, found: Fitted, hold_out: Collection[str], se
     if chosen.empty:
         return ()
     compute = chosen[found.compute].to_numpy(float)
-    drawn_BN = np.log(predictions(found.draws, compute))
+    drawn_BN = np.log(found.law.family.predictions(found.draws, compute))
     scatter_BN = np.random.default_rng(seed).choice(found.residuals, size=drawn_BN.shape)
     low, high = around_log(found.law(compute), np.exp(drawn_BN + scatter_BN))
     columns = (chosen["run"], chosen["name"], compute, found.law(compute), low, high, chosen[found.metric])

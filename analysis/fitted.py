@@ -9,10 +9,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from analysis.bootstrap import LEVEL, around_log
-from analysis.laws import FORMULA, LETTERS, Law
-from analysis.solver import Floats
+from analysis.laws import Floats, Law
 
 AHEAD = 10.0  # the report predicts the error at this many times the largest compute
+SUPPORTED = 2.0  # of AICc in favour of the law
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,21 @@ class HeldOut:
 
 
 @dataclass(frozen=True)
+class Simpler:
+    """A law with fewer parameters on the same points, and its AICc less that of the law; None where it has none."""
+
+    law: Law
+    aicc_gain: float | None
+
+
+@dataclass(frozen=True)
 class Counts:
     """How many runs were used, and how many were not, by reason."""
 
     used: int
     held_out: int
     excluded: int
+    diverged: int
     unmeasured: int
 
 
@@ -48,17 +57,20 @@ class Fitted:
     intervals: dict[str, tuple[float, float]]
     frontier: pd.DataFrame  # the points that the law was fitted to
     counts: Counts
-    draws: Floats  # [B, 4]: scale, offset, exponent, floor of each bootstrap draw, in the unit of the law
+    draws: Floats  # [B, P]: the parameters of each bootstrap draw, in the unit of the law
     delta: float  # residuals beyond it counted linearly
     left_one_out: float  # rms of the log error of each frontier point, predicted from the others
-    power_law: Law
-    aic_gain: float | None  # AICc of the pure power law less that of the law; None where points are too few for it
+    simpler: tuple[Simpler, ...]
     held_out: tuple[HeldOut, ...]
     warnings: tuple[str, ...] = ()
 
+    def __call__(self, compute: ArrayLike) -> Floats:
+        """Return the error that the law predicts at each compute."""
+        return self.law(compute)
+
     def band(self, compute: ArrayLike) -> tuple[Floats, Floats]:
         """Return the ends of the law's 90 % interval at each compute."""
-        return band(self.law, self.draws, compute)
+        return around_log(self.law(compute), self.law.family.predictions(self.draws, compute))
 
     @property
     def residuals(self) -> Floats:
@@ -67,11 +79,17 @@ class Fitted:
         ratio = error[error > 0] / self.law(self.frontier[self.compute].to_numpy(float)[error > 0])
         return np.asarray(np.log(ratio))
 
+    @property
+    def held_out_rms(self) -> float | None:
+        """Return the rms of log(got / predicted) over the held-out runs; None without any."""
+        off = [np.log(run.got / run.predicted) for run in self.held_out if run.got > 0]
+        return rms(np.array(off)) if off else None
+
     def to_json(self) -> dict[str, Any]:
         """Return the fit as a JSON object."""
         return {
-            "law": self.law.name,
-            "formula": FORMULA,
+            "law": self.law.family.name,
+            "formula": self.law.family.formula,
             "metric": self.metric,
             "compute": self.compute,
             "unit": self.law.unit,
@@ -84,24 +102,17 @@ class Fitted:
             "residuals": self.residuals.tolist(),
             "residual_rms": rms(self.residuals),
             "left_one_out_rms": self.left_one_out,
-            "power_law": {"params": self.power_law.params(), "aic_gain": self.aic_gain},
+            "simpler": [
+                {"law": one.law.family.name, "params": one.law.params(), "aicc_gain": one.aicc_gain}
+                for one in self.simpler
+            ],
             "held_out": [asdict(run) for run in self.held_out],
+            "held_out_rms": self.held_out_rms,
             "warnings": list(self.warnings),
         }
 
     def __str__(self) -> str:
         return "\n".join([*_head(self), "", *_params(self), "", *_checks(self)])
-
-
-def band(law: Law, draws: Floats, compute: ArrayLike) -> tuple[Floats, Floats]:
-    """Return the ends of the 90 % interval of a law at each compute, from its bootstrap draws [B, 4]."""
-    return around_log(law(compute), predictions(draws, compute))
-
-
-def predictions(draws: Floats, compute: ArrayLike) -> Floats:
-    """Return the error [B, N] that each draw predicts at each compute."""
-    scale, offset, exponent, floor = (column[:, None] for column in draws.T)
-    return np.asarray(np.exp(np.log(scale) - exponent * np.log(np.asarray(compute, float) + offset)) + floor)
 
 
 def rms(values: Floats) -> float:
@@ -117,19 +128,25 @@ def value(metric: str, number: float) -> str:
 def _head(fit: Fitted) -> list[str]:
     counts = fit.counts
     parts = [f"{counts.used} runs", f"{len(fit.frontier)} on the frontier"]
-    others = {"held out": counts.held_out, "excluded": counts.excluded, "without this metric": counts.unmeasured}
+    others = {
+        "held out": counts.held_out,
+        "excluded": counts.excluded,
+        "diverged": counts.diverged,
+        "without this metric": counts.unmeasured,
+    }
     parts += [f"{number} {reason}" for reason, number in others.items() if number]
     return [f"{fit.metric} vs {fit.compute}", " · ".join(parts)]
 
 
 def _params(fit: Fitted) -> Iterator[str]:
-    yield f"  {f'{FORMULA}, C in {fit.law.unit}':<44}{LEVEL:.0%} interval ({len(fit.draws)} draws of the runs)"
+    yield f"  {f'{fit.law.family.formula}, C in {fit.law.unit}':<44}{LEVEL:.0%} interval ({len(fit.draws)} draws of runs)"
     best = fit.frontier[fit.metric].iloc[-1]
-    for name, letter in LETTERS.items():
+    for parameter in sorted(fit.law.family.parameters, key=lambda parameter: parameter.letter):
+        name = parameter.name
         low, high = fit.intervals[name]
         ends = f"{low:.3g} to {high:.3g}"
         note = f"at least 0, at most the best point ({best:.3g})" if name == "floor" else ""
-        yield f"  {letter}   {name:<10}{fit.law.params()[name]:<12.3g}{ends:<24}{note}".rstrip()
+        yield f"  {parameter.letter}   {name:<14}{fit.law.params()[name]:<12.3g}{ends:<24}{note}".rstrip()
 
 
 def _checks(fit: Fitted) -> Iterator[str]:
@@ -141,9 +158,13 @@ def _checks(fit: Fitted) -> Iterator[str]:
     for run in fit.held_out:
         predicted = _interval(fit.metric, run.predicted, run.low, run.high)
         yield f"  held out {run.name}: predicted {predicted}, got {value(fit.metric, run.got)}"
-    if fit.aic_gain is not None:
-        verdict = "saturation is supported" if fit.aic_gain > 2 else "saturation is not supported"
-        yield f"  pure power law, without c and d: AICc {fit.aic_gain:+.0f} -> {verdict}"
+    if fit.held_out_rms is not None:
+        yield f"  held out, all together: {fit.held_out_rms:.2g} rms (log)"
+    for one in fit.simpler:
+        if one.aicc_gain is not None:
+            verdict = "the law" if one.aicc_gain > SUPPORTED else "the simpler one"
+            name = f"{one.law.family.name}, {one.law.family.formula}"
+            yield f"  {name}: AICc {one.aicc_gain:+.0f} -> {verdict} is supported"
     for warning in fit.warnings:
         yield f"  warning: {warning}"
 

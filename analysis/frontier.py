@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from analysis.refusal import Refused
 
 UNITS = {"flops": "FLOPs", "device_seconds": "device-seconds", "core_days": "core-days"}
+UNITS |= {"images_seen": "images seen", "data_size": "distinct images"}
 
 
 def frontier(points: pd.DataFrame, metric: str, compute: str = "flops") -> pd.DataFrame:
@@ -39,8 +40,10 @@ def is_best(error_BN: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def metrics(points: pd.DataFrame) -> list[str]:
-    """Return the columns that hold metrics: their names have a slash."""
-    return [name for name in points.columns if "/" in name]
+    """Return the columns that hold metrics: those after `digest`, which ends the settings, or with a slash."""
+    columns = list(points.columns)
+    after = columns[columns.index("digest") + 1 :] if "digest" in columns else []
+    return [name for name in columns if "/" in name or name in after]
 
 
 def _know(points: pd.DataFrame, metric: str, compute: str) -> None:

@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 
 from analysis.fitted import Fitted
 from analysis.frontier import UNITS, frontier, metrics
+from analysis.laws import Floats
 from analysis.marks import (
     FAINT,
     INK,
@@ -24,7 +25,6 @@ from analysis.marks import (
     share,
     short,
 )
-from analysis.solver import Floats
 
 AHEAD = 10.0  # the law is drawn up to this many times the largest compute of all runs
 _RING: dict[str, Any] = {"facecolor": "none", "edgecolor": INK, "linewidth": 1.3}
@@ -34,6 +34,7 @@ _STAR_KEY: dict[str, Any] = {"marker": "*", "linestyle": "none", "markeredgecolo
 _DOT_KEY: dict[str, Any] = {"marker": "o", "linestyle": "none", "markeredgecolor": "white", "markeredgewidth": 0.6}
 _Corner = Literal["upper left", "upper center", "upper right"]
 _NAMES = {"flops": "Training compute", "device_seconds": "Training time", "core_days": "Training compute"}
+_NAMES |= {"images_seen": "Images seen", "data_size": "Training set"}
 # columns in which the runs of one trunk differ
 _OWN = {"run", "name", "study", "state", "excluded", "steps", "cooldown", "images_seen", "flops", "marginal_flops"}
 _OWN |= {"device_seconds", "core_days", "digest"}

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from analysis.fitted import Fitted
 from analysis.frontier import UNITS, frontier, usable
+from analysis.laws import NESTED, Law
 from analysis.marks import TEXT, Marks
 from analysis.panels import draw_best, draw_law, draw_legend, draw_runs, reach
 from analysis.refusal import Refused
@@ -82,11 +83,17 @@ def drawn(points: pd.DataFrame, metric: str, compute: str, fit: Fitted | None = 
 def _title(fit: Fitted | None, runs: int, note: str) -> str:
     if fit is None:
         return "\n".join(textwrap.wrap(note, 92)) or f"{runs} runs"
-    law = fit.law
-    shift = rf"(C + {_number(law.offset)})" if law.offset else "C"
+    return f"{_equation(fit.law)}    {len(fit.frontier)} frontier points of {runs} runs"
+
+
+def _equation(law: Law) -> str:
+    """Return the law with its numbers, in TeX for the nested laws."""
+    if law.family not in NESTED:
+        return str(law)
+    params = law.params()
+    shift = rf"(C + {_number(params['offset'])})" if params.get("offset") else "C"
     floor = f" + {_number(law.floor)}" if law.floor else ""
-    equation = rf"$E = {_number(law.scale)}\,{shift}^{{-{law.exponent:.2g}}}{floor}$"
-    return f"{equation}    {len(fit.frontier)} frontier points of {runs} runs"
+    return rf"$E = {_number(params['scale'])}\,{shift}^{{-{params['exponent']:.2g}}}{floor}$"
 
 
 def _number(number: float) -> str:

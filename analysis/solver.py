@@ -1,71 +1,102 @@
-"""Robust least squares for the law, many fits at once: Levenberg-Marquardt within bounds, in NumPy.
+"""Robust least squares for the laws, many fits at once: Levenberg-Marquardt within bounds, in NumPy.
 
-A thousand bootstrap draws are a thousand small fits, and take half a second in a batch. Compute and error are scaled to
-about 1 before. The parameters are chosen so that they hardly depend on each other:
-
-    E = exp(level) ((C + offset) / (1 + offset))^-exp(log_exponent) + floor,   offset = unit sinh(bend)
+A thousand bootstrap draws are a thousand small fits, and take about a second in a batch. Compute and error are scaled to
+about 1 before. The coordinates are chosen so that they hardly depend on each other: in place of the scale the logarithm
+of the scaled term at compute 1, asinh of what may be 0 or range over decades, logarithms of what is positive.
 
 Letters of shapes: B fits, N points, P parameters.
 """
 
-from dataclasses import dataclass
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from analysis.laws import Family, Floats
 
-LEVEL, LOG_EXPONENT, BEND, FLOOR = range(4)
-FREE = (True, True, True, True)
-POWER_LAW = (True, True, False, False)  # offset and floor stay where they start, at 0
 EXPONENTS = (0.01, 5.0)
-_STARTS = (0.1, 0.2, 0.35, 0.6, 1.0, 2.0)
-_BENDS = 6
+_LATE = (0.001, 5.0)
+_SHARPNESS = (0.02, 5.0)
+_APPROACH = (0.02, 20.0)
 _OFFSET_SPAN = 10.0  # the offset ends at this many times the largest compute
+_CEILING = (1.0001, 10.0)  # times the worst point
+_LOGS = ("exponent", "late_exponent", "ceiling", "approach", "break", "sharpness")
+_SINHS = ("offset", "bend")
 _ROUNDS = 300
 _ARRIVED = 1e-12  # relative gain below which a fit has arrived
 _STUCK = 1e10  # damping above which no step gains anything
+_NUDGE = 1e-5  # of a coordinate, for slopes by central differences
 
 
 @dataclass(frozen=True)
 class Problem:
     """Points of each fit, scaled, with how much each counts: 0 fills up rows that have fewer points."""
 
+    family: Family
     compute: Floats  # [B, N], as are error and weight
     error: Floats
     weight: Floats
-    unit: float  # the compute at which the offset turns from linear, so that 0 can be reached, to logarithmic
+    least: float  # compute of the first frontier point, as `most` is of the last; what may be 0 is counted in them
+    most: float
     delta: float  # residuals beyond it count linearly, not squared
 
     def rows(self, chosen: NDArray[np.bool_]) -> "Problem":
         """Return the problem of some of the fits."""
-        return Problem(self.compute[chosen], self.error[chosen], self.weight[chosen], self.unit, self.delta)
+        return replace(self, compute=self.compute[chosen], error=self.error[chosen], weight=self.weight[chosen])
 
     def repeated(self, number: int) -> "Problem":
         """Return the problem in which the first fit comes `number` times."""
         compute, error, weight = (
             np.repeat(array[:1], number, axis=0) for array in (self.compute, self.error, self.weight)
         )
-        return Problem(compute, error, weight, self.unit, self.delta)
+        return replace(self, compute=compute, error=error, weight=weight)
 
     def bounds(self) -> tuple[Floats, Floats]:
-        """Return the least and largest parameters [B, P]: no offset or floor below 0, no floor above the best point."""
-        best_B = np.where(self.weight > 0, self.error, np.inf).min(axis=1)
-        bend = np.arcsinh(_OFFSET_SPAN * self.compute.max() / self.unit)
-        low_BP = np.tile([-50.0, np.log(EXPONENTS[0]), 0.0, 0.0], (len(best_B), 1))
-        high_BP = np.tile([50.0, np.log(EXPONENTS[1]), bend, 0.0], (len(best_B), 1))
-        high_BP[:, FLOOR] = best_B
+        """Return the least and largest coordinates [B, P]."""
+        counts_BN = self.weight > 0
+        best_B = np.where(counts_BN, self.error, np.inf).min(axis=1)
+        worst_B = np.where(counts_BN, self.error, -np.inf).max(axis=1)
+        reach = np.arcsinh(_OFFSET_SPAN * self.most / self.least)
+        ends = {
+            "scale": (-50.0, 50.0),
+            "offset": (0.0, reach),
+            "bend": (0.0, reach),
+            "exponent": np.log(EXPONENTS),
+            "late_exponent": np.log(_LATE),
+            "floor": (0.0, best_B),
+            "ceiling": (np.log(_CEILING[0] * worst_B), np.log(_CEILING[1] * worst_B)),
+            "approach": np.log(_APPROACH),
+            "break": np.log((self.least, self.most)),
+            "sharpness": np.log(_SHARPNESS),
+        }
+        shape = (len(best_B), len(self.family.names))
+        low_BP, high_BP = np.empty(shape), np.empty(shape)
+        for column, name in enumerate(self.family.names):
+            low_BP[:, column], high_BP[:, column] = ends[name]
         return low_BP, high_BP
 
-    def terms(self, at_BP: Floats) -> tuple[Floats, Floats, Floats]:
-        """Return the offset [B, 1], the log of the base [B, N] and the power term [B, N]."""
-        offset_B1 = self.unit * np.sinh(at_BP[:, BEND, None])
-        log_BN = np.log((self.compute + offset_B1) / (1 + offset_B1))
-        return offset_B1, log_BN, np.exp(at_BP[:, LEVEL, None] - np.exp(at_BP[:, LOG_EXPONENT, None]) * log_BN)
+    def params(self, at_BP: Floats) -> Floats:
+        """Return the parameters [B, P], in scaled units, that coordinates stand for."""
+        params_BP = at_BP.copy()
+        units = {"offset": self.least, "bend": 1 / self.most}
+        for column, name in enumerate(self.family.names):
+            if name in _LOGS:
+                params_BP[:, column] = np.exp(at_BP[:, column])
+            if name in _SINHS:
+                params_BP[:, column] = units[name] * np.sinh(at_BP[:, column])
+        shape = (column for name, column in zip(self.family.names, params_BP.T, strict=True) if name != "scale")
+        params_BP[:, 0] = np.exp(at_BP[:, 0]) / self.family.shape(1.0, *shape)
+        return params_BP
+
+    def predicted(self, at_BP: Floats) -> Floats:
+        """Return the error of each law at its points [B, N]."""
+        return self.family.predictions(self.params(at_BP), self.compute)
 
     def residual(self, at_BP: Floats) -> Floats:
         """Return predicted less measured error [B, N]."""
-        return self.terms(at_BP)[2] + at_BP[:, FLOOR, None] - self.error
+        return self.predicted(at_BP) - self.error
 
     def cost(self, at_BP: Floats) -> Floats:
         """Return the weighted sum of Huber's loss [B]: half the square up to delta, linear beyond."""
@@ -74,40 +105,48 @@ class Problem:
         return np.asarray((self.weight * loss_BN).sum(axis=1))
 
     def slopes(self, at_BP: Floats) -> Floats:
-        """Return the derivative of each prediction by each parameter [B, N, P]."""
-        offset_B1, log_BN, power_BN = self.terms(at_BP)
-        exponent_B1 = np.exp(at_BP[:, LOG_EXPONENT, None])
-        by_offset_BN = -exponent_B1 * power_BN * (1 / (self.compute + offset_B1) - 1 / (1 + offset_B1))
-        by_bend_BN = by_offset_BN * self.unit * np.cosh(at_BP[:, BEND, None])
-        return np.stack([power_BN, -exponent_B1 * log_BN * power_BN, by_bend_BN, np.ones_like(power_BN)], axis=2)
+        """Return the derivative of each prediction by each coordinate [B, N, P]."""
+        nudges = _NUDGE * np.eye(at_BP.shape[1])
+        slopes = [(self.predicted(at_BP + nudge) - self.predicted(at_BP - nudge)) / (2 * _NUDGE) for nudge in nudges]
+        return np.stack(slopes, axis=2)
 
 
-def best(problem: Problem, free: tuple[bool, ...] = FREE) -> tuple[Floats, float]:
-    """Return the parameters [P] and the cost of the first fit, the best from starts over the whole plausible range."""
-    starts_BP = _starts(problem, free)
-    at_BP, cost_B = solve(problem.repeated(len(starts_BP)), starts_BP, free)
+def best(problem: Problem) -> tuple[Floats, float]:
+    """Return the coordinates [P] and the cost of the first fit, the best from starts over the whole plausible range."""
+    starts_BP = _starts(problem)
+    at_BP, cost_B = solve(problem.repeated(len(starts_BP)), starts_BP)
     chosen = int(cost_B.argmin())
     return at_BP[chosen], float(cost_B[chosen])
 
 
-def _starts(problem: Problem, free: tuple[bool, ...]) -> Floats:
-    """Return starts [B, P] over exponents and offsets, with the level that meets the mean error above half a floor."""
+def _starts(problem: Problem) -> Floats:
+    """Return starts [B, P] over all but the scale, with the level that meets the mean error above half a floor."""
     known_N = problem.weight[0] > 0
     compute_N, error_N = problem.compute[0][known_N], problem.error[0][known_N]
-    reach = np.arcsinh(compute_N.max() / problem.unit) if free[BEND] else 0.0
-    floor = error_N.min() / 2 if free[FLOOR] else 0.0
-    found = []
-    for exponent in _STARTS:
-        for bend in np.linspace(0, reach, _BENDS) if free[BEND] else [0.0]:
-            offset = problem.unit * np.sinh(bend)
-            basis_N = ((compute_N + offset) / (1 + offset)) ** -exponent
-            level = np.log(max(error_N.mean() - floor, 1e-9) / basis_N.mean())
-            found.append((level, np.log(exponent), bend, floor))
-    return np.array(found)
+    span = np.arcsinh(problem.most / problem.least)
+    grids: dict[str, Sequence[float] | Floats] = {
+        "offset": np.linspace(0, span, 6),
+        "bend": np.linspace(0, span, 6),
+        "exponent": np.log((0.1, 0.2, 0.35, 0.6, 1.0, 2.0)),
+        "late_exponent": np.log((0.05, 0.2, 0.8)),
+        "floor": (error_N.min() / 2,),
+        "ceiling": np.log(np.array((1.05, 1.5, 4)) * error_N.max()),
+        "approach": np.log((0.3, 1.0, 3.0)),
+        "break": np.linspace(np.log(problem.least), np.log(problem.most), 6)[1:-1],
+        "sharpness": np.log((0.1, 0.5)),
+    }
+    names = problem.family.names
+    starts_BP = np.array(list(itertools.product((0.0,), *(grids[name] for name in names[1:]))))
+    params_BP = problem.params(starts_BP)
+    shape = (params_BP[:, column, None] for column in range(1, len(names)))
+    term_B = (params_BP[:, :1] * problem.family.shape(compute_N, *shape)).mean(axis=1)
+    floor_B = starts_BP[:, names.index("floor")] if "floor" in names else 0.0
+    starts_BP[:, 0] = np.log(np.maximum(error_N.mean() - floor_B, 1e-9) / term_B)
+    return starts_BP
 
 
-def solve(problem: Problem, start_BP: Floats, free: tuple[bool, ...] = FREE) -> tuple[Floats, Floats]:
-    """Return the parameters [B, P] and cost [B] of every fit, each going down from its start."""
+def solve(problem: Problem, start_BP: Floats) -> tuple[Floats, Floats]:
+    """Return the coordinates [B, P] and cost [B] of every fit, each going down from its start."""
     low_BP, high_BP = problem.bounds()
     at_BP = np.clip(start_BP, low_BP, high_BP)
     cost_B = problem.cost(at_BP)
@@ -116,7 +155,7 @@ def solve(problem: Problem, start_BP: Floats, free: tuple[bool, ...] = FREE) -> 
     for _ in range(_ROUNDS):
         some = problem.rows(going_B)
         low, high, old_BP, old_B = low_BP[going_B], high_BP[going_B], at_BP[going_B], cost_B[going_B]
-        new_BP = np.clip(old_BP + _step(some, old_BP, low, high, damping_B[going_B], free), low, high)
+        new_BP = np.clip(old_BP + _step(some, old_BP, low, high, damping_B[going_B]), low, high)
         new_B = some.cost(new_BP)
         gained_B = new_B < old_B
         at_BP[going_B] = np.where(gained_B[:, None], new_BP, old_BP)
@@ -129,15 +168,13 @@ def solve(problem: Problem, start_BP: Floats, free: tuple[bool, ...] = FREE) -> 
     return at_BP, cost_B
 
 
-def _step(
-    problem: Problem, at_BP: Floats, low_BP: Floats, high_BP: Floats, damping_B: Floats, free: tuple[bool, ...]
-) -> Floats:
-    """Return the damped Gauss-Newton step; a parameter that its bound holds stays there."""
+def _step(problem: Problem, at_BP: Floats, low_BP: Floats, high_BP: Floats, damping_B: Floats) -> Floats:
+    """Return the damped Gauss-Newton step; a coordinate that its bound holds stays there."""
     off_BN = problem.residual(at_BP)
     weight_BN = problem.weight * np.minimum(1, problem.delta / np.maximum(np.abs(off_BN), 1e-300))
     slope_BNP = problem.slopes(at_BP)
     gradient_BP = np.einsum("bnp,bn->bp", slope_BNP, weight_BN * off_BN)
-    held_BP = ~np.array(free) | ((at_BP <= low_BP) & (gradient_BP > 0)) | ((at_BP >= high_BP) & (gradient_BP < 0))
+    held_BP = ((at_BP <= low_BP) & (gradient_BP > 0)) | ((at_BP >= high_BP) & (gradient_BP < 0))
     slope_BNP = np.where(held_BP[:, None, :], 0.0, slope_BNP)
     normal_BPP = np.swapaxes(slope_BNP * weight_BN[..., None], 1, 2) @ slope_BNP
     size_BP = np.einsum("bpp->bp", normal_BPP)

@@ -8,16 +8,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.laws import Law
+from analysis.laws import DOUBLY_SATURATING, Law
 
 METRIC = "upstream/error"
 SHARED = Path(os.environ.get("SCALECTL_SHARED") or Path(__file__).parents[2] / "shared")
 
 
+def doubly(scale: float, offset: float, exponent: float, floor: float, unit: str) -> Law:
+    """The paper's law with these parameters."""
+    return DOUBLY_SATURATING.law(unit, scale=scale, offset=offset, exponent=exponent, floor=floor)
+
+
 def table(compute: Sequence[float], error: Sequence[float], **columns: object) -> pd.DataFrame:
-    """Runs that are done, one at each compute."""
+    """Runs that are done, one at each compute, of two models in turn."""
     names = [f"run-{n:03d}" for n in range(len(compute))]
-    frame = pd.DataFrame({"run": names, "name": names, "state": "done", "excluded": False, "model": "pico"})
+    frame = pd.DataFrame({"run": names, "name": names, "state": "done", "excluded": False})
+    frame["model"] = np.where(np.arange(len(names)) % 2, "femto", "pico")
     sizes = {"params": 3700, "data_size": 350, "steps": 20, "seed": 0}
     return frame.assign(**sizes, flops=np.asarray(compute, float), **{METRIC: np.asarray(error, float)}, **columns)
 

@@ -9,11 +9,11 @@ import told
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from runs import METRIC, laptop, paper, planted, table
+from runs import METRIC, doubly, laptop, paper, planted, table
 from scipy.optimize import least_squares
 
 from analysis.fit import fit
-from analysis.laws import Law
+from analysis.laws import DOUBLY_SATURATING, Law
 from analysis.refusal import Refused
 from analysis.solver import Problem, best
 from orchestrator.asks import condition
@@ -32,14 +32,14 @@ JFT = """
 COMPUTE, ERROR = np.array(JFT.split(), float).reshape(-1, 2).T
 # what SciPy's curve_fit gives for these points, and the curve that the paper draws
 GOLDEN = {"scale": (0.649, 0.019), "exponent": (0.329, 0.022), "floor": (0.127, 0.009), "offset": (0.613, 0.125)}
-DRAWN = Law(scale=0.632602, offset=0.516441, exponent=0.319038, floor=0.123565, unit="core-days")
+DRAWN = doubly(scale=0.632602, offset=0.516441, exponent=0.319038, floor=0.123565, unit="core-days")
 
 # scales that can't hide a mistake: in units of the smallest compute, the offsets are 3, 37 and 0.02
 PLANTED = [
-    (Law(8.0e2, 3e9, 0.33, 0.03, "FLOPs"), 1e9, 1e12),
-    (Law(4.0e8, 37e16, 0.55, 0.02, "FLOPs"), 1e16, 1e20),
-    (Law(30.0, 2e7, 0.2, 0.01, "FLOPs"), 1e9, 1e13),
-    (Law(2e7, 2e10, 0.7, 0.11, "FLOPs"), 1e9, 1e13),
+    (doubly(8.0e2, 3e9, 0.33, 0.03, "FLOPs"), 1e9, 1e12),
+    (doubly(4.0e8, 37e16, 0.55, 0.02, "FLOPs"), 1e16, 1e20),
+    (doubly(30.0, 2e7, 0.2, 0.01, "FLOPs"), 1e9, 1e13),
+    (doubly(2e7, 2e10, 0.7, 0.11, "FLOPs"), 1e9, 1e13),
 ]
 
 
@@ -65,10 +65,10 @@ def test_its_curve_is_the_one_that_the_paper_draws():
 
 def test_without_huber_it_is_scipys_least_squares():
     middle = np.exp(np.log(COMPUTE).mean())
-    problem = Problem((COMPUTE / middle)[None], ERROR[None], np.ones((1, 29)), COMPUTE[0] / middle, delta=1e9)
-    (level, log_exponent, bend, floor), _ = best(problem)
-    offset, exponent = COMPUTE[0] * np.sinh(bend), np.exp(log_exponent)
-    scale = np.exp(level) * (middle + offset) ** exponent
+    ends = (COMPUTE[0] / middle, COMPUTE[-1] / middle)
+    problem = Problem(DOUBLY_SATURATING, (COMPUTE / middle)[None], ERROR[None], np.ones((1, 29)), *ends, delta=1e9)
+    at_P, _ = best(problem)
+    scale, offset, exponent, floor = DOUBLY_SATURATING.in_units(problem.params(at_P[None]), middle, 1.0)[0]
 
     def residual(p):
         return p[0] * (COMPUTE + p[1]) ** -p[2] + p[3] - ERROR
@@ -138,8 +138,8 @@ def test_the_same_runs_in_any_order_give_the_same_numbers():
 
 def test_fewer_than_6_frontier_points_are_refused_with_their_number_and_a_remedy():
     with pytest.raises(Refused, match=r"5 frontier points among 7 runs.*needs 6\. Add"):
-        fit(table([1, 2, 3, 4, 5, 6, 7], [0.9, 0.8, 0.7, 0.6, 0.5, 0.5, 0.6]))
-    assert fit(table([1, 2, 3, 4, 5, 6], [0.9, 0.7, 0.6, 0.55, 0.52, 0.5]), draws=50).warnings
+        fit(table([1, 2, 3, 4, 5, 60, 70], [0.9, 0.8, 0.7, 0.6, 0.5, 0.5, 0.6]))
+    assert fit(table([1, 2, 3, 4, 5, 60], [0.9, 0.7, 0.6, 0.55, 0.52, 0.5]), draws=50).warnings
 
 
 def test_the_largest_model_of_the_paper_is_predicted_from_the_others():
@@ -160,16 +160,16 @@ def test_a_held_out_run_changes_no_number_of_the_law():
 def test_saturation_is_supported_where_it_was_planted_and_not_where_it_was_not():
     compute = np.geomspace(1e9, 1e13, 14)
     wiggle = 1 + 0.01 * np.cos(np.arange(14) * 2.4)
-    saturating, power = (Law(8e2, offset, 0.33, floor, "FLOPs") for offset, floor in ((3e9, 0.05), (0.0, 0.0)))
-    assert fit(table(compute, saturating(compute) * wiggle), draws=10).aic_gain > 10
-    assert fit(table(compute, power(compute) * wiggle), draws=10).aic_gain < 2
+    saturating, power = (doubly(8e2, offset, 0.33, floor, "FLOPs") for offset, floor in ((3e9, 0.05), (0.0, 0.0)))
+    assert fit(table(compute, saturating(compute) * wiggle), draws=10).simpler[0].aicc_gain > 10
+    assert all(one.aicc_gain < 2 for one in fit(table(compute, power(compute) * wiggle), draws=10).simpler)
 
 
 @pytest.mark.parametrize(
     ("law", "high", "said"),
     [
-        (Law(8e2, 0.0, 0.33, -0.02, "FLOPs"), 1e12, "the floor is at its bound 0"),
-        (Law(8e2, 3e9, 0.33, 0.03, "FLOPs"), 2e10, "spans 1.3 decades"),
+        (doubly(8e2, 0.0, 0.33, -0.02, "FLOPs"), 1e12, "the floor is at its bound 0"),
+        (doubly(8e2, 3e9, 0.33, 0.03, "FLOPs"), 2e10, "spans 1.3 decades"),
     ],
 )
 def test_what_the_points_do_not_say_is_warned_of(law, high, said):

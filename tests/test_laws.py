@@ -4,16 +4,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from runs import doubly
 
-from analysis.laws import Law
+from analysis.laws import BNSL, FAMILIES, M3, M4, POWER, SATURATING
 
 # Figure 2 of arXiv 2106.04560, ImageNet 10-shot, from its drawn curve
-PAPER = Law(scale=0.632602, offset=0.516441, exponent=0.319038, floor=0.123565, unit="core-days")
+PAPER = doubly(scale=0.632602, offset=0.516441, exponent=0.319038, floor=0.123565, unit="core-days")
 
 
 def test_it_is_the_papers_formula():
     # worked by hand: 3 (5 + 4)^-0.5 + 0.25 = 1.25
-    assert Law(3, 4, 0.5, 0.25, "FLOPs")(5) == pytest.approx(1.25, abs=1e-15)
+    assert doubly(3, 4, 0.5, 0.25, "FLOPs")(5) == pytest.approx(1.25, abs=1e-15)
     assert PAPER(0) == pytest.approx(0.905, abs=1e-3)
 
 
@@ -26,9 +27,48 @@ def test_it_ends_at_its_floor_and_falls_all_the_way():
 def test_in_another_unit_it_is_the_same_law(factor, compute):
     other = PAPER.per(factor, "FLOPs")
     assert other(compute * factor) == pytest.approx(PAPER(compute), rel=1e-9)
-    assert (other.exponent, other.floor, other.unit) == (PAPER.exponent, PAPER.floor, "FLOPs")
+    assert (other.params()["exponent"], other.floor, other.unit) == (PAPER.params()["exponent"], PAPER.floor, "FLOPs")
 
 
 def test_it_reads_as_a_formula_with_its_unit():
     assert str(PAPER) == "E = 0.633 (C + 0.516)^-0.319 + 0.124, C in core-days"
-    assert str(Law(37.0, 0.0, 0.5, 0.0, "FLOPs")) == "E = 37 C^-0.5, C in FLOPs"
+    assert str(doubly(37.0, 0.0, 0.5, 0.0, "FLOPs")) == "E = 37 C^-0.5, C in FLOPs"
+    assert str(POWER.law("FLOPs", scale=37, exponent=0.5)) == "E = 37 C^-0.5, C in FLOPs"
+
+
+# worked by hand at C = 4
+BY_HAND = [
+    (POWER.law("C", scale=3, exponent=0.5), 1.5),
+    (SATURATING.law("C", scale=3, exponent=0.5, floor=0.25), 1.75),
+    (M3.law("C", scale=3, exponent=0.5, bend=2), 4.5),  # 3 (1/4 + 2)^0.5
+    (M4.law("C", scale=1, exponent=0.5, floor=0, ceiling=0.5, approach=1), 0.25),  # E = 0.5 (1 - 2 E)
+    (M4.law("C", scale=1, exponent=0.5, floor=0.1, ceiling=0.5, approach=2), (3 - 4.2**0.5) / 4),  # E - 0.1 = 0.5 (1 - 2 E)^2
+    (BNSL.law("C", scale=6, exponent=0.5, late_exponent=1.5, sharpness=1, floor=0.25, **{"break": 4}), 1.75),
+]
+
+
+@pytest.mark.parametrize(("law", "error"), BY_HAND)
+def test_each_family_is_its_formula(law, error):
+    assert law(4) == pytest.approx(error, rel=1e-12)
+
+
+@pytest.mark.parametrize(("law", "_"), BY_HAND)
+def test_each_law_falls_and_its_inverse_gives_the_compute_back(law, _):
+    compute = np.geomspace(1e-3, 1e6, 40)
+    assert (np.diff(law(compute)) < 0).all()
+    assert law.invert(law(compute)) == pytest.approx(compute, rel=1e-6)
+    assert law.invert(law.floor) == np.inf and law.invert(float(law(5))) == pytest.approx(5)
+
+
+@pytest.mark.parametrize(("law", "_"), BY_HAND)
+def test_each_law_is_the_same_in_another_unit(law, _):
+    compute = np.geomspace(1e-3, 1e6, 40)
+    assert law.per(37e16, "FLOPs")(compute * 37e16) == pytest.approx(law(compute), rel=1e-9)
+
+
+def test_an_error_above_where_a_law_starts_takes_no_compute():
+    assert PAPER.invert([0.95, 0.1]).tolist() == [0.0, np.inf]
+
+
+def test_every_family_has_a_word_for_the_command_line():
+    assert set(FAMILIES) == {"power", "saturating", "doubly-saturating", "m1", "m2", "m3", "m4", "bnsl"}
