@@ -17,14 +17,15 @@ def doubts(fit: Fitted, asked: int) -> Iterator[str]:
     """Yield what the report warns of; `asked` is the number of bootstrap draws that were asked for."""
     compute, parameters = fit.frontier[fit.compute].to_numpy(float), len(fit.law.values)
     if len(compute) < _FEW + parameters:
-        yield f"{len(compute)} frontier points for {parameters} parameters: trust the curve between them, not the parameters"
+        few = f"{len(compute)} frontier points for {parameters} parameters"
+        yield f"{few}: trust the curve between them, not the parameters"
     if (span := np.log10(compute[-1] / compute[0])) < _DECADES:
         yield f"the frontier spans {span:.1f} decades of compute; an exponent needs {_DECADES:g} or more"
     yield from _at_bounds(fit)
     if (lost := 1 - len(fit.draws) / asked) > _LOST:
         yield f"{lost:.0%} of the draws left fewer than {parameters} frontier points: the intervals are too narrow"
     if fit.counts.unmeasured:
-        yield f"{fit.counts.unmeasured} done runs have no {fit.metric}; launch again to measure it"
+        yield f"{fit.counts.unmeasured} done runs have no {fit.metric}: they are left out"
     if fit.counts.held_out and not fit.held_out:
         yield "no held-out run would be on the frontier, so nothing was tested"
     for run in fit.held_out:

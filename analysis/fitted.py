@@ -139,7 +139,8 @@ def _head(fit: Fitted) -> list[str]:
 
 
 def _params(fit: Fitted) -> Iterator[str]:
-    yield f"  {f'{fit.law.family.formula}, C in {fit.law.unit}':<44}{LEVEL:.0%} interval ({len(fit.draws)} draws of runs)"
+    formula = f"{fit.law.family.formula}, C in {fit.law.unit}"
+    yield f"  {formula:<44}{LEVEL:.0%} interval ({len(fit.draws)} draws of the runs)"
     best = fit.frontier[fit.metric].iloc[-1]
     for parameter in sorted(fit.law.family.parameters, key=lambda parameter: parameter.letter):
         name = parameter.name

@@ -105,7 +105,7 @@ class Law:
         return self.params().get("floor", 0.0)
 
     def invert(self, error: ArrayLike) -> Floats:
-        """Return the compute at which the law reaches each error: infinity at its floor and below, 0 above its start."""
+        """Return the compute at which the law reaches each error: infinity at its floor, 0 above its start."""
         return inverted(self.family, np.array([self.values]), error)[0]
 
     def per(self, factor: float, unit: str) -> "Law":

@@ -26,11 +26,19 @@ def read(store: str | PathLike[str]) -> "DataFrame":
         with engine.connect() as connection:
             if not inspect(connection).has_table("points"):
                 raise ValueError(f"{store} has no table or view `points`: it is not a store of scalectl.")
-            return pd.read_sql_table("points", connection)
+            return _numeric(pd.read_sql_table("points", connection))
     except DatabaseError as error:
         raise ValueError(f"{store} can't be read as a store: {error.orig}.") from error
     finally:
         engine.dispose()
+
+
+def _numeric(points: "DataFrame") -> "DataFrame":
+    """Return the points with NaN in place of None where imported runs lack a number."""
+    for name in points.columns[[str(kind) == "object" for kind in points.dtypes]]:
+        if not points[name].map(lambda value: isinstance(value, str)).any():
+            points[name] = points[name].astype(float)
+    return points
 
 
 def _url(store: str | PathLike[str]) -> "URL":

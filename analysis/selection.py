@@ -1,10 +1,10 @@
 """Which runs an expression chooses: `model == 'B/16' and data_size >= 300M`, read and evaluated here, never as Python.
 
-    either     = both {"or" both}
-    both       = one {("and" | ",") one}
-    one        = "not" one | "(" either ")" | comparison
-    comparison = operand (("==" | "=" | "!=" | "<" | "<=" | ">" | ">=") operand)+ | operand ["not"] "in" "[" operands "]"
-    operand    = a column | a number such as 3e9 or 3B | 'text'; beside a column of text, text needs no quotes
+either     = both {"or" both}
+both       = one {("and" | ",") one}
+one        = "not" one | "(" either ")" | comparison
+comparison = operand (("==" | "=" | "!=" | "<" | "<=" | ">" | ">=") operand)+ | operand ["not"] "in" "[" operands "]"
+operand    = a column | a number such as 3e9 or 3B | 'text'; beside a column of text, text needs no quotes
 """
 
 import difflib

@@ -1,48 +1,24 @@
 """The command line: verbs, flags, exit codes. Each command imports its own rooms, so that --help stays quick."""
 
 import json
-import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
+from orchestrator.cli_analysis import fit, named, plot
 from orchestrator.exits import Exit, Refusal
+from orchestrator.options import output, store_option
 
 if TYPE_CHECKING:
     from orchestrator.experiment import Experiment
     from orchestrator.records import Records
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
 yaml_file = click.argument("file", type=click.Path(path_type=Path), metavar="FILE", default="experiments.yaml")
 overrides = click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a key of the file.")
-store_option = click.option(
-    "--store", type=click.Path(path_type=Path), default="results.db", show_default=True, help="The store to read."
-)
 slots_option = click.option("--slots", type=click.IntRange(min=1), help="Jobs at a time; one a core unless told.")
-
-
-def output(*formats: str) -> Callable[[Command], Command]:
-    """Return the -o option of a command that can answer in `formats`."""
-    choice = click.Choice(formats)
-    return click.option("-o", "--output", "form", type=choice, default=formats[0], show_default=True)
-
-
-def law_options(command: Command) -> Command:
-    """Return the command with the options that choose runs and a law."""
-    compute = click.Choice(["flops", "device_seconds", "core_days"])
-    for option in (
-        click.option("--hold-out", metavar="RULE", help="Runs to leave out and predict: model=mini, data_size>350."),
-        click.option("--compute", type=compute, help="Compute of the law, in place of the study's."),
-        click.option("--metric", help="Metric of the law, in place of the study's."),
-        click.option("--study", help="A study of the store; the one planned last unless told."),
-        store_option,
-    ):
-        command = option(command)
-    return command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -152,55 +128,27 @@ def status(store: Path, runs: bool, check: bool, form: str) -> Exit:
     return Exit.WORK_LEFT if check and found.unfinished else Exit.DONE
 
 
-@scalectl.command()
-@law_options
-@output("table", "json")
-def fit(
-    store: Path, study: str | None, metric: str | None, compute: str | None, hold_out: str | None, form: str
-) -> Exit:
-    """Fit the laws that a study asks for, from the store alone."""
-    from orchestrator.conclusion import asked, fitted
-
-    ask, points = asked(store, study, metric, compute, hold_out)
-    laws = {name: fitted(points, wanted) for name, wanted in ask.fits.items()}
-    found = {name: law for name, (law, _) in laws.items() if law}
-    for refusal in filter(None, (refusal for _, refusal in laws.values())):
-        click.echo(refusal, err=True)
-    if form == "json":
-        click.echo(json.dumps({name: law.to_json() for name, law in found.items()}, indent=2))
-    elif found:
-        click.echo("\n\n".join(f"{ask.study} · {law}" for law in found.values()))
-        option = "" if store == Path("results.db") else f" --store {shlex.quote(str(store))}"
-        click.echo(f"\nNext: scalectl plot frontier{option}")
-    return Exit.DONE if len(found) == len(laws) else Exit.REFUSED
+scalectl.add_command(fit)
+scalectl.add_command(plot)
 
 
-@scalectl.group()
-def plot() -> None:
-    """Draw a figure from the store alone."""
+@scalectl.command("import")
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE.csv")
+@click.option("--study", help="Name for these runs; that of the file unless told.")
+@store_option
+def take_in(file: Path, study: str | None, store: Path) -> Exit:
+    """Take the runs of FILE.csv into the store, to be fitted and drawn; importing again doubles nothing."""
+    from orchestrator.foreign import read
+    from orchestrator.records import Records
 
-
-@plot.command("frontier")
-@law_options
-@click.option(
-    "-o",
-    "--output",
-    "file",
-    type=click.Path(path_type=Path),
-    default="plots/frontier.png",
-    show_default=True,
-    help="A .png, .pdf or .svg; its data go beside it as JSON.",
-)
-def plot_frontier(
-    store: Path, study: str | None, metric: str | None, compute: str | None, hold_out: str | None, file: Path
-) -> Exit:
-    """Draw every run, the frontier, and the law with its band."""
-    from orchestrator.conclusion import asked, draw, fitted
-
-    ask, points = asked(store, study, metric, compute, hold_out)
-    wanted = next(iter(ask.fits.values()))
-    draw(points, wanted, *fitted(points, wanted), file)
-    click.echo(f"{file} and {file.with_suffix('.json').name} written.")
+    others, left_out = read(file)
+    with Records(store) as records:
+        new = records.take_in(others, study or file.stem, file.name)
+    metrics = ", ".join(dict.fromkeys(name for run in others for name in run.metrics))
+    click.echo(f"{len(others)} runs imported, {new} of them new; metrics: {metrics or 'none'}.")
+    if left_out:
+        click.echo(f"Left out, because they hold no number: {', '.join(left_out)}.", err=True)
+    click.echo(f"Next: scalectl fit{named(store)} --metric METRIC")
     return Exit.DONE
 
 

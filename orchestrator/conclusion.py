@@ -1,38 +1,77 @@
 """What a store comes to: its laws and its figure; of all rooms here, this one alone knows the analysis."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from pandas import DataFrame
 
 import analysis
-from analysis import plots
+from analysis import groups, plots
 from analysis.fit import fit
 from analysis.fitted import Fitted
+from analysis.isoflop import IsoFlop, isoflop
+from analysis.laws import FAMILIES
 from analysis.refusal import Refused
+from analysis.selection import Unreadable, select
 from orchestrator.asks import DEFAULT, Ask, ask, held_out
-from orchestrator.exits import Refusal
+from orchestrator.exits import Exit, Refusal
 from orchestrator.experiment import Experiment
+from orchestrator.problem import Problem, Spot
 from orchestrator.records import Records
 from orchestrator.schema import Fit
 
 
-def asked(
-    store: Path, study: str | None, metric: str | None = None, compute: str | None = None, hold_out: str | None = None
-) -> tuple[Ask, DataFrame]:
-    """Return what the study and the command line ask for, and the points of the study's runs."""
-    found = ask(store, study).changed(metric, compute, hold_out)
+class InvalidExpression(Refusal):
+    """A --where or --hold-out that can't be read."""
+
+    exit = Exit.INVALID
+
+
+def asked(store: Path, study: str | None, where: str | None = None, **said: str | None) -> tuple[Ask, DataFrame]:
+    """Return what the study and the command line ask for, and the points of the study's runs that `where` chooses."""
+    found = ask(store, study).changed(**said)
     points = analysis.read(store)
-    return found, points[points["run"].isin(found.runs)].reset_index(drop=True)
+    points = points[points["run"].isin(found.runs)].reset_index(drop=True)
+    return found, points if where is None else chosen(points, "--where", where).reset_index(drop=True)
 
 
-def fitted(points: DataFrame, wanted: Fit) -> tuple[Fitted | None, str]:
+def chosen(points: DataFrame, option: str, text: str) -> DataFrame:
+    """Return the rows that an expression of the command line chooses; raises InvalidExpression with the place."""
+    try:
+        return points[select(points, text)]
+    except Unreadable as wrong:
+        spot = Spot(option, 1, wrong.start + 1, wrong.end - wrong.start, wrong.text)
+        raise InvalidExpression(str(Problem(spot, "", wrong.what, wrong.hint))) from None
+
+
+def held(points: DataFrame, wanted: Fit, text: str | None) -> Collection[str]:
+    """Return the ids of the runs to hold out: those of the command line's expression, or else of the study's rule."""
+    return held_out(points, wanted.hold_out) if text is None else list(chosen(points, "--hold-out", text)["run"])
+
+
+def fitted(points: DataFrame, wanted: Fit, hold_out: Collection[str]) -> tuple[Fitted | None, str]:
     """Return the law or, where the points can't carry it, why not."""
     try:
-        return fit(points, wanted.metric, wanted.compute, hold_out=held_out(points, wanted.hold_out)), ""
+        return fit(points, wanted.metric, wanted.compute, family=FAMILIES[wanted.law], hold_out=hold_out), ""
     except Refused as refused:
         return None, str(refused)
+
+
+def fitted_each(points: DataFrame, wanted: Fit, by: str) -> tuple[dict[str, Fitted], dict[str, str], str]:
+    """Return the law of each model or data size, why others have none, and all of them as a table."""
+    found = groups.fit_each(points, by, wanted.metric, wanted.compute, family=FAMILIES[wanted.law])
+    laws = {name: law for name, law in found.items() if isinstance(law, Fitted)}
+    refused = {name: str(law) for name, law in found.items() if isinstance(law, Refused)}
+    return laws, refused, f"{wanted.metric} vs {wanted.compute} by {by}\n\n{groups.table(found)}"
+
+
+def minima(points: DataFrame, wanted: Fit) -> IsoFlop:
+    """Return the best model size at each budget and its growth; raises Refusal where the points can't carry it."""
+    try:
+        return isoflop(points, wanted.metric, wanted.compute)
+    except Refused as refused:
+        raise Refusal(str(refused)) from None
 
 
 def draw(points: DataFrame, wanted: Fit, law: Fitted | None, refusal: str, file: Path) -> None:
@@ -50,7 +89,8 @@ def conclude(experiment: Experiment) -> Iterator[str]:
     """
     store, figure = Path(experiment.store), experiment.figure
     _, points = asked(store, experiment.name)
-    fits = {name: (wanted, *fitted(points, wanted)) for name, wanted in (experiment.fits or DEFAULT).items()}
+    wanted = experiment.fits or DEFAULT
+    fits = {name: (one, *fitted(points, one, held(points, one, None))) for name, one in wanted.items()}
     try:
         with Records(store) as records:
             for name, (_, law, refusal) in fits.items():

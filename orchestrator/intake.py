@@ -1,4 +1,4 @@
-"""A Plan into the store: its study, trunks, runs, jobs and metrics, as rows before anything starts."""
+"""A Plan into the store, as rows before anything starts, and the runs of other people."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -7,8 +7,9 @@ from sqlalchemy import Connection, Table, bindparam, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from orchestrator import rows
+from orchestrator.foreign import Foreign
 from orchestrator.plan import Plan
-from orchestrator.tables import attempts, jobs, metrics, runs, studies, trunks
+from orchestrator.tables import attempts, imported, imports, jobs, metrics, runs, studies, trunks
 from orchestrator.views import create_views
 
 
@@ -29,6 +30,26 @@ def take_in(connection: Connection, plan: Plan, document: str) -> None:
     _plan_again(connection, [{"run": run.id, "why": run.reason} for run in plan.missing])
     _plan_jobs(connection, plan, study, trunk)
     add_metrics(connection, plan.evals.metrics())
+
+
+def take_in_others(connection: Connection, others: Sequence[Foreign], study: str, origin: str) -> int:
+    """Write down runs of other people in place of those with the same id; return how many are new."""
+    before = set(connection.scalars(select(imports.c.id)))
+    add_metrics(connection, dict.fromkeys(name for run in others for name in run.metrics))
+    unknown = dict.fromkeys(column.name for column in imports.columns if column.nullable)
+    shared = {**unknown, "study": study, "origin": origin, "at": now()}
+    _upsert(connection, imports, "id", [{**shared, "id": run.id, **run.columns} for run in others])
+    number = _numbers(connection, imports)
+    metric = {row.name: row.id for row in connection.execute(select(metrics.c.name, metrics.c.id))}
+    connection.execute(delete(imported).where(imported.c.run.in_([number[run.id] for run in others])))
+    values = [
+        {"run": number[run.id], "metric": metric[name], "value": value}
+        for run in others
+        for name, value in run.metrics.items()
+    ]
+    if values:
+        connection.execute(insert(imported), values)
+    return len({run.id for run in others} - before)
 
 
 def bury(connection: Connection) -> None:

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, ScalarSelect, delete, func, insert, or_, sele
 
 from orchestrator import rows
 from orchestrator.exits import NotFound
-from orchestrator.intake import add_metrics, bury, now, take_in
+from orchestrator.foreign import Foreign
+from orchestrator.intake import add_metrics, bury, now, take_in, take_in_others
 from orchestrator.lock import Lock
 from orchestrator.memory import known
 from orchestrator.plan import Plan, PlannedJob
@@ -22,6 +23,7 @@ from orchestrator.tables import (
     checkpoints,
     exclusions,
     fits,
+    imports,
     jobs,
     measurements,
     metrics,
@@ -83,6 +85,13 @@ class Records:
             if kind := network_file_system(self.path):
                 _note(connection, "warning", f"the store is on {kind}, where SQLite's locks can't be trusted")
 
+    def take_in(self, others: Sequence[Foreign], study: str, origin: str) -> int:
+        """Write down runs of other people, and return how many of them are new."""
+        with self._writing() as connection:
+            new = take_in_others(connection, others, study, origin)
+            _note(connection, "imported", f"{len(others)} runs of {origin}, {new} of them new")
+        return new
+
     def start(self, job: PlannedJob, slot: str) -> int:
         """Write down that a job was given to a slot, and return the number of this attempt."""
         code = revision()
@@ -120,18 +129,23 @@ class Records:
     def exclude(self, run: str, reason: str) -> None:
         """Leave a run out of fits; raises NotFound for an id that the store lacks."""
         with self._writing() as connection:
-            self._mark(connection, run, excluded=True)
-            connection.execute(_replace(exclusions).values(run=_number(run), reason=reason, at=now()))
+            if self._mark(connection, run, reason, excluded=True):
+                connection.execute(_replace(exclusions).values(run=_number(run), reason=reason, at=now()))
 
     def include(self, run: str) -> None:
         """Take an exclusion back; raises NotFound for an id that the store lacks."""
         with self._writing() as connection:
-            self._mark(connection, run, excluded=False)
-            connection.execute(delete(exclusions).where(exclusions.c.run == _number(run)))
+            if self._mark(connection, run, "", excluded=False):
+                connection.execute(delete(exclusions).where(exclusions.c.run == _number(run)))
 
-    def _mark(self, connection: Connection, run: str, *, excluded: bool) -> None:
-        if not connection.execute(update(runs).where(runs.c.id == run).values(excluded=excluded)).rowcount:
+    def _mark(self, connection: Connection, run: str, reason: str, *, excluded: bool) -> bool:
+        """Mark a run, and return whether it is one of a study; an imported one keeps its reason beside it."""
+        if connection.execute(update(runs).where(runs.c.id == run).values(excluded=excluded)).rowcount:
+            return True
+        other = update(imports).where(imports.c.id == run).values(excluded=excluded, reason=reason)
+        if not connection.execute(other).rowcount:
             raise NotFound(f"{self.path} has no run {run}. scalectl status --runs lists them.")
+        return False
 
     def note(self, what: str, text: str, run: str | None = None, job: str | None = None) -> None:
         """Write down that something happened, with the ids of the run and of the job that it happened to."""

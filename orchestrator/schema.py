@@ -280,11 +280,16 @@ class Limits(Section):
     max_device_hours: Later = key("Most hours on devices. Not supported yet.", None)
 
 
+Compute = Literal["flops", "device_seconds", "core_days", "images_seen", "data_size"]
+LawName = Literal["power", "saturating", "doubly-saturating", "m1", "m2", "m3", "m4", "bnsl"]
+
+
 class Fit(Section):
     """A law to fit to the points."""
 
     metric: Name = key("Metric on the y axis, such as upstream/error or fewshot/digits/10shot/error.")
-    compute: Literal["flops", "device_seconds", "core_days"] = key("Compute on the x axis.", "flops")
+    compute: Compute = key("Compute on the x axis, or the images seen or the size of the training set.", "flops")
+    law: LawName = key("Family of the law: docs/laws.md lists them.", "doubly-saturating")
     hold_out: Rule = key("Runs left out of the fit and predicted by it.", Rule())
 
 

@@ -6,7 +6,18 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, and_, case, func, literal, or_, select
 
-from orchestrator.tables import attempts, checkpoints, events, jobs, measurements, metrics, progress, runs, studies
+from orchestrator.tables import (
+    attempts,
+    checkpoints,
+    events,
+    imports,
+    jobs,
+    measurements,
+    metrics,
+    progress,
+    runs,
+    studies,
+)
 
 MAIN_METRIC = "upstream/error"
 
@@ -160,6 +171,11 @@ def kept_checkpoints(connection: Connection) -> int:
 def unlisted_runs(connection: Connection) -> int:
     """Return how many runs of earlier plans no study lists any more."""
     return connection.scalars(select(func.count()).where(~runs.c.listed)).one()
+
+
+def imported_runs(connection: Connection) -> int:
+    """Return how many runs of other people there are."""
+    return connection.scalars(select(func.count()).select_from(imports)).one()
 
 
 def last_events(connection: Connection, number: int) -> tuple[Happening, ...]:

@@ -30,6 +30,7 @@ class Status:
     running: tuple[RunningJob, ...]
     checkpoints: int
     unlisted: int  # runs of earlier plans that no study lists any more
+    imported: int  # runs of other people
     events: tuple[Happening, ...]
 
     @property
@@ -65,6 +66,7 @@ class Status:
             "counts": self.counts,
             "excluded": sum(run.excluded for run in self.runs),
             "unlisted": self.unlisted,
+            "imported": self.imported,
             "flops": {"done": done, "total": whole},
             "seconds_left": self.seconds_left,
             "launcher": asdict(self.launcher) if self.launcher else None,
@@ -100,6 +102,7 @@ def read(path: str | Path) -> Status:
             running=snapshot.running_jobs(connection),
             checkpoints=snapshot.kept_checkpoints(connection),
             unlisted=snapshot.unlisted_runs(connection),
+            imported=snapshot.imported_runs(connection),
             events=snapshot.last_events(connection, _LAST_EVENTS),
         )
 
@@ -111,7 +114,8 @@ def _run(run: RunLine) -> dict[str, Any]:
 
 def _head(status: Status) -> str:
     if not status.runs:
-        return f"{status.store} holds no study yet"
+        others = f" · {status.imported} imported runs" if status.imported else ""
+        return f"{status.store} holds no study yet{others}"
     done, whole = snapshot.work(status.runs)
     part = share(done / whole if whole else 1.0)
     states = " · ".join(f"{number} {state}" for state, number in status.counts.items() if number)
@@ -123,6 +127,8 @@ def _head(status: Status) -> str:
     ]
     if status.unlisted:
         lines.append(f"  {status.unlisted} runs of earlier plans are not listed any more")
+    if status.imported:
+        lines.append(f"  {status.imported} imported runs, which no launch works on")
     return "\n".join(lines)
 
 
@@ -200,7 +206,8 @@ def _next(status: Status, runs: bool) -> str:
     option = "" if Path(status.store) == Path("results.db") else f" --store {shlex.quote(status.store)}"
     if status.launcher:
         return f"scalectl status{option}" if runs else f"scalectl status --runs{option}"
-    return "scalectl launch" if status.unfinished or not status.runs else f"scalectl fit{option}"
+    waiting = status.unfinished or not (status.runs or status.imported)
+    return "scalectl launch" if waiting else f"scalectl fit{option}"
 
 
 def _number(value: float | None) -> str:

@@ -61,10 +61,11 @@ def _create(engine: Engine) -> None:
 
 
 def _upgrade(engine: Engine) -> None:
-    """Add the columns that an older version didn't have; their rows say what was done before the setting came."""
+    """Add the tables and columns that an older version didn't have; rows say what was done before a setting came."""
     with engine.begin() as connection:
         if connection.exec_driver_sql("PRAGMA user_version").scalar_one() == VERSION:
             return
+        schema.create_all(connection)
         for table in schema.sorted_tables:
             known = {column["name"] for column in inspect(connection).get_columns(table.name)}
             for column in table.columns:

@@ -124,6 +124,23 @@ runs = Table(
     Column("spec", Text, nullable=False),
 )
 
+# runs of other people: what their file doesn't tell is NULL, and nothing is ever planned or trained for them
+imports = Table(
+    "imports",
+    schema,
+    Column("number", Integer, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("study", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("at", DateTime, nullable=False),
+    Column("excluded", Boolean, nullable=False, server_default="0"),
+    _text("reason"),
+    *(Column(name, kind) for name, kind in SETTINGS.items()),
+    Column("device_seconds", Float),
+    Column("core_days", Float),
+)
+
 jobs = Table(
     "jobs",
     schema,
@@ -198,6 +215,15 @@ measurements = Table(
     Column("step", Integer, primary_key=True, autoincrement=False),
     Column("value", Float),
     _text("settings"),
+    sqlite_with_rowid=False,
+)
+
+imported = Table(
+    "imported",
+    schema,
+    _key("run", "imports.number", primary_key=True),
+    _key("metric", "metrics.id", primary_key=True),
+    Column("value", Float),
     sqlite_with_rowid=False,
 )
 

@@ -1,11 +1,12 @@
 """The views of results.db: what people, pandas and SQL read."""
 
 from collections.abc import Mapping
+from typing import Any
 
-from sqlalchemy import Connection, Label, Select, and_, select, union_all
+from sqlalchemy import Connection, Label, Select, and_, literal, null, select, union_all
 from sqlalchemy.sql.selectable import SelectBase
 
-from orchestrator.tables import SETTINGS, measurements, metrics, progress, runs, studies
+from orchestrator.tables import SETTINGS, imported, imports, measurements, metrics, progress, runs, studies
 
 _SPEED = ("images_per_second", "flops_per_second", "mfu")
 _CURVE = ("step", "loss", "learning_rate", "grad_norm", "images_seen", "flops", "device_seconds", *_SPEED)
@@ -22,10 +23,29 @@ def create_views(connection: Connection) -> None:
 
 def _points(names: Mapping[str, int]) -> SelectBase:
     """Return one row per run: identity, settings, cost, and each metric at its end point as a column."""
-    head = (runs.c.id.label("run"), runs.c.name, studies.c.name.label("study"), runs.c.state, runs.c.excluded)
-    settings = (runs.c[name] for name in (*SETTINGS, "device_seconds", "core_days", *_SPEED, "digest"))
-    values = (_end_value(number, name) for name, number in names.items())
-    return select(*head, *settings, *values).join_from(runs, studies)
+    settings = (*SETTINGS, "device_seconds", "core_days")
+    own = select(
+        *_own_head(),
+        *(runs.c[name] for name in (*settings, *_SPEED, "digest")),
+        *(_end_value(number, name) for name, number in names.items()),
+    ).join_from(runs, studies)
+    others = select(
+        *_imported_head(),
+        *(imports.c[name] for name in settings),
+        *(null().label(name) for name in (*_SPEED, "digest")),
+        *(_imported_value(number, name) for name, number in names.items()),
+    )
+    return union_all(own, others)
+
+
+def _own_head() -> tuple[Any, ...]:
+    origin = literal("").label("origin")
+    return runs.c.id.label("run"), runs.c.name, studies.c.name.label("study"), runs.c.state, runs.c.excluded, origin
+
+
+def _imported_head() -> tuple[Any, ...]:
+    state = literal("done").label("state")
+    return imports.c.id.label("run"), imports.c.name, imports.c.study, state, imports.c.excluded, imports.c.origin
 
 
 def _end_value(metric: int, name: str) -> Label[float | None]:
@@ -33,6 +53,11 @@ def _end_value(metric: int, name: str) -> Label[float | None]:
     measured = measurements.c
     at_end = and_(measured.run == runs.c.number, measured.metric == metric, measured.step == runs.c.steps)
     return select(measured.value).where(at_end).scalar_subquery().label(name)
+
+
+def _imported_value(metric: int, name: str) -> Label[float | None]:
+    here = and_(imported.c.run == imports.c.number, imported.c.metric == metric)
+    return select(imported.c.value).where(here).scalar_subquery().label(name)
 
 
 def _curves() -> SelectBase:
@@ -49,8 +74,16 @@ def _curve() -> Select[tuple[object, ...]]:
 
 def _observations() -> SelectBase:
     """Return one row per reading, with what it is most often drawn against."""
-    head = (runs.c.id.label("run"), runs.c.name, studies.c.name.label("study"), runs.c.state, runs.c.excluded)
-    settings = (runs.c[name] for name in ("model", "data_size", "steps", "seed", "images_seen", "flops"))
-    reading = (metrics.c.name.label("metric"), measurements.c.step, measurements.c.value, measurements.c.settings)
-    joined = runs.join(studies).join(measurements, measurements.c.run == runs.c.number).join(metrics)
-    return select(*head, *settings, *reading).select_from(joined)
+    settings = ("model", "data_size", "steps", "seed", "images_seen", "flops")
+    metric = metrics.c.name.label("metric")
+    own = select(
+        *_own_head(),
+        *(runs.c[name] for name in settings),
+        *(metric, measurements.c.step, measurements.c.value, measurements.c.settings),
+    ).select_from(runs.join(studies).join(measurements, measurements.c.run == runs.c.number).join(metrics))
+    others = select(
+        *_imported_head(),
+        *(imports.c[name] for name in settings),
+        *(metric, imports.c.steps.label("step"), imported.c.value, literal("").label("settings")),
+    ).select_from(imports.join(imported, imported.c.run == imports.c.number).join(metrics))
+    return union_all(own, others)

@@ -42,7 +42,10 @@ BY_HAND = [
     (SATURATING.law("C", scale=3, exponent=0.5, floor=0.25), 1.75),
     (M3.law("C", scale=3, exponent=0.5, bend=2), 4.5),  # 3 (1/4 + 2)^0.5
     (M4.law("C", scale=1, exponent=0.5, floor=0, ceiling=0.5, approach=1), 0.25),  # E = 0.5 (1 - 2 E)
-    (M4.law("C", scale=1, exponent=0.5, floor=0.1, ceiling=0.5, approach=2), (3 - 4.2**0.5) / 4),  # E - 0.1 = 0.5 (1 - 2 E)^2
+    (
+        M4.law("C", scale=1, exponent=0.5, floor=0.1, ceiling=0.5, approach=2),
+        (3 - 4.2**0.5) / 4,
+    ),  # E - 0.1 = 0.5 (1 - 2 E)^2
     (BNSL.law("C", scale=6, exponent=0.5, late_exponent=1.5, sharpness=1, floor=0.25, **{"break": 4}), 1.75),
 ]
 

@@ -28,7 +28,7 @@ def rows(text: str) -> list[int]:
         ("data_size==3e9", [1, 3]),
         ("data_size = 3B", [1, 3]),
         ("model=='B/16' and data_size>=1e9", [1]),
-        ('model in ["s/28", \'G/14\']', [0, 3]),
+        ("model in [\"s/28\", 'G/14']", [0, 3]),
         ("model not in [s/28, G/14]", [1, 2]),
         ("model=B/16, data_size<1B", [2]),
         ("not model=='B/16'", [0, 3]),

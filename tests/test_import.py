@@ -1,0 +1,160 @@
+"""Other people's runs: what a CSV file may hold, what is refused, and what the store makes of it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import told
+from click.testing import CliRunner
+from runs import SHARED
+
+import analysis
+from orchestrator import status
+from orchestrator.cli import scalectl
+from orchestrator.foreign import InvalidImport, read
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "other_runs.csv"
+
+
+def command(*words: object):
+    return CliRunner().invoke(scalectl, list(map(str, words)), standalone_mode=False)
+
+
+@pytest.fixture
+def store(tmp_path):
+    path = tmp_path / "others.db"
+    assert command("import", EXAMPLE, "--store", path).return_value == 0
+    return path
+
+
+def test_settings_and_compute_go_there_and_every_other_number_is_a_metric(store):
+    points, file = analysis.read(store), pd.read_csv(EXAMPLE)
+    for name in ("model", "params", "data_size", "steps", "seed", "flops", "device_seconds", "test_error"):
+        assert points[name].tolist() == file[name].tolist()
+    assert set(points["origin"]) == {"other_runs.csv"} and set(points["study"]) == {"other_runs"}
+    assert list(points.columns[-2:]) == ["digest", "test_error"] and points["width"].isna().all()
+    assert points["name"][0] == "tiny-5k-200"
+
+
+def test_importing_twice_doubles_nothing_and_a_changed_number_replaces_the_old(store, tmp_path):
+    changed = tmp_path / "other_runs.csv"
+    changed.write_text(EXAMPLE.read_text().replace("0.184", "0.183"))
+    said = command("import", changed, "--store", store).stdout
+    assert "10 runs imported, 0 of them new; metrics: test_error" in said
+    points = analysis.read(store)
+    assert len(points) == 10 and points["test_error"].min() == 0.183
+
+
+def test_they_are_fitted_and_excluded_like_any_other(store):
+    words = ("fit", "--store", store, "--metric", "test_error", "--law", "saturating")
+    document = json.loads(command(*words, "-o", "json").stdout)
+    assert document["unit"] == "FLOPs" and document["runs"]["used"] == 10
+    command("exclude", document["frontier"][0], "--reason", "odd", "--store", store)
+    assert json.loads(command(*words, "-o", "json").stdout)["runs"]["excluded"] == 1
+    command("include", document["frontier"][0], "--store", store)
+    assert json.loads(command(*words, "-o", "json").stdout)["runs"]["excluded"] == 0
+
+
+def test_the_figure_is_drawn_of_them(store, tmp_path):
+    words = ("--store", store, "--metric", "test_error", "--law", "power", "-o", tmp_path / "f.png")
+    assert command("plot", "frontier", *words).return_value == 0
+
+
+def test_they_stand_beside_a_study_and_no_plan_or_status_takes_them_for_its_own(study):
+    records, found = told.planning(study)
+    with records:
+        told.write(records, found.jobs)
+    before = status.read(study.store)
+    command("import", EXAMPLE, "--store", study.store)
+    after = status.read(study.store)
+    assert (after.imported, after.runs, after.studies) == (10, before.runs, before.studies)
+    assert "10 imported runs" in after.text() and not told.planned(study).missing
+    points = analysis.read(study.store)
+    assert points.groupby("origin").size().to_dict() == {"": 2, "other_runs.csv": 10}
+    assert command("fit", "--store", study.store, "--study", "other_runs", "--metric", "test_error").return_value == 0
+
+
+HEADER = "model,steps,flops,error,note\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (HEADER + "a,10,1e9,0.5,x\na,ten,1e9,0.5,x\n", ":3:3: error: steps = ten: not a number"),
+        (HEADER + "a,10,1e9,0.5,x\na,20,1e9,much,x\n", ":3:10: error: error = much: not a number"),
+        (HEADER + "a,10,1e9,inf,x\n", ":2:10: error: error = inf: not finite"),
+        (HEADER + "a,10.5,1e9,0.5,x\n", ":2:3: error: steps = 10.5: not a whole number"),
+        (HEADER + "a,-1,1e9,0.5,x\n", ":2:3: error: steps = -1: at least 0"),
+        (HEADER + "a,10,0,0.5,x\n", ":2:6: error: flops = 0: compute is above 0"),
+        (HEADER + "a,10,,0.5,x\n", ":2:1: error: no compute"),
+        (HEADER + ",10,1e9,0.5,x\n", ":2:1: error: no model"),
+        (HEADER + "a,10,1e9\n", ":2:1: error: 3 cells under 5 headers"),
+        (HEADER + "a,10,1e9,0.5,x\na,10,1e9,0.4,y\n", ":3:1: error: the same settings as in line 2"),
+        ("steps,flops\n10,1e9\n", ":1:1: error: no column model or size"),
+        ("model,steps\na,10\n", ":1:1: error: no column of compute"),
+        ("model,flops,size\na,1e9,b\n", ":1:13: error: size comes twice"),
+        ("model,flops,digest\na,1e9,1\n", ":1:13: error: digest is a column that scalectl fills"),
+        (HEADER, ":1:1: error: no run below the header"),
+        ("", "error: the file is empty"),
+        (HEADER + 'a,10,"1e9,0.5,x\n', "error: not CSV"),
+    ],
+)
+def test_bad_rows_are_refused_with_their_line_and_nothing_is_imported(tmp_path, text, said):
+    file = tmp_path / "runs.csv"
+    file.write_text(text)
+    with pytest.raises(InvalidImport) as refused:
+        read(file)
+    assert said in str(refused.value) and "nothing was imported" in str(refused.value)
+    assert command("import", file, "--store", tmp_path / "none.db").exception.exit == 2
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_all_bad_rows_are_said_at_once(tmp_path):
+    file = tmp_path / "runs.csv"
+    file.write_text(HEADER + "a,x,1e9,0.5,n\na,10,1e9,0.5,n\na,y,1e9,0.5,n\n")
+    with pytest.raises(InvalidImport) as refused:
+        read(file)
+    assert [problem.spot.line for problem in refused.value.problems] == [2, 4]
+
+
+# the curves that Figure 2 of arXiv 2106.04560 draws, and the compute that they are drawn for, in core-days
+DRAWN = {
+    "imagenet_10shot_error": (0.632602, 0.516441, 0.319038, 0.123565, 20_000),
+    "imagenet_finetune_error": (0.258418, 0.009667, 0.353325, 0.094271, 9_000),
+}
+
+
+@pytest.fixture(scope="module")
+def paper_store(tmp_path_factory):
+    file = SHARED / "data" / "paper" / "jft_runs.csv"
+    if not file.exists():
+        pytest.skip(f"needs {file}: set SCALECTL_SHARED to the folder of shared data")
+    path = tmp_path_factory.mktemp("paper") / "paper.db"
+    assert command("import", file, "--store", path).stdout.startswith("266 runs imported, 266 of them new")
+    return path
+
+
+@pytest.mark.parametrize("metric", DRAWN)
+def test_the_papers_runs_give_the_curve_that_the_paper_draws(paper_store, metric):
+    words = ("fit", "--store", paper_store, "--metric", metric, "--compute", "core_days")
+    law = json.loads(command(*words, "--where", "data_size==3e9", "-o", "json").stdout)["params"]
+    scale, offset, exponent, floor, last = DRAWN[metric]
+    compute = np.geomspace(0.3, last, 200)
+    drawn = scale * (compute + offset) ** -exponent + floor
+    ours = law["scale"] * (compute + law["offset"]) ** -law["exponent"] + law["floor"]
+    assert np.mean(np.abs(ours / drawn - 1)) < 0.015
+
+
+def test_the_interval_of_the_largest_models_holds_what_they_reached(paper_store):
+    words = ("fit", "--store", paper_store, "--metric", "imagenet_10shot_error", "--compute", "core_days")
+    rule = ("--where", "data_size==3e9", "--hold-out", "model in ['G/14', 'g/14']", "-o", "json")
+    held = json.loads(command(*words, *rule).stdout)["held_out"]
+    assert len(held) == 6 and all(run["low"] <= run["got"] <= run["high"] for run in held)
+
+
+def test_the_law_of_each_model_of_the_paper_needs_fewer_points_than_that_of_the_study(paper_store):
+    words = ("fit", "--store", paper_store, "--metric", "imagenet_10shot_error", "--compute", "images_seen")
+    document = json.loads(command(*words, "--by", "model", "--law", "saturating", "-o", "json").stdout)
+    assert {"L/16", "B/16", "S/16", "Ti/16", "g/14"} <= document["laws"].keys() and "G/14" in document["refused"]

@@ -1,0 +1,70 @@
+"""The best size at each budget, against the closed form of a planted L(N, D)."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from runs import METRIC, table
+
+from analysis.isoflop import isoflop
+from analysis.refusal import Refused
+
+# Hoffmann et al. 2022 as refitted by Besiroglu et al. 2024 (arXiv 2404.10102): N* grows as C^(beta / (alpha + beta))
+A, B, E, ALPHA, BETA = 482.01, 2085.43, 1.8172, 0.3478, 0.3658
+BUDGETS = np.array([6e18, 3e19, 1e20, 6e20, 3e21])
+
+
+def study(sizes: int = 11, shift: float = 1.0, noise: float = 0.0) -> pd.DataFrame:
+    """Runs at each budget, over sizes around `shift` times the best one."""
+    rows = []
+    for budget in BUDGETS:
+        for params in shift * best(budget) * np.geomspace(0.12, 9, sizes):
+            images = budget / (6 * params)
+            rows.append((budget, params, images, E + A / params**ALPHA + B / images**BETA))
+    compute, params, images, error = (np.array(column) for column in zip(*rows, strict=True))
+    error = error * (1 + noise * np.random.default_rng(3).normal(size=len(error)))
+    return table(compute, error).assign(params=params, images_seen=images)
+
+
+def best(compute: float) -> float:
+    return (ALPHA * A / (BETA * B)) ** (1 / (ALPHA + BETA)) * (compute / 6) ** (BETA / (ALPHA + BETA))
+
+
+def test_the_best_sizes_and_their_growth_are_those_of_the_closed_form():
+    found = isoflop(study(), METRIC)
+    assert [one.params for one in found.budgets] == pytest.approx(list(best(BUDGETS)), rel=0.1)
+    assert found.params.exponent == pytest.approx(BETA / (ALPHA + BETA), abs=0.005)
+    assert found.images_seen.exponent == pytest.approx(ALPHA / (ALPHA + BETA), abs=0.005)
+    assert found.params(1e22) * found.images_seen(1e22) * 6 == pytest.approx(1e22, rel=0.05)
+
+
+def test_with_noise_the_interval_holds_the_exponent():
+    found = isoflop(study(noise=0.001), METRIC)
+    assert found.params.low < BETA / (ALPHA + BETA) < found.params.high
+    assert found.params.high - found.params.low < 0.3
+
+
+def test_budgets_that_are_only_nearly_equal_are_one():
+    points = study()
+    points["flops"] *= np.random.default_rng(0).uniform(0.95, 1.05, len(points))
+    assert len(isoflop(points, METRIC).budgets) == len(BUDGETS)
+
+
+@pytest.mark.parametrize(
+    ("points", "why"),
+    [
+        (study(shift=20), "the smallest size is the best"),
+        (study(shift=1 / 20), "the largest size is the best"),
+        (study(sizes=4), "fewer than 5 sizes"),
+    ],
+)
+def test_a_minimum_at_the_edge_is_none_and_the_refusal_says_so(points, why):
+    with pytest.raises(Refused, match=rf"0 of 5 budgets.*{why}"):
+        isoflop(points, METRIC)
+
+
+def test_one_budget_at_the_edge_is_reported_as_none_beside_the_others():
+    points = study()
+    points = points[(points["flops"] < 1e21) | (points["params"] > 1.2 * best(3e21))]
+    found = isoflop(points, METRIC)
+    assert [one.params is None for one in found.budgets] == [False] * 4 + [True]
+    assert "the smallest size is the best" in str(found) and max(map(len, str(found).splitlines())) <= 100
