@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, inspect, select
 
 from orchestrator.exits import NotFound
 from orchestrator.located import load
@@ -46,16 +46,20 @@ def ask(store: Path, study: str | None = None) -> Ask:
             if study in (None, row.name):
                 listed = select(runs.c.id).where(runs.c.study == row.number, runs.c.listed)
                 return Ask(row.name, frozenset(connection.scalars(listed)), _fits(row.document))
-        others = list(
-            connection.scalars(
-                select(imports.c.study).group_by(imports.c.study).order_by(func.max(imports.c.at).desc())
-            )
-        )
+        others = _imported(connection)
         if not others or study not in (None, *others):
             names = ", ".join(dict.fromkeys([*(row.name for row in planned), *others])) or "none yet"
             raise NotFound(f"{store} has no study{f' {study!r}' if study else ''}; it has {names}.")
         name = study or others[0]
         return Ask(name, frozenset(connection.scalars(select(imports.c.id).where(imports.c.study == name))), DEFAULT)
+
+
+def _imported(connection: Connection) -> list[str]:
+    """Return the studies that were imported, the last one first; an older store knows none."""
+    if not inspect(connection).has_table(imports.name):
+        return []
+    latest = func.max(imports.c.at).desc()
+    return list(connection.scalars(select(imports.c.study).group_by(imports.c.study).order_by(latest)))
 
 
 def _fits(document: str) -> Mapping[str, Fit]:

@@ -24,7 +24,17 @@ ALIASES = {  # of a header: the column that it is, in how many of its units
     "gflops_per_image": ("flops_per_image", 1e9),
     "gflops_per_image_224": ("flops_per_image", 1e9),
 }
-_OURS = {"run", "study", "state", "excluded", "origin", "digest"}  # columns of `points` that no file can give
+_OURS = {
+    "run",
+    "study",
+    "state",
+    "excluded",
+    "origin",
+    "images_per_second",
+    "flops_per_second",
+    "mfu",
+    "digest",
+}  # columns of `points` that no file can give
 _COLUMNS = {**SETTINGS, "device_seconds": Float, "core_days": Float, "name": Text}
 _LARGEST = 2**63 - 1  # of SQLite's integers
 

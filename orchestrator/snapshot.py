@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, and_, case, func, inspect, literal, or_, select
 
 from orchestrator.tables import (
     attempts,
@@ -175,6 +175,8 @@ def unlisted_runs(connection: Connection) -> int:
 
 def imported_runs(connection: Connection) -> int:
     """Return how many runs of other people there are."""
+    if not inspect(connection).has_table(imports.name):  # an older store that nobody has written to since
+        return 0
     return connection.scalars(select(func.count()).select_from(imports)).one()
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Label, Select, and_, literal, null, select, union_all
+from sqlalchemy import Connection, Label, Select, and_, false, literal, null, select, union_all
 from sqlalchemy.sql.selectable import SelectBase
 
 from orchestrator.tables import SETTINGS, imported, imports, measurements, metrics, progress, runs, studies
@@ -39,7 +39,8 @@ def _points(names: Mapping[str, int]) -> SelectBase:
 
 
 def _own_head() -> tuple[Any, ...]:
-    origin = literal("").label("origin")
+    # nothing, but of a column, so that the view declares its type
+    origin = select(imports.c.origin).where(false()).scalar_subquery().label("origin")
     return runs.c.id.label("run"), runs.c.name, studies.c.name.label("study"), runs.c.state, runs.c.excluded, origin
 
 

@@ -72,7 +72,7 @@ def test_they_stand_beside_a_study_and_no_plan_or_status_takes_them_for_its_own(
     assert (after.imported, after.runs, after.studies) == (10, before.runs, before.studies)
     assert "10 imported runs" in after.text() and not told.planned(study).missing
     points = analysis.read(study.store)
-    assert points.groupby("origin").size().to_dict() == {"": 2, "other_runs.csv": 10}
+    assert points["origin"].fillna("own").value_counts().to_dict() == {"own": 2, "other_runs.csv": 10}
     assert command("fit", "--store", study.store, "--study", "other_runs", "--metric", "test_error").return_value == 0
 
 

@@ -84,8 +84,10 @@ def test_an_older_store_gains_the_settings_that_came_later(study, begun):
     whole = rows(study, "SELECT * FROM points")
     with closing(sqlite3.connect(study.store)) as store:
         store.executescript("DROP VIEW points; DROP VIEW curves; DROP VIEW observations")
+        store.executescript("DROP TABLE imported; DROP TABLE imports")
         store.executescript("ALTER TABLE runs DROP COLUMN stratified; PRAGMA user_version = 1")
         store.executescript("ALTER TABLE runs DROP COLUMN flops_per_second; ALTER TABLE progress DROP COLUMN mfu")
+    assert status.read(study.store).imported == 0
     planning(study)[0].close()
     assert rows(study, "SELECT * FROM points") == whole
     assert rows(study, "PRAGMA user_version") == [VERSION]
