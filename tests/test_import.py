@@ -1,6 +1,8 @@
 """Other people's runs: what a CSV file may hold, what is refused, and what the store makes of it."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +33,7 @@ def store(tmp_path):
 
 def test_settings_and_compute_go_there_and_every_other_number_is_a_metric(store):
     points, file = analysis.read(store), pd.read_csv(EXAMPLE)
-    for name in ("model", "params", "data_size", "steps", "seed", "flops", "device_seconds", "test_error"):
+    for name in ("model", "params", "data_size", "steps", "seed", "flops", "core_days", "test_error"):
         assert points[name].tolist() == file[name].tolist()
     assert set(points["origin"]) == {"other_runs.csv"} and set(points["study"]) == {"other_runs"}
     assert list(points.columns[-2:]) == ["digest", "test_error"] and points["width"].isna().all()
@@ -158,3 +160,11 @@ def test_the_law_of_each_model_of_the_paper_needs_fewer_points_than_that_of_the_
     words = ("fit", "--store", paper_store, "--metric", "imagenet_10shot_error", "--compute", "images_seen")
     document = json.loads(command(*words, "--by", "model", "--law", "saturating", "-o", "json").stdout)
     assert {"L/16", "B/16", "S/16", "Ti/16", "g/14"} <= document["laws"].keys() and "G/14" in document["refused"]
+
+
+def test_the_example_draws_the_figure_of_a_table_of_runs(tmp_path):
+    script, target = EXAMPLE.with_name("reproduce_paper.py"), tmp_path / "figure.png"
+    words = [sys.executable, script, EXAMPLE, target, "test_error"]
+    done = subprocess.run(list(map(str, words)), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert target.read_bytes().startswith(b"\x89PNG") and "10 on the frontier" in done.stdout
