@@ -36,6 +36,8 @@ def fit_each(
 
 def table(laws: dict[str, Fitted | Refused]) -> str:
     """Return the laws as lines: their points, how far they are off (rms of the logarithm), and their formula."""
+    if not laws:
+        return "  no run tells it"
     wide = max(map(len, laws))
     lines = []
     for name, law in laws.items():

@@ -13,6 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLo
 INK, FAINT, GRID, STAR = "black", "#c9ccd1", "#e4e6e9", "#d95f02"
 TEXT, SMALL = 10.0, 9.0  # points
 _AREAS = (16.0, 110.0)  # of the smallest and the largest data size, in square points
+_AREA = 60.0  # where all are alike
 _APART = 0.13  # least distance of labelled ticks, as a share of the axis
 _SERIES = ((1, 1.5, 2, 3, 5, 7), (1, 2, 3, 5), (1, 3), (1,))  # steps of a decade that ticks stand at
 
@@ -28,11 +29,15 @@ class Marks:
     def of(runs: pd.DataFrame) -> "Marks":
         """Return the marks of all models and data sizes among `runs`."""
         models = runs.groupby("model")["params"].min().reset_index().sort_values(["params", "model"])["model"]
-        sizes = sorted(runs["data_size"].unique())
+        sizes = sorted(runs["data_size"].dropna().unique())
         shades = np.linspace(0.0, 0.93, len(models)) if len(models) > 1 else [0.5]
         colours = {model: colormaps["viridis"](shade) for model, shade in zip(models, shades, strict=True)}
-        areas = np.linspace(*_AREAS, len(sizes)) if len(sizes) > 1 else [60.0]
+        areas = np.linspace(*_AREAS, len(sizes)) if len(sizes) > 1 else [_AREA] * len(sizes)
         return Marks(colours, {int(size): float(area) for size, area in zip(sizes, areas, strict=True)})
+
+    def area(self, runs: pd.DataFrame) -> pd.Series:
+        """Return the area of each run, for one whose data size is not known as where all are alike."""
+        return runs["data_size"].map(self.areas).astype(float).fillna(_AREA)
 
 
 def share(metric: str) -> float:

@@ -52,7 +52,7 @@ def draw_runs(axes: Axes, runs: pd.DataFrame, metric: str, compute: str, marks: 
         axes.plot(xs, ys * factor, color=marks.colours[model], linewidth=0.9, alpha=0.55, zorder=2)
     _dots(axes, runs, runs[compute], metric, marks)
     front = frontier(runs, metric, compute) if fit is None else fit.frontier
-    area = front["data_size"].map(marks.areas)
+    area = marks.area(front)
     axes.scatter(front[compute], front[metric] * factor, s=area + 34, zorder=5, **_RING)
     for run in fit.held_out if fit else ():
         axes.scatter(
@@ -75,7 +75,7 @@ def _dots(axes: Axes, runs: pd.DataFrame, across: pd.Series, metric: str, marks:
     axes.scatter(
         across,
         runs[metric] * share(metric),
-        s=runs["data_size"].map(marks.areas),
+        s=marks.area(runs),
         color=runs["model"].map(marks.colours).tolist(),
         edgecolor="white",
         linewidth=0.6,
@@ -123,6 +123,10 @@ def _floor(axes: Axes, fit: Fitted, factor: float) -> None:
 def draw_best(axes: Axes, runs: pd.DataFrame, metric: str, by: str, marks: Marks) -> None:
     """Draw the best run of each size, by `params` or `data_size`, among all others."""
     factor = share(metric)
+    runs = runs.dropna(subset=[by])
+    if runs.empty:  # imported runs need not tell it
+        axes.set_axis_off()
+        return
     best = runs.loc[runs.groupby(by)[metric].idxmin()].sort_values(by)
     axes.scatter(runs[by], runs[metric] * factor, s=14, color=FAINT, linewidth=0, zorder=2)
     lower = best[best[metric] <= best[metric].cummin()]

@@ -346,3 +346,14 @@ def test_a_thousand_draws_of_300_runs_take_less_than_five_seconds():
     start = time.process_time()
     assert len(fit(points, draws=1000).draws) > 900
     assert time.process_time() - start < 5
+
+
+def test_the_file_and_the_command_line_know_the_same_laws_and_computes():
+    from typing import get_args
+
+    from analysis.frontier import UNITS
+    from orchestrator.schema import Compute, LawName
+
+    choices = {option.name: option.type for option in scalectl.commands["fit"].params}
+    assert tuple(choices["law"].choices) == get_args(LawName) == tuple(FAMILIES)
+    assert tuple(choices["compute"].choices) == get_args(Compute) == tuple(UNITS)

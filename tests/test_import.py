@@ -64,6 +64,19 @@ def test_the_figure_is_drawn_of_them(store, tmp_path):
     assert command("plot", "frontier", *words).return_value == 0
 
 
+def test_runs_of_which_little_is_known_are_drawn_and_grouped_all_the_same(tmp_path):
+    file, store = tmp_path / "few.csv", tmp_path / "few.db"
+    rows = [f"{'ab'[n % 2]},{10.0**n},{0.1 + 0.8 * 3.0**-n}" for n in range(7)]
+    file.write_text("\n".join(["model,images_seen,error", *rows]) + "\n")
+    command("import", file, "--store", store)
+    words = ("--store", store, "--metric", "error", "--compute", "images_seen", "--law", "saturating")
+    assert command("plot", "frontier", *words, "-o", tmp_path / "f.png").return_value == 0
+    document = json.loads(command("fit", *words, "-o", "json").stdout)
+    assert document["params"]["floor"] == pytest.approx(0.1, rel=1e-3)
+    assert command("fit", *words, "--isoflop").exception.exit == 4
+    assert command("fit", *words, "--by", "data_size").return_value == 4
+
+
 def test_they_stand_beside_a_study_and_no_plan_or_status_takes_them_for_its_own(study):
     records, found = told.planning(study)
     with records:
