@@ -79,7 +79,7 @@ def test_it_lists_every_column_with_its_type_and_no_other(study, name):
         shown |= {column: listed("points")[column][0] for column in points[points.index("model") :]}
     if name == "imports":  # "the columns of points from model to core_days, and these"
         points = list(listed("points"))
-        settings = points[points.index("model") : points.index("digest")]
+        settings = points[points.index("model") : points.index("core_days") + 1]
         shown |= {column: listed("points")[column][0] for column in settings}
     assert shown == columns(study, name)
 
