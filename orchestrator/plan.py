@@ -131,12 +131,12 @@ def shape(trunk: TrunkSpec) -> str:
 
 def _runs(experiment: Experiment, known: Known) -> list[PlannedRun]:
     """Return the runs with those of one trunk side by side, shortest branch first."""
-    by_trunk: dict[str, list[Cell]] = defaultdict(list)
+    by_trunk: dict[TrunkSpec, list[Cell]] = defaultdict(list)
     for cell in experiment.cells:
-        by_trunk[identity(cell.run.trunk)].append(cell)
+        by_trunk[cell.run.trunk].append(cell)
     runs: list[PlannedRun] = []
-    for trunk, cells in by_trunk.items():
-        reached = 0
+    for spec, cells in by_trunk.items():
+        trunk, reached = identity(spec), 0
         for cell in sorted(cells, key=lambda cell: (cell.run.branch, cell.run.steps)):
             own_steps = max(0, cell.run.branch - reached) + cell.run.cooldown
             reached = max(reached, cell.run.branch)
