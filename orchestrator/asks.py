@@ -10,7 +10,8 @@ from sqlalchemy import Connection, func, inspect, select
 
 from orchestrator.exits import NotFound
 from orchestrator.located import load
-from orchestrator.schema import SETTINGS, Fit, Rule
+from orchestrator.schema import Fit
+from orchestrator.sections import SETTINGS, Rule
 from orchestrator.store import reading
 from orchestrator.tables import imports, runs, studies
 

@@ -6,7 +6,9 @@ from dataclasses import replace
 from orchestrator.files import several_labels, several_labels_fit
 from orchestrator.grid import Cell
 from orchestrator.problem import Finding, Path, did_you_mean
-from orchestrator.schema import Budgets, Data, Evals, Fit, Grid, Model, Train
+from orchestrator.ranges import Budgets, Grid
+from orchestrator.resources import Resources
+from orchestrator.schema import Data, Evals, Fit, Model, Train
 from orchestrator.specs import as_data, evaluations, held_out, known, left, shape
 from trainer.census import census
 from trainer.sources import ENDLESS, PLENTY
@@ -104,9 +106,18 @@ def one_kind_of_budget(budgets: Budgets) -> Iterator[Finding]:
     """Yield the budgets that are not given in exactly one unit."""
     kinds = budgets.kinds()
     if not kinds:
-        yield Finding(("budgets",), "empty", "give exactly one of steps, images, flops and points", True)
+        yield Finding(("budgets",), "empty", "give exactly one of steps, images, flops, device_hours and points", True)
     for kind in kinds[1:]:
         yield Finding(("budgets", kind), f"a second kind of budget beside {kinds[0]}", "keep exactly one", True)
+
+
+def device_hours_have_a_speed(budgets: Budgets) -> Iterator[Finding]:
+    """Yield the budgets in device-hours without the speed that turns them into steps, or a speed without them."""
+    if budgets.device_hours and budgets.flops_per_second is None:
+        hint = "a measured speed would change from launch to launch, and with it the steps: write one down"
+        yield Finding(("budgets", "flops_per_second"), "missing: device_hours become steps by it", hint, True)
+    if budgets.flops_per_second and not budgets.device_hours:
+        yield Finding(("budgets", "flops_per_second"), "never used: only device_hours need it", "remove it", True)
 
 
 def one_cooldown(budgets: Budgets, train: Train) -> Iterator[Finding]:
@@ -128,11 +139,11 @@ def schedule_is_whole(train: Train) -> Iterator[Finding]:
         yield Finding((*path, "cooldown"), f"never used: {schedule.name} falls to zero by itself", "remove it", True)
 
 
-def microbatches_are_whole(train: Train) -> Iterator[Finding]:
+def microbatches_are_whole(train: Train, grid: Grid) -> Iterator[Finding]:
     """Yield the microbatch that does not divide the batch."""
-    if train.microbatch and train.batch_size % train.microbatch:
-        what = f"{train.microbatch:,} does not divide a batch of {train.batch_size:,}"
-        yield Finding(("train", "microbatch"), what)
+    for size in grid.sweep.batch_size or (train.batch_size,):
+        if train.microbatch and size % train.microbatch:
+            yield Finding(("train", "microbatch"), f"{train.microbatch:,} does not divide a batch of {size:,}")
 
 
 def points_have_cooldowns(budgets: Budgets, train: Train) -> Iterator[Finding]:
@@ -247,12 +258,48 @@ def metrics_are_measured(evals: Evals, fits: dict[str, Fit]) -> Iterator[Finding
             yield Finding(("fits", name, "metric"), f"{fit.metric!r} rises, and a law falls", "fit upstream/error")
 
 
-def skipped_models_exist(models: dict[str, Model], grid: Grid) -> Iterator[Finding]:
-    """Yield the skip rules that name an unknown model, or no condition at all."""
-    for i, rule in enumerate(grid.skip):
-        if not rule.conditions():
-            yield Finding(("grid", "skip", i), "no condition: this skips everything", "remove it")
-        yield from _unknown_models(rule.names(), models, ("grid", "skip", i, "model"))
+def sweeps_are_used(train: Train, grid: Grid) -> Iterator[Finding]:
+    """Yield the sweep over the timescale of a schedule that has none."""
+    if grid.sweep.timescale and train.schedule.timescale is None:
+        what = f"never used: {train.schedule.name} has no timescale"
+        yield Finding(("grid", "sweep", "timescale"), what, "remove it", True)
+
+
+def rules_choose(models: dict[str, Model], grid: Grid) -> Iterator[Finding]:
+    """Yield the rules of the grid that name an unknown model, or no condition at all."""
+    for kind, all_of_them in (("skip", "skips"), ("only", "keeps")):
+        for i, rule in enumerate(getattr(grid, kind)):
+            if not rule.conditions():
+                yield Finding(("grid", kind, i), f"no condition: this {all_of_them} everything", "remove it")
+            yield from _unknown_models(rule.names(), models, ("grid", kind, i, "model"))
+
+
+def extras_are_runs(
+    models: dict[str, Model], data: Data, budgets: Budgets, train: Train, grid: Grid
+) -> Iterator[Finding]:
+    """Yield the runs beside the grid that have no model, too many images, or no cooldown or one too many."""
+    by_itself = train.schedule.name in ("linear", "cosine")
+    for i, extra in enumerate(grid.extra):
+        path = ("grid", "extra", i)
+        yield from _unknown_models((extra.model,), models, (*path, "model"))
+        if extra.data_size > left(data) > 0:
+            yield Finding((*path, "data_size"), f"{extra.data_size:,} is more than {left(data):,} images to train on")
+        if extra.cooldown and by_itself:
+            what = f"never used: {train.schedule.name} falls to zero by itself"
+            yield Finding((*path, "cooldown"), what, "remove it", True)
+        if budgets.points and not extra.cooldown and not by_itself:
+            yield Finding((*path, "cooldown"), "missing: budgets.points gives each run its own", "", True)
+
+
+def places_are_of_trunks(models: dict[str, Model], resources: Resources) -> Iterator[Finding]:
+    """Yield the rules of places that hold for some runs of a trunk only, for everything, or for an unknown model."""
+    for i, where in enumerate(resources.rules):
+        path = ("resources", "rules", i, "when")
+        if where.when.steps:
+            yield Finding((*path, "steps"), "runs of other steps share its trunk", "choose by another setting", True)
+        if not where.when.conditions():
+            yield Finding(path, "no condition: this holds for everything", "use resources.default")
+        yield from _unknown_models(where.when.names(), models, (*path, "model"))
 
 
 def held_out_models_exist(models: dict[str, Model], fits: dict[str, Fit]) -> Iterator[Finding]:
@@ -301,6 +348,10 @@ CHECKS = (
     datasets_exist,
     datasets_fit,
     metrics_are_measured,
-    skipped_models_exist,
+    device_hours_have_a_speed,
+    sweeps_are_used,
+    rules_choose,
+    extras_are_runs,
+    places_are_of_trunks,
     held_out_models_exist,
 )

@@ -9,16 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli_analysis import fit, named, plot
+from orchestrator.cli_plan import launch, plan, simulate
 from orchestrator.exits import Exit, Refusal
-from orchestrator.options import output, store_option
+from orchestrator.options import experiment_of, output, overrides, store_option, yaml_file
 
 if TYPE_CHECKING:
-    from orchestrator.experiment import Experiment
     from orchestrator.records import Records
-
-yaml_file = click.argument("file", type=click.Path(path_type=Path), metavar="FILE", default="experiments.yaml")
-overrides = click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a key of the file.")
-slots_option = click.option("--slots", type=click.IntRange(min=1), help="Jobs at a time; one a core unless told.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -33,7 +29,7 @@ def scalectl(debug: bool) -> None:
 @overrides
 def validate(file: Path, changes: Sequence[str]) -> Exit:
     """Check FILE and say what is wrong with it, all at once."""
-    experiment = _experiment(file, changes)
+    experiment = experiment_of(file, changes)
     trunks = {cell.run.trunk for cell in experiment.cells if cell.run.branch}
     click.echo(f"{file} is valid: {len(experiment.cells)} runs on {len(trunks)} trunks.")
     click.echo(f"Next: scalectl plan {file}")
@@ -59,58 +55,8 @@ def models(form: str) -> Exit:
     return Exit.DONE
 
 
-@scalectl.command()
-@yaml_file
-@overrides
-@slots_option
-@click.option("--check", is_flag=True, help="Exit 3 when something is left to do.")
-@output("table", "json")
-def plan(file: Path, changes: Sequence[str], slots: int | None, check: bool, form: str) -> Exit:
-    """Show the runs of FILE, what they cost and why each will run; nothing is started."""
-    from orchestrator import plan_screen
-    from orchestrator.study import cores, planned
-
-    experiment = _experiment(file, changes)
-    found, _ = planned(experiment)
-    if form == "json":
-        click.echo(json.dumps(plan_screen.document(found, slots or cores()), indent=2))
-    else:
-        click.echo(plan_screen.text(found, str(file), experiment.store, slots or cores()))
-    return Exit.WORK_LEFT if check and found.missing else Exit.DONE
-
-
-@scalectl.command()
-@yaml_file
-@overrides
-@slots_option
-@click.option("-n", "--dry-run", is_flag=True, help="Plan only.")
-@click.option("--address", envvar="RAY_ADDRESS", help="A Ray cluster that runs already; RAY_ADDRESS says the same.")
-@click.option("--here", is_flag=True, help="Train in this process, without Ray.")
-@click.pass_context
-def launch(
-    context: click.Context,
-    file: Path,
-    changes: Sequence[str],
-    slots: int | None,
-    dry_run: bool,
-    address: str | None,
-    here: bool,
-) -> Exit:
-    """Run what is missing of FILE, then fit the law and draw the frontier."""
-    if dry_run:
-        return context.invoke(plan, file=file, changes=changes, slots=slots)
-    from orchestrator.study import carry_out
-
-    experiment = _experiment(file, changes)
-    outcome = carry_out(experiment, slots=slots, address=address, here=here)
-    anew = outcome.worked or not experiment.figure.exists()
-    if outcome.exit is not Exit.INTERRUPTED and outcome.done and anew:
-        from orchestrator.conclusion import conclude
-
-        for line in conclude(experiment):
-            click.echo(line)
-    click.echo(outcome.text(file))
-    return outcome.exit
+for command in (plan, launch, simulate):
+    scalectl.add_command(command)
 
 
 @scalectl.command()
@@ -182,18 +128,6 @@ def _held(store: Path) -> "Records":
 
     with reading(store):  # a store that isn't there is not made
         return Records(store)
-
-
-def _experiment(file: Path, changes: Sequence[str]) -> "Experiment":
-    from orchestrator.experiment import read
-
-    pairs = []
-    for change in changes:
-        key, sign, value = change.partition("=")
-        if not (key and sign):
-            raise click.UsageError(f"--set {change}: write KEY=VALUE, for example --set train.batch_size=128")
-        pairs.append((key, value))
-    return read(file, pairs)
 
 
 def main() -> None:

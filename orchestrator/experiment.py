@@ -1,6 +1,7 @@
 """experiments.yaml to a checked Experiment: every problem at once, each with its place; nothing is run or written."""
 
 import inspect
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -9,21 +10,22 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from orchestrator.bases import document as document_of
+from orchestrator.bases import text as text_of
 from orchestrator.checks import CHECKS, hold_outs_leave_some
 from orchestrator.files import datasets_are_images, files_are_images
 from orchestrator.grid import Cell, Resolved, resolve
 from orchestrator.keys import schema_json
 from orchestrator.located import Located, load
 from orchestrator.problem import Finding, InvalidExperiment, Problem, Spot
-from orchestrator.schema import Document, Fit, Limits
+from orchestrator.resources import Limits, Resources
+from orchestrator.schema import Document, Fit
 from orchestrator.specs import datasets, evaluations, known
 from orchestrator.values import shown
 from orchestrator.wording import findings
 from trainer.spec import EvalSpec
 
 __all__ = ["Experiment", "InvalidExperiment", "Problem", "read", "schema_json"]
-
-MAX_BYTES = 100_000  # dozens of times a study; more is another kind of file
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Experiment:
 
     name: str
     path: str
-    document: str  # the text of the file, without the overrides
+    document: str  # the text of the file, or all that it and the files that it extends say; without the overrides
     store: str
     artifacts: str
     cells: tuple[Cell, ...]
@@ -41,8 +43,7 @@ class Experiment:
     limits: Limits
     fits: Mapping[str, Fit]
     checkpoint_every: int
-    device: str
-    workers: int
+    resources: Resources
     warnings: tuple[Problem, ...]
 
     @property
@@ -57,11 +58,11 @@ def read(path: str | Path, overrides: Sequence[tuple[str, str]] = ()) -> Experim
     Raises InvalidExperiment, which carries every problem with its line and column.
     """
     path = Path(path)
-    text = _text(path)
-    located = load(text, str(path))
+    located = document_of(path)
     if not isinstance(located.value, dict):
         what = "empty" if located.value is None else "not a mapping of keys to values"
         raise InvalidExperiment(Problem(located.spot(()), "", what, "an experiment starts with version: 1"))
+    text = json.dumps(located.value) if "extends" in located.value else text_of(path)
     for key, typed in overrides:
         _override(located, key, typed)
     document, resolved, found = _checked(located.value, {"folder": path.absolute().parent})
@@ -78,22 +79,6 @@ def _order(problem: Problem) -> tuple[bool, int, int]:
     """Return the sorting key that puts the file from top to bottom first, then the options as they were given."""
     spot = problem.spot
     return (True, 0, 0) if spot.is_option else (False, spot.line, spot.column)
-
-
-def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise InvalidExperiment(Problem(Spot(str(path)), "", error.strerror or str(error))) from None
-    if len(content) > MAX_BYTES:
-        raise InvalidExperiment(Problem(Spot(str(path)), "", f"larger than {MAX_BYTES:,} bytes"))
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = content[: error.start].decode("utf-8-sig", "replace")
-        spot = Spot.within(before + "\N{REPLACEMENT CHARACTER}", str(path), len(before), len(before) + 1)
-        raise InvalidExperiment(Problem(spot, "", f"byte {content[error.start]:#04x} is not UTF-8 text")) from None
 
 
 def _override(located: Located, key: str, typed: str) -> None:
@@ -188,7 +173,6 @@ def _experiment(
         limits=document.limits,
         fits=document.fits,
         checkpoint_every=document.train.checkpoint_every,
-        device=document.resources.default.device,
-        workers=document.resources.default.workers,
+        resources=document.resources,
         warnings=warnings,
     )

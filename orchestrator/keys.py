@@ -6,7 +6,8 @@ from typing import Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from orchestrator.schema import Document, Section
+from orchestrator.schema import Document
+from orchestrator.sections import Section
 
 # words that a later version will take, by key; a refusal says so instead of calling them unknown
 PLANNED = {

@@ -9,7 +9,8 @@ from orchestrator.cluster import Cluster
 from orchestrator.failures import retries, verdict
 from orchestrator.plan import Plan, PlannedJob
 from orchestrator.records import Records
-from orchestrator.schedule import lengths, place
+from orchestrator.schedule import Queue, Slot
+from orchestrator.spending import Caps, Meter
 from trainer.events import Checkpoint, Done, Event, Failed, Stopped
 from trainer.spec import Job
 
@@ -37,34 +38,48 @@ def launch(
     checkpoints: Mapping[str, Mapping[int, str]],
     max_retries: int,
     stopping: threading.Event,
+    meter: Meter | None = None,
 ) -> Iterator[News]:
-    """Yield news until every job is done, failed or, once `stopping` is set, stopped at a checkpoint.
+    """Yield news until every job is done, failed or, once `stopping` is set or a cap reached, stopped at a checkpoint.
 
     `checkpoints` tells the folders that the record holds for each trunk or run and step.
     """
-    board = _Board(plan, checkpoints, max_retries)
+    slots = [Slot(name) for name in cluster.slots]
+    board, meter = _Board(plan, slots, checkpoints, max_retries), meter or Meter(Caps())
     asked: set[str] = set()
-    while board.running or (board.ready() and not stopping.is_set()):
-        if not stopping.is_set():
-            for job, slot in board.placements(cluster.slots):
-                board.running[slot] = (job, records.start(job, slot))
-                cluster.start(slot, board.resolved(job))
-                yield News(slot, job)
-        for slot in board.running.keys() - asked if stopping.is_set() else ():
-            cluster.stop(slot)
-            asked.add(slot)
-        for slot, events in cluster.events(POLL_SECONDS):
-            job, attempt = board.running[slot]
+    why = ""  # nothing more is placed
+    while board.running or (board.queue.ready and not why):
+        why = why or _halt(stopping, meter)
+        for job, slot in [] if why else board.placements():
+            board.running[slot.name] = (job, records.start(job, slot.name))
+            meter.begin(slot.name, slot.type, job)
+            cluster.start(slot.name, board.resolved(job))
+            yield News(slot.name, job)
+        why = why or _halt(stopping, meter)  # whoever reads the news may have asked meanwhile
+        for name in board.running.keys() - asked if why else ():
+            cluster.stop(name)
+            asked.add(name)
+        for name, events in cluster.events(POLL_SECONDS):
+            job, attempt = board.running[name]
             records.write(attempt, events)
-            state = board.take(slot, events)
-            _settle(records, job, events[-1], state)
-            yield News(slot, job, tuple(events), state)
+            state = board.take(name, events)
+            meter.take(name, job, events, ended=state != "running")
+            _settle(records, job, events[-1], state, why)
+            yield News(name, job, tuple(events), state)
+    if why not in ("", "interrupted"):
+        waiting = {run: None for job in board.queue.waiting.values() for run in job.runs}
+        records.settle(list(waiting), "stopped", reason=why)
 
 
-def _settle(records: Records, job: PlannedJob, end: Event, state: str) -> None:
+def _halt(stopping: threading.Event, meter: Meter) -> str:
+    """Return why nothing more may be placed, or nothing."""
+    return "interrupted" if stopping.is_set() else meter.reached()
+
+
+def _settle(records: Records, job: PlannedJob, end: Event, state: str, why: str) -> None:
     """Write down what the end of a job means for the runs that wait for it."""
     if state == "stopped":
-        records.settle(job.runs, "stopped", reason="interrupted")
+        records.settle(job.runs, "stopped", reason=why or "interrupted")
     elif isinstance(end, Failed) and state != "retried":
         records.settle(job.runs, state, end.kind, last_line(end.reason))
 
@@ -78,28 +93,19 @@ def last_line(text: str) -> str:
 class _Board:
     """Which jobs wait, run and are done, and where their checkpoints lie."""
 
-    def __init__(self, plan: Plan, checkpoints: Mapping[str, Mapping[int, str]], max_retries: int) -> None:
-        self.waiting = {job.id: job for job in plan.jobs}
-        self.running: dict[str, tuple[PlannedJob, int]] = {}
+    def __init__(
+        self, plan: Plan, slots: Sequence[Slot], checkpoints: Mapping[str, Mapping[int, str]], max_retries: int
+    ) -> None:
+        self.queue = Queue(plan.jobs, slots)
+        self.running: dict[str, tuple[PlannedJob, int]] = {}  # by slot
         self.max_retries = max_retries
-        self._length = lengths(plan.jobs)
-        self._warm: dict[str, str] = {}
+        self._slots = slots
         self._failures: Counter[tuple[str, str]] = Counter()
         self._folders = {owner: dict(steps) for owner, steps in checkpoints.items()}
 
-    def ready(self) -> list[PlannedJob]:
-        """Return the waiting jobs that need nothing that waits or runs."""
-        busy = self.waiting.keys() | {job.id for job, _ in self.running.values()}
-        return [job for job in self.waiting.values() if not busy.intersection(job.needs)]
-
-    def placements(self, slots: tuple[str, ...]) -> list[tuple[PlannedJob, str]]:
-        """Take jobs off the waiting list, each with a free slot."""
-        free = [slot for slot in slots if slot not in self.running]
-        placed = place(self.ready(), free, self._warm, self._length)
-        for job, slot in placed:
-            del self.waiting[job.id]
-            self._warm[slot] = job.shape
-        return placed
+    def placements(self) -> list[tuple[PlannedJob, Slot]]:
+        """Take jobs off the queue, each with a free slot."""
+        return self.queue.placements([slot for slot in self._slots if slot.name not in self.running])
 
     def resolved(self, planned: PlannedJob) -> Job:
         """Return the trainer's job with the folder of the checkpoint that it begins from."""
@@ -117,17 +123,17 @@ class _Board:
             return "running"
         del self.running[slot]
         if isinstance(end, Done):
+            self.queue.done(job)
             return "done"
         if isinstance(end, Stopped):
-            self.waiting[job.id] = job
+            self.queue.again(job)
             return "stopped"
         return self._failed(job, end)
 
     def _failed(self, job: PlannedJob, end: Failed) -> str:
         self._failures[job.id, end.kind] += 1
         if self._failures[job.id, end.kind] <= retries(end.kind, self.max_retries):
-            self.waiting[job.id] = job
+            self.queue.again(job)
             return "retried"
-        lost = set(job.runs)
-        self.waiting = {name: one for name, one in self.waiting.items() if not lost.issuperset(one.runs)}
+        self.queue.drop(job.runs)
         return verdict(end.kind)

@@ -55,6 +55,32 @@ class Located:
             mine.update({path + below: spot for below, spot in theirs.items()})
         self.problems += other.problems
 
+    def lay(self, other: "Located", path: Path = ()) -> None:
+        """Lay another document over this one: mappings key by key, all else as a whole; an empty value takes away."""
+        mine = self.at(path)
+        for name, value in other.at(path).items():
+            here = (*path, name)
+            if value is None and name in mine:
+                del mine[name]
+            elif isinstance(value, dict) and isinstance(mine.get(name), dict):
+                self.lay(other, here)
+            else:
+                self.put(here, other.below(here))
+
+    def at(self, path: Path) -> Any:
+        """Return the value at a path that is there."""
+        value = self.value
+        for name in path:
+            value = value[name]
+        return value
+
+    def below(self, path: Path) -> "Located":
+        """Return the part of the document at a path that is there, without its problems."""
+        part = Located(self.at(path), self.source)
+        for mine, its in ((self.keys, part.keys), (self.values, part.values)):
+            its.update({one[len(path) :]: spot for one, spot in mine.items() if one[: len(path)] == path})
+        return part
+
 
 @dataclass(frozen=True)
 class _Node:

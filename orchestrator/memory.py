@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, select
 from orchestrator.exits import NotFound
 from orchestrator.plan import Known
 from orchestrator.store import reading
-from orchestrator.tables import attempts, checkpoints, jobs, measurements, metrics, runs, trunks
+from orchestrator.tables import attempts, checkpoints, jobs, measurements, metrics, runs, studies, trunks
 
 RECENT = 5  # attempts of a shape that its speed is taken from
 
@@ -17,7 +17,13 @@ def known(path: str | Path) -> Known:
     """Return what the store at `path` holds, which is nothing where there is none; raises Unusable for a bad file."""
     try:
         with reading(Path(path)) as connection:
-            return Known(_states(connection), _metrics(connection), _checkpoints(connection), _speeds(connection))
+            return Known(
+                _states(connection),
+                _metrics(connection),
+                _checkpoints(connection),
+                _speeds(connection),
+                _listed(connection),
+            )
     except NotFound:
         return Known()
 
@@ -74,3 +80,9 @@ def _speeds(connection: Connection) -> dict[str, float]:
     speed = (func.sum(latest.c.flops) / func.sum(latest.c.device_seconds)).label("speed")
     query = select(latest.c.shape, speed).where(latest.c.age <= RECENT).group_by(latest.c.shape)
     return {row.shape: row.speed for row in connection.execute(query)}
+
+
+def _listed(connection: Connection) -> dict[str, str]:
+    """Return the study of each run that was in its last plan."""
+    query = select(runs.c.id, studies.c.name).join_from(runs, studies).where(runs.c.listed)
+    return {row.id: row.name for row in connection.execute(query)}

@@ -7,10 +7,9 @@ from itertools import groupby
 
 from orchestrator.experiment import Experiment
 from orchestrator.grid import Cell
+from orchestrator.places import ANYWHERE, Fit, fit
 from trainer.flops import flops_per_image, training_flops
 from trainer.spec import EvalSpec, Job, RunSpec, TrunkSpec, identity
-
-ASSUMED_FLOPS_PER_SECOND = 2e10  # of one CPU worker on tiny models, until the store has measured speeds
 
 
 @dataclass(frozen=True)
@@ -21,6 +20,7 @@ class Known:
     metrics: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # run id -> metric -> settings
     checkpoints: Mapping[str, Mapping[int, str]] = field(default_factory=dict)  # trunk or run id -> step -> path
     speeds: Mapping[str, float] = field(default_factory=dict)  # shape -> training FLOP/s of one slot
+    listed: Mapping[str, str] = field(default_factory=dict)  # run id -> the study whose last plan listed it
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,9 @@ class PlannedRun:
     state: str
     reason: str
     missing: bool
+    trunk_name: str
+    fit: Fit
+    workers: int
 
 
 @dataclass(frozen=True)
@@ -54,13 +57,19 @@ class PlannedJob:
     needs: tuple[str, ...]
     runs: tuple[str, ...]
     flops: int
-    seconds: float
+    seconds: float  # on a slot of the first type that fits
     shape: str
+    fit: Fit = ANYWHERE
 
     @property
     def id(self) -> str:
         """Return the job's id, the same on every launch that needs the same job."""
         return self.job.id
+
+    @property
+    def device_hours(self) -> float:
+        """Return the hours of its slot's devices that it takes."""
+        return self.seconds * self.fit.devices / 3600
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,8 @@ class Plan:
     jobs: tuple[PlannedJob, ...]
     evals: EvalSpec
     measured: bool  # the estimate of time rests on speeds in the store, not on an assumption
+    skipped: int = 0  # runs that the rules of the grid leave out
+    unlisted: int = 0  # runs that the study's last plan had and the file has no more
 
     @property
     def trunks(self) -> dict[str, TrunkSpec]:
@@ -98,6 +109,19 @@ class Plan:
         """Return the training FLOPs of the jobs."""
         return sum(job.flops for job in self.jobs)
 
+    @property
+    def device_hours(self) -> float:
+        """Return the hours on devices that the jobs take."""
+        return sum(job.device_hours for job in self.jobs)
+
+    @property
+    def price(self) -> float | None:
+        """Return what the jobs cost, or None where the price of a device is not given."""
+        prices = [job.fit.price_per_device_hour for job in self.jobs]
+        if None in prices or not prices:
+            return None
+        return sum(job.device_hours * (job.fit.price_per_device_hour or 0.0) for job in self.jobs)
+
     def seconds(self, slots: int) -> float:
         """Return the least time that the jobs can take on `slots` slots: all work shared, or the longest chain."""
         ends: dict[str, float] = {}
@@ -113,7 +137,8 @@ def plan(experiment: Experiment, known: Known | None = None) -> Plan:
     maker = _Jobs(experiment, known)
     jobs = [job for _, group in groupby(runs, key=lambda run: run.trunk) for job in maker.of_trunk(list(group))]
     measured = all(job.shape in known.speeds for job in jobs)
-    return Plan(experiment.name, tuple(runs), tuple(jobs), experiment.evals, measured)
+    gone = {run for run, study in known.listed.items() if study == experiment.name} - {run.id for run in runs}
+    return Plan(experiment.name, tuple(runs), tuple(jobs), experiment.evals, measured, experiment.skipped, len(gone))
 
 
 def shape(trunk: TrunkSpec) -> str:
@@ -140,18 +165,20 @@ def _runs(experiment: Experiment, known: Known) -> list[PlannedRun]:
         for cell in sorted(cells, key=lambda cell: (cell.run.branch, cell.run.steps)):
             own_steps = max(0, cell.run.branch - reached) + cell.run.cooldown
             reached = max(reached, cell.run.branch)
-            runs.append(_run(cell, trunk, own_steps, experiment.evals, known))
+            runs.append(_run(cell, trunk, own_steps, experiment, known))
     return runs
 
 
-def _run(cell: Cell, trunk: str, own_steps: int, evals: EvalSpec, known: Known) -> PlannedRun:
+def _run(cell: Cell, trunk: str, own_steps: int, experiment: Experiment, known: Known) -> PlannedRun:
     spec, model = cell.run, cell.run.trunk.model
     data, recipe = spec.trunk.data, spec.trunk.recipe
     name = identity(spec)
-    reason, missing = _reason(name, evals, known, trained=spec.steps in known.checkpoints.get(name, {}))
+    trained = spec.steps in known.checkpoints.get(name, {})
+    reason, missing = _reason(name, experiment.evals, known, trained=trained)
+    place = experiment.resources.place(cell.settings())
     return PlannedRun(
         id=name,
-        name=f"{cell.model}-{data.size}-{spec.steps}-s{spec.trunk.seed}",
+        name=cell.name,
         model=cell.model,
         trunk=trunk,
         spec=spec,
@@ -168,6 +195,9 @@ def _run(cell: Cell, trunk: str, own_steps: int, evals: EvalSpec, known: Known) 
         state=known.states.get(name, "planned"),
         reason=reason,
         missing=missing,
+        trunk_name=cell.trunk_name,
+        fit=fit(place),
+        workers=place.workers,
     )
 
 
@@ -221,7 +251,7 @@ class _Jobs:
     ) -> PlannedJob:
         job = Job(
             id=f"{run.trunk}-{start}-{stop}",
-            name=f"{run.model}-{run.spec.trunk.data.size}-s{run.spec.trunk.seed} trunk {start:,} to {stop:,}",
+            name=f"{run.trunk_name} trunk {start:,} to {stop:,}",
             trunk=run.spec.trunk,
             run=None,
             start=start,
@@ -230,9 +260,9 @@ class _Jobs:
             folder=f"{self.folder}/trunks/{run.trunk}/{stop}",
             origin=None,
             checkpoint_every=self.experiment.checkpoint_every,
-            workers=self.experiment.workers,
+            workers=run.workers,
         )
-        return self._planned(job, run.trunk, run.trunk, needs, served, stop - start)
+        return self._planned(job, run, run.trunk, needs, served, stop - start)
 
     def _cooldown(self, run: PlannedRun, made: Mapping[int, str], *, trained: bool) -> PlannedJob:
         branch, steps, evals = run.spec.branch, run.spec.steps, self.experiment.evals
@@ -247,14 +277,14 @@ class _Jobs:
             folder=f"{self.folder}/runs/{run.id}",
             origin=None,
             checkpoint_every=self.experiment.checkpoint_every,
-            workers=self.experiment.workers,
+            workers=run.workers,
         )
         needs = () if trained or branch not in made else (made[branch],)
-        return self._planned(job, run.trunk, run.id, needs, (run.id,), 0 if trained else steps - branch)
+        return self._planned(job, run, run.id, needs, (run.id,), 0 if trained else steps - branch)
 
     def _planned(
-        self, job: Job, trunk: str, owner: str, needs: tuple[str, ...], runs: tuple[str, ...], steps: int
+        self, job: Job, run: PlannedRun, owner: str, needs: tuple[str, ...], runs: tuple[str, ...], steps: int
     ) -> PlannedJob:
         flops, key = training_flops(job.trunk, steps), shape(job.trunk)
-        seconds = flops / self.known.speeds.get(key, ASSUMED_FLOPS_PER_SECOND)
-        return PlannedJob(job, trunk, owner, needs, runs, flops, seconds, key)
+        seconds = flops / self.known.speeds.get(key, run.fit.flops_per_second)
+        return PlannedJob(job, run.trunk, owner, needs, runs, flops, seconds, key, run.fit)

@@ -5,8 +5,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from orchestrator.plan import ASSUMED_FLOPS_PER_SECOND, Plan, PlannedRun
-from orchestrator.quantities import count, duration, flops, share, table
+from orchestrator.plan import Plan, PlannedRun
+from orchestrator.quantities import count, duration, flops, hours, share, table
 
 
 def text(plan: Plan, source: str, store: str, slots: int) -> str:
@@ -16,10 +16,10 @@ def text(plan: Plan, source: str, store: str, slots: int) -> str:
         f"{plan.study} · {Path(source).name} · {len(plan.runs)} runs on {plan.shared} trunks"
         f" · store {Path(store).name} ({done} done)"
     )
-    header = ("MODEL", "PARAMS", "FWD FLOPS", "DATA SIZES", "RUNS", "MISSING", "TRAIN FLOPS", "TIME*")
+    header = ("MODEL", "PARAMS", "FWD FLOPS", "SIZES", "RUNS", "MISSING", "TRAIN FLOPS", "DEVICE-HOURS*", "SLOT")
     rows = [_row(plan, model, list(runs)) for model, runs in groupby(plan.runs, key=lambda run: run.model)]
-    seconds = sum(job.seconds for job in plan.jobs)
-    total = ("total", "", "", "", str(len(plan.runs)), str(len(plan.missing)), flops(plan.flops), duration(seconds))
+    work = (flops(plan.flops), hours(plan.device_hours), "")
+    total = ("total", "", "", "", str(len(plan.runs)), str(len(plan.missing)), *work)
     command = f"Nothing was started. Next: scalectl launch {source}"
     parts = [head, table(header, [*rows, total]), _notes(plan, slots)]
     return "\n\n".join([*parts, command if plan.missing else "Nothing is missing. Next: scalectl fit"])
@@ -36,7 +36,8 @@ def _row(plan: Plan, model: str, runs: list[PlannedRun]) -> tuple[str, ...]:
         str(len(runs)),
         str(sum(run.missing for run in runs)),
         flops(sum(job.flops for job in jobs)),
-        duration(sum(job.seconds for job in jobs)),
+        hours(sum(job.device_hours for job in jobs)),
+        " or ".join(runs[0].fit.types) or "any",
     )
 
 
@@ -46,10 +47,16 @@ def _notes(plan: Plan, slots: int) -> str:
         saved = share(1 - plan.flops / plan.flops_alone)
         notes.append(f"  Sharing trunks saves {saved} ({flops(plan.flops_alone)} FLOPs as separate runs).")
     notes += [f"  {line}" for line in _alone(plan)]
-    assumed = f"{ASSUMED_FLOPS_PER_SECOND:.0e} FLOP/s a slot assumed"
-    basis = "measured speed of earlier runs" if plan.measured else assumed
+    if plan.skipped:
+        notes.append(f"  {plan.skipped} of {len(plan.runs) + plan.skipped} runs are left out by the rules of grid.")
+    if plan.unlisted:
+        notes.append(f"  {plan.unlisted} runs of the last plan are no longer in the file; they are left alone.")
+    if plan.price is not None:
+        notes.append(f"  Price: {plan.price:,.2f}.")
     if plan.jobs:
-        notes.append(f"  * estimate of slot time: {basis}; about {duration(plan.seconds(slots))} on {slots} slots.")
+        bases = {job.fit.basis for job in plan.jobs}
+        basis = "measured speed of earlier runs" if plan.measured else "; ".join(sorted(bases))
+        notes.append(f"  * estimate: {basis}; about {duration(plan.seconds(slots))} on {slots} slots.")
     return "\n".join(notes)
 
 
@@ -72,6 +79,10 @@ def document(plan: Plan, slots: int) -> dict[str, Any]:
             "jobs": len(plan.jobs),
             "flops": plan.flops,
             "flops_alone": plan.flops_alone,
+            "device_hours": plan.device_hours,
+            "price": plan.price,
+            "skipped": plan.skipped,
+            "unlisted": plan.unlisted,
             "seconds": plan.seconds(slots),
             "slots": slots,
             "measured": plan.measured,
@@ -88,6 +99,9 @@ def document(plan: Plan, slots: int) -> dict[str, Any]:
                 "runs": list(job.runs),
                 "flops": job.flops,
                 "seconds": job.seconds,
+                "device_hours": job.device_hours,
+                "slot_types": list(job.fit.types),
+                "priority": job.fit.priority,
             }
             for job in plan.jobs
         ],

@@ -18,13 +18,18 @@ def flops(value: float) -> str:
     return f"{value:.1e}" if value else "0"
 
 
+def hours(value: float) -> str:
+    """Return device-hours in full: 54,699, 37.5, 0.021."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def share(value: float) -> str:
     """Return a fraction in per cent: 46 %, 4.2 %."""
     return f"{100 * value:.0f} %" if value >= 0.1 or value == 0 else f"{100 * value:.1f} %"
 
 
 def duration(seconds: float) -> str:
-    """Return a time in its two largest units: 48 s, 3 min 02 s, 2 h 10 min, 3 d 4 h."""
+    """Return a time in its two largest units: 48 s, 3 min 02 s, 2 h 10 min, 3 d 4 h, 700 d."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -32,7 +37,7 @@ def duration(seconds: float) -> str:
         return f"{whole // 60} min {whole % 60:02d} s"
     if whole < 86400:
         return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h" if whole < 8_640_000 else f"{whole // 86400:,} d"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:

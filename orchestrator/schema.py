@@ -1,11 +1,11 @@
 """The keys of experiments.yaml: their types, defaults and meaning; docs/experiments.md repeats every line of it."""
 
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from orchestrator.conditions import Condition, Names, Numbers
+from orchestrator.ranges import Budgets, Grid
+from orchestrator.resources import Limits, Resources
+from orchestrator.sections import Rule, Section, key
 from orchestrator.values import (
     Cooldown,
     Count,
@@ -14,7 +14,6 @@ from orchestrator.values import (
     Flag,
     Folder,
     Images,
-    Later,
     Name,
     Natural,
     NonNegative,
@@ -28,19 +27,6 @@ from orchestrator.values import (
 from trainer.spec import Head, Layers, Loss, Positions, Precision, Remat, Tuning
 from trainer.spec import Schedule as ScheduleName
 from trainer.spec import Upstream as UpstreamMetric
-
-SETTINGS = ("model", "data_size", "steps", "seed", "params")
-
-
-def key(meaning: str, default: Any = ...) -> Any:
-    """Return the field of a key that means `meaning`; without a default the key is required."""
-    return Field(default, description=meaning)
-
-
-class Section(BaseModel):
-    """Keys that belong together; none but these are allowed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=())
 
 
 class Model(Section):
@@ -141,61 +127,6 @@ class Train(Section):
     checkpoint_every: Count = key("Steps between checkpoints that a stopped run goes on from.", 1000)
 
 
-class Point(Section):
-    """One end of the trunk, with a cooldown of its own."""
-
-    steps: Count = key("Steps of the run, cooldown included.")
-    cooldown: Cooldown = key("Steps of its cooldown, or a percentage of its steps.")
-
-
-class Budgets(Section):
-    """How long runs train, in exactly one of these units."""
-
-    steps: Several[Count] | None = key("Optimizer steps.", None)
-    images: Several[Count] | None = key("Images seen, repeats counted.", None)
-    flops: Several[Positive] | None = key("Training FLOPs: 3 x forward, 2 for a multiply-add.", None)
-    points: Several[Point] | None = key("Steps, each with a cooldown of its own.", None)
-    device_hours: Later = key("Hours on a device. Not supported yet.", None)
-
-    def kinds(self) -> list[str]:
-        """Return the units that budgets are given in; a checked experiment has one."""
-        return [kind for kind in ("steps", "images", "flops", "points") if getattr(self, kind) is not None]
-
-
-class Rule(Section):
-    """Conditions that hold together."""
-
-    model: Names | None = key("Name of a model, or a list of names.", None)
-    data_size: Numbers | None = key('Training images: 350, [100, 350] or ">350" (>, >=, <, <=, =).', None)
-    steps: Numbers | None = key("Steps of the run, in the same forms.", None)
-    seed: Numbers | None = key("Seed of the run, in the same forms.", None)
-    params: Numbers | None = key("Parameters of the model, in the same forms.", None)
-
-    def conditions(self) -> dict[str, Condition]:
-        """Return the conditions that were given, by setting."""
-        return {name: condition for name in SETTINGS if (condition := getattr(self, name)) is not None}
-
-    def holds(self, settings: dict[str, str | int]) -> bool:
-        """Return whether the settings of a run satisfy every condition."""
-        return all(condition.holds(settings[name]) for name, condition in self.conditions().items())
-
-    def names(self) -> tuple[str, ...]:
-        """Return the models that the rule names."""
-        return tuple(str(name) for name in self.model.values) if self.model else ()
-
-    def __str__(self) -> str:
-        return " and ".join(f"{name} {condition}" for name, condition in self.conditions().items())
-
-
-class Grid(Section):
-    """Which cells of models x sizes x budgets x seeds are run."""
-
-    seeds: Several[Natural] = key("Seeds of initialisation and data order; each is a run of its own.", (0,))
-    skip: tuple[Rule, ...] = key("Cells to leave out: those that satisfy any of these rules.", ())
-    only: Later = key("Cells to keep. Not supported yet.", None)
-    extra: Later = key("Cells beside the grid. Not supported yet.", None)
-
-
 class Upstream(Section):
     """Evaluation on the held-out images."""
 
@@ -258,28 +189,6 @@ class Evals(Section):
     finetune: Finetune | None = key("Training all weights further; none when left out.", None)
 
 
-class Place(Section):
-    """Where a job runs."""
-
-    device: Literal["auto", "cpu"] = key("auto takes what is there. tpu and gpu are not supported yet.", "auto")
-    workers: Natural = key("Processes of each job that read pictures ahead; a thread does when there are none.", 0)
-
-
-class Resources(Section):
-    """Where jobs run; never part of a run's identity."""
-
-    default: Place = key("Where every job runs.", Place())
-    rules: Later = key("Places by model size. Not supported yet.", None)
-
-
-class Limits(Section):
-    """Bounds on what a launch may spend."""
-
-    retries: Natural = key("Attempts after the first that a failing job gets.", 3)
-    max_flops: Positive | None = key("Most training FLOPs of all that a launch starts; no bound when left out.", None)
-    max_device_hours: Later = key("Most hours on devices. Not supported yet.", None)
-
-
 Compute = Literal["flops", "device_seconds", "core_days", "images_seen", "data_size"]
 LawName = Literal["power", "saturating", "doubly-saturating", "m1", "m2", "m3", "m4", "bnsl"]
 
@@ -297,14 +206,15 @@ class Document(Section):
     """A whole experiments.yaml."""
 
     version: Version = key("Version of this format.")
+    extends: Folder | None = key("Another file, whose keys hold where this one has none.", None)
     name: Name = key("Name of the study.")
     store: Store = key("SQLite file of all results, from the folder of this file.", "results.db")
     artifacts: Folder = key("Folder of checkpoints, from the folder of this file, or gs://bucket/folder.", "artifacts")
     models: dict[Name, Model] = key("Models by name.")
     data: Data = key("The training images and their nested subsets.")
     train: Train = key("The recipe, the same for every cell of the grid.")
-    budgets: Budgets = key("How long runs train: exactly one of steps, images, flops and points.")
-    grid: Grid = key("Which cells of models x sizes x budgets x seeds are run.", Grid())
+    budgets: Budgets = key("How long runs train: in exactly one unit.")
+    grid: Grid = key("Which runs are made of models, sizes and budgets.", Grid())
     evals: Evals = key("What is measured at the end of each run.", Evals())
     resources: Resources = key("Where jobs run.", Resources())
     limits: Limits = key("Bounds on what a launch may spend.", Limits())

@@ -1,8 +1,10 @@
 """Sections of a checked experiments.yaml to the specs of the trainer, with every default resolved."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from orchestrator.schema import Data, Dataset, Evals, Finetune, Model, Train
 from trainer.files import Contents
@@ -78,8 +80,16 @@ def subset(data: Data, size: int) -> DataSpec:
     )
 
 
-def recipe(train: Train, num_classes: int) -> RecipeSpec:
-    """Return the recipe; a head bias that was left out starts a sigmoid at the odds of one class in all."""
+def recipe(train: Train, num_classes: int, swept: Iterable[tuple[str, Any]] = ()) -> RecipeSpec:
+    """Return the recipe with pairs of setting and value in place of what `train` says.
+
+    A head bias that was left out starts a sigmoid at the odds of one class in all.
+    """
+    whole = replace(_recipe(train, num_classes), **dict(swept))
+    return replace(whole, microbatch=0) if whole.microbatch == whole.batch_size else whole
+
+
+def _recipe(train: Train, num_classes: int) -> RecipeSpec:
     bias = -math.log(num_classes) if train.loss == "sigmoid" else 0.0
     return RecipeSpec(
         batch_size=train.batch_size,
@@ -98,7 +108,7 @@ def recipe(train: Train, num_classes: int) -> RecipeSpec:
         positions=train.positions,
         layers=train.layers,
         remat=train.remat,
-        microbatch=0 if train.microbatch in (None, train.batch_size) else train.microbatch,
+        microbatch=train.microbatch or 0,
     )
 
 

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,10 @@ from orchestrator.experiment import Experiment
 from orchestrator.launch import launch
 from orchestrator.plan import Known, Plan, plan
 from orchestrator.progress import screen
-from orchestrator.quantities import duration, flops
+from orchestrator.quantities import duration, flops, hours
 from orchestrator.records import Records, known
+from orchestrator.schedule import CPU
+from orchestrator.spending import ASK_DEVICE_HOURS, Caps, Meter
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,15 @@ class Outcome:
     done: int
     worked: bool
     states: tuple[tuple[str, int], ...]  # of the runs that aren't done
+    cap: str = ""  # what the launch was stopped by
 
     def text(self, file: Path) -> str:
         """Return the last lines of the launch, with the next command."""
         others = "".join(f", {number} {state}" for state, number in self.states)
         took = f" in {duration(self.seconds)}" if self.worked else "; nothing was missing"
         line = f"{self.done} of {self.runs} runs done{took}{others}"
+        if self.cap:
+            return f"{line}\n{self.cap}; checkpoints are kept. Next: raise it, then scalectl launch {file}"
         if self.exit is Exit.INTERRUPTED:
             return f"{line}\nStopped; checkpoints are kept. Next: scalectl launch {file}"
         if self.exit is Exit.FAILED:
@@ -55,16 +60,29 @@ def planned(experiment: Experiment) -> tuple[Plan, Known]:
     return plan(experiment, record), record
 
 
-def carry_out(experiment: Experiment, *, slots: int | None, address: str | None, here: bool) -> Outcome:
+def admit(experiment: Experiment, caps: Caps, ask: Callable[[str], bool]) -> None:
+    """Raise a Refusal where a cap or the lack of slots forbids a launch, or where `ask` says no to a large one."""
+    found, _ = planned(experiment)
+    caps.admit(found)
+    wanted = {" or ".join(job.fit.types) for job in found.jobs if not job.fit.takes(CPU)}
+    if wanted:
+        types = ", ".join(sorted(wanted))
+        raise Refusal(f"refused: jobs need slots of type {types}, and only CPU workers can be launched yet.")
+    price = "not set" if found.price is None else f"{found.price:,.2f}"
+    cost = f"{hours(found.device_hours)} device-hours (estimated), price {price}."
+    if found.device_hours > ASK_DEVICE_HOURS and not ask(f"{cost} Start {len(found.missing)} runs?"):
+        raise Refusal("Nothing was started.")
+
+
+def carry_out(experiment: Experiment, *, slots: int | None, address: str | None, here: bool, caps: Caps) -> Outcome:
     """Run what is missing and return what came of it.
 
-    Raises Refusal when a limit forbids it, or when another launcher holds the store.
+    Raises Refusal when a cap forbids it, or when another launcher holds the store.
     """
     began = time.monotonic()
-    found, _ = planned(experiment)
-    _admit(found, experiment)
     with Records(experiment.store) as records:
-        found, record = planned(experiment)  # again: the lock was taken only now
+        found, record = planned(experiment)
+        caps.admit(found)
         records.plan(found, experiment.document)
         if not found.jobs:
             return _outcome(found, time.monotonic() - began, Counter(), interrupted=False)
@@ -73,16 +91,23 @@ def carry_out(experiment: Experiment, *, slots: int | None, address: str | None,
             f"{found.study} · {len(found.missing)} of {len(found.runs)} runs on {found.shared} trunks"
             f" · {flops(found.flops)} FLOPs · about {duration(found.seconds(count))} on {count} slots"
         )
-        stopping = threading.Event()
+        stopping, meter = threading.Event(), Meter(caps)
         cluster = Here(stopping) if here else OnRay(slots, address)
         with closing(cluster), _interruptible(stopping):
-            states = _run(found, record, records, cluster, experiment.limits.retries, stopping)
+            states = _run(found, record, records, cluster, experiment.limits.retries, meter, stopping)
         interrupted = stopping.is_set()
-    return _outcome(found, time.monotonic() - began, states, interrupted=interrupted)
+    cap = "" if interrupted else meter.reached()
+    return _outcome(found, time.monotonic() - began, states, interrupted=interrupted, cap=cap)
 
 
 def _run(
-    found: Plan, record: Known, records: Records, cluster: Cluster, max_retries: int, stopping: threading.Event
+    found: Plan,
+    record: Known,
+    records: Records,
+    cluster: Cluster,
+    max_retries: int,
+    meter: Meter,
+    stopping: threading.Event,
 ) -> Counter[str]:
     """Return the last state of each run that was worked on, counted."""
     states: dict[str, str] = {run.id: "planned" for run in found.missing}
@@ -94,6 +119,7 @@ def _run(
             checkpoints=record.checkpoints,
             max_retries=max_retries,
             stopping=stopping,
+            meter=meter,
         ):
             shown.show(news)
             if news.state in ("failed", "diverged", "stopped") or (news.state == "done" and news.job.job.run):
@@ -101,23 +127,17 @@ def _run(
     return Counter(states.values())
 
 
-def _outcome(found: Plan, seconds: float, states: Counter[str], *, interrupted: bool) -> Outcome:
+def _outcome(found: Plan, seconds: float, states: Counter[str], *, interrupted: bool, cap: str = "") -> Outcome:
     before = len(found.runs) - len(found.missing)
     done = before + states["done"]
     code = Exit.FAILED if states["failed"] else Exit.DONE
-    if interrupted and done < len(found.runs):  # else the stop came when there was nothing left to stop
-        code = Exit.INTERRUPTED
-    others = tuple((state, number) for state, number in sorted(states.items()) if state != "done")
-    return Outcome(code, seconds, len(found.runs), done, bool(found.jobs), others)
-
-
-def _admit(found: Plan, experiment: Experiment) -> None:
-    cap = experiment.limits.max_flops
-    if cap is not None and found.flops > cap:
-        raise Refusal(
-            f"refused: the plan needs {flops(found.flops)} FLOPs and limits.max_flops is {flops(cap)}."
-            " Raise limits.max_flops, or take sizes or budgets out of the grid."
-        )
+    left = done < len(found.runs)  # else the stop came when there was nothing left to stop
+    if left and (interrupted or cap):
+        code = Exit.INTERRUPTED if interrupted else Exit.REFUSED
+    if cap:
+        states["stopped"] += states.pop("planned", 0)  # by the launch, as those that ran
+    others = tuple((state, number) for state, number in sorted(states.items()) if state != "done" and number)
+    return Outcome(code, seconds, len(found.runs), done, bool(found.jobs), others, cap if left else "")
 
 
 @contextmanager

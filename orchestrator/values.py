@@ -59,7 +59,9 @@ def _whole(number: float | Decimal) -> bool:
     return math.isfinite(number) and number == int(number)
 
 
-def _real(least: float, *, above: bool) -> Callable[[Any], float]:
+def real(least: float, *, above: bool) -> Callable[[Any], float]:
+    """Return the validator of finite numbers from `least` up, or above it."""
+
     def validate(value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise refusal(f"{shown(value)} is not a number", "write 0.001 or 1e-3, without quotes")
@@ -81,11 +83,25 @@ def count_json(least: int) -> dict[str, Any]:
 
 Count = Annotated[int, PlainValidator(count(1)), WithJsonSchema(count_json(1))]
 Natural = Annotated[int, PlainValidator(count(0)), WithJsonSchema(count_json(0))]
-Real = Annotated[float, PlainValidator(_real(-math.inf, above=False)), WithJsonSchema({"type": "number"})]
+Real = Annotated[float, PlainValidator(real(-math.inf, above=False)), WithJsonSchema({"type": "number"})]
 Positive = Annotated[
-    float, PlainValidator(_real(0, above=True)), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})
+    float, PlainValidator(real(0, above=True)), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})
 ]
-NonNegative = Annotated[float, PlainValidator(_real(0, above=False)), WithJsonSchema({"type": "number", "minimum": 0})]
+NonNegative = Annotated[float, PlainValidator(real(0, above=False)), WithJsonSchema({"type": "number", "minimum": 0})]
+
+
+def _fraction(value: Any) -> float:
+    number = real(0, above=True)(value)
+    if number > 1:
+        raise refusal(f"{shown(value)} is above 1")
+    return number
+
+
+Fraction = Annotated[
+    float,
+    PlainValidator(_fraction),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 1}),
+]
 
 
 def _decay(value: Any) -> float:
@@ -148,14 +164,6 @@ def _flag(value: Any) -> bool:
 Flag = Annotated[bool, PlainValidator(_flag), WithJsonSchema({"type": "boolean"})]
 
 
-def _later(value: Any) -> None:
-    if value not in (None, (), {}):
-        raise refusal("not supported yet", "remove it")
-
-
-Later = Annotated[None, PlainValidator(_later), WithJsonSchema({"enum": [None, [], {}]})]
-
-
 def _version(value: Any) -> int:
     if value != 1 or isinstance(value, bool):
         raise refusal(f"{shown(value)} is not a version that this scalectl reads", "write version: 1")
@@ -183,6 +191,15 @@ _COPIED = {
     "http": "download it",
     "https": "download it",
 }
+
+
+def _types(value: Any) -> tuple[str, ...]:
+    return distinct(tuple(_text(item) for item in (value if isinstance(value, tuple) else (value,))))
+
+
+_NAME_JSON = {"type": "string", "minLength": 1, "maxLength": 60}
+_TYPES_JSON = {"anyOf": [_NAME_JSON, {"type": "array", "items": _NAME_JSON, "minItems": 1}]}
+Types = Annotated[tuple[str, ...], PlainValidator(_types), WithJsonSchema(_TYPES_JSON)]
 
 
 def _folder(value: Any) -> str:

@@ -1,0 +1,118 @@
+"""The commands that turn a file into work: plan, launch and simulate."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from orchestrator.exits import Exit, Refusal
+from orchestrator.options import experiment_of, output, overrides, slots_option, yaml_file
+
+HOURS = click.FloatRange(min=0, min_open=True)
+
+
+@click.command()
+@yaml_file
+@overrides
+@slots_option
+@click.option("--check", is_flag=True, help="Exit 3 when something is left to do.")
+@output("table", "json")
+def plan(file: Path, changes: Sequence[str], slots: int | None, check: bool, form: str) -> Exit:
+    """Show the runs of FILE, what they cost and why each will run; nothing is started."""
+    from orchestrator import plan_screen
+    from orchestrator.study import cores, planned
+
+    experiment = experiment_of(file, changes)
+    found, _ = planned(experiment)
+    if form == "json":
+        click.echo(json.dumps(plan_screen.document(found, slots or cores()), indent=2))
+    else:
+        click.echo(plan_screen.text(found, str(file), experiment.store, slots or cores()))
+    return Exit.WORK_LEFT if check and found.missing else Exit.DONE
+
+
+@click.command()
+@yaml_file
+@overrides
+@slots_option
+@click.option("-n", "--dry-run", is_flag=True, help="Plan only.")
+@click.option("-y", "--yes", is_flag=True, help="Start without asking, whatever it costs.")
+@click.option("--max-device-hours", type=HOURS, help="In place of limits.max_device_hours.")
+@click.option("--address", envvar="RAY_ADDRESS", help="A Ray cluster that runs already; RAY_ADDRESS says the same.")
+@click.option("--here", is_flag=True, help="Train in this process, without Ray.")
+@click.pass_context
+def launch(
+    context: click.Context,
+    file: Path,
+    changes: Sequence[str],
+    slots: int | None,
+    dry_run: bool,
+    yes: bool,
+    max_device_hours: float | None,
+    address: str | None,
+    here: bool,
+) -> Exit:
+    """Run what is missing of FILE, then fit the law and draw the frontier."""
+    if dry_run:
+        return context.invoke(plan, file=file, changes=changes, slots=slots)
+    from orchestrator.spending import Caps
+    from orchestrator.study import admit, carry_out
+
+    experiment = experiment_of(file, changes)
+    caps = Caps.of(experiment.limits, max_device_hours)
+    admit(experiment, caps, lambda question: _ask(question, yes=yes))
+    outcome = carry_out(experiment, slots=slots, address=address, here=here, caps=caps)
+    anew = outcome.worked or not experiment.figure.exists()
+    if outcome.exit is not Exit.INTERRUPTED and outcome.done and anew:
+        from orchestrator.conclusion import conclude
+
+        for line in conclude(experiment):
+            click.echo(line)
+    click.echo(outcome.text(file))
+    return outcome.exit
+
+
+def _ask(question: str, *, yes: bool) -> bool:
+    """Return the answer to what a large launch costs; raises Refusal where there is nobody to ask."""
+    if yes:
+        return True
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise Refusal(f"refused: {question} There is no terminal to ask on: give -y to start.")
+    return click.confirm(question, err=True)
+
+
+@click.command()
+@yaml_file
+@overrides
+@click.option("--slots", "texts", multiple=True, required=True, metavar="COUNTxTYPE", help="Slots: 4xv5e-16, or 8.")
+@click.option("--preempt", metavar="RATE", help="How often a slot is taken away, such as 0.2/h.")
+@click.option("--correlated", is_flag=True, help="All slots of a type are taken away at once.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the pre-emptions.")
+@output("table", "json")
+def simulate(
+    file: Path,
+    changes: Sequence[str],
+    texts: Sequence[str],
+    preempt: str | None,
+    correlated: bool,
+    seed: int,
+    form: str,
+) -> Exit:
+    """Carry FILE out on a virtual clock, by the schedule of a launch; nothing is started."""
+    from orchestrator import simulate as room
+    from orchestrator import simulate_screen
+    from orchestrator.spending import Caps
+    from orchestrator.study import planned
+
+    experiment = experiment_of(file, changes)
+    on = room.slots(texts)
+    found, _ = planned(experiment)
+    preemptions = room.Preemptions(room.rate(preempt), correlated, seed)
+    simulation = room.simulate(found.jobs, on, preemptions, Caps.of(experiment.limits))
+    if form == "json":
+        click.echo(json.dumps(simulate_screen.document(simulation), indent=2))
+    else:
+        click.echo(simulate_screen.text(simulation, found.study, on, str(file)))
+    return Exit.DONE
