@@ -137,8 +137,8 @@ class _Resolution:
             what = f"{verb} nothing: no run of the grid has {getattr(self.grid, kind)[i]}"
             findings.append(Finding(("grid", kind, i), what, severity="warning"))
         if not cells and not self.short:
-            kind = "skip" if self.grid.skip else "only"
-            findings.append(Finding(("grid", kind), "these rules skip every run of the grid", "narrow or remove one"))
+            kind = "only" if self.grid.only else "skip"
+            findings.append(Finding(("grid", kind), "these rules leave no run of the grid", "change or remove one"))
         return Resolved(cells, self.skipped, tuple(findings))
 
     def cells(self, name: str, spec: ModelSpec) -> Iterator[Cell]:

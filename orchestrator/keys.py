@@ -1,4 +1,4 @@
-"""The keys of experiments.yaml as a list, as a JSON Schema, and those that are still to come."""
+"""The keys of experiments.yaml as a list and as a JSON Schema."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -8,12 +8,6 @@ from pydantic.fields import FieldInfo
 
 from orchestrator.schema import Document
 from orchestrator.sections import Section
-
-# words that a later version will take, by key; a refusal says so instead of calling them unknown
-PLANNED = {
-    "data.source": ("array_record:", "tfds:"),
-    "resources.default.device": ("tpu", "gpu"),
-}
 
 
 @cache

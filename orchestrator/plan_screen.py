@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.plan import Plan, PlannedRun
-from orchestrator.quantities import count, duration, flops, hours, share, table
+from orchestrator.quantities import count, duration, flops, share, table
 
 
 def text(plan: Plan, source: str, store: str, slots: int) -> str:
@@ -16,9 +16,9 @@ def text(plan: Plan, source: str, store: str, slots: int) -> str:
         f"{plan.study} · {Path(source).name} · {len(plan.runs)} runs on {plan.shared} trunks"
         f" · store {Path(store).name} ({done} done)"
     )
-    header = ("MODEL", "PARAMS", "FWD FLOPS", "SIZES", "RUNS", "MISSING", "TRAIN FLOPS", "DEVICE-HOURS*", "SLOT")
+    header = ("MODEL", "PARAMS", "FWD FLOPS", "DATA SIZES", "RUNS", "MISSING", "TRAIN FLOPS", "DEVICE TIME*", "SLOT")
     rows = [_row(plan, model, list(runs)) for model, runs in groupby(plan.runs, key=lambda run: run.model)]
-    work = (flops(plan.flops), hours(plan.device_hours), "")
+    work = (flops(plan.flops), duration(3600 * plan.device_hours), "")
     total = ("total", "", "", "", str(len(plan.runs)), str(len(plan.missing)), *work)
     command = f"Nothing was started. Next: scalectl launch {source}"
     parts = [head, table(header, [*rows, total]), _notes(plan, slots)]
@@ -36,7 +36,7 @@ def _row(plan: Plan, model: str, runs: list[PlannedRun]) -> tuple[str, ...]:
         str(len(runs)),
         str(sum(run.missing for run in runs)),
         flops(sum(job.flops for job in jobs)),
-        hours(sum(job.device_hours for job in jobs)),
+        duration(3600 * sum(job.device_hours for job in jobs)),
         " or ".join(runs[0].fit.types) or "any",
     )
 

@@ -124,16 +124,24 @@ def simulate(
 
 
 def lower_bound(jobs: Sequence[PlannedJob], on: Sequence[Slot]) -> float:
-    """Return seconds that no schedule can do without: the longest chain, or the work of jobs that share slots."""
-    types = {slot.type for slot in on}
+    """Return seconds that no schedule can do without: the longest chain on the largest slots, or work that is shared.
+
+    Jobs that only some types of slots will do for share the devices of those.
+    """
+    devices = {kind: devices_of(kind) for kind in {slot.type for slot in on}}
     work: dict[frozenset[str], float] = defaultdict(float)
+    quickest = []
     for job in jobs:
-        work[frozenset(kind for kind in types if job.fit.takes(kind))] += job.seconds
+        fitting = frozenset(kind for kind in devices if job.fit.takes(kind))
+        work[fitting] += job.seconds * job.fit.devices
+        most = max(devices[kind] for kind in fitting)
+        quickest.append(replace(job, seconds=job.seconds * job.fit.devices / most))
     shares = [
-        sum(seconds for inner, seconds in work.items() if inner <= group) / sum(slot.type in group for slot in on)
-        for group in (*work, frozenset(types))
+        sum(amount for inner, amount in work.items() if inner <= group)
+        / sum(devices[slot.type] for slot in on if slot.type in group)
+        for group in (*work, frozenset(devices))
     ]
-    return max(*shares, *lengths(jobs).values(), 0.0)
+    return max(*shares, *lengths(quickest).values(), 0.0)
 
 
 @dataclass(frozen=True)

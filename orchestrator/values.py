@@ -105,7 +105,7 @@ Fraction = Annotated[
 
 
 def _decay(value: Any) -> float:
-    number = _real(0, above=True)(value)
+    number = real(0, above=True)(value)
     if number >= 1:
         raise refusal(f"{shown(value)} is not below 1", "the paper's averages have 0.9999")
     return number

@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from orchestrator.keys import PLANNED, keys
+from orchestrator.keys import keys
 from orchestrator.problem import Finding, Path, did_you_mean
 from orchestrator.values import shown
 
@@ -57,13 +57,7 @@ def _near(path: Path) -> str:
 
 
 def _not_a_choice(path: Path, typed: Any) -> tuple[str, str]:
-    key = _general(path)
-    choices = [str(choice) for choice in _choices(keys()[key.removesuffix("[]")].annotation)]
-    planned = PLANNED.get(key, ())
-    if isinstance(typed, str) and any(
-        typed == word or (word[-1] == ":" and typed.startswith(word)) for word in planned
-    ):
-        return f"{shown(typed)}: not supported yet", f"use {' or '.join(choices)}"
+    choices = [str(choice) for choice in _choices(keys()[_general(path).removesuffix("[]")].annotation)]
     one_of = "one of " if len(choices) > 1 else ""
     return f"{shown(typed)} is not {one_of}{', '.join(choices)}", did_you_mean(str(typed), choices)
 

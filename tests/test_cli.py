@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 HEAVY = {"jax", "flax", "optax", "ray", "pandas", "scipy", "matplotlib", "sklearn"}
-LIGHT = ["--help", "models", "validate {file}", "plan {file}", "status --store {store}", "schema", "launch --help"]
+LIGHT = [
+    "--help",
+    "models",
+    "validate {file}",
+    "plan {file}",
+    "simulate {file} --slots 2",
+    "status --store {store}",
+    "schema",
+    "launch --help",
+]
 
 
 def scalectl(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

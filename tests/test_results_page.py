@@ -10,7 +10,7 @@ from typing import Any, get_args
 import pytest
 from told import planned, planning, progress, rows, started, write
 
-from orchestrator import plan_screen, sizes, status
+from orchestrator import plan_screen, simulate, simulate_screen, sizes, status
 from orchestrator.failures import verdict
 from orchestrator.tables import schema
 from trainer.events import FailureKind
@@ -18,7 +18,7 @@ from trainer.events import FailureKind
 PAGE = (Path(__file__).parents[1] / "docs" / "results.md").read_text()
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S))
 TYPES = {"INTEGER": "integer", "TEXT": "text", "FLOAT": "real", "BOOLEAN": "boolean", "DATETIME": "time"}
-JSON = ("status -o json", "plan -o json", "models -o json")
+JSON = ("status -o json", "plan -o json", "simulate -o json", "models -o json")
 UNITS = {
     "batch_size": "images",
     "core_days": "core-days",
@@ -35,6 +35,13 @@ UNITS = {
     "step": "steps",
     "steps": "steps",
 }
+
+
+PRICED = "resources: {default: {device: cpu, price_per_device_hour: 0.37}}\n"
+
+
+def simulation(plan: Any) -> Any:
+    return simulate_screen.document(simulate.simulate(plan.jobs, simulate.slots(["2"])))
 
 
 def listed(section: str) -> dict[str, tuple[str, str]]:
@@ -116,8 +123,15 @@ def test_it_lists_every_key_of_the_status_and_no_other(study):
 def test_it_lists_every_key_of_the_plan_and_no_other(study, tmp_path):
     from conftest import Study
 
-    document = plan_screen.document(planned(Study(tmp_path)), slots=2)
+    document = plan_screen.document(planned(Study(tmp_path), extra=PRICED), slots=2)
     assert set(listed("plan -o json")) == set(keys(document))
+
+
+def test_it_lists_every_key_of_a_simulation_and_no_other(tmp_path):
+    from conftest import Study
+
+    document = simulation(planned(Study(tmp_path)))
+    assert list(listed("simulate -o json")) == list(dict.fromkeys(keys(document)))
 
 
 def test_it_lists_every_key_of_the_models_and_no_other():
@@ -130,8 +144,13 @@ KINDS = {str: "text", int: "integer", float: "real", bool: "boolean"}
 def test_it_gives_the_type_of_each_key(study, tmp_path):
     from conftest import Study
 
-    plan = plan_screen.document(planned(Study(tmp_path)), slots=2)
-    for section, document in (("status -o json", status.read(study.store).to_json()), ("plan -o json", plan)):
+    plan = plan_screen.document(planned(Study(tmp_path), extra=PRICED), slots=2)
+    simulated = simulation(planned(Study(tmp_path)))
+    for section, document in (
+        ("status -o json", status.read(study.store).to_json()),
+        ("plan -o json", plan),
+        ("simulate -o json", simulated),
+    ):
         for name, (kind, _) in listed(section).items():
             found = {KINDS[type(value)] for value in values(document, name) if value is not None}
             assert found == {kind}, name

@@ -10,9 +10,10 @@ from pydantic import TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 
 from orchestrator.experiment import read, schema_json
-from orchestrator.keys import PLANNED, keys
+from orchestrator.keys import keys
 from orchestrator.located import load
-from orchestrator.schema import Model, Section
+from orchestrator.schema import Model
+from orchestrator.sections import Section
 from orchestrator.values import Share
 from trainer.spec import PRESETS
 
@@ -66,11 +67,6 @@ def test_the_page_shows_a_whole_study_that_is_valid(tmp_path):
     assert len(read(tmp_path / "experiments.yaml").cells) == 1
 
 
-@pytest.mark.parametrize("word", [word for words in PLANNED.values() for word in words if word.endswith(":")])
-def test_the_page_names_the_sources_to_come(word):
-    assert f"`{word}" in PAGE
-
-
 def test_presets_are_those_of_the_paper():
     for preset in PRESETS:
         assert Model.model_validate({"preset": preset, "patch_size": 14}).preset == preset
@@ -95,7 +91,7 @@ def test_editors_accept_the_laptop_study():
         ("train", "batch_size", "10m"),
         ("data", "source", "cifar"),
         ("grid", "extra", [{"seed": 1}]),
-        ("budgets", "device_hours", [37]),
+        ("budgets", "device_hours", [0]),
     ],
 )
 def test_editors_underline_what_is_wrong(section, key, value):

@@ -1,0 +1,210 @@
+"""The schedule on a virtual clock: bounds, invariants over many seeds, and the paper's grid."""
+
+import json
+import math
+import time
+from collections import defaultdict
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_cli import scalectl
+from test_schedule import forests, on, planned
+
+from orchestrator.experiment import read
+from orchestrator.places import Fit, devices_of
+from orchestrator.plan import plan
+from orchestrator.simulate import InvalidSlots, Preemptions, Unplaceable, lower_bound, rate, simulate, slots
+from orchestrator.spending import Caps
+
+ROOT = Path(__file__).parents[1]
+PAPER = ROOT / "studies" / "paper.yaml"
+
+
+def overlapping(lives) -> bool:
+    by_slot = defaultdict(list)
+    for life in lives:
+        by_slot[life.slot].append((life.start, life.stop))
+    return any(first[1] > second[0] + 1e-9 for spans in by_slot.values() for first, second in pairwise(sorted(spans)))
+
+
+def interval(job) -> float:
+    """The seconds between two checkpoints of a job as it was planned."""
+    return job.seconds * job.job.checkpoint_every / (job.job.stop - job.job.start)
+
+
+@pytest.mark.parametrize("examples", [100, pytest.param(1000, marks=pytest.mark.slow)])
+def test_over_many_seeds_nothing_is_run_twice_lost_or_overspent(examples):
+    @given(
+        jobs=forests(),
+        count=st.integers(1, 4),
+        taken=st.builds(Preemptions, st.sampled_from([0.0, 37.0, 150.0]), st.booleans(), st.integers(0), st.just(7.0)),
+        cap=st.sampled_from([math.inf, 0.0037]),
+    )
+    @settings(max_examples=examples, deadline=None)
+    def holds(jobs, count, taken, cap):
+        jobs = [replaced(job, every=2) for job in jobs]
+        found = simulate(jobs, on(count), taken, Caps(max_device_hours=cap))
+        check({job.id: job for job in jobs}, found)
+        assert found.device_hours <= cap * (1 + 1e-9)
+        if cap == math.inf:
+            assert found.done == found.runs == len(jobs)
+            kept = sum(life.stop - life.start - life.lost for life in found.lives)
+            assert kept == pytest.approx(sum(job.seconds for job in jobs))
+            assert found.makespan >= lower_bound(jobs, on(count)) - 1e-9
+
+    holds()
+
+
+def check(whole, found) -> None:
+    """Each job ends once and after what it needs; no slot is shared; no more is lost than since a checkpoint."""
+    ends = {life.job.id: life.stop for life in found.lives if life.state == "done"}
+    assert len(ends) == sum(life.state == "done" for life in found.lives)
+    assert not overlapping(found.lives)
+    for life in found.lives:
+        assert 0 <= life.lost <= interval(whole[life.job.id]) + 1e-9
+        assert all(ends[need] <= life.start for need in whole[life.job.id].needs)
+
+
+def replaced(job, every):
+    return replace(job, job=replace(job.job, checkpoint_every=every))
+
+
+@given(forests(), st.integers(1, 4), st.integers(0, 99))
+@settings(max_examples=50, deadline=None)
+def test_the_same_seed_gives_the_same_simulation(jobs, count, seed):
+    taken = Preemptions(37.0, seed=seed)
+    assert simulate(jobs, on(count), taken) == simulate(jobs, on(count), taken)
+
+
+def test_a_chain_and_its_branches_by_hand():
+    jobs = [planned("a", 3.0), planned("b", 5.0, ("a",)), planned("c", 2.0, ("a",)), planned("d", 1.0, ("b",))]
+    found = simulate(jobs, on(2))
+    assert (found.makespan, found.lower_bound, found.goodput) == (9.0, 9.0, 1.0)
+    assert [(life.job.id, life.start) for life in found.lives] == [("a", 0.0), ("b", 3.0), ("c", 3.0), ("d", 8.0)]
+
+
+def test_the_bound_counts_work_that_only_some_slots_will_do_for():
+    jobs = [planned(f"large-{n}", 10.0, types=("h100",)) for n in range(4)] + [planned("small", 1.0)]
+    two = on(2, "h100") + on(7)
+    assert lower_bound(jobs, two) == 20.0 == simulate(jobs, two).makespan
+
+
+def test_a_job_is_quicker_on_a_larger_slice():
+    job = planned("either", 37.0, types=("v5e-16", "v5e-64"))
+    job = replace(job, fit=Fit(job.fit.types, devices=16.0))
+    assert simulate([job], on(1, "v5e-64")).makespan == 37.0 / 4
+    assert simulate([job], on(1, "v5e-64")).device_hours == pytest.approx(37.0 * 16 / 3600)
+
+
+def test_pre_emptions_at_once_take_all_slots_of_a_type_at_the_same_moment():
+    jobs = [planned(f"job-{n}", 3600.0) for n in range(4)]
+    jobs = [replaced(job, every=1) for job in jobs]
+    found = simulate(jobs, on(4), Preemptions(5.0, correlated=True, seed=3))
+    moments = [life.stop for life in found.lives if life.state == "preempted"]
+    assert moments and all(moments.count(at) == 4 for at in set(moments))
+    assert found.goodput < 1 and found.lost > 0
+
+
+def test_a_cap_stops_everything_without_losing_work():
+    jobs = [planned(f"job-{n}", 10.0) for n in range(10)]
+    found = simulate(jobs, on(2), caps=Caps(max_device_hours=25 / 3600))
+    assert found.device_hours == pytest.approx(25 / 3600) and found.done == 2 and found.lost == 0
+    assert {life.state for life in found.lives} == {"done", "stopped"}
+    found = simulate(jobs, on(2), caps=Caps(max_flops=37 * 2.5))
+    assert sum(life.stop - life.start for life in found.lives) == pytest.approx(25.0)
+
+
+def test_slots_that_never_live_to_a_checkpoint_are_refused():
+    with pytest.raises(Unplaceable, match="never reaches a checkpoint"):
+        simulate([planned("job", 360_000.0)], on(1), Preemptions(60.0))
+
+
+@pytest.mark.parametrize("text", ["0xv5e-16", "x", "4 v5e-16", "4xv5e-16,2", "-1"])
+def test_what_is_no_number_of_slots_is_refused(text):
+    with pytest.raises(InvalidSlots, match="COUNTxTYPE"):
+        slots([text])
+
+
+def test_slots_and_rates_are_read():
+    found = slots(["2xv5e-16", "3", "1xv5e-16"])
+    assert [slot.type for slot in found] == ["v5e-16"] * 2 + ["cpu"] * 3 + ["v5e-16"]
+    assert len({slot.name for slot in found}) == 6
+    assert (rate("0.2/h"), rate("12/d"), rate(None)) == (0.2, 0.5, 0.0)
+    assert [devices_of(kind) for kind in ("v5e-16", "v5litepod-256", "h100", "cpu")] == [16, 256, 1, 1]
+
+
+@pytest.fixture(scope="module")
+def paper():
+    return plan(read(PAPER))
+
+
+@pytest.mark.parametrize("count", [8, 32, 128])
+def test_the_papers_grid_is_within_5_percent_of_the_least_possible(paper, count):
+    """G/14's own 4M steps are the bound on slots of one type; without g and G the work is, or L/16's."""
+    for models in ({"g/14", "G/14"}, set()):
+        runs = {run.id for run in paper.runs if run.model not in models}
+        jobs = [anywhere(job) for job in paper.jobs if runs.issuperset(job.runs)]
+        found = simulate(jobs, on(count, "v3-32"))
+        assert found.makespan <= 1.05 * found.lower_bound
+        assert found.lower_bound >= sum(job.seconds for job in jobs) / count
+
+
+def anywhere(job):
+    """The job on any slot, as fast as on one v3-32."""
+    return replace(job, fit=Fit(devices=32.0), seconds=job.seconds * job.fit.devices / 32)
+
+
+def test_the_papers_grid_on_slices_of_three_sizes(paper):
+    found = simulate(paper.jobs, slots(["8xv3-32", "4xv3-128", "2xv3-512"]))
+    assert found.makespan <= 1.05 * found.lower_bound and found.done == 280
+    assert all(life.slot.type in life.job.fit.types for life in found.lives)
+
+
+def big(tmp_path: Path) -> Path:
+    """A grid of 10,000 runs."""
+    widths = ", ".join(f"w{n}: {{width: {8 * n}, depth: 1, num_heads: 2, patch_size: 4}}" for n in range(1, 6))
+    text = f"""\
+version: 1
+name: big
+models: {{{widths}}}
+data: {{source: synthetic, sizes: {[1000 * n for n in range(1, 11)]}}}
+train:
+  batch_size: 16
+  optimizer: {{name: adafactor, lr: 3e-3}}
+  schedule: {{warmup: 4, timescale: 10}}
+budgets: {{steps: {[100 * n for n in range(1, 11)]}}}
+grid: {{seeds: {list(range(20))}}}
+"""
+    (tmp_path / "big.yaml").write_text(text)
+    return tmp_path / "big.yaml"
+
+
+@pytest.mark.slow
+def test_ten_thousand_runs_are_planned_in_5_and_simulated_in_60_seconds_of_cpu(tmp_path):
+    file = big(tmp_path)
+    began = time.process_time()
+    found = plan(read(file))
+    planned_in = time.process_time() - began
+    simulated = simulate(found.jobs, on(32), Preemptions(0.2, seed=37))
+    assert len(found.runs) == simulated.done == 10_000
+    assert planned_in < 5 and time.process_time() - began < 60
+
+
+def test_the_command_answers_for_people_and_for_programs(study):
+    words = ("--slots", "2", "--preempt", "0.2/h", "--correlated")
+    text = scalectl("simulate", study.file.name, *words, cwd=study.folder)
+    assert text.returncode == 0 and "2 x cpu" in text.stdout and "Next: scalectl launch" in text.stdout
+    assert max(map(len, text.stdout.splitlines())) <= 100
+    found = json.loads(scalectl("simulate", study.file, "--slots", "1xcpu", "-o", "json").stdout)
+    assert found["goodput"] == 1.0 and found["makespan_seconds"] == pytest.approx(found["lower_bound_seconds"])
+    assert [path.name for path in study.folder.iterdir()] == ["experiments.yaml"]
+
+
+def test_slots_that_will_not_do_are_refused(study):
+    refused = scalectl("simulate", study.file, "--slots", "2", "--set", "resources={default: {type: v5e-16}}")
+    assert refused.returncode == 4 and "need a slot of type v5e-16" in refused.stderr
+    assert scalectl("simulate", study.file, "--slots", "two").returncode == 2
