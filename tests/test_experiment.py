@@ -178,7 +178,7 @@ BROKEN = [
         "16:23",
         "grid.skip[0].model: no model 'nanu' ... did you mean 'nano'?",
     ),
-    ('{model: nano, data_size: ">350"}', '{steps: ">0"}', "16:14", "these rules skip every run"),
+    ('{model: nano, data_size: ">350"}', '{steps: ">0"}', "16:14", "these rules leave no run"),
     ('{model: nano, data_size: ">350"}', "{}", "16:15", "no condition"),
     ("shots: [1, 10]", "shots: [1, 144]", "18:44", "144 images a class are more than digits has ... 143"),
     ("datasets: [digits]", "datasets: [pets]", "18:24", "no dataset 'pets' ... own is 'digits'"),

@@ -203,3 +203,62 @@ def test_a_huge_grid_is_refused_before_it_is_built(side, resolved):
 def test_a_budget_too_small_names_the_model_that_it_is_smallest_for(resolved):
     with pytest.raises(InvalidExperiment, match=r"budgets.flops\[0\]: 1e7 FLOPs buy \d steps of wide at batch 37"):
         resolved(budgets="{flops: [1e7, 1e12]}", models__nano__width="8")
+
+
+def test_a_sweep_makes_a_run_of_each_combination_and_shares_no_trunk_between_them(resolved):
+    experiment = resolved(grid__sweep="{lr: [3e-3, 1e-3], weight_decay_head: [0, 3.0]}")
+    assert len(experiment.cells) == 4 * 16
+    pairs = {(cell.run.trunk.recipe.lr, cell.run.trunk.recipe.weight_decay_head) for cell in experiment.cells}
+    assert pairs == {(1e-3, 0.0), (1e-3, 3.0), (3e-3, 0.0), (3e-3, 3.0)}
+    assert len({cell.run.trunk for cell in experiment.cells}) == 4 * 8
+    assert {cell.name for cell in experiment.cells} >= {"wide-100-100-s0-lr0.001-weight_decay_head3.0"}
+
+
+def test_a_sweep_of_the_value_that_train_says_is_the_same_run(resolved):
+    swept, usual = resolved(grid__sweep="{lr: [1e-3]}"), resolved()
+    assert [cell.run for cell in swept.cells] == [cell.run for cell in usual.cells]
+
+
+def test_swept_settings_choose_runs(resolved):
+    sweep = {"grid__sweep": "{lr: [1e-3, 3e-3], head: [map, gap], batch_size: [37, 74]}"}
+    kept = resolved(**sweep, grid__only='[{lr: ">=0.003", head: gap}, {batch_size: 74, lr: 1e-3}]')
+    recipes = {(c.run.trunk.recipe.lr, c.run.trunk.recipe.head, c.run.trunk.recipe.batch_size) for c in kept.cells}
+    assert recipes == {(3e-3, "gap", 37), (3e-3, "gap", 74), (1e-3, "map", 74), (1e-3, "gap", 74)}
+    fits = '{main: {metric: upstream/loss, hold_out: {lr: ">0.001"}}}'
+    assert resolved(**sweep, fits=fits).warnings == ()
+
+
+def test_the_heads_of_a_sweep_have_their_own_parameters(resolved):
+    counts = {(c.model, c.run.trunk.recipe.head): c.params for c in resolved(grid__sweep="{head: [map, gap]}").cells}
+    assert counts["nano", "map"] > counts["nano", "gap"]
+
+
+def test_flops_of_a_swept_batch_buy_their_own_steps(resolved):
+    experiment = resolved(grid__sweep="{batch_size: [37, 74]}", budgets="{images: [7400]}")
+    assert {(c.run.trunk.recipe.batch_size, c.run.steps) for c in experiment.cells} == {(37, 200), (74, 100)}
+
+
+def test_only_keeps_and_skip_leaves_out_of_that(resolved):
+    experiment = resolved(grid__only="[{model: nano}]", grid__skip="[{seed: 5}]")
+    assert {(row[0], row[2]) for row in settings(experiment)} == {("nano", 0)} and experiment.skipped == 12
+    assert "keeps nothing" in str(resolved(grid__only="[{model: nano}, {seed: 37}]").warnings[0])
+
+
+def test_a_run_beside_the_grid_escapes_its_rules_and_is_not_run_twice(resolved):
+    extra = "[{model: nano, data_size: 37, steps: 370, seed: 2}, {model: wide, data_size: 100, steps: 100}]"
+    experiment = resolved(grid__extra=extra, grid__skip="[{model: nano}]")
+    assert settings(experiment)[-1] == ("nano", 37, 2, 370) and len(experiment.cells) == 9
+    assert experiment.cells[-1].run.cooldown == 74
+    assert "grid.extra[1]: a run that is there already" in str(experiment.warnings[0])
+
+
+def test_device_hours_are_flops_at_the_speed_that_is_written_down(resolved):
+    hours = resolved(budgets="{device_hours: [0.037], flops_per_second: 1e10}")
+    flops = resolved(budgets="{flops: [1.332e12]}")
+    assert [cell.run for cell in hours.cells] == [cell.run for cell in flops.cells]
+
+
+def test_resources_change_no_budget_in_device_hours(resolved):
+    budget = {"budgets": "{device_hours: [0.037], flops_per_second: 1e10}"}
+    elsewhere = resolved(**budget, resources="{default: {peak_flops: 1e15, mfu: 0.37}}")
+    assert resolved(**budget).cells == elsewhere.cells

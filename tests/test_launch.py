@@ -1,5 +1,7 @@
 """Whole launches in this process: what they write, share, resume and settle."""
 
+import itertools
+import sqlite3
 import threading
 from contextlib import closing
 
@@ -14,6 +16,9 @@ from orchestrator.experiment import read
 from orchestrator.launch import launch
 from orchestrator.plan import plan
 from orchestrator.records import Records, known
+from orchestrator.schedule import Slot
+from orchestrator.simulate import simulate
+from orchestrator.spending import Caps, Meter
 from trainer.events import Checkpoint
 from trainer.spec import from_scratch
 from trainer.train import train
@@ -21,7 +26,7 @@ from trainer.train import train
 MEASURED = ["device_seconds", "core_days"]  # clock readings: these alone may differ between two launches
 
 
-def launched(study, stop_after: int | None = None, **changes):
+def launched(study, stop_after: int | None = None, meter: Meter | None = None, **changes):
     """Launch the study here; `stop_after` asks it to stop after that many pieces of news."""
     experiment = read(study.write(**changes))
     record, stopping = known(study.store), threading.Event()
@@ -36,6 +41,7 @@ def launched(study, stop_after: int | None = None, **changes):
             checkpoints=record.checkpoints,
             max_retries=experiment.limits.retries,
             stopping=stopping,
+            meter=meter,
         ):
             news.append(one)
             if stop_after is not None and len(news) >= stop_after:
@@ -128,6 +134,36 @@ def test_stopped_at_any_moment_it_goes_on_to_the_same_points(study, tmp_path_fac
         launched(study, stop_after=after, steps="[20, 40]")
     launched(study, steps="[20, 40]")
     pd.testing.assert_frame_equal(points(study), points(whole))
+
+
+def test_a_launch_follows_the_simulated_order(study):
+    changes = {"sizes": "[60, 90]", "steps": "[10, 20]"}
+    simulated = simulate(plan(read(study.write(**changes))).jobs, [Slot("here")])
+    assert [one.job.id for one in launched(study, **changes) if not one.events] == [
+        life.job.id for life in simulated.lives
+    ]
+
+
+def test_a_cap_on_flops_stops_jobs_at_checkpoints_and_is_the_reason(study):
+    whole = plan(read(study.write(steps="[20, 40]"))).flops
+    meter = Meter(Caps(max_flops=whole / 2))
+    launched(study, meter=meter, steps="[20, 40]")
+    found = points(study)
+    assert whole / 2 <= meter.flops < whole and set(found["state"]) == {"stopped"}
+    with sqlite3.connect(study.store) as store:
+        reasons = {reason for (reason,) in store.execute("SELECT reason FROM runs")}
+    store.close()
+    assert reasons == {f"limits.max_flops is reached: {whole / 2:.1e} FLOPs"}
+    launched(study, steps="[20, 40]")
+    assert set(points(study)["state"]) == {"done"}
+
+
+def test_a_cap_on_device_hours_is_measured_by_the_clock(study):
+    ticks = itertools.count(0, 3600)
+    meter = Meter(Caps(max_device_hours=3.7, hours_key="--max-device-hours"), clock=lambda: float(next(ticks)))
+    launched(study, meter=meter)
+    assert meter.reached() == "--max-device-hours is reached: 3.7 device-hours"
+    assert "stopped" in set(points(study)["state"])
 
 
 def test_a_stop_is_recorded(study):

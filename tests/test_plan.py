@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+import time
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from conftest import SCHEDULES
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from orchestrator import plan_screen
 from orchestrator.experiment import read
+from orchestrator.memory import known
 from orchestrator.plan import Known, Plan, plan
 from trainer.flops import training_flops
 
@@ -179,6 +182,64 @@ def test_the_document_is_json_with_every_run_and_job(study):
     document = json.loads(json.dumps(plan_screen.document(found, slots=2)))
     assert [run["id"] for run in document["runs"]] == [run.id for run in found.runs]
     assert sum(job["flops"] for job in document["jobs"]) == document["total"]["flops"]
+
+
+PAPER = Path(__file__).parents[1] / "studies" / "paper.yaml"
+
+
+def test_the_papers_grid_shares_its_trunks():
+    """280 points on 38 trunks; a trunk to 3.95M and eight cooldowns instead of 7.83M steps."""
+    began = time.process_time()
+    found = plan(read(PAPER))
+    text = plan_screen.text(found, "paper.yaml", "paper.db", slots=8)
+    assert time.process_time() - began < 2
+    assert (len(found.runs), found.shared, found.skipped) == (280, 38, 72)
+    one = [run for run in found.runs if (run.model, run.spec.trunk.data.size) == ("L/16", 10**9)]
+    each = training_flops(one[0].spec.trunk, 1)
+    assert (
+        sum(run.flops for run in one) == 7_830_000 * each and sum(run.marginal_flops for run in one) == 4_230_000 * each
+    )
+    assert 0.45 < 1 - found.flops / found.flops_alone < 0.46
+    assert "280 runs on 38 trunks" in text and "72 of 352 runs are left out" in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_the_papers_grid_costs_what_40_percent_of_a_tpu_v3_core_says():
+    found = plan(read(PAPER))
+    assert found.device_hours == pytest.approx(found.flops / (0.4 * 61.5e12) / 3600)
+    assert {job.fit.types for job in found.jobs} == {("v3-32",), ("v3-128",), ("v3-512",)}
+
+
+def test_measured_speed_takes_the_place_of_the_stated_one(study):
+    extra = "resources: {default: {peak_flops: 1e12, mfu: 0.37, price_per_device_hour: 2.5}}\n"
+    before = planned(study, extra=extra)
+    assert before.device_hours == pytest.approx(before.flops / 0.37e12 / 3600) and not before.measured
+    after = planned(study, Known(speeds={before.jobs[0].shape: 1e9}), extra=extra)
+    assert after.device_hours == pytest.approx(after.flops / 1e9 / 3600) and after.measured
+    assert after.price == pytest.approx(2.5 * after.device_hours)
+    assert planned(study).price is None
+
+
+def test_the_first_rule_that_holds_says_where_a_run_goes(study):
+    rules = 'resources: {default: {priority: 1}, rules: [{when: {data_size: ">100"}, use: {device: gpu}},'
+    rules += " {when: {data_size: 120}, use: {type: h100}}]}\n"
+    places = {run.spec.trunk.data.size: run.fit for run in planned(study, sizes="[60, 120]", extra=rules).runs}
+    assert (places[60].types, places[120].types) == ((), ("gpu",))
+    assert places[120].priority == 1
+
+
+def test_runs_that_left_the_file_are_said_and_left_alone(study):
+    from told import planning, rows, write
+
+    records, found = planning(study, steps="[20, 40, 80]")
+    with records:
+        write(records, found.jobs)
+    again = plan(read(study.write(steps="[20]")), known(study.store))
+    assert again.unlisted == 2 and not again.jobs
+    assert "2 runs of the last plan are no longer in the file" in plan_screen.text(again, "f", "s", slots=1)
+    records, _ = planning(study, steps="[20]")
+    records.close()
+    assert rows(study, "SELECT state FROM runs") == ["done"] * 3
 
 
 grids = st.fixed_dictionaries(
