@@ -55,9 +55,14 @@ def _notes(plan: Plan, slots: int) -> str:
         notes.append(f"  Price: {plan.price:,.2f}.")
     if plan.jobs:
         bases = {job.fit.basis for job in plan.jobs}
-        basis = "measured speed of earlier runs" if plan.measured else "; ".join(sorted(bases))
+        basis = _measured(plan) if plan.measured else "; ".join(sorted(bases))
         notes.append(f"  * estimate: {basis}; about {duration(plan.seconds(slots))} on {slots} slots.")
     return "\n".join(notes)
+
+
+def _measured(plan: Plan) -> str:
+    speed = plan.flops / (3600 * plan.device_hours) if plan.device_hours else 0.0
+    return "measured speed of earlier runs" + (f", {flops(speed)} FLOP/s a device" if speed else "")
 
 
 def _alone(plan: Plan) -> list[str]:

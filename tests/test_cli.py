@@ -125,6 +125,28 @@ def test_a_limit_refuses_before_anything_is_written(study):
     assert [path.name for path in study.folder.iterdir()] == ["experiments.yaml"]
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--max-device-hours", "1e-9"], "device-hours and --max-device-hours is 1e-09. Raise --max-device-hours"),
+        (["--set", "limits.max_device_hours=1e-9"], "device-hours and limits.max_device_hours is 1e-09. Raise limits."),
+        (["--set", "resources={default: {peak_flops: 37}}"], "There is no terminal to ask on: give -y"),
+        (["--set", "resources={default: {type: v5e-16}}", "-y"], "slots of type v5e-16, and only CPU workers"),
+    ],
+)
+def test_what_costs_too_much_or_has_no_place_is_refused_and_nothing_is_written(study, words, said):
+    done = scalectl("launch", study.file, *words)
+    assert done.returncode == 4 and said in done.stderr
+    assert [path.name for path in study.folder.iterdir()] == ["experiments.yaml"]
+
+
+def test_a_launch_that_reaches_a_cap_says_so_and_exits_4(study):
+    done = scalectl("launch", study.file, "--here", "--max-device-hours", "1e-5", "--set", "limits.max_flops=1e15")
+    assert done.returncode == 4, done.stderr
+    assert "--max-device-hours is reached: 1e-05 device-hours; checkpoints are kept" in done.stdout
+    assert "2 stopped" in done.stdout
+
+
 def test_a_plot_is_a_picture_with_its_data_beside_it(launched, tmp_path):
     done = scalectl("plot", "frontier", "--store", launched.store, "-o", tmp_path / "f.png")
     assert done.returncode == 0, done.stderr

@@ -217,6 +217,7 @@ def test_measured_speed_takes_the_place_of_the_stated_one(study):
     after = planned(study, Known(speeds={before.jobs[0].shape: 1e9}), extra=extra)
     assert after.device_hours == pytest.approx(after.flops / 1e9 / 3600) and after.measured
     assert after.price == pytest.approx(2.5 * after.device_hours)
+    assert "measured speed of earlier runs, 1.0e+09 FLOP/s a device" in plan_screen.text(after, "f", "s", slots=1)
     assert planned(study).price is None
 
 
