@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from test_data import trunk
 
-from trainer.augment import box, crop_draws, flipped
+from trainer.augment import Part, box, crop_draws, flipped
 from trainer.data import Batches, load
 from trainer.pictures import crop, in_range, middle, opened
 from trainer.spec import DataSpec, TrunkSpec
 
+WHOLE = Part(40, slice(None))
 SYNTHETIC = DataSpec("synthetic", 40, 37, 5, 0, 16, 3, 10)
 
 
@@ -74,11 +75,14 @@ def test_values_are_from_minus_one_to_one():
 def test_half_of_the_images_are_mirrored_anew_each_step():
     images = load(SYNTHETIC).pixels[:]
     first, second = (
-        [np.array_equal(after, before[:, ::-1]) for before, after in zip(images, flipped(images, 3, step), strict=True)]
+        [
+            np.array_equal(after, before[:, ::-1])
+            for before, after in zip(images, flipped(images, 3, step, WHOLE), strict=True)
+        ]
         for step in (0, 1)
     )
     assert 10 < sum(first) < 30 and first != second
-    still = [np.array_equal(*pair) for pair in zip(images, flipped(images, 3, 0), strict=True)]
+    still = [np.array_equal(*pair) for pair in zip(images, flipped(images, 3, 0, WHOLE), strict=True)]
     assert still == [not mirrored for mirrored in first]
 
 

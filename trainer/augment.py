@@ -1,6 +1,7 @@
 """What is done to training images each time they are seen, drawn from seed and step alone."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,6 +12,13 @@ from trainer.spec import DataSpec
 AREA = (0.05, 1.0)  # of a crop, as a share of the picture's
 ASPECT = (3 / 4, 4 / 3)  # of a crop, width to height
 TRIES = 10
+
+
+class Part(NamedTuple):
+    """Which images of a batch are at hand; what is drawn for one doesn't depend on it."""
+
+    size: int  # of the whole batch
+    rows: slice
 
 
 def crop_draws(seed: int, step: int, count: int) -> np.ndarray:
@@ -36,26 +44,26 @@ def box(width: int, height: int, drawn: np.ndarray) -> Box:
     return left, top, left + w, top + h
 
 
-def moved(images: np.ndarray, data: DataSpec, seed: int, step: int, *, empty: float) -> np.ndarray:
+def moved(images: np.ndarray, data: DataSpec, seed: int, step: int, of: Part, *, empty: float) -> np.ndarray:
     """Return images shifted and mirrored as `data` says; what comes into view has the value `empty`."""
     if data.shift:
-        images = shifted(images, data.shift, seed, step, empty)
-    return flipped(images, seed, step) if data.flip else images
+        images = shifted(images, data.shift, seed, step, of, empty)
+    return flipped(images, seed, step, of) if data.flip else images
 
 
-def shifted(images: np.ndarray, most: int, seed: int, step: int, empty: float) -> np.ndarray:
+def shifted(images: np.ndarray, most: int, seed: int, step: int, of: Part, empty: float) -> np.ndarray:
     """Return images translated by up to `most` pixels each way."""
     edge = (most, most)
     padded = np.pad(images, ((0, 0), edge, edge, (0, 0)), constant_values=empty)
-    drawn = words(seed, Purpose.SHIFT, step, 2 * len(images)) % (2 * most + 1)
-    down, right = drawn.astype(np.int64).reshape(2, -1, 1, 1)
+    drawn = words(seed, Purpose.SHIFT, step, 2 * of.size) % (2 * most + 1)
+    down, right = drawn.astype(np.int64).reshape(2, -1, 1, 1)[:, of.rows]
     side, every = np.arange(images.shape[1]), np.arange(len(images))
     return padded[every[:, None, None], down + side[:, None], right + side]
 
 
-def flipped(images: np.ndarray, seed: int, step: int) -> np.ndarray:
+def flipped(images: np.ndarray, seed: int, step: int, of: Part) -> np.ndarray:
     """Return images of which each is mirrored, left to right, with a chance of one in two."""
-    mirrored = words(seed, Purpose.FLIP, step, len(images)) >> np.uint64(63) == 1
+    mirrored = words(seed, Purpose.FLIP, step, of.size)[of.rows] >> np.uint64(63) == 1
     turned = images.copy()
     turned[mirrored] = images[mirrored][:, :, ::-1]
     return turned

@@ -77,6 +77,8 @@ def prune(folder: str, step: int) -> None:
 
     What a killed job left half written goes as well.
     """
+    if jax.process_index() > 0:
+        return
     newest = [str(one) for one in steps(folder) if one <= step][-ROLLING:]
     for path in epath.Path(folder).iterdir():
         if path.name not in newest and ".corrupt" not in path.name:
@@ -106,7 +108,7 @@ def _flush(path: epath.Path) -> None:
 
 def _moved_aside(path: epath.Path) -> str:
     """Move a checkpoint out of the way, if it is there at all, and return a sentence that says so."""
-    if not path.exists():
+    if not path.exists() or jax.process_index() > 0:
         return ""
     aside = path.parent / f"{path.name}.corrupt"
     if aside.exists():

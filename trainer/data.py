@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from trainer.augment import crop_draws, moved
+from trainer.augment import Part, crop_draws, moved
 from trainer.draws import Purpose, permutation, scattered, units, words
 from trainer.encoded import Encoded
 from trainer.labels import Labels, Several
@@ -15,6 +15,7 @@ from trainer.spec import DataSpec, TrunkSpec
 from trainer.subset import Images, Lazy
 from trainer.synthetic import Patterns
 
+ALL = slice(None)
 WHOLE = 2**20  # orders of more images than this are never held as a whole
 
 
@@ -99,7 +100,8 @@ _SOURCES = {"digits": _digits}
 class Batches:
     """The batches of a trunk; which images a step sees, and how they are moved, depends on seed and step alone."""
 
-    def __init__(self, trunk: TrunkSpec) -> None:
+    def __init__(self, trunk: TrunkSpec, part: slice = ALL) -> None:
+        self.part = part  # of each batch, that is made here; what is drawn for an image doesn't depend on it
         self.images = load(trunk.data)
         self._data, self._seed, self._size = trunk.data, trunk.seed, trunk.recipe.batch_size
 
@@ -110,7 +112,7 @@ class Batches:
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the images (batch, height, width, channels) and labels (batch[, classes]) after `step` updates."""
-        rows = self._rows(step * self._size)
+        rows = self._rows(step * self._size)[self.part]
         return self._seen(rows, step), self.images.labels[rows]
 
     def _rows(self, start: int) -> np.ndarray:
@@ -129,15 +131,15 @@ class Batches:
 
     def _seen(self, rows: np.ndarray, step: int) -> np.ndarray:
         """Return images as a step sees them."""
-        images, data, seed = self.images, self._data, self._seed
+        images, data, seed, of = self.images, self._data, self._seed, Part(self._size, self.part)
         if isinstance(images, Images):
-            return moved(images.pixels[rows], data, seed, step, empty=-1.0)
+            return moved(images.pixels[rows], data, seed, step, of, empty=-1.0)
         places = images.at(rows)
         if data.crop:
-            colours = images.source.cropped(places, crop_draws(seed, step, len(rows)))
+            colours = images.source.cropped(places, crop_draws(seed, step, self._size)[self.part])
         else:
             colours = images.source.colours(places)
-        return in_range(moved(colours, data, seed, step, empty=0))
+        return in_range(moved(colours, data, seed, step, of, empty=0))
 
 
 @lru_cache(maxsize=8)

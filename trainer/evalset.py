@@ -1,9 +1,8 @@
 """The images of an evaluation as a model is to see them: at its side, with its channels, read when they are needed."""
 
-import threading
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import numpy as np
@@ -13,6 +12,13 @@ from trainer.sources import PLENTY
 from trainer.spec import DataSpec
 from trainer.step import READ_BATCH, Programs, Readings
 from trainer.subset import Images, Lazy
+
+
+class Stop(Protocol):
+    """Whoever knows whether a stop was asked for: an event of this process, or all processes together."""
+
+    def is_set(self) -> bool:
+        """Return whether it was."""
 
 
 class Interrupted(Exception):  # noqa: N818 - a wish, not an error
@@ -74,13 +80,13 @@ def scaled(pixels: np.ndarray, side: int) -> np.ndarray:
     return np.asarray(jax.image.resize(pixels, (count, side, side, channels), "bilinear"))
 
 
-def heed(stopping: threading.Event) -> None:
+def heed(stopping: Stop) -> None:
     """Raise Interrupted once `stopping` is set."""
     if stopping.is_set():
         raise Interrupted
 
 
-def told(programs: Programs, params: Any, images: EvalSet, stopping: threading.Event) -> Readings:
+def told(programs: Programs, params: Any, images: EvalSet, stopping: Stop) -> Readings:
     """Return what a model says of images; raises Interrupted."""
     parts = []
     for start in range(0, len(images), READ_BATCH):

@@ -1,6 +1,5 @@
 """What a trained model is worth: upstream loss and error, linear regression from few shots, fine-tuning."""
 
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -10,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from trainer.draws import Purpose, permutation
-from trainer.evalset import evalsets, told
+from trainer.evalset import Stop, evalsets, told
 from trainer.finetune import finetune
 from trainer.spec import DataSpec, EvalSpec, FewshotSpec
 from trainer.step import Programs, Readings
@@ -20,7 +19,7 @@ BIAS = 100.0  # a constant feature so large that the penalty hardly touches its 
 
 
 def evaluations(
-    programs: Programs, params: Any, own: DataSpec, evals: EvalSpec, stopping: threading.Event
+    programs: Programs, params: Any, own: DataSpec, evals: EvalSpec, stopping: Stop
 ) -> Iterator[tuple[str, float]]:
     """Yield each metric of `evals` with its value, in the order of `EvalSpec.metrics`; losses are in nats.
 

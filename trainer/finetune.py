@@ -1,19 +1,18 @@
 """Fine-tuning, as appendix D of the paper does it: all weights, on another dataset, perhaps at another resolution."""
 
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import Any, NamedTuple, get_args
 
-import jax
 import numpy as np
 
 from trainer.draws import Purpose, endless, permutation
-from trainer.evalset import EvalSet, heed, told
+from trainer.evalset import EvalSet, Stop, heed, told
 from trainer.feed import Feed
 from trainer.flops import TRAINING, flops_per_image
 from trainer.optimizer import NEVER, Settings
 from trainer.positions import resampled
+from trainer.sharding import gathered
 from trainer.spec import FinetuneSpec, Schedule
 from trainer.step import Metrics, Programs, Shape, State, dispatch, zeros
 from trainer.vit import ViT
@@ -31,9 +30,7 @@ class Tuned(NamedTuple):
     compilations: int
 
 
-def finetune(
-    vit: ViT, params: Params, pool: EvalSet, test: EvalSet, spec: FinetuneSpec, stopping: threading.Event
-) -> Tuned:
+def finetune(vit: ViT, params: Params, pool: EvalSet, test: EvalSet, spec: FinetuneSpec, stopping: Stop) -> Tuned:
     """Return the error on `test` after fine-tuning on all of `pool` at the rate that is best on a part of it.
 
     Where the loss is not finite at that rate after all, it is that of the next best one. Raises Interrupted.
@@ -51,7 +48,7 @@ def enlarged(vit: ViT, resolution: int, num_classes: int) -> ViT:
 
 def transferred(params: Params, to: ViT) -> Params:
     """Return weights for a model of another resolution: the head zero, learned positions resampled, the rest kept."""
-    body = dict(jax.device_get(params)["params"])
+    body = dict(gathered(params)["params"])
     head = {"kernel": (to.model.width, to.num_classes), "bias": (to.num_classes,)}
     body["head"] = {name: np.zeros(shape, np.float32) for name, shape in head.items()}
     if "positions" in body:
@@ -70,14 +67,15 @@ def ranked(readings: Mapping[float, tuple[float, float]]) -> list[float]:
 
 
 class _Shuffled:
-    """Batches of images in an endless row of epochs; which images a step sees depends on the step alone."""
+    """Batches of images in an endless row of epochs, or a part of each; a step alone decides which images it sees."""
 
-    def __init__(self, images: EvalSet, size: int) -> None:
-        self.images, self._of, self._size = images.images, images, size
+    def __init__(self, images: EvalSet, size: int, part: slice) -> None:
+        self.images, self._of, self._size, self._part = images.images, images, size, part
 
     def stacked(self, step: int, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the images (count, batch, side, side, channels) and labels (count, batch) after `step` updates."""
-        rows = endless(0, Purpose.FINETUNE, np.arange(step * self._size, (step + count) * self._size), len(self._of))
+        places = np.arange(step * self._size, (step + count) * self._size).reshape(count, -1)[:, self._part].ravel()
+        rows = endless(0, Purpose.FINETUNE, places, len(self._of))
         pixels = self._of[rows]
         return pixels.reshape(count, -1, *pixels.shape[1:]), self._of.labels[rows].reshape(count, -1)
 
@@ -90,7 +88,7 @@ class _Shuffled:
 class Finetuning:
     """Weights to begin from, and the compiled programs that move them."""
 
-    def __init__(self, vit: ViT, params: Params, spec: FinetuneSpec, stopping: threading.Event) -> None:
+    def __init__(self, vit: ViT, params: Params, spec: FinetuneSpec, stopping: Stop) -> None:
         counts = {"image_size": vit.image_size, "channels": vit.channels, "num_classes": vit.num_classes}
         flops = TRAINING * spec.batch_size * flops_per_image(vit.model, head=vit.head, **counts)
         each = 1 if spec.ema else dispatch(flops)  # the average takes in the weights of every step
@@ -116,10 +114,13 @@ class Finetuning:
     def tuned(self, images: EvalSet, lr: float) -> Params | None:
         """Return the weights after all steps on `images`, or their average; nothing once a gradient is not finite."""
         at, steps, each = rates(self.spec, lr), self.spec.steps, self.programs.shape.steps
-        state: State = jax.device_put(zeros(self.programs.shape)._replace(params=self.params))
-        average = jax.device_put(self.params) if self.spec.ema else None
+        layout = self.programs.layout
+        state: State = layout.put(zeros(self.programs.shape)._replace(params=self.params))
+        average = layout.put(self.params) if self.spec.ema else None
         before: Metrics | None = None
-        with closing(Feed(_Shuffled(images, self.spec.batch_size), 0, steps, workers=0)) as feed:
+        with closing(
+            Feed(_Shuffled(images, self.spec.batch_size, layout.rows(self.spec.batch_size)), 0, steps, workers=0)
+        ) as feed:
             for step in range(0, steps, each):
                 heed(self.stopping)
                 state, metrics = self.programs.train(state, *feed.stacked(min(each, steps - step)), at)

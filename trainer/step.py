@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
@@ -13,6 +13,7 @@ import optax
 
 from trainer.flops import training_flops
 from trainer.optimizer import Settings, clip, direction, schedule, updated
+from trainer.sharding import Layout, everywhere
 from trainer.spec import Loss, TrunkSpec
 from trainer.vit import ViT, build
 
@@ -57,6 +58,7 @@ class Shape:
     optimizer: Literal["adafactor", "adamw", "sgd"]
     steps: int  # at most, in one dispatch
     microbatch: int = 0  # images whose gradient is computed at a time; 0: all
+    parts: int = 1  # devices that share each batch, and each microbatch
 
     @property
     def images(self) -> tuple[int, ...]:
@@ -108,7 +110,7 @@ def gradient(of: Shape, params: Any, images: Array, labels: Array) -> tuple[Arra
     whole = jax.value_and_grad(mean_loss)
     if not of.microbatch:
         return whole(params, images, labels)
-    pieces = jax.tree.map(lambda rows: rows.reshape(-1, of.microbatch, *rows.shape[1:]), (images, labels))
+    pieces = jax.tree.map(lambda rows: pieces_of(of, rows), (images, labels))
 
     def add(total: Any, piece: tuple[Array, Array]) -> tuple[Any, None]:
         return jax.tree.map(jnp.add, total, whole(params, *piece)), None
@@ -117,6 +119,12 @@ def gradient(of: Shape, params: Any, images: Array, labels: Array) -> tuple[Arra
     total, _ = jax.lax.scan(add, nothing, pieces)
     loss, grads = jax.tree.map(lambda leaf: leaf * (of.microbatch / of.batch_size), total)
     return loss, grads
+
+
+def pieces_of(of: Shape, rows: Array) -> Array:
+    """Return a batch as microbatches (pieces, microbatch, ...), each device's images divided among all of them."""
+    own = rows.reshape(of.parts, -1, of.microbatch // of.parts, *rows.shape[1:])
+    return own.swapaxes(0, 1).reshape(-1, of.microbatch, *rows.shape[1:])
 
 
 def several_steps(
@@ -146,6 +154,12 @@ def read(of: Shape, params: Any, images: Array, labels: Array) -> Readings:
     return Readings(losses(logits_BC, labels, of.loss), wrong(logits_BC, labels), features_BD)
 
 
+def some(rows: Any, part: slice) -> np.ndarray:
+    """Return as many rows as `part` is long: those there, and others after them that mean nothing."""
+    there: np.ndarray = rows[min(part.start, len(rows) - 1) : part.stop]
+    return padded(there, part.stop - part.start)
+
+
 def padded(rows: np.ndarray, count: int) -> np.ndarray:
     """Return `count` rows: those given, and zeros after them; the same array where none is missing."""
     return rows if len(rows) == count else np.pad(rows, [(0, count - len(rows))] + [(0, 0)] * (rows.ndim - 1))
@@ -164,7 +178,7 @@ def zeros(of: Shape) -> State:
     return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), abstract(of))
 
 
-_compiled: dict[tuple[Hashable, Shape], Any] = {}  # for as long as the process lives
+_compiled: dict[tuple[Hashable, Shape, Layout], Any] = {}  # for as long as the process lives
 
 
 @dataclass
@@ -174,6 +188,13 @@ class Programs:
     shape: Shape
     compile_seconds: float = 0.0
     compilations: int = 0
+    layout: Layout = field(default_factory=everywhere)
+
+    def __post_init__(self) -> None:
+        count = len(self.layout.devices)
+        for size in (self.shape.batch_size, self.shape.microbatch):
+            self.layout.rows(size)
+        self.shape = replace(self.shape, parts=count)
 
     def first(self, seed: int) -> State:
         """Return the state at step 0: parameters drawn from `seed`, moments zero."""
@@ -183,36 +204,45 @@ class Programs:
             return self.shape.model.init(jax.random.key(seed), image)
 
         quick = {"xla_backend_optimization_level": 0}  # runs once, and compiles in half the time
-        program = self._ready("first", draw, np.uint32(seed), options=quick)
-        state: State = jax.device_put(zeros(self.shape)._replace(params=program(np.uint32(seed))))
+        like = abstract(self.shape)
+        program = self._ready("first", draw, np.uint32(seed), options=quick, out=self.layout.state(like.params))
+        state: State = self.layout.put(zeros(self.shape)._replace(params=program(np.uint32(seed))))
         return state
 
     def train(self, state: State, images: np.ndarray, labels: np.ndarray, at: Settings) -> tuple[State, Metrics]:
         """Return `state`, which is consumed, advanced by the stacked batches, of which there are at most `shape.steps`.
 
-        Metrics have one entry for each of `shape.steps`; those after the last batch are zero.
+        Each process gives its own rows of every batch. Metrics have one entry for each of `shape.steps`; those after
+        the last batch are zero.
         """
-        of, count = self.shape, np.int32(len(labels))
-        images, labels = padded(images, of.steps), padded(labels, of.steps)
+        of, count, lay = self.shape, np.int32(len(labels)), self.layout
+        images, labels = (lay.fed(padded(rows, of.steps), None) for rows in (images, labels))
 
         def advance(*arguments: Any) -> tuple[State, Metrics]:
             return several_steps(of, *arguments)
 
-        program = self._ready(("train", labels.ndim), advance, state, count, images, labels, at, donate=(0,))
+        name, out = ("train", labels.ndim), (lay.state(state), lay.whole)
+        program = self._ready(name, advance, state, count, images, labels, at, donate=(0,), out=out)
         advanced: tuple[State, Metrics] = program(state, count, images, labels, at)
         return advanced
 
     def read(self, params: Any, images: Any, labels: Any) -> Readings:
-        """Return what a model says of any number of images, in arrays or in what slices of are arrays."""
-        of, size = self.shape, READ_BATCH
+        """Return what a model says of any number of images, in arrays or in what slices of are arrays.
+
+        All processes give the same images, and have the answers to all of them.
+        """
+        of, lay = self.shape, self.layout
+        size = -(-READ_BATCH // of.parts) * of.parts
+        mine = lay.rows(size)
 
         def look(*arguments: Any) -> Readings:
             return read(of, *arguments)
 
         told = []
         for start in range(0, len(labels), size):
-            batch = padded(images[start : start + size], size), padded(labels[start : start + size], size)
-            told.append(self._ready(("read", batch[1].ndim), look, params, *batch)(params, *batch))
+            part = slice(start + mine.start, start + mine.stop)
+            batch = lay.fed(some(images, part)), lay.fed(some(labels, part))
+            told.append(self._ready(("read", batch[1].ndim), look, params, *batch, out=lay.whole)(params, *batch))
         return Readings(*(np.concatenate(parts)[: len(labels)] for parts in zip(*told, strict=True)))
 
     def averaged(self, average: Any, params: Any, decay: float) -> Any:
@@ -221,15 +251,17 @@ class Programs:
         def towards(average: Any, params: Any, share: Array) -> Any:
             return jax.tree.map(lambda old, new: old + share * (new - old), average, params)
 
-        share = np.float32(1.0 - decay)
-        return self._ready("averaged", towards, average, params, share, donate=(0,))(average, params, share)
+        share, out = np.float32(1.0 - decay), self.layout.state(average)
+        program = self._ready("averaged", towards, average, params, share, donate=(0,), out=out)
+        return program(average, params, share)
 
     def _ready(self, name: Hashable, function: Callable[..., Any], *arguments: Any, **how: Any) -> Any:
         """Return a program for arguments of these shapes, compiled now unless this process has it."""
-        key = (name, self.shape)
+        key = (name, self.shape, self.layout)
         if key not in _compiled:
             began = time.perf_counter()
-            lowered = jax.jit(function, donate_argnums=how.get("donate", ())).lower(*arguments)
+            where = {} if self.layout.alone else {"out_shardings": how["out"]}
+            lowered = jax.jit(function, donate_argnums=how.get("donate", ()), **where).lower(*arguments)
             _compiled[key] = lowered.compile(compiler_options=how.get("options"))
             self.compile_seconds += time.perf_counter() - began
             self.compilations += 1

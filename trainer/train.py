@@ -24,6 +24,7 @@ from trainer.events import Checkpoint, Done, Event, Failed, Measurement, Progres
 from trainer.feed import Feed
 from trainer.files import Unreadable
 from trainer.flops import training_flops
+from trainer.hosts import Stopping
 from trainer.optimizer import settings
 from trainer.peaks import peak, utilisation
 from trainer.pictures import BadImage
@@ -51,7 +52,8 @@ def train(job: Job, stopping: threading.Event | None = None) -> Iterator[Event]:
     comes to the same numbers on the same machine, wherever it was interrupted; whatever its last checkpoint knew is
     told again.
     """
-    programs, stopping = Programs(shape(job.trunk)), stopping or threading.Event()
+    programs = Programs(shape(job.trunk))
+    asked = Stopping(stopping or threading.Event(), programs.layout)
     try:
         shots_are_there(job.trunk.data, job.evals)
         state, saved = yield from _latest(job, programs)
@@ -59,8 +61,8 @@ def train(job: Job, stopping: threading.Event | None = None) -> Iterator[Event]:
         training = _Training(job, programs, state, saved)
         with closing(training):
             yield from training.retold()
-            yield from training.steps(stopping)
-        yield from training.end(stopping)
+            yield from training.steps(asked)
+        yield from training.end(asked)
     except Corrupt as error:
         yield Failed("checkpoint_corrupt", job.start, str(error))
     except Diverged as error:
@@ -109,10 +111,11 @@ class _Training:
     def __init__(self, job: Job, programs: Programs, state: State, saved: Saved) -> None:
         self.job, self.programs, self.saved = job, programs, saved
         self.at = settings(job.trunk.recipe, job.run)
-        self.state: State = jax.device_put(state)
+        self.state: State = programs.layout.put(state)
         self.peak = peak(_kinds(self.state), job.trunk.recipe.precision)
         self.step = saved.step
-        self.feed = Feed(Batches(job.trunk), self.step, job.stop, job.workers)
+        batches = Batches(job.trunk, programs.layout.rows(job.trunk.recipe.batch_size))
+        self.feed = Feed(batches, self.step, job.stop, job.workers)
         self.writer = Writer(job.folder)
         self.seconds = saved.device_seconds
         self.told = list(saved.told) if self._own(saved) else []
@@ -133,8 +136,8 @@ class _Training:
         if self._own(self.saved):
             yield self._checkpoint(self.saved)
 
-    def steps(self, stopping: threading.Event) -> Iterator[Event]:
-        """Yield the events of all steps that are left, or of those before `stopping` was set."""
+    def steps(self, stopping: Stopping) -> Iterator[Event]:
+        """Yield the events of all steps that are left, or of those before all were told to stop."""
         self.since = time.perf_counter()
         pending: tuple[int, Metrics] | None = None
         while count := 0 if stopping.is_set() else self._count():
@@ -151,7 +154,7 @@ class _Training:
             yield from self._save()
         yield from self._complete(wait=True)
 
-    def end(self, stopping: threading.Event) -> Iterator[Event]:
+    def end(self, stopping: Stopping) -> Iterator[Event]:
         """Yield Stopped where steps or evaluations are left, else the run's measurements and Done."""
         try:
             if self.step < self.job.stop:
@@ -164,7 +167,7 @@ class _Training:
         spent = (self.programs.compile_seconds, self.programs.compilations)
         yield Done(self.step, self.saved.digest, self.seconds, *spent, self._rates(self.step, self.seconds)[-1])
 
-    def _measurements(self, stopping: threading.Event) -> Iterator[Event]:
+    def _measurements(self, stopping: Stopping) -> Iterator[Event]:
         """Yield what the weights are worth; raises Diverged, though not where only weights tuned further did."""
         evals, data = self.job.evals, self.job.trunk.data
         wanted, tuned = evals.metrics(), evals.finetune.metric if evals.finetune else None

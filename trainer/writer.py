@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as await_all
 
 import jax
 
 from trainer.checkpoint import Row, Saved, prune, save
+from trainer.sharding import gathered
 from trainer.step import State
 
 
@@ -22,8 +24,10 @@ class Writer:
 
         On a CPU the snapshot is a view: JAX gives a donated step new memory for as long as the view is held.
         """
-        snapshot: State = jax.device_get(state)
+        snapshot: State = gathered(state)
         self._writing = self._thread.submit(self._write, snapshot, device_seconds, tuple(told))
+        if jax.process_count() > 1:  # they wait for each other through their devices, which no step may come between
+            await_all([self._writing])
 
     def complete(self, *, wait: bool = False) -> Iterator[Saved]:
         """Yield the checkpoint that has become complete since the last call, or that does while this waits."""

@@ -1,0 +1,47 @@
+"""Jobs in processes of their own, on as many forced CPU devices as a test asks for, alone or several together."""
+
+import os
+import pickle
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from trainer.events import Event
+from trainer.hosts import Host
+from trainer.spec import Job
+
+CODE = """
+import pickle, sys
+from pathlib import Path
+from trainer.hosts import join
+job, host, out = pickle.loads(Path(sys.argv[1]).read_bytes())
+join(host)
+from trainer.train import train
+Path(out).write_bytes(pickle.dumps(list(train(job))))
+"""
+
+
+def told(job: Job, folder: Path, devices: int = 1, processes: int = 1) -> list[list[Event]]:
+    """What each process of a job told."""
+    folder.mkdir(parents=True, exist_ok=True)
+    flags = f"--xla_force_host_platform_device_count={devices}"
+    environment = os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
+    coordinator = f"127.0.0.1:{free_port()}"
+    lives = []
+    for index in range(processes):
+        host = Host(coordinator, processes, index) if processes > 1 else None
+        asked, out = folder / f"{index}.job", folder / f"{index}.told"
+        asked.write_bytes(pickle.dumps((job, host, str(out))))
+        command = [sys.executable, "-W", "error", "-c", CODE, str(asked)]
+        lives.append((out, subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)))
+    for _, life in lives:
+        _, complaint = life.communicate(timeout=240)
+        assert life.returncode == 0, complaint
+    return [pickle.loads(out.read_bytes()) for out, _ in lives]
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])

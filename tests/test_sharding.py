@@ -1,0 +1,113 @@
+"""One step on 1 device, on 8, and on 2 processes with 2 each: the rule on shapes, and equal losses."""
+
+import math
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+from devices import told
+from jax.sharding import PartitionSpec
+from test_train import TRUNK, job
+
+from trainer import checkpoint
+from trainer.data import Batches
+from trainer.events import Checkpoint, Done, Event, Measurement, Progress
+from trainer.sharding import AXES, Layout, cut, grid
+from trainer.spec import Job, ModelSpec, RunSpec
+from trainer.step import abstract, shape
+
+WIDE = replace(TRUNK, model=ModelSpec(128, 2, 512, 4, 2), recipe=replace(TRUNK.recipe, lr=1e-3))
+
+
+@pytest.mark.parametrize(
+    ("sides", "axes", "expected"),
+    [
+        ((1664, 8192), (16, 16), (None, AXES)),
+        ((8192, 1664), (16, 16), (AXES,)),
+        ((1664, 4992), (16, 16), (("inner",), ("outer",))),
+        ((1664, 1664), (16, 16), (("outer",), ("inner",))),
+        ((29593, 1664), (16, 16), (None, ("outer",))),
+        ((1024, 3072), (2, 4), (None, AXES)),
+        ((255, 65537), (2, 2), ()),
+        ((128,), (2, 4), ()),
+        ((), (2, 4), ()),
+    ],
+)
+def test_an_array_is_cut_along_its_largest_side_that_devices_divide(sides, axes, expected):
+    found = list(cut(sides, axes))
+    while found and found[-1] is None:
+        found.pop()
+    assert PartitionSpec(*found) == PartitionSpec(*expected)
+
+
+def test_a_grid_is_as_square_as_it_can_be():
+    expected = [(1, 1), (1, 2), (2, 2), (2, 3), (1, 7), (2, 4), (16, 16)]
+    assert [grid(count) for count in (1, 2, 4, 6, 7, 8, 256)] == expected
+        (1, 1),
+        (1, 2),
+        (2, 2),
+        (2, 3),
+        (1, 7),
+        (2, 4),
+        (16, 16),
+    ]
+
+
+def test_every_large_array_of_the_state_has_a_share_on_each_device():
+    for leaf in jax.tree.leaves(abstract(shape(WIDE))):
+        parts = math.prod({"outer": 2, "inner": 4}[name] for names in cut(leaf.shape, (2, 4)) for name in names or ())
+        assert parts == (8 if math.prod(leaf.shape) >= 2**16 else 1)
+
+
+def test_parts_of_a_batch_are_those_of_the_whole():
+    trunk = replace(TRUNK, data=replace(TRUNK.data, flip=True))
+    whole = Batches(trunk).stacked(5, 3)
+    parts = [Batches(trunk, slice(start, start + 4)).stacked(5, 3) for start in range(0, 16, 4)]
+    for expected, found in zip(whole, zip(*parts, strict=True), strict=True):
+        np.testing.assert_array_equal(np.concatenate(found, axis=1), expected)
+
+
+def test_devices_that_cannot_share_a_batch_are_refused():
+    with pytest.raises(ValueError, match="16 images can't be shared by 3 devices: give a multiple of 3"):
+        Layout(tuple(jax.devices() * 3)).rows(16)
+
+
+def of(kind: type, events: list[Event]) -> list:
+    return [event for event in events if isinstance(event, kind)]
+
+
+def values(events: list[Event]) -> list[float]:
+    return [one.loss for one in of(Progress, events)] + [one.value for one in of(Measurement, events)]
+
+
+def twenty(folder, **recipe) -> Job:
+    trunk = replace(WIDE, recipe=replace(WIDE.recipe, **recipe))
+    return job(folder, trunk=trunk, run=RunSpec(trunk, 20, 5), stop=20, checkpoint_every=10)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", [{}, {"layers": "scan", "remat": "full", "microbatch": 8, "optimizer": "adamw"}])
+def test_losses_are_equal_on_one_device_on_eight_and_on_two_processes_of_two(tmp_path, recipe):
+    lives = []
+    for name, devices, processes in (("one", 1, 1), ("eight", 8, 1), ("two", 2, 2)):
+        lives += told(twenty(tmp_path / name / "job", **recipe), tmp_path / name, devices, processes)
+    one, *others = lives
+    assert len(others) == 3 and len(of(Progress, one)) == 20 and isinstance(one[-1], Done)
+    for other in others:
+        np.testing.assert_allclose(values(other), values(one), rtol=1e-5)
+    assert values(others[1]) == values(others[2])
+    assert [one.digest for one in of(Checkpoint, others[1])] == [one.digest for one in of(Checkpoint, others[2])]
+
+
+@pytest.mark.slow
+def test_a_checkpoint_goes_to_any_number_of_devices_and_back(tmp_path):
+    (half,) = told(replace(twenty(tmp_path / "job"), stop=10), tmp_path / "one")
+    first = of(Checkpoint, half)[-1]
+    for name, devices, processes in (("eight", 8, 1), ("two", 2, 2), ("back", 1, 1)):
+        for life in told(replace(twenty(tmp_path / "job"), stop=10), tmp_path / name, devices, processes):
+            assert life[0].step == 10 and life[-1].digest == first.digest
+    whole = told(twenty(tmp_path / "job"), tmp_path / "rest", 2, 2)
+    last = of(Checkpoint, whole[0])[-1]
+    found = checkpoint.restore(last.path, abstract(shape(WIDE)))
+    assert whole[0][0].step == 10 and whole[1][-1].digest == last.digest == checkpoint.sha256(found.state.params)

@@ -1,0 +1,112 @@
+"""How arrays lie on devices: batches divided over all of them, and large parameters and moments too (FSDP)."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+AXES = ("outer", "inner")
+SMALL = 2**16  # elements; an array with fewer is whole on every device
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Some devices, those of a process side by side, and what each holds; one device alone holds everything."""
+
+    devices: tuple[Any, ...]
+
+    @cached_property
+    def mesh(self) -> Mesh:
+        """Return the devices as a grid; both of its axes together divide the batch."""
+        return Mesh(np.array(self.devices).reshape(grid(len(self.devices))), AXES)
+
+    @property
+    def alone(self) -> bool:
+        """Return whether there is one device, for which nothing is divided and no program changes."""
+        return len(self.devices) == 1
+
+    @property
+    def whole(self) -> NamedSharding:
+        """Return the sharding of what every device holds."""
+        return NamedSharding(self.mesh, PartitionSpec())
+
+    def batch(self, *before: None) -> NamedSharding:
+        """Return the sharding of a batch, or of stacked ones, with None for each dimension before the images."""
+        return NamedSharding(self.mesh, PartitionSpec(*before, AXES))
+
+    def state(self, tree: Any) -> Any:
+        """Return the sharding of each parameter or moment of a tree."""
+        return jax.tree.map(lambda leaf: NamedSharding(self.mesh, cut(leaf.shape, self.mesh.devices.shape)), tree)
+
+    def rows(self, size: int) -> slice:
+        """Return which images of a batch are this process's; raises ValueError where devices can't share it evenly."""
+        count = len(self.devices)
+        if size % count:
+            raise ValueError(f"{size} images can't be shared by {count} devices: give a multiple of {count}")
+        mine = [place for place, one in enumerate(self.devices) if one.process_index == jax.process_index()]
+        return slice(mine[0] * size // count, (mine[-1] + 1) * size // count)
+
+    def put(self, state: Any) -> Any:
+        """Return a state whose NumPy arrays are on the devices; every process has to have the same."""
+        if self.alone:
+            return jax.device_put(state)
+        return jax.tree.map(_put, state, self.state(state))
+
+    def fed(self, rows: np.ndarray, *before: None) -> Any:
+        """Return a batch on the devices, or stacked ones, given this process's rows of it."""
+        return rows if self.alone else jax.make_array_from_process_local_data(self.batch(*before), rows)
+
+
+@cache
+def everywhere() -> Layout:
+    """Return the layout over all devices of all processes."""
+    return Layout(tuple(sorted(jax.devices(), key=lambda one: (one.process_index, one.id))))
+
+
+def grid(count: int) -> tuple[int, int]:
+    """Return the two factors of a count that are nearest to each other, the smaller one first."""
+    smaller = next(one for one in range(math.isqrt(count), 0, -1) if count % one == 0)
+    return smaller, count // smaller
+
+
+def cut(shape: Sequence[int], axes: tuple[int, int]) -> PartitionSpec:
+    """Return how an array is divided over a grid of devices: along its largest dimension that all of them divide.
+
+    Where there is none, each axis of the grid divides the largest dimension that it can: 1664 x 1664 on 16 x 16.
+    """
+    parts: list[tuple[str, ...]] = [()] * len(shape)
+    if math.prod(shape) < SMALL:
+        return PartitionSpec()
+    left, every = list(shape), math.prod(axes)
+    together: list[tuple[tuple[str, ...], int]] = [(AXES, every)]
+    each: list[tuple[tuple[str, ...], int]] = [((name,), count) for name, count in zip(AXES, axes, strict=True)]
+    for names, count in together if any(side % every == 0 for side in shape) else each:
+        divisible = [place for place, side in enumerate(left) if side % count == 0]
+        if divisible:
+            place = max(divisible, key=left.__getitem__)
+            parts[place] += names
+            left[place] //= count
+    return PartitionSpec(*(names or None for names in parts))
+
+
+def _put(leaf: Any, where: NamedSharding) -> jax.Array:
+    if isinstance(leaf, jax.Array):
+        return jax.device_put(leaf, where)
+    return jax.make_array_from_callback(np.shape(leaf), where, lambda index: np.asarray(leaf)[index])
+
+
+def gathered(tree: Any) -> Any:
+    """Return a tree of arrays in the memory of this process, wherever their parts are; all processes have to ask."""
+    return jax.tree.map(_gathered, tree)
+
+
+def _gathered(leaf: Any) -> np.ndarray:
+    if isinstance(leaf, jax.Array) and not (leaf.is_fully_addressable or leaf.is_fully_replicated):
+        return np.asarray(multihost_utils.process_allgather(leaf, tiled=True))
+    return np.asarray(leaf)
