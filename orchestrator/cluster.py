@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from orchestrator.exits import Exit, Refusal
-from orchestrator.worker import Worker, stream
+from orchestrator.worker import Place, Worker, stream
 from trainer.events import Event, Failed
 from trainer.spec import Job
 
@@ -115,7 +115,7 @@ class OnRay:
         """Begin a job on the slot's actor, which is made first when there is none or it died."""
         if slot not in self._actors:
             actor = self._ray.remote(num_cpus=1, max_restarts=0, concurrency_groups={"control": 1})(Worker)
-            self._actors[slot] = actor.remote(self._cores[slot])
+            self._actors[slot] = actor.remote(Place(self._cores[slot]))
         self._turns[slot], self._steps[slot] = next(self._count), job.start
         self._streams[slot] = self._actors[slot].run.options(num_returns="streaming").remote(job, self._turns[slot])
 

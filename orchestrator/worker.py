@@ -6,20 +6,32 @@ import time
 import traceback
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+from trainer import hosts
 from trainer.events import Done, Event, Failed, FailureKind, Stopped
 from trainer.spec import Job
 
 FLUSH_SECONDS = 0.2
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a worker's jobs run, as whoever placed it says; no part of what a run is."""
+
+    cores: tuple[int, ...] = ()  # all, where none is named
+    platform: str = ""  # cpu, cuda or tpu; where none is named, JAX_PLATFORMS of the environment, or else cpu
+    host: hosts.Host | None = None  # which of the processes that run each job together, where one is not enough
+
+
 class Worker:
     """Runs jobs one after another in a process that keeps JAX and its compiled programs warm."""
 
-    def __init__(self, cores: tuple[int, ...] = ()) -> None:
-        if cores:
-            os.sched_setaffinity(0, cores)  # before JAX starts its threads, which inherit it
+    def __init__(self, place: Place = Place()) -> None:  # noqa: B008 - it is frozen
+        if place.cores:
+            os.sched_setaffinity(0, place.cores)  # before JAX starts its threads, which inherit it
+        self._place = place
         self._stopping: defaultdict[int, threading.Event] = defaultdict(threading.Event)
 
     def run(self, job: Job, turn: int) -> Iterator[list[Event]]:
@@ -27,7 +39,7 @@ class Worker:
 
         No two calls have the same `turn`: a job that is tried again is another turn, with a stop of its own.
         """
-        yield from stream(job, self._stopping[turn])
+        yield from stream(job, self._stopping[turn], self._place)
         del self._stopping[turn]
 
     def stop(self, turn: int) -> None:
@@ -35,21 +47,21 @@ class Worker:
         self._stopping[turn].set()
 
 
-def stream(job: Job, stopping: threading.Event) -> Iterator[list[Event]]:
+def stream(job: Job, stopping: threading.Event, place: Place = Place()) -> Iterator[list[Event]]:  # noqa: B008
     """Yield the events of a job in batches, an exception turned into Failed, so that each stream has one end."""
     batch: list[Event] = []
     flushed = time.monotonic()
-    for event in _told(job, stopping):
+    for event in _told(job, stopping, place):
         batch.append(event)
         if isinstance(event, Done | Stopped | Failed) or time.monotonic() - flushed >= FLUSH_SECONDS:
             yield batch
             batch, flushed = [], time.monotonic()
 
 
-def _told(job: Job, stopping: threading.Event) -> Iterator[Event]:
+def _told(job: Job, stopping: threading.Event, place: Place) -> Iterator[Event]:
     step = job.start
     try:
-        prepare_jax()
+        prepare_jax(place)
         from trainer.train import train
 
         for event in train(job, stopping):
@@ -65,11 +77,17 @@ def _kind(error: Exception) -> FailureKind:
     return "user_error"
 
 
-def prepare_jax() -> None:
-    """Point JAX at the CPU and at a compilation cache that only this user can read, unless the environment has one."""
+def prepare_jax(place: Place) -> None:
+    """Point JAX at its place and at a compilation cache that only this user can read, unless the environment has one.
+
+    A TPU slice of several hosts is joined as `place.host` says, and as the variables of the slice do where it says none.
+    """
+    if place.platform:
+        os.environ["JAX_PLATFORMS"] = place.platform
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     import jax
 
+    hosts.join(place.host or (hosts.named(os.environ) if os.environ["JAX_PLATFORMS"].startswith("tpu") else None))
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "scalectl" / "jax"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -44,14 +44,6 @@ def test_an_array_is_cut_along_its_largest_side_that_devices_divide(sides, axes,
 def test_a_grid_is_as_square_as_it_can_be():
     expected = [(1, 1), (1, 2), (2, 2), (2, 3), (1, 7), (2, 4), (16, 16)]
     assert [grid(count) for count in (1, 2, 4, 6, 7, 8, 256)] == expected
-        (1, 1),
-        (1, 2),
-        (2, 2),
-        (2, 3),
-        (1, 7),
-        (2, 4),
-        (16, 16),
-    ]
 
 
 def test_every_large_array_of_the_state_has_a_share_on_each_device():

@@ -1,16 +1,8 @@
 """Several processes that train one job together, begun with what the cluster that placed them says."""
 
 import os
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import jax
-import jax.numpy as jnp
-import numpy as np
-
-from trainer.sharding import Layout
 
 PORT = 8476  # where process 0 of a TPU slice is found when only the names of its hosts are known
 
@@ -48,27 +40,7 @@ def join(host: Host | None) -> None:
     worker = os.environ.get("TPU_WORKER_ID")
     if worker is not None and int(worker) != host.index:
         raise ValueError(f"host {host.index} was asked for, but TPU_WORKER_ID is {worker}")
+    import jax
+
     jax.distributed.initialize(host.coordinator, host.count, host.index)
     _joined.append(host)
-
-
-class Stopping:
-    """Whether any process was asked to stop, asked by all of them before each dispatch and answered to all alike.
-
-    One process answers at once. Several answer what they said before the last dispatch, so that none of them waits
-    for the devices.
-    """
-
-    def __init__(self, asked: threading.Event, layout: Layout) -> None:
-        self._asked, self._layout = asked, layout
-        self._said: Any = None
-        self._any = jax.jit(jnp.any, out_shardings=layout.whole)
-
-    def is_set(self) -> bool:
-        """Return whether all processes have to stop now."""
-        if jax.process_count() == 1:
-            return self._asked.is_set()
-        mine = sum(one.process_index == jax.process_index() for one in self._layout.devices)
-        flags = self._layout.fed(np.full(mine, self._asked.is_set()))
-        before, self._said = self._said, self._any(flags)
-        return before is not None and bool(before)

@@ -24,12 +24,12 @@ from trainer.events import Checkpoint, Done, Event, Failed, Measurement, Progres
 from trainer.feed import Feed
 from trainer.files import Unreadable
 from trainer.flops import training_flops
-from trainer.hosts import Stopping
 from trainer.optimizer import settings
 from trainer.peaks import peak, utilisation
 from trainer.pictures import BadImage
 from trainer.spec import Job
 from trainer.step import Metrics, Programs, State, abstract, shape
+from trainer.stopping import Stopping
 from trainer.writer import Writer
 
 POINTS_A_DOUBLING = 64  # of the training curve, while that means more than one point in MAX_SPACING steps
