@@ -28,7 +28,7 @@ class Place:
 class Worker:
     """Runs jobs one after another in a process that keeps JAX and its compiled programs warm."""
 
-    def __init__(self, place: Place = Place()) -> None:  # noqa: B008 - it is frozen
+    def __init__(self, place: Place = Place()) -> None:
         if place.cores:
             os.sched_setaffinity(0, place.cores)  # before JAX starts its threads, which inherit it
         self._place = place
@@ -47,7 +47,7 @@ class Worker:
         self._stopping[turn].set()
 
 
-def stream(job: Job, stopping: threading.Event, place: Place = Place()) -> Iterator[list[Event]]:  # noqa: B008
+def stream(job: Job, stopping: threading.Event, place: Place = Place()) -> Iterator[list[Event]]:
     """Yield the events of a job in batches, an exception turned into Failed, so that each stream has one end."""
     batch: list[Event] = []
     flushed = time.monotonic()
@@ -80,7 +80,7 @@ def _kind(error: Exception) -> FailureKind:
 def prepare_jax(place: Place) -> None:
     """Point JAX at its place and at a compilation cache that only this user can read, unless the environment has one.
 
-    A TPU slice of several hosts is joined as `place.host` says, and as the variables of the slice do where it says none.
+    A TPU slice of several hosts is joined as `place.host` says, or as the variables of the slice do where it is None.
     """
     if place.platform:
         os.environ["JAX_PLATFORMS"] = place.platform

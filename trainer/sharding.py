@@ -42,7 +42,8 @@ class Layout:
 
     def state(self, tree: Any) -> Any:
         """Return the sharding of each parameter or moment of a tree."""
-        return jax.tree.map(lambda leaf: NamedSharding(self.mesh, cut(leaf.shape, self.mesh.devices.shape)), tree)
+        axes = grid(len(self.devices))
+        return jax.tree.map(lambda leaf: NamedSharding(self.mesh, cut(leaf.shape, axes)), tree)
 
     def rows(self, size: int) -> slice:
         """Return which images of a batch are this process's; raises ValueError where devices can't share it evenly."""

@@ -1,0 +1,59 @@
+"""What a training step of the paper's shapes needs on each chip of a TPU slice, on a machine that has none.
+
+uv run --extra aot python benchmarks/ahead.py G/14 --batch 4096 --topology v5e:16x16
+"""
+
+import argparse
+import os
+import time
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+from trainer.ahead import GIB, memory
+from trainer.flops import params
+from trainer.spec import DataSpec, RecipeSpec, TrunkSpec, preset
+
+CLASSES = 29_593  # of JFT-3B, as the paper's GFLOPs imply
+
+
+def trunk(args: argparse.Namespace) -> TrunkSpec:
+    name, patch_size = args.model.split("/")
+    data = DataSpec("synthetic", 10**6, 1000, 0, 0, args.resolution, 3, args.classes)
+    rates = (1e-3, 1.0, 3.0, 0.03)
+    later = {"layers": args.layers, "remat": args.remat, "microbatch": args.microbatch}
+    recipe = RecipeSpec(
+        args.batch, args.precision, args.head, -10.0, "sigmoid", args.optimizer, *rates, 10_000, 10_000, **later
+    )
+    return TrunkSpec(preset(name, int(patch_size)), data, recipe, seed=0)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("model")
+    parser.add_argument("--batch", type=int, default=4096)
+    parser.add_argument("--topology", default="v5e:16x16")
+    parser.add_argument("--resolution", type=int, default=224)
+    parser.add_argument("--classes", type=int, default=CLASSES)
+    parser.add_argument("--precision", choices=["bfloat16", "float32"], default="bfloat16")
+    parser.add_argument("--head", choices=["map", "gap", "tok"], default="map")
+    parser.add_argument("--optimizer", choices=["adafactor", "adamw"], default="adafactor")
+    parser.add_argument("--layers", choices=["scan", "loop"], default="scan")
+    parser.add_argument("--remat", choices=["full", "none"], default="full")
+    parser.add_argument("--microbatch", type=int, default=0)
+    args = parser.parse_args()
+    of = trunk(args)
+    counts = {"image_size": args.resolution, "channels": 3, "num_classes": args.classes}
+    print(f"{args.model}: {params(of.model, head=args.head, **counts) / 1e6:,.0f}M parameters, batch {args.batch}")
+    found = memory(of, args.topology)
+    sizes = {name: getattr(found, name) for name in ("arguments", "outputs", "temporaries", "needed", "limit")}
+    for name, size in sizes.items():
+        print(f"{name:12} {'unknown' if size is None else f'{size / GIB:8.3f} GiB'} on each device")
+    over = (found.needed - found.limit) / GIB
+    how = "compiled by libtpu" if found.compiled else "only lowered: temporaries are known to libtpu alone"
+    verdict = "fits" if found.fits else f"out of memory by {over:.2f} GiB on each device"
+    print(f"{args.topology}, {found.devices} devices: {verdict} ({how})")
+    print(f"{found.seconds:.0f} s, of which this process was on a core {time.process_time():.0f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""What a training step needs on devices that aren't here, as the TPU's own compiler says where it is installed.
+
+The extra `aot` brings libtpu, which compiles for a slice of TPUs on a machine without any.
+"""
+
+import math
+import os
+import re
+import time
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from importlib.util import find_spec
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import AbstractMesh
+
+from trainer.optimizer import settings
+from trainer.sharding import AXES, Layout, grid
+from trainer.spec import TrunkSpec
+from trainer.step import Shape, abstract, several_steps, shape
+
+GIB = 2**30
+CHIP_GIB = {"v4": 32, "v5e": 16, "v5p": 95, "v6e": 32}  # of high-bandwidth memory, as Google Cloud's pages on each say
+EFFORT = {"exec_time_optimization_effort": -1.0}  # compiles in a third of the time; nothing compiled here ever runs
+ALONE = {  # libtpu would else ask the network which machine this is, and lock every other process out
+    "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
+    "TPU_SKIP_MDS_QUERY": "1",
+    "TPU_WORKER_HOSTNAMES": "localhost",
+    "TPU_ACCELERATOR_TYPE": "v5litepod-1",
+}
+VERDICT = re.compile(r"Used ([\d.]+)([KMG]) of ([\d.]+)([KMG]) hbm")
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes that training needs on each device of a topology; without the TPU's compiler only `arguments` are known."""
+
+    topology: str
+    devices: int
+    arguments: int  # the device's part of the state, and of the batches of one dispatch
+    outputs: int | None  # that don't take the place of an argument
+    temporaries: int | None  # None too where the compiler refused
+    needed: int  # all together, the program included
+    limit: int  # what a device has
+    compiled: bool
+    seconds: float  # that the answer took
+
+    @property
+    def fits(self) -> bool:
+        """Return whether nothing speaks against it: without the compiler that is only that the arguments have room."""
+        return self.needed <= self.limit
+
+
+class Unknown(ValueError):  # noqa: N818 - a fact about what was typed
+    """A topology that there is none of."""
+
+
+@dataclass(frozen=True)
+class Imagined(Layout):
+    """A layout over devices of which nothing is known but how many they are."""
+
+    @cached_property
+    def mesh(self) -> Any:
+        """Return their grid."""
+        return AbstractMesh(grid(len(self.devices)), AXES)
+
+
+def memory(trunk: TrunkSpec, topology: str) -> Memory:
+    """Return what a trunk's training step needs on a slice such as v5e:16x16, compiled for it where libtpu is there.
+
+    Raises Unknown for what is no topology, and ValueError where its devices can't share a batch.
+    """
+    began = time.perf_counter()
+    chip, count = parsed(topology)
+    limit, here = CHIP_GIB[chip] * GIB, compiler_here()
+    lay = Layout(slice_of(topology)) if here else Imagined(tuple(range(count)))
+    of = parted(shape(trunk), len(lay.devices))
+    given = arguments(of, lay)
+    bytes_given = sum(map(on_each, jax.tree.leaves(given)))
+    lowered = lower(of, lay, given, trunk)
+    found = Memory(topology, len(lay.devices), bytes_given, None, None, bytes_given, limit, here, 0.0)
+    if here:
+        found = _compiled(lowered, found)
+    return replace(found, seconds=time.perf_counter() - began)
+
+
+def compiler_here() -> bool:
+    """Return whether the TPU's compiler is installed."""
+    return find_spec("libtpu") is not None
+
+
+def parsed(topology: str) -> tuple[str, int]:
+    """Return the chip and the number of chips of a topology such as v5e:4x4; raises Unknown."""
+    chip, _, sides = topology.partition(":")
+    if chip not in CHIP_GIB or not re.fullmatch(r"[1-9]\d*(x[1-9]\d*)+", sides):
+        raise Unknown(f"{topology!r} is no topology: give one such as v5e:4x4, of {', '.join(CHIP_GIB)}")
+    return chip, math.prod(map(int, sides.split("x")))
+
+
+def slice_of(topology: str) -> tuple[Any, ...]:
+    """Return the devices of a topology as libtpu knows them; raises Unknown for one that isn't made."""
+    from jax.experimental.topologies import get_topology_desc
+
+    for name, value in ALONE.items():
+        os.environ.setdefault(name, value)
+    how = {"chip_config_name": "megacore"} if topology.startswith("v4") else {}  # a chip is one device, as on a v4 host
+    try:
+        return tuple(get_topology_desc(topology_name=topology, platform="tpu", **how).devices)
+    except jax.errors.JaxRuntimeError as error:
+        raise Unknown(f"libtpu knows no topology {topology}: {str(error).splitlines()[0]}") from error
+
+
+def parted(of: Shape, count: int) -> Shape:
+    """Return a shape whose batches `count` devices share; raises ValueError where they can't."""
+    for size in (of.batch_size, of.microbatch):
+        if size % count:
+            raise ValueError(f"{size} images can't be shared by {count} devices: give a multiple of {count}")
+    return replace(of, parts=count)
+
+
+def arguments(of: Shape, lay: Layout) -> tuple[Any, ...]:
+    """Return a state and stacked batches as shapes, types and shardings."""
+
+    def placed(leaf: Any, where: Any) -> Any:
+        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where)
+
+    state, batch = abstract(of), lay.batch(None)
+    images = jax.ShapeDtypeStruct((of.steps, *of.images), jnp.float32, sharding=batch)
+    labels = jax.ShapeDtypeStruct((of.steps, of.batch_size), jnp.int32, sharding=batch)
+    return jax.tree.map(placed, state, lay.state(state)), images, labels
+
+
+def on_each(leaf: Any) -> int:
+    """Return the bytes of an array that each device holds."""
+    return math.prod(leaf.sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize
+
+
+def lower(of: Shape, lay: Layout, given: tuple[Any, ...], trunk: TrunkSpec) -> Any:
+    """Return the training program, lowered for TPUs."""
+    state, images, labels = given
+    out = (lay.state(state), lay.whole)
+    program = jax.jit(partial(several_steps, of), donate_argnums=(0,), out_shardings=out)
+    count = jax.ShapeDtypeStruct((), jnp.int32, sharding=lay.whole)
+    at = jax.tree.map(lambda one: jax.ShapeDtypeStruct((), one.dtype, sharding=lay.whole), settings(trunk.recipe, None))
+    return program.trace(state, count, images, labels, at).lower(lowering_platforms=("tpu",))
+
+
+def _compiled(lowered: Any, known: Memory) -> Memory:
+    try:
+        found = lowered.compile(compiler_options=EFFORT).memory_analysis()
+    except jax.errors.JaxRuntimeError as error:
+        verdict = VERDICT.search(str(error))
+        if verdict is None:
+            raise
+        needed, limit = (_bytes(*verdict.groups()[start : start + 2]) for start in (0, 2))
+        return replace(known, needed=needed, limit=limit)
+    outputs = found.output_size_in_bytes - found.alias_size_in_bytes
+    parts = (found.argument_size_in_bytes, outputs, found.temp_size_in_bytes)
+    return replace(
+        known,
+        arguments=parts[0],
+        outputs=outputs,
+        temporaries=parts[2],
+        needed=sum(parts) + found.generated_code_size_in_bytes,
+    )
+
+
+def _bytes(number: str, unit: str) -> int:
+    return round(float(number) * {"K": 2**10, "M": 2**20, "G": GIB}[unit])
