@@ -11,7 +11,7 @@ import jax
 import pytest
 from test_train import TRUNK
 
-from trainer.ahead import GIB, Imagined, Unknown, arguments, compiler_here, lower, memory, parsed, parted
+from trainer.ahead import GIB, Imagined, Unknown, arguments, compiler_here, lower, memory, on_each, parsed, parted
 from trainer.spec import TrunkSpec, preset
 from trainer.step import abstract, shape
 
@@ -41,7 +41,7 @@ def test_each_of_256_devices_has_its_share_of_the_state(name, patch_size, batch)
     of, lay = parted(shape(trunk(name, patch_size, batch)), 256), Imagined(tuple(range(256)))
     state, images, _ = arguments(of, lay)
     whole = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(abstract(of)))
-    each = sum(math.prod(leaf.sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
+    each = sum(map(on_each, jax.tree.leaves(state)))
     assert whole / 256 < each < 1.2 * whole / 256
     assert images.sharding.shard_shape(images.shape) == (of.steps, batch // 256, 224, 224, 3)
 
