@@ -36,13 +36,16 @@ def test_devices_that_cannot_share_a_batch_are_refused():
         parted(shape(trunk("Ti", 16, 100)), 256)
 
 
-@pytest.mark.parametrize(("name", "patch_size", "batch"), [("B", 16, 1024), ("G", 14, 4096)])
+GIANT = pytest.param("G", 14, 4096, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("name", "patch_size", "batch"), [("B", 16, 1024), GIANT])
 def test_each_of_256_devices_has_its_share_of_the_state(name, patch_size, batch):
     of, lay = parted(shape(trunk(name, patch_size, batch)), 256), Imagined(tuple(range(256)))
     state, images, _ = arguments(of, lay)
     whole = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(abstract(of)))
     each = sum(map(on_each, jax.tree.leaves(state)))
-    assert whole / 256 < each < 1.2 * whole / 256
+    assert whole / 256 < each < 2.5 * whole / 256  # biases and norms are whole on each, as are their moments
     assert images.sharding.shard_shape(images.shape) == (of.steps, batch // 256, 224, 224, 3)
 
 
