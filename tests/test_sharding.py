@@ -17,7 +17,7 @@ from trainer.sharding import AXES, Layout, cut, grid
 from trainer.spec import Job, ModelSpec, RunSpec
 from trainer.step import abstract, shape
 
-WIDE = replace(TRUNK, model=ModelSpec(128, 2, 512, 4, 2), recipe=replace(TRUNK.recipe, lr=1e-3))
+WIDE = replace(TRUNK, model=ModelSpec(128, 1, 512, 4, 2), recipe=replace(TRUNK.recipe, lr=1e-3))
 
 
 @pytest.mark.parametrize(
@@ -79,6 +79,7 @@ def twenty(folder, **recipe) -> Job:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("recipe", [{}, {"layers": "scan", "remat": "full", "microbatch": 8, "optimizer": "adamw"}])
 def test_losses_are_equal_on_one_device_on_eight_and_on_two_processes_of_two(tmp_path, recipe):
     lives = []
@@ -93,6 +94,7 @@ def test_losses_are_equal_on_one_device_on_eight_and_on_two_processes_of_two(tmp
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_checkpoint_goes_to_any_number_of_devices_and_back(tmp_path):
     (half,) = told(replace(twenty(tmp_path / "job"), stop=10), tmp_path / "one")
     first = of(Checkpoint, half)[-1]
