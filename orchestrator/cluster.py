@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from orchestrator.exits import Exit, Refusal
 from orchestrator.worker import Place, Worker, stream
-from trainer.events import Event, Failed
+from trainer.events import Event, Failed, Stop
 from trainer.spec import Job
 
 Batch = tuple[str, list[Event]]
@@ -42,6 +42,16 @@ class Cluster(Protocol):
         """Give everything back; running jobs are killed."""
 
 
+class _Either:
+    """A stop that was asked for when any of several was."""
+
+    def __init__(self, *stops: Stop) -> None:
+        self._stops = stops
+
+    def is_set(self) -> bool:
+        return any(one.is_set() for one in self._stops)
+
+
 class Here:
     """One slot in this process, without Ray: for tests, for debugging, and for the smallest machines.
 
@@ -52,14 +62,13 @@ class Here:
 
     def __init__(self, stopping: threading.Event | None = None) -> None:
         self._stream: Iterator[list[Event]] = iter(())
-        self._shared = stopping
-        self._stopping = stopping or threading.Event()
+        self._stopping = threading.Event()
+        self._either = _Either(*filter(None, (self._stopping, stopping)))
 
     def start(self, slot: str, job: Job) -> None:
         """Begin a job; it advances while `events` is called."""
-        if self._shared is None:
-            self._stopping.clear()
-        self._stream = stream(job, self._stopping)
+        self._stopping.clear()
+        self._stream = stream(job, self._either)
 
     def events(self, timeout: float) -> list[Batch]:
         """Return the next batch of the job, trained meanwhile, or nothing when none runs."""

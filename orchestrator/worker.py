@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trainer import hosts
-from trainer.events import Done, Event, Failed, FailureKind, Stopped
+from trainer.events import Done, Event, Failed, FailureKind, Stop, Stopped
 from trainer.spec import Job
 
 FLUSH_SECONDS = 0.2
@@ -47,7 +47,7 @@ class Worker:
         self._stopping[turn].set()
 
 
-def stream(job: Job, stopping: threading.Event, place: Place = Place()) -> Iterator[list[Event]]:
+def stream(job: Job, stopping: Stop, place: Place = Place()) -> Iterator[list[Event]]:
     """Yield the events of a job in batches, an exception turned into Failed, so that each stream has one end."""
     batch: list[Event] = []
     flushed = time.monotonic()
@@ -58,7 +58,7 @@ def stream(job: Job, stopping: threading.Event, place: Place = Place()) -> Itera
             batch, flushed = [], time.monotonic()
 
 
-def _told(job: Job, stopping: threading.Event, place: Place) -> Iterator[Event]:
+def _told(job: Job, stopping: Stop, place: Place) -> Iterator[Event]:
     step = job.start
     try:
         prepare_jax(place)

@@ -2,23 +2,17 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 import numpy as np
 
 from trainer.data import split
+from trainer.events import Stop
 from trainer.sources import PLENTY
 from trainer.spec import DataSpec
 from trainer.step import READ_BATCH, Programs, Readings
 from trainer.subset import Images, Lazy
-
-
-class Stop(Protocol):
-    """Whoever knows whether a stop was asked for: an event of this process, or all processes together."""
-
-    def is_set(self) -> bool:
-        """Return whether it was."""
 
 
 class Interrupted(Exception):  # noqa: N818 - a wish, not an error

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from trainer.draws import Purpose, permutation
-from trainer.evalset import Stop, evalsets, told
+from trainer.evalset import evalsets, told
+from trainer.events import Stop
 from trainer.finetune import finetune
 from trainer.spec import DataSpec, EvalSpec, FewshotSpec
 from trainer.step import Programs, Readings

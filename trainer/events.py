@@ -1,7 +1,7 @@
 """What a job tells while it trains: the only words that cross from a slot to the launcher."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 FailureKind = Literal[
     "user_error",
@@ -99,6 +99,13 @@ class Failed:
     kind: FailureKind
     step: int
     reason: str
+
+
+class Stop(Protocol):
+    """What a job asks whether it has to stop: an event of its process, or whatever stands for several of them."""
+
+    def is_set(self) -> bool:
+        """Return whether it has to."""
 
 
 Event = Started | Progress | Checkpoint | Skipped | Measurement | Done | Stopped | Failed

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 
 from trainer.draws import Purpose, endless, permutation
-from trainer.evalset import EvalSet, Stop, heed, told
+from trainer.evalset import EvalSet, heed, told
+from trainer.events import Stop
 from trainer.feed import Feed
 from trainer.flops import TRAINING, flops_per_image
 from trainer.optimizer import NEVER, Settings

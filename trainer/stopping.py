@@ -1,12 +1,12 @@
 """A stop that all processes of a job make at the same dispatch."""
 
-import threading
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from trainer.events import Stop
 from trainer.sharding import Layout
 
 
@@ -17,7 +17,7 @@ class Stopping:
     for the devices.
     """
 
-    def __init__(self, asked: threading.Event, layout: Layout) -> None:
+    def __init__(self, asked: Stop, layout: Layout) -> None:
         self._asked, self._layout = asked, layout
         self._said: Any = None
         self._any = jax.jit(jnp.any, out_shardings=layout.whole)

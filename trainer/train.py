@@ -20,7 +20,7 @@ from trainer.checkpoint import Corrupt, Saved
 from trainer.data import Batches
 from trainer.evalset import Interrupted
 from trainer.evaluate import evaluations, shots_are_there
-from trainer.events import Checkpoint, Done, Event, Failed, Measurement, Progress, Skipped, Started, Stopped
+from trainer.events import Checkpoint, Done, Event, Failed, Measurement, Progress, Skipped, Started, Stop, Stopped
 from trainer.feed import Feed
 from trainer.files import Unreadable
 from trainer.flops import training_flops
@@ -44,7 +44,7 @@ class Diverged(Exception):  # noqa: N818 - a result, not an error of the program
         self.step = step
 
 
-def train(job: Job, stopping: threading.Event | None = None) -> Iterator[Event]:
+def train(job: Job, stopping: Stop | None = None) -> Iterator[Event]:
     """Yield Started, then progress, checkpoints and measurements, then one of Done, Stopped and Failed.
 
     Damaged checkpoints are told first, as Skipped. A checkpoint is told once it is complete, when training has gone on
