@@ -1,7 +1,7 @@
 """The only writer of results.db; every write is an upsert, so that a batch told twice does no harm."""
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -13,9 +13,11 @@ from orchestrator import rows
 from orchestrator.exits import NotFound
 from orchestrator.foreign import Foreign
 from orchestrator.intake import add_metrics, bury, now, take_in, take_in_others
+from orchestrator.ledger import Ledger
 from orchestrator.lock import Lock
 from orchestrator.memory import known
 from orchestrator.plan import Plan, PlannedJob
+from orchestrator.requests import asked_to_stop
 from orchestrator.revision import revision
 from orchestrator.store import Unusable, explained, file_number, network_file_system, writing
 from orchestrator.tables import (
@@ -25,6 +27,7 @@ from orchestrator.tables import (
     fits,
     imports,
     jobs,
+    ledger,
     measurements,
     metrics,
     progress,
@@ -56,9 +59,11 @@ class Records:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = Lock(self.path)
         self._placed: dict[int, rows.Placed] = {}
+        self._launch: int | None = None  # its number in the ledger
         try:
             self._engine = writing(self.path)
             self._file = file_number(self.path)
+            asked_to_stop(self.path)  # of a launcher before this one
         except BaseException:
             self._lock.release()
             raise
@@ -125,6 +130,25 @@ class Records:
             if number:
                 text = ": ".join(part for part in (f"{number} runs", kind, reason) if part)
                 _note(connection, state, text, run=next(iter(run_ids)) if len(run_ids) == 1 else None)
+
+    def keep(self, books: Ledger) -> None:
+        """Write down where the time of each slot has gone so far in this launch."""
+        with self._writing() as connection:
+            if self._launch is None:
+                self._launch = connection.scalars(select(func.coalesce(func.max(ledger.c.launch), 0) + 1)).one()
+            new = rows.of_ledger(books, self._launch, now())
+            if new:
+                connection.execute(_replace(ledger), new)
+
+    def states(self, run_ids: Iterable[str]) -> dict[str, str]:
+        """Return the states of runs."""
+        with self._writing() as connection:
+            found = {row.id: row.state for row in connection.execute(select(runs.c.id, runs.c.state))}
+        return {run: found[run] for run in run_ids}
+
+    def asked(self) -> frozenset[str]:
+        """Return the runs that `scalectl stop` has asked to stop since the last call."""
+        return asked_to_stop(self.path)
 
     def exclude(self, run: str, reason: str) -> None:
         """Leave a run out of fits; raises NotFound for an id that the store lacks."""

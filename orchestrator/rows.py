@@ -2,8 +2,10 @@
 
 import math
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
+from orchestrator.ledger import Ledger
 from orchestrator.plan import PlannedJob, PlannedRun
 from trainer.events import Checkpoint, Progress
 from trainer.spec import TrunkSpec, canonical_json
@@ -103,6 +105,20 @@ def of_checkpoint(event: Checkpoint, placed: Placed) -> Row:
         "kept": event.kept,
         "device_seconds": finite(event.device_seconds),
     }
+
+
+def of_ledger(books: Ledger, launch: int, now: datetime) -> list[Row]:
+    """Return a row for each slot of a launch; all end at the same moment."""
+    return [
+        {
+            "launch": launch,
+            "slot": slot,
+            "started": now - timedelta(seconds=sum(entries.values())),
+            "seconds": sum(entries.values()),
+            **{f"{name}_seconds": seconds for name, seconds in entries.items()},
+        }
+        for slot, entries in books.entries().items()
+    ]
 
 
 def finite(value: float | None) -> float | None:

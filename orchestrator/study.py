@@ -15,6 +15,7 @@ from orchestrator.cluster import Cluster, Here, OnRay
 from orchestrator.exits import Exit, Refusal
 from orchestrator.experiment import Experiment
 from orchestrator.launch import launch
+from orchestrator.ledger import Ledger, summary
 from orchestrator.plan import Known, Plan, plan
 from orchestrator.progress import screen
 from orchestrator.quantities import duration, flops, hours
@@ -34,12 +35,14 @@ class Outcome:
     worked: bool
     states: tuple[tuple[str, int], ...]  # of the runs that aren't done
     cap: str = ""  # what the launch was stopped by
+    books: str = ""  # where the time of its slots went
 
     def text(self, file: Path) -> str:
         """Return the last lines of the launch, with the next command."""
         others = "".join(f", {number} {state}" for state, number in self.states)
         took = f" in {duration(self.seconds)}" if self.worked else "; nothing was missing"
         line = f"{self.done} of {self.runs} runs done{took}{others}"
+        line += f"\n{self.books}" * bool(self.books)
         if self.cap:
             return f"{line}\n{self.cap}; checkpoints are kept. Next: raise it, then scalectl launch {file}"
         if self.exit is Exit.INTERRUPTED:
@@ -93,11 +96,15 @@ def carry_out(experiment: Experiment, *, slots: int | None, address: str | None,
         )
         stopping, meter = threading.Event(), Meter(caps)
         cluster = Here(stopping) if here else OnRay(slots, address)
+        ledger = Ledger(cluster.slots)
         with closing(cluster), _interruptible(stopping):
-            states = _run(found, record, records, cluster, experiment.limits.retries, meter, stopping)
+            _run(found, record, records, cluster, experiment.limits.retries, meter, ledger, stopping)
         interrupted = stopping.is_set()
+        states = Counter(records.states(run.id for run in found.missing).values())
     cap = "" if interrupted else meter.reached()
-    return _outcome(found, time.monotonic() - began, states, interrupted=interrupted, cap=cap)
+    asked = bool(states["stopped"]) and not cap
+    books = summary(ledger.entries())
+    return _outcome(found, time.monotonic() - began, states, interrupted=interrupted or asked, cap=cap, books=books)
 
 
 def _run(
@@ -107,10 +114,10 @@ def _run(
     cluster: Cluster,
     max_retries: int,
     meter: Meter,
+    ledger: Ledger,
     stopping: threading.Event,
-) -> Counter[str]:
-    """Return the last state of each run that was worked on, counted."""
-    states: dict[str, str] = {run.id: "planned" for run in found.missing}
+) -> None:
+    """Work on the plan, and show how it goes."""
     with screen(found) as shown:
         for news in launch(
             found,
@@ -120,24 +127,22 @@ def _run(
             max_retries=max_retries,
             stopping=stopping,
             meter=meter,
+            ledger=ledger,
         ):
             shown.show(news)
-            if news.state in ("failed", "diverged", "stopped") or (news.state == "done" and news.job.job.run):
-                states |= dict.fromkeys(news.job.runs, news.state)
-    return Counter(states.values())
 
 
-def _outcome(found: Plan, seconds: float, states: Counter[str], *, interrupted: bool, cap: str = "") -> Outcome:
+def _outcome(
+    found: Plan, seconds: float, states: Counter[str], *, interrupted: bool, cap: str = "", books: str = ""
+) -> Outcome:
     before = len(found.runs) - len(found.missing)
     done = before + states["done"]
     code = Exit.FAILED if states["failed"] else Exit.DONE
     left = done < len(found.runs)  # else the stop came when there was nothing left to stop
     if left and (interrupted or cap):
         code = Exit.INTERRUPTED if interrupted else Exit.REFUSED
-    if cap:
-        states["stopped"] += states.pop("planned", 0)  # by the launch, as those that ran
     others = tuple((state, number) for state, number in sorted(states.items()) if state != "done" and number)
-    return Outcome(code, seconds, len(found.runs), done, bool(found.jobs), others, cap if left else "")
+    return Outcome(code, seconds, len(found.runs), done, bool(found.jobs), others, cap if left else "", books)
 
 
 @contextmanager

@@ -15,6 +15,8 @@ from sqlalchemy import (
     Text,
 )
 
+from orchestrator.ledger import ENTRIES
+
 schema = MetaData()
 
 # what a run is, in the order in which `points` shows it
@@ -249,6 +251,16 @@ events = Table(
     _key("run", "runs.number", nullable=True),
     _key("job", "jobs.id", nullable=True),
     _text("text"),
+)
+
+ledger = Table(
+    "ledger",
+    schema,
+    Column("launch", Integer, primary_key=True, autoincrement=False),
+    Column("slot", Text, primary_key=True),
+    Column("started", DateTime, nullable=False),
+    Column("seconds", Float, nullable=False),
+    *(Column(f"{entry}_seconds", Float, nullable=False) for entry in ENTRIES),
 )
 
 exclusions = Table(

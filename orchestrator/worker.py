@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trainer import hosts
-from trainer.events import Done, Event, Failed, FailureKind, Stop, Stopped
+from trainer.events import Done, Event, Failed, FailureKind, Started, Stop, Stopped
 from trainer.spec import Job
 
 FLUSH_SECONDS = 0.2
@@ -53,7 +53,7 @@ def stream(job: Job, stopping: Stop, place: Place = Place()) -> Iterator[list[Ev
     flushed = time.monotonic()
     for event in _told(job, stopping, place):
         batch.append(event)
-        if isinstance(event, Done | Stopped | Failed) or time.monotonic() - flushed >= FLUSH_SECONDS:
+        if isinstance(event, Started | Done | Stopped | Failed) or time.monotonic() - flushed >= FLUSH_SECONDS:
             yield batch
             batch, flushed = [], time.monotonic()
 

@@ -13,7 +13,7 @@ import pytest
 from conftest import Study
 
 COMMAND = [sys.executable, "-c", "from orchestrator.cli import main; main()", "launch"]
-MEASURED = ["device_seconds", "core_days"]
+MEASURED = ["device_seconds", "core_days", "images_per_second", "flops_per_second", "mfu"]
 GRID = {"sizes": "[60, 120]", "steps": "[100, 200, 400]", "checkpoint_every": 40, "shots": "[1, 5]"}
 
 

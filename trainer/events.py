@@ -64,6 +64,18 @@ class Skipped:
 
 
 @dataclass(frozen=True)
+class Spent:
+    """Where the job's time went on this slot, in seconds: up to the state of the checkpoint just told, or to its end."""
+
+    step: int
+    begin: float  # reading what it goes on from, and its images
+    compile: float
+    train: float
+    evaluate: float
+    save: float  # in which training stood still
+
+
+@dataclass(frozen=True)
 class Measurement:
     """One evaluation of a run's end point; `settings` is the JSON of what the value depends on."""
 
@@ -108,5 +120,5 @@ class Stop(Protocol):
         """Return whether it has to."""
 
 
-Event = Started | Progress | Checkpoint | Skipped | Measurement | Done | Stopped | Failed
+Event = Started | Progress | Checkpoint | Skipped | Spent | Measurement | Done | Stopped | Failed
 End = Done | Stopped | Failed

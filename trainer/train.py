@@ -20,10 +20,23 @@ from trainer.checkpoint import Corrupt, Saved
 from trainer.data import Batches
 from trainer.evalset import Interrupted
 from trainer.evaluate import evaluations, shots_are_there
-from trainer.events import Checkpoint, Done, Event, Failed, Measurement, Progress, Skipped, Started, Stop, Stopped
+from trainer.events import (
+    Checkpoint,
+    Done,
+    Event,
+    Failed,
+    Measurement,
+    Progress,
+    Skipped,
+    Spent,
+    Started,
+    Stop,
+    Stopped,
+)
 from trainer.feed import Feed
 from trainer.files import Unreadable
 from trainer.flops import training_flops
+from trainer.laps import Laps
 from trainer.optimizer import settings
 from trainer.peaks import peak, utilisation
 from trainer.pictures import BadImage
@@ -54,11 +67,14 @@ def train(job: Job, stopping: Stop | None = None) -> Iterator[Event]:
     """
     programs = Programs(shape(job.trunk))
     asked = Stopping(stopping or threading.Event(), programs.layout)
+    laps = Laps(programs)
     try:
         shots_are_there(job.trunk.data, job.evals)
         state, saved = yield from _latest(job, programs)
         yield _started(saved)
-        training = _Training(job, programs, state, saved)
+        laps.end("begin")
+        yield laps.spent(saved.step)
+        training = _Training(job, programs, state, saved, laps)
         with closing(training):
             yield from training.retold()
             yield from training.steps(asked)
@@ -108,7 +124,7 @@ def _kinds(state: State) -> list[str]:
 class _Training:
     """A state on its way from one step to the next, and the clock that runs while the device works."""
 
-    def __init__(self, job: Job, programs: Programs, state: State, saved: Saved) -> None:
+    def __init__(self, job: Job, programs: Programs, state: State, saved: Saved, laps: Laps) -> None:
         self.job, self.programs, self.saved = job, programs, saved
         self.at = settings(job.trunk.recipe, job.run)
         self.state: State = programs.layout.put(state)
@@ -120,6 +136,8 @@ class _Training:
         self.seconds = saved.device_seconds
         self.told = list(saved.told) if self._own(saved) else []
         self.since = 0.0  # when the clock last stood still
+        self.laps = laps
+        self.saving: Spent | None = None  # what the checkpoint that is being written will have cost
 
     def _own(self, saved: Saved) -> bool:
         return saved.path.startswith(f"{self.job.folder}/")
@@ -138,6 +156,7 @@ class _Training:
 
     def steps(self, stopping: Stopping) -> Iterator[Event]:
         """Yield the events of all steps that are left, or of those before all were told to stop."""
+        self.laps.end("begin")
         self.since = time.perf_counter()
         pending: tuple[int, Metrics] | None = None
         while count := 0 if stopping.is_set() else self._count():
@@ -156,14 +175,18 @@ class _Training:
 
     def end(self, stopping: Stopping) -> Iterator[Event]:
         """Yield Stopped where steps or evaluations are left, else the run's measurements and Done."""
+        self.laps.end("save")
         try:
             if self.step < self.job.stop:
                 raise Interrupted
             if self.job.run:
                 yield from self._measurements(stopping)
         except Interrupted:
+            yield self.laps.spent(self.step)
             yield Stopped(self.step)
             return
+        self.laps.end("evaluate")
+        yield self.laps.spent(self.step)
         spent = (self.programs.compile_seconds, self.programs.compilations)
         yield Done(self.step, self.saved.digest, self.seconds, *spent, self._rates(self.step, self.seconds)[-1])
 
@@ -219,15 +242,21 @@ class _Training:
     def _save(self) -> Iterator[Event]:
         """Begin the next checkpoint, once the one before is complete and told."""
         yield from self._complete(wait=True)
+        self.saving = self.laps.spent(self.step)
         self.writer.begin(self.state, self.seconds, self.told)
+        self.laps.end("save")
         self.since = time.perf_counter()
 
     def _complete(self, *, wait: bool = False) -> Iterator[Event]:
         """Yield the checkpoint that is complete by now, if one is; the clock stands still meanwhile."""
         began = time.perf_counter()
+        self.laps.end("train")
         for saved in self.writer.complete(wait=wait):
             self.saved = saved
             yield self._checkpoint(saved)
+            if self.saving:
+                yield self.saving
+        self.laps.end("save")
         self.since += time.perf_counter() - began
 
     def _checkpoint(self, saved: Saved) -> Checkpoint:

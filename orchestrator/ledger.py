@@ -1,0 +1,125 @@
+"""Where the time of each slot goes: every second of a launch once, so that all of them add up to its wall time."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from orchestrator.quantities import duration, share
+from trainer.events import Done, Event, Spent, Started, Stopped
+
+ENTRIES = ("acquire", "compile", "step", "evaluate", "checkpoint", "lost", "idle")
+USEFUL = ("step", "evaluate")
+
+Entries = Mapping[str, float]  # seconds
+
+
+def goodput(entries: Entries) -> float | None:
+    """Return the share of the time that went into steps and evaluations that stay, or None where there is no time."""
+    whole = sum(entries.values())
+    return sum(entries.get(name, 0.0) for name in USEFUL) / whole if whole else None
+
+
+def total(slots: Iterable[Entries]) -> Entries:
+    """Return the entries of several slots together."""
+    whole: Counter[str] = Counter()
+    for entries in slots:
+        whole.update(entries)
+    return {name: whole[name] for name in ENTRIES}
+
+
+def summary(slots: Mapping[str, Entries]) -> str:
+    """Return one line on a launch: its goodput, and what the rest of its slots' time went into."""
+    whole = total(slots.values())
+    part = goodput(whole)
+    if part is None:
+        return ""
+    seconds = sum(whole.values())
+    shares = " · ".join(f"{name} {share(whole[name] / seconds)}" for name in ENTRIES)
+    return f"goodput {share(part)} of {len(slots)} slots x {duration(seconds / len(slots))}: {shares}"
+
+
+@dataclass
+class _Held:
+    """A slot that holds a job: since when, when it answered, and what it told of its time, first and last."""
+
+    since: float
+    started: float | None = None
+    first: Spent | None = None
+    last: Spent | None = None
+
+    def take(self, event: Event, now: float) -> None:
+        if isinstance(event, Started):
+            self.started = self.started or now
+        if isinstance(event, Spent):
+            self.first, self.last = self.first or event, event
+
+    def split(self, now: float, *, kept: bool) -> Counter[str]:
+        """Return the entries of the time since it holds the job; `kept`: what no checkpoint holds yet isn't lost."""
+        held = now - self.since
+        if self.started is None or self.first is None or self.last is None:
+            return Counter(acquire=held)
+        first, last = self.first, self.last
+        placing = max(0.0, self.started - self.since - first.begin - first.compile)
+        told = last.begin + last.compile + last.train + last.evaluate + last.save
+        rest = max(0.0, held - placing - told)
+        return Counter(
+            acquire=placing + last.begin + rest * kept,
+            compile=last.compile,
+            step=last.train,
+            evaluate=last.evaluate,
+            checkpoint=last.save,
+            lost=rest * (not kept),
+        )
+
+
+class Ledger:
+    """The books of one launch.
+
+    Work counts as lost until a checkpoint or the end of its job holds it, so that they are right whenever the launcher
+    or a worker is killed.
+    """
+
+    def __init__(self, slots: Iterable[str], clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._began = self._kept = clock()
+        self._past: dict[str, Counter[str]] = {slot: Counter(dict.fromkeys(ENTRIES, 0.0)) for slot in slots}
+        self._free = dict.fromkeys(self._past, self._began)  # slot -> since when it holds no job
+        self._held: dict[str, _Held] = {}
+
+    def begin(self, slot: str) -> None:
+        """Note that a slot was given a job."""
+        now = self._clock()
+        self._past[slot]["idle"] += now - self._free.pop(slot)
+        self._held[slot] = _Held(now)
+
+    def take(self, slot: str, events: Sequence[Event], *, ended: bool) -> None:
+        """Note what a job told, and whether that was its end."""
+        now = self._clock()
+        for event in events:
+            self._held[slot].take(event, now)
+        if ended:
+            kept = isinstance(events[-1], Done | Stopped)
+            self._past[slot].update(self._held.pop(slot).split(now, kept=kept))
+            self._free[slot] = now
+
+    @property
+    def seconds(self) -> float:
+        """Return the wall time of the launch so far."""
+        return self._clock() - self._began
+
+    def due(self, every: float) -> bool:
+        """Return whether so many seconds have passed since this was last true."""
+        late = self._clock() - self._kept >= every
+        self._kept = self._clock() if late else self._kept
+        return late
+
+    def entries(self) -> dict[str, Entries]:
+        """Return the seconds of each slot so far by what they went into; they add up to the wall time."""
+        now = self._clock()
+        found = {slot: Counter(past) for slot, past in self._past.items()}
+        for slot, held in self._held.items():
+            found[slot].update(held.split(now, kept=False))
+        for slot, since in self._free.items():
+            found[slot]["idle"] += now - since
+        return {slot: dict(entries) for slot, entries in found.items()}

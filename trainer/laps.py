@@ -1,0 +1,32 @@
+"""Where a job's time goes, every second of it once."""
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Literal
+
+from trainer.events import Spent
+from trainer.step import Programs
+
+Lap = Literal["begin", "train", "evaluate", "save"]
+
+
+@dataclass
+class Laps:
+    """A stopwatch that runs from when it is made; the compilations of `programs` are a lap of their own."""
+
+    programs: Programs
+    _since: float = field(default_factory=time.perf_counter)
+    _compiled: float = 0.0
+    _seconds: Counter[str] = field(default_factory=Counter)
+
+    def end(self, lap: Lap) -> None:
+        """Put down the time since the last call as that of `lap`."""
+        now, compiled = time.perf_counter(), self.programs.compile_seconds
+        self._seconds[lap] += now - self._since - (compiled - self._compiled)
+        self._since, self._compiled = now, compiled
+
+    def spent(self, step: int) -> Spent:
+        """Return the laps up to the last call of `end`."""
+        seconds = self._seconds
+        return Spent(step, seconds["begin"], self._compiled, seconds["train"], seconds["evaluate"], seconds["save"])
