@@ -4,17 +4,14 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from orchestrator.cli_analysis import fit, named, plot
 from orchestrator.cli_plan import launch, plan, simulate
+from orchestrator.cli_runs import exclude, include, logs, retry, show, stop
 from orchestrator.exits import Exit, Refusal
 from orchestrator.options import experiment_of, output, overrides, store_option, yaml_file
-
-if TYPE_CHECKING:
-    from orchestrator.records import Records
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -55,22 +52,30 @@ def models(form: str) -> Exit:
     return Exit.DONE
 
 
-for command in (plan, launch, simulate):
+for command in (plan, launch, simulate, show, logs, stop, retry, exclude, include):
     scalectl.add_command(command)
 
 
 @scalectl.command()
 @store_option
 @click.option("--runs", is_flag=True, help="A line for each run.")
+@click.option("--state", "states", multiple=True, metavar="STATE", help="Only runs in this state; may be repeated.")
+@click.option("-w", "--watch", is_flag=True, help="Again and again, until no launcher works on the store.")
 @click.option("--check", is_flag=True, help="Exit 3 unless every run is done.")
 @output("table", "json")
-def status(store: Path, runs: bool, check: bool, form: str) -> Exit:
-    """Say what is going on, from the store alone."""
+def status(store: Path, runs: bool, states: Sequence[str], watch: bool, check: bool, form: str) -> Exit:
+    """Say what is going on, and what each run waits for, from the store alone."""
     from orchestrator import status as room
 
-    found = room.read(store)
-    width = room.WIDTH if sys.stdout.isatty() else None
-    click.echo(json.dumps(found.to_json(), indent=2) if form == "json" else found.text(runs=runs, width=width))
+    if unknown := [state for state in states if state not in room.STATES]:
+        raise click.UsageError(f"--state {unknown[0]}: a run is one of {', '.join(room.STATES)}.")
+    terminal = sys.stdout.isatty()
+    for found in room.watched(store) if watch else [room.read(store)]:
+        shown = found.only(states) if states else found
+        text = shown.text(runs=runs or bool(states), width=room.WIDTH if terminal else None)
+        if watch and terminal:
+            click.clear()
+        click.echo(json.dumps(shown.to_json(), indent=2) if form == "json" else text)
     return Exit.WORK_LEFT if check and found.unfinished else Exit.DONE
 
 
@@ -96,38 +101,6 @@ def take_in(file: Path, study: str | None, store: Path) -> Exit:
         click.echo(f"Left out, because they hold no number: {', '.join(left_out)}.", err=True)
     click.echo(f"Next: scalectl fit{named(store)} --metric METRIC")
     return Exit.DONE
-
-
-@scalectl.command()
-@click.argument("run", metavar="RUN")
-@click.option("--reason", required=True, metavar="TEXT", help="Why; it is kept in the record.")
-@store_option
-def exclude(run: str, reason: str, store: Path) -> Exit:
-    """Leave the run of this id out of fits; its numbers stay."""
-    with _held(store) as records:
-        records.exclude(run, reason)
-    click.echo(f"{run} is left out of fits. Next: scalectl fit")
-    return Exit.DONE
-
-
-@scalectl.command()
-@click.argument("run", metavar="RUN")
-@store_option
-def include(run: str, store: Path) -> Exit:
-    """Take an exclusion back."""
-    with _held(store) as records:
-        records.include(run)
-    click.echo(f"{run} is fitted again. Next: scalectl fit")
-    return Exit.DONE
-
-
-def _held(store: Path) -> "Records":
-    """Return a store that is there, held for writing."""
-    from orchestrator.records import Records
-    from orchestrator.store import reading
-
-    with reading(store):  # a store that isn't there is not made
-        return Records(store)
 
 
 def main() -> None:

@@ -1,14 +1,19 @@
 """The commands that turn a file into work: plan, launch and simulate."""
 
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from orchestrator.exits import Exit, Refusal
 from orchestrator.options import experiment_of, output, overrides, slots_option, yaml_file
+
+if TYPE_CHECKING:
+    from orchestrator.experiment import Experiment
 
 HOURS = click.FloatRange(min=0, min_open=True)
 
@@ -41,6 +46,8 @@ def plan(file: Path, changes: Sequence[str], slots: int | None, check: bool, for
 @click.option("-y", "--yes", is_flag=True, help="Start without asking, whatever it costs.")
 @click.option("--max-device-hours", type=HOURS, help="In place of limits.max_device_hours.")
 @click.option("--address", envvar="RAY_ADDRESS", help="A Ray cluster that runs already; RAY_ADDRESS says the same.")
+@click.option("--insecure", is_flag=True, help="Join a cluster without a token; its network has to keep others out.")
+@click.option("-d", "--detach", is_flag=True, help="In the background; status --watch follows, stop --all ends it.")
 @click.option("--here", is_flag=True, help="Train in this process, without Ray.")
 @click.pass_context
 def launch(
@@ -52,17 +59,23 @@ def launch(
     yes: bool,
     max_device_hours: float | None,
     address: str | None,
+    insecure: bool,
+    detach: bool,
     here: bool,
 ) -> Exit:
     """Run what is missing of FILE, then fit the law and draw the frontier."""
     if dry_run:
         return context.invoke(plan, file=file, changes=changes, slots=slots)
+    from orchestrator.address import trusted
     from orchestrator.spending import Caps
     from orchestrator.study import admit, carry_out
 
     experiment = experiment_of(file, changes)
+    trusted(None if here else address, insecure=insecure)
     caps = Caps.of(experiment.limits, max_device_hours)
     admit(experiment, caps, lambda question: _ask(question, yes=yes))
+    if detach:
+        return _detached(experiment, [word for word in sys.argv[1:] if word not in ("-d", "--detach")])
     outcome = carry_out(experiment, slots=slots, address=address, here=here, caps=caps)
     anew = outcome.worked or not experiment.figure.exists()
     if outcome.exit is not Exit.INTERRUPTED and outcome.done and anew:
@@ -72,6 +85,22 @@ def launch(
             click.echo(line)
     click.echo(outcome.text(file))
     return outcome.exit
+
+
+def _detached(experiment: "Experiment", words: Sequence[str]) -> Exit:
+    """Launch in the background with the words of this command line; what it may cost was agreed to."""
+    from orchestrator.detach import detach
+
+    store = Path(experiment.store)
+    remote = "://" in experiment.artifacts
+    folder = store.parent / "launches" if remote else Path(experiment.artifacts) / "launches"
+    found = detach([*words, "--yes"], store, folder)
+    if found.ended:
+        click.echo(f"The launch has ended already; {found.log} says how.\nNext: scalectl status")
+        return Exit.DONE
+    click.echo(f"Process {found.pid} launches in the background; it writes to {found.log}")
+    click.echo(f"Next: scalectl status --watch --store {shlex.quote(str(store))}")
+    return Exit.DONE
 
 
 def _ask(question: str, *, yes: bool) -> bool:

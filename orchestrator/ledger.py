@@ -1,7 +1,6 @@
 """Where the time of each slot goes: every second of a launch once, so that all of them add up to its wall time."""
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,10 +21,8 @@ def goodput(entries: Entries) -> float | None:
 
 def total(slots: Iterable[Entries]) -> Entries:
     """Return the entries of several slots together."""
-    whole: Counter[str] = Counter()
-    for entries in slots:
-        whole.update(entries)
-    return {name: whole[name] for name in ENTRIES}
+    found = list(slots)
+    return {name: sum(entries.get(name, 0.0) for entries in found) for name in ENTRIES}
 
 
 def summary(slots: Mapping[str, Entries]) -> str:
@@ -35,8 +32,14 @@ def summary(slots: Mapping[str, Entries]) -> str:
     if part is None:
         return ""
     seconds = sum(whole.values())
-    shares = " · ".join(f"{name} {share(whole[name] / seconds)}" for name in ENTRIES)
-    return f"goodput {share(part)} of {len(slots)} slots x {duration(seconds / len(slots))}: {shares}"
+    return f"goodput {share(part)} of {len(slots)} slots x {duration(seconds / len(slots))}: {shares(whole)}"
+
+
+def shares(entries: Entries) -> str:
+    """Return what the time went into, in per cent of it, most first."""
+    seconds = sum(entries.values())
+    found = sorted(entries.items(), key=lambda entry: -entry[1])
+    return " · ".join(f"{name} {share(part / seconds)}" for name, part in found if part)
 
 
 @dataclass
@@ -54,23 +57,23 @@ class _Held:
         if isinstance(event, Spent):
             self.first, self.last = self.first or event, event
 
-    def split(self, now: float, *, kept: bool) -> Counter[str]:
+    def split(self, now: float, *, kept: bool) -> Entries:
         """Return the entries of the time since it holds the job; `kept`: what no checkpoint holds yet isn't lost."""
         held = now - self.since
         if self.started is None or self.first is None or self.last is None:
-            return Counter(acquire=held)
+            return {"acquire": held}
         first, last = self.first, self.last
         placing = max(0.0, self.started - self.since - first.begin - first.compile)
         told = last.begin + last.compile + last.train + last.evaluate + last.save
         rest = max(0.0, held - placing - told)
-        return Counter(
-            acquire=placing + last.begin + rest * kept,
-            compile=last.compile,
-            step=last.train,
-            evaluate=last.evaluate,
-            checkpoint=last.save,
-            lost=rest * (not kept),
-        )
+        return {
+            "acquire": placing + last.begin + rest * kept,
+            "compile": last.compile,
+            "step": last.train,
+            "evaluate": last.evaluate,
+            "checkpoint": last.save,
+            "lost": rest * (not kept),
+        }
 
 
 class Ledger:
@@ -82,15 +85,15 @@ class Ledger:
 
     def __init__(self, slots: Iterable[str], clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._began = self._kept = clock()
-        self._past: dict[str, Counter[str]] = {slot: Counter(dict.fromkeys(ENTRIES, 0.0)) for slot in slots}
-        self._free = dict.fromkeys(self._past, self._began)  # slot -> since when it holds no job
+        self._kept = clock()
+        self._past: dict[str, Entries] = {slot: total([]) for slot in slots}
+        self._free = dict.fromkeys(self._past, self._kept)  # slot -> since when it holds no job
         self._held: dict[str, _Held] = {}
 
     def begin(self, slot: str) -> None:
         """Note that a slot was given a job."""
         now = self._clock()
-        self._past[slot]["idle"] += now - self._free.pop(slot)
+        self._add(slot, {"idle": now - self._free.pop(slot)})
         self._held[slot] = _Held(now)
 
     def take(self, slot: str, events: Sequence[Event], *, ended: bool) -> None:
@@ -100,13 +103,8 @@ class Ledger:
             self._held[slot].take(event, now)
         if ended:
             kept = isinstance(events[-1], Done | Stopped)
-            self._past[slot].update(self._held.pop(slot).split(now, kept=kept))
+            self._add(slot, self._held.pop(slot).split(now, kept=kept))
             self._free[slot] = now
-
-    @property
-    def seconds(self) -> float:
-        """Return the wall time of the launch so far."""
-        return self._clock() - self._began
 
     def due(self, every: float) -> bool:
         """Return whether so many seconds have passed since this was last true."""
@@ -117,9 +115,9 @@ class Ledger:
     def entries(self) -> dict[str, Entries]:
         """Return the seconds of each slot so far by what they went into; they add up to the wall time."""
         now = self._clock()
-        found = {slot: Counter(past) for slot, past in self._past.items()}
-        for slot, held in self._held.items():
-            found[slot].update(held.split(now, kept=False))
-        for slot, since in self._free.items():
-            found[slot]["idle"] += now - since
-        return {slot: dict(entries) for slot, entries in found.items()}
+        going = {slot: held.split(now, kept=False) for slot, held in self._held.items()}
+        going |= {slot: {"idle": now - since} for slot, since in self._free.items()}
+        return {slot: total([past, going[slot]]) for slot, past in self._past.items()}
+
+    def _add(self, slot: str, entries: Entries) -> None:
+        self._past[slot] = total([self._past[slot], entries])

@@ -42,7 +42,9 @@ class Lock:
             if time.monotonic() > deadline:
                 other = _read(self._file) or "another process"
                 os.close(self._file)
-                raise Locked(f"{store} is held by {other}. Wait until it ends, or stop it; status works meanwhile.")
+                raise Locked(
+                    f"{store} is held by {other}. Follow it: scalectl status --watch; end it: scalectl stop --all."
+                )
             time.sleep(0.02)
         mine = Holder(socket.gethostname(), os.getpid(), time.time())
         os.ftruncate(self._file, 0)

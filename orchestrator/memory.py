@@ -1,5 +1,6 @@
 """What the store knows of runs, as the planner asks for it."""
 
+import os
 from collections import defaultdict
 from pathlib import Path
 
@@ -13,14 +14,17 @@ from orchestrator.tables import attempts, checkpoints, jobs, measurements, metri
 RECENT = 5  # attempts of a shape that its speed is taken from
 
 
-def known(path: str | Path) -> Known:
-    """Return what the store at `path` holds, which is nothing where there is none; raises Unusable for a bad file."""
+def known(path: str | Path, artifacts: str | None = None) -> Known:
+    """Return what the store at `path` holds, which is nothing where there is none; raises Unusable for a bad file.
+
+    Of checkpoints only those inside the folder `artifacts`, where it is given: they are read, and moved when damaged.
+    """
     try:
         with reading(Path(path)) as connection:
             return Known(
                 _states(connection),
                 _metrics(connection),
-                _checkpoints(connection),
+                _checkpoints(connection, artifacts),
                 _speeds(connection),
                 _listed(connection),
             )
@@ -43,7 +47,7 @@ def _metrics(connection: Connection) -> dict[str, dict[str, str]]:
     return dict(found)
 
 
-def _checkpoints(connection: Connection) -> dict[str, dict[int, str]]:
+def _checkpoints(connection: Connection, artifacts: str | None) -> dict[str, dict[int, str]]:
     """Return the kept ones that are still on disk, by the trunk or run that they belong to."""
     owner = func.coalesce(runs.c.id, trunks.c.id)
     query = (
@@ -54,9 +58,16 @@ def _checkpoints(connection: Connection) -> dict[str, dict[int, str]]:
     )
     found: dict[str, dict[int, str]] = defaultdict(dict)
     for name, step, path in connection.execute(query.where(checkpoints.c.kept)):
-        if _exists(path):
+        if (artifacts is None or inside(path, artifacts)) and _exists(path):
             found[name][step] = path
     return dict(found)
+
+
+def inside(path: str, folder: str) -> bool:
+    """Return whether a path lies in a folder, wherever links and dots lead; both may be addresses such as gs://."""
+    if "://" in path or "://" in folder:
+        return path.startswith(folder.rstrip("/") + "/") and ".." not in path.split("/")
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def _exists(path: str) -> bool:

@@ -17,6 +17,7 @@ from orchestrator.ledger import Ledger
 from orchestrator.lock import Lock
 from orchestrator.memory import known
 from orchestrator.plan import Plan, PlannedJob
+from orchestrator.redaction import redacted
 from orchestrator.requests import asked_to_stop
 from orchestrator.revision import revision
 from orchestrator.store import Unusable, explained, file_number, network_file_system, writing
@@ -124,6 +125,7 @@ class Records:
 
     def settle(self, run_ids: Collection[str], state: str, kind: str = "", reason: str = "") -> None:
         """Write down the launcher's verdict on runs: failed, diverged, stopped or planned; done ones stay done."""
+        reason = redacted(reason)
         with self._writing() as connection:
             chosen = update(runs).where(runs.c.id.in_(run_ids), runs.c.state != "done")
             number = connection.execute(chosen.values(state=state, kind=kind, reason=reason)).rowcount
@@ -223,7 +225,7 @@ def _write(connection: Connection, attempt: int, placed: rows.Placed, event: Eve
         case Stopped():
             _end(connection, attempt, placed, "stopped")
         case Failed(kind, _, reason):
-            _end(connection, attempt, placed, _ENDS.get(kind, "failed"), kind=kind, reason=reason)
+            _end(connection, attempt, placed, _ENDS.get(kind, "failed"), kind=kind, reason=redacted(reason))
 
 
 def _forget_pruned(connection: Connection, job: str, step: int) -> None:
@@ -279,4 +281,4 @@ def _number(run: str | None) -> ScalarSelect[int]:
 
 
 def _note(connection: Connection, what: str, text: str, run: str | None = None, job: str | None = None) -> None:
-    connection.execute(insert(history).values(at=now(), what=what, text=text, run=_number(run), job=job))
+    connection.execute(insert(history).values(at=now(), what=what, text=redacted(text), run=_number(run), job=job))

@@ -6,18 +6,21 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, and_, case, func, inspect, literal, or_, select
 
+from orchestrator.ledger import ENTRIES
 from orchestrator.tables import (
     attempts,
     checkpoints,
     events,
     imports,
     jobs,
+    ledger,
     measurements,
     metrics,
     progress,
     runs,
     studies,
 )
+from orchestrator.waits import Waits
 
 MAIN_METRIC = "upstream/error"
 
@@ -40,6 +43,7 @@ class RunLine:
     cooldown: int
     flops: float
     value: float | None
+    waits_for: str = ""
 
     @property
     def step(self) -> int:
@@ -87,8 +91,8 @@ def main_metric(connection: Connection) -> str:
     return MAIN_METRIC if MAIN_METRIC in names or not names else names[0]
 
 
-def run_lines(connection: Connection, metric: str) -> tuple[RunLine, ...]:
-    """Return the runs in the order in which they were planned."""
+def run_lines(connection: Connection, metric: str, *, launched: bool) -> tuple[RunLine, ...]:
+    """Return the runs in the order in which they were planned; `launched` tells whether a launcher works."""
     branch = runs.c.steps - runs.c.cooldown
     own = case((runs.c.state == "done", runs.c.cooldown), else_=func.coalesce(_last(runs.c.number) - branch, 0))
     columns = [runs.c[name] for name in ("id", "name", "trunk", "state", "kind", "reason", "excluded")]
@@ -107,7 +111,19 @@ def run_lines(connection: Connection, metric: str) -> tuple[RunLine, ...]:
         value.label("value"),
     )
     listed = query.join_from(runs, studies).where(runs.c.listed).order_by(runs.c.number)
-    return tuple(RunLine(**row._mapping) for row in connection.execute(listed))
+    waits = Waits(connection, launched=launched)
+    return tuple(
+        RunLine(**row._mapping, waits_for=waits.why(row.state, row.trunk, row.steps - row.cooldown, row.reason))
+        for row in connection.execute(listed)
+    )
+
+
+def last_ledger(connection: Connection) -> dict[str, float]:
+    """Return the seconds of all slots of the last launch by what they went into; empty before the first."""
+    sums = [func.sum(ledger.c[f"{entry}_seconds"]).label(entry) for entry in ENTRIES]
+    last = select(func.max(ledger.c.launch)).scalar_subquery()
+    found = connection.execute(select(*sums).where(ledger.c.launch == last)).one()
+    return {} if found[0] is None else dict(found._mapping)
 
 
 def _last(run: ColumnElement[int]) -> ScalarSelect[int]:

@@ -2,12 +2,15 @@
 
 import shlex
 import textwrap
+import time
 from collections import Counter
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from orchestrator import snapshot
+from orchestrator.ledger import goodput, shares
 from orchestrator.lock import Holder, holder
 from orchestrator.quantities import duration, flops, share, table
 from orchestrator.snapshot import Happening, RunLine, RunningJob
@@ -15,7 +18,9 @@ from orchestrator.store import reading
 
 STATES = ("running", "planned", "done", "stopped", "failed", "diverged")  # in the order in which they are shown
 _LAST_EVENTS = 5
+_RUN = ("id", "name", "study", "state", "kind", "reason", "waits_for", "excluded", "step", "steps", "flops", "value")
 WIDTH = 100  # columns
+WATCH_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,13 @@ class Status:
     unlisted: int  # runs of earlier plans that no study lists any more
     imported: int  # runs of other people
     events: tuple[Happening, ...]
+    ledger: Mapping[str, float]  # seconds of the slots of the last launch; empty before the first
+
+    shown: tuple[RunLine, ...] | None = None  # where not all runs are
+
+    @property
+    def _shown(self) -> tuple[RunLine, ...]:
+        return self.runs if self.shown is None else self.shown
 
     @property
     def counts(self) -> dict[str, int]:
@@ -57,6 +69,10 @@ class Status:
         speed = sum(job.flops_per_second or 0.0 for job in self.running) if self.launcher else 0.0
         return (whole - done) / speed if speed else None
 
+    def only(self, states: Collection[str]) -> "Status":
+        """Return the same with no other runs shown than those in these states."""
+        return replace(self, shown=tuple(run for run in self.runs if run.state in states))
+
     def to_json(self) -> dict[str, Any]:
         """Return the whole status as a JSON object; docs/results.md lists its keys."""
         done, whole = snapshot.work(self.runs)
@@ -74,7 +90,9 @@ class Status:
             "best": {"metric": self.metric, **_run(self.best)} if self.best else None,
             "checkpoints": self.checkpoints,
             "events": [asdict(event) for event in self.events],
-            "runs": [_run(run) for run in self.runs],
+            "goodput": goodput(self.ledger),
+            "ledger": dict(self.ledger) or None,
+            "runs": [_run(run) for run in self._shown],
         }
 
     def text(self, *, runs: bool = False, width: int | None = WIDTH) -> str:
@@ -82,7 +100,7 @@ class Status:
 
         Lines longer than `width` columns are cut or wrapped; without a width, as for a program, none is.
         """
-        table = _run_table(self) if runs else ""
+        table = _run_table(self.metric, self._shown) if runs and self._shown else ""
         tables = [_clipped(text, width) for text in (_running(self), table, _history(self))]
         head, findings = (_wrapped(text, width) for text in (_head(self), _findings(self)))
         parts = [head, tables[0], tables[1], findings, tables[2]]
@@ -92,24 +110,38 @@ class Status:
 def read(path: str | Path) -> Status:
     """Return the status of the store at `path`; raises NotFound, NotAStore, NewerStore or Unusable."""
     with reading(Path(path)) as connection:
+        launcher = holder(Path(path))
         metric = snapshot.main_metric(connection)
         return Status(
             store=str(path),
             studies=snapshot.study_names(connection),
             metric=metric,
-            launcher=holder(Path(path)),
-            runs=snapshot.run_lines(connection, metric),
+            launcher=launcher,
+            runs=snapshot.run_lines(connection, metric, launched=launcher is not None),
             running=snapshot.running_jobs(connection),
             checkpoints=snapshot.kept_checkpoints(connection),
             unlisted=snapshot.unlisted_runs(connection),
             imported=snapshot.imported_runs(connection),
             events=snapshot.last_events(connection, _LAST_EVENTS),
+            ledger=snapshot.last_ledger(connection),
         )
 
 
+def watched(path: Path, seconds: float = WATCH_SECONDS) -> Iterator[Status]:
+    """Yield the status whenever it has changed, until no launcher works on the store; the last one is whole."""
+    before = None
+    while True:
+        found = read(path)
+        if found != before:
+            yield found
+        if found.launcher is None:
+            return
+        before = found
+        time.sleep(seconds)
+
+
 def _run(run: RunLine) -> dict[str, Any]:
-    columns = ("id", "name", "study", "state", "kind", "reason", "excluded", "step", "steps", "flops", "value")
-    return {column: getattr(run, column) for column in columns}
+    return {column: getattr(run, column) for column in _RUN}
 
 
 def _head(status: Status) -> str:
@@ -125,6 +157,8 @@ def _head(status: Status) -> str:
         f"  {part} of {flops(whole)} FLOPs{left} · {status.checkpoints} checkpoints kept",
         f"  {_launcher(status)}",
     ]
+    if (useful := goodput(status.ledger)) is not None:
+        lines.append(f"  goodput of the last launch {share(useful)}: {shares(status.ledger)}")
     if status.unlisted:
         lines.append(f"  {status.unlisted} runs of earlier plans are not listed any more")
     if status.imported:
@@ -163,10 +197,10 @@ def _job(job: RunningJob) -> tuple[str, ...]:
     )
 
 
-def _run_table(status: Status) -> str:
-    header = ("RUN", "ID", "STATE", "PROGRESS", status.metric.upper())
-    rows = [(run.name, run.id, _state(run), f"{run.step:,}/{run.steps:,}", _number(run.value)) for run in status.runs]
-    reasons = ("REASON", *(run.reason for run in status.runs))
+def _run_table(metric: str, runs: Sequence[RunLine]) -> str:
+    header = ("RUN", "ID", "STATE", "PROGRESS", metric.upper())
+    rows = [(run.name, run.id, _state(run), f"{run.step:,}/{run.steps:,}", _number(run.value)) for run in runs]
+    reasons = ("WHY", *(f"waits for {run.waits_for}" if run.waits_for else run.reason for run in runs))
     lines = table(header, rows, left=3).splitlines()
     return "\n".join(f"{line}   {reason}".rstrip() for line, reason in zip(lines, reasons, strict=True))
 

@@ -17,7 +17,7 @@ from orchestrator.exits import Exit, NotFound, Refusal
 from orchestrator.tables import schema
 from orchestrator.views import create_views
 
-VERSION = 4  # of the tables and views; raised with every change to them
+VERSION = 5  # of the tables and views; raised with every change to them
 APPLICATION = 0x5CA1EC71  # tells our files from others: https://www.sqlite.org/pragma.html#pragma_application_id
 BUSY_SECONDS = 30.0
 _NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "lustre", "beegfs", "gpfs", "ceph", "virtiofs"}

@@ -59,7 +59,7 @@ def cores() -> int:
 
 def planned(experiment: Experiment) -> tuple[Plan, Known]:
     """Return the plan of an experiment and what its store knows; nothing is written."""
-    record = known(experiment.store)
+    record = known(experiment.store, experiment.artifacts)
     return plan(experiment, record), record
 
 

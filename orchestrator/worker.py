@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.redaction import redacted
 from trainer import hosts
 from trainer.events import Done, Event, Failed, FailureKind, Started, Stop, Stopped
 from trainer.spec import Job
@@ -68,7 +69,7 @@ def _told(job: Job, stopping: Stop, place: Place) -> Iterator[Event]:
             step = event.step
             yield event
     except Exception as error:  # whatever the trainer raises is the job's failure, never the launcher's
-        yield Failed(_kind(error), step, "".join(traceback.format_exception(error)).rstrip())
+        yield Failed(_kind(error), step, redacted("".join(traceback.format_exception(error)).rstrip()))
 
 
 def _kind(error: Exception) -> FailureKind:

@@ -1,7 +1,7 @@
 """Where a job's time goes, every second of it once."""
 
 import time
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -18,7 +18,7 @@ class Laps:
     programs: Programs
     _since: float = field(default_factory=time.perf_counter)
     _compiled: float = 0.0
-    _seconds: Counter[str] = field(default_factory=Counter)
+    _seconds: defaultdict[Lap, float] = field(default_factory=lambda: defaultdict(float))
 
     def end(self, lap: Lap) -> None:
         """Put down the time since the last call as that of `lap`."""

@@ -1,0 +1,138 @@
+"""All that a store knows of one run, as a screen and as JSON."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
+
+from orchestrator import lookup
+from orchestrator.lock import holder
+from orchestrator.quantities import count, duration, flops, table
+from orchestrator.store import reading
+from orchestrator.tables import (
+    SETTINGS,
+    attempts,
+    checkpoints,
+    exclusions,
+    jobs,
+    measurements,
+    metrics,
+    runs,
+    studies,
+    trunks,
+)
+from orchestrator.waits import Waits
+
+_ATTEMPT = ("id", "slot", "host", "pid", "device", "revision", "started", "ended", "state", "kind", "reason")
+_SPENT = ("first_step", "step", "flops", "device_seconds", "compile_seconds")
+
+
+@dataclass(frozen=True)
+class Details:
+    """A run: what it is, its state, what it waits for, its attempts with those of its trunk, and what it left."""
+
+    run: dict[str, Any]
+    attempts: tuple[dict[str, Any], ...]
+    checkpoints: tuple[dict[str, Any], ...]
+    measurements: tuple[dict[str, Any], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON object; docs/results.md lists its keys."""
+        found = {**self.run, "attempts": self.attempts, "checkpoints": self.checkpoints}
+        document: dict[str, Any] = json.loads(json.dumps({**found, "measurements": self.measurements}, default=str))
+        return document
+
+    def text(self) -> str:
+        """Return the screen for people."""
+        parts = [_head(self.run), _settings(self.run), _attempts(self), _left(self), _measured(self)]
+        return "\n\n".join([*filter(None, parts), f"Next: scalectl logs {self.run['id']}"])
+
+
+def read(path: Path, word: str) -> Details:
+    """Return the run that a word names; raises NotFound, NotAStore, NewerStore or Unusable."""
+    with reading(path) as connection:
+        (run,) = lookup.ids(connection, [word])
+        return _details(connection, run, launched=holder(path) is not None)
+
+
+def _details(connection: Connection, run: str, *, launched: bool) -> Details:
+    columns = [runs.c[name] for name in ("id", "name", "state", "kind", "reason", "excluded", *SETTINGS)]
+    columns += [runs.c[name] for name in ("devices", "device_seconds", "digest", "spec", "number")]
+    others = (studies.c.name.label("study"), trunks.c.id.label("trunk"), runs.c.trunk.label("trunk_number"))
+    query = select(*columns, *others, exclusions.c.reason.label("exclusion"))
+    joined = runs.join(studies).join(trunks).outerjoin(exclusions)
+    found = dict(connection.execute(query.select_from(joined).where(runs.c.id == run)).one()._mapping)
+    number, trunk = found.pop("number"), found.pop("trunk_number")
+    branch = found["steps"] - found["cooldown"]
+    waits = Waits(connection, launched=launched).why(found["state"], trunk, branch, found["reason"])
+    found |= {"waits_for": waits, "branch": branch, "spec": json.loads(found["spec"])}
+    its = its_jobs(number, trunk, branch)
+    tried = select(jobs.c.name.label("job"), *(attempts.c[name] for name in (*_ATTEMPT, *_SPENT)))
+    kept = select(*(checkpoints.c[name] for name in ("path", "step", "kept", "digest")))
+    measured = select(metrics.c.name.label("metric"), measurements.c.step, measurements.c.value)
+    return Details(
+        found,
+        _rows(connection, tried.join_from(attempts, jobs).where(its).order_by(attempts.c.id)),
+        _rows(connection, kept.join_from(checkpoints, jobs).where(its).order_by(checkpoints.c.step)),
+        _rows(connection, measured.join_from(measurements, metrics).where(measurements.c.run == number)),
+    )
+
+
+def its_jobs(number: int, trunk: int, branch: int) -> ColumnElement[bool]:
+    """Return the condition on jobs that a run can't end without."""
+    stretch = and_(jobs.c.trunk == trunk, jobs.c.run.is_(None), jobs.c.stop <= branch)
+    return or_(jobs.c.run == number, stretch)
+
+
+def _rows(connection: Connection, query: Any) -> tuple[dict[str, Any], ...]:
+    return tuple(dict(row._mapping) for row in connection.execute(query))
+
+
+def _head(run: dict[str, Any]) -> str:
+    kind = f" ({run['kind']})" if run["kind"] else ""
+    out = f", left out of fits: {run['exclusion']}" if run["excluded"] else ""
+    lines = [f"{run['name']} · {run['id']} · {run['study']} · {run['state']}{kind}{out}"]
+    if run["waits_for"]:
+        lines.append(f"  waits for {run['waits_for']}")
+    elif run["reason"]:
+        lines.append(f"  {run['reason']}")
+    return "\n".join(lines)
+
+
+def _settings(run: dict[str, Any]) -> str:
+    steps = f"{run['steps']:,} steps, of which {run['cooldown']:,} after its branch off trunk {run['trunk']}"
+    size = f"{run['model']}: {count(run['params'])} params, width {run['width']}, depth {run['depth']}"
+    data = f"{run['data_size']:,} images of {run['source']}, batch {run['batch_size']}, seed {run['seed']}"
+    recipe = f"{run['optimizer']}, lr {run['lr']:g}, {run['schedule']}, {run['loss']}, {run['precision']}"
+    took = "" if run["device_seconds"] is None else f" in {duration(run['device_seconds'])} of training"
+    return "\n".join(f"  {line}" for line in (size, data, steps, recipe, f"{flops(run['flops'])} FLOPs{took}"))
+
+
+def _attempts(found: Details) -> str:
+    header = ("JOB", "SLOT", "HOST", "STATE", "STEPS", "STARTED")
+    lines = [
+        (
+            one["job"],
+            one["slot"],
+            one["host"] or "--",
+            one["state"] + (f" ({one['kind']})" if one["kind"] else ""),
+            f"{one['first_step']:,} to {one['step'] or one['first_step']:,}" if one["first_step"] is not None else "--",
+            one["started"].isoformat(" ", "seconds"),
+        )
+        for one in found.attempts
+    ]
+    return table(header, lines, left=4) if lines else ""
+
+
+def _left(found: Details) -> str:
+    return "\n".join(f"  checkpoint at step {one['step']:,}  {one['path']}" for one in found.checkpoints if one["kept"])
+
+
+def _measured(found: Details) -> str:
+    lines = [
+        (one["metric"], f"{one['step']:,}", "--" if one["value"] is None else f"{one['value']:.4g}")
+        for one in found.measurements
+    ]
+    return table(("METRIC", "STEP", "VALUE"), lines) if lines else ""

@@ -1,0 +1,198 @@
+"""stop, retry, show, logs and launch --detach, between real processes and on records made by hand."""
+
+import json
+import os
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from conftest import Study
+from test_cli import scalectl
+from test_crash import start, trained
+from told import checkpoint, planning, progress, rows, started, told, write
+
+from orchestrator import details, logs, status
+from orchestrator.exits import NotFound
+from orchestrator.lock import holder
+from orchestrator.requests import ask_to_stop, asked_to_stop
+from trainer.events import Failed, Skipped
+
+TRACE = 'Traceback (most recent call last):\n  File "data.py", line 37\nOSError: disk on fire'
+
+
+@pytest.fixture
+def begun(study):
+    """A store with two runs planned on one trunk, in four jobs; the first stretch is done, the second failed once."""
+    records, found = planning(study, steps="[20, 40]")
+    write(records, found.jobs[:1])
+    records.write(records.start(found.jobs[1], "cpu-1"), [started(16), progress(20), Failed("node_lost", 20, TRACE)])
+    yield records, found
+    records.close()
+
+
+def until(true, seconds: float = 100.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def test_requests_are_read_once_and_their_file_is_private(study):
+    assert asked_to_stop(study.store) == frozenset()
+    ask_to_stop(study.store, ["one", "two"])
+    ask_to_stop(study.store, ["two", "three"])
+    assert asked_to_stop(study.store) == {"one", "two", "three"}
+    assert asked_to_stop(study.store) == frozenset()
+    assert Path(f"{study.store}.stop").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_run_is_stopped_while_the_others_go_on(study):
+    study.write(sizes="[60, 90]", steps="[30000]", checkpoint_every=10**6)
+    launcher = start(study, "--here")
+    until(lambda: study.store.exists() and trained(study))
+    first, second = rows(study, "SELECT id FROM runs ORDER BY number")
+    running = rows(study, "SELECT trunks.id FROM jobs JOIN trunks ON trunk = trunks.number WHERE state = 'running'")
+    mine = rows(
+        study, f"SELECT runs.id FROM runs JOIN trunks ON trunk = trunks.number WHERE trunks.id = '{running[0]}'"
+    )
+    other = second if mine[0] == first else first
+    asked = scalectl("stop", mine[0], "--store", study.store)
+    assert asked.returncode == 0 and f"process {launcher.pid}" in asked.stdout
+    until(lambda: rows(study, f"SELECT state FROM runs WHERE id = '{mine[0]}'") == ["stopped"])
+    until(lambda: rows(study, "SELECT count(*) FROM attempts") == [2])  # the other one's trunk has the slot
+    assert rows(study, f"SELECT state FROM runs WHERE id = '{other}'") == ["planned"]
+    assert scalectl("stop", "--all", "--store", study.store).returncode == 0
+    assert launcher.wait(timeout=100) == 130
+    assert rows(study, "SELECT DISTINCT state, reason FROM runs") == [("stopped", "asked to stop")]
+    assert rows(study, "SELECT DISTINCT state FROM attempts") == ["stopped"]
+    assert len(rows(study, "SELECT path FROM checkpoints")) == 2
+
+
+def test_without_a_launcher_runs_are_stopped_at_once_and_said_to_be(study, begun):
+    begun[0].close()
+    done = scalectl("stop", "--all", "--store", study.store)
+    assert done.returncode == 0 and "No launcher works" in done.stdout and "2 runs are stopped" in done.stdout
+    assert rows(study, "SELECT DISTINCT state FROM runs") == ["stopped"]
+
+
+def test_failed_runs_are_planned_again_and_diverged_ones_only_by_name(study, begun):
+    records, found = begun
+    failed, diverged = (run.id for run in found.runs)
+    records.settle([failed], "failed", "user_error", "disk on fire")
+    records.settle([diverged], "diverged", "nonfinite", "the loss is not finite")
+    records.close()
+    assert "1 runs are planned" in scalectl("retry", "--failed", "--store", study.store).stdout
+    assert rows(study, "SELECT state, kind FROM runs ORDER BY number") == [("planned", ""), ("diverged", "nonfinite")]
+    assert "1 runs are planned" in scalectl("retry", "pico-60-40-s0", "--store", study.store).stdout
+    assert set(rows(study, "SELECT state FROM runs")) == {"planned"}
+    assert scalectl("retry", "--store", study.store).returncode == 2
+
+
+def test_a_run_is_shown_by_its_id_its_beginning_and_its_name(study, begun):
+    records, found = begun
+    checkpoint(found.jobs[1], 20, kept=False)
+    run = found.runs[1].id
+    shown = [details.read(study.store, word).to_json() for word in (run, run[:7], "pico-60-40-s0")]
+    assert shown[0] == shown[1] == shown[2]
+    one = shown[0]
+    assert (one["id"], one["state"], one["branch"]) == (run, "planned", 32)
+    assert [attempt["state"] for attempt in one["attempts"]] == ["done", "lost"]
+    assert one["waits_for"] == "pico-60-s0 trunk 16 to 32, which waits for a slot"
+    assert [kept["step"] for kept in one["checkpoints"]] == [16] and one["measurements"] == []
+    assert one["spec"]["steps"] == 40
+    records.write(records.start(found.jobs[1], "here"), told(found.jobs[1], 16))
+    write(records, found.jobs[2:])
+    text = details.read(study.store, run).text()
+    assert "upstream/error" in text and "lost (node_lost)" in text and text.endswith(f"scalectl logs {run}")
+
+
+def test_what_is_not_there_is_refused_with_what_may_have_been_meant(study, begun):
+    for command in ("show", "logs", "stop", "retry", "include"):
+        done = scalectl(command, "pico-60-41-s0", "--store", study.store)
+        assert done.returncode == 5 and "Did you mean 'pico-60-4" in done.stderr, command
+
+
+def test_a_beginning_that_several_ids_share_is_refused_with_them(study):
+    records, found = planning(study, seeds=str([*range(17)]), steps="[20]")  # more than there are digits
+    records.close()
+    digit, _ = Counter(run.id[0] for run in found.runs).most_common(1)[0]
+    with pytest.raises(NotFound, match=rf"names \d+ runs: {digit}\w+ \(pico-60-20-s"):
+        details.read(study.store, digit)
+
+
+def test_the_log_has_each_attempt_its_traceback_and_warnings_in_order(study, begun):
+    records, found = begun
+    records.write(records.start(found.jobs[1], "cpu-0"), [Skipped(20, "/a/20", "checkpoint /a/20 can't be used: torn")])
+    text = "\n".join(logs.lines(study.store, "pico-60-40-s0"))
+    places = [text.index(part) for part in ("attempt 1 on", "attempt 2 on", "lost (node_lost) at step 20", "attempt 3")]
+    assert places == sorted(places) and "    OSError: disk on fire" in text and "warning: " in text
+    assert "process 4242" in text
+    other = "\n".join(logs.lines(study.store, "pico-60-20-s0"))
+    assert "16 to 32" not in other  # that stretch is none of its
+
+
+def test_following_a_log_ends_with_the_launcher(study, begun):
+    begun[0].close()
+    done = scalectl("logs", "pico-60-20-s0", "-f", "--store", study.store)
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == len(logs.lines(study.store, "pico-60-20-s0"))
+
+
+def test_each_waiting_run_says_what_for(study, begun):
+    records, found = begun
+
+    def waits() -> list[str]:
+        return [run["waits_for"] for run in status.read(study.store).to_json()["runs"]]
+
+    assert waits() == ["a slot", "pico-60-s0 trunk 16 to 32, which waits for a slot"]
+    attempt = records.start(found.jobs[1], "here")
+    assert waits()[1] == "pico-60-s0 trunk 16 to 32, which trains"
+    assert "waits for pico-60-s0 trunk 16 to 32, which trains" in status.read(study.store).text(runs=True, width=None)
+    records.write(attempt, told(found.jobs[1], 16))
+    records.start(found.jobs[2], "here")
+    assert waits() == ["", "a slot"]
+    records.settle([found.runs[1].id], "stopped", reason="limits.max_flops is reached: 1e15 FLOPs")
+    assert waits()[1] == "a launch: limits.max_flops is reached: 1e15 FLOPs"
+    records.close()
+    assert status.read(study.store).only(["stopped"]).to_json()["runs"][0]["name"] == "pico-60-40-s0"
+
+
+def test_status_shows_states_and_watches_to_the_end(study, begun):
+    records, found = begun
+    write(records, found.jobs[2:3])
+    records.close()
+    done = scalectl("status", "--state", "done", "-w", "--store", study.store)
+    assert "pico-60-20-s0" in done.stdout and "pico-60-40-s0" not in done.stdout.split("done: ")[0]
+    assert scalectl("status", "--state", "dnoe", "--store", study.store).returncode == 2
+
+
+def test_a_detached_launch_is_followed_and_stopped_from_elsewhere(study):
+    study.write(steps="[100000]", checkpoint_every=10**6)
+    began = scalectl("launch", study.file, "--here", "--detach")
+    assert began.returncode == 0, began.stderr
+    held = holder(study.store)
+    assert held and f"Process {held.pid} launches" in began.stdout and os.getsid(held.pid) == held.pid
+    try:
+        (log,) = study.folder.glob("artifacts/launches/*.log")
+        assert log.stat().st_mode & 0o777 == 0o600
+        second = scalectl("launch", study.file, "--here")
+        assert second.returncode == 6 and "scalectl status --watch" in second.stderr
+        until(lambda: trained(study))
+        assert scalectl("stop", "--all", "--store", study.store).returncode == 0
+        until(lambda: holder(study.store) is None)
+    finally:
+        if holder(study.store):
+            os.kill(held.pid, signal.SIGKILL)
+    assert "checkpoints are kept" in log.read_text()
+    assert rows(study, "SELECT state FROM runs") == ["stopped"]
+
+
+def test_a_detached_launch_that_fails_says_why(study, begun):
+    done = scalectl("launch", study.file, "--here", "--detach")
+    assert done.returncode == 1 and "exit code 6" in done.stderr and "is held by" in done.stderr
+
+
+def test_show_and_status_json_are_json(study: Study, begun):
+    for command in (["show", begun[1].runs[0].id], ["status"]):
+        json.loads(scalectl(*command, "-o", "json", "--store", study.store).stdout)
