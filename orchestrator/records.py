@@ -119,6 +119,12 @@ class Records:
             curve = [rows.of_progress(event, placed) for event in events if isinstance(event, Progress)]
             if curve:
                 connection.execute(_replace(progress), curve)
+            read_off = [event for event in events if isinstance(event, Measurement)]
+            if read_off:
+                add_metrics(connection, dict.fromkeys(event.metric for event in read_off))
+                number = {row.name: row.id for row in connection.execute(select(metrics.c.name, metrics.c.id))}
+                new = [rows.of_measurement(event, placed, number[event.metric]) for event in read_off]
+                connection.execute(_replace(measurements), new)
             for event in events:
                 _write(connection, attempt, placed, event)
             _count(connection, attempt, placed, events)
@@ -215,11 +221,6 @@ def _write(connection: Connection, attempt: int, placed: rows.Placed, event: Eve
         case Skipped(_, path, reason):
             connection.execute(delete(checkpoints).where(checkpoints.c.path == path))
             _note(connection, "warning", f"{placed.job.job.name}: {reason}", run=placed.job.owner, job=placed.job.id)
-        case Measurement(metric, step, value, settings):
-            add_metrics(connection, [metric])
-            number = select(metrics.c.id).where(metrics.c.name == metric).scalar_subquery()
-            reading = {"step": step, "value": rows.finite(value), "settings": settings}
-            connection.execute(_replace(measurements).values(run=placed.run, metric=number, **reading))
         case Done():
             _finish(connection, attempt, placed, event)
         case Stopped():

@@ -7,7 +7,7 @@ from typing import Any
 
 from orchestrator.ledger import Ledger
 from orchestrator.plan import PlannedJob, PlannedRun
-from trainer.events import Checkpoint, Progress
+from trainer.events import Checkpoint, Measurement, Progress
 from trainer.spec import TrunkSpec, canonical_json
 
 Row = dict[str, Any]
@@ -105,6 +105,12 @@ def of_checkpoint(event: Checkpoint, placed: Placed) -> Row:
         "kept": event.kept,
         "device_seconds": finite(event.device_seconds),
     }
+
+
+def of_measurement(event: Measurement, placed: Placed, metric: int) -> Row:
+    """Return the row of a reading of the metric that has this number in the store."""
+    value = {"step": event.step, "value": finite(event.value), "settings": event.settings}
+    return {"run": placed.run, "metric": metric, **value}
 
 
 def of_ledger(books: Ledger, launch: int, now: datetime) -> list[Row]:

@@ -1,0 +1,147 @@
+"""What must not get out, and what must not get in: secrets, foreign clusters, YAML objects, paths of a bad store."""
+
+import os
+import re
+import sqlite3
+from pathlib import Path
+
+import pytest
+from test_cli import scalectl
+from told import everything, planned, planning, rows, started, write
+
+from orchestrator import study as launches
+from orchestrator.address import trusted
+from orchestrator.exits import Refusal
+from orchestrator.experiment import InvalidExperiment, read
+from orchestrator.memory import inside, known
+from orchestrator.redaction import redacted
+from orchestrator.worker import stream
+from trainer.events import Failed, Skipped
+
+SECRET = "s3cr3t-of-37-offset"
+
+
+@pytest.fixture
+def secret(monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", SECRET)
+    return SECRET
+
+
+def test_secrets_of_the_environment_and_of_urls_are_replaced_by_their_names():
+    environ = {"HF_TOKEN": SECRET, "WANDB_API_KEY": f"{SECRET}-longer", "RAY_AUTH_TOKEN_PATH": "/home/ada/token"}
+    environ |= {"SHELL": "/bin/bash", "AUTH_MODE": "on", "HOME": "homestead"}
+    text = f"GET https://ada:pass@host/?t={SECRET}-longer&u={SECRET}: homestead /home/ada/token on"
+    assert redacted(text, environ) == (
+        "GET https://[user]@host/?t=[WANDB_API_KEY]&u=[HF_TOKEN]: homestead /home/ada/token on"
+    )
+
+
+def test_no_secret_reaches_the_store_or_the_screen(study, secret):
+    records, found = planning(study)
+    attempt = records.start(found.jobs[0], "here")
+    records.write(attempt, [Skipped(8, "/a/8", f"403 for {secret}"), started()])
+    records.write(attempt, [Failed("user_error", 3, f"Traceback\nHTTPError: 401 with {secret}")])
+    records.settle(found.jobs[0].runs, "failed", "user_error", f"HTTPError: 401 with {secret}")
+    records.close()
+    assert secret not in str(everything(study)) and "[HF_TOKEN]" in str(everything(study))
+    said = scalectl("logs", found.runs[0].id, "--store", study.store).stdout
+    assert secret not in said and "401 with [HF_TOKEN]" in said
+
+
+def test_a_worker_tells_no_secret_of_its_own_environment(study, secret, monkeypatch):
+    def refused(*_: object) -> object:
+        raise OSError(f"401 with {secret}")
+
+    monkeypatch.setattr("orchestrator.worker.prepare_jax", refused)
+    (batch,) = stream(planned(study).jobs[0].job, None)
+    assert secret not in batch[-1].reason and "[HF_TOKEN]" in batch[-1].reason
+
+
+@pytest.mark.parametrize("variable", ["RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_AUTH_MODE", "RAY_ADDRESS"])
+def test_a_cluster_is_joined_with_a_token_or_on_request_only(variable, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_AUTH_MODE"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(Refusal, match=r"10\.0\.0\.37:6379 .* without a token.*--insecure"):
+        trusted("10.0.0.37:6379", insecure=False)
+    trusted("10.0.0.37:6379", insecure=True)
+    trusted(None, insecure=False)
+    monkeypatch.setenv(variable, "token")
+    if variable != "RAY_ADDRESS":
+        trusted("10.0.0.37:6379", insecure=False)
+
+
+def test_launch_refuses_such_a_cluster_before_anything_is_written(study, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path / "nobody"))
+    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_AUTH_MODE"):
+        monkeypatch.delenv(name, raising=False)
+    done = scalectl("launch", study.file, "--address", "127.0.0.1:37")
+    assert done.returncode == 4 and "--insecure" in done.stderr and not study.store.exists()
+
+
+@pytest.mark.parametrize(
+    "tag",
+    ["!!python/object/apply:os.system ['touch {}']", "!!python/name:os.system", "!!python/object:pathlib.Path {{}}"],
+)
+def test_a_file_makes_no_python_objects(study, tag):
+    touched = study.folder / "touched"
+    text = study.file.read_text().replace("name: small", f"name: {tag.format(touched)}", 1)
+    study.file.write_text(text)
+    with pytest.raises(InvalidExperiment):
+        read(study.file)
+    assert not touched.exists()
+
+
+HOSTILE = ["../../x", "/etc/passwd", "..", "a/../../b", "x\x00y"]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_name_in_the_file_leads_no_folder_out_of_the_artifacts(study, name):
+    quoted = '"' + name.replace("\x00", "\\0") + '"'
+    study.file.write_text(
+        study.file.read_text().replace("name: small", f"name: {quoted}", 1).replace("pico:", f"{quoted}:")
+    )
+    try:
+        experiment = read(study.file)
+    except InvalidExperiment:
+        return
+    for job in launches.plan(experiment).jobs:
+        assert inside(job.job.folder, experiment.artifacts)
+
+
+@pytest.mark.parametrize("path", ["/etc", "{artifacts}/../x", "{artifacts}/link/37", "{artifacts}-other/37"])
+def test_a_checkpoint_that_a_store_places_outside_the_artifacts_is_not_used(study, path):
+    records, found = planning(study)
+    write(records, found.jobs)
+    records.close()
+    artifacts = study.folder / "artifacts"
+    (artifacts / "link").symlink_to("/etc")
+    hostile = path.format(artifacts=artifacts)
+    with sqlite3.connect(study.store) as store:
+        store.execute("UPDATE checkpoints SET path = ? WHERE step = 16", [hostile])
+    store.close()
+    Path(os.path.normpath(hostile)).mkdir(exist_ok=True) if path.startswith("{artifacts}/..") else None
+    trunk = found.runs[0].trunk
+    assert set(known(study.store, str(artifacts)).checkpoints[trunk]) == {32}
+
+
+def test_addresses_of_buckets_are_inside_or_not():
+    assert inside("gs://bucket/a/37", "gs://bucket/a") and inside("gs://bucket/a/37", "gs://bucket/a/")
+    for path in ("gs://bucket/a/../b", "gs://other/a/37", "gs://bucket/ab", "/bucket/a/37"):
+        assert not inside(path, "gs://bucket/a")
+
+
+def test_nothing_reads_pickles_or_unsafe_yaml():
+    root = Path(__file__).parents[1]
+    for path in (path for room in ("orchestrator", "trainer", "analysis") for path in (root / room).glob("*.py")):
+        text = path.read_text()
+        assert not re.search(r"\bpickle\b|\byaml\.(unsafe_)?load\b|allow_pickle=True|\beval\(|\bexec\(", text), path
+        assert not re.search(r"YAML\(typ=.(unsafe|base)", text), path
+
+
+def test_what_lies_beside_a_store_is_private(study):
+    records, _ = planning(study)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in study.folder.glob("results.db*")}
+    records.close()
+    assert set(modes.values()) == {0o600} and {"results.db", "results.db.lock"} <= modes.keys()
+    assert rows(study, "SELECT count(*) FROM runs") == [2]
