@@ -120,6 +120,8 @@ def run_lines(connection: Connection, metric: str, *, launched: bool) -> tuple[R
 
 def last_ledger(connection: Connection) -> dict[str, float]:
     """Return the seconds of all slots of the last launch by what they went into; empty before the first."""
+    if not inspect(connection).has_table(ledger.name):  # an older store that nobody has written to since
+        return {}
     sums = [func.sum(ledger.c[f"{entry}_seconds"]).label(entry) for entry in ENTRIES]
     last = select(func.max(ledger.c.launch)).scalar_subquery()
     found = connection.execute(select(*sums).where(ledger.c.launch == last)).one()

@@ -91,7 +91,7 @@ class Status:
             "checkpoints": self.checkpoints,
             "events": [asdict(event) for event in self.events],
             "goodput": goodput(self.ledger),
-            "ledger": dict(self.ledger) or None,
+            "ledger": {f"{name}_seconds": seconds for name, seconds in self.ledger.items()} or None,
             "runs": [_run(run) for run in self._shown],
         }
 

@@ -10,15 +10,16 @@ from typing import Any, get_args
 import pytest
 from told import planned, planning, progress, rows, started, write
 
-from orchestrator import plan_screen, simulate, simulate_screen, sizes, status
+from orchestrator import details, plan_screen, simulate, simulate_screen, sizes, status
 from orchestrator.failures import verdict
+from orchestrator.ledger import Ledger
 from orchestrator.tables import schema
 from trainer.events import FailureKind
 
 PAGE = (Path(__file__).parents[1] / "docs" / "results.md").read_text()
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S))
 TYPES = {"INTEGER": "integer", "TEXT": "text", "FLOAT": "real", "BOOLEAN": "boolean", "DATETIME": "time"}
-JSON = ("status -o json", "plan -o json", "simulate -o json", "models -o json")
+JSON = ("status -o json", "show -o json", "plan -o json", "simulate -o json", "models -o json")
 UNITS = {
     "batch_size": "images",
     "core_days": "core-days",
@@ -61,6 +62,7 @@ def study(tmp_path_factory):
     records, found = planning(made, steps="[20, 40]")
     write(records, found.jobs[:3])
     records.write(records.start(found.jobs[3], "here"), [started(32), progress(34)])
+    records.keep(Ledger(["here"]))
     yield made
     records.close()
 
@@ -118,6 +120,15 @@ def keys(document: Any, path: str = "") -> Iterator[str]:
 def test_it_lists_every_key_of_the_status_and_no_other(study):
     document = status.read(study.store).to_json()
     assert list(listed("status -o json")) == list(dict.fromkeys(keys(document)))
+
+
+def test_it_lists_every_key_of_a_run_that_is_shown_and_no_other(study):
+    done, _ = rows(study, "SELECT id FROM runs WHERE listed ORDER BY number")
+    document = details.read(study.store, done).to_json()
+    points = list(listed("points"))
+    settings = points[points.index("model") : points.index("marginal_flops") + 1]
+    shown = {key.partition(".")[0] if key.startswith("spec.") else key for key in keys(document)}
+    assert set(listed("show -o json")) | set(settings) == shown
 
 
 def test_it_lists_every_key_of_the_plan_and_no_other(study, tmp_path):
