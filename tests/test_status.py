@@ -34,7 +34,7 @@ def test_a_planned_study_shows_its_runs_and_why_they_will_run(study, begun):
     begun[0].close()
     text = say(study)
     assert text.startswith("small · 2 planned\n  0 % of ") and "no launcher runs\n" in text
-    assert text.count("0/20") == text.count("0/40") == 1 and text.count("   new") == 2
+    assert text.count("0/20") == text.count("0/40") == 1 and text.count("   waits for a launch: new") == 2
     assert text.endswith("Next: scalectl launch")
 
 
