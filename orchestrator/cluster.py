@@ -2,26 +2,20 @@
 
 import itertools
 import os
-import secrets
-import socket
 import threading
+import time
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import suppress
 from typing import Any, Protocol
 
-from orchestrator.exits import Exit, Refusal
-from orchestrator.worker import Place, Worker, stream
-from trainer.events import Event, Failed, Stop
+from orchestrator.access import Unreachable, knock, secure
+from orchestrator.watch import Patience, Watch
+from orchestrator.worker import Place, Worker, preempted, stream
+from trainer.events import Alive, Done, Event, Failed, FailureKind, Stop, Stopped
 from trainer.spec import Job
 
 Batch = tuple[str, list[Event]]
-KNOCK_SECONDS = 10.0
-
-
-class Unreachable(Refusal):
-    """A cluster that can't be joined."""
-
-    exit = Exit.NOT_FOUND
+DRAIN_SECONDS = 1.0
 
 
 class Cluster(Protocol):
@@ -72,8 +66,8 @@ class Here:
 
     def events(self, timeout: float) -> list[Batch]:
         """Return the next batch of the job, trained meanwhile, or nothing when none runs."""
-        batch = next(self._stream, None)
-        return [] if batch is None else [("here", batch)]
+        batch = told(next(self._stream, []))
+        return [("here", batch)] if batch else []
 
     def stop(self, slot: str) -> None:
         """Ask the job to leave a checkpoint and end with Stopped."""
@@ -87,13 +81,13 @@ class Here:
 class OnRay:
     """Long-lived Ray actors, one a slot, in an embedded cluster on 127.0.0.1 or in one that runs at `address`.
 
-    Raises Unreachable when no cluster answers at `address`.
+    A worker that tells nothing for longer than `patience` allows is killed. Raises Unreachable when no cluster answers.
     """
 
-    def __init__(self, slots: int | None = None, address: str | None = None) -> None:
+    def __init__(self, slots: int | None = None, address: str | None = None, patience: Patience | None = None) -> None:
         if address is not None:
-            _knock(address)
-        _secure(address)
+            knock(address)
+        secure(address)
         import ray
 
         self._ray: Any = ray
@@ -115,21 +109,26 @@ class OnRay:
         }
         self.slots: tuple[str, ...] = tuple(self._cores)
         self._actors: dict[str, Any] = {}
+        self._nodes: dict[str, Any] = {}  # slot -> the id of its worker's node, or where Ray will put that
         self._streams: dict[str, Any] = {}
         self._turns: dict[str, int] = {}
         self._count = itertools.count()
-        self._steps: dict[str, int] = {}
+        self._watch = Watch(patience or Patience())
+        self._draining = Draining(ray)
+        self._leaving: set[str] = set()  # slots whose jobs were asked to leave a node that is taken away
 
     def start(self, slot: str, job: Job) -> None:
         """Begin a job on the slot's actor, which is made first when there is none or it died."""
         if slot not in self._actors:
-            actor = self._ray.remote(num_cpus=1, max_restarts=0, concurrency_groups={"control": 1})(Worker)
+            actor = self._ray.remote(num_cpus=1, max_restarts=0, concurrency_groups={"control": 1})(Seat)
             self._actors[slot] = actor.remote(Place(self._cores[slot]))
-        self._turns[slot], self._steps[slot] = next(self._count), job.start
+            self._nodes[slot] = self._actors[slot].node.options(concurrency_group="control").remote()
+        self._turns[slot] = next(self._count)
+        self._watch.begin(slot, job)
         self._streams[slot] = self._actors[slot].run.options(num_returns="streaming").remote(job, self._turns[slot])
 
     def events(self, timeout: float) -> list[Batch]:
-        """Return the batches that have come, at most one a slot; a dead worker's job ends with Failed."""
+        """Return the batches that have come, at most one a slot; a job whose worker is gone ends with Failed."""
         if not self._streams:
             return []
         streams = list(self._streams.values())
@@ -138,10 +137,11 @@ class OnRay:
             ready, _ = self._ray.wait(streams, num_returns=len(streams), timeout=0, fetch_local=False)
         told = []
         for slot in [slot for slot, one in self._streams.items() if one in ready]:
-            batch = self._take(slot)
-            if batch:
+            if batch := self._take(slot):
                 told.append((slot, batch))
-        return told
+        self._acquire()
+        self._leave()
+        return told + [(slot, [self._overdue(slot, silent)]) for slot, silent in self._watch.overdue().items()]
 
     def _take(self, slot: str) -> list[Event]:
         try:
@@ -150,13 +150,78 @@ class OnRay:
             del self._streams[slot]
             return []
         except self._ray.exceptions.RayError as error:
-            del self._streams[slot]
+            return [self._lost(slot, error)]
+        if not isinstance(batch[-1], Done | Stopped | Failed):
+            self._watch.hear(slot, batch[-1].step, trains=any(isinstance(event, Alive) for event in batch))
+            return told(batch)
+        return self._ended(slot, batch)
+
+    def _ended(self, slot: str, batch: list[Event]) -> list[Event]:
+        self._watch.end(slot)
+        del self._streams[slot]
+        if slot in self._leaving:
+            batch = preempted(batch, "its node is being drained")
+        if slot in self._leaving or (isinstance(batch[-1], Failed) and batch[-1].kind == "preempted"):
             self._drop(slot)
-            return [Failed("node_lost", self._steps[slot], f"the worker of slot {slot} died: {_first_line(error)}")]
-        self._steps[slot] = batch[-1].step
-        return batch
+        return told(batch)
+
+    def _lost(self, slot: str, error: Exception) -> Failed:
+        """Return what the end of a worker means; which exception it comes as says little, so the node is asked."""
+        step, node = self._watch.step(slot), self._node(slot)
+        kind: FailureKind = "node_lost"
+        if isinstance(error, self._ray.exceptions.OutOfMemoryError) or "running low on memory" in str(error):
+            kind = "out_of_memory"
+        elif slot in self._leaving or getattr(error, "preempted", False):
+            kind = "preempted"
+        alive = node in {one["NodeID"] for one in self._ray.nodes() if one["Alive"]}
+        what = "worker" if alive or not node else "node"
+        self._watch.end(slot)
+        self._drop(slot)
+        return Failed(kind, step, f"the {what} of slot {slot} died: {_cause(error)}")
+
+    def _overdue(self, slot: str, silent: float) -> Failed:
+        step, acquired = self._watch.step(slot), self._watch.acquired(slot)
+        self._watch.end(slot)
+        self._drop(slot)
+        if acquired:
+            return Failed("stalled", step, f"slot {slot} told nothing for {silent:,.0f} s; its worker was killed")
+        return Failed("no_capacity", step, f"no worker for slot {slot} in {silent:,.0f} s: {self._inventory()}")
+
+    def _inventory(self) -> str:
+        """Return in a few words what the cluster has and what of it is free."""
+        there, free = self._ray.cluster_resources(), self._ray.available_resources()
+        return f"it needs 1 CPU, and of {there.get('CPU', 0):g} in the cluster {free.get('CPU', 0):g} are free"
+
+    def _acquire(self) -> None:
+        """Note which actors are there by now."""
+        for slot in self._streams:
+            if not self._watch.acquired(slot) and self._node(slot):
+                self._watch.acquire(slot)
+
+    def _node(self, slot: str) -> str:
+        """Return the id of the node that a slot's actor is on, or nothing while that can't be told."""
+        if not isinstance(self._nodes[slot], str):
+            there, _ = self._ray.wait([self._nodes[slot]], timeout=0)
+            try:
+                self._nodes[slot] = str(self._ray.get(there[0])) if there else self._nodes[slot]
+            except self._ray.exceptions.RayError:  # the stream of its job tells that
+                return ""
+        return self._nodes[slot] if isinstance(self._nodes[slot], str) else ""
+
+    def _leave(self) -> None:
+        """Ask the jobs on nodes that will be taken away to leave a checkpoint and end."""
+        if not (nodes := self._draining.nodes()):
+            return
+        for slot in self._streams.keys() - self._leaving:
+            if self._node(slot) in nodes:
+                self._leaving.add(slot)
+                self.stop(slot)
 
     def _drop(self, slot: str) -> None:
+        """Kill the actor of a slot; Ray takes up to 5 seconds where its process doesn't answer."""
+        self._streams.pop(slot, None)
+        self._nodes.pop(slot)
+        self._leaving.discard(slot)
         self._ray.kill(self._actors.pop(slot), no_restart=True)
 
     def stop(self, slot: str) -> None:
@@ -170,44 +235,42 @@ class OnRay:
         self._ray.shutdown()
 
 
+class Seat(Worker):
+    """A Worker that knows which node Ray put it on."""
+
+    def node(self) -> str:
+        """Return the id of its node."""
+        import ray
+
+        return str(ray.get_runtime_context().get_node_id())
+
+
+class Draining:
+    """The nodes that will be taken away, asked for at most once in DRAIN_SECONDS."""
+
+    def __init__(self, ray: Any) -> None:
+        self._ray = ray
+        self._asked, self._nodes = -DRAIN_SECONDS, frozenset[str]()
+
+    def nodes(self) -> frozenset[str]:
+        """Return their ids; none where this version of Ray has no way to tell, for there is no public one."""
+        if time.monotonic() - self._asked >= DRAIN_SECONDS:
+            self._asked = time.monotonic()
+            with suppress(Exception):
+                self._nodes = frozenset(self._ray._private.state.state.get_draining_nodes())
+        return self._nodes
+
+
+def told(batch: list[Event]) -> list[Event]:
+    """Return a batch without signs of life."""
+    return [event for event in batch if not isinstance(event, Alive)]
+
+
+def _cause(error: Exception) -> str:
+    """Return the sentence of Ray's message that says why an actor died."""
+    lines = [line.strip() for line in str(error).strip().splitlines()]
+    return next((line for line in lines if line.startswith("The actor is dead because")), _first_line(error))
+
+
 def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-
-
-def _knock(address: str) -> None:
-    """Raise Unreachable where nobody listens; Ray itself would ask for two minutes."""
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_SECONDS).close()
-    except (OSError, ValueError) as error:
-        remedy = "give the HOST:PORT of its head, and no ray:// address"
-        raise Unreachable(f"no Ray cluster at {address!r}: {error}; {remedy}.") from error
-
-
-def _secure(address: str | None) -> None:
-    """Set what Ray reads at import: token authentication, no usage reports, and loopback sockets when embedded."""
-    folder = Path.home() / ".ray"
-    defaults = {
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # else Ray rebuilds the environment for every worker under `uv run`
-        "RAY_DEDUP_LOGS": "0",
-    }
-    if address is None:
-        token = _token(folder / "scalectl_token")
-        defaults |= {"RAY_AUTH_TOKEN_PATH": str(token), "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-    given = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys()
-    if address is None or given or (folder / "auth_token").exists():  # a cluster without tokens takes none
-        defaults["RAY_AUTH_MODE"] = "token"
-    for name, value in defaults.items():
-        os.environ.setdefault(name, value)
-
-
-def _token(path: Path) -> Path:
-    """Return a file that holds the secret of embedded clusters, made for this user alone when there is none."""
-    if not path.exists():
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        beside = path.with_name(f"{path.name}.{os.getpid()}")
-        beside.touch(mode=0o600)
-        beside.write_text(secrets.token_hex(32))
-        beside.replace(path)
-    return path

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from orchestrator.experiment import Experiment
@@ -139,6 +139,24 @@ def plan(experiment: Experiment, known: Known | None = None) -> Plan:
     measured = all(job.shape in known.speeds for job in jobs)
     gone = {run for run, study in known.listed.items() if study == experiment.name} - {run.id for run in runs}
     return Plan(experiment.name, tuple(runs), tuple(jobs), experiment.evals, measured, experiment.skipped, len(gone))
+
+
+def stretch_again(job: PlannedJob, name: str, begin: int, folder: str, runs: tuple[str, ...]) -> PlannedJob:
+    """Return the stretch of a job's trunk from `begin` to where the job starts, which makes its checkpoint again."""
+    trunk, stop = job.job.trunk, job.job.start
+    stretch = replace(
+        job.job,
+        id=f"{job.trunk}-{begin}-{stop}",
+        name=name,
+        run=None,
+        start=begin,
+        stop=stop,
+        evals=EvalSpec(upstream=(), fewshot=()),
+        folder=folder,
+    )
+    flops = training_flops(trunk, stop - begin)
+    seconds = flops * job.seconds / job.flops if job.flops else 0.0
+    return replace(job, job=stretch, owner=job.trunk, needs=(), runs=runs, flops=flops, seconds=seconds)
 
 
 def shape(trunk: TrunkSpec) -> str:

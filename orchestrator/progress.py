@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
-from orchestrator.launch import News, last_line
+from orchestrator.failures import last_line
+from orchestrator.launch import News
 from orchestrator.plan import Plan, PlannedJob
 from orchestrator.quantities import duration
 from trainer.events import Failed, Measurement, Progress, Skipped, Started
@@ -44,6 +45,7 @@ class Tally:
         job = news.job
         for event in news.events:
             if isinstance(event, Started | Progress):
+                self._work.setdefault(job.id, float(max(1, job.flops)))  # of a stretch that is trained again
                 self._done[job.id] = self._work[job.id] * part(job, event.step)
             if isinstance(event, Started):
                 self._before.setdefault(job.id, self._done[job.id])
@@ -101,8 +103,9 @@ def end_line(news: News, measured: Mapping[str, float]) -> str:
 
 
 def warnings(news: News) -> list[str]:
-    """Return a line for each checkpoint that was damaged."""
-    return [f"warning   {news.job.job.name}: {one.reason}" for one in news.events if isinstance(one, Skipped)]
+    """Return a line for each checkpoint that was damaged, and one for what is paused."""
+    damaged = [f"warning   {news.job.job.name}: {one.reason}" for one in news.events if isinstance(one, Skipped)]
+    return [*damaged, f"paused    {news.pause}"] if news.pause else damaged
 
 
 class Lines:

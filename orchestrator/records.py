@@ -41,7 +41,7 @@ from trainer.flops import training_flops
 
 __all__ = ["Records", "known"]
 
-_ENDS = {"preempted": "preempted", "node_lost": "lost"}  # any other kind of failure: failed
+_ENDS = {"preempted": "preempted", "node_lost": "lost", "stalled": "lost"}  # any other kind of failure: failed
 
 
 def _replace(table: Any) -> Any:
@@ -104,6 +104,7 @@ class Records:
         with self._writing() as connection:
             trunk = connection.scalars(select(trunks.c.number).where(trunks.c.id == job.trunk)).one()
             run = connection.scalars(select(runs.c.number).where(runs.c.id == job.owner)).one_or_none()
+            _add_job(connection, job, trunk)
             new = insert(attempts).values(job=job.id, slot=slot, state="starting", started=now(), revision=code)
             attempt = int(connection.scalars(new.returning(attempts.c.id)).one())
             connection.execute(update(jobs).where(jobs.c.id == job.id).values(state="running"))
@@ -207,6 +208,13 @@ class Records:
                 f"{self.path} was moved, deleted or replaced while this process wrote to it."
                 " Put it back if you can; launching again goes on from what it holds."
             )
+
+
+def _add_job(connection: Connection, job: PlannedJob, trunk: int) -> None:
+    """Write down a job that no plan named: a stretch that makes a lost checkpoint again."""
+    study = select(func.max(jobs.c.study)).where(jobs.c.trunk == trunk).scalar_subquery()
+    row = {**rows.of_job(job), "study": study, "trunk": trunk, "state": "planned"}
+    connection.execute(insert(jobs).prefix_with("OR IGNORE").values(row))
 
 
 def _write(connection: Connection, attempt: int, placed: rows.Placed, event: Event) -> None:

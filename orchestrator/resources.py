@@ -45,8 +45,12 @@ class Resources(Section):
 
 
 class Limits(Section):
-    """Bounds on what a launch may spend."""
+    """Bounds on what a launch may spend, and on how long it waits."""
 
     retries: Natural = key("Attempts after the first that a failing job gets.", 3)
     max_flops: Positive | None = key("Most training FLOPs that a launch spends; no bound when left out.", None)
     max_device_hours: Positive | None = key("Most hours on devices that a launch spends; no bound when left out.", None)
+    stall: Positive = key(
+        "Seconds that a job may tell nothing, beyond what such a phase takes, until it is lost.", 600.0
+    )
+    acquire: Positive = key("Seconds that a slot may be waited for.", 600.0)

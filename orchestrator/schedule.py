@@ -44,6 +44,7 @@ class Queue:
 
     def __init__(self, jobs: Sequence[PlannedJob], slots: Iterable[Slot]) -> None:
         self.waiting = {job.id: job for job in jobs}
+        self.held: set[str] = set()  # shapes of which nothing is placed for now
         self._count = Counter(slot.type for slot in slots)
         self._length = lengths(jobs)
         self._after: dict[str, list[str]] = defaultdict(list)
@@ -80,23 +81,32 @@ class Queue:
 
     def done(self, job: PlannedJob) -> None:
         """Note that a job that was placed is done: what needs it may be ready now."""
-        for name in self._after[job.id]:
+        for name in self._after.pop(job.id, ()):
             self._unmet[name] -= 1
             if not self._unmet[name] and name in self.waiting:
                 self._push(self.waiting[name])
 
     def again(self, job: PlannedJob) -> None:
-        """Put a job that was placed back, with the seconds that are left of it."""
-        self._length[job.id] = job.seconds + max((self._length[name] for name in self._after[job.id]), default=0.0)
-        self.waiting[job.id] = job
-        self._work.update(dict.fromkeys(self._types(job), job.seconds))
+        """Put a job that was placed back, with the seconds that are left of it; or one that is new."""
+        self._wait(job)
         self._push(job)
+
+    def after(self, job: PlannedJob, need: PlannedJob) -> None:
+        """Put a job that was placed back, to wait until another one is done."""
+        self._unmet[job.id] = 1
+        self._after[need.id].append(job.id)
+        self._wait(job)
 
     def drop(self, runs: Iterable[str]) -> None:
         """Forget the waiting jobs that serve no other runs than these."""
         lost = set(runs)
         for job in [job for job in self.waiting.values() if lost.issuperset(job.runs)]:
             self._remove(job)
+
+    def _wait(self, job: PlannedJob) -> None:
+        self._length[job.id] = job.seconds + max((self._length[name] for name in self._after[job.id]), default=0.0)
+        self.waiting[job.id] = job
+        self._work.update(dict.fromkeys(self._types(job), job.seconds))
 
     def _types(self, job: PlannedJob) -> tuple[str, ...]:
         return tuple(kind for kind in self._count if job.fit.takes(kind))
@@ -119,7 +129,7 @@ class Queue:
         for key, heap in self._ready.items():
             while heap and not self._waits(heap[0]):
                 heapq.heappop(heap)  # placed or dropped since, or put back with another length
-            if heap:
+            if heap and key[2] not in self.held:
                 yield key, heap[0]
 
     def _waits(self, entry: Entry) -> bool:

@@ -22,6 +22,7 @@ from orchestrator.quantities import duration, flops, hours
 from orchestrator.records import Records, known
 from orchestrator.schedule import CPU
 from orchestrator.spending import ASK_DEVICE_HOURS, Caps, Meter
+from orchestrator.watch import Patience
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Outcome:
     worked: bool
     states: tuple[tuple[str, int], ...]  # of the runs that aren't done
     cap: str = ""  # what the launch was stopped by
+    pause: str = ""  # what is paused, and why
     books: str = ""  # where the time of its slots went
 
     def text(self, file: Path) -> str:
@@ -47,6 +49,8 @@ class Outcome:
             return f"{line}\n{self.cap}; checkpoints are kept. Next: raise it, then scalectl launch {file}"
         if self.exit is Exit.INTERRUPTED:
             return f"{line}\nStopped; checkpoints are kept. Next: scalectl launch {file}"
+        if self.pause:
+            return f"{line}\nPaused: {self.pause}\nNext: mend that, then scalectl launch {file}"
         if self.exit is Exit.FAILED:
             return f"{line}\nNext: scalectl status"
         return f"{line}\nNext: scalectl status --runs"
@@ -94,17 +98,17 @@ def carry_out(experiment: Experiment, *, slots: int | None, address: str | None,
             f"{found.study} · {len(found.missing)} of {len(found.runs)} runs on {found.shared} trunks"
             f" · {flops(found.flops)} FLOPs · about {duration(found.seconds(count))} on {count} slots"
         )
-        stopping, meter = threading.Event(), Meter(caps)
-        cluster = Here(stopping) if here else OnRay(slots, address)
+        stopping, meter, limits = threading.Event(), Meter(caps), experiment.limits
+        cluster = Here(stopping) if here else OnRay(slots, address, Patience(limits.stall, limits.acquire))
         ledger = Ledger(cluster.slots)
         with closing(cluster), _interruptible(stopping):
-            _run(found, record, records, cluster, experiment.limits.retries, meter, ledger, stopping)
+            pause = _run(found, record, records, cluster, limits.retries, meter, ledger, stopping)
         interrupted = stopping.is_set()
         states = Counter(records.states(run.id for run in found.missing).values())
     cap = "" if interrupted else meter.reached()
-    asked = bool(states["stopped"]) and not cap
-    books = summary(ledger.entries())
-    return _outcome(found, time.monotonic() - began, states, interrupted=interrupted or asked, cap=cap, books=books)
+    asked = bool(states["stopped"]) and not (cap or pause)
+    books, stopped = summary(ledger.entries()), interrupted or asked
+    return _outcome(found, time.monotonic() - began, states, interrupted=stopped, cap=cap, pause=pause, books=books)
 
 
 def _run(
@@ -116,8 +120,9 @@ def _run(
     meter: Meter,
     ledger: Ledger,
     stopping: threading.Event,
-) -> None:
-    """Work on the plan, and show how it goes."""
+) -> str:
+    """Work on the plan and show how it goes; return what is paused."""
+    pause = ""
     with screen(found) as shown:
         for news in launch(
             found,
@@ -130,10 +135,19 @@ def _run(
             ledger=ledger,
         ):
             shown.show(news)
+            pause = news.pause or pause
+    return pause
 
 
 def _outcome(
-    found: Plan, seconds: float, states: Counter[str], *, interrupted: bool, cap: str = "", books: str = ""
+    found: Plan,
+    seconds: float,
+    states: Counter[str],
+    *,
+    interrupted: bool,
+    cap: str = "",
+    pause: str = "",
+    books: str = "",
 ) -> Outcome:
     before = len(found.runs) - len(found.missing)
     done = before + states["done"]
@@ -142,7 +156,8 @@ def _outcome(
     if left and (interrupted or cap):
         code = Exit.INTERRUPTED if interrupted else Exit.REFUSED
     others = tuple((state, number) for state, number in sorted(states.items()) if state != "done" and number)
-    return Outcome(code, seconds, len(found.runs), done, bool(found.jobs), others, cap if left else "", books)
+    worked, cap = bool(found.jobs), cap if left else ""
+    return Outcome(code, seconds, len(found.runs), done, worked, others, cap, pause, books)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """One slot's side of a job: the trainer's events in batches, with an end whatever happens."""
 
 import os
+import signal
 import threading
 import time
 import traceback
@@ -8,10 +9,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from orchestrator.redaction import redacted
 from trainer import hosts
-from trainer.events import Done, Event, Failed, FailureKind, Started, Stop, Stopped
+from trainer.events import Alive, Done, Event, Failed, FailureKind, Started, Stop, Stopped
 from trainer.spec import Job
 
 FLUSH_SECONDS = 0.2
@@ -27,25 +29,48 @@ class Place:
 
 
 class Worker:
-    """Runs jobs one after another in a process that keeps JAX and its compiled programs warm."""
+    """Runs jobs one after another in a process that keeps JAX and its compiled programs warm.
+
+    It has the process to itself: a first SIGTERM is a notice that the machine is taken away, and lets the job leave a
+    checkpoint; a second one, or one while nothing runs, ends the process.
+    """
 
     def __init__(self, place: Place = Place()) -> None:
         if place.cores:
             os.sched_setaffinity(0, place.cores)  # before JAX starts its threads, which inherit it
         self._place = place
         self._stopping: defaultdict[int, threading.Event] = defaultdict(threading.Event)
+        self._running: set[int] = set()
+        self._leaving = False
+        self._at_once: Any = signal.signal(signal.SIGTERM, self._leave)
 
     def run(self, job: Job, turn: int) -> Iterator[list[Event]]:
         """Yield the job's events in batches; the last event of the last batch is Done, Stopped or Failed.
 
         No two calls have the same `turn`: a job that is tried again is another turn, with a stop of its own.
         """
-        yield from stream(job, self._stopping[turn], self._place)
+        self._running.add(turn)
+        for batch in stream(job, self._stopping[turn], self._place):
+            yield preempted(batch, "its worker got SIGTERM") if self._leaving else batch
+        self._running.discard(turn)
         del self._stopping[turn]
 
     def stop(self, turn: int) -> None:
         """Ask the job of a turn that runs, or is about to, to leave a checkpoint and end."""
         self._stopping[turn].set()
+
+    def _leave(self, number: int, frame: object) -> None:
+        if self._leaving or not self._running:
+            self._at_once(number, frame)
+        self._leaving = True
+        for turn in list(self._running):
+            self._stopping[turn].set()
+
+
+def preempted(batch: list[Event], reason: str) -> list[Event]:
+    """Return a batch in which a job that stopped was pre-empted."""
+    *before, end = batch
+    return [*before, Failed("preempted", end.step, reason)] if isinstance(end, Stopped) else batch
 
 
 def stream(job: Job, stopping: Stop, place: Place = Place()) -> Iterator[list[Event]]:
@@ -53,6 +78,8 @@ def stream(job: Job, stopping: Stop, place: Place = Place()) -> Iterator[list[Ev
     batch: list[Event] = []
     flushed = time.monotonic()
     for event in _told(job, stopping, place):
+        if batch and isinstance(event, Alive) and isinstance(batch[-1], Alive):
+            batch.pop()
         batch.append(event)
         if isinstance(event, Started | Done | Stopped | Failed) or time.monotonic() - flushed >= FLUSH_SECONDS:
             yield batch

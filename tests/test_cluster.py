@@ -14,7 +14,8 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.cluster import Cluster, Here, OnRay, Unreachable
+from orchestrator.access import Unreachable
+from orchestrator.cluster import Cluster, Here, OnRay
 from orchestrator.experiment import read
 from orchestrator.plan import plan
 from trainer.events import Checkpoint, Done, Event, Failed, Progress, Started, Stopped
@@ -64,7 +65,7 @@ def test_a_slot_is_silent_when_nothing_runs(cluster):
 def test_a_job_that_raises_ends_with_its_traceback_and_the_slot_goes_on(cluster, job):
     broken = replace(job, trunk=replace(job.trunk, data=replace(job.trunk.data, source="no-such-source")))
     end = run(cluster, broken)[-1]
-    assert isinstance(end, Failed) and end.kind == "user_error" and "no-such-source" in end.reason
+    assert isinstance(end, Failed) and end.kind == "bad_config" and "no-such-source" in end.reason
     assert isinstance(run(cluster, job)[-1], Done)
 
 

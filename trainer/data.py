@@ -8,6 +8,7 @@ import numpy as np
 from trainer.augment import Part, crop_draws, moved
 from trainer.draws import Purpose, permutation, scattered, units, words
 from trainer.encoded import Encoded
+from trainer.files import Unreadable
 from trainer.labels import Labels, Several
 from trainer.pictures import in_range
 from trainer.sources import ENDLESS
@@ -38,6 +39,8 @@ def _split(spec: DataSpec) -> Split:
         return _synthetic(spec)
     if spec.content:
         return _files(spec)
+    if spec.source not in _SOURCES:
+        raise Unreadable(f"{spec.source}: no such source")
     images = _SOURCES[spec.source]()
     order = ordered(images.labels, spec.subset_seed, stratified=spec.stratified)
     return Split(images.take(order[spec.held_out :]), images.take(order[: spec.held_out]))

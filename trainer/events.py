@@ -44,6 +44,13 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Alive:
+    """The steps up to `step` were sent to the device; nothing else happened. No record keeps it."""
+
+    step: int
+
+
+@dataclass(frozen=True)
 class Checkpoint:
     """A checkpoint is complete on disk, perhaps steps after its own; `digest` is the sha256 of the parameters."""
 
@@ -120,5 +127,5 @@ class Stop(Protocol):
         """Return whether it has to."""
 
 
-Event = Started | Progress | Checkpoint | Skipped | Spent | Measurement | Done | Stopped | Failed
+Event = Started | Alive | Progress | Checkpoint | Skipped | Spent | Measurement | Done | Stopped | Failed
 End = Done | Stopped | Failed

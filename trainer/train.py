@@ -21,6 +21,7 @@ from trainer.data import Batches
 from trainer.evalset import Interrupted
 from trainer.evaluate import evaluations, shots_are_there
 from trainer.events import (
+    Alive,
     Checkpoint,
     Done,
     Event,
@@ -161,6 +162,7 @@ class _Training:
         pending: tuple[int, Metrics] | None = None
         while count := 0 if stopping.is_set() else self._count():
             before, pending = pending, (count, self._advance(count))
+            yield Alive(self.step)
             if before:  # told only now, so that the device worked meanwhile
                 yield from self._tell(self.step - count, *before)
             yield from self._complete()
