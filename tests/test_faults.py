@@ -1,0 +1,144 @@
+"""Faults injected into real launches: the class that each is given, the attempts that it costs, and where it ends."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from conftest import SCHEDULES, Study
+from damage import array_file, flip, torn
+from told import rows
+
+from orchestrator.cluster import Cluster, Here, OnRay
+from orchestrator.experiment import read
+from orchestrator.launch import News, launch
+from orchestrator.plan import Plan, PlannedJob, plan
+from orchestrator.records import Records, known
+from orchestrator.watch import Patience
+from trainer.events import Progress, Started
+from trainer.spec import Job
+
+LONG = {"schedule": SCHEDULES["linear"], "steps": "[6000]", "checkpoint_every": 500}  # one run, one job
+RETRIES = 1
+
+
+def unchanged(job: Job) -> Job:
+    return job
+
+
+def launched(
+    study: Study,
+    cluster: Cluster,
+    hurt: Callable[[Job], Job] = unchanged,
+    fault: Callable[[News], None] = lambda news: None,
+    **changes: object,
+) -> list[News]:
+    """Launch the study on a cluster with its jobs `hurt`, and let `fault` see the news."""
+    experiment = read(study.write(**changes))
+    record = known(study.store)
+    with Records(study.store) as records:
+        found = hurting(plan(experiment, record), hurt)
+        records.plan(found, experiment.document)
+        checkpoints = record.checkpoints
+        told = []
+        for news in launch(
+            found, records, cluster, checkpoints=checkpoints, max_retries=RETRIES, stopping=threading.Event()
+        ):
+            fault(news)
+            told.append(news)
+    return told
+
+
+def hurting(found: Plan, hurt: Callable[[Job], Job]) -> Plan:
+    return replace(found, jobs=tuple(replace(planned, job=hurt(planned.job)) for planned in found.jobs))
+
+
+def ends(study: Study) -> tuple[list[Any], list[Any]]:
+    """The state and kind of each attempt, and of each run."""
+    return rows(study, "SELECT state, kind FROM attempts ORDER BY id"), rows(study, "SELECT state, kind FROM runs")
+
+
+@dataclass
+class Once:
+    """Does something to the process of the first job, once it has trained."""
+
+    act: Callable[[int], None]
+    pid: int = 0
+
+    def __call__(self, news: News) -> None:
+        for event in news.events:
+            if isinstance(event, Started) and not self.pid:
+                self.pid = event.pid
+            if isinstance(event, Progress) and self.pid > 0:
+                self.act(self.pid)
+                self.pid = -1
+
+
+def sent(number: signal.Signals) -> Once:
+    return Once(lambda pid: os.kill(pid, number))
+
+
+def no_such_precision(job: Job) -> Job:
+    return replace(job, trunk=replace(job.trunk, recipe=replace(job.trunk.recipe, precision="float37")))
+
+
+def no_source(job: Job) -> Job:
+    return replace(job, trunk=replace(job.trunk, data=replace(job.trunk.data, source="no-such-source")))
+
+
+def too_wide(job: Job) -> Job:
+    wide = replace(job.trunk.model, width=2 * 10**6, mlp_dim=8 * 10**6)  # 64 TB in its first kernel alone
+    return replace(job, trunk=replace(job.trunk, model=wide))
+
+
+def rate(lr: float, clip_norm: float) -> Callable[[Job], Job]:
+    def hurt(job: Job) -> Job:
+        return replace(job, trunk=replace(job.trunk, recipe=replace(job.trunk.recipe, lr=lr, clip_norm=clip_norm)))
+
+    return hurt
+
+
+@pytest.mark.parametrize(
+    ("hurt", "attempts", "run"),
+    [
+        pytest.param(no_such_precision, [("failed", "user_error")], ("failed", "user_error"), id="raising code"),
+        pytest.param(no_source, [("failed", "bad_config")], ("failed", "bad_config"), id="bad configuration"),
+        pytest.param(too_wide, 2 * [("failed", "out_of_memory")], ("failed", "out_of_memory"), id="out of memory"),
+        pytest.param(rate(1e38, 1.0), [("failed", "nonfinite")], ("diverged", "nonfinite"), id="loss"),
+        pytest.param(rate(1e6, 1e30), [("failed", "nonfinite")], ("diverged", "nonfinite"), id="divergence"),
+    ],
+)
+def test_a_fault_of_the_job_itself(study, hurt, attempts, run):
+    with closing(Here()) as cluster:
+        launched(study, cluster, hurt, schedule=SCHEDULES["linear"], steps="[200]")
+    assert ends(study) == (attempts, [run])
+
+
+@pytest.fixture(scope="module")
+def on_ray() -> Iterator[OnRay]:
+    with closing(OnRay(slots=1, patience=Patience(stall=4, acquire=30))) as made:
+        yield made
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(
+    ("number", "attempt"),
+    [
+        pytest.param(signal.SIGKILL, ("lost", "node_lost"), id="killed"),
+        pytest.param(signal.SIGSTOP, ("lost", "stalled"), id="stalled"),
+        pytest.param(signal.SIGTERM, ("preempted", "preempted"), id="pre-empted"),
+    ],
+)
+def test_a_fault_of_its_worker(study, on_ray, number, attempt):
+    launched(study, on_ray, fault=sent(number), **LONG)
+    assert ends(study) == ([attempt, ("done", "")], [("done", "")])
+    (reached, _), (_, begun) = rows(study, "SELECT step, first_step FROM attempts ORDER BY id")
+    assert begun <= reached
+    if number is signal.SIGTERM:
+        assert begun == reached > 0  # no step was lost
