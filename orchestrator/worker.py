@@ -116,6 +116,7 @@ def prepare_jax(place: Place) -> None:
     import jax
 
     hosts.join(place.host or (hosts.named(os.environ) if os.environ["JAX_PLATFORMS"].startswith("tpu") else None))
+    jax.config.update("jax_traceback_filtering", "off")  # else the last line of a traceback isn't its cause
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "scalectl" / "jax"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -14,7 +14,7 @@ from conftest import SCHEDULES, Study
 from damage import array_file, flip, torn
 from told import rows
 
-from orchestrator.cluster import Cluster, Here, OnRay
+from orchestrator.cluster import Cluster, Here, OnRay, Seat
 from orchestrator.experiment import read
 from orchestrator.launch import News, launch
 from orchestrator.plan import Plan, PlannedJob, plan
@@ -142,3 +142,89 @@ def test_a_fault_of_its_worker(study, on_ray, number, attempt):
     assert begun <= reached
     if number is signal.SIGTERM:
         assert begun == reached > 0  # no step was lost
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_a_slot_that_cannot_be_had(study):
+    with closing(OnRay(slots=1, patience=Patience(stall=600, acquire=2))) as cluster:
+        hog = cluster._ray.remote(num_cpus=1)(Seat).remote()
+        cluster._ray.get(hog.node.remote())
+        launched(study, cluster, **LONG)
+    assert ends(study) == (2 * [("failed", "no_capacity")], [("failed", "no_capacity")])
+    (reason,) = set(rows(study, "SELECT reason FROM runs"))
+    assert "it needs 1 CPU, and of 1 in the cluster 0 are free" in reason
+
+
+TRUNK = {"steps": "[20, 40]", "checkpoint_every": 5}
+
+
+def result(study: Study) -> list[Any]:
+    return rows(study, "SELECT id, state, digest FROM runs ORDER BY id")
+
+
+@pytest.fixture
+def whole(tmp_path_factory) -> Study:
+    made = Study(tmp_path_factory.mktemp("whole"))
+    with closing(Here()) as cluster:
+        launched(made, cluster, **TRUNK)
+    return made
+
+
+@torn
+def test_a_branch_point_that_is_damaged_is_made_again_in_the_same_launch(study, whole):
+    def damage(news: News) -> None:
+        if news.state == "done" and news.job.job.stop == 16 and not damaged:
+            damaged.append(rows(study, "SELECT path FROM checkpoints WHERE kept")[0])
+            flip(array_file(damaged[0]))
+
+    damaged: list[str] = []
+    with closing(Here()) as cluster:
+        launched(study, cluster, fault=damage, **TRUNK)
+    assert result(study) == result(whole) and len(damaged) == 1
+    attempts = rows(
+        study, "SELECT attempts.state, kind, first_step, start, stop FROM attempts JOIN jobs ON jobs.id = job"
+    )
+    assert attempts[1][:2] == ("failed", "checkpoint_corrupt")
+    assert attempts[2] == ("done", "", 15, 0, 16)  # from the rolling checkpoint before the damaged one
+
+
+@torn
+def test_a_branch_point_damaged_between_launches_is_made_again(study, whole):
+    with closing(Here()) as cluster:
+        launched(study, cluster, **TRUNK | {"steps": "[20]"})
+        (path,) = rows(study, "SELECT path FROM checkpoints WHERE kept AND run IS NULL")
+        flip(array_file(path))
+        launched(study, cluster, **TRUNK)
+    assert result(study) == result(whole)
+
+
+def broken(head: str) -> Callable[[Job], Job]:
+    return lambda job: no_such_precision(job) if job.trunk.recipe.head == head else job
+
+
+SHAPES = {"schedule": SCHEDULES["linear"], "steps": "[8]"}
+
+
+def test_a_shape_whose_first_job_fails_for_certain_waits_and_others_go_on(study):
+    changes = SHAPES | {"seeds": "[0, 1, 2], sweep: {head: [map, gap]}"}
+    with closing(Here()) as cluster:
+        news = launched(study, cluster, broken("gap"), **changes)
+        found = rows(study, "SELECT head, state, kind, count(*) FROM runs GROUP BY head, state ORDER BY head, state")
+        assert found == [("gap", "failed", "user_error", 1), ("gap", "stopped", "", 2), ("map", "done", "", 3)]
+        assert any("float37" in one.pause for one in news)
+        reasons = rows(study, "SELECT DISTINCT reason FROM runs WHERE state = 'stopped'")
+        assert len(reasons) == 1 and reasons[0].startswith("paused: user_error: ") and "float37" in reasons[0]
+        launched(study, cluster, **changes)
+    assert rows(study, "SELECT DISTINCT state FROM runs") == ["done"]
+
+
+def test_three_first_jobs_that_fail_alike_pause_the_study(study):
+    with closing(Here()) as cluster:
+        launched(
+            study, cluster, no_such_precision, **SHAPES | {"seeds": "[0, 1], sweep: {batch_size: [8, 16, 24, 32]}"}
+        )
+    assert len(rows(study, "SELECT id FROM attempts")) == 3
+    assert rows(study, "SELECT state, count(*) FROM runs GROUP BY state") == [("failed", 3), ("stopped", 5)]
+    last = rows(study, "SELECT text FROM events WHERE what = 'paused' ORDER BY id")[-1]
+    assert last.startswith("the study, because the first 3 jobs failed alike: user_error: ")
