@@ -94,7 +94,7 @@ def _halt(stopping: threading.Event, meter: Meter) -> str:
 
 def _settle(records: Records, board: Board, job: PlannedJob, end: Event, state: str, why: str) -> str:
     """Write down what the end of a job means for the runs that wait for it; return what is paused for its sake."""
-    if state == "stopped":
+    if state == "stopped" or (state == "retried" and why):  # which nobody tries again now
         records.settle(job.runs, "stopped", reason=why or "interrupted")
     if not isinstance(end, Failed) or state == "retried":
         return ""

@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -15,10 +14,13 @@ from damage import array_file, flip, torn
 from told import rows
 
 from orchestrator.cluster import Cluster, Here, OnRay, Seat
+from orchestrator.exits import Exit
 from orchestrator.experiment import read
 from orchestrator.launch import News, launch
-from orchestrator.plan import Plan, PlannedJob, plan
+from orchestrator.plan import Plan, plan
 from orchestrator.records import Records, known
+from orchestrator.spending import Caps
+from orchestrator.study import carry_out
 from orchestrator.watch import Patience
 from trainer.events import Progress, Started
 from trainer.spec import Job
@@ -228,3 +230,29 @@ def test_three_first_jobs_that_fail_alike_pause_the_study(study):
     assert rows(study, "SELECT state, count(*) FROM runs GROUP BY state") == [("failed", 3), ("stopped", 5)]
     last = rows(study, "SELECT text FROM events WHERE what = 'paused' ORDER BY id")[-1]
     assert last.startswith("the study, because the first 3 jobs failed alike: user_error: ")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_a_worker_killed_for_its_memory(study, monkeypatch):
+    """Ray's memory monitor kills what runs as soon as any memory is in use."""
+    monkeypatch.setenv("RAY_memory_usage_threshold", "0.01")
+    monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "250")
+    with closing(OnRay(slots=1)) as cluster:
+        launched(study, cluster, **LONG | {"steps": "[1000000]"})
+    assert ends(study) == (2 * [("failed", "out_of_memory")], [("failed", "out_of_memory")])
+
+
+def test_a_paused_launch_exits_with_1_and_names_the_cause(study, monkeypatch):
+    import trainer.data
+
+    def torn(spec):
+        raise OSError("disk on fire")
+
+    monkeypatch.setattr(trainer.data, "load", torn)
+    experiment = read(study.write(**SHAPES | {"seeds": "[0, 1, 2]"}))
+    outcome = carry_out(experiment, slots=None, address=None, here=True, caps=Caps())
+    assert outcome.exit is Exit.FAILED
+    text = outcome.text(study.file)
+    assert "0 of 3 runs done" in text and "1 failed, 2 stopped" in text
+    assert "Paused: jobs of shape 8x1x32h2p4" in text and "user_error: OSError: disk on fire" in text

@@ -1,12 +1,9 @@
 """Nodes of a cluster that are drained and that die, with several nodes of Ray on this machine."""
 
-import os
-import signal
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -16,11 +13,11 @@ from told import rows
 from orchestrator.access import secure
 from orchestrator.cluster import OnRay
 from orchestrator.experiment import read
-from orchestrator.launch import News, launch
+from orchestrator.launch import launch
 from orchestrator.plan import plan
 from orchestrator.records import Records
 from orchestrator.watch import Patience
-from trainer.events import Progress, Started
+from trainer.events import Progress
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 

@@ -1,0 +1,55 @@
+"""What failures mean, kind by kind."""
+
+from typing import get_args
+
+import pytest
+
+from orchestrator.experiment import read
+from orchestrator.failures import BUDGETS, LOSSES, Failures
+from orchestrator.plan import plan
+from trainer.events import Failed, FailureKind
+
+
+@pytest.fixture
+def job(study):
+    return plan(read(study.write())).jobs[0]
+
+
+def states(failures, job, kind, times):
+    return [failures.judge(job, Failed(kind, 37, "why")) for _ in range(times)]
+
+
+def test_every_kind_has_a_budget():
+    assert BUDGETS.keys() == set(get_args(FailureKind))
+
+
+@pytest.mark.parametrize("kind", ["out_of_memory", "stalled", "no_capacity", "checkpoint_corrupt"])
+def test_some_kinds_are_tried_again_as_often_as_the_limit_says(job, kind):
+    assert states(Failures(2), job, kind, 3) == ["retried", "retried", "failed"]
+
+
+@pytest.mark.parametrize("kind", ["user_error", "bad_config"])
+def test_what_is_deterministic_runs_once(job, kind):
+    assert states(Failures(2), job, kind, 1) == ["failed"]
+
+
+@pytest.mark.parametrize("kind", ["node_lost", "preempted"])
+def test_losses_do_not_count_while_the_job_comes_forward(job, kind):
+    failures = Failures(0)
+    for step in range(100, 2000, 100):
+        assert states(failures, job, kind, LOSSES - 1) == (LOSSES - 1) * ["retried"]
+        failures.reach(job, step)
+    failures.reach(job, step)  # told again by the next attempt: nothing new
+    assert states(failures, job, kind, LOSSES) == (LOSSES - 1) * ["retried"] + ["failed"]
+
+
+def test_a_job_lost_and_preempted_by_turns_without_a_step_fails(job):
+    failures = Failures(0)
+    kinds = ["node_lost", "preempted", "node_lost", "preempted", "node_lost"]
+    assert [failures.judge(job, Failed(kind, 0, "")) for kind in kinds] == 4 * ["retried"] + ["failed"]
+
+
+def test_a_shape_that_works_is_not_held_back(job):
+    failures = Failures(0)
+    failures.done(job)
+    assert failures.pause(job, Failed("user_error", 0, "torn")) == "" and not failures.held
