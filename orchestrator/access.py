@@ -16,6 +16,26 @@ class Unreachable(Refusal):
     exit = Exit.NOT_FOUND
 
 
+def trusted(address: str | None, *, insecure: bool) -> None:
+    """Raise a Refusal for a cluster that anybody who reaches its ports could run code on, unless that is asked for.
+
+    Ray's tokens keep others out: https://docs.ray.io/en/latest/ray-security/token-auth.html
+    """
+    if address is None or insecure or has_token() or os.environ.get("RAY_AUTH_MODE", "").lower() == "token":
+        return
+    raise Refusal(
+        f"refused: the cluster at {address} would be joined without a token, so whoever reaches its ports can run code"
+        " there. Start it with RAY_AUTH_MODE=token and set RAY_AUTH_TOKEN_PATH here to a copy of its token,"
+        " or give --insecure if the network keeps others out."
+    )
+
+
+def has_token() -> bool:
+    """Return whether this user has a token for clusters: in the environment, or where Ray looks for it."""
+    given = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys()
+    return bool(given) or (Path.home() / ".ray" / "auth_token").exists()
+
+
 def knock(address: str) -> None:
     """Raise Unreachable where nobody listens; Ray itself would ask for two minutes."""
     host, _, port = address.rpartition(":")
@@ -37,8 +57,7 @@ def secure(address: str | None) -> None:
     if address is None:
         token = _token(folder / "scalectl_token")
         defaults |= {"RAY_AUTH_TOKEN_PATH": str(token), "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-    given = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys()
-    if address is None or given or (folder / "auth_token").exists():  # a cluster without tokens takes none
+    if address is None or has_token():  # a cluster without tokens takes none
         defaults["RAY_AUTH_MODE"] = "token"
     for name, value in defaults.items():
         os.environ.setdefault(name, value)

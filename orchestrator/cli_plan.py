@@ -66,7 +66,7 @@ def launch(
     """Run what is missing of FILE, then fit the law and draw the frontier."""
     if dry_run:
         return context.invoke(plan, file=file, changes=changes, slots=slots)
-    from orchestrator.address import trusted
+    from orchestrator.access import trusted
     from orchestrator.spending import Caps
     from orchestrator.study import admit, carry_out
 

@@ -10,7 +10,7 @@ from test_cli import scalectl
 from told import everything, planned, planning, rows, started, write
 
 from orchestrator import study as launches
-from orchestrator.address import trusted
+from orchestrator.access import trusted
 from orchestrator.exits import Refusal
 from orchestrator.experiment import InvalidExperiment, read
 from orchestrator.memory import inside, known
