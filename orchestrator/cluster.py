@@ -2,13 +2,19 @@
 
 import itertools
 import os
+import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Protocol
 
 from orchestrator.access import Unreachable, knock, secure
+from orchestrator.exits import Refusal
+from orchestrator.gang import Gang, released
+from orchestrator.schedule import CPU
+from orchestrator.slices import Seats, lacking, plain
+from orchestrator.slices import slots as slots_of
 from orchestrator.watch import Patience, Watch
 from orchestrator.worker import Place, Worker, preempted, stream
 from trainer.events import Alive, Done, Event, Failed, FailureKind, Stop, Stopped
@@ -22,6 +28,7 @@ class Cluster(Protocol):
     """A fixed set of slots; each started job sends batches of events, the last of which ends with its end."""
 
     slots: tuple[str, ...]
+    types: Mapping[str, str]  # of slots that are more than a CPU worker
 
     def start(self, slot: str, job: Job) -> None:
         """Begin a job on a free slot."""
@@ -53,6 +60,7 @@ class Here:
     """
 
     slots: tuple[str, ...] = ("here",)
+    types: Mapping[str, str] = {}
 
     def __init__(self, stopping: threading.Event | None = None) -> None:
         self._stream: Iterator[list[Event]] = iter(())
@@ -81,10 +89,19 @@ class Here:
 class OnRay:
     """Long-lived Ray actors, one a slot, in an embedded cluster on 127.0.0.1 or in one that runs at `address`.
 
-    A worker that tells nothing for longer than `patience` allows is killed. Raises Unreachable when no cluster answers.
+    `wanted` tells the types of slots that jobs ask for, with the devices of each; `slots` is the number of CPU workers.
+    A worker that tells nothing for longer than `patience` allows is killed. Raises Unreachable when no cluster answers,
+    and Refusal when it has no slot of these types.
     """
 
-    def __init__(self, slots: int | None = None, address: str | None = None, patience: Patience | None = None) -> None:
+    def __init__(
+        self,
+        slots: int | None = None,
+        address: str | None = None,
+        *,
+        patience: Patience | None = None,
+        wanted: Mapping[str, float] | None = None,
+    ) -> None:
         if address is not None:
             knock(address)
         secure(address)
@@ -96,18 +113,23 @@ class OnRay:
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "configure_logging": True}
         if self._local:
             count = slots or len(cores)
-            options |= {"num_cpus": count, "include_dashboard": False, "object_store_memory": 100 * 2**20}
+            options |= {
+                "num_cpus": max(count, _most_workers(wanted or {})),
+                "include_dashboard": False,
+                "object_store_memory": 100 * 2**20,
+            }
         try:
             self._ray.init(address=address or "local", namespace="scalectl", **options)
         except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
             if self._local:
                 raise
             raise Unreachable(f"the Ray cluster at {address} can't be joined: {_first_line(error)}") from error
-        count = slots or int(self._ray.cluster_resources().get("CPU", 1))
-        self._cores = {
-            f"cpu-{n}": tuple(cores[n::count]) if self._local and count <= len(cores) else () for n in range(count)
-        }
-        self.slots: tuple[str, ...] = tuple(self._cores)
+        self._seats: dict[str, Seats] = {}
+        self._cores: dict[str, tuple[int, ...]] = {}
+        self.types: Mapping[str, str] = {}
+        self._survey(slots, cores, wanted or {})
+        self.slots: tuple[str, ...] = (*self._cores, *self._seats)
+        self._gangs = f"{os.getpid()}-{secrets.token_hex(4)}"  # what those of this launcher are called
         self._actors: dict[str, Any] = {}
         self._nodes: dict[str, Any] = {}  # slot -> the id of its worker's node, or where Ray will put that
         self._streams: dict[str, Any] = {}
@@ -117,11 +139,40 @@ class OnRay:
         self._draining = Draining(ray)
         self._leaving: set[str] = set()  # slots whose jobs were asked to leave a node that is taken away
 
+    def _survey(self, slots: int | None, cores: list[int], wanted: Mapping[str, float]) -> None:
+        """Note the slots that the cluster has of the types that are wanted."""
+        nodes = self._ray.nodes()
+        found = slots_of(wanted, nodes)
+        if plain(wanted, found):
+            count = slots or int(self._ray.cluster_resources().get("CPU", 1))
+            pinned = self._local and count <= len(cores)
+            self._cores = {f"cpu-{n}": tuple(cores[n::count]) if pinned else () for n in range(count)}
+        self._seats = {slot.name: seats for slot, seats in found.items()}
+        self.types = {slot.name: slot.type for slot in found}
+        if not (self._cores or self._seats):
+            self._ray.shutdown()
+            raise Refusal(f"refused: {lacking(wanted, nodes)}.")
+
+    def _actor(self, slot: str) -> Any:
+        """Return a new actor for a slot: its worker, or the conductor of its workers."""
+        options: dict[str, Any] = {"num_cpus": 0, "max_restarts": 0, "concurrency_groups": {"control": 1}}
+        seats = self._seats.get(slot)
+        if seats is None:
+            return self._ray.remote(**options | {"num_cpus": 1})(Seat).remote(Place(self._cores[slot]))
+        if seats.gang:
+            return self._ray.remote(**options)(Gang).remote(seats, self._gang(slot))
+        share = {"XLA_CLIENT_MEM_FRACTION": f"{0.9 * seats.gpus:.2f}"} if seats.gpus < 1 else {}
+        options |= {"num_gpus": seats.gpus, "runtime_env": {"env_vars": share}}
+        options |= {"accelerator_type": seats.kind} if seats.kind else {}
+        return self._ray.remote(**options)(Seat).remote(Place(platform=seats.platform))
+
+    def _gang(self, slot: str) -> str:
+        return f"{slot} of {self._gangs}"
+
     def start(self, slot: str, job: Job) -> None:
         """Begin a job on the slot's actor, which is made first when there is none or it died."""
         if slot not in self._actors:
-            actor = self._ray.remote(num_cpus=1, max_restarts=0, concurrency_groups={"control": 1})(Seat)
-            self._actors[slot] = actor.remote(Place(self._cores[slot]))
+            self._actors[slot] = self._actor(slot)
             self._nodes[slot] = self._actors[slot].node.options(concurrency_group="control").remote()
         self._turns[slot] = next(self._count)
         self._watch.begin(slot, job)
@@ -223,6 +274,8 @@ class OnRay:
         self._nodes.pop(slot)
         self._leaving.discard(slot)
         self._ray.kill(self._actors.pop(slot), no_restart=True)
+        if slot in self._seats and self._seats[slot].gang:
+            released(self._ray, self._gang(slot))
 
     def stop(self, slot: str) -> None:
         """Ask the job on a slot to leave a checkpoint and end with Stopped."""
@@ -233,6 +286,11 @@ class OnRay:
         for slot in list(self._actors):
             self._drop(slot)
         self._ray.shutdown()
+
+
+def _most_workers(wanted: Mapping[str, float]) -> int:
+    """Return the CPU workers of the largest gang of them that is wanted."""
+    return max((int(devices) for name, devices in wanted.items() if name.startswith(f"{CPU}-")), default=1)
 
 
 class Seat(Worker):

@@ -10,7 +10,7 @@ from orchestrator.failures import last_line
 from orchestrator.ledger import Ledger
 from orchestrator.plan import Plan, PlannedJob
 from orchestrator.records import Records
-from orchestrator.schedule import Slot
+from orchestrator.schedule import CPU, Slot
 from orchestrator.spending import Caps, Meter
 from trainer.events import Event, Failed
 
@@ -49,7 +49,7 @@ def launch(
     Runs that the record is asked to stop meanwhile leave the plan. `checkpoints` tells the folders that the record
     holds for each trunk or run and step; `ledger` is kept there once a second.
     """
-    slots = [Slot(name) for name in cluster.slots]
+    slots = [Slot(name, cluster.types.get(name, CPU)) for name in cluster.slots]
     board, meter = Board(plan, slots, checkpoints, max_retries), meter or Meter(Caps())
     ledger = ledger or Ledger(cluster.slots)
     asked: set[str] = set()

@@ -21,6 +21,7 @@ from orchestrator.progress import screen
 from orchestrator.quantities import duration, flops, hours
 from orchestrator.records import Records, known
 from orchestrator.schedule import CPU
+from orchestrator.slices import wanted
 from orchestrator.spending import ASK_DEVICE_HOURS, Caps, Meter
 from orchestrator.watch import Patience
 
@@ -68,13 +69,9 @@ def planned(experiment: Experiment) -> tuple[Plan, Known]:
 
 
 def admit(experiment: Experiment, caps: Caps, ask: Callable[[str], bool]) -> None:
-    """Raise a Refusal where a cap or the lack of slots forbids a launch, or where `ask` says no to a large one."""
+    """Raise a Refusal where a cap forbids a launch, or where `ask` says no to a large one."""
     found, _ = planned(experiment)
     caps.admit(found)
-    wanted = {" or ".join(job.fit.types) for job in found.jobs if not job.fit.takes(CPU)}
-    if wanted:
-        types = ", ".join(sorted(wanted))
-        raise Refusal(f"refused: jobs need slots of type {types}, and only CPU workers can be launched yet.")
     price = "not set" if found.price is None else f"{found.price:,.2f}"
     cost = f"{hours(found.device_hours)} device-hours (estimated), price {price}."
     if found.device_hours > ASK_DEVICE_HOURS and not ask(f"{cost} Start {len(found.missing)} runs?"):
@@ -99,9 +96,11 @@ def carry_out(experiment: Experiment, *, slots: int | None, address: str | None,
             f" · {flops(found.flops)} FLOPs · about {duration(found.seconds(count))} on {count} slots"
         )
         stopping, meter, limits = threading.Event(), Meter(caps), experiment.limits
-        cluster = Here(stopping) if here else OnRay(slots, address, Patience(limits.stall, limits.acquire))
+        patience = Patience(limits.stall, limits.acquire)
+        cluster = Here(stopping) if here else OnRay(slots, address, patience=patience, wanted=wanted(found.jobs))
         ledger = Ledger(cluster.slots)
         with closing(cluster), _interruptible(stopping):
+            _fitting(found, cluster)
             pause = _run(found, record, records, cluster, limits.retries, meter, ledger, stopping)
         interrupted = stopping.is_set()
         states = Counter(records.states(run.id for run in found.missing).values())
@@ -109,6 +108,15 @@ def carry_out(experiment: Experiment, *, slots: int | None, address: str | None,
     asked = bool(states["stopped"]) and not (cap or pause)
     books, stopped = summary(ledger.entries()), interrupted or asked
     return _outcome(found, time.monotonic() - began, states, interrupted=stopped, cap=cap, pause=pause, books=books)
+
+
+def _fitting(found: Plan, cluster: Cluster) -> None:
+    """Raise a Refusal where a cluster has no slot for some of a plan's jobs."""
+    types = {cluster.types.get(name, CPU) for name in cluster.slots}
+    missing = {" or ".join(job.fit.types) for job in found.jobs if not any(map(job.fit.takes, types))}
+    if missing:
+        has = ", ".join(sorted(types))
+        raise Refusal(f"refused: jobs need slots of type {', '.join(sorted(missing))}, and there are only {has}.")
 
 
 def _run(

@@ -70,7 +70,7 @@ def test_the_compiler_lets_a_small_model_through_and_refuses_a_large_one():
     assert small.compiled and small.fits and small.temporaries > small.arguments
     large = trunk("L", 16, 512)
     large = memory(replace(large, recipe=replace(large.recipe, remat="none")), "v5e:2x2")
-    assert not large.fits and large.temporaries is None and large.limit < 16 * GIB < large.needed
+    assert not large.fits and large.limit < 16 * GIB < large.temporaries < large.needed
 
 
 def test_the_benchmark_says_what_it_knows():

@@ -30,7 +30,7 @@ ALONE = {  # libtpu would else ask the network which machine this is, and lock e
     "TPU_WORKER_HOSTNAMES": "localhost",
     "TPU_ACCELERATOR_TYPE": "v5litepod-1",
 }
-VERDICT = re.compile(r"Used ([\d.]+)([KMG]) of ([\d.]+)([KMG]) hbm")
+REFUSAL = re.compile(r"HLO temporaries \(([\d.]+)([KMG])\) exceeds available HBM \(([\d.]+)([KMG])\)")  # libtpu 0.0.42
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Memory:
     devices: int
     arguments: int  # the device's part of the state, and of the batches of one dispatch
     outputs: int | None  # that don't take the place of an argument
-    temporaries: int | None  # None too where the compiler refused
+    temporaries: int | None
     needed: int  # all together, the program included
     limit: int  # what a device has
     compiled: bool
@@ -151,11 +151,7 @@ def _compiled(lowered: Any, known: Memory) -> Memory:
     try:
         found = lowered.compile(compiler_options=EFFORT).memory_analysis()
     except jax.errors.JaxRuntimeError as error:
-        verdict = VERDICT.search(str(error))
-        if verdict is None:
-            raise
-        needed, limit = (_bytes(*verdict.groups()[start : start + 2]) for start in (0, 2))
-        return replace(known, needed=needed, limit=limit)
+        return refused(str(error), known)
     outputs = found.output_size_in_bytes - found.alias_size_in_bytes
     parts = (found.argument_size_in_bytes, outputs, found.temp_size_in_bytes)
     return replace(
@@ -165,6 +161,15 @@ def _compiled(lowered: Any, known: Memory) -> Memory:
         temporaries=parts[2],
         needed=sum(parts) + found.generated_code_size_in_bytes,
     )
+
+
+def refused(message: str, known: Memory) -> Memory:
+    """Return what the compiler's message of an exhausted memory says; raises RuntimeError for any other message."""
+    found = REFUSAL.search(message)
+    if found is None:
+        raise RuntimeError(message)
+    temporaries, limit = (_bytes(*found.groups()[start : start + 2]) for start in (0, 2))
+    return replace(known, temporaries=temporaries, needed=known.arguments + temporaries, limit=limit)
 
 
 def _bytes(number: str, unit: str) -> int:

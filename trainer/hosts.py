@@ -42,5 +42,6 @@ def join(host: Host | None) -> None:
         raise ValueError(f"host {host.index} was asked for, but TPU_WORKER_ID is {worker}")
     import jax
 
-    jax.distributed.initialize(host.coordinator, host.count, host.index)
+    alone = host.coordinator if host.coordinator.startswith("127.") else None  # else it listens to the whole network
+    jax.distributed.initialize(host.coordinator, host.count, host.index, coordinator_bind_address=alone)
     _joined.append(host)

@@ -1,0 +1,72 @@
+"""Slots of several hosts: real processes that train together, and what becomes of them when one is lost."""
+
+import os
+import signal
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+from test_cluster import told
+
+from orchestrator.cluster import Here, OnRay
+from orchestrator.experiment import read
+from orchestrator.gang import verdict
+from orchestrator.plan import plan
+from trainer.events import Done, Failed, Progress, Started, Stopped
+from trainer.spec import Job
+
+
+@pytest.fixture(scope="module")
+def pair():
+    with closing(OnRay(wanted={"cpu-2": 2.0})) as made:
+        yield made
+
+
+@pytest.fixture
+def job(study) -> Job:
+    return plan(read(study.write(steps="[60]"))).jobs[0].job
+
+
+def losses(events) -> dict[int, float]:
+    return {event.step: event.loss for event in events if isinstance(event, Progress)}
+
+
+def test_two_processes_train_one_job_and_host_0_tells_it(pair, job, tmp_path):
+    assert pair.slots == ("cpu-2/0",) and pair.types == {"cpu-2/0": "cpu-2"}
+    alone = Here()
+    alone.start("here", replace(job, folder=str(tmp_path / "alone")))
+    expected = losses(told(alone, "here"))
+    pair.start("cpu-2/0", job)
+    events = told(pair, "cpu-2/0")
+    assert isinstance(events[-1], Done) and isinstance(events[0], Started)
+    assert len([event for event in events if isinstance(event, Started)]) == 1
+    found = losses(events)
+    assert found.keys() == expected.keys()
+    assert max(abs(found[step] - expected[step]) for step in expected) < 1e-5
+    pair.start("cpu-2/0", replace(job, folder=str(tmp_path / "again")))
+    again = told(pair, "cpu-2/0")
+    assert again[0].pid == events[0].pid and again[-1].compilations == 0
+
+
+@pytest.mark.slow
+def test_a_gang_that_loses_a_host_ends_and_is_placed_anew_and_a_stop_reaches_all(pair, job):
+    pair.start("cpu-2/0", replace(job, stop=10**7))
+    first = []
+    while not any(isinstance(event, Progress) for event in first):
+        first += [event for _, batch in pair.events(0.5) for event in batch]
+    os.kill(first[0].pid, signal.SIGKILL)
+    end = told(pair, "cpu-2/0")[-1]
+    assert isinstance(end, Failed) and end.kind == "node_lost" and "host 0 of 2" in end.reason
+    pair.start("cpu-2/0", replace(job, stop=10**7))
+    pair.stop("cpu-2/0")
+    events = told(pair, "cpu-2/0")
+    assert isinstance(events[-1], Stopped)
+    pair.start("cpu-2/0", replace(job, stop=events[-1].step + 16))
+    assert isinstance(told(pair, "cpu-2/0")[-1], Done)
+
+
+def test_a_death_explains_what_the_other_hosts_say():
+    survivor, dead = Failed("user_error", 37, "Connection reset"), Failed("node_lost", 30, "host 1 died")
+    assert verdict([survivor, dead]) == dead
+    assert verdict([Stopped(37), Failed("preempted", 37, "notice")]).kind == "preempted"
+    assert verdict([Stopped(37), Stopped(37)]) == Stopped(37)

@@ -1,0 +1,139 @@
+"""A TPU cluster that isn't one: Ray nodes with the variables of GKE, two slices of two hosts, training on CPUs."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from orchestrator.cluster import OnRay, _secure
+from orchestrator.exits import Refusal
+from orchestrator.experiment import read
+from orchestrator.plan import plan
+from trainer.events import Checkpoint, Done, Event, Failed, Progress, Started
+from trainer.spec import Job
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+CPUS = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+SLOTS = ("v4-16/0", "v4-16/1")
+
+
+@contextmanager
+def environment(values: Mapping[str, str]) -> Iterator[None]:
+    """These variables for as long as a node starts: Ray derives its labels and resources from them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in values.items():
+            patch.setenv(name, value)
+        yield
+
+
+@pytest.fixture
+def cluster():
+    """A head and the hosts of the slices a and b, by slice and number."""
+    _secure(None)
+    from ray.cluster_utils import Cluster
+
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "object_store_memory": 100 * 2**20})
+    made.hosts = {}
+    for name in "ab":
+        for number in "01":
+            gke = {"TPU_NAME": name, "TPU_WORKER_ID": number, "TPU_TOPOLOGY": "2x2x2", "TPU_ACCELERATOR_TYPE": "v4-16"}
+            with environment(gke):
+                made.hosts[name, number] = made.add_node(
+                    num_cpus=1, resources={"TPU": 4}, object_store_memory=80 * 2**20, env_vars=gke | CPUS
+                )
+    yield made
+    made.shutdown()
+
+
+@pytest.fixture
+def job(study) -> Job:
+    """A job without an end of its own, with a checkpoint every 40 steps."""
+    found = plan(read(study.write(steps="[60]", checkpoint_every=40))).jobs[0].job
+    return replace(found, stop=10**6)
+
+
+class Told:
+    """All that the slots of a cluster tell, by slot."""
+
+    def __init__(self, cluster: OnRay) -> None:
+        self.cluster = cluster
+        self.events: dict[str, list[Event]] = {slot: [] for slot in cluster.slots}
+
+    def until(self, slot: str, kind: type[Event]) -> Event:
+        """The next event of a kind on a slot."""
+        seen = len(self.events[slot])
+        deadline = time.monotonic() + 240
+        while time.monotonic() < deadline:
+            for event in self.events[slot][seen:]:
+                if isinstance(event, kind):
+                    return event
+                assert not isinstance(event, Done | Failed), event
+            for name, batch in self.cluster.events(0.5):
+                self.events[name] += batch
+        raise AssertionError(f"no {kind.__name__} on {slot}")
+
+
+def slice_of(pid: int) -> tuple[str, str]:
+    """The slice and the number of the host that a process of this machine plays."""
+    pairs = dict(one.split("=", 1) for one in Path(f"/proc/{pid}/environ").read_text().split("\0") if "=" in one)
+    return pairs["TPU_NAME"], pairs["TPU_WORKER_ID"]
+
+
+def members() -> dict[int, tuple[str, str]]:
+    """The processes of gangs, with their hosts."""
+    titles = {int(one.name): one / "cmdline" for one in Path("/proc").iterdir() if one.name.isdigit()}
+    found = {}
+    for pid, title in titles.items():
+        try:
+            if title.read_text().startswith("ray::Member"):
+                found[pid] = slice_of(pid)
+        except (OSError, KeyError):  # ended meanwhile, or of another test
+            continue
+    return found
+
+
+def test_two_jobs_have_a_slice_each_and_one_whose_host_is_killed_goes_on_when_a_slice_is_whole(cluster, job, tmp_path):
+    with closing(OnRay(address=cluster.address, wanted={"v4-16": 16.0})) as on:
+        assert on.slots == SLOTS
+        tale = Told(on)
+        for slot in SLOTS:
+            on.start(slot, replace(job, folder=str(tmp_path / slot)))
+        first = {slot: tale.until(slot, Started) for slot in SLOTS}
+        where = {slot: slice_of(begun.pid) for slot, begun in first.items()}
+        assert set(where.values()) == {("a", "0"), ("b", "0")}  # host 0 tells, each of its own slice
+        before = members()
+        assert sorted(before.values()) == [("a", "0"), ("a", "1"), ("b", "0"), ("b", "1")]
+        saved = tale.until(SLOTS[0], Checkpoint)
+
+        lost = where[SLOTS[0]][0]
+        began = time.monotonic()
+        cluster.remove_node(cluster.hosts[lost, "1"], allow_graceful=False)
+        end = tale.until(SLOTS[0], Failed)
+        took = time.monotonic() - began
+        print(f"the loss of a host was told {took:.1f} s after it began to be killed: {end.reason}")
+        assert end.kind == "node_lost" and took < 15
+        assert not any(host[0] == lost for host in members().values())  # siblings are stopped
+
+        on.start(SLOTS[0], replace(job, folder=str(tmp_path / SLOTS[0])))  # half a slice won't do: it waits
+        on.stop(SLOTS[1])
+        seen = len(tale.events[SLOTS[1]])
+        while not any(type(event).__name__ == "Stopped" for event in tale.events[SLOTS[1]][seen:]):
+            for name, batch in on.events(0.5):
+                tale.events[name] += batch
+        on._drop(SLOTS[1])
+        again = tale.until(SLOTS[0], Started)
+        assert again.step >= saved.step
+        assert slice_of(again.pid) == (where[SLOTS[1]][0], "0")
+        assert tale.until(SLOTS[0], Progress).step > again.step
+
+
+def test_a_half_dead_slice_is_no_slot(cluster):
+    cluster.remove_node(cluster.hosts["a", "1"], allow_graceful=False)
+    with closing(OnRay(address=cluster.address, wanted={"v4-16": 16.0})) as on:
+        assert on.slots == SLOTS[:1]
+    cluster.remove_node(cluster.hosts["b", "0"], allow_graceful=False)
+    with pytest.raises(Refusal, match=r"slice a \(v4-16, 1 of 2 hosts alive\)"):
+        OnRay(address=cluster.address, wanted={"v4-16": 16.0})

@@ -1,0 +1,73 @@
+"""What the nodes of a cluster have for each type of slot, as Ray tells nodes."""
+
+import pytest
+
+from orchestrator.exits import Refusal
+from orchestrator.places import Fit
+from orchestrator.slices import Seats, Slice, lacking, plain, slices, slots, wanted
+
+
+def node(alive=True, labels=(), **resources):
+    return {"Alive": alive, "Labels": dict(labels), "Resources": resources, "NodeID": "37"}
+
+
+def host(name, number, pod="v5litepod-16", topology="4x4", alive=True):
+    labels = {"slice-name": name, "pod-type": pod, "topology": topology, "worker-id": str(number)}
+    return node(alive, {f"ray.io/tpu-{key}": value for key, value in labels.items()}, TPU=4.0, CPU=8.0)
+
+
+WHOLE = [host("a", n) for n in range(4)]
+HALF = [host("b", n, alive=n < 3) for n in range(4)]
+SMALL = [host("c", n, "v4-16", "2x2x2") for n in range(2)]
+GPUS = [node(labels={"ray.io/accelerator-type": "H100"}, GPU=8.0, CPU=64.0), node(GPU=2.0)]
+
+
+def names(types, nodes):
+    return [slot.name for slot in slots(types, nodes)]
+
+
+def test_a_slice_is_a_slot_only_with_all_of_its_hosts():
+    assert slices(HALF) == [Slice("b", "v5litepod-16", 4, 3, 4.0)] and not slices(HALF)[0].intact
+    found = slots({"v5e-16": 16.0}, WHOLE + HALF + SMALL)
+    assert {slot.name: seats for slot, seats in found.items()} == {
+        "v5e-16/0": Seats(4, chips=4.0, kind="v5litepod-16", platform="tpu")
+    }
+    assert "slice b (v5litepod-16, 3 of 4 hosts alive)" in lacking(["v5e-16"], HALF)
+
+
+def test_several_types_are_slots_beside_each_other():
+    assert names({"v4-16": 16.0, "v5litepod-16": 16.0}, WHOLE + SMALL) == ["v4-16/0", "v5litepod-16/0"]
+    assert names({"tpu": 1.0}, WHOLE + SMALL) == ["tpu/0", "tpu/1"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "devices", "count"),
+    [("h100", 1.0, 8), ("h100-8", 8.0, 1), ("h100-4", 4.0, 2), ("h100", 0.5, 16), ("h100", 0.4, 16), ("gpu", 1.0, 10)],
+)
+def test_gpus_are_given_whole_or_in_equal_shares(kind, devices, count):
+    found = slots({kind: devices}, GPUS)
+    assert len(found) == count
+    assert {(seats.gpus, seats.platform, seats.gang) for seats in found.values()} == {(devices, "cuda", False)}
+
+
+def test_several_cpu_workers_are_a_gang():
+    (seats,) = slots({"cpu-2": 2.0}, [node(CPU=3.0)]).values()
+    assert seats.hosts == 2 and seats.gang and seats.bundle == {"CPU": 1.0}
+
+
+def test_jobs_that_take_what_is_there_take_accelerators_before_cpus():
+    assert names({"auto": 1.0}, GPUS + SMALL)[-1] == "auto/10"
+    assert not plain({"auto": 1.0}, slots({"auto": 1.0}, GPUS))
+    assert plain({"auto": 1.0}, {}) and plain({"cpu": 1.0, "h100": 1.0}, {}) and not plain({"h100": 1.0}, {})
+
+
+class Job:
+    def __init__(self, *types, devices=1.0):
+        self.fit = Fit(types, devices)
+
+
+def test_what_jobs_want_is_known_by_type():
+    jobs = [Job("h100", devices=0.5), Job("v5e-16", "v5e-32", devices=16.0), Job()]
+    assert wanted(jobs) == {"h100": 0.5, "v5e-16": 16.0, "v5e-32": 32.0, "auto": 1.0}
+    with pytest.raises(Refusal, match=r"h100 are asked for with 0\.5 and 1 devices"):
+        wanted([Job("h100", devices=0.5), Job("h100")])
