@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from orchestrator.cli_analysis import fit, named, plot
-from orchestrator.cli_plan import launch, plan, simulate
+from orchestrator.cli_plan import launch, plan, preflight, simulate
 from orchestrator.cli_runs import exclude, include, logs, retry, show, stop
 from orchestrator.exits import Exit, Refusal
 from orchestrator.options import experiment_of, output, overrides, store_option, yaml_file
@@ -52,7 +52,7 @@ def models(form: str) -> Exit:
     return Exit.DONE
 
 
-for command in (plan, launch, simulate, show, logs, stop, retry, exclude, include):
+for command in (plan, preflight, launch, simulate, show, logs, stop, retry, exclude, include):
     scalectl.add_command(command)
 
 

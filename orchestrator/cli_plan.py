@@ -1,6 +1,7 @@
-"""The commands that turn a file into work: plan, launch and simulate."""
+"""The commands that turn a file into work: plan, preflight, launch and simulate."""
 
 import json
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -36,6 +37,29 @@ def plan(file: Path, changes: Sequence[str], slots: int | None, check: bool, for
     else:
         click.echo(plan_screen.text(found, str(file), experiment.store, slots or cores()))
     return Exit.WORK_LEFT if check and found.missing else Exit.DONE
+
+
+@click.command()
+@yaml_file
+@overrides
+@click.option("--topology", required=True, metavar="CHIP:SIDES", help="A slice of TPUs, such as v5e:4x4.")
+@click.option("--smallest", is_flag=True, help="Compile for other slices too, up to the smallest that fits.")
+@output("table", "json")
+def preflight(file: Path, changes: Sequence[str], topology: str, smallest: bool, form: str) -> Exit:
+    """Say whether the training steps of FILE fit on a slice of TPUs; no TPU is needed."""
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")  # before JAX looks for devices
+    from orchestrator import preflight as room
+    from orchestrator.study import planned
+
+    found, _ = planned(experiment_of(file, changes))
+    answers = []
+    for answer in room.preflight(found, topology, search=smallest):
+        answers.append(answer)
+        if form == "table":
+            click.echo(room.text(answer))
+    if form == "json":
+        click.echo(json.dumps(room.document(answers), indent=2))
+    return Exit.DONE if all(answer.memory.fits for answer in answers) else Exit.REFUSED
 
 
 @click.command()

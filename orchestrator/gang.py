@@ -17,6 +17,7 @@ GRASP_SECONDS = 5.0  # that the hosts of one slice are waited for, before anothe
 SEAT_SECONDS = 60.0  # that their workers may take to answer
 COOL_SECONDS = 30.0  # that a slice is left alone after it failed: Ray learns of a dead host late
 GRACE_SECONDS = 15.0  # after a host failed, for the others to fail or die too: the first to tell may be a survivor
+IDLE_SECONDS = 10.0  # that a slice is held for a next job: another slot may be waiting for it
 POLL_SECONDS = 0.5
 
 
@@ -41,8 +42,8 @@ class Member(Worker):
 class Gang:
     """The conductor of a slot's workers; it takes jobs as a Worker does, and passes on what host 0 tells.
 
-    It chooses an intact slice that nobody has, and holds it and the processes on it from job to job. When a host fails
-    all of them are killed and the slice is released; the next job is placed anew.
+    It chooses an intact slice that nobody has, and keeps it with its processes for a next job that comes soon. When
+    a host fails all of them are killed and the slice is released; the next job is placed anew.
     """
 
     def __init__(self, seats: Seats, name: str) -> None:
@@ -54,7 +55,8 @@ class Gang:
         self._group: Any = None
         self._stopped: set[int] = set()
         self._cool: dict[str, float] = {}  # slice -> until when it is left alone
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._idle = threading.Timer(IDLE_SECONDS, self._release)
 
     def node(self) -> str:
         """Return nothing: it has several nodes."""
@@ -69,12 +71,14 @@ class Gang:
 
     def run(self, job: Job, turn: int) -> Iterator[list[Event]]:
         """Yield the batches of host 0, the last one with the end that all hosts came to."""
+        with self._lock:  # a release that has begun is waited for
+            self._idle.cancel()
         if not self._members:
             self._gather(turn)
-        if not self._members:
+        if self._members:
+            yield from self._together(job, turn)
+        else:
             yield [Stopped(job.start)]  # before there was a place for it
-            return
-        yield from self._together(job, turn)
         self._stopped.discard(turn)
 
     def _gather(self, turn: int) -> None:
@@ -87,7 +91,6 @@ class Gang:
                         self._members = members
                     return
             time.sleep(POLL_SECONDS)
-        return
 
     def _candidates(self) -> list[str]:
         """Return the intact slices of the right kind that aren't cooling down; hosts of no slice have no name."""
@@ -158,6 +161,8 @@ class Gang:
                     until = min(until, time.monotonic() + (0 if _died(batch[-1]) else GRACE_SECONDS))
         if running or any(_died(batch[-1]) for batch in ends.values()):
             self._release()
+        self._idle = threading.Timer(IDLE_SECONDS, self._release)
+        self._idle.start()
         yield [*ends.get(0, [])[:-1], verdict([batch[-1] for _, batch in sorted(ends.items())])]
 
     def _next(self, stream: Any, index: int, step: int) -> list[Event]:
@@ -173,10 +178,10 @@ class Gang:
         from ray.util import remove_placement_group
 
         with self._lock:
-            members, self._members = self._members, []
-        for member in members:
-            self._ray.kill(member, no_restart=True)
-        remove_placement_group(self._group)
+            for member in self._members:
+                self._ray.kill(member, no_restart=True)
+            self._members = []
+            remove_placement_group(self._group)
 
 
 def verdict(ends: Sequence[Event]) -> Event:

@@ -12,7 +12,7 @@ from orchestrator.cluster import OnRay, _secure
 from orchestrator.exits import Refusal
 from orchestrator.experiment import read
 from orchestrator.plan import plan
-from trainer.events import Checkpoint, Done, Event, Failed, Progress, Started
+from trainer.events import Checkpoint, Done, Event, Failed, Progress, Started, Stopped
 from trainer.spec import Job
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -119,11 +119,7 @@ def test_two_jobs_have_a_slice_each_and_one_whose_host_is_killed_goes_on_when_a_
 
         on.start(SLOTS[0], replace(job, folder=str(tmp_path / SLOTS[0])))  # half a slice won't do: it waits
         on.stop(SLOTS[1])
-        seen = len(tale.events[SLOTS[1]])
-        while not any(type(event).__name__ == "Stopped" for event in tale.events[SLOTS[1]][seen:]):
-            for name, batch in on.events(0.5):
-                tale.events[name] += batch
-        on._drop(SLOTS[1])
+        tale.until(SLOTS[1], Stopped)
         again = tale.until(SLOTS[0], Started)
         assert again.step >= saved.step
         assert slice_of(again.pid) == (where[SLOTS[1]][0], "0")
