@@ -12,7 +12,7 @@ Device = Literal["auto", "cpu", "gpu", "tpu"]
 class Place(Section):
     """Where a job runs, and what is known of it before the first run."""
 
-    device: Device = key("auto takes what is there; nothing is launched on gpu or tpu yet.", "auto")
+    device: Device = key("auto takes the GPUs and TPU slices that are there, or else CPU workers.", "auto")
     type: Types | None = key("Type of a slot, or a list of types that will do.", None)
     devices: Positive | None = key("Devices of a slot; the number that its type ends in, or 1, when left out.", None)
     peak_flops: Positive | None = key("Peak FLOPs a second of one device; known of common types when left out.", None)

@@ -133,13 +133,25 @@ def test_a_limit_refuses_before_anything_is_written(study):
         (["--max-device-hours", "1e-9"], "device-hours and --max-device-hours is 1e-09. Raise --max-device-hours"),
         (["--set", "limits.max_device_hours=1e-9"], "device-hours and limits.max_device_hours is 1e-09. Raise limits."),
         (["--set", "resources={default: {peak_flops: 37}}"], "There is no terminal to ask on: give -y"),
-        (["--set", "resources={default: {type: v5e-16}}", "-y"], "slots of type v5e-16, and only CPU workers"),
     ],
 )
 def test_what_costs_too_much_or_has_no_place_is_refused_and_nothing_is_written(study, words, said):
     done = scalectl("launch", study.file, *words)
     assert done.returncode == 4 and said in done.stderr
     assert [path.name for path in study.folder.iterdir()] == ["experiments.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--here"], "jobs need slots of type v5e-16, and there are only cpu"),
+        ([], "no slots of type v5e-16: the cluster has"),
+    ],
+)
+def test_jobs_that_no_slot_will_do_for_are_refused(study, words, said):
+    done = scalectl("launch", study.file, "--set", "resources={default: {type: v5e-16}}", "-y", *words)
+    assert done.returncode == 4 and said in done.stderr
+    assert not (study.folder / "artifacts").exists()
 
 
 def test_a_launch_that_reaches_a_cap_says_so_and_exits_4(study):

@@ -10,16 +10,17 @@ from typing import Any, get_args
 import pytest
 from told import planned, planning, progress, rows, started, write
 
-from orchestrator import details, plan_screen, simulate, simulate_screen, sizes, status
+from orchestrator import details, plan_screen, preflight, simulate, simulate_screen, sizes, status
 from orchestrator.failures import verdict
 from orchestrator.ledger import Ledger
 from orchestrator.tables import schema
+from trainer.ahead import Memory
 from trainer.events import FailureKind
 
 PAGE = (Path(__file__).parents[1] / "docs" / "results.md").read_text()
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S))
 TYPES = {"INTEGER": "integer", "TEXT": "text", "FLOAT": "real", "BOOLEAN": "boolean", "DATETIME": "time"}
-JSON = ("status -o json", "show -o json", "plan -o json", "simulate -o json", "models -o json")
+JSON = ("status -o json", "show -o json", "plan -o json", "preflight -o json", "simulate -o json", "models -o json")
 UNITS = {
     "batch_size": "images",
     "core_days": "core-days",
@@ -149,6 +150,15 @@ def test_it_lists_every_key_of_the_models_and_no_other():
     assert list(listed("models -o json")) == list(dict.fromkeys(keys(sizes.document())))
 
 
+def preflighted() -> Any:
+    need = Memory("v5e:2x2", 4, 37, 0, 370, 407, 370, True, 3.7)
+    return preflight.document([preflight.Answer(("pico",), "8x1", need, "v5e:2x4", False)])
+
+
+def test_it_lists_every_key_of_a_preflight_and_no_other():
+    assert list(listed("preflight -o json")) == list(dict.fromkeys(keys(preflighted())))
+
+
 KINDS = {str: "text", int: "integer", float: "real", bool: "boolean"}
 
 
@@ -161,6 +171,7 @@ def test_it_gives_the_type_of_each_key(study, tmp_path):
         ("status -o json", status.read(study.store).to_json()),
         ("plan -o json", plan),
         ("simulate -o json", simulated),
+        ("preflight -o json", preflighted()),
     ):
         for name, (kind, _) in listed(section).items():
             found = {KINDS[type(value)] for value in values(document, name) if value is not None}
