@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cluster import OnRay, _secure
+from orchestrator.access import secure
+from orchestrator.cluster import OnRay
 from orchestrator.exits import Refusal
 from orchestrator.experiment import read
 from orchestrator.plan import plan
@@ -33,7 +34,7 @@ def environment(values: Mapping[str, str]) -> Iterator[None]:
 @pytest.fixture
 def cluster():
     """A head and the hosts of the slices a and b, by slice and number."""
-    _secure(None)
+    secure(None)
     from ray.cluster_utils import Cluster
 
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "object_store_memory": 100 * 2**20})
