@@ -7,11 +7,18 @@ from analysis.read import read
 
 if TYPE_CHECKING:
     from analysis.extrapolation import extrapolate
+    from analysis.prediction import predict
+    from analysis.suggestion import suggest
     from analysis.surface import fit_surface
 
-__all__ = ["extrapolate", "fit_surface", "read"]
+__all__ = ["extrapolate", "fit_surface", "predict", "read", "suggest"]
 
-_LATER = {"extrapolate": "analysis.extrapolation", "fit_surface": "analysis.surface"}  # they load NumPy and SciPy
+_LATER = {
+    "extrapolate": "analysis.extrapolation",
+    "fit_surface": "analysis.surface",
+    "predict": "analysis.prediction",
+    "suggest": "analysis.suggestion",
+}  # they load NumPy and SciPy
 
 
 def __getattr__(name: str) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from orchestrator.cli_advice import predict, suggest
 from orchestrator.cli_analysis import fit, named, plot
 from orchestrator.cli_plan import launch, plan, preflight, simulate
 from orchestrator.cli_runs import exclude, include, logs, retry, show, stop
@@ -79,8 +80,8 @@ def status(store: Path, runs: bool, states: Sequence[str], watch: bool, check: b
     return Exit.WORK_LEFT if check and found.unfinished else Exit.DONE
 
 
-scalectl.add_command(fit)
-scalectl.add_command(plot)
+for command in (fit, plot, predict, suggest):
+    scalectl.add_command(command)
 
 
 @scalectl.command("import")

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from orchestrator.asks import Ask
 
-_COMPUTE = ("flops", "device_seconds", "core_days", "images_seen", "data_size")
-_LAWS = ("power", "saturating", "doubly-saturating", "m1", "m2", "m3", "m4", "bnsl")
+COMPUTE = ("flops", "device_seconds", "core_days", "images_seen", "data_size")
+LAWS = ("power", "saturating", "doubly-saturating", "m1", "m2", "m3", "m4", "bnsl")
 
 
 def law_options(command: Command) -> Command:
@@ -24,8 +24,8 @@ def law_options(command: Command) -> Command:
     for option in (
         click.option("--hold-out", metavar="EXPR", help="Runs to leave out and predict: \"model=='mini'\"."),
         click.option("--where", metavar="EXPR", help='Runs to use: "data_size==3e9 and steps>=1000".'),
-        click.option("--law", type=click.Choice(_LAWS), help="Family of the law, in place of the study's."),
-        click.option("--compute", type=click.Choice(_COMPUTE), help="Compute of the law, in place of the study's."),
+        click.option("--law", type=click.Choice(LAWS), help="Family of the law, in place of the study's."),
+        click.option("--compute", type=click.Choice(COMPUTE), help="Compute of the law, in place of the study's."),
         click.option("--metric", help="Metric of the law, in place of the study's."),
         click.option("--study", help="A study of the store; the one planned last unless told."),
         store_option,

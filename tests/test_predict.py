@@ -1,0 +1,122 @@
+"""Predictions from planted laws at awkward scales, from the closed form, and as a command."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from runs import METRIC, doubly, planted, table
+
+import analysis
+from analysis.fit import fit
+from analysis.refusal import Refused
+from orchestrator.cli import scalectl
+from orchestrator.exits import Refusal
+
+LAW = doubly(4.0e8, 37e16, 0.55, 0.02, "FLOPs")
+POINTS = planted(LAW, 1e16, 1e20, 30, 20, 0.01, seed=7).assign(images_seen=1e6)
+# L(N, D) with the best size in closed form: arXiv 2203.15556, equation 4
+E, A, B, ALPHA, BETA = 1.69, 406.4, 410.7, 0.34, 0.28
+
+
+def sizes(noise: float = 0.0) -> pd.DataFrame:
+    """Eight sizes at nine budgets of 6 N D, each a factor of 1.5 from the next, around the best one."""
+    rows = [(N, C / 6 / N) for C in np.geomspace(1e18, 1e21, 9) for N in best(C)[0] * 1.5 ** np.arange(-3.5, 4)]
+    N, D = np.array(rows).T
+    loss = (E + A * N**-ALPHA + B * D**-BETA) * np.exp(noise * np.random.default_rng(3).normal(size=len(N)))
+    return table(6 * N * D, loss).assign(params=N, images_seen=D, batch_size=512, model=[f"{n:.3g}" for n in N])
+
+
+def best(C: float) -> tuple[float, float]:
+    lean = (ALPHA * A / (BETA * B)) ** (1 / (ALPHA + BETA))
+    return lean * (C / 6) ** (BETA / (ALPHA + BETA)), (C / 6) ** (ALPHA / (ALPHA + BETA)) / lean
+
+
+def test_an_error_and_a_compute_are_those_of_the_planted_law_within_the_interval():
+    found = analysis.predict(POINTS, compute=1e21)
+    assert found.low < float(LAW(1e21)) < found.high
+    back = analysis.predict(POINTS, error=found.estimate)
+    assert back.estimate == pytest.approx(1e21, rel=1e-6) and back.low < 1e21 < (back.high or np.inf)
+
+
+def test_the_interval_of_a_compute_is_the_band_read_across():
+    error = 0.05
+    found = analysis.predict(POINTS, error=error)
+    low, high = fit(POINTS, METRIC).band([found.low, found.high])
+    assert low[0] == pytest.approx(error, rel=1e-3) and high[1] == pytest.approx(error, rel=1e-3)
+
+
+@pytest.mark.parametrize(("compute", "decades"), [(1e18, 0), (1e21, 1), (1e13, 3)])
+def test_how_far_outside_the_data_it_is(compute, decades):
+    found = analysis.predict(POINTS, compute=compute)
+    assert found.decades_outside == pytest.approx(decades, abs=0.2)
+    assert any("outside" in warning for warning in found.warnings) == (found.decades_outside > 1)
+
+
+def test_the_best_size_is_that_of_the_closed_form():
+    found = analysis.predict(sizes(), compute=1e22).allocation
+    N, D = best(1e22)
+    assert (found.params, found.images_seen) == (pytest.approx(N, rel=0.1), pytest.approx(D, rel=0.1))
+    assert found.steps == pytest.approx(found.images_seen / 512) and found.source == "IsoFLOP minima"
+
+
+def test_without_minima_the_law_of_size_and_data_says_it():
+    points = sizes()
+    points["flops"] *= np.random.default_rng(1).uniform(0.2, 5, len(points))
+    points["images_seen"] = points["flops"] / 6 / points["params"]
+    points[METRIC] = E + A * points["params"] ** -ALPHA + B * points["images_seen"] ** -BETA
+    found = analysis.predict(points, compute=1e22).allocation
+    assert found.source == "law of size and images seen"
+    assert found.params == pytest.approx(best(1e22)[0], rel=0.05)
+
+
+def test_a_size_with_its_data_is_predicted():
+    found = analysis.predict(sizes(0.002), params=2e9, data=3e10)
+    truth = E + A * 2e9**-ALPHA + B * 3e10**-BETA
+    assert found.low <= truth <= found.high and found.high / found.low < 1.05
+    assert analysis.predict(sizes(), params=1e13, data=3e10).warnings
+
+
+def test_what_has_no_answer_is_refused():
+    with pytest.raises(Refused, match=r"the law's floor is 0\.0"):
+        analysis.predict(POINTS, error=0.001)
+    with pytest.raises(Refused, match="frontier points"):
+        analysis.predict(POINTS[:3], compute=1e21)
+    with pytest.raises(ValueError, match="ask for"):
+        analysis.predict(POINTS, compute=1e21, error=0.1)
+
+
+@pytest.fixture
+def store(tmp_path):
+    rows = sizes()[["params", "images_seen", "batch_size", "flops", METRIC, "model"]].rename(columns={METRIC: "loss"})
+    rows["model"] = "m" + rows["model"]
+    whole = rows.assign(params=rows["params"].round().astype(int), images_seen=rows["images_seen"].round().astype(int))
+    file, store = tmp_path / "runs.csv", tmp_path / "results.db"
+    whole.to_csv(file, index=False)
+    assert CliRunner().invoke(scalectl, ["import", str(file), "--store", str(store)]).exit_code == 0
+    return str(store)
+
+
+def ask(store: str, *options: str):
+    return CliRunner().invoke(scalectl, ["predict", "--store", store, "--metric", "loss", *options])
+
+
+def test_the_command_answers_in_json(store):
+    found = json.loads(ask(store, "--compute", "1e22", "-o", "json").stdout)
+    assert {"asked", "estimate", "low", "high", "level", "decades_outside", "allocation", "warnings"} <= set(found)
+    assert found["asked"] == {"compute": 1e22} and found["allocation"]["steps"] > 0
+    found = json.loads(ask(store, "--params", "2B", "--data", "30B", "-o", "json").stdout)
+    assert found["asked"] == {"params": 2e9, "data": 3e10}
+    assert found["estimate"] == pytest.approx(E + A * 2e9**-ALPHA + B * 3e10**-BETA, rel=0.01)
+    assert "90% interval" in ask(store, "--error", "2.2").output
+
+
+def test_its_exit_codes(store):
+    assert ask(store).exit_code == 2 and ask(store, "--compute", "2X").exit_code == 2
+    assert ask(store, "--params", "2B").exit_code == 2
+    assert ask(store, "--compute", "1e22", "--error", "0.1").exit_code == 2
+    refused = ask(store, "--error", "0.01").exception
+    assert isinstance(refused, Refusal) and int(refused.exit) == 4
+    refused = ask(store, "--compute", "1e22", "--where", "params<2e8").exception
+    assert isinstance(refused, Refusal) and int(refused.exit) == 4

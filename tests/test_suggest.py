@@ -1,0 +1,159 @@
+"""Which runs to add: hand formulas, planted laws, and the file that launches them."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import told
+from click.testing import CliRunner
+from runs import METRIC, table
+
+import analysis
+from analysis.refusal import Refused
+from analysis.suggestion import Costs, greedy
+from analysis.surrogate import Outlook, outlook, places
+from orchestrator.cli import scalectl
+from orchestrator.exits import Refusal
+from orchestrator.experiment import read
+from orchestrator.plan import plan
+from orchestrator.records import Records, known
+
+
+def law(m, S, U):
+    """A planted law of compute per image, images seen and distinct images, at awkward scales."""
+    return 0.071 + 0.31 * (m / 3.7e6) ** -0.33 + 0.27 * (S / 1.3e6) ** -0.41 + 0.05 * (U / 370.0) ** -0.28
+
+
+def grid(sizes=6, lengths=6, noise=0.005, seed=0) -> pd.DataFrame:
+    m, S, U = (
+        axis.ravel()
+        for axis in np.meshgrid(np.geomspace(1e6, 1e9, sizes), np.geomspace(1e5, 1e8, lengths), [350.0, 1400.0])
+    )
+    error = law(m, S, U) * np.exp(noise * np.random.default_rng(seed).normal(size=len(m)))
+    return table(m * S, error).assign(images_seen=S, data_size=U)
+
+
+def split(points: pd.DataFrame, known_share: float) -> tuple[pd.DataFrame, pd.DataFrame]:
+    ordered = points.sort_values("flops", ignore_index=True)
+    count = int(known_share * len(ordered))
+    return ordered[:count], ordered[count:].reset_index(drop=True)
+
+
+def test_the_outlook_holds_a_planted_law_and_knows_less_the_further_it_looks():
+    inside, beyond = split(grid(noise=0.003), 0.8)
+    found = outlook(places(inside, "flops"), inside[METRIC].to_numpy(), places(beyond, "flops"))
+    truth = law(beyond["flops"] / beyond["images_seen"], beyond["images_seen"], beyond["data_size"])
+    off, sd = np.log(found.mean / truth), np.sqrt(np.diag(found.covariance))
+    assert np.sqrt(np.mean(off**2)) < 0.05 and np.mean(np.abs(off) < 1.645 * sd) >= 0.8
+    again = outlook(places(inside, "flops"), inside[METRIC].to_numpy(), places(inside, "flops"))
+    assert np.sqrt(np.diag(again.covariance)).mean() < sd.mean() / 2
+
+
+def test_no_unit_matters():
+    inside, beyond = split(grid(), 0.7)
+
+    def seen(factor: float) -> Outlook:
+        one, other = (part.assign(flops=part["flops"] * factor) for part in (inside, beyond))
+        return outlook(places(one, "flops"), one[METRIC].to_numpy(), places(other, "flops"))
+
+    assert seen(1.0).mean == pytest.approx(seen(3.7e-12).mean, rel=1e-9)
+    scaled = outlook(places(inside, "flops"), 37 * inside[METRIC].to_numpy(), places(beyond, "flops"))
+    assert scaled.mean == pytest.approx(37 * seen(1.0).mean, rel=1e-9)
+
+
+def test_the_next_run_is_that_of_the_largest_reduction_by_hand():
+    covariance = np.array([[1.0, 0.2, 0.6], [0.2, 2.0, 1.0], [0.6, 1.0, 4.0]])
+    found = Outlook(np.ones(3), covariance, noise=0.5)
+    costs = Costs.of(pd.DataFrame({"flops": [1.0, 1.0]}), "flops")
+    picks, left = greedy(found, costs, 2.0, targets=1)
+    assert [pick.place for pick in picks] == [1, 0] and left == 0
+    assert picks[0].taken == pytest.approx(1.0 / 2.5)
+    assert picks[0].narrows == pytest.approx(1 - np.sqrt(1 - 0.4 / 4))
+    lean, own, rest = 0.6 - 0.2 * 1.0 / 2.5, 1 - 0.2**2 / 2.5, 4 - 1 / 2.5  # given the first
+    assert picks[1].taken == pytest.approx(lean**2 / (own + 0.5))
+    assert picks[1].narrows == pytest.approx(1 - np.sqrt(1 - picks[1].taken / rest))
+
+
+def test_a_trunk_is_paid_once():
+    runs = pd.DataFrame(
+        {"flops": [10.0, 20, 30], "shared": [8.0, 16, 24], "paid": [4.0, 0, 0], "trunk": ["a", "b", "b"]}
+    )
+    costs = Costs.of(runs, "flops")
+    assert list(costs.now()) == [6, 20, 30]
+    assert list(costs.after(1).now()) == [6, 4, 14]
+    assert list(costs.after(2).now()) == [6, 4, 6]
+
+
+def test_advice_keeps_to_its_budget_narrows_and_stops():
+    inside, others = split(grid(), 0.4)
+    found = analysis.suggest(inside, others, budget=1e16, stop=0.01)
+    assert found.runs and found.cost <= 1e16 and found.after < found.before
+    assert all(run.narrows >= 0.01 for run in found.runs)
+    assert found.after == pytest.approx(found.before * np.prod([1 - run.narrows for run in found.runs]))
+    assert not analysis.suggest(inside, others, budget=1e16, stop=0.99).runs
+    assert "budget narrows" in analysis.suggest(inside, others, budget=1e16, stop=0.99).stopped
+    assert not analysis.suggest(inside, others, budget=1.0).runs
+
+
+def test_what_can_carry_no_advice_is_refused():
+    inside, others = split(grid(), 0.4)
+    with pytest.raises(Refused, match=r"4 runs .* needs 5"):
+        analysis.suggest(inside[:4], others, budget=1e16)
+    with pytest.raises(Refused, match="no run is left"):
+        analysis.suggest(inside, others[:0], budget=1e16)
+    with pytest.raises(Refused, match="no cost of training"):
+        analysis.suggest(inside, others, 1e16, METRIC, "images_seen")
+
+
+TWO = """
+  nano: {width: 16, depth: 2, num_heads: 2, patch_size: 4}
+data:"""
+
+
+@pytest.fixture
+def half(study):
+    """A study of 2 models and 3 sizes whose longest runs are not done."""
+    text = study.write(sizes="[40, 60, 90]", steps="[20, 40]").read_text().replace("\ndata:", TWO, 1)
+    study.file.write_text(text)
+    with Records(study.store) as records:
+        found = plan(read(study.file))
+        records.plan(found, text)
+        for job in found.jobs:
+            run = next((run for run in found.runs if run.id == job.id), None)
+            value = 0.25 if run is None else float(law(run.flops_per_image, 16e4 * run.spec.steps, run.params))
+            told.write(records, [job], value)
+    study.file.write_text(text.replace("steps: [20, 40]", "steps: [20, 40, 80]"))
+    return study
+
+
+def answer(study, *options: str):
+    return CliRunner().invoke(scalectl, ["suggest", str(study.file), "--budget", "1e12", *options])
+
+
+def test_the_file_that_is_printed_launches_what_was_suggested(half):
+    found = json.loads(answer(half, "--stop", "0", "-o", "json").stdout)
+    assert found["runs"] and found["cost"] <= 1e12
+    assert {"run", "name", "cost", "predicted", "narrows", "variance_per_cost", "reason"} == set(found["runs"][0])
+    file = half.folder / "next.yaml"
+    file.write_text(answer(half, "--stop", "0", "-o", "yaml").stdout)
+    checked = CliRunner().invoke(scalectl, ["validate", str(file)])
+    assert checked.exit_code == 0 and "warning" not in checked.output
+    planned = plan(read(file), known(half.store))
+    assert {run.id for run in planned.missing} == {run["run"] for run in found["runs"]}
+    assert len(planned.runs) - len(planned.missing) == 12 and not planned.unlisted
+    assert planned.flops == pytest.approx(found["cost"], rel=1e-9)
+
+
+def test_it_looks_at_longer_runs_and_at_a_larger_model(half):
+    names = {run["name"] for run in json.loads(answer(half, "--stop", "0", "-o", "json").stdout)["runs"]}
+    assert any(name.startswith("nano-x2") for name in names) and any("-160-" in name for name in names)
+    assert any("-80-" in name and "x2" not in name for name in names)
+
+
+def test_a_study_without_runs_is_told_so(half):
+    assert "narrows by" in answer(half, "--stop", "0").output
+    half.store.unlink()
+    found = answer(half)
+    assert isinstance(found.exception, Refusal) and int(found.exception.exit) == 5
+    assert answer(half, "--target", "-3").exit_code == 2
