@@ -1,13 +1,14 @@
 """Which runs to add: hand formulas, planted laws, and the file that launches them."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import told
 from click.testing import CliRunner
-from runs import METRIC, table
+from runs import METRIC, shared, table
 
 import analysis
 from analysis.refusal import Refused
@@ -157,3 +158,29 @@ def test_a_study_without_runs_is_told_so(half):
     found = answer(half)
     assert isinstance(found.exception, Refusal) and int(found.exception.exit) == 5
     assert answer(half, "--target", "-3").exit_code == 2
+
+
+@pytest.fixture
+def bench(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
+    import suggest
+
+    return suggest
+
+
+def test_a_replay_spends_no_more_than_its_share(bench):
+    runs = bench.planted(0.1, 0.3, 0.35, 0.4, 0.3, 0.01, seed=3)
+    ordered = runs.sort_values("cost", ignore_index=True)
+    begun, left = [0, 1, 2, 3, 4], 0.1 * ordered["cost"][:61].sum()
+    taken = bench.suggested(ordered, begun, left, 61)
+    assert max(taken) < 61 and len(set(taken)) == len(taken)
+    assert 0.3 * left < ordered["cost"][taken[5:]].sum() <= left
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", ["paper, 10shot", "paper, finetune", "Chinchilla", "planted, 1 % noise"])
+def test_a_tenth_of_the_compute_predicts_the_largest_runs_better_than_other_ways_of_spending_it(bench, name):
+    studies = dict(bench.studies(shared("data/paper/jft_runs.csv"), shared("laws/chinchilla_kyo234.csv")))
+    found = bench.medians(studies[name], orders=20, share=0.1)
+    assert min(found, key=lambda way: found[way][0]) == "suggested"
