@@ -119,5 +119,5 @@ def test_its_exit_codes(store):
     assert ask(store, "--compute", "1e22", "--error", "0.1").exit_code == 2
     refused = ask(store, "--error", "0.01").exception
     assert isinstance(refused, Refusal) and int(refused.exit) == 4
-    refused = ask(store, "--compute", "1e22", "--where", "params<2e8").exception
+    refused = ask(store, "--compute", "1e22", "--where", "flops<1e19").exception
     assert isinstance(refused, Refusal) and int(refused.exit) == 4

@@ -42,7 +42,7 @@ def split(points: pd.DataFrame, known_share: float) -> tuple[pd.DataFrame, pd.Da
 
 
 def test_the_outlook_holds_a_planted_law_and_knows_less_the_further_it_looks():
-    inside, beyond = split(grid(noise=0.003), 0.8)
+    inside, beyond = split(grid(noise=0.01), 0.8)
     found = outlook(places(inside, "flops"), inside[METRIC].to_numpy(), places(beyond, "flops"))
     truth = law(beyond["flops"] / beyond["images_seen"], beyond["images_seen"], beyond["data_size"])
     off, sd = np.log(found.mean / truth), np.sqrt(np.diag(found.covariance))
