@@ -96,7 +96,7 @@ def _settle(records: Records, board: Board, job: PlannedJob, end: Event, state: 
     """Write down what the end of a job means for the runs that wait for it; return what is paused for its sake."""
     if state == "stopped" or (state == "retried" and why):  # which nobody tries again now
         records.settle(job.runs, "stopped", reason=why or "interrupted")
-    if not isinstance(end, Failed) or state == "retried":
+    if not isinstance(end, Failed) or state in ("retried", "stopped"):
         return ""
     records.settle(job.runs, state, end.kind, last_line(end.reason))
     pause = board.pause(job, end)

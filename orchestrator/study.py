@@ -105,6 +105,7 @@ def carry_out(experiment: Experiment, *, slots: int | None, address: str | None,
         interrupted = stopping.is_set()
         states = Counter(records.states(run.id for run in found.missing).values())
     cap = "" if interrupted else meter.reached()
+    pause = pause if states["stopped"] else ""  # else what was held back went on after all
     asked = bool(states["stopped"]) and not (cap or pause)
     books, stopped = summary(ledger.entries()), interrupted or asked
     return _outcome(found, time.monotonic() - began, states, interrupted=stopped, cap=cap, pause=pause, books=books)

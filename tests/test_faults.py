@@ -13,7 +13,7 @@ from conftest import SCHEDULES, Study
 from damage import array_file, flip, torn
 from told import rows
 
-from orchestrator.cluster import Cluster, Here, OnRay, Seat
+from orchestrator.cluster import Batch, Cluster, Here, OnRay, Seat
 from orchestrator.exits import Exit
 from orchestrator.experiment import read
 from orchestrator.launch import News, launch
@@ -22,7 +22,7 @@ from orchestrator.records import Records, known
 from orchestrator.spending import Caps
 from orchestrator.study import carry_out
 from orchestrator.watch import Patience
-from trainer.events import Progress, Started
+from trainer.events import Failed, Progress, Started
 from trainer.spec import Job
 
 LONG = {"schedule": SCHEDULES["linear"], "steps": "[6000]", "checkpoint_every": 500}  # one run, one job
@@ -123,7 +123,7 @@ def test_a_fault_of_the_job_itself(study, hurt, attempts, run):
 
 @pytest.fixture(scope="module")
 def on_ray() -> Iterator[OnRay]:
-    with closing(OnRay(slots=1, patience=Patience(stall=4, acquire=30))) as made:
+    with closing(OnRay(slots=1, patience=Patience(stall=12, acquire=60))) as made:
         yield made
 
 
@@ -199,6 +199,25 @@ def test_a_branch_point_damaged_between_launches_is_made_again(study, whole):
         flip(array_file(path))
         launched(study, cluster, **TRUNK)
     assert result(study) == result(whole)
+
+
+class Dying(Here):
+    """A slot whose job is lost just when it was asked to stop."""
+
+    def events(self, timeout: float) -> list[Batch]:
+        found = super().events(timeout)
+        return [(slot, [Failed("node_lost", batch[-1].step, "gone")]) for slot, batch in found]
+
+
+def test_a_job_that_is_lost_after_its_runs_were_asked_to_stop_is_stopped(study, monkeypatch):
+    def asked(records: Records) -> frozenset[str]:
+        return frozenset(rows(study, "SELECT id FROM runs"))
+
+    monkeypatch.setattr(Records, "asked", asked)
+    with closing(Dying()) as cluster:
+        launched(study, cluster, schedule=SCHEDULES["linear"], steps="[200]")
+    assert ends(study) == ([("lost", "node_lost")], [("stopped", "")])
+    assert rows(study, "SELECT reason FROM runs") == ["asked to stop"]
 
 
 def broken(head: str) -> Callable[[Job], Job]:
