@@ -131,8 +131,10 @@ def test_two_jobs_have_a_slice_each_and_one_whose_host_is_killed_goes_on_when_a_
 
 def test_a_half_dead_slice_is_no_slot(cluster):
     cluster.remove_node(cluster.hosts["a", "1"], allow_graceful=False)
+    cluster.wait_for_nodes()  # until the head knows it too, which takes seconds
     with closing(OnRay(address=cluster.address, wanted={"v4-16": 16.0})) as on:
         assert on.slots == SLOTS[:1]
     cluster.remove_node(cluster.hosts["b", "0"], allow_graceful=False)
+    cluster.wait_for_nodes()
     with pytest.raises(Refusal, match=r"slice a \(v4-16, 1 of 2 hosts alive\)"):
         OnRay(address=cluster.address, wanted={"v4-16": 16.0})
