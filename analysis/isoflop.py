@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.polynomial import Polynomial as Poly
 
 from analysis.bootstrap import LEVEL
 from analysis.frontier import UNITS, usable
@@ -80,21 +81,21 @@ def isoflop(points: pd.DataFrame, metric: str, compute: str = "flops") -> IsoFlo
     Raises Refused below three minima, and for values that can't be fitted.
     """
     runs = usable(points, metric, compute).dropna(subset=["params", "images_seen"])
-    budgets = tuple(_budget(group, metric, compute) for group in _budgets(runs, compute))
-    minima = [one for one in budgets if one.params is not None]
+    found = tuple(minimum(group, metric, compute) for group in budgets(runs, compute))
+    minima = [one for one in found if one.params is not None]
     if len(minima) < LEAST:
-        reasons = "; ".join(dict.fromkeys(one.why for one in budgets if one.why)) or "no run has params and images_seen"
+        reasons = "; ".join(dict.fromkeys(one.why for one in found if one.why)) or "no run has params and images_seen"
         raise Refused(
-            f"refused: {len(minima)} of {len(budgets)} budgets have a minimum inside their model sizes, and an exponent"
+            f"refused: {len(minima)} of {len(found)} budgets have a minimum inside their model sizes, and an exponent"
             f" needs {LEAST}: {reasons}. Train {NEAREST} or more sizes at each budget, on both sides of the best one."
         )
     spent, size, images = (
         np.array([getattr(one, name) for one in minima], float) for name in ("compute", "params", "images_seen")
     )
-    return IsoFlop(metric, compute, budgets, _growth(spent, size), _growth(spent, images))
+    return IsoFlop(metric, compute, found, _growth(spent, size), _growth(spent, images))
 
 
-def _budgets(runs: pd.DataFrame, compute: str) -> Iterator[pd.DataFrame]:
+def budgets(runs: pd.DataFrame, compute: str) -> Iterator[pd.DataFrame]:
     """Yield the runs of each budget, cheapest first; the table is sorted by compute."""
     spent = runs[compute].to_numpy(float)
     start = 0
@@ -104,24 +105,40 @@ def _budgets(runs: pd.DataFrame, compute: str) -> Iterator[pd.DataFrame]:
         start = stop
 
 
-def _budget(group: pd.DataFrame, metric: str, compute: str) -> Budget:
-    best = group.loc[group.groupby("params")[metric].idxmin()].sort_values("params")
+def best_of_sizes(group: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return the best run of each model size among those of one budget, smallest first."""
+    return group.loc[group.groupby("params")[metric].idxmin()].sort_values("params")
+
+
+def nearest(best: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return the sizes that the minimum is found from: those nearest to the best one in their logarithm."""
+    size_N, lowest = np.log(best["params"].to_numpy(float)), int(best[metric].to_numpy(float).argmin())
+    return best.iloc[np.sort(np.argsort(np.abs(size_N - size_N[lowest]), kind="stable")[:NEAREST])]
+
+
+def parabola(near: pd.DataFrame, metric: str) -> Poly:
+    """Return the error as a parabola of log(params) through these sizes."""
+    return Poly.fit(np.log(near["params"].to_numpy(float)), near[metric].to_numpy(float), 2)
+
+
+def minimum(group: pd.DataFrame, metric: str, compute: str) -> Budget:
+    """Return the runs of one budget as a Budget, with the minimum of its parabola or the reason for none."""
+    best = best_of_sizes(group, metric)
     found = Budget(float(np.exp(np.log(group[compute]).mean())), len(group), len(best))
-    size_N, error_N = np.log(best["params"].to_numpy(float)), best[metric].to_numpy(float)
     if len(best) < NEAREST:
         return _none(found, f"fewer than {NEAREST} sizes")
-    lowest = int(error_N.argmin())
+    lowest = int(best[metric].to_numpy(float).argmin())
     if lowest in (0, len(best) - 1):
         return _none(found, f"the {'smallest' if lowest == 0 else 'largest'} size is the best")
-    near = np.sort(np.argsort(np.abs(size_N - size_N[lowest]), kind="stable")[:NEAREST])
-    middle = size_N[lowest]
-    square, slope, level = np.polyfit(size_N[near] - middle, error_N[near], 2)
-    at = middle - slope / (2 * square) if square > 0 else np.inf
-    if not size_N[near[0]] < at < size_N[near[-1]]:
+    near = nearest(best, metric)
+    curve = parabola(near, metric)
+    slope = curve.deriv()
+    at = float(slope.roots()[0]) if slope.deriv()(0.0) > 0 else np.inf
+    ends = np.log(near["params"].iloc[[0, -1]].to_numpy(float))
+    if not ends[0] < at < ends[1]:
         return _none(found, "no minimum among the points around the best")
-    images = np.exp(np.interp(at, size_N, np.log(best["images_seen"].to_numpy(float))))
-    error = float(level - slope**2 / (4 * square))
-    return Budget(found.compute, found.runs, found.sizes, float(np.exp(at)), float(images), error)
+    images = np.exp(np.interp(at, np.log(best["params"]), np.log(best["images_seen"].to_numpy(float))))
+    return Budget(found.compute, found.runs, found.sizes, float(np.exp(at)), float(images), float(curve(at)))
 
 
 def _none(budget: Budget, why: str) -> Budget:

@@ -8,14 +8,15 @@ import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 INK, FAINT, GRID, STAR = "black", "#c9ccd1", "#e4e6e9", "#d95f02"
-TEXT, SMALL = 10.0, 9.0  # points
-_AREAS = (16.0, 110.0)  # of the smallest and the largest data size, in square points
-_AREA = 60.0  # where all are alike
-_APART = 0.13  # least distance of labelled ticks, as a share of the axis
-_SERIES = ((1, 1.5, 2, 3, 5, 7), (1, 2, 3, 5), (1, 3), (1,))  # steps of a decade that ticks stand at
+TEXT, SMALL = 8.0, 7.0  # points
+_AREAS = (4.0, 34.0)  # of the smallest and the largest data size, in square points
+_AREA = 18.0  # where all are alike
+_APART = 0.15  # least distance of labelled ticks along the x axis, as a share of it; `_ABOVE` is that along the y axis
+_ABOVE = 0.055
+_STEPS = (1, 2, 5, 3, 7, 1.5, 1.2, 9)  # of a decade: where ticks stand, as far as there is room, the first ones first
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ def axis_of_errors(axes: Axes, low: float, high: float) -> None:
     axes.set_ylim(low, high)
     axes.yaxis.set_major_locator(FixedLocator(_round_numbers(low, high)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:.3g}"))
-    _plain(axes)
+    axes.yaxis.set_minor_locator(NullLocator())
+    plain(axes)
 
 
 def axis_of_sizes(axes: Axes, sizes: Sequence[float]) -> None:
@@ -76,28 +78,34 @@ def axis_of_sizes(axes: Axes, sizes: Sequence[float]) -> None:
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda number, _: short(number)))
     axes.xaxis.set_minor_locator(NullLocator())
-    _plain(axes)
+    plain(axes)
 
 
 def axis_of_compute(axes: Axes, low: float, high: float) -> None:
     """Make the x axis logarithmic from `low` to `high`."""
     axes.set_xscale("log")
     axes.set_xlim(low, high)
-    _plain(axes)
-
-
-def _plain(axes: Axes) -> None:
-    axes.yaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())
+    plain(axes)
+
+
+def plain(axes: Axes) -> None:
+    """Take from the axes what carries no data, and lay a pale grid behind the rest."""
     axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(visible=True, which="major", color=GRID, linewidth=0.7)
+    axes.grid(visible=True, which="major", color=GRID, linewidth=0.5)
     axes.set_axisbelow(True)
-    axes.tick_params(labelsize=SMALL)
+    axes.tick_params(labelsize=SMALL, width=0.6, length=2.5)
+    axes.tick_params(which="minor", width=0.4, length=1.5)
 
 
 def _round_numbers(low: float, high: float) -> list[float]:
-    """Return round numbers between two positive ones: the finest series that gives at most nine."""
+    """Return round numbers between two positive ones, as many as have room; evenly spaced ones where these are few."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    series = ([step * 10.0**decade for decade in decades for step in steps] for steps in _SERIES)
-    inside = [[number for number in numbers if low <= number <= high] for numbers in series]
-    return next((found for found in inside if len(found) <= 9), inside[-1])
+    apart, found = _ABOVE * math.log(high / low), list[float]()
+    for step in _STEPS:
+        for number in (float(f"{step}e{decade}") for decade in decades):
+            if low <= number <= high and all(abs(math.log(number / other)) >= apart for other in found):
+                found.append(number)
+    if len(found) < 3:
+        found = [float(tick) for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]
+    return sorted(found)

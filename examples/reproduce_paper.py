@@ -13,15 +13,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 import analysis
+from analysis import legends
 from analysis.fit import fit
 from analysis.fitted import Fitted
 from analysis.frontier import usable
-from analysis.marks import Marks, axis_of_compute, axis_of_errors, short
-from analysis.panels import draw_best, draw_law, draw_legend, draw_runs
+from analysis.marks import TEXT, Marks, axis_of_compute, axis_of_errors, short
+from analysis.panels import draw_best, draw_law, draw_runs
+from analysis.plots import equation
+from analysis.sheet import PAGE, sheet, write
 from orchestrator.foreign import read
 from orchestrator.records import Records
 
@@ -42,22 +44,21 @@ def figure(points: pd.DataFrame, law: Fitted) -> Figure:
     """Return the three panels: error against compute, the best run of each model, and of each data size."""
     runs = usable(points, law.metric, COMPUTE)
     marks = Marks.of(runs)
-    made = Figure(figsize=(13.5, 5.6), layout="constrained")
-    FigureCanvasAgg(made)
-    grid = made.add_gridspec(2, 3, width_ratios=[1.7, 1, 1], height_ratios=[1, 0.27])
-    main, models, data = (made.add_subplot(grid[0, n]) for n in range(3))
-    draw_runs(main, runs, law.metric, COMPUTE, marks, law)
+    made = sheet(PAGE, 2.9)
+    main, models, data = made.subplots(1, 3, width_ratios=[1.7, 1, 1])
+    draw_runs(main, points, law.metric, COMPUTE, marks, law)
     draw_law(main, law, np.geomspace(FROM, TO, 300))
     axis_of_compute(main, FROM, TO)
-    main.set_title(f"{law.law}\n{len(law.frontier)} frontier points", fontsize=10, loc="left")
+    main.set_title(f"{equation(law.law)}\n{len(law.frontier)} frontier points", fontsize=TEXT, loc="left")
     draw_best(models, runs, law.metric, "params", marks)
-    models.set_xlabel("Model size (parameters)")
-    models.set_title("bottleneck: model size", fontsize=10, loc="left")
+    models.set_xlabel("Model size (parameters)", fontsize=TEXT)
+    models.set_title("bottleneck: model size", fontsize=TEXT, loc="left")
     draw_best(data, runs, law.metric, "data_size", marks)
-    data.set_xlabel("Distinct training images")
-    data.set_title("bottleneck: data size", fontsize=10, loc="left")
+    data.set_xlabel("Distinct training images", fontsize=TEXT)
+    data.set_title("bottleneck: data size", fontsize=TEXT, loc="left")
     _level(models, data, runs[law.metric])
-    draw_legend(made.add_subplot(grid[1, :]), marks, law)
+    dots = {"model": legends.models(marks), "training images": legends.sizes(marks)}
+    legends.draw_legend(made, dots | {"": legends.lines(law)})
     return made
 
 
@@ -77,7 +78,7 @@ def main() -> None:
     largest = points["data_size"].max()
     law = fit(points[points["data_size"] == largest], metric, COMPUTE)
     print(f"runs on {short(largest)} images · {law}")
-    figure(points, law).savefig(target, dpi=150)
+    write(figure(points, law), target)
     print(f"\n{target} written.")
 
 

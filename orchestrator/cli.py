@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from orchestrator.cli_advice import predict, suggest
-from orchestrator.cli_analysis import fit, named, plot
+from orchestrator.cli_analysis import fit, named
+from orchestrator.cli_figures import plot
 from orchestrator.cli_plan import launch, plan, preflight, simulate
 from orchestrator.cli_runs import exclude, include, logs, retry, show, stop
 from orchestrator.exits import Exit, Refusal

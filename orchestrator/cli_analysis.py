@@ -113,32 +113,3 @@ def _print(documents: dict[str, Any], asked: int) -> None:
 def named(store: Path) -> str:
     """Return the option that names a store, with a blank before it, where it isn't the usual one."""
     return "" if store == Path("results.db") else f" --store {shlex.quote(str(store))}"
-
-
-@click.group()
-def plot() -> None:
-    """Draw a figure from the store alone."""
-
-
-@plot.command("frontier")
-@law_options
-@click.option(
-    "-o",
-    "--output",
-    "file",
-    type=click.Path(path_type=Path),
-    default="plots/frontier.png",
-    show_default=True,
-    help="A .png, .pdf or .svg; its data go beside it as JSON.",
-)
-def plot_frontier(
-    store: Path, study: str | None, where: str | None, hold_out: str | None, file: Path, **said: str | None
-) -> Exit:
-    """Draw every run, the frontier, and the law with its band."""
-    from orchestrator.conclusion import asked, draw, fitted, held
-
-    ask, points = asked(store, study, where, **said)
-    wanted = next(iter(ask.fits.values()))
-    draw(points, wanted, *fitted(points, wanted, held(points, wanted, hold_out)), file)
-    click.echo(f"{file} and {file.with_suffix('.json').name} written.")
-    return Exit.DONE

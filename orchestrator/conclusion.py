@@ -3,8 +3,9 @@
 import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
 
-from pandas import DataFrame
+from pandas import DataFrame, read_sql_table
 
 import analysis
 from analysis import groups, plots
@@ -12,14 +13,18 @@ from analysis.fit import fit
 from analysis.fitted import Fitted
 from analysis.isoflop import IsoFlop, isoflop
 from analysis.laws import FAMILIES
+from analysis.plots import Subject
 from analysis.refusal import Refused
 from analysis.selection import Unreadable, select
+from analysis.sweeps import DECAYS
 from orchestrator.asks import DEFAULT, Ask, ask, held_out
 from orchestrator.exits import Exit, Refusal
 from orchestrator.experiment import Experiment
 from orchestrator.problem import Problem, Spot
 from orchestrator.records import Records
+from orchestrator.revision import revision
 from orchestrator.schema import Fit
+from orchestrator.store import reading
 
 
 class InvalidExpression(Refusal):
@@ -74,12 +79,35 @@ def minima(points: DataFrame, wanted: Fit) -> IsoFlop:
         raise Refusal(str(refused)) from None
 
 
-def draw(points: DataFrame, wanted: Fit, law: Fitted | None, refusal: str, file: Path) -> None:
-    """Write the frontier figure and its data; raises Refusal when there is nothing to draw, or no way to write it."""
+def draw(name: str, subject: Subject, file: Path) -> None:
+    """Write a figure and its data; raises Refusal when there is nothing to draw, or no way to write it."""
     try:
-        plots.save(points, wanted.metric, wanted.compute, file, fit=law, note=refusal)
+        plots.save(name, subject, file, revision())
     except (Refused, OSError) as error:
         raise Refusal(f"{file}: {error.strerror}" if isinstance(error, OSError) else str(error)) from error
+
+
+def draw_asked(
+    name: str, file: Path, store: Path, study: str | None, where: str | None, hold_out: str | None, **said: Any
+) -> None:
+    """Write the figure that the command line asks for, with the law of the metric that it or the study names."""
+    rows, columns = (said.pop(side, None) for side in ("rows", "columns"))
+    wide, curve = bool(said.pop("wide", False)), said["metric"] or "loss"
+    if name == "curves":  # the metric is a column of theirs, and the law keeps the study's
+        said["metric"] = None
+    ask, points = asked(store, study, where, **said)
+    wanted = next(iter(ask.fits.values()))
+    law, refusal = fitted(points, wanted, held(points, wanted, hold_out))
+    settings = (rows or DECAYS[0], columns or DECAYS[1])
+    curves = training(store, points) if name == "curves" else None
+    draw(name, Subject(points, wanted.metric, wanted.compute, law, refusal, curves, curve, settings, wide), file)
+
+
+def training(store: Path, points: DataFrame) -> DataFrame:
+    """Return the training curves of these runs: the view `curves`."""
+    with reading(store) as connection:
+        curves = read_sql_table("curves", connection)
+    return curves[curves["run"].isin(points["run"])].reset_index(drop=True)
 
 
 def conclude(experiment: Experiment) -> Iterator[str]:
@@ -97,7 +125,8 @@ def conclude(experiment: Experiment) -> Iterator[str]:
                 yield f"{experiment.name} · {law}\n" if law else refusal
                 if law:
                     records.save_fit(f"{experiment.name}/{name}", law.to_json())
-        draw(points, *next(iter(fits.values())), figure)
+        first, law, refusal = next(iter(fits.values()))
+        draw("frontier", Subject(points, first.metric, first.compute, law, refusal, wide=True), figure)
         yield f"{_near(figure)} written."
     except Refusal as refused:
         yield str(refused)

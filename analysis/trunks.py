@@ -1,0 +1,41 @@
+"""The runs that a thin line joins: the ends of one trunk, and never across one that is missing."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from analysis.frontier import metrics
+from analysis.laws import Floats
+
+_ALIKE = 1.25  # budgets of up to this many times the steps are one
+# columns in which the runs of one trunk differ
+_OWN = {"run", "name", "study", "state", "excluded", "steps", "cooldown", "images_seen", "flops", "marginal_flops"}
+_OWN |= {"device_seconds", "core_days", "images_per_second", "flops_per_second", "mfu", "digest"}
+
+
+def trunks(points: pd.DataFrame, runs: pd.DataFrame, metric: str, across: str) -> Iterator[tuple[str, Floats, Floats]]:
+    """Yield the model of each trunk and its ends, the metric over the column `across`; NaN parts some of them.
+
+    Parted are ends between which a run of `points` is not among `runs`. Nothing tells what was planned of imported
+    runs: there a budget is missing that the same model has with other data.
+    """
+    shared = [name for name in points.columns if name not in _OWN and name not in metrics(points)]
+    imported = points["origin"].notna() if "origin" in points else pd.Series(data=False, index=points.index)
+    budgets = {model: np.unique(group["steps"].dropna()) for model, group in points[imported].groupby("model")}
+    for _, group in points.groupby(shared, dropna=False):
+        ends, model = group.sort_values(["steps", across]), group["model"].iloc[0]
+        xs = ends[across].to_numpy(float)
+        ys = np.where(ends["run"].isin(runs["run"]), ends[metric].to_numpy(float), np.nan)
+        gaps = _gaps(ends["steps"].to_numpy(float), budgets[model]) if imported[ends.index[0]] else []
+        yield model, np.insert(xs, gaps, np.nan), np.insert(ys, gaps, np.nan)
+
+
+def _gaps(steps_N: Floats, budgets: Floats) -> list[int]:
+    """Return the places of the ends before which a budget is missing."""
+    return [
+        place
+        for place, (before, after) in enumerate(pairwise(steps_N), start=1)
+        if ((budgets > _ALIKE * before) & (budgets < after / _ALIKE)).any()
+    ]
