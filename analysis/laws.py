@@ -66,8 +66,9 @@ class Family:
         return self.names.index(name)
 
     def predictions(self, params_BP: Floats, compute: ArrayLike) -> Floats:
-        """Return the error [B, N] of each law at each compute."""
-        return np.asarray(self.error(np.asarray(compute, float), *(column[:, None] for column in params_BP.T)))
+        """Return the error [..., B, N] of each law at each compute."""
+        columns = (params_BP[..., column, None] for column in range(len(self.parameters)))
+        return np.asarray(self.error(np.asarray(compute, float), *columns))
 
     def in_units(self, params_BP: Floats, compute: float, error: float) -> Floats:
         """Return the parameters when units of compute and error are that many times smaller."""

@@ -79,24 +79,24 @@ class Problem:
         return low_BP, high_BP
 
     def params(self, at_BP: Floats) -> Floats:
-        """Return the parameters [B, P], in scaled units, that coordinates stand for."""
+        """Return the parameters [..., B, P], in scaled units, that coordinates stand for."""
         params_BP = at_BP.copy()
         units = {"offset": self.least, "bend": 1 / self.most}
         for column, name in enumerate(self.family.names):
             if name in _LOGS:
-                params_BP[:, column] = np.exp(at_BP[:, column])
+                params_BP[..., column] = np.exp(at_BP[..., column])
             if name in _SINHS:
-                params_BP[:, column] = units[name] * np.sinh(at_BP[:, column])
-        shape = (column for name, column in zip(self.family.names, params_BP.T, strict=True) if name != "scale")
-        params_BP[:, 0] = np.exp(at_BP[:, 0]) / self.family.shape(1.0, *shape)
+                params_BP[..., column] = units[name] * np.sinh(at_BP[..., column])
+        shape = (params_BP[..., column] for column, name in enumerate(self.family.names) if name != "scale")
+        params_BP[..., 0] = np.exp(at_BP[..., 0]) / self.family.shape(1.0, *shape)
         return params_BP
 
     def predicted(self, at_BP: Floats) -> Floats:
-        """Return the error of each law at its points [B, N]."""
+        """Return the error of each law at its points [..., B, N]."""
         return self.family.predictions(self.params(at_BP), self.compute)
 
     def residual(self, at_BP: Floats) -> Floats:
-        """Return predicted less measured error [B, N]."""
+        """Return predicted less measured error [..., B, N]."""
         return self.predicted(at_BP) - self.error
 
     def cost(self, at_BP: Floats) -> Floats:
@@ -107,8 +107,8 @@ class Problem:
 
     def slopes(self, at_BP: Floats, residual_BN: Floats) -> Floats:
         """Return the derivative of each residual by each coordinate [B, N, P]."""
-        nudges = _NUDGE * np.eye(at_BP.shape[1])
-        return np.stack([(self.residual(at_BP + nudge) - residual_BN) / _NUDGE for nudge in nudges], axis=2)
+        nudges_P1P = _NUDGE * np.eye(at_BP.shape[1])[:, None]
+        return np.moveaxis((self.residual(at_BP + nudges_P1P) - residual_BN) / _NUDGE, 0, 2)
 
 
 def best(problem: Problem) -> tuple[Floats, float]:
