@@ -14,8 +14,8 @@ INK, FAINT, GRID, STAR = "black", "#c9ccd1", "#e4e6e9", "#d95f02"
 TEXT, SMALL = 8.0, 7.0  # points
 _AREAS = (4.0, 34.0)  # of the smallest and the largest data size, in square points
 _AREA = 18.0  # where all are alike
-_APART = 0.15  # least distance of labelled ticks along the x axis, as a share of it; `_ABOVE` is that along the y axis
-_ABOVE = 0.055
+_APART = 0.15  # least distance of labelled ticks along the x axis, as a share of it
+_ABOVE = 1.35 * SMALL  # the same along the y axis, in points
 _STEPS = (1, 2, 5, 3, 7, 1.5, 1.2, 9)  # of a decade: where ticks stand, as far as there is room, the first ones first
 
 
@@ -58,7 +58,7 @@ def axis_of_errors(axes: Axes, low: float, high: float) -> None:
     """Make the y axis logarithmic from `low` to `high`, with ticks that are plain numbers."""
     axes.set_yscale("log", nonpositive="clip")
     axes.set_ylim(low, high)
-    axes.yaxis.set_major_locator(FixedLocator(_round_numbers(low, high)))
+    axes.yaxis.set_major_locator(FixedLocator(_round_numbers(low, high, _ABOVE / _height(axes))))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:.3g}"))
     axes.yaxis.set_minor_locator(NullLocator())
     plain(axes)
@@ -98,10 +98,16 @@ def plain(axes: Axes) -> None:
     axes.tick_params(which="minor", width=0.4, length=1.5)
 
 
-def _round_numbers(low: float, high: float) -> list[float]:
-    """Return round numbers between two positive ones, as many as have room; evenly spaced ones where these are few."""
+def _height(axes: Axes) -> float:
+    """Return about how high the axes are, in points."""
+    figure = axes.get_figure(root=True)
+    return 72 * axes.get_position().height * (figure.get_figheight() if figure else 4.8)
+
+
+def _round_numbers(low: float, high: float, share: float) -> list[float]:
+    """Return round numbers between two positive ones, none closer than a share of the axis; others where few are."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    apart, found = _ABOVE * math.log(high / low), list[float]()
+    apart, found = share * math.log(high / low), list[float]()
     for step in _STEPS:
         for number in (float(f"{step}e{decade}") for decade in decades):
             if low <= number <= high and all(abs(math.log(number / other)) >= apart for other in found):

@@ -1,15 +1,31 @@
-"""The frontier figure: what it shows, and the data beside it."""
+"""The figures: what they show, the data beside them, and that equal data give equal files."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
+import pandas as pd
 import pytest
+from matplotlib.collections import PathCollection
 from matplotlib.text import Text
 from runs import METRIC, laptop, table
 
 from analysis.fit import fit
-from analysis.plots import drawn, frontier_figure, save
+from analysis.laws import DOUBLY_SATURATING
+from analysis.marks import Marks
+from analysis.plots import FIGURES, Subject, about, equation, frontier_figure, save
 from analysis.refusal import Refused
+from analysis.residuals import residuals
+from analysis.trunks import trunks
+
+
+def subject(points, law=None, **more) -> Subject:
+    return Subject(points, METRIC, "flops", law, **more)
+
+
+def frontier_axes(points, law=None, **more):
+    return frontier_figure(subject(points, law, **more))[0].axes[0]
 
 
 def texts(figure) -> str:
@@ -20,77 +36,275 @@ def held_out(points):
     return list(points["run"][points["model"] == "mini"])
 
 
+def swept() -> pd.DataFrame:
+    """The nine best-known cells of the paper's Figure 5 (left), as errors; one pair was never run, one run twice."""
+    body, head = (0.01, 0.1, 1.0), (0.1, 1.0, 10.0)
+    right = {0.1: (57, 57, 45), 1.0: (60, 60, 48), 10.0: (61, 60, 49)}
+    rows = [(h, b, 1 - right[h][n] / 100) for h in head for n, b in enumerate(body)]
+    rows = [row for row in rows if row[:2] != (0.1, 1.0)] + [(10.0, 0.01, 0.9)]
+    points = table(np.full(len(rows), 1e12), [error for *_, error in rows])
+    return points.assign(weight_decay_head=[h for h, *_ in rows], weight_decay_body=[b for _, b, _ in rows])
+
+
+def budgets(edge: bool = False) -> pd.DataFrame:
+    """Three budgets of seven sizes on L = E + A/N^alpha + B/D^beta, with C = 6 N D."""
+    rows = []
+    for flops in (1e18, 1e19, 1e20):
+        best = 1e7 * (flops / 1e18) ** 0.5
+        for factor in np.geomspace(1, 20, 7) if edge else np.geomspace(1 / 6, 6, 7):
+            params = best * factor
+            rows.append((flops, params, flops / 6 / params))
+    flops, params, images = (np.array(column) for column in zip(*rows, strict=True))
+    error = 0.05 + 30 * params**-0.4 + 30 * images**-0.4 * (1e7 / (1e18 / 6e7)) ** -0.4
+    return table(flops, error).assign(params=params.astype(int), images_seen=images)
+
+
+def curves(points) -> pd.DataFrame:
+    """A falling curve of three rows for each run."""
+    steps = pd.DataFrame({"step": [1, 10, 100], "loss": [2.0, 1.0, 0.5]})
+    rows = points[["run", "flops"]].merge(steps, how="cross")
+    return rows.assign(flops=rows["flops"] * rows["step"] / 100)
+
+
 @pytest.mark.parametrize(("suffix", "begins"), [("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<?xml")])
-def test_the_suffix_says_the_format_and_the_data_lie_beside_it(tmp_path, suffix, begins):
-    points, path = laptop(), tmp_path / "plots" / f"frontier.{suffix}"
-    save(points, METRIC, "flops", path, fit(points, draws=20))
-    assert path.read_bytes().startswith(begins)
-    assert len(json.loads(path.with_suffix(".json").read_text())["runs"]) == 36
+def test_equal_data_give_equal_files_in_the_format_of_the_suffix(tmp_path, suffix, begins):
+    points = laptop()
+    law = fit(points, draws=5)
+    paths = [tmp_path / "plots" / f"{name}.{suffix}" for name in "ab"]
+    for path in paths:
+        save("frontier", subject(points, law), path, "abc")
+    first, second = (path.read_bytes() for path in paths)
+    assert first == second and first.startswith(begins)
+    assert b"/Type3" not in first  # letters of a PDF stay letters
+    assert len(json.loads(paths[0].with_suffix(".json").read_text())["runs"]) == 36
 
 
 def test_another_format_is_refused_with_those_there_are(tmp_path):
     with pytest.raises(Refused, match=r"\.png, \.pdf, \.svg"):
-        save(laptop(), METRIC, "flops", tmp_path / "frontier.tiff")
+        save("frontier", subject(laptop()), tmp_path / "frontier.tiff")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_data_beside_a_figure_hold_law_revision_and_the_runs_left_out(tmp_path):
+    points = laptop()
+    points.loc[0, "excluded"] = True
+    points.loc[1, ["state", METRIC]] = ["diverged", np.nan]
+    points.loc[2, METRIC] = np.nan
+    law = fit(points, draws=20, hold_out=held_out(points))
+    save("residuals", subject(points, law), tmp_path / "r.svg", "abc")
+    document = json.loads((tmp_path / "r.json").read_text())
+    assert (document["figure"], document["revision"], document["unit"]) == ("residuals", "abc", "FLOPs")
+    assert document["fit"]["params"] == law.law.params()
+    why = {one["run"]: one["why"] for one in document["left_out"]}
+    assert [why[run] for run in points["run"][:3]] == ["excluded", "diverged", f"without {METRIC}"]
+    assert {run for run, reason in why.items() if reason == "held out"} == {run.run for run in law.held_out}
 
 
 def test_every_run_is_a_dot_and_every_frontier_point_a_ring():
     points = laptop()
     law = fit(points, draws=20)
-    main = frontier_figure(points, METRIC, "flops", law).axes[0]
-    dots, rings = (collection.get_offsets() for collection in main.collections[:2])
+    main = frontier_axes(points, law)
+    dots, rings = (one.get_offsets() for one in main.collections if isinstance(one, PathCollection))
     assert np.asarray(dots)[:, 0] == pytest.approx(np.sort(points["flops"]))
     assert np.asarray(rings)[:, 1] == pytest.approx(100 * law.frontier[METRIC])
+    shown = FIGURES["frontier"](subject(points, law))[1]["runs"]
+    assert [run["run"] for run in shown if run["on_frontier"]] == law.frontier["run"].tolist()
+
+
+def test_colours_go_from_dark_to_bright_as_models_grow_and_areas_grow_with_data():
+    marks = Marks.of(laptop())
+    brightness = [sum(colour[:3]) for colour in marks.colours.values()]
+    assert list(marks.colours) == ["nano", "micro", "mini"] and brightness == sorted(brightness)
+    assert list(marks.areas) == [100, 350, 1400] and list(marks.areas.values()) == sorted(marks.areas.values())
+
+
+def test_the_law_is_solid_inside_its_points_and_dashed_beyond():
+    points = laptop()
+    law = fit(points, draws=20)
+    lines = [line for line in frontier_axes(points, law).lines if line.get_zorder() == 6]
+    first, last = law.frontier["flops"].iloc[[0, -1]]
+    for line in lines:
+        inside = (line.get_xdata() >= first * 0.999) & (line.get_xdata() <= last * 1.001)
+        assert inside.all() if line.get_linestyle() == "-" else not inside.any()
+    assert max(line.get_xdata().max() for line in lines if len(line.get_xdata())) > 9 * points["flops"].max()
+
+
+def test_a_floor_is_a_dotted_line_inside_the_axes():
+    compute = np.geomspace(1, 1e4, 30)
+    law = DOUBLY_SATURATING.law("FLOPs", scale=0.7, offset=0.5, exponent=0.4, floor=0.12)
+    points = table(compute, law(compute))
+    main = frontier_axes(points, fit(points, draws=20))
+    (dotted,) = (line for line in main.lines if line.get_linestyle() == ":")
+    assert dotted.get_ydata()[0] == pytest.approx(12, rel=0.01)
+    assert main.get_ylim()[0] < dotted.get_ydata()[0]
+
+
+def test_errors_have_round_ticks_up_to_90_per_cent():
+    compute = np.geomspace(1, 1e4, 30)
+    main = frontier_axes(table(compute, 0.93 * compute**-0.23))
+    assert main.get_yticks().tolist() == [10, 12, 15, 20, 30, 50, 70, 90]
+
+
+def pieces(points, runs):
+    """The steps that each joined line goes through."""
+    found = []
+    for _, xs, ys in trunks(points, runs, METRIC, "steps"):
+        whole = np.isfinite(xs) & np.isfinite(ys)
+        parts = np.split(np.where(whole, xs, np.nan), np.flatnonzero(~whole))
+        found += [part[np.isfinite(part)].tolist() for part in parts]
+    return [part for part in found if len(part) > 1]
+
+
+@pytest.mark.parametrize("change", [{"state": "failed"}, {"excluded": True}, {METRIC: np.nan}])
+def test_no_line_crosses_a_run_that_is_missing(change):
+    points = laptop().iloc[:4].assign(images_per_second=[1.0, 2.0, 3.0, 4.0])
+    assert pieces(points, points) == [[200, 400, 800, 1600]]
+    missing = points.copy()
+    missing.loc[1, list(change)] = list(change.values())
+    usable = points.drop(index=1)
+    assert pieces(missing, usable) == [[800, 1600]]
+
+
+def test_no_line_crosses_a_budget_that_imported_runs_lack():
+    points = laptop().iloc[:8].drop(index=1).assign(origin="others.csv")
+    points.loc[2, "steps"] = 810  # about 800 is no other budget
+    assert pieces(points, points) == [[810, 1600], [200, 400, 800, 1600]]
 
 
 def test_it_names_models_sizes_law_and_axes():
     points = laptop()
-    said = texts(frontier_figure(points, METRIC, "flops", fit(points, draws=20, hold_out=held_out(points))))
-    for text in ("nano", "mini", "1.4k", "Training compute (FLOPs)", "upstream/error (%)", "held out, predicted"):
+    said = texts(frontier_figure(subject(points, fit(points, draws=20, hold_out=held_out(points))))[0])
+    for text in ("nano", "mini", "1.4k", "Training compute (FLOPs)", "upstream/error (%)", "held out", "in FLOPs"):
         assert text in said
+
+
+def test_the_formula_has_two_digits_and_the_unit():
+    law = DOUBLY_SATURATING.law("core-days", scale=0.6991, offset=48.4, exponent=0.2934, floor=0.1182)
+    assert equation(law) == r"$E = 0.12 + 0.70\,(C + 48)^{-0.29}$, $C$ in core-days"
 
 
 def test_where_the_law_is_refused_the_runs_are_drawn_and_the_reason_stands_above():
     points = laptop().iloc[:3]
     with pytest.raises(Refused) as refused:
         fit(points)
-    figure = frontier_figure(points, METRIC, "flops", note=str(refused.value))
-    assert "3 frontier points" in figure.axes[0].get_title(loc="left").replace("\n", " ")
-    assert drawn(points, METRIC, "flops", note="few")["fit"] is None
+    main = frontier_axes(points, note=str(refused.value))
+    assert "3 frontier points" in main.get_title(loc="left").replace("\n", " ")
+    assert about(subject(points, note="few"), "")["fit"] is None
 
 
 @pytest.mark.parametrize("error", [[0.9, 0.5, 0.0], [0.5, 0.5, 0.5], [2.3]])
 def test_perfect_equal_and_single_runs_are_drawn_too(error):
-    points = table(np.geomspace(1e9, 1e10, len(error)), error)
-    frontier_figure(points, METRIC, "flops").canvas.draw()
+    frontier_axes(table(np.geomspace(1e9, 1e10, len(error)), error)).figure.canvas.draw()
 
 
-@pytest.mark.parametrize("law", [True, False])
-def test_no_text_is_cut_off_or_lies_on_another(law):
-    points = laptop()
-    figure = frontier_figure(points, METRIC, "flops", fit(points, draws=20) if law else None, note="few " * 60)
+def drawn(name):
+    """A figure of each kind, from runs that it suits."""
+    points = {"decay-map": swept, "isoflop": budgets}.get(name, laptop)()
+    if "images_seen" not in points:
+        points["images_seen"] = 64 * points["steps"]
+    law = fit(points, draws=20, hold_out=held_out(points)) if name in ("residuals", "frontier") else None
+    return FIGURES[name](subject(points, law, curves=curves(points), wide=name == "frontier"))
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_no_text_is_cut_off_or_lies_on_another_or_is_too_small_to_read(name):
+    figure, _ = drawn(name)
     figure.canvas.draw()
-    boxes = [text.get_window_extent() for text in shown(figure)]
+    shown = visible(figure)
+    boxes = [text.get_window_extent() for text in shown]
     assert all(figure.bbox.contains(*corner) for box in boxes for corner in (box.min, box.max))
-    assert [(a, b) for n, a in enumerate(boxes) for b in boxes[:n] if a.overlaps(b)] == []
+    assert [(shown[n], b) for n, a in enumerate(boxes) for b in boxes[:n] if a.overlaps(b)] == []
+    assert min(text.get_fontsize() for text in shown) >= 7 and figure.get_figwidth() * 25.4 in (85, 174)
 
 
-def shown(figure) -> list[Text]:
+def visible(figure) -> list[Text]:
     """The texts that are drawn; labels of ticks outside the limits of their axis are made, but not drawn."""
     axis = [axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]
     outside = [
-        tick.label1
+        label
         for one in axis
-        for tick in one.get_major_ticks()
-        if not one.get_view_interval()[0] <= tick.get_loc() <= one.get_view_interval()[1]
+        for tick in [*one.get_major_ticks(), *one.get_minor_ticks()]
+        for label in (tick.label1, tick.label2)
+        if not min(one.get_view_interval()) <= tick.get_loc() <= max(one.get_view_interval())
     ]
     texts = figure.findobj(lambda artist: isinstance(artist, Text) and artist not in outside)
     return [text for text in texts if text.get_visible() and text.get_text().strip()]
 
 
-def test_no_global_state_of_matplotlib_is_touched():
+def test_the_bottleneck_is_the_best_run_of_each_size():
+    points = laptop()
+    _, data = drawn("bottleneck")
+    best = points.groupby("params")[METRIC].min()
+    assert [run["params"] for run in data["params"]] == list(best.index)
+    assert [run[METRIC] for run in data["params"]] == pytest.approx(best.tolist())
+    assert [run["data_size"] for run in data["data_size"]] == [100, 350, 1400]
+
+
+def test_the_samples_of_each_model_fall_all_the_way():
+    _, data = drawn("samples")
+    for model in ("nano", "micro", "mini"):
+        errors = [run[METRIC] for run in data["best"] if run["model"] == model]
+        assert errors == sorted(errors, reverse=True) and len(set(errors)) == len(errors) > 1
+
+
+def test_the_minima_of_planted_budgets_are_drawn_where_they_are():
+    figure, data = drawn("isoflop")
+    marks = figure.axes[0].collections
+    assert len(marks) == 3 == len(data["budgets"])
+    for one, mark in zip(data["budgets"], marks, strict=True):
+        assert one["params"] == pytest.approx(1e7 * (one["compute"] / 1e18) ** 0.5, rel=0.05)
+        assert mark.get_offsets()[0][0] == pytest.approx(one["params"])
+
+
+def test_a_minimum_at_the_edge_is_none_with_the_reason():
+    figure, data = FIGURES["isoflop"](subject(budgets(edge=True)))
+    assert len(figure.axes[0].collections) == 0 and "smallest" in figure.axes[0].get_title(loc="left")
+    assert {one["params"] for one in data["budgets"]} == {None}
+
+
+def test_each_run_has_its_curve():
+    points = laptop()
+    figure, data = drawn("curves")
+    assert len(figure.axes[0].lines) == 36 and len(data["rows"]) == 3 * 36
+    with pytest.raises(Refused, match="curves have flops, loss"):
+        FIGURES["curves"](subject(points, curves=curves(points), curve="lost"))
+
+
+def test_the_map_has_the_least_error_of_each_pair_and_leaves_gaps_empty():
+    figure, data = drawn("decay-map")
+    assert data["weight_decay_head"] == [10, 1, 0.1] and data["weight_decay_body"] == [0.01, 0.1, 1]
+    assert data["cells"][0] == pytest.approx([0.39, 0.40, 0.51]) and data["cells"][2][2] is None
+    (box,) = figure.axes[0].patches
+    assert box.get_xy() == (-0.5, -0.5) and len(figure.axes[0].texts) == 8
+
+
+@pytest.mark.parametrize(
+    "settings", [("weight_decay_head", "model"), ("steps", "seed"), ("lr", "steps"), ("steps",) * 2]
+)
+def test_settings_that_make_no_map_are_refused_by_name(settings):
+    with pytest.raises(Refused, match=r"model|steps|lr"):
+        FIGURES["decay-map"](subject(swept(), settings=settings))
+
+
+def test_residuals_are_those_of_the_report_and_of_the_held_out_runs():
+    points = laptop()
+    law = fit(points, draws=20, hold_out=held_out(points))
+    found = residuals(law)
+    inside, out = found[~found["held_out"]], found[found["held_out"]]
+    assert inside["residual"].to_numpy() == pytest.approx(law.residuals)
+    assert np.sqrt(np.mean(out["residual"] ** 2)) == pytest.approx(law.held_out_rms)
+    with pytest.raises(Refused, match="few"):
+        FIGURES["residuals"](subject(points, note="few"))
+
+
+def test_no_global_state_of_matplotlib_is_touched(tmp_path):
     import matplotlib as mpl
 
     before = dict(mpl.rcParams)
-    frontier_figure(laptop(), METRIC, "flops").canvas.draw()
+    save("frontier", subject(laptop()), tmp_path / "f.svg")
     assert dict(mpl.rcParams) == before
+
+
+def test_pyplot_is_never_loaded():
+    code = "import sys, analysis.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
