@@ -1,17 +1,15 @@
 """What no single key shows: keys that contradict each other, or what is known about the data."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
-from orchestrator.files import several_labels, several_labels_fit
+from orchestrator.checks_evals import EVALS
+from orchestrator.files import several_labels_fit, source_takes_keys
 from orchestrator.grid import Cell
 from orchestrator.problem import Finding, Path, did_you_mean
 from orchestrator.ranges import Budgets, Grid
 from orchestrator.resources import Resources
-from orchestrator.schema import Data, Evals, Fit, Model, Train
-from orchestrator.specs import as_data, evaluations, held_out, known, left, shape
-from trainer.census import census
-from trainer.sources import ENDLESS, PLENTY
+from orchestrator.schema import Data, Fit, Model, Train
+from orchestrator.specs import held_out, known, left, shape
 from trainer.spec import ModelSpec
 
 
@@ -78,16 +76,6 @@ def subsets_fit(data: Data) -> Iterator[Finding]:
             yield Finding(("data", "sizes", i), what, "drop that size, or lower data.held_out")
 
 
-def source_takes_keys(data: Data) -> Iterator[Finding]:
-    """Yield the keys that a source without files, or with properties of its own, has no use for."""
-    unused = {"resize": "no pictures to resize", "test": "no files"}
-    if data.source.kind == "digits":
-        unused |= {"image_size": "their own image_size", "num_classes": "their own num_classes"}
-    for key, what in unused.items():
-        if not data.source.path and getattr(data, key) is not None:
-            yield Finding(("data", key), f"{data.source} have {what}", "remove it", True)
-
-
 def crop_has_pictures(data: Data) -> Iterator[Finding]:
     """Yield the crop of images too small for it."""
     if data.augment.crop and data.source.kind == "digits":
@@ -151,111 +139,6 @@ def points_have_cooldowns(budgets: Budgets, train: Train) -> Iterator[Finding]:
     if budgets.points and train.schedule.name in ("linear", "cosine"):
         what = f"{train.schedule.name} falls to zero by itself: no point has a cooldown of its own"
         yield Finding(("budgets", "points"), what, "give budgets.steps", True)
-
-
-def datasets_have_names(evals: Evals, data: Data) -> Iterator[Finding]:
-    """Yield the datasets whose names are taken or can't be part of a metric's, and those that nothing uses."""
-    asked = [dataset for _, dataset in _datasets_asked_for(evals)]
-    for name in evals.datasets:
-        path: Path = ("evals", "datasets", name)
-        if name == data.source.kind:
-            yield Finding(path, f"{name!r} is the name of the study's own images", "give it another name", True)
-        elif "/" in name:
-            yield Finding(path, f"{name!r}: a name with / would part the name of its metric", "use another sign", True)
-        elif name not in asked:
-            yield Finding(path, "no evaluation uses it", "name it in evals.fewshot or evals.finetune", True, "warning")
-
-
-def datasets_exist(evals: Evals, data: Data) -> Iterator[Finding]:
-    """Yield the datasets of evaluations that are neither listed nor the study's own images."""
-    there = [data.source.kind, *evals.datasets]
-    for path, name in _datasets_asked_for(evals):
-        if name not in there:
-            hint = did_you_mean(name, there) or f"evals.datasets lists them; the study's own is {data.source.kind!r}"
-            yield Finding(path, f"no dataset {name!r}", hint)
-
-
-def _datasets_asked_for(evals: Evals) -> Iterator[tuple[Path, str]]:
-    """Yield each dataset that an evaluation names with the place where it does."""
-    for i, name in enumerate(evals.fewshot.datasets if evals.fewshot else ()):
-        yield ("evals", "fewshot", "datasets", i), name
-    if evals.finetune:
-        yield ("evals", "finetune", "dataset"), evals.finetune.dataset
-
-
-def datasets_fit(evals: Evals, data: Data) -> Iterator[Finding]:
-    """Yield the datasets that models of the study can't see, and those that have nothing to learn from."""
-    study = known(data)
-    for name, dataset in evals.datasets.items():
-        path, its = ("evals", "datasets", name), as_data(dataset, study.image_size)
-        yield from (replace(one, path=(*path, *one.path[1:])) for one in source_takes_keys(its))
-        channels = known(its).channels
-        if channels not in (1, study.channels):
-            what = f"images of {channels} channels beside a study of {study.channels}: they don't fit"
-            yield Finding((*path, "source"), what, "take images of as many channels, or grey ones")
-        if left(its) < 1:
-            what = f"{held_out(its):,} leaves nothing to train on: {dataset.source} has {known(its).num_images:,}"
-            yield Finding((*path, "held_out"), what)
-        if dataset.resize and dataset.resize < study.image_size:
-            what = f"{dataset.resize} is less than the {study.image_size} pixels that models see"
-            yield Finding((*path, "resize"), what, "raise it")
-
-
-def evaluated_have_one_label(evals: Evals, data: Data) -> Iterator[Finding]:
-    """Yield the datasets of few-shot evaluation and fine-tuning whose images have several labels each."""
-    side = known(data).image_size
-    sections = {data.source.kind: data} | {name: as_data(one, side) for name, one in evals.datasets.items()}
-    for path, name in _datasets_asked_for(evals):
-        if name in sections and several_labels(sections[name]):
-            what = f"images of {sections[name].source} have several labels each"
-            yield Finding(path, what, f"evals.{path[1]} takes images of one class")
-
-
-def shots_fit(evals: Evals, data: Data) -> Iterator[Finding]:
-    """Yield the numbers of shots that a dataset has too few images a class for."""
-    few, side = evals.fewshot, known(data).image_size
-    if few is None:
-        return
-    sections = {data.source.kind: data} | {name: as_data(one, side) for name, one in evals.datasets.items()}
-    for dataset in filter(sections.__contains__, few.datasets):
-        label, each = _fewest(sections[dataset])
-        for i, shots in enumerate(few.shots):
-            if 0 < each < shots:
-                what = f"{shots:,} images a class are more than {dataset} has beside the held-out ones"
-                hint = f"it has {each:,} a class" if label is None else f"it has {each:,} of class {label}"
-                yield Finding(("evals", "fewshot", "shots", i), what, hint)
-
-
-def _fewest(data: Data) -> tuple[int | None, int]:
-    """Return the class with the fewest images and how many those are, where labels are at hand, or the mean number."""
-    mean = (PLENTY if known(data).num_images == ENDLESS else left(data)) // known(data).num_classes
-    counts = census(data.source.kind, data.source.path) if data.source.path else None
-    if not counts:
-        return None, mean
-    label, count = min(counts.items(), key=lambda item: (item[1], item[0]))
-    return (label, count) if count < mean else (None, mean)
-
-
-def finetuning_fits(evals: Evals, models: dict[str, Model]) -> Iterator[Finding]:
-    """Yield the warmup that never ends, and the resolution that a patch is larger than."""
-    tuning = evals.finetune
-    if tuning and tuning.warmup is not None and tuning.warmup >= tuning.steps:
-        yield Finding(("evals", "finetune", "warmup"), f"{tuning.warmup:,} of {tuning.steps:,} steps", "lower it")
-    for name, model in models.items():
-        if tuning and tuning.resolution and model.patch_size > tuning.resolution:
-            what = f"{tuning.resolution} pixels are less than a patch of {name}, {model.patch_size} pixels"
-            yield Finding(("evals", "finetune", "resolution"), what, "raise it")
-
-
-def metrics_are_measured(evals: Evals, fits: dict[str, Fit]) -> Iterator[Finding]:
-    """Yield the fits of a metric that no evaluation measures, or that has no law."""
-    measured = list(evaluations(evals, 0, {}).metrics())
-    for name, fit in fits.items():
-        if fit.metric not in measured:
-            hint = did_you_mean(fit.metric, measured) or f"evals measures {', '.join(measured)}"
-            yield Finding(("fits", name, "metric"), f"{fit.metric!r} is not measured", hint)
-        elif fit.metric.endswith("precision@1"):
-            yield Finding(("fits", name, "metric"), f"{fit.metric!r} rises, and a law falls", "fit upstream/error")
 
 
 def sweeps_are_used(train: Train, grid: Grid) -> Iterator[Finding]:
@@ -341,13 +224,7 @@ CHECKS = (
     schedule_is_whole,
     points_have_cooldowns,
     microbatches_are_whole,
-    evaluated_have_one_label,
-    shots_fit,
-    finetuning_fits,
-    datasets_have_names,
-    datasets_exist,
-    datasets_fit,
-    metrics_are_measured,
+    *EVALS,
     device_hours_have_a_speed,
     sweeps_are_used,
     rules_choose,

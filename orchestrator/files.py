@@ -71,3 +71,13 @@ def several_labels_fit(data: Data, train: Train) -> Iterator[Finding]:
     if data.stratified:
         what = f"images of {data.source} have several labels each, so they are of no one class"
         yield Finding(("data", "stratified"), what, "leave it out")
+
+
+def source_takes_keys(data: Data) -> Iterator[Finding]:
+    """Yield the keys that a source without files, or with properties of its own, has no use for."""
+    unused = {"resize": "no pictures to resize", "test": "no files"}
+    if data.source.kind == "digits":
+        unused |= {"image_size": "their own image_size", "num_classes": "their own num_classes"}
+    for key, what in unused.items():
+        if not data.source.path and getattr(data, key) is not None:
+            yield Finding(("data", key), f"{data.source} have {what}", "remove it", True)
