@@ -133,7 +133,7 @@ def _ids(store: Path, words: Sequence[str]) -> list[str]:
     from orchestrator.store import reading
 
     with reading(store) as connection:
-        return lookup.ids(connection, words)
+        return lookup.ids(connection, words, imported=True)
 
 
 def _held(store: Path) -> "Records":

@@ -3,18 +3,23 @@
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, inspect, select
 
 from orchestrator.exits import NotFound
-from orchestrator.tables import runs
+from orchestrator.tables import imports, runs
 
 
-def ids(connection: Connection, words: Sequence[str]) -> list[str]:
+def ids(connection: Connection, words: Sequence[str], *, imported: bool = False) -> list[str]:
     """Return the ids of the runs that words name: an id, the unique beginning of one, or the name of one run.
 
     Raises NotFound, with what may have been meant, where a word names none or several.
     """
-    names = {row.id: row.name for row in connection.execute(select(runs.c.id, runs.c.name).order_by(runs.c.number))}
+    tables = [runs, imports] if imported and inspect(connection).has_table(imports.name) else [runs]
+    names: dict[str, str] = {}
+    for table in tables:
+        names |= {
+            row.id: row.name for row in connection.execute(select(table.c.id, table.c.name).order_by(table.c.number))
+        }
     return [_id(names, word) for word in words]
 
 
