@@ -160,6 +160,10 @@ class OnRay:
         if seats is None:
             return self._ray.remote(**options | {"num_cpus": 1})(Seat).remote(Place(self._cores[slot]))
         if seats.gang:
+            here = self._ray.get_runtime_context().get_node_id()  # so that a conductor isn't lost with one of its hosts
+            options["scheduling_strategy"] = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+                here, True
+            )
             return self._ray.remote(**options)(Gang).remote(seats, self._gang(slot))
         share = {"XLA_CLIENT_MEM_FRACTION": f"{0.9 * seats.gpus:.2f}"} if seats.gpus < 1 else {}
         options |= {"num_gpus": seats.gpus, "runtime_env": {"env_vars": share}}

@@ -117,7 +117,9 @@ def test_two_jobs_have_a_slice_each_and_one_whose_host_is_killed_goes_on_when_a_
         took = time.monotonic() - began
         print(f"the loss of a host was told {took:.1f} s after it began to be killed: {end.reason}")
         assert end.kind == "node_lost" and took < 15
-        assert not any(host[0] == lost for host in members().values())  # siblings are stopped
+        while any(host[0] == lost for host in members().values()):  # siblings are stopped
+            assert time.monotonic() - began < 15
+            time.sleep(0.1)
 
         on.start(SLOTS[0], replace(job, folder=str(tmp_path / SLOTS[0])))  # half a slice won't do: it waits
         on.stop(SLOTS[1])
