@@ -121,7 +121,7 @@ def test_a_fault_of_the_job_itself(study, hurt, attempts, run):
     assert ends(study) == (attempts, [run])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def on_ray() -> Iterator[OnRay]:
     with closing(OnRay(slots=1, patience=Patience(stall=12, acquire=60))) as made:
         yield made
