@@ -11,6 +11,7 @@ from sklearn.datasets import load_digits
 
 from trainer.data import Batches, load, ordered, split
 from trainer.draws import Purpose, permutation, scattered, words
+from trainer.files import Unreadable
 from trainer.spec import DataSpec, ModelSpec, RecipeSpec, TrunkSpec
 
 
@@ -95,7 +96,7 @@ def test_streams_of_other_purposes_seeds_and_numbers_differ():
 
 
 def test_an_unknown_source_is_named():
-    with pytest.raises(KeyError, match="no-such-source"):
+    with pytest.raises(Unreadable, match="no-such-source"):
         split(replace(trunk().data, source="no-such-source"))
 
 

@@ -5,7 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from conftest import Study
@@ -59,6 +59,8 @@ class Dying:
 
 class Pretended:
     """Slots whose jobs take no time: they leave checkpoints on disk and tell what a trainer would."""
+
+    types: ClassVar[dict[str, str]] = {}
 
     def __init__(self, slots: int, chance: random.Random, trained: Counter[tuple[str, int]]) -> None:
         self.slots = tuple(f"slot-{n}" for n in range(slots))
