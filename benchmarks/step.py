@@ -18,6 +18,7 @@ from pathlib import Path
 
 from step_shapes import CPU, GPU, SMALL, Work
 
+from orchestrator import heap
 from trainer.flops import TRAINING, flops_per_image
 
 HERE = Path(__file__).parent
@@ -25,13 +26,17 @@ PLATFORMS = {"cpu": "cpu", "gpu": "cuda"}
 
 
 class Side:
-    """A process that trains when it is asked to; raises EOFError where it has ended."""
+    """A process that trains when it is asked to; raises EOFError where it has ended.
+
+    `KIND*` is a side that has the heap of a worker on a CPU, which scalectl always has.
+    """
 
     def __init__(self, name: str, shape: str, python: str, asked: argparse.Namespace) -> None:
         few = {name: str(asked.threads) for name in ("PJRT_NPROC", "OMP_NUM_THREADS")}
         where = {"JAX_PLATFORMS": PLATFORMS[asked.device], "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
-        environment = {**os.environ, "PYTHONPATH": str(HERE.parent), **few, **where}
-        command = [python, str(HERE / "step_side.py"), name, shape]
+        keeps = heap.ENVIRONMENT if asked.device == "cpu" and name in ("scalectl", "linen*") else {}
+        environment = {**os.environ, "PYTHONPATH": str(HERE.parent), **few, **where, **keeps}
+        command = [python, str(HERE / "step_side.py"), name.rstrip("*"), shape]
         self.name = name
         self._process = subprocess.Popen(command, env=environment, stdin=-1, stdout=-1, text=True)
         self.compiling = self._answer()
@@ -103,7 +108,8 @@ def training_flops(work: Work) -> int:
 
 
 def measured(shape: str, work: Work, asked: argparse.Namespace) -> None:
-    sides = [Side(name, shape, sys.executable, asked) for name in ("scalectl", "linen")]
+    names = ("scalectl", "linen", "linen*") if asked.device == "cpu" else ("scalectl", "linen")
+    sides = [Side(name, shape, sys.executable, asked) for name in names]
     sides += [Side("timm", shape, asked.torch, asked)] if asked.torch else []
     try:
         peak = sides[0].ask("rate")["rate"] if asked.device == "gpu" else None

@@ -1,10 +1,11 @@
 """One side of `step.py` in a process of its own, which answers lines of stdin with lines of JSON.
 
-`train STEPS`, `idle STEPS` and `rate`; a process that waits for its turn uses no core.
+`train STEPS`, `idle STEPS` and `rate`; a process that waits for its turn uses no core. All sides share their cores.
 """
 
 import importlib
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +18,8 @@ RATE_SIZE, RATE_TIMES = 8192, 20  # of the square matrices whose product is time
 
 
 def main(side: str, shape: str) -> None:
+    if os.environ["JAX_PLATFORMS"] == "cpu":  # as many cores as threads, as a slot has
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(os.environ["PJRT_NPROC"])])
     work = (CPU | GPU | SMALL)[shape]
     random = np.random.default_rng(5)
     images = random.uniform(-1, 1, (work.batch, work.side, work.side, 3)).astype(np.float32)
@@ -87,6 +90,4 @@ def rate(precision: str) -> float:
 
 
 if __name__ == "__main__":
-    import trainer  # noqa: F401 - sets PJRT_NPROC where nobody has
-
     main(*sys.argv[1:])

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Protocol
 
+from orchestrator import heap
 from orchestrator.access import Unreachable, knock, secure
 from orchestrator.exits import Refusal
 from orchestrator.gang import Gang, released
@@ -158,7 +159,8 @@ class OnRay:
         options: dict[str, Any] = {"num_cpus": 0, "max_restarts": 0, "concurrency_groups": {"control": 1}}
         seats = self._seats.get(slot)
         if seats is None:
-            return self._ray.remote(**options | {"num_cpus": 1})(Seat).remote(Place(self._cores[slot]))
+            options |= {"num_cpus": 1, "runtime_env": {"env_vars": heap.ENVIRONMENT}}
+            return self._ray.remote(**options)(Seat).remote(Place(self._cores[slot]))
         if seats.gang:
             here = self._ray.get_runtime_context().get_node_id()  # so that a conductor isn't lost with one of its hosts
             options["scheduling_strategy"] = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from orchestrator import heap
 from orchestrator.slices import SLICE_LABEL, Seats, slices
 from orchestrator.worker import Place, Worker
 from trainer.events import Done, Event, Failed, Stopped
@@ -127,6 +128,7 @@ class Gang:
             "num_cpus": self._seats.cpus,
             "resources": {"TPU": self._seats.chips} if self._seats.chips else {},
             "scheduling_strategy": PlacementGroupSchedulingStrategy(self._group, n),
+            "runtime_env": {"env_vars": {} if self._seats.chips else heap.ENVIRONMENT},
         }
         return self._ray.remote(max_restarts=0, concurrency_groups={"control": 1}, **options)(Member).remote()
 

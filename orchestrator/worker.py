@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from orchestrator import heap
 from orchestrator.redaction import redacted
 from trainer import hosts
 from trainer.events import Alive, Done, Event, Failed, FailureKind, Started, Stop, Stopped
@@ -97,6 +98,8 @@ def _told(job: Job, stopping: Stop, place: Place) -> Iterator[Event]:
             yield event
     except Exception as error:  # whatever the trainer raises is the job's failure, never the launcher's
         yield Failed(_kind(error), step, redacted("".join(traceback.format_exception(error)).rstrip()))
+    finally:
+        heap.give_back()  # the next job may be a small one
 
 
 def _kind(error: Exception) -> FailureKind:

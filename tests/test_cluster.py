@@ -11,9 +11,11 @@ import tempfile
 import time
 from contextlib import closing, suppress
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from orchestrator import heap
 from orchestrator.access import Unreachable
 from orchestrator.cluster import Cluster, Here, OnRay
 from orchestrator.experiment import read
@@ -56,6 +58,12 @@ def test_a_job_tells_its_start_its_steps_its_checkpoint_and_its_end(cluster, job
     assert isinstance(events[0], Started) and isinstance(events[-1], Done)
     assert [event.step for event in events if isinstance(event, Progress)][-1] == job.stop
     assert [event.step for event in events if isinstance(event, Checkpoint) and event.kept] == [job.stop]
+
+
+def test_a_worker_on_a_cpu_keeps_its_heap(on_ray, job):
+    started = run(on_ray, job)[0]
+    environment = Path(f"/proc/{started.pid}/environ").read_bytes().split(b"\0")
+    assert {f"{name}={value}".encode() for name, value in heap.ENVIRONMENT.items()} <= {*environment}
 
 
 def test_a_slot_is_silent_when_nothing_runs(cluster):

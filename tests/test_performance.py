@@ -9,7 +9,7 @@ import pytest
 
 HERE = Path(__file__).parents[1]
 PAGE = (HERE / "docs" / "performance.md").read_text()
-SIDES = ("scalectl", "linen", "timm")
+SIDES = ("scalectl", "linen", "linen*", "timm")
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def test_the_benchmark_compares_the_sides_that_are_there():
     command = [sys.executable, "benchmarks/step.py", "--shapes", "smallest", "--rounds", "1", "--seconds", "0.02"]
     told = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=True).stdout.splitlines()
     assert told[0] == "smallest: 8 pixels, batch 2, float32"
-    assert [line.split()[0] for line in told[1:]] == ["scalectl", "linen"]
+    assert [line.split()[0] for line in told[1:]] == ["scalectl", "linen", "linen*"]
     assert all(0 <= float(re.search(r"idle +([\d.]+)%", line)[1]) < 100 for line in told[1:])
 
 

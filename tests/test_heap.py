@@ -1,0 +1,64 @@
+"""What is freed stays with the process, until it is given back; counted in pages that the kernel had to clear."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestrator import heap
+
+ROOT = Path(__file__).parent.parent
+MIB = 2**20
+SIZE = 256 * MIB
+WORK = f"""
+import json, resource, threading
+from pathlib import Path
+from orchestrator import heap
+from ctypes import CDLL, c_void_p, c_size_t, c_int
+c = CDLL(None)
+c.malloc.restype, c.malloc.argtypes, c.free.argtypes = c_void_p, [c_size_t], [c_void_p]
+c.memset.argtypes = [c_void_p, c_int, c_size_t]
+
+def work():
+    piece = c.malloc({SIZE})
+    c.memset(piece, 1, {SIZE})
+    c.free(piece)
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    one = threading.Thread(target=work)  # XLA computes in threads of its own
+    one.start()
+    one.join()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+first, again = faults(), [faults() for _ in range(3)]
+held = resident()
+heap.give_back()
+print(json.dumps([first, max(again), held, resident()]))
+"""
+
+pytestmark = pytest.mark.skipif(not hasattr(heap._library(), "mallopt"), reason="the C library is not glibc")
+
+
+def worked(**environment: str) -> list[int]:
+    done = subprocess.run(
+        [sys.executable, "-c", WORK], cwd=ROOT, env=os.environ | environment, capture_output=True, check=True
+    )
+    return json.loads(done.stdout)
+
+
+def test_by_default_glibc_asks_for_clear_pages_each_time():
+    first, again, held, _ = worked()
+    assert again > first / 2 and held < SIZE
+
+
+def test_a_worker_uses_the_same_pages_again_and_gives_them_back_when_asked_to():
+    first, again, held, left = worked(**heap.ENVIRONMENT)
+    assert again < first / 20
+    assert held > SIZE and held - left > 0.9 * SIZE
