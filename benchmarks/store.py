@@ -19,7 +19,8 @@ from pathlib import Path
 
 from orchestrator import status
 from orchestrator.experiment import read
-from orchestrator.plan import Plan, PlannedJob, plan
+from orchestrator.plan import plan
+from orchestrator.planned import Plan, PlannedJob
 from orchestrator.records import Records
 from trainer.events import Done, Event, Measurement, Started
 

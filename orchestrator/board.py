@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from orchestrator.failures import Failures
-from orchestrator.plan import Plan, PlannedJob, stretch_again
+from orchestrator.plan import stretch_again
+from orchestrator.planned import Plan, PlannedJob
 from orchestrator.schedule import Queue, Slot
 from trainer.events import Checkpoint, Done, Event, Failed, Stopped
 from trainer.spec import Job

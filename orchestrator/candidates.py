@@ -10,7 +10,8 @@ from typing import Any
 from orchestrator.bases import document
 from orchestrator.experiment import Experiment, read
 from orchestrator.grid import MAX_STEPS, Cell
-from orchestrator.plan import Known, PlannedRun, plan
+from orchestrator.plan import plan
+from orchestrator.planned import Known, PlannedRun
 from orchestrator.values import count
 from trainer.flops import training_flops
 from trainer.spec import ModelSpec, identity

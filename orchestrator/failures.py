@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Literal
 
-from orchestrator.plan import PlannedJob
+from orchestrator.planned import PlannedJob
 from trainer.events import Failed, FailureKind
 
 Budget = Literal["once", "retries", "progress"]

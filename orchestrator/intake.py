@@ -8,7 +8,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from orchestrator import rows
 from orchestrator.foreign import Foreign
-from orchestrator.plan import Plan
+from orchestrator.planned import Plan
 from orchestrator.tables import attempts, imported, imports, jobs, metrics, runs, studies, trunks
 from orchestrator.views import create_views
 

@@ -8,7 +8,7 @@ from orchestrator.board import Board
 from orchestrator.cluster import Cluster
 from orchestrator.failures import last_line
 from orchestrator.ledger import Ledger
-from orchestrator.plan import Plan, PlannedJob
+from orchestrator.planned import Plan, PlannedJob
 from orchestrator.records import Records
 from orchestrator.schedule import CPU, Slot
 from orchestrator.spending import Caps, Meter

@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import Connection, func, select
 
 from orchestrator.exits import NotFound
-from orchestrator.plan import Known
+from orchestrator.planned import Known
 from orchestrator.store import reading
 from orchestrator.tables import attempts, checkpoints, jobs, measurements, metrics, runs, studies, trunks
 

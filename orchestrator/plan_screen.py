@@ -5,7 +5,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from orchestrator.plan import Plan, PlannedRun
+from orchestrator.planned import Plan, PlannedRun
 from orchestrator.quantities import count, duration, flops, share, table
 
 

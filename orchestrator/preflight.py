@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.exits import Refusal
-from orchestrator.plan import Plan, shape
+from orchestrator.plan import shape
+from orchestrator.planned import Plan
 from orchestrator.quantities import duration
 from trainer.ahead import GIB, Memory, compiler_here, memory, parsed
 from trainer.cache import appearing, folder

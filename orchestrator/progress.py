@@ -9,7 +9,7 @@ from typing import Protocol, Self, TextIO
 
 from orchestrator.failures import last_line
 from orchestrator.launch import News
-from orchestrator.plan import Plan, PlannedJob
+from orchestrator.planned import Plan, PlannedJob
 from orchestrator.quantities import duration
 from trainer.events import Failed, Measurement, Progress, Skipped, Started
 

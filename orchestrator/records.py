@@ -16,7 +16,7 @@ from orchestrator.intake import add_metrics, bury, now, take_in, take_in_others
 from orchestrator.ledger import Ledger
 from orchestrator.lock import Lock
 from orchestrator.memory import known
-from orchestrator.plan import Plan, PlannedJob
+from orchestrator.planned import Plan, PlannedJob
 from orchestrator.redaction import redacted
 from orchestrator.requests import asked_to_stop
 from orchestrator.revision import revision

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from orchestrator.ledger import Ledger
-from orchestrator.plan import PlannedJob, PlannedRun
+from orchestrator.planned import PlannedJob, PlannedRun
 from trainer.events import Checkpoint, Measurement, Progress
 from trainer.spec import TrunkSpec, canonical_json
 

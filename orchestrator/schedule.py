@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.places import devices_of
-from orchestrator.plan import PlannedJob
+from orchestrator.planned import PlannedJob
 
 CPU = "cpu"  # the type of slots that are CPU workers
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from orchestrator.exits import Exit, Refusal
 from orchestrator.places import devices_of
-from orchestrator.plan import PlannedJob
+from orchestrator.planned import PlannedJob
 from orchestrator.quantities import duration
 from orchestrator.schedule import CPU, Queue, Slot, lengths
 from orchestrator.spending import Caps

@@ -9,7 +9,7 @@ from typing import Any
 
 from orchestrator.exits import Refusal
 from orchestrator.places import devices_of
-from orchestrator.plan import PlannedJob
+from orchestrator.planned import PlannedJob
 from orchestrator.schedule import CPU, Slot
 
 AUTO = "auto"  # of jobs that any slot will do for

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from orchestrator.exits import Refusal
 from orchestrator.places import devices_of
-from orchestrator.plan import Plan, PlannedJob
+from orchestrator.planned import Plan, PlannedJob
 from orchestrator.quantities import flops, hours
 from orchestrator.resources import Limits
 from trainer.events import Checkpoint, Done, Event, Progress

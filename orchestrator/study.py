@@ -11,12 +11,14 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.cluster import Cluster, Here, OnRay
+from orchestrator.cluster import Cluster, Here
 from orchestrator.exits import Exit, Refusal
 from orchestrator.experiment import Experiment
 from orchestrator.launch import launch
 from orchestrator.ledger import Ledger, summary
-from orchestrator.plan import Known, Plan, plan
+from orchestrator.on_ray import OnRay
+from orchestrator.plan import plan
+from orchestrator.planned import Known, Plan
 from orchestrator.progress import screen
 from orchestrator.quantities import duration, flops, hours
 from orchestrator.records import Records, known

@@ -1,9 +1,18 @@
 """Studies small enough for a test: real digits, real training, seconds."""
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# Programs that one test compiled serve all others and their processes, and nobody's home is touched.
+CACHE = Path(__file__).parents[1] / ".pytest_cache" / "jax"
+os.environ |= {
+    "JAX_COMPILATION_CACHE_DIR": str(CACHE),
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+}
 
 settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
 settings.load_profile("untimed")

@@ -17,8 +17,9 @@ import pytest
 
 from orchestrator import heap
 from orchestrator.access import Unreachable
-from orchestrator.cluster import Cluster, Here, OnRay
+from orchestrator.cluster import Cluster, Here
 from orchestrator.experiment import read
+from orchestrator.on_ray import OnRay
 from orchestrator.plan import plan
 from trainer.events import Checkpoint, Done, Event, Failed, Progress, Started, Stopped
 from trainer.spec import Job
@@ -123,6 +124,7 @@ def short_folder():
         yield made
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_a_cluster_that_runs_already_is_joined_and_left_running(job, tmp_path, short_folder):
     """A real head of its own on loopback; the client joins it from another process, as a launch does."""
@@ -149,7 +151,7 @@ def test_a_cluster_that_runs_already_is_joined_and_left_running(job, tmp_path, s
 JOIN = """
 import pickle, sys
 from contextlib import closing
-from orchestrator.cluster import OnRay
+from orchestrator.on_ray import OnRay
 with closing(OnRay(address=sys.argv[1])) as cluster:
     cluster.start(cluster.slots[0], pickle.load(open(sys.argv[2], "rb")))
     events = []

@@ -67,6 +67,7 @@ def whole(tmp_path_factory) -> Study:
     return made
 
 
+@pytest.mark.slow
 def test_killed_three_times_without_ray_a_study_ends_the_same(study, whole):
     seconds = launch_to_the_end(whole, "--here")
     study.write(**GRID)

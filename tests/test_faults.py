@@ -13,11 +13,13 @@ from conftest import SCHEDULES, Study
 from damage import array_file, flip, torn
 from told import rows
 
-from orchestrator.cluster import Batch, Cluster, Here, OnRay, Seat
+from orchestrator.cluster import Batch, Cluster, Here
 from orchestrator.exits import Exit
 from orchestrator.experiment import read
 from orchestrator.launch import News, launch
-from orchestrator.plan import Plan, plan
+from orchestrator.on_ray import OnRay, Seat
+from orchestrator.plan import plan
+from orchestrator.planned import Plan
 from orchestrator.records import Records, known
 from orchestrator.spending import Caps
 from orchestrator.study import carry_out

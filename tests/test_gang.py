@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 from test_cluster import told
 
-from orchestrator.cluster import Here, OnRay
+from orchestrator.cluster import Here
 from orchestrator.experiment import read
 from orchestrator.gang import verdict
+from orchestrator.on_ray import OnRay
 from orchestrator.plan import plan
 from trainer.events import Done, Failed, Progress, Started, Stopped
 from trainer.spec import Job
@@ -31,6 +32,7 @@ def losses(events) -> dict[int, float]:
     return {event.step: event.loss for event in events if isinstance(event, Progress)}
 
 
+@pytest.mark.slow
 def test_two_processes_train_one_job_and_host_0_tells_it(pair, job, tmp_path):
     assert pair.slots == ("cpu-2/0",) and pair.types == {"cpu-2/0": "cpu-2"}
     alone = Here()

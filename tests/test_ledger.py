@@ -98,6 +98,7 @@ def ledger_of(study: Study) -> list[tuple[float, ...]]:
     return rows(study, f"SELECT seconds, {COLUMNS} FROM ledger ORDER BY launch, slot")
 
 
+@pytest.mark.slow
 def test_the_books_of_a_launch_on_ray_add_up_to_its_wall_time(study):
     study.write(steps="[40, 80]", sizes="[60, 90]")
     began = time.monotonic()

@@ -11,9 +11,9 @@ from conftest import SCHEDULES
 from told import rows
 
 from orchestrator.access import secure
-from orchestrator.cluster import OnRay
 from orchestrator.experiment import read
 from orchestrator.launch import launch
+from orchestrator.on_ray import OnRay
 from orchestrator.plan import plan
 from orchestrator.records import Records
 from orchestrator.watch import Patience

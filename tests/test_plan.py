@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from orchestrator import plan_screen
 from orchestrator.experiment import read
 from orchestrator.memory import known
-from orchestrator.plan import Known, Plan, plan
+from orchestrator.plan import plan
+from orchestrator.planned import Known, Plan
 from trainer.flops import training_flops
 
 

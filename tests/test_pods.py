@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from orchestrator.access import secure
-from orchestrator.cluster import OnRay
 from orchestrator.exits import Refusal
 from orchestrator.experiment import read
+from orchestrator.on_ray import OnRay
 from orchestrator.plan import plan
 from trainer.events import Checkpoint, Done, Event, Failed, Progress, Started, Stopped
 from trainer.spec import Job

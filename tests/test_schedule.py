@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.places import Fit
-from orchestrator.plan import PlannedJob
+from orchestrator.planned import PlannedJob
 from orchestrator.schedule import Queue, Slot, lengths
 from trainer.spec import DataSpec, EvalSpec, Job, ModelSpec, RecipeSpec, TrunkSpec
 

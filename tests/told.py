@@ -8,7 +8,8 @@ from typing import Any
 from conftest import Study
 
 from orchestrator.experiment import read
-from orchestrator.plan import Plan, PlannedJob, plan
+from orchestrator.plan import plan
+from orchestrator.planned import Plan, PlannedJob
 from orchestrator.records import Records, known
 from trainer.events import Checkpoint, Done, Event, Measurement, Progress, Started
 

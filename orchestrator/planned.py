@@ -1,0 +1,125 @@
+"""A plan as a value: its runs, its jobs, and what they cost."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from orchestrator.places import ANYWHERE, Fit
+from trainer.spec import EvalSpec, Job, RunSpec, TrunkSpec
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the record already holds about the runs of a plan; empty for a store that doesn't exist."""
+
+    states: Mapping[str, str] = field(default_factory=dict)  # run id -> state, with its kind: "failed (nonfinite)"
+    metrics: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # run id -> metric -> settings
+    checkpoints: Mapping[str, Mapping[int, str]] = field(default_factory=dict)  # trunk or run id -> step -> path
+    speeds: Mapping[str, float] = field(default_factory=dict)  # shape -> training FLOP/s of one slot
+    listed: Mapping[str, str] = field(default_factory=dict)  # run id -> the study whose last plan listed it
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A cell of the grid with its identity, its cost, and why it will run or will not."""
+
+    id: str
+    name: str
+    model: str
+    trunk: str
+    spec: RunSpec
+    params: int
+    flops_per_image: int  # forward pass
+    flops: int  # of all its steps, trunk and cooldown, as if it ran alone
+    marginal_flops: int  # what it adds to the next smaller budget of its trunk
+    state: str
+    reason: str
+    missing: bool
+    trunk_name: str
+    fit: Fit
+    workers: int
+
+
+@dataclass(frozen=True)
+class PlannedJob:
+    """A job, the jobs that must end before it, and the runs that can't end without it.
+
+    The job's `origin` is filled in when it is placed: only then is the checkpoint that it begins from sure to exist.
+    """
+
+    job: Job
+    trunk: str
+    owner: str  # id of the trunk that it lengthens or of the run that it ends
+    needs: tuple[str, ...]
+    runs: tuple[str, ...]
+    flops: int
+    seconds: float  # on a slot of the first type that fits
+    shape: str
+    fit: Fit = ANYWHERE
+
+    @property
+    def id(self) -> str:
+        """Return the job's id, the same on every launch that needs the same job."""
+        return self.job.id
+
+    @property
+    def device_hours(self) -> float:
+        """Return the hours of its slot's devices that it takes."""
+        return self.seconds * self.fit.devices / 3600
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The whole study, with the jobs in an order in which each comes after those it needs."""
+
+    study: str
+    runs: tuple[PlannedRun, ...]
+    jobs: tuple[PlannedJob, ...]
+    evals: EvalSpec
+    measured: bool  # the estimate of time rests on speeds in the store, not on an assumption
+    skipped: int = 0  # runs that the rules of the grid leave out
+    unlisted: int = 0  # runs that the study's last plan had and the file has no more
+
+    @property
+    def trunks(self) -> dict[str, TrunkSpec]:
+        """Return the trunks by id."""
+        return {run.trunk: run.spec.trunk for run in self.runs}
+
+    @property
+    def shared(self) -> int:
+        """Return how many trunks have steps, which runs may share."""
+        return len({run.trunk for run in self.runs if run.spec.branch})
+
+    @property
+    def missing(self) -> tuple[PlannedRun, ...]:
+        """Return the runs that still have to end."""
+        return tuple(run for run in self.runs if run.missing)
+
+    @property
+    def flops_alone(self) -> int:
+        """Return the training FLOPs of the missing runs if each ran from step 0 by itself."""
+        return sum(run.flops for run in self.missing)
+
+    @property
+    def flops(self) -> int:
+        """Return the training FLOPs of the jobs."""
+        return sum(job.flops for job in self.jobs)
+
+    @property
+    def device_hours(self) -> float:
+        """Return the hours on devices that the jobs take."""
+        return sum(job.device_hours for job in self.jobs)
+
+    @property
+    def price(self) -> float | None:
+        """Return what the jobs cost, or None where the price of a device is not given."""
+        prices = [job.fit.price_per_device_hour for job in self.jobs]
+        if None in prices or not prices:
+            return None
+        return sum(job.device_hours * (job.fit.price_per_device_hour or 0.0) for job in self.jobs)
+
+    def seconds(self, slots: int) -> float:
+        """Return the least time that the jobs can take on `slots` slots: all work shared, or the longest chain."""
+        ends: dict[str, float] = {}
+        for job in self.jobs:
+            ends[job.id] = job.seconds + max((ends[need] for need in job.needs), default=0.0)
+        return max(sum(job.seconds for job in self.jobs) / slots, max(ends.values(), default=0.0))
