@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jax.sharding import AbstractMesh
 
 from trainer.optimizer import settings
-from trainer.sharding import AXES, Layout, grid
+from trainer.sharding import AXES, KINDS, Layout, grid
 from trainer.spec import TrunkSpec
 from trainer.step import Shape, abstract, several_steps, shape
 
@@ -64,7 +64,7 @@ class Imagined(Layout):
     @cached_property
     def mesh(self) -> Any:
         """Return their grid."""
-        return AbstractMesh(grid(len(self.devices)), AXES)
+        return AbstractMesh(grid(len(self.devices)), AXES, KINDS)
 
 
 def memory(trunk: TrunkSpec, topology: str) -> Memory:

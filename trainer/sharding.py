@@ -9,9 +9,10 @@ from typing import Any
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 AXES = ("outer", "inner")
+KINDS = (AxisType.Auto, AxisType.Auto)  # XLA chooses how what is computed between is divided
 SMALL = 2**16  # elements; an array with fewer is whole on every device
 
 
@@ -24,7 +25,7 @@ class Layout:
     @cached_property
     def mesh(self) -> Mesh:
         """Return the devices as a grid; both of its axes together divide the batch."""
-        return Mesh(np.array(self.devices).reshape(grid(len(self.devices))), AXES)
+        return Mesh(np.array(self.devices).reshape(grid(len(self.devices))), AXES, KINDS)
 
     @property
     def alone(self) -> bool:
