@@ -1,4 +1,4 @@
-"""The benchmark of the step runs, and docs/performance.md calls its parts by their names."""
+"""The benchmarks run, and docs/performance.md calls their parts by their names."""
 
 import re
 import subprocess
@@ -6,6 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from told import planning, write
+
+from trainer.events import Spent
 
 HERE = Path(__file__).parents[1]
 PAGE = (HERE / "docs" / "performance.md").read_text()
@@ -18,6 +21,22 @@ def step(monkeypatch):
     import step
 
     return step
+
+
+@pytest.fixture
+def warm(monkeypatch):
+    monkeypatch.syspath_prepend(str(HERE / "benchmarks"))
+    import warm
+
+    return warm
+
+
+@pytest.fixture
+def tune(monkeypatch):
+    monkeypatch.syspath_prepend(str(HERE / "benchmarks"))
+    import tune
+
+    return tune
 
 
 @pytest.mark.slow
@@ -95,3 +114,60 @@ def test_the_page_gives_the_sizes_of_the_shapes(step):
         model = work.model
         sizes = (model.width, model.depth, model.patch_size, work.side, work.batch, work.precision)
         assert f"| `{name}` | {' | '.join(map(str, sizes))} |" in PAGE
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_warm_worker_costs_a_job_less_than_a_process_of_its_own():
+    command = [sys.executable, "benchmarks/warm.py", "--jobs", "2", "--sides", "scalectl", "process"]
+    told = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=True).stdout
+    ours, alone = (float(seconds) for seconds in re.findall(r"([\d.]+) s a job", told))
+    assert 0 < ours < alone / 5
+
+
+def test_the_overhead_of_a_job_is_all_but_its_training_its_evaluation_and_its_saving(warm):
+    spent = Spent(20, begin=0.25, compile=1.0, train=2.0, evaluate=3.0, save=4.0)
+    first, second = warm.overheads([warm.End(at, spent) for at in (100.0, 112.0, 123.0)])
+    assert (first.placing, first.begin, first.compile) == (1.75, 0.25, 1.0)
+    assert first.seconds == 3.0 and second.seconds == 2.0
+
+
+def test_the_jobs_of_the_warm_workers_have_one_shape_and_need_no_other(warm, tmp_path):
+    jobs = warm.planned(tmp_path, 21)[0].jobs
+    assert len(jobs) == 21 and len({job.shape for job in jobs}) == 1
+    assert all(job.job.run and not job.needs for job in jobs)
+
+
+def test_end_points_of_the_store_are_compared_to_the_last_bit(tune, study):
+    records, plan = planning(study, steps="[20, 40]")
+    with records:
+        write(records, plan.jobs, value=0.1)
+    ends, steps = tune.stored(study.store)
+    metrics = plan.evals.metrics()
+    same = {run.id: dict.fromkeys(metrics, 0.1) | {"digest": f"{run.spec.steps:064x}"} for run in plan.runs}
+    assert steps == 16 + 4 + 16 + 8 and tune.differing(ends, same) == []
+    one, other = same
+    same[one] = same[one] | {"upstream/error": 0.1 + 2**-55}
+    assert tune.differing(ends, same) == [one]
+    assert tune.differing(ends, {one: ends[one]}) == [other]
+
+
+def test_trials_of_ray_tune_are_all_runs_of_the_study_from_step_0(study, monkeypatch):
+    monkeypatch.syspath_prepend(str(HERE / "benchmarks"))
+    import tune_side
+
+    study.write(steps="[20, 40]", sizes="[60, 90]")
+    jobs = tune_side.jobs(study.folder)
+    assert [(job.start, job.stop) for job in jobs.values()] == [(0, 40), (0, 40), (0, 20), (0, 20)]
+    assert all(job.run and job.origin is None for job in jobs.values())
+    assert len({job.folder for job in jobs.values()}) == 4
+
+
+def test_the_side_that_is_quick_is_part_of_the_laptop_study(tune, tmp_path):
+    from orchestrator.experiment import read
+
+    (tmp_path / "experiments.yaml").write_text(f"extends: {tune.STUDY}\n{tune.QUICK}")
+    some, whole = (
+        {cell.name for cell in read(path).cells} for path in (tmp_path / "experiments.yaml", HERE / "experiments.yaml")
+    )
+    assert some < whole and len(some) == 12
