@@ -17,7 +17,6 @@ import tempfile
 import time
 from contextlib import closing
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from alone import cache
@@ -25,7 +24,6 @@ from alone import cache
 HERE = Path(__file__).resolve().parent
 STUDY = HERE.parent / "experiments.yaml"
 QUICK = "grid: {only: [{model: pico}]}\n"
-NEEDS = ("fsspec", "pandas", "pyarrow", "requests")  # of Ray Tune, beyond what Ray itself needs
 SCALECTL = "from orchestrator.cli import main; main()"
 
 Ends = dict[str, dict[str, float | str]]  # by the run's id: its digest and each of its metrics
@@ -85,8 +83,6 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--reuse", action="store_true")
     given = parser.parse_args(words)
-    if missing := [name for name in NEEDS if find_spec(name) is None]:
-        parser.error(f"Ray Tune needs {', '.join(missing)}: uv run --with 'ray[tune]' python benchmarks/tune.py")
     with tempfile.TemporaryDirectory() as name:
         folders = [Path(name) / side for side in ("scalectl", "tune")]
         for folder in folders:

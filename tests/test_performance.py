@@ -171,3 +171,8 @@ def test_the_side_that_is_quick_is_part_of_the_laptop_study(tune, tmp_path):
         {cell.name for cell in read(path).cells} for path in (tmp_path / "experiments.yaml", HERE / "experiments.yaml")
     )
     assert some < whole and len(some) == 12
+
+
+def test_the_page_has_the_numbers_of_every_side_of_the_warm_workers(warm):
+    section = PAGE.partition("## Warm workers")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| ([a-z ]+) \| [\d.]+ \|", section, re.M) == [*warm.SIDES]
