@@ -56,6 +56,8 @@ class Outcome:
             return f"{line}\nPaused: {self.pause}\nNext: mend that, then scalectl launch {file}"
         if self.exit is Exit.FAILED:
             return f"{line}\nNext: scalectl status"
+        if dict(self.states).get("stopped"):
+            return f"{line}\nRuns were stopped on request; checkpoints are kept. Next: scalectl launch {file}"
         return f"{line}\nNext: scalectl status --runs"
 
 
@@ -108,9 +110,8 @@ def carry_out(experiment: Experiment, *, slots: int | None, address: str | None,
         states = Counter(records.states(run.id for run in found.missing).values())
     cap = "" if interrupted else meter.reached()
     pause = pause if states["stopped"] else ""  # else what was held back went on after all
-    asked = bool(states["stopped"]) and not (cap or pause)
-    books, stopped = summary(ledger.entries()), interrupted or asked
-    return _outcome(found, time.monotonic() - began, states, interrupted=stopped, cap=cap, pause=pause, books=books)
+    seconds, books = time.monotonic() - began, summary(ledger.entries())
+    return _outcome(found, seconds, states, interrupted=interrupted, cap=cap, pause=pause, books=books)
 
 
 def _fitting(found: Plan, cluster: Cluster) -> None:

@@ -48,26 +48,26 @@ def test_requests_are_read_once_and_their_file_is_private(study):
     assert Path(f"{study.store}.stop").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_run_is_stopped_while_the_others_go_on(study):
-    study.write(sizes="[60, 90]", steps="[30000]", checkpoint_every=10**6)
+def test_runs_are_stopped_while_the_others_go_on_and_are_fitted(study):
+    grid = "[0], skip: [{data_size: 90, steps: '<60000'}]"
+    study.write(sizes="[60, 90]", steps="[20, 25, 30, 35, 40, 45, 60000]", seeds=grid, checkpoint_every=10**6)
     launcher = start(study, "--here")
-    until(lambda: study.store.exists() and trained(study))
-    first, second = rows(study, "SELECT id FROM runs ORDER BY number")
-    running = rows(study, "SELECT trunks.id FROM jobs JOIN trunks ON trunk = trunks.number WHERE state = 'running'")
-    mine = rows(
-        study, f"SELECT runs.id FROM runs JOIN trunks ON trunk = trunks.number WHERE trunks.id = '{running[0]}'"
-    )
-    other = second if mine[0] == first else first
-    asked = scalectl("stop", mine[0], "--store", study.store)
-    assert asked.returncode == 0 and f"process {launcher.pid}" in asked.stdout
-    until(lambda: rows(study, f"SELECT state FROM runs WHERE id = '{mine[0]}'") == ["stopped"])
-    until(lambda: rows(study, "SELECT count(*) FROM attempts") == [2])  # the other one's trunk has the slot
-    assert rows(study, f"SELECT state FROM runs WHERE id = '{other}'") == ["planned"]
-    assert scalectl("stop", "--all", "--store", study.store).returncode == 0
-    assert launcher.wait(timeout=100) == 130
-    assert rows(study, "SELECT DISTINCT state, reason FROM runs") == [("stopped", "asked to stop")]
-    assert rows(study, "SELECT DISTINCT state FROM attempts") == ["stopped"]
-    assert len(rows(study, "SELECT path FROM checkpoints")) == 2
+    running = "SELECT name FROM jobs WHERE state = 'running' AND stop = 48000"
+    for number in (1, 2):  # two long trunks, one after the other: there is one slot
+        until(lambda: study.store.exists() and rows(study, running))
+        name = rows(study, running)[0].split("-s0")[0] + "-60000-s0"
+        asked = scalectl("stop", name, "--store", study.store)
+        assert asked.returncode == 0 and f"process {launcher.pid}" in asked.stdout
+        until(lambda name=name: rows(study, f"SELECT state FROM runs WHERE name = '{name}'") == ["stopped"])
+        assert len(rows(study, "SELECT id FROM runs WHERE state = 'stopped'")) == number
+    assert launcher.wait(timeout=100) == 0
+    assert rows(study, "SELECT DISTINCT state, reason FROM runs WHERE steps = 60000") == [("stopped", "asked to stop")]
+    assert rows(study, "SELECT DISTINCT state FROM attempts ORDER BY state") == ["done", "stopped"]
+    assert len(rows(study, "SELECT path FROM checkpoints WHERE NOT kept")) == 2
+    said = (study.folder / "log.txt").read_text().splitlines()
+    assert said[-3].startswith("6 of 8 runs done") and said[-3].endswith(", 2 stopped")
+    assert said[-1] == f"Runs were stopped on request; checkpoints are kept. Next: scalectl launch {study.file}"
+    assert (study.folder / "plots" / "frontier.png").exists()
 
 
 def test_without_a_launcher_runs_are_stopped_at_once_and_said_to_be(study, begun):
