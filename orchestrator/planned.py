@@ -62,6 +62,11 @@ class PlannedJob:
         return self.job.id
 
     @property
+    def is_cooldown(self) -> bool:
+        """Tell whether the job ends a run."""
+        return self.job.run is not None
+
+    @property
     def device_hours(self) -> float:
         """Return the hours of its slot's devices that it takes."""
         return self.seconds * self.fit.devices / 3600

@@ -9,9 +9,12 @@ from typing import Protocol, Self, TextIO
 
 from orchestrator.failures import last_line
 from orchestrator.launch import News
+from orchestrator.pace import Pace
 from orchestrator.planned import Plan, PlannedJob
 from orchestrator.quantities import duration
 from trainer.events import Failed, Measurement, Progress, Skipped, Started
+
+SHOW_SECONDS = 0.2  # between two sums over all jobs
 
 
 class Screen(Protocol):
@@ -37,32 +40,35 @@ class Tally:
         self._jobs = plan.jobs
         self._work = {job.id: float(max(1, job.flops)) for job in plan.jobs}
         self._done: dict[str, float] = {}
-        self._before: dict[str, float] = {}  # done by an earlier launch
-        self._began = time.monotonic()
+        self._open = {job.id for job in plan.jobs}
+        self._pace = Pace(plan)
 
     def take(self, news: News) -> None:
         """Count a piece of news."""
         job = news.job
+        self._pace.take(news)
+        if news.state == "running":
+            self._work.setdefault(job.id, float(max(1, job.flops)))  # of a stretch that is trained again
+            self._open.add(job.id)
         for event in news.events:
             if isinstance(event, Started | Progress):
-                self._work.setdefault(job.id, float(max(1, job.flops)))  # of a stretch that is trained again
                 self._done[job.id] = self._work[job.id] * part(job, event.step)
-            if isinstance(event, Started):
-                self._before.setdefault(job.id, self._done[job.id])
             if isinstance(event, Measurement):
                 self.measured[job.id][event.metric] = event.value
-        if news.state in ("failed", "diverged"):
-            self._lose(job)
+        if news.state in ("failed", "diverged", "stopped"):
+            self._lose(news)
         if news.state == "done":
             self._done[job.id] = self._work[job.id]
-            self.ended += is_cooldown(job)
+            self._open.discard(job.id)
+            self.ended += job.is_cooldown
 
-    def _lose(self, failed: PlannedJob) -> None:
-        """Take what is left of a failed job, and all that waited for it, out of the work."""
-        lost = set(failed.runs)
+    def _lose(self, news: News) -> None:
+        """Take what is left of a job that ended early, and all that waits for it or is held back, out of the work."""
+        lost = set(news.job.runs)
         for job in self._jobs:
-            if lost.issuperset(job.runs):
+            if lost.issuperset(job.runs) or (news.pause and job.shape == news.job.shape):
                 self._work[job.id] = self._done.get(job.id, 0.0)
+                self._open.discard(job.id)
 
     @property
     def share(self) -> float:
@@ -72,21 +78,14 @@ class Tally:
 
     @property
     def left(self) -> str:
-        """Return the time that the rest takes at the pace of this launch, or nothing while that can't be told."""
-        total, done = sum(self._work.values()), sum(self._done.values())
-        gained = done - sum(self._before.values())
-        elapsed = time.monotonic() - self._began
-        return f"{duration(elapsed * max(0.0, total - done) / gained)} left" if gained > 0.01 * total else ""
+        """Return the time that the rest takes at the pace of this launch, or that it can't be told yet."""
+        seconds = self._pace.seconds({name: self._work[name] - self._done.get(name, 0.0) for name in self._open})
+        return "time left: measuring" if seconds is None else f"{duration(seconds)} left"
 
 
 def part(job: PlannedJob, step: int) -> float:
     """Return which part of its steps a job has done at `step`, 0 to 1."""
     return min(1.0, max(0.0, (step - job.job.start) / max(1, job.job.stop - job.job.start)))
-
-
-def is_cooldown(job: PlannedJob) -> bool:
-    """Tell whether the job ends a run."""
-    return job.job.run is not None
 
 
 def end_line(news: News, measured: Mapping[str, float]) -> str:
@@ -96,7 +95,7 @@ def end_line(news: News, measured: Mapping[str, float]) -> str:
         return f"{news.state:<8}  {news.job.job.name}: {end.kind}: {last_line(end.reason)}"
     if news.state == "stopped":
         return f"stopped   {news.job.job.name} at step {end.step if end else 0:,}; its checkpoint is kept"
-    if news.state == "done" and is_cooldown(news.job):
+    if news.state == "done" and news.job.is_cooldown:
         values = "  ".join(f"{name} {value:.4g}" for name, value in list(measured.items())[:2])
         return f"done      {news.job.job.name.removesuffix(' cooldown').removesuffix(' training')}  {values}"
     return ""
@@ -145,6 +144,7 @@ class Live:
         columns = (TextColumn("  {task.description:<36}"), BarColumn(24), TextColumn("{task.fields[note]}"))
         self._bars = Progress(*columns, console=Console(stderr=True), transient=True, expand=False)
         self._slots: dict[str, TaskID] = {}
+        self._shown = 0.0
         self._study = self._bars.add_task(plan.study, total=1.0, note="")
 
     def __enter__(self) -> Self:
@@ -162,8 +162,10 @@ class Live:
         self._move(news)
         for line in filter(None, (*warnings(news), end_line(news, self._tally.measured[news.job.id]))):
             self._bars.console.print(line, markup=False, highlight=False)
-        note = f"{self._tally.ended}/{self._tally.runs} runs  {self._tally.left}"
-        self._bars.update(self._study, completed=self._tally.share, note=note)
+        if time.monotonic() - self._shown >= SHOW_SECONDS:
+            self._shown = time.monotonic()
+            note = f"{self._tally.ended}/{self._tally.runs} runs  {self._tally.left}"
+            self._bars.update(self._study, completed=self._tally.share, note=note)
 
     def _move(self, news: News) -> None:
         job = news.job.job

@@ -64,8 +64,8 @@ def test_a_damaged_checkpoint_is_a_warning_when_it_is_found(plan, clock):
 
 def test_a_failure_is_one_line_with_its_cause(plan, clock):
     assert printed(plan, failed(plan.jobs[0], 8, "retried"), failed(plan.jobs[0], 8)) == [
-        "retried   pico-60-s0 trunk 0 to 16: user_error: OSError: disk on fire  0/2",
-        "failed    pico-60-s0 trunk 0 to 16: user_error: OSError: disk on fire  0/2",
+        "retried   pico-60-s0 trunk 0 to 16: user_error: OSError: disk on fire  0/2  time left: measuring",
+        "failed    pico-60-s0 trunk 0 to 16: user_error: OSError: disk on fire  0/2  0 s left",
     ]
 
 
@@ -74,35 +74,33 @@ def test_a_stop_says_where_its_checkpoint_is(plan, clock):
     assert line.startswith("stopped   pico-60-s0 trunk 0 to 16 at step 1,037; its checkpoint is kept")
 
 
-def test_the_time_left_follows_the_pace(plan, clock):
+def test_the_share_is_that_of_all_steps_and_the_time_left_is_said_once_there_is_a_basis(plan, clock):
     tally = Tally(plan)
-    assert tally.left == ""
-    clock.seconds += 37
-    tally.take(News("cpu-0", plan.jobs[0], (started(), progress(11))))
-    assert tally.share == pytest.approx(11 / 44) and tally.left == "1 min 51 s left"
+    assert tally.left == "time left: measuring"
+    tally.take(News("cpu-0", plan.jobs[0], (started(), progress(3), progress(11))))
+    assert tally.share == pytest.approx(11 / 44) and tally.left == "8 s left"  # 33 steps
 
 
-def test_what_an_earlier_launch_did_is_no_pace(plan, clock):
+def test_what_an_earlier_launch_did_is_no_work_to_come(plan, clock):
     tally = Tally(plan)
-    clock.seconds += 37
     tally.take(News("cpu-0", plan.jobs[0], (started(12),)))
-    assert tally.share == pytest.approx(12 / 44) and tally.left == ""
-    tally.take(News("cpu-0", plan.jobs[0], (progress(14),)))
-    assert tally.left == "9 min 15 s left"  # 30 steps at 2 in 37 s
+    assert tally.share == pytest.approx(12 / 44) and tally.left == "time left: measuring"
+    tally.take(News("cpu-0", plan.jobs[0], (progress(13), progress(14))))
+    assert tally.left == "8 s left"  # 30 steps
 
 
 def test_what_a_failure_takes_with_it_is_not_waited_for(plan, clock):
     tally = Tally(plan)
-    clock.seconds += 37
     for news in (done(plan.jobs[0]), failed(plan.jobs[1], 16), done(plan.jobs[2])):
         tally.take(news)
     assert tally.share == 1.0 and tally.left == "0 s left" and tally.ended == 1
 
 
-def test_when_everything_fails_at_once_nothing_is_left(plan, clock):
+@pytest.mark.parametrize("state", ["diverged", "stopped"])
+def test_when_everything_ends_at_once_nothing_is_left(plan, clock, state):
     tally = Tally(plan)
-    tally.take(failed(plan.jobs[0], 0, "diverged"))
-    assert tally.share == 1.0 and tally.left == ""
+    tally.take(failed(plan.jobs[0], 0, state))
+    assert tally.share == 1.0 and tally.left == "0 s left"
 
 
 def test_bars_survive_all_kinds_of_news(plan, capsys):

@@ -1,0 +1,82 @@
+"""How long a launch still takes, against sums by hand."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from told import SECONDS_A_STEP, planned, progress, started, told
+
+from orchestrator.launch import News
+from orchestrator.pace import Pace
+from trainer.events import Spent
+
+STEPS = (16, 16, 4, 8)  # of the jobs of runs with 20 and 40 steps on one trunk: two stretches, two cooldowns
+
+
+@pytest.fixture
+def plan(study):
+    return planned(study, steps="[20, 40]")
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    made = SimpleNamespace(seconds=1000.0, monotonic=lambda: made.seconds)
+    monkeypatch.setattr("orchestrator.pace.time", made)
+    return made
+
+
+def carried_out(pace: Pace, clock, job, *, beside: float, compiled: float, slot: str = "cpu-0") -> None:
+    """A job that trains for what its steps say, compiles, and takes some seconds beside both."""
+    train = SECONDS_A_STEP * (job.job.stop - job.job.start)
+    pace.take(News(slot, job))
+    clock.seconds += beside + compiled + train
+    *events, end = told(job)
+    spent = Spent(job.job.stop, begin=0.1, compile=compiled, train=train, evaluate=0.2, save=0.3)
+    pace.take(News(slot, job, (*events, spent, end), "done"))
+
+
+def left(plan, *jobs: int) -> dict[str, float]:
+    return {plan.jobs[n].id: float(plan.jobs[n].flops) for n in jobs}
+
+
+def test_nothing_is_said_before_a_step_was_timed(plan, clock):
+    pace = Pace(plan)
+    pace.take(News("cpu-0", plan.jobs[0]))
+    clock.seconds += 37
+    pace.take(News("cpu-0", plan.jobs[0], (started(),)))
+    assert pace.seconds(left(plan, 0, 1, 2, 3)) is None
+
+
+def test_steps_to_come_take_what_steps_took_however_long_the_first_compiled(plan, clock):
+    pace = Pace(plan)
+    pace.take(News("cpu-0", plan.jobs[0]))
+    clock.seconds += 37
+    pace.take(News("cpu-0", plan.jobs[0], (started(), progress(1), progress(9))))
+    rest = left(plan, 0, 1, 2, 3) | {plan.jobs[0].id: plan.jobs[0].flops * 7 / 16}
+    assert pace.seconds(rest) == pytest.approx(SECONDS_A_STEP * (7 + 16 + 4 + 8))
+
+
+def test_what_jobs_take_beside_steps_is_added_for_each_to_come(plan, clock):
+    pace = Pace(plan)
+    carried_out(pace, clock, plan.jobs[0], beside=1.7, compiled=37.0)
+    carried_out(pace, clock, plan.jobs[2], beside=2.9, compiled=11.0)
+    assert pace.seconds(left(plan, 1, 3)) == pytest.approx(SECONDS_A_STEP * (16 + 8) + 1.7 + 2.9)
+    carried_out(pace, clock, plan.jobs[1], beside=1.7, compiled=5.0)  # on a slot that was cold
+    assert pace.seconds(left(plan, 3)) == pytest.approx(SECONDS_A_STEP * 8 + 2.9)
+    assert pace.seconds({}) == 0.0
+
+
+def test_slots_share_the_work_but_no_chain_of_jobs(study, clock):
+    plan = planned(study, steps="[20, 40]", seeds="[0, 1]")
+    pace = Pace(plan)
+    pace.take(News("cpu-0", plan.jobs[0]))
+    pace.take(News("cpu-1", plan.jobs[4]))
+    pace.take(News("cpu-0", plan.jobs[0], (started(), progress(1), progress(9))))
+    assert pace.seconds(left(plan, *range(8))) == pytest.approx(SECONDS_A_STEP * sum(STEPS))
+    assert pace.seconds(left(plan, *range(4))) == pytest.approx(SECONDS_A_STEP * (16 + 16 + 8))
+
+
+def test_speeds_of_earlier_launches_tell_before_a_step_is_timed(study, plan, clock):
+    jobs = tuple(replace(job, seconds=0.37 * steps) for job, steps in zip(plan.jobs, STEPS, strict=True))
+    pace = Pace(replace(plan, jobs=jobs, measured=True))
+    assert pace.seconds(left(plan, 1, 3)) == pytest.approx(0.37 * (16 + 8))
