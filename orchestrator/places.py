@@ -4,22 +4,23 @@ import re
 from dataclasses import dataclass, replace
 
 from orchestrator.resources import Place
+from trainer.peaks import peak
 
 ASSUMED_FLOPS_PER_SECOND = 2e10  # of one CPU worker on tiny models, until the store has measured speeds
 
-# Peak FLOP/s of one device in bfloat16, from the vendors' pages. A device is what the type's last number counts: cores
-# of TPU v2 to v4 and v5p, chips of v5e and v6e.
-_PEAKS = {
-    "v2": 22.5e12,
-    "v3": 61.5e12,
-    "v4": 137.5e12,
-    "v5p": 229.5e12,
-    "v5e": 197e12,
-    "v5litepod": 197e12,
-    "v6e": 918e12,
-    "a100": 312e12,
-    "h100": 989e12,
-    "h200": 989e12,
+# The JAX devices that the words of slot types mean, and how many of what a type's last number counts are one of them:
+# cores of TPU v2 to v4 and v5p, of which two are a device of v4 and v5p, and chips of v5e and v6e.
+_KINDS = {
+    "v2": ("TPU v2", 1),
+    "v3": ("TPU v3", 1),
+    "v4": ("TPU v4", 2),
+    "v5p": ("TPU v5p", 2),
+    "v5e": ("TPU v5e", 1),
+    "v5litepod": ("TPU v5e", 1),
+    "v6e": ("TPU v6e", 1),
+    "a100": ("NVIDIA A100-SXM4-80GB", 1),
+    "h100": ("NVIDIA H100 80GB HBM3", 1),
+    "h200": ("NVIDIA H200", 1),
 }
 
 
@@ -46,13 +47,20 @@ def fit(place: Place) -> Fit:
     """Return the slots that a checked place asks for."""
     types = place.type or (() if place.device == "auto" else (place.device,))
     devices = place.devices or (devices_of(types[0]) if types else 1.0)
-    peak = place.peak_flops or (_PEAKS.get(types[0].rpartition("-")[0] or types[0]) if types else None)
-    if peak is None:
+    most = place.peak_flops or (_peak(types[0]) if types else None)
+    if most is None:
         known = Fit(types, devices, ASSUMED_FLOPS_PER_SECOND * devices)
     else:
-        basis = f"{100 * place.mfu:g} % of {peak / 1e12:g} TFLOP/s a device"
-        known = Fit(types, devices, place.mfu * peak * devices, basis)
+        basis = f"{100 * place.mfu:g} % of {most / 1e12:g} TFLOP/s a device"
+        known = Fit(types, devices, place.mfu * most * devices, basis)
     return replace(known, price_per_device_hour=place.price_per_device_hour, priority=place.priority)
+
+
+def _peak(slot_type: str) -> float | None:
+    """Return the published FLOP/s in bfloat16 of one of the devices that a type counts."""
+    kind, parts = _KINDS.get(slot_type.rpartition("-")[0] or slot_type, ("", 1))
+    whole = peak([kind], "bfloat16")
+    return whole / parts if whole else None
 
 
 def devices_of(slot_type: str) -> float:

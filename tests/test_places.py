@@ -1,0 +1,34 @@
+"""Where jobs may run: the rates of slots against what makers publish of whole machines."""
+
+import pytest
+
+from orchestrator.places import fit
+from orchestrator.resources import Place
+
+
+@pytest.mark.parametrize(
+    (
+        "slot_type",
+        "printed",
+    ),  # PFLOP/s as printed: Cloud TPU's pages of pods; a half of DGX A100 (sparsity), a quarter of DGX H100 (8 bits)
+    [
+        ("v3-2048", 126),
+        ("v4-8192", 1126),
+        ("v5p-17920", 4113),
+        ("v6e-256", 235),
+        ("a100-8", 5 / 2),
+        ("h100-8", 32 / 4),
+    ],
+)
+def test_a_slot_is_as_fast_as_the_machine_that_its_type_names(slot_type, printed):
+    found = fit(Place(type=(slot_type,), mfu=0.37))
+    assert found.flops_per_second == pytest.approx(0.37 * printed * 1e15, rel=0.011)
+    assert found.basis.startswith("37 % of ")
+
+
+def test_a_type_that_nobody_published_a_rate_of_is_assumed_to_be_slow():
+    assert "assumed" in fit(Place(type=("v37-8",))).basis
+
+
+def test_two_names_of_a_chip_are_one():
+    assert fit(Place(type=("v5litepod-16",))).flops_per_second == fit(Place(type=("v5e-16",))).flops_per_second
