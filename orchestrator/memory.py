@@ -4,14 +4,19 @@ import os
 from collections import defaultdict
 from pathlib import Path
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, case, func, select
 
 from orchestrator.exits import NotFound
 from orchestrator.planned import Known
+from orchestrator.schedule import CPU
 from orchestrator.store import reading
 from orchestrator.tables import attempts, checkpoints, jobs, measurements, metrics, runs, studies, trunks
 
-RECENT = 5  # attempts of a shape that its speed is taken from
+RECENT = 5  # attempts of a shape on a type of slots that its speed there is taken from
+
+# v5e-16 of v5e-16/0; CPU workers such as cpu-0 have no slash in their names
+_SLASH = func.instr(attempts.c.slot, "/")
+_TYPE = case((_SLASH > 0, func.substr(attempts.c.slot, 1, _SLASH - 1)), else_=CPU).label("type")
 
 
 def known(path: str | Path, artifacts: str | None = None) -> Known:
@@ -78,19 +83,26 @@ def _exists(path: str) -> bool:
     return epath.Path(path).exists()
 
 
-def _speeds(connection: Connection) -> dict[str, float]:
-    """Return training FLOPs per second of one slot for each shape, compilation and evaluation left out."""
-    order = func.row_number().over(partition_by=jobs.c.shape, order_by=attempts.c.id.desc()).label("age")
+def _speeds(connection: Connection) -> dict[str, dict[str, float]]:
+    """Return training FLOPs per second of one slot for each shape and type of slot, the one that ran last at the end.
+
+    Compilation and evaluation are left out.
+    """
+    where = (jobs.c.shape, _TYPE)
+    order = func.row_number().over(partition_by=where, order_by=attempts.c.id.desc()).label("age")
     trained = (attempts.c.flops > 0) & (attempts.c.device_seconds > 0)
     latest = (
-        select(jobs.c.shape, attempts.c.flops, attempts.c.device_seconds, order)
+        select(*where, attempts.c.id, attempts.c.flops, attempts.c.device_seconds, order)
         .join_from(attempts, jobs)
         .where(trained)
         .subquery()
     )
     speed = (func.sum(latest.c.flops) / func.sum(latest.c.device_seconds)).label("speed")
-    query = select(latest.c.shape, speed).where(latest.c.age <= RECENT).group_by(latest.c.shape)
-    return {row.shape: row.speed for row in connection.execute(query)}
+    query = select(latest.c.shape, latest.c.type, speed).where(latest.c.age <= RECENT)
+    found: defaultdict[str, dict[str, float]] = defaultdict(dict)
+    for row in connection.execute(query.group_by(latest.c.shape, latest.c.type).order_by(func.max(latest.c.id))):
+        found[row.shape][row.type] = row.speed
+    return dict(found)
 
 
 def _listed(connection: Connection) -> dict[str, str]:

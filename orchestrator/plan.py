@@ -19,7 +19,7 @@ def plan(experiment: Experiment, known: Known | None = None) -> Plan:
     runs = _runs(experiment, known)
     maker = _Jobs(experiment, known)
     jobs = [job for _, group in groupby(runs, key=lambda run: run.trunk) for job in maker.of_trunk(list(group))]
-    measured = all(job.shape in known.speeds for job in jobs)
+    measured = all(known.speed(job.shape, job.fit) for job in jobs)
     gone = {run for run, study in known.listed.items() if study == experiment.name} - {run.id for run in runs}
     return Plan(experiment.name, tuple(runs), tuple(jobs), experiment.evals, measured, experiment.skipped, len(gone))
 
@@ -187,5 +187,5 @@ class _Jobs:
         self, job: Job, run: PlannedRun, owner: str, needs: tuple[str, ...], runs: tuple[str, ...], steps: int
     ) -> PlannedJob:
         flops, key = training_flops(job.trunk, steps), shape(job.trunk)
-        seconds = flops / self.known.speeds.get(key, run.fit.flops_per_second)
+        seconds = flops / (self.known.speed(key, run.fit) or run.fit.flops_per_second)
         return PlannedJob(job, run.trunk, owner, needs, runs, flops, seconds, key, run.fit)

@@ -14,8 +14,13 @@ class Known:
     states: Mapping[str, str] = field(default_factory=dict)  # run id -> state, with its kind: "failed (nonfinite)"
     metrics: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # run id -> metric -> settings
     checkpoints: Mapping[str, Mapping[int, str]] = field(default_factory=dict)  # trunk or run id -> step -> path
-    speeds: Mapping[str, float] = field(default_factory=dict)  # shape -> training FLOP/s of one slot
+    speeds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # shape -> slot type -> training FLOP/s
     listed: Mapping[str, str] = field(default_factory=dict)  # run id -> the study whose last plan listed it
+
+    def speed(self, shape: str, fit: Fit) -> float | None:
+        """Return the measured FLOP/s of a slot of the first type that fits, or None; where any will do, of the last."""
+        speeds = self.speeds.get(shape, {})
+        return speeds.get(fit.types[0] if fit.types else next(reversed([*speeds]), ""))
 
 
 @dataclass(frozen=True)

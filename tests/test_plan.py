@@ -215,11 +215,23 @@ def test_measured_speed_takes_the_place_of_the_stated_one(study):
     extra = "resources: {default: {peak_flops: 1e12, mfu: 0.37, price_per_device_hour: 2.5}}\n"
     before = planned(study, extra=extra)
     assert before.device_hours == pytest.approx(before.flops / 0.37e12 / 3600) and not before.measured
-    after = planned(study, Known(speeds={before.jobs[0].shape: 1e9}), extra=extra)
+    after = planned(study, Known(speeds={before.jobs[0].shape: {"cpu": 1e9}}), extra=extra)
     assert after.device_hours == pytest.approx(after.flops / 1e9 / 3600) and after.measured
     assert after.price == pytest.approx(2.5 * after.device_hours)
     assert "measured speed of earlier runs, 1.0e+09 FLOP/s a device" in plan_screen.text(after, "f", "s", slots=1)
     assert planned(study).price is None
+
+
+def test_a_speed_that_was_measured_on_slots_of_another_type_is_none(study):
+    extra = "resources: {default: {type: [v5e-16, v4-16]}}\n"
+    stated = planned(study, extra=extra)
+    (shape,) = {job.shape for job in stated.jobs}
+    for speeds in ({"cpu": 1e9}, {"v4-16": 3e13}):
+        assert planned(study, Known(speeds={shape: speeds}), extra=extra) == stated
+    measured = planned(study, Known(speeds={shape: {"v5e-16": 37e12, "cpu": 1e9}}), extra=extra)
+    assert measured.seconds(1) == pytest.approx(stated.flops / 37e12) and measured.measured
+    anywhere = planned(study, Known(speeds={shape: {"v5e-16": 37e12, "cpu": 1e9}}))
+    assert anywhere.seconds(1) == pytest.approx(stated.flops / 1e9)  # where it ran last
 
 
 def test_the_first_rule_that_holds_says_where_a_run_goes(study):

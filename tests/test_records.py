@@ -161,7 +161,20 @@ def test_an_attempt_is_charged_with_its_own_steps_only(study, begun):
         (0, 10, 10 * a_step, 10 * SECONDS_A_STEP),
         (10, 16, 6 * a_step, 6 * SECONDS_A_STEP),
     ]
-    assert known(study.store).speeds == {job.shape: pytest.approx(a_step / SECONDS_A_STEP)}
+    assert known(study.store).speeds == {job.shape: {"cpu": pytest.approx(a_step / SECONDS_A_STEP)}}
+
+
+def test_speeds_are_told_apart_by_the_type_of_slot_the_one_that_ran_last_at_the_end(study, begun):
+    records, found = begun
+    job, faster = found.jobs[0], 37.0
+    for slot, seconds in (("v5e-16/1", SECONDS_A_STEP / faster), ("cpu-1", SECONDS_A_STEP), ("cpu-4/0", 1.0)):
+        ends = [checkpoint(job, step, kept=False) for step in (4, 10)]
+        timed = [replace(one, device_seconds=seconds * one.step) for one in ends]
+        records.write(records.start(job, slot), [started(), *timed, Stopped(10)])
+    a_step = training_flops(job.job.trunk, 1)
+    (speeds,) = known(study.store).speeds.values()
+    assert list(speeds) == ["v5e-16", "cpu", "cpu-4"]
+    assert speeds["v5e-16"] == pytest.approx(faster * speeds["cpu"]) == pytest.approx(faster * a_step / SECONDS_A_STEP)
 
 
 def test_of_rolling_checkpoints_the_newest_two_are_remembered_as_they_are_on_disk(study, begun):
