@@ -2,12 +2,16 @@
 
 import json
 import os
+import pty
+import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+COMMAND = [sys.executable, "-c", "from orchestrator.cli import main; main()"]
 HEAVY = {"jax", "flax", "optax", "ray", "pandas", "scipy", "matplotlib", "sklearn"}
 LIGHT = [
     "--help",
@@ -24,10 +28,7 @@ LIGHT = [
 
 
 def scalectl(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    code = "from orchestrator.cli import main; main()"
-    return subprocess.run(
-        [sys.executable, "-c", code, *map(str, words)], cwd=cwd, capture_output=True, text=True, timeout=120
-    )
+    return subprocess.run([*COMMAND, *map(str, words)], cwd=cwd, capture_output=True, text=True, timeout=120)
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +140,27 @@ def test_what_costs_too_much_or_has_no_place_is_refused_and_nothing_is_written(s
     done = scalectl("launch", study.file, *words)
     assert done.returncode == 4 and said in done.stderr
     assert [path.name for path in study.folder.iterdir()] == ["experiments.yaml"]
+
+
+@pytest.mark.parametrize(("answer", "said"), [("n", "Nothing was started."), ("y", "jobs need slots of type v5e-16")])
+def test_a_large_launch_is_asked_about_on_a_terminal(study, answer, said):
+    terminal, end = pty.openpty()
+    costly = "resources={default: {type: v5e-16, peak_flops: 37, price_per_device_hour: 2.5}}"
+    words = [*COMMAND, "launch", str(study.file), "--here", "--set", costly]
+    with subprocess.Popen(words, stdin=end, stdout=subprocess.PIPE, stderr=end) as asking:
+        os.close(end)
+        shown = b""
+        while b"[y/N]" not in shown:
+            shown += os.read(terminal, 4096)
+        os.write(terminal, f"{answer}\n".encode())
+        with suppress(OSError):  # which is how a terminal tells that its other end is closed
+            while more := os.read(terminal, 4096):
+                shown += more
+    os.close(terminal)
+    text = shown.decode()
+    assert re.search(r"[\d,]+ device-hours \(estimated\), price [\d,.]+\. Start 2 runs\? \[y/N\]", text), text
+    assert asking.returncode == 4 and said in text
+    assert not (study.folder / "artifacts").exists()
 
 
 @pytest.mark.parametrize(
