@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -28,6 +29,7 @@ HOURS = click.FloatRange(min=0, min_open=True)
 def plan(file: Path, changes: Sequence[str], slots: int | None, check: bool, form: str) -> Exit:
     """Show the runs of FILE, what they cost and why each will run; nothing is started."""
     from orchestrator import plan_screen
+    from orchestrator.asks import DEFAULT
     from orchestrator.study import cores, planned
 
     experiment = experiment_of(file, changes)
@@ -35,7 +37,8 @@ def plan(file: Path, changes: Sequence[str], slots: int | None, check: bool, for
     if form == "json":
         click.echo(json.dumps(plan_screen.document(found, slots or cores()), indent=2))
     else:
-        click.echo(plan_screen.text(found, str(file), experiment.store, slots or cores()))
+        fit = plan_screen.tightest(experiment.fits or DEFAULT, experiment.cells)
+        click.echo(plan_screen.text(found, str(file), experiment.store, slots or cores(), fit))
     return Exit.WORK_LEFT if check and found.missing else Exit.DONE
 
 
@@ -99,7 +102,8 @@ def launch(
     caps = Caps.of(experiment.limits, max_device_hours)
     admit(experiment, caps, lambda question: _ask(question, yes=yes))
     if detach:
-        return _detached(experiment, [word for word in sys.argv[1:] if word not in ("-d", "--detach")])
+        words = _attached(sys.argv[1:])
+        return _on_head(experiment, words, address) if address and not here else _detached(experiment, words)
     outcome = carry_out(experiment, slots=slots, address=address, here=here, caps=caps)
     anew = outcome.worked or not experiment.figure.exists()
     if outcome.exit is not Exit.INTERRUPTED and outcome.done and anew:
@@ -109,6 +113,12 @@ def launch(
             click.echo(line)
     click.echo(outcome.text(file))
     return outcome.exit
+
+
+def _attached(words: Sequence[str]) -> list[str]:
+    """Return the words of a command line without --detach and -d, also where that stands among others as in -dy."""
+    short = [f"-{word[1:].replace('d', '')}" if re.fullmatch("-[ndy]+", word) else word for word in words]
+    return [word for word in short if word not in ("-", "--detach")]
 
 
 def _detached(experiment: "Experiment", words: Sequence[str]) -> Exit:
@@ -124,6 +134,19 @@ def _detached(experiment: "Experiment", words: Sequence[str]) -> Exit:
         return Exit.DONE
     click.echo(f"Process {found.pid} launches in the background; it writes to {found.log}")
     click.echo(f"Next: scalectl status --watch --store {shlex.quote(str(store))}")
+    return Exit.DONE
+
+
+def _on_head(experiment: "Experiment", words: Sequence[str], address: str) -> Exit:
+    """Launch as a job on the head of a cluster with the words of this command line."""
+    from orchestrator.head import submit
+
+    store = Path(experiment.store)
+    found = submit([*words, "--yes"], store, address)
+    follow = f"scalectl status{'' if found.ended else ' --watch'} --store {shlex.quote(str(store))}"
+    does = "has ended" if found.ended else "launches"
+    click.echo(f"Ray job {found.job} {does} on the head of the cluster; ray job logs {found.job} says more.")
+    click.echo(f"Next: {follow}")
     return Exit.DONE
 
 

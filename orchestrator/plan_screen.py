@@ -1,16 +1,19 @@
 """A plan as the table that people read before they spend anything, and as JSON."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from orchestrator.grid import Cell
 from orchestrator.planned import Plan, PlannedRun
 from orchestrator.quantities import count, duration, flops, share, table
+from orchestrator.schema import Fit
 
 
-def text(plan: Plan, source: str, store: str, slots: int) -> str:
-    """Return the plan's screen: a line per model, the total, what sharing saves, the time, the next command."""
+def text(plan: Plan, source: str, store: str, slots: int, fit: str = "") -> str:
+    """Return the plan's screen: a line per model, the total, what sharing saves, the line `fit`, the next command."""
     done = len(plan.runs) - len(plan.missing)
     head = (
         f"{plan.study} · {Path(source).name} · {len(plan.runs)} runs on {plan.shared} trunks"
@@ -21,7 +24,7 @@ def text(plan: Plan, source: str, store: str, slots: int) -> str:
     work = (flops(plan.flops), duration(3600 * plan.device_hours), "")
     total = ("total", "", "", "", str(len(plan.runs)), str(len(plan.missing)), *work)
     command = f"Nothing was started. Next: scalectl launch {source}"
-    parts = [head, table(header, [*rows, total]), _notes(plan, slots)]
+    parts = [head, table(header, [*rows, total]), _notes(plan, slots, fit)]
     return "\n\n".join([*parts, command if plan.missing else "Nothing is missing. Next: scalectl fit"])
 
 
@@ -41,12 +44,26 @@ def _row(plan: Plan, model: str, runs: list[PlannedRun]) -> tuple[str, ...]:
     )
 
 
-def _notes(plan: Plan, slots: int) -> str:
+def tightest(fits: Mapping[str, Fit], cells: Sequence[Cell]) -> str:
+    """Return which law of a study will rest on the fewest runs, and what these are."""
+    rules = {name: fit.hold_out for name, fit in fits.items()}
+    runs = [cell.settings() for cell in cells]
+    found = {name: [one for one in runs if not (rule.conditions() and rule.holds(one))] for name, rule in rules.items()}
+    name = min(found, key=lambda name: len(found[name]))
+    kinds = {"models": "model", "data sizes": "data_size", "budgets": "steps"}
+    counts = ", ".join(f"{len({one[key] for one in found[name]})} {words}" for words, key in kinds.items())
+    held = len(cells) - len(found[name])
+    return f"Tightest fit: {name} has {counts}" + (f"; {held} of {len(cells)} runs are held out." if held else ".")
+
+
+def _notes(plan: Plan, slots: int, fit: str) -> str:
     notes = [f"  {number} {reason}" for reason, number in Counter(run.reason for run in plan.runs).most_common()]
     if plan.flops < plan.flops_alone:
         saved = share(1 - plan.flops / plan.flops_alone)
         notes.append(f"  Sharing trunks saves {saved} ({flops(plan.flops_alone)} FLOPs as separate runs).")
     notes += [f"  {line}" for line in _alone(plan)]
+    if fit:
+        notes.append(f"  {fit}")
     if plan.skipped:
         notes.append(f"  {plan.skipped} of {len(plan.runs) + plan.skipped} runs are left out by the rules of grid.")
     if plan.unlisted:

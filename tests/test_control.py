@@ -169,7 +169,7 @@ def test_status_shows_states_and_watches_to_the_end(study, begun):
 
 def test_a_detached_launch_is_followed_and_stopped_from_elsewhere(study):
     study.write(steps="[100000]", checkpoint_every=10**6)
-    began = scalectl("launch", study.file, "--here", "--detach")
+    began = scalectl("launch", study.file, "--here", "-dy")
     assert began.returncode == 0, began.stderr
     held = holder(study.store)
     assert held and f"Process {held.pid} launches" in began.stdout and os.getsid(held.pid) == held.pid

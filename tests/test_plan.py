@@ -11,6 +11,7 @@ import pytest
 from conftest import SCHEDULES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from test_cli import scalectl
 
 from orchestrator import plan_screen
 from orchestrator.experiment import read
@@ -203,6 +204,18 @@ def test_the_papers_grid_shares_its_trunks():
     assert 0.45 < 1 - found.flops / found.flops_alone < 0.46
     assert "280 runs on 38 trunks" in text and "72 of 352 runs are left out" in text
     assert max(map(len, text.splitlines())) <= 100
+
+
+def test_the_law_that_will_rest_on_the_fewest_runs_is_said_with_what_they_are(study):
+    paper = read(PAPER)
+    said = "Tightest fit: upstream has 10 models, 4 data sizes, 8 budgets; 4 of 280 runs are held out."
+    assert plan_screen.tightest(paper.fits, paper.cells) == said
+    laws = "fits: {wide: {metric: upstream/loss}, narrow: {metric: upstream/error, hold_out: {steps: '>20'}}}\n"
+    several = read(study.write(extra=laws, sizes="[60, 90]", steps="[20, 40]"))
+    said = "Tightest fit: narrow has 1 models, 2 data sizes, 1 budgets; 2 of 4 runs are held out."
+    assert plan_screen.tightest(several.fits, several.cells) == said
+    shown = scalectl("plan", study.file).stdout
+    assert f"  {said}" in shown.splitlines()
 
 
 def test_the_papers_grid_costs_what_40_percent_of_a_tpu_v3_core_says():
