@@ -52,9 +52,10 @@ def test_runs_are_stopped_while_the_others_go_on_and_are_fitted(study):
     grid = "[0], skip: [{data_size: 90, steps: '<60000'}]"
     study.write(sizes="[60, 90]", steps="[20, 25, 30, 35, 40, 45, 60000]", seeds=grid, checkpoint_every=10**6)
     launcher = start(study, "--here")
+    until(lambda: study.store.exists() and trained(study))
     running = "SELECT name FROM jobs WHERE state = 'running' AND stop = 48000"
     for number in (1, 2):  # two long trunks, one after the other: there is one slot
-        until(lambda: study.store.exists() and rows(study, running))
+        until(lambda: rows(study, running))
         name = rows(study, running)[0].split("-s0")[0] + "-60000-s0"
         asked = scalectl("stop", name, "--store", study.store)
         assert asked.returncode == 0 and f"process {launcher.pid}" in asked.stdout
