@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import Ridge, RidgeClassifier
+from sklearn.preprocessing import StandardScaler
 
-from trainer.evaluate import fewshot, ridge, shots, upstream
+from trainer.evaluate import fewshot, regressed, ridge, shots, upstream
 from trainer.spec import FewshotSpec
 from trainer.step import Readings
 from trainer.subset import Images
@@ -27,6 +28,37 @@ def test_ridge_is_that_of_scikit_learn(rows, columns, l2):
     x, y = RNG.normal(size=(rows, columns)), RNG.normal(size=(rows, 3))
     expected = Ridge(alpha=l2, fit_intercept=False, solver="svd").fit(x, y).coef_.T
     np.testing.assert_allclose(ridge(x, y, l2), expected, rtol=1e-8, atol=1e-12)
+
+
+def features_of_many_scales(count: int, width: int, seed: int) -> Images:
+    """Features that tell ten classes apart now and then, each with an offset and a scale of its own."""
+    rng = np.random.default_rng(seed)
+    centres = np.random.default_rng(29).normal(size=(10, width))
+    labels = rng.permutation(np.arange(count) % 10)
+    plain = centres[labels] + 0.9 * width**0.5 * rng.normal(size=(count, width))
+    return Images((plain * np.geomspace(0.1, 50, width) + np.linspace(-37, 20, width)).astype(np.float32), labels)
+
+
+def biased(scaler: StandardScaler, features: np.ndarray) -> np.ndarray:
+    """Features standardised by scikit-learn, with the constant one beside them."""
+    return np.hstack([scaler.transform(features), np.full((len(features), 1), 100.0)])
+
+
+@pytest.mark.parametrize("count", [1, 5, 10, 25])
+@pytest.mark.parametrize("width", [7, 60])  # fewer features than images for all but one shot, and more up to five
+@pytest.mark.parametrize("l2", [0.5, 37.0, 1024.0])
+def test_few_shots_are_scikit_learns_ridge_on_the_same_features(count, width, l2):
+    pool, test = features_of_many_scales(600, width, 1), features_of_many_scales(700, width, 2)
+    errors = []
+    for seed in range(3):
+        train = pool.take(shots(pool.labels, count, seed))
+        scaler = StandardScaler().fit(train.pixels.astype(np.float64))
+        x, z = (biased(scaler, one.pixels) for one in (train, test))
+        truth = RidgeClassifier(alpha=l2, fit_intercept=False, solver="svd").fit(x, train.labels)  # Ridge on +-1
+        np.testing.assert_allclose(regressed(train, test.pixels, 10, l2), truth.decision_function(z), atol=2e-4)
+        errors.append(1.0 - truth.score(z, test.labels))
+    assert 0.1 < np.mean(errors) < 0.9
+    assert fewshot(pool, test, FewshotSpec("digits", count, 3, l2)) == pytest.approx(np.mean(errors), abs=1e-9)
 
 
 def test_classes_far_apart_are_told_from_one_shot():

@@ -102,11 +102,19 @@ def fewshot(pool: Pool, test: Images, spec: FewshotSpec) -> float:
 
 def _one_draw(pool: Pool, test: Images, spec: FewshotSpec, seed: int) -> float:
     train = pool.take(shots(pool.labels, spec.shots, seed))
-    mean, spread = train.pixels.mean(axis=0), train.pixels.std(axis=0) + 1e-5
-    train_x, test_x = (_with_bias((one.pixels - mean) / spread) for one in (train, test))
-    targets = 2.0 * (train.labels[:, None] == np.arange(pool.labels.max() + 1)) - 1.0
-    answers = (test_x @ ridge(train_x, targets, spec.l2)).argmax(axis=1)
+    answers = regressed(train, test.pixels, int(pool.labels.max()) + 1, spec.l2).argmax(axis=1)
     return float(np.mean(answers != test.labels))
+
+
+def regressed(train: Images, features: np.ndarray, num_classes: int, l2: float) -> np.ndarray:
+    """Return what linear regression on `train` says of features (count, num_classes): 1 for its class, -1 for others.
+
+    Features are standardised by those trained on, and have a constant one beside them.
+    """
+    mean, spread = train.pixels.mean(axis=0), train.pixels.std(axis=0) + 1e-5
+    train_x, test_x = (_with_bias((one - mean) / spread) for one in (train.pixels, features))
+    targets = 2.0 * (train.labels[:, None] == np.arange(num_classes)) - 1.0
+    return test_x @ ridge(train_x, targets, l2)
 
 
 def shots(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
