@@ -1,29 +1,39 @@
 """Jobs in processes of their own, on as many forced CPU devices as a test asks for, alone or several together."""
 
+import math
 import os
 import pickle
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from trainer.events import Event
 from trainer.hosts import Host
 from trainer.spec import Job
 
 CODE = """
-import pickle, sys
+import pickle, sys, threading
 from pathlib import Path
 from trainer.hosts import join
-job, host, out = pickle.loads(Path(sys.argv[1]).read_bytes())
+job, host, out, stop = pickle.loads(Path(sys.argv[1]).read_bytes())
 join(host)
 from trainer.train import train
-Path(out).write_bytes(pickle.dumps(list(train(job))))
+stopping, events = threading.Event(), []
+for event in train(job, stopping):
+    events.append(event)
+    if getattr(event, "step", 0) >= stop:
+        stopping.set()
+Path(out).write_bytes(pickle.dumps(events))
 """
 
 
-def told(job: Job, folder: Path, devices: int = 1, processes: int = 1) -> list[list[Event]]:
-    """What each process of a job told."""
+def told(
+    job: Job, folder: Path, devices: int = 1, processes: int = 1, stops: Mapping[int, int] = MappingProxyType({})
+) -> list[list[Event]]:
+    """What each process of a job told; those with an entry in `stops` are asked to stop once they tell of that step."""
     folder.mkdir(parents=True, exist_ok=True)
     flags = f"--xla_force_host_platform_device_count={devices}"
     environment = os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
@@ -32,7 +42,7 @@ def told(job: Job, folder: Path, devices: int = 1, processes: int = 1) -> list[l
     for index in range(processes):
         host = Host(coordinator, processes, index) if processes > 1 else None
         asked, out = folder / f"{index}.job", folder / f"{index}.told"
-        asked.write_bytes(pickle.dumps((job, host, str(out))))
+        asked.write_bytes(pickle.dumps((job, host, str(out), stops.get(index, math.inf))))
         command = [sys.executable, "-W", "error", "-c", CODE, str(asked)]
         lives.append((out, subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)))
     for _, life in lives:

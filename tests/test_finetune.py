@@ -8,12 +8,16 @@ import jax
 import numpy as np
 import pytest
 
+from scipy.interpolate import RegularGridInterpolator
+
+from test_train import TRUNK, job, readings, told
+
 from trainer.draws import Purpose, endless
 from trainer.evalset import Interrupted, evalsets, scaled
 from trainer.finetune import Finetuning, enlarged, finetune, ranked, rates, transferred
 from trainer.optimizer import schedule
 from trainer.positions import resampled
-from trainer.spec import DataSpec, FinetuneSpec, ModelSpec
+from trainer.spec import DataSpec, EvalSpec, FinetuneSpec, ModelSpec, RunSpec, preset
 from trainer.step import losses
 from trainer.vit import ViT
 
@@ -42,6 +46,24 @@ def test_it_begins_with_a_head_of_zeros_on_features_as_they_were(side):
     np.testing.assert_array_equal(begun["params"]["positions"], resampled(np.asarray(before), side // 2))
     if side == 8:
         np.testing.assert_allclose(features, jax.jit(VIT.apply)(weights(), images)[1], rtol=1e-5)
+
+
+def shapes(vit):
+    image = jax.ShapeDtypeStruct((1, vit.image_size, vit.image_size, 3), np.float32)
+    return jax.eval_shape(vit.init, jax.random.key(0), image)
+
+
+def test_b16_goes_from_224_to_384_with_positions_bilinear_between_those_there_are():
+    vit = ViT(preset("B", 16), 224, 3, 29_593, "map", -10.0, "float32")
+    weights = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes(vit))
+    before = np.random.default_rng(3).normal(size=(14, 14, 768)).astype(np.float32)
+    weights["params"]["positions"] = before.reshape(196, 768)
+    larger = enlarged(vit, 384, 1000)
+    begun = transferred(weights, larger)
+    assert jax.tree.map(np.shape, begun) == jax.tree.map(np.shape, shapes(larger))
+    corner_on_corner = np.stack(np.mgrid[:24, :24], axis=-1) * 13 / 23
+    between = RegularGridInterpolator((np.arange(14), np.arange(14)), before)(corner_on_corner)
+    np.testing.assert_allclose(begun["params"]["positions"].reshape(24, 24, 768), between, atol=1e-5)
 
 
 def test_an_image_of_one_colour_is_one_at_any_resolution():
@@ -84,6 +106,15 @@ def test_fine_tuning_learns_the_same_each_time():
     longer = replace(SPEC, steps=300, lrs=(0.1, 0.01))
     errors = [tuned(longer).error for _ in range(2)]
     assert errors[0] == errors[1] < 0.25  # 0.9 by chance
+
+
+def test_a_trunk_trained_at_8_pixels_is_tuned_at_16(tmp_path):
+    """After a single step at 8 pixels the same tuning leaves an error of 0.7."""
+    recipe = replace(TRUNK.recipe, batch_size=64)
+    trunk = replace(TRUNK, model=VIT.model, data=replace(TRUNK.data, size=1000), recipe=recipe)
+    evals = EvalSpec((), (), FinetuneSpec("digits", 120, 64, (0.03,), 5, 16))
+    found = readings(told(job(tmp_path, trunk=trunk, run=RunSpec(trunk, 240, 0), stop=240, evals=evals)))
+    assert found["finetune/digits/error"] < 0.5
 
 
 def test_a_rate_that_is_too_high_is_not_taken():
