@@ -7,9 +7,7 @@ from functools import cache
 import jax
 import numpy as np
 import pytest
-
 from scipy.interpolate import RegularGridInterpolator
-
 from test_train import TRUNK, job, readings, told
 
 from trainer.draws import Purpose, endless

@@ -13,6 +13,8 @@ from trainer.labels import Labels, Several, checked
 from trainer.pictures import BadImage
 from trainer.stores import Store, contents, store
 
+TOGETHER = 16  # images read before they are decoded: turn and turn about, each finds the other's code in the cache
+
 
 @dataclass(frozen=True)
 class Encoded:
@@ -56,15 +58,16 @@ class Encoded:
 
     def _decoded(self, rows: np.ndarray, square: Callable[[Image, int], np.ndarray]) -> np.ndarray:
         """Return what `square` makes of each picture and its place among `rows`; raises BadImage with file and row."""
-        images, found = self.store(), []
-        for place, row in enumerate(rows.tolist()):
-            try:
-                encoded = images.encoded(row)
-                if not encoded:
-                    raise BadImage("no image")
-                found.append(square(pictures.opened(encoded), place))
-            except BadImage as error:
-                raise BadImage(f"{self.place(row)}: {error}") from error
+        images, found, row = self.store(), [], 0
+        try:
+            for start in range(0, len(rows), TOGETHER):
+                part, encoded = rows[start : start + TOGETHER].tolist(), {}
+                for row in part:
+                    encoded[row] = images.encoded(row)
+                for place, row in enumerate(part, start):
+                    found.append(square(pictures.opened(encoded[row]), place))
+        except BadImage as error:
+            raise BadImage(f"{self.place(row)}: {error}") from error
         return np.stack(found)
 
 

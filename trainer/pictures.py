@@ -16,6 +16,8 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom, in pixels of the pi
 
 def opened(encoded: Any) -> Image.Image:
     """Return a picture whose pixels are not decoded yet, from its bytes; raises BadImage."""
+    if not encoded:
+        raise BadImage("no image")
     try:
         return Image.open(io.BytesIO(encoded))
     except Exception as error:  # decoders raise all kinds on damaged input

@@ -1,4 +1,4 @@
-"""Images of record files at random; where each picture lies, and its label, is read once and kept in the user's cache."""
+"""Images of record files at random; where each lies, and its label, is read once and kept in the user's cache."""
 
 from bisect import bisect_right
 from collections.abc import Iterator
