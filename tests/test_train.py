@@ -20,7 +20,7 @@ from damage import HURTS, array_file, torn
 
 from trainer import checkpoint, peaks, writer
 from trainer import step as programs
-from trainer.events import Checkpoint, Done, Event, Failed, Measurement, Progress, Skipped, Started, Stopped
+from trainer.events import Checkpoint, Done, Event, Failed, Measurement, Progress, Skipped, Spent, Started, Stopped
 from trainer.flops import training_flops
 from trainer.optimizer import schedule, settings
 from trainer.spec import DataSpec, EvalSpec, FewshotSpec, Job, ModelSpec, RecipeSpec, RunSpec, TrunkSpec
@@ -176,6 +176,16 @@ def test_stopped_it_leaves_a_checkpoint_and_goes_on(tmp_path, whole):
     assert of(Checkpoint, events)[-1].step == events[-1].step
     after = told(job(tmp_path))
     assert after[0].step == events[-1].step and after[-1].digest == whole[-1].digest
+
+
+def test_the_time_of_an_evaluation_that_was_stopped_is_told(tmp_path):
+    stopping, events = threading.Event(), []
+    for event in train(job(tmp_path, checkpoint_every=10**6), stopping):
+        events.append(event)
+        if isinstance(event, Measurement):
+            stopping.set()
+    assert events[-1] == Stopped(150)
+    assert of(Spent, events)[-1].evaluate > 0
 
 
 def test_a_job_that_had_ended_only_measures_again(tmp_path, whole):

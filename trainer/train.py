@@ -178,17 +178,17 @@ class _Training:
     def end(self, stopping: Stopping) -> Iterator[Event]:
         """Yield Stopped where steps or evaluations are left, else the run's measurements and Done."""
         self.laps.end("save")
+        stopped = self.step < self.job.stop
         try:
-            if self.step < self.job.stop:
-                raise Interrupted
-            if self.job.run:
+            if self.job.run and not stopped:
                 yield from self._measurements(stopping)
         except Interrupted:
-            yield self.laps.spent(self.step)
-            yield Stopped(self.step)
-            return
+            stopped = True
         self.laps.end("evaluate")
         yield self.laps.spent(self.step)
+        if stopped:
+            yield Stopped(self.step)
+            return
         spent = (self.programs.compile_seconds, self.programs.compilations)
         yield Done(self.step, self.saved.digest, self.seconds, *spent, self._rates(self.step, self.seconds)[-1])
 
