@@ -18,6 +18,8 @@ from trainer.step import State
 Row = tuple[float, ...]
 ELSEWHERE = (ImportError, MemoryError, PermissionError, ConnectionError, TimeoutError)  # none of the checkpoint's doing
 
+FIRST = ocp.options.MultiprocessingOptions(primary_host=0, active_processes={0})  # it waits for no other process
+
 
 class Corrupt(Exception):  # noqa: N818 - a fact about a file
     """A checkpoint that can't be read, or doesn't hold what was written; it has been moved aside."""
@@ -35,14 +37,19 @@ class Saved:
 
 
 def save(folder: str, state: State, device_seconds: float, told: Sequence[Row]) -> Saved:
-    """Write a state to `folder` under its step, and return once it is whole and on disk."""
+    """Write a state in memory to `folder` under its step, and return once it is whole and on disk.
+
+    Of several processes the first one writes; the others return at once what it will have written.
+    """
     step, digest = int(state.step), sha256(state.params)
     path = epath.Path(folder) / str(step)
-    notes = {"digest": digest, "whole": sha256(state), "device_seconds": device_seconds, "told": list(told)}
-    items = ocp.args.Composite(state=ocp.args.PyTreeSave(state), notes=ocp.args.JsonSave(notes))
-    with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
-        checkpointer.save(path, items, force=True)
-    _flush(path)
+    if jax.process_index() == 0:
+        notes = {"digest": digest, "whole": sha256(state), "device_seconds": device_seconds, "told": list(told)}
+        items = ocp.args.Composite(state=ocp.args.PyTreeSave(state), notes=ocp.args.JsonSave(notes))
+        handler = ocp.CompositeCheckpointHandler(composite_options=ocp.CompositeOptions(FIRST))
+        with ocp.Checkpointer(handler, multiprocessing_options=FIRST) as checkpointer:
+            checkpointer.save(path, items, force=True)
+        _flush(path)
     return Saved(step, str(path), digest, device_seconds, tuple(told))
 
 

@@ -5,6 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as await_all
 
 import jax
+from jax.experimental import multihost_utils
 
 from trainer.checkpoint import Row, Saved, prune, save
 from trainer.sharding import gathered
@@ -12,7 +13,10 @@ from trainer.step import State
 
 
 class Writer:
-    """Writes the checkpoints of a job to `folder`, one at a time, in a thread of its own, and prunes older ones."""
+    """Writes the checkpoints of a job to `folder`, one at a time, in a thread of its own, and prunes older ones.
+
+    Of several processes that hold a state together, the first one writes.
+    """
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
@@ -26,14 +30,24 @@ class Writer:
         """
         snapshot: State = gathered(state)
         self._writing = self._thread.submit(self._write, snapshot, device_seconds, tuple(told))
-        if jax.process_count() > 1:  # they wait for each other through their devices, which no step may come between
-            await_all([self._writing])
 
     def complete(self, *, wait: bool = False) -> Iterator[Saved]:
-        """Yield the checkpoint that has become complete since the last call, or that does while this waits."""
-        if self._writing and (wait or self._writing.done()):
+        """Yield the checkpoint that has become complete since the last call, or that does while this waits.
+
+        All processes have to wait together. Only the first one knows of a complete checkpoint before that.
+        """
+        if wait:
+            self._wait()
+        if self._writing and (wait or (self._writing.done() and jax.process_index() == 0)):
             saved, self._writing = self._writing.result(), None
             yield saved
+
+    def _wait(self) -> None:
+        """Wait for what is being written, here and by the first process."""
+        if self._writing:
+            await_all([self._writing])
+        if jax.process_count() > 1:
+            multihost_utils.sync_global_devices("checkpoint")
 
     def close(self) -> None:
         """Wait for what is being written."""
