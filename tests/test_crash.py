@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pandas as pd
 import pytest
@@ -47,7 +48,7 @@ def points(study: Study) -> pd.DataFrame:
 
 
 def doubled(study: Study) -> list[tuple[object, ...]]:
-    with sqlite3.connect(study.store) as store:
+    with closing(sqlite3.connect(study.store)) as store:
         return store.execute("SELECT run, metric FROM observations GROUP BY run, metric HAVING count(*) > 1").fetchall()
 
 
@@ -55,7 +56,7 @@ def compare(study: Study, whole: Study) -> None:
     pd.testing.assert_frame_equal(points(study), points(whole))
     assert points(study).drop(columns="origin").notna().all(axis=None)  # which imported runs have
     assert doubled(study) == []
-    with sqlite3.connect(study.store) as one, sqlite3.connect(whole.store) as other:
+    with closing(sqlite3.connect(study.store)) as one, closing(sqlite3.connect(whole.store)) as other:
         query = "SELECT run, step, loss, learning_rate, grad_norm FROM curves ORDER BY run, step"
         assert one.execute(query).fetchall() == other.execute(query).fetchall()
 
@@ -104,6 +105,6 @@ def test_asked_to_stop_it_leaves_checkpoints_and_exits_130(study, number):
 
 
 def trained(study: Study) -> bool:
-    with sqlite3.connect(study.store, timeout=30) as store:
+    with closing(sqlite3.connect(study.store, timeout=30)) as store:
         tables = store.execute("SELECT name FROM sqlite_master WHERE name = 'progress'").fetchall()
         return bool(tables) and store.execute("SELECT count(*) FROM progress").fetchone()[0] > 0

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +61,8 @@ def write(records: Records, jobs: Iterable[PlannedJob], value: float = 0.25) -> 
 
 def rows(study: Study, query: str) -> list[Any]:
     """The rows that SQL gives: tuples, or bare values where there is one column."""
-    with sqlite3.connect(study.store) as store:
+    with closing(sqlite3.connect(study.store)) as store:
         found = store.execute(query).fetchall()
-    store.close()
     return [row[0] if len(row) == 1 else row for row in found]
 
 
