@@ -43,7 +43,10 @@ def around(estimate: Floats, draws: Floats) -> tuple[Floats, Floats]:
     """Return the ends of the interval as far from the estimate, to both sides, as 90 % of the draws [B, ...] stay.
 
     The frontier of a draw lies above that of all runs, so the draws' own quantiles would cover too seldom.
+    Without draws both ends are NaN.
     """
+    if not len(draws):
+        return np.full(np.shape(estimate), np.nan), np.full(np.shape(estimate), np.nan)
     far = np.quantile(np.abs(draws - estimate), LEVEL, axis=0)
     return estimate - far, estimate + far
 

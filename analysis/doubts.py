@@ -22,14 +22,14 @@ def doubts(fit: Fitted, asked: int) -> Iterator[str]:
     if (span := np.log10(compute[-1] / compute[0])) < _DECADES:
         yield f"the frontier spans {span:.1f} decades of compute; an exponent needs {_DECADES:g} or more"
     yield from _at_bounds(fit)
-    if (lost := 1 - len(fit.draws) / asked) > _LOST:
-        yield f"{lost:.0%} of the draws left fewer than {parameters} frontier points: the intervals are too narrow"
+    if (lost := asked - len(fit.draws)) > _LOST * asked:
+        yield f"{lost / asked:.0%} of the draws left fewer than {parameters} frontier points: the intervals are too narrow"
     if fit.counts.unmeasured:
         yield f"{fit.counts.unmeasured} done runs have no {fit.metric}: they are left out"
     if fit.counts.held_out and not fit.held_out:
         yield "no held-out run would be on the frontier, so nothing was tested"
     for run in fit.held_out:
-        if not run.low <= run.got <= run.high:
+        if run.got < run.low or run.got > run.high:
             yield f"held out {run.name} lies outside its {LEVEL:.0%} interval"
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from analysis.bootstrap import around, around_log, redrawn
 from analysis.doubts import doubts
 from analysis.fitted import Counts, Fitted, HeldOut, Simpler
-from analysis.frontier import UNITS, frontier, usable
+from analysis.frontier import UNITS, front_of, frontier, usable
 from analysis.laws import DOUBLY_SATURATING, NESTED, Family, Floats, Law
 from analysis.refusal import Refused
 from analysis.solver import Problem, best, solve
@@ -36,12 +36,13 @@ def fit(
 ) -> Fitted:
     """Return the law of the frontier of `points`, without the runs whose ids are in `hold_out`; those are predicted.
 
+    With no `draws` it is quick, and every interval is unknown: `intervals` is empty, ends of bands are NaN.
     Raises Refused for a metric or values that can't be fitted, below two frontier points more than parameters, below a
     decade of compute, and, unless `one_model` says that this is meant, where one model has the whole frontier.
     """
     kept = points[~points["run"].isin(hold_out)]
     runs = usable(kept, metric, compute)
-    front = frontier(kept, metric, compute)
+    front = front_of(runs, metric)
     _enough(front, len(runs), metric, compute, family, one_model)
     scales = _Scales.of(front[compute].to_numpy(float), front[metric].to_numpy(float), UNITS[compute])
     problem = scales.problem(front[compute], front[metric], family)
@@ -121,6 +122,8 @@ class _Scales:
 
 def _intervals(law: Law, drawn: Floats, ceiling: float) -> dict[str, tuple[float, float]]:
     """Return the 90 % interval of each parameter: of those that may be 0 as distances, of others as factors."""
+    if not len(drawn):
+        return {}
     found = {}
     for (name, estimate), column in zip(law.params().items(), drawn.T, strict=True):
         distance = name in ("offset", "floor", "bend")
@@ -173,8 +176,7 @@ def _aicc_gain(problem: Problem, cost: float, other: Problem, other_cost: float)
 
 def _held_out(points: pd.DataFrame, found: Fitted, hold_out: Collection[str], seed: int) -> tuple[HeldOut, ...]:
     """Return the held-out runs that would be on the frontier; their intervals hold the scatter of points as well."""
-    every = points[points["run"].isin(hold_out)]
-    if every.dropna(subset=[found.metric]).empty:
+    if not points.loc[points["run"].isin(hold_out), found.metric].notna().any():
         return ()
     front = frontier(points, found.metric, found.compute)
     chosen = front[front["run"].isin(hold_out)]

@@ -106,7 +106,10 @@ class Fitted:
                 {"law": one.law.family.name, "params": one.law.params(), "aicc_gain": one.aicc_gain}
                 for one in self.simpler
             ],
-            "held_out": [asdict(run) for run in self.held_out],
+            "held_out": [
+                {name: None if value != value else value for name, value in asdict(run).items()}
+                for run in self.held_out
+            ],
             "held_out_rms": self.held_out_rms,
             "warnings": list(self.warnings),
         }
@@ -140,12 +143,12 @@ def _head(fit: Fitted) -> list[str]:
 
 def _params(fit: Fitted) -> Iterator[str]:
     formula = f"{fit.law.family.formula}, C in {fit.law.unit}"
-    yield f"  {formula:<44}{LEVEL:.0%} interval ({len(fit.draws)} draws of the runs)"
+    known = f"{LEVEL:.0%} interval ({len(fit.draws)} draws of the runs)" if fit.intervals else "no draws, no intervals"
+    yield f"  {formula:<44}{known}"
     best = fit.frontier[fit.metric].iloc[-1]
     for parameter in sorted(fit.law.family.parameters, key=lambda parameter: parameter.letter):
         name = parameter.name
-        low, high = fit.intervals[name]
-        ends = f"{low:.3g} to {high:.3g}"
+        ends = "{:.3g} to {:.3g}".format(*fit.intervals[name]) if fit.intervals else ""
         note = f"at least 0, at most the best point ({best:.3g})" if name == "floor" else ""
         yield f"  {parameter.letter}   {name:<14}{fit.law.params()[name]:<12.3g}{ends:<24}{note}".rstrip()
 
@@ -171,4 +174,6 @@ def _checks(fit: Fitted) -> Iterator[str]:
 
 
 def _interval(metric: str, middle: float, low: float, high: float) -> str:
+    if low != low:  # NaN: no draws
+        return value(metric, middle)
     return f"{value(metric, middle)} ({value(metric, low).removesuffix(' %')} to {value(metric, high)})"

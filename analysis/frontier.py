@@ -14,8 +14,12 @@ UNITS |= {"images_seen": "images seen", "data_size": "distinct images"}
 
 def frontier(points: pd.DataFrame, metric: str, compute: str = "flops") -> pd.DataFrame:
     """Return the runs that no cheaper or equally cheap run equals or beats, cheapest first."""
-    found = usable(points, metric, compute)
-    return found[is_best(found[metric].to_numpy()[None])[0]].reset_index(drop=True)
+    return front_of(usable(points, metric, compute), metric)
+
+
+def front_of(usable: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return the frontier of runs that `usable` returned."""
+    return usable[is_best(usable[metric].to_numpy()[None])[0]].reset_index(drop=True)
 
 
 def usable(points: pd.DataFrame, metric: str, compute: str = "flops") -> pd.DataFrame:

@@ -7,6 +7,7 @@ k^exponent times. Letters of shapes: B laws, N points.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -56,7 +57,7 @@ class Family:
     shape: Callable[..., Floats]
     error: Callable[..., Floats]
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Return the names of the parameters."""
         return tuple(parameter.name for parameter in self.parameters)

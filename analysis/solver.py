@@ -26,8 +26,9 @@ _CEILING = (1.0001, 10.0)  # times the worst point
 _LOGS = ("exponent", "late_exponent", "ceiling", "approach", "break", "sharpness")
 _SINHS = ("offset", "bend")
 _ROUNDS = 300
-_ARRIVED = 1e-12  # relative gain below which a fit has arrived
-_STUCK = 1e10  # damping above which no step gains anything
+_EXACT = 1e-6  # cost below which points lie on the law, as errors are about 1
+_ARRIVED = 1e-12  # promised gain, as a share of the cost, below which a fit has arrived
+_SURE = 1e-3  # damping below which far points bend the step less, and at 0 not at all
 _NUDGE = 1e-7  # of a coordinate, for slopes by differences
 
 
@@ -151,33 +152,46 @@ def solve(problem: Problem, start_BP: Floats) -> tuple[Floats, Floats]:
     at_BP = np.clip(start_BP, low_BP, high_BP)
     cost_B = problem.cost(at_BP)
     damping_B = np.full(len(at_BP), 1e-2)
-    going_B = np.ones(len(at_BP), bool)
+    going = np.arange(len(at_BP))
+    some = problem
     for _ in range(_ROUNDS):
-        some = problem.rows(going_B)
-        low, high, old_BP, old_B = low_BP[going_B], high_BP[going_B], at_BP[going_B], cost_B[going_B]
-        new_BP = np.clip(old_BP + _step(some, old_BP, low, high, damping_B[going_B]), low, high)
+        low, high, old_BP, old_B = low_BP[going], high_BP[going], at_BP[going], cost_B[going]
+        step_BP, hoped_B = _step(some, old_BP, low, high, damping_B[going])
+        new_BP = np.clip(old_BP + step_BP, low, high)
         new_B = some.cost(new_BP)
         gained_B = new_B < old_B
-        at_BP[going_B] = np.where(gained_B[:, None], new_BP, old_BP)
-        cost_B[going_B] = np.where(gained_B, new_B, old_B)
-        damping_B[going_B] *= np.where(gained_B, 0.2, 5.0)
-        arrived_B = gained_B & (old_B - new_B <= _ARRIVED * old_B)
-        going_B[going_B] = ~(arrived_B | (damping_B[going_B] > _STUCK))
-        if not going_B.any():
+        at_BP[going] = np.where(gained_B[:, None], new_BP, old_BP)
+        cost_B[going] = np.where(gained_B, new_B, old_B)
+        damping_B[going] *= np.where(gained_B, 0.2, 5.0)
+        on_B = hoped_B > _ARRIVED * np.maximum(old_B, _EXACT)
+        if not on_B.all():
+            going, some = going[on_B], some.rows(on_B)
+        if not len(going):
             break
     return at_BP, cost_B
 
 
-def _step(problem: Problem, at_BP: Floats, low_BP: Floats, high_BP: Floats, damping_B: Floats) -> Floats:
-    """Return the damped Gauss-Newton step; a coordinate that its bound holds stays there."""
+def _step(
+    problem: Problem, at_BP: Floats, low_BP: Floats, high_BP: Floats, damping_B: Floats
+) -> tuple[Floats, Floats]:
+    """Return the damped step [B, P] and the gain [B] that it promises; a coordinate that its bound holds stays there.
+
+    Far from the end the normal matrix has the weights of reweighted least squares, which is safe and slow. With ever
+    less damping it becomes Huber's own, in which points beyond delta have no curvature.
+    """
     off_BN = problem.residual(at_BP)
-    weight_BN = problem.weight * np.minimum(1, problem.delta / np.maximum(np.abs(off_BN), 1e-300))
     slope_BNP = problem.slopes(at_BP, off_BN)
-    gradient_BP = np.einsum("bnp,bn->bp", slope_BNP, weight_BN * off_BN)
+    far_BN = np.abs(off_BN)
+    pull_BN = problem.weight * np.clip(off_BN, -problem.delta, problem.delta)
+    gradient_BP = (pull_BN[:, None] @ slope_BNP)[:, 0]
     held_BP = ((at_BP <= low_BP) & (gradient_BP > 0)) | ((at_BP >= high_BP) & (gradient_BP < 0))
     slope_BNP = np.where(held_BP[:, None, :], 0.0, slope_BNP)
-    normal_BPP = np.swapaxes(slope_BNP * weight_BN[..., None], 1, 2) @ slope_BNP
-    size_BP = np.einsum("bpp->bp", normal_BPP)
+    gradient_BP = np.where(held_BP, 0.0, gradient_BP)
+    soft_BN = problem.weight * np.minimum(1, problem.delta / np.maximum(far_BN, 1e-300))
+    share_BN = np.where(far_BN <= problem.delta, 1.0, np.minimum(1.0, damping_B / _SURE)[:, None])
+    normal_BPP = np.swapaxes(slope_BNP * (share_BN * soft_BN)[..., None], 1, 2) @ slope_BNP
+    size_BP = (soft_BN[:, None] @ slope_BNP**2)[:, 0]
     added_BP = damping_B[:, None] * size_BP + 1e-14 + held_BP
-    normal_BPP = normal_BPP + np.eye(at_BP.shape[1]) * added_BP[:, None, :]
-    return -np.linalg.solve(normal_BPP, np.where(held_BP, 0.0, gradient_BP)[..., None])[..., 0]
+    normal_BPP[:, *np.diag_indices(at_BP.shape[1])] += added_BP
+    step_BP = -np.linalg.solve(normal_BPP, gradient_BP[..., None])[..., 0]
+    return step_BP, -(gradient_BP * step_BP).sum(axis=1)

@@ -200,6 +200,25 @@ def test_the_json_is_strict_and_holds_what_the_record_has_columns_for():
     assert len(document["frontier"]) == len(document["residuals"])
 
 
+def test_without_draws_the_law_is_the_same_and_has_no_intervals():
+    points = laptop()
+    held = list(points["run"][points["model"] == "mini"])
+    quick, full = (fit(points, hold_out=held, draws=draws) for draws in (0, 20))
+    assert quick.law == full.law and quick.intervals == {} and np.isnan(quick.band([1e11])).all()
+    document = json.loads(json.dumps(quick.to_json(), allow_nan=False))
+    assert document["draws"] == 0 and document["held_out"][0]["low"] is None
+    assert "no draws, no intervals" in str(quick) and " to " not in str(quick) and "outside" not in str(quick)
+
+
+def test_a_law_without_draws_takes_less_than_a_twentieth_of_a_second():
+    points, spent = laptop(), []
+    for _ in range(5):
+        start = time.process_time()
+        fit(points, draws=0)
+        spent.append(time.process_time() - start)
+    assert min(spent) < 0.05
+
+
 @pytest.fixture
 def store(study):
     """A store of sixteen runs, eight of them, of two models in turn, on a law of steps; its file asks for one law."""
