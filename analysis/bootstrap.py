@@ -3,24 +3,30 @@
 Letters of shapes: B draws, N runs or points, P parameters.
 """
 
+import math
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analysis.frontier import is_best
 from analysis.laws import Floats
 from analysis.solver import Problem, solve
 
 LEVEL = 0.9  # of all intervals
+BIAS = (
+    math.e - 1
+)  # of all runs, in shifts of a draw, which has 1 - 1/e of them: what is left where it falls as 1 / runs
 
 
-def redrawn(problem: Problem, start_P: Floats, number: int, seed: int) -> Floats:
+def redrawn(problem: Problem, start_P: Floats, places_N: NDArray[np.int64], number: int, seed: int) -> Floats:
     """Return the coordinates [B, P] of up to `number` draws of the runs in the first row, each from `start_P`.
 
-    A run that is drawn twice counts twice. Draws whose frontier has too few distinct points for a law are left out.
+    Runs of one place are drawn together, and count twice when it is drawn twice. Draws whose frontier has too few
+    distinct points for a law are left out.
     """
-    runs = problem.compute.shape[1]
-    times_BN = np.random.default_rng(seed).multinomial(runs, np.full(runs, 1 / runs), size=number)
+    places = int(places_N.max()) + 1
+    times_BN = np.random.default_rng(seed).multinomial(places, np.full(places, 1 / places), size=number)[:, places_N]
     drawn_BN = np.where(times_BN > 0, problem.error[0], np.inf)
     on_BN = is_best(drawn_BN)
     enough_B = on_BN.sum(axis=1) >= len(start_P)  # as many points as parameters
@@ -39,19 +45,26 @@ def _packed(problem: Problem, weight_BN: Floats) -> Problem:
     return replace(problem, compute=compute_N[front_BN], error=error_N[front_BN], weight=weight_BN)
 
 
-def around(estimate: Floats, draws: Floats) -> tuple[Floats, Floats]:
-    """Return the ends of the interval as far from the estimate, to both sides, as 90 % of the draws [B, ...] stay.
+def widening(points: int, parameters: int) -> float:
+    """Return the factor by which fitted residuals, and what is drawn from them, are too small."""
+    return math.sqrt(points / (points - parameters))
 
-    The frontier of a draw lies above that of all runs, so the draws' own quantiles would cover too seldom.
-    Without draws both ends are NaN.
+
+def around(estimate: Floats, draws: Floats, wider: float) -> tuple[Floats, Floats]:
+    """Return the ends of the 90 % interval of an estimate, given draws [B, ...] of it; NaN without draws.
+
+    It reaches as far as 90 % of the draws stay from their median, `wider` times. The draws' shift from the estimate
+    shows what fewer runs do to a frontier, so on the other side it reaches further by what that makes of all runs.
     """
     if not len(draws):
         return np.full(np.shape(estimate), np.nan), np.full(np.shape(estimate), np.nan)
-    far = np.quantile(np.abs(draws - estimate), LEVEL, axis=0)
-    return estimate - far, estimate + far
+    middle = np.median(draws, axis=0)
+    far = wider * np.quantile(np.abs(draws - middle), LEVEL, axis=0)
+    bias = BIAS * (middle - estimate)
+    return estimate - far - np.maximum(bias, 0), estimate + far - np.minimum(bias, 0)
 
 
-def around_log(estimate: Floats, draws: Floats) -> tuple[Floats, Floats]:
+def around_log(estimate: Floats, draws: Floats, wider: float) -> tuple[Floats, Floats]:
     """Return the same interval for a positive quantity, as far in its logarithm."""
-    low, high = around(np.log(estimate), np.log(draws))
+    low, high = around(np.log(estimate), np.log(draws), wider)
     return np.exp(low), np.exp(high)

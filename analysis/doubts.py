@@ -23,7 +23,8 @@ def doubts(fit: Fitted, asked: int) -> Iterator[str]:
         yield f"the frontier spans {span:.1f} decades of compute; an exponent needs {_DECADES:g} or more"
     yield from _at_bounds(fit)
     if (lost := asked - len(fit.draws)) > _LOST * asked:
-        yield f"{lost / asked:.0%} of the draws left fewer than {parameters} frontier points: the intervals are too narrow"
+        few = f"fewer than {parameters} frontier points"
+        yield f"{lost / asked:.0%} of the draws left {few}: the intervals are too narrow"
     if fit.counts.unmeasured:
         yield f"{fit.counts.unmeasured} done runs have no {fit.metric}: they are left out"
     if fit.counts.held_out and not fit.held_out:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from analysis.bootstrap import around, around_log, redrawn
+from analysis.bootstrap import around, around_log, redrawn, widening
 from analysis.doubts import doubts
 from analysis.fitted import Counts, Fitted, HeldOut, Simpler
-from analysis.frontier import UNITS, front_of, frontier, usable
+from analysis.frontier import UNITS, front_of, frontier, places, usable
 from analysis.laws import DOUBLY_SATURATING, NESTED, Family, Floats, Law
 from analysis.refusal import Refused
 from analysis.solver import Problem, best, solve
@@ -47,13 +47,14 @@ def fit(
     scales = _Scales.of(front[compute].to_numpy(float), front[metric].to_numpy(float), UNITS[compute])
     problem = scales.problem(front[compute], front[metric], family)
     at_P, cost = best(problem)
-    drawn_BP = redrawn(scales.problem(runs[compute], runs[metric], family), at_P, draws, seed)
+    every = scales.problem(runs[compute], runs[metric], family)
+    drawn_BP = redrawn(every, at_P, places(runs, compute), draws, seed)
     law, drawn = scales.law(problem, at_P), scales.params(problem, drawn_BP)
     found = Fitted(
         metric=metric,
         compute=compute,
         law=law,
-        intervals=_intervals(law, drawn, float(front[metric].iloc[-1])),
+        intervals=_intervals(law, drawn, front[metric].to_numpy(float)),
         frontier=front,
         counts=_counts(points, kept, runs),
         draws=drawn,
@@ -120,15 +121,15 @@ class _Scales:
         return Law(problem.family, tuple(map(float, self.params(problem, at_P[None])[0])), self.unit)
 
 
-def _intervals(law: Law, drawn: Floats, ceiling: float) -> dict[str, tuple[float, float]]:
+def _intervals(law: Law, drawn: Floats, error_N: Floats) -> dict[str, tuple[float, float]]:
     """Return the 90 % interval of each parameter: of those that may be 0 as distances, of others as factors."""
     if not len(drawn):
         return {}
-    found = {}
+    found, wider = {}, widening(len(error_N), len(law.values))
     for (name, estimate), column in zip(law.params().items(), drawn.T, strict=True):
         distance = name in ("offset", "floor", "bend")
-        low, high = (around if distance else around_log)(np.array(estimate), column)
-        most = ceiling if name == "floor" else np.inf
+        low, high = (around if distance else around_log)(np.array(estimate), column, wider)
+        most = float(error_N[-1]) if name == "floor" else np.inf
         found[name] = (max(float(low), 0.0), min(float(high), most))
     return found
 
@@ -185,6 +186,6 @@ def _held_out(points: pd.DataFrame, found: Fitted, hold_out: Collection[str], se
     compute = chosen[found.compute].to_numpy(float)
     drawn_BN = np.log(found.law.family.predictions(found.draws, compute))
     scatter_BN = np.random.default_rng(seed).choice(found.residuals, size=drawn_BN.shape)
-    low, high = around_log(found.law(compute), np.exp(drawn_BN + scatter_BN))
+    low, high = around_log(found.law(compute), np.exp(drawn_BN + scatter_BN), found.wider)
     columns = (chosen["run"], chosen["name"], compute, found.law(compute), low, high, chosen[found.metric])
     return tuple(HeldOut(str(run), str(name), *map(float, rest)) for run, name, *rest in zip(*columns, strict=True))

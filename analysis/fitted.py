@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from analysis.bootstrap import LEVEL, around_log
+from analysis.bootstrap import LEVEL, around_log, widening
 from analysis.laws import Floats, Law
 
 AHEAD = 10.0  # the report predicts the error at this many times the largest compute
@@ -70,7 +70,12 @@ class Fitted:
 
     def band(self, compute: ArrayLike) -> tuple[Floats, Floats]:
         """Return the ends of the law's 90 % interval at each compute."""
-        return around_log(self.law(compute), self.law.family.predictions(self.draws, compute))
+        return around_log(self.law(compute), self.law.family.predictions(self.draws, compute), self.wider)
+
+    @property
+    def wider(self) -> float:
+        """Return the factor by which intervals are wider than the draws alone would have them."""
+        return widening(len(self.frontier), len(self.law.values))
 
     @property
     def residuals(self) -> Floats:

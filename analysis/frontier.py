@@ -37,6 +37,14 @@ def usable(points: pd.DataFrame, metric: str, compute: str = "flops") -> pd.Data
     return found.sort_values([compute, metric, "run"], ignore_index=True)
 
 
+def places(usable: pd.DataFrame, compute: str) -> NDArray[np.int64]:
+    """Return a number for each run [N], the same where model, data size, steps and FLOPs are: others are repeats."""
+    known = [name for name in ("model", "data_size", "steps") if name in usable]
+    spent = usable["flops"].fillna(usable[compute]) if "flops" in usable else usable[compute]
+    keys = [*(usable[name] for name in known), spent]
+    return usable.groupby(keys, sort=False, dropna=False).ngroup().to_numpy()
+
+
 def is_best(error_BN: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return where a row, sorted by compute, falls below all that came before."""
     before_BN = np.minimum.accumulate(error_BN, axis=1)[:, :-1]

@@ -220,8 +220,9 @@ def _curve(subject: Subject, runs: pd.DataFrame) -> dict[str, list[float]] | Non
     if subject.fit is None:
         return None
     across = reach(runs, subject.compute)
-    low, high = subject.fit.band(across)
-    curve = {"compute": across, subject.metric: subject.fit.law(across), "low": low, "high": high}
+    curve = {"compute": across, subject.metric: subject.fit.law(across)}
+    if subject.fit.intervals:
+        curve |= dict(zip(("low", "high"), subject.fit.band(across), strict=True))
     return {name: list(map(float, values)) for name, values in curve.items()}
 
 

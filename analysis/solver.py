@@ -171,9 +171,7 @@ def solve(problem: Problem, start_BP: Floats) -> tuple[Floats, Floats]:
     return at_BP, cost_B
 
 
-def _step(
-    problem: Problem, at_BP: Floats, low_BP: Floats, high_BP: Floats, damping_B: Floats
-) -> tuple[Floats, Floats]:
+def _step(problem: Problem, at_BP: Floats, low_BP: Floats, high_BP: Floats, damping_B: Floats) -> tuple[Floats, Floats]:
     """Return the damped step [B, P] and the gain [B] that it promises; a coordinate that its bound holds stays there.
 
     Far from the end the normal matrix has the weights of reweighted least squares, which is safe and slow. With ever
@@ -192,6 +190,6 @@ def _step(
     normal_BPP = np.swapaxes(slope_BNP * (share_BN * soft_BN)[..., None], 1, 2) @ slope_BNP
     size_BP = (soft_BN[:, None] @ slope_BNP**2)[:, 0]
     added_BP = damping_B[:, None] * size_BP + 1e-14 + held_BP
-    normal_BPP[:, *np.diag_indices(at_BP.shape[1])] += added_BP
+    normal_BPP = normal_BPP + np.eye(at_BP.shape[1]) * added_BP[:, None, :]
     step_BP = -np.linalg.solve(normal_BPP, gradient_BP[..., None])[..., 0]
-    return step_BP, -(gradient_BP * step_BP).sum(axis=1)
+    return step_BP, -np.einsum("bp,bp->b", gradient_BP, step_BP)

@@ -120,15 +120,32 @@ def test_the_unit_of_compute_changes_no_prediction(power, seed):
     assert two.band(compute * 10**power) == pytest.approx(np.array(one.band(compute)), rel=1e-3)
 
 
+def covered(points: pd.DataFrame, law: Law, low: float, high: float) -> np.ndarray:
+    compute = np.geomspace(2 * low, 5 * high, 7)
+    below, above = fit(points, draws=100).band(compute)
+    return (below <= law(compute)) & (law(compute) <= above)
+
+
 def test_intervals_cover_the_planted_error_about_nine_times_in_ten():
-    covered = []
-    for seed in range(24):
+    found = []
+    for seed in range(18):
         law, low, high = PLANTED[seed % len(PLANTED)]
-        found = fit(planted(law, low, high, on=16, above=20, noise=0.02, seed=seed), draws=100)
-        compute = np.geomspace(2 * low, 5 * high, 7)
-        below, above = found.band(compute)
-        covered.append((below <= law(compute)) & (law(compute) <= above))
-    assert 0.8 <= np.mean(covered) <= 0.98
+        points = planted(law, low, high, on=16, above=(20, 60, 150)[seed % 3], noise=0.02, seed=seed)
+        found.append(covered(points, law, low, high))
+    assert 0.83 <= np.mean(found) <= 0.98
+
+
+def test_intervals_of_studies_with_repeated_seeds_cover_as_often():
+    """Three seeds of each setting, 12 of them on the law: drawn one by one, they covered it in 73 % of these cases."""
+    found = []
+    for seed in range(16):
+        law, low, high = PLANTED[seed % len(PLANTED)]
+        points = pd.concat([planted(law, low, high, on=12, above=60, noise=0.0, seed=seed)] * 3, ignore_index=True)
+        names = [f"run-{n:03d}" for n in range(len(points))]
+        noise = 1 + 0.02 * np.random.default_rng(seed).normal(size=len(points))
+        points = points.assign(run=names, seed=np.repeat([0, 1, 2], 72), **{METRIC: points[METRIC] * noise})
+        found.append(covered(points, law, low, high))
+    assert 0.83 <= np.mean(found) <= 0.98
 
 
 def test_the_same_runs_in_any_order_give_the_same_numbers():

@@ -100,6 +100,13 @@ def test_the_data_beside_a_figure_hold_law_revision_and_the_runs_left_out(tmp_pa
     assert {run for run, reason in why.items() if reason == "held out"} == {run.run for run in law.held_out}
 
 
+@pytest.mark.parametrize("name", ["frontier", "residuals"])
+def test_a_law_without_draws_is_drawn_without_its_band(tmp_path, name):
+    points = laptop()
+    save(name, subject(points, fit(points, draws=0, hold_out=held_out(points))), tmp_path / "f.svg")
+    assert "low" not in (json.loads((tmp_path / "f.json").read_text()).get("curve") or {})
+
+
 def test_every_run_is_a_dot_and_every_frontier_point_a_ring():
     points = laptop()
     law = fit(points, draws=20)
