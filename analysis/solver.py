@@ -191,5 +191,5 @@ def _step(problem: Problem, at_BP: Floats, low_BP: Floats, high_BP: Floats, damp
     size_BP = (soft_BN[:, None] @ slope_BNP**2)[:, 0]
     added_BP = damping_B[:, None] * size_BP + 1e-14 + held_BP
     normal_BPP = normal_BPP + np.eye(at_BP.shape[1]) * added_BP[:, None, :]
-    step_BP = -np.linalg.solve(normal_BPP, gradient_BP[..., None])[..., 0]
+    step_BP = np.asarray(-np.linalg.solve(normal_BPP, gradient_BP[..., None])[..., 0], float)
     return step_BP, -np.einsum("bp,bp->b", gradient_BP, step_BP)
