@@ -1,10 +1,12 @@
-"""Laws beside what is used elsewhere, in one run: curves extrapolated, and L(N, D) fitted.
+"""Laws beside what is used elsewhere, in one run: frontiers fitted, curves extrapolated, and L(N, D) fitted.
 
 uv run python benchmarks/laws.py [--curves FILE] [--cut SHARE] [--surface FILE] [--axis STARTS]
+uv run --with chinchilla python benchmarks/laws.py --surface FILE
 
-FILE of curves: columns curve, x, y and split (train or test). FILE of runs: columns params, tokens and loss. The
-literature's way is a grid of starts, each by SciPy's L-BFGS; so does the package `chinchilla` when it is installed, by
-BFGS with numerical gradients. --axis is the number of starts along each of the five axes.
+Frontiers need no file: runs are planted on a law and above it. FILE of curves: columns curve, x, y and split (train or
+test). FILE of runs: columns params, tokens and loss. The literature's way is a grid of starts, each by SciPy's L-BFGS; so
+does the package `chinchilla` when it is installed, by BFGS with numerical gradients. --axis is the number of starts along
+each of the five axes.
 """
 
 import argparse
@@ -22,6 +24,7 @@ import pandas as pd
 from scipy.optimize import curve_fit, minimize
 
 from analysis import extrapolate, fit_surface
+from analysis.fit import fit
 
 DELTA = 1e-3
 # Hoffmann et al., arXiv 2203.15556, appendix D.3: log E, log A, log B, alpha, beta; from, to
@@ -36,10 +39,71 @@ def main() -> None:
     parser.add_argument("--surface", type=Path)
     parser.add_argument("--axis", type=int, default=3)
     asked = parser.parse_args()
+    for on, above in ((24, 12), (30, 270)):
+        frontiers(on, above)
     if asked.curves:
         curves(asked.curves, asked.cut)
     if asked.surface:
         surface(asked.surface, asked.axis)
+
+
+def frontiers(on: int, above: int) -> None:
+    """One law of a planted study with and without draws, and SciPy's curve_fit of the same points and loss."""
+    points = planted(on, above)
+    found = fit(points, "error", draws=0)
+    compute, error = found.frontier[["flops", "error"]].to_numpy(float).T
+    print(f"\n{len(points)} runs, {len(error)} on the frontier{'loss':>38}{'CPU s':>9}")
+
+    def show(name: str, way: Callable[[], Callable[[np.ndarray], np.ndarray]]) -> None:
+        spent = []
+        for _ in range(3):
+            began = time.process_time()
+            law = way()
+            spent.append(time.process_time() - began)
+        loss = huber(law(compute) - error, found.delta).sum()
+        print(f"{name:60}{1e6 * loss:9.3f}e-6{min(spent):9.4f}", flush=True)
+
+    show("fit, no draws, with all that the report checks", lambda: fit(points, "error", draws=0))
+    show("scipy curve_fit, the same loss, one start", lambda: doubly(compute, error, found.delta))
+    show("fit, 1000 draws of the runs", lambda: fit(points, "error", draws=1000))
+    began, draws = time.process_time(), np.random.default_rng(0).integers(len(error), size=(50, len(error)))
+    lost = sum(failed(compute[drawn], error[drawn], found.delta) for drawn in draws)
+    spent = 20 * (time.process_time() - began)
+    print(f"{f'scipy curve_fit, 1000 draws of these points: 20 times 50, {lost} of them failed':60}{spent:22.4f}\n")
+
+
+def planted(on: int, above: int) -> pd.DataFrame:
+    random = np.random.default_rng(1)
+    compute = np.exp(random.uniform(np.log(1e9), np.log(1e12), on + above))
+    worse = np.append(np.ones(on), 1.1 + random.exponential(0.3, above)) * (1 + 0.02 * random.normal(size=on + above))
+    runs = pd.DataFrame({"run": [f"{n:04d}" for n in range(on + above)], "state": "done", "excluded": False})
+    runs["name"], runs["model"], runs["digest"] = runs["run"], np.where(np.arange(len(runs)) % 2, "a", "b"), ""
+    return runs.assign(flops=compute, error=(800 * (compute + 3e9) ** -0.33 + 0.03) * worse)
+
+
+def doubly(compute: np.ndarray, error: np.ndarray, delta: float) -> Callable[[np.ndarray], np.ndarray]:
+    """The doubly saturating law as one would fit it with care: rescaled, a start from the data, bounds."""
+
+    def law(x, a, b, c, d):
+        return a * (x + d) ** -b + c
+
+    middle, best = np.exp(np.log(compute).mean()), error.min()
+    start, most = (error.mean() - best / 2, 0.4, best / 2, compute.min() / middle), 10 * compute.max() / middle
+    bounds = ((0, 0.01, 0, 0), (np.inf, 5, best, most))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        at, _ = curve_fit(
+            law, compute / middle, error, start, bounds=bounds, loss="huber", f_scale=delta, max_nfev=2000
+        )
+    return lambda x: law(x / middle, *at)
+
+
+def failed(compute: np.ndarray, error: np.ndarray, delta: float) -> bool:
+    try:
+        doubly(compute, error, delta)
+    except (RuntimeError, ValueError):  # its words for: not converged, no such start
+        return True
+    return False
 
 
 def curves(file: Path, cut: float | None) -> None:
@@ -130,9 +194,9 @@ def parameters(found) -> tuple[float, ...]:
     return found.E, found.A, found.B, found.alpha, found.beta
 
 
-def huber(off: np.ndarray) -> np.ndarray:
+def huber(off: np.ndarray, delta: float = DELTA) -> np.ndarray:
     far = np.abs(off)
-    return np.where(far <= DELTA, far**2 / 2, DELTA * (far - DELTA / 2))
+    return np.where(far <= delta, far**2 / 2, delta * (far - delta / 2))
 
 
 def grid_of_starts(N: np.ndarray, D: np.ndarray, L: np.ndarray, axis: int) -> tuple[float, ...]:
