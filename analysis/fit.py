@@ -40,15 +40,17 @@ def fit(
     Raises Refused for a metric or values that can't be fitted, below two frontier points more than parameters, below a
     decade of compute, and, unless `one_model` says that this is meant, where one model has the whole frontier.
     """
-    kept = points[~points["run"].isin(hold_out)]
+    kept = points[~points["run"].isin(hold_out)] if hold_out else points
     runs = usable(kept, metric, compute)
     front = front_of(runs, metric)
     _enough(front, len(runs), metric, compute, family, one_model)
     scales = _Scales.of(front[compute].to_numpy(float), front[metric].to_numpy(float), UNITS[compute])
     problem = scales.problem(front[compute], front[metric], family)
     at_P, cost = best(problem)
-    every = scales.problem(runs[compute], runs[metric], family)
-    drawn_BP = redrawn(every, at_P, places(runs, compute), draws, seed)
+    drawn_BP = np.empty((0, len(at_P)))
+    if draws:
+        every = scales.problem(runs[compute], runs[metric], family)
+        drawn_BP = redrawn(every, at_P, places(runs, compute), draws, seed)
     law, drawn = scales.law(problem, at_P), scales.params(problem, drawn_BP)
     found = Fitted(
         metric=metric,

@@ -28,10 +28,10 @@ def usable(points: pd.DataFrame, metric: str, compute: str = "flops") -> pd.Data
     Raises Refused for a metric or compute that is unknown or measured nowhere, and for values that no error can have.
     """
     _know(points, metric, compute)
-    done = points[(points["state"] == "done") & ~points["excluded"].astype(bool)]
-    found = done.dropna(subset=[metric, compute])
+    done = (points["state"] == "done") & ~points["excluded"].astype(bool)
+    found = points[done & points[metric].notna() & points[compute].notna()]
     if found.empty:
-        why = "no run is done" if done.empty else f"none of {len(done)} done runs has {metric} and {compute}"
+        why = f"none of {done.sum()} done runs has {metric} and {compute}" if done.any() else "no run is done"
         raise Refused(f"{why}. A launch measures what `evals` asks for, at the end of each run.")
     _check(found, metric, compute)
     return found.sort_values([compute, metric, "run"], ignore_index=True)
