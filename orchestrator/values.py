@@ -13,6 +13,7 @@ from pydantic import AfterValidator, PlainValidator, ValidationInfo, WithJsonSch
 from pydantic_core import PydanticCustomError
 
 from orchestrator.problem import did_you_mean
+from trainer.files import remote
 from trainer.tfds import split_path
 
 T = TypeVar("T")
@@ -231,7 +232,7 @@ def _source(value: Any, info: ValidationInfo) -> Source:
     """Return the source that was typed; a relative path starts from the folder in the context."""
     kind, colon, path = value.partition(":") if isinstance(value, str) else ("", "", "")
     if colon and kind in FILES:
-        return Source(kind, _absolute(path, info), value)
+        return Source(kind, (_place if kind == "parquet" else _absolute)(path, info), value)
     if colon and kind == "tfds":
         if not (found := _DATASET.fullmatch(path)):
             raise refusal(
@@ -255,9 +256,18 @@ def _absolute(value: Any, info: ValidationInfo) -> str:
     return os.path.normpath(folder.absolute() / Path(_folder(value)).expanduser())
 
 
+def _place(value: Any, info: ValidationInfo) -> str:
+    """Return a path as `_absolute` does, or an address in a bucket."""
+    if not isinstance(value, str) or not remote(value):
+        return _absolute(value, info)
+    if not re.fullmatch(r"(gs://(anonymous@)?|s3://)[a-z0-9][a-z0-9._-]+(/[^@\s]+)?", value):
+        raise refusal(f"{shown(value)} names no bucket and folder", "write gs://bucket/folder or s3://bucket/folder")
+    return value
+
+
 _SOURCE_JSON = {"anyOf": [{"enum": list(MADE)}, {"type": "string", "pattern": f"^({'|'.join([*FILES, 'tfds'])}):.+"}]}
 Images = Annotated[Source, PlainValidator(_source), WithJsonSchema(_SOURCE_JSON)]
-Files = Annotated[str, PlainValidator(_absolute), WithJsonSchema({"type": "string", "minLength": 1})]
+Files = Annotated[str, PlainValidator(_place), WithJsonSchema({"type": "string", "minLength": 1})]
 
 
 def _store(value: Any) -> str:

@@ -37,6 +37,11 @@ class Contents:
         raise IndexError(row)
 
 
+def remote(path: str) -> bool:
+    """Return whether a path lies in a bucket."""
+    return path.startswith(("gs://", "s3://"))
+
+
 def matching(path: str, pattern: str, kind: str) -> list[Path]:
     """Return the files that a path means: one, all below a folder that match `pattern`, or those of its own pattern.
 

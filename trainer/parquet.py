@@ -2,18 +2,23 @@
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-from trainer.files import Contents, Unreadable, matching
+from trainer.buckets import listed, opened
+from trainer.files import Contents, Unreadable, matching, remote
+
+TOGETHER = 16  # footers read at a time: a bucket takes a while to answer
 
 
 def contents(path: str) -> Contents:
     """Return what is in the parquet files at a path: a file, a folder, or a pattern such as train-*.parquet.
 
-    Raises Unreadable.
+    The same files have the same hash on a disk and in a bucket. Raises Unreadable.
     """
+    if remote(path):
+        return _contents(tuple((file, size, 0) for file, size in listed(path, ".parquet", "parquet")))
     found = matching(path, "*.parquet", "parquet")
     return _contents(tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in found))
 
@@ -25,8 +30,9 @@ def _contents(files: tuple[tuple[str, int, int], ...]) -> Contents:
     several: set[bool] = set()
     declared: int | None = None
     largest: int | None = -1
-    for file, size, _ in files:
-        metadata, footer = _footer(file, size)
+    with ThreadPoolExecutor(TOGETHER) as threads:
+        footers = list(threads.map(_footer, *zip(*((file, size) for file, size, _ in files), strict=True)))
+    for (file, size, _), (metadata, footer) in zip(files, footers, strict=True):
         whole.update(f"{size} {hashlib.sha256(footer).hexdigest()}\n".encode())
         schema = metadata.schema.to_arrow_schema()
         several.add(_several(schema, file))
@@ -45,11 +51,12 @@ def _footer(file: str, size: int) -> tuple[Any, bytes]:
     from pyarrow.parquet import read_metadata
 
     try:
-        with Path(file).open("rb") as opened:
-            opened.seek(max(0, size - 8))
-            length = int.from_bytes(opened.read(8)[:4], "little")
-            opened.seek(max(0, size - 8 - length))
-            return read_metadata(file), opened.read(length)
+        with opened(file) as source:
+            source.seek(max(0, size - 8))
+            length = int.from_bytes(source.read(8)[:4], "little")
+            source.seek(max(0, size - 8 - length))
+            footer = source.read(length)
+            return read_metadata(source), footer
     except (OSError, ArrowException) as error:
         raise Unreadable(f"{file}: {error}") from error
 

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Any, Protocol
 
-from trainer.files import Contents, Unreadable
+from trainer.files import Contents, Unreadable, remote
 
 
 class Store(Protocol):
@@ -21,6 +21,8 @@ def contents(kind: str, path: str) -> Contents:
         from trainer import parquet
 
         return parquet.contents(path)
+    if remote(path):
+        raise Unreadable(f"{path}: only parquet files are read from buckets; copy it here, or mount it")
     if kind == "array_record":
         from trainer import array_record
 

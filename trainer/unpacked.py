@@ -14,8 +14,9 @@ from pyarrow import ipc
 from pyarrow.parquet import ParquetFile
 
 from trainer import cache, labels, parquet
+from trainer.buckets import opened
 from trainer.damage import damage, refuse
-from trainer.files import Contents, Unreadable
+from trainer.files import Contents, Unreadable, remote
 
 ROWS = 256  # of one batch of the unpacked file
 
@@ -66,9 +67,9 @@ def _unpack(found: Contents, file: Path) -> None:
 def _batches(file: str, schema: pa.Schema) -> Any:
     """Yield the encoded images and labels of a parquet file; raises Unreadable."""
     try:
-        with ParquetFile(file) as opened:
-            label = parquet.label_column(opened.schema_arrow)
-            for batch in opened.iter_batches(ROWS, columns=["image.bytes", label]):
+        with opened(file) as source, ParquetFile(source, pre_buffer=remote(file)) as table:
+            label = parquet.label_column(table.schema_arrow)
+            for batch in table.iter_batches(ROWS, columns=["image.bytes", label]):
                 nested = "image" in batch.schema.names
                 images = pc.struct_field(batch.column("image"), "bytes") if nested else batch.column("image.bytes")
                 columns = [images.cast(pa.binary()), batch.column(label).cast(schema.field("label").type)]
