@@ -4,11 +4,13 @@ import re
 from datetime import timedelta
 from functools import cache
 from pathlib import PurePosixPath
+from textwrap import shorten
 from typing import Any
 
 from trainer.files import Unreadable
 
-RETRY_SECONDS = 20  # that a bucket of Google's may take to answer; S3 has a number of tries of its own
+RETRY_SECONDS = 10  # that a bucket of Google's may take to answer; S3 has a number of tries of its own
+WORDS = 320  # letters of what a bucket says, which has the cause first
 SIGN_IN = {
     "gs": "sign in with gcloud auth application-default login",
     "s3": "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
@@ -34,7 +36,8 @@ def listed(path: str, ending: str, kind: str) -> list[tuple[str, int]]:
     try:
         found = _found(_system(path), place.removeprefix("anonymous@"), ending)
     except OSError as error:
-        raise Unreadable(f"{path}: {str(error).splitlines()[0]} Can you read it? If not, {SIGN_IN[scheme]}") from error
+        said = shorten(str(error), WORDS, placeholder=" ...")
+        raise Unreadable(f"{path}: {said} If you can't read it, {SIGN_IN[scheme]}") from error
     if not found:
         raise Unreadable(f"{path}: no {kind} files there")
     who = "anonymous@" * place.startswith("anonymous@")
