@@ -50,8 +50,9 @@ def tightest(fits: Mapping[str, Fit], cells: Sequence[Cell]) -> str:
     runs = [cell.settings() for cell in cells]
     found = {name: [one for one in runs if not (rule.conditions() and rule.holds(one))] for name, rule in rules.items()}
     name = min(found, key=lambda name: len(found[name]))
-    kinds = {"models": "model", "data sizes": "data_size", "budgets": "steps"}
-    counts = ", ".join(f"{len({one[key] for one in found[name]})} {words}" for words, key in kinds.items())
+    kinds = {"model": "model", "data size": "data_size", "budget": "steps"}
+    numbers = {word: len({one[key] for one in found[name]}) for word, key in kinds.items()}
+    counts = ", ".join(f"{number} {word}{'s' * (number != 1)}" for word, number in numbers.items())
     held = len(cells) - len(found[name])
     return f"Tightest fit: {name} has {counts}" + (f"; {held} of {len(cells)} runs are held out." if held else ".")
 

@@ -212,7 +212,7 @@ def test_the_law_that_will_rest_on_the_fewest_runs_is_said_with_what_they_are(st
     assert plan_screen.tightest(paper.fits, paper.cells) == said
     laws = "fits: {wide: {metric: upstream/loss}, narrow: {metric: upstream/error, hold_out: {steps: '>20'}}}\n"
     several = read(study.write(extra=laws, sizes="[60, 90]", steps="[20, 40]"))
-    said = "Tightest fit: narrow has 1 models, 2 data sizes, 1 budgets; 2 of 4 runs are held out."
+    said = "Tightest fit: narrow has 1 model, 2 data sizes, 1 budget; 2 of 4 runs are held out."
     assert plan_screen.tightest(several.fits, several.cells) == said
     shown = scalectl("plan", study.file).stdout
     assert f"  {said}" in shown.splitlines()
