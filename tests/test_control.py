@@ -48,6 +48,7 @@ def test_requests_are_read_once_and_their_file_is_private(study):
     assert Path(f"{study.store}.stop").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.slow
 def test_runs_are_stopped_while_the_others_go_on_and_are_fitted(study):
     grid = "[0], skip: [{data_size: 90, steps: '<60000'}]"
     study.write(sizes="[60, 90]", steps="[20, 25, 30, 35, 40, 45, 60000]", seeds=grid, checkpoint_every=10**6)

@@ -106,6 +106,7 @@ def test_fine_tuning_learns_the_same_each_time():
     assert errors[0] == errors[1] < 0.25  # 0.9 by chance
 
 
+@pytest.mark.slow
 def test_a_trunk_trained_at_8_pixels_is_tuned_at_16(tmp_path):
     """An error of 0.9 is chance."""
     recipe = replace(TRUNK.recipe, batch_size=64)

@@ -71,6 +71,7 @@ def test_fine_tuning_is_measured_later_without_training_again(study):
     assert 0 < after["finetune/digits/error"].item() < 1
 
 
+@pytest.mark.slow
 def test_rates_and_horizons_share_the_programs_of_their_shape_and_the_store_counts_them(study, monkeypatch):
     """2 widths x 2 rates x 3 horizons: first weights, step and reading are compiled for each width and for no other."""
     from trainer import step
