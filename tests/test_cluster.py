@@ -78,6 +78,7 @@ def test_a_job_that_raises_ends_with_its_traceback_and_the_slot_goes_on(cluster,
     assert isinstance(run(cluster, job)[-1], Done)
 
 
+@pytest.mark.slow
 def test_a_stopped_job_goes_on_from_its_checkpoint_to_the_same_end(cluster, job, tmp_path):
     job = replace(job, stop=4800)  # long enough that no machine ends it before the stop arrives
     run(cluster, replace(job, stop=16))  # a turn of the same id just ended: the stop isn't taken for its own
@@ -98,6 +99,7 @@ def test_both_clusters_train_the_same_parameters(on_ray, job, tmp_path):
     assert ends[0].digest == ends[1].digest
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_a_lost_node_and_its_slot_comes_back(on_ray, job):
     slot = on_ray.slots[1]
     on_ray.start(slot, replace(job, stop=10**7))

@@ -64,6 +64,7 @@ def values(events):
     return Counter((event.metric, event.step, event.value) for event in events)
 
 
+@pytest.mark.slow
 def test_an_evaluation_added_to_a_finished_study_is_measured_by_itself_on_its_checkpoints(colour):
     first = launched(colour)
     ends = {run.id for run in plan(read(colour.file)).runs}

@@ -119,6 +119,7 @@ def test_the_books_of_a_launch_on_ray_add_up_to_its_wall_time(study):
     assert 2 * found[0][0] - sums["idle"] == pytest.approx(jobs_seconds, rel=0.2)
 
 
+@pytest.mark.slow
 def test_a_launcher_that_is_killed_has_lost_what_no_checkpoint_held(study):
     study.write(steps="[50000]", checkpoint_every=10**6)
     launcher = start(study, "--here")
