@@ -169,6 +169,7 @@ def test_status_shows_states_and_watches_to_the_end(study, begun):
     assert scalectl("status", "--state", "dnoe", "--store", study.store).returncode == 2
 
 
+@pytest.mark.slow
 def test_a_detached_launch_is_followed_and_stopped_from_elsewhere(study):
     study.write(steps="[100000]", checkpoint_every=10**6)
     began = scalectl("launch", study.file, "--here", "-dy")

@@ -91,6 +91,7 @@ def test_killed_ten_times_on_ray_a_study_ends_the_same(study, whole):
     compare(study, whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_asked_to_stop_it_leaves_checkpoints_and_exits_130(study, number):
     study.write(steps="[50000]", checkpoint_every=10**6)

@@ -194,6 +194,7 @@ def test_a_job_that_had_ended_only_measures_again(tmp_path, whole):
     assert again[0].step == 150 and readings(again) == readings(whole)
 
 
+@pytest.mark.slow
 def test_how_steps_are_grouped_changes_no_bit(tmp_path, whole, monkeypatch):
     monkeypatch.setattr(programs, "MAX_STEPS", 3)
     assert told(job(tmp_path, checkpoint_every=7))[-1].digest == whole[-1].digest
