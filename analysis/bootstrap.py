@@ -14,9 +14,8 @@ from analysis.laws import Floats
 from analysis.solver import Problem, solve
 
 LEVEL = 0.9  # of all intervals
-BIAS = (
-    math.e - 1
-)  # of all runs, in shifts of a draw, which has 1 - 1/e of them: what is left where it falls as 1 / runs
+# The shift that all runs have, in shifts of a draw: a draw has 1 - 1/e of the runs, and a shift falls as 1 / runs.
+BIAS = math.e - 1
 
 
 def redrawn(problem: Problem, start_P: Floats, places_N: NDArray[np.int64], number: int, seed: int) -> Floats:

@@ -9,7 +9,7 @@ import click
 
 from orchestrator.cli_analysis import COMPUTE, LAWS
 from orchestrator.exits import Exit
-from orchestrator.options import output, store_option, yaml_file
+from orchestrator.options import named, output, store_option, yaml_file
 
 
 class Amount(click.ParamType[float]):
@@ -72,7 +72,8 @@ def predict(
     ask, points = asked(store, study, where, compute=by, **said)
     wanted = next(iter(ask.fits.values()))
     found = predicted(points, wanted, compute=spent, error=error, params=params, data=data)
-    click.echo(json.dumps(found.to_json(), indent=2) if form == "json" else f"{ask.study} · {found}")
+    screen = f"{ask.study} · {found}\n\nNext: scalectl suggest --budget X{named(store)}"
+    click.echo(json.dumps(found.to_json(), indent=2) if form == "json" else screen)
     return Exit.DONE
 
 

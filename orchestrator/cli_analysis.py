@@ -1,14 +1,13 @@
 """The commands that answer from the store through the analysis."""
 
 import json
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from orchestrator.exits import Exit
-from orchestrator.options import Command, output, store_option
+from orchestrator.options import Command, named, output, store_option
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -108,8 +107,3 @@ def _print(documents: dict[str, Any], asked: int) -> None:
     found = documents if asked > 1 else next(iter(documents.values()), None)
     if found is not None:
         click.echo(json.dumps(found, indent=2))
-
-
-def named(store: Path) -> str:
-    """Return the option that names a store, with a blank before it, where it isn't the usual one."""
-    return "" if store == Path("results.db") else f" --store {shlex.quote(str(store))}"

@@ -8,7 +8,7 @@ import click
 
 from orchestrator.cli_analysis import law_options
 from orchestrator.exits import Exit
-from orchestrator.options import Command
+from orchestrator.options import Command, named
 
 _SUFFIXES = (".png", ".pdf", ".svg")
 _FIGURES = {
@@ -56,6 +56,7 @@ def _figure(name: str, purpose: str) -> click.Command:
 
         draw_asked(name, file, **said)
         click.echo(f"{file} and {file.with_suffix('.json').name} written.")
+        click.echo(f"Next: scalectl predict --compute C{named(said['store'])}")
         return Exit.DONE
 
     return click.command(name, help=purpose)(draw)

@@ -64,7 +64,9 @@ def documents(store):
     for name, suffix in zip(NAMES, ["png", "pdf", "svg"] * 2, strict=True):
         file = store.parent / name / f"F.{suffix}"
         done = command(name, "--store", store, "-o", file)
-        assert (done.return_value, done.stdout) == (0, f"{file} and F.json written.\n")
+        written, after = done.stdout.splitlines()
+        assert (done.return_value, written) == (0, f"{file} and F.json written.")
+        assert after.startswith("Next: scalectl predict --compute C --store ")
         assert file.read_bytes().startswith(BEGINS[suffix])
         assert sorted(path.name for path in file.parent.iterdir()) == sorted([file.name, "F.json"])
         found[name] = json.loads(file.with_suffix(".json").read_text())
