@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 
 from orchestrator.cli_advice import predict, suggest
-from orchestrator.cli_analysis import fit, named
+from orchestrator.cli_analysis import fit
 from orchestrator.cli_figures import plot
 from orchestrator.cli_plan import launch, plan, preflight, simulate
 from orchestrator.cli_runs import exclude, include, logs, retry, show, stop
 from orchestrator.exits import Exit, Refusal
-from orchestrator.options import experiment_of, output, overrides, store_option, yaml_file
+from orchestrator.options import experiment_of, named, output, overrides, store_option, yaml_file
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
