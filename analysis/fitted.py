@@ -13,6 +13,7 @@ from analysis.laws import Floats, Law
 
 AHEAD = 10.0  # the report predicts the error at this many times the largest compute
 SUPPORTED = 2.0  # of AICc in favour of the law
+UNKNOWN = 1e9  # ratio of an interval's ends from which on the report doesn't print them
 
 
 @dataclass(frozen=True)
@@ -153,9 +154,13 @@ def _params(fit: Fitted) -> Iterator[str]:
     best = fit.frontier[fit.metric].iloc[-1]
     for parameter in sorted(fit.law.family.parameters, key=lambda parameter: parameter.letter):
         name = parameter.name
-        ends = "{:.3g} to {:.3g}".format(*fit.intervals[name]) if fit.intervals else ""
+        ends = _ends(*fit.intervals[name]) if fit.intervals else ""
         note = f"at least 0, at most the best point ({best:.3g})" if name == "floor" else ""
         yield f"  {parameter.letter}   {name:<14}{fit.law.params()[name]:<12.3g}{ends:<24}{note}".rstrip()
+
+
+def _ends(low: float, high: float) -> str:
+    return "unknown by itself" if high > UNKNOWN * low > 0 else f"{low:.3g} to {high:.3g}"
 
 
 def _checks(fit: Fitted) -> Iterator[str]:

@@ -30,15 +30,16 @@ def plan(file: Path, changes: Sequence[str], slots: int | None, check: bool, for
     """Show the runs of FILE, what they cost and why each will run; nothing is started."""
     from orchestrator import plan_screen
     from orchestrator.asks import DEFAULT
-    from orchestrator.study import cores, planned
+    from orchestrator.cores import usable
+    from orchestrator.study import planned
 
     experiment = experiment_of(file, changes)
     found, _ = planned(experiment)
     if form == "json":
-        click.echo(json.dumps(plan_screen.document(found, slots or cores()), indent=2))
+        click.echo(json.dumps(plan_screen.document(found, slots or len(usable())), indent=2))
     else:
         fit = plan_screen.tightest(experiment.fits or DEFAULT, experiment.cells)
-        click.echo(plan_screen.text(found, str(file), experiment.store, slots or cores(), fit))
+        click.echo(plan_screen.text(found, str(file), experiment.store, slots or len(usable()), fit))
     return Exit.WORK_LEFT if check and found.missing else Exit.DONE
 
 

@@ -63,6 +63,10 @@ class Gang:
         """Return nothing: it has several nodes."""
         return ""
 
+    def stderr(self) -> str:
+        """Return nothing: each of its workers has its own."""
+        return ""
+
     def stop(self, turn: int) -> None:
         """Ask all hosts to leave a checkpoint and end the job of a turn."""
         with self._lock:

@@ -9,9 +9,11 @@ from typing import Any
 from orchestrator import heap
 from orchestrator.access import Unreachable, knock, secure
 from orchestrator.cluster import Batch, told
+from orchestrator.cores import BINDS, usable
 from orchestrator.draining import Draining
 from orchestrator.exits import Refusal
 from orchestrator.gang import Gang, released
+from orchestrator.last_words import last_words, stderr_file
 from orchestrator.schedule import CPU
 from orchestrator.slices import Seats, lacking, plain
 from orchestrator.slices import slots as slots_of
@@ -44,7 +46,7 @@ class OnRay:
 
         self._ray: Any = ray
         self._local = address is None
-        cores = sorted(os.sched_getaffinity(0))
+        cores = usable()
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "configure_logging": True}
         if self._local:
             count = slots or len(cores)
@@ -67,6 +69,7 @@ class OnRay:
         self._gangs = f"{os.getpid()}-{secrets.token_hex(4)}"  # what those of this launcher are called
         self._actors: dict[str, Any] = {}
         self._nodes: dict[str, Any] = {}  # slot -> the id of its worker's node, or where Ray will put that
+        self._stderr: dict[str, Any] = {}  # slot -> the file of its worker's stderr, once that is told
         self._streams: dict[str, Any] = {}
         self._turns: dict[str, int] = {}
         self._count = itertools.count()
@@ -80,7 +83,7 @@ class OnRay:
         found = slots_of(wanted, nodes)
         if plain(wanted, found):
             count = slots or int(self._ray.cluster_resources().get("CPU", 1))
-            pinned = self._local and count <= len(cores)
+            pinned = BINDS and self._local and count <= len(cores)
             self._cores = {f"cpu-{n}": tuple(cores[n::count]) if pinned else () for n in range(count)}
         self._seats = {slot.name: seats for slot, seats in found.items()}
         self.types = {slot.name: slot.type for slot in found}
@@ -114,6 +117,7 @@ class OnRay:
         if slot not in self._actors:
             self._actors[slot] = self._actor(slot)
             self._nodes[slot] = self._actors[slot].node.options(concurrency_group="control").remote()
+            self._stderr[slot] = self._actors[slot].stderr.options(concurrency_group="control").remote()
         self._turns[slot] = next(self._count)
         self._watch.begin(slot, job)
         self._streams[slot] = self._actors[slot].run.options(num_returns="streaming").remote(job, self._turns[slot])
@@ -166,9 +170,23 @@ class OnRay:
             kind = "preempted"
         alive = node in {one["NodeID"] for one in self._ray.nodes() if one["Alive"]}
         what = "worker" if alive or not node else "node"
+        words = self._last_words(slot)
         self._watch.end(slot)
         self._drop(slot)
-        return Failed(kind, step, f"the {what} of slot {slot} died: {_cause(error)}")
+        return Failed(kind, step, f"{words}\nthe {what} of slot {slot} died: {_cause(error)}".strip())
+
+    def _last_words(self, slot: str) -> str:
+        """Return what the worker of a slot wrote last, where it was one of this machine."""
+        here = self._node(slot) == self._ray.get_runtime_context().get_node_id()
+        return last_words(self._told(self._stderr[slot])) if here else ""
+
+    def _told(self, word: Any) -> str:
+        """Return what an actor answered, or nothing before it has; its stream tells why it never does."""
+        there, _ = self._ray.wait([word], timeout=0)
+        try:
+            return str(self._ray.get(there[0])) if there else ""
+        except self._ray.exceptions.RayError:
+            return ""
 
     def _overdue(self, slot: str, silent: float) -> Failed:
         step, acquired = self._watch.step(slot), self._watch.acquired(slot)
@@ -192,11 +210,7 @@ class OnRay:
     def _node(self, slot: str) -> str:
         """Return the id of the node that a slot's actor is on, or nothing while that can't be told."""
         if not isinstance(self._nodes[slot], str):
-            there, _ = self._ray.wait([self._nodes[slot]], timeout=0)
-            try:
-                self._nodes[slot] = str(self._ray.get(there[0])) if there else self._nodes[slot]
-            except self._ray.exceptions.RayError:  # the stream of its job tells that
-                return ""
+            self._nodes[slot] = self._told(self._nodes[slot]) or self._nodes[slot]
         return self._nodes[slot] if isinstance(self._nodes[slot], str) else ""
 
     def _leave(self) -> None:
@@ -212,6 +226,7 @@ class OnRay:
         """Kill the actor of a slot; Ray takes up to 5 seconds where its process doesn't answer."""
         self._streams.pop(slot, None)
         self._nodes.pop(slot)
+        self._stderr.pop(slot, None)
         self._leaving.discard(slot)
         self._ray.kill(self._actors.pop(slot), no_restart=True)
         if slot in self._seats and self._seats[slot].gang:
@@ -241,6 +256,10 @@ class Seat(Worker):
         import ray
 
         return str(ray.get_runtime_context().get_node_id())
+
+    def stderr(self) -> str:
+        """Return the file of its process's stderr, on that node."""
+        return stderr_file()
 
 
 def _cause(error: Exception) -> str:

@@ -1,5 +1,6 @@
 """How long the rest of a launch takes, from what its jobs have told of their time so far."""
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Mapping
@@ -22,12 +23,17 @@ class _Rate:
     def add(self, seconds: float, over: float = 1.0) -> None:
         self.seconds, self.over = self.seconds + seconds, self.over + over
 
+    @property
+    def each(self) -> float:
+        return self.seconds / self.over
+
 
 class Pace:
     """The speed of each shape, and what jobs take beside steps, without what the first of a kind compiles."""
 
     def __init__(self, plan: Plan) -> None:
         self._jobs = {job.id: job for job in plan.jobs}
+        self._first = {job.shape: job for job in reversed(plan.jobs) if job.flops}
         self._measured = plan.measured
         self._steps: defaultdict[str, _Rate] = defaultdict(_Rate)  # shape -> seconds for each FLOP
         self._beside: defaultdict[Kind, _Rate] = defaultdict(_Rate)  # seconds for each job
@@ -53,7 +59,8 @@ class Pace:
     def _point(self, job: PlannedJob, point: Progress) -> None:
         before = self._last.get(job.id, point)
         share = (point.step - before.step) / max(1, job.job.stop - job.job.start)
-        self._steps[job.shape].add(point.device_seconds - before.device_seconds, share * job.flops)
+        if point.step > before.step:
+            self._steps[job.shape].add(point.device_seconds - before.device_seconds, share * job.flops)
         self._last[job.id] = point
 
     def _end(self, job: PlannedJob, spent: Spent) -> None:
@@ -62,7 +69,7 @@ class Pace:
         self._beside[kind].add(max(0.0, now - self._placed.get(job.id, now) - spent.train - compiled))
 
     def seconds(self, left: Mapping[str, float]) -> float | None:
-        """Return the seconds that `left` takes: the FLOPs of each job to come; None where a speed isn't known.
+        """Return the seconds that `left` takes: the FLOPs of each job to come; None where no speed is known yet.
 
         Jobs that the same types of slots will do for share the slots that took some of them; the longest chain of jobs
         may take longer.
@@ -79,12 +86,20 @@ class Pace:
         return max([*shares, *ends.values(), 0.0])
 
     def _job(self, job: PlannedJob, flops: float) -> float | None:
-        steps = self._steps[job.shape]
-        if steps.over:
-            return flops * steps.seconds / steps.over + self._rest(job)
-        if job.flops and self._measured:  # by an earlier launch
-            return flops * job.seconds / job.flops + self._rest(job)
-        return None if job.flops or not self._beside else self._rest(job)
+        if not job.flops:
+            return self._rest(job) if self._beside else None
+        rate = self._rate(job)
+        return None if rate is None else flops * rate + self._rest(job)
+
+    def _rate(self, job: PlannedJob) -> float | None:
+        """Return the seconds for each FLOP of a job: of its shape, now or before, or else of the nearest timed one."""
+        if job.shape in self._steps:
+            return self._steps[job.shape].each
+        if self._measured:  # by an earlier launch
+            return job.seconds / job.flops
+        timed = [one for shape, one in self._first.items() if shape in self._steps and one.fit.types == job.fit.types]
+        near = min(timed, key=lambda one: abs(math.log(_step(one) / _step(job))), default=None)
+        return self._steps[near.shape].each if near else None
 
     def _rest(self, job: PlannedJob) -> float:
         """Return what a job takes beside steps: as those of its kind, else as cooldowns or stretches of any shape."""
@@ -92,3 +107,8 @@ class Pace:
         own = alike.get((job.shape, job.is_cooldown))
         like = [own] if own else list(alike.values())
         return sum(rate.seconds for rate in like) / max(1.0, sum(rate.over for rate in like))
+
+
+def _step(job: PlannedJob) -> float:
+    """Return the FLOPs of a step."""
+    return job.flops / (job.job.stop - job.job.start)

@@ -1,6 +1,5 @@
 """One launch from a checked experiment to its outcome: plan, lock, place, show, and stop when asked."""
 
-import os
 import signal
 import sys
 import threading
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.cluster import Cluster, Here
+from orchestrator.cores import usable
 from orchestrator.exits import Exit, Refusal
 from orchestrator.experiment import Experiment
 from orchestrator.launch import launch
@@ -61,11 +61,6 @@ class Outcome:
         return f"{line}\nNext: scalectl status --runs"
 
 
-def cores() -> int:
-    """Return how many CPU cores this process may use: the slots of an embedded cluster."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def planned(experiment: Experiment) -> tuple[Plan, Known]:
     """Return the plan of an experiment and what its store knows; nothing is written."""
     record = known(experiment.store, experiment.artifacts)
@@ -94,7 +89,7 @@ def carry_out(experiment: Experiment, *, slots: int | None, address: str | None,
         records.plan(found, experiment.document)
         if not found.jobs:
             return _outcome(found, time.monotonic() - began, Counter(), interrupted=False)
-        count = 1 if here else slots or cores()
+        count = 1 if here else slots or len(usable())
         _say(
             f"{found.study} · {len(found.missing)} of {len(found.runs)} runs on {found.shared} trunks"
             f" · {flops(found.flops)} FLOPs · about {duration(found.seconds(count))} on {count} slots"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator import heap
+from orchestrator.cores import bind
 from orchestrator.redaction import redacted
 from trainer import hosts
 from trainer.events import Alive, Done, Event, Failed, FailureKind, Started, Stop, Stopped
@@ -38,7 +39,7 @@ class Worker:
 
     def __init__(self, place: Place = Place()) -> None:
         if place.cores:
-            os.sched_setaffinity(0, place.cores)  # before JAX starts its threads, which inherit it
+            bind(place.cores)  # before JAX starts its threads, which inherit it
         self._place = place
         self._stopping: defaultdict[int, threading.Event] = defaultdict(threading.Event)
         self._running: set[int] = set()

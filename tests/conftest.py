@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from orchestrator.cores import usable
+
 # Programs that one test compiled serve all others and their processes, and nobody's home is touched.
 CACHE = Path(__file__).parents[1] / ".pytest_cache" / "jax"
 os.environ |= {
@@ -13,6 +15,8 @@ os.environ |= {
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
 }
+
+MOST_WORKERS = 4  # of a run of tests: each has JAX, and some a Ray cluster, of its own
 
 settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
 settings.load_profile("untimed")
@@ -71,6 +75,11 @@ class Study:
     def write(self, extra: str = "", **changes: object) -> Path:
         self.file.write_text(SMALL.format(**(DEFAULTS | changes)) + extra)
         return self.file
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many processes run tests at once where nobody says."""
+    return min(len(usable()), MOST_WORKERS)
 
 
 @pytest.fixture

@@ -150,6 +150,16 @@ def test_a_fault_of_its_worker(study, on_ray, number, attempt):
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
+def test_a_worker_that_crashes_leaves_its_last_words(study, on_ray):
+    launched(study, on_ray, fault=sent(signal.SIGABRT), **LONG)
+    assert ends(study) == ([("lost", "node_lost"), ("done", "")], [("done", "")])
+    stack, _, cause = rows(study, "SELECT reason FROM attempts ORDER BY id")[0].rpartition("\n")
+    assert "Fatal Python error: Aborted" in stack and ":actor_name:" not in stack
+    assert cause.startswith("the worker of slot cpu-0 died: ")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
 def test_a_slot_that_cannot_be_had(study):
     with closing(OnRay(slots=1, patience=Patience(stall=600, acquire=2))) as cluster:
         hog = cluster._ray.remote(num_cpus=1)(Seat).remote()

@@ -80,3 +80,16 @@ def test_speeds_of_earlier_launches_tell_before_a_step_is_timed(study, plan, clo
     jobs = tuple(replace(job, seconds=0.37 * steps) for job, steps in zip(plan.jobs, STEPS, strict=True))
     pace = Pace(replace(plan, jobs=jobs, measured=True))
     assert pace.seconds(left(plan, 1, 3)) == pytest.approx(0.37 * (16 + 8))
+
+
+def test_a_shape_that_was_not_timed_yet_has_the_speed_of_the_nearest_one(plan, clock):
+    shapes = (("tiny", 1), ("wide", 30), ("wider", 60), ("small", 2))
+    jobs = [replace(job, shape=name, flops=n * job.flops) for job, (name, n) in zip(plan.jobs, shapes, strict=True)]
+    mixed = replace(plan, jobs=tuple(jobs))
+    pace = Pace(mixed)
+    for job, seconds in ((jobs[0], 1.0), (jobs[1], 7.0)):  # a step of either takes so long
+        start = job.job.start
+        points = [replace(progress(start + n), device_seconds=seconds * n) for n in (1, 5)]
+        pace.take(News("cpu-0", job, (started(start), *points)))
+    assert pace.seconds(left(mixed, 2)) == pytest.approx(4 * 2 * 7.0)  # 4 steps of twice the FLOPs of "wide"
+    assert pace.seconds(left(mixed, 3)) == pytest.approx(8 * 2 * 1.0)
