@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from analysis.read import read
+from analysis.read import measurements, read
 
 if TYPE_CHECKING:
     from analysis.extrapolation import extrapolate
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from analysis.suggestion import suggest
     from analysis.surface import fit_surface
 
-__all__ = ["extrapolate", "fit_surface", "predict", "read", "suggest"]
+__all__ = ["extrapolate", "fit_surface", "measurements", "predict", "read", "suggest"]
 
 _LATER = {
     "extrapolate": "analysis.extrapolation",

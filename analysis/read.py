@@ -1,12 +1,18 @@
 """results.db to pandas; pandas and SQLAlchemy are loaded at the first call."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
-    from sqlalchemy import URL
+    from pandas import Categorical, DataFrame
+    from sqlalchemy import URL, Connection
+
+_COLUMNS = [("run", "i8"), ("metric", "i8"), ("step", "i8"), ("value", "f8")]
+_NAMES = ("SELECT number, id FROM runs ORDER BY number", "SELECT id, name FROM metrics ORDER BY id")
+_MEASUREMENTS = "SELECT run, metric, step, value FROM measurements ORDER BY run, metric, step"
 
 
 def read(store: str | PathLike[str]) -> "DataFrame":
@@ -15,6 +21,44 @@ def read(store: str | PathLike[str]) -> "DataFrame":
     Raises FileNotFoundError where there is no store, and ValueError for a file that is none; nothing is ever made.
     """
     import pandas as pd
+
+    with _opened(store) as connection:
+        return _numeric(pd.read_sql_table("points", connection))
+
+
+def measurements(store: str | PathLike[str]) -> "DataFrame":
+    """Return every reading of a store's own runs: `run` (its id) and `metric` as categories, `step` and `value`.
+
+    A value that was not finite is NaN. Raises what `read` raises.
+    """
+    import numpy as np
+    import pandas as pd
+
+    with _opened(store) as connection:
+        cursor: Any = connection.exec_driver_sql(_MEASUREMENTS).cursor
+        found = np.fromiter(cursor, np.dtype(_COLUMNS))  # row by row: as Python's objects all take far more memory
+        runs, metrics = (_names(connection, query) for query in _NAMES)  # now, as a launch may have added some
+    columns = {name: found[name] for name, _ in _COLUMNS}
+    return pd.DataFrame(columns | {"run": _named(found["run"], runs), "metric": _named(found["metric"], metrics)})
+
+
+def _names(connection: "Connection", query: str) -> dict[int, str]:
+    return {row[0]: row[1] for row in connection.exec_driver_sql(query)}
+
+
+def _named(number: Any, names: dict[int, str]) -> "Categorical":
+    """Return the names of numbers, as a category of all that there are."""
+    import numpy as np
+    import pandas as pd
+
+    code = np.zeros(max(names, default=0) + 1, np.int32)
+    code[list(names)] = np.arange(len(names))
+    return pd.Categorical.from_codes(code[number], categories=list(names.values()))
+
+
+@contextmanager
+def _opened(store: str | PathLike[str]) -> Iterator["Connection"]:
+    """Open a store to read, which has to be there."""
     from sqlalchemy import create_engine, inspect
     from sqlalchemy.exc import DatabaseError
 
@@ -26,7 +70,7 @@ def read(store: str | PathLike[str]) -> "DataFrame":
         with engine.connect() as connection:
             if not inspect(connection).has_table("points"):
                 raise ValueError(f"{store} has no table or view `points`: it is not a store of scalectl.")
-            return _numeric(pd.read_sql_table("points", connection))
+            yield connection
     except DatabaseError as error:
         raise ValueError(f"{store} can't be read as a store: {error.orig}.") from error
     finally:

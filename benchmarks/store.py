@@ -45,6 +45,7 @@ EACH = 1_000  # measurements of a run
 PANDAS = """
 import time
 import pandas as pd
+import analysis
 began = time.perf_counter()
 url = "sqlite:///{store}"
 found = {read}
@@ -52,7 +53,8 @@ print(len(found), time.perf_counter() - began)
 """
 READS = {
     "points": 'pd.read_sql_table("points", url)',
-    "measurements": 'pd.read_sql_query("SELECT run, metric, step, value FROM measurements", url)',
+    "measurements": "analysis.measurements(url)",
+    "measurements by pandas alone": 'pd.read_sql_query("SELECT run, metric, step, value FROM measurements", url)',
 }
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, and_, case, func, inspect, literal, or_, select
 
@@ -25,8 +25,7 @@ from orchestrator.waits import Waits
 MAIN_METRIC = "upstream/error"
 
 
-@dataclass(frozen=True)
-class RunLine:
+class RunLine(NamedTuple):
     """A run that a study lists: how far it is, and its main metric where that is measured."""
 
     id: str
@@ -95,8 +94,6 @@ def run_lines(connection: Connection, metric: str, *, launched: bool) -> tuple[R
     """Return the runs in the order in which they were planned; `launched` tells whether a launcher works."""
     branch = runs.c.steps - runs.c.cooldown
     own = case((runs.c.state == "done", runs.c.cooldown), else_=func.coalesce(_last(runs.c.number) - branch, 0))
-    columns = [runs.c[name] for name in ("id", "name", "trunk", "state", "kind", "reason", "excluded")]
-    columns += [runs.c[name] for name in ("steps", "cooldown", "flops")]
     value = (
         select(measurements.c.value)
         .join(metrics)
@@ -104,16 +101,19 @@ def run_lines(connection: Connection, metric: str, *, launched: bool) -> tuple[R
         .scalar_subquery()
     )
     query = select(
-        *columns,
+        runs.c.id,
+        runs.c.name,
         studies.c.name.label("study"),
+        *(runs.c[name] for name in ("trunk", "state", "kind", "reason", "excluded")),
         func.coalesce(_last(literal(0)), 0).label("trunk_step"),
         own.label("cooldown_step"),
+        *(runs.c[name] for name in ("steps", "cooldown", "flops")),
         value.label("value"),
-    )
+    )  # in the order of RunLine
     listed = query.join_from(runs, studies).where(runs.c.listed).order_by(runs.c.number)
     waits = Waits(connection, launched=launched)
     return tuple(
-        RunLine(**row._mapping, waits_for=waits.why(row.state, row.trunk, row.steps - row.cooldown, row.reason))
+        RunLine._make((*row, waits.why(row.state, row.trunk, row.steps - row.cooldown, row.reason)))
         for row in connection.execute(listed)
     )
 

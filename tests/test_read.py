@@ -1,11 +1,14 @@
 """results.db in pandas: the same table as pandas' own, and a refusal where there is none."""
 
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pandas as pd
 import pytest
 import told
+from conftest import Study
 
 import analysis
 
@@ -51,3 +54,31 @@ def test_importing_it_loads_no_heavy_library():
     heavy = {"pandas", "numpy", "scipy", "matplotlib", "sqlalchemy"}
     code = f"import sys, analysis; print(sorted({heavy} & set(sys.modules)))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+def test_measurements_are_the_readings_of_the_view(store):
+    found = analysis.measurements(store)
+    theirs = pd.read_sql_table("observations", f"sqlite:///{store}")[["run", "metric", "step", "value"]]
+    order = ["run", "metric", "step"]
+    plain = found.astype({"run": theirs["run"].dtype, "metric": theirs["metric"].dtype})
+    left, right = (one.sort_values(order, ignore_index=True) for one in (plain, theirs))
+    pd.testing.assert_frame_equal(left, right)
+    assert len(found) and set(found["run"].cat.categories) == set(analysis.read(store)["run"])
+
+
+def test_a_store_without_readings_has_an_empty_table_of_the_same_types(study, store):
+    empty = Study(study.folder / "empty")
+    empty.folder.mkdir()
+    empty.write()
+    with told.planning(empty)[0]:
+        pass
+    kinds = analysis.measurements(store).dtypes.map(lambda kind: kind.name)
+    assert list(analysis.measurements(empty.store).dtypes.map(lambda kind: kind.name)) == list(kinds)
+
+
+def test_a_reading_that_was_not_finite_is_nan(store):
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute("UPDATE measurements SET value = NULL WHERE metric = 1")
+    found = analysis.measurements(store)
+    assert found["value"].isna().any() and found["value"].notna().any()
+    assert found["value"].dtype.kind == "f"
