@@ -1,4 +1,4 @@
-"""Where a learning or scaling curve will go, with an interval; docs/laws.md says how, and how well.
+"""Where a learning or scaling curve will go, with an interval; docs/curves.md says how, and how well.
 
 Letters of shapes: N points, M places that are asked for.
 """

@@ -1,4 +1,4 @@
-"""Which runs to add next, so that the error at a target becomes known best for a budget; docs/laws.md says how."""
+"""Which runs to add next, so that the error at a target becomes known best for a budget; docs/advice.md says how."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
