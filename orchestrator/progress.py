@@ -179,6 +179,8 @@ class Live:
             self._bars.update(bar, description=job.name, completed=part(news.job, last.step), note=note)
         elif not news.events:
             self._bars.update(bar, description=job.name, completed=0.0, note="starting")
+        elif isinstance(news.events[0], Started):  # what takes longest before the first steps are told
+            self._bars.update(bar, note="compiling")
 
 
 def screen(plan: Plan) -> Screen:
