@@ -227,15 +227,6 @@ def test_without_draws_the_law_is_the_same_and_has_no_intervals():
     assert "no draws, no intervals" in str(quick) and " to " not in str(quick) and "outside" not in str(quick)
 
 
-def test_a_law_without_draws_takes_less_than_a_twentieth_of_a_second():
-    points, spent = laptop(), []
-    for _ in range(5):
-        start = time.process_time()
-        fit(points, draws=0)
-        spent.append(time.process_time() - start)
-    assert min(spent) < 0.05
-
-
 @pytest.fixture
 def store(study):
     """A store of sixteen runs, eight of them, of two models in turn, on a law of steps; its file asks for one law."""

@@ -112,5 +112,18 @@ def test_bars_survive_all_kinds_of_news(plan, capsys):
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize(
+    ("events", "note"),
+    [((), "starting"), ((started(),), "compiling"), ((started(), progress(3)), "3/16  loss")],
+)
+def test_the_bar_of_a_slot_says_what_its_job_does(plan, capsys, monkeypatch, events, note):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
+    with Live(plan) as shown:
+        shown.show(News("cpu-0", plan.jobs[0]))
+        if events:
+            shown.show(News("cpu-0", plan.jobs[0], events))
+    assert note in capsys.readouterr().err
+
+
 def test_the_screen_is_plain_where_stderr_is_no_terminal(plan, capsys):
     assert isinstance(screen(plan), Lines)
