@@ -9,7 +9,7 @@ import click
 
 from orchestrator.cli_analysis import COMPUTE, LAWS
 from orchestrator.exits import Exit
-from orchestrator.options import named, output, store_option, yaml_file
+from orchestrator.options import Range, named, output, store_option, yaml_file
 
 
 class Amount(click.ParamType[float]):
@@ -84,7 +84,7 @@ def predict(
 @click.option("--metric", help="Metric, in place of that of the study's first law.")
 @click.option(
     "--stop",
-    type=click.FloatRange(0, 100),
+    type=Range(0, 100),
     default=2.0,
     show_default=True,
     metavar="PERCENT",

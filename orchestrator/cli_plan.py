@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.exits import Exit, Refusal
-from orchestrator.options import experiment_of, output, overrides, slots_option, yaml_file
+from orchestrator.options import Range, experiment_of, output, overrides, slots_option, yaml_file
 
 if TYPE_CHECKING:
     from orchestrator.experiment import Experiment
 
-HOURS = click.FloatRange(min=0, min_open=True)
+HOURS = Range(min=0, min_open=True)
 
 
 @click.command()

@@ -1,5 +1,6 @@
 """What the jobs of a run have said, from the store alone: each attempt's begin, end and error, and every warning."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -25,11 +26,13 @@ def lines(path: Path, word: str) -> list[str]:
 
 
 def _attempts(connection: Connection, its: ColumnElement[bool]) -> Iterator[Line]:
-    query = select(attempts, jobs.c.name).join_from(attempts, jobs).where(its)
+    query = select(attempts, jobs.c.name).join_from(attempts, jobs).where(its).order_by(attempts.c.id)
+    count: Counter[str] = Counter()
     for one in connection.execute(query):
+        count[one.job] += 1
         where = f" on {one.host}, process {one.pid}" if one.host else ""
         step = "" if one.first_step is None else f", from step {one.first_step:,}"
-        yield one.started, 2 * one.id, f"{one.name}: attempt {one.id} on slot {one.slot}{where}{step}"
+        yield one.started, 2 * one.id, f"{one.name}: attempt {count[one.job]} on slot {one.slot}{where}{step}"
         if one.ended:
             kind = f" ({one.kind})" if one.kind else ""
             reached = "" if one.step is None else f" at step {one.step:,}"
@@ -39,5 +42,5 @@ def _attempts(connection: Connection, its: ColumnElement[bool]) -> Iterator[Line
 
 def _events(connection: Connection, its: ColumnElement[bool], number: int) -> Iterator[Line]:
     its_own = or_(events.c.run == number, events.c.job.in_(select(jobs.c.id).where(its)))
-    for one in connection.execute(select(events).where(its_own)):
+    for one in connection.execute(select(events).where(its_own, events.c.what != "done")):  # as its attempt says
         yield one.at, 0, f"{one.what}: {one.text}"

@@ -1,5 +1,6 @@
 """What commands have in common: the file, its overrides, the store, the slots and the form of the answer."""
 
+import math
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,6 +10,18 @@ import click
 
 if TYPE_CHECKING:
     from orchestrator.experiment import Experiment
+
+
+class Range(click.FloatRange):
+    """A range of finite numbers: click lets NaN through, which no comparison stops afterwards."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number; fails for one that is outside, infinite or NaN."""
+        found = super().convert(value, param, ctx)
+        if not math.isfinite(found):
+            self.fail(f"{value} is no finite number.", param, ctx)
+        return found
+
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

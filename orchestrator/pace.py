@@ -59,7 +59,7 @@ class Pace:
     def _point(self, job: PlannedJob, point: Progress) -> None:
         before = self._last.get(job.id, point)
         share = (point.step - before.step) / max(1, job.job.stop - job.job.start)
-        if point.step > before.step:
+        if share * job.flops > 0:  # an evaluation alone tells the curve of its run again
             self._steps[job.shape].add(point.device_seconds - before.device_seconds, share * job.flops)
         self._last[job.id] = point
 

@@ -60,7 +60,7 @@ def known(trunk: TrunkSpec, topology: str) -> Memory:
     packages = ["scalectl", "jax", "flax", "optax", *(["libtpu"] if compiler_here() else [])]
     versions = [version(name) for name in packages]
     key = hashlib.sha256(json.dumps([shape(trunk), trunk.data.channels, topology, *versions]).encode()).hexdigest()
-    file = folder().parent / "preflight" / f"{key}.json"
+    file = folder("preflight") / f"{key}.json"
     if file.exists():
         return Memory(**json.loads(file.read_text()))
     need = memory(trunk, topology)

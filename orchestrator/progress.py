@@ -141,7 +141,8 @@ class Live:
         from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
         self._tally = Tally(plan)
-        columns = (TextColumn("  {task.description:<36}"), BarColumn(24), TextColumn("{task.fields[note]}"))
+        name, note = (TextColumn(text, markup=False) for text in ("  {task.description:<36}", "{task.fields[note]}"))
+        columns = (name, BarColumn(24), note)
         self._bars = Progress(*columns, console=Console(stderr=True), transient=True, expand=False)
         self._slots: dict[str, TaskID] = {}
         self._shown = 0.0
@@ -162,7 +163,7 @@ class Live:
         self._move(news)
         for line in filter(None, (*warnings(news), end_line(news, self._tally.measured[news.job.id]))):
             self._bars.console.print(line, markup=False, highlight=False)
-        if time.monotonic() - self._shown >= SHOW_SECONDS:
+        if news.state == "done" or time.monotonic() - self._shown >= SHOW_SECONDS:
             self._shown = time.monotonic()
             note = f"{self._tally.ended}/{self._tally.runs} runs  {self._tally.left}"
             self._bars.update(self._study, completed=self._tally.share, note=note)

@@ -156,10 +156,10 @@ def _outcome(
     pause: str = "",
     books: str = "",
 ) -> Outcome:
-    before = len(found.runs) - len(found.missing)
-    done = before + states["done"]
+    states = states + Counter(run.state for run in found.runs if not run.missing)
+    done = states["done"]
     code = Exit.FAILED if states["failed"] else Exit.DONE
-    left = done < len(found.runs)  # else the stop came when there was nothing left to stop
+    left = done + states["diverged"] < len(found.runs)  # else the stop came when there was nothing left to stop
     if left and (interrupted or cap):
         code = Exit.INTERRUPTED if interrupted else Exit.REFUSED
     others = tuple((state, number) for state, number in sorted(states.items()) if state != "done" and number)

@@ -8,13 +8,12 @@ import traceback
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from orchestrator import heap
 from orchestrator.cores import bind
 from orchestrator.redaction import redacted
-from trainer import hosts
+from trainer import cache, hosts
 from trainer.events import Alive, Done, Event, Failed, FailureKind, Started, Stop, Stopped
 from trainer.spec import Job
 
@@ -122,9 +121,6 @@ def prepare_jax(place: Place) -> None:
     hosts.join(place.host or (hosts.named(os.environ) if os.environ["JAX_PLATFORMS"].startswith("tpu") else None))
     jax.config.update("jax_traceback_filtering", "off")  # else the last line of a traceback isn't its cause
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "scalectl" / "jax"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder.chmod(0o700)
-        jax.config.update("jax_compilation_cache_dir", str(folder))
+        jax.config.update("jax_compilation_cache_dir", str(cache.folder("jax")))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

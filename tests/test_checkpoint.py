@@ -19,6 +19,7 @@ from trainer.step import State
 PARAMS = {"params": {"kernel": jnp.arange(600.0).reshape(20, 30) / 7, "bias": jnp.full(5, -0.1)}}
 STATE = State(jnp.int32(48), PARAMS, (jnp.full((3, 4), 1.1, jnp.bfloat16), jnp.int32(7)))
 LIKE = jax.eval_shape(lambda: STATE)
+pytestmark = torn  # also of tests after the one that tears or lacks a checkpoint
 TOLD = [(47, 0.1, 1e-3, 2.5, 0.3, 911.0), (48, 1 / 3, 1e-3, 2.5, 0.4, 907.0)]
 
 
@@ -42,7 +43,6 @@ def test_the_digest_is_of_the_parameters_alone(folder):
     assert digests[0] == digests[1] != digests[2]
 
 
-@torn
 @pytest.mark.parametrize("hurt", HURTS)
 def test_a_damaged_checkpoint_is_refused_and_moved_aside(folder, hurt):
     path = checkpoint.save(folder, STATE, 0.0, []).path

@@ -142,6 +142,13 @@ def test_what_costs_too_much_or_has_no_place_is_refused_and_nothing_is_written(s
     assert [path.name for path in study.folder.iterdir()] == ["experiments.yaml"]
 
 
+@pytest.mark.parametrize("hours", ["nan", "inf", "0"])
+def test_a_cap_that_caps_nothing_is_refused(study, hours):
+    done = scalectl("launch", study.file, "--max-device-hours", hours)
+    assert done.returncode == 2 and "--max-device-hours" in done.stderr
+    assert [path.name for path in study.folder.iterdir()] == ["experiments.yaml"]
+
+
 @pytest.mark.parametrize(("answer", "said"), [("n", "Nothing was started."), ("y", "jobs need slots of type v5e-16")])
 def test_a_large_launch_is_asked_about_on_a_terminal(study, answer, said):
     terminal, end = pty.openpty()

@@ -128,7 +128,10 @@ def test_the_log_has_each_attempt_its_traceback_and_warnings_in_order(study, beg
     records, found = begun
     records.write(records.start(found.jobs[1], "cpu-0"), [Skipped(20, "/a/20", "checkpoint /a/20 can't be used: torn")])
     text = "\n".join(logs.lines(study.store, "pico-60-40-s0"))
-    places = [text.index(part) for part in ("attempt 1 on", "attempt 2 on", "lost (node_lost) at step 20", "attempt 3")]
+    first, second = (job.job.name for job in found.jobs[:2])
+    parts = (f"{first}: attempt 1 on", f"{first}: done at step 16", f"{second}: attempt 1 on")
+    parts += ("lost (node_lost) at step 20", f"{second}: attempt 2 on")
+    places = [text.index(part) for part in parts]
     assert places == sorted(places) and "    OSError: disk on fire" in text and "warning: " in text
     assert "process 4242" in text
     other = "\n".join(logs.lines(study.store, "pico-60-20-s0"))

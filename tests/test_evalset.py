@@ -204,7 +204,7 @@ def test_only_what_few_shots_draw_is_read(colour):
     colour.evals = PETS + BOTH
     data = next(one.data for one in read(colour.write()).evals.fewshot if one.dataset == "pets")
     pool, _ = evalsets(data, 8, 3)
-    specs = [FewshotSpec("pets", shots, 2, 1.0, data) for shots in (1, 2)]
+    specs = [FewshotSpec("pets", number, 2, 1.0, data) for number in (1, 2)]
     rows = drawn(pool.labels, specs)
     assert 6 <= len(rows) <= 12 and set(rows) == {
         row for spec in specs for seed in (0, 1) for row in shots(pool.labels, spec.shots, seed)

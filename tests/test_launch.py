@@ -19,6 +19,7 @@ from orchestrator.records import Records, known
 from orchestrator.schedule import Slot
 from orchestrator.simulate import simulate
 from orchestrator.spending import Caps, Meter
+from orchestrator.study import carry_out
 from trainer.events import Checkpoint
 from trainer.spec import from_scratch
 from trainer.train import train
@@ -179,6 +180,8 @@ def test_a_loss_that_is_not_finite_makes_the_runs_diverged_and_is_not_tried_agai
     text.write_text(diverging)
     launched(study)
     assert set(points(study)["state"]) == {"diverged"}
+    again = carry_out(read(study.file), slots=None, address=None, here=True, caps=Caps())
+    assert again.text(study.file).startswith("0 of 2 runs done; nothing was missing, 2 diverged") and not again.exit
     assert launched(study) == []
 
 

@@ -93,3 +93,11 @@ def test_a_shape_that_was_not_timed_yet_has_the_speed_of_the_nearest_one(plan, c
         pace.take(News("cpu-0", job, (started(start), *points)))
     assert pace.seconds(left(mixed, 2)) == pytest.approx(4 * 2 * 7.0)  # 4 steps of twice the FLOPs of "wide"
     assert pace.seconds(left(mixed, 3)) == pytest.approx(8 * 2 * 1.0)
+
+
+def test_an_evaluation_that_tells_its_curve_again_has_no_speed(plan, clock):
+    job = replace(plan.jobs[2], flops=0)
+    pace = Pace(replace(plan, jobs=(job, *plan.jobs[:2])))
+    pace.take(News("cpu-0", job))
+    pace.take(News("cpu-0", job, (started(), progress(17), progress(20))))
+    assert pace.seconds(left(plan, 0, 1)) is None

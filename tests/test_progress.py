@@ -1,6 +1,7 @@
 """What a launch shows: plain lines where nobody looks, bars on a terminal, and times that hold."""
 
 import io
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -123,6 +124,16 @@ def test_the_bar_of_a_slot_says_what_its_job_does(plan, capsys, monkeypatch, eve
         if events:
             shown.show(News("cpu-0", plan.jobs[0], events))
     assert note in capsys.readouterr().err
+
+
+def test_names_are_shown_as_they_are_and_what_is_done_at_once(plan, capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    with Live(replace(plan, study="a [/x] b")) as shown:
+        for job in plan.jobs[:3]:
+            shown.show(done(job))
+    said = capsys.readouterr().err
+    assert "a [/x] b" in said and "1/2 runs" in said
 
 
 def test_the_screen_is_plain_where_stderr_is_no_terminal(plan, capsys):

@@ -1,16 +1,31 @@
-"""What is made once from a study's files and kept in the user's cache; all of it can be made again."""
+"""What is made once and kept in the user's cache: images from a study's files, compiled programs, verdicts.
+
+All of it can be made again.
+"""
 
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 
-def folder() -> Path:
-    """Return the folder of what was made from images."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "scalectl" / "images"
+def folder(kind: str = "images") -> Path:
+    """Return a folder that only this user can read; where the cache can't be written, one for this process's life."""
+    try:
+        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        found = Path(home) / "scalectl" / kind
+        found.mkdir(parents=True, exist_ok=True, mode=0o700)
+        found.chmod(0o700)
+    except (OSError, RuntimeError):  # Path.home() raises the second for a user without one
+        return Path(_passing().name)
+    return found if os.access(found, os.W_OK) else Path(_passing().name)
+
+
+@cache
+def _passing() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="scalectl-")
 
 
 @contextmanager
