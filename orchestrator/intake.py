@@ -1,6 +1,8 @@
 """A Plan into the store, as rows before anything starts, and the runs of other people."""
 
+import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Table, bindparam, delete, select, update
@@ -33,7 +35,10 @@ def take_in(connection: Connection, plan: Plan, document: str) -> None:
 
 
 def take_in_others(connection: Connection, others: Sequence[Foreign], study: str, origin: str) -> int:
-    """Write down runs of other people in place of those with the same id; return how many are new."""
+    """Write down runs of other people, and their metrics beside others that the study has of them; return how many
+    are new.
+    """
+    others = _apart(connection, others, study)
     before = set(connection.scalars(select(imports.c.id)))
     add_metrics(connection, dict.fromkeys(name for run in others for name in run.metrics))
     unknown = dict.fromkeys(column.name for column in imports.columns if column.nullable)
@@ -41,7 +46,8 @@ def take_in_others(connection: Connection, others: Sequence[Foreign], study: str
     _upsert(connection, imports, "id", [{**shared, "id": run.id, **run.columns} for run in others])
     number = _numbers(connection, imports)
     metric = {row.name: row.id for row in connection.execute(select(metrics.c.name, metrics.c.id))}
-    connection.execute(delete(imported).where(imported.c.run.in_([number[run.id] for run in others])))
+    told = imported.c.metric.in_([metric[name] for name in {name for run in others for name in run.metrics}])
+    connection.execute(delete(imported).where(told, imported.c.run.in_([number[run.id] for run in others])))
     values = [
         {"run": number[run.id], "metric": metric[name], "value": value}
         for run in others
@@ -50,6 +56,16 @@ def take_in_others(connection: Connection, others: Sequence[Foreign], study: str
     if values:
         connection.execute(insert(imported), values)
     return len({run.id for run in others} - before)
+
+
+def _apart(connection: Connection, others: Sequence[Foreign], study: str) -> list[Foreign]:
+    """Return runs with ids that no other study has: two papers may well have runs of the same settings."""
+    taken = set(connection.scalars(select(imports.c.id).where(imports.c.study != study)))
+    return [replace(run, id=_id(study, run.id)) if run.id in taken else run for run in others]
+
+
+def _id(study: str, run: str) -> str:
+    return hashlib.sha256(f"{study} {run}".encode()).hexdigest()[:12]
 
 
 def bury(connection: Connection) -> None:

@@ -49,6 +49,27 @@ def test_importing_twice_doubles_nothing_and_a_changed_number_replaces_the_old(s
     assert len(points) == 10 and points["test_error"].min() == 0.183
 
 
+def papers(tmp_path, *options: str) -> pd.DataFrame:
+    """Two files of the same settings with a metric each, the second one imported twice."""
+    store = tmp_path / "papers.db"
+    for name, metric in (("paperA", "tenshot"), ("paperB", "finetune"), ("paperB", "finetune")):
+        file = tmp_path / f"{name}.csv"
+        file.write_text(f"model,flops,{metric}\nS/16,1e18,0.5\nB/16,1e19,0.4\n")
+        assert command("import", file, "--store", store, *options).return_value == 0
+    return analysis.read(store)
+
+
+def test_two_files_with_the_same_settings_are_two_studies(tmp_path):
+    found = papers(tmp_path)
+    assert found["run"].is_unique and found["study"].tolist() == ["paperA"] * 2 + ["paperB"] * 2
+    assert found["tenshot"].dropna().tolist() == found["finetune"].dropna().tolist() == [0.5, 0.4]
+
+
+def test_in_one_study_the_metrics_of_two_files_come_together(tmp_path):
+    found = papers(tmp_path, "--study", "papers")
+    assert found["tenshot"].tolist() == found["finetune"].tolist() == [0.5, 0.4]
+
+
 def test_they_are_fitted_and_excluded_like_any_other(store):
     words = ("fit", "--store", store, "--metric", "test_error", "--law", "saturating")
     document = json.loads(command(*words, "-o", "json").stdout)
