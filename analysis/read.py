@@ -1,10 +1,12 @@
 """results.db to pandas; pandas and SQLAlchemy are loaded at the first call."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from pandas import Categorical, DataFrame
@@ -65,6 +67,7 @@ def _opened(store: str | PathLike[str]) -> Iterator["Connection"]:
     url = _url(store)
     if url.get_backend_name() == "sqlite":
         _look(url.database)
+        url = _as_it_is(url)
     engine = create_engine(url)
     try:
         with engine.connect() as connection:
@@ -96,3 +99,11 @@ def _look(database: str | None) -> None:
     """Raise unless the file is there: SQLite would make an empty one of that name."""
     if not database or not Path(database).is_file():
         raise FileNotFoundError(f"{database or ':memory:'}: there is no store here; scalectl launch FILE makes one.")
+
+
+def _as_it_is(url: "URL") -> "URL":
+    """Return the URL of a file that won't change where nobody can write: SQLite makes files beside one that might."""
+    real = Path(os.path.realpath(str(url.database)))
+    if os.access(real.parent, os.W_OK, effective_ids=True) or real.with_name(f"{real.name}-wal").exists():
+        return url
+    return url.set(database=f"file:{quote(str(real))}", query={"immutable": "1", "uri": "true"})

@@ -24,7 +24,7 @@ from orchestrator.problem import Problem, Spot
 from orchestrator.records import Records
 from orchestrator.revision import revision
 from orchestrator.schema import Fit
-from orchestrator.store import reading
+from orchestrator.store import Unusable, reading
 
 
 class InvalidExpression(Refusal):
@@ -34,11 +34,21 @@ class InvalidExpression(Refusal):
 
 
 def asked(store: Path, study: str | None, where: str | None = None, **said: str | None) -> tuple[Ask, DataFrame]:
-    """Return what the study and the command line ask for, and the points of the study's runs that `where` chooses."""
+    """Return what the study and the command line ask for, and the points of the study's runs that `where` chooses.
+
+    Raises NotFound without a store or study, and Unusable for a store that can't be read.
+    """
     found = ask(store, study).changed(**said)
-    points = analysis.read(store)
+    points = _points(store)
     points = points[points["run"].isin(found.runs)].reset_index(drop=True)
     return found, points if where is None else chosen(points, "--where", where).reset_index(drop=True)
+
+
+def _points(store: Path) -> DataFrame:
+    try:
+        return analysis.read(store)
+    except ValueError as error:
+        raise Unusable(str(error)) from error
 
 
 def chosen(points: DataFrame, option: str, text: str) -> DataFrame:

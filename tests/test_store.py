@@ -15,7 +15,9 @@ from conftest import Study
 from sqlalchemy.exc import IntegrityError
 from told import planning, progress, rows, started, told, write
 
+import analysis
 from orchestrator import status
+from orchestrator.conclusion import asked
 from orchestrator.exits import Exit, NotFound
 from orchestrator.records import Records, known
 from orchestrator.store import APPLICATION, VERSION, NewerStore, NotAStore, Unusable, network_file_system, reading
@@ -192,7 +194,16 @@ def test_a_store_can_be_read_where_nobody_can_write():
         with as_nobody():
             assert status.read(study.store).counts["planned"] == 2
             assert len(known(study.store).states) == 2
+            assert len(analysis.read(study.store)) == 2 and analysis.measurements(study.store).empty
         study.folder.chmod(0o755)
+
+
+def test_a_store_that_pandas_cant_read_is_a_refusal(study):
+    planning(study)[0].close()
+    with closing(sqlite3.connect(study.store)) as connection, connection:
+        connection.execute("DROP VIEW points")
+    with pytest.raises(Unusable, match="no table or view `points`"):
+        asked(study.store, None)
 
 
 @pytest.mark.parametrize("replaced", [False, True])
