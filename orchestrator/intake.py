@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Table, bindparam, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from orchestrator import rows
+from orchestrator.exits import Refusal
 from orchestrator.foreign import Foreign
 from orchestrator.planned import Plan
 from orchestrator.tables import attempts, imported, imports, jobs, metrics, runs, studies, trunks
@@ -37,7 +38,11 @@ def take_in(connection: Connection, plan: Plan, document: str) -> None:
 def take_in_others(connection: Connection, others: Sequence[Foreign], study: str, origin: str) -> int:
     """Write down runs of other people, and their metrics beside others that the study has of them; return how many
     are new.
+
+    Raises Refusal where a planned study has that name.
     """
+    if connection.scalars(select(studies.c.number).where(studies.c.name == study)).first() is not None:
+        raise Refusal(f"{study} is a study that this store plans: give the runs of {origin} another name by --study.")
     others = _apart(connection, others, study)
     before = set(connection.scalars(select(imports.c.id)))
     add_metrics(connection, dict.fromkeys(name for run in others for name in run.metrics))

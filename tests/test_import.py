@@ -15,6 +15,7 @@ from runs import SHARED
 import analysis
 from orchestrator import status
 from orchestrator.cli import scalectl
+from orchestrator.exits import Refusal
 from orchestrator.foreign import InvalidImport, read
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "other_runs.csv"
@@ -110,6 +111,13 @@ def test_they_stand_beside_a_study_and_no_plan_or_status_takes_them_for_its_own(
     points = analysis.read(study.store)
     assert points["origin"].fillna("own").value_counts().to_dict() == {"own": 2, "other_runs.csv": 10}
     assert command("fit", "--store", study.store, "--study", "other_runs", "--metric", "test_error").return_value == 0
+
+
+def test_the_name_of_a_planned_study_is_refused(study):
+    told.planning(study)[0].close()
+    refused = command("import", EXAMPLE, "--study", "small", "--store", study.store).exception
+    assert isinstance(refused, Refusal) and "--study" in str(refused)
+    assert status.read(study.store).imported == 0
 
 
 HEADER = "model,steps,flops,error,note\n"
