@@ -13,6 +13,7 @@ from analysis.bootstrap import around, around_log, redrawn, widening
 from analysis.doubts import doubts
 from analysis.fitted import Counts, Fitted, HeldOut, Simpler
 from analysis.frontier import UNITS, front_of, frontier, places, usable
+from analysis.given import RUN, checked
 from analysis.laws import DOUBLY_SATURATING, NESTED, Family, Floats, Law
 from analysis.refusal import Refused
 from analysis.solver import Problem, best, solve
@@ -37,9 +38,11 @@ def fit(
     """Return the law of the frontier of `points`, without the runs whose ids are in `hold_out`; those are predicted.
 
     With no `draws` it is quick, and every interval is unknown: `intervals` is empty, ends of bands are NaN.
-    Raises Refused for a metric or values that can't be fitted, below two frontier points more than parameters, below a
-    decade of compute, and, unless `one_model` says that this is meant, where one model has the whole frontier.
+    Raises Refused for columns that are missing, for a metric or values that can't be fitted, below two frontier points
+    more than parameters, below a decade of compute, and, unless `one_model` says that this is meant, where one model
+    has the whole frontier.
     """
+    points = checked(points, (*RUN, compute, "model", *(["name"] if hold_out else [])))
     kept = points[~points["run"].isin(hold_out)] if hold_out else points
     runs = usable(kept, metric, compute)
     front = front_of(runs, metric)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.given import RUN, above_0, checked
 from analysis.refusal import Refused
 
 UNITS = {"flops": "FLOPs", "device_seconds": "device-seconds", "core_days": "core-days"}
@@ -22,18 +23,23 @@ def front_of(usable: pd.DataFrame, metric: str) -> pd.DataFrame:
     return usable[is_best(usable[metric].to_numpy()[None])[0]].reset_index(drop=True)
 
 
-def usable(points: pd.DataFrame, metric: str, compute: str = "flops") -> pd.DataFrame:
-    """Return the runs that are done, not excluded and measured, by compute, then error, then id.
+def usable(points: pd.DataFrame, metric: str, compute: str = "flops", *needed: str) -> pd.DataFrame:
+    """Return the runs that are done, not excluded and measured, and have what is `needed` of numbers above 0; by
+    compute, then error, then id.
 
-    Raises Refused for a metric or compute that is unknown or measured nowhere, and for values that no error can have.
+    Raises Refused for a metric or compute that is unknown or measured nowhere, for columns that are missing, and for
+    values that no error or run can have.
     """
     _know(points, metric, compute)
+    points = checked(points, RUN, (metric, compute, *needed))
     done = (points["state"] == "done") & ~points["excluded"].astype(bool)
     found = points[done & points[metric].notna() & points[compute].notna()]
     if found.empty:
         why = f"none of {done.sum()} done runs has {metric} and {compute}" if done.any() else "no run is done"
         raise Refused(f"{why}. A launch measures what `evals` asks for, at the end of each run.")
     _check(found, metric, compute)
+    found = found.dropna(subset=list(needed))
+    above_0(found, needed)
     return found.sort_values([compute, metric, "run"], ignore_index=True)
 
 

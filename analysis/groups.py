@@ -4,6 +4,7 @@ import pandas as pd
 
 from analysis.fit import DRAWS, fit
 from analysis.fitted import Fitted, rms
+from analysis.given import checked
 from analysis.laws import DOUBLY_SATURATING, Family
 from analysis.refusal import Refused
 
@@ -22,6 +23,7 @@ def fit_each(
 ) -> dict[str, Fitted | Refused]:
     """Return the law of the frontier of each group of runs, or why it has none; smallest models or sizes first."""
     order = ["params", "model"] if by == "model" else ["data_size"]
+    points = checked(points, [by, *order])
     found: dict[str, Fitted | Refused] = {}
     for name in points.sort_values(order)[by].dropna().unique():
         group = points[points[by] == name]

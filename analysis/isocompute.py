@@ -24,7 +24,7 @@ def draw_isoflop(axes: Axes, points: pd.DataFrame, metric: str, compute: str) ->
 
     Raises Refused where no budget has three sizes.
     """
-    runs, factor = usable(points, metric, compute).dropna(subset=["params", "images_seen"]), share(metric)
+    runs, factor = usable(points, metric, compute, "params", "images_seen"), share(metric)
     groups = [group for group in budgets(runs, compute) if group["params"].nunique() >= SIZES]
     if not groups:
         raise Refused(f"no budget of {compute} has {SIZES} model sizes: train several sizes at one compute.")

@@ -80,7 +80,7 @@ def isoflop(points: pd.DataFrame, metric: str, compute: str = "flops") -> IsoFlo
 
     Raises Refused below three minima, and for values that can't be fitted.
     """
-    runs = usable(points, metric, compute).dropna(subset=["params", "images_seen"])
+    runs = usable(points, metric, compute, "params", "images_seen")
     found = tuple(minimum(group, metric, compute) for group in budgets(runs, compute))
     minima = [one for one in found if one.params is not None]
     if len(minima) < LEAST:

@@ -10,6 +10,7 @@ from analysis.bootstrap import LEVEL
 from analysis.fit import fit
 from analysis.fitted import Fitted, value
 from analysis.frontier import usable
+from analysis.given import amounts, checked
 from analysis.isoflop import isoflop
 from analysis.laws import DOUBLY_SATURATING, Family, Floats
 from analysis.refusal import Refused
@@ -92,11 +93,15 @@ def predict(
     """Return the error at a `compute`, the compute at which the law reaches an `error`, or the error of `params` and
     `data`, images seen; `by` is the column that is compute.
 
-    Raises Refused where the points can't carry the law, where no compute reaches the error, and ValueError unless
-    exactly one of the three is asked for.
+    Raises Refused where the points can't carry the law, where no compute reaches the error, for a number that is not
+    finite and above 0, and ValueError unless exactly one of the three is asked for.
     """
     if [compute is not None, error is not None, params is not None and data is not None].count(True) != 1:
         raise ValueError("ask for a compute, for an error, or for params and data")
+    asked = {"compute": compute, "error": error, "params": params, "data": data}
+    for name, number in asked.items():
+        if number is not None:
+            amounts(name, number)
     if params is not None and data is not None:
         return _of_size(points, metric, by, params, data)
     found = fit(points, metric, by, family=family)
@@ -120,7 +125,8 @@ def best_size(points: pd.DataFrame, metric: str, by: str, compute: float) -> All
             raise Refused(
                 f"{first} Nor has it a law of size and data: {str(second).removeprefix('refused: ')}"
             ) from None
-        each = np.median(runs[by] / (runs["params"] * runs["images_seen"]))
+        spent = checked(runs, (), [by])[by].to_numpy(float)
+        each = np.nanmedian(spent / (runs["params"] * runs["images_seen"]).to_numpy(float))
         size, images = (float(one) for one in surface.optimal(compute, float(each)))
         source = "law of size and images seen"
     return Allocation(size, images, images / batch if batch else None, source)
@@ -197,7 +203,7 @@ def _of_size(points: pd.DataFrame, metric: str, by: str, params: float, data: fl
 
 
 def _surface(points: pd.DataFrame, metric: str) -> tuple[Surface, pd.DataFrame]:
-    runs = usable(points, metric, "images_seen").dropna(subset=["params"])
+    runs = usable(points, metric, "images_seen", "params")
     runs = runs[runs[metric] > 0]
     return fit_surface(runs["params"], runs["images_seen"], runs[metric]), runs
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.frontier import usable
+from analysis.given import above_0, amounts, checked
 from analysis.laws import Floats
 from analysis.refusal import Refused
 from analysis.surrogate import Outlook, outlook, places
@@ -85,10 +86,12 @@ def suggest(
 
     Candidates have the columns run, name, images_seen, data_size and `compute`; with `trunk`, `shared` and `paid`,
     compute of the trunk that they share and that of it which is there already, runs after the first cost less. Raises
-    Refused below five runs, for errors of 0, for a compute that isn't spent by training, and without candidates.
+    Refused below five runs, for errors of 0, for a compute that isn't spent by training, without candidates, and for
+    numbers that are not finite and above 0.
     """
-    known = usable(points, metric, compute).dropna(subset=["images_seen"])
-    known = known[(known[metric] > 0)]
+    amounts("budget", budget)
+    amounts("target", 1.0 if target is None else target)
+    known, candidates = _measured(points, candidates, metric, compute)
     _enough(known, candidates, metric, compute)
     target = AHEAD * float(known[compute].max()) if target is None else target
     at_N3, error_N = places(known, compute), known[metric].to_numpy(float)
@@ -102,6 +105,18 @@ def suggest(
     paid_for = bool((candidates[compute].to_numpy(float) <= left).any())
     why = _stopped(len(candidates) - len(picks), paid_for, left, stop)
     return Advice(metric, compute, budget, target, float(found.mean[-1]), before, after, runs, why)
+
+
+def _measured(
+    points: pd.DataFrame, candidates: pd.DataFrame, metric: str, compute: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the runs with an error above 0, and the candidates, both with the numbers that their place depends on."""
+    numbers = ["images_seen", *(["data_size"] if "data_size" in {*points, *candidates} else [])]
+    known = usable(points, metric, compute, *numbers)
+    shared = ["shared", "paid"] if "trunk" in candidates else []
+    found = checked(candidates, ["run", "name"], [compute, *numbers, *shared])
+    above_0(found, [compute, *numbers])
+    return known[known[metric] > 0], found
 
 
 def _enough(known: pd.DataFrame, candidates: pd.DataFrame, metric: str, compute: str) -> None:

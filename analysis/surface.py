@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
+from analysis.given import amounts
 from analysis.refusal import Refused
 from analysis.surface_solver import EXPONENTS, Floats, Losses, best, redrawn
 
@@ -36,22 +37,27 @@ class Surface:
         return self.beta / both, self.alpha / both
 
     def predict(self, N: ArrayLike, D: ArrayLike) -> Floats:
-        """Return the loss at sizes N and data D, which may be whole numbers of any length and broadcast."""
-        return self.E + self.A * np.asarray(N, float) ** -self.alpha + self.B * np.asarray(D, float) ** -self.beta
+        """Return the loss at sizes N and data D, which may be whole numbers of any length and broadcast.
+
+        Raises Refused for numbers that are not finite and above 0.
+        """
+        return self.E + self.A * amounts("N", N) ** -self.alpha + self.B * amounts("D", D) ** -self.beta
 
     def optimal(self, C: ArrayLike, flops: float = FLOPS) -> tuple[Floats, Floats]:
-        """Return the N and D of least loss at training compute C = `flops` N D."""
+        """Return the N and D of least loss at training compute C = `flops` N D; raises Refused as `predict` does."""
         of_N, of_D = self.exponents
         lean = (self.alpha * self.A / (self.beta * self.B)) ** (1 / (self.alpha + self.beta))
-        product = np.asarray(C, float) / flops
+        product = amounts("C", C) / amounts("flops", flops)
         return lean * product**of_N, product**of_D / lean
 
     def bootstrap(self, n: int = 200, seed: int = 0) -> dict[str, tuple[float, float]]:
         """Return 90 % intervals of E, A, B, alpha, beta and the two exponents from `n` draws of the runs.
 
         The runs are drawn with replacement and each draw is fitted from where the first fit ended; the same seed gives
-        the same intervals.
+        the same intervals. Raises Refused without draws.
         """
+        if n < 1:
+            raise Refused(f"n = {n}: intervals need 1 draw or more, better 200.")
         start = np.array([self.E, self.A, self.B, self.alpha, self.beta])
         drawn = dict(zip(("E", "A", "B", "alpha", "beta"), redrawn(self.fitted, start, n, seed).T, strict=True))
         of_N = drawn["beta"] / (drawn["alpha"] + drawn["beta"])

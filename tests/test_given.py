@@ -1,0 +1,108 @@
+"""What callers hand to the analysis: what can't be used is refused by its name, and what can is."""
+
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+from runs import METRIC, doubly, planted, table
+
+import analysis
+from analysis.fit import fit
+from analysis.frontier import frontier
+from analysis.groups import fit_each
+from analysis.isoflop import isoflop
+from analysis.refusal import Refused
+
+POINTS = planted(doubly(4.0e8, 37e16, 0.55, 0.02, "FLOPs"), 1e16, 1e20, 30, 20, 0.01, seed=7).assign(images_seen=1e6)
+NEW = pd.DataFrame({"run": ["a", "b"], "name": ["a", "b"], "flops": [1e20, 3e20], "images_seen": 1e6, "data_size": 350})
+
+
+# runs of four model sizes with four amounts of data each
+N, D = (axis.ravel() for axis in np.meshgrid(np.geomspace(1e6, 1e9, 4), np.geomspace(1e6, 1e9, 4)))
+SIZES = table(6 * N * D, 1.7 + 400 * N**-0.34 + 410 * D**-0.28).assign(params=N, images_seen=D)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -1, 0, "much", 10**400])
+@pytest.mark.parametrize("name", ["compute", "error", "params", "data"])
+def test_a_prediction_is_asked_for_by_numbers_above_0(name, number):
+    asked = {"params": 1e6, "data": 1e6} if name in ("params", "data") else {}
+    with pytest.raises(Refused, match=f"^{name} = .*finite and above 0"):
+        analysis.predict(POINTS, **(asked | {name: number}))
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -1, 0])
+def test_advice_is_asked_for_by_numbers_above_0(number):
+    with pytest.raises(Refused, match=r"^budget = "):
+        analysis.suggest(POINTS, NEW, number)
+    with pytest.raises(Refused, match=r"^target = "):
+        analysis.suggest(POINTS, NEW, 1e21, target=number)
+
+
+@pytest.mark.parametrize("name", ["flops", "images_seen", "data_size"])
+@pytest.mark.parametrize("number", [np.nan, 0.0, -1.0])
+def test_a_candidate_without_a_cost_or_a_place_is_refused_by_its_id(name, number):
+    odd = NEW.assign(**{name: [NEW[name][0], number]})
+    with pytest.raises(Refused, match=f"run b has {name} = "):
+        analysis.suggest(POINTS, odd, 1e21)
+
+
+@pytest.mark.parametrize("number", [np.nan, 0, -1, [1e6, -1]])
+def test_a_surface_is_asked_about_numbers_above_0(number):
+    law = analysis.fit_surface(SIZES["params"], SIZES["images_seen"], SIZES[METRIC])
+    for ask in (law.optimal, lambda one: law.predict(one, 1e6), lambda one: law.predict(1e6, one)):
+        with pytest.raises(Refused, match="finite and above 0"):
+            ask(number)
+    with pytest.raises(Refused, match="n = 0"):
+        law.bootstrap(0)
+
+
+@pytest.mark.parametrize("ask", [frontier, fit, isoflop])
+def test_all_columns_that_a_table_lacks_are_named(ask):
+    with pytest.raises(Refused, match=r"no column run, state, excluded.*flops"):
+        ask(POINTS[["model", METRIC]], METRIC)
+
+
+@pytest.mark.parametrize(
+    ("missing", "ask"),
+    [
+        ("model", lambda points: fit(points)),
+        ("name", lambda points: fit(points, hold_out=["run-001"])),
+        ("images_seen", lambda points: isoflop(points, METRIC)),
+        ("params", lambda points: isoflop(points, METRIC)),
+        ("params", lambda points: analysis.predict(points, params=1e6, data=1e6)),
+        ("images_seen", lambda points: analysis.predict(points, params=1e6, data=1e6)),
+        ("images_seen", lambda points: analysis.suggest(points, NEW, 1e21)),
+        ("params", lambda points: fit_each(points, "model", METRIC, "flops")),
+    ],
+)
+def test_a_column_that_a_question_needs_is_named(missing, ask):
+    with pytest.raises(Refused, match=f"no column {missing};"):
+        ask(POINTS.drop(columns=missing))
+
+
+@pytest.mark.parametrize("missing", ["run", "name", "flops", "images_seen", "data_size"])
+def test_a_column_that_candidates_lack_is_named(missing):
+    with pytest.raises(Refused, match=f"no column {missing};"):
+        analysis.suggest(POINTS, NEW.drop(columns=missing), 1e21)
+
+
+@pytest.mark.parametrize("name", [METRIC, "flops"])
+def test_a_column_of_words_is_refused(name):
+    with pytest.raises(Refused, match=f"column {name} has 'much', which is no number"):
+        fit(POINTS.assign(**{name: ["much", *POINTS[name][1:]]}))
+
+
+@pytest.mark.parametrize("question", [{"compute": 1e21}, {"params": 1e6, "data": 1e6}])
+@pytest.mark.parametrize("kind", [float, Decimal])
+def test_numbers_of_any_kind_are_numbers(question, kind):
+    names = ["flops", "params", "images_seen", METRIC]
+    changed = {name: pd.Series([kind(value) for value in SIZES[name]], dtype=object) for name in names}
+    found, plain = (analysis.predict(points, **question) for points in (SIZES.assign(**changed), SIZES))
+    assert str(found) == str(plain)
+
+
+def test_the_id_may_be_the_index_as_well():
+    indexed = POINTS.set_index("run", drop=False)
+    pd.testing.assert_frame_equal(frontier(indexed, METRIC), frontier(POINTS, METRIC))
+    assert str(fit(indexed, draws=0)) == str(fit(POINTS, draws=0))
