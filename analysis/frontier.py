@@ -36,7 +36,7 @@ def usable(points: pd.DataFrame, metric: str, compute: str = "flops", *needed: s
     found = points[done & points[metric].notna() & points[compute].notna()]
     if found.empty:
         why = f"none of {done.sum()} done runs has {metric} and {compute}" if done.any() else "no run is done"
-        raise Refused(f"{why}. A launch measures what `evals` asks for, at the end of each run.")
+        raise Refused(f"{why}. {_source(points)}")
     _check(found, metric, compute)
     found = found.dropna(subset=list(needed))
     above_0(found, needed)
@@ -72,6 +72,12 @@ def _know(points: pd.DataFrame, metric: str, compute: str) -> None:
         near = difflib.get_close_matches(metric, known, n=1)
         guess = f" did you mean {near[0]!r}?" if near else ""
         raise Refused(f"unknown metric {metric!r}:{guess} The store has {', '.join(known) or 'no metric yet'}.")
+
+
+def _source(points: pd.DataFrame) -> str:
+    if "origin" in points and len(points) and points["origin"].notna().all():
+        return "Imported runs have what their file tells, and cells may be empty."
+    return "A launch measures what `evals` asks for, at the end of each run."
 
 
 def _check(found: pd.DataFrame, metric: str, compute: str) -> None:

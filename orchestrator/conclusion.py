@@ -36,12 +36,18 @@ class InvalidExpression(Refusal):
 def asked(store: Path, study: str | None, where: str | None = None, **said: str | None) -> tuple[Ask, DataFrame]:
     """Return what the study and the command line ask for, and the points of the study's runs that `where` chooses.
 
-    Raises NotFound without a store or study, and Unusable for a store that can't be read.
+    Raises NotFound without a store or study, Unusable for a store that can't be read, and Refusal where `where`
+    chooses none of its runs.
     """
     found = ask(store, study).changed(**said)
     points = _points(store)
     points = points[points["run"].isin(found.runs)].reset_index(drop=True)
-    return found, points if where is None else chosen(points, "--where", where).reset_index(drop=True)
+    if where is None:
+        return found, points
+    those = chosen(points, "--where", where).reset_index(drop=True)
+    if those.empty and len(points):
+        raise Refusal(f"--where {where!r} chooses none of the {len(points)} runs of {found.study}.")
+    return found, those
 
 
 def _points(store: Path) -> DataFrame:

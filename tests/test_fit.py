@@ -300,6 +300,12 @@ def test_a_refused_fit_says_why_and_exits_4(store):
     assert done.return_value == 4 and "3 frontier points" in done.stderr and done.stdout == ""
 
 
+def test_an_expression_that_chooses_no_run_is_named(store):
+    refused = CliRunner().invoke(scalectl, ["fit", "--store", str(store), "--where", "model=='zzz'"]).exception
+    assert isinstance(refused, Refusal) and refused.exit == 4
+    assert str(refused).startswith("--where \"model=='zzz'\" chooses none of the ")
+
+
 def test_an_expression_that_cannot_be_read_is_shown_with_a_caret(store):
     done = CliRunner().invoke(scalectl, ["fit", "--store", str(store), "--where", "stps > 100"])
     assert isinstance(done.exception, Refusal) and done.exception.exit == 2

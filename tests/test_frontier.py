@@ -65,3 +65,11 @@ def test_an_unknown_metric_is_refused_with_the_nearest_and_all_known():
 def test_numbers_that_no_run_can_have_are_refused_with_the_run_or_the_number(change, said):
     with pytest.raises(Refused, match=said):
         frontier(table([1e9, 2e9], [0.5, 0.4]).assign(**change), METRIC)
+
+
+def test_without_a_measurement_the_remedy_is_that_of_where_the_runs_come_from():
+    points = table([1e9, 2e9], [np.nan, np.nan])
+    with pytest.raises(Refused, match="A launch measures"):
+        frontier(points.assign(origin=None), METRIC)
+    with pytest.raises(Refused, match="Imported runs have what their file tells"):
+        frontier(points.assign(origin="theirs.csv"), METRIC)

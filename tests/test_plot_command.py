@@ -104,7 +104,7 @@ def test_the_minima_of_imported_budgets_are_drawn(imported, tmp_path):
     [
         (("residuals", "--where", "steps < 50"), "3 frontier points"),
         (("frontier", "--metric", "upstream/eror"), "did you mean 'upstream/error'?"),
-        (("bottleneck", "--where", "steps > 10000"), "no run"),
+        (("bottleneck", "--where", "steps > 10000"), "chooses none of the 48 runs"),
         (("samples", "--metric", "lost"), "unknown metric 'lost'"),
         (("isoflop",), "no budget of flops has 3 model sizes: train several sizes at one compute."),
         (("curves", "--metric", "lost"), "unknown column 'lost' of a training curve: curves have "),
