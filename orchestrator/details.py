@@ -1,11 +1,12 @@
-"""All that a store knows of one run, as a screen and as JSON."""
+"""All that a store knows of one run, its own or an imported one, as a screen and as JSON."""
 
 import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, inspect, literal, or_, select
 
 from orchestrator import lookup
 from orchestrator.lock import holder
@@ -16,6 +17,8 @@ from orchestrator.tables import (
     attempts,
     checkpoints,
     exclusions,
+    imported,
+    imports,
     jobs,
     measurements,
     metrics,
@@ -26,6 +29,8 @@ from orchestrator.tables import (
 from orchestrator.waits import Waits
 
 _ATTEMPT = ("id", "slot", "host", "pid", "device", "revision", "started", "ended", "state", "kind", "reason")
+_NAMED = ("id", "name", "study", "excluded")
+_COST = ("device_seconds", "core_days")
 _SPENT = ("first_step", "step", "flops", "device_seconds", "compile_seconds")
 
 
@@ -46,20 +51,40 @@ class Details:
 
     def text(self) -> str:
         """Return the screen for people."""
-        parts = [_head(self.run), _settings(self.run), _attempts(self), _left(self), _measured(self)]
-        return "\n\n".join([*filter(None, parts), f"Next: scalectl logs {self.run['id']}"])
+        if self.run["origin"]:
+            parts, following = [_given(self.run)], _law(self)
+        else:
+            parts, following = [_settings(self.run), _attempts(self), _left(self)], f"logs {self.run['id']}"
+        return "\n\n".join([*filter(None, [_head(self.run), *parts, _measured(self)]), f"Next: scalectl {following}"])
 
 
 def read(path: Path, word: str) -> Details:
     """Return the run that a word names; raises NotFound, NotAStore, NewerStore or Unusable."""
     with reading(path) as connection:
-        (run,) = lookup.ids(connection, [word])
+        (run,) = lookup.ids(connection, [word], imported=True)
+        if found := _imported(connection, run):
+            return found
         return _details(connection, run, launched=holder(path) is not None)
+
+
+def _imported(connection: Connection, run: str) -> Details | None:
+    """Return an imported run, None for what only trained ones have; nothing where it is none of these."""
+    if not inspect(connection).has_table(imports.name):
+        return None
+    row = connection.execute(select(imports).where(imports.c.id == run)).one_or_none()
+    if row is None:
+        return None
+    found = {name: getattr(row, name) for name in (*_NAMED, *SETTINGS, *_COST, "origin")}
+    found |= dict.fromkeys(("trunk", "branch", "devices", "digest", "spec"))
+    found |= {"state": "done", "kind": "", "reason": "", "waits_for": "", "exclusion": row.reason or None}
+    query = select(metrics.c.name.label("metric"), literal(row.steps).label("step"), imported.c.value)
+    measured = query.join_from(imported, metrics).where(imported.c.run == row.number)
+    return Details(found, (), (), _rows(connection, measured))
 
 
 def _details(connection: Connection, run: str, *, launched: bool) -> Details:
     columns = [runs.c[name] for name in ("id", "name", "state", "kind", "reason", "excluded", *SETTINGS)]
-    columns += [runs.c[name] for name in ("devices", "device_seconds", "digest", "spec", "number")]
+    columns += [runs.c[name] for name in ("devices", *_COST, "digest", "spec", "number")]
     others = (studies.c.name.label("study"), trunks.c.id.label("trunk"), runs.c.trunk.label("trunk_number"))
     query = select(*columns, *others, exclusions.c.reason.label("exclusion"))
     joined = runs.join(studies).join(trunks).outerjoin(exclusions)
@@ -67,7 +92,7 @@ def _details(connection: Connection, run: str, *, launched: bool) -> Details:
     number, trunk = found.pop("number"), found.pop("trunk_number")
     branch = found["steps"] - found["cooldown"]
     waits = Waits(connection, launched=launched).why(found["state"], trunk, branch, found["reason"])
-    found |= {"waits_for": waits, "branch": branch, "spec": json.loads(found["spec"])}
+    found |= {"waits_for": waits, "branch": branch, "spec": json.loads(found["spec"]), "origin": None}
     its = its_jobs(number, trunk, branch)
     tried = select(jobs.c.name.label("job"), *(attempts.c[name] for name in (*_ATTEMPT, *_SPENT)))
     kept = select(*(checkpoints.c[name] for name in ("path", "step", "kept", "digest")))
@@ -93,7 +118,8 @@ def _rows(connection: Connection, query: Any) -> tuple[dict[str, Any], ...]:
 def _head(run: dict[str, Any]) -> str:
     kind = f" ({run['kind']})" if run["kind"] else ""
     out = f", left out of fits: {run['exclusion']}" if run["excluded"] else ""
-    lines = [f"{run['name']} · {run['id']} · {run['study']} · {run['state']}{kind}{out}"]
+    state = f"imported from {run['origin']}" if run["origin"] else f"{run['state']}{kind}"
+    lines = [f"{run['name']} · {run['id']} · {run['study']} · {state}{out}"]
     if run["waits_for"]:
         lines.append(f"  waits for {run['waits_for']}")
     elif run["reason"]:
@@ -108,6 +134,18 @@ def _settings(run: dict[str, Any]) -> str:
     recipe = f"{run['optimizer']}, lr {run['lr']:g}, {run['schedule']}, {run['loss']}, {run['precision']}"
     took = "" if run["device_seconds"] is None else f" in {duration(run['device_seconds'])} of training"
     return "\n".join(f"  {line}" for line in (size, data, steps, recipe, f"{flops(run['flops'])} FLOPs{took}"))
+
+
+def _given(run: dict[str, Any]) -> str:
+    """Return what the file tells of an imported run."""
+    known = {name: run[name] for name in (*SETTINGS, *_COST) if run[name] is not None}
+    forms = {int: ",", float: ".6g"}
+    return "\n".join(f"  {name:<18}{value:{forms.get(type(value), '')}}" for name, value in known.items())
+
+
+def _law(found: Details) -> str:
+    metric = found.measurements[0]["metric"] if found.measurements else "METRIC"
+    return shlex.join(["fit", "--study", found.run["study"], "--metric", metric])
 
 
 def _attempts(found: Details) -> str:
@@ -132,7 +170,11 @@ def _left(found: Details) -> str:
 
 def _measured(found: Details) -> str:
     lines = [
-        (one["metric"], f"{one['step']:,}", "--" if one["value"] is None else f"{one['value']:.4g}")
+        (
+            one["metric"],
+            "--" if one["step"] is None else f"{one['step']:,}",
+            "--" if one["value"] is None else f"{one['value']:.4g}",
+        )
         for one in found.measurements
     ]
     return table(("METRIC", "STEP", "VALUE"), lines) if lines else ""

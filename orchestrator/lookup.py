@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-from sqlalchemy import Connection, inspect, select
+from sqlalchemy import Connection, Table, inspect, select
 
 from orchestrator.exits import NotFound
 from orchestrator.tables import imports, runs
@@ -12,20 +12,31 @@ from orchestrator.tables import imports, runs
 def ids(connection: Connection, words: Sequence[str], *, imported: bool = False) -> list[str]:
     """Return the ids of the runs that words name: an id, the unique beginning of one, or the name of one run.
 
-    Raises NotFound, with what may have been meant, where a word names none or several.
+    Raises NotFound, with what may have been meant, where a word names none or several, and for an imported run unless
+    these are meant as well.
     """
-    tables = [runs, imports] if imported and inspect(connection).has_table(imports.name) else [runs]
-    names: dict[str, str] = {}
-    for table in tables:
-        names |= {
-            row.id: row.name for row in connection.execute(select(table.c.id, table.c.name).order_by(table.c.number))
-        }
-    return [_id(names, word) for word in words]
+    own = _names(connection, runs)
+    others = _names(connection, imports) if inspect(connection).has_table(imports.name) else {}
+    if imported:
+        return [_id(own | others, word) for word in words]
+    for word in words:
+        if _matching(others, word) and not _matching(own, word):
+            raise NotFound(f"{word!r} is an imported run, which has no jobs. scalectl show {word} tells what is known.")
+    return [_id(own, word) for word in words]
+
+
+def _names(connection: Connection, table: Table) -> dict[str, str]:
+    found = connection.execute(select(table.c.id, table.c.name).order_by(table.c.number))
+    return {row.id: row.name for row in found}
+
+
+def _matching(names: dict[str, str], word: str) -> list[str]:
+    found = [run for run in names if run == word] or [run for run, name in names.items() if name == word]
+    return found or [run for run in names if word and run.startswith(word)]
 
 
 def _id(names: dict[str, str], word: str) -> str:
-    found = [run for run in names if run == word] or [run for run, name in names.items() if name == word]
-    found = found or [run for run in names if word and run.startswith(word)]
+    found = _matching(names, word)
     if len(found) == 1:
         return found[0]
     if found:
@@ -33,7 +44,7 @@ def _id(names: dict[str, str], word: str) -> str:
         raise NotFound(f"{word!r} names {len(found)} runs: {several}{', ...' * (len(found) > 5)}. Give the id of one.")
     close = get_close_matches(word, [*names.values(), *names], n=1)
     meant = f" Did you mean {close[0]!r}?" if close else ""
-    raise NotFound(f"the store has no run {word!r}.{meant} scalectl status --runs lists them.")
+    raise NotFound(f"the store has no run {word!r}.{meant} scalectl status --runs lists those that are no imports.")
 
 
 def in_states(connection: Connection, among: Sequence[str] | None, states: Sequence[str]) -> list[str]:

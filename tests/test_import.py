@@ -120,6 +120,23 @@ def test_the_name_of_a_planned_study_is_refused(study):
     assert status.read(study.store).imported == 0
 
 
+def test_one_is_shown_by_its_name_with_what_its_file_tells(store):
+    command("exclude", "tiny-5k-200", "--reason", "odd", "--store", store)
+    said = command("show", "tiny-5k-200", "--store", store).stdout
+    assert "imported from other_runs.csv, left out of fits: odd" in said and "test_error" in said
+    assert "  steps             200\n" in said and "Next: scalectl fit --study other_runs --metric test_error" in said
+    shown = json.loads(command("show", "tiny-5k-200", "--store", store, "-o", "json").stdout)
+    row = analysis.read(store).iloc[0]
+    assert (shown["id"], shown["flops"], shown["width"], shown["attempts"]) == (row["run"], row["flops"], None, [])
+    assert [one["value"] for one in shown["measurements"]] == [row["test_error"]]
+
+
+def test_commands_for_jobs_say_that_it_has_none(store):
+    for words in (["logs", "tiny-5k-200"], ["stop", "tiny-5k-200"], ["retry", "tiny-5k-200"]):
+        refused = command(*words, "--store", store).exception
+        assert "imported run, which has no jobs. scalectl show" in str(refused)
+
+
 HEADER = "model,steps,flops,error,note\n"
 
 
