@@ -4,7 +4,7 @@ import csv
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ _OURS = {
     "digest",
 }  # columns of `points` that no file can give
 _COLUMNS = {**SETTINGS, "device_seconds": Float, "core_days": Float, "name": Text}
+CAPITALS = "differ in their capitals alone, which are one column to SQL"
 _LARGEST = 2**63 - 1  # of SQLite's integers
 
 
@@ -103,6 +104,11 @@ def read(path: Path) -> tuple[list[Foreign], list[str]]:
     return runs, [name for n, name in enumerate(header.cells) if n not in kept]
 
 
+def alike(name: str, others: Iterable[str]) -> str:
+    """Return the first of the other names that differs in its capitals alone, or nothing: to SQL they are one."""
+    return next((other for other in others if other.lower() == name.lower() and other != name), "")
+
+
 def _lines(path: Path) -> list[_Line]:
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -130,6 +136,8 @@ def _of_header(header: _Line) -> Iterator[Problem]:
             yield header.problem(f"{header.cells[n]} comes twice: {first} is column {names.index(name) + 1}", cell=n)
         elif name in _OURS:
             yield header.problem(f"{name} is a column that scalectl fills", "rename it", cell=n)
+        elif other := alike(name, (*names[:n], *_COLUMNS, *ALIASES, *sorted(_OURS))):
+            yield header.problem(f"{header.cells[n]} and {other} {CAPITALS}", "rename it", cell=n)
     if "model" not in names:
         yield header.problem("no column model or size", "name the model of each run")
     if not {*COMPUTE} & {*names}:

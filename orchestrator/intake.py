@@ -10,7 +10,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from orchestrator import rows
 from orchestrator.exits import Refusal
-from orchestrator.foreign import Foreign
+from orchestrator.foreign import CAPITALS, Foreign, alike
 from orchestrator.planned import Plan
 from orchestrator.tables import attempts, imported, imports, jobs, metrics, runs, studies, trunks
 from orchestrator.views import create_views
@@ -39,19 +39,19 @@ def take_in_others(connection: Connection, others: Sequence[Foreign], study: str
     """Write down runs of other people, and their metrics beside others that the study has of them; return how many
     are new.
 
-    Raises Refusal where a planned study has that name.
+    Raises Refusal where a planned study has that name, or a metric of the store that of another in other capitals.
     """
-    if connection.scalars(select(studies.c.number).where(studies.c.name == study)).first() is not None:
-        raise Refusal(f"{study} is a study that this store plans: give the runs of {origin} another name by --study.")
+    names = dict.fromkeys(name for run in others for name in run.metrics)
+    _can_stand_beside(connection, names, study, origin)
     others = _apart(connection, others, study)
     before = set(connection.scalars(select(imports.c.id)))
-    add_metrics(connection, dict.fromkeys(name for run in others for name in run.metrics))
+    add_metrics(connection, names)
     unknown = dict.fromkeys(column.name for column in imports.columns if column.nullable)
     shared = {**unknown, "study": study, "origin": origin, "at": now()}
     _upsert(connection, imports, "id", [{**shared, "id": run.id, **run.columns} for run in others])
     number = _numbers(connection, imports)
     metric = {row.name: row.id for row in connection.execute(select(metrics.c.name, metrics.c.id))}
-    told = imported.c.metric.in_([metric[name] for name in {name for run in others for name in run.metrics}])
+    told = imported.c.metric.in_([metric[name] for name in names])
     connection.execute(delete(imported).where(told, imported.c.run.in_([number[run.id] for run in others])))
     values = [
         {"run": number[run.id], "metric": metric[name], "value": value}
@@ -61,6 +61,16 @@ def take_in_others(connection: Connection, others: Sequence[Foreign], study: str
     if values:
         connection.execute(insert(imported), values)
     return len({run.id for run in others} - before)
+
+
+def _can_stand_beside(connection: Connection, names: Iterable[str], study: str, origin: str) -> None:
+    """Raise Refusal for the name of a study or of a metric under which the store has something else."""
+    if study in connection.scalars(select(studies.c.name)):
+        raise Refusal(f"{study} is a study that this store plans: give the runs of {origin} another name by --study.")
+    known = list(connection.scalars(select(metrics.c.name)))
+    for name in names:
+        if other := alike(name, known):
+            raise Refusal(f"{origin}: its {name} and {other} of the store {CAPITALS}. Rename it in the file.")
 
 
 def _apart(connection: Connection, others: Sequence[Foreign], study: str) -> list[Foreign]:

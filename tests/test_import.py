@@ -137,6 +137,14 @@ def test_commands_for_jobs_say_that_it_has_none(store):
         assert "imported run, which has no jobs. scalectl show" in str(refused)
 
 
+def test_a_metric_that_differs_from_one_of_the_store_in_its_capitals_alone_is_refused(store, tmp_path):
+    file = tmp_path / "others.csv"
+    file.write_text("model,flops,Test_Error\na,1e9,0.5\n")
+    refused = command("import", file, "--store", store).exception
+    assert isinstance(refused, Refusal) and "Test_Error and test_error of the store differ" in str(refused)
+    assert len(analysis.read(store)) == 10
+
+
 HEADER = "model,steps,flops,error,note\n"
 
 
@@ -157,6 +165,9 @@ HEADER = "model,steps,flops,error,note\n"
         ("model,steps\na,10\n", ":1:1: error: no column of compute"),
         ("model,flops,size\na,1e9,b\n", ":1:13: error: size comes twice"),
         ("model,flops,digest\na,1e9,1\n", ":1:13: error: digest is a column that scalectl fills"),
+        ("model,flops,err,Err\na,1e9,1,2\n", ":1:17: error: Err and err differ in their capitals alone"),
+        ("model,flops,Flops\na,1e9,1\n", ":1:13: error: Flops and flops differ in their capitals alone"),
+        ("model,flops,MFU\na,1e9,1\n", ":1:13: error: MFU and mfu differ in their capitals alone"),
         (HEADER, ":1:1: error: no run below the header"),
         ("", "error: the file is empty"),
         (HEADER + 'a,10,"1e9,0.5,x\n', "error: not CSV"),
