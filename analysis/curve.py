@@ -4,6 +4,7 @@ Letters of shapes: N points, M places that are asked for.
 """
 
 from dataclasses import dataclass
+from reprlib import repr as shortened
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,7 +35,7 @@ class Forecast:
 
 def positions(name: str, x: ArrayLike) -> Floats:
     """Return x as floats; raises ValueError, which names the argument, for what is not finite or not above 0."""
-    found = np.asarray(x, float)
+    found = _floats(name, x)
     if not (np.isfinite(found) & (found > 0)).all():
         raise ValueError(f"{name} has values that are not finite and above 0; leave them out")
     return found
@@ -42,10 +43,20 @@ def positions(name: str, x: ArrayLike) -> Floats:
 
 def errors(name: str, y: ArrayLike) -> Floats:
     """Return y as floats; raises ValueError, which names the argument, for what is not finite or is below 0."""
-    found = np.asarray(y, float)
+    found = _floats(name, y)
     if not (np.isfinite(found) & (found >= 0)).all():
         raise ValueError(f"{name} has values that are not finite or below 0; an error or a loss is neither")
     return found
+
+
+def _floats(name: str, given: ArrayLike) -> Floats:
+    """Return values as floats; raises ValueError, which names the argument, for what is masked and what is no list."""
+    if np.ma.is_masked(given):
+        raise ValueError(f"{name} has masked values; leave them out")
+    try:
+        return np.asarray(given, float)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"{name} must be a list or an array of numbers, not {shortened(given)}") from None
 
 
 def measured(x_N: Floats, y_N: Floats) -> tuple[Curve, float, float]:
@@ -55,7 +66,8 @@ def measured(x_N: Floats, y_N: Floats) -> tuple[Curve, float, float]:
     above 0.
     """
     x_N, y_N = np.unique(np.stack([x_N, y_N], axis=1), axis=0).T
-    y_N = np.where(y_N > 0, y_N, y_N[y_N > 0].min() / 2)
+    half = max(y_N[y_N > 0].min() / 2, np.nextafter(0.0, 1.0))
+    y_N = np.where(y_N > 0, y_N, half)
     _, place_N = np.unique(x_N, return_inverse=True)
     distinct = place_N[-1] + 1
     point_N = place_N if distinct <= _MOST else place_N * _MOST // distinct

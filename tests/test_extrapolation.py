@@ -107,6 +107,7 @@ ODD = {
     "very steep": (np.arange(1.0, 20), np.exp(-3 * np.arange(1.0, 20))),
     "hardly apart": (1e9 + np.arange(10), 0.5 + 0.01 * np.sin(np.arange(10))),
     "near the least float": ([1.0, 2, 3, 4], [1e-300, 1e-305, 1e-307, 1e-308]),
+    "the least float beside 0": ([1.0, 2, 3, 4], [3e-323, 1e-323, 5e-324, 0.0]),
     "near the largest float": ([1e300, 2e300, 3e300, 4e300], [4e307, 3e307, 2e307, 1e307]),
     "whole numbers": ([1, 2, 4, 8, 16], [9, 8, 7, 6, 5]),
 }
@@ -149,6 +150,11 @@ def test_what_has_stopped_falling_is_not_predicted_to_rise():
         (([1, 2, 3], [3, 2], [4]), "one length"),
         (([], [], [4]), "one length"),
         ((1, 2, 3), "one length"),
+        ((np.ma.array([1, 2, 3], mask=[0, 0, 1]), [3, 2, 1], [4]), "x_train has masked values"),
+        (([1, 2, 3], np.ma.masked_greater([9, 2, 1], 8), [4]), "y_train has masked values"),
+        ((iter([1, 2, 3]), [3, 2, 1], [4]), "x_train must be a list or an array of numbers"),
+        (([1, 2, 3], [3, 2, 1], "far"), "x_test must be a list or an array of numbers"),
+        (([1, 2, 10**400], [3, 2, 1], [4]), "x_train must be"),
     ],
 )
 def test_what_is_no_curve_is_refused_by_name(arguments, said):
