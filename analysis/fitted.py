@@ -134,6 +134,12 @@ def value(metric: str, number: float) -> str:
     return f"{100 * number:.3g} %" if metric.endswith("error") else f"{number:.3g}"
 
 
+def interval(metric: str, low: float, high: float) -> str:
+    """Return the ends of an interval as people read them, with a word where an error would pass 100 %."""
+    beyond = ", past the 100 % of any error" if metric.endswith("error") and high > 1 else ""
+    return f"{value(metric, low).removesuffix(' %')} to {value(metric, high)}{beyond}"
+
+
 def _head(fit: Fitted) -> list[str]:
     counts = fit.counts
     parts = [f"{counts.used} runs", f"{len(fit.frontier)} on the frontier"]
@@ -186,4 +192,4 @@ def _checks(fit: Fitted) -> Iterator[str]:
 def _interval(metric: str, middle: float, low: float, high: float) -> str:
     if low != low:  # NaN: no draws
         return value(metric, middle)
-    return f"{value(metric, middle)} ({value(metric, low).removesuffix(' %')} to {value(metric, high)})"
+    return f"{value(metric, middle)} ({interval(metric, low, high)})"

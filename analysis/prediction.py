@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis.bootstrap import LEVEL
 from analysis.fit import fit
-from analysis.fitted import Fitted, value
+from analysis.fitted import Fitted, interval, value
 from analysis.frontier import usable
 from analysis.given import amounts, checked
 from analysis.isoflop import isoflop
@@ -75,8 +75,8 @@ class Prediction:
         if "error" in self.asked:
             high = "more than any" if self.high is None else f"{self.high:.3g}"
             return f"{self.estimate:.3g} {self.unit} ({self.low:.3g} to {high}, {LEVEL:.0%} interval)"
-        low, high = value(self.metric, self.low).removesuffix(" %"), value(self.metric, self.high or 0.0)
-        return f"{value(self.metric, self.estimate)} ({low} to {high}, {LEVEL:.0%} interval)"
+        ends = interval(self.metric, self.low, self.high or 0.0)
+        return f"{value(self.metric, self.estimate)} ({ends}, {LEVEL:.0%} interval)"
 
 
 def predict(

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.bootstrap import LEVEL
+from analysis.fitted import interval, value
 from analysis.frontier import usable
 from analysis.given import above_0, amounts, checked
 from analysis.laws import Floats
@@ -54,16 +56,18 @@ class Advice:
     def to_json(self) -> dict[str, Any]:
         """Return it as a JSON object; interval ends are factors of the predicted error."""
         found = {**asdict(self), "cost": self.cost, "runs": [asdict(run) for run in self.runs]}
-        return found | {"interval_before": self._ends(self.before), "interval_after": self._ends(self.after)}
+        return found | {"interval_before": [*self._ends(self.before)], "interval_after": [*self._ends(self.after)]}
 
-    def _ends(self, sd: float) -> list[float]:
-        return [self.predicted * float(np.exp(sign * _HALF * sd)) for sign in (-1, 1)]
+    def _ends(self, sd: float) -> tuple[float, float]:
+        factor = float(np.exp(_HALF * sd))
+        return self.predicted / factor, self.predicted * factor
 
     def __str__(self) -> str:
-        before, after = (f"+- {100 * _HALF * sd:.2g} %" for sd in (self.before, self.after))
+        now, then = (interval(self.metric, *self._ends(sd)) for sd in (self.before, self.after))
         lines = [
-            f"{self.metric} at {self.compute} = {self.target:.3g}: expected {self.predicted:.3g}",
-            f"90 % interval {before} now, {after} after {len(self.runs)} runs of {self.cost:.3g} {self.compute}",
+            f"{self.metric} at {self.compute} = {self.target:.3g}: expected {value(self.metric, self.predicted)}",
+            f"{LEVEL:.0%} interval now: {now}",
+            f"after {len(self.runs)} runs of {self.cost:.3g} {self.compute}: {then}",
             "",
         ]
         for number, run in enumerate(self.runs, start=1):

@@ -1,6 +1,7 @@
 """Which runs to add: hand formulas, planted laws, and the file that launches them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,21 @@ def test_advice_keeps_to_its_budget_narrows_and_stops():
     assert not analysis.suggest(inside, others, budget=1e16, stop=0.99).runs
     assert "budget narrows" in analysis.suggest(inside, others, budget=1e16, stop=0.99).stopped
     assert not analysis.suggest(inside, others, budget=1.0).runs
+
+
+def test_the_report_has_the_ends_of_the_interval_as_predict_prints_them():
+    inside, others = split(grid(), 0.4)
+    found = analysis.suggest(inside, others, budget=1e16, stop=0.01)
+    low, high = found.to_json()["interval_before"]
+    assert f"expected {100 * found.predicted:.3g} %\n" in str(found)
+    assert f"90% interval now: {100 * low:.3g} to {100 * high:.3g} %\n" in str(found)
+
+
+def test_an_interval_of_an_error_that_passes_all_is_printed_with_a_word():
+    inside, others = split(grid(), 0.4)
+    found = analysis.suggest(inside, others, budget=1.0)
+    assert "any error" not in str(found)
+    assert "%, past the 100 % of any error\n" in str(replace(found, before=10.0))
 
 
 def test_what_can_carry_no_advice_is_refused():
