@@ -74,7 +74,9 @@ def _notes(plan: Plan, slots: int, fit: str) -> str:
     if plan.jobs:
         bases = {job.fit.basis for job in plan.jobs}
         basis = _measured(plan) if plan.measured else "; ".join(sorted(bases))
-        notes.append(f"  * estimate of the steps alone: {basis}; about {duration(plan.seconds(slots))} on {slots} slots.")
+        notes.append(
+            f"  * estimate of the steps alone: {basis}; about {duration(plan.seconds(slots))} on {slots} slots."
+        )
     return "\n".join(notes)
 
 
