@@ -14,6 +14,7 @@ from orchestrator.cli_plan import launch, plan, preflight, simulate
 from orchestrator.cli_runs import exclude, include, logs, retry, show, stop
 from orchestrator.exits import Exit, Refusal
 from orchestrator.options import experiment_of, named, output, overrides, store_option, yaml_file
+from orchestrator.streams import Unwritable, guard
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -107,6 +108,7 @@ def take_in(file: Path, study: str | None, store: Path) -> Exit:
 
 def main() -> None:
     """Run the command line and exit with the code that docs/architecture.md lists; no traceback without --debug."""
+    guard()
     try:
         code = scalectl.main(standalone_mode=False)
     except click.ClickException as error:
@@ -114,9 +116,6 @@ def main() -> None:
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
         code = Exit.INTERRUPTED
-    except BrokenPipeError:  # the reader, such as head, has seen enough
-        sys.stderr.close()
-        code = Exit.DONE
     except Exception as error:
         if "--debug" in sys.argv:
             raise
@@ -125,6 +124,8 @@ def main() -> None:
 
 
 def _explain(error: Exception) -> Exit:
+    if isinstance(error, Unwritable) and error.unread:
+        return Exit.DONE
     if isinstance(error, Refusal):
         click.echo(str(error), err=True)
         return error.exit

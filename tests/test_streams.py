@@ -1,0 +1,37 @@
+"""Readers that go away, full disks behind stdout, and streams that were closed before a command began."""
+
+import subprocess
+
+import pytest
+from test_cli import COMMAND
+from told import rows
+
+
+def shell(line: str, *words: object) -> subprocess.CompletedProcess[str]:
+    """Run a line of bash, in which $@ is scalectl with these words; a pipe has the code of its first command."""
+    code = f"set -o pipefail; {line}"
+    command = ["bash", "-c", code, "bash", *COMMAND, *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("line", ['"$@" 2>&1 | true', '"$@" >/dev/full 2>&-'])
+def test_a_launch_trains_on_when_nobody_can_read_it(study, line):
+    done = shell(line, "launch", study.file, "--here")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert rows(study, "SELECT DISTINCT state FROM runs") == ["done"]
+
+
+def test_any_other_command_ends_quietly_with_its_reader():
+    done = shell('"$@" | head -1', "schema")
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "{\n")
+
+
+def test_a_disk_that_is_full_is_said_to_be():
+    done = shell('"$@" >/dev/full', "schema")
+    assert done.returncode == 1 and done.stderr == "stdout can't be written: No space left on device.\n"
+
+
+def test_a_command_whose_stdout_is_closed_ends_well(study):
+    assert shell('"$@" >&-', "plan", study.file).returncode == 0
+    done = shell('"$@" >&-', "status", "--store", study.store)
+    assert done.returncode == 5 and "internal error" not in done.stderr
