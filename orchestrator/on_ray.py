@@ -3,7 +3,9 @@
 import itertools
 import os
 import secrets
-from collections.abc import Mapping
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from orchestrator import heap
@@ -56,7 +58,8 @@ class OnRay:
                 "object_store_memory": 100 * 2**20,
             }
         try:
-            self._ray.init(address=address or "local", namespace="scalectl", **options)
+            with _hangups_held():
+                self._ray.init(address=address or "local", namespace="scalectl", **options)
         except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
             if self._local:
                 raise
@@ -241,6 +244,16 @@ class OnRay:
         for slot in list(self._actors):
             self._drop(slot)
         self._ray.shutdown()
+
+
+@contextmanager
+def _hangups_held() -> Iterator[None]:
+    """Keep SIGHUP from what is started meanwhile: a lost terminal sends it to Ray's processes too, which must save."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _most_workers(wanted: Mapping[str, float]) -> int:

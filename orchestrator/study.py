@@ -169,15 +169,22 @@ def _outcome(
 
 @contextmanager
 def _interruptible(stopping: threading.Event) -> Iterator[None]:
-    """Have `stopping` set by the first Ctrl-C or SIGTERM; the second one ends the process's work at once."""
+    """Have `stopping` set by the first Ctrl-C, SIGTERM or SIGHUP; a second one ends the process's work at once.
+
+    A terminal that is lost may say so twice, so that SIGHUP is no such second one; nohup has it ignored as before.
+    """
 
     def interrupt(number: int, frame: object) -> None:
         if stopping.is_set():
+            if number == signal.SIGHUP:
+                return
             raise KeyboardInterrupt
         stopping.set()
         _say("Stopping at the next checkpoint; press Ctrl-C again to stop at once.")
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    numbers += [signal.SIGHUP] if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN else []
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:

@@ -1,0 +1,32 @@
+"""A terminal that is lost: the launch saves what it has, and nohup keeps it going."""
+
+import os
+import signal
+import subprocess
+
+import pytest
+from test_control import until
+from test_crash import COMMAND, start, trained
+from told import rows
+
+
+@pytest.mark.parametrize("flags", [("--here",), pytest.param(("--slots", "1"), marks=pytest.mark.slow)])
+def test_a_lost_terminal_stops_a_launch_at_a_checkpoint(study, flags):
+    study.write(steps="[100000]", checkpoint_every=10**6)
+    launcher = start(study, *flags)
+    until(lambda: study.store.exists() and trained(study))
+    for _ in range(2):  # the shell and the kernel both tell
+        os.killpg(launcher.pid, signal.SIGHUP)
+    assert launcher.wait(timeout=60) == 130
+    assert rows(study, "SELECT state FROM attempts") == ["stopped"]
+    assert len(rows(study, "SELECT path FROM checkpoints")) == 1
+
+
+def test_under_nohup_a_launch_goes_on(study):
+    study.write(steps="[2000]", checkpoint_every=10**6)
+    with (study.folder / "log.txt").open("wb") as log:
+        words = ["nohup", *COMMAND, str(study.file), "--here"]
+        launcher = subprocess.Popen(words, stdout=log, stderr=log)
+    until(lambda: study.store.exists() and trained(study))
+    launcher.send_signal(signal.SIGHUP)
+    assert launcher.wait(timeout=100) == 0
