@@ -14,9 +14,11 @@ PATIENCE = 120.0  # seconds until it holds the store
 
 
 class NotLaunched(Refusal):
-    """A launcher that ended before it held its store."""
+    """A launcher that ended before it held its store, with the exit code that it ended with."""
 
-    exit = Exit.FAILED
+    def __init__(self, text: str, code: int = Exit.FAILED) -> None:
+        super().__init__(text)
+        self.exit = Exit(code) if code in set(Exit) else Exit.FAILED
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def detach(words: Sequence[str], store: Path, folder: Path) -> Detached:
     while time.monotonic() < deadline:
         if (code := launcher.poll()) is not None:
             if code:
-                raise NotLaunched(f"the launcher ended with exit code {code}; {log} says:\n{_end(log)}")
+                raise NotLaunched(f"the launcher ended with exit code {code}; {log} says:\n{_end(log)}", code)
             return Detached(launcher.pid, log, ended=True)
         if (held := holder(store)) and held.pid == launcher.pid:
             break

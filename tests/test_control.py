@@ -196,7 +196,7 @@ def test_a_detached_launch_is_followed_and_stopped_from_elsewhere(study):
 
 def test_a_detached_launch_that_fails_says_why(study, begun):
     done = scalectl("launch", study.file, "--here", "--detach")
-    assert done.returncode == 1 and "exit code 6" in done.stderr and "is held by" in done.stderr
+    assert done.returncode == 6 and "exit code 6" in done.stderr and "is held by" in done.stderr
 
 
 def test_show_and_status_json_are_json(study: Study, begun):
