@@ -63,16 +63,17 @@ def stop(chosen: Sequence[str], every: bool, store: Path) -> Exit:
     from orchestrator.lock import holder
     from orchestrator.requests import ask_to_stop
 
-    wanted = _chosen(store, chosen, every, "--all", ("planned", "running"))
-    launcher = holder(store)
-    if launcher and wanted:
+    wanted, others = _chosen(store, chosen, every, "--all", ("planned", "running"))
+    if not wanted:
+        click.echo(f"There is nothing to stop: {others}. Next: scalectl status --runs")
+        return Exit.DONE
+    if launcher := holder(store):
         ask_to_stop(store, wanted)
         click.echo(f"Asked {launcher} to stop {len(wanted)} runs; those that train leave a checkpoint first.")
         click.echo("Next: scalectl status --watch")
         return Exit.DONE
-    if wanted:
-        with _held(store) as records:
-            records.settle(wanted, "stopped", reason="asked to stop")
+    with _held(store) as records:
+        records.settle(wanted, "stopped", reason="asked to stop")
     click.echo(f"No launcher works on {store}; {len(wanted)} runs are stopped. Next: scalectl launch")
     return Exit.DONE
 
@@ -84,10 +85,12 @@ def stop(chosen: Sequence[str], every: bool, store: Path) -> Exit:
 def retry(chosen: Sequence[str], failed: bool, store: Path) -> Exit:
     """Have the next launch try runs again that failed or diverged."""
     states = ("failed", "diverged") if chosen else ("failed",)
-    wanted = _chosen(store, chosen, failed, "--failed", states)
-    if wanted:
-        with _held(store) as records:
-            records.settle(wanted, "planned", reason="asked to retry")
+    wanted, others = _chosen(store, chosen, failed, "--failed", states)
+    if not wanted:
+        click.echo(f"There is nothing to try again: {others}. Next: scalectl status --runs")
+        return Exit.DONE
+    with _held(store) as records:
+        records.settle(wanted, "planned", reason="asked to retry")
     click.echo(f"{len(wanted)} runs are planned again. Next: scalectl launch")
     return Exit.DONE
 
@@ -117,15 +120,20 @@ def include(run: str, store: Path) -> Exit:
     return Exit.DONE
 
 
-def _chosen(store: Path, words: Sequence[str], every: bool, flag: str, states: Sequence[str]) -> list[str]:
-    """Return the ids of the runs that are named, or with the flag of all, if they are in one of the states."""
+def _chosen(store: Path, words: Sequence[str], every: bool, flag: str, states: Sequence[str]) -> tuple[list[str], str]:
+    """Return the ids of the runs that are named, or with the flag of all, in one of the states, and what others are."""
     if bool(words) == every:
         raise click.UsageError(f"name runs, or give {flag}.")
     from orchestrator import lookup
+    from orchestrator.status import STATES
     from orchestrator.store import reading
 
     with reading(store) as connection:
-        return lookup.in_states(connection, lookup.ids(connection, words) if words else None, states)
+        named = lookup.ids(connection, words) if words else None
+        runs = {state: lookup.in_states(connection, named, [state]) for state in STATES}
+        wanted = lookup.in_states(connection, named, states)
+    others = ", ".join(f"{len(found)} {state}" for state, found in runs.items() if found and state not in states)
+    return wanted, others or "no such run is in the last plan"
 
 
 def _ids(store: Path, words: Sequence[str]) -> list[str]:

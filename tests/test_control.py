@@ -79,6 +79,15 @@ def test_without_a_launcher_runs_are_stopped_at_once_and_said_to_be(study, begun
     assert rows(study, "SELECT DISTINCT state FROM runs") == ["stopped"]
 
 
+def test_what_is_done_is_neither_stopped_nor_tried_again_and_that_is_said(study, begun):
+    records, found = begun
+    write(records, found.jobs[2:3])
+    for command, what in (("stop", "stop"), ("retry", "try again")):
+        done = scalectl(command, "pico-60-20-s0", "--store", study.store)  # while this process is its launcher
+        assert (done.returncode, done.stderr) == (0, "") and "No launcher" not in done.stdout
+        assert done.stdout.startswith(f"There is nothing to {what}: 1 done.")
+
+
 def test_failed_runs_are_planned_again_and_diverged_ones_only_by_name(study, begun):
     records, found = begun
     failed, diverged = (run.id for run in found.runs)
