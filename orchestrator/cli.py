@@ -12,8 +12,9 @@ from orchestrator.cli_analysis import fit
 from orchestrator.cli_figures import plot
 from orchestrator.cli_plan import launch, plan, preflight, simulate
 from orchestrator.cli_runs import exclude, include, logs, retry, show, stop
+from orchestrator.commands import command
 from orchestrator.exits import Exit, Refusal
-from orchestrator.options import experiment_of, named, output, overrides, store_option, yaml_file
+from orchestrator.options import experiment_of, output, overrides, store_option, yaml_file
 from orchestrator.streams import Unwritable, guard
 
 
@@ -32,7 +33,7 @@ def validate(file: Path, changes: Sequence[str]) -> Exit:
     experiment = experiment_of(file, changes)
     trunks = {cell.run.trunk for cell in experiment.cells if cell.run.branch}
     click.echo(f"{file} is valid: {len(experiment.cells)} runs on {len(trunks)} trunks.")
-    click.echo(f"Next: scalectl plan {file}")
+    click.echo(f"Next: {command('plan', file, changes=changes)}")
     return Exit.DONE
 
 
@@ -55,8 +56,8 @@ def models(form: str) -> Exit:
     return Exit.DONE
 
 
-for command in (plan, preflight, launch, simulate, show, logs, stop, retry, exclude, include):
-    scalectl.add_command(command)
+for one in (plan, preflight, launch, simulate, show, logs, stop, retry, exclude, include):
+    scalectl.add_command(one)
 
 
 @scalectl.command()
@@ -82,8 +83,8 @@ def status(store: Path, runs: bool, states: Sequence[str], watch: bool, check: b
     return Exit.WORK_LEFT if check and found.unfinished else Exit.DONE
 
 
-for command in (fit, plot, predict, suggest):
-    scalectl.add_command(command)
+for one in (fit, plot, predict, suggest):
+    scalectl.add_command(one)
 
 
 @scalectl.command("import")
@@ -102,7 +103,7 @@ def take_in(file: Path, study: str | None, store: Path) -> Exit:
     click.echo(f"{len(others)} runs imported, {new} of them new; metrics: {metrics or 'none'}.")
     if left_out:
         click.echo(f"Left out, because they hold no number: {', '.join(left_out)}.", err=True)
-    click.echo(f"Next: scalectl fit{named(store)} --metric METRIC")
+    click.echo(f"Next: {command('fit --metric METRIC', store=store)}")
     return Exit.DONE
 
 

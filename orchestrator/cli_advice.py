@@ -2,14 +2,16 @@
 
 import json
 import math
+import shlex
 from pathlib import Path
 from typing import Any
 
 import click
 
 from orchestrator.cli_analysis import COMPUTE, LAWS
+from orchestrator.commands import command
 from orchestrator.exits import Exit
-from orchestrator.options import Range, named, output, store_option, yaml_file
+from orchestrator.options import Range, output, store_option, yaml_file
 
 
 class Amount(click.ParamType[float]):
@@ -36,6 +38,7 @@ class Amount(click.ParamType[float]):
 
 
 AMOUNT = Amount()
+STOP = 2.0  # per cent
 
 
 @click.command()
@@ -72,7 +75,7 @@ def predict(
     ask, points = asked(store, study, where, compute=by, **said)
     wanted = next(iter(ask.fits.values()))
     found = predicted(points, wanted, compute=spent, error=error, params=params, data=data)
-    screen = f"{ask.study} · {found}\n\nNext: scalectl suggest --budget X{named(store)}"
+    screen = f"{ask.study} · {found}\n\nNext: {command('suggest FILE --budget X')}"
     click.echo(json.dumps(found.to_json(), indent=2) if form == "json" else screen)
     return Exit.DONE
 
@@ -85,7 +88,7 @@ def predict(
 @click.option(
     "--stop",
     type=Range(0, 100),
-    default=2.0,
+    default=STOP,
     show_default=True,
     metavar="PERCENT",
     help="Stop when no run narrows the interval by as much.",
@@ -102,5 +105,7 @@ def suggest(file: Path, budget: float, target: float | None, metric: str | None,
         click.echo(found.yaml, nl=False)
     else:
         click.echo(f"{found.study} · {found.advice}")
-        click.echo(f"\nNext: scalectl suggest {file} --budget {budget:g} -o yaml > {file.parent / 'next.yaml'}")
+        said = {"budget": f"{budget:g}", "target": target, "metric": metric, "stop": None if stop == STOP else stop}
+        again = command("suggest -o yaml", file, said=said)
+        click.echo(f"\nNext: {again} > {shlex.quote(str(file.parent / 'next.yaml'))}")
     return Exit.DONE

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from orchestrator.commands import command
 from orchestrator.exits import Exit
-from orchestrator.options import Command, named, output, store_option
+from orchestrator.options import Command, output, store_option
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -58,10 +59,11 @@ def fit(
         return _isoflop(ask, points, form)
     if by:
         return _each(ask, points, by, form)
-    return _laws(ask, points, hold_out, form, store)
+    after = command("plot frontier", store=store, said={"study": study, "where": where, "hold_out": hold_out, **said})
+    return _laws(ask, points, hold_out, form, after)
 
 
-def _laws(ask: "Ask", points: "DataFrame", hold_out: str | None, form: str, store: Path) -> Exit:
+def _laws(ask: "Ask", points: "DataFrame", hold_out: str | None, form: str, after: str) -> Exit:
     from orchestrator.conclusion import fitted, held
 
     laws = {name: fitted(points, wanted, held(points, wanted, hold_out)) for name, wanted in ask.fits.items()}
@@ -72,7 +74,7 @@ def _laws(ask: "Ask", points: "DataFrame", hold_out: str | None, form: str, stor
         _print({name: law.to_json() for name, law in found.items()}, len(laws))
     elif found:
         click.echo("\n\n".join(f"{ask.study} · {law}" for law in found.values()))
-        click.echo(f"\nNext: scalectl plot frontier{named(store)}")
+        click.echo(f"\nNext: {after}")
     return Exit.DONE if len(found) == len(laws) else Exit.REFUSED
 
 

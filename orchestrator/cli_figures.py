@@ -1,14 +1,15 @@
 """The command `plot`: a figure of each kind, from the store alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
 from orchestrator.cli_analysis import law_options
+from orchestrator.commands import command
 from orchestrator.exits import Exit
-from orchestrator.options import Command, named
+from orchestrator.options import Command
 
 _SUFFIXES = (".png", ".pdf", ".svg")
 _FIGURES = {
@@ -54,12 +55,22 @@ def _figure(name: str, purpose: str) -> click.Command:
     def draw(file: Path, **said: Any) -> Exit:
         from orchestrator.conclusion import draw_asked
 
-        draw_asked(name, file, **said)
+        refusal = draw_asked(name, file, **said)
         click.echo(f"{file} and {file.with_suffix('.json').name} written.")
-        click.echo(f"Next: scalectl predict --compute C{named(said['store'])}")
+        click.echo(f"Next: {_after(name, bool(refusal), said)}")
         return Exit.DONE
 
     return click.command(name, help=purpose)(draw)
+
+
+def _after(name: str, refused: bool, said: Mapping[str, Any]) -> str:
+    """Return what to do with a figure's law: ask it or, where there is none, see why."""
+    store = said["store"]
+    law = {key: said[key] for key in ("study", "where", "law")}
+    law["metric"] = None if name == "curves" else said["metric"]  # of which it is a column
+    if refused:
+        return command("fit", store=store, said={**law, "compute": said["compute"], "hold_out": said["hold_out"]})
+    return command("predict --compute C", store=store, said={**law, "by": said["compute"]})
 
 
 for _name, _purpose in _FIGURES.items():

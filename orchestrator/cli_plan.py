@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orchestrator.commands import command
 from orchestrator.exits import Exit, Refusal
 from orchestrator.options import Range, experiment_of, output, overrides, slots_option, yaml_file
 from orchestrator.streams import outlast
@@ -40,7 +40,7 @@ def plan(file: Path, changes: Sequence[str], slots: int | None, check: bool, for
         click.echo(json.dumps(plan_screen.document(found, slots or len(usable())), indent=2))
     else:
         fit = plan_screen.tightest(experiment.fits or DEFAULT, experiment.cells)
-        click.echo(plan_screen.text(found, str(file), experiment.store, slots or len(usable()), fit))
+        click.echo(plan_screen.text(found, str(file), experiment.store, slots or len(usable()), fit, changes))
     return Exit.WORK_LEFT if check and found.missing else Exit.DONE
 
 
@@ -114,7 +114,7 @@ def launch(
 
         for line in conclude(experiment):
             click.echo(line)
-    click.echo(outcome.text(file))
+    click.echo(outcome.text(file, experiment.store, changes))
     return outcome.exit
 
 
@@ -133,10 +133,10 @@ def _detached(experiment: "Experiment", words: Sequence[str]) -> Exit:
     folder = store.parent / "launches" if remote else Path(experiment.artifacts) / "launches"
     found = detach([*words, "--yes"], store, folder)
     if found.ended:
-        click.echo(f"The launch has ended already; {found.log} says how.\nNext: scalectl status")
+        click.echo(f"The launch has ended already; {found.log} says how.\nNext: {command('status', store=store)}")
         return Exit.DONE
     click.echo(f"Process {found.pid} launches in the background; it writes to {found.log}")
-    click.echo(f"Next: scalectl status --watch --store {shlex.quote(str(store))}")
+    click.echo(f"Next: {command('status --watch', store=store)}")
     return Exit.DONE
 
 
@@ -146,7 +146,7 @@ def _on_head(experiment: "Experiment", words: Sequence[str], address: str) -> Ex
 
     store = Path(experiment.store)
     found = submit([*words, "--yes"], store, address)
-    follow = f"scalectl status{'' if found.ended else ' --watch'} --store {shlex.quote(str(store))}"
+    follow = command("status" if found.ended else "status --watch", store=store)
     does = "has ended" if found.ended else "launches"
     click.echo(f"Ray job {found.job} {does} on the head of the cluster; ray job logs {found.job} says more.")
     click.echo(f"Next: {follow}")
@@ -193,5 +193,5 @@ def simulate(
     if form == "json":
         click.echo(json.dumps(simulate_screen.document(simulation), indent=2))
     else:
-        click.echo(simulate_screen.text(simulation, found.study, on, str(file)))
+        click.echo(simulate_screen.text(simulation, found.study, on, str(file), changes))
     return Exit.DONE

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orchestrator.commands import command
 from orchestrator.exits import Exit
 from orchestrator.options import output, store_option
 
@@ -65,16 +66,16 @@ def stop(chosen: Sequence[str], every: bool, store: Path) -> Exit:
 
     wanted, others = _chosen(store, chosen, every, "--all", ("planned", "running"))
     if not wanted:
-        click.echo(f"There is nothing to stop: {others}. Next: scalectl status --runs")
+        click.echo(f"There is nothing to stop: {others}. Next: {command('status --runs', store=store)}")
         return Exit.DONE
     if launcher := holder(store):
         ask_to_stop(store, wanted)
         click.echo(f"Asked {launcher} to stop {len(wanted)} runs; those that train leave a checkpoint first.")
-        click.echo("Next: scalectl status --watch")
+        click.echo(f"Next: {command('status --watch', store=store)}")
         return Exit.DONE
     with _held(store) as records:
         records.settle(wanted, "stopped", reason="asked to stop")
-    click.echo(f"No launcher works on {store}; {len(wanted)} runs are stopped. Next: scalectl launch")
+    click.echo(f"No launcher works on {store}; {len(wanted)} runs are stopped. Next: {command('launch FILE')}")
     return Exit.DONE
 
 
@@ -87,11 +88,11 @@ def retry(chosen: Sequence[str], failed: bool, store: Path) -> Exit:
     states = ("failed", "diverged") if chosen else ("failed",)
     wanted, others = _chosen(store, chosen, failed, "--failed", states)
     if not wanted:
-        click.echo(f"There is nothing to try again: {others}. Next: scalectl status --runs")
+        click.echo(f"There is nothing to try again: {others}. Next: {command('status --runs', store=store)}")
         return Exit.DONE
     with _held(store) as records:
         records.settle(wanted, "planned", reason="asked to retry")
-    click.echo(f"{len(wanted)} runs are planned again. Next: scalectl launch")
+    click.echo(f"{len(wanted)} runs are planned again. Next: {command('launch FILE')}")
     return Exit.DONE
 
 
@@ -104,7 +105,7 @@ def exclude(run: str, reason: str, store: Path) -> Exit:
     (name,) = _ids(store, [run])
     with _held(store) as records:
         records.exclude(name, reason)
-    click.echo(f"{run} is left out of fits. Next: scalectl fit")
+    click.echo(f"{run} is left out of fits. Next: {command('fit', store=store)}")
     return Exit.DONE
 
 
@@ -116,7 +117,7 @@ def include(run: str, store: Path) -> Exit:
     (name,) = _ids(store, [run])
     with _held(store) as records:
         records.include(name)
-    click.echo(f"{run} is fitted again. Next: scalectl fit")
+    click.echo(f"{run} is fitted again. Next: {command('fit', store=store)}")
     return Exit.DONE
 
 

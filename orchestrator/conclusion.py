@@ -105,8 +105,8 @@ def draw(name: str, subject: Subject, file: Path) -> None:
 
 def draw_asked(
     name: str, file: Path, store: Path, study: str | None, where: str | None, hold_out: str | None, **said: Any
-) -> None:
-    """Write the figure that the command line asks for, with the law of the metric that it or the study names."""
+) -> str:
+    """Write the figure that the command line asks for, with the law of its metric; return why it lacks one."""
     rows, columns = (said.pop(side, None) for side in ("rows", "columns"))
     wide, curve = bool(said.pop("wide", False)), said["metric"] or "loss"
     if name == "curves":  # the metric is a column of theirs, and the law keeps the study's
@@ -117,6 +117,7 @@ def draw_asked(
     settings = (rows or DECAYS[0], columns or DECAYS[1])
     curves = training(store, points) if name == "curves" else None
     draw(name, Subject(points, wanted.metric, wanted.compute, law, refusal, curves, curve, settings, wide), file)
+    return refusal
 
 
 def training(store: Path, points: DataFrame) -> DataFrame:

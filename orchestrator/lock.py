@@ -8,6 +8,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from orchestrator.commands import command
 from orchestrator.exits import Exit, Refusal
 from orchestrator.quantities import duration
 
@@ -42,9 +43,8 @@ class Lock:
             if time.monotonic() > deadline:
                 other = _read(self._file) or "another process"
                 os.close(self._file)
-                raise Locked(
-                    f"{store} is held by {other}. Follow it: scalectl status --watch; end it: scalectl stop --all."
-                )
+                follow, end = (command(verb, store=store) for verb in ("status --watch", "stop --all"))
+                raise Locked(f"{store} is held by {other}. Follow it: {follow}; end it: {end}")
             time.sleep(0.02)
         mine = Holder(socket.gethostname(), os.getpid(), time.time())
         os.ftruncate(self._file, 0)

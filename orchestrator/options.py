@@ -1,7 +1,6 @@
 """What commands have in common: the file, its overrides, the store, the slots and the form of the answer."""
 
 import math
-import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -50,8 +49,3 @@ def experiment_of(file: Path, changes: Sequence[str]) -> "Experiment":
             raise click.UsageError(f"--set {change}: write KEY=VALUE, for example --set train.batch_size=128")
         pairs.append((key, value))
     return read(file, pairs)
-
-
-def named(store: Path) -> str:
-    """Return the option that names a store, with a blank before it, where it isn't the usual one."""
-    return "" if store == Path("results.db") else f" --store {shlex.quote(str(store))}"

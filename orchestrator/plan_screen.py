@@ -6,13 +6,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from orchestrator.commands import command
 from orchestrator.grid import Cell
 from orchestrator.planned import Plan, PlannedRun
 from orchestrator.quantities import count, duration, flops, share, table
 from orchestrator.schema import Fit
 
 
-def text(plan: Plan, source: str, store: str, slots: int, fit: str = "") -> str:
+def text(plan: Plan, source: str, store: str, slots: int, fit: str = "", changes: Sequence[str] = ()) -> str:
     """Return the plan's screen: a line per model, the total, what sharing saves, the line `fit`, the next command."""
     done = len(plan.runs) - len(plan.missing)
     head = (
@@ -23,9 +24,9 @@ def text(plan: Plan, source: str, store: str, slots: int, fit: str = "") -> str:
     rows = [_row(plan, model, list(runs)) for model, runs in groupby(plan.runs, key=lambda run: run.model)]
     work = (flops(plan.flops), duration(3600 * plan.device_hours), "")
     total = ("total", "", "", "", str(len(plan.runs)), str(len(plan.missing)), *work)
-    command = f"Nothing was started. Next: scalectl launch {source}"
+    launch = f"Nothing was started. Next: {command('launch', source, changes=changes)}"
     parts = [head, table(header, [*rows, total]), _notes(plan, slots, fit)]
-    return "\n\n".join([*parts, command if plan.missing else "Nothing is missing. Next: scalectl fit"])
+    return "\n\n".join([*parts, launch if plan.missing else f"Nothing is missing. Next: {command('fit', store=store)}"])
 
 
 def _row(plan: Plan, model: str, runs: list[PlannedRun]) -> tuple[str, ...]:

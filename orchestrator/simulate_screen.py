@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from orchestrator.commands import command
 from orchestrator.places import devices_of
 from orchestrator.quantities import duration, hours, share, table
 from orchestrator.schedule import Slot
 from orchestrator.simulate import Simulation
 
 
-def text(simulation: Simulation, study: str, on: Sequence[Slot], source: str) -> str:
+def text(simulation: Simulation, study: str, on: Sequence[Slot], source: str, changes: Sequence[str] = ()) -> str:
     """Return the screen of a simulation: a line per type of slot, the bound, what was lost, the next command."""
     types = Counter(slot.type for slot in on)
     head = f"{study} · {simulation.done} of {simulation.runs} runs on a virtual clock · nothing was started"
@@ -24,7 +25,9 @@ def text(simulation: Simulation, study: str, on: Sequence[Slot], source: str) ->
     ]
     if simulation.done < simulation.runs:
         notes.append("  A cap of limits is reached before the end.")
-    return "\n\n".join([head, table(header, rows), "\n".join(notes), f"Next: scalectl launch {source}"])
+    return "\n\n".join(
+        [head, table(header, rows), "\n".join(notes), f"Next: {command('launch', source, changes=changes)}"]
+    )
 
 
 def _row(simulation: Simulation, kind: str, number: int) -> tuple[str, ...]:

@@ -1,6 +1,5 @@
 """The record as tables for people and as JSON, from the store alone."""
 
-import shlex
 import textwrap
 import time
 from collections import Counter
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator import snapshot
+from orchestrator.commands import command
 from orchestrator.ledger import goodput, shares
 from orchestrator.lock import Holder, holder
 from orchestrator.quantities import duration, flops, share, table
@@ -237,11 +237,10 @@ def _clipped(text: str, width: int | None) -> str:
 
 
 def _next(status: Status, runs: bool) -> str:
-    option = "" if Path(status.store) == Path("results.db") else f" --store {shlex.quote(status.store)}"
     if status.launcher:
-        return f"scalectl status{option}" if runs else f"scalectl status --runs{option}"
+        return command("status" if runs else "status --runs", store=status.store)
     waiting = status.unfinished or not (status.runs or status.imported)
-    return "scalectl launch" if waiting else f"scalectl fit{option}"
+    return command("launch FILE") if waiting else command("fit", store=status.store)
 
 
 def _number(value: float | None) -> str:

@@ -5,12 +5,13 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.cluster import Cluster, Here
+from orchestrator.commands import command
 from orchestrator.cores import usable
 from orchestrator.exits import Exit, Refusal
 from orchestrator.experiment import Experiment
@@ -42,23 +43,24 @@ class Outcome:
     pause: str = ""  # what is paused, and why
     books: str = ""  # where the time of its slots went
 
-    def text(self, file: Path) -> str:
+    def text(self, file: Path, store: str, changes: Sequence[str] = ()) -> str:
         """Return the last lines of the launch, with the next command."""
         others = "".join(f", {number} {state}" for state, number in self.states)
         took = f" in {duration(self.seconds)}" if self.worked else "; nothing was missing"
         line = f"{self.done} of {self.runs} runs done{took}{others}"
         line += f"\n{self.books}" * bool(self.books)
+        again = command("launch", file, changes=changes)
         if self.cap:
-            return f"{line}\n{self.cap}; checkpoints are kept. Next: raise it, then scalectl launch {file}"
+            return f"{line}\n{self.cap}; checkpoints are kept. Next: raise it, then {again}"
         if self.exit is Exit.INTERRUPTED:
-            return f"{line}\nStopped; checkpoints are kept. Next: scalectl launch {file}"
+            return f"{line}\nStopped; checkpoints are kept. Next: {again}"
         if self.pause:
-            return f"{line}\nPaused: {self.pause}\nNext: mend that, then scalectl launch {file}"
+            return f"{line}\nPaused: {self.pause}\nNext: mend that, then {again}"
         if self.exit is Exit.FAILED:
-            return f"{line}\nNext: scalectl status"
+            return f"{line}\nNext: {command('status', store=store)}"
         if dict(self.states).get("stopped"):
-            return f"{line}\nRuns were stopped on request; checkpoints are kept. Next: scalectl launch {file}"
-        return f"{line}\nNext: scalectl status --runs"
+            return f"{line}\nRuns were stopped on request; checkpoints are kept. Next: {again}"
+        return f"{line}\nNext: {command('status --runs', store=store)}"
 
 
 def planned(experiment: Experiment) -> tuple[Plan, Known]:

@@ -284,6 +284,6 @@ def test_a_paused_launch_exits_with_1_and_names_the_cause(study, monkeypatch):
     experiment = read(study.write(**SHAPES | {"seeds": "[0, 1, 2]"}))
     outcome = carry_out(experiment, slots=None, address=None, here=True, caps=Caps())
     assert outcome.exit is Exit.FAILED
-    text = outcome.text(study.file)
+    text = outcome.text(study.file, str(study.store))
     assert "0 of 3 runs done" in text and "1 failed, 2 stopped" in text
     assert "Paused: jobs of shape 8x1x32h2p4" in text and "user_error: OSError: disk on fire" in text

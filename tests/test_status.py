@@ -35,7 +35,7 @@ def test_a_planned_study_shows_its_runs_and_why_they_will_run(study, begun):
     text = say(study)
     assert text.startswith("small · 2 planned\n  0 % of ") and "no launcher runs\n" in text
     assert text.count("0/20") == text.count("0/40") == 1 and text.count("   waits for a launch: new") == 2
-    assert text.endswith("Next: scalectl launch")
+    assert text.endswith("Next: scalectl launch FILE")
 
 
 def test_runs_that_wait_for_a_running_trunk_show_how_far_it_has_come(study, begun):
