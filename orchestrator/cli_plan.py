@@ -13,7 +13,7 @@ import click
 from orchestrator.commands import command
 from orchestrator.exits import Exit, Refusal
 from orchestrator.options import Range, experiment_of, output, overrides, slots_option, yaml_file
-from orchestrator.streams import outlast
+from orchestrator.streams import hush, outlast
 
 if TYPE_CHECKING:
     from orchestrator.experiment import Experiment
@@ -107,6 +107,8 @@ def launch(
         words = _attached(sys.argv[1:])
         return _on_head(experiment, words, address) if address and not here else _detached(experiment, words)
     outlast("stdout")
+    if here and not context.find_root().params["debug"]:
+        hush()
     outcome = carry_out(experiment, slots=slots, address=address, here=here, caps=caps)
     anew = outcome.worked or not experiment.figure.exists()
     if outcome.exit is not Exit.INTERRUPTED and outcome.done and anew:

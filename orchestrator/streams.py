@@ -2,8 +2,10 @@
 
 import errno
 import io
+import logging
 import os
 import sys
+import threading
 
 from orchestrator.exits import Exit, Refusal
 
@@ -62,3 +64,13 @@ def outlast(name: str) -> None:
     """Have this command go on when nobody can read that stream any more."""
     if name in _streams:  # else somebody else runs this command, and has streams of their own
         _streams[name].lasts = True
+
+
+def hush() -> None:
+    """Keep libraries that train in this process from printing what the reason of a failure says already.
+
+    On a full disk Orbax logs each array that it can't write, and TensorStore prints a traceback for each.
+    """
+    logging.disable(logging.ERROR)
+    threading.excepthook = lambda _: None
+    sys.unraisablehook = lambda _: None

@@ -21,6 +21,16 @@ def test_a_launch_trains_on_when_nobody_can_read_it(study, line):
     assert rows(study, "SELECT DISTINCT state FROM runs") == ["done"]
 
 
+def test_a_full_disk_is_told_in_a_few_lines(study):
+    file = study.write(steps="[100]", checkpoint_every=20)
+    file.write_text(file.read_text().replace("width: 8", "width: 128") + "limits: {retries: 0}\n")
+    few = "ulimit -f 400; "  # KiB of each file, in place of a small disk: the store has less, a checkpoint more
+    done = shell(f'{few}"$@"', "launch", file, "--here")
+    lines = done.stderr.splitlines()
+    assert done.returncode == 1 and len(lines) == 3 and "Failed to write" in lines[2]
+    assert done.stdout.rstrip().splitlines()[-1].startswith("Next: scalectl status")
+
+
 def test_any_other_command_ends_quietly_with_its_reader():
     done = shell('"$@" | head -1', "schema")
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "{\n")
