@@ -5,12 +5,15 @@ import json
 import os
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from orchestrator.commands import command
 from orchestrator.exits import Exit, Refusal
 from orchestrator.quantities import duration
+from trainer.files import remote
 
 _PATIENCE = 0.5  # seconds; a status that looks at the lock holds it for microseconds
 
@@ -34,9 +37,12 @@ class Holder:
 
 
 class Lock:
-    """The right to write to a store until `release` or the end of the process; raises Locked, naming the holder."""
+    """The right to write to a store until `release` or the end of the process.
 
-    def __init__(self, store: Path) -> None:
+    Raises Locked, naming the holder and then the remedy: how its launch is followed and ended unless told.
+    """
+
+    def __init__(self, store: Path, remedy: str = "") -> None:
         self._file = os.open(_path(store), os.O_RDWR | os.O_CREAT, 0o600)
         deadline = time.monotonic() + _PATIENCE
         while not _taken(self._file, fcntl.LOCK_EX):
@@ -44,7 +50,8 @@ class Lock:
                 other = _read(self._file) or "another process"
                 os.close(self._file)
                 follow, end = (command(verb, store=store) for verb in ("status --watch", "stop --all"))
-                raise Locked(f"{store} is held by {other}. Follow it: {follow}; end it: {end}")
+                remedy = remedy or f"Follow it: {follow}; end it: {end}"
+                raise Locked(f"{store} is held by {other}. {remedy}")
             time.sleep(0.02)
         mine = Holder(socket.gethostname(), os.getpid(), time.time())
         os.ftruncate(self._file, 0)
@@ -55,6 +62,26 @@ class Lock:
         file, self._file = self._file, -1
         if file >= 0:  # closed twice, its number may be that of another file by then
             os.close(file)
+
+
+@contextmanager
+def working_in(folder: str) -> Iterator[None]:
+    """Hold a folder of artifacts, where launchers of other stores would remove what is being written.
+
+    One in a bucket is held by nobody. Raises Locked, naming the holder, and Refusal where it can't be written.
+    """
+    if remote(folder):
+        yield
+        return
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        lock = Lock(Path(folder), "Give this launch another folder, with --set artifacts=FOLDER, or wait.")
+    except OSError as error:
+        raise Refusal(f"refused: artifacts {error.filename}: {error.strerror}.") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def holder(store: Path) -> Holder | None:
@@ -69,8 +96,9 @@ def holder(store: Path) -> Holder | None:
         os.close(file)
 
 
-def _path(store: Path) -> str:
-    return os.path.realpath(store) + ".lock"  # one lock for all names of a store
+def _path(held: Path) -> str:
+    real = os.path.realpath(held)  # one lock for all names of a store or folder
+    return f"{real}/launcher.lock" if Path(real).is_dir() else f"{real}.lock"
 
 
 def _taken(file: int, kind: int) -> bool:

@@ -17,6 +17,7 @@ from orchestrator.exits import Exit, Refusal
 from orchestrator.experiment import Experiment
 from orchestrator.launch import launch
 from orchestrator.ledger import Ledger, summary
+from orchestrator.lock import working_in
 from orchestrator.on_ray import OnRay
 from orchestrator.plan import plan
 from orchestrator.planned import Known, Plan
@@ -82,7 +83,7 @@ def admit(experiment: Experiment, caps: Caps, ask: Callable[[str], bool]) -> Non
 def carry_out(experiment: Experiment, *, slots: int | None, address: str | None, here: bool, caps: Caps) -> Outcome:
     """Run what is missing and return what came of it.
 
-    Raises Refusal when a cap forbids it, or when another launcher holds the store.
+    Raises Refusal when a cap forbids it, or when another launcher holds the store or its artifacts.
     """
     began = time.monotonic()
     with Records(experiment.store) as records:
@@ -102,7 +103,8 @@ def carry_out(experiment: Experiment, *, slots: int | None, address: str | None,
         ledger = Ledger(cluster.slots)
         with closing(cluster), _interruptible(stopping):
             _fitting(found, cluster)
-            pause = _run(found, record, records, cluster, limits.retries, meter, ledger, stopping)
+            with working_in(experiment.artifacts):
+                pause = _run(found, record, records, cluster, limits.retries, meter, ledger, stopping)
         interrupted = stopping.is_set()
         states = Counter(records.states(run.id for run in found.missing).values())
     cap = "" if interrupted else meter.reached()

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from test_cli import scalectl
 
 from orchestrator import status
-from orchestrator.exits import Exit
-from orchestrator.lock import Holder, Lock, Locked, holder
+from orchestrator.exits import Exit, Refusal
+from orchestrator.lock import Holder, Lock, Locked, holder, working_in
 from orchestrator.records import Records
 
 HOLD = """
@@ -52,6 +53,21 @@ def test_a_second_launcher_is_refused_with_the_host_pid_and_age_of_the_first(sto
 @pytest.fixture
 def made(store) -> None:
     Records(store).close()
+
+
+def test_a_launcher_of_another_store_is_refused_the_artifacts_of_the_first(study):
+    with working_in(str(study.folder / "artifacts")):
+        done = scalectl("launch", study.file, "--here")
+    assert done.returncode == Exit.STORE and f"process {os.getpid()} on " in done.stderr
+    assert "--set artifacts=FOLDER" in done.stderr and not [*study.folder.glob("artifacts/trunks")]
+    with working_in(str(study.folder / "artifacts")):
+        pass  # released, and free for the next
+
+
+def test_artifacts_that_can_not_be_written_are_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(Refusal, match="Not a directory"), working_in(str(tmp_path / "file" / "artifacts")):
+        pass
 
 
 def test_status_works_while_another_process_holds_the_store(store, made, other):
