@@ -79,7 +79,9 @@ def _upgrade(engine: Engine) -> None:
 @contextmanager
 def reading(path: Path) -> Iterator[Connection]:
     """Yield a connection that sees one moment of the store and can't write; raises NotFound where there is none."""
-    if not path.exists():
+    with explained(path):
+        there = path.exists()
+    if not there:
         raise NotFound(f"{path}: there is no store here; scalectl launch FILE makes one.")
     with explained(path), _looking(path) as connection:
         if _is_new(connection, path):

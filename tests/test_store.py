@@ -280,3 +280,8 @@ def test_a_setting_that_came_later_has_in_older_stores_the_value_that_it_has_in_
     assert len(later) >= 10
     for one in later:
         assert runs.c[one.name].server_default.arg == str(int(one.default) if one.type in (bool, int) else one.default)
+
+
+def test_a_name_that_no_file_can_have_is_a_refusal(tmp_path):
+    with pytest.raises(Unusable, match="File name too long"), reading(tmp_path / ("x" * 300)):
+        pass
