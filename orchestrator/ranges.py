@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
+from orchestrator.bits import Rate, Seed, Steps, Strength
 from orchestrator.sections import SWEPT, Rule, Section, key
-from orchestrator.values import Cooldown, Count, Name, Natural, NonNegative, Positive, Several
+from orchestrator.values import Cooldown, Count, Name, Natural, Positive, Several
 from trainer.spec import Head
 
 
@@ -37,12 +38,12 @@ class Sweep(Section):
 
     batch_size: Several[Count] | None = key("Images of one step.", None)
     head: Several[Head] | None = key("Poolings before the classifier.", None)
-    lr: Several[Positive] | None = key("Peak learning rates.", None)
-    clip_norm: Several[Positive] | None = key("Largest global norms of the gradient.", None)
-    weight_decay_head: Several[NonNegative] | None = key("Weight decays of the classification head.", None)
-    weight_decay_body: Several[NonNegative] | None = key("Weight decays of all other kernels.", None)
+    lr: Several[Rate] | None = key("Peak learning rates.", None)
+    clip_norm: Several[Rate] | None = key("Largest global norms of the gradient.", None)
+    weight_decay_head: Several[Strength] | None = key("Weight decays of the classification head.", None)
+    weight_decay_body: Several[Strength] | None = key("Weight decays of all other kernels.", None)
     warmup: Several[Natural] | None = key("Steps of linear warmup.", None)
-    timescale: Several[Count] | None = key("Steps over which rsqrt and constant decay.", None)
+    timescale: Several[Steps] | None = key("Steps over which rsqrt and constant decay.", None)
 
     def variants(self) -> Iterator[tuple[tuple[str, Any], ...]]:
         """Yield each combination as pairs of setting and value; one without pairs where nothing is swept."""
@@ -58,13 +59,13 @@ class Extra(Section):
     data_size: Count = key("Number of distinct training images.")
     steps: Count = key("Steps of the run, cooldown included.")
     cooldown: Cooldown | None = key("Steps of its cooldown; what train.schedule says when left out.", None)
-    seed: Natural = key("Seed of initialisation and data order.", 0)
+    seed: Seed = key("Seed of initialisation and data order.", 0)
 
 
 class Grid(Section):
     """Which cells of models x sizes x budgets x seeds x swept settings are run."""
 
-    seeds: Several[Natural] = key("Seeds of initialisation and data order; each is a run of its own.", (0,))
+    seeds: Several[Seed] = key("Seeds of initialisation and data order; each is a run of its own.", (0,))
     sweep: Sweep = key("Settings of the recipe that take several values, in place of what train says.", Sweep())
     only: tuple[Rule, ...] = key("Cells to keep: those that satisfy any of these rules; all when left out.", ())
     skip: tuple[Rule, ...] = key("Cells to leave out: those that satisfy any of these rules.", ())

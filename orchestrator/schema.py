@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Literal
 
+from orchestrator.bits import Rate, Steps, Strength
 from orchestrator.ranges import Budgets, Grid
 from orchestrator.resources import Limits, Resources
 from orchestrator.sections import Rule, Section, key
@@ -16,7 +17,6 @@ from orchestrator.values import (
     Images,
     Name,
     Natural,
-    NonNegative,
     Positive,
     Real,
     Several,
@@ -82,16 +82,16 @@ class Data(Section):
 class WeightDecay(Section):
     """Decoupled weight decay; each value is multiplied by the learning rate."""
 
-    head: NonNegative = key("Weight decay of the classification head.", 3.0)
-    body: NonNegative = key("Weight decay of all other kernels.", 0.03)
+    head: Strength = key("Weight decay of the classification head.", 3.0)
+    body: Strength = key("Weight decay of all other kernels.", 0.03)
 
 
 class Optimizer(Section):
     """How gradients become updates."""
 
     name: Literal["adafactor", "adamw"] = key("The paper's modified Adafactor, or AdamW.")
-    lr: Positive = key("Peak learning rate, reached at the end of warmup.")
-    clip_norm: Positive = key("Largest global norm of the gradient.", 1.0)
+    lr: Rate = key("Peak learning rate, reached at the end of warmup.")
+    clip_norm: Rate = key("Largest global norm of the gradient.", 1.0)
     weight_decay: WeightDecay = key("Weight decay of head and body.", WeightDecay())
 
 
@@ -100,7 +100,7 @@ class Schedule(Section):
 
     name: ScheduleName = key("What follows warmup; the first three share trunks between runs of all lengths.", "rsqrt")
     warmup: Natural = key("Steps of linear warmup.")
-    timescale: Count | None = key("Steps over which rsqrt and constant decay, which need it.", None)
+    timescale: Steps | None = key("Steps over which rsqrt and constant decay, which need it.", None)
     cooldown: Cooldown = key(
         "Linear decay to zero at the end of each run: steps, or a percentage of its steps.", Share(percent=Decimal(20))
     )
@@ -169,9 +169,9 @@ class Finetune(Section):
     """Training all weights further on a dataset, as the paper does."""
 
     dataset: Name = key("Dataset to fine-tune on, and to measure the error on: of evals.datasets, or the study's own.")
-    steps: Count = key("Optimizer steps at each learning rate.")
+    steps: Steps = key("Optimizer steps at each learning rate.")
     batch_size: Count = key("Images of one step.", 512)
-    lrs: Several[Positive] = key("Peak learning rates; the best on 2 % of the training images is used.", (0.03, 0.01))
+    lrs: Several[Rate] = key("Peak learning rates; the best on 2 % of the training images is used.", (0.03, 0.01))
     warmup: Natural | None = key("Steps of linear warmup; a fortieth of all when left out.", None)
     schedule: Tuning = key("What follows warmup: half a cosine to zero, or nothing (flat).", "cosine")
     ema: Decay | None = key(

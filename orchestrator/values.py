@@ -20,7 +20,6 @@ T = TypeVar("T")
 
 _SUFFIXES = {"": 1, "k": 10**3, "M": 10**6, "B": 10**9}
 _COUNT = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kMB]?)")
-_LARGEST = 2**53  # whole numbers up to here survive JSON and SQLite in every reader
 
 
 def refusal(what: str, hint: str = "", at: int | None = None) -> PydanticCustomError:
@@ -38,8 +37,11 @@ def shown(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def count(least: int) -> Callable[[Any], int]:
-    """Return the validator of whole numbers from `least` up: 100, 1e3, 10k, 30M, 3B."""
+def count(least: int, power: int = 53) -> Callable[[Any], int]:
+    """Return the validator of whole numbers from `least` up to 2^power, which is no longer one: 100, 1e3, 10k, 3B.
+
+    Whole numbers up to 2^53 survive JSON and SQLite in every reader.
+    """
 
     def validate(value: Any) -> int:
         number = value
@@ -49,8 +51,8 @@ def count(least: int) -> Callable[[Any], int]:
             raise refusal(f"{shown(value)} is not a whole number", "write 100, 10k, 30M or 3B")
         if number < least:
             raise refusal(f"{shown(value)} is below {least}")
-        if number > _LARGEST:
-            raise refusal(f"{shown(value)} is above 2^53")
+        if number >= 2**power:
+            raise refusal(f"{shown(value)} is not below 2^{power}")
         return int(number)
 
     return validate
@@ -60,8 +62,8 @@ def _whole(number: float | Decimal) -> bool:
     return math.isfinite(number) and number == int(number)
 
 
-def real(least: float, *, above: bool) -> Callable[[Any], float]:
-    """Return the validator of finite numbers from `least` up, or above it."""
+def real(least: float, *, above: bool, most: float = math.inf) -> Callable[[Any], float]:
+    """Return the validator of finite numbers from `least` up, or above it, to `most`."""
 
     def validate(value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -71,15 +73,17 @@ def real(least: float, *, above: bool) -> Callable[[Any], float]:
             raise refusal(f"{shown(value)} is not a finite number")
         if number < least or (above and number == least):
             raise refusal(f"{shown(value)} is not above {least:g}" if above else f"{shown(value)} is below {least:g}")
+        if number > most:
+            raise refusal(f"{shown(value)} is above {most:.4g}, the largest number that training knows")
         return number
 
     return validate
 
 
-def count_json(least: int) -> dict[str, Any]:
+def count_json(least: int, power: int = 53) -> dict[str, Any]:
     """Return the JSON Schema of what `count` accepts."""
     text = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?[kMB]?$"}
-    return {"anyOf": [{"type": "integer", "minimum": least}, text]}
+    return {"anyOf": [{"type": "integer", "minimum": least, "exclusiveMaximum": 2**power}, text]}
 
 
 Count = Annotated[int, PlainValidator(count(1)), WithJsonSchema(count_json(1))]

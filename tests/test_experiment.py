@@ -34,6 +34,15 @@ fits:
 
 # what is replaced, by what, line:column of the problem, words of the message
 BROKEN = [
+    ("lr: 1e-3", "lr: 1e39", "13:36", "train.optimizer.lr: 1e+39 is above 3.403e+38, the largest number"),
+    (
+        "lr: 1e-3",
+        "lr: 1e-3, weight_decay: {head: 1e300}",
+        "13:63",
+        "train.optimizer.weight_decay.head: 1e+300 is above 3.403e+38",
+    ),
+    ("timescale: 100", "timescale: 3B", "14:50", "train.schedule.timescale: '3B' is not below 2^31"),
+    ("grid: {", "grid: {seeds: [4294967296], ", "16:16", "grid.seeds[0]: 4294967296 is not below 2^32"),
     ("warmup: 20", "wramup: 20", "14:27", "train.schedule.wramup: unknown key 'wramup' ... did you mean 'warmup'?"),
     ("warmup: 20, ", "", "14:3", "train.schedule.warmup: missing"),
     ("version: 1\n", "", "1:1", "version: missing"),
