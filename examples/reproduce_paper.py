@@ -23,7 +23,9 @@ from analysis.frontier import usable
 from analysis.marks import TEXT, Marks, axis_of_compute, axis_of_errors, short
 from analysis.panels import draw_best, draw_law, draw_runs
 from analysis.plots import equation
+from analysis.refusal import Refused
 from analysis.sheet import PAGE, sheet, write
+from orchestrator.exits import Refusal
 from orchestrator.foreign import read
 from orchestrator.records import Records
 
@@ -74,9 +76,12 @@ def main() -> None:
         sys.exit(__doc__)
     file, *rest = sys.argv[1:]
     target, metric = Path((rest or ["figure2.png"])[0]), (rest[1:] or ["imagenet_10shot_error"])[0]
-    points = imported(Path(file))
-    largest = points["data_size"].max()
-    law = fit(points[points["data_size"] == largest], metric, COMPUTE)
+    try:
+        points = imported(Path(file))
+        largest = points["data_size"].max()
+        law = fit(points[points["data_size"] == largest], metric, COMPUTE)
+    except (Refusal, Refused) as refused:
+        sys.exit(str(refused))
     print(f"runs on {short(largest)} images · {law}")
     write(figure(points, law), target)
     print(f"\n{target} written.")

@@ -15,6 +15,7 @@ from orchestrator.cli_runs import exclude, include, logs, retry, show, stop
 from orchestrator.commands import command
 from orchestrator.exits import Exit, Refusal
 from orchestrator.options import experiment_of, output, overrides, store_option, yaml_file
+from orchestrator.quantities import counted
 from orchestrator.streams import Unwritable, guard
 
 
@@ -32,7 +33,7 @@ def validate(file: Path, changes: Sequence[str]) -> Exit:
     """Check FILE and say what is wrong with it, all at once."""
     experiment = experiment_of(file, changes)
     trunks = {cell.run.trunk for cell in experiment.cells if cell.run.branch}
-    click.echo(f"{file} is valid: {len(experiment.cells)} runs on {len(trunks)} trunks.")
+    click.echo(f"{file} is valid: {counted(len(experiment.cells), 'run')} on {counted(len(trunks), 'trunk')}.")
     click.echo(f"Next: {command('plan', file, changes=changes)}")
     return Exit.DONE
 

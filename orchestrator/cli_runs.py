@@ -11,6 +11,7 @@ import click
 from orchestrator.commands import command
 from orchestrator.exits import Exit
 from orchestrator.options import output, store_option
+from orchestrator.quantities import counted
 
 if TYPE_CHECKING:
     from orchestrator.records import Records
@@ -70,12 +71,14 @@ def stop(chosen: Sequence[str], every: bool, store: Path) -> Exit:
         return Exit.DONE
     if launcher := holder(store):
         ask_to_stop(store, wanted)
-        click.echo(f"Asked {launcher} to stop {len(wanted)} runs; those that train leave a checkpoint first.")
+        click.echo(
+            f"Asked {launcher} to stop {counted(len(wanted), 'run')}; those that train leave a checkpoint first."
+        )
         click.echo(f"Next: {command('status --watch', store=store)}")
         return Exit.DONE
     with _held(store) as records:
         records.settle(wanted, "stopped", reason="asked to stop")
-    click.echo(f"No launcher works on {store}; {len(wanted)} runs are stopped. Next: {command('launch FILE')}")
+    click.echo(f"No launcher works on {store}; {counted(len(wanted), 'run')} stopped. Next: {command('launch FILE')}")
     return Exit.DONE
 
 
@@ -92,7 +95,7 @@ def retry(chosen: Sequence[str], failed: bool, store: Path) -> Exit:
         return Exit.DONE
     with _held(store) as records:
         records.settle(wanted, "planned", reason="asked to retry")
-    click.echo(f"{len(wanted)} runs are planned again. Next: {command('launch FILE')}")
+    click.echo(f"{counted(len(wanted), 'run')} planned again. Next: {command('launch FILE')}")
     return Exit.DONE
 
 

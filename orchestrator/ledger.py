@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator.quantities import duration, share
+from orchestrator.quantities import counted, duration, share
 from trainer.events import Done, Event, Spent, Started, Stopped
 
 ENTRIES = ("acquire", "compile", "step", "evaluate", "checkpoint", "lost", "idle")
@@ -32,7 +32,7 @@ def summary(slots: Mapping[str, Entries]) -> str:
     if part is None:
         return ""
     seconds = sum(whole.values())
-    return f"goodput {share(part)} of {len(slots)} slots x {duration(seconds / len(slots))}: {shares(whole)}"
+    return f"goodput {share(part)} of {counted(len(slots), 'slot')} x {duration(seconds / len(slots))}: {shares(whole)}"
 
 
 def shares(entries: Entries) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from orchestrator.commands import command
 from orchestrator.grid import Cell
 from orchestrator.planned import Plan, PlannedRun
-from orchestrator.quantities import count, duration, flops, share, table
+from orchestrator.quantities import count, counted, duration, flops, share, table
 from orchestrator.schema import Fit
 
 
@@ -17,7 +17,7 @@ def text(plan: Plan, source: str, store: str, slots: int, fit: str = "", changes
     """Return the plan's screen: a line per model, the total, what sharing saves, the line `fit`, the next command."""
     done = len(plan.runs) - len(plan.missing)
     head = (
-        f"{plan.study} · {Path(source).name} · {len(plan.runs)} runs on {plan.shared} trunks"
+        f"{plan.study} · {Path(source).name} · {counted(len(plan.runs), 'run')} on {counted(plan.shared, 'trunk')}"
         f" · store {Path(store).name} ({done} done)"
     )
     header = ("MODEL", "PARAMS", "FWD FLOPS", "DATA SIZES", "RUNS", "MISSING", "TRAIN FLOPS", "DEVICE TIME*", "SLOT")
@@ -53,13 +53,15 @@ def tightest(fits: Mapping[str, Fit], cells: Sequence[Cell]) -> str:
     name = min(found, key=lambda name: len(found[name]))
     kinds = {"model": "model", "data size": "data_size", "budget": "steps"}
     numbers = {word: len({one[key] for one in found[name]}) for word, key in kinds.items()}
-    counts = ", ".join(f"{number} {word}{'s' * (number != 1)}" for word, number in numbers.items())
+    counts = ", ".join(counted(number, word) for word, number in numbers.items())
     held = len(cells) - len(found[name])
     return f"Tightest fit: {name} has {counts}" + (f"; {held} of {len(cells)} runs are held out." if held else ".")
 
 
 def _notes(plan: Plan, slots: int, fit: str) -> str:
-    notes = [f"  {number} {reason}" for reason, number in Counter(run.reason for run in plan.runs).most_common()]
+    notes = [
+        f"  {number} {_of(number, reason)}" for reason, number in Counter(run.reason for run in plan.runs).most_common()
+    ]
     if plan.flops < plan.flops_alone:
         saved = share(1 - plan.flops / plan.flops_alone)
         notes.append(f"  Sharing trunks saves {saved} ({flops(plan.flops_alone)} FLOPs as separate runs).")
@@ -69,16 +71,20 @@ def _notes(plan: Plan, slots: int, fit: str) -> str:
     if plan.skipped:
         notes.append(f"  {plan.skipped} of {len(plan.runs) + plan.skipped} runs are left out by the rules of grid.")
     if plan.unlisted:
-        notes.append(f"  {plan.unlisted} runs of the last plan are no longer in the file; they are left alone.")
+        notes.append(f"  No longer in the file, and left alone: {counted(plan.unlisted, 'run')} of the last plan.")
     if plan.price is not None:
         notes.append(f"  Price: {plan.price:,.2f}.")
     if plan.jobs:
         bases = {job.fit.basis for job in plan.jobs}
         basis = _measured(plan) if plan.measured else "; ".join(sorted(bases))
-        notes.append(
-            f"  * estimate of the steps alone: {basis}; about {duration(plan.seconds(slots))} on {slots} slots."
-        )
+        about = f"about {duration(plan.seconds(slots))} on {counted(slots, 'slot')}"
+        notes.append(f"  * estimate of the steps alone: {basis}; {about}.")
     return "\n".join(notes)
+
+
+def _of(number: int, reason: str) -> str:
+    """Return what the planner says of one run, of several."""
+    return reason if number == 1 else reason.replace("goes on: it was", "go on: they were")
 
 
 def _measured(plan: Plan) -> str:

@@ -8,17 +8,23 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from orchestrator.exits import Refusal
+from orchestrator.exits import Exit, Refusal
 from orchestrator.plan import shape
 from orchestrator.planned import Plan
 from orchestrator.quantities import duration
-from trainer.ahead import GIB, Memory, compiler_here, memory, parsed
+from trainer.ahead import GIB, Memory, Unknown, compiler_here, memory, parsed
 from trainer.cache import appearing, folder
 from trainer.footprint import temporaries
 from trainer.spec import TrunkSpec
 
 FLAT = ("2x2", "2x4", "4x4", "4x8", "8x8", "8x16", "16x16")  # slices of v5e and v6e, as Google Cloud's pages list them
 CUBES = ("2x2x1", "2x2x2", "2x2x4", "2x4x4", "4x4x4", "4x4x8", "4x8x8", "8x8x8", "8x8x16", "8x16x16")  # v4, v5p
+
+
+class InvalidTopology(Refusal):
+    """A --topology that there is none of."""
+
+    exit = Exit.INVALID
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,7 @@ def preflight(found: Plan, topology: str, *, search: bool) -> Iterator[Answer]:
     """Yield what each distinct shape of a plan needs on a topology, and the smallest slice that it fits on.
 
     With `search` that slice is compiled for, which takes a compilation for each that is tried; else it is estimated.
-    Raises Refusal for a topology that there is none of, or whose devices can't share a batch.
+    Raises InvalidTopology for what is none, and Refusal where its devices can't share a batch.
     """
     models: dict[str, dict[str, TrunkSpec]] = {}
     for run in found.runs:
@@ -50,6 +56,8 @@ def preflight(found: Plan, topology: str, *, search: bool) -> Iterator[Answer]:
         trunk = next(iter(trunks.values()))
         try:
             need = known(trunk, topology)
+        except Unknown as error:
+            raise InvalidTopology(f"--topology: {error}.") from error
         except ValueError as error:
             raise Refusal(f"refused: {', '.join(trunks)} on {topology}: {error}.") from error
         yield Answer(tuple(trunks), words, need, *_smallest(trunk, need, search=search))

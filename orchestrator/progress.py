@@ -129,7 +129,8 @@ class Lines:
             print(line, file=self._out, flush=True)
         line = end_line(news, self._tally.measured[news.job.id])
         if line:
-            place = f"  {self._tally.ended}/{self._tally.runs}  {self._tally.left}".rstrip()
+            place = f"  {self._tally.ended}/{self._tally.runs}"
+            place += f"  {self._tally.left}" if news.state != "stopped" else ""  # what was stopped is left too
             print(f"{line}{place}", file=self._out, flush=True)
 
 

@@ -13,6 +13,11 @@ def count(value: float) -> str:
     return f"{value:.3g}"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number of things: 1 run, 2 runs."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def flops(value: float) -> str:
     """Return FLOPs with two digits and a power of ten."""
     return f"{value:.1e}" if value else "0"

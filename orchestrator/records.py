@@ -17,6 +17,7 @@ from orchestrator.ledger import Ledger
 from orchestrator.lock import Lock
 from orchestrator.memory import known
 from orchestrator.planned import Plan, PlannedJob
+from orchestrator.quantities import counted
 from orchestrator.redaction import redacted
 from orchestrator.requests import asked_to_stop
 from orchestrator.revision import revision
@@ -137,7 +138,7 @@ class Records:
             chosen = update(runs).where(runs.c.id.in_(run_ids), runs.c.state != "done")
             number = connection.execute(chosen.values(state=state, kind=kind, reason=reason)).rowcount
             if number:
-                text = ": ".join(part for part in (f"{number} runs", kind, reason) if part)
+                text = ": ".join(part for part in (counted(number, "run"), kind, reason) if part)
                 _note(connection, state, text, run=next(iter(run_ids)) if len(run_ids) == 1 else None)
 
     def keep(self, books: Ledger) -> None:

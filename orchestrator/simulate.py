@@ -86,7 +86,9 @@ def slots(texts: Sequence[str]) -> tuple[Slot, ...]:
     for text in texts:
         match = re.fullmatch(r"([1-9][0-9]{0,5})(?:x([A-Za-z][\w.-]*))?", text)
         if match is None:
-            raise InvalidSlots(f"--slots {text}: write COUNTxTYPE, for example 4xv5e-16, or 8 for CPU workers.")
+            raise InvalidSlots(
+                f"--slots {text}: write COUNTxTYPE, COUNT up to 999999, for example 4xv5e-16, or 8 for CPU workers."
+            )
         kind = match[2] or CPU
         first = sum(slot.type == kind for slot in found)
         found += [Slot(f"{kind}/{first + n}", kind) for n in range(int(match[1]))]
@@ -97,7 +99,7 @@ def rate(text: str | None) -> float:
     """Return the pre-emptions an hour of a text such as "0.2/h" or "5/d"; raises InvalidSlots."""
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)/(h|d)", text or "0/h")
     if match is None:
-        raise InvalidSlots(f"--preempt {text}: write a rate, for example 0.2/h or 5/d.")
+        raise InvalidSlots(f"--preempt {text}: write a rate in plain digits, for example 0.2/h or 5/d.")
     return float(match[1]) / {"h": 1, "d": 24}[match[2]]
 
 

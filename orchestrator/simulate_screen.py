@@ -6,7 +6,7 @@ from typing import Any
 
 from orchestrator.commands import command
 from orchestrator.places import devices_of
-from orchestrator.quantities import duration, hours, share, table
+from orchestrator.quantities import counted, duration, hours, share, table
 from orchestrator.schedule import Slot
 from orchestrator.simulate import Simulation
 
@@ -14,7 +14,7 @@ from orchestrator.simulate import Simulation
 def text(simulation: Simulation, study: str, on: Sequence[Slot], source: str, changes: Sequence[str] = ()) -> str:
     """Return the screen of a simulation: a line per type of slot, the bound, what was lost, the next command."""
     types = Counter(slot.type for slot in on)
-    head = f"{study} · {simulation.done} of {simulation.runs} runs on a virtual clock · nothing was started"
+    head = f"{study} · {simulation.done} of {counted(simulation.runs, 'run')} on a virtual clock · nothing was started"
     header = ("SLOTS", "JOBS", "BUSY", "DEVICE-HOURS", "LOST", "COLD STARTS")
     rows = [_row(simulation, kind, number) for kind, number in types.items()]
     bound, makespan = simulation.lower_bound, simulation.makespan

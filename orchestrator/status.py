@@ -12,7 +12,7 @@ from orchestrator import snapshot
 from orchestrator.commands import command
 from orchestrator.ledger import goodput, shares
 from orchestrator.lock import Holder, holder
-from orchestrator.quantities import duration, flops, share, table
+from orchestrator.quantities import counted, duration, flops, share, table
 from orchestrator.snapshot import Happening, RunLine, RunningJob
 from orchestrator.store import reading
 
@@ -21,6 +21,7 @@ _LAST_EVENTS = 5
 _RUN = ("id", "name", "study", "state", "kind", "reason", "waits_for", "excluded", "step", "steps", "flops", "value")
 WIDTH = 100  # columns
 WATCH_SECONDS = 2.0
+REASON = 200  # letters
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ def _run(run: RunLine) -> dict[str, Any]:
 
 def _head(status: Status) -> str:
     if not status.runs:
-        others = f" · {status.imported} imported runs" if status.imported else ""
+        others = f" · {counted(status.imported, 'imported run')}" if status.imported else ""
         return f"{status.store} holds no study yet{others}"
     done, whole = snapshot.work(status.runs)
     part = share(done / whole if whole else 1.0)
@@ -154,22 +155,23 @@ def _head(status: Status) -> str:
     left = "" if status.seconds_left is None else f" · {duration(status.seconds_left)} left"
     lines = [
         f"{', '.join(status.studies)} · {states}",
-        f"  {part} of {flops(whole)} FLOPs{left} · {status.checkpoints} checkpoints kept",
+        f"  {part} of {flops(whole)} FLOPs{left} · {counted(status.checkpoints, 'checkpoint')} kept",
         f"  {_launcher(status)}",
     ]
     if (useful := goodput(status.ledger)) is not None:
-        lines.append(f"  goodput of the last launch {share(useful)}: {shares(status.ledger)}")
+        which = "this launch so far" if status.launcher else "the last launch"
+        lines.append(f"  goodput of {which} {share(useful)}: {shares(status.ledger)}")
     if status.unlisted:
-        lines.append(f"  {status.unlisted} runs of earlier plans are not listed any more")
+        lines.append(f"  not listed any more: {counted(status.unlisted, 'run')} of earlier plans")
     if status.imported:
-        lines.append(f"  {status.imported} imported runs, which no launch works on")
+        lines.append(f"  {counted(status.imported, 'imported run')}, which no launch works on")
     return "\n".join(lines)
 
 
 def _launcher(status: Status) -> str:
     if status.launcher:
         return f"launcher: {status.launcher}"
-    cut = f"; it ended with {len(status.running)} jobs on their slots, which go on at the next launch"
+    cut = f"; it ended with {counted(len(status.running), 'job')} under way, to go on at the next launch"
     return "no launcher runs" + (cut if status.running else "")
 
 
@@ -200,7 +202,7 @@ def _job(job: RunningJob) -> tuple[str, ...]:
 def _run_table(metric: str, runs: Sequence[RunLine]) -> str:
     header = ("RUN", "ID", "STATE", "PROGRESS", metric.upper())
     rows = [(run.name, run.id, _state(run), f"{run.step:,}/{run.steps:,}", _number(run.value)) for run in runs]
-    reasons = ("WHY", *(f"waits for {run.waits_for}" if run.waits_for else run.reason for run in runs))
+    reasons = ("WHY", *(_short(f"waits for {run.waits_for}" if run.waits_for else run.reason) for run in runs))
     lines = table(header, rows, left=3).splitlines()
     return "\n".join(f"{line}   {reason}".rstrip() for line, reason in zip(lines, reasons, strict=True))
 
@@ -218,6 +220,11 @@ def _findings(status: Status) -> str:
     lines += [f"  {_state(run)}: {run.name}  {run.reason}".rstrip() for run in bad]
     lines += [f"  warning: {event.text}" for event in status.events if event.what == "warning"]
     return "\n".join(lines)
+
+
+def _short(reason: str) -> str:
+    """Return a reason for a table, without its tail, which may be a library's whole specification."""
+    return reason if len(reason) <= REASON else f"{reason[: REASON - 1]}…"
 
 
 def _history(status: Status) -> str:

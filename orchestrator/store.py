@@ -99,7 +99,8 @@ def explained(path: Path) -> Iterator[None]:
     except (DBAPIError, sqlite3.Error) as error:
         cause = getattr(error, "orig", error)
         if isinstance(cause, sqlite3.OperationalError):
-            raise Unusable(f"{path}: {cause}.") from error
+            busy = " Another program holds it: end that, then try again." if "locked" in str(cause) else ""
+            raise Unusable(f"{path}: {cause}.{busy}") from error
         if type(cause) is sqlite3.DatabaseError:  # its subclasses are errors of this program, not of the file
             raise NotAStore(f"{path} is not a store, or is damaged: {cause}.") from error
         raise
@@ -158,7 +159,7 @@ def _is_new(connection: Connection, path: Path) -> bool:
         for query in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
     )
     if application != APPLICATION and (application or version or tables):
-        raise NotAStore(f"{path} is a database of another program.")
+        raise NotAStore(f"{path} is a database of another program: name another file as the store.")
     if version > VERSION:
         raise NewerStore(f"{path} is a store of version {version}; this scalectl knows {VERSION}: upgrade scalectl.")
     return not tables

@@ -22,7 +22,7 @@ from orchestrator.on_ray import OnRay
 from orchestrator.plan import plan
 from orchestrator.planned import Known, Plan
 from orchestrator.progress import screen
-from orchestrator.quantities import duration, flops, hours
+from orchestrator.quantities import counted, duration, flops, hours
 from orchestrator.records import Records, known
 from orchestrator.schedule import CPU
 from orchestrator.slices import wanted
@@ -48,7 +48,7 @@ class Outcome:
         """Return the last lines of the launch, with the next command."""
         others = "".join(f", {number} {state}" for state, number in self.states)
         took = f" in {duration(self.seconds)}" if self.worked else "; nothing was missing"
-        line = f"{self.done} of {self.runs} runs done{took}{others}"
+        line = f"{self.done} of {counted(self.runs, 'run')} done{took}{others}"
         line += f"\n{self.books}" * bool(self.books)
         again = command("launch", file, changes=changes)
         if self.cap:
@@ -76,7 +76,7 @@ def admit(experiment: Experiment, caps: Caps, ask: Callable[[str], bool]) -> Non
     caps.admit(found)
     price = "not set" if found.price is None else f"{found.price:,.2f}"
     cost = f"{hours(found.device_hours)} device-hours (estimated), price {price}."
-    if found.device_hours > ASK_DEVICE_HOURS and not ask(f"{cost} Start {len(found.missing)} runs?"):
+    if found.device_hours > ASK_DEVICE_HOURS and not ask(f"{cost} Start {counted(len(found.missing), 'run')}?"):
         raise Refusal("Nothing was started.")
 
 
@@ -94,8 +94,9 @@ def carry_out(experiment: Experiment, *, slots: int | None, address: str | None,
             return _outcome(found, time.monotonic() - began, Counter(), interrupted=False)
         count = 1 if here else slots or len(usable())
         _say(
-            f"{found.study} · {len(found.missing)} of {len(found.runs)} runs on {found.shared} trunks"
-            f" · {flops(found.flops)} FLOPs · about {duration(found.seconds(count))} on {count} slots"
+            f"{found.study} · {len(found.missing)} of {counted(len(found.runs), 'run')}"
+            f" on {counted(found.shared, 'trunk')}"
+            f" · {flops(found.flops)} FLOPs · about {duration(found.seconds(count))} on {counted(count, 'slot')}"
         )
         stopping, meter, limits = threading.Event(), Meter(caps), experiment.limits
         patience = Patience(limits.stall, limits.acquire)

@@ -1,6 +1,8 @@
 """The commands that screens recommend: they do what they say, from where they are read."""
 
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,3 +74,9 @@ def test_a_figure_without_a_law_leads_to_why_there_is_none(imported):
     asked = ["--metric", "upstream/error", "--where", "flops<1e10"]
     words = after(scalectl("plot", "frontier", *asked, "--store", imported, "-o", imported.with_suffix(".pdf")).stdout)
     assert words[0] == "fit" and scalectl(*words).returncode == 4
+
+
+def test_the_paper_s_figure_of_a_file_that_is_not_there_is_refused_in_a_line(tmp_path):
+    script = Path(__file__).parents[1] / "examples" / "reproduce_paper.py"
+    done = subprocess.run([sys.executable, script, tmp_path / "nope.csv"], capture_output=True, text=True)
+    assert done.returncode == 1 and "nope.csv" in done.stderr and len(done.stderr.splitlines()) == 1

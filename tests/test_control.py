@@ -75,7 +75,7 @@ def test_runs_are_stopped_while_the_others_go_on_and_are_fitted(study):
 def test_without_a_launcher_runs_are_stopped_at_once_and_said_to_be(study, begun):
     begun[0].close()
     done = scalectl("stop", "--all", "--store", study.store)
-    assert done.returncode == 0 and "No launcher works" in done.stdout and "2 runs are stopped" in done.stdout
+    assert done.returncode == 0 and "No launcher works" in done.stdout and "2 runs stopped" in done.stdout
     assert rows(study, "SELECT DISTINCT state FROM runs") == ["stopped"]
 
 
@@ -94,9 +94,9 @@ def test_failed_runs_are_planned_again_and_diverged_ones_only_by_name(study, beg
     records.settle([failed], "failed", "user_error", "disk on fire")
     records.settle([diverged], "diverged", "nonfinite", "the loss is not finite")
     records.close()
-    assert "1 runs are planned" in scalectl("retry", "--failed", "--store", study.store).stdout
+    assert "1 run planned" in scalectl("retry", "--failed", "--store", study.store).stdout
     assert rows(study, "SELECT state, kind FROM runs ORDER BY number") == [("planned", ""), ("diverged", "nonfinite")]
-    assert "1 runs are planned" in scalectl("retry", "pico-60-40-s0", "--store", study.store).stdout
+    assert "1 run planned" in scalectl("retry", "pico-60-40-s0", "--store", study.store).stdout
     assert set(rows(study, "SELECT state FROM runs")) == {"planned"}
     assert scalectl("retry", "--store", study.store).returncode == 2
 

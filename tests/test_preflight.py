@@ -101,11 +101,15 @@ def test_an_answer_is_kept_for_the_next_question(ask, without_compiler, monkeypa
 
 def test_a_topology_that_there_is_none_of_is_refused(ask, tmp_path, without_compiler):
     (tmp_path / "experiments.yaml").write_text(STUDY.replace("MODEL", "Ti").replace("PRESET", "Ti"))
-    for topology, said in (("v9:2x2", "is no topology"), ("v5e:3x3", "can't be shared by 9 devices")):
+    for topology, code, said in (
+        ("v9:2x2", 2, "is no topology"),
+        ("v5e", 2, "is no topology"),
+        ("v5e:3x3", 4, "can't be shared by 9 devices"),
+    ):
         words = ["preflight", str(tmp_path / "experiments.yaml"), "--topology", topology]
         done = CliRunner().invoke(scalectl, words, standalone_mode=False)
         assert done.exception is not None
-        assert done.exception.exit == 4
+        assert done.exception.exit == code
         with pytest.raises(type(done.exception), match=said):
             raise done.exception
 

@@ -1,5 +1,6 @@
 """The screen and the JSON of a store at every moment of a study."""
 
+import itertools
 import json
 import math
 import sqlite3
@@ -10,6 +11,7 @@ import pytest
 from told import SECONDS_A_STEP, checkpoint, planning, progress, started, told, write
 
 from orchestrator import status
+from orchestrator.ledger import Ledger
 from trainer.events import Failed, Skipped, Stopped
 from trainer.flops import training_flops
 
@@ -81,7 +83,7 @@ def test_what_a_killed_launcher_left_is_said(study, begun):
     records.write(records.start(found.jobs[0], "cpu-0"), [started(), progress(3)])
     records.close()
     text = say(study)
-    assert "no launcher runs; it ended with 1 jobs on their slots" in text and "ATTEMPT" not in text
+    assert "no launcher runs; it ended with 1 job under way" in text and "ATTEMPT" not in text
     assert status.read(study.store).seconds_left is None
 
 
@@ -154,11 +156,30 @@ def test_a_store_with_no_study_says_so(study):
     assert "holds no study yet" in " ".join(say(study).split())  # however long the path is
 
 
+def test_goodput_is_that_of_the_launch_that_runs_now(study, begun):
+    records, _ = begun
+    books = Ledger(["here"], clock=itertools.count().__next__)
+    books.begin("here")
+    records.keep(books)
+    assert "goodput of this launch so far" in say(study)
+    records.close()
+    assert "goodput of the last launch" in say(study)
+
+
+def test_a_reason_of_thousands_of_letters_is_cut_in_the_table(study, begun):
+    records, found = begun
+    records.settle([found.runs[0].id], "failed", "user_error", "RESOURCE_EXHAUSTED: " + "x" * 2000)
+    lines = status.read(study.store).text(runs=True, width=None).splitlines()
+    (row,) = [line for line in lines if " 0/20 " in line]
+    assert "RESOURCE_EXHAUSTED: xxx" in row and len(row) < 300 and row.endswith("x…")
+    assert any(line.endswith("x" * 2000) for line in lines)  # where it stands by itself
+
+
 def test_runs_that_left_the_file_are_counted_and_not_shown(study, begun):
     begun[0].close()
     planning(study, steps="[20]")[0].close()
     text = say(study)
-    assert "1 runs of earlier plans are not listed any more" in text and "pico-60-40" not in text
+    assert "not listed any more: 1 run of earlier plans" in text and "pico-60-40" not in text
 
 
 def test_status_does_not_wait_for_a_writer(study, begun):

@@ -285,3 +285,12 @@ def test_a_setting_that_came_later_has_in_older_stores_the_value_that_it_has_in_
 def test_a_name_that_no_file_can_have_is_a_refusal(tmp_path):
     with pytest.raises(Unusable, match="File name too long"), reading(tmp_path / ("x" * 300)):
         pass
+
+
+def test_a_store_that_stays_busy_is_told_with_what_to_do(tmp_path, monkeypatch):
+    Records(tmp_path / "results.db").close()
+    monkeypatch.setattr("orchestrator.store.BUSY_SECONDS", 0.1)
+    with closing(sqlite3.connect(tmp_path / "results.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Unusable, match=r"locked\. Another program holds it: end that"):
+            Records(tmp_path / "results.db")
