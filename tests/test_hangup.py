@@ -14,10 +14,13 @@ from told import rows
 def test_a_lost_terminal_stops_a_launch_at_a_checkpoint(study, flags):
     study.write(steps="[100000]", checkpoint_every=10**6)
     launcher = start(study, *flags)
-    until(lambda: study.store.exists() and trained(study))
-    for _ in range(2):  # the shell and the kernel both tell
-        os.killpg(launcher.pid, signal.SIGHUP)
-    assert launcher.wait(timeout=60) == 130
+    try:
+        until(lambda: study.store.exists() and trained(study))
+        for _ in range(2):  # the shell and the kernel both tell
+            os.killpg(launcher.pid, signal.SIGHUP)
+        assert launcher.wait(timeout=60) == 130
+    finally:
+        launcher.kill()
     assert rows(study, "SELECT state FROM attempts") == ["stopped"]
     assert len(rows(study, "SELECT path FROM checkpoints")) == 1
 
