@@ -11,10 +11,11 @@ from orchestrator.failures import last_line
 from orchestrator.launch import News
 from orchestrator.pace import Pace
 from orchestrator.planned import Plan, PlannedJob
-from orchestrator.quantities import duration
+from orchestrator.quantities import duration, share
 from trainer.events import Failed, Measurement, Progress, Skipped, Started
 
 SHOW_SECONDS = 0.2  # between two sums over all jobs
+SAY_SECONDS, SAY_SHARE = 30.0, 0.02  # of silence, and of all time so far, after which a plain screen says how far it is
 
 
 class Screen(Protocol):
@@ -108,11 +109,12 @@ def warnings(news: News) -> list[str]:
 
 
 class Lines:
-    """One plain line for each run that ended, for each failure and for each warning."""
+    """One plain line for each run that ended, for each failure and for each warning, and one after a long silence."""
 
     def __init__(self, plan: Plan, out: TextIO | None = None) -> None:
         self._tally = Tally(plan)
         self._out = out or sys.stderr
+        self._began = self._said = time.monotonic()
 
     def __enter__(self) -> Self:
         return self
@@ -126,12 +128,17 @@ class Lines:
         """Print the lines of the news, if it warns or ended something."""
         self._tally.take(news)
         for line in warnings(news):
-            print(line, file=self._out, flush=True)
-        line = end_line(news, self._tally.measured[news.job.id])
-        if line:
-            place = f"  {self._tally.ended}/{self._tally.runs}"
-            place += f"  {self._tally.left}" if news.state != "stopped" else ""  # what was stopped is left too
-            print(f"{line}{place}", file=self._out, flush=True)
+            self._print(line)
+        place = f"{self._tally.ended}/{self._tally.runs}"
+        if line := end_line(news, self._tally.measured[news.job.id]):
+            left = "" if news.state == "stopped" else f"  {self._tally.left}"  # what was stopped is left too
+            self._print(f"{line}  {place}{left}")
+        elif time.monotonic() - self._said >= max(SAY_SECONDS, SAY_SHARE * (time.monotonic() - self._began)):
+            self._print(f"working   {share(self._tally.share)} of the FLOPs  {place}  {self._tally.left}")
+
+    def _print(self, line: str) -> None:
+        print(line, file=self._out, flush=True)
+        self._said = time.monotonic()
 
 
 class Live:

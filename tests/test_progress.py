@@ -1,6 +1,7 @@
 """What a launch shows: plain lines where nobody looks, bars on a terminal, and times that hold."""
 
 import io
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -48,6 +49,17 @@ def test_where_nobody_looks_each_run_leaves_one_plain_line(plan, clock):
     assert [line.split("  ")[0] for line in lines] == ["done", "done"]
     assert "pico-60-20-s0  upstream/loss 0.25  upstream/error 0.25  1/2" in lines[0]
     assert lines[1].endswith("2/2  0 s left") and "\x1b" not in "".join(lines)
+
+
+def test_a_long_silence_ends_with_a_line_on_how_far_it_is(plan, clock):
+    out, spoken = io.StringIO(), []
+    with Lines(plan, out) as shown:
+        for step in (3, 11, 13):  # 29 s, 58 s and 87 s from the beginning
+            clock.seconds += 29
+            shown.show(News("cpu-0", plan.jobs[0], (progress(step),)))
+            spoken.append(len(out.getvalue().splitlines()))
+    assert spoken == [0, 1, 1]
+    assert re.fullmatch(r"working   25 % of the FLOPs  0/2  \d+ s left\n", out.getvalue())
 
 
 def test_what_was_measured_is_shown_in_whatever_batch_it_came(plan, clock):
