@@ -31,7 +31,7 @@ def doubts(fit: Fitted, asked: int) -> Iterator[str]:
         yield "no held-out run would be on the frontier, so nothing was tested"
     for run in fit.held_out:
         if run.got < run.low or run.got > run.high:
-            yield f"held out {run.name} lies outside its {LEVEL:.0%} interval"
+            yield f"held out {run.name} lies outside its {100 * LEVEL:.0f} % interval"
 
 
 def _at_bounds(fit: Fitted) -> Iterator[str]:

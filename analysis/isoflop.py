@@ -70,7 +70,7 @@ class IsoFlop:
             lines.append(f"  C = {one.compute:<9.3g}{one.sizes:>3} sizes   {what}")
         lines += [""]
         for letter, law, what in (("N", self.params, "parameters"), ("D", self.images_seen, "images seen")):
-            ends = f"{LEVEL:.0%} interval of the exponent {law.low:.3g} to {law.high:.3g}"
+            ends = f"{100 * LEVEL:.0f} % interval of the exponent {law.low:.3g} to {law.high:.3g}"
             lines.append(f"  {letter}*(C) = {law.coefficient:.3g} C^{law.exponent:.3g} {what}   {ends}")
         return "\n".join(lines)
 

@@ -74,9 +74,9 @@ class Prediction:
     def _estimate(self) -> str:
         if "error" in self.asked:
             high = "more than any" if self.high is None else f"{self.high:.3g}"
-            return f"{self.estimate:.3g} {self.unit} ({self.low:.3g} to {high}, {LEVEL:.0%} interval)"
+            return f"{self.estimate:.3g} {self.unit} ({self.low:.3g} to {high}, {100 * LEVEL:.0f} % interval)"
         ends = interval(self.metric, self.low, self.high or 0.0)
-        return f"{value(self.metric, self.estimate)} ({ends}, {LEVEL:.0%} interval)"
+        return f"{value(self.metric, self.estimate)} ({ends}, {100 * LEVEL:.0f} % interval)"
 
 
 def predict(

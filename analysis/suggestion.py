@@ -66,7 +66,7 @@ class Advice:
         now, then = (interval(self.metric, *self._ends(sd)) for sd in (self.before, self.after))
         lines = [
             f"{self.metric} at {self.compute} = {self.target:.3g}: expected {value(self.metric, self.predicted)}",
-            f"{LEVEL:.0%} interval now: {now}",
+            f"{100 * LEVEL:.0f} % interval now: {now}",
             f"after {len(self.runs)} runs of {self.cost:.3g} {self.compute}: {then}",
             "",
         ]

@@ -110,7 +110,7 @@ def test_the_command_answers_in_json(store):
     found = json.loads(ask(store, "--params", "2B", "--data", "30B", "-o", "json").stdout)
     assert found["asked"] == {"params": 2e9, "data": 3e10}
     assert found["estimate"] == pytest.approx(E + A * 2e9**-ALPHA + B * 3e10**-BETA, rel=0.01)
-    assert "90% interval" in ask(store, "--error", "2.2").output
+    assert "90 % interval" in ask(store, "--error", "2.2").output
 
 
 def test_its_exit_codes(store):

@@ -103,7 +103,7 @@ def test_the_report_has_the_ends_of_the_interval_as_predict_prints_them():
     found = analysis.suggest(inside, others, budget=1e16, stop=0.01)
     low, high = found.to_json()["interval_before"]
     assert f"expected {100 * found.predicted:.3g} %\n" in str(found)
-    assert f"90% interval now: {100 * low:.3g} to {100 * high:.3g} %\n" in str(found)
+    assert f"90 % interval now: {100 * low:.3g} to {100 * high:.3g} %\n" in str(found)
 
 
 def test_an_interval_of_an_error_that_passes_all_is_printed_with_a_word():
