@@ -155,7 +155,11 @@ def _head(fit: Fitted) -> list[str]:
 
 def _params(fit: Fitted) -> Iterator[str]:
     formula = f"{fit.law.family.formula}, C in {fit.law.unit}"
-    known = f"{100 * LEVEL:.0f} % interval ({len(fit.draws)} draws of the runs)" if fit.intervals else "no draws, no intervals"
+    known = (
+        f"{100 * LEVEL:.0f} % interval ({len(fit.draws)} draws of the runs)"
+        if fit.intervals
+        else "no draws, no intervals"
+    )
     yield f"  {formula:<44}{known}"
     best = fit.frontier[fit.metric].iloc[-1]
     for parameter in sorted(fit.law.family.parameters, key=lambda parameter: parameter.letter):

@@ -1,5 +1,6 @@
 """One slot's side of a job: the trainer's events in batches, with an end whatever happens."""
 
+import errno
 import os
 import signal
 import threading
@@ -18,6 +19,7 @@ from trainer.events import Alive, Done, Event, Failed, FailureKind, Started, Sto
 from trainer.spec import Job
 
 FLUSH_SECONDS = 0.2
+FULL = (errno.ENOSPC, errno.EDQUOT)  # a disk, or a user's part of it
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,8 @@ def _told(job: Job, stopping: Stop, place: Place) -> Iterator[Event]:
 
 
 def _kind(error: Exception) -> FailureKind:
+    if any(os.strerror(number) in str(error) for number in FULL):
+        return "user_error"  # for TensorStore that is a resource that is exhausted, too
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
         return "out_of_memory"
     return "user_error"

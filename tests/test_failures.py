@@ -1,12 +1,15 @@
 """What failures mean, kind by kind."""
 
+import threading
 from typing import get_args
 
 import pytest
 
+import trainer.train
 from orchestrator.experiment import read
 from orchestrator.failures import BUDGETS, LOSSES, Failures
 from orchestrator.plan import plan
+from orchestrator.worker import stream
 from trainer.events import Failed, FailureKind
 
 
@@ -53,3 +56,20 @@ def test_a_shape_that_works_is_not_held_back(job):
     failures = Failures(0)
     failures.done(job)
     assert failures.pause(job, Failed("user_error", 0, "torn")) == "" and not failures.held
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 65.93G", "out_of_memory"),
+        ("RESOURCE_EXHAUSTED: Error writing 'd/1': [OS error 28: ENOSPC No space left on device]", "user_error"),
+    ],
+)
+def test_a_full_disk_is_no_lack_of_memory(job, monkeypatch, said, kind):
+    def train(job, stopping):
+        raise ValueError(said)
+        yield
+
+    monkeypatch.setattr(trainer.train, "train", train)
+    (batch,) = stream(job.job, threading.Event())
+    assert batch[-1].kind == kind and said in batch[-1].reason
