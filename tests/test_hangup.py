@@ -25,6 +25,7 @@ def test_a_lost_terminal_stops_a_launch_at_a_checkpoint(study, flags):
     assert len(rows(study, "SELECT path FROM checkpoints")) == 1
 
 
+@pytest.mark.slow
 def test_under_nohup_a_launch_goes_on(study):
     study.write(steps="[2000]", checkpoint_every=10**6)
     with (study.folder / "log.txt").open("wb") as log:

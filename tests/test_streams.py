@@ -21,6 +21,7 @@ def test_a_launch_trains_on_when_nobody_can_read_it(study, line):
     assert rows(study, "SELECT DISTINCT state FROM runs") == ["done"]
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_in_a_few_lines(study):
     file = study.write(steps="[100]", checkpoint_every=20)
     file.write_text(file.read_text().replace("width: 8", "width: 128") + "limits: {retries: 0}\n")
