@@ -81,15 +81,20 @@ def launch(
         if ledger.due(KEEP_SECONDS):
             records.keep(ledger)
     records.keep(ledger)
-    if why not in ("", "interrupted"):
-        records.settle(board.waiting(), "stopped", reason=why)
-    for cause, held in board.paused().items():
-        records.settle(held, "stopped", reason=f"paused: {cause}")
+    _leave(records, board, why)
 
 
 def _halt(stopping: threading.Event, meter: Meter) -> str:
     """Return why nothing more may be placed, or nothing."""
     return "interrupted" if stopping.is_set() else meter.reached()
+
+
+def _leave(records: Records, board: Board, why: str) -> None:
+    """Write down why what still waits is placed no more; what an interrupt leaves stays planned."""
+    if why not in ("", "interrupted"):
+        records.settle(board.waiting(), "stopped", reason=why)
+    for cause, held in board.paused().items():
+        records.settle(held, "stopped", reason=f"paused: {cause}")
 
 
 def _settle(records: Records, board: Board, job: PlannedJob, end: Event, state: str, why: str) -> str:
