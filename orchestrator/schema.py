@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Literal
 
-from orchestrator.bits import Rate, Steps, Strength
+from orchestrator.bits import Bias, Rate, Steps, Strength
 from orchestrator.ranges import Budgets, Grid
 from orchestrator.resources import Limits, Resources
 from orchestrator.sections import Rule, Section, key
@@ -18,7 +18,6 @@ from orchestrator.values import (
     Name,
     Natural,
     Positive,
-    Real,
     Several,
     Share,
     Store,
@@ -113,7 +112,7 @@ class Train(Section):
     precision: Precision = key("Type of the matrix products; parameters stay float32.", "float32")
     positions: Positions = key("Position embeddings: learned, or fixed sines and cosines of x and y.", "learned")
     head: Head = key("Pooling before the classifier: attention (map), average (gap) or class token (tok).", "map")
-    head_bias: Real | None = key(
+    head_bias: Bias | None = key(
         "First bias of the classifier; -log(num_classes) for sigmoid and 0 for softmax when left out.", None
     )
     loss: Loss = key("Cross-entropy of independent classes (sigmoid) or of one distribution (softmax).", "sigmoid")

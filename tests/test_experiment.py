@@ -34,6 +34,7 @@ fits:
 
 # what is replaced, by what, line:column of the problem, words of the message
 BROKEN = [
+    ("batch_size: 64", "batch_size: 64\n  head_bias: -1e39", "13:14", "train.head_bias: -1e+39 is below -3.4028"),
     ("lr: 1e-3", "lr: 1e39", "13:36", "train.optimizer.lr: 1e+39 is above 3.403e+38, the largest number"),
     (
         "lr: 1e-3",
