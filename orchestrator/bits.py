@@ -1,4 +1,4 @@
-"""The values that the trainer keeps in 32 bits: seeds as uint32, steps as int32, a bias and an optimizer's settings as float32."""
+"""The values that the trainer keeps in 32 bits: seeds as uint32, steps as int32, biases and rates as float32."""
 
 from typing import Annotated
 
