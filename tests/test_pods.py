@@ -79,20 +79,20 @@ class Told:
 
 
 def slice_of(pid: int) -> tuple[str, str]:
-    """The slice and the number of the host that a process of this machine plays."""
+    """The slice and the number of the host that a process of this machine plays; those of the head have none."""
     pairs = dict(one.split("=", 1) for one in Path(f"/proc/{pid}/environ").read_text().split("\0") if "=" in one)
-    return pairs["TPU_NAME"], pairs["TPU_WORKER_ID"]
+    return pairs.get("TPU_NAME", ""), pairs.get("TPU_WORKER_ID", "")
 
 
-def members() -> dict[int, tuple[str, str]]:
-    """The processes of gangs, with their hosts."""
+def members(what: str = "Member") -> dict[int, tuple[str, str]]:
+    """The processes of gangs, or their conductors, with their hosts."""
     titles = {int(one.name): one / "cmdline" for one in Path("/proc").iterdir() if one.name.isdigit()}
     found = {}
     for pid, title in titles.items():
         try:
-            if title.read_text().startswith("ray::Member"):
+            if title.read_text().startswith(f"ray::{what}"):
                 found[pid] = slice_of(pid)
-        except (OSError, KeyError):  # ended meanwhile, or of another test
+        except OSError:  # ended meanwhile
             continue
     return found
 
@@ -108,6 +108,7 @@ def test_two_jobs_have_a_slice_each_and_one_whose_host_is_killed_goes_on_when_a_
         assert set(where.values()) == {("a", "0"), ("b", "0")}  # host 0 tells, each of its own slice
         before = members()
         assert sorted(before.values()) == [("a", "0"), ("a", "1"), ("b", "0"), ("b", "1")]
+        assert list(members("Gang").values()) == [("", "")] * 2  # not on hosts, with which they would be lost
         saved = tale.until(SLOTS[0], Checkpoint)
 
         lost = where[SLOTS[0]][0]
