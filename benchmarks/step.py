@@ -32,7 +32,7 @@ class Side:
     """
 
     def __init__(self, name: str, shape: str, python: str, asked: argparse.Namespace) -> None:
-        few = {name: str(asked.threads) for name in ("PJRT_NPROC", "OMP_NUM_THREADS")}
+        few = {name: str(asked.threads) for name in ("PJRT_NPROC", "OMP_NUM_THREADS") if asked.device == "cpu"}
         where = {"JAX_PLATFORMS": PLATFORMS[asked.device], "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
         keeps = heap.ENVIRONMENT if asked.device == "cpu" and name in ("scalectl", "linen*") else {}
         environment = {**os.environ, "PYTHONPATH": str(HERE.parent), **few, **where, **keeps}

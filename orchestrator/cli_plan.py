@@ -36,11 +36,12 @@ def plan(file: Path, changes: Sequence[str], slots: int | None, check: bool, for
 
     experiment = experiment_of(file, changes)
     found, _ = planned(experiment)
+    slots = slots or found.slots(len(usable()))
     if form == "json":
-        click.echo(json.dumps(plan_screen.document(found, slots or len(usable())), indent=2))
+        click.echo(json.dumps(plan_screen.document(found, slots), indent=2))
     else:
         fit = plan_screen.tightest(experiment.fits or DEFAULT, experiment.cells)
-        click.echo(plan_screen.text(found, str(file), experiment.store, slots or len(usable()), fit, changes))
+        click.echo(plan_screen.text(found, str(file), experiment.store, slots, fit, changes))
     return Exit.WORK_LEFT if check and found.missing else Exit.DONE
 
 

@@ -8,9 +8,10 @@ from orchestrator.board import Board
 from orchestrator.cluster import Cluster
 from orchestrator.failures import last_line
 from orchestrator.ledger import Ledger
+from orchestrator.places import CPU
 from orchestrator.planned import Plan, PlannedJob
 from orchestrator.records import Records
-from orchestrator.schedule import CPU, Slot
+from orchestrator.schedule import Slot
 from orchestrator.spending import Caps, Meter
 from trainer.events import Event, Failed
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from sqlalchemy import Connection, case, func, select
 
 from orchestrator.exits import NotFound
+from orchestrator.places import CPU
 from orchestrator.planned import Known
-from orchestrator.schedule import CPU
 from orchestrator.store import reading
 from orchestrator.tables import attempts, checkpoints, jobs, measurements, metrics, runs, studies, trunks
 

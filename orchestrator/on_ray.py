@@ -16,7 +16,7 @@ from orchestrator.draining import Draining
 from orchestrator.exits import Refusal
 from orchestrator.gang import Gang, released
 from orchestrator.last_words import last_words, stderr_file
-from orchestrator.schedule import CPU
+from orchestrator.places import CPU
 from orchestrator.slices import Seats, lacking, plain
 from orchestrator.slices import slots as slots_of
 from orchestrator.watch import Patience, Watch

@@ -7,6 +7,7 @@ from orchestrator.resources import Place
 from trainer.peaks import peak
 
 ASSUMED_FLOPS_PER_SECOND = 2e10  # of one CPU worker on tiny models, until the store has measured speeds
+CPU, GPU, TPU = "cpu", "gpu", "tpu"  # the types of slots of CPU workers, and of any device of a kind
 
 # The JAX devices that the words of slot types mean, and how many of what a type's last number counts are one of them:
 # cores of TPU v2 to v4 and v5p, of which two are a device of v4 and v5p, and chips of v5e and v6e.
@@ -21,6 +22,8 @@ _KINDS = {
     "a100": ("NVIDIA A100-SXM4-80GB", 1),
     "h100": ("NVIDIA H100 80GB HBM3", 1),
     "h200": ("NVIDIA H200", 1),
+    GPU: ("NVIDIA A100-SXM4-80GB", 1),  # where any will do
+    TPU: ("TPU v5e", 1),
 }
 
 
@@ -51,7 +54,8 @@ def fit(place: Place) -> Fit:
     if most is None:
         known = Fit(types, devices, ASSUMED_FLOPS_PER_SECOND * devices)
     else:
-        basis = f"{100 * place.mfu:g} % of {most / 1e12:g} TFLOP/s a device"
+        guess = ", whichever it is" if not place.peak_flops and types[0] in (GPU, TPU) else ""
+        basis = f"{100 * place.mfu:g} % of {most / 1e12:g} TFLOP/s a device{guess}"
         known = Fit(types, devices, place.mfu * most * devices, basis)
     return replace(known, price_per_device_hour=place.price_per_device_hour, priority=place.priority)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from orchestrator.places import ANYWHERE, Fit
+from orchestrator.places import ANYWHERE, CPU, Fit
 from trainer.spec import EvalSpec, Job, RunSpec, TrunkSpec
 
 
@@ -126,6 +126,10 @@ class Plan:
         if None in prices or not prices:
             return None
         return sum(job.device_hours * (job.fit.price_per_device_hour or 0.0) for job in self.jobs)
+
+    def slots(self, cores: int) -> int:
+        """Return how many slots to count on before any is seen: one a core, or one where no job takes CPU workers."""
+        return cores if any(job.fit.takes(CPU) for job in self.jobs) else 1
 
     def seconds(self, slots: int) -> float:
         """Return the least time that the jobs can take on `slots` slots: all work shared, or the longest chain."""

@@ -5,10 +5,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator.places import devices_of
+from orchestrator.places import CPU, devices_of
 from orchestrator.planned import PlannedJob
-
-CPU = "cpu"  # the type of slots that are CPU workers
 
 Key = tuple[float, tuple[str, ...], str]  # jobs alike in priority, in the slots that will do, and in shape
 Entry = tuple[float, str]  # a job of a group: minus its length, and its id

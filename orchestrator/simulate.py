@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.exits import Exit, Refusal
-from orchestrator.places import devices_of
+from orchestrator.places import CPU, devices_of
 from orchestrator.planned import PlannedJob
 from orchestrator.quantities import duration
-from orchestrator.schedule import CPU, Queue, Slot, lengths
+from orchestrator.schedule import Queue, Slot, lengths
 from orchestrator.spending import Caps
 
 AWAY_SECONDS = 120.0  # from a pre-emption until the slot is back

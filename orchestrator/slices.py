@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.exits import Refusal
-from orchestrator.places import devices_of
+from orchestrator.places import CPU, devices_of
 from orchestrator.planned import PlannedJob
-from orchestrator.schedule import CPU, Slot
+from orchestrator.schedule import Slot
 
 AUTO = "auto"  # of jobs that any slot will do for
 GPU_LABEL = "ray.io/accelerator-type"

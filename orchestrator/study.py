@@ -12,19 +12,18 @@ from pathlib import Path
 
 from orchestrator.cluster import Cluster, Here
 from orchestrator.commands import command
-from orchestrator.cores import usable
 from orchestrator.exits import Exit, Refusal
 from orchestrator.experiment import Experiment
 from orchestrator.launch import launch
 from orchestrator.ledger import Ledger, summary
 from orchestrator.lock import working_in
 from orchestrator.on_ray import OnRay
+from orchestrator.places import CPU
 from orchestrator.plan import plan
 from orchestrator.planned import Known, Plan
 from orchestrator.progress import screen
 from orchestrator.quantities import counted, duration, flops, hours
 from orchestrator.records import Records, known
-from orchestrator.schedule import CPU
 from orchestrator.slices import wanted
 from orchestrator.spending import ASK_DEVICE_HOURS, Caps, Meter
 from orchestrator.watch import Patience
@@ -92,11 +91,9 @@ def carry_out(experiment: Experiment, *, slots: int | None, address: str | None,
         records.plan(found, experiment.document)
         if not found.jobs:
             return _outcome(found, time.monotonic() - began, Counter(), interrupted=False)
-        count = 1 if here else slots or len(usable())
         _say(
             f"{found.study} · {len(found.missing)} of {counted(len(found.runs), 'run')}"
-            f" on {counted(found.shared, 'trunk')}"
-            f" · {flops(found.flops)} FLOPs · about {duration(found.seconds(count))} on {counted(count, 'slot')}"
+            f" on {counted(found.shared, 'trunk')} · {flops(found.flops)} FLOPs"
         )
         stopping, meter, limits = threading.Event(), Meter(caps), experiment.limits
         patience = Patience(limits.stall, limits.acquire)
@@ -104,6 +101,7 @@ def carry_out(experiment: Experiment, *, slots: int | None, address: str | None,
         ledger = Ledger(cluster.slots)
         with closing(cluster), _interruptible(stopping):
             _fitting(found, cluster)
+            _say(f"about {duration(found.seconds(len(cluster.slots)))} on {counted(len(cluster.slots), 'slot')}")
             with working_in(experiment.artifacts):
                 pause = _run(found, record, records, cluster, limits.retries, meter, ledger, stopping)
         interrupted = stopping.is_set()

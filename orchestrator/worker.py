@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator import heap
-from orchestrator.cores import bind
+from orchestrator.cores import bind, usable
 from orchestrator.redaction import redacted
 from trainer import cache, hosts
 from trainer.events import Alive, Done, Event, Failed, FailureKind, Started, Stop, Stopped
@@ -119,7 +119,8 @@ def prepare_jax(place: Place) -> None:
     """
     if place.platform:
         os.environ["JAX_PLATFORMS"] = place.platform
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    if os.environ.setdefault("JAX_PLATFORMS", "cpu") != "cpu":  # the one thread of `trainer` is for sums on a CPU
+        os.environ["PJRT_NPROC"] = str(len(usable()))  # elsewhere the threads only compile
     import jax
 
     hosts.join(place.host or (hosts.named(os.environ) if os.environ["JAX_PLATFORMS"].startswith("tpu") else None))

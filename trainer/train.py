@@ -42,6 +42,7 @@ from trainer.optimizer import settings
 from trainer.peaks import peak, utilisation
 from trainer.pictures import BadImage
 from trainer.spec import Job
+from trainer.speed import Speed
 from trainer.step import Metrics, Programs, State, abstract, shape
 from trainer.stopping import Stopping
 from trainer.writer import Writer
@@ -137,6 +138,7 @@ class _Training:
         self.seconds = saved.device_seconds
         self.told = list(saved.told) if self._own(saved) else []
         self.since = 0.0  # when the clock last stood still
+        self.speed = Speed()
         self.laps = laps
         self.saving: Spent | None = None  # what the checkpoint that is being written will have cost
 
@@ -223,7 +225,7 @@ class _Training:
         now = time.perf_counter()
         elapsed, begun = now - self.since, self.seconds
         self.seconds += elapsed
-        rates = self._rates(count, elapsed)
+        rates = self._rates(*self.speed.over(count, elapsed))
         for i, step in enumerate(range(end - count + 1, end + 1)):
             finite = math.isfinite(loss[i]) and math.isfinite(norm[i])
             if logged(step) or step == self.job.stop or not finite:
