@@ -3,9 +3,7 @@
 import itertools
 import os
 import secrets
-import signal
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from orchestrator import heap
@@ -13,6 +11,7 @@ from orchestrator.access import Unreachable, knock, secure
 from orchestrator.cluster import Batch, told
 from orchestrator.cores import BINDS, usable
 from orchestrator.draining import Draining
+from orchestrator.embedded import Embedded
 from orchestrator.exits import Refusal
 from orchestrator.gang import Gang, released
 from orchestrator.last_words import last_words, stderr_file
@@ -47,23 +46,19 @@ class OnRay:
         import ray
 
         self._ray: Any = ray
-        self._local = address is None
+        self._embedded: Embedded | None = None
         cores = usable()
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "configure_logging": True}
-        if self._local:
-            count = slots or len(cores)
-            options |= {
-                "num_cpus": max(count, _most_workers(wanted or {})),
-                "include_dashboard": False,
-                "object_store_memory": 100 * 2**20,
-            }
-        try:
-            with _hangups_held():
-                self._ray.init(address=address or "local", namespace="scalectl", **options)
-        except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-            if self._local:
-                raise
-            raise Unreachable(f"the Ray cluster at {address} can't be joined: {_first_line(error)}") from error
+        options |= {"namespace": "scalectl"}
+        if address is None:
+            most = max(slots or len(cores), _most_workers(wanted or {}))
+            options |= {"num_cpus": most, "include_dashboard": False, "object_store_memory": 100 * 2**20}
+            self._embedded = Embedded(ray, options)
+        else:
+            try:
+                ray.init(address=address, **options)
+            except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+                raise Unreachable(f"the Ray cluster at {address} can't be joined: {_first_line(error)}") from error
         self._seats: dict[str, Seats] = {}
         self._cores: dict[str, tuple[int, ...]] = {}
         self.types: Mapping[str, str] = {}
@@ -86,12 +81,12 @@ class OnRay:
         found = slots_of(wanted, nodes)
         if plain(wanted, found):
             count = slots or int(self._ray.cluster_resources().get("CPU", 1))
-            pinned = BINDS and self._local and count <= len(cores)
+            pinned = BINDS and self._embedded and count <= len(cores)
             self._cores = {f"cpu-{n}": tuple(cores[n::count]) if pinned else () for n in range(count)}
         self._seats = {slot.name: seats for slot, seats in found.items()}
         self.types = {slot.name: slot.type for slot in found}
         if not (self._cores or self._seats):
-            self._ray.shutdown()
+            self._shut_down()
             raise Refusal(f"refused: {lacking(wanted, nodes)}.")
 
     def _actor(self, slot: str) -> Any:
@@ -133,6 +128,8 @@ class OnRay:
         ready, _ = self._ray.wait(streams, num_returns=1, timeout=timeout, fetch_local=False)
         if ready:  # one was worth waking for; take what else is there
             ready, _ = self._ray.wait(streams, num_returns=len(streams), timeout=0, fetch_local=False)
+        if self._embedded and (ended := self._embedded.ended()):
+            return self._renew(self._embedded, ended)
         told = []
         for slot in [slot for slot, one in self._streams.items() if one in ready]:
             if batch := self._take(slot):
@@ -243,17 +240,22 @@ class OnRay:
         """Kill the actors; an embedded cluster ends with them, one that was joined goes on."""
         for slot in list(self._actors):
             self._drop(slot)
-        self._ray.shutdown()
+        self._shut_down()
 
+    def _shut_down(self) -> None:
+        (self._embedded or self._ray).shutdown()
 
-@contextmanager
-def _hangups_held() -> Iterator[None]:
-    """Keep SIGHUP from what is started meanwhile: a lost terminal sends it to Ray's processes too, which must save."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    def _renew(self, embedded: Embedded, ended: str) -> list[Batch]:
+        """Start a cluster anew of which one of Ray's own processes ended; return the ends of all jobs."""
+        reason = f"Ray's {ended} ended, and its cluster was started anew"
+        lost: list[Batch] = [(slot, [Failed("node_lost", self._watch.step(slot), reason)]) for slot in self._streams]
+        for slot, _ in lost:
+            self._watch.end(slot)
+        for of_slots in (self._streams, self._actors, self._nodes, self._stderr, self._leaving):
+            of_slots.clear()
+        embedded.shutdown()
+        embedded.start()
+        return lost
 
 
 def _most_workers(wanted: Mapping[str, float]) -> int:

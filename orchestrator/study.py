@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,7 +99,7 @@ def carry_out(experiment: Experiment, *, slots: int | None, address: str | None,
         patience = Patience(limits.stall, limits.acquire)
         cluster = Here(stopping) if here else OnRay(slots, address, patience=patience, wanted=wanted(found.jobs))
         ledger = Ledger(cluster.slots)
-        with closing(cluster), _interruptible(stopping):
+        with closing(cluster), _interruptible(stopping), redirect_stdout(sys.stderr):  # Ray tells its troubles there
             _fitting(found, cluster)
             _say(f"about {duration(found.seconds(len(cluster.slots)))} on {counted(len(cluster.slots), 'slot')}")
             with working_in(experiment.artifacts):

@@ -46,6 +46,7 @@ class Worker:
         self._running: set[int] = set()
         self._leaving = False
         self._at_once: Any = signal.signal(signal.SIGTERM, self._leave)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # Ray's own processes keep it blocked
 
     def run(self, job: Job, turn: int) -> Iterator[list[Event]]:
         """Yield the job's events in batches; the last event of the last batch is Done, Stopped or Failed.

@@ -64,6 +64,9 @@ DEFAULTS = {
 }
 
 
+GRID = {"sizes": "[60, 120]", "steps": "[100, 200, 400]", "checkpoint_every": 40, "shots": "[1, 5]"}
+
+
 class Study:
     """A folder with an experiments.yaml that a test writes and rewrites."""
 
@@ -86,4 +89,12 @@ def pytest_xdist_auto_num_workers() -> int:
 def study(tmp_path: Path) -> Study:
     made = Study(tmp_path)
     made.write()
+    return made
+
+
+@pytest.fixture
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """Another study, of the runs of GRID, for what a launch that nothing disturbs gives."""
+    made = Study(tmp_path_factory.mktemp("whole"))
+    made.write(**GRID)
     return made

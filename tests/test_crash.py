@@ -11,11 +11,10 @@ from contextlib import closing
 
 import pandas as pd
 import pytest
-from conftest import Study
+from conftest import GRID, Study
 
 COMMAND = [sys.executable, "-c", "from orchestrator.cli import main; main()", "launch"]
 MEASURED = ["device_seconds", "core_days", "images_per_second", "flops_per_second", "mfu"]
-GRID = {"sizes": "[60, 120]", "steps": "[100, 200, 400]", "checkpoint_every": 40, "shots": "[1, 5]"}
 
 
 def start(study: Study, *flags: str) -> subprocess.Popen[bytes]:
@@ -59,13 +58,6 @@ def compare(study: Study, whole: Study) -> None:
     with closing(sqlite3.connect(study.store)) as one, closing(sqlite3.connect(whole.store)) as other:
         query = "SELECT run, step, loss, learning_rate, grad_norm FROM curves ORDER BY run, step"
         assert one.execute(query).fetchall() == other.execute(query).fetchall()
-
-
-@pytest.fixture
-def whole(tmp_path_factory) -> Study:
-    made = Study(tmp_path_factory.mktemp("whole"))
-    made.write(**GRID)
-    return made
 
 
 @pytest.mark.slow

@@ -10,6 +10,14 @@ from test_crash import COMMAND, start, trained
 from told import rows
 
 
+@pytest.fixture(autouse=True)
+def heard():
+    """A launcher hears SIGHUP even where these tests run under nohup themselves."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize("flags", [("--here",), pytest.param(("--slots", "1"), marks=pytest.mark.slow)])
 def test_a_lost_terminal_stops_a_launch_at_a_checkpoint(study, flags):
     study.write(steps="[100000]", checkpoint_every=10**6)

@@ -1,0 +1,72 @@
+"""The Ray cluster that a launch starts for itself: what its processes live through, whether they live, their end."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import psutil
+
+
+class Embedded:
+    """A cluster of this launch on 127.0.0.1, started with `options`, which can be started anew when it is lost."""
+
+    def __init__(self, ray: Any, options: dict[str, Any]) -> None:
+        self._ray, self._options = ray, options
+        self.start()
+
+    def start(self) -> None:
+        """Start Ray's processes."""
+        with _signals_held():
+            self._ray.init(address="local", **self._options)
+        self._node = self._ray._private.worker._global_node
+
+    def ended(self) -> str:
+        """Return which of Ray's processes has ended, or nothing: without the raylet and the GCS nothing goes on."""
+        return next((what for what, started in self._started() if what in VITAL and started.poll() is not None), "")
+
+    def shutdown(self) -> None:
+        """End Ray's processes and their own.
+
+        They hold SIGTERM, with which Ray would have them end; and what a raylet that was killed has started finds that
+        out late, or, while a job runs, not at all. So all are killed.
+        """
+        for _, process in self._started():
+            process.terminate = process.kill  # else Ray waits a second for each
+        below = _writers(os.path.realpath(self._node.get_session_dir_path()))
+        self._ray.shutdown()
+        for process in below:
+            with suppress(psutil.Error):
+                process.kill()
+
+    def _started(self) -> Iterator[tuple[str, Any]]:
+        for what, several in self._node.all_processes.items():
+            yield from ((what, one.process) for one in several)
+
+
+VITAL = ("raylet", "gcs_server")
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Keep the signals that stop a launch from what is started meanwhile, and from what that starts.
+
+    A lost terminal, `timeout` and batch systems send theirs to every process of a launch, and Ray's must go on until
+    the jobs have left their checkpoints. Ray itself keeps SIGINT from them.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _writers(folder: str) -> list[psutil.Process]:
+    """Return the other processes that have files of a folder open; Ray's all keep their logs in that of its session."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.pid != os.getpid() and any(file.path.startswith(folder) for file in process.open_files()):
+                found.append(process)
+    return found
