@@ -8,6 +8,8 @@ from typing import Any
 
 import psutil
 
+VITAL = ("raylet", "gcs_server")
+
 
 class Embedded:
     """A cluster of this launch on 127.0.0.1, started with `options`, which can be started anew when it is lost."""
@@ -18,7 +20,7 @@ class Embedded:
 
     def start(self) -> None:
         """Start Ray's processes."""
-        with _signals_held():
+        with signals_held():
             self._ray.init(address="local", **self._options)
         self._node = self._ray._private.worker._global_node
 
@@ -45,28 +47,30 @@ class Embedded:
             yield from ((what, one.process) for one in several)
 
 
-VITAL = ("raylet", "gcs_server")
-
-
 @contextmanager
-def _signals_held() -> Iterator[None]:
+def signals_held() -> Iterator[None]:
     """Keep the signals that stop a launch from what is started meanwhile, and from what that starts.
 
     A lost terminal, `timeout` and batch systems send theirs to every process of a launch, and Ray's must go on until
-    the jobs have left their checkpoints. Ray itself keeps SIGINT from them.
+    the jobs have left their checkpoints. Ray itself keeps SIGINT from them, and would have SIGTERM abort this process.
     """
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGTERM})
     try:
         yield
     finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _writers(folder: str) -> list[psutil.Process]:
-    """Return the other processes that have files of a folder open; Ray's all keep their logs in that of its session."""
+    """Return the other processes that write to files of a folder; Ray's all write their logs to that of its session."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            if process.pid != os.getpid() and any(file.path.startswith(folder) for file in process.open_files()):
+            files = process.open_files()
+            written = (file.path for file in files if getattr(file, "mode", "w") != "r")  # macOS tells no mode
+            if process.pid != os.getpid() and any(path.startswith(folder) for path in written):
                 found.append(process)
     return found

@@ -11,7 +11,7 @@ from orchestrator.access import Unreachable, knock, secure
 from orchestrator.cluster import Batch, told
 from orchestrator.cores import BINDS, usable
 from orchestrator.draining import Draining
-from orchestrator.embedded import Embedded
+from orchestrator.embedded import Embedded, signals_held
 from orchestrator.exits import Refusal
 from orchestrator.gang import Gang, released
 from orchestrator.last_words import last_words, stderr_file
@@ -56,7 +56,8 @@ class OnRay:
             self._embedded = Embedded(ray, options)
         else:
             try:
-                ray.init(address=address, **options)
+                with signals_held():
+                    ray.init(address=address, **options)
             except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
                 raise Unreachable(f"the Ray cluster at {address} can't be joined: {_first_line(error)}") from error
         self._seats: dict[str, Seats] = {}

@@ -97,9 +97,13 @@ def carry_out(experiment: Experiment, *, slots: int | None, address: str | None,
         )
         stopping, meter, limits = threading.Event(), Meter(caps), experiment.limits
         patience = Patience(limits.stall, limits.acquire)
-        cluster = Here(stopping) if here else OnRay(slots, address, patience=patience, wanted=wanted(found.jobs))
-        ledger = Ledger(cluster.slots)
-        with closing(cluster), _interruptible(stopping), redirect_stdout(sys.stderr):  # Ray tells its troubles there
+        types = wanted(found.jobs)
+        with (
+            _interruptible(stopping),
+            redirect_stdout(sys.stderr),  # what Ray prints is no result
+            closing(Here(stopping) if here else OnRay(slots, address, patience=patience, wanted=types)) as cluster,
+        ):
+            ledger = Ledger(cluster.slots)
             _fitting(found, cluster)
             _say(f"about {duration(found.seconds(len(cluster.slots)))} on {counted(len(cluster.slots), 'slot')}")
             with working_in(experiment.artifacts):

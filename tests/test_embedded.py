@@ -37,6 +37,18 @@ def test_when_every_process_gets_sigterm_the_jobs_leave_checkpoints(study):
     until(lambda: not any(map(alive, processes)), seconds=10)
 
 
+def test_a_sigterm_while_ray_starts_ends_a_launch_before_its_first_job(study):
+    launcher = start(study, "--slots", "1")
+    try:
+        until(lambda: "trunk" in (study.folder / "log.txt").read_text())
+        os.killpg(launcher.pid, signal.SIGTERM)
+        assert launcher.wait(timeout=60) == 130
+    finally:
+        launcher.kill()
+    assert rows(study, "SELECT state FROM attempts") == []
+    assert rows(study, "SELECT DISTINCT state FROM runs") == ["planned"]
+
+
 @pytest.mark.parametrize("name", ["raylet", "gcs_server"])
 def test_a_launch_goes_on_when_a_process_of_ray_is_killed(study, whole, name):
     launch_to_the_end(whole, "--here")
