@@ -31,7 +31,7 @@ def show(run: str, store: Path, form: str) -> Exit:
     from orchestrator import details
 
     found = details.read(store, run)
-    click.echo(json.dumps(found.to_json(), indent=2) if form == "json" else found.text())
+    click.echo(json.dumps(found.to_json(), indent=2) if form == "json" else found.text(store))
     return Exit.DONE
 
 

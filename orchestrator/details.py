@@ -1,7 +1,6 @@
 """All that a store knows of one run, its own or an imported one, as a screen and as JSON."""
 
 import json
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, inspect, literal, or_, select
 
 from orchestrator import lookup
+from orchestrator.commands import command
 from orchestrator.lock import holder
 from orchestrator.quantities import count, duration, flops, table
 from orchestrator.store import reading
@@ -49,13 +49,14 @@ class Details:
         document: dict[str, Any] = json.loads(json.dumps({**found, "measurements": self.measurements}, default=str))
         return document
 
-    def text(self) -> str:
+    def text(self, store: Path) -> str:
         """Return the screen for people."""
         if self.run["origin"]:
-            parts, following = [_given(self.run)], _law(self)
+            parts, following = [_given(self.run)], command("fit", store=store, said=_law(self))
         else:
-            parts, following = [_settings(self.run), _attempts(self), _left(self)], f"logs {self.run['id']}"
-        return "\n\n".join([*filter(None, [_head(self.run), *parts, _measured(self)]), f"Next: scalectl {following}"])
+            parts = [_settings(self.run), _attempts(self), _left(self)]
+            following = command(f"logs {self.run['id']}", store=store)
+        return "\n\n".join([*filter(None, [_head(self.run), *parts, _measured(self)]), f"Next: {following}"])
 
 
 def read(path: Path, word: str) -> Details:
@@ -143,9 +144,9 @@ def _given(run: dict[str, Any]) -> str:
     return "\n".join(f"  {name:<18}{value:{forms.get(type(value), '')}}" for name, value in known.items())
 
 
-def _law(found: Details) -> str:
+def _law(found: Details) -> dict[str, str]:
     metric = found.measurements[0]["metric"] if found.measurements else "METRIC"
-    return shlex.join(["fit", "--study", found.run["study"], "--metric", metric])
+    return {"study": found.run["study"], "metric": metric}
 
 
 def _attempts(found: Details) -> str:

@@ -115,8 +115,9 @@ def test_a_run_is_shown_by_its_id_its_beginning_and_its_name(study, begun):
     assert one["spec"]["steps"] == 40
     records.write(records.start(found.jobs[1], "here"), told(found.jobs[1], 16))
     write(records, found.jobs[2:])
-    text = details.read(study.store, run).text()
-    assert "upstream/error" in text and "lost (node_lost)" in text and text.endswith(f"scalectl logs {run}")
+    text = details.read(study.store, run).text(study.store)
+    assert "upstream/error" in text and "lost (node_lost)" in text
+    assert text.endswith(f"Next: scalectl logs {run} --store {study.store}")
 
 
 def test_what_is_not_there_is_refused_with_what_may_have_been_meant(study, begun):
