@@ -48,7 +48,11 @@ def writing(path: Path) -> Engine:
         with _looking(path) as connection:
             new = _is_new(connection, path)  # before anything, even the journal's mode, is changed
         engine = _engine(path, "BEGIN IMMEDIATE", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
-        _create(engine) if new else _upgrade(engine)
+        try:
+            _create(engine) if new else _upgrade(engine)
+        except BaseException:
+            engine.dispose()
+            raise
     return engine
 
 
