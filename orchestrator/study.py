@@ -99,7 +99,6 @@ def carry_out(experiment: Experiment, *, slots: int | None, address: str | None,
         patience = Patience(limits.stall, limits.acquire)
         types = wanted(found.jobs)
         with (
-            working_in(experiment.artifacts),
             _interruptible(stopping),
             redirect_stdout(sys.stderr),  # what Ray prints is no result
             closing(Here(stopping) if here else OnRay(slots, address, patience=patience, wanted=types)) as cluster,
@@ -107,7 +106,8 @@ def carry_out(experiment: Experiment, *, slots: int | None, address: str | None,
             ledger = Ledger(cluster.slots)
             _fitting(found, cluster)
             _say(f"about {duration(found.seconds(len(cluster.slots)))} on {counted(len(cluster.slots), 'slot')}")
-            pause = _run(found, record, records, cluster, limits.retries, meter, ledger, stopping)
+            with working_in(experiment.artifacts):  # not before: a refusal makes no folder
+                pause = _run(found, record, records, cluster, limits.retries, meter, ledger, stopping)
         interrupted = stopping.is_set()
         states = Counter(records.states(run.id for run in found.missing).values())
     cap = "" if interrupted else meter.reached()
