@@ -1,9 +1,14 @@
 """Batches that are read ahead: the same bytes in the same order, whoever reads them and wherever they begin."""
 
 import hashlib
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import records
 from pictures import grey, greys, layout, write
@@ -90,3 +95,35 @@ def test_a_corrupt_image_is_named_wherever_it_is_read(workers, tmp_path, monkeyp
         hashes(replace(of, data=replace(of.data, size=35)), 0, 5, workers)
     assert str(caught.value).startswith(f"{tmp_path}/train.parquet, row 13: ")
     assert "\n" not in str(caught.value)
+
+
+READING = """
+import time
+from test_feed import drawn
+from trainer.data import Batches
+from trainer.feed import Feed
+
+if __name__ == "__main__":
+    feed = Feed(Batches(drawn()), 0, 10**6, 2)
+    feed.stacked(1)
+    print("reads", flush=True)
+    time.sleep(100)
+"""
+
+
+def drawn() -> TrunkSpec:
+    return replace(trunk(batch=8), data=DataSpec("synthetic", 10**6, 100, 0, 0, 16, 3, 10))
+
+
+def test_readers_end_with_the_process_that_they_read_for(tmp_path):
+    script = tmp_path / "reading.py"
+    script.write_text(READING)
+    path = {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, env=os.environ | path) as job:
+        assert job.stdout.readline() == b"reads\n"
+        readers = psutil.Process(job.pid).children(recursive=True)
+        job.kill()
+    _, alive = psutil.wait_procs(readers, timeout=10)
+    for reader in alive:
+        reader.kill()
+    assert len(readers) >= 2 and not alive

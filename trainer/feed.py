@@ -1,5 +1,8 @@
 """Batches ahead of the steps that need them, read by Grain in a thread or in worker processes."""
 
+import multiprocessing
+import os
+import threading
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -70,5 +73,17 @@ def _ahead(steps: _Steps, workers: int) -> Any:
     batches = grain.MapDataset.source(steps).to_iter_dataset(read)
     if workers:
         each = grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=AHEAD)
-        batches = batches.mp_prefetch(each)
+        batches = batches.mp_prefetch(each, worker_init_fn=_end_with_the_job)
     return iter(batches)
+
+
+def _end_with_the_job(worker: int, workers: int) -> None:
+    """Have a reader end when the process of its job is killed, which can't end it any more: it would wait for good."""
+    job = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if job is not None:
+            job.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
