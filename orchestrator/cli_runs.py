@@ -66,10 +66,12 @@ def stop(chosen: Sequence[str], every: bool, store: Path) -> Exit:
     from orchestrator.requests import ask_to_stop
 
     wanted, others = _chosen(store, chosen, every, "--all", ("planned", "running"))
+    launcher = holder(store)
+    wanted += _to_evaluate(store, chosen) if launcher else []
     if not wanted:
         click.echo(f"There is nothing to stop: {others}. Next: {command('status --runs', store=store)}")
         return Exit.DONE
-    if launcher := holder(store):
+    if launcher:
         ask_to_stop(store, wanted)
         click.echo(
             f"Asked {launcher} to stop {counted(len(wanted), 'run')}; those that train leave a checkpoint first."
@@ -138,6 +140,15 @@ def _chosen(store: Path, words: Sequence[str], every: bool, flag: str, states: S
         wanted = lookup.in_states(connection, named, states)
     others = ", ".join(f"{len(found)} {state}" for state, found in runs.items() if found and state not in states)
     return wanted, others or "no such run is in the last plan"
+
+
+def _to_evaluate(store: Path, words: Sequence[str]) -> list[str]:
+    """Return the ids of the runs that are done and that a launcher evaluates anew; of those named, if any are."""
+    from orchestrator import lookup
+    from orchestrator.store import reading
+
+    with reading(store) as connection:
+        return lookup.to_evaluate(connection, lookup.ids(connection, words) if words else None)
 
 
 def _ids(store: Path, words: Sequence[str]) -> list[str]:

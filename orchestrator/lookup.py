@@ -1,12 +1,12 @@
 """Runs by the words that people use for them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 from sqlalchemy import Connection, Table, inspect, select
 
 from orchestrator.exits import NotFound
-from orchestrator.tables import imports, runs
+from orchestrator.tables import imports, jobs, runs
 
 
 def ids(connection: Connection, words: Sequence[str], *, imported: bool = False) -> list[str]:
@@ -50,5 +50,16 @@ def _id(names: dict[str, str], word: str) -> str:
 def in_states(connection: Connection, among: Sequence[str] | None, states: Sequence[str]) -> list[str]:
     """Return the listed runs that are in one of the states; `among` these, where it is given."""
     query = select(runs.c.id).where(runs.c.state.in_(states), runs.c.listed).order_by(runs.c.number)
-    found = list(connection.scalars(query))
-    return found if among is None else [run for run in among if run in set(found)]
+    return _among(among, connection.scalars(query))
+
+
+def to_evaluate(connection: Connection, among: Sequence[str] | None) -> list[str]:
+    """Return the listed runs that are done and have a job that isn't: new evaluations; `among` these, where given."""
+    open_jobs = select(jobs.c.run).where(jobs.c.state.in_(("planned", "running")))
+    query = select(runs.c.id).where(runs.c.state == "done", runs.c.listed, runs.c.number.in_(open_jobs))
+    return _among(among, connection.scalars(query.order_by(runs.c.number)))
+
+
+def _among(among: Sequence[str] | None, found: Iterable[str]) -> list[str]:
+    names = dict.fromkeys(found)
+    return [*names] if among is None else [run for run in among if run in names]

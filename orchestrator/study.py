@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,9 @@ from orchestrator.records import Records, known
 from orchestrator.slices import wanted
 from orchestrator.spending import ASK_DEVICE_HOURS, Caps, Meter
 from orchestrator.watch import Patience
+
+# What becomes of a run that was done before and has new evaluations, where they aren't done.
+UNEVALUATED, EVALUATION_FAILED = "not evaluated", "evaluation failed"
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Outcome:
             return f"{line}\nPaused: {self.pause}\nNext: mend that, then {again}"
         if self.exit is Exit.FAILED:
             return f"{line}\nNext: {command('status', store=store)}"
-        if dict(self.states).get("stopped"):
+        if not {"stopped", UNEVALUATED}.isdisjoint(dict(self.states)):
             return f"{line}\nRuns were stopped on request; checkpoints are kept. Next: {again}"
         return f"{line}\nNext: {command('status --runs', store=store)}"
 
@@ -107,11 +110,11 @@ def carry_out(experiment: Experiment, *, slots: int | None, address: str | None,
             _fitting(found, cluster)
             _say(f"about {duration(found.seconds(len(cluster.slots)))} on {counted(len(cluster.slots), 'slot')}")
             with working_in(experiment.artifacts):  # not before: a refusal makes no folder
-                pause = _run(found, record, records, cluster, limits.retries, meter, ledger, stopping)
+                pause, ends = _run(found, record, records, cluster, limits.retries, meter, ledger, stopping)
         interrupted = stopping.is_set()
-        states = Counter(records.states(run.id for run in found.missing).values())
+        states = Counter(_come_to(run, state, ends) for run, state in records.states(ends).items())
     cap = "" if interrupted else meter.reached()
-    pause = pause if states["stopped"] else ""  # else what was held back went on after all
+    pause = pause if states["stopped"] + states[UNEVALUATED] else ""  # else what was held back went on after all
     seconds, books = time.monotonic() - began, summary(ledger.entries())
     return _outcome(found, seconds, states, interrupted=interrupted, cap=cap, pause=pause, books=books)
 
@@ -134,9 +137,9 @@ def _run(
     meter: Meter,
     ledger: Ledger,
     stopping: threading.Event,
-) -> str:
-    """Work on the plan and show how it goes; return what is paused."""
-    pause = ""
+) -> tuple[str, dict[str, str]]:
+    """Work on the plan and show how it goes; return what is paused, and how the last job of each missing run ended."""
+    pause, ends = "", {run.id: "" for run in found.missing}
     with screen(found) as shown:
         for news in launch(
             found,
@@ -150,7 +153,15 @@ def _run(
         ):
             shown.show(news)
             pause = news.pause or pause
-    return pause
+            ends |= {news.job.owner: news.state} if news.job.is_cooldown else {}
+    return pause, ends
+
+
+def _come_to(run: str, state: str, ends: Mapping[str, str]) -> str:
+    """Return what a launch made of a missing run: one that was done before it lacks evaluations until they are."""
+    if state != "done" or ends[run] == "done":
+        return state
+    return EVALUATION_FAILED if ends[run] in ("failed", "diverged") else UNEVALUATED
 
 
 def _outcome(
@@ -165,7 +176,7 @@ def _outcome(
 ) -> Outcome:
     states = states + Counter(run.state for run in found.runs if not run.missing)
     done = states["done"]
-    code = Exit.FAILED if states["failed"] else Exit.DONE
+    code = Exit.FAILED if states["failed"] + states[EVALUATION_FAILED] else Exit.DONE
     left = done + states["diverged"] < len(found.runs)  # else the stop came when there was nothing left to stop
     if left and (interrupted or cap):
         code = Exit.INTERRUPTED if interrupted else Exit.REFUSED
