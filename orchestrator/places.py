@@ -42,6 +42,10 @@ class Fit:
         """Return whether a slot of this type will do."""
         return not self.types or slot_type in self.types
 
+    def devices_on(self, slot_type: str) -> float:
+        """Return the devices of a slot of a type that will do: as stated for the first, else by the type's name."""
+        return self.devices if slot_type in (self.types or (CPU,))[:1] else devices_of(slot_type)
+
 
 ANYWHERE = Fit()
 

@@ -106,8 +106,9 @@ class Plan:
 
     @property
     def flops_alone(self) -> int:
-        """Return the training FLOPs of the missing runs if each ran from step 0 by itself."""
-        return sum(run.flops for run in self.missing)
+        """Return the training FLOPs of the runs that jobs train if each ran from step 0 by itself."""
+        trained = {run for job in self.jobs if job.flops for run in job.runs}
+        return sum(run.flops for run in self.runs if run.id in trained)
 
     @property
     def flops(self) -> int:

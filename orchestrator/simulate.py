@@ -51,6 +51,11 @@ class Life:
     lost: float = 0.0
     cold: bool = False  # the slot ran another shape before: a launch would compile here
 
+    @property
+    def devices(self) -> float:
+        """Return the devices of the slot."""
+        return self.job.fit.devices_on(self.slot.type)
+
 
 @dataclass(frozen=True)
 class Simulation:
@@ -65,7 +70,7 @@ class Simulation:
     @property
     def device_hours(self) -> float:
         """Return the hours on devices of all lives, what they lost included."""
-        return sum((one.stop - one.start) * devices_of(one.slot.type) for one in self.lives) / 3600
+        return sum((one.stop - one.start) * one.devices for one in self.lives) / 3600
 
     @property
     def lost(self) -> float:
@@ -76,7 +81,7 @@ class Simulation:
     def goodput(self) -> float:
         """Return the share of the device-hours whose steps were kept."""
         spent = self.device_hours
-        lost = sum(one.lost * devices_of(one.slot.type) for one in self.lives) / 3600
+        lost = sum(one.lost * one.devices for one in self.lives) / 3600
         return 1 - lost / spent if spent else 1.0
 
 
@@ -100,7 +105,10 @@ def rate(text: str | None) -> float:
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)/(h|d)", text or "0/h")
     if match is None:
         raise InvalidSlots(f"--preempt {text}: write a rate in plain digits, for example 0.2/h or 5/d.")
-    return float(match[1]) / {"h": 1, "d": 24}[match[2]]
+    found = float(match[1]) / {"h": 1, "d": 24}[match[2]]
+    if found > 3600 / AWAY_SECONDS:
+        raise InvalidSlots(f"--preempt {text}: a slot is away for {AWAY_SECONDS:g} s each time; 30/h is the most.")
+    return found
 
 
 def simulate(
@@ -131,6 +139,7 @@ def lower_bound(jobs: Sequence[PlannedJob], on: Sequence[Slot]) -> float:
     Jobs that only some types of slots will do for share the devices of those.
     """
     devices = {kind: devices_of(kind) for kind in {slot.type for slot in on}}
+    devices |= {kind: job.fit.devices_on(kind) for job in jobs for kind in devices if job.fit.takes(kind)}
     work: dict[frozenset[str], float] = defaultdict(float)
     quickest = []
     for job in jobs:
@@ -198,7 +207,7 @@ class _Clock:
     def _place(self) -> None:
         free = [slot for slot in self.on if slot not in self.stays and slot not in self.back]
         for job, slot in self.queue.placements(free):
-            seconds = job.seconds * job.fit.devices / devices_of(slot.type)
+            seconds = job.seconds * job.fit.devices / job.fit.devices_on(slot.type)
             cold = self.warm.get(slot) != job.shape
             stay = _Stay(len(self.lives), job, slot, self.now, self.now + seconds, cold)
             self.lives[stay.number] = None
@@ -209,7 +218,7 @@ class _Clock:
         """Go to the next thing that happens; return whether a cap is reached there, before anything else."""
         ends, notices = (self.ends[0][0] if self.ends else math.inf), (self.notice[0] if self.notice else math.inf)
         then = min(ends, notices, *self.back.values())
-        devices = sum(devices_of(slot.type) for slot in self.stays)
+        devices = sum(stay.job.fit.devices_on(slot.type) for slot, stay in self.stays.items())
         speed = sum(self._flops_per_second(stay) for stay in self.stays.values())
         capped = min(
             _reached(self.now, self.device_seconds, devices, 3600 * self.caps.max_device_hours),
@@ -223,7 +232,7 @@ class _Clock:
 
     def _flops_per_second(self, stay: _Stay) -> float:
         whole = self.whole[stay.job.id]
-        seconds = whole.seconds * whole.fit.devices / devices_of(stay.slot.type)
+        seconds = whole.seconds * whole.fit.devices / whole.fit.devices_on(stay.slot.type)
         return whole.flops / seconds if seconds else 0.0
 
     def _end(self, stay: _Stay) -> None:
@@ -243,7 +252,7 @@ class _Clock:
 
     def _preempt(self, stay: _Stay) -> None:
         """Put a job back with what is left of it since its last checkpoint."""
-        ratio = devices_of(stay.slot.type) / stay.job.fit.devices
+        ratio = stay.job.fit.devices_on(stay.slot.type) / stay.job.fit.devices
         worked = (self.now - stay.start) * ratio
         every = self._interval(stay.job)
         kept = every * math.floor(worked / every) if every else worked

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from orchestrator.commands import command
-from orchestrator.places import devices_of
 from orchestrator.quantities import counted, duration, hours, share, table
 from orchestrator.schedule import Slot
 from orchestrator.simulate import Simulation
@@ -38,7 +37,7 @@ def _row(simulation: Simulation, kind: str, number: int) -> tuple[str, ...]:
         f"{number} x {kind}",
         str(len(lives)),
         share(busy / whole if whole else 0.0),
-        hours(busy * devices_of(kind) / 3600),
+        hours(sum((life.stop - life.start) * life.devices for life in lives) / 3600),
         duration(sum(life.lost for life in lives)),
         str(sum(life.cold for life in lives)),
     )

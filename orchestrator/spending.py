@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from orchestrator.exits import Refusal
-from orchestrator.places import devices_of
 from orchestrator.planned import Plan, PlannedJob
 from orchestrator.quantities import flops, hours
 from orchestrator.resources import Limits
@@ -55,7 +54,7 @@ class Meter:
 
     def begin(self, slot: str, slot_type: str, job: PlannedJob) -> None:
         """Note that a job was placed."""
-        self._began[slot] = (self._clock(), devices_of(slot_type))
+        self._began[slot] = (self._clock(), job.fit.devices_on(slot_type))
         self._steps.pop(slot, None)
 
     def take(self, slot: str, job: PlannedJob, events: Sequence[Event], *, ended: bool) -> None:

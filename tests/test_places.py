@@ -33,3 +33,10 @@ def test_a_type_that_nobody_published_a_rate_of_is_assumed_to_be_slow():
 
 def test_two_names_of_a_chip_are_one():
     assert fit(Place(type=("v5litepod-16",))).flops_per_second == fit(Place(type=("v5e-16",))).flops_per_second
+
+
+def test_devices_that_a_file_states_are_those_of_its_first_type_alone():
+    shared = fit(Place(type=("h100", "h100-8"), devices=0.5))
+    assert [shared.devices_on(kind) for kind in ("h100", "h100-8")] == [0.5, 8]
+    assert fit(Place(devices=3.0)).devices_on("cpu") == 3.0
+    assert fit(Place()).devices_on("cpu") == 1.0

@@ -111,6 +111,7 @@ def test_a_new_evaluation_trains_nothing(study):
     done = finished(planned(study))
     more = planned(study, done, shots="[1, 5]")
     assert more.flops == 0 and len(more.jobs) == 2
+    assert more.flops_alone == 0  # so that nothing is saved, either
     assert {run.reason for run in more.runs} == {"new evaluation: fewshot/digits/5shot/error"}
 
 

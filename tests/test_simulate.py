@@ -100,6 +100,15 @@ def test_a_job_is_quicker_on_a_larger_slice():
     assert simulate([job], on(1, "v5e-64")).device_hours == pytest.approx(37.0 * 16 / 3600)
 
 
+def test_devices_that_a_file_states_are_what_is_spent():
+    whole = [planned(f"half-{n}", 3600.0, types=("h100",)) for n in range(4)]
+    halves = [replace(job, fit=replace(job.fit, devices=0.5)) for job in whole]
+    assert simulate(halves, on(2, "h100")).device_hours == 2.0 == sum(job.device_hours for job in halves)
+    assert lower_bound(halves, on(2, "h100")) == 7200.0 == simulate(halves, on(2, "h100")).makespan
+    capped = simulate(halves, on(2, "h100"), caps=Caps(max_device_hours=1.5))
+    assert capped.device_hours == pytest.approx(1.5) and capped.done == 2
+
+
 def test_pre_emptions_at_once_take_all_slots_of_a_type_at_the_same_moment():
     jobs = [planned(f"job-{n}", 3600.0) for n in range(4)]
     jobs = [replaced(job, every=1) for job in jobs]
@@ -127,6 +136,13 @@ def test_slots_that_never_live_to_a_checkpoint_are_refused():
 def test_what_is_no_number_of_slots_is_refused(text):
     with pytest.raises(InvalidSlots, match="COUNTxTYPE, COUNT up to 999999"):
         slots([text])
+
+
+@pytest.mark.parametrize("text", ["31/h", "721/d", "3e9/h", "-1/h", "2"])
+def test_a_rate_at_which_slots_are_never_there_is_refused(text):
+    with pytest.raises(InvalidSlots, match=f"--preempt {text}: "):
+        rate(text)
+    assert rate("30/h") == rate("720/d") == 30.0
 
 
 def test_slots_and_rates_are_read():
