@@ -13,7 +13,7 @@ from orchestrator.experiment import read
 from orchestrator.gang import verdict
 from orchestrator.on_ray import OnRay
 from orchestrator.plan import plan
-from trainer.events import Done, Failed, Progress, Started, Stopped
+from trainer.events import Checkpoint, Done, Failed, Progress, Started, Stopped
 from trainer.spec import Job
 
 
@@ -65,6 +65,22 @@ def test_a_gang_that_loses_a_host_ends_and_is_placed_anew_and_a_stop_reaches_all
     assert isinstance(events[-1], Stopped)
     pair.start("cpu-2/0", replace(job, stop=events[-1].step + 16))
     assert isinstance(told(pair, "cpu-2/0")[-1], Done)
+
+
+@pytest.mark.slow
+def test_a_notice_to_one_host_is_a_checkpoint_of_all(pair, job):
+    pair.start("cpu-2/0", replace(job, stop=10**7))
+    first = []
+    while not any(isinstance(event, Progress) for event in first):
+        first += [event for _, batch in pair.events(0.5) for event in batch]
+    os.kill(first[0].pid, signal.SIGTERM)
+    events = told(pair, "cpu-2/0")
+    end = events[-1]
+    assert isinstance(end, Failed) and end.kind == "preempted"
+    assert [event.step for event in events if isinstance(event, Checkpoint)][-1:] == [end.step]
+    pair.start("cpu-2/0", replace(job, stop=end.step + 16))
+    again = told(pair, "cpu-2/0")
+    assert again[0].step == end.step and isinstance(again[-1], Done)
 
 
 def test_a_death_explains_what_the_other_hosts_say():

@@ -34,6 +34,22 @@ def test_a_lost_terminal_stops_a_launch_at_a_checkpoint(study, flags):
 
 
 @pytest.mark.slow
+def test_a_ctrl_c_is_heard_by_the_launcher_and_not_by_the_processes_that_read(study):
+    more = "resources: {default: {workers: 2}}\n"
+    study.write(steps="[100000]", checkpoint_every=10**6, extra=more)
+    drawn = study.file.read_text().replace("source: digits", "source: synthetic\n  image_size: 8")
+    study.file.write_text(drawn.replace("[digits]", "[synthetic]"))
+    launcher = start(study, "--here")
+    try:
+        until(lambda: study.store.exists() and trained(study))
+        os.killpg(launcher.pid, signal.SIGINT)
+        assert launcher.wait(timeout=60) == 130
+    finally:
+        launcher.kill()
+    assert rows(study, "SELECT state FROM attempts") == ["stopped"], (study.folder / "log.txt").read_text()
+
+
+@pytest.mark.slow
 def test_under_nohup_a_launch_goes_on(study):
     study.write(steps="[2000]", checkpoint_every=10**6)
     with (study.folder / "log.txt").open("wb") as log:

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -69,6 +70,7 @@ def _ahead(steps: _Steps, workers: int) -> Any:
 
     if not flags.FLAGS.is_parsed():
         flags.FLAGS.mark_as_parsed()  # Grain asks absl for its settings, which only absl's own main functions parse
+    grain.config.update("py_traceback_filtering", "off")  # else its last line, a failure's reason, is about filtering
     read = grain.ReadOptions(num_threads=1, prefetch_buffer_size=AHEAD)
     batches = grain.MapDataset.source(steps).to_iter_dataset(read)
     if workers:
@@ -78,7 +80,13 @@ def _ahead(steps: _Steps, workers: int) -> Any:
 
 
 def _end_with_the_job(worker: int, workers: int) -> None:
-    """Have a reader end when the process of its job is killed, which can't end it any more: it would wait for good."""
+    """Have a reader end with the process of its job, and not before.
+
+    A process that is killed can't end its readers, which would wait for good; and signals to all processes of a launch,
+    such as Ctrl-C, leave them alone, so that the job can end its dispatch.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     job = multiprocessing.parent_process()
 
     def watch() -> None:

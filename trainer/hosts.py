@@ -43,5 +43,6 @@ def join(host: Host | None) -> None:
     import jax
 
     alone = host.coordinator if host.coordinator.startswith("127.") else None  # else it listens to the whole network
+    jax.config.update("jax_enable_preemption_service", False)  # it takes SIGTERM, on which a worker saves, for itself
     jax.distributed.initialize(host.coordinator, host.count, host.index, coordinator_bind_address=alone)
     _joined.append(host)
