@@ -65,10 +65,14 @@ def secure(address: str | None) -> None:
 
 def _token(path: Path) -> Path:
     """Return a file that holds the secret of embedded clusters, made for this user alone when there is none."""
-    if not path.exists():
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        beside = path.with_name(f"{path.name}.{os.getpid()}")
-        beside.touch(mode=0o600)
-        beside.write_text(secrets.token_hex(32))
-        beside.replace(path)
+    try:
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            beside = path.with_name(f"{path.name}.{os.getpid()}")
+            beside.touch(mode=0o600)
+            beside.write_text(secrets.token_hex(32))
+            beside.replace(path)
+    except OSError as error:
+        remedy = "Set HOME to a folder that can be written, or train with --here."
+        raise Refusal(f"refused: the token of Ray's cluster, {path}: {error.strerror}. {remedy}") from error
     return path

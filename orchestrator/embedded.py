@@ -8,6 +8,8 @@ from typing import Any
 
 import psutil
 
+from orchestrator.exits import Refusal
+
 VITAL = ("raylet", "gcs_server")
 
 
@@ -19,9 +21,14 @@ class Embedded:
         self.start()
 
     def start(self) -> None:
-        """Start Ray's processes."""
-        with signals_held():
-            self._ray.init(address="local", **self._options)
+        """Start Ray's processes; raises Refusal where this machine doesn't let them."""
+        try:
+            with signals_held():
+                self._ray.init(address="local", **self._options)
+        except (OSError, RuntimeError, ValueError, self._ray.exceptions.RayError) as error:
+            why = str(error).strip().partition("\n")[0]
+            remedy = "Is TMPDIR a short path, and can it be written? --here trains without Ray."
+            raise Refusal(f"refused: Ray can't be started: {why.rstrip('.')}. {remedy}") from error
         self._node = self._ray._private.worker._global_node
 
     def ended(self) -> str:

@@ -102,6 +102,8 @@ def _settle(records: Records, board: Board, job: PlannedJob, end: Event, state: 
     """Write down what the end of a job means for the runs that wait for it; return what is paused for its sake."""
     if state == "stopped" or (state == "retried" and why):  # which nobody tries again now
         records.settle(job.runs, "stopped", reason=why or "interrupted")
+    if state == "done" and job.job.run is None and board.stopped.issuperset(job.runs):  # it ended before it heard
+        records.settle(job.runs, "stopped", reason=ASKED)
     if not isinstance(end, Failed) or state in ("retried", "stopped"):
         return ""
     records.settle(job.runs, state, end.kind, last_line(end.reason))

@@ -16,6 +16,7 @@ from orchestrator.experiment import read
 from orchestrator.launch import launch
 from orchestrator.plan import plan
 from orchestrator.records import Records, known
+from orchestrator.requests import ask_to_stop
 from orchestrator.schedule import Slot
 from orchestrator.simulate import simulate
 from orchestrator.spending import Caps, Meter
@@ -171,6 +172,24 @@ def test_a_cap_on_device_hours_is_measured_by_the_clock(study):
 def test_a_stop_is_recorded(study):
     launched(study, stop_after=1)
     assert "stopped" in set(points(study)["state"])
+
+
+class Deaf(Here):
+    """A place whose job is past its last step when it is asked to stop."""
+
+    def stop(self, slot: str) -> None:
+        pass
+
+
+def test_a_stretch_that_ended_before_it_heard_leaves_its_runs_stopped(study):
+    experiment = read(study.write(steps="[20]"))
+    with closing(Deaf()) as cluster, Records(study.store) as records:
+        found = plan(experiment)
+        records.plan(found, experiment.document)
+        for _ in launch(found, records, cluster, checkpoints={}, max_retries=0, stopping=threading.Event()):
+            ask_to_stop(study.store, [run.id for run in found.runs])
+    assert rows(study, "SELECT state, reason FROM runs") == [("stopped", "asked to stop")]
+    assert rows(study, "SELECT state FROM attempts") == ["done"]
 
 
 def test_a_loss_that_is_not_finite_makes_the_runs_diverged_and_is_not_tried_again(study):
