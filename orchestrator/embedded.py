@@ -43,9 +43,9 @@ class Embedded:
         """
         for _, process in self._started():
             process.terminate = process.kill  # else Ray waits a second for each
-        below = _writers(os.path.realpath(self._node.get_session_dir_path()))
+        session = os.path.realpath(self._node.get_session_dir_path())
         self._ray.shutdown()
-        for process in below:
+        for process in _left(session):
             with suppress(psutil.Error):
                 process.kill()
 
@@ -71,13 +71,14 @@ def signals_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _writers(folder: str) -> list[psutil.Process]:
-    """Return the other processes that write to files of a folder; Ray's all write their logs to that of its session."""
+def _left(session: str) -> list[psutil.Process]:
+    """Return the other processes of Ray's session in a folder: they write their logs to it, and some are told of it."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             files = process.open_files()
-            written = (file.path for file in files if getattr(file, "mode", "w") != "r")  # macOS tells no mode
-            if process.pid != os.getpid() and any(path.startswith(folder) for path in written):
+            written = [file.path for file in files if getattr(file, "mode", "w") != "r"]  # macOS tells no mode
+            known = any(path.startswith(session) for path in written) or f"--session-dir={session}" in process.cmdline()
+            if process.pid != os.getpid() and known:
                 found.append(process)
     return found
