@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from orchestrator import heap
+from orchestrator.draining import Draining
 from orchestrator.slices import SLICE_LABEL, Seats, slices
-from orchestrator.worker import Place, Worker
+from orchestrator.worker import Place, Worker, preempted
 from trainer.events import Done, Event, Failed, Stopped
 from trainer.hosts import Host
 from trainer.spec import Job
@@ -25,15 +26,15 @@ POLL_SECONDS = 0.5
 class Member(Worker):
     """A worker that is told after it was placed which of its gang it is."""
 
-    def whereabouts(self) -> tuple[int | None, str]:
-        """Return its number in the slice, if it is on one, and a HOST:PORT of its own that is free."""
-        from ray import util
+    def whereabouts(self) -> tuple[int | None, str, str]:
+        """Return its number in the slice, if it is on one, a HOST:PORT of its own that is free, and its node's id."""
+        import ray
 
-        ask: Any = util.get_node_ip_address
-        address, number = ask(), os.environ.get("TPU_WORKER_ID")
+        ask: Any = ray.util.get_node_ip_address
+        address, number, node = ask(), os.environ.get("TPU_WORKER_ID"), str(ray.get_runtime_context().get_node_id())
         with socket.socket() as probe:
             probe.bind((address, 0))
-            return None if number is None else int(number), f"{address}:{probe.getsockname()[1]}"
+            return None if number is None else int(number), f"{address}:{probe.getsockname()[1]}", node
 
     def join(self, platform: str, host: Host | None) -> None:
         """Run jobs as this host; JAX_PLATFORMS of the node goes before `platform`."""
@@ -53,6 +54,8 @@ class Gang:
         self._ray: Any = ray
         self._seats, self._name = seats, name
         self._members: list[Any] = []
+        self._nodes: frozenset[str] = frozenset()  # that they are on
+        self._draining = Draining(ray)
         self._group: Any = None
         self._stopped: set[int] = set()
         self._cool: dict[str, float] = {}  # slice -> until when it is left alone
@@ -78,6 +81,8 @@ class Gang:
         """Yield the batches of host 0, the last one with the end that all hosts came to."""
         with self._lock:  # a release that has begun is waited for
             self._idle.cancel()
+        if self._members and self._drained:
+            self._release()
         if not self._members:
             self._gather(turn)
         if self._members:
@@ -102,7 +107,8 @@ class Gang:
         if not self._seats.chips:
             return [""]
         free = self._ray._private.state.available_resources_per_node()
-        nodes, now = self._ray.nodes(), time.monotonic()
+        drained, now = self._draining.nodes(), time.monotonic()
+        nodes = [node for node in self._ray.nodes() if node["NodeID"] not in drained]
         busy = {node["Labels"].get(SLICE_LABEL) for node in nodes if not free.get(node["NodeID"], {}).get("TPU")}
         return [
             one.name
@@ -138,6 +144,7 @@ class Gang:
 
     def _joined(self, members: Sequence[Any]) -> list[Any]:
         found = self._ray.get([one.whereabouts.remote() for one in members], timeout=SEAT_SECONDS)
+        self._nodes = frozenset(node for _, _, node in found)
         order = sorted(range(len(members)), key=lambda n: n if found[n][0] is None else found[n][0])
         count, coordinator = len(members), found[order[0]][1]
         hosts = [Host(coordinator, count, index) if count > 1 else None for index in range(count)]
@@ -152,8 +159,11 @@ class Gang:
         if turn in self._stopped:  # while they were placed
             self.stop(turn)
         running, ends = dict(enumerate(streams)), dict[int, list[Event]]()
-        step, until = job.start, float("inf")
+        step, until, leaving = job.start, float("inf"), False
         while running and time.monotonic() < until:
+            if not leaving and self._drained:
+                leaving = True
+                self.stop(turn)
             ready, _ = self._ray.wait(list(running.values()), num_returns=1, timeout=POLL_SECONDS, fetch_local=False)
             for index in [index for index, stream in running.items() if stream in ready]:
                 batch = self._next(running[index], index, step)
@@ -165,11 +175,17 @@ class Gang:
                     yield batch
                 if isinstance(batch[-1], Failed):
                     until = min(until, time.monotonic() + (0 if _died(batch[-1]) else GRACE_SECONDS))
-        if running or any(_died(batch[-1]) for batch in ends.values()):
+        if leaving or running or any(_died(batch[-1]) for batch in ends.values()):
             self._release()
         self._idle = threading.Timer(IDLE_SECONDS, self._release)
         self._idle.start()
-        yield [*ends.get(0, [])[:-1], verdict([batch[-1] for _, batch in sorted(ends.items())])]
+        batch = [*ends.get(0, [])[:-1], verdict([batch[-1] for _, batch in sorted(ends.items())])]
+        yield preempted(batch, "a host of it is being drained") if leaving else batch
+
+    @property
+    def _drained(self) -> bool:
+        """Return whether a host of the workers will be taken away."""
+        return not self._nodes.isdisjoint(self._draining.nodes())
 
     def _next(self, stream: Any, index: int, step: int) -> list[Event]:
         try:

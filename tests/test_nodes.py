@@ -59,17 +59,19 @@ def attempts(study) -> list[Any]:
     return rows(study, "SELECT state, kind FROM attempts ORDER BY id")
 
 
+def drain(nodes: Any, node: str) -> None:
+    """Have a cluster say that it will take a node away, as a machine's provider does."""
+    from ray._raylet import GcsClient
+    from ray.core.generated import autoscaler_pb2
+
+    reason = autoscaler_pb2.DrainNodeReason.DRAIN_NODE_REASON_PREEMPTION
+    deadline = int(1000 * (time.time() + 60))
+    accepted, why = GcsClient(address=nodes.address).drain_node(node, reason, "the machine is taken away", deadline)
+    assert accepted, why
+
+
 def test_a_node_that_is_drained_is_left_without_losing_a_step(study, nodes, cluster):
-    def drain(node: str) -> None:
-        from ray._raylet import GcsClient
-        from ray.core.generated import autoscaler_pb2
-
-        reason = autoscaler_pb2.DrainNodeReason.DRAIN_NODE_REASON_PREEMPTION
-        deadline = int(1000 * (time.time() + 60))
-        accepted, why = GcsClient(address=nodes.address).drain_node(node, reason, "the machine is taken away", deadline)
-        assert accepted, why
-
-    launched(study, cluster, drain)
+    launched(study, cluster, lambda node: drain(nodes, node))
     assert attempts(study) == [("preempted", "preempted"), ("done", "")]
     (reached, _), (_, begun) = rows(study, "SELECT step, first_step FROM attempts ORDER BY id")
     assert begun == reached > 0

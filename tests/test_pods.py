@@ -132,6 +132,23 @@ def test_two_jobs_have_a_slice_each_and_one_whose_host_is_killed_goes_on_when_a_
             pass
 
 
+def test_a_slice_of_which_a_host_is_drained_is_left_for_another_without_losing_a_step(cluster, job, tmp_path):
+    from test_nodes import drain
+
+    with closing(OnRay(address=cluster.address, wanted={"v4-16": 16.0})) as on:
+        tale = Told(on)
+        on.start(SLOTS[0], replace(job, folder=str(tmp_path)))
+        begun = tale.until(SLOTS[0], Started)
+        tale.until(SLOTS[0], Progress)
+        lost = slice_of(begun.pid)[0]
+        drain(cluster, cluster.hosts[lost, "1"].node_id)
+        end = tale.until(SLOTS[0], Failed)
+        assert end.kind == "preempted" and "drained" in end.reason
+        on.start(SLOTS[0], replace(job, folder=str(tmp_path)))
+        again = tale.until(SLOTS[0], Started)
+        assert again.step == end.step > 0 and slice_of(again.pid)[0] != lost
+
+
 def test_a_half_dead_slice_is_no_slot(cluster):
     cluster.remove_node(cluster.hosts["a", "1"], allow_graceful=False)
     cluster.wait_for_nodes()  # until the head knows it too, which takes seconds

@@ -104,6 +104,7 @@ def test_a_topology_that_there_is_none_of_is_refused(ask, tmp_path, without_comp
     for topology, code, said in (
         ("v9:2x2", 2, "is no topology"),
         ("v5e", 2, "is no topology"),
+        ("v5e:99999x99999", 2, "has 8,960 chips"),
         ("v5e:3x3", 4, "can't be shared by 9 devices"),
     ):
         words = ["preflight", str(tmp_path / "experiments.yaml"), "--topology", topology]

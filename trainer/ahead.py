@@ -23,6 +23,7 @@ from trainer.step import Shape, abstract, several_steps, shape
 
 GIB = 2**30
 CHIP_GIB = {"v4": 32, "v5e": 16, "v5p": 95, "v6e": 32}  # of high-bandwidth memory, as Google Cloud's pages on each say
+POD_CHIPS = 8960  # of the largest pod, of v5p, as its page says
 EFFORT = {"exec_time_optimization_effort": -1.0}  # compiles in a third of the time; nothing compiled here ever runs
 ALONE = {  # libtpu would else ask the network which machine this is, and lock every other process out
     "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
@@ -96,7 +97,10 @@ def parsed(topology: str) -> tuple[str, int]:
     chip, _, sides = topology.partition(":")
     if chip not in CHIP_GIB or not re.fullmatch(r"[1-9]\d*(x[1-9]\d*)+", sides):
         raise Unknown(f"{topology!r} is no topology: give one such as v5e:4x4, of {', '.join(CHIP_GIB)}")
-    return chip, math.prod(map(int, sides.split("x")))
+    count = math.prod(map(int, sides.split("x")))
+    if count > POD_CHIPS:
+        raise Unknown(f"{topology!r} is no topology: the largest pod has {POD_CHIPS:,} chips")
+    return chip, count
 
 
 def slice_of(topology: str) -> tuple[Any, ...]:
