@@ -23,6 +23,8 @@ from orchestrator.worker import Place, Worker, preempted
 from trainer.events import Alive, Done, Event, Failed, FailureKind, Stopped
 from trainer.spec import Job
 
+ROOM_SECONDS = 10.0  # that a slot may be waited for before idle actors end: longer than an actor takes to be there
+
 
 class OnRay:
     """Long-lived Ray actors, one a slot, in an embedded cluster on 127.0.0.1 or in one that runs at `address`.
@@ -137,6 +139,7 @@ class OnRay:
                 told.append((slot, batch))
         self._acquire()
         self._leave()
+        self._make_room()
         return told + [(slot, [self._overdue(slot, silent)]) for slot, silent in self._watch.overdue().items()]
 
     def _take(self, slot: str) -> list[Event]:
@@ -222,6 +225,12 @@ class OnRay:
             if self._node(slot) in nodes:
                 self._leaving.add(slot)
                 self.stop(slot)
+
+    def _make_room(self) -> None:
+        """End idle actors while a slot is waited for in vain: slots of two types may share CPUs or GPUs."""
+        if self._watch.waits(ROOM_SECONDS):
+            for slot in self._actors.keys() - self._streams.keys():
+                self._drop(slot)
 
     def _drop(self, slot: str) -> None:
         """Kill the actor of a slot; Ray takes up to 5 seconds where its process doesn't answer."""

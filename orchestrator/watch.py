@@ -76,6 +76,10 @@ class Watch:
         """Return whether the slot is there at all."""
         return self._vigils[slot].acquired
 
+    def waits(self, seconds: float) -> bool:
+        """Return whether a slot that was asked for isn't there after so many seconds."""
+        return any(not one.acquired and one.silent > seconds for one in self._vigils.values())
+
     def _limit(self, vigil: _Vigil) -> float:
         """Return the seconds of silence that are too many: the stall limit beyond what such a phase takes."""
         if not vigil.acquired:

@@ -19,7 +19,7 @@ from trainer.spec import Job
 
 @pytest.fixture(scope="module")
 def pair():
-    with closing(OnRay(wanted={"cpu-2": 2.0})) as made:
+    with closing(OnRay(slots=2, wanted={"cpu": 1.0, "cpu-2": 2.0})) as made:
         yield made
 
 
@@ -34,7 +34,7 @@ def losses(events) -> dict[int, float]:
 
 @pytest.mark.slow
 def test_two_processes_train_one_job_and_host_0_tells_it(pair, job, tmp_path):
-    assert pair.slots == ("cpu-2/0",) and pair.types == {"cpu-2/0": "cpu-2"}
+    assert pair.slots == ("cpu-0", "cpu-1", "cpu-2/0") and pair.types == {"cpu-2/0": "cpu-2"}
     alone = Here()
     alone.start("here", replace(job, folder=str(tmp_path / "alone")))
     expected = losses(told(alone, "here"))
@@ -81,6 +81,14 @@ def test_a_notice_to_one_host_is_a_checkpoint_of_all(pair, job):
     pair.start("cpu-2/0", replace(job, stop=end.step + 16))
     again = told(pair, "cpu-2/0")
     assert again[0].step == end.step and isinstance(again[-1], Done)
+
+
+@pytest.mark.slow
+def test_types_of_slots_that_share_cpus_take_turns(pair, job, tmp_path, monkeypatch):
+    monkeypatch.setattr("orchestrator.on_ray.ROOM_SECONDS", 3.0)
+    for slot in ("cpu-0", "cpu-1", "cpu-2/0", "cpu-0"):  # each holds what the next one needs, and idles
+        pair.start(slot, replace(job, folder=str(tmp_path / f"{slot}-{len([*tmp_path.iterdir()])}")))
+        assert isinstance(told(pair, slot)[-1], Done)
 
 
 def test_a_death_explains_what_the_other_hosts_say():
