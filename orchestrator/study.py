@@ -189,13 +189,16 @@ def _outcome(
 def _interruptible(stopping: threading.Event) -> Iterator[None]:
     """Have `stopping` set by the first Ctrl-C, SIGTERM or SIGHUP; a second one ends the process's work at once.
 
-    A terminal that is lost may say so twice, so that SIGHUP is no such second one; nohup has it ignored as before.
+    A terminal that is lost may say so twice, so that SIGHUP is no such second one; nohup has it ignored as before. From
+    the second on all are ignored: what is left to do is to end Ray's processes, which another one would leave behind.
     """
+    hurrying = threading.Event()
 
     def interrupt(number: int, frame: object) -> None:
         if stopping.is_set():
-            if number == signal.SIGHUP:
+            if number == signal.SIGHUP or hurrying.is_set():
                 return
+            hurrying.set()
             raise KeyboardInterrupt
         stopping.set()
         _say("Stopping at the next checkpoint; press Ctrl-C again to stop at once.")
