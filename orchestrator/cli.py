@@ -101,7 +101,7 @@ def take_in(file: Path, study: str | None, store: Path) -> Exit:
     with Records(store) as records:
         new = records.take_in(others, study or file.stem, file.name)
     metrics = ", ".join(dict.fromkeys(name for run in others for name in run.metrics))
-    click.echo(f"{len(others)} runs imported, {new} of them new; metrics: {metrics or 'none'}.")
+    click.echo(f"{len(others)} runs imported, {new} of them new; metrics: {metrics}.")
     if left_out:
         click.echo(f"Left out, because they hold no number: {', '.join(left_out)}.", err=True)
     click.echo(f"Next: {command('fit --metric METRIC', store=store)}")

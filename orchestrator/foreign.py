@@ -36,7 +36,9 @@ _OURS = {
     "digest",
 }  # columns of `points` that no file can give
 _COLUMNS = {**SETTINGS, "device_seconds": Float, "core_days": Float, "name": Text}
+NAMES = {"name", "model", "source", "content", "test_content"}  # in words, of digits too
 CAPITALS = "differ in their capitals alone, which are one column to SQL"
+SHOWN = 20  # problems of a file on the screen: those of many rows are often one and the same
 _LARGEST = 2**63 - 1  # of SQLite's integers
 
 
@@ -47,7 +49,8 @@ class InvalidImport(Refusal):
 
     def __init__(self, *problems: Problem) -> None:
         number = "1 error" if len(problems) == 1 else f"{len(problems)} errors"
-        super().__init__("\n".join([*map(str, problems), f"{number}; nothing was imported."]))
+        number += f", of which these are the first {SHOWN}" * (len(problems) > SHOWN)
+        super().__init__("\n".join([*map(str, problems[:SHOWN]), f"{number}; nothing was imported."]))
         self.problems = problems
 
 
@@ -87,6 +90,7 @@ def read(path: Path) -> tuple[list[Foreign], list[str]]:
         raise InvalidImport(*problems)
     names = [ALIASES.get(name, (name, 1.0)) for name in header.cells]
     kept = [n for n, (name, _) in enumerate(names) if name in _COLUMNS or any(_is_number(line, n) for line in lines)]
+    problems += _of_columns(header, names, lines)
     found: dict[str, _Line] = {}
     runs = []
     for line in lines:
@@ -142,6 +146,20 @@ def _of_header(header: _Line) -> Iterator[Problem]:
         yield header.problem("no column model or size", "name the model of each run")
     if not {*COMPUTE} & {*names}:
         yield header.problem("no column of compute", f"give one of {', '.join(COMPUTE)}")
+
+
+def _of_columns(header: _Line, names: Sequence[tuple[str, float]], lines: Sequence[_Line]) -> Iterator[Problem]:
+    """Yield columns that seem to be settings, such as `loss`, and hold numbers; and that there is no metric at all."""
+    measured = False
+    for n, (name, _) in enumerate(names):
+        filled = [line for line in lines if n < len(line.cells) and line.cells[n]]
+        if _COLUMNS.get(name) is Text and name not in NAMES and filled and all(_is_number(line, n) for line in filled):
+            hint = "rename it, a measured one for example to upstream/loss" if name == "loss" else "rename it"
+            yield header.problem(f"{name} is a setting in words, and these are numbers", hint, cell=n)
+            measured = True
+        measured = measured or (name not in _COLUMNS and any(_is_number(line, n) for line in filled))
+    if lines and not measured:
+        yield header.problem("no column is a metric", "each column of numbers that has no other meaning is one")
 
 
 def _of_line(line: _Line, header: _Line, names: Sequence[tuple[str, float]], kept: Sequence[int]) -> Iterator[Problem]:

@@ -238,3 +238,26 @@ def test_the_example_draws_the_figure_of_a_table_of_runs(tmp_path):
     done = subprocess.run(list(map(str, words)), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert target.read_bytes().startswith(b"\x89PNG") and "10 on the frontier" in done.stdout
+
+
+def test_a_measured_loss_is_not_taken_for_the_name_of_one_and_a_file_without_a_metric_is_refused(tmp_path):
+    file = tmp_path / "losses.csv"
+    file.write_text("model,flops,loss\nS/16,1e18,3.7\nB/16,1e19,\n")
+    with pytest.raises(InvalidImport, match="loss is a setting in words, and these are numbers") as caught:
+        read(file)
+    assert len(caught.value.problems) == 1 and "upstream/loss" in str(caught.value)
+    file.write_text("model,flops,loss\nS/16,1e18,softmax\n")
+    with pytest.raises(InvalidImport, match="no column is a metric"):
+        read(file)
+    file.write_text("model,flops,loss,upstream/loss\nS/16,1e18,softmax,3.7\n")
+    assert read(file)[0][0].metrics == {"upstream/loss": 3.7}
+
+
+def test_of_many_problems_the_first_are_shown_and_all_are_counted(tmp_path):
+    file = tmp_path / "many.csv"
+    file.write_text("model,flops,error\n" + "S/16,none,0.37\n" * 37)
+    with pytest.raises(
+        InvalidImport, match="37 errors, of which these are the first 20; nothing was imported"
+    ) as caught:
+        read(file)
+    assert len(caught.value.problems) == 37 and str(caught.value).count("many.csv:") == 20
