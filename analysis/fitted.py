@@ -70,7 +70,17 @@ class Fitted:
         return self.law(compute)
 
     def band(self, compute: ArrayLike) -> tuple[Floats, Floats]:
-        """Return the ends of the law's 90 % interval at each compute."""
+        """Return the ends of the law's 90 % interval at each compute.
+
+        Errors fall with compute: beyond the frontier the upper end is at most what it is at the frontier's last point.
+        """
+        last = self.frontier[self.compute].to_numpy(float)[-1]
+        at = np.asarray(compute, float)
+        _, most = self._around(np.array([last]))
+        low, high = self._around(at)
+        return low, np.where(at > last, np.minimum(high, most), high)
+
+    def _around(self, compute: Floats) -> tuple[Floats, Floats]:
         return around_log(self.law(compute), self.law.family.predictions(self.draws, compute), self.wider)
 
     @property
