@@ -25,7 +25,9 @@ def doubts(fit: Fitted, asked: int) -> Iterator[str]:
     if (lost := asked - len(fit.draws)) > _LOST * asked:
         few = f"fewer than {parameters} frontier points"
         yield f"{lost / asked:.0%} of the draws left {few}: the intervals are too narrow"
-    if fit.counts.unmeasured:
+    if fit.counts.unmeasured == 1:
+        yield f"one done run has no {fit.metric}: it is left out"
+    elif fit.counts.unmeasured:
         yield f"{fit.counts.unmeasured} done runs have no {fit.metric}: they are left out"
     if fit.counts.held_out and not fit.held_out:
         yield "no held-out run would be on the frontier, so nothing was tested"

@@ -1,6 +1,6 @@
 """What the laws of a table of runs say of one compute, one error, or one model size and amount of data."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,18 +19,22 @@ from analysis.surface_solver import redrawn
 
 FAR = 1.0  # decades outside the data beyond which a prediction is warned of
 DRAWS = 200  # of a law in size and data
+SURFACE = "law of size and images seen"
 _REACH = 12.0  # decades beyond the data within which an interval's end is looked for
 _GRID = 500
 
 
 @dataclass(frozen=True)
 class Allocation:
-    """The model size, images seen and, where all runs have one batch, steps of the least error for a compute."""
+    """The model size, images seen and, where all runs have one batch, steps of the least error for a compute, and how
+    many decades the size or the images lie outside those of the runs.
+    """
 
     params: float
     images_seen: float
     steps: float | None
     source: str  # where it comes from
+    decades_outside: float
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,10 @@ class Prediction:
         if self.allocation:
             best = self.allocation
             steps = f", {best.steps:.3g} steps" if best.steps else ""
+            outside = f", {best.decades_outside:.2g} decades outside the runs" if best.decades_outside else ""
             lines.append(
-                f"  best size: {best.params:.3g} parameters, {best.images_seen:.3g} images{steps} ({best.source})"
+                f"  best size: {best.params:.3g} parameters, {best.images_seen:.3g} images{steps}"
+                f" ({best.source}{outside})"
             )
         elif self.allocation_refused:
             lines.append(f"  best size: {self.allocation_refused}")
@@ -128,18 +134,21 @@ def best_size(points: pd.DataFrame, metric: str, by: str, compute: float) -> All
         spent = checked(runs, (), [by])[by].to_numpy(float)
         each = np.nanmedian(spent / (runs["params"] * runs["images_seen"]).to_numpy(float))
         size, images = (float(one) for one in surface.optimal(compute, float(each)))
-        source = "law of size and images seen"
-    return Allocation(size, images, images / batch if batch else None, source)
+        source = SURFACE
+    outside = max(_outside(size, points["params"]), _outside(images, points["images_seen"]))
+    return Allocation(size, images, images / batch if batch else None, source, outside)
 
 
 def _at(points: pd.DataFrame, found: Fitted, compute: float) -> Prediction:
     low, high = (float(end[0]) for end in found.band([compute]))
-    allocation, refused = None, ""
+    allocation, refused, mixed = None, "", list[str]()
     try:
         allocation = best_size(points, found.metric, found.compute, compute)
+        mixed = _mixed(points) if allocation.source == SURFACE else []
     except Refused as why:
         refused = str(why)
-    return _prediction(found, {"compute": compute}, float(found(compute)), low, high, compute, allocation, refused)
+    made = _prediction(found, {"compute": compute}, float(found(compute)), low, high, compute, allocation, refused)
+    return replace(made, warnings=(*made.warnings, *mixed))
 
 
 def _reaching(found: Fitted, error: float) -> Prediction:
@@ -194,12 +203,17 @@ def _of_size(points: pd.DataFrame, metric: str, by: str, params: float, data: fl
     low, high = (float(end) for end in np.quantile(drawn, ((1 - LEVEL) / 2, (1 + LEVEL) / 2)))
     estimate = float(surface.predict(params, data))
     outside = max(_outside(params, runs["params"]), _outside(data, runs["images_seen"]))
-    warnings = list(_far(outside))
-    if "data_size" in runs and runs["data_size"].nunique() > 1:
-        warnings.append("the runs have several data sizes, which this law doesn't know: choose one by --where")
+    warnings = [*_far(outside), *_mixed(runs)]
     asked = {"params": params, "data": data}
     ends = (min(low, estimate), max(high, estimate))
     return Prediction(metric, by, "", asked, estimate, *ends, outside, None, "", tuple(warnings))
+
+
+def _mixed(runs: pd.DataFrame) -> list[str]:
+    """Return a warning where a law of size and images seen rests on runs that see other images again and again."""
+    if "data_size" in runs and runs["data_size"].nunique() > 1:
+        return ["the runs have several data sizes, which a law of size and images doesn't know: choose one by --where"]
+    return []
 
 
 def _surface(points: pd.DataFrame, metric: str) -> tuple[Surface, pd.DataFrame]:

@@ -66,6 +66,11 @@ def test_without_minima_the_law_of_size_and_data_says_it():
     found = analysis.predict(points, compute=1e22).allocation
     assert found.source == "law of size and images seen"
     assert found.params == pytest.approx(best(1e22)[0], rel=0.05)
+    ahead = analysis.predict(points, compute=1e26).allocation
+    beyond = [getattr(ahead, name) / points[name].max() for name in ("params", "images_seen")]
+    assert ahead.decades_outside == pytest.approx(np.log10(max(beyond))) and max(beyond) > 10
+    mixed = analysis.predict(points.assign(data_size=[100, 200] * (len(points) // 2)), compute=1e22)
+    assert any("several data sizes" in warning for warning in mixed.warnings)
 
 
 def test_a_size_with_its_data_is_predicted():
@@ -107,6 +112,7 @@ def test_the_command_answers_in_json(store):
     found = json.loads(answer.stdout)
     assert {"asked", "estimate", "low", "high", "level", "decades_outside", "allocation", "warnings"} <= set(found)
     assert found["asked"] == {"compute": 1e22} and found["allocation"]["steps"] > 0
+    assert found["allocation"]["decades_outside"] >= 0
     found = json.loads(ask(store, "--params", "2B", "--data", "30B", "-o", "json").stdout)
     assert found["asked"] == {"params": 2e9, "data": 3e10}
     assert found["estimate"] == pytest.approx(E + A * 2e9**-ALPHA + B * 3e10**-BETA, rel=0.01)
