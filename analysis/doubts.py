@@ -5,22 +5,32 @@ from collections.abc import Iterator
 import numpy as np
 
 from analysis.bootstrap import LEVEL
-from analysis.fitted import Fitted
+from analysis.fitted import Fitted, value
 from analysis.solver import EXPONENTS
 
 _FEW = 6  # frontier points beyond its parameters below which a law's parameters can't be trusted one by one
 _DECADES = 2.0
+_AHEAD = 10.0  # times the compute of the frontier's last point
 _LOST = 0.05  # share of the draws
 
 
-def doubts(fit: Fitted, asked: int) -> Iterator[str]:
-    """Yield what the report warns of; `asked` is the number of bootstrap draws that were asked for."""
+def doubts(fit: Fitted, asked: int, most: float) -> Iterator[str]:
+    """Yield what the report warns of; `asked` is the number of bootstrap draws, `most` the compute of the largest run."""
     compute, parameters = fit.frontier[fit.compute].to_numpy(float), len(fit.law.values)
     if len(compute) < _FEW + parameters:
         few = f"{len(compute)} frontier points for {parameters} parameters"
         yield f"{few}: trust the curve between them, not the parameters"
     if (span := np.log10(compute[-1] / compute[0])) < _DECADES:
         yield f"the frontier spans {span:.1f} decades of compute; an exponent needs {_DECADES:g} or more"
+    if most > _AHEAD * compute[-1]:
+        best, got = (
+            fit.frontier["name" if "name" in fit.frontier else "run"].iloc[-1],
+            fit.frontier[fit.metric].iloc[-1],
+        )
+        yield (
+            f"no run with more compute than {best} is better, though there are runs with {most / compute[-1]:.2g} times as"
+            f" much: look at it ({value(fit.metric, got)}), and exclude it if it is no result"
+        )
     yield from _at_bounds(fit)
     if (lost := asked - len(fit.draws)) > _LOST * asked:
         few = f"fewer than {parameters} frontier points"

@@ -20,6 +20,7 @@ from analysis.solver import Problem, best, solve
 
 SPARE = 2  # frontier points that a law needs beyond its parameters
 DECADES = 1.0  # of compute that it needs
+RISING = 0.5  # rank correlation with compute above which a metric is taken for one that rises
 DRAWS = 1000
 HUBER = 0.01  # of the range of errors on the frontier
 
@@ -46,7 +47,7 @@ def fit(
     kept = points[~points["run"].isin(hold_out)] if hold_out else points
     runs = usable(kept, metric, compute)
     front = front_of(runs, metric)
-    _enough(front, len(runs), metric, compute, family, one_model)
+    _enough(front, runs, metric, compute, family, one_model)
     scales = _Scales.of(front[compute].to_numpy(float), front[metric].to_numpy(float), UNITS[compute])
     problem = scales.problem(front[compute], front[metric], family)
     at_P, cost = best(problem)
@@ -69,16 +70,21 @@ def fit(
         held_out=(),
     )
     found = replace(found, held_out=_held_out(points, found, hold_out, seed))
-    return replace(found, warnings=tuple(doubts(found, draws)))
+    return replace(found, warnings=tuple(doubts(found, draws, float(runs[compute].max()))))
 
 
-def _enough(front: pd.DataFrame, runs: int, metric: str, compute: str, family: Family, one_model: bool) -> None:
+def _enough(
+    front: pd.DataFrame, runs: pd.DataFrame, metric: str, compute: str, family: Family, one_model: bool
+) -> None:
     """Raise Refused where a frontier can't carry a law."""
     needed, asked = len(family.parameters) + SPARE, f"refused: {metric} vs {compute} has"
     if len(front) < needed:
+        points = "1 frontier point" if len(front) == 1 else f"{len(front)} frontier points"
+        remedy = "Add budgets or model sizes, so that more runs are the best at their compute."
+        if runs[[compute, metric]].corr("spearman").iloc[0, 1] > RISING:
+            remedy = f"{metric} rises with compute: a law is of what falls, such as an error or a loss."
         raise Refused(
-            f"{asked} {len(front)} frontier points among {runs} runs, and a law with {needed - SPARE} parameters needs"
-            f" {needed}. Add budgets or model sizes, so that more runs are the best at their compute."
+            f"{asked} {points} among {len(runs)} runs, and a law with {needed - SPARE} parameters needs {needed}. {remedy}"
         )
     if (span := float(np.log10(front[compute].iloc[-1] / front[compute].iloc[0]))) < DECADES:
         raise Refused(

@@ -170,6 +170,23 @@ def test_fewer_than_6_frontier_points_are_refused_with_their_number_and_a_remedy
     assert fit(table([1, 2, 3, 4, 5, 60], [0.9, 0.7, 0.6, 0.55, 0.52, 0.5]), draws=50).warnings
 
 
+def test_a_metric_that_rises_is_said_to_and_one_that_stands_still_is_not():
+    compute = np.geomspace(1e12, 1e17, 30)
+    with pytest.raises(Refused, match=r"1 frontier point among 30 runs.*upstream/error rises with compute"):
+        fit(table(compute, 1 - 5 * compute**-0.1))
+    with pytest.raises(Refused, match=r"1 frontier point among 30 runs.*Add budgets"):
+        fit(table(compute, np.full(30, 0.37)))
+
+
+def test_a_best_run_that_much_more_compute_does_not_beat_is_named():
+    compute = np.geomspace(1e12, 1e17, 30)
+    error = 5 * compute**-0.1
+    assert not any("look at it" in warning for warning in fit(table(compute, error), draws=20).warnings)
+    error[12] = 0.001
+    (warning,) = [one for one in fit(table(compute, error), draws=20).warnings if "look at it" in one]
+    assert "run-012" in warning and "8.5e+02 times" in warning and "0.1 %" in warning
+
+
 def test_the_largest_model_of_the_paper_is_predicted_from_the_others():
     points = paper()
     found = fit(points, METRIC, "core_days", hold_out=list(points["run"][points["model"] == "G/14"]))
