@@ -15,7 +15,7 @@ _LOST = 0.05  # share of the draws
 
 
 def doubts(fit: Fitted, asked: int, most: float) -> Iterator[str]:
-    """Yield what the report warns of; `asked` is the number of bootstrap draws, `most` the compute of the largest run."""
+    """Yield what the report warns of, given how many draws were asked for and the largest run's compute, `most`."""
     compute, parameters = fit.frontier[fit.compute].to_numpy(float), len(fit.law.values)
     if len(compute) < _FEW + parameters:
         few = f"{len(compute)} frontier points for {parameters} parameters"
@@ -23,14 +23,7 @@ def doubts(fit: Fitted, asked: int, most: float) -> Iterator[str]:
     if (span := np.log10(compute[-1] / compute[0])) < _DECADES:
         yield f"the frontier spans {span:.1f} decades of compute; an exponent needs {_DECADES:g} or more"
     if most > _AHEAD * compute[-1]:
-        best, got = (
-            fit.frontier["name" if "name" in fit.frontier else "run"].iloc[-1],
-            fit.frontier[fit.metric].iloc[-1],
-        )
-        yield (
-            f"no run with more compute than {best} is better, though there are runs with {most / compute[-1]:.2g} times as"
-            f" much: look at it ({value(fit.metric, got)}), and exclude it if it is no result"
-        )
+        yield _unbeaten(fit, most)
     yield from _at_bounds(fit)
     if (lost := asked - len(fit.draws)) > _LOST * asked:
         few = f"fewer than {parameters} frontier points"
@@ -44,6 +37,15 @@ def doubts(fit: Fitted, asked: int, most: float) -> Iterator[str]:
     for run in fit.held_out:
         if run.got < run.low or run.got > run.high:
             yield f"held out {run.name} lies outside its {100 * LEVEL:.0f} % interval"
+
+
+def _unbeaten(fit: Fitted, most: float) -> str:
+    best = fit.frontier.iloc[-1]
+    name, got = best.get("name", best["run"]), value(fit.metric, best[fit.metric])
+    return (
+        f"no run with more compute than {name} is better, though there are runs with"
+        f" {most / best[fit.compute]:.2g} times as much: look at it ({got}), and exclude it if it is no result"
+    )
 
 
 def _at_bounds(fit: Fitted) -> Iterator[str]:

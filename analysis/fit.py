@@ -83,9 +83,8 @@ def _enough(
         remedy = "Add budgets or model sizes, so that more runs are the best at their compute."
         if runs[[compute, metric]].corr("spearman").iloc[0, 1] > RISING:
             remedy = f"{metric} rises with compute: a law is of what falls, such as an error or a loss."
-        raise Refused(
-            f"{asked} {points} among {len(runs)} runs, and a law with {needed - SPARE} parameters needs {needed}. {remedy}"
-        )
+        short = f"{points} among {len(runs)} runs, and a law with {needed - SPARE} parameters needs {needed}"
+        raise Refused(f"{asked} {short}. {remedy}")
     if (span := float(np.log10(front[compute].iloc[-1] / front[compute].iloc[0]))) < DECADES:
         raise Refused(
             f"{asked} a frontier over {span:.2g} decades of compute, and an exponent needs {DECADES:g}. Add smaller"
