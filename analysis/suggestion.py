@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.bootstrap import LEVEL
-from analysis.fitted import interval, value
+from analysis.fitted import UNKNOWN, interval, value
 from analysis.frontier import usable
 from analysis.given import above_0, amounts, checked
 from analysis.laws import Floats
@@ -62,8 +62,12 @@ class Advice:
         factor = float(np.exp(_HALF * sd))
         return self.predicted / factor, self.predicted * factor
 
+    def _interval(self, sd: float) -> str:
+        low, high = self._ends(sd)
+        return interval(self.metric, low, high) if high < UNKNOWN * low else "unknown"
+
     def __str__(self) -> str:
-        now, then = (interval(self.metric, *self._ends(sd)) for sd in (self.before, self.after))
+        now, then = (self._interval(sd) for sd in (self.before, self.after))
         lines = [
             f"{self.metric} at {self.compute} = {self.target:.3g}: expected {value(self.metric, self.predicted)}",
             f"{100 * LEVEL:.0f} % interval now: {now}",

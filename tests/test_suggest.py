@@ -110,7 +110,8 @@ def test_an_interval_of_an_error_that_passes_all_is_printed_with_a_word():
     inside, others = split(grid(), 0.4)
     found = analysis.suggest(inside, others, budget=1.0)
     assert "any error" not in str(found)
-    assert "%, past the 100 % of any error\n" in str(replace(found, before=10.0))
+    assert "%, past the 100 % of any error\n" in str(replace(found, before=5.0))
+    assert "90 % interval now: unknown\n" in str(replace(found, before=10.0))
 
 
 def test_what_can_carry_no_advice_is_refused():
