@@ -1,12 +1,11 @@
 """What in a fitted law should be doubted, as sentences."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from analysis.bootstrap import LEVEL
 from analysis.fitted import Fitted, value
-from analysis.solver import EXPONENTS
 
 _FEW = 6  # frontier points beyond its parameters below which a law's parameters can't be trusted one by one
 _DECADES = 2.0
@@ -14,8 +13,11 @@ _AHEAD = 10.0  # times the compute of the frontier's last point
 _LOST = 0.05  # share of the draws
 
 
-def doubts(fit: Fitted, asked: int, most: float) -> Iterator[str]:
-    """Yield what the report warns of, given how many draws were asked for and the largest run's compute, `most`."""
+def doubts(fit: Fitted, asked: int, most: float, ends: Mapping[str, tuple[float, float]]) -> Iterator[str]:
+    """Yield what the report warns of.
+
+    `asked` is the number of draws, `most` the largest run's compute, `ends` the least and largest of each parameter.
+    """
     compute, parameters = fit.frontier[fit.compute].to_numpy(float), len(fit.law.values)
     if len(compute) < _FEW + parameters:
         few = f"{len(compute)} frontier points for {parameters} parameters"
@@ -24,10 +26,16 @@ def doubts(fit: Fitted, asked: int, most: float) -> Iterator[str]:
         yield f"the frontier spans {span:.1f} decades of compute; an exponent needs {_DECADES:g} or more"
     if most > _AHEAD * compute[-1]:
         yield _unbeaten(fit, most)
-    yield from _at_bounds(fit)
+    yield from _at_bounds(fit, ends)
     if (lost := asked - len(fit.draws)) > _LOST * asked:
         few = f"fewer than {parameters} frontier points"
         yield f"{lost / asked:.0%} of the draws left {few}: the intervals are too narrow"
+    yield from _of_runs(fit)
+
+
+def _of_runs(fit: Fitted) -> Iterator[str]:
+    if fit.metric.endswith("error") and float(fit.frontier[fit.metric].median()) > 1:
+        yield "errors are fractions, and these are above 1: if they are per cent, divide by 100"
     if fit.counts.unmeasured == 1:
         yield f"one done run has no {fit.metric}: it is left out"
     elif fit.counts.unmeasured:
@@ -48,7 +56,7 @@ def _unbeaten(fit: Fitted, most: float) -> str:
     )
 
 
-def _at_bounds(fit: Fitted) -> Iterator[str]:
+def _at_bounds(fit: Fitted, ends: Mapping[str, tuple[float, float]]) -> Iterator[str]:
     params, best = fit.law.params(), float(fit.frontier[fit.metric].iloc[-1])
     if params.get("floor") == 0:
         yield "the floor is at its bound 0: the points show no saturation at high compute"
@@ -58,5 +66,6 @@ def _at_bounds(fit: Fitted) -> Iterator[str]:
         yield "the floor is at its bound, the best point"
     if params.get("offset", 0) > float(fit.frontier[fit.compute].iloc[-1]):
         yield "the offset is above the largest compute: the points are far from a power law"
-    if not EXPONENTS[0] * 1.001 < params["exponent"] < EXPONENTS[1] / 1.001:
-        yield f"the exponent is at its bound {params['exponent']:.3g}"
+    for name, (low, high) in ends.items():
+        if name not in ("floor", "offset", "bend") and not low * 1.001 < params[name] < high / 1.001:
+            yield f"the {name.replace('_', ' ')} is at its bound {params[name]:.3g}"

@@ -3,7 +3,7 @@
 Letters of shapes: B fits, N points, P parameters.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -55,12 +55,12 @@ def fit(
     if draws:
         every = scales.problem(runs[compute], runs[metric], family)
         drawn_BP = redrawn(every, at_P, places(runs, compute), draws, seed)
-    law, drawn = scales.law(problem, at_P), scales.params(problem, drawn_BP)
+    law, drawn, ends = scales.law(problem, at_P), scales.params(problem, drawn_BP), scales.ends(problem)
     found = Fitted(
         metric=metric,
         compute=compute,
         law=law,
-        intervals=_intervals(law, drawn, front[metric].to_numpy(float)),
+        intervals=_intervals(law, drawn, len(front), ends),
         frontier=front,
         counts=_counts(points, kept, runs),
         draws=drawn,
@@ -70,7 +70,7 @@ def fit(
         held_out=(),
     )
     found = replace(found, held_out=_held_out(points, found, hold_out, seed))
-    return replace(found, warnings=tuple(doubts(found, draws, float(runs[compute].max()))))
+    return replace(found, warnings=tuple(doubts(found, draws, float(runs[compute].max()), ends)))
 
 
 def _enough(
@@ -126,21 +126,28 @@ class _Scales:
         """Return the parameters [B, P] in the units of the points."""
         return problem.family.in_units(problem.params(at_BP), self.compute, self.error)
 
+    def ends(self, problem: Problem) -> dict[str, tuple[float, float]]:
+        """Return the least and largest that each parameter may be, but for the scale, which has no bounds."""
+        low_P, high_P = (self.params(problem, ends_1P)[0] for ends_1P in problem.bounds())
+        return {name: (float(low_P[n]), float(high_P[n])) for n, name in enumerate(problem.family.names) if n}
+
     def law(self, problem: Problem, at_P: Floats) -> Law:
         """Return the law that these coordinates of the solver stand for."""
         return Law(problem.family, tuple(map(float, self.params(problem, at_P[None])[0])), self.unit)
 
 
-def _intervals(law: Law, drawn: Floats, error_N: Floats) -> dict[str, tuple[float, float]]:
+def _intervals(
+    law: Law, drawn: Floats, points: int, ends: Mapping[str, tuple[float, float]]
+) -> dict[str, tuple[float, float]]:
     """Return the 90 % interval of each parameter: of those that may be 0 as distances, of others as factors."""
     if not len(drawn):
         return {}
-    found, wider = {}, widening(len(error_N), len(law.values))
+    found, wider = {}, widening(points, len(law.values))
     for (name, estimate), column in zip(law.params().items(), drawn.T, strict=True):
         distance = name in ("offset", "floor", "bend")
         low, high = (around if distance else around_log)(np.array(estimate), column, wider)
-        most = float(error_N[-1]) if name == "floor" else np.inf
-        found[name] = (max(float(low), 0.0), min(float(high), most))
+        least, most = ends.get(name, (0.0, np.inf))
+        found[name] = (max(float(low), least), min(float(high), most))
     return found
 
 

@@ -72,13 +72,18 @@ class Fitted:
     def band(self, compute: ArrayLike) -> tuple[Floats, Floats]:
         """Return the ends of the law's 90 % interval at each compute.
 
-        Errors fall with compute: beyond the frontier the upper end is at most what it is at the frontier's last point.
+        Errors fall with compute: beyond the frontier the upper end is at most what it is at the frontier's last point,
+        and before it the lower end at least what it is at the first.
         """
-        last = self.frontier[self.compute].to_numpy(float)[-1]
+        ends = self.frontier[self.compute].to_numpy(float)[[0, -1]]
+        (least, _), (_, most) = self._around(ends)
         at = np.asarray(compute, float)
-        _, most = self._around(np.array([last]))
         low, high = self._around(at)
-        return low, np.where(at > last, np.minimum(high, most), high)
+        low, high = (
+            np.where(at < ends[0], np.maximum(low, least), low),
+            np.where(at > ends[1], np.minimum(high, most), high),
+        )
+        return low, high
 
     def _around(self, compute: Floats) -> tuple[Floats, Floats]:
         return around_log(self.law(compute), self.law.family.predictions(self.draws, compute), self.wider)
@@ -164,7 +169,7 @@ def _head(fit: Fitted) -> list[str]:
 
 
 def _params(fit: Fitted) -> Iterator[str]:
-    formula = f"{fit.law.family.formula}, C in {fit.law.unit}"
+    formula = f"{fit.law.family.formula}, C in {fit.law.unit}  "
     known = (
         f"{100 * LEVEL:.0f} % interval ({len(fit.draws)} draws of the runs)"
         if fit.intervals

@@ -45,7 +45,8 @@ class Growth:
 
     def __call__(self, compute: float) -> float:
         """Return y at a compute."""
-        return float(self.coefficient * compute**self.exponent)
+        with np.errstate(over="ignore"):
+            return float(self.coefficient * np.float64(compute) ** self.exponent)
 
 
 @dataclass(frozen=True)

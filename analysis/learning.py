@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from analysis.frontier import UNITS, is_best, usable
-from analysis.marks import TEXT, Marks, axis_of_compute, axis_of_errors, share
+from analysis.marks import TEXT, Marks, axis_of_compute, axis_of_errors, literal, share
 from analysis.panels import draw_dots, draw_trunks, label_compute, label_error, least
 from analysis.refusal import Refused
 
@@ -52,7 +52,7 @@ def draw_curves(
     for _, line in drawn.groupby("run", sort=False):
         colour = marks.colours[line["model"].iloc[0]]
         axes.plot(line[compute], line[metric], color=colour, linewidth=0.5, alpha=0.6)
-    axes.set_ylabel({"loss": "Training loss"}.get(metric, metric), fontsize=TEXT)
+    axes.set_ylabel(literal({"loss": "Training loss"}.get(metric, metric)), fontsize=TEXT)
     axes.set_xlabel(f"Training ({UNITS.get(compute, compute)})", fontsize=TEXT)
     ends = drawn.groupby("run")[compute].max()
     axis_of_compute(axes, ends.min() / _BEFORE, ends.max() * 1.1)

@@ -9,7 +9,7 @@ from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 
 from analysis.fitted import Fitted
-from analysis.marks import INK, SMALL, STAR, Marks, short
+from analysis.marks import INK, SMALL, STAR, Marks, literal, short
 from analysis.panels import BEYOND
 
 Keys = dict[str, Line2D]
@@ -74,7 +74,7 @@ def _group(figure: Figure, title: str, keys: Keys) -> Legend:
     made = Legend(
         figure,
         list(keys.values()),
-        list(keys),
+        [literal(key) for key in keys],
         title=title or None,
         loc="upper left",
         ncols=-(-len(keys) // _ROWS) if title else len(keys),

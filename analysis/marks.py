@@ -46,6 +46,11 @@ def share(metric: str) -> float:
     return 100.0 if metric.endswith("error") else 1.0
 
 
+def literal(text: str) -> str:
+    """Return a text of the user's with dollars that are no mathematics to Matplotlib."""
+    return text.replace("$", r"\$")
+
+
 def short(number: float) -> str:
     """Return a count for a tick: 100, 1.4k, 30M, 1.9B."""
     for size, suffix in ((1e9, "B"), (1e6, "M"), (1e3, "k")):

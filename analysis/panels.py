@@ -19,6 +19,7 @@ from analysis.marks import (
     axis_of_compute,
     axis_of_errors,
     axis_of_sizes,
+    literal,
     share,
 )
 from analysis.trunks import trunks
@@ -80,7 +81,7 @@ def draw_dots(axes: Axes, runs: pd.DataFrame, across: pd.Series, metric: str, ma
 
 def label_error(axes: Axes, metric: str) -> None:
     """Name the y axis."""
-    axes.set_ylabel(f"{metric} (%)" if share(metric) == 100 else metric, fontsize=TEXT)
+    axes.set_ylabel(literal(f"{metric} (%)" if share(metric) == 100 else metric), fontsize=TEXT)
 
 
 def label_compute(axes: Axes, compute: str) -> None:

@@ -17,7 +17,7 @@ from analysis.isocompute import draw_isoflop
 from analysis.laws import NESTED, Law
 from analysis.learning import draw_curves, draw_samples
 from analysis.legends import Keys, draw_legend, lines, models, sizes
-from analysis.marks import SMALL, TEXT, Marks, axis_of_errors, share
+from analysis.marks import SMALL, TEXT, Marks, axis_of_errors, literal, share
 from analysis.panels import draw_best, draw_law, draw_runs, label_error, least, reach
 from analysis.refusal import Refused
 from analysis.residuals import draw_residuals
@@ -111,7 +111,7 @@ def isoflop_figure(subject: Subject) -> Drawn:
     found = sum(one.params is not None for one in budgets)
     why = "; ".join(dict.fromkeys(one.why for one in budgets if one.why))
     note = f"{found} minima of {len(budgets)} budgets" + (f" ({why})" if why else "")
-    axes.set_title(textwrap.fill(note, _WRAP), fontsize=SMALL, loc="left")
+    axes.set_title(literal(textwrap.fill(note, _WRAP)), fontsize=SMALL, loc="left")
     return figure, {"budgets": [asdict(one) for one in budgets]}
 
 
@@ -135,7 +135,7 @@ def decay_map_figure(subject: Subject) -> Drawn:
     figure = sheet(COLUMN, 0.9 + 0.22 * max(len(found), 4))
     axes = figure.subplots()
     draw_map(axes, found, subject.metric)
-    name = f"{subject.metric} (%)" if share(subject.metric) == 100 else subject.metric
+    name = literal(f"{subject.metric} (%)" if share(subject.metric) == 100 else subject.metric)
     axes.set_title(f"{name}, best run of each pair", fontsize=TEXT, loc="left")
     cells = json.loads(found.to_json(orient="values"))
     return figure, {rows: list(map(float, found.index)), columns: list(map(float, found.columns)), "cells": cells}
@@ -239,7 +239,7 @@ def _dots(marks: Marks) -> dict[str, Keys]:
 
 def _title(fit: Fitted | None, runs: int, note: str) -> str:
     if fit is None:
-        return textwrap.fill(note, _WRAP) or f"{runs} runs"
+        return literal(textwrap.fill(note, _WRAP)) or f"{runs} runs"
     return f"{equation(fit.law)}\n{len(fit.frontier)} frontier points of {runs} runs"
 
 

@@ -17,6 +17,7 @@ from analysis.refusal import Refused
 from analysis.surface import Surface, fit_surface
 from analysis.surface_solver import redrawn
 
+NOT_SPENT = ("images_seen", "data_size")  # what doesn't grow with the size of a model has no best size
 FAR = 1.0  # decades outside the data beyond which a prediction is warned of
 DRAWS = 200  # of a law in size and data
 SURFACE = "law of size and images seen"
@@ -119,6 +120,7 @@ def best_size(points: pd.DataFrame, metric: str, by: str, compute: float) -> All
 
     Raises Refused, with both reasons, where the points carry neither.
     """
+    points = usable(points, metric, by, "params", "images_seen")
     batches = points["batch_size"].dropna().unique() if "batch_size" in points else np.array([])
     batch = float(batches[0]) if len(batches) == 1 else None
     try:
@@ -135,6 +137,8 @@ def best_size(points: pd.DataFrame, metric: str, by: str, compute: float) -> All
         each = np.nanmedian(spent / (runs["params"] * runs["images_seen"]).to_numpy(float))
         size, images = (float(one) for one in surface.optimal(compute, float(each)))
         source = SURFACE
+    if not np.isfinite([size, images]).all():
+        raise Refused(f"refused: at {compute:.3g} it is larger than any number.")
     outside = max(_outside(size, points["params"]), _outside(images, points["images_seen"]))
     return Allocation(size, images, images / batch if batch else None, source, outside)
 
@@ -143,8 +147,9 @@ def _at(points: pd.DataFrame, found: Fitted, compute: float) -> Prediction:
     low, high = (float(end[0]) for end in found.band([compute]))
     allocation, refused, mixed = None, "", list[str]()
     try:
-        allocation = best_size(points, found.metric, found.compute, compute)
-        mixed = _mixed(points) if allocation.source == SURFACE else []
+        if found.compute not in NOT_SPENT:
+            allocation = best_size(points, found.metric, found.compute, compute)
+        mixed = _mixed(points) if allocation and allocation.source == SURFACE else []
     except Refused as why:
         refused = str(why)
     made = _prediction(found, {"compute": compute}, float(found(compute)), low, high, compute, allocation, refused)
@@ -155,7 +160,9 @@ def _reaching(found: Fitted, error: float) -> Prediction:
     """Return the compute at which the law, and the ends of its band, come down to an error."""
     estimate = float(found.law.invert(error))
     if not 0 < estimate < np.inf:
-        if estimate:
+        if found.law.params().get("floor", 0.0) < error and estimate:
+            why = f"it lies beyond the largest number, 1e299 {found.law.unit}"
+        elif estimate:
             why = f"no compute reaches it: the law's floor is {found.law.floor:.3g}"
         else:
             why = f"the law starts below it, at {float(found(1e-300)):.3g}"
@@ -164,17 +171,20 @@ def _reaching(found: Fitted, error: float) -> Prediction:
     at_N = np.geomspace(min(spent[0], estimate) * 10**-_REACH, max(spent[-1], estimate) * 10**_REACH, _GRID)
     low_N, high_N = found.band(at_N)
     low, high = _first_below(at_N, low_N, error), _first_below(at_N, high_N, error)
-    return _prediction(found, {"error": error}, estimate, min(low or estimate, estimate), high, estimate)
+    least = estimate if low is None else min(low, estimate)
+    return _prediction(found, {"error": error}, estimate, least, high, estimate)
 
 
 def _first_below(at_N: Floats, error_N: Floats, error: float) -> float | None:
-    """Return where a falling curve comes down to an error, between two of its points in log-log; None if nowhere."""
+    """Return where a falling curve comes down to an error, between two of its points in log-log; None if nowhere, and 0
+    where it begins below it.
+    """
     below_N = error_N <= error
     if not below_N.any():
         return None
     n = int(below_N.argmax())
     if n == 0:
-        return float(at_N[0])
+        return 0.0
     ends = np.log(error_N[[n, n - 1]])
     return float(np.exp(np.interp(np.log(error), ends, np.log(at_N[[n, n - 1]]))))
 

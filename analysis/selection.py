@@ -82,7 +82,7 @@ def select(points: pd.DataFrame, text: str) -> "pd.Series[bool]":
     reader = _Reader(points, text)
     found = reader.either()
     reader.need("", "nothing more")
-    return found
+    return found.fillna(False).astype(bool)
 
 
 class _Reader:
@@ -147,7 +147,7 @@ class _Reader:
             return ~found if inverted else found
         if inverted or self.next.kind != "sign":
             raise self.error(f"expected a comparison after {left.token.text}", self.next, "write for example == or in")
-        found = pd.Series(True, self.points.index)
+        found = pd.Series(True, self.points.index, dtype="boolean")
         while self.next.kind == "sign":
             sign = self.next
             self.place += 1
@@ -192,11 +192,13 @@ class _Reader:
             raise self.error(f"{column.token.text} is {kind}, and so must be what it is compared with", right.token)
         if left.is_text and sign.text not in ("==", "=", "!="):
             raise self.error("text is equal or not", sign, "write == or !=")
-        found = _SIGNS[sign.text](left.value, right.value)
+        found = _SIGNS[sign.text](left.value, right.value).astype(
+            "boolean"
+        )  # of three values: what lacks a number is NA
         for one in (left, right):
             if isinstance(one.value, pd.Series):
-                found = found & one.value.notna()
-        return found.astype(bool)
+                found = found.where(one.value.notna())
+        return found
 
 
 def _tokens(text: str) -> Iterator[_Token]:

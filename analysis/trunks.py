@@ -21,13 +21,15 @@ def trunks(points: pd.DataFrame, runs: pd.DataFrame, metric: str, across: str) -
     Parted are ends between which a run of `points` is not among `runs`. Nothing tells what was planned of imported
     runs: there a budget is missing that the same model has with other data.
     """
+    points = points.reset_index(drop=True)
     shared = [name for name in points.columns if name not in _OWN and name not in metrics(points)]
     imported = points["origin"].notna() if "origin" in points else pd.Series(data=False, index=points.index)
     budgets = {model: np.unique(group["steps"].dropna()) for model, group in points[imported].groupby("model")}
-    for _, group in points.groupby(shared, dropna=False):
+    drawn = points["run"].isin(runs["run"])
+    for _, group in points[points.duplicated(shared, keep=False)].groupby(shared, dropna=False):
         ends, model = group.sort_values(["steps", across]), group["model"].iloc[0]
         xs = ends[across].to_numpy(float)
-        ys = np.where(ends["run"].isin(runs["run"]), ends[metric].to_numpy(float), np.nan)
+        ys = np.where(drawn[ends.index], ends[metric].to_numpy(float), np.nan)
         gaps = _gaps(ends["steps"].to_numpy(float), budgets[model]) if imported[ends.index[0]] else []
         yield model, np.insert(xs, gaps, np.nan), np.insert(ys, gaps, np.nan)
 

@@ -146,6 +146,23 @@ def test_beyond_the_data_nothing_worse_is_expected_than_at_its_end():
     assert high[-1] < 1.2 * steep(1e6)
 
 
+@pytest.mark.parametrize("family", [M4, BNSL])
+def test_intervals_end_at_the_bounds_of_parameters_and_one_at_its_bound_is_said_to_be(family):
+    compute = np.geomspace(1e12, 1e17, 30)
+    noise = np.exp(0.01 * np.random.default_rng(1).normal(size=30))
+    found = fit(table(compute, 5 * compute**-0.1 * noise), family=family, draws=200)
+    name, low, high = {"M4": ("ceiling", 0.3, 3.2), "BNSL": ("sharpness", 0.02, 5.0)}[family.name]
+    assert low <= found.intervals[name][0] <= found.intervals[name][1] <= high
+    assert any(f"the {name} is at its bound" in warning for warning in found.warnings)
+    assert " C in FLOPs  90 % interval" in str(found).replace("      90", "  90")
+
+
+def test_errors_in_per_cent_are_noticed():
+    compute = np.geomspace(1e12, 1e17, 30)
+    (warning,) = [one for one in fit(table(compute, 500 * compute**-0.1), draws=0).warnings if "per cent" in one]
+    assert "divide by 100" in warning
+
+
 def test_intervals_of_studies_with_repeated_seeds_cover_as_often():
     """Three seeds of each setting, 12 of them on the law: drawn one by one, they covered it in 73 % of these cases."""
     found = []

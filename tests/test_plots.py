@@ -3,10 +3,12 @@
 import json
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import cbook
 from matplotlib.collections import PathCollection
 from matplotlib.text import Text
 from runs import METRIC, laptop, table
@@ -310,6 +312,26 @@ def test_no_global_state_of_matplotlib_is_touched(tmp_path):
     before = dict(mpl.rcParams)
     save("frontier", subject(laptop()), tmp_path / "f.svg")
     assert dict(mpl.rcParams) == before
+
+
+def test_dollars_in_names_are_dollars(tmp_path):
+    metric = "my/$er_{r $ error"
+    points = laptop().rename(columns={METRIC: metric}).replace({"model": {"mini": r"a$b$\frac{"}})
+    figure, _ = frontier_figure(Subject(points, metric, "flops", None))
+    figure.savefig(tmp_path / "frontier.png")
+    assert not any(
+        map(cbook.is_math_text, [one for one in texts(figure).splitlines() if "er_" in one or "frac" in one])
+    )
+
+
+def test_many_runs_without_a_neighbour_are_soon_looked_through():
+    points = laptop()
+    many = pd.concat([points.assign(run=f"{n}-" + points["run"], seed=n) for n in range(60)], ignore_index=True)
+    alone = many.drop_duplicates(["model", "data_size", "seed"])
+    began = time.process_time()
+    assert list(trunks(alone, alone, METRIC, "flops")) == []
+    assert len(list(trunks(many, alone, METRIC, "flops"))) == 540
+    assert time.process_time() - began < 10
 
 
 def test_pyplot_is_never_loaded():

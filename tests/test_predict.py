@@ -10,6 +10,7 @@ from runs import METRIC, doubly, planted, table
 
 import analysis
 from analysis.fit import fit
+from analysis.laws import POWER
 from analysis.refusal import Refused
 from orchestrator.cli import scalectl
 from orchestrator.exits import Refusal
@@ -45,6 +46,34 @@ def test_the_interval_of_a_compute_is_the_band_read_across():
     found = analysis.predict(POINTS, error=error)
     low, high = fit(POINTS, METRIC).band([found.low, found.high])
     assert low[0] == pytest.approx(error, rel=1e-3) and high[1] == pytest.approx(error, rel=1e-3)
+
+
+def test_the_least_compute_for_an_error_is_no_edge_of_where_it_was_looked_for():
+    """Far below the data the lower edge fell to 0, and its crossing at 1e-12 of the least compute was told."""
+    points = planted(doubly(4.0, 0.0, 0.1, 0.02, "FLOPs"), 1e16, 1e20, 14, 0, 0.01, seed=3)
+    found = fit(points, METRIC)
+    error = float(found(1e18))
+    asked = analysis.predict(points, error=error)
+    assert 1e15 < asked.low < asked.estimate < asked.high
+    assert analysis.predict(points, error=float(found.band([1e16])[1][0])).low == 0.0  # it may be there from the start
+    low, _ = found.band([1e4, 1e8, 1e12])
+    assert (low >= found.band([found.frontier["flops"].iloc[0]])[0]).all()
+
+
+def test_images_have_no_best_size_and_runs_that_are_not_done_no_part_in_it():
+    assert analysis.predict(sizes(), by="images_seen", compute=1e10).allocation is None
+    planned = sizes().iloc[[0]].assign(run="planned", state="planned", params=1e15, images_seen=1e15)
+    one, other = (
+        analysis.predict(points, compute=1e26).allocation
+        for points in (sizes(), pd.concat([sizes(), planned], ignore_index=True))
+    )
+    assert one.decades_outside == other.decades_outside > 0
+
+
+def test_what_lies_beyond_the_numbers_is_said_to():
+    points = table(np.geomspace(1e12, 1e17, 12), 0.8 * np.geomspace(1e12, 1e17, 12) ** -0.02)
+    with pytest.raises(Refused, match="beyond the largest number"):
+        analysis.predict(points, error=1e-7, family=POWER)
 
 
 @pytest.mark.parametrize(("compute", "decades"), [(1e18, 0), (1e21, 1), (1e13, 3)])

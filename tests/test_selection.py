@@ -26,6 +26,10 @@ def rows(text: str) -> list[int]:
     ("text", "found"),
     [
         ("data_size==3e9", [1, 3]),
+        ("not core_days>100", [0, 1]),  # as core_days<=100 does: the third lacks the number
+        ("core_days not in [18.5]", [0, 3]),
+        ("not (core_days>100 or data_size>1e9)", [0]),
+        ("core_days>100 or not model='B/16'", [0, 3]),
         ("data_size = 3B", [1, 3]),
         ("model=='B/16' and data_size>=1e9", [1]),
         ("model in [\"s/28\", 'G/14']", [0, 3]),
