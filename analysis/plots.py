@@ -240,7 +240,7 @@ def _dots(marks: Marks) -> dict[str, Keys]:
 def _title(fit: Fitted | None, runs: int, note: str) -> str:
     if fit is None:
         return literal(textwrap.fill(note, _WRAP)) or f"{runs} runs"
-    return f"{equation(fit.law)}\n{len(fit.frontier)} frontier points of {runs} runs"
+    return f"{equation(fit.law)}\n{len(fit.frontier)} frontier points of {fit.counts.used} runs"
 
 
 def equation(law: Law) -> str:
