@@ -79,11 +79,8 @@ class Fitted:
         (least, _), (_, most) = self._around(ends)
         at = np.asarray(compute, float)
         low, high = self._around(at)
-        low, high = (
-            np.where(at < ends[0], np.maximum(low, least), low),
-            np.where(at > ends[1], np.minimum(high, most), high),
-        )
-        return low, high
+        low = np.where(at < ends[0], np.maximum(low, least), low)
+        return low, np.where(at > ends[1], np.minimum(high, most), high)
 
     def _around(self, compute: Floats) -> tuple[Floats, Floats]:
         return around_log(self.law(compute), self.law.family.predictions(self.draws, compute), self.wider)

@@ -11,6 +11,7 @@ from analysis.refusal import Refused
 
 UNITS = {"flops": "FLOPs", "device_seconds": "device-seconds", "core_days": "core-days"}
 UNITS |= {"images_seen": "images seen", "data_size": "distinct images"}
+NOT_SPENT = ("images_seen", "data_size")  # what training doesn't cost, and doesn't grow with the size of a model
 
 
 def frontier(points: pd.DataFrame, metric: str, compute: str = "flops") -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 from analysis.bootstrap import LEVEL
 from analysis.fit import fit
 from analysis.fitted import Fitted, interval, value
-from analysis.frontier import usable
+from analysis.frontier import NOT_SPENT, usable
 from analysis.given import amounts, checked
 from analysis.isoflop import isoflop
 from analysis.laws import DOUBLY_SATURATING, Family, Floats
@@ -17,7 +17,6 @@ from analysis.refusal import Refused
 from analysis.surface import Surface, fit_surface
 from analysis.surface_solver import redrawn
 
-NOT_SPENT = ("images_seen", "data_size")  # what doesn't grow with the size of a model has no best size
 FAR = 1.0  # decades outside the data beyond which a prediction is warned of
 DRAWS = 200  # of a law in size and data
 SURFACE = "law of size and images seen"
@@ -145,15 +144,16 @@ def best_size(points: pd.DataFrame, metric: str, by: str, compute: float) -> All
 
 def _at(points: pd.DataFrame, found: Fitted, compute: float) -> Prediction:
     low, high = (float(end[0]) for end in found.band([compute]))
-    allocation, refused, mixed = None, "", list[str]()
+    allocation, refused = None, ""
     try:
         if found.compute not in NOT_SPENT:
             allocation = best_size(points, found.metric, found.compute, compute)
-        mixed = _mixed(points) if allocation and allocation.source == SURFACE else []
     except Refused as why:
         refused = str(why)
     made = _prediction(found, {"compute": compute}, float(found(compute)), low, high, compute, allocation, refused)
-    return replace(made, warnings=(*made.warnings, *mixed))
+    if allocation and allocation.source == SURFACE:
+        made = replace(made, warnings=(*made.warnings, *_mixed(_measured(points, found.metric))))
+    return made
 
 
 def _reaching(found: Fitted, error: float) -> Prediction:
@@ -227,9 +227,14 @@ def _mixed(runs: pd.DataFrame) -> list[str]:
 
 
 def _surface(points: pd.DataFrame, metric: str) -> tuple[Surface, pd.DataFrame]:
-    runs = usable(points, metric, "images_seen", "params")
-    runs = runs[runs[metric] > 0]
+    runs = _measured(points, metric)
     return fit_surface(runs["params"], runs["images_seen"], runs[metric]), runs
+
+
+def _measured(points: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Return the runs that a law of size and images seen rests on."""
+    runs = usable(points, metric, "images_seen", "params")
+    return runs[runs[metric] > 0]
 
 
 def _outside(at: float, known: pd.Series) -> float:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis.bootstrap import LEVEL
 from analysis.fitted import UNKNOWN, interval, value
-from analysis.frontier import usable
+from analysis.frontier import NOT_SPENT, usable
 from analysis.given import above_0, amounts, checked
 from analysis.laws import Floats
 from analysis.refusal import Refused
@@ -128,7 +128,7 @@ def _measured(
 
 
 def _enough(known: pd.DataFrame, candidates: pd.DataFrame, metric: str, compute: str) -> None:
-    if compute in ("images_seen", "data_size"):
+    if compute in NOT_SPENT:
         raise Refused(f"refused: {compute} is no cost of training: give one of flops, device_seconds, core_days.")
     if len(known) < LEAST:
         raise Refused(f"refused: {len(known)} runs with {metric} above 0, and advice needs {LEAST}. Run the cheapest.")

@@ -13,7 +13,7 @@ from orchestrator.experiment import read
 from orchestrator.gang import verdict
 from orchestrator.on_ray import OnRay
 from orchestrator.plan import plan
-from trainer.events import Checkpoint, Done, Failed, Progress, Started, Stopped
+from trainer.events import Checkpoint, Done, Event, Failed, Progress, Started, Stopped
 from trainer.spec import Job
 
 
@@ -30,6 +30,14 @@ def job(study) -> Job:
 
 def losses(events) -> dict[int, float]:
     return {event.step: event.loss for event in events if isinstance(event, Progress)}
+
+
+def until_it_trains(cluster) -> list[Event]:
+    """What the one job of a cluster tells up to its first step."""
+    events: list[Event] = []
+    while not any(isinstance(event, Progress) for event in events):
+        events += [event for _, batch in cluster.events(0.5) for event in batch]
+    return events
 
 
 @pytest.mark.slow
@@ -53,9 +61,7 @@ def test_two_processes_train_one_job_and_host_0_tells_it(pair, job, tmp_path):
 @pytest.mark.slow
 def test_a_gang_that_loses_a_host_ends_and_is_placed_anew_and_a_stop_reaches_all(pair, job):
     pair.start("cpu-2/0", replace(job, stop=10**7))
-    first = []
-    while not any(isinstance(event, Progress) for event in first):
-        first += [event for _, batch in pair.events(0.5) for event in batch]
+    first = until_it_trains(pair)
     os.kill(first[0].pid, signal.SIGKILL)
     end = told(pair, "cpu-2/0")[-1]
     assert isinstance(end, Failed) and end.kind == "node_lost" and "host 0 of 2" in end.reason
@@ -70,9 +76,7 @@ def test_a_gang_that_loses_a_host_ends_and_is_placed_anew_and_a_stop_reaches_all
 @pytest.mark.slow
 def test_a_notice_to_one_host_is_a_checkpoint_of_all(pair, job):
     pair.start("cpu-2/0", replace(job, stop=10**7))
-    first = []
-    while not any(isinstance(event, Progress) for event in first):
-        first += [event for _, batch in pair.events(0.5) for event in batch]
+    first = until_it_trains(pair)
     os.kill(first[0].pid, signal.SIGTERM)
     events = told(pair, "cpu-2/0")
     end = events[-1]

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pandas as pd
@@ -319,19 +318,15 @@ def test_dollars_in_names_are_dollars(tmp_path):
     points = laptop().rename(columns={METRIC: metric}).replace({"model": {"mini": r"a$b$\frac{"}})
     figure, _ = frontier_figure(Subject(points, metric, "flops", None))
     figure.savefig(tmp_path / "frontier.png")
-    assert not any(
-        map(cbook.is_math_text, [one for one in texts(figure).splitlines() if "er_" in one or "frac" in one])
-    )
+    names = [line for line in texts(figure).splitlines() if "er_" in line or "frac" in line]
+    assert len(names) >= 2 and not any(map(cbook.is_math_text, names))
 
 
-def test_many_runs_without_a_neighbour_are_soon_looked_through():
+def test_a_run_alone_on_its_trunk_has_no_line():
     points = laptop()
-    many = pd.concat([points.assign(run=f"{n}-" + points["run"], seed=n) for n in range(60)], ignore_index=True)
-    alone = many.drop_duplicates(["model", "data_size", "seed"])
-    began = time.process_time()
+    alone = points.drop_duplicates(["model", "data_size"])
     assert list(trunks(alone, alone, METRIC, "flops")) == []
-    assert len(list(trunks(many, alone, METRIC, "flops"))) == 540
-    assert time.process_time() - began < 10
+    assert len(list(trunks(points, alone, METRIC, "flops"))) == len(alone) == 9
 
 
 def test_pyplot_is_never_loaded():

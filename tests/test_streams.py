@@ -27,8 +27,9 @@ def test_a_full_disk_is_told_in_a_few_lines(study):
     file.write_text(file.read_text().replace("width: 8", "width: 128") + "limits: {retries: 0}\n")
     few = "ulimit -f 400; "  # KiB of each file, in place of a small disk: the store has less, a checkpoint more
     done = shell(f'{few}"$@"', "launch", file, "--here")
-    lines = done.stderr.splitlines()  # the plan, the time, what is paused, what failed
-    assert done.returncode == 1 and len(lines) <= 4 and "Failed to write" in lines[-1]
+    lines = done.stderr.splitlines()
+    assert done.returncode == 1 and [line.split()[0] for line in lines] == ["small", "about", "paused", "failed"]
+    assert "Failed to write" in lines[3]
     assert done.stdout.rstrip().splitlines()[-1].startswith("Next: scalectl status")
 
 
