@@ -169,6 +169,15 @@ def test_a_cap_on_device_hours_is_measured_by_the_clock(study):
     assert "stopped" in set(points(study)["state"])
 
 
+def test_a_cap_on_device_hours_counts_the_devices_that_the_file_states(study):
+    eight = "resources: {default: {device: cpu, devices: 8}}\n"
+    job = plan(read(study.write(extra=eight))).jobs[0]
+    ticks = itertools.count(0, 3600)
+    meter = Meter(Caps(), clock=lambda: float(next(ticks)))
+    meter.begin("cpu-0", "cpu", job)
+    assert meter.device_hours == 8.0
+
+
 def test_a_stop_is_recorded(study):
     launched(study, stop_after=1)
     assert "stopped" in set(points(study)["state"])
