@@ -10,7 +10,7 @@ import threading
 from dataclasses import asdict
 from pathlib import Path
 
-from orchestrator.worker import stream
+from orchestrator.cluster.worker import stream
 from trainer.events import Done, Event, Spent
 from trainer.spec import Job
 

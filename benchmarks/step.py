@@ -18,7 +18,7 @@ from pathlib import Path
 
 from step_shapes import CPU, GPU, SMALL, Work
 
-from orchestrator import heap
+from orchestrator.cluster import process as heap
 from trainer.flops import TRAINING, flops_per_image
 
 HERE = Path(__file__).parent

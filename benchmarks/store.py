@@ -2,8 +2,8 @@
 
 uv run python benchmarks/store.py [--runs 10000] [--measurements 10000000] [--readers 4] [--batch 1000] [--folder F]
 
-Runs are planned, placed and written down as a launch does it, job by job, through orchestrator/records.py; each reader
-is a process that does what `scalectl status --watch` does. Then each command answers in a process of its own.
+Runs are planned, placed and written down as a launch does it, job by job, through orchestrator/store/records.py;
+each reader does in a process of its own what `scalectl status --watch` does. Each command then answers in one as well.
 """
 
 import argparse
@@ -17,11 +17,11 @@ from collections.abc import Iterator
 from multiprocessing.synchronize import Event as Ended
 from pathlib import Path
 
-from orchestrator import status
-from orchestrator.experiment import read
-from orchestrator.plan import plan
-from orchestrator.planned import Plan, PlannedJob
-from orchestrator.records import Records
+from orchestrator.cli import status
+from orchestrator.experiment.experiment import read
+from orchestrator.plan.plan import Plan, PlannedJob
+from orchestrator.plan.planner import plan
+from orchestrator.store.records import Records
 from trainer.events import Done, Event, Measurement, Started
 
 STUDY = """\
@@ -144,7 +144,7 @@ def main() -> None:
         print(f"reads meanwhile: {[reads for reads, _ in told_back]}; errors: {[bad for _, bad in told_back if bad]}")
         run = found.runs[-1].id
         for words in (["status"], ["status", "--runs"], ["status", "-o", "json"], ["show", run], ["logs", run]):
-            code = "from orchestrator.cli import main; main()"
+            code = "from orchestrator.cli.main import main; main()"
             used, _ = cpu_seconds("-c", code, *words, "--store", str(store))
             print(f"scalectl {' '.join(words)}: {used:.2f} s of CPU", flush=True)
         for what, how in READS.items():

@@ -11,10 +11,10 @@ from typing import Any
 
 from alone import told
 
-from orchestrator import heap
-from orchestrator.access import secure
-from orchestrator.experiment import read
-from orchestrator.plan import plan
+from orchestrator.cluster import process as heap
+from orchestrator.cluster.ray_server import secure
+from orchestrator.experiment.experiment import read
+from orchestrator.plan.planner import plan
 from trainer.events import Measurement, Started
 from trainer.spec import Job, from_scratch
 

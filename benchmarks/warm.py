@@ -24,14 +24,14 @@ from pathlib import Path
 
 from alone import cache, spent, told
 
-from orchestrator import heap
-from orchestrator.access import secure
-from orchestrator.experiment import read
-from orchestrator.launch import launch
-from orchestrator.on_ray import OnRay
-from orchestrator.plan import plan
-from orchestrator.planned import Plan
-from orchestrator.records import Records
+from orchestrator.cluster import process as heap
+from orchestrator.cluster.ray_cluster import OnRay
+from orchestrator.cluster.ray_server import secure
+from orchestrator.experiment.experiment import read
+from orchestrator.launch.loop import launch
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.planner import plan
+from orchestrator.store.records import Records
 from trainer.events import Event, Spent
 from trainer.spec import Job
 

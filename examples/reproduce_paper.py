@@ -25,9 +25,9 @@ from analysis.panels import draw_best, draw_law, draw_runs
 from analysis.plots import equation
 from analysis.refusal import Refused
 from analysis.sheet import PAGE, sheet, write
-from orchestrator.exits import Refusal
-from orchestrator.foreign import read
-from orchestrator.records import Records
+from orchestrator.errors import Refusal
+from orchestrator.store.imported import read
+from orchestrator.store.records import Records
 
 COMPUTE = "core_days"
 FROM, TO = 0.2, 60_000  # core-days that the figure shows

@@ -11,7 +11,7 @@ from pictures import STUDY, grey, levels
 from records import array_record, example, greys
 from test_cli import HEAVY
 
-from orchestrator.experiment import InvalidExperiment, read
+from orchestrator.experiment.experiment import InvalidExperiment, read
 from trainer.data import load, split
 from trainer.files import Unreadable
 from trainer.pictures import BadImage
@@ -132,7 +132,9 @@ def test_a_damaged_file_is_named(tmp_path):
 def test_planning_loads_no_heavy_library(tmp_path):
     array_record(tmp_path / "train.array_record", greys(range(40)))
     spec(tmp_path)
-    code = "import sys; from orchestrator.experiment import read; read(sys.argv[1]); print(sorted(sys.modules))"
+    code = (
+        "import sys; from orchestrator.experiment.experiment import read; read(sys.argv[1]); print(sorted(sys.modules))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code, tmp_path / "experiments.yaml"], capture_output=True, text=True, check=True
     )

@@ -7,7 +7,7 @@ import pytest
 from bucket import bucket
 from pictures import STUDY, greys
 
-from orchestrator.experiment import InvalidExperiment, read
+from orchestrator.experiment.experiment import InvalidExperiment, read
 from trainer import buckets, data, parquet, stores
 from trainer.data import load
 from trainer.files import Unreadable

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import heap
-from orchestrator.access import Unreachable
-from orchestrator.cluster import Cluster, Here
-from orchestrator.experiment import read
-from orchestrator.on_ray import OnRay
-from orchestrator.plan import plan
+from orchestrator.cluster import process as heap
+from orchestrator.cluster.base import Cluster, Here
+from orchestrator.cluster.ray_cluster import OnRay
+from orchestrator.cluster.ray_server import Unreachable
+from orchestrator.experiment.experiment import read
+from orchestrator.plan.planner import plan
 from trainer.events import Checkpoint, Done, Event, Failed, Progress, Started, Stopped
 from trainer.spec import Job
 
@@ -153,7 +153,7 @@ def test_a_cluster_that_runs_already_is_joined_and_left_running(job, tmp_path, s
 JOIN = """
 import pickle, sys
 from contextlib import closing
-from orchestrator.on_ray import OnRay
+from orchestrator.cluster.ray_cluster import OnRay
 with closing(OnRay(address=sys.argv[1])) as cluster:
     cluster.start(cluster.slots[0], pickle.load(open(sys.argv[2], "rb")))
     events = []

@@ -7,8 +7,8 @@ import pytest
 from pictures import STUDY, grey, jpeg, layout, write
 from PIL import Image
 
-from orchestrator.experiment import read
-from orchestrator.plan import plan
+from orchestrator.experiment.experiment import read
+from orchestrator.plan.planner import plan
 from trainer import damage as damages
 from trainer.damage import damage, refuse
 from trainer.events import Failed

@@ -10,9 +10,9 @@ import pytest
 from pictures import grey, greys, layout, write
 from test_launch import launched
 
-from orchestrator.experiment import InvalidExperiment, read
-from orchestrator.plan import plan
-from orchestrator.records import known
+from orchestrator.experiment.experiment import InvalidExperiment, read
+from orchestrator.plan.planner import plan
+from orchestrator.store.records import known
 from trainer.census import census
 from trainer.evalset import evalsets
 from trainer.evaluate import Drawn, drawn, fewshot, shots

@@ -6,10 +6,10 @@ from typing import get_args
 import pytest
 
 import trainer.train
-from orchestrator.experiment import read
-from orchestrator.failures import BUDGETS, LOSSES, Failures
-from orchestrator.plan import plan
-from orchestrator.worker import stream
+from orchestrator.cluster.worker import stream
+from orchestrator.experiment.experiment import read
+from orchestrator.launch.retries import BUDGETS, LOSSES, Failures
+from orchestrator.plan.planner import plan
 from trainer.events import Failed, FailureKind
 
 

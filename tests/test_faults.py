@@ -13,17 +13,17 @@ from conftest import SCHEDULES, Study
 from damage import array_file, flip, torn
 from told import rows
 
-from orchestrator.cluster import Batch, Cluster, Here
-from orchestrator.exits import Exit
-from orchestrator.experiment import read
-from orchestrator.launch import News, launch
-from orchestrator.on_ray import OnRay, Seat
-from orchestrator.plan import plan
-from orchestrator.planned import Plan
-from orchestrator.records import Records, known
-from orchestrator.spending import Caps
-from orchestrator.study import carry_out
-from orchestrator.watch import Patience
+from orchestrator.cluster.base import Batch, Cluster, Here
+from orchestrator.cluster.ray_cluster import OnRay, Seat
+from orchestrator.cluster.watchdog import Patience
+from orchestrator.errors import Exit
+from orchestrator.experiment.experiment import read
+from orchestrator.launch.loop import News, launch
+from orchestrator.launch.session import carry_out
+from orchestrator.plan.limits import Caps
+from orchestrator.plan.plan import Plan
+from orchestrator.plan.planner import plan
+from orchestrator.store.records import Records, known
 from trainer.events import Failed, Progress, Started
 from trainer.spec import Job
 

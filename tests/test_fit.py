@@ -17,11 +17,11 @@ from analysis.fit import fit
 from analysis.laws import BNSL, DOUBLY_SATURATING, FAMILIES, M3, M4, POWER, SATURATING, Law
 from analysis.refusal import Refused
 from analysis.solver import Problem, best
-from orchestrator.cli import scalectl
-from orchestrator.conclusion import conclude
-from orchestrator.exits import Refusal
-from orchestrator.experiment import read
-from orchestrator.records import Records
+from orchestrator.cli.main import scalectl
+from orchestrator.errors import Refusal
+from orchestrator.experiment.experiment import read
+from orchestrator.report.fits import conclude
+from orchestrator.store.records import Records
 
 # core-days and 10-shot error of the frontier of the 3B-image runs of arXiv 2106.04560, read off its Figure 2
 JFT = """
@@ -430,7 +430,7 @@ def test_the_file_and_the_command_line_know_the_same_laws_and_computes():
     from typing import get_args
 
     from analysis.frontier import UNITS
-    from orchestrator.schema import Compute, LawName
+    from orchestrator.experiment.schema import Compute, LawName
 
     choices = {option.name: option.type for option in scalectl.commands["fit"].params}
     assert tuple(choices["law"].choices) == get_args(LawName) == tuple(FAMILIES)

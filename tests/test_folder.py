@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pictures import STUDY, grey, levels
 
-from orchestrator.experiment import InvalidExperiment, read
+from orchestrator.experiment.experiment import InvalidExperiment, read
 from trainer.data import split
 from trainer.files import Unreadable
 from trainer.pictures import BadImage

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.experiment import Experiment, InvalidExperiment, read
+from orchestrator.experiment.experiment import Experiment, InvalidExperiment, read
 from trainer.flops import params, training_flops
 from trainer.spec import ModelSpec, preset
 

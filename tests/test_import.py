@@ -13,10 +13,10 @@ from click.testing import CliRunner
 from runs import SHARED
 
 import analysis
-from orchestrator import status
-from orchestrator.cli import scalectl
-from orchestrator.exits import Refusal
-from orchestrator.foreign import InvalidImport, read
+from orchestrator.cli import status
+from orchestrator.cli.main import scalectl
+from orchestrator.errors import Refusal
+from orchestrator.store.imported import InvalidImport, read
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "other_runs.csv"
 

@@ -23,7 +23,7 @@ STEPS, KILLS = 600, 20
 
 LIFE = """
 import hashlib, os, pickle, signal, sys
-from orchestrator.worker import Place, prepare_jax
+from orchestrator.cluster.worker import Place, prepare_jax
 prepare_jax(Place())
 from trainer.feed import Feed
 from trainer.train import train

@@ -11,10 +11,10 @@ import pytest
 from conftest import Study
 from told import SECONDS_A_STEP, progress, rows, started
 
-from orchestrator.experiment import read
-from orchestrator.launch import launch
-from orchestrator.plan import plan
-from orchestrator.records import Records, known
+from orchestrator.experiment.experiment import read
+from orchestrator.launch.loop import launch
+from orchestrator.plan.planner import plan
+from orchestrator.store.records import Records, known
 from trainer.events import Checkpoint, Done, Event, Measurement
 from trainer.spec import Job
 

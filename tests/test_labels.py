@@ -12,8 +12,8 @@ from pictures import STUDY, grey, layout, levels, write
 from records import array_record, dataset, example
 from scipy.special import expit
 
-from orchestrator.experiment import Experiment, InvalidExperiment, read
-from orchestrator.plan import plan
+from orchestrator.experiment.experiment import Experiment, InvalidExperiment, read
+from orchestrator.plan.planner import plan
 from trainer.data import Batches, split
 from trainer.events import Done, Measurement
 from trainer.files import Unreadable

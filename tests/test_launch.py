@@ -11,16 +11,16 @@ from conftest import SCHEDULES, Study
 from damage import array_file, flip, torn
 from told import rows
 
-from orchestrator.cluster import Here
-from orchestrator.experiment import read
-from orchestrator.launch import launch
-from orchestrator.plan import plan
-from orchestrator.records import Records, known
-from orchestrator.requests import ask_to_stop
-from orchestrator.schedule import Slot
-from orchestrator.simulate import simulate
-from orchestrator.spending import Caps, Meter
-from orchestrator.study import carry_out
+from orchestrator.cluster.base import Here
+from orchestrator.experiment.experiment import read
+from orchestrator.launch.loop import launch
+from orchestrator.launch.session import carry_out
+from orchestrator.plan.limits import Caps, Meter
+from orchestrator.plan.planner import plan
+from orchestrator.plan.simulator import simulate
+from orchestrator.slots import Slot
+from orchestrator.store.lock import ask_to_stop
+from orchestrator.store.records import Records, known
 from trainer.events import Checkpoint
 from trainer.spec import from_scratch
 from trainer.train import train

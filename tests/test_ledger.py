@@ -10,7 +10,8 @@ from conftest import Study
 from test_crash import COMMAND, start, trained
 from told import rows, started
 
-from orchestrator.ledger import ENTRIES, Ledger, goodput, total
+from orchestrator.goodput import ENTRIES, goodput, total
+from orchestrator.launch.ledger import Ledger
 from trainer.events import Done, Failed, Spent, Stopped
 
 COLUMNS = ", ".join(f"{entry}_seconds" for entry in ENTRIES)

@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 from test_cli import scalectl
 
-from orchestrator import status
-from orchestrator.exits import Exit, Refusal
-from orchestrator.lock import Holder, Lock, Locked, holder, working_in
-from orchestrator.records import Records
+from orchestrator.cli import status
+from orchestrator.errors import Exit, Refusal
+from orchestrator.store.lock import Holder, Lock, Locked, holder, working_in
+from orchestrator.store.records import Records
 
 HOLD = """
 import sys
 from pathlib import Path
-from orchestrator.lock import Lock
+from orchestrator.store.lock import Lock
 held = Lock(Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()

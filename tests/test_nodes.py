@@ -10,13 +10,13 @@ import pytest
 from conftest import SCHEDULES
 from told import rows
 
-from orchestrator.access import secure
-from orchestrator.experiment import read
-from orchestrator.launch import launch
-from orchestrator.on_ray import OnRay
-from orchestrator.plan import plan
-from orchestrator.records import Records
-from orchestrator.watch import Patience
+from orchestrator.cluster.ray_cluster import OnRay
+from orchestrator.cluster.ray_server import secure
+from orchestrator.cluster.watchdog import Patience
+from orchestrator.experiment.experiment import read
+from orchestrator.launch.loop import launch
+from orchestrator.plan.planner import plan
+from orchestrator.store.records import Records
 from trainer.events import Progress
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]

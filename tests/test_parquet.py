@@ -14,8 +14,8 @@ from PIL import Image
 from pyarrow import parquet as files
 from test_cli import HEAVY
 
-from orchestrator.experiment import Experiment, InvalidExperiment, read
-from orchestrator.plan import plan
+from orchestrator.experiment.experiment import Experiment, InvalidExperiment, read
+from orchestrator.plan.planner import plan
 from trainer.data import Batches, load, split
 from trainer.events import Done, Measurement
 from trainer.files import Unreadable
@@ -212,7 +212,8 @@ def test_a_run_on_pictures_ends_with_its_metrics(tmp_path):
 def test_planning_loads_no_heavy_library(tmp_path):
     greys(tmp_path / "train.parquet", range(40))
     file = study(tmp_path).path
-    code = f"import sys; from orchestrator.experiment import read; read({file!r}); print({HEAVY!r} & set(sys.modules))"
+    reading = f"import sys; from orchestrator.experiment.experiment import read; read({file!r})"
+    code = f"{reading}; print({HEAVY!r} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from orchestrator.places import fit
-from orchestrator.resources import Place
+from orchestrator.experiment.resources import Place
+from orchestrator.plan.placement import fit
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.access import secure
-from orchestrator.exits import Refusal
-from orchestrator.experiment import read
-from orchestrator.on_ray import OnRay
-from orchestrator.plan import plan
+from orchestrator.cluster.ray_cluster import OnRay
+from orchestrator.cluster.ray_server import secure
+from orchestrator.errors import Refusal
+from orchestrator.experiment.experiment import read
+from orchestrator.plan.planner import plan
 from trainer.events import Checkpoint, Done, Event, Failed, Progress, Started, Stopped
 from trainer.spec import Job
 

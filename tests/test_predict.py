@@ -12,8 +12,8 @@ import analysis
 from analysis.fit import fit
 from analysis.laws import POWER
 from analysis.refusal import Refused
-from orchestrator.cli import scalectl
-from orchestrator.exits import Refusal
+from orchestrator.cli.main import scalectl
+from orchestrator.errors import Refusal
 
 LAW = doubly(4.0e8, 37e16, 0.55, 0.02, "FLOPs")
 POINTS = planted(LAW, 1e16, 1e20, 30, 20, 0.01, seed=7).assign(images_seen=1e6)

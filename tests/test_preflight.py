@@ -5,8 +5,8 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from orchestrator import preflight
-from orchestrator.cli import scalectl
+from orchestrator.cli.main import scalectl
+from orchestrator.plan import preflight
 from trainer import ahead
 from trainer.ahead import GIB, Memory, compiler_here, refused
 from trainer.footprint import temporaries

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 from told import planned, progress, started, told
 
-from orchestrator.launch import News
-from orchestrator.progress import Lines, Live, Tally, screen
+from orchestrator.launch.loop import News
+from orchestrator.launch.progress import Lines, Live, Tally, screen
 from trainer.events import Failed, Skipped, Stopped
 
 
@@ -23,7 +23,7 @@ def plan(study):
 def clock(monkeypatch):
     """The time that progress goes by, in the hands of the test."""
     made = SimpleNamespace(seconds=1000.0, monotonic=lambda: made.seconds)
-    monkeypatch.setattr("orchestrator.progress.time", made)
+    monkeypatch.setattr("orchestrator.launch.progress.time", made)
     return made
 
 

@@ -13,9 +13,9 @@ import pytest
 from conftest import Study
 from told import SECONDS_A_STEP, checkpoint, everything, planned, planning, progress, rows, started, told, write
 
-from orchestrator.exits import NotFound
-from orchestrator.records import Records, known
+from orchestrator.errors import NotFound
 from orchestrator.revision import revision
+from orchestrator.store.records import Records, known
 from trainer.events import Done, Failed, Measurement, Skipped, Stopped
 from trainer.flops import training_flops
 

@@ -10,10 +10,12 @@ from typing import Any, get_args
 import pytest
 from told import planned, planning, progress, rows, started, write
 
-from orchestrator import details, plan_screen, preflight, simulate, simulate_screen, sizes, status
-from orchestrator.failures import verdict
-from orchestrator.ledger import Ledger
-from orchestrator.tables import schema
+from orchestrator.cli import details, plan_screen, simulate_screen, sizes, status
+from orchestrator.launch.ledger import Ledger
+from orchestrator.launch.retries import verdict
+from orchestrator.plan import preflight
+from orchestrator.plan import simulator as simulate
+from orchestrator.store.tables import schema
 from trainer.ahead import Memory
 from trainer.events import FailureKind
 
@@ -63,7 +65,7 @@ def study(tmp_path_factory):
     records, found = planning(made, steps="[20, 40]")
     write(records, found.jobs[:3])
     records.write(records.start(found.jobs[3], "here"), [started(32), progress(34)])
-    records.keep(Ledger(["here"]))
+    records.keep(Ledger(["here"]).entries())
     yield made
     records.close()
 

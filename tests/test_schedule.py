@@ -5,9 +5,10 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.places import Fit
-from orchestrator.planned import PlannedJob
-from orchestrator.schedule import Queue, Slot, lengths
+from orchestrator.plan.placement import Fit
+from orchestrator.plan.plan import PlannedJob
+from orchestrator.plan.scheduler import Queue, lengths
+from orchestrator.slots import Slot
 from trainer.spec import DataSpec, EvalSpec, Job, ModelSpec, RecipeSpec, TrunkSpec
 
 TRUNK = TrunkSpec(

@@ -9,12 +9,12 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 
-from orchestrator.experiment import read, schema_json
-from orchestrator.keys import keys
-from orchestrator.located import load
-from orchestrator.schema import Model
-from orchestrator.sections import Section
-from orchestrator.values import Share
+from orchestrator.experiment.document import load
+from orchestrator.experiment.experiment import read, schema_json
+from orchestrator.experiment.keys import keys
+from orchestrator.experiment.rules import Section
+from orchestrator.experiment.schema import Model
+from orchestrator.experiment.values import Share
 from trainer.spec import PRESETS
 
 ROOT = Path(__file__).parents[1]

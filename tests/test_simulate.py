@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from test_cli import scalectl
 from test_schedule import forests, on, planned
 
-from orchestrator.experiment import read
-from orchestrator.places import Fit, devices_of
-from orchestrator.plan import plan
-from orchestrator.simulate import InvalidSlots, Preemptions, Unplaceable, lower_bound, rate, simulate, slots
-from orchestrator.spending import Caps
+from orchestrator.experiment.experiment import read
+from orchestrator.plan.limits import Caps
+from orchestrator.plan.placement import Fit
+from orchestrator.plan.planner import plan
+from orchestrator.plan.simulator import InvalidSlots, Preemptions, Unplaceable, lower_bound, rate, simulate, slots
+from orchestrator.slots import devices_of
 
 ROOT = Path(__file__).parents[1]
 PAPER = ROOT / "studies" / "paper.yaml"

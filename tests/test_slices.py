@@ -2,9 +2,10 @@
 
 import pytest
 
-from orchestrator.exits import Refusal
-from orchestrator.places import Fit
-from orchestrator.slices import Seats, Slice, lacking, plain, slices, slots, wanted
+from orchestrator.cluster.ray_slots import Seats, Slice, lacking, plain, slices, slots
+from orchestrator.errors import Refusal
+from orchestrator.plan.placement import Fit
+from orchestrator.plan.plan import wanted
 
 
 def node(alive=True, labels=(), **resources):

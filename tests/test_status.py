@@ -10,8 +10,8 @@ from contextlib import closing
 import pytest
 from told import SECONDS_A_STEP, checkpoint, planning, progress, started, told, write
 
-from orchestrator import status
-from orchestrator.ledger import Ledger
+from orchestrator.cli import status
+from orchestrator.launch.ledger import Ledger
 from trainer.events import Failed, Skipped, Stopped
 from trainer.flops import training_flops
 
@@ -150,7 +150,7 @@ def test_all_runs_diverged_at_once_is_a_screen_too(study, begun):
 
 
 def test_a_store_with_no_study_says_so(study):
-    from orchestrator.records import Records
+    from orchestrator.store.records import Records
 
     Records(study.store).close()
     assert "holds no study yet" in " ".join(say(study).split())  # however long the path is
@@ -160,7 +160,7 @@ def test_goodput_is_that_of_the_launch_that_runs_now(study, begun):
     records, _ = begun
     books = Ledger(["here"], clock=itertools.count().__next__)
     books.begin("here")
-    records.keep(books)
+    records.keep(books.entries())
     assert "goodput of this launch so far" in say(study)
     records.close()
     assert "goodput of the last launch" in say(study)

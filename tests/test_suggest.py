@@ -15,11 +15,11 @@ import analysis
 from analysis.refusal import Refused
 from analysis.suggestion import Costs, greedy
 from analysis.surrogate import Outlook, outlook, places
-from orchestrator.cli import scalectl
-from orchestrator.exits import Refusal
-from orchestrator.experiment import read
-from orchestrator.plan import plan
-from orchestrator.records import Records, known
+from orchestrator.cli.main import scalectl
+from orchestrator.errors import Refusal
+from orchestrator.experiment.experiment import read
+from orchestrator.plan.planner import plan
+from orchestrator.store.records import Records, known
 
 
 def law(m, S, U):

@@ -6,7 +6,7 @@ import pytest
 from pictures import STUDY, grey, levels
 from records import dataset, example, greys
 
-from orchestrator.experiment import InvalidExperiment, read
+from orchestrator.experiment.experiment import InvalidExperiment, read
 from trainer.data import split
 from trainer.files import Unreadable
 from trainer.pictures import BadImage

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import pytest
 from conftest import Study
 
-from orchestrator.experiment import read
-from orchestrator.plan import plan
-from orchestrator.watch import SLOW_SECONDS, Patience, Watch
+from orchestrator.cluster.watchdog import SLOW_SECONDS, Patience, Watch
+from orchestrator.experiment.experiment import read
+from orchestrator.plan.planner import plan
 from trainer.spec import Job
 
 

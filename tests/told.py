@@ -8,10 +8,10 @@ from typing import Any
 
 from conftest import Study
 
-from orchestrator.experiment import read
-from orchestrator.plan import plan
-from orchestrator.planned import Plan, PlannedJob
-from orchestrator.records import Records, known
+from orchestrator.experiment.experiment import read
+from orchestrator.plan.plan import Plan, PlannedJob
+from orchestrator.plan.planner import plan
+from orchestrator.store.records import Records, known
 from trainer.events import Checkpoint, Done, Event, Measurement, Progress, Started
 
 SECONDS_A_STEP = 0.25

@@ -1,0 +1,61 @@
+"""The process of a worker: its cores, its heap, and the last words of one that died."""
+
+import ctypes
+import os
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+BINDS = hasattr(os, "sched_setaffinity")
+
+
+def usable() -> list[int]:
+    """Return the numbers of the cores that this process may use."""
+    return sorted(os.sched_getaffinity(0)) if BINDS else list(range(os.cpu_count() or 1))
+
+
+def bind(cores: Sequence[int]) -> None:
+    """Keep this process and the threads that it starts from now on to these cores, where the system can."""
+    if BINDS:
+        os.sched_setaffinity(0, cores)
+
+
+# Of glibc's mallopt(3): one heap for all threads, no mappings beside it, and nothing handed back on its own. It has to
+# be there when a process starts, before its threads have heaps; other C libraries don't know these names.
+ENVIRONMENT = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
+
+
+@cache
+def _library() -> Any:
+    return ctypes.CDLL(None)
+
+
+def give_back() -> None:
+    """Hand what is free back to the system, where the C library is glibc."""
+    if hasattr(_library(), "malloc_trim"):
+        _library().malloc_trim(0)
+
+
+LINES = 40
+WIDTH = 300  # of a line; Python ends the stack of a crash with the names of all extension modules
+_BYTES = LINES * WIDTH
+_MARKS = (":job_id:", ":actor_name:", ":task_name:")  # of Ray, by which it knows whose lines these are
+
+
+def stderr_file() -> str:
+    """Return the file that this process writes its stderr to; nothing where it is none, or the system can't tell."""
+    path = Path(os.path.realpath("/proc/self/fd/2"))
+    return str(path) if path.is_file() else ""
+
+
+def last_words(file: str) -> str:
+    """Return the last lines of a worker's stderr; nothing where that file isn't there."""
+    try:
+        with Path(file).open("rb") as text:
+            text.seek(max(0, Path(file).stat().st_size - _BYTES))
+            said = text.read().decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    kept = [line[:WIDTH].rstrip() for line in said if not line.startswith(_MARKS)]
+    return "\n".join(kept[-LINES:]).strip()

@@ -1,0 +1,224 @@
+"""The workers of a slot with several hosts: placed together or not at all, and all ended when one is lost."""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from orchestrator.cluster import process as heap
+from orchestrator.cluster.ray_slots import SLICE_LABEL, Draining, Seats, slices
+from orchestrator.cluster.worker import Place, Worker, preempted
+from trainer.events import Done, Event, Failed, Stopped
+from trainer.hosts import Host
+from trainer.spec import Job
+
+GRASP_SECONDS = 5.0  # that the hosts of one slice are waited for, before another is tried
+SEAT_SECONDS = 60.0  # that their workers may take to answer
+COOL_SECONDS = 30.0  # that a slice is left alone after it failed: Ray learns of a dead host late
+GRACE_SECONDS = 15.0  # after a host failed, for the others to fail or die too: the first to tell may be a survivor
+IDLE_SECONDS = 10.0  # that a slice is held for a next job: another slot may be waiting for it
+POLL_SECONDS = 0.5
+
+
+class Member(Worker):
+    """A worker that is told after it was placed which of its gang it is."""
+
+    def whereabouts(self) -> tuple[int | None, str, str]:
+        """Return its number in the slice, if it is on one, a HOST:PORT of its own that is free, and its node's id."""
+        import ray
+
+        ask: Any = ray.util.get_node_ip_address
+        address, number, node = ask(), os.environ.get("TPU_WORKER_ID"), str(ray.get_runtime_context().get_node_id())
+        with socket.socket() as probe:
+            probe.bind((address, 0))
+            return None if number is None else int(number), f"{address}:{probe.getsockname()[1]}", node
+
+    def join(self, platform: str, host: Host | None) -> None:
+        """Run jobs as this host; JAX_PLATFORMS of the node goes before `platform`."""
+        self._place = Place(platform="" if "JAX_PLATFORMS" in os.environ else platform, host=host)
+
+
+class Gang:
+    """The conductor of a slot's workers; it takes jobs as a Worker does, and passes on what host 0 tells.
+
+    It chooses an intact slice that nobody has, and keeps it with its processes for a next job that comes soon. When
+    a host fails all of them are killed and the slice is released; the next job is placed anew.
+    """
+
+    def __init__(self, seats: Seats, name: str) -> None:
+        import ray
+
+        self._ray: Any = ray
+        self._seats, self._name = seats, name
+        self._members: list[Any] = []
+        self._nodes: frozenset[str] = frozenset()  # that they are on
+        self._draining = Draining(ray)
+        self._group: Any = None
+        self._stopped: set[int] = set()
+        self._cool: dict[str, float] = {}  # slice -> until when it is left alone
+        self._lock = threading.RLock()
+        self._idle = threading.Timer(IDLE_SECONDS, self._release)
+
+    def node(self) -> str:
+        """Return nothing: it has several nodes."""
+        return ""
+
+    def stderr(self) -> str:
+        """Return nothing: each of its workers has its own."""
+        return ""
+
+    def stop(self, turn: int) -> None:
+        """Ask all hosts to leave a checkpoint and end the job of a turn."""
+        with self._lock:
+            self._stopped.add(turn)
+            for member in self._members:
+                member.stop.options(concurrency_group="control").remote(turn)
+
+    def run(self, job: Job, turn: int) -> Iterator[list[Event]]:
+        """Yield the batches of host 0, the last one with the end that all hosts came to."""
+        with self._lock:  # a release that has begun is waited for
+            self._idle.cancel()
+        if self._members and self._drained:
+            self._release()
+        if not self._members:
+            self._gather(turn)
+        if self._members:
+            yield from self._together(job, turn)
+        else:
+            yield [Stopped(job.start)]  # before there was a place for it
+        self._stopped.discard(turn)
+
+    def _gather(self, turn: int) -> None:
+        """Place the workers on hosts that are free; returns without them once the turn is stopped."""
+        while turn not in self._stopped:
+            for name in self._candidates():
+                members = self._placed(name)
+                if members:
+                    with self._lock:
+                        self._members = members
+                    return
+            time.sleep(POLL_SECONDS)
+
+    def _candidates(self) -> list[str]:
+        """Return the intact slices of the right kind that aren't cooling down; hosts of no slice have no name."""
+        if not self._seats.chips:
+            return [""]
+        free = self._ray._private.state.available_resources_per_node()
+        drained, now = self._draining.nodes(), time.monotonic()
+        nodes = [node for node in self._ray.nodes() if node["NodeID"] not in drained]
+        busy = {node["Labels"].get(SLICE_LABEL) for node in nodes if not free.get(node["NodeID"], {}).get("TPU")}
+        return [
+            one.name
+            for one in slices(nodes)
+            if one.intact and one.seats == self._seats and one.name not in busy and self._cool.get(one.name, 0.0) < now
+        ]
+
+    def _placed(self, name: str) -> list[Any]:
+        """Return the workers in the order of the slice's hosts, joined; none where they can't all be placed."""
+        from ray.util import placement_group
+
+        seats = self._seats
+        where = {"strategy": "STRICT_SPREAD", "bundle_label_selector": [{SLICE_LABEL: name}] * seats.hosts}
+        self._group = placement_group([seats.bundle] * seats.hosts, name=self._name, **(where if name else {}))
+        try:
+            if self._group.wait(GRASP_SECONDS):
+                return self._joined([self._member(n) for n in range(seats.hosts)])
+        except self._ray.exceptions.RayError:  # a host that Ray believed alive
+            self._cool[name] = time.monotonic() + COOL_SECONDS
+        self._release()
+        return []
+
+    def _member(self, n: int) -> Any:
+        from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+        options = {
+            "num_cpus": self._seats.cpus,
+            "resources": {"TPU": self._seats.chips} if self._seats.chips else {},
+            "scheduling_strategy": PlacementGroupSchedulingStrategy(self._group, n),
+            "runtime_env": {"env_vars": {} if self._seats.chips else heap.ENVIRONMENT},
+        }
+        return self._ray.remote(max_restarts=0, concurrency_groups={"control": 1}, **options)(Member).remote()
+
+    def _joined(self, members: Sequence[Any]) -> list[Any]:
+        found = self._ray.get([one.whereabouts.remote() for one in members], timeout=SEAT_SECONDS)
+        self._nodes = frozenset(node for _, _, node in found)
+        order = sorted(range(len(members)), key=lambda n: n if found[n][0] is None else found[n][0])
+        count, coordinator = len(members), found[order[0]][1]
+        hosts = [Host(coordinator, count, index) if count > 1 else None for index in range(count)]
+        ordered = [members[n] for n in order]
+        joins = [one.join.remote(self._seats.platform, host) for one, host in zip(ordered, hosts, strict=True)]
+        self._ray.get(joins, timeout=SEAT_SECONDS)
+        return ordered
+
+    def _together(self, job: Job, turn: int) -> Iterator[list[Event]]:
+        """Yield what host 0 tells of a job that all hosts run, and one end of them all."""
+        streams = [one.run.options(num_returns="streaming").remote(job, turn) for one in self._members]
+        if turn in self._stopped:  # while they were placed
+            self.stop(turn)
+        running, ends = dict(enumerate(streams)), dict[int, list[Event]]()
+        step, until, leaving = job.start, float("inf"), False
+        while running and time.monotonic() < until:
+            if not leaving and self._drained:
+                leaving = True
+                self.stop(turn)
+            ready, _ = self._ray.wait(list(running.values()), num_returns=1, timeout=POLL_SECONDS, fetch_local=False)
+            for index in [index for index, stream in running.items() if stream in ready]:
+                batch = self._next(running[index], index, step)
+                if isinstance(batch[-1], Done | Stopped | Failed):
+                    ends[index] = batch
+                    del running[index]
+                elif index == 0:
+                    step = batch[-1].step
+                    yield batch
+                if isinstance(batch[-1], Failed):
+                    until = min(until, time.monotonic() + (0 if _died(batch[-1]) else GRACE_SECONDS))
+        if leaving or running or any(_died(batch[-1]) for batch in ends.values()):
+            self._release()
+        self._idle = threading.Timer(IDLE_SECONDS, self._release)
+        self._idle.start()
+        batch = [*ends.get(0, [])[:-1], verdict([batch[-1] for _, batch in sorted(ends.items())])]
+        yield preempted(batch, "a host of it is being drained") if leaving else batch
+
+    @property
+    def _drained(self) -> bool:
+        """Return whether a host of the workers will be taken away."""
+        return not self._nodes.isdisjoint(self._draining.nodes())
+
+    def _next(self, stream: Any, index: int, step: int) -> list[Event]:
+        try:
+            batch: list[Event] = self._ray.get(next(stream))
+            return batch
+        except (StopIteration, self._ray.exceptions.RayError) as error:
+            cause = str(error).strip().splitlines() or [type(error).__name__]
+            return [Failed("node_lost", step, f"host {index} of {self._seats.hosts} of {self._name} died: {cause[0]}")]
+
+    def _release(self) -> None:
+        """Kill the workers and give their hosts back."""
+        from ray.util import remove_placement_group
+
+        with self._lock:
+            for member in self._members:
+                self._ray.kill(member, no_restart=True)
+            self._members = []
+            remove_placement_group(self._group)
+
+
+def verdict(ends: Sequence[Event]) -> Event:
+    """Return what the ends of a gang's hosts come to: a death before other failures, and a failure before the rest."""
+    failed = [end for end in ends if isinstance(end, Failed)]
+    return min(failed, key=lambda end: not _died(end)) if failed else ends[0]
+
+
+def _died(end: Event) -> bool:
+    return isinstance(end, Failed) and end.kind == "node_lost"
+
+
+def released(ray: Any, name: str) -> None:
+    """Give back what the gang of this name holds, if it holds anything, once its conductor was killed."""
+    try:
+        group = ray.util.get_placement_group(name)
+    except ValueError:
+        return
+    ray.util.remove_placement_group(group)

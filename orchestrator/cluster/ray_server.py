@@ -1,0 +1,158 @@
+"""A Ray cluster as processes and sockets: one that a launch starts for itself, and who may join another."""
+
+import os
+import secrets
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from orchestrator.errors import Exit, Refusal
+
+KNOCK_SECONDS = 10.0
+
+
+class Unreachable(Refusal):
+    """A cluster that can't be joined."""
+
+    exit = Exit.NOT_FOUND
+
+
+def trusted(address: str | None, *, insecure: bool) -> None:
+    """Raise a Refusal for a cluster that anybody who reaches its ports could run code on, unless that is asked for.
+
+    Ray's tokens keep others out: https://docs.ray.io/en/latest/ray-security/token-auth.html
+    """
+    if address is None or insecure or has_token() or os.environ.get("RAY_AUTH_MODE", "").lower() == "token":
+        return
+    raise Refusal(
+        f"refused: the cluster at {address} would be joined without a token, so whoever reaches its ports can run code"
+        " there. Start it with RAY_AUTH_MODE=token and set RAY_AUTH_TOKEN_PATH here to a copy of its token,"
+        " or give --insecure if the network keeps others out."
+    )
+
+
+def has_token() -> bool:
+    """Return whether this user has a token for clusters: in the environment, or where Ray looks for it."""
+    given = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys()
+    return bool(given) or (Path.home() / ".ray" / "auth_token").exists()
+
+
+def knock(address: str) -> None:
+    """Raise Unreachable where nobody listens; Ray itself would ask for two minutes."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_SECONDS).close()
+    except (OSError, ValueError) as error:
+        remedy = "give the HOST:PORT of its head, and no ray:// address"
+        raise Unreachable(f"no Ray cluster at {address!r}: {error}; {remedy}.") from error
+
+
+def secure(address: str | None) -> None:
+    """Set what Ray reads at import: token authentication, no usage reports, and loopback sockets when embedded."""
+    folder = Path.home() / ".ray"
+    defaults = {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # else Ray rebuilds the environment for every worker under `uv run`
+        "RAY_DEDUP_LOGS": "0",
+    }
+    if address is None:
+        token = _token(folder / "scalectl_token")
+        defaults |= {"RAY_AUTH_TOKEN_PATH": str(token), "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+    if address is None or has_token():  # a cluster without tokens takes none
+        defaults["RAY_AUTH_MODE"] = "token"
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+
+
+def _token(path: Path) -> Path:
+    """Return a file that holds the secret of embedded clusters, made for this user alone when there is none."""
+    try:
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            beside = path.with_name(f"{path.name}.{os.getpid()}")
+            beside.touch(mode=0o600)
+            beside.write_text(secrets.token_hex(32))
+            beside.replace(path)
+    except OSError as error:
+        remedy = "Set HOME to a folder that can be written, or train with --here."
+        raise Refusal(f"refused: the token of Ray's cluster, {path}: {error.strerror}. {remedy}") from error
+    return path
+
+
+VITAL = ("raylet", "gcs_server")
+
+
+class Embedded:
+    """A cluster of this launch on 127.0.0.1, started with `options`, which can be started anew when it is lost."""
+
+    def __init__(self, ray: Any, options: dict[str, Any]) -> None:
+        self._ray, self._options = ray, options
+        self.start()
+
+    def start(self) -> None:
+        """Start Ray's processes; raises Refusal where this machine doesn't let them."""
+        try:
+            with signals_held():
+                self._ray.init(address="local", **self._options)
+        except (OSError, RuntimeError, ValueError, self._ray.exceptions.RayError) as error:
+            why = str(error).strip().partition("\n")[0]
+            remedy = "Is TMPDIR a short path, and can it be written? --here trains without Ray."
+            raise Refusal(f"refused: Ray can't be started: {why.rstrip('.')}. {remedy}") from error
+        self._node = self._ray._private.worker._global_node
+
+    def ended(self) -> str:
+        """Return which of Ray's processes has ended, or nothing: without the raylet and the GCS nothing goes on."""
+        return next((what for what, started in self._started() if what in VITAL and started.poll() is not None), "")
+
+    def shutdown(self) -> None:
+        """End Ray's processes and their own.
+
+        They hold SIGTERM, with which Ray would have them end; and what a raylet that was killed has started finds that
+        out late, or, while a job runs, not at all. So all are killed.
+        """
+        for _, process in self._started():
+            process.terminate = process.kill  # else Ray waits a second for each
+        session = os.path.realpath(self._node.get_session_dir_path())
+        self._ray.shutdown()
+        for process in _left(session):
+            with suppress(psutil.Error):
+                process.kill()
+
+    def _started(self) -> Iterator[tuple[str, Any]]:
+        for what, several in self._node.all_processes.items():
+            yield from ((what, one.process) for one in several)
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """Keep the signals that stop a launch from what is started meanwhile, and from what that starts.
+
+    A lost terminal, `timeout` and batch systems send theirs to every process of a launch, and Ray's must go on until
+    the jobs have left their checkpoints. Ray itself keeps SIGINT from them, and would have SIGTERM abort this process.
+    """
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _left(session: str) -> list[psutil.Process]:
+    """Return the other processes of Ray's session in a folder: they write their logs to it, and some are told of it."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            files = process.open_files()
+            written = [file.path for file in files if getattr(file, "mode", "w") != "r"]  # macOS tells no mode
+            known = any(path.startswith(session) for path in written) or f"--session-dir={session}" in process.cmdline()
+            if process.pid != os.getpid() and known:
+                found.append(process)
+    return found

@@ -1,0 +1,132 @@
+"""One slot's side of a job: the trainer's events in batches, with an end whatever happens."""
+
+import errno
+import os
+import signal
+import threading
+import time
+import traceback
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.cluster import process as heap
+from orchestrator.cluster.process import bind, usable
+from orchestrator.redact import redacted
+from trainer import cache, hosts
+from trainer.events import Alive, Done, Event, Failed, FailureKind, Started, Stop, Stopped
+from trainer.spec import Job
+
+FLUSH_SECONDS = 0.2
+FULL = (errno.ENOSPC, errno.EDQUOT)  # a disk, or a user's part of it
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a worker's jobs run, as whoever placed it says; no part of what a run is."""
+
+    cores: tuple[int, ...] = ()  # all, where none is named
+    platform: str = ""  # cpu, cuda or tpu; where none is named, JAX_PLATFORMS of the environment, or else cpu
+    host: hosts.Host | None = None  # which of the processes that run each job together, where one is not enough
+
+
+class Worker:
+    """Runs jobs one after another in a process that keeps JAX and its compiled programs warm.
+
+    It has the process to itself: a first SIGTERM is a notice that the machine is taken away, and lets the job leave a
+    checkpoint; a second one, or one while nothing runs, ends the process.
+    """
+
+    def __init__(self, place: Place = Place()) -> None:
+        if place.cores:
+            bind(place.cores)  # before JAX starts its threads, which inherit it
+        self._place = place
+        self._stopping: defaultdict[int, threading.Event] = defaultdict(threading.Event)
+        self._running: set[int] = set()
+        self._leaving = False
+        self._at_once: Any = signal.signal(signal.SIGTERM, self._leave)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # Ray's own processes keep it blocked
+
+    def run(self, job: Job, turn: int) -> Iterator[list[Event]]:
+        """Yield the job's events in batches; the last event of the last batch is Done, Stopped or Failed.
+
+        No two calls have the same `turn`: a job that is tried again is another turn, with a stop of its own.
+        """
+        self._running.add(turn)
+        for batch in stream(job, self._stopping[turn], self._place):
+            yield preempted(batch, "its worker got SIGTERM") if self._leaving else batch
+        self._running.discard(turn)
+        del self._stopping[turn]
+
+    def stop(self, turn: int) -> None:
+        """Ask the job of a turn that runs, or is about to, to leave a checkpoint and end."""
+        self._stopping[turn].set()
+
+    def _leave(self, number: int, frame: object) -> None:
+        if self._leaving or not self._running:
+            self._at_once(number, frame)
+        self._leaving = True
+        for turn in list(self._running):
+            self._stopping[turn].set()
+
+
+def preempted(batch: list[Event], reason: str) -> list[Event]:
+    """Return a batch in which a job that stopped was pre-empted."""
+    *before, end = batch
+    return [*before, Failed("preempted", end.step, reason)] if isinstance(end, Stopped) else batch
+
+
+def stream(job: Job, stopping: Stop, place: Place = Place()) -> Iterator[list[Event]]:
+    """Yield the events of a job in batches, an exception turned into Failed, so that each stream has one end."""
+    batch: list[Event] = []
+    flushed = time.monotonic()
+    for event in _told(job, stopping, place):
+        if batch and isinstance(event, Alive) and isinstance(batch[-1], Alive):
+            batch.pop()
+        batch.append(event)
+        if isinstance(event, Started | Done | Stopped | Failed) or time.monotonic() - flushed >= FLUSH_SECONDS:
+            yield batch
+            batch, flushed = [], time.monotonic()
+
+
+def _told(job: Job, stopping: Stop, place: Place) -> Iterator[Event]:
+    step = job.start
+    try:
+        prepare_jax(place)
+        from trainer.train import train
+
+        for event in train(job, stopping):
+            step = event.step
+            yield event
+    except Exception as error:  # whatever the trainer raises is the job's failure, never the launcher's
+        yield Failed(_kind(error), step, redacted("".join(traceback.format_exception(error)).rstrip()))
+    finally:
+        heap.give_back()  # the next job may be a small one
+
+
+def _kind(error: Exception) -> FailureKind:
+    if any(os.strerror(number) in str(error) for number in FULL):
+        return "user_error"  # for TensorStore that is a resource that is exhausted, too
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+        return "out_of_memory"
+    return "user_error"
+
+
+def prepare_jax(place: Place) -> None:
+    """Point JAX at its place and at a compilation cache that only this user can read, unless the environment has one.
+
+    A TPU slice of several hosts is joined as `place.host` says, or as the variables of the slice do where it is None.
+    """
+    if place.platform:
+        os.environ["JAX_PLATFORMS"] = place.platform
+    if os.environ.setdefault("JAX_PLATFORMS", "cpu") != "cpu":  # the one thread of `trainer` is for sums on a CPU
+        os.environ["PJRT_NPROC"] = str(len(usable()))  # elsewhere the threads only compile
+    import jax
+
+    hosts.join(place.host or (hosts.named(os.environ) if os.environ["JAX_PLATFORMS"].startswith("tpu") else None))
+    jax.config.update("jax_traceback_filtering", "off")  # else the last line of a traceback isn't its cause
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        jax.config.update("jax_compilation_cache_dir", str(cache.folder("jax")))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

@@ -1,0 +1,233 @@
+"""What no single key shows: keys that contradict each other, or what is known about the data."""
+
+from collections.abc import Iterator
+
+from orchestrator.errors import Finding, Path, did_you_mean
+from orchestrator.experiment.checks_data import EVALS, several_labels_fit, source_takes_keys
+from orchestrator.experiment.grid import Cell
+from orchestrator.experiment.ranges import Budgets, Grid
+from orchestrator.experiment.resources import Resources
+from orchestrator.experiment.schema import Data, Fit, Model, Train
+from orchestrator.experiment.specs import held_out, known, left, shape
+from trainer.spec import ModelSpec
+
+
+def models_are_shapes(models: dict[str, Model]) -> Iterator[Finding]:
+    """Yield the models that have no shape, two shapes, or one that cannot be built."""
+    if not models:
+        yield Finding(("models",), "no models", "give at least one: NAME: {preset: Ti, patch_size: 16}")
+    for name, model in models.items():
+        for key, value in (_shape_keys(model) | {"mlp_dim": model.mlp_dim}).items():
+            if model.preset and value is not None:
+                yield Finding(
+                    ("models", name, key), f"preset {model.preset} has its own {key}", "remove one of them", True
+                )
+            elif not model.preset and value is None and key != "mlp_dim":
+                hint = "a shape has width, depth and num_heads; or give a preset"
+                yield Finding(("models", name, key), "missing", hint, True)
+        if model.width and model.num_heads and model.width % model.num_heads:
+            what = f"{model.num_heads} heads do not divide width {model.width}"
+            yield Finding(("models", name, "num_heads"), what)
+
+
+def _shape_keys(model: Model) -> dict[str, int | None]:
+    return {"width": model.width, "depth": model.depth, "num_heads": model.num_heads}
+
+
+def models_differ(models: dict[str, Model]) -> Iterator[Finding]:
+    """Yield the models that repeat the shape of one above them."""
+    first: dict[ModelSpec, str] = {}
+    whole = {name: model for name, model in models.items() if model.preset or None not in _shape_keys(model).values()}
+    for name, model in whole.items():
+        if first.setdefault(shape(model), name) != name:
+            yield Finding(("models", name), f"the same shape as {first[shape(model)]}", "remove one of them", True)
+
+
+def patches_fit(models: dict[str, Model], data: Data) -> Iterator[Finding]:
+    """Yield the models whose patch is larger than an image."""
+    side = known(data).image_size
+    for name, model in models.items():
+        if model.patch_size > side:
+            what = f"a patch of {model.patch_size} pixels is larger than the {side} x {side} images of {data.source}"
+            yield Finding(("models", name, "patch_size"), what)
+
+
+def positions_fit(models: dict[str, Model], train: Train) -> Iterator[Finding]:
+    """Yield the widths that fixed position embeddings don't divide into sine and cosine of x and of y."""
+    if train.positions != "sincos2d":
+        return
+    for name, model in models.items():
+        if model.width and model.width % 4:
+            what = f"4 does not divide {model.width}, and train.positions: sincos2d needs quarters"
+            yield Finding(("models", name, "width"), what)
+
+
+def subsets_fit(data: Data) -> Iterator[Finding]:
+    """Yield the subsets that are larger than what the source holds besides the held-out images."""
+    total, kept, most = known(data).num_images, held_out(data), left(data)
+    if most < 1:
+        yield Finding(("data", "held_out"), f"{kept:,} leaves nothing to train on: {data.source} has {total:,}")
+        return
+    for i, size in enumerate(data.sizes):
+        if size > most:
+            apart = "" if data.test else f", {kept:,} are held out"
+            what = f"{size:,} is more than {most:,}: {data.source} has {total:,} images{apart}"
+            yield Finding(("data", "sizes", i), what, "drop that size, or lower data.held_out")
+
+
+def crop_has_pictures(data: Data) -> Iterator[Finding]:
+    """Yield the crop of images too small for it."""
+    if data.augment.crop and data.source.kind == "digits":
+        yield Finding(("data", "augment", "crop"), "digits are too small to crop", "use shift", True)
+
+
+def shift_fits(data: Data) -> Iterator[Finding]:
+    """Yield the shift that can push a whole image out of view."""
+    side = known(data).image_size
+    if data.augment.shift >= side:
+        what = f"{data.augment.shift} pixels can push the whole image of {side} pixels out of view"
+        yield Finding(("data", "augment", "shift"), what)
+
+
+def one_kind_of_budget(budgets: Budgets) -> Iterator[Finding]:
+    """Yield the budgets that are not given in exactly one unit."""
+    kinds = budgets.kinds()
+    if not kinds:
+        yield Finding(("budgets",), "empty", "give exactly one of steps, images, flops, device_hours and points", True)
+    for kind in kinds[1:]:
+        yield Finding(("budgets", kind), f"a second kind of budget beside {kinds[0]}", "keep exactly one", True)
+
+
+def device_hours_have_a_speed(budgets: Budgets) -> Iterator[Finding]:
+    """Yield the budgets in device-hours without the speed that turns them into steps, or a speed without them."""
+    if budgets.device_hours and budgets.flops_per_second is None:
+        hint = "a measured speed would change from launch to launch, and with it the steps: write one down"
+        yield Finding(("budgets", "flops_per_second"), "missing: device_hours become steps by it", hint, True)
+    if budgets.flops_per_second and not budgets.device_hours:
+        yield Finding(("budgets", "flops_per_second"), "never used: only device_hours need it", "remove it", True)
+
+
+def one_cooldown(budgets: Budgets, train: Train) -> Iterator[Finding]:
+    """Yield the cooldown of the schedule where each point has its own."""
+    if budgets.points and "cooldown" in train.schedule.model_fields_set:
+        what = "never used: every point of budgets.points has its own cooldown"
+        yield Finding(("train", "schedule", "cooldown"), what, "remove it", True)
+
+
+def schedule_is_whole(train: Train) -> Iterator[Finding]:
+    """Yield the timescale that is missing, and the keys that the schedule has no use for."""
+    schedule, path = train.schedule, ("train", "schedule")
+    decays = schedule.name in ("rsqrt", "constant")
+    if decays and schedule.timescale is None:
+        yield Finding((*path, "timescale"), "missing", f"{schedule.name} decays over it", True)
+    if not decays and schedule.timescale is not None:
+        yield Finding((*path, "timescale"), f"never used: {schedule.name} has none", "remove it", True)
+    if schedule.name in ("linear", "cosine") and "cooldown" in schedule.model_fields_set:
+        yield Finding((*path, "cooldown"), f"never used: {schedule.name} falls to zero by itself", "remove it", True)
+
+
+def microbatches_are_whole(train: Train, grid: Grid) -> Iterator[Finding]:
+    """Yield the microbatch that does not divide the batch."""
+    for size in grid.sweep.batch_size or (train.batch_size,):
+        if train.microbatch and size % train.microbatch:
+            yield Finding(("train", "microbatch"), f"{train.microbatch:,} does not divide a batch of {size:,}")
+
+
+def points_have_cooldowns(budgets: Budgets, train: Train) -> Iterator[Finding]:
+    """Yield the points with cooldowns of their own under a schedule that has none."""
+    if budgets.points and train.schedule.name in ("linear", "cosine"):
+        what = f"{train.schedule.name} falls to zero by itself: no point has a cooldown of its own"
+        yield Finding(("budgets", "points"), what, "give budgets.steps", True)
+
+
+def sweeps_are_used(train: Train, grid: Grid) -> Iterator[Finding]:
+    """Yield the sweep over the timescale of a schedule that has none."""
+    if grid.sweep.timescale and train.schedule.timescale is None:
+        what = f"never used: {train.schedule.name} has no timescale"
+        yield Finding(("grid", "sweep", "timescale"), what, "remove it", True)
+
+
+def rules_choose(models: dict[str, Model], grid: Grid) -> Iterator[Finding]:
+    """Yield the rules of the grid that name an unknown model, or no condition at all."""
+    for kind, all_of_them in (("skip", "skips"), ("only", "keeps")):
+        for i, rule in enumerate(getattr(grid, kind)):
+            if not rule.conditions():
+                yield Finding(("grid", kind, i), f"no condition: this {all_of_them} everything", "remove it")
+            yield from _unknown_models(rule.names(), models, ("grid", kind, i, "model"))
+
+
+def extras_are_runs(
+    models: dict[str, Model], data: Data, budgets: Budgets, train: Train, grid: Grid
+) -> Iterator[Finding]:
+    """Yield the runs beside the grid that have no model, too many images, or no cooldown or one too many."""
+    by_itself = train.schedule.name in ("linear", "cosine")
+    for i, extra in enumerate(grid.extra):
+        path = ("grid", "extra", i)
+        yield from _unknown_models((extra.model,), models, (*path, "model"))
+        if extra.data_size > left(data) > 0:
+            yield Finding((*path, "data_size"), f"{extra.data_size:,} is more than {left(data):,} images to train on")
+        if extra.cooldown and by_itself:
+            what = f"never used: {train.schedule.name} falls to zero by itself"
+            yield Finding((*path, "cooldown"), what, "remove it", True)
+        if budgets.points and not extra.cooldown and not by_itself:
+            yield Finding((*path, "cooldown"), "missing: budgets.points gives each run its own", "", True)
+
+
+def places_are_of_trunks(models: dict[str, Model], resources: Resources) -> Iterator[Finding]:
+    """Yield the rules of places that hold for some runs of a trunk only, for everything, or for an unknown model."""
+    for i, where in enumerate(resources.rules):
+        path = ("resources", "rules", i, "when")
+        if where.when.steps:
+            yield Finding((*path, "steps"), "runs of other steps share its trunk", "choose by another setting", True)
+        if not where.when.conditions():
+            yield Finding(path, "no condition: this holds for everything", "use resources.default")
+        yield from _unknown_models(where.when.names(), models, (*path, "model"))
+
+
+def held_out_models_exist(models: dict[str, Model], fits: dict[str, Fit]) -> Iterator[Finding]:
+    """Yield the fits that hold out an unknown model."""
+    for name, fit in fits.items():
+        yield from _unknown_models(fit.hold_out.names(), models, ("fits", name, "hold_out", "model"))
+
+
+def hold_outs_leave_some(fits: dict[str, Fit], cells: tuple[Cell, ...]) -> Iterator[Finding]:
+    """Yield the fits that hold out every run, which is an error, or none of them, which is a warning."""
+    for name, fit in fits.items():
+        if not fit.hold_out.conditions() or not cells:
+            continue
+        held = sum(fit.hold_out.holds(cell.settings()) for cell in cells)
+        if held == len(cells):
+            yield Finding(("fits", name, "hold_out"), f"{fit.hold_out} holds out every run", "leave some to fit")
+        if not held:
+            yield Finding(("fits", name, "hold_out"), f"no run has {fit.hold_out}", severity="warning")
+
+
+def _unknown_models(names: tuple[str, ...], models: dict[str, Model], path: Path) -> Iterator[Finding]:
+    for name in names:
+        if name not in models:
+            yield Finding(path, f"no model {name!r}", did_you_mean(name, models) or f"models has {', '.join(models)}")
+
+
+CHECKS = (
+    models_are_shapes,
+    models_differ,
+    patches_fit,
+    positions_fit,
+    subsets_fit,
+    source_takes_keys,
+    several_labels_fit,
+    crop_has_pictures,
+    shift_fits,
+    one_kind_of_budget,
+    one_cooldown,
+    schedule_is_whole,
+    points_have_cooldowns,
+    microbatches_are_whole,
+    *EVALS,
+    device_hours_have_a_speed,
+    sweeps_are_used,
+    rules_choose,
+    extras_are_runs,
+    places_are_of_trunks,
+    held_out_models_exist,
+)

@@ -1,0 +1,56 @@
+"""The keys of experiments.yaml that say where jobs run and what a launch may spend; no run's identity knows them."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from orchestrator.experiment.rules import Rule, Section, key
+from orchestrator.experiment.values import Fraction, Natural, NonNegative, Positive, Real, Types
+
+Device = Literal["auto", "cpu", "gpu", "tpu"]
+
+
+class Place(Section):
+    """Where a job runs, and what is known of it before the first run."""
+
+    device: Device = key("auto takes the GPUs and TPU slices that are there, or else CPU workers.", "auto")
+    type: Types | None = key("Type of a slot, or a list of types that will do.", None)
+    devices: Positive | None = key("Devices of a slot; the number that its type ends in, or 1, when left out.", None)
+    peak_flops: Positive | None = key("Peak FLOPs a second of one device; known of common types when left out.", None)
+    mfu: Fraction = key("Share of the peak that training reaches, until a first run was measured.", 0.4)
+    price_per_device_hour: NonNegative | None = key("Price of a device for an hour, in your currency.", None)
+    priority: Real = key("Jobs of a higher priority are placed first.", 0.0)
+    workers: Natural = key("Processes of each job that read pictures ahead; a thread does when there are none.", 0)
+
+
+class Where(Section):
+    """A place for the jobs of some runs."""
+
+    when: Rule = key("Runs whose jobs go there, by any setting but their steps.")
+    use: Place = key("Where they run; keys left out are those of resources.default.")
+
+
+class Resources(Section):
+    """Where jobs run; never part of a run's identity."""
+
+    default: Place = key("Where every job runs that no rule names.", Place())
+    rules: tuple[Where, ...] = key("Places of some runs; the first rule that holds counts.", ())
+
+    def place(self, settings: Mapping[str, str | float]) -> Place:
+        """Return the place of the jobs of a run with these settings."""
+        for rule in self.rules:
+            if rule.when.holds(settings):
+                asked = {name: getattr(rule.use, name) for name in rule.use.model_fields_set}
+                return self.default.model_copy(update=asked)
+        return self.default
+
+
+class Limits(Section):
+    """Bounds on what a launch may spend, and on how long it waits."""
+
+    retries: Natural = key("Attempts after the first that a failing job gets.", 3)
+    max_flops: Positive | None = key("Most training FLOPs that a launch spends; no bound when left out.", None)
+    max_device_hours: Positive | None = key("Most hours on devices that a launch spends; no bound when left out.", None)
+    stall: Positive = key(
+        "Seconds that a job may tell nothing, beyond what such a phase takes, until it is lost.", 600.0
+    )
+    acquire: Positive = key("Seconds that a slot may be waited for.", 600.0)

@@ -1,0 +1,139 @@
+"""Keys with their meaning, conditions such as `>350`, and rules of several that choose runs."""
+
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from orchestrator.experiment.values import count, count_json, distinct, real, refusal, shown
+
+_TESTS: dict[str, Callable[[Any, Any], bool]] = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    ">": operator.gt,
+    "<": operator.lt,
+    "==": operator.eq,
+}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A test of one column: an operator and the values of which any may satisfy it."""
+
+    operator: str
+    values: tuple[str | float, ...]
+
+    def holds(self, value: str | float) -> bool:
+        """Return whether `value` satisfies the condition."""
+        return any(_TESTS[self.operator](value, bound) for bound in self.values)
+
+    def __str__(self) -> str:
+        one = len(self.values) == 1
+        return f"{self.operator} {self.values[0]!r}" if one else f"in {list(self.values)!r}"
+
+
+def _condition(of: Callable[[Any, Any], float]) -> Callable[[Any], Condition]:
+    """Return the validator of conditions on numbers that `of` reads; it is given the number and all that was typed."""
+
+    def validate(value: Any) -> Condition:
+        if isinstance(value, tuple):
+            return Condition("==", distinct(tuple(of(item, item) for item in value)))
+        match = re.fullmatch(r"(>=|<=|>|<|={1,2}) *(.*)", value) if isinstance(value, str) else None
+        if match is None:
+            return Condition("==", (of(value, value),))
+        return Condition("==" if match[1] == "=" else match[1], (of(match[2], value),))
+
+    return validate
+
+
+def _count(value: Any, typed: Any) -> int:
+    try:
+        return count(0)(value)
+    except PydanticCustomError:
+        raise refusal(f"{shown(typed)} is not a condition", 'write 350, [100, 350] or ">350"') from None
+
+
+def _real(value: Any, typed: Any) -> float:
+    try:
+        return real(0, above=False)(float(value) if isinstance(value, str) else value)
+    except (PydanticCustomError, ValueError):
+        raise refusal(f"{shown(typed)} is not a condition", 'write 0.001, [0.001, 0.01] or ">0.001"') from None
+
+
+def _names(value: Any) -> Condition:
+    values = value if isinstance(value, tuple) else (value,)
+    for item in values:
+        if not isinstance(item, str):
+            raise refusal(f"{shown(item)} is not a name")
+    return Condition("==", distinct(values))
+
+
+_NUMBERS_JSON = {
+    "anyOf": [
+        *count_json(0)["anyOf"][:1],
+        {"type": "string", "pattern": r"^(>=|<=|>|<|=|==)? *[0-9]+(\.[0-9]+)?[kMB]?$"},
+        {"type": "array", "items": count_json(0), "minItems": 1},
+    ]
+}
+_REALS_JSON = {
+    "anyOf": [
+        {"type": "number", "minimum": 0},
+        {"type": "string", "pattern": r"^(>=|<=|>|<|=|==) *[0-9.]+(e[+-]?[0-9]+)?$"},
+        {"type": "array", "items": {"type": "number", "minimum": 0}, "minItems": 1},
+    ]
+}
+_NAMES_JSON = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+Numbers = Annotated[Condition, PlainValidator(_condition(_count)), WithJsonSchema(_NUMBERS_JSON)]
+Reals = Annotated[Condition, PlainValidator(_condition(_real)), WithJsonSchema(_REALS_JSON)]
+Names = Annotated[Condition, PlainValidator(_names), WithJsonSchema(_NAMES_JSON)]
+
+SWEPT = ("batch_size", "head", "lr", "clip_norm", "weight_decay_head", "weight_decay_body", "warmup", "timescale")
+SETTINGS = ("model", "data_size", "steps", "seed", "params", *SWEPT)
+
+
+def key(meaning: str, default: Any = ...) -> Any:
+    """Return the field of a key that means `meaning`; without a default the key is required."""
+    return Field(default, description=meaning)
+
+
+class Section(BaseModel):
+    """Keys that belong together; none but these are allowed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=())
+
+
+class Rule(Section):
+    """Conditions that hold together."""
+
+    model: Names | None = key("Name of a model, or a list of names.", None)
+    data_size: Numbers | None = key('Training images: 350, [100, 350] or ">350" (>, >=, <, <=, =).', None)
+    steps: Numbers | None = key("Steps of the run, in the same forms.", None)
+    seed: Numbers | None = key("Seed of the run, in the same forms.", None)
+    params: Numbers | None = key("Parameters of the model, in the same forms.", None)
+    batch_size: Numbers | None = key("Images of one step, in the same forms.", None)
+    head: Names | None = key("Pooling before the classifier, or a list of poolings.", None)
+    lr: Reals | None = key('Peak learning rate: 0.001, [0.001, 0.01] or ">0.001".', None)
+    clip_norm: Reals | None = key("Largest global norm of the gradient, in the same forms.", None)
+    weight_decay_head: Reals | None = key("Weight decay of the head, in the same forms.", None)
+    weight_decay_body: Reals | None = key("Weight decay of the body, in the same forms.", None)
+    warmup: Numbers | None = key('Steps of linear warmup: 350, [100, 350] or ">350".', None)
+    timescale: Numbers | None = key("Steps over which the schedule decays, in the same forms.", None)
+
+    def conditions(self) -> dict[str, Condition]:
+        """Return the conditions that were given, by setting."""
+        return {name: condition for name in SETTINGS if (condition := getattr(self, name)) is not None}
+
+    def holds(self, settings: Mapping[str, str | float]) -> bool:
+        """Return whether the settings of a run satisfy every condition."""
+        return all(condition.holds(settings[name]) for name, condition in self.conditions().items())
+
+    def names(self) -> tuple[str, ...]:
+        """Return the models that the rule names."""
+        return tuple(str(name) for name in self.model.values) if self.model else ()
+
+    def __str__(self) -> str:
+        return " and ".join(f"{name} {condition}" for name, condition in self.conditions().items())

@@ -1,0 +1,220 @@
+"""The keys of experiments.yaml: their types, defaults and meaning; docs/experiments.md repeats every line of it."""
+
+from decimal import Decimal
+from typing import Literal
+
+from orchestrator.experiment.bits import Bias, Rate, Steps, Strength
+from orchestrator.experiment.ranges import Budgets, Grid
+from orchestrator.experiment.resources import Limits, Resources
+from orchestrator.experiment.rules import Rule, Section, key
+from orchestrator.experiment.values import (
+    Cooldown,
+    Count,
+    Decay,
+    Files,
+    Flag,
+    Folder,
+    Images,
+    Name,
+    Natural,
+    Positive,
+    Several,
+    Share,
+    Store,
+    Version,
+)
+from trainer.spec import Head, Layers, Loss, Positions, Precision, Remat, Tuning
+from trainer.spec import Schedule as ScheduleName
+from trainer.spec import Upstream as UpstreamMetric
+
+
+class Model(Section):
+    """The shape of a ViT: a preset of the paper's Table 2, or width, depth and num_heads."""
+
+    preset: Literal["s", "Ti", "S", "B", "L", "g", "G"] | None = key("Shape of the paper's Table 2.", None)
+    width: Count | None = key("Size of a token's embedding.", None)
+    depth: Count | None = key("Number of encoder blocks.", None)
+    mlp_dim: Count | None = key("Hidden size of a block's MLP; 4 x width when left out.", None)
+    num_heads: Count | None = key("Attention heads of a block; divides width.", None)
+    patch_size: Count = key("Side of a square patch in pixels.")
+
+
+class Augment(Section):
+    """Changes made to a training image each time it is seen."""
+
+    crop: Flag = key(
+        "A random part of the picture, 5 to 100 % of its area and 3:4 to 4:3 in aspect, resized to image_size.", False
+    )
+    flip: Flag = key("Mirrored left to right with a chance of one in two.", False)
+    shift: Natural = key("Random translation by at most this many pixels.", 0)
+
+
+class Data(Section):
+    """The training images and their nested subsets."""
+
+    source: Images = key("Where images come from.")
+    test: Files | None = key(
+        "Files of a test split, of which held-out images are taken instead of from the source; for tfds its name.", None
+    )
+    sizes: Several[Count] = key("Numbers of distinct training images; each subset lies inside the next larger one.")
+    held_out: Count | None = key(
+        "Images never trained on, for evaluation; when left out a fifth of the source, 1,000 of synthetic ones, or all"
+        " of data.test.",
+        None,
+    )
+    subset_seed: Natural = key("Seed of the permutation that subsets and held-out images are drawn from.", 0)
+    stratified: Flag = key("Whether held-out images and subsets keep the source's share of each class.", False)
+    image_size: Count | None = key(
+        "Side in pixels of an image as models see it; 32 for synthetic ones when left out.", None
+    )
+    num_classes: Count | None = key(
+        "Classes; when left out 10 for synthetic images, and what their files tell of others.", None
+    )
+    resize: Count | None = key(
+        "Side in pixels to which the smaller side of a picture is resized before its central square of image_size is"
+        " cut out; image_size when left out.",
+        None,
+    )
+    augment: Augment = key("Augmentation of training images.", Augment())
+
+
+class WeightDecay(Section):
+    """Decoupled weight decay; each value is multiplied by the learning rate."""
+
+    head: Strength = key("Weight decay of the classification head.", 3.0)
+    body: Strength = key("Weight decay of all other kernels.", 0.03)
+
+
+class Optimizer(Section):
+    """How gradients become updates."""
+
+    name: Literal["adafactor", "adamw"] = key("The paper's modified Adafactor, or AdamW.")
+    lr: Rate = key("Peak learning rate, reached at the end of warmup.")
+    clip_norm: Rate = key("Largest global norm of the gradient.", 1.0)
+    weight_decay: WeightDecay = key("Weight decay of head and body.", WeightDecay())
+
+
+class Schedule(Section):
+    """The learning rate over the steps."""
+
+    name: ScheduleName = key("What follows warmup; the first three share trunks between runs of all lengths.", "rsqrt")
+    warmup: Natural = key("Steps of linear warmup.")
+    timescale: Steps | None = key("Steps over which rsqrt and constant decay, which need it.", None)
+    cooldown: Cooldown = key(
+        "Linear decay to zero at the end of each run: steps, or a percentage of its steps.", Share(percent=Decimal(20))
+    )
+
+
+class Train(Section):
+    """The recipe, the same for every cell of the grid."""
+
+    batch_size: Count = key("Images of one step, over all devices.")
+    precision: Precision = key("Type of the matrix products; parameters stay float32.", "float32")
+    positions: Positions = key("Position embeddings: learned, or fixed sines and cosines of x and y.", "learned")
+    head: Head = key("Pooling before the classifier: attention (map), average (gap) or class token (tok).", "map")
+    head_bias: Bias | None = key(
+        "First bias of the classifier; -log(num_classes) for sigmoid and 0 for softmax when left out.", None
+    )
+    loss: Loss = key("Cross-entropy of independent classes (sigmoid) or of one distribution (softmax).", "sigmoid")
+    optimizer: Optimizer = key("How gradients become updates.")
+    schedule: Schedule = key("The learning rate over the steps.")
+    layers: Layers = key(
+        "Encoder blocks unrolled in the compiled step (loop), or one that is compiled once (scan).", "loop"
+    )
+    remat: Remat = key("Keep what blocks computed for the backward pass (none), or compute it again (full).", "none")
+    microbatch: Count | None = key("Images whose gradient is computed at a time; all of a batch when left out.", None)
+    checkpoint_every: Count = key("Steps between checkpoints that a stopped run goes on from.", 1000)
+
+
+class Upstream(Section):
+    """Evaluation on the held-out images."""
+
+    metrics: Several[UpstreamMetric] = key("What is measured on the held-out images.", ("loss", "error"))
+
+
+class Dataset(Section):
+    """Images to evaluate on, beside those of the study."""
+
+    source: Images = key("Where images come from, as for data.source.")
+    test: Files | None = key(
+        "Files of a test split that the error is measured on; held-out images of the source when left out.", None
+    )
+    held_out: Count | None = key(
+        "Images that the error is measured on; when left out a fifth of the source, 1,000 of synthetic ones, or all of"
+        " the test split.",
+        None,
+    )
+    subset_seed: Natural = key("Seed of the permutation that held-out images are drawn from.", 0)
+    num_classes: Count | None = key(
+        "Classes; when left out 10 for synthetic images, and what their files tell of others.", None
+    )
+    resize: Count | None = key(
+        "Side in pixels to which the smaller side of a picture is resized before its central square of"
+        " data.image_size is cut out; data.image_size when left out.",
+        None,
+    )
+
+
+class Fewshot(Section):
+    """Closed-form linear regression on frozen features."""
+
+    datasets: Several[Name] = key("Datasets to take few images of: names of evals.datasets, or the study's own.")
+    shots: Several[Count] = key("Training images a class.")
+    seeds: Count = key("Draws of those images; the error is their mean.", 3)
+    l2: Positive = key("Strength of the L2 penalty.", 1024.0)
+
+
+class Finetune(Section):
+    """Training all weights further on a dataset, as the paper does."""
+
+    dataset: Name = key("Dataset to fine-tune on, and to measure the error on: of evals.datasets, or the study's own.")
+    steps: Steps = key("Optimizer steps at each learning rate.")
+    batch_size: Count = key("Images of one step.", 512)
+    lrs: Several[Rate] = key("Peak learning rates; the best on 2 % of the training images is used.", (0.03, 0.01))
+    warmup: Natural | None = key("Steps of linear warmup; a fortieth of all when left out.", None)
+    schedule: Tuning = key("What follows warmup: half a cosine to zero, or nothing (flat).", "cosine")
+    ema: Decay | None = key(
+        "Decay of the running average of the weights that is evaluated; the last weights are when left out.", None
+    )
+    resolution: Count | None = key("Side of an image in pixels; that of the study's images when left out.", None)
+
+
+class Evals(Section):
+    """What is measured at the end of each run; later additions train nothing again."""
+
+    upstream: Upstream = key("Evaluation on the held-out images.", Upstream())
+    datasets: dict[Name, Dataset] = key("Images to evaluate on beside the study's own, by name.", {})
+    fewshot: Fewshot | None = key("Linear evaluation from few images; none when left out.", None)
+    finetune: Finetune | None = key("Training all weights further; none when left out.", None)
+
+
+Compute = Literal["flops", "device_seconds", "core_days", "images_seen", "data_size"]
+LawName = Literal["power", "saturating", "doubly-saturating", "m1", "m2", "m3", "m4", "bnsl"]
+
+
+class Fit(Section):
+    """A law to fit to the points."""
+
+    metric: Name = key("Metric on the y axis, such as upstream/error or fewshot/digits/10shot/error.")
+    compute: Compute = key("Compute on the x axis, or the images seen or the size of the training set.", "flops")
+    law: LawName = key("Family of the law: docs/laws.md lists them.", "doubly-saturating")
+    hold_out: Rule = key("Runs left out of the fit and predicted by it.", Rule())
+
+
+class Document(Section):
+    """A whole experiments.yaml."""
+
+    version: Version = key("Version of this format.")
+    extends: Folder | None = key("Another file, whose keys hold where this one has none.", None)
+    name: Name = key("Name of the study.")
+    store: Store = key("SQLite file of all results, from the folder of this file.", "results.db")
+    artifacts: Folder = key("Folder of checkpoints, from the folder of this file, or gs://bucket/folder.", "artifacts")
+    models: dict[Name, Model] = key("Models by name.")
+    data: Data = key("The training images and their nested subsets.")
+    train: Train = key("The recipe, the same for every cell of the grid.")
+    budgets: Budgets = key("How long runs train: in exactly one unit.")
+    grid: Grid = key("Which runs are made of models, sizes and budgets.", Grid())
+    evals: Evals = key("What is measured at the end of each run.", Evals())
+    resources: Resources = key("Where jobs run.", Resources())
+    limits: Limits = key("Bounds on what a launch may spend.", Limits())
+    fits: dict[Name, Fit] = key("Laws to fit, by name.", {})

@@ -1,0 +1,292 @@
+"""The values that experiments.yaml is made of: counts such as 10k, numbers, shares such as 20%, names and paths."""
+
+import math
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, PlainValidator, ValidationInfo, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from orchestrator.errors import did_you_mean
+from trainer.files import remote
+from trainer.tfds import split_path
+
+T = TypeVar("T")
+
+_SUFFIXES = {"": 1, "k": 10**3, "M": 10**6, "B": 10**9}
+_COUNT = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kMB]?)")
+
+
+def refusal(what: str, hint: str = "", at: int | None = None) -> PydanticCustomError:
+    """Return the error that pydantic reports for a value, `at` naming the item of a list."""
+    return PydanticCustomError("refusal", "{what}", {"what": what, "hint": hint, "at": at})
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message names it, in YAML's words."""
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "an empty value"}[value]
+    if isinstance(value, dict | tuple):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    text = repr(value) if isinstance(value, str | float) else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def count(least: int, power: int = 53) -> Callable[[Any], int]:
+    """Return the validator of whole numbers from `least` up to 2^power, which is no longer one: 100, 1e3, 10k, 3B.
+
+    Whole numbers up to 2^53 survive JSON and SQLite in every reader.
+    """
+
+    def validate(value: Any) -> int:
+        number = value
+        if isinstance(value, str) and (match := _COUNT.fullmatch(value)):
+            number = Decimal(match[1]) * _SUFFIXES[match[2]]
+        if isinstance(number, bool) or not isinstance(number, int | float | Decimal) or not _whole(number):
+            raise refusal(f"{shown(value)} is not a whole number", "write 100, 10k, 30M or 3B")
+        if number < least:
+            raise refusal(f"{shown(value)} is below {least}")
+        if number >= 2**power:
+            raise refusal(f"{shown(value)} is not below 2^{power}")
+        return int(number)
+
+    return validate
+
+
+def _whole(number: float | Decimal) -> bool:
+    return math.isfinite(number) and number == int(number)
+
+
+def real(least: float, *, above: bool, most: float = math.inf) -> Callable[[Any], float]:
+    """Return the validator of finite numbers from `least` up, or above it, to `most`."""
+
+    def validate(value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise refusal(f"{shown(value)} is not a number", "write 0.001 or 1e-3, without quotes")
+        number = float(value) + 0.0 if abs(value) <= 1e300 else math.inf  # -0.0 becomes 0.0: one spelling per value
+        if not math.isfinite(number):
+            raise refusal(f"{shown(value)} is not a finite number")
+        if number < least or (above and number == least):
+            raise refusal(f"{shown(value)} is not above {least:g}" if above else f"{shown(value)} is below {least:g}")
+        if number > most:
+            raise refusal(f"{shown(value)} is above {most:.4g}, the largest number that training knows")
+        return number
+
+    return validate
+
+
+def count_json(least: int, power: int = 53) -> dict[str, Any]:
+    """Return the JSON Schema of what `count` accepts."""
+    text = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?[kMB]?$"}
+    return {"anyOf": [{"type": "integer", "minimum": least, "exclusiveMaximum": 2**power}, text]}
+
+
+Count = Annotated[int, PlainValidator(count(1)), WithJsonSchema(count_json(1))]
+Natural = Annotated[int, PlainValidator(count(0)), WithJsonSchema(count_json(0))]
+Real = Annotated[float, PlainValidator(real(-math.inf, above=False)), WithJsonSchema({"type": "number"})]
+Positive = Annotated[
+    float, PlainValidator(real(0, above=True)), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})
+]
+NonNegative = Annotated[float, PlainValidator(real(0, above=False)), WithJsonSchema({"type": "number", "minimum": 0})]
+
+
+def _fraction(value: Any) -> float:
+    number = real(0, above=True)(value)
+    if number > 1:
+        raise refusal(f"{shown(value)} is above 1")
+    return number
+
+
+Fraction = Annotated[
+    float,
+    PlainValidator(_fraction),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 1}),
+]
+
+
+def _decay(value: Any) -> float:
+    number = real(0, above=True)(value)
+    if number >= 1:
+        raise refusal(f"{shown(value)} is not below 1", "the paper's averages have 0.9999")
+    return number
+
+
+_DECAY_JSON = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
+Decay = Annotated[float, PlainValidator(_decay), WithJsonSchema(_DECAY_JSON)]
+
+
+def distinct(values: tuple[T, ...]) -> tuple[T, ...]:
+    """Return the values; raises the refusal of an empty list or of a value that comes twice."""
+    if not values:
+        raise refusal("an empty list", "give at least one value")
+    for i, value in enumerate(values):
+        if value in values[:i]:
+            raise refusal(f"{shown(value)} is in the list twice", at=i)
+    return values
+
+
+Several = Annotated[tuple[T, ...], AfterValidator(distinct)]
+
+
+@dataclass(frozen=True)
+class Share:
+    """A number of steps, or a percentage of a run's steps."""
+
+    percent: Decimal | None = None
+    steps: int = 0
+
+    def of(self, total: int) -> int:
+        """Return the steps that this is of `total` steps, at least one."""
+        if self.percent is None:
+            return self.steps
+        return max(1, int((total * self.percent / 100).to_integral_value(ROUND_HALF_EVEN)))
+
+
+def _share(value: Any) -> Share:
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?%", value) if isinstance(value, str) else None
+    if match is None:
+        return Share(steps=count(1)(value))
+    if not 0 < Decimal(match[1]) <= 100:
+        raise refusal(f"{shown(value)} is not above 0% and up to 100%")
+    return Share(percent=Decimal(match[1]))
+
+
+_SHARE_JSON = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": r"^[0-9.]+([kMB]| ?%)?$"}]}
+Cooldown = Annotated[Share, PlainValidator(_share), WithJsonSchema(_SHARE_JSON)]
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise refusal(f"{shown(value)} is neither true nor false")
+    return value
+
+
+Flag = Annotated[bool, PlainValidator(_flag), WithJsonSchema({"type": "boolean"})]
+
+
+def _version(value: Any) -> int:
+    if value != 1 or isinstance(value, bool):
+        raise refusal(f"{shown(value)} is not a version that this scalectl reads", "write version: 1")
+    return 1
+
+
+Version = Annotated[int, PlainValidator(_version), WithJsonSchema({"const": 1})]
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise refusal(f"{shown(value)} is not text", "put it in quotes")
+    if not value or not value.isprintable() or value != value.strip() or len(value) > 60:
+        raise refusal(f"{shown(value)} is not a plain name", "use 1 to 60 printable characters, no blanks around them")
+    return value
+
+
+Name = Annotated[str, PlainValidator(_text), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 60})]
+
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
+_COPIED = {
+    "gs": "copy it with gcloud storage cp -r",
+    "s3": "copy it with aws s3 cp --recursive",
+    "http": "download it",
+    "https": "download it",
+}
+
+
+def _types(value: Any) -> tuple[str, ...]:
+    return distinct(tuple(_text(item) for item in (value if isinstance(value, tuple) else (value,))))
+
+
+_NAME_JSON = {"type": "string", "minLength": 1, "maxLength": 60}
+_TYPES_JSON = {"anyOf": [_NAME_JSON, {"type": "array", "items": _NAME_JSON, "minItems": 1}]}
+Types = Annotated[tuple[str, ...], PlainValidator(_types), WithJsonSchema(_TYPES_JSON)]
+
+
+def _folder(value: Any) -> str:
+    if not isinstance(value, str) or not value or not value.isprintable():
+        raise refusal(f"{shown(value)} is not a path")
+    if _SCHEME.match(value):
+        raise refusal(f"{shown(value)}: not supported yet", "give a path on this machine")
+    return value
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where images come from: a kind and, for files, where they lie; shown as it was typed."""
+
+    kind: str
+    path: str = ""
+    typed: str = ""
+
+    def __str__(self) -> str:
+        return self.typed or self.kind
+
+
+MADE = ("digits", "synthetic")  # sources without files
+FILES = ("parquet", "array_record", "folder")
+_DATASET = re.compile(r"([A-Za-z][\w-]*(?:/[\w.-]+)?)(?::(\d+\.\d+\.\d+))?")  # NAME or NAME/CONFIG, and a version
+
+
+def _source(value: Any, info: ValidationInfo) -> Source:
+    """Return the source that was typed; a relative path starts from the folder in the context."""
+    kind, colon, path = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if colon and kind in FILES:
+        return Source(kind, (_place if kind == "parquet" else _absolute)(path, info), value)
+    if colon and kind == "tfds":
+        if not (found := _DATASET.fullmatch(path)):
+            raise refusal(
+                f"{shown(value)} names no dataset", "write tfds:NAME or tfds:NAME:VERSION, as in tfds:cifar10:3.0.2"
+            )
+        return Source(kind, split_path(found[1], found[2] or ""), value)
+    if value not in MADE:
+        raise refusal(f"{shown(value)} is not one of {_choices()}", did_you_mean(str(value), [*MADE, *FILES, "tfds"]))
+    return Source(value)
+
+
+def _choices() -> str:
+    return ", ".join([*MADE, *(f"{kind}:PATH" for kind in FILES), "tfds:NAME"])
+
+
+def _absolute(value: Any, info: ValidationInfo) -> str:
+    if isinstance(value, str) and (scheme := _SCHEME.match(value)):
+        copied = _COPIED.get(scheme[1].lower(), "copy it")
+        raise refusal(f"{shown(value)} is not on this machine", f"{copied} or mount it, and give the path here")
+    folder = Path((info.context or {}).get("folder", "."))
+    return os.path.normpath(folder.absolute() / Path(_folder(value)).expanduser())
+
+
+def _place(value: Any, info: ValidationInfo) -> str:
+    """Return a path as `_absolute` does, or an address in a bucket."""
+    if not isinstance(value, str) or not remote(value):
+        return _absolute(value, info)
+    if not re.fullmatch(r"(gs://(anonymous@)?|s3://)[a-z0-9][a-z0-9._-]+(/[^@\s]+)?", value):
+        raise refusal(f"{shown(value)} names no bucket and folder", "write gs://bucket/folder or s3://bucket/folder")
+    return value
+
+
+_SOURCE_JSON = {"anyOf": [{"enum": list(MADE)}, {"type": "string", "pattern": f"^({'|'.join([*FILES, 'tfds'])}):.+"}]}
+Images = Annotated[Source, PlainValidator(_source), WithJsonSchema(_SOURCE_JSON)]
+Files = Annotated[str, PlainValidator(_place), WithJsonSchema({"type": "string", "minLength": 1})]
+
+
+def _store(value: Any) -> str:
+    if isinstance(value, str) and value.startswith("sqlite:///"):
+        value = value.removeprefix("sqlite:///")
+    return _folder(value)
+
+
+def _artifacts(value: Any) -> str:
+    if not isinstance(value, str) or not value.startswith("gs:/"):
+        return _folder(value)
+    if not re.fullmatch(r"gs://[a-z0-9][a-z0-9._-]+(/[^/\s]+)*/?", value):
+        raise refusal(f"{shown(value)} names no bucket and folder", "write gs://bucket/folder")
+    return value.rstrip("/")
+
+
+Folder = Annotated[str, PlainValidator(_artifacts), WithJsonSchema({"type": "string", "minLength": 1})]
+Store = Annotated[str, PlainValidator(_store), WithJsonSchema({"type": "string", "minLength": 1})]

@@ -1,0 +1,89 @@
+"""Where the time of each slot goes: every second of a launch once, so that all of them add up to its wall time."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from orchestrator.goodput import Entries, total
+from trainer.events import Done, Event, Spent, Started, Stopped
+
+
+@dataclass
+class _Held:
+    """A slot that holds a job: since when, when it answered, and what it told of its time, first and last."""
+
+    since: float
+    started: float | None = None
+    first: Spent | None = None
+    last: Spent | None = None
+
+    def take(self, event: Event, now: float) -> None:
+        if isinstance(event, Started):
+            self.started = self.started or now
+        if isinstance(event, Spent):
+            self.first, self.last = self.first or event, event
+
+    def split(self, now: float, *, kept: bool) -> Entries:
+        """Return the entries of the time since it holds the job; `kept`: what no checkpoint holds yet isn't lost."""
+        held = now - self.since
+        if self.started is None or self.first is None or self.last is None:
+            return {"acquire": held}
+        first, last = self.first, self.last
+        placing = max(0.0, self.started - self.since - first.begin - first.compile)
+        told = last.begin + last.compile + last.train + last.evaluate + last.save
+        rest = max(0.0, held - placing - told)
+        return {
+            "acquire": placing + last.begin + rest * kept,
+            "compile": last.compile,
+            "step": last.train,
+            "evaluate": last.evaluate,
+            "checkpoint": last.save,
+            "lost": rest * (not kept),
+        }
+
+
+class Ledger:
+    """The books of one launch.
+
+    Work counts as lost until a checkpoint or the end of its job holds it, so that they are right whenever the launcher
+    or a worker is killed.
+    """
+
+    def __init__(self, slots: Iterable[str], clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._kept = clock()
+        self._past: dict[str, Entries] = {slot: total([]) for slot in slots}
+        self._free = dict.fromkeys(self._past, self._kept)  # slot -> since when it holds no job
+        self._held: dict[str, _Held] = {}
+
+    def begin(self, slot: str) -> None:
+        """Note that a slot was given a job."""
+        now = self._clock()
+        self._add(slot, {"idle": now - self._free.pop(slot)})
+        self._held[slot] = _Held(now)
+
+    def take(self, slot: str, events: Sequence[Event], *, ended: bool) -> None:
+        """Note what a job told, and whether that was its end."""
+        now = self._clock()
+        for event in events:
+            self._held[slot].take(event, now)
+        if ended:
+            kept = isinstance(events[-1], Done | Stopped)
+            self._add(slot, self._held.pop(slot).split(now, kept=kept))
+            self._free[slot] = now
+
+    def due(self, every: float) -> bool:
+        """Return whether so many seconds have passed since this was last true."""
+        late = self._clock() - self._kept >= every
+        self._kept = self._clock() if late else self._kept
+        return late
+
+    def entries(self) -> dict[str, Entries]:
+        """Return the seconds of each slot so far by what they went into; they add up to the wall time."""
+        now = self._clock()
+        going = {slot: held.split(now, kept=False) for slot, held in self._held.items()}
+        going |= {slot: {"idle": now - since} for slot, since in self._free.items()}
+        return {slot: total([past, going[slot]]) for slot, past in self._past.items()}
+
+    def _add(self, slot: str, entries: Entries) -> None:
+        self._past[slot] = total([self._past[slot], entries])

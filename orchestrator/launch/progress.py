@@ -1,0 +1,197 @@
+"""What a launch shows while it runs: live bars on a terminal, plain lines anywhere else; always on stderr."""
+
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Protocol, Self, TextIO
+
+from orchestrator.format import duration, share
+from orchestrator.launch.loop import News
+from orchestrator.launch.pace import Pace
+from orchestrator.launch.retries import last_line
+from orchestrator.plan.plan import Plan, PlannedJob
+from trainer.events import Failed, Measurement, Progress, Skipped, Started
+
+SHOW_SECONDS = 0.2  # between two sums over all jobs
+SAY_SECONDS, SAY_SHARE = 30.0, 0.02  # of silence, and of all time so far, after which a plain screen says how far it is
+
+
+class Screen(Protocol):
+    """Shows news until it is left."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def show(self, news: News) -> None:
+        """Show one piece of news."""
+
+
+class Tally:
+    """How much of a plan is done, in runs and in FLOPs, when the rest will be, and what was measured."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.runs = len(plan.missing)
+        self.ended = 0
+        self.measured: dict[str, dict[str, float]] = defaultdict(dict)  # job id -> metric -> value
+        self._jobs = plan.jobs
+        self._work = {job.id: float(max(1, job.flops)) for job in plan.jobs}
+        self._done: dict[str, float] = {}
+        self._open = {job.id for job in plan.jobs}
+        self._pace = Pace(plan)
+
+    def take(self, news: News) -> None:
+        """Count a piece of news."""
+        job = news.job
+        self._pace.take(news)
+        if news.state == "running":
+            self._work.setdefault(job.id, float(max(1, job.flops)))  # of a stretch that is trained again
+            self._open.add(job.id)
+        for event in news.events:
+            if isinstance(event, Started | Progress):
+                self._done[job.id] = self._work[job.id] * part(job, event.step)
+            if isinstance(event, Measurement):
+                self.measured[job.id][event.metric] = event.value
+        if news.state in ("failed", "diverged", "stopped"):
+            self._lose(news)
+        if news.state == "done":
+            self._done[job.id] = self._work[job.id]
+            self._open.discard(job.id)
+            self.ended += job.is_cooldown
+
+    def _lose(self, news: News) -> None:
+        """Take what is left of a job that ended early, and all that waits for it or is held back, out of the work."""
+        lost = set(news.job.runs)
+        for job in self._jobs:
+            if lost.issuperset(job.runs) or (news.pause and job.shape == news.job.shape):
+                self._work[job.id] = self._done.get(job.id, 0.0)
+                self._open.discard(job.id)
+
+    @property
+    def share(self) -> float:
+        """Return the share of the plan's FLOPs that is done, 0 to 1."""
+        total = sum(self._work.values())
+        return min(1.0, sum(self._done.values()) / total) if total else 1.0
+
+    @property
+    def left(self) -> str:
+        """Return the time that the rest takes at the pace of this launch, or that it can't be told yet."""
+        seconds = self._pace.seconds({name: self._work[name] - self._done.get(name, 0.0) for name in self._open})
+        return "time left: measuring" if seconds is None else f"{duration(seconds)} left"
+
+
+def part(job: PlannedJob, step: int) -> float:
+    """Return which part of its steps a job has done at `step`, 0 to 1."""
+    return min(1.0, max(0.0, (step - job.job.start) / max(1, job.job.stop - job.job.start)))
+
+
+def end_line(news: News, measured: Mapping[str, float]) -> str:
+    """Return one line on how a job ended and what it `measured`, or nothing when it didn't or needs no line."""
+    end = news.events[-1] if news.events else None
+    if isinstance(end, Failed):
+        return f"{news.state:<8}  {news.job.job.name}: {end.kind}: {last_line(end.reason)}"
+    if news.state == "stopped":
+        return f"stopped   {news.job.job.name} at step {end.step if end else 0:,}; its checkpoint is kept"
+    if news.state == "done" and news.job.is_cooldown:
+        values = "  ".join(f"{name} {value:.4g}" for name, value in list(measured.items())[:2])
+        return f"done      {news.job.job.name.removesuffix(' cooldown').removesuffix(' training')}  {values}"
+    return ""
+
+
+def warnings(news: News) -> list[str]:
+    """Return a line for each checkpoint that was damaged, and one for what is paused."""
+    damaged = [f"warning   {news.job.job.name}: {one.reason}" for one in news.events if isinstance(one, Skipped)]
+    return [*damaged, f"paused    {news.pause}"] if news.pause else damaged
+
+
+class Lines:
+    """One plain line for each run that ended, for each failure and for each warning, and one after a long silence."""
+
+    def __init__(self, plan: Plan, out: TextIO | None = None) -> None:
+        self._tally = Tally(plan)
+        self._out = out or sys.stderr
+        self._began = self._said = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def show(self, news: News) -> None:
+        """Print the lines of the news, if it warns or ended something."""
+        self._tally.take(news)
+        for line in warnings(news):
+            self._print(line)
+        place = f"{self._tally.ended}/{self._tally.runs}"
+        if line := end_line(news, self._tally.measured[news.job.id]):
+            left = "" if news.state == "stopped" else f"  {self._tally.left}"  # what was stopped is left too
+            self._print(f"{line}  {place}{left}")
+        elif time.monotonic() - self._said >= max(SAY_SECONDS, SAY_SHARE * (time.monotonic() - self._began)):
+            self._print(f"working   {share(self._tally.share)} of the FLOPs  {place}  {self._tally.left}")
+
+    def _print(self, line: str) -> None:
+        print(line, file=self._out, flush=True)
+        self._said = time.monotonic()
+
+
+class Live:
+    """A bar for each slot with loss and speed, and one for the study with the time left."""
+
+    def __init__(self, plan: Plan) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+        self._tally = Tally(plan)
+        name, note = (TextColumn(text, markup=False) for text in ("  {task.description:<36}", "{task.fields[note]}"))
+        columns = (name, BarColumn(24), note)
+        self._bars = Progress(*columns, console=Console(stderr=True), transient=True, expand=False)
+        self._slots: dict[str, TaskID] = {}
+        self._shown = 0.0
+        self._study = self._bars.add_task(plan.study, total=1.0, note="")
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def show(self, news: News) -> None:
+        """Move the bars; a run that ended leaves its line above them."""
+        self._tally.take(news)
+        self._move(news)
+        for line in filter(None, (*warnings(news), end_line(news, self._tally.measured[news.job.id]))):
+            self._bars.console.print(line, markup=False, highlight=False)
+        if news.state == "done" or time.monotonic() - self._shown >= SHOW_SECONDS:
+            self._shown = time.monotonic()
+            note = f"{self._tally.ended}/{self._tally.runs} runs  {self._tally.left}"
+            self._bars.update(self._study, completed=self._tally.share, note=note)
+
+    def _move(self, news: News) -> None:
+        job = news.job.job
+        if news.slot not in self._slots:
+            self._slots[news.slot] = self._bars.add_task(job.name, total=1.0, note="")
+        bar = self._slots[news.slot]
+        last = next((event for event in reversed(news.events) if isinstance(event, Progress)), None)
+        if last is not None:
+            rate = f"{last.images_per_second:,.0f} img/s"
+            note = f"{last.step:,}/{job.stop:,}  loss {last.loss:.3f}  {rate}"
+            self._bars.update(bar, description=job.name, completed=part(news.job, last.step), note=note)
+        elif not news.events:
+            self._bars.update(bar, description=job.name, completed=0.0, note="starting")
+        elif isinstance(news.events[0], Started):  # what takes longest before the first steps are told
+            self._bars.update(bar, note="compiling")
+
+
+def screen(plan: Plan) -> Screen:
+    """Return the screen that fits where stderr goes."""
+    return Live(plan) if sys.stderr.isatty() else Lines(plan)

@@ -1,0 +1,159 @@
+"""A plan as a value: its runs, its jobs, and what they cost."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from orchestrator.errors import Refusal
+from orchestrator.plan.placement import ANYWHERE, Fit
+from orchestrator.slots import AUTO, CPU, devices_of
+from trainer.spec import EvalSpec, Job, RunSpec, TrunkSpec
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the record already holds about the runs of a plan; empty for a store that doesn't exist."""
+
+    states: Mapping[str, str] = field(default_factory=dict)  # run id -> state, with its kind: "failed (nonfinite)"
+    metrics: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # run id -> metric -> settings
+    checkpoints: Mapping[str, Mapping[int, str]] = field(default_factory=dict)  # trunk or run id -> step -> path
+    speeds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # shape -> slot type -> training FLOP/s
+    listed: Mapping[str, str] = field(default_factory=dict)  # run id -> the study whose last plan listed it
+
+    def speed(self, shape: str, fit: Fit) -> float | None:
+        """Return the measured FLOP/s of a slot of the first type that fits, or None; where any will do, of the last."""
+        speeds = self.speeds.get(shape, {})
+        return speeds.get(fit.types[0] if fit.types else next(reversed([*speeds]), ""))
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A cell of the grid with its identity, its cost, and why it will run or will not."""
+
+    id: str
+    name: str
+    model: str
+    trunk: str
+    spec: RunSpec
+    params: int
+    flops_per_image: int  # forward pass
+    flops: int  # of all its steps, trunk and cooldown, as if it ran alone
+    marginal_flops: int  # what it adds to the next smaller budget of its trunk
+    state: str
+    reason: str
+    missing: bool
+    trunk_name: str
+    fit: Fit
+    workers: int
+
+
+@dataclass(frozen=True)
+class PlannedJob:
+    """A job, the jobs that must end before it, and the runs that can't end without it.
+
+    The job's `origin` is filled in when it is placed: only then is the checkpoint that it begins from sure to exist.
+    """
+
+    job: Job
+    trunk: str
+    owner: str  # id of the trunk that it lengthens or of the run that it ends
+    needs: tuple[str, ...]
+    runs: tuple[str, ...]
+    flops: int
+    seconds: float  # on a slot of the first type that fits
+    shape: str
+    fit: Fit = ANYWHERE
+
+    @property
+    def id(self) -> str:
+        """Return the job's id, the same on every launch that needs the same job."""
+        return self.job.id
+
+    @property
+    def is_cooldown(self) -> bool:
+        """Tell whether the job ends a run."""
+        return self.job.run is not None
+
+    @property
+    def device_hours(self) -> float:
+        """Return the hours of its slot's devices that it takes."""
+        return self.seconds * self.fit.devices / 3600
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The whole study, with the jobs in an order in which each comes after those it needs."""
+
+    study: str
+    runs: tuple[PlannedRun, ...]
+    jobs: tuple[PlannedJob, ...]
+    evals: EvalSpec
+    measured: bool  # the estimate of time rests on speeds in the store, not on an assumption
+    skipped: int = 0  # runs that the rules of the grid leave out
+    unlisted: int = 0  # runs that the study's last plan had and the file has no more
+
+    @property
+    def trunks(self) -> dict[str, TrunkSpec]:
+        """Return the trunks by id."""
+        return {run.trunk: run.spec.trunk for run in self.runs}
+
+    @property
+    def shared(self) -> int:
+        """Return how many trunks have steps, which runs may share."""
+        return len({run.trunk for run in self.runs if run.spec.branch})
+
+    @property
+    def missing(self) -> tuple[PlannedRun, ...]:
+        """Return the runs that still have to end."""
+        return tuple(run for run in self.runs if run.missing)
+
+    @property
+    def flops_alone(self) -> int:
+        """Return the training FLOPs of the runs that jobs train if each ran from step 0 by itself."""
+        trained = {run for job in self.jobs if job.flops for run in job.runs}
+        return sum(run.flops for run in self.runs if run.id in trained)
+
+    @property
+    def flops(self) -> int:
+        """Return the training FLOPs of the jobs."""
+        return sum(job.flops for job in self.jobs)
+
+    @property
+    def device_hours(self) -> float:
+        """Return the hours on devices that the jobs take."""
+        return sum(job.device_hours for job in self.jobs)
+
+    @property
+    def price(self) -> float | None:
+        """Return what the jobs cost, or None where the price of a device is not given."""
+        prices = [job.fit.price_per_device_hour for job in self.jobs]
+        if None in prices or not prices:
+            return None
+        return sum(job.device_hours * (job.fit.price_per_device_hour or 0.0) for job in self.jobs)
+
+    def slots(self, cores: int) -> int:
+        """Return how many slots to count on before any is seen: one a core, or one where no job takes CPU workers."""
+        return cores if any(job.fit.takes(CPU) for job in self.jobs) else 1
+
+    def seconds(self, slots: int) -> float:
+        """Return the least time that the jobs can take on `slots` slots: all work shared, or the longest chain."""
+        ends: dict[str, float] = {}
+        for job in self.jobs:
+            ends[job.id] = job.seconds + max((ends[need] for need in job.needs), default=0.0)
+        return max(sum(job.seconds for job in self.jobs) / slots, max(ends.values(), default=0.0))
+
+
+def wanted(jobs: Iterable[PlannedJob]) -> dict[str, float]:
+    """Return the types of slots that jobs ask for, with the devices of each.
+
+    Raises Refusal where two places ask for slots of one type with different numbers of devices.
+    """
+    asked: defaultdict[str, set[float]] = defaultdict(set)
+    for fit in {job.fit for job in jobs}:
+        for n, name in enumerate(fit.types or (AUTO,)):
+            asked[name].add(devices_of(name) if n or not fit.types else fit.devices)
+    for name, numbers in asked.items():
+        if len(numbers) > 1:
+            these = " and ".join(f"{number:g}" for number in sorted(numbers))
+            raise Refusal(f"refused: slots of type {name} are asked for with {these} devices: give one number.")
+    return {name: numbers.pop() for name, numbers in asked.items()}

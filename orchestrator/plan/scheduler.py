@@ -1,0 +1,164 @@
+"""Which ready job goes to which free slot next; pure, with no clock of its own."""
+
+import heapq
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from orchestrator.plan.plan import PlannedJob
+from orchestrator.slots import Slot, devices_of
+
+Key = tuple[float, tuple[str, ...], str]  # jobs alike in priority, in the slots that will do, and in shape
+Entry = tuple[float, str]  # a job of a group: minus its length, and its id
+
+
+def lengths(jobs: Sequence[PlannedJob]) -> dict[str, float]:
+    """Return for each job the seconds of the longest chain that begins with it; `jobs` come after what they need."""
+    after: dict[str, float] = {}
+    found: dict[str, float] = {}
+    for job in reversed(jobs):
+        found[job.id] = job.seconds + after.get(job.id, 0.0)
+        for need in job.needs:
+            after[need] = max(after.get(need, 0.0), found[job.id])
+    return found
+
+
+class Queue:
+    """The jobs of a plan that wait for a slot, of which there are `slots`.
+
+    Of the jobs that are ready it places those of the highest priority first; of these the cheapest of each shape that
+    never ran, as a canary; then those that the fewest types of slots will do for, so that small jobs don't take the
+    slices that large ones need; and then the one with the longest chain of jobs behind it, so that trunks never starve
+    and cooldowns fill gaps. A slot stays with its shape, for which it is warm, while no chain is late for it.
+    """
+
+    def __init__(self, jobs: Sequence[PlannedJob], slots: Iterable[Slot]) -> None:
+        self.waiting = {job.id: job for job in jobs}
+        self.held: set[str] = set()  # shapes of which nothing is placed for now
+        self._count = Counter(slot.type for slot in slots)
+        self._length = lengths(jobs)
+        self._after: dict[str, list[str]] = defaultdict(list)
+        self._unmet = {job.id: sum(need in self.waiting for need in job.needs) for job in jobs}
+        self._ready: dict[Key, list[Entry]] = {}
+        self._work: Counter[str] = Counter()  # seconds of waiting jobs by the types of slots that will do for them
+        self._proven: set[str] = set()  # shapes of which a job was placed
+        self._warm: dict[str, str] = {}  # slot -> the shape that it ran last
+        for job in jobs:
+            for need in job.needs:
+                self._after[need].append(job.id)
+            self._work.update(dict.fromkeys(self._types(job), job.seconds))
+            if not self._unmet[job.id]:
+                self._push(job)
+
+    @property
+    def ready(self) -> bool:
+        """Return whether a job waits for nothing but a slot."""
+        return any(self._tops())
+
+    def misfits(self) -> list[PlannedJob]:
+        """Return the waiting jobs for which no slot will do."""
+        return [job for job in self.waiting.values() if not self._types(job)]
+
+    def placements(self, free: Iterable[Slot]) -> list[tuple[PlannedJob, Slot]]:
+        """Take jobs off the queue, each with a free slot."""
+        left, placed = list(free), []
+        while left and (found := self._next(left)):
+            job, slot = found
+            left.remove(slot)
+            self._take(job, slot)
+            placed.append(found)
+        return placed
+
+    def done(self, job: PlannedJob) -> None:
+        """Note that a job that was placed is done: what needs it may be ready now."""
+        for name in self._after.pop(job.id, ()):
+            self._unmet[name] -= 1
+            if not self._unmet[name] and name in self.waiting:
+                self._push(self.waiting[name])
+
+    def again(self, job: PlannedJob) -> None:
+        """Put a job that was placed back, with the seconds that are left of it; or one that is new."""
+        self._wait(job)
+        self._push(job)
+
+    def after(self, job: PlannedJob, need: PlannedJob) -> None:
+        """Put a job that was placed back, to wait until another one is done."""
+        self._unmet[job.id] = 1
+        self._after[need.id].append(job.id)
+        self._wait(job)
+
+    def drop(self, runs: Iterable[str]) -> None:
+        """Forget the waiting jobs that serve no other runs than these."""
+        lost = set(runs)
+        for job in [job for job in self.waiting.values() if lost.issuperset(job.runs)]:
+            self._remove(job)
+
+    def _wait(self, job: PlannedJob) -> None:
+        self._length[job.id] = job.seconds + max((self._length[name] for name in self._after[job.id]), default=0.0)
+        self.waiting[job.id] = job
+        self._work.update(dict.fromkeys(self._types(job), job.seconds))
+
+    def _types(self, job: PlannedJob) -> tuple[str, ...]:
+        return tuple(kind for kind in self._count if job.fit.takes(kind))
+
+    def _push(self, job: PlannedJob) -> None:
+        key = (-job.fit.priority, self._types(job), job.shape)
+        heapq.heappush(self._ready.setdefault(key, []), (-self._length[job.id], job.id))
+
+    def _remove(self, job: PlannedJob) -> None:
+        del self.waiting[job.id]
+        self._work.subtract(dict.fromkeys(self._types(job), job.seconds))
+
+    def _take(self, job: PlannedJob, slot: Slot) -> None:
+        self._remove(job)
+        self._proven.add(job.shape)
+        self._warm[slot.name] = job.shape
+
+    def _tops(self) -> Iterator[tuple[Key, Entry]]:
+        """Yield the groups that have a ready job, with the longest of each."""
+        for key, heap in self._ready.items():
+            while heap and not self._waits(heap[0]):
+                heapq.heappop(heap)  # placed or dropped since, or put back with another length
+            if heap and key[2] not in self.held:
+                yield key, heap[0]
+
+    def _waits(self, entry: Entry) -> bool:
+        return entry[1] in self.waiting and -entry[0] == self._length[entry[1]]
+
+    def _next(self, free: Sequence[Slot]) -> tuple[PlannedJob, Slot] | None:
+        """Return the job that goes first with its slot, or None where no free slot will do for a ready job."""
+        types = {slot.type for slot in free}
+        tops = {key: top for key, top in self._tops() if types.intersection(key[1])}
+        if not tops:
+            return None
+        ranks = {key: self._rank(key, top) for key, top in tops.items()}
+        first = min(ranks, key=lambda key: ranks[key])
+        job = self.waiting[ranks[first][-1]]
+        fitting = [slot for slot in free if slot.type in first[1]]
+        slot = min(fitting, key=lambda slot: self._cost(slot, job, tops))  # the first of those that are alike
+        warm = [key for key in tops if key[2] == self._warm.get(slot.name) != job.shape and slot.type in key[1]]
+        if warm and job.shape in self._proven:
+            other = self.waiting[min(ranks[key] for key in warm)[-1]]
+            if self._stays(slot, other, job):
+                return other, slot
+        return job, slot
+
+    def _rank(self, key: Key, top: Entry) -> tuple[float, bool, int, float, str]:
+        """Return the sorting key of a group's next job, which ends with that job's id."""
+        priority, types, shape = key
+        if shape in self._proven:
+            return (priority, True, len(types), *top)
+        canary = min((self.waiting[entry[1]].seconds, *entry) for entry in self._ready[key] if self._waits(entry))
+        return (priority, False, len(types), canary[1], canary[2])
+
+    def _cost(self, slot: Slot, job: PlannedJob, tops: Mapping[Key, Entry]) -> tuple[float, int]:
+        """Return the sorting key of slots: small before large, warm before cold, and cold before warm for another."""
+        shape = self._warm.get(slot.name)
+        chill = 0 if shape == job.shape else 2 if any(key[2] == shape for key in tops) else 1
+        return devices_of(slot.type), chill
+
+    def _stays(self, slot: Slot, warm: PlannedJob, first: PlannedJob) -> bool:
+        """Return whether a slot may run a job of its shape first: the other's chain still ends with the rest."""
+        if warm.fit.priority < first.fit.priority or len(self._types(warm)) > len(self._types(first)):
+            return False
+        share = self._work[slot.type] / self._count[slot.type]
+        return 2 * (self._length[first.id] + warm.seconds) < share

@@ -1,0 +1,183 @@
+"""Opening results.db: what the file must be, and how SQLite is set up for one writer and many readers."""
+
+import os
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import CreateColumn
+
+from orchestrator.errors import Exit, NotFound, Refusal
+from orchestrator.store.tables import schema
+from orchestrator.store.views import create_views
+
+VERSION = 5  # of the tables and views; raised with every change to them
+APPLICATION = 0x5CA1EC71  # tells our files from others: https://www.sqlite.org/pragma.html#pragma_application_id
+BUSY_SECONDS = 30.0
+_NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "lustre", "beegfs", "gpfs", "ceph", "virtiofs"}
+_NETWORK |= {"fuse.sshfs", "fuse.gcsfuse", "fuse.s3fs", "fuse.juicefs", "fuse.glusterfs"}
+
+
+class Unusable(Refusal):
+    """A store that can't be opened, read or written as it is."""
+
+    exit = Exit.STORE
+
+
+class NotAStore(Unusable):
+    """A file that is damaged, or was never a store."""
+
+
+class NewerStore(Unusable):
+    """A store of a later version than this program knows."""
+
+
+def writing(path: Path) -> Engine:
+    """Return an engine whose transactions write to the store at `path`, made with mode 0600 when there is none.
+
+    Only the holder of its Lock may call this. Raises NotAStore, NewerStore or Unusable.
+    """
+    with explained(path):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives -wal and -shm the mode of the file
+        with _looking(path) as connection:
+            new = _is_new(connection, path)  # before anything, even the journal's mode, is changed
+        engine = _engine(path, "BEGIN IMMEDIATE", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
+        try:
+            _create(engine) if new else _upgrade(engine)
+        except BaseException:
+            engine.dispose()
+            raise
+    return engine
+
+
+def _create(engine: Engine) -> None:
+    with engine.begin() as connection:
+        schema.create_all(connection)
+        create_views(connection)
+        connection.exec_driver_sql(f"PRAGMA user_version={VERSION}")
+        connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION}")
+
+
+def _upgrade(engine: Engine) -> None:
+    """Add the tables and columns that an older version didn't have; rows say what was done before a setting came."""
+    with engine.begin() as connection:
+        if connection.exec_driver_sql("PRAGMA user_version").scalar_one() == VERSION:
+            return
+        schema.create_all(connection)
+        for table in schema.sorted_tables:
+            known = {column["name"] for column in inspect(connection).get_columns(table.name)}
+            for column in table.columns:
+                if column.name not in known:
+                    declared = CreateColumn(column).compile(connection)
+                    connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {declared}")
+        create_views(connection)
+        connection.exec_driver_sql(f"PRAGMA user_version={VERSION}")
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Connection]:
+    """Yield a connection that sees one moment of the store and can't write; raises NotFound where there is none."""
+    with explained(path):
+        there = path.exists()
+    if not there:
+        raise NotFound(f"{path}: there is no store here; scalectl launch FILE makes one.")
+    with explained(path), _looking(path) as connection:
+        if _is_new(connection, path):
+            raise NotFound(f"{path} is an empty file: nothing was planned in it yet.")
+        yield connection
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn what the system says of a damaged, busy or unreachable file into a refusal that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise Unusable(f"{error.filename or path}: {error.strerror}.") from error
+    except (DBAPIError, sqlite3.Error) as error:
+        cause = getattr(error, "orig", error)
+        if isinstance(cause, sqlite3.OperationalError):
+            busy = " Another program holds it: end that, then try again." if "locked" in str(cause) else ""
+            raise Unusable(f"{path}: {cause}.{busy}") from error
+        if type(cause) is sqlite3.DatabaseError:  # its subclasses are errors of this program, not of the file
+            raise NotAStore(f"{path} is not a store, or is damaged: {cause}.") from error
+        raise
+
+
+def file_number(path: Path) -> tuple[int, int]:
+    """Return what tells the file at `path` from any that takes its name later, or zeros where there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return 0, 0
+    return found.st_dev, found.st_ino
+
+
+@contextmanager
+def _looking(path: Path) -> Iterator[Connection]:
+    engine = _engine(path, "BEGIN", "query_only=ON", query=_kept_apart(path))
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def _kept_apart(path: Path) -> dict[str, str]:
+    """Return the options to read a store where nobody can write: SQLite makes files beside one that might change."""
+    real = Path(os.path.realpath(path))
+    if os.access(real.parent, os.W_OK, effective_ids=True) or real.with_name(f"{real.name}-wal").exists():
+        return {}
+    return {"immutable": "1", "uri": "true"}
+
+
+def _engine(path: Path, begin: str, *pragmas: str, query: Mapping[str, str] | None = None) -> Engine:
+    """Return an engine that sends its own BEGIN, as SQLAlchemy's page on the SQLite dialect shows."""
+    database = f"file:{quote(str(path.absolute()))}" if query else str(path)
+    url = URL.create("sqlite", database=database, query=query or {})
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: object) -> None:
+        connection.isolation_level = None
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _is_new(connection: Connection, path: Path) -> bool:
+    """Return whether the file holds nothing yet; raises NotAStore or NewerStore for one that isn't ours to use."""
+    application, version, tables = (
+        connection.exec_driver_sql(query).scalar_one()
+        for query in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
+    )
+    if application != APPLICATION and (application or version or tables):
+        raise NotAStore(f"{path} is a database of another program: name another file as the store.")
+    if version > VERSION:
+        raise NewerStore(f"{path} is a store of version {version}; this scalectl knows {VERSION}: upgrade scalectl.")
+    return not tables
+
+
+def network_file_system(path: Path, mounts: Path = Path("/proc/mounts")) -> str:
+    """Return the kind of network file system that `path` lies on, such as nfs4, or nothing; known on Linux only."""
+    if not mounts.exists():
+        return ""
+    target = Path(os.path.realpath(path))
+    kinds = {}
+    for line in mounts.read_text(errors="replace").splitlines():
+        _, point, kind, *_ = line.split(" ")
+        kinds[Path(re.sub(r"\\(\d{3})", lambda code: chr(int(code[1], 8)), point))] = kind
+    around = [point for point in kinds if target.is_relative_to(point)]
+    kind = kinds[max(around, key=lambda point: len(point.parts))] if around else ""
+    return kind if kind in _NETWORK else ""

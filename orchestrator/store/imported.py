@@ -1,0 +1,233 @@
+"""Other people's runs: a CSV file as rows for the store, or every row that is wrong, with its line."""
+
+import csv
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Float, Text
+
+from orchestrator.errors import Exit, NotFound, Problem, Refusal, Spot
+from orchestrator.format import count
+from orchestrator.store.tables import SETTINGS
+
+COMPUTE = ("flops", "device_seconds", "core_days", "images_seen")
+ALIASES = {  # of a header: the column that it is, in how many of its units
+    "size": ("model", 1.0),
+    "cooldown_steps": ("cooldown", 1.0),
+    "params_million": ("params", 1e6),
+    "gflops_per_image": ("flops_per_image", 1e9),
+    "gflops_per_image_224": ("flops_per_image", 1e9),
+}
+_OURS = {
+    "run",
+    "study",
+    "state",
+    "excluded",
+    "origin",
+    "images_per_second",
+    "flops_per_second",
+    "mfu",
+    "digest",
+}  # columns of `points` that no file can give
+_COLUMNS = {**SETTINGS, "device_seconds": Float, "core_days": Float, "name": Text}
+NAMES = {"name", "model", "source", "content", "test_content"}  # in words, of digits too
+CAPITALS = "differ in their capitals alone, which are one column to SQL"
+SHOWN = 20  # problems of a file on the screen: those of many rows are often one and the same
+_LARGEST = 2**63 - 1  # of SQLite's integers
+
+
+class InvalidImport(Refusal):
+    """A file of runs that can't be taken as it is; carries every problem, in the order of the file."""
+
+    exit = Exit.INVALID
+
+    def __init__(self, *problems: Problem) -> None:
+        number = "1 error" if len(problems) == 1 else f"{len(problems)} errors"
+        number += f", of which these are the first {SHOWN}" * (len(problems) > SHOWN)
+        super().__init__("\n".join([*map(str, problems[:SHOWN]), f"{number}; nothing was imported."]))
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A run of somebody else: what is known of it, by column of `points`, and its metrics."""
+
+    id: str
+    columns: Mapping[str, Any]
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A row of the file with the number of its last line; cells are stripped."""
+
+    file: str
+    number: int
+    cells: tuple[str, ...]
+
+    def problem(self, what: str, hint: str = "", cell: int | None = None) -> Problem:
+        """Return what is wrong with the row, or with one of its cells."""
+        text = ",".join(self.cells)
+        start = 0 if cell is None else len(",".join(self.cells[:cell])) + (cell > 0)
+        width = len(text) if cell is None else len(self.cells[cell])
+        return Problem(Spot(self.file, self.number, start + 1, max(1, width), text), "", what, hint)
+
+
+def read(path: Path) -> tuple[list[Foreign], list[str]]:
+    """Return the runs of a CSV file, and the headers of columns that are left out because they hold no number.
+
+    Raises NotFound, and InvalidImport with all that is wrong.
+    """
+    header, *lines = _lines(path)
+    problems = list(_of_header(header))
+    if problems:
+        raise InvalidImport(*problems)
+    names = [ALIASES.get(name, (name, 1.0)) for name in header.cells]
+    kept = [n for n, (name, _) in enumerate(names) if name in _COLUMNS or any(_is_number(line, n) for line in lines)]
+    problems += _of_columns(header, names, lines)
+    found: dict[str, _Line] = {}
+    runs = []
+    for line in lines:
+        wrong = list(_of_line(line, header, names, kept))
+        if not wrong:
+            run = _run(line, names, kept)
+            if run.id in found:
+                hint = "tell them apart, for example with a column seed"
+                wrong = [line.problem(f"the same settings as in line {found[run.id].number}", hint)]
+            found[run.id] = line
+            runs.append(run)
+        problems += wrong
+    if problems or not lines:
+        raise InvalidImport(*problems or [header.problem("no run below the header")])
+    return runs, [name for n, name in enumerate(header.cells) if n not in kept]
+
+
+def alike(name: str, others: Iterable[str]) -> str:
+    """Return the first of the other names that differs in its capitals alone, or nothing: to SQL they are one."""
+    return next((other for other in others if other.lower() == name.lower() and other != name), "")
+
+
+def _lines(path: Path) -> list[_Line]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise NotFound(f"{path}: there is no such file.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refusal(f"{path} can't be read as UTF-8 text: {error}.") from error
+    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+    try:
+        found = [_Line(str(path), reader.line_num, tuple(cell.strip() for cell in cells)) for cells in reader if cells]
+    except csv.Error as error:
+        raise InvalidImport(Problem(Spot(str(path), reader.line_num, 1), "", f"not CSV: {error}")) from None
+    if not found:
+        raise InvalidImport(Problem(Spot(str(path)), "", "the file is empty"))
+    return found
+
+
+def _of_header(header: _Line) -> Iterator[Problem]:
+    names = [ALIASES.get(name, (name, 1.0))[0] for name in header.cells]
+    for n, name in enumerate(names):
+        if not name:
+            yield header.problem(f"column {n + 1} has no name")
+        elif names.index(name) < n:
+            first = header.cells[names.index(name)]
+            yield header.problem(f"{header.cells[n]} comes twice: {first} is column {names.index(name) + 1}", cell=n)
+        elif name in _OURS:
+            yield header.problem(f"{name} is a column that scalectl fills", "rename it", cell=n)
+        elif other := alike(name, (*names[:n], *_COLUMNS, *ALIASES, *sorted(_OURS))):
+            yield header.problem(f"{header.cells[n]} and {other} {CAPITALS}", "rename it", cell=n)
+    if "model" not in names:
+        yield header.problem("no column model or size", "name the model of each run")
+    if not {*COMPUTE} & {*names}:
+        yield header.problem("no column of compute", f"give one of {', '.join(COMPUTE)}")
+
+
+def _of_columns(header: _Line, names: Sequence[tuple[str, float]], lines: Sequence[_Line]) -> Iterator[Problem]:
+    """Yield columns that seem to be settings, such as `loss`, and hold numbers; and that there is no metric at all."""
+    measured = False
+    for n, (name, _) in enumerate(names):
+        filled = [line for line in lines if n < len(line.cells) and line.cells[n]]
+        if _COLUMNS.get(name) is Text and name not in NAMES and filled and all(_is_number(line, n) for line in filled):
+            hint = "rename it, a measured one for example to upstream/loss" if name == "loss" else "rename it"
+            yield header.problem(f"{name} is a setting in words, and these are numbers", hint, cell=n)
+            measured = True
+        measured = measured or (name not in _COLUMNS and any(_is_number(line, n) for line in filled))
+    if lines and not measured:
+        yield header.problem("no column is a metric", "each column of numbers that has no other meaning is one")
+
+
+def _of_line(line: _Line, header: _Line, names: Sequence[tuple[str, float]], kept: Sequence[int]) -> Iterator[Problem]:
+    """Yield what is wrong with a row."""
+    if len(line.cells) != len(header.cells):
+        yield line.problem(f"{len(line.cells)} cells under {len(header.cells)} headers")
+        return
+    for n in kept:
+        (name, factor), cell = names[n], line.cells[n]
+        if not cell and name == "model":
+            yield line.problem("no model")
+        elif cell and _COLUMNS.get(name) is not Text and (what := _wrong(name, cell, factor)):
+            yield line.problem(f"{header.cells[n]} = {cell}: {what}", cell=n)
+    if not any(line.cells[n] for n, (name, _) in enumerate(names) if name in COMPUTE):
+        yield line.problem("no compute", f"give one of {', '.join(COMPUTE)}")
+
+
+def _wrong(name: str, cell: str, factor: float) -> str:
+    """Return why a cell can't be what its column holds, or nothing."""
+    try:
+        value = float(cell) * factor
+    except ValueError:
+        return "not a number; leave it empty where nothing was measured"
+    if not math.isfinite(value):
+        return "not finite; leave it empty where nothing was measured"
+    if name not in _COLUMNS:
+        return ""
+    if value < 0 or (name in COMPUTE and value == 0):
+        return "compute is above 0" if name in COMPUTE else "at least 0"
+    whole = _COLUMNS[name] is not Float
+    if whole and (abs(value - round(value)) > 1e-6 * max(1.0, value) or value > _LARGEST):
+        return "not a whole number"
+    return ""
+
+
+def _run(line: _Line, names: Sequence[tuple[str, float]], kept: Sequence[int]) -> Foreign:
+    columns: dict[str, Any] = {}
+    metrics: dict[str, float] = {}
+    for n in kept:
+        (name, factor), cell = names[n], line.cells[n]
+        if not cell:
+            continue
+        if name in _COLUMNS:
+            columns[name] = _value(_COLUMNS[name], cell, factor)
+        else:
+            metrics[name] = float(cell)
+    settings = {name: value for name, value in columns.items() if name != "name"}
+    columns.setdefault("name", _name(columns))
+    identity = json.dumps(settings, sort_keys=True)
+    return Foreign(hashlib.sha256(identity.encode()).hexdigest()[:12], columns, metrics)
+
+
+def _value(kind: Any, cell: str, factor: float) -> Any:
+    if kind is Text:
+        return cell
+    value = float(cell) * factor
+    return value if kind is Float else round(value)
+
+
+def _name(columns: Mapping[str, Any]) -> str:
+    """Return a name for people: model, data size, steps, seed, as far as they are known."""
+    parts = [columns["model"]]
+    parts += [count(columns[name]).replace(" ", "") for name in ("data_size", "steps") if name in columns]
+    return "-".join([*parts, *([f"s{columns['seed']}"] if columns.get("seed") else [])])
+
+
+def _is_number(line: _Line, place: int) -> bool:
+    try:
+        float(line.cells[place])
+    except (ValueError, IndexError):
+        return False
+    return True

@@ -1,0 +1,135 @@
+"""A Plan into the store, as rows before anything starts, and the runs of other people."""
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, Table, bindparam, delete, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from orchestrator.errors import Refusal
+from orchestrator.plan.plan import Plan
+from orchestrator.store import rows
+from orchestrator.store.imported import CAPITALS, Foreign, alike
+from orchestrator.store.tables import attempts, imported, imports, jobs, metrics, runs, studies, trunks
+from orchestrator.store.views import create_views
+
+
+def now() -> datetime:
+    """Return the time as the store writes it: UTC, without a zone."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def take_in(connection: Connection, plan: Plan, document: str) -> None:
+    """Write down everything that the plan names; runs that are done keep their state, the missing ones are planned."""
+    study = _study(connection, plan.study, document)
+    _upsert(connection, trunks, "id", [rows.of_trunk(name, spec) for name, spec in plan.trunks.items()])
+    trunk = _numbers(connection, trunks)
+    connection.execute(update(runs).where(runs.c.study == study).values(listed=False))
+    shared = {"study": study, "listed": True, "state": "planned"}
+    new = [{**shared, **rows.of_run(run), "trunk": trunk[run.trunk]} for run in plan.runs]
+    _upsert(connection, runs, "id", new, keep={"state"})
+    _plan_again(connection, [{"run": run.id, "why": run.reason} for run in plan.missing])
+    _plan_jobs(connection, plan, study, trunk)
+    add_metrics(connection, plan.evals.metrics())
+
+
+def take_in_others(connection: Connection, others: Sequence[Foreign], study: str, origin: str) -> int:
+    """Write down runs of other people, and their metrics beside others that the study has of them; return how many
+    are new.
+
+    Raises Refusal where a planned study has that name, or a metric of the store that of another in other capitals.
+    """
+    names = dict.fromkeys(name for run in others for name in run.metrics)
+    _can_stand_beside(connection, names, study, origin)
+    others = _apart(connection, others, study)
+    before = set(connection.scalars(select(imports.c.id)))
+    add_metrics(connection, names)
+    unknown = dict.fromkeys(column.name for column in imports.columns if column.nullable)
+    shared = {**unknown, "study": study, "origin": origin, "at": now()}
+    _upsert(connection, imports, "id", [{**shared, "id": run.id, **run.columns} for run in others])
+    number = _numbers(connection, imports)
+    metric = {row.name: row.id for row in connection.execute(select(metrics.c.name, metrics.c.id))}
+    told = imported.c.metric.in_([metric[name] for name in names])
+    connection.execute(delete(imported).where(told, imported.c.run.in_([number[run.id] for run in others])))
+    values = [
+        {"run": number[run.id], "metric": metric[name], "value": value}
+        for run in others
+        for name, value in run.metrics.items()
+    ]
+    if values:
+        connection.execute(insert(imported), values)
+    return len({run.id for run in others} - before)
+
+
+def _can_stand_beside(connection: Connection, names: Iterable[str], study: str, origin: str) -> None:
+    """Raise Refusal for the name of a study or of a metric under which the store has something else."""
+    if study in connection.scalars(select(studies.c.name)):
+        raise Refusal(f"{study} is a study that this store plans: give the runs of {origin} another name by --study.")
+    known = list(connection.scalars(select(metrics.c.name)))
+    for name in names:
+        if other := alike(name, known):
+            raise Refusal(f"{origin}: its {name} and {other} of the store {CAPITALS}. Rename it in the file.")
+
+
+def _apart(connection: Connection, others: Sequence[Foreign], study: str) -> list[Foreign]:
+    """Return runs with ids that no other study has: two papers may well have runs of the same settings."""
+    taken = set(connection.scalars(select(imports.c.id).where(imports.c.study != study)))
+    return [replace(run, id=_id(study, run.id)) if run.id in taken else run for run in others]
+
+
+def _id(study: str, run: str) -> str:
+    return hashlib.sha256(f"{study} {run}".encode()).hexdigest()[:12]
+
+
+def bury(connection: Connection) -> None:
+    """Put down as lost what an earlier launcher left running; only the holder of the lock can know that it ended."""
+    live, reason = ("starting", "running"), "its launcher ended"
+    lost = update(attempts).where(attempts.c.state.in_(live)).values(state="lost", reason=reason, ended=now())
+    connection.execute(lost)
+    connection.execute(update(jobs).where(jobs.c.state == "running").values(state="stopped"))
+    connection.execute(update(runs).where(runs.c.state == "running").values(state="stopped", reason=reason))
+
+
+def add_metrics(connection: Connection, names: Iterable[str]) -> None:
+    """Give the view `points` a column for each metric that it has none for."""
+    new = [{"name": name} for name in names if name not in set(connection.scalars(select(metrics.c.name)))]
+    if new:
+        connection.execute(insert(metrics), new)
+        create_views(connection)
+
+
+def _study(connection: Connection, name: str, document: str) -> int:
+    _upsert(connection, studies, "name", [{"name": name, "document": document, "planned": now()}])
+    return int(connection.execute(select(studies.c.number).where(studies.c.name == name)).scalar_one())
+
+
+def _plan_jobs(connection: Connection, plan: Plan, study: int, trunk: Mapping[str, int]) -> None:
+    """Put the plan's jobs in place of those of earlier plans that never began."""
+    connection.execute(delete(jobs).where(jobs.c.study == study, jobs.c.id.not_in(select(attempts.c.job))))
+    run = _numbers(connection, runs)
+    shared = {"study": study, "state": "planned"}
+    owners = [{"trunk": trunk[job.trunk], "run": run.get(job.owner)} for job in plan.jobs]
+    new = [{**shared, **rows.of_job(job), **own} for job, own in zip(plan.jobs, owners, strict=True)]
+    _upsert(connection, jobs, "id", new)
+
+
+def _upsert(
+    connection: Connection, table: Table, key: str, new: Sequence[rows.Row], keep: Collection[str] = ()
+) -> None:
+    """Insert rows or, where their key is known, bring all but the columns `keep` up to date."""
+    if new:
+        statement = insert(table)
+        changed = {name: statement.excluded[name] for name in new[0].keys() - {*keep}}
+        connection.execute(statement.on_conflict_do_update(index_elements=[key], set_=changed), new)
+
+
+def _plan_again(connection: Connection, missing: Sequence[Mapping[str, str]]) -> None:
+    if missing:
+        again = update(runs).where(runs.c.id == bindparam("run"), runs.c.state != "done")
+        connection.execute(again.values(state="planned", kind="", reason=bindparam("why")), missing)
+
+
+def _numbers(connection: Connection, table: Table) -> dict[str, int]:
+    return {row.id: row.number for row in connection.execute(select(table.c.id, table.c.number))}

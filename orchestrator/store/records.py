@@ -1,0 +1,293 @@
+"""The only writer of results.db; every write is an upsert, so that a batch told twice does no harm."""
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Connection, ScalarSelect, delete, func, insert, or_, select, update
+
+from orchestrator.errors import NotFound
+from orchestrator.format import counted
+from orchestrator.goodput import Entries
+from orchestrator.plan.plan import Plan, PlannedJob
+from orchestrator.redact import redacted
+from orchestrator.revision import revision
+from orchestrator.store import rows
+from orchestrator.store.database import Unusable, explained, file_number, network_file_system, writing
+from orchestrator.store.imported import Foreign
+from orchestrator.store.intake import add_metrics, bury, now, take_in, take_in_others
+from orchestrator.store.known import known
+from orchestrator.store.lock import Lock, asked_to_stop
+from orchestrator.store.tables import (
+    attempts,
+    checkpoints,
+    exclusions,
+    fits,
+    imports,
+    jobs,
+    ledger,
+    measurements,
+    metrics,
+    progress,
+    runs,
+    trunks,
+)
+from orchestrator.store.tables import events as history
+from trainer.events import ROLLING, Checkpoint, Done, Event, Failed, Measurement, Progress, Skipped, Started, Stopped
+from trainer.flops import training_flops
+
+__all__ = ["Records", "known"]
+
+_ENDS = {"preempted": "preempted", "node_lost": "lost", "stalled": "lost"}  # any other kind of failure: failed
+
+
+def _replace(table: Any) -> Any:
+    return insert(table).prefix_with("OR REPLACE")
+
+
+class Records:
+    """The store at `path`, made when there is none, held for writing until it is closed.
+
+    Raises Locked when another launcher holds it; NotAStore, NewerStore or Unusable for a file that can't be used.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        with explained(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = Lock(self.path)
+        self._placed: dict[int, rows.Placed] = {}
+        self._launch: int | None = None  # its number in the ledger
+        try:
+            self._engine = writing(self.path)
+            self._file = file_number(self.path)
+            asked_to_stop(self.path)  # of a launcher before this one
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the store and let the next launcher in."""
+        self._engine.dispose()
+        self._lock.release()
+
+    def plan(self, plan: Plan, document: str) -> None:
+        """Write down all that a study needs, before anything starts; runs that are done stay so."""
+        with self._writing() as connection:
+            bury(connection)
+            take_in(connection, plan, document)
+            _note(connection, "planned", f"{plan.study}: {len(plan.missing)} of {len(plan.runs)} runs are missing")
+            if kind := network_file_system(self.path):
+                _note(connection, "warning", f"the store is on {kind}, where SQLite's locks can't be trusted")
+
+    def take_in(self, others: Sequence[Foreign], study: str, origin: str) -> int:
+        """Write down runs of other people, and return how many of them are new."""
+        with self._writing() as connection:
+            new = take_in_others(connection, others, study, origin)
+            _note(connection, "imported", f"{len(others)} runs of {origin}, {new} of them new")
+        return new
+
+    def start(self, job: PlannedJob, slot: str) -> int:
+        """Write down that a job was given to a slot, and return the number of this attempt."""
+        code = revision()
+        with self._writing() as connection:
+            trunk = connection.scalars(select(trunks.c.number).where(trunks.c.id == job.trunk)).one()
+            run = connection.scalars(select(runs.c.number).where(runs.c.id == job.owner)).one_or_none()
+            _add_job(connection, job, trunk)
+            new = insert(attempts).values(job=job.id, slot=slot, state="starting", started=now(), revision=code)
+            attempt = int(connection.scalars(new.returning(attempts.c.id)).one())
+            connection.execute(update(jobs).where(jobs.c.id == job.id).values(state="running"))
+            working = update(runs).where(runs.c.number == run, runs.c.state != "done")
+            connection.execute(working.values(state="running", kind="", reason=""))
+        self._placed[attempt] = rows.Placed(job, trunk, run, training_flops(job.job.trunk, 1))
+        return attempt
+
+    def write(self, attempt: int, events: Sequence[Event]) -> None:
+        """Write down what a job told, all of it or nothing."""
+        placed = self._placed[attempt]
+        with self._writing() as connection:
+            curve = [rows.of_progress(event, placed) for event in events if isinstance(event, Progress)]
+            if curve:
+                connection.execute(_replace(progress), curve)
+            read_off = [event for event in events if isinstance(event, Measurement)]
+            if read_off:
+                add_metrics(connection, dict.fromkeys(event.metric for event in read_off))
+                number = {row.name: row.id for row in connection.execute(select(metrics.c.name, metrics.c.id))}
+                new = [rows.of_measurement(event, placed, number[event.metric]) for event in read_off]
+                connection.execute(_replace(measurements), new)
+            for event in events:
+                _write(connection, attempt, placed, event)
+            _count(connection, attempt, placed, events)
+
+    def settle(self, run_ids: Collection[str], state: str, kind: str = "", reason: str = "") -> None:
+        """Write down the launcher's verdict on runs: failed, diverged, stopped or planned; done ones stay done."""
+        reason = redacted(reason)
+        with self._writing() as connection:
+            chosen = update(runs).where(runs.c.id.in_(run_ids), runs.c.state != "done")
+            number = connection.execute(chosen.values(state=state, kind=kind, reason=reason)).rowcount
+            if number:
+                text = ": ".join(part for part in (counted(number, "run"), kind, reason) if part)
+                _note(connection, state, text, run=next(iter(run_ids)) if len(run_ids) == 1 else None)
+
+    def keep(self, ledger_by_slot: Mapping[str, Entries]) -> None:
+        """Write down where the time of each slot has gone so far in this launch."""
+        with self._writing() as connection:
+            if self._launch is None:
+                self._launch = connection.scalars(select(func.coalesce(func.max(ledger.c.launch), 0) + 1)).one()
+            new = rows.of_ledger(ledger_by_slot, self._launch, now())
+            if new:
+                connection.execute(_replace(ledger), new)
+
+    def states(self, run_ids: Iterable[str]) -> dict[str, str]:
+        """Return the states of runs."""
+        with self._writing() as connection:
+            found = {row.id: row.state for row in connection.execute(select(runs.c.id, runs.c.state))}
+        return {run: found[run] for run in run_ids}
+
+    def asked(self) -> frozenset[str]:
+        """Return the runs that `scalectl stop` has asked to stop since the last call."""
+        return asked_to_stop(self.path)
+
+    def exclude(self, run: str, reason: str) -> None:
+        """Leave a run out of fits; raises NotFound for an id that the store lacks."""
+        with self._writing() as connection:
+            if self._mark(connection, run, reason, excluded=True):
+                connection.execute(_replace(exclusions).values(run=_number(run), reason=reason, at=now()))
+
+    def include(self, run: str) -> None:
+        """Take an exclusion back; raises NotFound for an id that the store lacks."""
+        with self._writing() as connection:
+            if self._mark(connection, run, "", excluded=False):
+                connection.execute(delete(exclusions).where(exclusions.c.run == _number(run)))
+
+    def _mark(self, connection: Connection, run: str, reason: str, *, excluded: bool) -> bool:
+        """Mark a run, and return whether it is one of a study; an imported one keeps its reason beside it."""
+        if connection.execute(update(runs).where(runs.c.id == run).values(excluded=excluded)).rowcount:
+            return True
+        other = update(imports).where(imports.c.id == run).values(excluded=excluded, reason=reason)
+        if not connection.execute(other).rowcount:
+            raise NotFound(f"{self.path} has no run {run}. scalectl status --runs lists them.")
+        return False
+
+    def note(self, what: str, text: str, run: str | None = None, job: str | None = None) -> None:
+        """Write down that something happened, with the ids of the run and of the job that it happened to."""
+        with self._writing() as connection:
+            _note(connection, what, text, run, job)
+
+    def save_fit(self, name: str, document: dict[str, Any]) -> None:
+        """Write down a fitted law in place of an earlier one of that name."""
+        parameters = document.get("params", {})
+        columns = {column: document.get(column, "") for column in ("law", "metric", "compute", "unit")}
+        columns |= {column: parameters.get(column) for column in ("scale", "offset", "exponent", "floor")}
+        text = json.dumps(rows.without_nan(document), allow_nan=False)
+        with self._writing() as connection:
+            connection.execute(_replace(fits).values(name=name, at=now(), document=text, **columns))
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with explained(self.path):
+            self._stay()
+            with self._engine.begin() as connection:
+                yield connection
+
+    def _stay(self) -> None:
+        """Raise Unusable when the store is gone from its place: SQLite would go on with a file that has no name."""
+        if file_number(self.path) != self._file:
+            raise Unusable(
+                f"{self.path} was moved, deleted or replaced while this process wrote to it."
+                " Put it back if you can; launching again goes on from what it holds."
+            )
+
+
+def _add_job(connection: Connection, job: PlannedJob, trunk: int) -> None:
+    """Write down a job that no plan named: a stretch that makes a lost checkpoint again."""
+    study = select(func.max(jobs.c.study)).where(jobs.c.trunk == trunk).scalar_subquery()
+    row = {**rows.of_job(job), "study": study, "trunk": trunk, "state": "planned"}
+    connection.execute(insert(jobs).prefix_with("OR IGNORE").values(row))
+
+
+def _write(connection: Connection, attempt: int, placed: rows.Placed, event: Event) -> None:
+    match event:
+        case Started(step, host, pid, device, versions):
+            placed.began = placed.began or _beginning(connection, placed, step)
+            where = {"host": host, "pid": pid, "device": device, "versions": versions, "first_step": step}
+            _attempt(connection, attempt, state="running", **where)
+        case Checkpoint():
+            connection.execute(_replace(checkpoints).values(rows.of_checkpoint(event, placed)))
+            _forget_pruned(connection, placed.job.id, event.step)
+        case Skipped(_, path, reason):
+            connection.execute(delete(checkpoints).where(checkpoints.c.path == path))
+            _note(connection, "warning", f"{placed.job.job.name}: {reason}", run=placed.job.owner, job=placed.job.id)
+        case Done():
+            _finish(connection, attempt, placed, event)
+        case Stopped():
+            _end(connection, attempt, placed, "stopped")
+        case Failed(kind, _, reason):
+            _end(connection, attempt, placed, _ENDS.get(kind, "failed"), kind=kind, reason=redacted(reason))
+
+
+def _forget_pruned(connection: Connection, job: str, step: int) -> None:
+    """Delete the rows of rolling checkpoints that the one of `step` has pruned from disk."""
+    own = (checkpoints.c.job == job, checkpoints.c.step <= step)
+    newest = select(checkpoints.c.step).where(*own).order_by(checkpoints.c.step.desc()).limit(ROLLING)
+    connection.execute(delete(checkpoints).where(*own, ~checkpoints.c.kept, checkpoints.c.step.not_in(newest)))
+
+
+def _beginning(connection: Connection, placed: rows.Placed, step: int) -> tuple[int, float] | None:
+    """Return the step and the device seconds that an attempt goes on from, where the store knows them."""
+    if step == 0:
+        return 0, 0.0
+    own = or_(checkpoints.c.run.is_(None), checkpoints.c.run == placed.run)
+    query = select(checkpoints.c.device_seconds).where(
+        checkpoints.c.trunk == placed.trunk, checkpoints.c.step == step, own
+    )
+    seconds = connection.scalars(query).first()
+    return None if seconds is None else (step, seconds)
+
+
+def _finish(connection: Connection, attempt: int, placed: rows.Placed, event: Done) -> None:
+    compiling = {"compile_seconds": rows.finite(event.compile_seconds), "compilations": event.compilations}
+    _end(connection, attempt, placed, "done", **compiling)
+    unfinished = update(runs).where(runs.c.number == placed.run, runs.c.state != "done")
+    result = {"digest": event.digest, "device_seconds": rows.finite(event.device_seconds), "mfu": event.mfu}
+    if connection.execute(unfinished.values(state="done", kind="", reason="", **result)).rowcount:
+        _note(connection, "done", placed.job.job.name, run=placed.job.owner, job=placed.job.id)
+
+
+def _end(connection: Connection, attempt: int, placed: rows.Placed, state: str, **columns: Any) -> None:
+    _attempt(connection, attempt, state=state, ended=func.coalesce(attempts.c.ended, now()), **columns)
+    job_state = state if state in ("done", "stopped") else "failed"
+    connection.execute(update(jobs).where(jobs.c.id == placed.job.id).values(state=job_state))
+
+
+def _count(connection: Connection, attempt: int, placed: rows.Placed, events: Sequence[Event]) -> None:
+    """Write down how far the attempt has come, and what it has spent; a checkpoint may be told steps after its own."""
+    timed = [event for event in events if isinstance(event, Progress | Checkpoint | Done)]
+    if timed:
+        last = max(timed, key=lambda event: event.step)
+        further = or_(attempts.c.step.is_(None), attempts.c.step <= last.step)
+        gained = placed.gained(last.step, last.device_seconds)
+        connection.execute(update(attempts).where(attempts.c.id == attempt, further).values(**gained))
+
+
+def _attempt(connection: Connection, attempt: int, **columns: Any) -> None:
+    connection.execute(update(attempts).where(attempts.c.id == attempt).values(**columns))
+
+
+def _number(run: str | None) -> ScalarSelect[int]:
+    return select(runs.c.number).where(runs.c.id == run).scalar_subquery()
+
+
+def _note(connection: Connection, what: str, text: str, run: str | None = None, job: str | None = None) -> None:
+    connection.execute(insert(history).values(at=now(), what=what, text=redacted(text), run=_number(run), job=job))

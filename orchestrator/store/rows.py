@@ -1,0 +1,142 @@
+"""Plans and events as rows of results.db; pure."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from orchestrator.goodput import Entries
+from orchestrator.plan.plan import PlannedJob, PlannedRun
+from trainer.events import Checkpoint, Measurement, Progress
+from trainer.spec import TrunkSpec, canonical_json
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Placed:
+    """A job on its slot, with the numbers of its trunk and run in the store, and where its attempt began."""
+
+    job: PlannedJob
+    trunk: int
+    run: int | None
+    flops_per_step: int
+    began: tuple[int, float] | None = None  # step, device_seconds since step 0
+
+    def gained(self, step: int, device_seconds: float) -> Row:
+        """Return the attempt's columns on what it has done by `step`."""
+        self.began = self.began or (step, device_seconds)
+        first, seconds = self.began
+        done = float((step - first) * self.flops_per_step)
+        return {"step": step, "flops": done, "device_seconds": finite(device_seconds - seconds)}
+
+
+def of_trunk(name: str, spec: TrunkSpec) -> Row:
+    """Return the columns of a trunk."""
+    return {"id": name, "spec": canonical_json(asdict(spec))}
+
+
+def of_run(run: PlannedRun) -> Row:
+    """Return the columns of a run that planning knows, but those that point to other tables."""
+    spec, trunk = run.spec, run.spec.trunk
+    data = {name: value for name, value in asdict(trunk.data).items() if name not in ("path", "test_path")}
+    return {
+        "id": run.id,
+        "name": run.name,
+        "model": run.model,
+        **asdict(trunk.model),
+        **asdict(trunk.recipe),
+        "data_size": data.pop("size"),
+        **data,
+        "seed": trunk.seed,
+        "steps": spec.steps,
+        "cooldown": spec.cooldown,
+        "params": run.params,
+        "flops_per_image": run.flops_per_image,
+        "images_seen": spec.steps * trunk.recipe.batch_size,
+        "flops": float(run.flops),  # SQLite's integers end at 9.2e18
+        "marginal_flops": float(run.marginal_flops),
+        "spec": canonical_json(asdict(spec)),
+    }
+
+
+def of_job(planned: PlannedJob) -> Row:
+    """Return the columns of a job, but those that point to other tables."""
+    job = planned.job
+    return {
+        "id": job.id,
+        "name": job.name,
+        "start": job.start,
+        "stop": job.stop,
+        "folder": job.folder,
+        "shape": planned.shape,
+        "flops": float(planned.flops),
+        "seconds": planned.seconds,
+    }
+
+
+def of_progress(event: Progress, placed: Placed) -> Row:
+    """Return one row of a training curve; the trunk's own curve is that of run 0."""
+    return {
+        "trunk": placed.trunk,
+        "run": placed.run or 0,
+        "step": event.step,
+        "loss": finite(event.loss),
+        "learning_rate": finite(event.learning_rate),
+        "grad_norm": finite(event.grad_norm),
+        "images_seen": event.step * placed.job.job.trunk.recipe.batch_size,
+        "flops": float(event.step * placed.flops_per_step),
+        "device_seconds": finite(event.device_seconds),
+        "images_per_second": finite(event.images_per_second),
+        "flops_per_second": finite(event.flops_per_second),
+        "mfu": finite(event.mfu),
+    }
+
+
+def of_checkpoint(event: Checkpoint, placed: Placed) -> Row:
+    """Return the row of a checkpoint."""
+    return {
+        "path": event.path,
+        "job": placed.job.id,
+        "trunk": placed.trunk,
+        "run": placed.run,
+        "step": event.step,
+        "digest": event.digest,
+        "kept": event.kept,
+        "device_seconds": finite(event.device_seconds),
+    }
+
+
+def of_measurement(event: Measurement, placed: Placed, metric: int) -> Row:
+    """Return the row of a reading of the metric that has this number in the store."""
+    value = {"step": event.step, "value": finite(event.value), "settings": event.settings}
+    return {"run": placed.run, "metric": metric, **value}
+
+
+def of_ledger(ledger_by_slot: Mapping[str, Entries], launch: int, now: datetime) -> list[Row]:
+    """Return a row for each slot of a launch; all end at the same moment."""
+    return [
+        {
+            "launch": launch,
+            "slot": slot,
+            "started": now - timedelta(seconds=sum(entries.values())),
+            "seconds": sum(entries.values()),
+            **{f"{name}_seconds": seconds for name, seconds in entries.items()},
+        }
+        for slot, entries in ledger_by_slot.items()
+    ]
+
+
+def finite(value: float | None) -> float | None:
+    """Return the number, or None for one that is not finite: the column is nullable and the state says why."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def without_nan(value: Any) -> Any:
+    """Return a JSON document in which every number that is not finite is null."""
+    if isinstance(value, dict):
+        return {key: without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(item) for item in value]
+    return finite(value) if isinstance(value, float) else value

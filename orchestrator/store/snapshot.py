@@ -1,0 +1,252 @@
+"""What a store holds at one moment, as values: its runs and what they wait for, the jobs that run, the last events."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    ScalarSelect,
+    Select,
+    and_,
+    case,
+    func,
+    inspect,
+    literal,
+    or_,
+    select,
+)
+
+from orchestrator.goodput import ENTRIES
+from orchestrator.store.tables import (
+    attempts,
+    checkpoints,
+    events,
+    imports,
+    jobs,
+    ledger,
+    measurements,
+    metrics,
+    progress,
+    runs,
+    studies,
+)
+
+UNFINISHED = ("planned", "stopped", "failed")
+
+
+class Waits:
+    """The jobs of a store that aren't done, and what each run that isn't done waits for among them."""
+
+    def __init__(self, connection: Connection, *, launched: bool) -> None:
+        self._launched = launched
+        self._stretches: dict[int, list[Row[Any]]] = defaultdict(list)
+        todo: Select[Any] = select(jobs.c.name, jobs.c.trunk, jobs.c.stop, jobs.c.state)
+        todo = todo.where(jobs.c.run.is_(None), jobs.c.state != "done").order_by(jobs.c.start)
+        for job in connection.execute(todo):
+            self._stretches[job.trunk].append(job)
+
+    def why(self, state: str, trunk: int, branch: int, reason: str) -> str:
+        """Return what a run of this state, which branches off its trunk at `branch`, waits for; or nothing."""
+        if state not in UNFINISHED:
+            return ""
+        if not self._launched or state != "planned":
+            return f"a launch: {reason}" if reason else "a launch"
+        return self._slot(job for job in self._stretches[trunk] if job.stop <= branch)
+
+    def _slot(self, before: Iterable[Row[Any]]) -> str:
+        """Return what a planned run waits for while a launcher works, given the stretches that it needs."""
+        stretches = list(before)
+        for job in stretches:
+            if job.state == "running":
+                return f"{job.name}, which trains"
+        return f"{stretches[0].name}, which waits for a slot" if stretches else "a slot"
+
+
+MAIN_METRIC = "upstream/error"
+
+
+class RunLine(NamedTuple):
+    """A run that a study lists: how far it is, and its main metric where that is measured."""
+
+    id: str
+    name: str
+    study: str
+    trunk: int
+    state: str
+    kind: str
+    reason: str
+    excluded: bool
+    trunk_step: int
+    cooldown_step: int  # steps of its own, after its branch
+    steps: int
+    cooldown: int
+    flops: float
+    value: float | None
+    waits_for: str = ""
+
+    @property
+    def step(self) -> int:
+        """Return the step that it has come to."""
+        branch = self.steps - self.cooldown
+        return branch + self.cooldown_step if self.cooldown_step else min(self.trunk_step, branch)
+
+
+@dataclass(frozen=True)
+class RunningJob:
+    """A job on a slot; `loss`, speed and `mfu` are the last ones told."""
+
+    id: str
+    name: str
+    slot: str
+    attempt: int  # counted from 1
+    start: int
+    step: int
+    stop: int
+    loss: float | None
+    images_per_second: float | None
+    flops_per_second: float | None
+    mfu: float | None
+    seconds_left: float | None
+
+
+@dataclass(frozen=True)
+class Happening:
+    """An entry of the store's history; `at` is UTC."""
+
+    at: str
+    what: str
+    run: str
+    text: str
+
+
+def study_names(connection: Connection) -> tuple[str, ...]:
+    """Return the studies, the one planned last first."""
+    return tuple(connection.scalars(select(studies.c.name).order_by(studies.c.planned.desc())))
+
+
+def main_metric(connection: Connection) -> str:
+    """Return the metric that runs are compared by: the upstream error, or else the first that is measured."""
+    names = list(connection.scalars(select(metrics.c.name).order_by(metrics.c.id)))
+    return MAIN_METRIC if MAIN_METRIC in names or not names else names[0]
+
+
+def run_lines(connection: Connection, metric: str, *, launched: bool) -> tuple[RunLine, ...]:
+    """Return the runs in the order in which they were planned; `launched` tells whether a launcher works."""
+    branch = runs.c.steps - runs.c.cooldown
+    own = case((runs.c.state == "done", runs.c.cooldown), else_=func.coalesce(_last(runs.c.number) - branch, 0))
+    value = (
+        select(measurements.c.value)
+        .join(metrics)
+        .where(metrics.c.name == metric, measurements.c.run == runs.c.number, measurements.c.step == runs.c.steps)
+        .scalar_subquery()
+    )
+    query = select(
+        runs.c.id,
+        runs.c.name,
+        studies.c.name.label("study"),
+        *(runs.c[name] for name in ("trunk", "state", "kind", "reason", "excluded")),
+        func.coalesce(_last(literal(0)), 0).label("trunk_step"),
+        own.label("cooldown_step"),
+        *(runs.c[name] for name in ("steps", "cooldown", "flops")),
+        value.label("value"),
+    )  # in the order of RunLine
+    listed = query.join_from(runs, studies).where(runs.c.listed).order_by(runs.c.number)
+    waits = Waits(connection, launched=launched)
+    return tuple(
+        RunLine._make((*row, waits.why(row.state, row.trunk, row.steps - row.cooldown, row.reason)))
+        for row in connection.execute(listed)
+    )
+
+
+def last_ledger(connection: Connection) -> dict[str, float]:
+    """Return the seconds of all slots of the last launch by what they went into; empty before the first."""
+    if not inspect(connection).has_table(ledger.name):  # an older store that nobody has written to since
+        return {}
+    sums = [func.sum(ledger.c[f"{entry}_seconds"]).label(entry) for entry in ENTRIES]
+    last = select(func.max(ledger.c.launch)).scalar_subquery()
+    found = connection.execute(select(*sums).where(ledger.c.launch == last)).one()
+    return {} if found[0] is None else dict(found._mapping)
+
+
+def _last(run: ColumnElement[int]) -> ScalarSelect[int]:
+    """Return the last step of the curve of a run, or of its trunk for run 0."""
+    curve = and_(progress.c.trunk == runs.c.trunk, progress.c.run == run)
+    return select(func.max(progress.c.step)).where(curve).correlate(runs).scalar_subquery()
+
+
+def work(lines: Sequence[RunLine]) -> tuple[float, float]:
+    """Return the training FLOPs that are done and the whole of them, each step of a trunk counted once.
+
+    What a diverged run had left isn't part of the whole: it will never be trained.
+    """
+    done = whole = 0.0
+    trunks: dict[int, list[RunLine]] = {}
+    for line in lines:
+        trunks.setdefault(line.trunk, []).append(line)
+    for group in trunks.values():
+        a_step = group[0].flops / group[0].steps
+        going = [line for line in group if line.state != "diverged"]
+        own = sum(line.cooldown_step for line in group)
+        reached = max(line.step - line.cooldown_step for line in group)
+        branch = max((line.steps - line.cooldown for line in going), default=0)
+        done += a_step * (reached + own)
+        whole += a_step * (max(reached, branch) + own + sum(line.cooldown - line.cooldown_step for line in going))
+    return done, whole
+
+
+def running_jobs(connection: Connection) -> tuple[RunningJob, ...]:
+    """Return the jobs that are on slots, or were when their launcher ended."""
+    before = attempts.alias()
+    number = select(func.count()).where(before.c.job == attempts.c.job, before.c.id <= attempts.c.id).scalar_subquery()
+    step = func.coalesce(attempts.c.step, attempts.c.first_step, jobs.c.start)
+    live = (
+        select(jobs, attempts.c.slot, step.label("step"), number.label("attempt"))
+        .join_from(attempts, jobs)
+        .where(attempts.c.state.in_(("starting", "running")))
+        .order_by(attempts.c.slot)
+    )
+    return tuple(_running(connection, row) for row in connection.execute(live).all())
+
+
+def _running(connection: Connection, job: Row[Any]) -> RunningJob:
+    curve = and_(progress.c.trunk == job.trunk, progress.c.run == (job.run or 0), progress.c.step <= job.step)
+    last = connection.execute(select(progress).where(curve).order_by(progress.c.step.desc()).limit(1)).one_or_none()
+    told = {"loss": None, "images_per_second": None, "flops_per_second": None, "mfu": None, "seconds_left": None}
+    if last is not None:
+        told |= {"loss": last.loss, "images_per_second": last.images_per_second, "mfu": last.mfu}
+        if last.images_per_second and last.images_seen:
+            images_left = (job.stop - job.step) * last.images_seen / last.step
+            told["seconds_left"] = images_left / last.images_per_second
+            told["flops_per_second"] = last.images_per_second * last.flops / last.images_seen
+    return RunningJob(job.id, job.name, job.slot, job.attempt, job.start, job.step, job.stop, **told)
+
+
+def kept_checkpoints(connection: Connection) -> int:
+    """Return how many checkpoints of branch points and ends there are."""
+    return connection.scalars(select(func.count()).where(checkpoints.c.kept)).one()
+
+
+def unlisted_runs(connection: Connection) -> int:
+    """Return how many runs of earlier plans no study lists any more."""
+    return connection.scalars(select(func.count()).where(~runs.c.listed)).one()
+
+
+def imported_runs(connection: Connection) -> int:
+    """Return how many runs of other people there are."""
+    if not inspect(connection).has_table(imports.name):  # an older store that nobody has written to since
+        return 0
+    return connection.scalars(select(func.count()).select_from(imports)).one()
+
+
+def last_events(connection: Connection, number: int) -> tuple[Happening, ...]:
+    """Return the last entries of the history, oldest first, and before them the other warnings of the last launch."""
+    newest = select(events.c.id).order_by(events.c.id.desc()).limit(number)
+    launched = select(func.max(events.c.id)).where(events.c.what == "planned").scalar_subquery()
+    shown = or_(events.c.id.in_(newest), and_(events.c.what == "warning", events.c.id > launched))
+    query = select(events.c.at, events.c.what, runs.c.name, events.c.text).outerjoin_from(events, runs)
+    found = connection.execute(query.where(shown).order_by(events.c.id))
+    return tuple(Happening(at.isoformat(" ", "seconds"), what, run or "", text) for at, what, run, text in found)

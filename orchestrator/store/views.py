@@ -1,0 +1,90 @@
+"""The views of results.db: what people, pandas and SQL read."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Label, Select, and_, false, literal, null, select, union_all
+from sqlalchemy.sql.selectable import SelectBase
+
+from orchestrator.store.tables import SETTINGS, imported, imports, measurements, metrics, progress, runs, studies
+
+_SPEED = ("images_per_second", "flops_per_second", "mfu")
+_CURVE = ("step", "loss", "learning_rate", "grad_norm", "images_seen", "flops", "device_seconds", *_SPEED)
+
+
+def create_views(connection: Connection) -> None:
+    """Create `points`, `curves` and `observations`, or create them again because a metric is new."""
+    names = {row.name: row.id for row in connection.execute(select(metrics).order_by(metrics.c.id))}
+    for name, content in (("points", _points(names)), ("curves", _curves()), ("observations", _observations())):
+        sql = content.compile(connection, compile_kwargs={"literal_binds": True})
+        connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
+        connection.exec_driver_sql(f"CREATE VIEW {name} AS {sql}")
+
+
+def _points(names: Mapping[str, int]) -> SelectBase:
+    """Return one row per run: identity, settings, cost, and each metric at its end point as a column."""
+    settings = (*SETTINGS, "device_seconds", "core_days")
+    own = select(
+        *_own_head(),
+        *(runs.c[name] for name in (*settings, *_SPEED, "digest")),
+        *(_end_value(number, name) for name, number in names.items()),
+    ).join_from(runs, studies)
+    others = select(
+        *_imported_head(),
+        *(imports.c[name] for name in settings),
+        *(null().label(name) for name in (*_SPEED, "digest")),
+        *(_imported_value(number, name) for name, number in names.items()),
+    )
+    return union_all(own, others)
+
+
+def _own_head() -> tuple[Any, ...]:
+    # nothing, but of a column, so that the view declares its type
+    origin = select(imports.c.origin).where(false()).scalar_subquery().label("origin")
+    return runs.c.id.label("run"), runs.c.name, studies.c.name.label("study"), runs.c.state, runs.c.excluded, origin
+
+
+def _imported_head() -> tuple[Any, ...]:
+    state = literal("done").label("state")
+    return imports.c.id.label("run"), imports.c.name, imports.c.study, state, imports.c.excluded, imports.c.origin
+
+
+def _end_value(metric: int, name: str) -> Label[float | None]:
+    """Return a metric at the end of a run; a plain column keeps its declared type, so that pandas reads floats."""
+    measured = measurements.c
+    at_end = and_(measured.run == runs.c.number, measured.metric == metric, measured.step == runs.c.steps)
+    return select(measured.value).where(at_end).scalar_subquery().label(name)
+
+
+def _imported_value(metric: int, name: str) -> Label[float | None]:
+    here = and_(imported.c.run == imports.c.number, imported.c.metric == metric)
+    return select(imported.c.value).where(here).scalar_subquery().label(name)
+
+
+def _curves() -> SelectBase:
+    """Return each run's trunk rows up to its branch, then those of its cooldown."""
+    branch = runs.c.steps - runs.c.cooldown
+    shared = and_(progress.c.trunk == runs.c.trunk, progress.c.run == 0, progress.c.step <= branch)
+    own = and_(progress.c.trunk == runs.c.trunk, progress.c.run == runs.c.number)
+    return union_all(*(_curve().join_from(runs, progress, rows) for rows in (shared, own)))
+
+
+def _curve() -> Select[tuple[object, ...]]:
+    return select(runs.c.id.label("run"), *(progress.c[name] for name in _CURVE))
+
+
+def _observations() -> SelectBase:
+    """Return one row per reading, with what it is most often drawn against."""
+    settings = ("model", "data_size", "steps", "seed", "images_seen", "flops")
+    metric = metrics.c.name.label("metric")
+    own = select(
+        *_own_head(),
+        *(runs.c[name] for name in settings),
+        *(metric, measurements.c.step, measurements.c.value, measurements.c.settings),
+    ).select_from(runs.join(studies).join(measurements, measurements.c.run == runs.c.number).join(metrics))
+    others = select(
+        *_imported_head(),
+        *(imports.c[name] for name in settings),
+        *(metric, imports.c.steps.label("step"), imported.c.value, literal("").label("settings")),
+    ).select_from(imports.join(imported, imported.c.run == imports.c.number).join(metrics))
+    return union_all(own, others)
