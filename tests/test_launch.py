@@ -217,14 +217,16 @@ def test_a_loss_that_is_not_finite_makes_the_runs_diverged_and_is_not_tried_agai
 def test_a_failed_trunk_fails_the_runs_that_need_it_and_no_others(study, monkeypatch):
 
     launched(study, sizes="[60]")
-    genuine = trainer.data.load
+    from scalectl.trainer import data as images
+
+    genuine = images.load
 
     def torn(spec):
         if spec.size == 90:
             raise OSError("disk on fire")
         return genuine(spec)
 
-    monkeypatch.setattr(trainer.data, "load", torn)
+    monkeypatch.setattr(images, "load", torn)
     pytest.importorskip("scalectl.trainer.data")
     launched(study, sizes="[60, 90]")
     found = points(study).set_index("data_size")["state"]
