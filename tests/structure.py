@@ -14,7 +14,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("orchestrator", "trainer", "analysis")
-VAGUE = frozenset("found one told asked what there at of others rest it them how which".split())
+VAGUE = frozenset(
+    ["found", "one", "told", "asked", "what", "there", "at", "of", "others", "rest", "it", "them", "how", "which"]
+)
 Arrows = Mapping[str, frozenset[str]]  # by module: those that it imports
 
 
