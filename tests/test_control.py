@@ -13,7 +13,8 @@ from test_cli import scalectl
 from test_crash import start, trained
 from told import checkpoint, planning, progress, rows, started, told, write
 
-from scalectl.orchestrator.cli import details, status
+from scalectl.orchestrator.cli import show_screen as details
+from scalectl.orchestrator.cli import status_screen as status
 from scalectl.orchestrator.errors import NotFound
 from scalectl.orchestrator.store import logs
 from scalectl.orchestrator.store.lock import ask_to_stop, asked_to_stop, holder

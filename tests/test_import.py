@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from runs import SHARED
 
 from scalectl import analysis
-from scalectl.orchestrator.cli import status
+from scalectl.orchestrator.cli import status_screen as status
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.store.imported import InvalidImport, read

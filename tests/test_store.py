@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from told import planning, progress, rows, started, told, write
 
 from scalectl import analysis
-from scalectl.orchestrator.cli import status
+from scalectl.orchestrator.cli import status_screen as status
 from scalectl.orchestrator.errors import Exit, NotFound
 from scalectl.orchestrator.report.fits import asked
 from scalectl.orchestrator.store.database import (

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from scalectl.orchestrator.errors import Exit
+
 if TYPE_CHECKING:
     from scalectl.orchestrator.experiment.experiment import Experiment
 
@@ -17,7 +19,7 @@ import os
 import sys
 import threading
 
-from scalectl.orchestrator.errors import Exit, Refusal
+from scalectl.orchestrator.errors import Refusal
 
 
 class Range(click.FloatRange):
@@ -124,3 +126,29 @@ def hush() -> None:
     logging.disable(logging.ERROR)
     threading.excepthook = lambda _: None
     sys.unraisablehook = lambda _: None
+
+
+class Amount(click.ParamType[float]):
+    """A number above 0 as the file has them: 1e21, 0.1, or a count such as 10k, 30M or 3B."""
+
+    name = "amount"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number, or fail as click does."""
+        from pydantic_core import PydanticCustomError
+
+        from scalectl.orchestrator.experiment.values import count
+
+        try:
+            number = float(value)
+        except ValueError:
+            try:
+                number = float(count(1)(value))
+            except PydanticCustomError:
+                number = math.nan
+        if not (0 < number < math.inf) or "_" in str(value):
+            self.fail(f"{value!r} is not a number above 0: write 1e21, 0.1, 10k, 30M or 3B", param, ctx)
+        return number
+
+
+AMOUNT = Amount()

@@ -1,0 +1,50 @@
+"""The commands that look ahead: predict and suggest."""
+
+import json
+from pathlib import Path
+
+import click
+
+from scalectl.orchestrator.cli.fit import COMPUTE, LAWS
+from scalectl.orchestrator.cli.options import AMOUNT, output, store_option
+from scalectl.orchestrator.errors import Exit
+from scalectl.orchestrator.hints import command
+
+
+@click.command()
+@store_option
+@click.option("--study", help="A study of the store; the one planned last unless told.")
+@click.option("--metric", help="Metric of the law, in place of the study's.")
+@click.option("--by", type=click.Choice(COMPUTE), help="What compute is, in place of the study's.")
+@click.option("--law", type=click.Choice(LAWS), help="Family of the law, in place of the study's.")
+@click.option("--where", metavar="EXPR", help='Runs to use: "data_size==3e9 and steps>=1000".')
+@click.option("--data", type=AMOUNT, metavar="IMAGES", help="Images seen; together with --params.")
+@click.option("--params", type=AMOUNT, metavar="N", help="Parameters; together with --data.")
+@click.option("--error", type=AMOUNT, metavar="E", help="Which compute comes down to this error?")
+@click.option("--compute", "spent", type=AMOUNT, metavar="C", help="Which error has this compute?")
+@output("table", "json")
+def predict(
+    store: Path,
+    study: str | None,
+    where: str | None,
+    by: str | None,
+    spent: float | None,
+    error: float | None,
+    params: float | None,
+    data: float | None,
+    form: str,
+    **said: str | None,
+) -> Exit:
+    """Say what an amount of compute, or a size with its data, would come to, from the store alone."""
+    both = params is not None and data is not None
+    if [spent is not None, error is not None, both].count(True) != 1 or (not both and (params or data)):
+        raise click.UsageError("give exactly one of --compute C, --error E, and --params N with --data IMAGES")
+    from scalectl.orchestrator.report.advice import predicted
+    from scalectl.orchestrator.report.fits import asked
+
+    ask, points = asked(store, study, where, compute=by, **said)
+    wanted = next(iter(ask.fits.values()))
+    found = predicted(points, wanted, compute=spent, error=error, params=params, data=data)
+    screen = f"{ask.study} · {found}\n\nNext: {command('suggest FILE --budget X')}"
+    click.echo(json.dumps(found.to_json(), indent=2) if form == "json" else screen)
+    return Exit.DONE

@@ -1,0 +1,29 @@
+"""The verb retry: failed runs are planned again."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from scalectl.orchestrator.cli.chosen import chosen, held, runs_argument
+from scalectl.orchestrator.cli.options import store_option
+from scalectl.orchestrator.errors import Exit
+from scalectl.orchestrator.format import counted
+from scalectl.orchestrator.hints import command
+
+
+@click.command()
+@runs_argument
+@click.option("--failed", is_flag=True, help="All runs that failed; diverged ones have to be named.")
+@store_option
+def retry(words: Sequence[str], failed: bool, store: Path) -> Exit:
+    """Have the next launch try runs again that failed or diverged."""
+    states = ("failed", "diverged") if words else ("failed",)
+    wanted, others = chosen(store, words, failed, "--failed", states)
+    if not wanted:
+        click.echo(f"There is nothing to try again: {others}. Next: {command('status --runs', store=store)}")
+        return Exit.DONE
+    with held(store) as records:
+        records.settle(wanted, "planned", reason="asked to retry")
+    click.echo(f"{counted(len(wanted), 'run')} planned again. Next: {command('launch FILE')}")
+    return Exit.DONE
