@@ -12,10 +12,13 @@ from scalectl.orchestrator.hints import command
 
 @click.command()
 @run_argument
-@click.option("--reason", required=True, metavar="TEXT", help="Why; it is kept in the record.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; it is kept in the store.")
 @store_option
 def exclude(run: str, reason: str, store: Path) -> Exit:
-    """Leave RUN out of fits; its numbers stay."""
+    """Leave a run out of fits; its numbers stay.
+
+    RUN is an id, its beginning, or a name.
+    """
     (name,) = ids(store, [run])
     with held(store) as records:
         records.exclude(name, reason)
@@ -27,7 +30,10 @@ def exclude(run: str, reason: str, store: Path) -> Exit:
 @run_argument
 @store_option
 def include(run: str, store: Path) -> Exit:
-    """Take an exclusion back."""
+    """Undo exclude.
+
+    RUN is an id, its beginning, or a name.
+    """
     (name,) = ids(store, [run])
     with held(store) as records:
         records.include(name)

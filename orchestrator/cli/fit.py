@@ -27,7 +27,7 @@ def law_options(command: Command) -> Command:
         click.option("--law", type=click.Choice(LAWS), help="Family of the law, in place of the study's."),
         click.option("--compute", type=click.Choice(COMPUTE), help="Compute of the law, in place of the study's."),
         click.option("--metric", help="Metric of the law, in place of the study's."),
-        click.option("--study", help="A study of the store; the one planned last unless told."),
+        click.option("--study", help="A study in the store; by default the last one planned."),
         store_option,
     ):
         command = option(command)
@@ -49,7 +49,10 @@ def fit(
     form: str,
     **said: str | None,
 ) -> Exit:
-    """Fit the laws that a study asks for, from the store alone."""
+    """Fit the laws of a study.
+
+    Laws are fitted to the runs in the store; nothing is trained.
+    """
     if sum((bool(by), isoflop, bool(hold_out))) > 1:
         raise click.UsageError("--by, --isoflop and --hold-out exclude each other")
     from scalectl.orchestrator.report.fits import asked

@@ -11,10 +11,13 @@ from scalectl.orchestrator.hints import command
 
 @click.command("import")
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE.csv")
-@click.option("--study", help="Name for these runs; that of the file unless told.")
+@click.option("--study", help="Name for these runs; by default the name of the file.")
 @store_option
 def take_in(file: Path, study: str | None, store: Path) -> Exit:
-    """Take the runs of FILE.csv into the store, to be fitted and drawn; importing again doubles nothing."""
+    """Import other people's runs from a CSV file, to fit and draw them.
+
+    Importing the same file again changes nothing.
+    """
     from scalectl.orchestrator.store.imported import read
     from scalectl.orchestrator.store.records import Records
 

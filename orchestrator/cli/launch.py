@@ -1,4 +1,4 @@
-"""The commands that turn a file into work: plan, preflight, launch and simulate."""
+"""The verb launch: run what is missing of a file, here, in the background or on a cluster."""
 
 import re
 import sys
@@ -25,10 +25,12 @@ HOURS = Range(min=0, min_open=True)
 @slots_option
 @click.option("-n", "--dry-run", is_flag=True, help="Plan only.")
 @click.option("-y", "--yes", is_flag=True, help="Start without asking, whatever it costs.")
-@click.option("--max-device-hours", type=HOURS, help="In place of limits.max_device_hours.")
-@click.option("--address", envvar="RAY_ADDRESS", help="A Ray cluster that runs already; RAY_ADDRESS says the same.")
-@click.option("--insecure", is_flag=True, help="Join a cluster without a token; its network has to keep others out.")
-@click.option("-d", "--detach", is_flag=True, help="In the background; status --watch follows, stop --all ends it.")
+@click.option("--max-device-hours", type=HOURS, help="Cap in place of limits.max_device_hours.")
+@click.option("--address", envvar="RAY_ADDRESS", help="A running Ray cluster; also RAY_ADDRESS.")
+@click.option("--insecure", is_flag=True, help="Join a cluster without a token, on a network that keeps others out.")
+@click.option(
+    "-d", "--detach", is_flag=True, help="Run in the background: follow it with status --watch, end it with stop --all."
+)
 @click.option("--here", is_flag=True, help="Train in this process, without Ray.")
 @click.pass_context
 def launch(
@@ -44,7 +46,7 @@ def launch(
     detach: bool,
     here: bool,
 ) -> Exit:
-    """Run what is missing of FILE, then fit the law and draw the frontier."""
+    """Run what is missing, fit the law, draw the frontier."""
     if dry_run:
         return context.invoke(plan, file=file, changes=changes, slots=slots)
     from scalectl.orchestrator.cluster.ray_server import trusted

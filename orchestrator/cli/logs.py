@@ -1,4 +1,4 @@
-"""The verb logs: what the jobs of a run have said."""
+"""The verb logs: attempts, warnings and failures of a run."""
 
 import time
 from pathlib import Path
@@ -15,9 +15,12 @@ FOLLOW_SECONDS = 1.0
 @click.command()
 @run_argument
 @store_option
-@click.option("-f", "--follow", is_flag=True, help="Go on until no launcher works on the store any more.")
+@click.option("-f", "--follow", is_flag=True, help="Keep printing until no launch is running.")
 def logs(run: str, store: Path, follow: bool) -> Exit:
-    """Print what the jobs of RUN have said: attempts, warnings, failures with their tracebacks."""
+    """Print the attempts, warnings and failures of a run.
+
+    Failures come with their tracebacks. RUN is an id, its beginning, or a name.
+    """
     from scalectl.orchestrator.store import logs as room
     from scalectl.orchestrator.store.lock import holder
 

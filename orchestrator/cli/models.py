@@ -59,7 +59,6 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
 @click.command()
 @output("table", "json")
 def models(form: str) -> Exit:
-    """List the shapes of the paper's Table 2, with their parameters and FLOPs."""
-
+    """List the shapes of the paper's Table 2 with their size and FLOPs."""
     click.echo(json.dumps(document(), indent=2) if form == "json" else text())
     return Exit.DONE

@@ -38,9 +38,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 yaml_file = click.argument("file", type=click.Path(path_type=Path), metavar="FILE", default="experiments.yaml")
 overrides = click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a key of the file.")
 store_option = click.option(
-    "--store", type=click.Path(path_type=Path), default="results.db", show_default=True, help="The store to read."
+    "--store", type=click.Path(path_type=Path), default="results.db", show_default=True, help="The store."
 )
-slots_option = click.option("--slots", type=click.IntRange(min=1), help="Jobs at a time; one a core unless told.")
+slots_option = click.option("--slots", type=click.IntRange(min=1), help="Jobs at a time; by default one per core.")
 
 
 def output(*formats: str) -> Callable[[Command], Command]:

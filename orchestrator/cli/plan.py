@@ -17,7 +17,10 @@ from scalectl.orchestrator.errors import Exit
 @click.option("--check", is_flag=True, help="Exit 3 when something is left to do.")
 @output("table", "json")
 def plan(file: Path, changes: Sequence[str], slots: int | None, check: bool, form: str) -> Exit:
-    """Show the runs of FILE, what they cost and why each will run; nothing is started."""
+    """Show the runs of FILE, their cost, and why each will run.
+
+    Nothing is started.
+    """
     from scalectl.orchestrator.cli import plan_screen
     from scalectl.orchestrator.cluster.process import usable
     from scalectl.orchestrator.launch.session import planned

@@ -1,4 +1,4 @@
-"""The commands that look ahead: predict and suggest."""
+"""The verb predict: the error at a compute, the compute for an error, or the error of a size with its data."""
 
 import json
 from pathlib import Path
@@ -13,15 +13,15 @@ from scalectl.orchestrator.hints import command
 
 @click.command()
 @store_option
-@click.option("--study", help="A study of the store; the one planned last unless told.")
+@click.option("--study", help="A study in the store; by default the last one planned.")
 @click.option("--metric", help="Metric of the law, in place of the study's.")
 @click.option("--by", type=click.Choice(COMPUTE), help="What compute is, in place of the study's.")
 @click.option("--law", type=click.Choice(LAWS), help="Family of the law, in place of the study's.")
 @click.option("--where", metavar="EXPR", help='Runs to use: "data_size==3e9 and steps>=1000".')
 @click.option("--data", type=AMOUNT, metavar="IMAGES", help="Images seen; together with --params.")
 @click.option("--params", type=AMOUNT, metavar="N", help="Parameters; together with --data.")
-@click.option("--error", type=AMOUNT, metavar="E", help="Which compute comes down to this error?")
-@click.option("--compute", "spent", type=AMOUNT, metavar="C", help="Which error has this compute?")
+@click.option("--error", type=AMOUNT, metavar="E", help="What compute reaches this error?")
+@click.option("--compute", "spent", type=AMOUNT, metavar="C", help="What error does this compute reach?")
 @output("table", "json")
 def predict(
     store: Path,
@@ -35,7 +35,10 @@ def predict(
     form: str,
     **said: str | None,
 ) -> Exit:
-    """Say what an amount of compute, or a size with its data, would come to, from the store alone."""
+    """Predict the error at a compute, or the compute for an error.
+
+    With --params and --data: the error of a model of that size that sees so many images.
+    """
     both = params is not None and data is not None
     if [spent is not None, error is not None, both].count(True) != 1 or (not both and (params or data)):
         raise click.UsageError("give exactly one of --compute C, --error E, and --params N with --data IMAGES")

@@ -18,7 +18,10 @@ from scalectl.orchestrator.errors import Exit
 @click.option("--smallest", is_flag=True, help="Compile for other slices too, up to the smallest that fits.")
 @output("table", "json")
 def preflight(file: Path, changes: Sequence[str], topology: str, smallest: bool, form: str) -> Exit:
-    """Say whether the training steps of FILE fit on a slice of TPUs; no TPU is needed."""
+    """Check that the training steps of FILE fit on a slice of TPUs.
+
+    The steps are compiled for that slice; no TPU is needed.
+    """
     os.environ.setdefault("JAX_PLATFORMS", "cpu")  # before JAX looks for devices
     from scalectl.orchestrator.launch.session import planned
     from scalectl.orchestrator.plan import preflight as room

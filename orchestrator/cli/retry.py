@@ -14,14 +14,14 @@ from scalectl.orchestrator.hints import command
 
 @click.command()
 @runs_argument
-@click.option("--failed", is_flag=True, help="All runs that failed; diverged ones have to be named.")
+@click.option("--failed", is_flag=True, help="All failed runs; name diverged ones one by one.")
 @store_option
 def retry(words: Sequence[str], failed: bool, store: Path) -> Exit:
-    """Have the next launch try runs again that failed or diverged."""
+    """Let the next launch retry runs that failed or diverged."""
     states = ("failed", "diverged") if words else ("failed",)
     wanted, others = chosen(store, words, failed, "--failed", states)
     if not wanted:
-        click.echo(f"There is nothing to try again: {others}. Next: {command('status --runs', store=store)}")
+        click.echo(f"There is nothing to retry: {others}. Next: {command('status --runs', store=store)}")
         return Exit.DONE
     with held(store) as records:
         records.settle(wanted, "planned", reason="asked to retry")

@@ -15,7 +15,10 @@ from scalectl.orchestrator.errors import Exit
 @store_option
 @output("table", "json")
 def show(run: str, store: Path, form: str) -> Exit:
-    """Show all that is known of RUN, which is an id, its beginning, or a name."""
+    """Show all that is known of one run.
+
+    RUN is an id, its beginning, or a name.
+    """
     from scalectl.orchestrator.cli import show_screen as details
 
     found = details.read(store, run)

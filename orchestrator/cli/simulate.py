@@ -27,7 +27,10 @@ def simulate(
     seed: int,
     form: str,
 ) -> Exit:
-    """Carry FILE out on a virtual clock, by the schedule of a launch; nothing is started."""
+    """Carry FILE out on a virtual clock.
+
+    Jobs are placed by the schedule of a launch; nothing is started.
+    """
     from scalectl.orchestrator.cli import simulate_screen
     from scalectl.orchestrator.launch.session import planned
     from scalectl.orchestrator.plan import simulator as room

@@ -15,11 +15,11 @@ from scalectl.orchestrator.errors import Exit
 @store_option
 @click.option("--runs", is_flag=True, help="A line for each run.")
 @click.option("--state", "states", multiple=True, metavar="STATE", help="Only runs in this state; may be repeated.")
-@click.option("-w", "--watch", is_flag=True, help="Again and again, until no launcher works on the store.")
+@click.option("-w", "--watch", is_flag=True, help="Keep updating until no launch is running.")
 @click.option("--check", is_flag=True, help="Exit 3 unless every run is done.")
 @output("table", "json")
 def status(store: Path, runs: bool, states: Sequence[str], watch: bool, check: bool, form: str) -> Exit:
-    """Say what is going on, and what each run waits for, from the store alone."""
+    """Show how far a study is, and what each run waits for."""
     from scalectl.orchestrator.cli import status_screen as room
 
     if unknown := [state for state in states if state not in room.STATES]:

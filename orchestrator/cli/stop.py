@@ -17,7 +17,10 @@ from scalectl.orchestrator.hints import command
 @click.option("--all", "every", is_flag=True, help="All runs that aren't done.")
 @store_option
 def stop(words: Sequence[str], every: bool, store: Path) -> Exit:
-    """Stop runs at a checkpoint, whether a launcher works on them or not; the next launch goes on with them."""
+    """Stop runs at a checkpoint.
+
+    The next launch goes on with them. While no launch is running they are only marked as stopped.
+    """
     from scalectl.orchestrator.store.lock import ask_to_stop, holder
 
     wanted, others = chosen(store, words, every, "--all", ("planned", "running"))
@@ -35,5 +38,7 @@ def stop(words: Sequence[str], every: bool, store: Path) -> Exit:
         return Exit.DONE
     with held(store) as records:
         records.settle(wanted, "stopped", reason="asked to stop")
-    click.echo(f"No launcher works on {store}; {counted(len(wanted), 'run')} stopped. Next: {command('launch FILE')}")
+    click.echo(
+        f"No launch is running on {store}; {counted(len(wanted), 'run')} stopped. Next: {command('launch FILE')}"
+    )
     return Exit.DONE

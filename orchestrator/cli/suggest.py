@@ -16,7 +16,9 @@ STOP = 2.0  # per cent
 @click.command()
 @yaml_file
 @click.option("--budget", type=AMOUNT, required=True, metavar="FLOPS", help="Training FLOPs to spend.")
-@click.option("--target", type=AMOUNT, metavar="FLOPS", help="Where the error is to be known; 10 x the largest run.")
+@click.option(
+    "--target", type=AMOUNT, metavar="FLOPS", help="Compute to know the error at; by default 10 x the largest run."
+)
 @click.option("--metric", help="Metric, in place of that of the study's first law.")
 @click.option(
     "--stop",
@@ -24,11 +26,14 @@ STOP = 2.0  # per cent
     default=STOP,
     show_default=True,
     metavar="PERCENT",
-    help="Stop when no run narrows the interval by as much.",
+    help="Stop adding runs that narrow the interval by less.",
 )
 @output("table", "yaml", "json")
 def suggest(file: Path, budget: float, target: float | None, metric: str | None, stop: float, form: str) -> Exit:
-    """Say which runs FILE should add, so that the error at a target is known best; nothing is started."""
+    """Choose the runs to add that best pin down the error at a target.
+
+    The runs fit into --budget; nothing is started.
+    """
     from scalectl.orchestrator.report.advice import suggested
 
     found = suggested(file, budget, metric, target, stop / 100)

@@ -16,7 +16,7 @@ from scalectl.orchestrator.hints import command
 @yaml_file
 @overrides
 def validate(file: Path, changes: Sequence[str]) -> Exit:
-    """Check FILE and say what is wrong with it, all at once."""
+    """Check FILE and list everything that is wrong with it."""
     experiment = experiment_of(file, changes)
     trunks = {cell.run.trunk for cell in experiment.cells if cell.run.branch}
     click.echo(f"{file} is valid: {counted(len(experiment.cells), 'run')} on {counted(len(trunks), 'trunk')}.")
@@ -26,7 +26,7 @@ def validate(file: Path, changes: Sequence[str]) -> Exit:
 
 @click.command()
 def schema() -> Exit:
-    """Print the JSON Schema of experiments.yaml, for editors."""
+    """Print the JSON Schema of experiments.yaml for editors."""
     from scalectl.orchestrator.experiment.experiment import schema_json
 
     click.echo(json.dumps(schema_json(), indent=2))

@@ -1,4 +1,4 @@
-"""A group of verbs in sections: its help shows the whole short help of each, under the heading of its section."""
+"""A group of verbs in sections: its help shows the first sentence of each, whole, under the heading of its section."""
 
 import click
 
@@ -21,14 +21,15 @@ class Verbs(click.Group):
         return [name for names in self._sections.values() for name in names]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write a table of each section: its verbs, and what each does in one sentence that is never cut."""
+        """Write a table of each section: its verbs, each with its purpose, which is never cut."""
         widest = max((len(name) for name in self.commands), default=0)
         for section, names in self._sections.items():
             with formatter.section(section):
-                rows = [(name.ljust(widest), _short_help(self.commands[name])) for name in names]
+                rows = [(name.ljust(widest), _purpose(self.commands[name])) for name in names]
                 formatter.write_dl(rows, col_max=widest)
 
 
-def _short_help(verb: click.Command) -> str:
+def _purpose(verb: click.Command) -> str:
+    """The first paragraph of a verb's help, on one line."""
     text = verb.short_help or (verb.help or "").split("\n\n")[0]
     return " ".join(text.split())
