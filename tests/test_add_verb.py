@@ -1,4 +1,4 @@
-"""A verb is a file of its own and a line in cli/main.py: here a toy one is added from outside, and found in the help."""
+"""A verb is a file of its own and a line in cli/main.py: a toy one is added from outside, and found in the help."""
 
 import click
 import pytest

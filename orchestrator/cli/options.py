@@ -16,6 +16,7 @@ import errno
 import io
 import logging
 import os
+import shlex
 import sys
 import threading
 
@@ -41,6 +42,31 @@ store_option = click.option(
     "--store", type=click.Path(path_type=Path), default="results.db", show_default=True, help="The store."
 )
 slots_option = click.option("--slots", type=click.IntRange(min=1), help="Jobs at a time; by default one per core.")
+
+
+class Former(click.Option):
+    """The spelling that an option had in an earlier version: it sets the option `now`, and says so on stderr.
+
+    Given to a command as `click.option("--by", cls=Former, now="--per")`; it has a name of its own, so that another
+    command, or later this one, may have an option of that spelling with another meaning.
+    """
+
+    def __init__(self, declarations: Sequence[str], now: str) -> None:
+        (self._spelling,) = declarations
+        self._now = now
+        super().__init__([self._spelling, f"former_{self._spelling.strip('-')}"], hidden=True, expose_value=False)
+
+    def handle_parse_result(self, ctx: click.Context, opts: Any, args: list[str]) -> tuple[Any, list[str]]:
+        """Hand the value over to the option of today, which checks it: options that were typed come before others."""
+        if self.name not in opts:
+            return None, args
+        (option,) = (option for option in ctx.command.params if self._now in option.opts)
+        if option.name in opts:
+            raise click.UsageError(f"{self._spelling} is now {self._now} here: give {self._now} alone.", ctx)
+        opts[option.name] = opts.pop(self.name)
+        now = shlex.join([self._now, opts[option.name]])
+        click.echo(f"{self._spelling} is now {self._now} here: write {now}.", err=True)
+        return None, args
 
 
 def output(*formats: str) -> Callable[[Command], Command]:

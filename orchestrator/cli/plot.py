@@ -70,8 +70,8 @@ def _after(name: str, refused: bool, said: Mapping[str, Any]) -> str:
     law = {key: said[key] for key in ("study", "where", "law")}
     law["metric"] = None if name == "curves" else said["metric"]  # of which it is a column
     if refused:
-        return command("fit", store=store, said={**law, "compute": said["compute"], "hold_out": said["hold_out"]})
-    return command("predict --compute C", store=store, said={**law, "by": said["compute"]})
+        return command("fit", store=store, said={**law, "x": said["x"], "hold_out": said["hold_out"]})
+    return command("predict --compute C", store=store, said={**law, "x": said["x"]})
 
 
 for _name, _purpose in _FIGURES.items():
