@@ -208,7 +208,7 @@ def test_a_loss_that_is_not_finite_makes_the_runs_diverged_and_is_not_tried_agai
     text.write_text(diverging)
     launched(study)
     assert set(points(study)["state"]) == {"diverged"}
-    again = carry_out(read(study.file), slots=None, address=None, here=True, caps=Caps())
+    again = carry_out(read(study.file), slots=(), address=None, here=True, caps=Caps())
     said = again.text(study.file, str(study.store))
     assert said.startswith("0 of 2 runs done; nothing was missing, 2 diverged") and not again.exit
     assert launched(study) == []

@@ -15,6 +15,7 @@ from scalectl.orchestrator.hints import command
 
 if TYPE_CHECKING:
     from scalectl.orchestrator.experiment.experiment import Experiment
+    from scalectl.orchestrator.slots import Slot
 
 HOURS = Range(min=0, min_open=True)
 
@@ -22,7 +23,7 @@ HOURS = Range(min=0, min_open=True)
 @click.command()
 @yaml_file
 @overrides
-@slots_option
+@slots_option("Jobs at a time, as 8 or 4xv5e-16; by default one per core, and all slots of other types.")
 @click.option("-n", "--dry-run", is_flag=True, help="Plan only.")
 @click.option("-y", "--yes", is_flag=True, help="Start without asking, whatever it costs.")
 @click.option("--max-device-hours", type=HOURS, help="Cap in place of limits.max_device_hours.")
@@ -37,7 +38,7 @@ def launch(
     context: click.Context,
     file: Path,
     changes: Sequence[str],
-    slots: int | None,
+    slots: "Sequence[Slot]",
     dry_run: bool,
     yes: bool,
     max_device_hours: float | None,

@@ -11,6 +11,7 @@ from scalectl.orchestrator.errors import Exit
 
 if TYPE_CHECKING:
     from scalectl.orchestrator.experiment.experiment import Experiment
+    from scalectl.orchestrator.slots import Slot
 
 import errno
 import io
@@ -41,7 +42,19 @@ overrides = click.option("--set", "changes", multiple=True, metavar="KEY=VALUE",
 store_option = click.option(
     "--store", type=click.Path(path_type=Path), default="results.db", show_default=True, help="The store."
 )
-slots_option = click.option("--slots", type=click.IntRange(min=1), help="Jobs at a time; by default one per core.")
+
+
+def slots_option(purpose: str, *, required: bool = False) -> Callable[[Command], Command]:
+    """The option --slots: each is a count of CPU workers, or of slots of a type; the command gets all as one tuple."""
+    return click.option(
+        "--slots", multiple=True, required=required, metavar="COUNT[xTYPE]", callback=_slots, help=purpose
+    )
+
+
+def _slots(context: click.Context, parameter: click.Parameter, texts: Sequence[str]) -> "tuple[Slot, ...]":
+    from scalectl.orchestrator.plan.simulator import slots
+
+    return slots(texts)
 
 
 class Former(click.Option):

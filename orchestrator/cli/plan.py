@@ -3,20 +3,24 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from scalectl.orchestrator.cli.options import experiment_of, output, overrides, slots_option, yaml_file
 from scalectl.orchestrator.errors import Exit
 
+if TYPE_CHECKING:
+    from scalectl.orchestrator.slots import Slot
+
 
 @click.command()
 @yaml_file
 @overrides
-@slots_option
+@slots_option("Jobs at a time, as 8 or 4xv5e-16; by default one per core.")
 @click.option("--check", is_flag=True, help="Exit 3 when something is left to do.")
 @output("table", "json")
-def plan(file: Path, changes: Sequence[str], slots: int | None, check: bool, form: str) -> Exit:
+def plan(file: Path, changes: Sequence[str], slots: "Sequence[Slot]", check: bool, form: str) -> Exit:
     """Show the runs of FILE, their cost, and why each will run.
 
     Nothing is started.
@@ -28,10 +32,10 @@ def plan(file: Path, changes: Sequence[str], slots: int | None, check: bool, for
 
     experiment = experiment_of(file, changes)
     found, _ = planned(experiment)
-    slots = slots or found.slots(len(usable()))
+    number = len(slots) or found.slots(len(usable()))
     if form == "json":
-        click.echo(json.dumps(plan_screen.document(found, slots), indent=2))
+        click.echo(json.dumps(plan_screen.document(found, number), indent=2))
     else:
         fit = plan_screen.tightest(experiment.fits or DEFAULT, experiment.cells)
-        click.echo(plan_screen.text(found, str(file), experiment.store, slots, fit, changes))
+        click.echo(plan_screen.text(found, str(file), experiment.store, number, fit, changes))
     return Exit.WORK_LEFT if check and found.missing else Exit.DONE

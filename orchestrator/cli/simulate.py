@@ -3,17 +3,21 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from scalectl.orchestrator.cli.options import experiment_of, output, overrides, yaml_file
+from scalectl.orchestrator.cli.options import experiment_of, output, overrides, slots_option, yaml_file
 from scalectl.orchestrator.errors import Exit
+
+if TYPE_CHECKING:
+    from scalectl.orchestrator.slots import Slot
 
 
 @click.command()
 @yaml_file
 @overrides
-@click.option("--slots", "texts", multiple=True, required=True, metavar="COUNTxTYPE", help="Slots: 4xv5e-16, or 8.")
+@slots_option("Slots, as 4xv5e-16, or 8 for CPU workers; may be repeated.", required=True)
 @click.option("--preempt", metavar="RATE", help="How often a slot is taken away, such as 0.2/h.")
 @click.option("--correlated", is_flag=True, help="All slots of a type are taken away at once.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the pre-emptions.")
@@ -21,7 +25,7 @@ from scalectl.orchestrator.errors import Exit
 def simulate(
     file: Path,
     changes: Sequence[str],
-    texts: Sequence[str],
+    slots: "Sequence[Slot]",
     preempt: str | None,
     correlated: bool,
     seed: int,
@@ -37,12 +41,11 @@ def simulate(
     from scalectl.orchestrator.plan.limits import Caps
 
     experiment = experiment_of(file, changes)
-    on = room.slots(texts)
     found, _ = planned(experiment)
     preemptions = room.Preemptions(room.rate(preempt), correlated, seed)
-    simulation = room.simulate(found.jobs, on, preemptions, Caps.of(experiment.limits))
+    simulation = room.simulate(found.jobs, slots, preemptions, Caps.of(experiment.limits))
     if form == "json":
         click.echo(json.dumps(simulate_screen.document(simulation), indent=2))
     else:
-        click.echo(simulate_screen.text(simulation, found.study, on, str(file), changes))
+        click.echo(simulate_screen.text(simulation, found.study, slots, str(file), changes))
     return Exit.DONE

@@ -24,7 +24,7 @@ from scalectl.orchestrator.launch.progress import screen
 from scalectl.orchestrator.plan.limits import ASK_DEVICE_HOURS, Caps, Meter
 from scalectl.orchestrator.plan.plan import Known, Plan, wanted
 from scalectl.orchestrator.plan.planner import plan
-from scalectl.orchestrator.slots import CPU
+from scalectl.orchestrator.slots import CPU, Slot
 from scalectl.orchestrator.store.lock import working_in
 from scalectl.orchestrator.store.records import Records, known
 
@@ -82,8 +82,8 @@ def admit(experiment: Experiment, caps: Caps, ask: Callable[[str], bool]) -> Non
         raise Refusal("Nothing was started.")
 
 
-def carry_out(experiment: Experiment, *, slots: int | None, address: str | None, here: bool, caps: Caps) -> Outcome:
-    """Run what is missing and return what came of it.
+def carry_out(experiment: Experiment, *, slots: Sequence[Slot], address: str | None, here: bool, caps: Caps) -> Outcome:
+    """Run what is missing, on at most these slots of each type that they name, and return what came of it.
 
     Raises Refusal when a cap forbids it, or when another launcher holds the store or its artifacts.
     """
@@ -101,11 +101,13 @@ def carry_out(experiment: Experiment, *, slots: int | None, address: str | None,
         stopping, meter, limits = threading.Event(), Meter(caps), experiment.limits
         patience = Patience(limits.stall, limits.acquire)
         types = wanted(found.jobs)
+        workers = sum(slot.type == CPU for slot in slots) or None
         with (
             _interruptible(stopping),
             redirect_stdout(sys.stderr),  # what Ray prints is no result
-            closing(Here(stopping) if here else OnRay(slots, address, patience=patience, wanted=types)) as cluster,
+            closing(Here(stopping) if here else OnRay(workers, address, patience=patience, wanted=types)) as cluster,
         ):
+            limit_slots(cluster, slots)
             ledger = Ledger(cluster.slots)
             _fitting(found, cluster)
             _say(f"about {duration(found.seconds(len(cluster.slots)))} on {counted(len(cluster.slots), 'slot')}")
@@ -117,6 +119,20 @@ def carry_out(experiment: Experiment, *, slots: int | None, address: str | None,
     pause = pause if states["stopped"] + states[UNEVALUATED] else ""  # else what was held back went on after all
     seconds, books = time.monotonic() - began, summary(ledger.entries())
     return _outcome(found, seconds, states, interrupted=interrupted, cap=cap, pause=pause, books=books)
+
+
+def limit_slots(cluster: Cluster, slots: Sequence[Slot]) -> None:
+    """Leave to a cluster as many slots of each type as are asked for; raises Refusal where it has fewer.
+
+    CPU workers are made as they are asked for.
+    """
+    types = {name: cluster.types.get(name, CPU) for name in cluster.slots}
+    for slot_type, number in Counter(slot.type for slot in slots if slot.type != CPU).items():
+        names = [name for name in cluster.slots if types[name] == slot_type]
+        if len(names) < number:
+            has = ", ".join(f"{count} of type {name}" for name, count in sorted(Counter(types.values()).items()))
+            raise Refusal(f"refused: --slots asks for {number} slots of type {slot_type}, and this launch has only {has}.")
+        cluster.slots = tuple(name for name in cluster.slots if name not in names[number:])
 
 
 def _fitting(found: Plan, cluster: Cluster) -> None:
