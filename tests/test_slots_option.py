@@ -50,5 +50,7 @@ def test_a_launch_takes_as_many_slots_of_a_type_as_it_is_given_and_all_of_others
 
 
 def test_more_slots_than_a_cluster_has_are_refused():
-    with pytest.raises(Refusal, match="asks for 4 slots of type v5e-16, and this launch has only 2 of type cpu, 3 of type v5e-16"):
+    with pytest.raises(
+        Refusal, match="asks for 4 slots of type v5e-16, and this launch has only 2 of type cpu, 3 of type v5e-16"
+    ):
         limit_slots(cluster(), [Slot(f"v5e-16/{n}", "v5e-16") for n in range(4)])

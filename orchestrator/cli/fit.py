@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scalectl.orchestrator.cli.options import Command, Former, output, store_option
+from scalectl.orchestrator.cli.options import Command, Former, output, store_option, study_option, where_option
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.hints import command
 
@@ -24,12 +24,12 @@ def law_options(command: Command) -> Command:
     """Return the command with the options that choose runs and a law."""
     for option in (
         click.option("--hold-out", metavar="EXPR", help="Runs to leave out and predict: \"model=='mini'\"."),
-        click.option("--where", metavar="EXPR", help='Runs to use: "data_size==3e9 and steps>=1000".'),
+        where_option,
         click.option("--law", type=click.Choice(LAWS), help="Family of the law, in place of the study's."),
         click.option("--compute", cls=Former, now="--x"),
         click.option("--x", type=click.Choice(COLUMNS), help="Column that the law is over, in place of the study's."),
         click.option("--metric", help="Metric of the law, in place of the study's."),
-        click.option("--study", help="A study in the store; by default the last one planned."),
+        study_option,
         store_option,
     ):
         command = option(command)

@@ -5,6 +5,7 @@ import sys
 import click
 
 from scalectl.orchestrator.cli.exclude import exclude, include
+from scalectl.orchestrator.cli.export import export
 from scalectl.orchestrator.cli.fit import fit
 from scalectl.orchestrator.cli.imports import take_in
 from scalectl.orchestrator.cli.launch import launch
@@ -37,7 +38,7 @@ scalectl.add("Start", validate, plan, preflight, simulate, launch)
 scalectl.add("Watch", status, show, logs)
 scalectl.add("Steer", stop, retry, exclude, include)
 scalectl.add("Learn", fit, plot, predict, suggest)
-scalectl.add("Data", take_in, models, schema)
+scalectl.add("Data", take_in, export, models, schema)
 
 
 def main() -> None:

@@ -43,6 +43,9 @@ store_option = click.option(
     "--store", type=click.Path(path_type=Path), default="results.db", show_default=True, help="The store."
 )
 
+study_option = click.option("--study", help="A study in the store; by default the last one planned.")
+where_option = click.option("--where", metavar="EXPR", help='Runs to use: "data_size==3e9 and steps>=1000".')
+
 
 def slots_option(purpose: str, *, required: bool = False) -> Callable[[Command], Command]:
     """The option --slots: each is a count of CPU workers, or of slots of a type; the command gets all as one tuple."""

@@ -6,19 +6,19 @@ from pathlib import Path
 import click
 
 from scalectl.orchestrator.cli.fit import COLUMNS, LAWS
-from scalectl.orchestrator.cli.options import AMOUNT, Former, output, store_option
+from scalectl.orchestrator.cli.options import AMOUNT, Former, output, store_option, study_option, where_option
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.hints import command
 
 
 @click.command()
 @store_option
-@click.option("--study", help="A study in the store; by default the last one planned.")
+@study_option
 @click.option("--metric", help="Metric of the law, in place of the study's.")
 @click.option("--x", type=click.Choice(COLUMNS), help="Column that compute is, in place of the study's.")
 @click.option("--by", cls=Former, now="--x")
 @click.option("--law", type=click.Choice(LAWS), help="Family of the law, in place of the study's.")
-@click.option("--where", metavar="EXPR", help='Runs to use: "data_size==3e9 and steps>=1000".')
+@where_option
 @click.option("--data", type=AMOUNT, metavar="IMAGES", help="Images seen; together with --params.")
 @click.option("--params", type=AMOUNT, metavar="N", help="Parameters; together with --data.")
 @click.option("--error", type=AMOUNT, metavar="E", help="What compute reaches this error?")

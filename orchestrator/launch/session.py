@@ -131,7 +131,9 @@ def limit_slots(cluster: Cluster, slots: Sequence[Slot]) -> None:
         names = [name for name in cluster.slots if types[name] == slot_type]
         if len(names) < number:
             has = ", ".join(f"{count} of type {name}" for name, count in sorted(Counter(types.values()).items()))
-            raise Refusal(f"refused: --slots asks for {number} slots of type {slot_type}, and this launch has only {has}.")
+            raise Refusal(
+                f"refused: --slots asks for {number} slots of type {slot_type}, and this launch has only {has}."
+            )
         cluster.slots = tuple(name for name in cluster.slots if name not in names[number:])
 
 
