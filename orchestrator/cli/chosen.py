@@ -15,7 +15,7 @@ runs_argument = click.argument("words", metavar="[RUN]...", nargs=-1)
 
 
 def chosen(store: Path, words: Sequence[str], every: bool, flag: str, states: Sequence[str]) -> tuple[list[str], str]:
-    """Return the ids of the runs that are named, or with the flag of all, in one of the states, and what others are."""
+    """The ids of the runs that are named, or with the flag of all, in one of the states; and what the others are."""
     if bool(words) == every:
         raise click.UsageError(f"name runs, or give {flag}.")
     from scalectl.orchestrator.cli.status_screen import STATES
@@ -23,20 +23,25 @@ def chosen(store: Path, words: Sequence[str], every: bool, flag: str, states: Se
     from scalectl.orchestrator.store.database import reading
 
     with reading(store) as connection:
-        named = lookup.ids(connection, words) if words else None
+        named = None
+        if words:
+            named = lookup.ids(connection, words)
         runs = {state: lookup.in_states(connection, named, [state]) for state in STATES}
         wanted = lookup.in_states(connection, named, states)
-    others = ", ".join(f"{len(found)} {state}" for state, found in runs.items() if found and state not in states)
-    return wanted, others or "no such run is in the last plan"
+    remark = ", ".join(f"{len(runs[state])} {state}" for state in runs if runs[state] and state not in states)
+    return wanted, remark or "no such run is in the last plan"
 
 
 def to_evaluate(store: Path, words: Sequence[str]) -> list[str]:
-    """Return the ids of the runs that are done and that a launcher evaluates anew; of those named, if any are."""
+    """The ids of the runs that are done and that a launcher evaluates anew; of those named, if any are."""
     from scalectl.orchestrator.store import runs as lookup
     from scalectl.orchestrator.store.database import reading
 
     with reading(store) as connection:
-        return lookup.to_evaluate(connection, lookup.ids(connection, words) if words else None)
+        named = None
+        if words:
+            named = lookup.ids(connection, words)
+        return lookup.to_evaluate(connection, named)
 
 
 def ids(store: Path, words: Sequence[str]) -> list[str]:
@@ -49,7 +54,7 @@ def ids(store: Path, words: Sequence[str]) -> list[str]:
 
 
 def held(store: Path) -> "Records":
-    """Return a store, which has to be there, held for writing."""
+    """A store, which has to be there, held for writing."""
     from scalectl.orchestrator.store.records import Records
 
     return Records(store)

@@ -1,13 +1,12 @@
 """The verb plan: the runs of a file, what they cost and why each will run."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from scalectl.orchestrator.cli.options import experiment_of, output, overrides, slots_option, yaml_file
+from scalectl.orchestrator.cli.options import answer, experiment_of, output, overrides, slots_option, yaml_file
 from scalectl.orchestrator.errors import Exit
 
 if TYPE_CHECKING:
@@ -31,11 +30,14 @@ def plan(file: Path, changes: Sequence[str], slots: "Sequence[Slot]", check: boo
     from scalectl.orchestrator.report.study import DEFAULT
 
     experiment = experiment_of(file, changes)
-    found, _ = planned(experiment)
-    number = len(slots) or found.slots(len(usable()))
-    if form == "json":
-        click.echo(json.dumps(plan_screen.document(found, number), indent=2))
-    else:
+    plan, _ = planned(experiment)
+    number = len(slots) or plan.slots(len(usable()))
+
+    def text() -> str:
         fit = plan_screen.tightest(experiment.fits or DEFAULT, experiment.cells)
-        click.echo(plan_screen.text(found, str(file), experiment.store, number, fit, changes))
-    return Exit.WORK_LEFT if check and found.missing else Exit.DONE
+        return plan_screen.text(plan, str(file), experiment.store, number, fit, changes)
+
+    answer(form, lambda: plan_screen.document(plan, number), text)
+    if check and plan.missing:
+        return Exit.WORK_LEFT
+    return Exit.DONE

@@ -18,10 +18,12 @@ from scalectl.orchestrator.hints import command
 @store_option
 def retry(words: Sequence[str], failed: bool, store: Path) -> Exit:
     """Let the next launch retry runs that failed or diverged."""
-    states = ("failed", "diverged") if words else ("failed",)
-    wanted, others = chosen(store, words, failed, "--failed", states)
+    states = ["failed"]
+    if words:
+        states.append("diverged")
+    wanted, remark = chosen(store, words, failed, "--failed", states)
     if not wanted:
-        click.echo(f"There is nothing to retry: {others}. Next: {command('status --runs', store=store)}")
+        click.echo(f"There is nothing to retry: {remark}. Next: {command('status --runs', store=store)}")
         return Exit.DONE
     with held(store) as records:
         records.settle(wanted, "planned", reason="asked to retry")

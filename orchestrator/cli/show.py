@@ -1,12 +1,11 @@
 """The verb show: all that is known of one run."""
 
-import json
 from pathlib import Path
 
 import click
 
 from scalectl.orchestrator.cli.chosen import run_argument
-from scalectl.orchestrator.cli.options import output, store_option
+from scalectl.orchestrator.cli.options import answer, output, store_option
 from scalectl.orchestrator.errors import Exit
 
 
@@ -21,6 +20,6 @@ def show(run: str, store: Path, form: str) -> Exit:
     """
     from scalectl.orchestrator.cli import show_screen as details
 
-    found = details.read(store, run)
-    click.echo(json.dumps(found.to_json(), indent=2) if form == "json" else found.text(store))
+    shown = details.read(store, run)
+    answer(form, shown.to_json, lambda: shown.text(store))
     return Exit.DONE

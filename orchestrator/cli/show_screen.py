@@ -53,7 +53,7 @@ class Details:
     def text(self, store: Path) -> str:
         """Return the screen for people."""
         if self.run["origin"]:
-            parts, following = [_given(self.run)], command("fit", store=store, said=_law(self))
+            parts, following = [_given(self.run)], command("fit", store=store, options=_law(self))
         else:
             parts = [_settings(self.run), _attempts(self), _left(self)]
             following = command(f"logs {self.run['id']}", store=store)

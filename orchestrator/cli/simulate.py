@@ -1,13 +1,12 @@
 """The verb simulate: a file carried out on a virtual clock."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from scalectl.orchestrator.cli.options import experiment_of, output, overrides, slots_option, yaml_file
+from scalectl.orchestrator.cli.options import answer, experiment_of, output, overrides, slots_option, yaml_file
 from scalectl.orchestrator.errors import Exit
 
 if TYPE_CHECKING:
@@ -41,11 +40,12 @@ def simulate(
     from scalectl.orchestrator.plan.limits import Caps
 
     experiment = experiment_of(file, changes)
-    found, _ = planned(experiment)
+    plan, _ = planned(experiment)
     preemptions = room.Preemptions(room.rate(preempt), correlated, seed)
-    simulation = room.simulate(found.jobs, slots, preemptions, Caps.of(experiment.limits))
-    if form == "json":
-        click.echo(json.dumps(simulate_screen.document(simulation), indent=2))
-    else:
-        click.echo(simulate_screen.text(simulation, found.study, slots, str(file), changes))
+    simulation = room.simulate(plan.jobs, slots, preemptions, Caps.of(experiment.limits))
+    answer(
+        form,
+        lambda: simulate_screen.document(simulation),
+        lambda: simulate_screen.text(simulation, plan.study, slots, str(file), changes),
+    )
     return Exit.DONE

@@ -1,14 +1,18 @@
-"""The verb status: what goes on in a store, and what each run waits for."""
+"""The verb status: how far a study is, and what each run waits for."""
 
-import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from scalectl.orchestrator.cli.options import output, store_option
+from scalectl.orchestrator.cli.options import answer, output, store_option
 from scalectl.orchestrator.errors import Exit
+
+if TYPE_CHECKING:
+    from scalectl.orchestrator.cli.status_screen import Status
 
 
 @click.command()
@@ -25,10 +29,26 @@ def status(store: Path, runs: bool, states: Sequence[str], watch: bool, check: b
     if unknown := [state for state in states if state not in room.STATES]:
         raise click.UsageError(f"--state {unknown[0]}: a run is one of {', '.join(room.STATES)}.")
     terminal = sys.stdout.isatty()
-    for found in room.watched(store) if watch else [room.read(store)]:
-        shown = found.only(states) if states else found
-        text = shown.text(runs=runs or bool(states), width=room.WIDTH if terminal else None)
+    width = None
+    if terminal:
+        width = room.WIDTH
+    for current in _statuses(store, watch=watch):
+        shown = current
+        if states:
+            shown = current.only(states)
         if watch and terminal:
             click.clear()
-        click.echo(json.dumps(shown.to_json(), indent=2) if form == "json" else text)
-    return Exit.WORK_LEFT if check and found.unfinished else Exit.DONE
+        text = partial(shown.text, runs=runs or bool(states), width=width)
+        answer(form, shown.to_json, text)
+    if check and current.unfinished:
+        return Exit.WORK_LEFT
+    return Exit.DONE
+
+
+def _statuses(store: Path, *, watch: bool) -> "Iterable[Status]":
+    """The status of a store now or, watched, again whenever it has changed."""
+    from scalectl.orchestrator.cli.status_screen import read, watched
+
+    if watch:
+        return watched(store)
+    return [read(store)]

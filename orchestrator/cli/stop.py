@@ -23,11 +23,12 @@ def stop(words: Sequence[str], every: bool, store: Path) -> Exit:
     """
     from scalectl.orchestrator.store.lock import ask_to_stop, holder
 
-    wanted, others = chosen(store, words, every, "--all", ("planned", "running"))
+    wanted, remark = chosen(store, words, every, "--all", ("planned", "running"))
     launcher = holder(store)
-    wanted += to_evaluate(store, words) if launcher else []
+    if launcher:
+        wanted += to_evaluate(store, words)
     if not wanted:
-        click.echo(f"There is nothing to stop: {others}. Next: {command('status --runs', store=store)}")
+        click.echo(f"There is nothing to stop: {remark}. Next: {command('status --runs', store=store)}")
         return Exit.DONE
     if launcher:
         ask_to_stop(store, wanted)

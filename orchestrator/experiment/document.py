@@ -38,7 +38,7 @@ class Located:
     def problem(self, finding: Finding) -> Problem:
         """Return the finding with its place in the text."""
         spot = self.spot(finding.path, key=finding.on_key)
-        return Problem(spot, dotted(finding.path), finding.what, finding.hint, finding.severity)
+        return Problem(spot, dotted(finding.path), finding.message, finding.hint, finding.severity)
 
     def put(self, path: Path, other: "Located") -> None:
         """Set the value at `path` to that of `other`; raises KeyError if the way there leads through no mapping."""

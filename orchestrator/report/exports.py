@@ -8,7 +8,7 @@ from pathlib import Path
 from pandas import DataFrame
 
 from scalectl.orchestrator.errors import Exit, Refusal, did_you_mean
-from scalectl.orchestrator.report.fits import asked
+from scalectl.orchestrator.report.fits import study_points
 
 Exporter = Callable[[DataFrame, Path], None]  # writes a table to a new file
 
@@ -52,14 +52,14 @@ def export(path: Path, store: Path, study: str | None, where: str | None, *, for
     """Write the runs of a study that `where` chooses, and return their number; a file that fails is not there.
 
     Raises UnknownFormat for its suffix, Refusal for a file that is there already unless `force` is given, or that
-    can't be written, and what `asked` raises.
+    can't be written, and what `study_points` raises.
     """
     if path.suffix not in EXPORTERS:
         guess = did_you_mean(path.suffix, EXPORTERS)
         raise UnknownFormat(f"{path}: give a file that ends in {', '.join(EXPORTERS)}. {guess}".rstrip())
     if path.exists() and not force:
         raise Refusal(f"refused: {path} is there already. Give another file, or --force to overwrite it.")
-    _, points = asked(store, study, where)
+    _, points = study_points(store, study, where)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write(points, path)
