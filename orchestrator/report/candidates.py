@@ -83,8 +83,8 @@ def _longer(experiment: Experiment, content: Mapping[str, Any]) -> Iterator[dict
 
 def _larger(experiment: Experiment, content: Mapping[str, Any], largest: Cell, name: str) -> Iterator[dict[str, Any]]:
     """The runs of the largest model for a larger one, once for each data size and length."""
-    made = [_extra(content, cell, name=name, seed=0) for cell in experiment.cells if cell.model == largest.model]
-    yield from {_key(extra): extra for extra in made}.values()
+    extras = [_extra(content, cell, name=name, seed=0) for cell in experiment.cells if cell.model == largest.model]
+    yield from {_key(extra): extra for extra in extras}.values()
 
 
 def _extra(
