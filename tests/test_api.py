@@ -73,10 +73,10 @@ def test_the_command_line_has_the_same_words():
 
 def test_from_points_to_a_law_and_a_prediction(points):
     law = scalectl.fit(points, METRIC, law="saturating", draws=20)
-    assert "saturating" in str(law) and "<" in law._repr_html_()
+    assert "E = a C^-b + c" in str(law) and law._repr_html_().startswith("<")
     front = scalectl.frontier(points, METRIC)
     assert front["run"].tolist() == law.frontier["run"].tolist()
-    prediction = scalectl.predict(points, METRIC, compute=float(front["flops"].iloc[-1]))
+    prediction = scalectl.predict(points, METRIC, law="saturating", compute=float(front["flops"].iloc[-1]))
     assert prediction.low <= prediction.estimate <= prediction.high
 
 
