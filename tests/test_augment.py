@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from test_data import trunk
 
-from trainer.augment import Part, box, crop_draws, flipped
-from trainer.data import Batches, load
-from trainer.pictures import crop, in_range, middle, opened
+from trainer.data.augment import Part, box, crop_draws, flipped
+from trainer.data.batches import Batches, load
+from trainer.data.pictures import crop, in_range, middle, opened
 from trainer.spec import DataSpec, TrunkSpec
 
 WHOLE = Part(40, slice(None))

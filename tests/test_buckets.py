@@ -8,9 +8,10 @@ from bucket import bucket
 from pictures import STUDY, greys
 
 from orchestrator.experiment.experiment import InvalidExperiment, read
-from trainer import buckets, data, parquet, stores
-from trainer.data import load
-from trainer.files import Unreadable
+from trainer.data import batches as data
+from trainer.data import buckets, parquet, stores
+from trainer.data.batches import load
+from trainer.data.files import Unreadable
 from trainer.spec import TrunkSpec, identity
 
 

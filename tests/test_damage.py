@@ -9,10 +9,10 @@ from PIL import Image
 
 from orchestrator.experiment.experiment import read
 from orchestrator.plan.planner import plan
-from trainer import damage as damages
-from trainer.damage import damage, refuse
+from trainer.data import damage as damages
+from trainer.data.damage import damage, refuse
+from trainer.data.pictures import BadImage
 from trainer.events import Failed
-from trainer.pictures import BadImage
 from trainer.spec import from_scratch
 from trainer.train import train
 

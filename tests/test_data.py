@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
-from trainer.data import Batches, load, ordered, split
+from trainer.data.batches import Batches, load, ordered, split
+from trainer.data.files import Unreadable
 from trainer.draws import Purpose, permutation, scattered, words
-from trainer.files import Unreadable
 from trainer.spec import DataSpec, ModelSpec, RecipeSpec, TrunkSpec
 
 

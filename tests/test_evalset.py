@@ -13,12 +13,12 @@ from test_launch import launched
 from orchestrator.experiment.experiment import InvalidExperiment, read
 from orchestrator.plan.planner import plan
 from orchestrator.store.records import known
-from trainer.census import census
+from trainer.data.census import census
+from trainer.data.subset import Images
 from trainer.evalset import evalsets
 from trainer.evaluate import Drawn, drawn, fewshot, shots
 from trainer.events import Measurement, Progress, Stopped
 from trainer.spec import DataSpec, FewshotSpec
-from trainer.subset import Images
 from trainer.train import train
 
 RNG = np.random.default_rng(29)

@@ -11,7 +11,7 @@ from jax.sharding import PartitionSpec
 from test_train import TRUNK, job
 
 from trainer import checkpoint
-from trainer.data import Batches
+from trainer.data.batches import Batches
 from trainer.events import Checkpoint, Done, Event, Measurement, Progress
 from trainer.sharding import AXES, Layout, cut, grid
 from trainer.spec import Job, ModelSpec, RunSpec

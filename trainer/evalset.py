@@ -7,12 +7,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from trainer.data import split
+from trainer.data.batches import split
+from trainer.data.sources import PLENTY
+from trainer.data.subset import Images, Lazy
 from trainer.events import Stop
-from trainer.sources import PLENTY
 from trainer.spec import DataSpec
 from trainer.step import READ_BATCH, Programs, Readings
-from trainer.subset import Images, Lazy
 
 
 class Interrupted(Exception):  # noqa: N818 - a wish, not an error

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
+from trainer.data.feed import Feed
 from trainer.draws import Purpose, endless, permutation
 from trainer.evalset import EvalSet, heed, told
 from trainer.events import Stop
-from trainer.feed import Feed
 from trainer.flops import TRAINING, flops_per_image
 from trainer.optimizer import NEVER, Settings
 from trainer.positions import resampled

@@ -17,7 +17,10 @@ import numpy as np
 
 from trainer import checkpoint
 from trainer.checkpoint import Corrupt, Saved
-from trainer.data import Batches
+from trainer.data.batches import Batches
+from trainer.data.feed import Feed
+from trainer.data.files import Unreadable
+from trainer.data.pictures import BadImage
 from trainer.evalset import Interrupted
 from trainer.evaluate import evaluations, shots_are_there
 from trainer.events import (
@@ -34,13 +37,10 @@ from trainer.events import (
     Stop,
     Stopped,
 )
-from trainer.feed import Feed
-from trainer.files import Unreadable
 from trainer.flops import training_flops
 from trainer.laps import Laps
 from trainer.optimizer import settings
 from trainer.peaks import peak, utilisation
-from trainer.pictures import BadImage
 from trainer.spec import Job
 from trainer.speed import Speed
 from trainer.step import Metrics, Programs, State, abstract, shape

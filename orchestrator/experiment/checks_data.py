@@ -6,10 +6,10 @@ from dataclasses import replace
 from orchestrator.errors import Finding, Path, did_you_mean
 from orchestrator.experiment.schema import Data, Evals, Fit, Model, Train
 from orchestrator.experiment.specs import as_data, evaluations, held_out, known, left, test_path
-from trainer.census import census
-from trainer.files import Contents, Unreadable
-from trainer.sources import ENDLESS, PLENTY
-from trainer.stores import contents
+from trainer.data.census import census
+from trainer.data.files import Contents, Unreadable
+from trainer.data.sources import ENDLESS, PLENTY
+from trainer.data.stores import contents
 
 
 def files_are_images(data: Data) -> Iterator[Finding]:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.experiment.schema import Data, Dataset, Evals, Finetune, Model, Train
-from trainer.files import Contents
-from trainer.sources import ENDLESS, Facts, facts
+from trainer.data.files import Contents
+from trainer.data.sources import ENDLESS, Facts, facts
+from trainer.data.stores import contents
+from trainer.data.tfds import split_beside
 from trainer.spec import DataSpec, EvalSpec, FewshotSpec, FinetuneSpec, ModelSpec, RecipeSpec, preset
-from trainer.stores import contents
-from trainer.tfds import split_beside
 
 HELD_OUT_OF_ENDLESS = 1000
 

@@ -13,8 +13,8 @@ from pydantic import AfterValidator, PlainValidator, ValidationInfo, WithJsonSch
 from pydantic_core import PydanticCustomError
 
 from orchestrator.errors import did_you_mean
-from trainer.files import remote
-from trainer.tfds import split_path
+from trainer.data.files import remote
+from trainer.data.tfds import split_path
 
 T = TypeVar("T")
 

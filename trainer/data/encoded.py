@@ -7,11 +7,11 @@ from functools import lru_cache
 import numpy as np
 from PIL.Image import Image
 
-from trainer import pictures
-from trainer.augment import box
-from trainer.labels import Labels, Several, checked
-from trainer.pictures import BadImage
-from trainer.stores import Store, contents, store
+from trainer.data import pictures
+from trainer.data.augment import box
+from trainer.data.labels import Labels, Several, checked
+from trainer.data.pictures import BadImage
+from trainer.data.stores import Store, contents, store
 
 TOGETHER = 16  # images read before any of them is decoded: measured, turn and turn about is slower
 

@@ -6,9 +6,9 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image
 
-from trainer.augment import box
+from trainer.data.augment import box
+from trainer.data.pictures import crop
 from trainer.draws import Purpose, units, words
-from trainer.pictures import crop
 
 GRATINGS = 3  # that make a class
 STRAYS = 2  # that mean nothing

@@ -13,10 +13,11 @@ import pyarrow.compute as pc
 from pyarrow import ipc
 from pyarrow.parquet import ParquetFile
 
-from trainer import cache, labels, parquet
-from trainer.buckets import opened
-from trainer.damage import damage, refuse
-from trainer.files import Contents, Unreadable, remote
+from trainer import cache
+from trainer.data import labels, parquet
+from trainer.data.buckets import opened
+from trainer.data.damage import damage, refuse
+from trainer.data.files import Contents, Unreadable, remote
 
 ROWS = 256  # of one batch of the unpacked file
 

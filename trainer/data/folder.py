@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from trainer import cache
-from trainer.files import Contents, Unreadable
+from trainer.data.files import Contents, Unreadable
 
 ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 
@@ -68,7 +68,7 @@ def folder(path: str, found: Contents) -> Folder:
 
 def _check(found: Contents) -> None:
     """Raise BadImage where pictures are damaged."""
-    from trainer.damage import damage, refuse  # planning does without Pillow
+    from trainer.data.damage import damage, refuse  # planning does without Pillow
 
     damaged = []
     for file in found.files:

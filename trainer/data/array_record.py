@@ -2,8 +2,8 @@
 
 from functools import lru_cache
 
-from trainer import records
-from trainer.files import Contents, Unreadable, matching
+from trainer.data import records
+from trainer.data.files import Contents, Unreadable, matching
 
 
 def contents(path: str) -> Contents:

@@ -10,12 +10,13 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import ipc
 
-from trainer import cache, example, labels
-from trainer.damage import damage, refuse
-from trainer.example import BadRecord
-from trainer.files import Contents, Unreadable
-from trainer.pictures import BadImage
-from trainer.records import Shard, shard
+from trainer import cache
+from trainer.data import example, labels
+from trainer.data.damage import damage, refuse
+from trainer.data.example import BadRecord
+from trainer.data.files import Contents, Unreadable
+from trainer.data.pictures import BadImage
+from trainer.data.records import Shard, shard
 
 NOTHING = memoryview(b"")  # a feature or a picture that isn't there
 PICTURE = ("place", "start", "length")  # of its record in the file, and its own in the record
