@@ -21,7 +21,7 @@ from PIL import Image
 from pyarrow import parquet as files
 
 from trainer.data.batches import Batches
-from trainer.data.stores import contents, store
+from trainer.data.registry import contents, store
 from trainer.spec import DataSpec, ModelSpec, RecipeSpec, TrunkSpec
 
 BATCH = 50

@@ -12,9 +12,9 @@ from records import array_record, example, greys
 from test_cli import HEAVY
 
 from orchestrator.experiment.experiment import InvalidExperiment, read
-from trainer.data.batches import load, split
-from trainer.data.files import Unreadable
+from trainer.data.facts import Unreadable
 from trainer.data.pictures import BadImage
+from trainer.data.split import load, split
 from trainer.spec import DataSpec
 
 

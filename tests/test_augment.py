@@ -11,8 +11,9 @@ from PIL import Image
 from test_data import trunk
 
 from trainer.data.augment import Part, box, crop_draws, flipped
-from trainer.data.batches import Batches, load
+from trainer.data.batches import Batches
 from trainer.data.pictures import crop, in_range, middle, opened
+from trainer.data.split import load
 from trainer.spec import DataSpec, TrunkSpec
 
 WHOLE = Part(40, slice(None))

@@ -9,9 +9,8 @@ from PIL import Image
 
 from orchestrator.experiment.experiment import read
 from orchestrator.plan.planner import plan
-from trainer.data import damage as damages
-from trainer.data.damage import damage, refuse
-from trainer.data.pictures import BadImage
+from trainer.data import pictures
+from trainer.data.pictures import BadImage, damage, refuse
 from trainer.events import Failed
 from trainer.spec import from_scratch
 from trainer.train import train
@@ -41,7 +40,7 @@ def test_bytes_after_the_end_of_a_picture_are_no_damage():
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_a_picture_that_begins_and_ends_well_is_not_decoded(kind, monkeypatch):
-    monkeypatch.setattr(damages.pictures, "opened", None)
+    monkeypatch.setattr(pictures, "opened", None)
     assert damage(noise(kind)) == ""
 
 

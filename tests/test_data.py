@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
-from trainer.data.batches import Batches, load, ordered, split
-from trainer.data.files import Unreadable
+from trainer.data.batches import Batches
+from trainer.data.facts import Unreadable
+from trainer.data.split import load, ordered, split
 from trainer.draws import Purpose, permutation, scattered, words
 from trainer.spec import DataSpec, ModelSpec, RecipeSpec, TrunkSpec
 

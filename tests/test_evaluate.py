@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import Ridge, RidgeClassifier
 from sklearn.preprocessing import StandardScaler
 
-from trainer.data.subset import Images
+from trainer.data.images import Images
 from trainer.evaluate import fewshot, regressed, ridge, shots, upstream
 from trainer.spec import FewshotSpec
 from trainer.step import Readings

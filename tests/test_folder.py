@@ -6,9 +6,9 @@ import pytest
 from pictures import STUDY, grey, levels
 
 from orchestrator.experiment.experiment import InvalidExperiment, read
-from trainer.data.batches import split
-from trainer.data.files import Unreadable
+from trainer.data.facts import Unreadable
 from trainer.data.pictures import BadImage
+from trainer.data.split import split
 from trainer.spec import DataSpec
 
 

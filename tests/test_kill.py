@@ -25,7 +25,7 @@ LIFE = """
 import hashlib, os, pickle, signal, sys
 from orchestrator.cluster.worker import Place, prepare_jax
 prepare_jax(Place())
-from trainer.data.feed import Feed
+from trainer.data.loader import Loader
 from trainer.train import train
 
 given, kill_at = pickle.load(open(sys.argv[1], "rb")), int(sys.argv[2])

@@ -14,9 +14,10 @@ from scipy.special import expit
 
 from orchestrator.experiment.experiment import Experiment, InvalidExperiment, read
 from orchestrator.plan.planner import plan
-from trainer.data.batches import Batches, split
-from trainer.data.files import Unreadable
+from trainer.data.batches import Batches
+from trainer.data.facts import Unreadable
 from trainer.data.labels import Several
+from trainer.data.split import split
 from trainer.events import Done, Measurement
 from trainer.spec import from_scratch
 from trainer.step import losses, wrong

@@ -16,9 +16,10 @@ from test_cli import HEAVY
 
 from orchestrator.experiment.experiment import Experiment, InvalidExperiment, read
 from orchestrator.plan.planner import plan
-from trainer.data.batches import Batches, load, split
-from trainer.data.files import Unreadable
+from trainer.data.batches import Batches
+from trainer.data.facts import Unreadable
 from trainer.data.pictures import BadImage
+from trainer.data.split import load, split
 from trainer.events import Done, Measurement
 from trainer.spec import DataSpec, from_scratch, identity
 from trainer.train import train

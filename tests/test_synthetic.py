@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from trainer.data.batches import load, split
 from trainer.data.pictures import in_range
+from trainer.data.split import load, split
 from trainer.data.synthetic import Patterns
 from trainer.evaluate import ridge
 from trainer.spec import DataSpec

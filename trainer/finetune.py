@@ -6,9 +6,9 @@ from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
-from trainer.data.feed import Feed
+from trainer.data.loader import Loader
 from trainer.draws import Purpose, endless, permutation
-from trainer.evalset import EvalSet, heed, told
+from trainer.evalset import EvalSet, heed, readings
 from trainer.events import Stop
 from trainer.flops import TRAINING, flops_per_image
 from trainer.optimizer import NEVER, Settings
@@ -120,7 +120,7 @@ class Finetuning:
         average = layout.put(self.params) if self.spec.ema else None
         before: Metrics | None = None
         with closing(
-            Feed(_Shuffled(images, self.spec.batch_size, layout.rows(self.spec.batch_size)), 0, steps, workers=0)
+            Loader(_Shuffled(images, self.spec.batch_size, layout.rows(self.spec.batch_size)), 0, steps, workers=0)
         ) as feed:
             for step in range(0, steps, each):
                 heed(self.stopping)
@@ -136,7 +136,7 @@ class Finetuning:
         """Return the error and the mean loss of weights on `images`."""
         if params is None:
             return DIVERGED
-        read = told(self.programs, params, images, self.stopping)
+        read = readings(self.programs, params, images, self.stopping)
         return float(np.mean(read.wrong)), float(np.mean(read.loss, dtype=np.float64))
 
 

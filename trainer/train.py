@@ -18,8 +18,8 @@ import numpy as np
 from trainer import checkpoint
 from trainer.checkpoint import Corrupt, Saved
 from trainer.data.batches import Batches
-from trainer.data.feed import Feed
-from trainer.data.files import Unreadable
+from trainer.data.facts import Unreadable
+from trainer.data.loader import Loader
 from trainer.data.pictures import BadImage
 from trainer.evalset import Interrupted
 from trainer.evaluate import evaluations, shots_are_there
@@ -133,7 +133,7 @@ class _Training:
         self.peak = peak(_kinds(self.state), job.trunk.recipe.precision)
         self.step = saved.step
         batches = Batches(job.trunk, programs.layout.rows(job.trunk.recipe.batch_size))
-        self.feed = Feed(batches, self.step, job.stop, job.workers)
+        self.feed = Loader(batches, self.step, job.stop, job.workers)
         self.writer = Writer(job.folder)
         self.seconds = saved.device_seconds
         self.told = list(saved.told) if self._own(saved) else []

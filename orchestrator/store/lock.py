@@ -13,7 +13,7 @@ from pathlib import Path
 from orchestrator.errors import Exit, Refusal
 from orchestrator.format import duration
 from orchestrator.hints import command
-from trainer.data.files import remote
+from trainer.data.storage import remote
 
 _PATIENCE = 0.5  # seconds; a status that looks at the lock holds it for microseconds
 

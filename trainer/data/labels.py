@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from trainer.data.files import Unreadable
+from trainer.data.facts import Unreadable
 
 MISSING = -1  # stands for a label that is not there
 
@@ -22,27 +22,29 @@ class Several:
         return len(self.ends) - 1
 
     def hot(self, rows: np.ndarray, num_classes: int) -> np.ndarray:
-        """Return bytes (count, num_classes) that are 1 at the labels of images and 0 elsewhere."""
+        """Bytes (count, num_classes) that are 1 at the labels of images and 0 elsewhere."""
         starts, counts = self.ends[rows], self.ends[rows + 1] - self.ends[rows]
-        before = np.cumsum(counts) - counts
-        places = np.arange(counts.sum()) + np.repeat(starts - before, counts)
-        found = np.zeros((len(rows), num_classes), np.uint8)
-        found[np.repeat(np.arange(len(rows)), counts), self.values[places]] = 1
-        return found
+        offsets = starts - (np.cumsum(counts) - counts)
+        positions = np.arange(counts.sum()) + np.repeat(offsets, counts)
+        hot = np.zeros((len(rows), num_classes), np.uint8)
+        hot[np.repeat(np.arange(len(rows)), counts), self.values[positions]] = 1
+        return hot
 
 
 Labels = np.ndarray | Several
 
 
 def arrow_type(*, several: bool) -> Any:
-    """Return the type of a column of labels."""
+    """The type of a column of labels."""
     import pyarrow as pa
 
-    return pa.list_(pa.int64()) if several else pa.int64()
+    if several:
+        return pa.list_(pa.int64())
+    return pa.int64()
 
 
 def from_arrow(column: Any) -> Labels:
-    """Return the labels in a column of whole numbers, or of lists of them; missing ones are -1."""
+    """The labels in a column of whole numbers, or of lists of them; missing ones are -1."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -53,23 +55,26 @@ def from_arrow(column: Any) -> Labels:
     return Several(values, np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]))
 
 
-def checked(labels: Labels, num_classes: int, place: Callable[[int], str]) -> Labels:
-    """Return the labels in 32 bits; raises Unreadable with the place of an image that has a wrong one, or none."""
+def checked(labels: Labels, num_classes: int, locate: Callable[[int], str]) -> Labels:
+    """The labels in 32 bits; raises Unreadable with the file and row of an image that has a wrong one, or none."""
     if not isinstance(labels, Several):
-        return _classes(labels, num_classes, place)
-    if len(bare := np.flatnonzero(np.diff(labels.ends) == 0)):
-        raise Unreadable(f"{place(int(bare[0]))}: no label")
+        return _classes(labels, num_classes, locate)
+    unlabelled = np.flatnonzero(np.diff(labels.ends) == 0)
+    if len(unlabelled):
+        raise Unreadable(f"{locate(int(unlabelled[0]))}: no label")
 
-    def owner(at: int) -> str:
-        return place(int(np.searchsorted(labels.ends, at, side="right")) - 1)
+    def locate_value(position: int) -> str:
+        return locate(int(np.searchsorted(labels.ends, position, side="right")) - 1)
 
-    return Several(_classes(labels.values, num_classes, owner), labels.ends)
+    return Several(_classes(labels.values, num_classes, locate_value), labels.ends)
 
 
-def _classes(values: np.ndarray, num_classes: int, place: Callable[[int], str]) -> np.ndarray:
-    """Return labels in 32 bits; raises Unreadable where one is no class."""
-    if len(wrong := np.flatnonzero((values < 0) | (values >= num_classes))):
-        label = values[wrong[0]]
-        what = f"label {label:,} is not from 0 to {num_classes - 1:,}" if label != MISSING else "no label"
-        raise Unreadable(f"{place(int(wrong[0]))}: {what}")
-    return values.astype(np.int32)
+def _classes(values: np.ndarray, num_classes: int, locate: Callable[[int], str]) -> np.ndarray:
+    """Labels in 32 bits; raises Unreadable where one is no class."""
+    wrong = np.flatnonzero((values < 0) | (values >= num_classes))
+    if not len(wrong):
+        return values.astype(np.int32)
+    label, location = values[wrong[0]], locate(int(wrong[0]))
+    if label == MISSING:
+        raise Unreadable(f"{location}: no label")
+    raise Unreadable(f"{location}: label {label:,} is not from 0 to {num_classes - 1:,}")

@@ -7,32 +7,34 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from trainer.data import example
-from trainer.data.example import BadRecord
-from trainer.data.files import Contents, Unreadable
+from trainer.data import tf_example
+from trainer.data.facts import Contents, Unreadable
+from trainer.data.tf_example import BadRecord
 
-AT_ONCE = 256  # records of one read when all are read
+READ_TOGETHER = 256  # records of one read when all are read
 BLOCK = 2**16  # bytes; an ArrayRecord file ends with a block that says where its footer begins
-MAGIC = bytes.fromhex("10dec0ebfe84cec3c971")  # field 2 of that RiegeliPostscript; field 1 before it is the place
+MAGIC = bytes.fromhex("10dec0ebfe84cec3c971")  # field 2 of that RiegeliPostscript; field 1 before it is the offset
 
 
 class Shard(Protocol):
     """A file of records."""
 
-    def record(self, at: int) -> Any:
-        """Return the bytes of the record at a place; raises BadRecord."""
+    def record(self, key: int) -> Any:
+        """The bytes of the record with a key; raises BadRecord."""
 
     def records(self) -> Iterator[tuple[int, Any]]:
-        """Yield the place and the bytes of each record in order; raises BadRecord."""
+        """Yield the key and the bytes of each record in order; raises BadRecord."""
 
 
 def shard(file: str) -> Shard:
-    """Return the records of a file, TFRecord where its name says so, else ArrayRecord; raises Unreadable."""
-    return TFRecords(file) if ".tfrecord" in Path(file).name else ArrayRecords(file)
+    """The records of a file, TFRecord where its name says so, else ArrayRecord; raises Unreadable."""
+    if ".tfrecord" in Path(file).name:
+        return TFRecords(file)
+    return ArrayRecords(file)
 
 
 class ArrayRecords:
-    """The records of an ArrayRecord file, whose places are their numbers; damage anywhere in one is noticed."""
+    """The records of an ArrayRecord file, whose keys are their numbers; damage anywhere in one is noticed."""
 
     def __init__(self, file: str) -> None:
         try:
@@ -47,79 +49,80 @@ class ArrayRecords:
     def __len__(self) -> int:
         return self._reader.num_records()
 
-    def record(self, at: int) -> bytes:
-        """Return a record by its number; raises BadRecord."""
+    def record(self, key: int) -> bytes:
+        """A record by its number; raises BadRecord."""
         try:
-            return self._reader.read([at])[0]
+            return self._reader.read([key])[0]
         except RuntimeError as error:
             raise BadRecord(str(error).partition("; ")[0]) from error
 
     def records(self) -> Iterator[tuple[int, bytes]]:
         """Yield the number and the bytes of each record; raises BadRecord."""
-        for start in range(0, len(self), AT_ONCE):
-            stop = min(start + AT_ONCE, len(self))
+        for start in range(0, len(self), READ_TOGETHER):
+            stop = min(start + READ_TOGETHER, len(self))
             try:
-                found = self._reader.read(start, stop)
+                records = self._reader.read(start, stop)
             except RuntimeError:  # of one of them
-                found = (self.record(at) for at in range(start, stop))
-            yield from enumerate(found, start)
+                records = map(self.record, range(start, stop))
+            yield from enumerate(records, start)
 
 
 class TFRecords:
-    """The records of a TFRecord file, whose places are bytes: a length (8), its checksum (4), the record, another (4).
+    """The records of a TFRecord file, whose keys are offsets: a length (8), its checksum (4), the record, another (4).
 
     The checksums are not looked at.
     """
 
     def __init__(self, file: str) -> None:
-        with Path(file).open("rb") as opened:
-            self._bytes = memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ))
+        with Path(file).open("rb") as stream:
+            self._bytes = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
 
-    def record(self, at: int) -> memoryview:
-        """Return the record whose length stands at a place; raises BadRecord."""
-        length = int.from_bytes(self._bytes[at : at + 8], "little")
-        if at + length + 16 > len(self._bytes):
+    def record(self, key: int) -> memoryview:
+        """The record whose length stands at an offset; raises BadRecord."""
+        length = int.from_bytes(self._bytes[key : key + 8], "little")
+        if key + length + 16 > len(self._bytes):
             raise BadRecord("cut off")
-        return self._bytes[at + 12 : at + 12 + length]
+        return self._bytes[key + 12 : key + 12 + length]
 
     def records(self) -> Iterator[tuple[int, memoryview]]:
-        """Yield the place and the bytes of each record; raises BadRecord."""
-        at = 0
-        while at < len(self._bytes):
-            found = self.record(at)
-            yield at, found
-            at += len(found) + 16
+        """Yield the offset and the bytes of each record; raises BadRecord."""
+        offset = 0
+        while offset < len(self._bytes):
+            record = self.record(offset)
+            yield offset, record
+            offset += len(record) + 16
 
 
 def contents(files: Sequence[str], counts: Sequence[int], num_classes: int | None = None) -> Contents:
-    """Return what is in files of so many records, from their sizes and ends and one record; raises Unreadable."""
-    whole = hashlib.sha256()
+    """What is in files of so many records, from their sizes and ends and one record; raises Unreadable."""
+    digest = hashlib.sha256()
     for file, count in zip(files, counts, strict=True):
-        whole.update(f"{Path(file).stat().st_size} {count} {hashlib.sha256(_end(file)).hexdigest()}\n".encode())
-    named = _named(next(file for file, count in zip(files, counts, strict=True) if count))
-    digest = whole.hexdigest()[:12]
-    return Contents(tuple(files), tuple(counts), num_classes, None, digest, several_labels="label" not in named)
+        digest.update(f"{Path(file).stat().st_size} {count} {hashlib.sha256(_end(file)).hexdigest()}\n".encode())
+    names = _feature_names(next(file for file, count in zip(files, counts, strict=True) if count))
+    several = "label" not in names
+    return Contents(tuple(files), tuple(counts), num_classes, None, digest.hexdigest()[:12], several_labels=several)
 
 
-def _named(file: str) -> set[str]:
-    """Return the names of the features of a file's first record."""
+def _feature_names(file: str) -> set[str]:
+    """The names of the features of a file's first record; raises Unreadable."""
     try:
-        named = set(example.features(next(shard(file).records())[1]))
+        names = set(tf_example.features(next(shard(file).records())[1]))
     except BadRecord as error:
         raise Unreadable(f"{file}, row 0: {error}") from error
-    if "image" not in named or not named & {"label", "labels"}:
-        raise Unreadable(f"{file}: features {', '.join(sorted(named))}; needed are image, and label or labels")
-    return named
+    if "image" not in names or not names & {"label", "labels"}:
+        raise Unreadable(f"{file}: features {', '.join(sorted(names))}; needed are image, and label or labels")
+    return names
 
 
 def _end(file: str) -> bytes:
-    """Return the footer of an ArrayRecord file, which has the size of each record, or the last bytes of another."""
-    with Path(file).open("rb") as opened:
-        size = opened.seek(0, 2)
-        opened.seek(max(0, size - BLOCK))
-        last = opened.read()
-        if found := re.search(rb"\x08([\x80-\xff]*[\x00-\x7f])" + re.escape(MAGIC), last[:256]):
-            place = sum((byte & 127) << 7 * i for i, byte in enumerate(found[1]))
-            opened.seek(min(place, size))
-            return opened.read()
-        return last
+    """The footer of an ArrayRecord file, which has the size of each record, or the last bytes of another."""
+    with Path(file).open("rb") as stream:
+        size = stream.seek(0, 2)
+        stream.seek(max(0, size - BLOCK))
+        block = stream.read()
+        postscript = re.search(rb"\x08([\x80-\xff]*[\x00-\x7f])" + re.escape(MAGIC), block[:256])
+        if not postscript:
+            return block
+        offset = sum((byte & 127) << 7 * number for number, byte in enumerate(postscript[1]))
+        stream.seek(min(offset, size))
+        return stream.read()

@@ -7,34 +7,55 @@ NAME-SPLIT.FORMAT-00000-of-00001; a split is named here by the folder and its na
 import json
 import os
 import re
+from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from trainer.data import records
-from trainer.data.files import Contents, Unreadable
+from trainer.data.facts import Contents, Unreadable
+from trainer.data.registry import Store
 
 FORMATS = ("array_record", "tfrecord")
-HELD_OUT = ("test", "validation")  # splits that are evaluated on, the first that there is
+TEST_SPLITS = ("test", "validation")  # the first that there is is evaluated on
+NAME = re.compile(r"([A-Za-z][\w-]*(?:/[\w.-]+)?)(?::(\d+\.\d+\.\d+))?")  # NAME or NAME/CONFIG, and a version
+
+syntax = "write tfds:NAME or tfds:NAME:VERSION, as in tfds:cifar10:3.0.2"
 
 
-def split_path(name: str, version: str = "", split: str = "train") -> str:
-    """Return where a split of a dataset lies, of its newest prepared version unless one is given; needn't exist."""
-    home = Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser().absolute() / name
-    versions = sorted(home.glob("*/dataset_info.json"), key=lambda one: _numbers(one.parent.name))
-    newest = versions[-1].parent.name if versions else "VERSION"
-    return str(home / (version or newest) / split)
+def path_of(name: str) -> str:
+    """Where the training split of a dataset lies, of its newest prepared version unless the name ends with one.
+
+    It needn't exist. Raises ValueError where it is no name.
+    """
+    match = NAME.fullmatch(name)
+    if not match:
+        raise ValueError(name)
+    home = Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser().absolute() / match[1]
+    return str(home / (match[2] or _newest(home)) / "train")
 
 
-def split_beside(path: str, split: str = "") -> str:
-    """Return where a split of the same dataset lies, the one to evaluate on unless it is named; empty if none."""
+def _newest(home: Path) -> str:
+    """The newest version that is prepared, or VERSION where none is."""
+    versions = [info.parent.name for info in home.glob("*/dataset_info.json")]
+    return max(versions, key=_numbers, default="VERSION")
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", version)]
+
+
+def test_path(path: str, split: str) -> str:
+    """Where the split to evaluate on lies, this one if it isn't ""; empty if there is none. Raises Unreadable."""
     folder = Path(path).parent
-    there = [split] if split else [one["name"] for one in _info(folder)["splits"]]
-    return next((str(folder / name) for name in (split, *HELD_OUT) if name in there), "")
+    if split:
+        return str(folder / split)
+    splits = [entry["name"] for entry in _info(folder)["splits"]]
+    return next((str(folder / name) for name in TEST_SPLITS if name in splits), "")
 
 
 def contents(path: str) -> Contents:
-    """Return what is in a split; raises Unreadable, with the command that prepares a dataset that isn't there."""
+    """What is in a split; raises Unreadable, with the command that prepares a dataset that isn't there."""
     folder, split = Path(path).parent, Path(path).name
     files = sorted(folder.glob(f"*-{split}.*-*-of-*"))
     return _contents(path, tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files))
@@ -44,12 +65,12 @@ def contents(path: str) -> Contents:
 def _contents(path: str, files: tuple[tuple[str, int, int], ...]) -> Contents:
     folder, split = Path(path).parent, Path(path).name
     info = _info(folder)
-    splits = {one["name"]: one for one in info["splits"]}
+    splits = {entry["name"]: entry for entry in info["splits"]}
     if split not in splits:
         raise Unreadable(f"{folder}: no split {split}; there are {', '.join(splits)}")
-    form = info.get("fileFormat", "tfrecord")
-    if form not in FORMATS:
-        raise Unreadable(f"{folder}: its files are {form}; {_remedy(folder)}")
+    file_format = info.get("fileFormat", "tfrecord")
+    if file_format not in FORMATS:
+        raise Unreadable(f"{folder}: its files are {file_format}; {_remedy(folder)}")
     counts = [int(length) for length in splits[split].get("shardLengths", ())]
     if len(files) != len(counts) or not any(counts):
         raise Unreadable(f"{folder}: {len(files)} of the {len(counts)} files of {split} are there; {_remedy(folder)}")
@@ -64,22 +85,31 @@ def _info(folder: Path) -> dict[str, Any]:
 
 
 def _remedy(folder: Path) -> str:
-    """Return how to prepare the dataset of a folder."""
-    version = "" if folder.name == "VERSION" else f":{folder.name}"
-    home = folder.parent.parent
-    return f"run: tfds build {folder.parent.name}{version} --file_format=array_record --data_dir={home}"
+    """The command that prepares the dataset of a folder."""
+    dataset = folder.parent.name
+    if folder.name != "VERSION":
+        dataset += f":{folder.name}"
+    return f"run: tfds build {dataset} --file_format=array_record --data_dir={folder.parent.parent}"
 
 
 def _num_classes(folder: Path) -> int | None:
-    """Return how many classes the labels of a dataset have."""
+    """The number of classes that the labels of a dataset have, where its features tell."""
     try:
-        named = json.loads((folder / "features.json").read_text())["featuresDict"]["features"]
+        features = json.loads((folder / "features.json").read_text())["featuresDict"]["features"]
     except (OSError, ValueError, KeyError):
         return None
-    label = named.get("label") or named.get("labels", {}).get("sequence", {}).get("feature", {})
-    counted = label.get("classLabel", {}).get("numClasses")
-    return int(counted) if counted else None
+    label = features.get("label") or features.get("labels", {}).get("sequence", {}).get("feature", {})
+    num_classes = label.get("classLabel", {}).get("numClasses")
+    return int(num_classes) if num_classes else None
 
 
-def _numbers(version: str) -> list[int]:
-    return [int(part) for part in re.findall(r"\d+", version)]
+def store(path: str, digest: str) -> Store:
+    """The images of a split; raises Unreadable, or BadImage where pictures are damaged."""
+    from trainer.data.record_index import indexed  # planning does without NumPy
+
+    return indexed(contents(path).expect(digest, path))
+
+
+def class_counts(path: str, contents: Contents) -> Counter[int] | None:
+    """None: labels can't be had without the pictures beside them."""
+    return None

@@ -15,9 +15,9 @@ from pictures import grey, greys, layout, write
 from test_data import trunk
 
 from trainer.data.batches import Batches
-from trainer.data.feed import Feed
+from trainer.data.loader import Loader
 from trainer.data.pictures import BadImage
-from trainer.data.stores import contents
+from trainer.data.registry import contents
 from trainer.spec import DataSpec, TrunkSpec
 
 
@@ -44,7 +44,7 @@ def written(folder, kind: str) -> None:
 
 def hashes(of: TrunkSpec, start: int, stop: int, workers: int, each: int = 1) -> list[str]:
     """The hash of each batch of some steps, taken `each` at a time."""
-    feed, found = Feed(Batches(of), start, stop, workers), []
+    feed, found = Loader(Batches(of), start, stop, workers), []
     try:
         while len(found) < stop - start:
             pixels, labels = feed.stacked(min(each, stop - start - len(found)))
@@ -78,7 +78,7 @@ def test_batches_are_the_same_after_a_restart(kind, tmp_path, monkeypatch):
 
 
 def test_images_in_memory_need_no_reader():
-    feed = Feed(Batches(trunk()), 3, 9, 4)
+    feed = Loader(Batches(trunk()), 3, 9, 4)
     for step in (3, 5):
         for found, expected in zip(feed.stacked(2), Batches(trunk()).stacked(step, 2), strict=True):
             np.testing.assert_array_equal(found, expected)
@@ -101,10 +101,10 @@ READING = """
 import time
 from test_feed import drawn
 from trainer.data.batches import Batches
-from trainer.data.feed import Feed
+from trainer.data.loader import Loader
 
 if __name__ == "__main__":
-    feed = Feed(Batches(drawn()), 0, 10**6, 2)
+    feed = Loader(Batches(drawn()), 0, 10**6, 2)
     feed.stacked(1)
     print("reads", flush=True)
     time.sleep(100)
