@@ -99,7 +99,7 @@ def test_a_corrupt_image_is_named_wherever_it_is_read(workers, tmp_path, monkeyp
 
 READING = """
 import time
-from test_feed import drawn
+from test_loader import drawn
 from trainer.data.batches import Batches
 from trainer.data.loader import Loader
 
