@@ -20,9 +20,9 @@ import pyarrow as pa
 from PIL import Image
 from pyarrow import parquet as files
 
-from trainer.data.batches import Batches
-from trainer.data.registry import contents, store
-from trainer.spec import DataSpec, ModelSpec, RecipeSpec, TrunkSpec
+from scalectl.trainer.data.batches import Batches
+from scalectl.trainer.data.registry import contents, store
+from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, TrunkSpec
 
 BATCH = 50
 ROUNDS = 5

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from test_experiment import refusal, write
 
-from orchestrator.experiment.experiment import read
-from orchestrator.experiment.keys import schema_json
-from orchestrator.plan.planner import plan
-from trainer.data.facts import Facts, Unreadable
-from trainer.data.registry import Generated, InMemory, register, registered, sources
-from trainer.data.split import split
-from trainer.events import Done, Measurement
-from trainer.spec import from_scratch
-from trainer.train import train
+from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.keys import schema_json
+from scalectl.orchestrator.plan.planner import plan
+from scalectl.trainer.data.facts import Facts, Unreadable
+from scalectl.trainer.data.registry import Generated, InMemory, register, registered, sources
+from scalectl.trainer.data.split import split
+from scalectl.trainer.events import Done, Measurement
+from scalectl.trainer.spec import from_scratch
+from scalectl.trainer.train import train
 
 STUDY = """\
 version: 1

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from PIL import Image
 from test_data import trunk
 
-from trainer.data.augment import Part, box, crop_draws, flipped
-from trainer.data.batches import Batches
-from trainer.data.pictures import crop, in_range, middle, opened
-from trainer.data.split import load
-from trainer.spec import DataSpec, TrunkSpec
+from scalectl.trainer.data.augment import Part, box, crop_draws, flipped
+from scalectl.trainer.data.batches import Batches
+from scalectl.trainer.data.pictures import crop, in_range, middle, opened
+from scalectl.trainer.data.split import load
+from scalectl.trainer.spec import DataSpec, TrunkSpec
 
 WHOLE = Part(40, slice(None))
 SYNTHETIC = DataSpec("synthetic", 40, 37, 5, 0, 16, 3, 10)

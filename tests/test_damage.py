@@ -7,13 +7,13 @@ import pytest
 from pictures import STUDY, grey, jpeg, layout, write
 from PIL import Image
 
-from orchestrator.experiment.experiment import read
-from orchestrator.plan.planner import plan
-from trainer.data import pictures
-from trainer.data.pictures import BadImage, damage, refuse
-from trainer.events import Failed
-from trainer.spec import from_scratch
-from trainer.train import train
+from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.plan.planner import plan
+from scalectl.trainer.data import pictures
+from scalectl.trainer.data.pictures import BadImage, damage, refuse
+from scalectl.trainer.events import Failed
+from scalectl.trainer.spec import from_scratch
+from scalectl.trainer.train import train
 
 
 @pytest.fixture(autouse=True)

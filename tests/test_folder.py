@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from pictures import STUDY, grey, levels
 
-from orchestrator.experiment.experiment import InvalidExperiment, read
-from trainer.data.facts import Unreadable
-from trainer.data.pictures import BadImage
-from trainer.data.split import split
-from trainer.spec import DataSpec
+from scalectl.orchestrator.experiment.experiment import InvalidExperiment, read
+from scalectl.trainer.data.facts import Unreadable
+from scalectl.trainer.data.pictures import BadImage
+from scalectl.trainer.data.split import split
+from scalectl.trainer.spec import DataSpec
 
 
 def pictures(folder: Path, classes: dict[str, range]) -> Path:

@@ -14,11 +14,11 @@ import records
 from pictures import grey, greys, layout, write
 from test_data import trunk
 
-from trainer.data.batches import Batches
-from trainer.data.loader import Loader
-from trainer.data.pictures import BadImage
-from trainer.data.registry import contents
-from trainer.spec import DataSpec, TrunkSpec
+from scalectl.trainer.data.batches import Batches
+from scalectl.trainer.data.loader import Loader
+from scalectl.trainer.data.pictures import BadImage
+from scalectl.trainer.data.registry import contents
+from scalectl.trainer.spec import DataSpec, TrunkSpec
 
 
 def pictures(folder, monkeypatch, kind: str = "parquet") -> TrunkSpec:
@@ -100,8 +100,8 @@ def test_a_corrupt_image_is_named_wherever_it_is_read(workers, tmp_path, monkeyp
 READING = """
 import time
 from test_loader import drawn
-from trainer.data.batches import Batches
-from trainer.data.loader import Loader
+from scalectl.trainer.data.batches import Batches
+from scalectl.trainer.data.loader import Loader
 
 if __name__ == "__main__":
     feed = Loader(Batches(drawn()), 0, 10**6, 2)

@@ -7,12 +7,12 @@ import pytest
 from bucket import bucket
 from pictures import STUDY, greys
 
-from orchestrator.experiment.experiment import InvalidExperiment, read
-from trainer.data import parquet, registry, storage
-from trainer.data import split as splits
-from trainer.data.facts import Unreadable
-from trainer.data.split import load
-from trainer.spec import TrunkSpec, identity
+from scalectl.orchestrator.experiment.experiment import InvalidExperiment, read
+from scalectl.trainer.data import parquet, registry, storage
+from scalectl.trainer.data import split as splits
+from scalectl.trainer.data.facts import Unreadable
+from scalectl.trainer.data.split import load
+from scalectl.trainer.spec import TrunkSpec, identity
 
 
 @pytest.fixture(autouse=True)

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from trainer.data.pictures import in_range
-from trainer.data.split import load, split
-from trainer.data.synthetic import Patterns
-from trainer.evaluate import ridge
-from trainer.spec import DataSpec
+from scalectl.trainer.data.pictures import in_range
+from scalectl.trainer.data.split import load, split
+from scalectl.trainer.data.synthetic import Patterns
+from scalectl.trainer.evaluate import ridge
+from scalectl.trainer.spec import DataSpec
 
 SPEC = DataSpec("synthetic", 300, 37, 5, 0, 16, 3, 10)
 

@@ -6,11 +6,11 @@ import pytest
 from pictures import STUDY, grey, levels
 from records import dataset, example, greys
 
-from orchestrator.experiment.experiment import InvalidExperiment, read
-from trainer.data.facts import Unreadable
-from trainer.data.pictures import BadImage
-from trainer.data.split import split
-from trainer.spec import DataSpec
+from scalectl.orchestrator.experiment.experiment import InvalidExperiment, read
+from scalectl.trainer.data.facts import Unreadable
+from scalectl.trainer.data.pictures import BadImage
+from scalectl.trainer.data.split import split
+from scalectl.trainer.spec import DataSpec
 
 LABEL = {"label": {"classLabel": {"numClasses": "5"}}}
 SPLITS = {"train": [greys(range(15)), greys(range(15, 40))], "test": [greys(range(100, 110))]}

@@ -7,13 +7,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from trainer.data.facts import PLENTY
-from trainer.data.images import Images, Lazy
-from trainer.data.registry import Generated, source
-from trainer.data.split import split
-from trainer.events import Stop
-from trainer.spec import DataSpec
-from trainer.step import READ_BATCH, Programs, Readings
+from scalectl.trainer.data.facts import PLENTY
+from scalectl.trainer.data.images import Images, Lazy
+from scalectl.trainer.data.registry import Generated, source
+from scalectl.trainer.data.split import split
+from scalectl.trainer.events import Stop
+from scalectl.trainer.spec import DataSpec
+from scalectl.trainer.step import READ_BATCH, Programs, Readings
 
 
 class Interrupted(Exception):  # noqa: N818 - a wish, not an error

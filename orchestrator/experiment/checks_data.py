@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from orchestrator.errors import Finding, Path, did_you_mean
-from orchestrator.experiment.schema import Data, Evals, Fit, Model, Train
-from orchestrator.experiment.specs import as_data, evaluations, held_out, known, left, test_path
-from trainer.data import registry
-from trainer.data.facts import PLENTY, Contents, Unreadable
+from scalectl.orchestrator.errors import Finding, Path, did_you_mean
+from scalectl.orchestrator.experiment.schema import Data, Evals, Fit, Model, Train
+from scalectl.orchestrator.experiment.specs import as_data, evaluations, held_out, known, left, test_path
+from scalectl.trainer.data import registry
+from scalectl.trainer.data.facts import PLENTY, Contents, Unreadable
 
 
 def files_are_images(data: Data) -> Iterator[Finding]:

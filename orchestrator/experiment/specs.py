@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from orchestrator.experiment.schema import Data, Dataset, Evals, Finetune, Model, Train
-from trainer.data import registry
-from trainer.data.facts import Facts
-from trainer.spec import DataSpec, EvalSpec, FewshotSpec, FinetuneSpec, ModelSpec, RecipeSpec, preset
+from scalectl.orchestrator.experiment.schema import Data, Dataset, Evals, Finetune, Model, Train
+from scalectl.trainer.data import registry
+from scalectl.trainer.data.facts import Facts
+from scalectl.trainer.spec import DataSpec, EvalSpec, FewshotSpec, FinetuneSpec, ModelSpec, RecipeSpec, preset
 
 HELD_OUT_OF_ENDLESS = 1000
 

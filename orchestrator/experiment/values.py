@@ -12,9 +12,9 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, PlainValidator, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from orchestrator.errors import did_you_mean
-from trainer.data import registry
-from trainer.data.storage import remote
+from scalectl.orchestrator.errors import did_you_mean
+from scalectl.trainer.data import registry
+from scalectl.trainer.data.storage import remote
 
 T = TypeVar("T")
 

@@ -3,10 +3,10 @@
 from collections import Counter
 from functools import lru_cache
 
-from trainer.data import records
-from trainer.data.facts import Contents, Unreadable
-from trainer.data.registry import Store
-from trainer.data.storage import matching
+from scalectl.trainer.data import records
+from scalectl.trainer.data.facts import Contents, Unreadable
+from scalectl.trainer.data.registry import Store
+from scalectl.trainer.data.storage import matching
 
 
 def contents(path: str) -> Contents:
@@ -29,7 +29,7 @@ def _contents(files: tuple[tuple[str, int, int], ...]) -> Contents:
 
 def store(path: str, digest: str) -> Store:
     """The images of ArrayRecord files; raises Unreadable, or BadImage where pictures are damaged."""
-    from trainer.data.record_index import indexed  # planning does without NumPy
+    from scalectl.trainer.data.record_index import indexed  # planning does without NumPy
 
     return indexed(contents(path).expect(digest, path))
 

@@ -4,12 +4,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from trainer.data.augment import Part, crop_draws, moved
-from trainer.data.images import Images
-from trainer.data.pictures import in_range
-from trainer.data.split import load
-from trainer.draws import Purpose, permutation, scattered
-from trainer.spec import TrunkSpec
+from scalectl.trainer.data.augment import Part, crop_draws, moved
+from scalectl.trainer.data.images import Images
+from scalectl.trainer.data.pictures import in_range
+from scalectl.trainer.data.split import load
+from scalectl.trainer.draws import Purpose, permutation, scattered
+from scalectl.trainer.spec import TrunkSpec
 
 ALL = slice(None)
 MAX_ORDER = 2**20  # orders of more images than this are never held as a whole

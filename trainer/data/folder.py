@@ -7,8 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from trainer import cache
-from trainer.data.facts import Contents, Unreadable
+from scalectl.trainer import cache
+from scalectl.trainer.data.facts import Contents, Unreadable
 
 ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 
@@ -80,7 +80,7 @@ def store(path: str, digest: str) -> Folder:
 
 def _check(contents: Contents) -> None:
     """Raise BadImage where pictures are damaged."""
-    from trainer.data.pictures import damage, refuse  # planning does without Pillow
+    from scalectl.trainer.data.pictures import damage, refuse  # planning does without Pillow
 
     damaged = []
     for file in contents.files:

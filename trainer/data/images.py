@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from PIL.Image import Image
 
-from trainer.data import pictures, registry
-from trainer.data.augment import box
-from trainer.data.labels import Labels, Several, checked
-from trainer.data.pictures import BadImage, in_range
-from trainer.data.registry import RandomAccess, Store
+from scalectl.trainer.data import pictures, registry
+from scalectl.trainer.data.augment import box
+from scalectl.trainer.data.labels import Labels, Several, checked
+from scalectl.trainer.data.pictures import BadImage, in_range
+from scalectl.trainer.data.registry import RandomAccess, Store
 
 READ_TOGETHER = 16  # pictures read before any of them is decoded: measured, turn and turn about is slower
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from trainer.data.facts import Unreadable
+from scalectl.trainer.data.facts import Unreadable
 
 MISSING = -1  # stands for a label that is not there
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from trainer.data.images import Images
+from scalectl.trainer.data.images import Images
 
 AHEAD = 2  # batches that wait, of each reader
 

@@ -20,11 +20,11 @@ import pyarrow.compute as pc
 from pyarrow import ipc
 from pyarrow.parquet import ParquetFile, read_metadata
 
-from trainer import cache
-from trainer.data import labels
-from trainer.data.facts import Contents, Unreadable
-from trainer.data.pictures import damage, refuse
-from trainer.data.storage import listed, matching, opened, remote
+from scalectl.trainer import cache
+from scalectl.trainer.data import labels
+from scalectl.trainer.data.facts import Contents, Unreadable
+from scalectl.trainer.data.pictures import damage, refuse
+from scalectl.trainer.data.storage import listed, matching, opened, remote
 
 CONCURRENT_FOOTERS = 16  # read at a time: a bucket takes a while to answer
 BATCH_ROWS = 256  # of one batch of the unpacked file

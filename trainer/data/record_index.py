@@ -10,12 +10,12 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import ipc
 
-from trainer import cache
-from trainer.data import labels, tf_example
-from trainer.data.facts import Contents, Unreadable
-from trainer.data.pictures import BadImage, damage, refuse
-from trainer.data.records import Shard, shard
-from trainer.data.tf_example import BadRecord
+from scalectl.trainer import cache
+from scalectl.trainer.data import labels, tf_example
+from scalectl.trainer.data.facts import Contents, Unreadable
+from scalectl.trainer.data.pictures import BadImage, damage, refuse
+from scalectl.trainer.data.records import Shard, shard
+from scalectl.trainer.data.tf_example import BadRecord
 
 ABSENT = memoryview(b"")  # a feature or a picture that isn't there
 PICTURE = ("place", "start", "length")  # the key of its record in the file, and its own bytes in the record

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from trainer.data import tf_example
-from trainer.data.facts import Contents, Unreadable
-from trainer.data.tf_example import BadRecord
+from scalectl.trainer.data import tf_example
+from scalectl.trainer.data.facts import Contents, Unreadable
+from scalectl.trainer.data.tf_example import BadRecord
 
 READ_TOGETHER = 256  # records of one read when all are read
 BLOCK = 2**16  # bytes; an ArrayRecord file ends with a block that says where its footer begins

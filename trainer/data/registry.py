@@ -13,8 +13,8 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from trainer.data.facts import ENDLESS, Contents, Facts, Unreadable
-from trainer.data.storage import remote
+from scalectl.trainer.data.facts import ENDLESS, Contents, Facts, Unreadable
+from scalectl.trainer.data.storage import remote
 
 
 class Store(Protocol):

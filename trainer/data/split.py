@@ -5,11 +5,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from trainer.data.images import Encoded, Images, Lazy
-from trainer.data.labels import Labels, Several
-from trainer.data.registry import Generated, InMemory, Source, source
-from trainer.draws import Purpose, permutation, units, words
-from trainer.spec import DataSpec
+from scalectl.trainer.data.images import Encoded, Images, Lazy
+from scalectl.trainer.data.labels import Labels, Several
+from scalectl.trainer.data.registry import Generated, InMemory, Source, source
+from scalectl.trainer.draws import Purpose, permutation, units, words
+from scalectl.trainer.spec import DataSpec
 
 
 @dataclass(frozen=True)

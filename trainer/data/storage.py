@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from textwrap import shorten
 from typing import Any
 
-from trainer.data.facts import Unreadable
+from scalectl.trainer.data.facts import Unreadable
 
 RETRY_SECONDS = 10  # that a bucket of Google's may take to answer; S3 has a number of tries of its own
 MESSAGE_LENGTH = 320  # letters of a bucket's error, which has the cause first

@@ -6,10 +6,10 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image
 
-from trainer.data.augment import box
-from trainer.data.pictures import crop
-from trainer.draws import Purpose, units, words
-from trainer.spec import DataSpec
+from scalectl.trainer.data.augment import box
+from scalectl.trainer.data.pictures import crop
+from scalectl.trainer.draws import Purpose, units, words
+from scalectl.trainer.spec import DataSpec
 
 GRATINGS = 3  # that make a class
 STRAYS = 2  # that mean nothing

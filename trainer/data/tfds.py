@@ -12,9 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from trainer.data import records
-from trainer.data.facts import Contents, Unreadable
-from trainer.data.registry import Store
+from scalectl.trainer.data import records
+from scalectl.trainer.data.facts import Contents, Unreadable
+from scalectl.trainer.data.registry import Store
 
 FORMATS = ("array_record", "tfrecord")
 TEST_SPLITS = ("test", "validation")  # the first that there is is evaluated on
@@ -105,7 +105,7 @@ def _num_classes(folder: Path) -> int | None:
 
 def store(path: str, digest: str) -> Store:
     """The images of a split; raises Unreadable, or BadImage where pictures are damaged."""
-    from trainer.data.record_index import indexed  # planning does without NumPy
+    from scalectl.trainer.data.record_index import indexed  # planning does without NumPy
 
     return indexed(contents(path).expect(digest, path))
 
