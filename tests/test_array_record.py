@@ -132,7 +132,8 @@ def test_a_damaged_file_is_named(tmp_path):
 def test_planning_loads_no_heavy_library(tmp_path):
     array_record(tmp_path / "train.array_record", greys(range(40)))
     spec(tmp_path)
-    code = "import sys; from scalectl.orchestrator.experiment.experiment import read; read(sys.argv[1]); print(sorted(sys.modules))"
+    code = "import sys; from scalectl.orchestrator.experiment.experiment import read; read(sys.argv[1]);"
+    code += "print(sorted(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", code, tmp_path / "experiments.yaml"], capture_output=True, text=True, check=True
     )

@@ -69,6 +69,6 @@ def test_a_full_disk_is_no_lack_of_memory(job, monkeypatch, said, kind):
         raise ValueError(said)
         yield
 
-    monkeypatch.setattr(trainer.train, "train", train)
+    monkeypatch.setattr("scalectl.trainer.train.train", train)
     (batch,) = stream(job.job, threading.Event())
     assert batch[-1].kind == kind and said in batch[-1].reason

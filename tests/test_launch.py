@@ -215,17 +215,17 @@ def test_a_loss_that_is_not_finite_makes_the_runs_diverged_and_is_not_tried_agai
 
 
 def test_a_failed_trunk_fails_the_runs_that_need_it_and_no_others(study, monkeypatch):
+    from scalectl.trainer.data import batches
 
     launched(study, sizes="[60]")
-    genuine = trainer.data.batches.load
+    genuine = batches.load
 
     def torn(spec):
         if spec.size == 90:
             raise OSError("disk on fire")
         return genuine(spec)
 
-    monkeypatch.setattr(trainer.data.batches, "load", torn)
-    pytest.importorskip("scalectl.trainer.data.batches")
+    monkeypatch.setattr(batches, "load", torn)
     launched(study, sizes="[60, 90]")
     found = points(study).set_index("data_size")["state"]
     assert set(found.loc[60]) == {"done"} and set(found.loc[90]) == {"failed"}

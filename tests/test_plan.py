@@ -143,7 +143,8 @@ def test_each_state_has_its_reason(study, state, reason, missing):
 
 
 def test_the_same_file_gives_the_same_ids_in_any_folder_and_with_any_hash_seed(study, tmp_path):
-    code = "import sys; from scalectl.orchestrator.experiment.experiment import read; from scalectl.orchestrator.plan.planner import plan;"
+    code = "import sys; from scalectl.orchestrator.experiment.experiment import read;"
+    code += "from scalectl.orchestrator.plan.planner import plan;"
     code += "print([run.id for run in plan(read(sys.argv[1])).runs])"
     other = tmp_path / "elsewhere"
     other.mkdir()
