@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from scalectl.orchestrator.errors import Finding, Path, did_you_mean
 from scalectl.orchestrator.experiment.checks_data import EVALS, several_labels_fit, source_takes_keys
 from scalectl.orchestrator.experiment.grid import Cell
-from scalectl.orchestrator.experiment.ranges import Budgets, Grid
 from scalectl.orchestrator.experiment.resources import Resources
-from scalectl.orchestrator.experiment.schema import Data, Fit, Model, Train
+from scalectl.orchestrator.experiment.schema import Budgets, Data, Fit, Grid, Model, Train
 from scalectl.orchestrator.experiment.specs import held_out, known, left, shape
 from scalectl.trainer.spec import ModelSpec
 

@@ -1,7 +1,8 @@
-"""YAML text to plain values that remember where they were written."""
+"""A file and those that it extends to one document, whose values remember where they were written."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path as FilePath
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -11,6 +12,7 @@ from ruamel.yaml.reader import ReaderError
 
 from scalectl.orchestrator.errors import Finding, InvalidExperiment, Path, Problem, Spot, dotted
 
+MAX_BYTES = 100_000  # dozens of times a study; more is another kind of file
 MAX_DEPTH = 32
 MAX_VALUES = 20_000  # after aliases are expanded, so a few lines cannot grow into gigabytes
 
@@ -89,6 +91,48 @@ class _Node:
     kind: str
     content: Any
     spot: Spot
+
+
+def read_document(path: FilePath, above: tuple[FilePath, ...] = ()) -> Located:
+    """Return the document at `path` laid over the ones that it extends; `above` are the files that extend it.
+
+    Mappings are laid over each other key by key, lists as a whole, and an empty value takes a key away.
+    Raises InvalidExperiment for files that can't be read or that extend each other in a circle.
+    """
+    own = load(read_text(path), str(path))
+    base = own.value.get("extends") if isinstance(own.value, dict) else None
+    if not isinstance(base, str):
+        return own
+    spot, file = own.spot(("extends",)), path.parent / FilePath(base).expanduser()
+    chain = (*above, path.resolve())
+    if file.resolve() in chain:
+        circle = " -> ".join(one.name for one in (*chain[chain.index(file.resolve()) :], file))
+        raise InvalidExperiment(Problem(spot, "extends", f"files that extend each other: {circle}", "cut the circle"))
+    if not file.is_file():
+        raise InvalidExperiment(Problem(spot, "extends", f"no file {file}", "paths start from the folder of this file"))
+    found = read_document(file, chain)
+    if not isinstance(found.value, dict):
+        raise InvalidExperiment(Problem(spot, "extends", f"{file} is not a mapping of keys to values"))
+    found.source, found.problems = own.source, own.problems + found.problems
+    found.lay(own)
+    return found
+
+
+def read_text(path: FilePath) -> str:
+    """Return the text of a file; raises InvalidExperiment for one that can't be read, is too large, or isn't UTF-8."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise InvalidExperiment(Problem(Spot(str(path)), "", error.strerror or str(error))) from None
+    if len(content) > MAX_BYTES:
+        raise InvalidExperiment(Problem(Spot(str(path)), "", f"larger than {MAX_BYTES:,} bytes"))
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("utf-8-sig", "replace")
+        spot = Spot.within(before + "\N{REPLACEMENT CHARACTER}", str(path), len(before), len(before) + 1)
+        raise InvalidExperiment(Problem(spot, "", f"byte {content[error.start]:#04x} is not UTF-8 text")) from None
 
 
 def load(text: str, source: str, before: str = "") -> Located:

@@ -11,16 +11,13 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from scalectl.orchestrator.errors import Finding, InvalidExperiment, Problem, Spot
-from scalectl.orchestrator.experiment.bases import document as document_of
-from scalectl.orchestrator.experiment.bases import text as text_of
 from scalectl.orchestrator.experiment.checks import CHECKS, hold_outs_leave_some
 from scalectl.orchestrator.experiment.checks_data import datasets_are_images, files_are_images
-from scalectl.orchestrator.experiment.document import Located, load
+from scalectl.orchestrator.experiment.document import Located, load, read_document, read_text
 from scalectl.orchestrator.experiment.grid import Cell, Resolved, resolve
-from scalectl.orchestrator.experiment.keys import schema_json
 from scalectl.orchestrator.experiment.messages import findings
 from scalectl.orchestrator.experiment.resources import Limits, Resources
-from scalectl.orchestrator.experiment.schema import Document, Fit
+from scalectl.orchestrator.experiment.schema import Document, Fit, schema_json
 from scalectl.orchestrator.experiment.specs import datasets, evaluations, known
 from scalectl.orchestrator.experiment.values import shown
 from scalectl.trainer.spec import EvalSpec
@@ -58,11 +55,11 @@ def read(path: str | Path, overrides: Sequence[tuple[str, str]] = ()) -> Experim
     Raises InvalidExperiment, which carries every problem with its line and column.
     """
     path = Path(path)
-    located = document_of(path)
+    located = read_document(path)
     if not isinstance(located.value, dict):
         what = "empty" if located.value is None else "not a mapping of keys to values"
         raise InvalidExperiment(Problem(located.spot(()), "", what, "an experiment starts with version: 1"))
-    text = json.dumps(located.value) if "extends" in located.value else text_of(path)
+    text = json.dumps(located.value) if "extends" in located.value else read_text(path)
     for key, typed in overrides:
         _override(located, key, typed)
     document, resolved, found = _checked(located.value, {"folder": path.absolute().parent})

@@ -6,9 +6,8 @@ from itertools import product
 from typing import Any
 
 from scalectl.orchestrator.errors import Finding, Path, dotted
-from scalectl.orchestrator.experiment.ranges import Budgets, Extra, Grid
 from scalectl.orchestrator.experiment.rules import SWEPT
-from scalectl.orchestrator.experiment.schema import Data, Model, Train
+from scalectl.orchestrator.experiment.schema import Budgets, Data, Extra, Grid, Model, Train
 from scalectl.orchestrator.experiment.specs import recipe, shape, subset
 from scalectl.orchestrator.experiment.values import Share
 from scalectl.trainer.flops import params, steps_for_flops, steps_for_images

@@ -6,7 +6,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from scalectl.orchestrator.errors import Finding, Path, did_you_mean
-from scalectl.orchestrator.experiment.keys import keys
+from scalectl.orchestrator.experiment.schema import keys
 from scalectl.orchestrator.experiment.values import shown
 
 
