@@ -14,7 +14,7 @@ from scalectl.trainer.spec import EvalSpec, Job, TrunkSpec, identity
 
 
 def plan(experiment: Experiment, known: Known | None = None) -> Plan:
-    """Return the plan of an experiment given what the record holds; nothing is read, written or started."""
+    """The plan of an experiment given what the record holds; nothing is read, written or started."""
     known = known or Known()
     runs = _runs(experiment, known)
     maker = _Jobs(experiment, known)
@@ -66,7 +66,7 @@ def shape(trunk: TrunkSpec) -> str:
 
 
 def _runs(experiment: Experiment, known: Known) -> list[PlannedRun]:
-    """Return the runs with those of one trunk side by side, shortest branch first."""
+    """The runs with those of one trunk side by side, shortest branch first."""
     by_trunk: dict[TrunkSpec, list[Cell]] = defaultdict(list)
     for cell in experiment.cells:
         by_trunk[cell.run.trunk].append(cell)
@@ -83,12 +83,12 @@ def _runs(experiment: Experiment, known: Known) -> list[PlannedRun]:
 def _run(cell: Cell, trunk: str, own_steps: int, experiment: Experiment, known: Known) -> PlannedRun:
     spec, model = cell.run, cell.run.trunk.model
     data, recipe = spec.trunk.data, spec.trunk.recipe
-    name = identity(spec)
-    trained = spec.steps in known.checkpoints.get(name, {})
-    reason, missing = _reason(name, experiment.evals, known, trained=trained)
+    run = identity(spec)
+    trained = spec.steps in known.checkpoints.get(run, {})
+    reason, missing = _reason(run, experiment.evals, known, trained=trained)
     place = experiment.resources.place(cell.settings())
     return PlannedRun(
-        id=name,
+        id=run,
         name=cell.name,
         model=cell.model,
         trunk=trunk,
@@ -103,7 +103,7 @@ def _run(cell: Cell, trunk: str, own_steps: int, experiment: Experiment, known: 
         ),
         flops=training_flops(spec.trunk, spec.steps),
         marginal_flops=training_flops(spec.trunk, own_steps),
-        state=known.states.get(name, "planned"),
+        state=known.states.get(run, "planned"),
         reason=reason,
         missing=missing,
         trunk_name=cell.trunk_name,
@@ -113,17 +113,15 @@ def _run(cell: Cell, trunk: str, own_steps: int, experiment: Experiment, known: 
 
 
 def _reason(run: str, evals: EvalSpec, known: Known, *, trained: bool) -> tuple[str, bool]:
-    """Return why a run will or won't be worked on, and whether it will."""
+    """Why a run will or won't be worked on, and whether it will."""
     state = known.states.get(run, "planned")
     if state == "done":
-        measured = known.metrics.get(run, {})
-        wanted = evals.metrics()
-        lacking = sorted(name for name in wanted if measured.get(name) != wanted[name])
-        if not lacking:
+        reason = _unmeasured(known.metrics.get(run, {}), evals.metrics())
+        if not reason:
             return "already done", False
-        again = [name for name in lacking if name in measured]
-        what = f"evaluation settings changed: {again[0]}" if again else f"new evaluation: {lacking[0]}"
-        return what if trained else f"{what}; its checkpoint is gone, so it is trained again", True
+        if trained:
+            return reason, True
+        return f"{reason}; its checkpoint is gone, so it is trained again", True
     if state == "diverged":
         return "diverged: a result, left alone", False
     if state == "planned":
@@ -131,6 +129,17 @@ def _reason(run: str, evals: EvalSpec, known: Known, *, trained: bool) -> tuple[
     if state.startswith("failed"):
         return f"retry after {state}", True
     return f"goes on: it was {state}", True
+
+
+def _unmeasured(measured: Mapping[str, str], wanted: Mapping[str, str]) -> str:
+    """The first evaluation that a run lacks, or whose settings changed; or nothing."""
+    lacking = sorted(name for name in wanted if measured.get(name) != wanted[name])
+    changed = [name for name in lacking if name in measured]
+    if changed:
+        return f"evaluation settings changed: {changed[0]}"
+    if lacking:
+        return f"new evaluation: {lacking[0]}"
+    return ""
 
 
 class _Jobs:
