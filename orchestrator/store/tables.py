@@ -1,6 +1,7 @@
 """The tables of results.db; docs/results.md says what each column means, and in which unit."""
 
-from typing import Any
+from dataclasses import fields
+from typing import Any, Literal, get_origin, get_type_hints
 
 from sqlalchemy import (
     Boolean,
@@ -14,65 +15,56 @@ from sqlalchemy import (
     Table,
     Text,
 )
+from sqlalchemy.types import TypeEngine
 
 from scalectl.orchestrator.goodput import ENTRIES
+from scalectl.trainer.spec import LATER, DataSpec, ModelSpec, RecipeSpec
 
 schema = MetaData()
 
+_TYPES: dict[Any, type[TypeEngine[Any]]] = {bool: Boolean, int: Integer, float: Float, str: Text}
+
+
+def spec_columns(spec: type[Any]) -> dict[str, type[TypeEngine[Any]]]:
+    """The types of the columns that hold the settings of a spec, in its order; where files lie is no setting."""
+    hints = get_type_hints(spec)
+    return {setting.name: _column_type(hints[setting.name]) for setting in fields(spec) if setting.compare}
+
+
+def _column_type(hint: Any) -> type[TypeEngine[Any]]:
+    if get_origin(hint) is Literal:
+        return Text
+    return _TYPES[hint]
+
+
+def later_defaults(spec: type[Any]) -> dict[str, str]:
+    """The settings of a spec that came later, with what rows of older stores have for them, as SQLite spells it."""
+    later = [setting for setting in fields(spec) if LATER.items() <= setting.metadata.items()]
+    return {setting.name: _spelt(setting.default) for setting in later}
+
+
+def _spelt(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(int(value))
+    return str(value)
+
+
 # what a run is, in the order in which `points` shows it
-_MODEL = {"width": Integer, "depth": Integer, "mlp_dim": Integer, "num_heads": Integer, "patch_size": Integer}
+_DATA = {{"size": "data_size"}.get(name, name): kind for name, kind in spec_columns(DataSpec).items()}
 _COUNTS = {"params": Integer, "flops_per_image": Integer}
-_DATA = {
-    "source": Text,
-    "data_size": Integer,
-    "held_out": Integer,
-    "subset_seed": Integer,
-    "shift": Integer,
-    "image_size": Integer,
-    "channels": Integer,
-    "num_classes": Integer,
-    "stratified": Boolean,
-    "crop": Boolean,
-    "flip": Boolean,
-    "resize": Integer,
-    "content": Text,
-    "test_content": Text,
-}
-# of settings that came later, for the rows of older stores
-_BEFORE = {
-    "stratified": "0",
-    "crop": "0",
-    "flip": "0",
-    "resize": "0",
-    "content": "",
-    "test_content": "",
-    "positions": "learned",
-    "layers": "loop",
-    "remat": "none",
-    "microbatch": "0",
-}
-_RECIPE = {
-    "batch_size": Integer,
-    "precision": Text,
-    "positions": Text,
-    "layers": Text,
-    "remat": Text,
-    "microbatch": Integer,
-    "head_bias": Float,
-    "loss": Text,
-    "optimizer": Text,
-    "lr": Float,
-    "clip_norm": Float,
-    "weight_decay_head": Float,
-    "weight_decay_body": Float,
-    "schedule": Text,
-    "warmup": Integer,
-    "timescale": Integer,
-    "seed": Integer,
-}
 # FLOPs outgrow 64-bit integers at the size of the paper's runs, so they are floating-point numbers here
 _COST = {"steps": Integer, "cooldown": Integer, "images_seen": Integer, "flops": Float, "marginal_flops": Float}
-SETTINGS = {"model": Text, **_MODEL, "head": Text, **_COUNTS, **_DATA, **_RECIPE, **_COST}
+SETTINGS: dict[str, type[TypeEngine[Any]]] = {
+    "model": Text,
+    **spec_columns(ModelSpec),
+    "head": Text,
+    **_COUNTS,
+    **_DATA,
+    **spec_columns(RecipeSpec),
+    "seed": Integer,
+    **_COST,
+}
+_BEFORE = later_defaults(DataSpec) | later_defaults(RecipeSpec)
 
 
 def _key(
