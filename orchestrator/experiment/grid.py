@@ -6,7 +6,6 @@ from itertools import product
 from typing import Any
 
 from scalectl.orchestrator.errors import Finding, Path, dotted
-from scalectl.orchestrator.experiment.rules import SWEPT
 from scalectl.orchestrator.experiment.schema import Budgets, Data, Extra, Grid, Model, Train
 from scalectl.orchestrator.experiment.specs import recipe, shape, subset
 from scalectl.orchestrator.experiment.values import Share
@@ -30,7 +29,7 @@ class Cell:
         """The settings that rules choose runs by."""
         trunk = self.run.trunk
         counts = {"data_size": trunk.data.size, "steps": self.run.steps, "seed": trunk.seed, "params": self.params}
-        return {"model": self.model, **counts, **{name: getattr(trunk.recipe, name) for name in SWEPT}}
+        return {"model": self.model, **counts, **vars(trunk.recipe)}
 
     @property
     def trunk_name(self) -> str:

@@ -101,9 +101,6 @@ Numbers = Annotated[Condition, PlainValidator(_condition(_count)), WithJsonSchem
 Reals = Annotated[Condition, PlainValidator(_condition(_real)), WithJsonSchema(_REALS_JSON)]
 Names = Annotated[Condition, PlainValidator(_names), WithJsonSchema(_NAMES_JSON)]
 
-SWEPT = ("batch_size", "head", "lr", "clip_norm", "weight_decay_head", "weight_decay_body", "warmup", "timescale")
-SETTINGS = ("model", "data_size", "steps", "seed", "params", *SWEPT)
-
 
 def key(meaning: str, default: Any = ...) -> Any:
     """The field of a key that means `meaning`; without a default the key is required."""
@@ -124,6 +121,7 @@ class Rule(Section):
     steps: Numbers | None = key("Steps of the run, in the same forms.", None)
     seed: Numbers | None = key("Seed of the run, in the same forms.", None)
     params: Numbers | None = key("Parameters of the model, in the same forms.", None)
+    # settings of the recipe, by the names that it has
     batch_size: Numbers | None = key("Images of one step, in the same forms.", None)
     head: Names | None = key("Pooling before the classifier, or a list of poolings.", None)
     lr: Reals | None = key('Peak learning rate: 0.001, [0.001, 0.01] or ">0.001".', None)
@@ -135,7 +133,7 @@ class Rule(Section):
 
     def conditions(self) -> dict[str, Condition]:
         """The conditions that were given, by setting."""
-        return {name: condition for name in SETTINGS if (condition := getattr(self, name)) is not None}
+        return {name: condition for name, condition in self if condition is not None}
 
     def holds(self, settings: Mapping[str, str | float]) -> bool:
         """Tell whether the settings of a run satisfy every condition."""
@@ -149,3 +147,6 @@ class Rule(Section):
 
     def __str__(self) -> str:
         return " and ".join(f"{name} {condition}" for name, condition in self.conditions().items())
+
+
+SETTINGS = tuple(Rule.model_fields)  # by which rules choose runs

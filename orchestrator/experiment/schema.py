@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from scalectl.orchestrator.experiment.resources import Limits, Resources
-from scalectl.orchestrator.experiment.rules import SWEPT, Rule, Section, key
+from scalectl.orchestrator.experiment.rules import Rule, Section, key
 from scalectl.orchestrator.experiment.values import (
     Bias,
     Cooldown,
@@ -152,7 +152,7 @@ class Budgets(Section):
     flops_per_second: Positive | None = key("Training FLOPs a second of one device, for device_hours.", None)
 
     def kinds(self) -> list[str]:
-        """Return the units that budgets are given in; a checked experiment has one."""
+        """The units that budgets are given in; a checked experiment has one."""
         units = ("steps", "images", "flops", "device_hours", "points")
         return [kind for kind in units if getattr(self, kind) is not None]
 
@@ -171,9 +171,9 @@ class Sweep(Section):
 
     def variants(self) -> Iterator[tuple[tuple[str, Any], ...]]:
         """Yield each combination as pairs of setting and value; one without pairs where nothing is swept."""
-        given = {name: values for name in SWEPT if (values := getattr(self, name)) is not None}
-        for values in product(*(sorted(values) for values in given.values())):
-            yield tuple(zip(given, values, strict=True))
+        swept = {name: sorted(values) for name, values in self if values is not None}
+        for combination in product(*swept.values()):
+            yield tuple(zip(swept, combination, strict=True))
 
 
 class Extra(Section):
@@ -292,7 +292,7 @@ class Document(Section):
 
 @cache
 def keys() -> dict[str, FieldInfo]:
-    """Return every key by its path; NAME stands for a name that the user gives and [] for the items of a list."""
+    """Every key by its path; NAME stands for a name that the user gives and [] for the items of a list."""
     return dict(_keys(Document, ""))
 
 
@@ -303,15 +303,17 @@ def _keys(section: type[Section], above: str) -> Iterator[tuple[str, FieldInfo]]
             yield from _keys(inner, f"{above}{name}{step}.")
 
 
+_ITEMS: dict[Any, str] = {dict: ".NAME", tuple: "[]"}
+
+
 def _sections(annotation: Any, step: str) -> Iterator[tuple[type[Section], str]]:
     if isinstance(annotation, type) and issubclass(annotation, Section):
         yield annotation, step
-    origin = get_origin(annotation)
-    items = ".NAME" if origin is dict else "[]" if origin is tuple else ""
+    items = _ITEMS.get(get_origin(annotation), "")
     for part in get_args(annotation):
         yield from _sections(part, step + items)
 
 
 def schema_json() -> dict[str, Any]:
-    """Return the JSON Schema of experiments.yaml, for editors."""
+    """The JSON Schema of experiments.yaml, for editors."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Document.model_json_schema()

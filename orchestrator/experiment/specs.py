@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -90,26 +90,28 @@ def recipe(train: Train, num_classes: int, swept: Iterable[tuple[str, Any]] = ()
 
 
 def _recipe(train: Train, num_classes: int) -> RecipeSpec:
-    bias = -math.log(num_classes) if train.loss == "sigmoid" else 0.0
-    return RecipeSpec(
-        batch_size=train.batch_size,
-        precision=train.precision,
-        head=train.head,
-        head_bias=bias if train.head_bias is None else train.head_bias,
-        loss=train.loss,
-        optimizer=train.optimizer.name,
-        lr=train.optimizer.lr,
-        clip_norm=train.optimizer.clip_norm,
-        weight_decay_head=train.optimizer.weight_decay.head,
-        weight_decay_body=train.optimizer.weight_decay.body,
-        warmup=train.schedule.warmup,
-        timescale=train.schedule.timescale or 0,
-        schedule=train.schedule.name,
-        positions=train.positions,
-        layers=train.layers,
-        remat=train.remat,
-        microbatch=train.microbatch or 0,
-    )
+    settings = {
+        **dict(train.optimizer),
+        **dict(train.schedule),
+        **dict(train),
+        # settings that have another name than their key, or a value where the key has none
+        "optimizer": train.optimizer.name,
+        "weight_decay_head": train.optimizer.weight_decay.head,
+        "weight_decay_body": train.optimizer.weight_decay.body,
+        "schedule": train.schedule.name,
+        "timescale": train.schedule.timescale or 0,
+        "head_bias": _head_bias(train, num_classes),
+        "microbatch": train.microbatch or 0,
+    }
+    return RecipeSpec(**{setting.name: settings[setting.name] for setting in fields(RecipeSpec)})
+
+
+def _head_bias(train: Train, num_classes: int) -> float:
+    if train.head_bias is not None:
+        return train.head_bias
+    if train.loss == "sigmoid":
+        return -math.log(num_classes)
+    return 0.0
 
 
 def as_data(dataset: Dataset, side: int) -> Data:

@@ -2,15 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import groupby
+from typing import Any
 
 from scalectl.orchestrator.experiment.experiment import Experiment
 from scalectl.orchestrator.experiment.grid import Cell
 from scalectl.orchestrator.plan.placement import fit
 from scalectl.orchestrator.plan.plan import JobKind, Known, Plan, PlannedJob, PlannedRun, job_name
 from scalectl.trainer.flops import flops_per_image, training_flops
-from scalectl.trainer.spec import EvalSpec, Job, TrunkSpec, identity
+from scalectl.trainer.spec import EvalSpec, Job, RecipeSpec, TrunkSpec, identity
 
 
 def plan(experiment: Experiment, known: Known | None = None) -> Plan:
@@ -53,16 +54,28 @@ def stretch_again(job: PlannedJob, trunk_name: str, begin: int, folder: str, run
 
 
 def shape(trunk: TrunkSpec) -> str:
-    """Return the words that name a compiled program: jobs with equal shapes run on a warm slot without compiling."""
+    """The words that name a compiled program: jobs with equal shapes run on a warm slot without compiling."""
     model, recipe = trunk.model, trunk.recipe
-    usual = ("learned", "loop", "none")
-    rest = "".join(f"-{word}" for word in (recipe.positions, recipe.layers, recipe.remat) if word not in usual)
-    pieces = f"m{recipe.microbatch}" if recipe.microbatch else ""
+    later = _later(recipe)
+    batch = f"b{recipe.batch_size}"
+    if microbatch := later.pop("microbatch", 0):
+        batch += f"m{microbatch}"
+    words = "".join(f"-{value}" if isinstance(value, str) else f"-{name}{value}" for name, value in later.items())
     return (
         f"{model.width}x{model.depth}x{model.mlp_dim}h{model.num_heads}p{model.patch_size}"
-        f"-{recipe.head}-{recipe.loss}-{recipe.optimizer}-{recipe.precision}{rest}"
-        f"-{trunk.data.image_size}-{trunk.data.num_classes}-b{recipe.batch_size}{pieces}"
+        f"-{recipe.head}-{recipe.loss}-{recipe.optimizer}-{recipe.precision}{words}"
+        f"-{trunk.data.image_size}-{trunk.data.num_classes}-{batch}"
     )
+
+
+def _later(recipe: RecipeSpec) -> dict[str, Any]:
+    """The settings of a recipe that came later and differ from what was done before."""
+    later = {}
+    for setting in fields(recipe):
+        value = getattr(recipe, setting.name)
+        if "later" in setting.metadata and value != setting.default:
+            later[setting.name] = value
+    return later
 
 
 def _runs(experiment: Experiment, known: Known) -> list[PlannedRun]:
