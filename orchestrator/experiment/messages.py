@@ -18,7 +18,7 @@ def findings(error: ValidationError) -> Iterator[Finding]:
 
 def _finding(path: Path, kind: str, value: Any, context: dict[str, Any], message: str) -> Finding:
     if kind == "refusal":
-        return _refused(path, context["what"], context["hint"], context["at"])
+        return _refused(path, context["message"], context["hint"], context["item"])
     if kind == "missing":
         known = keys().get(_general(path))
         return Finding(path, "missing", (known and known.description) or "", on_key=True)
