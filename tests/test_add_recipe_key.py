@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import Float, Integer
 
 from scalectl.orchestrator.experiment import specs
-from scalectl.orchestrator.experiment.experiment import read
 from scalectl.orchestrator.experiment.grid import Cell
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.experiment.rules import Reals, Rule, key
 from scalectl.orchestrator.experiment.schema import Optimizer, Sweep, Train
 from scalectl.orchestrator.experiment.values import Fraction, NonNegative, Several

@@ -7,7 +7,7 @@ import pytest
 from pictures import STUDY, grey, jpeg, layout, write
 from PIL import Image
 
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.trainer import damage as damages
 from scalectl.trainer.damage import damage, refuse

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from test_cli import scalectl
 
 from scalectl.orchestrator.cli import plan_screen
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.plan import Known, Plan
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.store.known import known
@@ -155,7 +155,7 @@ def test_each_state_has_its_reason(study, state, reason, missing):
 
 
 def test_the_same_file_gives_the_same_ids_in_any_folder_and_with_any_hash_seed(study, tmp_path):
-    code = "import sys; from scalectl.orchestrator.experiment.experiment import read;"
+    code = "import sys; from scalectl.orchestrator.experiment.reading import read;"
     code += "from scalectl.orchestrator.plan.planner import plan;"
     code += "print([run.id for run in plan(read(sys.argv[1])).runs])"
     other = tmp_path / "elsewhere"
@@ -175,7 +175,7 @@ def test_the_same_file_gives_the_same_ids_in_any_folder_and_with_any_hash_seed(s
 
 def test_a_bucket_reaches_the_folders_of_the_jobs_as_it_was_typed(study, monkeypatch):
     monkeypatch.setattr(
-        "scalectl.orchestrator.experiment.experiment.find_spec", lambda name: name
+        "scalectl.orchestrator.experiment.reading.find_spec", lambda name: name
     )  # as if gcsfs were installed
     file = study.write(steps="[20, 40]")
     file.write_text(file.read_text().replace("./artifacts", "gs://bucket/my/study/"))

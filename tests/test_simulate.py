@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from test_cli import scalectl
 from test_schedule import forests, on, planned
 
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.limits import Caps
 from scalectl.orchestrator.plan.placement import Fit
 from scalectl.orchestrator.plan.planner import plan

@@ -24,7 +24,7 @@ from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.hints import command
 
 if TYPE_CHECKING:
-    from scalectl.orchestrator.experiment.experiment import Experiment
+    from scalectl.orchestrator.experiment.reading import Experiment
 
 HOURS = Range(min=0, min_open=True)
 

@@ -10,7 +10,7 @@ from scalectl.orchestrator.experiment.schema import keys
 from scalectl.orchestrator.experiment.values import shown
 
 
-def findings(error: ValidationError) -> Iterator[Finding]:
+def of_pydantic(error: ValidationError) -> Iterator[Finding]:
     """Yield each error with the path that was typed, what is wrong and how to put it right."""
     for detail in error.errors(include_url=False):
         yield _finding(detail["loc"], detail["type"], detail["input"], detail.get("ctx", {}), detail["msg"])

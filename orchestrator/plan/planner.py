@@ -6,8 +6,8 @@ from dataclasses import fields, replace
 from itertools import groupby
 from typing import Any
 
-from scalectl.orchestrator.experiment.experiment import Experiment
 from scalectl.orchestrator.experiment.grid import Cell
+from scalectl.orchestrator.experiment.reading import Experiment
 from scalectl.orchestrator.plan.placement import fit
 from scalectl.orchestrator.plan.plan import JobKind, Known, Plan, PlannedJob, PlannedRun, job_name
 from scalectl.trainer.flops import flops_per_image, training_flops

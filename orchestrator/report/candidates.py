@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from scalectl.orchestrator.experiment.document import read_document
-from scalectl.orchestrator.experiment.experiment import Experiment, read
 from scalectl.orchestrator.experiment.grid import MAX_STEPS, Cell
+from scalectl.orchestrator.experiment.reading import Experiment, read
 from scalectl.orchestrator.experiment.values import count
 from scalectl.orchestrator.plan.plan import Known, PlannedRun
 from scalectl.orchestrator.plan.planner import plan
