@@ -4,7 +4,7 @@ Declared: a field of `RecipeSpec`, and a key of `Train` with its meaning; where 
 one of `Rule` besides. The tests add one that nothing knows.
 """
 
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from scalectl.orchestrator.experiment.schema import Optimizer, Sweep, Train
 from scalectl.orchestrator.experiment.values import Fraction, NonNegative, Several
 from scalectl.orchestrator.plan.planner import shape
 from scalectl.orchestrator.store.tables import later_defaults, spec_columns
-from scalectl.trainer.spec import LATER, RecipeSpec, RunSpec, identity
+from scalectl.trainer.spec import LATER, RecipeSpec, RunSpec, identity, recipe_fields
 
 TRUNK = read(Path(__file__).parents[1] / "experiments.yaml").cells[0].run.trunk
 
@@ -92,6 +92,8 @@ def test_it_is_swept_and_runs_are_chosen_by_it(toy):
     assert str(rule) == "model == 'nano' and dropout > 0.1"
 
 
-def test_settings_that_are_swept_are_the_recipes_and_rules_choose_by_each():
-    recipe = {setting.name for setting in fields(RecipeSpec)}
-    assert Sweep.model_fields.keys() == Rule.model_fields.keys() & recipe
+def test_the_settings_that_a_study_may_sweep_are_keys_of_sweeps_and_of_rules():
+    swept = [setting.name for setting in recipe_fields() if setting.swept]
+    assert list(Sweep.model_fields) == swept
+    others = {setting.name for setting in recipe_fields() if not setting.swept}
+    assert {*swept} <= Rule.model_fields.keys() and not others & Rule.model_fields.keys()

@@ -8,7 +8,7 @@ from scalectl.orchestrator.experiment.grid import Cell
 from scalectl.orchestrator.experiment.resources import Resources
 from scalectl.orchestrator.experiment.schema import Budgets, Data, Fit, Grid, Model, Train
 from scalectl.orchestrator.experiment.specs import held_out, known, left, shape
-from scalectl.trainer.spec import ModelSpec
+from scalectl.trainer.spec import SCHEDULES, ModelSpec
 
 
 def models_are_shapes(models: dict[str, Model]) -> Iterator[Finding]:
@@ -117,12 +117,12 @@ def one_cooldown(budgets: Budgets, train: Train) -> Iterator[Finding]:
 def schedule_is_whole(train: Train) -> Iterator[Finding]:
     """Yield the timescale that is missing, and the keys that the schedule has no use for."""
     schedule, path = train.schedule, ("train", "schedule")
-    decays = schedule.name in ("rsqrt", "constant")
-    if decays and schedule.timescale is None:
+    facts = SCHEDULES[schedule.name]
+    if facts.has_timescale and schedule.timescale is None:
         yield Finding((*path, "timescale"), "missing", f"{schedule.name} decays over it", True)
-    if not decays and schedule.timescale is not None:
+    if not facts.has_timescale and schedule.timescale is not None:
         yield Finding((*path, "timescale"), f"never used: {schedule.name} has none", "remove it", True)
-    if schedule.name in ("linear", "cosine") and "cooldown" in schedule.model_fields_set:
+    if facts.needs_horizon and "cooldown" in schedule.model_fields_set:
         yield Finding((*path, "cooldown"), f"never used: {schedule.name} falls to zero by itself", "remove it", True)
 
 
@@ -135,7 +135,7 @@ def microbatches_are_whole(train: Train, grid: Grid) -> Iterator[Finding]:
 
 def points_have_cooldowns(budgets: Budgets, train: Train) -> Iterator[Finding]:
     """Yield the points with cooldowns of their own under a schedule that has none."""
-    if budgets.points and train.schedule.name in ("linear", "cosine"):
+    if budgets.points and SCHEDULES[train.schedule.name].needs_horizon:
         message = f"{train.schedule.name} falls to zero by itself: no point has a cooldown of its own"
         yield Finding(("budgets", "points"), message, "give budgets.steps", True)
 
@@ -160,16 +160,16 @@ def extras_are_runs(
     models: dict[str, Model], data: Data, budgets: Budgets, train: Train, grid: Grid
 ) -> Iterator[Finding]:
     """Yield the runs beside the grid that have no model, too many images, or no cooldown or one too many."""
-    by_itself = train.schedule.name in ("linear", "cosine")
+    needs_horizon = SCHEDULES[train.schedule.name].needs_horizon
     for i, extra in enumerate(grid.extra):
         path = ("grid", "extra", i)
         yield from _unknown_models((extra.model,), models, (*path, "model"))
         if extra.data_size > left(data) > 0:
             yield Finding((*path, "data_size"), f"{extra.data_size:,} is more than {left(data):,} images to train on")
-        if extra.cooldown and by_itself:
+        if extra.cooldown and needs_horizon:
             message = f"never used: {train.schedule.name} falls to zero by itself"
             yield Finding((*path, "cooldown"), message, "remove it", True)
-        if budgets.points and not extra.cooldown and not by_itself:
+        if budgets.points and not extra.cooldown and not needs_horizon:
             yield Finding((*path, "cooldown"), "missing: budgets.points gives each run its own", "", True)
 
 

@@ -2,16 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from itertools import groupby
-from typing import Any
 
 from scalectl.orchestrator.experiment.grid import Cell
 from scalectl.orchestrator.experiment.reading import Experiment
 from scalectl.orchestrator.plan.placement import fit
 from scalectl.orchestrator.plan.plan import JobKind, Known, Plan, PlannedJob, PlannedRun, job_name
 from scalectl.trainer.flops import flops_per_image, training_flops
-from scalectl.trainer.spec import EvalSpec, Job, RecipeSpec, TrunkSpec, identity
+from scalectl.trainer.spec import EvalSpec, Job, Plain, RecipeSpec, TrunkSpec, identity, spec_fields
 
 
 def plan(experiment: Experiment, known: Known | None = None) -> Plan:
@@ -68,14 +67,14 @@ def shape(trunk: TrunkSpec) -> str:
     )
 
 
-def _later(recipe: RecipeSpec) -> dict[str, Any]:
+def _later(recipe: RecipeSpec) -> dict[str, Plain]:
     """The settings of a recipe that came later and differ from what was done before."""
-    later = {}
-    for setting in fields(recipe):
-        value = getattr(recipe, setting.name)
-        if "later" in setting.metadata and value != setting.default:
-            later[setting.name] = value
-    return later
+    values = {setting: getattr(recipe, setting.name) for setting in spec_fields(type(recipe))}
+    return {
+        setting.name: value
+        for setting, value in values.items()
+        if setting.before is not None and value != setting.before
+    }
 
 
 def _runs(experiment: Experiment, known: Known) -> list[PlannedRun]:

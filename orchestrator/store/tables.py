@@ -1,7 +1,6 @@
 """The tables of results.db; docs/results.md says what each column means, and in which unit."""
 
-from dataclasses import fields
-from typing import Any, Literal, get_origin, get_type_hints
+from typing import Any
 
 from sqlalchemy import (
     Boolean,
@@ -18,32 +17,25 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from scalectl.orchestrator.goodput import ENTRIES
-from scalectl.trainer.spec import LATER, DataSpec, ModelSpec, RecipeSpec
+from scalectl.trainer.spec import DataSpec, ModelSpec, Plain, RecipeSpec, spec_fields
 
 schema = MetaData()
 
-_TYPES: dict[Any, type[TypeEngine[Any]]] = {bool: Boolean, int: Integer, float: Float, str: Text}
+Spec = type[ModelSpec] | type[DataSpec] | type[RecipeSpec]
+_TYPES: dict[type, type[TypeEngine[Any]]] = {bool: Boolean, int: Integer, float: Float, str: Text}
 
 
-def spec_columns(spec: type[Any]) -> dict[str, type[TypeEngine[Any]]]:
-    """The types of the columns that hold the settings of a spec, in its order; where files lie is no setting."""
-    hints = get_type_hints(spec)
-    return {setting.name: _column_type(hints[setting.name]) for setting in fields(spec) if setting.compare}
+def spec_columns(spec: Spec) -> dict[str, type[TypeEngine[Any]]]:
+    """The types of the columns that hold the settings of a spec, in its order."""
+    return {setting.name: _TYPES[setting.type] for setting in spec_fields(spec)}
 
 
-def _column_type(hint: Any) -> type[TypeEngine[Any]]:
-    if get_origin(hint) is Literal:
-        return Text
-    return _TYPES[hint]
+def later_defaults(spec: Spec) -> dict[str, str]:
+    """The settings of a spec that came later, with the value that rows of older stores have, as SQLite spells it."""
+    return {setting.name: _spelt(setting.before) for setting in spec_fields(spec) if setting.before is not None}
 
 
-def later_defaults(spec: type[Any]) -> dict[str, str]:
-    """The settings of a spec that came later, with what rows of older stores have for them, as SQLite spells it."""
-    later = [setting for setting in fields(spec) if LATER.items() <= setting.metadata.items()]
-    return {setting.name: _spelt(setting.default) for setting in later}
-
-
-def _spelt(value: Any) -> str:
+def _spelt(value: Plain) -> str:
     if isinstance(value, bool):
         return str(int(value))
     return str(value)
