@@ -5,7 +5,6 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
-from functools import cache
 from typing import Any, Literal, NamedTuple, get_args
 
 SEMANTICS = 1  # raised whenever the trainer's numbers change for an unchanged spec
@@ -149,7 +148,6 @@ class SpecField(NamedTuple):
     before: Plain | None  # what was done before specs had the field; None where they always had it
 
 
-@cache
 def spec_fields(spec: type[ModelSpec] | type[DataSpec] | type[RecipeSpec]) -> tuple[SpecField, ...]:
     """The fields of a spec that are part of what a run is, in their order."""
     return tuple(_spec_field(declared) for declared in fields(spec) if declared.compare)

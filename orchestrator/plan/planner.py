@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import groupby
 
 from scalectl.orchestrator.experiment.grid import Cell
@@ -10,7 +11,7 @@ from scalectl.orchestrator.experiment.reading import Experiment
 from scalectl.orchestrator.plan.placement import fit
 from scalectl.orchestrator.plan.plan import JobKind, Known, Plan, PlannedJob, PlannedRun, job_name
 from scalectl.trainer.flops import flops_per_image, training_flops
-from scalectl.trainer.spec import EvalSpec, Job, Plain, RecipeSpec, TrunkSpec, identity, spec_fields
+from scalectl.trainer.spec import EvalSpec, Job, RecipeSpec, SpecField, TrunkSpec, identity, spec_fields
 
 
 def plan(experiment: Experiment, known: Known | None = None) -> Plan:
@@ -54,27 +55,33 @@ def stretch_again(job: PlannedJob, trunk_name: str, begin: int, folder: str, run
 
 def shape(trunk: TrunkSpec) -> str:
     """The words that name a compiled program: jobs with equal shapes run on a warm slot without compiling."""
-    model, recipe = trunk.model, trunk.recipe
-    later = _later(recipe)
-    batch = f"b{recipe.batch_size}"
-    if microbatch := later.pop("microbatch", 0):
-        batch += f"m{microbatch}"
-    words = "".join(f"-{value}" if isinstance(value, str) else f"-{name}{value}" for name, value in later.items())
+    model, data = trunk.model, trunk.data
+    program, batch = _program(trunk.recipe)
     return (
         f"{model.width}x{model.depth}x{model.mlp_dim}h{model.num_heads}p{model.patch_size}"
-        f"-{recipe.head}-{recipe.loss}-{recipe.optimizer}-{recipe.precision}{words}"
-        f"-{trunk.data.image_size}-{trunk.data.num_classes}-{batch}"
+        f"-{program}-{data.image_size}-{data.num_classes}-{batch}"
     )
 
 
-def _later(recipe: RecipeSpec) -> dict[str, Plain]:
+@cache
+def _program(recipe: RecipeSpec) -> tuple[str, str]:
+    """The words of a shape that are the recipe's: of its program, and of its batch.
+
+    A setting that came later is taken for a part of the program, and has no word where it says what was done before.
+    """
+    later = {setting.name: getattr(recipe, setting.name) for setting in _later(recipe)}
+    batch = f"b{recipe.batch_size}"
+    if microbatch := later.pop("microbatch", 0):
+        batch += f"m{microbatch}"
+    words: list[str] = [recipe.head, recipe.loss, recipe.optimizer, recipe.precision]
+    words += [value if isinstance(value, str) else f"{name}{value}" for name, value in later.items()]
+    return "-".join(words), batch
+
+
+def _later(recipe: RecipeSpec) -> list[SpecField]:
     """The settings of a recipe that came later and differ from what was done before."""
-    values = {setting: getattr(recipe, setting.name) for setting in spec_fields(type(recipe))}
-    return {
-        setting.name: value
-        for setting, value in values.items()
-        if setting.before is not None and value != setting.before
-    }
+    later = [setting for setting in spec_fields(type(recipe)) if setting.before is not None]
+    return [setting for setting in later if getattr(recipe, setting.name) != setting.before]
 
 
 def _runs(experiment: Experiment, known: Known) -> list[PlannedRun]:
