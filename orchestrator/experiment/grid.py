@@ -220,7 +220,7 @@ class _Resolution:
     def too_short(self, length: _Length, steps: int, model: str, spec: RecipeSpec) -> Finding:
         need = f"warmup alone is {spec.warmup:,}"
         if steps > spec.warmup:
-            need = f"warmup and cooldown need {spec.warmup:,} + {length.cooldown.of(steps):,}"
+            need = f"warmup and cooldown need {spec.warmup:,} + {length.cooldown.in_steps(steps):,}"
         if length.kind in ("steps", "points"):
             return Finding(length.path, f"{steps:,} steps are too few: {need}", "raise it, or shorten them")
         message = f"{length} {steps:,} steps of {model} at batch {spec.batch_size:,}; {need}"
@@ -231,7 +231,7 @@ def _cooldown(spec: RecipeSpec, share: Share, steps: int) -> int:
     """The steps that a run shares with no other: its cooldown, or all where the schedule needs the horizon."""
     if spec.needs_horizon:
         return steps
-    return share.of(steps)
+    return share.in_steps(steps)
 
 
 def _params(model: ModelSpec, data: DataSpec, spec: RecipeSpec) -> int:

@@ -167,7 +167,7 @@ class Share:
     percent: Decimal | None = None
     steps: int = 0
 
-    def of(self, total: int) -> int:
+    def in_steps(self, total: int) -> int:
         """The steps that this is of `total` steps, at least one."""
         if self.percent is None:
             return self.steps
