@@ -18,7 +18,7 @@ from multiprocessing.synchronize import Event as Ended
 from pathlib import Path
 
 from scalectl.orchestrator.cli import status
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.plan import Plan, PlannedJob
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.store.records import Records

@@ -27,7 +27,7 @@ from alone import cache, spent, told
 from scalectl.orchestrator.cluster import process as heap
 from scalectl.orchestrator.cluster.ray_cluster import OnRay
 from scalectl.orchestrator.cluster.ray_server import secure
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch.loop import launch
 from scalectl.orchestrator.plan.plan import Plan
 from scalectl.orchestrator.plan.planner import plan

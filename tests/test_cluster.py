@@ -19,7 +19,7 @@ from scalectl.orchestrator.cluster import process as heap
 from scalectl.orchestrator.cluster.base import Cluster, Here
 from scalectl.orchestrator.cluster.ray_cluster import OnRay
 from scalectl.orchestrator.cluster.ray_server import Unreachable
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.trainer.events import Checkpoint, Done, Event, Failed, Progress, Started, Stopped
 from scalectl.trainer.spec import Job

@@ -7,7 +7,7 @@ import pytest
 from pictures import STUDY, grey, jpeg, layout, write
 from PIL import Image
 
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.trainer.data import pictures
 from scalectl.trainer.data.pictures import BadImage, damage, refuse

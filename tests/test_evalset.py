@@ -10,7 +10,8 @@ import pytest
 from pictures import grey, greys, layout, write
 from test_launch import launched
 
-from scalectl.orchestrator.experiment.experiment import InvalidExperiment, read
+from scalectl.orchestrator.errors import InvalidExperiment
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.store.records import known
 from scalectl.trainer.data.images import Images

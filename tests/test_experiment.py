@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from scalectl.orchestrator.experiment.experiment import InvalidExperiment, read
+from scalectl.orchestrator.errors import InvalidExperiment
+from scalectl.orchestrator.experiment.reading import read
 
 GOOD = """\
 version: 1
@@ -363,7 +364,7 @@ def test_a_broken_override_is_refused_with_its_option(key, typed, words, tmp_pat
 def test_reading_writes_nothing_and_loads_no_heavy_library(tmp_path):
     file = write(tmp_path, GOOD)
     heavy = "{'jax', 'flax', 'optax', 'ray', 'pandas', 'scipy', 'numpy', 'sqlalchemy', 'sklearn'}"
-    code = f"import sys, scalectl.orchestrator.experiment.experiment as e; e.read({str(file)!r});"
+    code = f"import sys, scalectl.orchestrator.experiment.reading as e; e.read({str(file)!r});"
     code += f"print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from scalectl.orchestrator.cluster.worker import stream
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch.retries import BUDGETS, LOSSES, Failures
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.trainer.events import Failed, FailureKind

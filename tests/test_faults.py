@@ -17,7 +17,7 @@ from scalectl.orchestrator.cluster.base import Batch, Cluster, Here
 from scalectl.orchestrator.cluster.ray_cluster import OnRay, Seat
 from scalectl.orchestrator.cluster.watchdog import Patience
 from scalectl.orchestrator.errors import Exit
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch.loop import News, launch
 from scalectl.orchestrator.launch.session import carry_out
 from scalectl.orchestrator.plan.limits import Caps

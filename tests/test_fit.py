@@ -19,7 +19,7 @@ from scalectl.analysis.refusal import Refused
 from scalectl.analysis.solver import Problem, best
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Refusal
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.report.fits import conclude
 from scalectl.orchestrator.store.records import Records
 

@@ -11,7 +11,7 @@ from test_cluster import told
 from scalectl.orchestrator.cluster.base import Here
 from scalectl.orchestrator.cluster.ray_cluster import OnRay
 from scalectl.orchestrator.cluster.ray_gang import verdict
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.trainer.events import Checkpoint, Done, Event, Failed, Progress, Started, Stopped
 from scalectl.trainer.spec import Job

@@ -11,7 +11,7 @@ import pytest
 from conftest import Study
 from told import SECONDS_A_STEP, progress, rows, started
 
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch.loop import launch
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.store.records import Records, known

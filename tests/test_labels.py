@@ -12,7 +12,8 @@ from pictures import STUDY, grey, layout, levels, write
 from records import array_record, dataset, example
 from scipy.special import expit
 
-from scalectl.orchestrator.experiment.experiment import Experiment, InvalidExperiment, read
+from scalectl.orchestrator.errors import InvalidExperiment
+from scalectl.orchestrator.experiment.reading import Experiment, read
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.trainer.data.batches import Batches
 from scalectl.trainer.data.facts import Unreadable

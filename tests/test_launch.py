@@ -12,7 +12,7 @@ from damage import array_file, flip, torn
 from told import rows
 
 from scalectl.orchestrator.cluster.base import Here
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch.loop import launch
 from scalectl.orchestrator.launch.session import carry_out
 from scalectl.orchestrator.plan.limits import Caps, Meter

@@ -13,7 +13,7 @@ from told import rows
 from scalectl.orchestrator.cluster.ray_cluster import OnRay
 from scalectl.orchestrator.cluster.ray_server import secure
 from scalectl.orchestrator.cluster.watchdog import Patience
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch.loop import launch
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.store.records import Records

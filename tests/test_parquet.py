@@ -14,7 +14,8 @@ from PIL import Image
 from pyarrow import parquet as files
 from test_cli import HEAVY
 
-from scalectl.orchestrator.experiment.experiment import Experiment, InvalidExperiment, read
+from scalectl.orchestrator.errors import InvalidExperiment
+from scalectl.orchestrator.experiment.reading import Experiment, read
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.trainer.data.batches import Batches
 from scalectl.trainer.data.facts import Unreadable
@@ -213,7 +214,7 @@ def test_a_run_on_pictures_ends_with_its_metrics(tmp_path):
 def test_planning_loads_no_heavy_library(tmp_path):
     greys(tmp_path / "train.parquet", range(40))
     file = study(tmp_path).path
-    reading = f"import sys; from scalectl.orchestrator.experiment.experiment import read; read({file!r})"
+    reading = f"import sys; from scalectl.orchestrator.experiment.reading import read; read({file!r})"
     code = f"{reading}; print({HEAVY!r} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -12,7 +12,7 @@ import pytest
 from scalectl.orchestrator.cluster.ray_cluster import OnRay
 from scalectl.orchestrator.cluster.ray_server import secure
 from scalectl.orchestrator.errors import Refusal
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.trainer.events import Checkpoint, Done, Event, Failed, Progress, Started, Stopped
 from scalectl.trainer.spec import Job

@@ -45,7 +45,7 @@ PRICED = "resources: {default: {device: cpu, price_per_device_hour: 0.37}}\n"
 
 
 def simulation(plan: Any) -> Any:
-    return simulate_screen.document(simulate.simulate(plan.jobs, simulate.slots(["2"])))
+    return simulate_screen.document(simulate.simulate(plan.jobs, simulate.parse_slots(["2"])))
 
 
 def listed(section: str) -> dict[str, tuple[str, str]]:

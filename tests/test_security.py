@@ -11,8 +11,8 @@ from told import everything, planned, planning, rows, started, write
 
 from scalectl.orchestrator.cluster.ray_server import trusted
 from scalectl.orchestrator.cluster.worker import stream
-from scalectl.orchestrator.errors import Refusal
-from scalectl.orchestrator.experiment.experiment import InvalidExperiment, read
+from scalectl.orchestrator.errors import InvalidExperiment, Refusal
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch import session as launches
 from scalectl.orchestrator.redact import redacted
 from scalectl.orchestrator.store.known import inside, known

@@ -7,7 +7,8 @@ import pytest
 from bucket import bucket
 from pictures import STUDY, greys
 
-from scalectl.orchestrator.experiment.experiment import InvalidExperiment, read
+from scalectl.orchestrator.errors import InvalidExperiment
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.trainer.data import parquet, registry, storage
 from scalectl.trainer.data import split as splits
 from scalectl.trainer.data.facts import Unreadable

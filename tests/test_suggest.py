@@ -17,7 +17,7 @@ from scalectl.analysis.suggestion import Costs, greedy
 from scalectl.analysis.surrogate import Outlook, outlook, places
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Refusal
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.store.records import Records, known
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from conftest import Study
 
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.plan import Plan, PlannedJob
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.store.records import Records, known

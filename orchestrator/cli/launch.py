@@ -24,7 +24,7 @@ from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.hints import command
 
 if TYPE_CHECKING:
-    from scalectl.orchestrator.experiment.experiment import Experiment
+    from scalectl.orchestrator.experiment.reading import Experiment
 
 HOURS = Range(min=0, min_open=True)
 
@@ -110,7 +110,7 @@ def launch(
 
     experiment = experiment_of(file, changes)
     trusted(None if here else address, insecure=insecure)
-    caps = Caps.of(experiment.limits, max_device_hours)
+    caps = Caps.from_limits(experiment.limits, max_device_hours)
     admit(experiment, caps, lambda question: _ask(question, yes=yes))
     if detach:
         words = _attached(sys.argv[1:])
@@ -197,10 +197,10 @@ def simulate(
     from scalectl.orchestrator.plan.limits import Caps
 
     experiment = experiment_of(file, changes)
-    on = room.slots(texts)
+    on = room.parse_slots(texts)
     found, _ = planned(experiment)
-    preemptions = room.Preemptions(room.rate(preempt), correlated, seed)
-    simulation = room.simulate(found.jobs, on, preemptions, Caps.of(experiment.limits))
+    preemptions = room.Preemptions(room.parse_rate(preempt), correlated, seed)
+    simulation = room.simulate(found.jobs, on, preemptions, Caps.from_limits(experiment.limits))
     if form == "json":
         click.echo(json.dumps(simulate_screen.document(simulation), indent=2))
     else:

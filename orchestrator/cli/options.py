@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from scalectl.orchestrator.experiment.experiment import Experiment
+    from scalectl.orchestrator.experiment.reading import Experiment
 
 import errno
 import io
@@ -49,7 +49,7 @@ def output(*formats: str) -> Callable[[Command], Command]:
 
 def experiment_of(file: Path, changes: Sequence[str]) -> "Experiment":
     """Return the checked experiment in a file with the overrides of the command line."""
-    from scalectl.orchestrator.experiment.experiment import read
+    from scalectl.orchestrator.experiment.reading import read
 
     pairs = []
     for change in changes:

@@ -14,7 +14,7 @@ from scalectl.orchestrator.cluster.base import Cluster, Here
 from scalectl.orchestrator.cluster.ray_cluster import OnRay
 from scalectl.orchestrator.cluster.watchdog import Patience
 from scalectl.orchestrator.errors import Exit, Refusal
-from scalectl.orchestrator.experiment.experiment import Experiment
+from scalectl.orchestrator.experiment.reading import Experiment
 from scalectl.orchestrator.format import counted, duration, flops, hours
 from scalectl.orchestrator.goodput import summary
 from scalectl.orchestrator.hints import command

@@ -24,8 +24,8 @@ class Caps:
     hours_key: str = "limits.max_device_hours"
 
     @classmethod
-    def of(cls, limits: Limits, max_device_hours: float | None = None) -> "Caps":
-        """Return the caps of a file, with what the command line says in place of its device-hours."""
+    def from_limits(cls, limits: Limits, max_device_hours: float | None = None) -> "Caps":
+        """The caps of a file, with the device-hours of the command line in place of its own."""
         if max_device_hours is not None:
             return cls(limits.max_flops or math.inf, max_device_hours, "--max-device-hours")
         return cls(limits.max_flops or math.inf, limits.max_device_hours or math.inf)
@@ -70,17 +70,18 @@ class Meter:
 
     @property
     def flops(self) -> float:
-        """Return the training FLOPs of all steps so far, those that were done again included."""
+        """The training FLOPs of all steps so far, those that were done again included."""
         return self._flops
 
     @property
     def device_hours(self) -> float:
-        """Return the hours on devices so far, those of running jobs included."""
+        """The hours on devices so far, those of running jobs included."""
         now = self._clock()
-        return (self._device_seconds + sum((now - at) * devices for at, devices in self._began.values())) / 3600
+        running = sum((now - began) * devices for began, devices in self._began.values())
+        return (self._device_seconds + running) / 3600
 
     def reached(self) -> str:
-        """Return which cap is reached, in the words that runs are stopped with, or nothing."""
+        """The cap that is reached, in the words that runs are stopped with, or nothing."""
         if self.flops >= self.caps.max_flops:
             return f"limits.max_flops is reached: {flops(self.caps.max_flops)} FLOPs"
         if self.device_hours >= self.caps.max_device_hours:

@@ -10,7 +10,7 @@ from scalectl.analysis.prediction import Prediction, predict
 from scalectl.analysis.refusal import Refused
 from scalectl.analysis.suggestion import Advice, suggest
 from scalectl.orchestrator.errors import Refusal
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.experiment.schema import Fit
 from scalectl.orchestrator.report.candidates import addition, rows, widened
 from scalectl.orchestrator.report.fits import asked

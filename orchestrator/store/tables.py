@@ -14,65 +14,49 @@ from sqlalchemy import (
     Table,
     Text,
 )
+from sqlalchemy.types import TypeEngine
 
 from scalectl.orchestrator.goodput import ENTRIES
+from scalectl.trainer.spec import DataSpec, ModelSpec, Plain, RecipeSpec, spec_fields
 
 schema = MetaData()
 
+Spec = type[ModelSpec] | type[DataSpec] | type[RecipeSpec]
+_TYPES: dict[type, type[TypeEngine[Any]]] = {bool: Boolean, int: Integer, float: Float, str: Text}
+
+
+def spec_columns(spec: Spec) -> dict[str, type[TypeEngine[Any]]]:
+    """The types of the columns that hold the settings of a spec, in its order."""
+    return {setting.name: _TYPES[setting.type] for setting in spec_fields(spec)}
+
+
+def later_defaults(spec: Spec) -> dict[str, str]:
+    """The settings of a spec that came later, with the value that rows of older stores have, as SQLite spells it."""
+    return {setting.name: _spelt(setting.before) for setting in spec_fields(spec) if setting.before is not None}
+
+
+def _spelt(value: Plain) -> str:
+    if isinstance(value, bool):
+        return str(int(value))
+    return str(value)
+
+
 # what a run is, in the order in which `points` shows it
-_MODEL = {"width": Integer, "depth": Integer, "mlp_dim": Integer, "num_heads": Integer, "patch_size": Integer}
+_DATA = {{"size": "data_size"}.get(name, name): kind for name, kind in spec_columns(DataSpec).items()}
 _COUNTS = {"params": Integer, "flops_per_image": Integer}
-_DATA = {
-    "source": Text,
-    "data_size": Integer,
-    "held_out": Integer,
-    "subset_seed": Integer,
-    "shift": Integer,
-    "image_size": Integer,
-    "channels": Integer,
-    "num_classes": Integer,
-    "stratified": Boolean,
-    "crop": Boolean,
-    "flip": Boolean,
-    "resize": Integer,
-    "content": Text,
-    "test_content": Text,
-}
-# of settings that came later, for the rows of older stores
-_BEFORE = {
-    "stratified": "0",
-    "crop": "0",
-    "flip": "0",
-    "resize": "0",
-    "content": "",
-    "test_content": "",
-    "positions": "learned",
-    "layers": "loop",
-    "remat": "none",
-    "microbatch": "0",
-}
-_RECIPE = {
-    "batch_size": Integer,
-    "precision": Text,
-    "positions": Text,
-    "layers": Text,
-    "remat": Text,
-    "microbatch": Integer,
-    "head_bias": Float,
-    "loss": Text,
-    "optimizer": Text,
-    "lr": Float,
-    "clip_norm": Float,
-    "weight_decay_head": Float,
-    "weight_decay_body": Float,
-    "schedule": Text,
-    "warmup": Integer,
-    "timescale": Integer,
-    "seed": Integer,
-}
 # FLOPs outgrow 64-bit integers at the size of the paper's runs, so they are floating-point numbers here
 _COST = {"steps": Integer, "cooldown": Integer, "images_seen": Integer, "flops": Float, "marginal_flops": Float}
-SETTINGS = {"model": Text, **_MODEL, "head": Text, **_COUNTS, **_DATA, **_RECIPE, **_COST}
+SETTINGS: dict[str, type[TypeEngine[Any]]] = {
+    "model": Text,
+    **spec_columns(ModelSpec),
+    "head": Text,
+    **_COUNTS,
+    **_DATA,
+    **spec_columns(RecipeSpec),
+    "seed": Integer,
+    **_COST,
+}
+_BEFORE = later_defaults(DataSpec) | later_defaults(RecipeSpec)
 
 
 def _key(
