@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.plan.placement import ANYWHERE, Fit
 from scalectl.orchestrator.slots import AUTO, CPU, devices_of
+from scalectl.orchestrator.states import RunState
 from scalectl.trainer.spec import EvalSpec, Job, RunSpec, TrunkSpec
 
 
@@ -14,11 +15,12 @@ from scalectl.trainer.spec import EvalSpec, Job, RunSpec, TrunkSpec
 class Known:
     """What the record already holds about the runs of a plan; empty for a store that doesn't exist."""
 
-    states: Mapping[str, str] = field(default_factory=dict)  # run id -> state, with its kind: "failed (nonfinite)"
+    states: Mapping[str, RunState] = field(default_factory=dict)  # by run id
     metrics: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # run id -> metric -> settings
     checkpoints: Mapping[str, Mapping[int, str]] = field(default_factory=dict)  # trunk or run id -> step -> path
     speeds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # shape -> slot type -> training FLOP/s
     listed: Mapping[str, str] = field(default_factory=dict)  # run id -> the study whose last plan listed it
+    failures: Mapping[str, str] = field(default_factory=dict)  # run id -> the kind of its failure
 
     def speed(self, shape: str, fit: Fit) -> float | None:
         """Return the measured FLOP/s of a slot of the first type that fits, or None; where any will do, of the last."""
@@ -39,12 +41,13 @@ class PlannedRun:
     flops_per_image: int  # forward pass
     flops: int  # of all its steps, trunk and cooldown, as if it ran alone
     marginal_flops: int  # what it adds to the next smaller budget of its trunk
-    state: str
+    state: RunState
     reason: str
     missing: bool
     trunk_name: str
     fit: Fit
     workers: int
+    failure: str = ""  # its kind, of a run that failed
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from scalectl.orchestrator.experiment.experiment import Experiment
 from scalectl.orchestrator.experiment.grid import Cell
 from scalectl.orchestrator.plan.placement import fit
 from scalectl.orchestrator.plan.plan import Known, Plan, PlannedJob, PlannedRun
+from scalectl.orchestrator.states import RunState
 from scalectl.trainer.flops import flops_per_image, training_flops
 from scalectl.trainer.spec import EvalSpec, Job, TrunkSpec, identity
 
@@ -93,7 +94,8 @@ def _run(cell: Cell, trunk: str, own_steps: int, experiment: Experiment, known: 
         ),
         flops=training_flops(spec.trunk, spec.steps),
         marginal_flops=training_flops(spec.trunk, own_steps),
-        state=known.states.get(name, "planned"),
+        state=known.states.get(name, RunState.PLANNED),
+        failure=known.failures.get(name, ""),
         reason=reason,
         missing=missing,
         trunk_name=cell.trunk_name,
@@ -104,8 +106,8 @@ def _run(cell: Cell, trunk: str, own_steps: int, experiment: Experiment, known: 
 
 def _reason(run: str, evals: EvalSpec, known: Known, *, trained: bool) -> tuple[str, bool]:
     """Return why a run will or won't be worked on, and whether it will."""
-    state = known.states.get(run, "planned")
-    if state == "done":
+    state = known.states.get(run, RunState.PLANNED)
+    if state is RunState.DONE:
         measured = known.metrics.get(run, {})
         wanted = evals.metrics()
         lacking = sorted(name for name in wanted if measured.get(name) != wanted[name])
@@ -114,12 +116,12 @@ def _reason(run: str, evals: EvalSpec, known: Known, *, trained: bool) -> tuple[
         again = [name for name in lacking if name in measured]
         what = f"evaluation settings changed: {again[0]}" if again else f"new evaluation: {lacking[0]}"
         return what if trained else f"{what}; its checkpoint is gone, so it is trained again", True
-    if state == "diverged":
+    if state is RunState.DIVERGED:
         return "diverged: a result, left alone", False
-    if state == "planned":
+    if state is RunState.PLANNED:
         return "new", True
-    if state.startswith("failed"):
-        return f"retry after {state}", True
+    if state is RunState.FAILED:
+        return f"retry after {state.with_failure(known.failures.get(run, ''))}", True
     return f"goes on: it was {state}", True
 
 
