@@ -52,6 +52,17 @@ def test_budgets_share_one_trunk(study):
     assert found.flops_alone == training_flops(trunk, 20 + 40 + 80)
 
 
+def test_a_job_says_what_it_does_and_for_which_run_without_its_name(study):
+    first = planned(study, steps="[20, 40]")
+    kinds = [(job.kind, job.run_name) for job in first.jobs]
+    trunk, short, long = "pico-60-s0", "pico-60-20-s0", "pico-60-40-s0"
+    assert kinds == [("trunk", trunk), ("trunk", trunk), ("cooldown", short), ("cooldown", long)]
+    assert [job.job.name for job in first.jobs[1:3]] == [f"{trunk} trunk 16 to 32", f"{short} cooldown"]
+    assert [job.is_cooldown for job in first.jobs] == [False, False, True, True]
+    again = planned(study, finished(first), steps="[20, 40]", shots="[5]")
+    assert [(job.kind, job.run_name) for job in again.jobs] == [("evaluation", short), ("evaluation", long)]
+
+
 def test_each_run_has_its_full_and_its_marginal_cost(study):
     found = planned(study, steps="[20, 40]")
     trunk = next(iter(found.trunks.values()))
@@ -68,6 +79,7 @@ def test_flat_schedules_share_trunks_as_the_papers_does(study, schedule):
 def test_runs_whose_schedule_needs_the_horizon_share_nothing(study, schedule):
     found = planned(study, steps="[20, 40]", schedule=SCHEDULES[schedule])
     assert spans(found) == [(0, 20), (0, 40)] and [job.owner for job in found.jobs] == [run.id for run in found.runs]
+    assert {job.kind for job in found.jobs} == {"training"}
     assert found.flops == found.flops_alone == sum(run.marginal_flops for run in found.runs)
     text = plan_screen.text(found, "experiments.yaml", "results.db", slots=2)
     assert "2 runs on 0 trunks" in text and "Sharing" not in text

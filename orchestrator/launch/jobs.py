@@ -129,4 +129,4 @@ class Board:
         after = [one for one in (job, *live) if one.trunk == job.trunk and one.job.start >= start]
         runs = tuple(dict.fromkeys(run for one in after for run in one.runs))
         folder, _, _ = known[start].rpartition("/")  # which holds the checkpoint before the lost one, too
-        return stretch_again(job, f"{self._trunks[job.trunk]} trunk {begin:,} to {start:,}", begin, folder, runs)
+        return stretch_again(job, self._trunks[job.trunk], begin, folder, runs)

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.plan.placement import ANYWHERE, Fit
@@ -50,6 +51,15 @@ class PlannedRun:
     failure: str = ""  # its kind, of a run that failed
 
 
+class JobKind(StrEnum):
+    """What a job does for its runs."""
+
+    TRUNK = "trunk"  # a stretch of the steps that runs may share
+    COOLDOWN = "cooldown"  # the end of a run, from where it leaves its trunk
+    TRAINING = "training"  # a whole run that shares no step
+    EVALUATION = "evaluation"  # of a run that is trained already
+
+
 @dataclass(frozen=True)
 class PlannedJob:
     """A job, the jobs that must end before it, and the runs that can't end without it.
@@ -58,6 +68,8 @@ class PlannedJob:
     """
 
     job: Job
+    kind: JobKind
+    run_name: str  # of the run that it ends, or of the trunk that it lengthens
     trunk: str
     owner: str  # id of the trunk that it lengthens or of the run that it ends
     needs: tuple[str, ...]
@@ -75,7 +87,7 @@ class PlannedJob:
     @property
     def is_cooldown(self) -> bool:
         """Tell whether the job ends a run."""
-        return self.job.run is not None
+        return self.kind is not JobKind.TRUNK
 
     @property
     def device_hours(self) -> float:
@@ -144,6 +156,13 @@ class Plan:
         for job in self.jobs:
             ends[job.id] = job.seconds + max((ends[need] for need in job.needs), default=0.0)
         return max(sum(job.seconds for job in self.jobs) / slots, max(ends.values(), default=0.0))
+
+
+def job_name(kind: JobKind, run_name: str, start: int, stop: int) -> str:
+    """The name of a job on screens; nothing reads it again."""
+    if kind is JobKind.TRUNK:
+        return f"{run_name} trunk {start:,} to {stop:,}"
+    return f"{run_name} {kind}"
 
 
 def wanted(jobs: Iterable[PlannedJob]) -> dict[str, float]:
