@@ -101,6 +101,26 @@ def test_failed_runs_are_planned_again_and_diverged_ones_only_by_name(study, beg
     assert scalectl("retry", "--store", study.store).returncode == 2
 
 
+def test_a_cooldown_stays_one_after_a_new_evaluation_was_planned_and_run(study, capsys):
+    records, found = planning(study, steps="[20]")
+    write(records, found.jobs)
+    before = logs.lines(study.store, "pico-60-20-s0")
+    records.close()
+    records, found = planning(study, steps="[20]", shots="[5]")
+    write(records, found.jobs)
+    records.close()
+    after = logs.lines(study.store, "pico-60-20-s0")
+    trained = [line for line in after if "cooldown: " in line]
+    assert trained == [line for line in before if "cooldown: " in line] and len(trained) == 2
+    assert [line.split(": ")[1].split(" on ")[0] for line in after if "evaluation: " in line] == [
+        "attempt 2",
+        "done at step 20",
+    ]
+    shown = details.read(study.store, "pico-60-20-s0").to_json()["attempts"]
+    assert [attempt["job_kind"] for attempt in shown] == ["trunk", "cooldown", "evaluation"]
+    assert [attempt["job"] for attempt in shown][1:] == ["pico-60-20-s0 cooldown", "pico-60-20-s0 evaluation"]
+
+
 def test_a_run_is_shown_by_its_id_its_beginning_and_its_name(study, begun):
     records, found = begun
     checkpoint(found.jobs[1], 20, kept=False)

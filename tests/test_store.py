@@ -16,12 +16,12 @@ from sqlalchemy.exc import IntegrityError
 from told import planning, progress, rows, started, told, write
 
 from scalectl import analysis
-from scalectl.orchestrator.cli import status
+from scalectl.orchestrator.cli import details, status
 from scalectl.orchestrator.errors import Exit, NotFound
 from scalectl.orchestrator.report.fits import asked
+from scalectl.orchestrator.store import logs
 from scalectl.orchestrator.store.database import (
     APPLICATION,
-    VERSION,
     NewerStore,
     NotAStore,
     Unusable,
@@ -30,6 +30,7 @@ from scalectl.orchestrator.store.database import (
 )
 from scalectl.orchestrator.store.records import Records, known
 from scalectl.orchestrator.store.tables import runs
+from scalectl.orchestrator.store.upgrade import VERSION
 from scalectl.trainer.spec import DataSpec, RecipeSpec
 
 
@@ -101,6 +102,47 @@ def test_an_older_store_gains_the_settings_that_came_later(study, begun):
     planning(study)[0].close()
     assert rows(study, "SELECT * FROM points") == whole
     assert rows(study, "PRAGMA user_version") == [VERSION]
+
+
+@pytest.fixture
+def old(study):
+    """The study's store as version 5 wrote it."""
+    dump = (Path(__file__).parent / "stores" / "version5.sql").read_text()
+    with closing(sqlite3.connect(study.store)) as store:
+        store.executescript(f"{dump}; PRAGMA user_version = 5; PRAGMA application_id = {APPLICATION}")
+    return study
+
+
+KINDS = [("trunk", "v5e-16"), ("trunk", "cpu"), ("cooldown", "cpu"), ("evaluation", "cpu")]
+
+
+def test_an_older_store_is_read_as_a_new_one_and_stays_as_it_is(old):
+    before = old.store.read_bytes()
+    said = [line.split("  ")[1] for line in logs.lines(old.store, "pico-60-20-s0")]
+    assert said[:2] == [
+        "pico-60-s0 trunk 0 to 16: attempt 1 on slot v5e-16/3 on node-37, process 4242, from step 0",
+        "pico-60-s0 trunk 0 to 16: stopped at step 3",
+    ]
+    assert [line.split(": ")[0].split("-s0 ")[1] for line in said[4:]] == 2 * ["cooldown"] + 2 * ["evaluation"]
+    shown = details.read(old.store, "pico-60-20-s0").to_json()["attempts"]
+    assert [(attempt["job_kind"], attempt["slot_type"]) for attempt in shown] == KINDS
+    (speeds,) = known(old.store).speeds.values()
+    assert list(speeds) == ["v5e-16", "cpu"]
+    assert status.read(old.store).counts["done"] == 1
+    assert old.store.read_bytes() == before and rows(old, "PRAGMA user_version") == [5]
+
+
+def test_an_older_store_that_is_written_to_is_a_new_one_from_then_on(old):
+    Records(old.store).close()
+    assert rows(old, "SELECT job_kind, slot_type FROM attempts ORDER BY id") == KINDS
+    named = [("trunk", "pico-60-s0"), ("evaluation", "pico-60-20-s0")]
+    assert rows(old, "SELECT kind, run_name FROM jobs ORDER BY kind DESC") == named
+    assert rows(old, "PRAGMA user_version") == [VERSION] and rows(old, "PRAGMA integrity_check") == ["ok"]
+
+
+def test_a_copy_of_an_older_store_can_not_be_written_to(old):
+    with pytest.raises(Unusable, match="readonly"), reading(old.store) as connection:
+        connection.exec_driver_sql("DELETE FROM runs")
 
 
 @pytest.mark.parametrize("use", [Records, known, status.read])

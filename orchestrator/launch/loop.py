@@ -58,7 +58,7 @@ def launch(
     while board.running or (board.ready and not why):
         why = why or _halt(stopping, meter)
         for job, slot in board.placements() if board.ready and not why else []:
-            board.running[slot.name] = (job, records.start(job, slot.name))
+            board.running[slot.name] = (job, records.start(job, slot.name, slot.type))
             meter.begin(slot.name, slot.type, job)
             ledger.begin(slot.name)
             cluster.start(slot.name, board.resolved(job))

@@ -99,7 +99,7 @@ def end_line(news: News, measured: Mapping[str, float]) -> str:
         return f"stopped   {news.job.job.name} at step {end.step if end else 0:,}; its checkpoint is kept"
     if news.state is JobState.DONE and news.job.is_cooldown:
         values = "  ".join(f"{name} {value:.4g}" for name, value in list(measured.items())[:2])
-        return f"done      {news.job.job.name.removesuffix(' cooldown').removesuffix(' training')}  {values}"
+        return f"done      {news.job.run_name}  {values}"
     return ""
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import Connection, func, inspect, select
+from sqlalchemy import Connection, func, select
 
 from scalectl.orchestrator.errors import NotFound
 from scalectl.orchestrator.experiment.document import load
@@ -56,9 +56,7 @@ def ask(store: Path, study: str | None = None) -> Ask:
 
 
 def _imported(connection: Connection) -> list[str]:
-    """Return the studies that were imported, the last one first; an older store knows none."""
-    if not inspect(connection).has_table(imports.name):
-        return []
+    """Return the studies that were imported, the last one first."""
     latest = func.max(imports.c.at).desc()
     return list(connection.scalars(select(imports.c.study).group_by(imports.c.study).order_by(latest)))
 

@@ -15,6 +15,7 @@ from scalectl.orchestrator.goodput import Entries
 from scalectl.orchestrator.plan.plan import Plan, PlannedJob
 from scalectl.orchestrator.redact import redacted
 from scalectl.orchestrator.revision import revision
+from scalectl.orchestrator.slots import CPU
 from scalectl.orchestrator.states import AttemptState, JobState, RunState
 from scalectl.orchestrator.store import rows
 from scalectl.orchestrator.store.database import Unusable, explained, file_number, network_file_system, writing
@@ -116,7 +117,7 @@ class Records:
             _note(connection, "imported", f"{len(others)} runs of {origin}, {new} of them new")
         return new
 
-    def start(self, job: PlannedJob, slot: str) -> int:
+    def start(self, job: PlannedJob, slot: str, slot_type: str = CPU) -> int:
         """Write down that a job was given to a slot, and return the number of this attempt."""
         code = revision()
         with self._writing() as connection:
@@ -124,7 +125,8 @@ class Records:
             run = connection.scalars(select(runs.c.number).where(runs.c.id == job.owner)).one_or_none()
             _add_job(connection, job, trunk)
             began = {"state": AttemptState.STARTING, "started": now(), "revision": code}
-            new = insert(attempts).values(job=job.id, slot=slot, **began)
+            place = {"slot": slot, "slot_type": slot_type}
+            new = insert(attempts).values(job=job.id, job_kind=job.kind, **place, **began)
             attempt = int(connection.scalars(new.returning(attempts.c.id)).one())
             connection.execute(update(jobs).where(jobs.c.id == job.id).values(state=JobState.RUNNING))
             working = update(runs).where(runs.c.number == run, runs.c.state != RunState.DONE)
