@@ -4,7 +4,7 @@ import math
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -233,6 +233,21 @@ def test_a_kept_checkpoint_that_is_not_on_disk_is_trained_again(study, begun):
         (16, 20),
         (32, 40),
     ]
+
+
+def test_news_that_the_record_does_not_know_is_an_error_and_leaves_nothing_behind(study, begun):
+    records, found = begun
+    attempt = records.start(found.jobs[0], "here")
+    with pytest.raises(AssertionError, match="Breather"):
+        records.write(attempt, [started(), progress(3), Breather(3)])
+    assert rows(study, "SELECT count(*) FROM progress") == [0]
+
+
+@dataclass(frozen=True)
+class Breather:
+    """An event of a trainer to come."""
+
+    step: int
 
 
 def test_a_verdict_leaves_what_is_done(study, begun):

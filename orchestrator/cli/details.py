@@ -9,8 +9,7 @@ from sqlalchemy import Connection, literal, select
 
 from scalectl.orchestrator.format import count, duration, flops, table
 from scalectl.orchestrator.hints import command
-from scalectl.orchestrator.plan.plan import job_name
-from scalectl.orchestrator.states import RunState
+from scalectl.orchestrator.states import RunState, job_name
 from scalectl.orchestrator.store import runs as lookup
 from scalectl.orchestrator.store.database import reading
 from scalectl.orchestrator.store.lock import holder

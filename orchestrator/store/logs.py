@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, or_, select
 
-from scalectl.orchestrator.plan.plan import job_name
+from scalectl.orchestrator.states import job_name
 from scalectl.orchestrator.store import runs as lookup
 from scalectl.orchestrator.store.database import reading
 from scalectl.orchestrator.store.runs import its_jobs

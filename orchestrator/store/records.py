@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, assert_never
 
 from sqlalchemy import Connection, ScalarSelect, delete, func, insert, or_, select, update
 
@@ -40,6 +40,7 @@ from scalectl.orchestrator.store.tables import (
 from scalectl.orchestrator.store.tables import events as history
 from scalectl.trainer.events import (
     ROLLING,
+    Alive,
     Checkpoint,
     Done,
     Event,
@@ -48,6 +49,7 @@ from scalectl.trainer.events import (
     Measurement,
     Progress,
     Skipped,
+    Spent,
     Started,
     Stopped,
 )
@@ -254,9 +256,15 @@ def _write(connection: Connection, attempt: int, placed: rows.Placed, event: Eve
             _finish(connection, attempt, placed, event)
         case Stopped():
             _end(connection, attempt, placed, AttemptState.STOPPED)
+        case Progress() | Measurement():
+            pass  # written many at a time
+        case Alive() | Spent():
+            pass  # for the launcher alone
         case Failed(kind, _, reason):
             state = _ENDS.get(kind, AttemptState.FAILED)
             _end(connection, attempt, placed, state, kind=kind, reason=redacted(reason))
+        case _:
+            assert_never(event)
 
 
 def _forget_pruned(connection: Connection, job: str, step: int) -> None:

@@ -18,9 +18,8 @@ from sqlalchemy import (
 )
 
 from scalectl.orchestrator.goodput import ENTRIES
-from scalectl.orchestrator.plan.plan import JobKind
 from scalectl.orchestrator.slots import CPU
-from scalectl.orchestrator.states import AttemptState, JobState, RunState
+from scalectl.orchestrator.states import AttemptState, JobKind, JobState, RunState
 
 schema = MetaData()
 
