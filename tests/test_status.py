@@ -11,6 +11,7 @@ import pytest
 from told import SECONDS_A_STEP, checkpoint, planning, progress, started, told, write
 
 from scalectl.orchestrator.cli import status
+from scalectl.orchestrator.experiment.experiment import read
 from scalectl.orchestrator.launch.ledger import Ledger
 from scalectl.trainer.events import Failed, Skipped, Stopped
 from scalectl.trainer.flops import training_flops
@@ -127,7 +128,7 @@ def test_a_damaged_checkpoint_stays_in_sight_until_the_next_launch(study, begun)
         records.note("done", "something else")
     assert f"warning: {found.jobs[0].job.name}: checkpoint /study/trunks/37/8" in say(study)
     assert torn in str(status.read(study.store).to_json()["events"])
-    records.plan(found, study.file.read_text())
+    records.plan(found, read(study.file))
     for _ in range(10):
         records.note("done", "something else")
     assert "warning" not in say(study)

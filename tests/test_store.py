@@ -18,6 +18,7 @@ from told import planning, progress, rows, started, told, write
 from scalectl import analysis
 from scalectl.orchestrator.cli import details, status
 from scalectl.orchestrator.errors import Exit, NotFound
+from scalectl.orchestrator.experiment.experiment import read
 from scalectl.orchestrator.report.fits import asked
 from scalectl.orchestrator.store import logs
 from scalectl.orchestrator.store.database import (
@@ -104,15 +105,6 @@ def test_an_older_store_gains_the_settings_that_came_later(study, begun):
     assert rows(study, "PRAGMA user_version") == [VERSION]
 
 
-@pytest.fixture
-def old(study):
-    """The study's store as version 5 wrote it."""
-    dump = (Path(__file__).parent / "stores" / "version5.sql").read_text()
-    with closing(sqlite3.connect(study.store)) as store:
-        store.executescript(f"{dump}; PRAGMA user_version = 5; PRAGMA application_id = {APPLICATION}")
-    return study
-
-
 KINDS = [("trunk", "v5e-16"), ("trunk", "cpu"), ("cooldown", "cpu"), ("evaluation", "cpu")]
 
 
@@ -191,7 +183,7 @@ def test_damage_under_a_running_launcher_ends_it_with_the_name_of_the_store(stud
         file.seek(4096)
         file.write(b"\x37" * (size - 4096))
     with closing(records), pytest.raises(NotAStore, match=r"results\.db is not a store, or is damaged"):
-        records.plan(found, "")
+        records.plan(found, read(study.file))
 
 
 def test_a_store_that_is_not_there_is_not_made_by_looking(tmp_path):

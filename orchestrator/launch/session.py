@@ -92,7 +92,7 @@ def carry_out(experiment: Experiment, *, slots: int | None, address: str | None,
     with Records(experiment.store) as records:
         found, record = planned(experiment)
         caps.admit(found)
-        records.plan(found, experiment.document)
+        records.plan(found, experiment)
         if not found.jobs:
             return _outcome(found, time.monotonic() - began, Counter(), interrupted=False)
         _say(

@@ -10,6 +10,7 @@ from typing import Any, Self, assert_never
 from sqlalchemy import Connection, ScalarSelect, delete, func, insert, or_, select, update
 
 from scalectl.orchestrator.errors import NotFound
+from scalectl.orchestrator.experiment.experiment import Experiment
 from scalectl.orchestrator.format import counted
 from scalectl.orchestrator.goodput import Entries
 from scalectl.orchestrator.plan.plan import Plan, PlannedJob
@@ -22,6 +23,7 @@ from scalectl.orchestrator.store.database import Unusable, explained, file_numbe
 from scalectl.orchestrator.store.imported import Foreign
 from scalectl.orchestrator.store.intake import add_metrics, bury, now, take_in, take_in_others
 from scalectl.orchestrator.store.known import known
+from scalectl.orchestrator.store.laws import to_json
 from scalectl.orchestrator.store.lock import Lock, asked_to_stop
 from scalectl.orchestrator.store.tables import (
     attempts,
@@ -103,11 +105,11 @@ class Records:
         self._engine.dispose()
         self._lock.release()
 
-    def plan(self, plan: Plan, document: str) -> None:
+    def plan(self, plan: Plan, experiment: Experiment) -> None:
         """Write down all that a study needs, before anything starts; runs that are done stay so."""
         with self._writing() as connection:
             bury(connection)
-            take_in(connection, plan, document)
+            take_in(connection, plan, experiment.document, to_json(experiment.fits))
             _note(connection, "planned", f"{plan.study}: {len(plan.missing)} of {len(plan.runs)} runs are missing")
             if kind := network_file_system(self.path):
                 _note(connection, "warning", f"the store is on {kind}, where SQLite's locks can't be trusted")

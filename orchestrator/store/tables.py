@@ -116,6 +116,7 @@ studies = Table(
     Column("name", Text, nullable=False, unique=True),
     Column("planned", DateTime, nullable=False),
     Column("document", Text, nullable=False),
+    Column("fits", Text, nullable=False, server_default="{}"),
 )
 
 trunks = Table(

@@ -1,9 +1,9 @@
 """What stores of older versions lack: tables and columns, and values that their rows say in other words."""
 
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, inspect, select, update
 from sqlalchemy.schema import CreateColumn
 
-from scalectl.orchestrator.store.tables import schema
+from scalectl.orchestrator.store.tables import schema, studies
 from scalectl.orchestrator.store.views import create_views
 
 VERSION = 6  # of the tables and views; raised with every change to them
@@ -36,6 +36,15 @@ UPDATE attempts SET
 """
 
 
+def _keep_laws(connection: Connection) -> None:
+    """Give each study the laws of its file, which is all that is known of them: versions before 6 kept no overrides."""
+    from scalectl.orchestrator.store.laws import of_document, to_json  # which status needs for no store of its own
+
+    for number, document in connection.execute(select(studies.c.number, studies.c.document)).all():
+        fits = to_json(of_document(document))
+        connection.execute(update(studies).where(studies.c.number == number).values(fits=fits))
+
+
 def upgrade(connection: Connection) -> None:
     """Bring the tables, rows and views of an older store to VERSION."""
     version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
@@ -51,5 +60,6 @@ def upgrade(connection: Connection) -> None:
     if version < 6:
         connection.exec_driver_sql(_JOBS)
         connection.exec_driver_sql(_ATTEMPTS)
+        _keep_laws(connection)
     create_views(connection)
     connection.exec_driver_sql(f"PRAGMA user_version={VERSION}")
