@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from multiprocessing.synchronize import Event as Ended
 from pathlib import Path
 
-from scalectl.orchestrator.cli import status
+from scalectl.orchestrator.cli import status_screen as status
 from scalectl.orchestrator.experiment.experiment import Experiment, read
 from scalectl.orchestrator.plan.plan import Plan, PlannedJob
 from scalectl.orchestrator.plan.planner import plan

@@ -13,7 +13,8 @@ from test_cli import scalectl
 from test_crash import start, trained
 from told import checkpoint, planning, progress, rows, started, told, write
 
-from scalectl.orchestrator.cli import details, status
+from scalectl.orchestrator.cli import show_screen as details
+from scalectl.orchestrator.cli import status_screen as status
 from scalectl.orchestrator.errors import NotFound
 from scalectl.orchestrator.store import logs
 from scalectl.orchestrator.store.lock import ask_to_stop, asked_to_stop, holder
@@ -75,16 +76,16 @@ def test_runs_are_stopped_while_the_others_go_on_and_are_fitted(study):
 def test_without_a_launcher_runs_are_stopped_at_once_and_said_to_be(study, begun):
     begun[0].close()
     done = scalectl("stop", "--all", "--store", study.store)
-    assert done.returncode == 0 and "No launcher works" in done.stdout and "2 runs stopped" in done.stdout
+    assert done.returncode == 0 and "No launch is running" in done.stdout and "2 runs stopped" in done.stdout
     assert rows(study, "SELECT DISTINCT state FROM runs") == ["stopped"]
 
 
 def test_what_is_done_is_neither_stopped_nor_tried_again_and_that_is_said(study, begun):
     records, found = begun
     write(records, found.jobs[2:3])
-    for command, what in (("stop", "stop"), ("retry", "try again")):
+    for command, what in (("stop", "stop"), ("retry", "retry")):
         done = scalectl(command, "pico-60-20-s0", "--store", study.store)  # while this process is its launcher
-        assert (done.returncode, done.stderr) == (0, "") and "No launcher" not in done.stdout
+        assert (done.returncode, done.stderr) == (0, "") and "No launch" not in done.stdout
         assert done.stdout.startswith(f"There is nothing to {what}: 1 done.")
 
 

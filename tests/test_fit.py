@@ -347,7 +347,7 @@ def test_a_launch_whose_law_is_refused_says_so_and_draws_the_runs(study):
 
 def test_options_stand_in_for_the_words_of_the_file(store):
     document = json.loads(
-        command("fit", "--store", store, "--compute", "device_seconds", "--hold-out", "steps=2560", "-o", "json").stdout
+        command("fit", "--store", store, "--x", "device_seconds", "--hold-out", "steps=2560", "-o", "json").stdout
     )
     assert (document["unit"], document["runs"]["held_out"]) == ("device-seconds", 2)
     assert document["params"]["exponent"] == pytest.approx(0.5, rel=1e-3)
@@ -383,9 +383,7 @@ def test_an_expression_that_cannot_be_read_is_shown_with_a_caret(store):
 
 def test_the_law_of_each_model_is_its_learning_curve(store):
     document = json.loads(
-        command(
-            "fit", "--store", store, "--by", "model", "--compute", "images_seen", "--law", "power", "-o", "json"
-        ).stdout
+        command("fit", "--store", store, "--per", "model", "--x", "images_seen", "--law", "power", "-o", "json").stdout
     )
     assert document["by"] == "model" and [*document["laws"], *document["refused"]] == ["pico", "nano"]
     assert document["laws"]["pico"]["unit"] == "images seen" and document["laws"]["pico"]["law"] == "power law"

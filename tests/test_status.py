@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 from told import SECONDS_A_STEP, checkpoint, planning, progress, started, told, write
 
-from scalectl.orchestrator.cli import status
+from scalectl.orchestrator.cli import status_screen as status
 from scalectl.orchestrator.experiment.experiment import read
 from scalectl.orchestrator.launch.ledger import Ledger
 from scalectl.trainer.events import Failed, Skipped, Stopped

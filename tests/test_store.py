@@ -16,7 +16,8 @@ from sqlalchemy.exc import IntegrityError
 from told import planning, progress, rows, started, told, write
 
 from scalectl import analysis
-from scalectl.orchestrator.cli import details, status
+from scalectl.orchestrator.cli import show_screen as details
+from scalectl.orchestrator.cli import status_screen as status
 from scalectl.orchestrator.errors import Exit, NotFound
 from scalectl.orchestrator.experiment.experiment import read
 from scalectl.orchestrator.report.fits import asked
