@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from multiprocessing.synchronize import Event as Ended
 from pathlib import Path
 
-from scalectl.orchestrator.cli import status_screen as status
 from scalectl.orchestrator.experiment.experiment import Experiment, read
 from scalectl.orchestrator.plan.plan import Plan, PlannedJob
 from scalectl.orchestrator.plan.planner import plan
+from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.records import Records
 from scalectl.trainer.events import Done, Event, Measurement, Started
 
@@ -84,7 +84,7 @@ def poll(store: Path, ended: Ended, answers: "multiprocessing.Queue[tuple[int, s
     count, error = 0, ""
     while not (ended.is_set() or error):
         try:
-            status.read(store).to_json()
+            Store(store).status().to_json()
             count += 1
         except Exception as found:
             error = repr(found)

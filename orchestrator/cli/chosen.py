@@ -22,33 +22,32 @@ def chosen(
     """Return the ids of the runs that are named, or with the flag of all, in one of the states, and what others are."""
     if bool(words) == every:
         raise click.UsageError(f"name runs, or give {flag}.")
-    from scalectl.orchestrator.store import runs as lookup
-    from scalectl.orchestrator.store.database import reading
+    from scalectl.orchestrator.store.reading import Store
 
-    with reading(store) as connection:
-        named = lookup.ids(connection, words) if words else None
-        runs = {state: lookup.in_states(connection, named, [state]) for state in RunState}
-        wanted = lookup.in_states(connection, named, states)
+    reader, named = Store(store), None
+    if words:
+        named = reader.ids(words)
+    runs = {state: reader.in_states([state], named) for state in RunState}
+    wanted = reader.in_states(states, named)
     others = ", ".join(f"{len(found)} {state}" for state, found in runs.items() if found and state not in states)
     return wanted, others or "no such run is in the last plan"
 
 
 def to_evaluate(store: Path, words: Sequence[str]) -> list[str]:
     """Return the ids of the runs that are done and that a launcher evaluates anew; of those named, if any are."""
-    from scalectl.orchestrator.store import runs as lookup
-    from scalectl.orchestrator.store.database import reading
+    from scalectl.orchestrator.store.reading import Store
 
-    with reading(store) as connection:
-        return lookup.to_evaluate(connection, lookup.ids(connection, words) if words else None)
+    reader = Store(store)
+    if not words:
+        return reader.to_evaluate()
+    return reader.to_evaluate(reader.ids(words))
 
 
 def ids(store: Path, words: Sequence[str]) -> list[str]:
     """The ids of the runs that words name, imported ones too; raises NotFound for a word that names none or several."""
-    from scalectl.orchestrator.store import runs as lookup
-    from scalectl.orchestrator.store.database import reading
+    from scalectl.orchestrator.store.reading import Store
 
-    with reading(store) as connection:
-        return lookup.ids(connection, words, imported=True)
+    return Store(store).ids(words, imported=True)
 
 
 def held(store: Path) -> "Records":

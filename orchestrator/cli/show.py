@@ -19,8 +19,12 @@ def show(run: str, store: Path, form: str) -> Exit:
 
     RUN is an id, its beginning, or a name.
     """
-    from scalectl.orchestrator.cli import show_screen as details
+    from scalectl.orchestrator.cli.show_screen import text
+    from scalectl.orchestrator.store.reading import Store
 
-    found = details.read(store, run)
-    click.echo(json.dumps(found.to_json(), indent=2) if form == "json" else found.text(store))
+    details = Store(store).run(run)
+    if form == "json":
+        click.echo(json.dumps(details.to_json(), indent=2))
+    else:
+        click.echo(text(details, store))
     return Exit.DONE

@@ -21,15 +21,21 @@ from scalectl.orchestrator.states import RunState
 @output("table", "json")
 def status(store: Path, runs: bool, states: Sequence[str], watch: bool, check: bool, form: str) -> Exit:
     """Show how far a study is, and what each run waits for."""
-    from scalectl.orchestrator.cli import status_screen as room
+    from scalectl.orchestrator.cli.status_screen import WIDTH, text
+    from scalectl.orchestrator.store.reading import Store
 
     if unknown := [state for state in states if state not in [*RunState]]:
         raise click.UsageError(f"--state {unknown[0]}: a run is one of {', '.join(RunState)}.")
-    terminal = sys.stdout.isatty()
-    for found in room.watched(store) if watch else [room.read(store)]:
-        shown = found.only(states) if states else found
-        text = shown.text(runs=runs or bool(states), width=room.WIDTH if terminal else None)
-        if watch and terminal:
+    width = None
+    if sys.stdout.isatty():
+        width = WIDTH
+    reader = Store(store)
+    for current in reader.watch() if watch else [reader.status()]:
+        shown = current.only(states) if states else current
+        if watch and width:
             click.clear()
-        click.echo(json.dumps(shown.to_json(), indent=2) if form == "json" else text)
-    return Exit.WORK_LEFT if check and found.unfinished else Exit.DONE
+        if form == "json":
+            click.echo(json.dumps(shown.to_json(), indent=2))
+        else:
+            click.echo(text(shown, runs=runs or bool(states), width=width))
+    return Exit.WORK_LEFT if check and current.unfinished else Exit.DONE

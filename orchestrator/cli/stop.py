@@ -22,10 +22,11 @@ def stop(words: Sequence[str], every: bool, store: Path) -> Exit:
 
     The next launch goes on with them. While no launch is running they are only marked as stopped.
     """
-    from scalectl.orchestrator.store.lock import ask_to_stop, holder
+    from scalectl.orchestrator.store.lock import ask_to_stop
+    from scalectl.orchestrator.store.reading import Store
 
     wanted, others = chosen(store, words, every, "--all", (RunState.PLANNED, RunState.RUNNING))
-    launcher = holder(store)
+    launcher = Store(store).launcher()
     wanted += to_evaluate(store, words) if launcher else []
     if not wanted:
         click.echo(f"There is nothing to stop: {others}. Next: {command('status --runs', store=store)}")

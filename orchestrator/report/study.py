@@ -5,14 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, func, select
-
-from scalectl.orchestrator.errors import NotFound
 from scalectl.orchestrator.experiment.rules import SETTINGS, Rule
 from scalectl.orchestrator.experiment.schema import Fit
-from scalectl.orchestrator.store.database import reading
-from scalectl.orchestrator.store.laws import from_json
-from scalectl.orchestrator.store.tables import imports, runs, studies
+from scalectl.orchestrator.store.reading import Store
 
 DEFAULT = {"upstream": Fit(metric="upstream/error")}  # of a study that asks for none
 
@@ -36,28 +31,12 @@ class Ask:
 
 
 def ask(store: Path, study: str | None = None) -> Ask:
-    """Return what a study of the store asks, the one planned last unless told, or else the one imported last.
+    """What a study of the store asks; without a name the one planned last, or else the one imported last.
 
     Raises NotFound where there is none.
     """
-    with reading(store) as connection:
-        planned = connection.execute(select(studies).order_by(studies.c.planned.desc(), studies.c.number.desc())).all()
-        for row in planned:
-            if study in (None, row.name):
-                listed = select(runs.c.id).where(runs.c.study == row.number, runs.c.listed)
-                return Ask(row.name, frozenset(connection.scalars(listed)), from_json(row.fits) or DEFAULT)
-        others = _imported(connection)
-        if not others or study not in (None, *others):
-            names = ", ".join(dict.fromkeys([*(row.name for row in planned), *others])) or "none yet"
-            raise NotFound(f"{store} has no study{f' {study!r}' if study else ''}; it has {names}.")
-        name = study or others[0]
-        return Ask(name, frozenset(connection.scalars(select(imports.c.id).where(imports.c.study == name))), DEFAULT)
-
-
-def _imported(connection: Connection) -> list[str]:
-    """Return the studies that were imported, the last one first."""
-    latest = func.max(imports.c.at).desc()
-    return list(connection.scalars(select(imports.c.study).group_by(imports.c.study).order_by(latest)))
+    chosen = Store(store).study(study)
+    return Ask(chosen.name, chosen.runs, chosen.fits or DEFAULT)
 
 
 def held_out(points: Any, rule: Rule) -> list[str]:

@@ -23,7 +23,6 @@ from scalectl.orchestrator.store.database import Unusable, explained, file_numbe
 from scalectl.orchestrator.store.imported import Foreign
 from scalectl.orchestrator.store.intake import add_metrics, bury, now, take_in, take_in_others
 from scalectl.orchestrator.store.known import known
-from scalectl.orchestrator.store.laws import to_json
 from scalectl.orchestrator.store.lock import Lock, asked_to_stop
 from scalectl.orchestrator.store.tables import (
     attempts,
@@ -109,7 +108,7 @@ class Records:
         """Write down all that a study needs, before anything starts; runs that are done stay so."""
         with self._writing() as connection:
             bury(connection)
-            take_in(connection, plan, experiment.document, to_json(experiment.fits))
+            take_in(connection, plan, experiment.document, rows.of_fits(experiment.fits))
             _note(connection, "planned", f"{plan.study}: {len(plan.missing)} of {len(plan.runs)} runs are missing")
             if kind := network_file_system(self.path):
                 _note(connection, "warning", f"the store is on {kind}, where SQLite's locks can't be trusted")

@@ -1,7 +1,6 @@
 """What a store holds at one moment, as values: its runs and what they wait for, the jobs that run, the last events."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,7 +9,6 @@ from sqlalchemy import (
     Connection,
     Row,
     ScalarSelect,
-    Select,
     and_,
     case,
     func,
@@ -20,7 +18,8 @@ from sqlalchemy import (
 )
 
 from scalectl.orchestrator.goodput import ENTRIES
-from scalectl.orchestrator.states import AttemptState, JobState, RunState
+from scalectl.orchestrator.states import AttemptState, RunState
+from scalectl.orchestrator.store.runs import Waits
 from scalectl.orchestrator.store.tables import (
     attempts,
     checkpoints,
@@ -34,37 +33,6 @@ from scalectl.orchestrator.store.tables import (
     runs,
     studies,
 )
-
-UNFINISHED = (RunState.PLANNED, RunState.STOPPED, RunState.FAILED)
-
-
-class Waits:
-    """The jobs of a store that aren't done, and what each run that isn't done waits for among them."""
-
-    def __init__(self, connection: Connection, *, launched: bool) -> None:
-        self._launched = launched
-        self._stretches: dict[int, list[Row[Any]]] = defaultdict(list)
-        todo: Select[Any] = select(jobs.c.name, jobs.c.trunk, jobs.c.stop, jobs.c.state)
-        todo = todo.where(jobs.c.run.is_(None), jobs.c.state != JobState.DONE).order_by(jobs.c.start)
-        for job in connection.execute(todo):
-            self._stretches[job.trunk].append(job)
-
-    def why(self, state: RunState, trunk: int, branch: int, reason: str) -> str:
-        """Return what a run of this state, which branches off its trunk at `branch`, waits for; or nothing."""
-        if state not in UNFINISHED:
-            return ""
-        if not self._launched or state is not RunState.PLANNED:
-            return f"a launch: {reason}" if reason else "a launch"
-        return self._slot(job for job in self._stretches[trunk] if job.stop <= branch)
-
-    def _slot(self, before: Iterable[Row[Any]]) -> str:
-        """Return what a planned run waits for while a launcher works, given the stretches that it needs."""
-        stretches = list(before)
-        for job in stretches:
-            if job.state is JobState.RUNNING:
-                return f"{job.name}, which trains"
-        return f"{stretches[0].name}, which waits for a slot" if stretches else "a slot"
-
 
 MAIN_METRIC = "upstream/error"
 
