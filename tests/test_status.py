@@ -37,7 +37,7 @@ def say(study) -> str:
 def test_a_planned_study_shows_its_runs_and_why_they_will_run(study, begun):
     begun[0].close()
     text = say(study)
-    assert text.startswith("small · 2 planned\n  0 % of ") and "no launcher runs\n" in text
+    assert text.startswith("small · 2 planned\n  0 % of ") and "no launch is running\n" in text
     assert text.count("0/20") == text.count("0/40") == 1 and text.count("   waits for a launch: new") == 2
     assert text.endswith("Next: scalectl launch FILE")
 
@@ -85,7 +85,7 @@ def test_what_a_killed_launcher_left_is_said(study, begun):
     records.write(records.start(found.jobs[0], "cpu-0"), [started(), progress(3)])
     records.close()
     text = say(study)
-    assert "no launcher runs; it ended with 1 job under way" in text and "ATTEMPT" not in text
+    assert "no launch is running; the last ended with 1 job under way" in text and "ATTEMPT" not in text
     assert Store(study.store).status().seconds_left is None
 
 

@@ -1,7 +1,7 @@
 """The status of a store as tables for people."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from scalectl.orchestrator.format import counted, duration, flops, share, table
 from scalectl.orchestrator.goodput import goodput, shares
@@ -34,20 +34,25 @@ def text(status: Status, *, runs: bool = False, width: int | None = WIDTH) -> st
 
 def _head(status: Status) -> str:
     if not status.runs:
-        others = f" · {counted(status.imported, 'imported run')}" if status.imported else ""
-        return f"{status.store} holds no study yet{others}"
+        text = f"{status.store} holds no study yet"
+        if status.imported:
+            text += f" · {counted(status.imported, 'imported run')}"
+        return text
     done, whole = status.work
-    part = share(done / whole if whole else 1.0)
     states = " · ".join(f"{number} {state}" for state, number in status.counts.items() if number)
-    left = "" if status.seconds_left is None else f" · {duration(status.seconds_left)} left"
-    lines = [
-        f"{', '.join(status.studies)} · {states}",
-        f"  {part} of {flops(whole)} FLOPs{left} · {counted(status.checkpoints, 'checkpoint')} kept",
-        f"  {_launcher(status)}",
-    ]
+    part = 1.0
+    if whole:
+        part = done / whole
+    progress = [f"{share(part)} of {flops(whole)} FLOPs"]
+    if status.seconds_left is not None:
+        progress.append(f"{duration(status.seconds_left)} left")
+    progress.append(f"{counted(status.checkpoints, 'checkpoint')} kept")
+    lines = [f"{', '.join(status.studies)} · {states}", f"  {' · '.join(progress)}", f"  {_launcher(status)}"]
     if (useful := goodput(status.ledger)) is not None:
-        which = "this launch so far" if status.launcher else "the last launch"
-        lines.append(f"  goodput of {which} {share(useful)}: {shares(status.ledger)}")
+        launch = "the last launch"
+        if status.launcher:
+            launch = "this launch so far"
+        lines.append(f"  goodput of {launch} {share(useful)}: {shares(status.ledger)}")
     if status.unlisted:
         lines.append(f"  not listed any more: {counted(status.unlisted, 'run')} of earlier plans")
     if status.imported:
@@ -58,8 +63,10 @@ def _head(status: Status) -> str:
 def _launcher(status: Status) -> str:
     if status.launcher:
         return f"launcher: {status.launcher}"
-    cut = f"; it ended with {counted(len(status.running), 'job')} under way, to go on at the next launch"
-    return "no launcher runs" + (cut if status.running else "")
+    text = "no launch is running"
+    if status.running:
+        text += f"; the last ended with {counted(len(status.running), 'job')} under way, to go on at the next launch"
+    return text
 
 
 def _running(status: Status) -> str:
@@ -70,36 +77,42 @@ def _running(status: Status) -> str:
 
 
 def _job(job: RunningJob) -> tuple[str, ...]:
-    part = (job.step - job.start) / max(1, job.stop - job.start)
-    left = "--" if job.seconds_left is None else duration(job.seconds_left)
-    place = f"{job.step:,}/{job.stop:,}"
     return (
         job.name,
         job.slot,
-        place,
-        share(part),
+        f"{job.step:,}/{job.stop:,}",
+        share((job.step - job.start) / max(1, job.stop - job.start)),
         _number(job.loss),
         _number(job.images_per_second),
-        "--" if job.mfu is None else share(job.mfu),
+        _known(job.mfu, share),
         str(job.attempt),
-        left,
+        _known(job.seconds_left, duration),
     )
 
 
 def _run_table(metric: str, runs: Sequence[RunLine]) -> str:
     header = ("RUN", "ID", "STATE", "PROGRESS", metric.upper())
     rows = [(run.name, run.id, _state(run), f"{run.step:,}/{run.steps:,}", _number(run.value)) for run in runs]
-    reasons = ("WHY", *(_short(f"waits for {run.waits_for}" if run.waits_for else run.reason) for run in runs))
+    reasons = ("WHY", *map(_reason, runs))
     lines = table(header, rows, left=3).splitlines()
     return "\n".join(f"{line}   {reason}".rstrip() for line, reason in zip(lines, reasons, strict=True))
 
 
+def _reason(run: RunLine) -> str:
+    if run.waits_for:
+        return _short(f"waits for {run.waits_for}")
+    return _short(run.reason)
+
+
 def _state(run: RunLine) -> str:
-    return run.state.with_failure(run.kind) + (", excluded" if run.excluded else "")
+    state = run.state.with_failure(run.kind)
+    if run.excluded:
+        state += ", excluded"
+    return state
 
 
 def _findings(status: Status) -> str:
-    """Return the best run, those that failed or diverged, and the warnings of the last launch."""
+    """The best run, those that failed or diverged, and the warnings of the last launch."""
     best = status.best
     lines = [f"  best: {best.name}  {status.metric} {best.value:.4g} at {flops(best.flops)} FLOPs"] if best else []
     bad = [run for run in status.runs if run.state in (RunState.FAILED, RunState.DIVERGED)]
@@ -108,14 +121,16 @@ def _findings(status: Status) -> str:
     return "\n".join(lines)
 
 
-def _short(reason: str) -> str:
-    """Return a reason for a table, without its tail, which may be a library's whole specification."""
-    return reason if len(reason) <= REASON else f"{reason[: REASON - 1]}…"
+def _short(text: str, most: int = REASON) -> str:
+    """A text without its tail, which may be a library's whole specification."""
+    if len(text) <= most:
+        return text
+    return f"{text[: most - 1]}…"
 
 
 def _history(status: Status) -> str:
-    others = [event for event in status.events if event.what != "warning"]
-    return "\n".join(f"  {event.at}  {event.what}: {event.run or event.text}" for event in others)
+    events = [event for event in status.events if event.what != "warning"]
+    return "\n".join(f"  {event.at}  {event.what}: {event.run or event.text}" for event in events)
 
 
 def _wrapped(text: str, width: int | None) -> str:
@@ -125,16 +140,26 @@ def _wrapped(text: str, width: int | None) -> str:
 
 
 def _clipped(text: str, width: int | None) -> str:
-    most = width or len(text)
-    return "\n".join(line if len(line) <= most else line[: most - 1] + "…" for line in text.splitlines())
+    if width is None:
+        return text
+    return "\n".join(_short(line, width) for line in text.splitlines())
 
 
 def _next(status: Status, runs: bool) -> str:
+    if status.launcher and runs:
+        return command("status", store=status.store)
     if status.launcher:
-        return command("status" if runs else "status --runs", store=status.store)
-    waiting = status.unfinished or not (status.runs or status.imported)
-    return command("launch FILE") if waiting else command("fit", store=status.store)
+        return command("status --runs", store=status.store)
+    if status.unfinished or not (status.runs or status.imported):
+        return command("launch FILE")
+    return command("fit", store=status.store)
+
+
+def _known(value: float | None, form: Callable[[float], str]) -> str:
+    if value is None:
+        return "--"
+    return form(value)
 
 
 def _number(value: float | None) -> str:
-    return "--" if value is None else f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return _known(value, lambda number: f"{number:,.4g}" if abs(number) < 1000 else f"{number:,.0f}")

@@ -64,7 +64,7 @@ def launch(
             cluster.start(slot.name, board.resolved(job))
             yield News(slot.name, job)
         why = why or _halt(stopping, meter)  # whoever reads the news may have asked meanwhile
-        if wanted := records.asked():
+        if wanted := records.stop_requests():
             records.settle(board.stop(wanted), RunState.STOPPED, reason=ASKED)
         for name in (board.running.keys() if why else board.unwanted) - asked:
             cluster.stop(name)

@@ -21,11 +21,11 @@ class Ask:
     fits: Mapping[str, Fit]
 
     def changed(self, **said: str | None) -> "Ask":
-        """Return the ask with what the command line says in place of the file's words; equal laws come once."""
+        """The ask with what the command line says in place of the file's words; equal laws come once."""
         new = {name: value for name, value in said.items() if value is not None}
         fits: dict[str, Fit] = {}
-        for name, asked in self.fits.items():
-            if (fit := asked.model_copy(update=new)) not in fits.values():
+        for name, stored in self.fits.items():
+            if (fit := stored.model_copy(update=new)) not in fits.values():
                 fits[name] = fit
         return Ask(self.study, self.runs, fits)
 
@@ -40,7 +40,7 @@ def ask(store: Path, study: str | None = None) -> Ask:
 
 
 def held_out(points: Any, rule: Rule) -> list[str]:
-    """Return the ids of the runs of a table that a rule holds out; a rule without conditions holds out none."""
+    """The ids of the runs of a table that a rule holds out; a rule without conditions holds out none."""
     if not rule.conditions():
         return []
     rows = points[["run", *SETTINGS]].to_dict("records")

@@ -79,8 +79,8 @@ def _imported(connection: Connection, row: Row[Any]) -> Details:
 def _trained(connection: Connection, run: str, *, launched: bool) -> Details:
     columns = [runs.c[name] for name in ("id", "name", "state", "kind", "reason", "excluded", *SETTINGS)]
     columns += [runs.c[name] for name in ("devices", *_COST, "digest", "spec", "number")]
-    others = (studies.c.name.label("study"), trunks.c.id.label("trunk"), runs.c.trunk.label("trunk_number"))
-    query = select(*columns, *others, exclusions.c.reason.label("exclusion"))
+    named = (studies.c.name.label("study"), trunks.c.id.label("trunk"), runs.c.trunk.label("trunk_number"))
+    query = select(*columns, *named, exclusions.c.reason.label("exclusion"))
     joined = runs.join(studies).join(trunks).outerjoin(exclusions)
     row = dict(connection.execute(query.select_from(joined).where(runs.c.id == run)).one()._mapping)
     number, trunk = row.pop("number"), row.pop("trunk_number")
@@ -118,7 +118,7 @@ def log(connection: Connection, word: str) -> list[str]:
     run = connection.execute(select(runs).where(runs.c.id == name)).one()
     own_jobs = jobs_of(run.number, run.trunk, run.steps - run.cooldown)
     lines = [*_attempts(connection, own_jobs), *_events(connection, own_jobs, run.number)]
-    return [f"{at.isoformat(' ', 'seconds')}  {text}" for at, _, text in sorted(lines)]
+    return [f"{time.isoformat(' ', 'seconds')}  {text}" for time, _, text in sorted(lines)]
 
 
 def _attempts(connection: Connection, own_jobs: ColumnElement[bool]) -> Iterator[Line]:

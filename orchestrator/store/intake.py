@@ -18,7 +18,7 @@ from scalectl.orchestrator.store.views import create_views
 
 
 def now() -> datetime:
-    """Return the time as the store writes it: UTC, without a zone."""
+    """The time as the store writes it: UTC, without a zone."""
     return datetime.now(UTC).replace(tzinfo=None)
 
 
@@ -36,32 +36,32 @@ def take_in(connection: Connection, plan: Plan, document: str, fits: str) -> Non
     add_metrics(connection, plan.evals.metrics())
 
 
-def take_in_others(connection: Connection, others: Sequence[Foreign], study: str, origin: str) -> int:
+def take_in_others(connection: Connection, foreign: Sequence[Foreign], study: str, origin: str) -> int:
     """Write down runs of other people, and their metrics beside others that the study has of them; return how many
     are new.
 
     Raises Refusal where a planned study has that name, or a metric of the store that of another in other capitals.
     """
-    names = dict.fromkeys(name for run in others for name in run.metrics)
+    names = dict.fromkeys(name for run in foreign for name in run.metrics)
     _can_stand_beside(connection, names, study, origin)
-    others = _apart(connection, others, study)
+    foreign = _apart(connection, foreign, study)
     before = set(connection.scalars(select(imports.c.id)))
     add_metrics(connection, names)
     unknown = dict.fromkeys(column.name for column in imports.columns if column.nullable)
     shared = {**unknown, "study": study, "origin": origin, "at": now()}
-    _upsert(connection, imports, "id", [{**shared, "id": run.id, **run.columns} for run in others])
+    _upsert(connection, imports, "id", [{**shared, "id": run.id, **run.columns} for run in foreign])
     number = _numbers(connection, imports)
     metric = {row.name: row.id for row in connection.execute(select(metrics.c.name, metrics.c.id))}
-    told = imported.c.metric.in_([metric[name] for name in names])
-    connection.execute(delete(imported).where(told, imported.c.run.in_([number[run.id] for run in others])))
+    listed = imported.c.metric.in_([metric[name] for name in names])
+    connection.execute(delete(imported).where(listed, imported.c.run.in_([number[run.id] for run in foreign])))
     values = [
         {"run": number[run.id], "metric": metric[name], "value": value}
-        for run in others
+        for run in foreign
         for name, value in run.metrics.items()
     ]
     if values:
         connection.execute(insert(imported), values)
-    return len({run.id for run in others} - before)
+    return len({run.id for run in foreign} - before)
 
 
 def _can_stand_beside(connection: Connection, names: Iterable[str], study: str, origin: str) -> None:
@@ -70,18 +70,18 @@ def _can_stand_beside(connection: Connection, names: Iterable[str], study: str, 
         raise Refusal(f"{study} is a study that this store plans: give the runs of {origin} another name by --study.")
     known = list(connection.scalars(select(metrics.c.name)))
     for name in names:
-        if other := alike(name, known):
-            raise Refusal(f"{origin}: its {name} and {other} of the store {CAPITALS}. Rename it in the file.")
+        if namesake := alike(name, known):
+            raise Refusal(f"{origin}: its {name} and {namesake} of the store {CAPITALS}. Rename it in the file.")
 
 
-def _apart(connection: Connection, others: Sequence[Foreign], study: str) -> list[Foreign]:
-    """Return runs with ids that no other study has: two papers may well have runs of the same settings."""
+def _apart(connection: Connection, foreign: Sequence[Foreign], study: str) -> list[Foreign]:
+    """Runs with ids that no other study has: two papers may well have runs of the same settings."""
     taken = set(connection.scalars(select(imports.c.id).where(imports.c.study != study)))
-    return [replace(run, id=_id(study, run.id)) if run.id in taken else run for run in others]
+    return [_renamed(run, study) if run.id in taken else run for run in foreign]
 
 
-def _id(study: str, run: str) -> str:
-    return hashlib.sha256(f"{study} {run}".encode()).hexdigest()[:12]
+def _renamed(run: Foreign, study: str) -> Foreign:
+    return replace(run, id=hashlib.sha256(f"{study} {run.id}".encode()).hexdigest()[:12])
 
 
 def bury(connection: Connection) -> None:

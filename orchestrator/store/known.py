@@ -16,7 +16,7 @@ RECENT = 5  # attempts of a shape on a type of slots that its speed there is tak
 
 
 def known(path: str | Path, artifacts: str | None = None) -> Known:
-    """Return what the store at `path` holds, which is nothing where there is none; raises Unusable for a bad file.
+    """The store at `path` as a planner asks for it, empty where there is none; raises Unusable for a bad file.
 
     Of checkpoints only those inside the folder `artifacts`, where it is given: they are read, and moved when damaged.
     """
@@ -44,17 +44,17 @@ def _failures(connection: Connection) -> dict[str, str]:
 
 
 def _metrics(connection: Connection) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = defaultdict(dict)
+    settings_by_run: dict[str, dict[str, str]] = defaultdict(dict)
     query = (
         select(runs.c.id, metrics.c.name, measurements.c.settings).select_from(measurements).join(runs).join(metrics)
     )
     for run, name, settings in connection.execute(query.where(measurements.c.step == runs.c.steps)):
-        found[run][name] = settings
-    return dict(found)
+        settings_by_run[run][name] = settings
+    return dict(settings_by_run)
 
 
 def _checkpoints(connection: Connection, artifacts: str | None) -> dict[str, dict[int, str]]:
-    """Return the kept ones that are still on disk, by the trunk or run that they belong to."""
+    """The kept ones that are still on disk, by the trunk or run that they belong to."""
     owner = func.coalesce(runs.c.id, trunks.c.id)
     query = (
         select(owner, checkpoints.c.step, checkpoints.c.path)
@@ -62,15 +62,15 @@ def _checkpoints(connection: Connection, artifacts: str | None) -> dict[str, dic
         .join(trunks)
         .outerjoin(runs, runs.c.number == checkpoints.c.run)
     )
-    found: dict[str, dict[int, str]] = defaultdict(dict)
+    paths: dict[str, dict[int, str]] = defaultdict(dict)
     for name, step, path in connection.execute(query.where(checkpoints.c.kept)):
         if (artifacts is None or inside(path, artifacts)) and _exists(path):
-            found[name][step] = path
-    return dict(found)
+            paths[name][step] = path
+    return dict(paths)
 
 
 def inside(path: str, folder: str) -> bool:
-    """Return whether a path lies in a folder, wherever links and dots lead; both may be addresses such as gs://."""
+    """Whether a path lies in a folder, wherever links and dots lead; both may be addresses such as gs://."""
     if "://" in path or "://" in folder:
         return path.startswith(folder.rstrip("/") + "/") and ".." not in path.split("/")
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
@@ -85,7 +85,7 @@ def _exists(path: str) -> bool:
 
 
 def _speeds(connection: Connection) -> dict[str, dict[str, float]]:
-    """Return training FLOPs per second of one slot for each shape and type of slot, the one that ran last at the end.
+    """Training FLOPs per second of one slot for each shape and type of slot, the one that ran last at the end.
 
     Compilation and evaluation are left out.
     """
@@ -100,13 +100,13 @@ def _speeds(connection: Connection) -> dict[str, dict[str, float]]:
     )
     speed = (func.sum(latest.c.flops) / func.sum(latest.c.device_seconds)).label("speed")
     query = select(latest.c.shape, latest.c.slot_type, speed).where(latest.c.age <= RECENT)
-    found: defaultdict[str, dict[str, float]] = defaultdict(dict)
+    speeds: defaultdict[str, dict[str, float]] = defaultdict(dict)
     for row in connection.execute(query.group_by(latest.c.shape, latest.c.slot_type).order_by(func.max(latest.c.id))):
-        found[row.shape][row.slot_type] = row.speed
-    return dict(found)
+        speeds[row.shape][row.slot_type] = row.speed
+    return dict(speeds)
 
 
 def _listed(connection: Connection) -> dict[str, str]:
-    """Return the study of each run that was in its last plan."""
+    """The study of each run that was in its last plan."""
     query = select(runs.c.id, studies.c.name).join_from(runs, studies).where(runs.c.listed)
     return {row.id: row.name for row in connection.execute(query)}

@@ -113,11 +113,11 @@ class Records:
             if kind := network_file_system(self.path):
                 _note(connection, "warning", f"the store is on {kind}, where SQLite's locks can't be trusted")
 
-    def take_in(self, others: Sequence[Foreign], study: str, origin: str) -> int:
+    def take_in(self, foreign: Sequence[Foreign], study: str, origin: str) -> int:
         """Write down runs of other people, and return how many of them are new."""
         with self._writing() as connection:
-            new = take_in_others(connection, others, study, origin)
-            _note(connection, "imported", f"{len(others)} runs of {origin}, {new} of them new")
+            new = take_in_others(connection, foreign, study, origin)
+            _note(connection, "imported", f"{len(foreign)} runs of {origin}, {new} of them new")
         return new
 
     def start(self, job: PlannedJob, slot: str, slot_type: str = CPU) -> int:
@@ -162,7 +162,10 @@ class Records:
             number = connection.execute(chosen.values(state=state, kind=kind, reason=reason)).rowcount
             if number:
                 text = ": ".join(part for part in (counted(number, "run"), kind, reason) if part)
-                _note(connection, state, text, run=next(iter(run_ids)) if len(run_ids) == 1 else None)
+                run = None
+                if len(run_ids) == 1:
+                    (run,) = run_ids
+                _note(connection, state, text, run=run)
 
     def keep(self, ledger_by_slot: Mapping[str, Entries]) -> None:
         """Write down where the time of each slot has gone so far in this launch."""
@@ -174,13 +177,13 @@ class Records:
                 connection.execute(_replace(ledger), new)
 
     def states(self, run_ids: Iterable[str]) -> dict[str, RunState]:
-        """Return the states of runs."""
+        """The states of runs by their ids."""
         with self._writing() as connection:
-            found = {row.id: row.state for row in connection.execute(select(runs.c.id, runs.c.state))}
-        return {run: found[run] for run in run_ids}
+            states = {row.id: row.state for row in connection.execute(select(runs.c.id, runs.c.state))}
+        return {run: states[run] for run in run_ids}
 
-    def asked(self) -> frozenset[str]:
-        """Return the runs that `scalectl stop` has asked to stop since the last call."""
+    def stop_requests(self) -> frozenset[str]:
+        """The runs that `scalectl stop` has asked to stop since the last call."""
         return asked_to_stop(self.path)
 
     def exclude(self, run: str, reason: str) -> None:
@@ -204,10 +207,10 @@ class Records:
             raise NotFound(f"{self.path} has no run {run}. scalectl status --runs lists them.")
         return False
 
-    def note(self, what: str, text: str, run: str | None = None, job: str | None = None) -> None:
+    def note(self, kind: str, text: str, run: str | None = None, job: str | None = None) -> None:
         """Write down that something happened, with the ids of the run and of the job that it happened to."""
         with self._writing() as connection:
-            _note(connection, what, text, run, job)
+            _note(connection, kind, text, run, job)
 
     def save_fit(self, name: str, document: dict[str, Any]) -> None:
         """Write down a fitted law in place of an earlier one of that name."""
@@ -276,7 +279,7 @@ def _forget_pruned(connection: Connection, job: str, step: int) -> None:
 
 
 def _beginning(connection: Connection, placed: rows.Placed, step: int) -> tuple[int, float] | None:
-    """Return the step and the device seconds that an attempt goes on from, where the store knows them."""
+    """The step and the device seconds that an attempt goes on from, where the store knows them."""
     if step == 0:
         return 0, 0.0
     own = or_(checkpoints.c.run.is_(None), checkpoints.c.run == placed.run)
@@ -284,7 +287,9 @@ def _beginning(connection: Connection, placed: rows.Placed, step: int) -> tuple[
         checkpoints.c.trunk == placed.trunk, checkpoints.c.step == step, own
     )
     seconds = connection.scalars(query).first()
-    return None if seconds is None else (step, seconds)
+    if seconds is None:
+        return None
+    return step, seconds
 
 
 def _finish(connection: Connection, attempt: int, placed: rows.Placed, event: Done) -> None:
@@ -320,5 +325,5 @@ def _number(run: str | None) -> ScalarSelect[int]:
     return select(runs.c.number).where(runs.c.id == run).scalar_subquery()
 
 
-def _note(connection: Connection, what: str, text: str, run: str | None = None, job: str | None = None) -> None:
-    connection.execute(insert(history).values(at=now(), what=what, text=redacted(text), run=_number(run), job=job))
+def _note(connection: Connection, kind: str, text: str, run: str | None = None, job: str | None = None) -> None:
+    connection.execute(insert(history).values(at=now(), what=kind, text=redacted(text), run=_number(run), job=job))

@@ -36,11 +36,11 @@ class Words(TypeDecorator[StrEnum]):
 
     def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
         """The text of a member; raises ValueError for any other text."""
-        return None if value is None else self.words(value).value
+        return value and self.words(value).value
 
-    def process_result_value(self, value: str | None, dialect: Any) -> StrEnum | None:
+    def process_result_value(self, value: Any | None, dialect: Any) -> Any:
         """The member that a text stands for."""
-        return None if value is None else self.words(value)
+        return value and self.words(value)
 
 
 # what a run is, in the order in which `points` shows it
