@@ -12,9 +12,9 @@ from records import array_record, example, greys
 from test_cli import HEAVY
 
 from scalectl.orchestrator.experiment.experiment import InvalidExperiment, read
-from scalectl.trainer.data import load, split
-from scalectl.trainer.files import Unreadable
-from scalectl.trainer.pictures import BadImage
+from scalectl.trainer.data.facts import Unreadable
+from scalectl.trainer.data.pictures import BadImage
+from scalectl.trainer.data.split import load, split
 from scalectl.trainer.spec import DataSpec
 
 
