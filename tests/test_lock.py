@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from test_cli import scalectl
 
-from scalectl.orchestrator.cli import status
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.store.lock import Holder, Lock, Locked, holder, working_in
+from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.records import Records
 
 HOLD = """
@@ -71,7 +71,7 @@ def test_artifacts_that_can_not_be_written_are_refused(tmp_path):
 
 
 def test_status_works_while_another_process_holds_the_store(store, made, other):
-    assert status.read(store).to_json()["launcher"]["pid"] == other.pid
+    assert Store(store).status().to_json()["launcher"]["pid"] == other.pid
 
 
 def test_kill_9_lets_the_next_launcher_in(store, other):

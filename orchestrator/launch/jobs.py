@@ -9,6 +9,7 @@ from scalectl.orchestrator.plan.plan import Plan, PlannedJob
 from scalectl.orchestrator.plan.planner import stretch_again
 from scalectl.orchestrator.plan.scheduler import Queue
 from scalectl.orchestrator.slots import Slot
+from scalectl.orchestrator.states import JobState
 from scalectl.trainer.events import Checkpoint, Done, Event, Failed, Stopped
 from scalectl.trainer.spec import Job
 
@@ -70,7 +71,7 @@ class Board:
     def _left(self, job: PlannedJob) -> list[str]:
         return [run for run in job.runs if run not in self._lost | self.stopped]
 
-    def take(self, slot: str, events: Sequence[Event]) -> str:
+    def take(self, slot: str, events: Sequence[Event]) -> JobState:
         """Note what a job told and return what it became: running, done, stopped, retried, failed or diverged."""
         job, _ = self.running[slot]
         for event in events:
@@ -80,24 +81,24 @@ class Board:
                     self._folders.setdefault(job.owner, {})[event.step] = event.path
         end = events[-1]
         if not isinstance(end, Done | Stopped | Failed):
-            return "running"
+            return JobState.RUNNING
         del self.running[slot]
         if isinstance(end, Done):
             self.queue.done(job)
             self.failures.done(job)
             self.queue.held = {*self.failures.held}
-            return "done"
+            return JobState.DONE
         if isinstance(end, Stopped):
             if not self.stopped.issuperset(job.runs):
                 self.queue.again(job)
-            return "stopped"
+            return JobState.STOPPED
         return self._failed(job, end)
 
-    def _failed(self, job: PlannedJob, end: Failed) -> str:
+    def _failed(self, job: PlannedJob, end: Failed) -> JobState:
         state = self.failures.judge(job, end)
-        if state == "retried" and self.stopped.issuperset(job.runs):
-            return "stopped"
-        if state != "retried":
+        if state is JobState.RETRIED and self.stopped.issuperset(job.runs):
+            return JobState.STOPPED
+        if state is not JobState.RETRIED:
             self._lost.update(job.runs)
             self.queue.drop(self._lost | self.stopped)
         elif end.kind == "checkpoint_corrupt" and job.job.start:

@@ -11,6 +11,7 @@ from scalectl.orchestrator.launch.retries import last_line
 from scalectl.orchestrator.plan.limits import Caps, Meter
 from scalectl.orchestrator.plan.plan import Plan, PlannedJob
 from scalectl.orchestrator.slots import CPU, Slot
+from scalectl.orchestrator.states import JobState, RunState
 from scalectl.orchestrator.store.records import Records
 from scalectl.trainer.events import Event, Failed
 
@@ -29,7 +30,7 @@ class News:
     slot: str
     job: PlannedJob
     events: tuple[Event, ...] = ()
-    state: str = "running"
+    state: JobState = JobState.RUNNING
     pause: str = ""  # what is placed no more from now on, and why
 
 
@@ -57,14 +58,14 @@ def launch(
     while board.running or (board.ready and not why):
         why = why or _halt(stopping, meter)
         for job, slot in board.placements() if board.ready and not why else []:
-            board.running[slot.name] = (job, records.start(job, slot.name))
+            board.running[slot.name] = (job, records.start(job, slot.name, slot.type))
             meter.begin(slot.name, slot.type, job)
             ledger.begin(slot.name)
             cluster.start(slot.name, board.resolved(job))
             yield News(slot.name, job)
         why = why or _halt(stopping, meter)  # whoever reads the news may have asked meanwhile
-        if wanted := records.asked():
-            records.settle(board.stop(wanted), "stopped", reason=ASKED)
+        if wanted := records.stop_requests():
+            records.settle(board.stop(wanted), RunState.STOPPED, reason=ASKED)
         for name in (board.running.keys() if why else board.unwanted) - asked:
             cluster.stop(name)
             asked.add(name)
@@ -72,11 +73,11 @@ def launch(
             job, attempt = board.running[name]
             records.write(attempt, events)
             state = board.take(name, events)
-            meter.take(name, job, events, ended=state != "running")
-            ledger.take(name, events, ended=state != "running")
+            meter.take(name, job, events, ended=state is not JobState.RUNNING)
+            ledger.take(name, events, ended=state is not JobState.RUNNING)
             asked_for = ASKED if board.stopped.issuperset(job.runs) else ""
             pause = _settle(records, board, job, events[-1], state, why or asked_for)
-            asked -= {name} if state != "running" else set()
+            asked -= {name} if state is not JobState.RUNNING else set()
             yield News(name, job, tuple(events), state, pause)
         if ledger.due(KEEP_SECONDS):
             records.keep(ledger.entries())
@@ -92,20 +93,21 @@ def _halt(stopping: threading.Event, meter: Meter) -> str:
 def _leave(records: Records, board: Board, why: str) -> None:
     """Write down why what still waits is placed no more; what an interrupt leaves stays planned."""
     if why not in ("", "interrupted"):
-        records.settle(board.waiting(), "stopped", reason=why)
+        records.settle(board.waiting(), RunState.STOPPED, reason=why)
     for cause, held in board.paused().items():
-        records.settle(held, "stopped", reason=f"paused: {cause}")
+        records.settle(held, RunState.STOPPED, reason=f"paused: {cause}")
 
 
-def _settle(records: Records, board: Board, job: PlannedJob, end: Event, state: str, why: str) -> str:
+def _settle(records: Records, board: Board, job: PlannedJob, end: Event, state: JobState, why: str) -> str:
     """Write down what the end of a job means for the runs that wait for it; return what is paused for its sake."""
-    if state == "stopped" or (state == "retried" and why):  # which nobody tries again now
-        records.settle(job.runs, "stopped", reason=why or "interrupted")
-    if state == "done" and job.job.run is None and board.stopped.issuperset(job.runs):  # it ended before it heard
-        records.settle(job.runs, "stopped", reason=ASKED)
-    if not isinstance(end, Failed) or state in ("retried", "stopped"):
+    if state is JobState.STOPPED or (state is JobState.RETRIED and why):  # which nobody tries again now
+        records.settle(job.runs, RunState.STOPPED, reason=why or "interrupted")
+    unwanted = not job.is_cooldown and board.stopped.issuperset(job.runs)
+    if unwanted and state is JobState.DONE:  # it ended before it heard
+        records.settle(job.runs, RunState.STOPPED, reason=ASKED)
+    if not isinstance(end, Failed) or state in (JobState.RETRIED, JobState.STOPPED):
         return ""
-    records.settle(job.runs, state, end.kind, last_line(end.reason))
+    records.settle(job.runs, RunState(state), end.kind, last_line(end.reason))
     pause = board.pause(job, end)
     if pause:
         records.note("paused", pause, run=job.runs[0] if len(job.runs) == 1 else None, job=job.id)

@@ -39,7 +39,7 @@ class Holder:
 class Lock:
     """The right to write to a store until `release` or the end of the process.
 
-    Raises Locked, naming the holder and then the remedy: how its launch is followed and ended unless told.
+    Raises Locked, naming the holder and then the remedy: by default how its launch is followed and ended.
     """
 
     def __init__(self, store: Path, remedy: str = "") -> None:
@@ -85,20 +85,24 @@ def working_in(folder: str) -> Iterator[None]:
 
 
 def holder(store: Path) -> Holder | None:
-    """Return the launcher that holds a store now, or None."""
+    """The launcher that holds a store now, or None."""
     try:
         file = os.open(_path(store), os.O_RDONLY)
     except OSError:
         return None
     try:
-        return None if _taken(file, fcntl.LOCK_SH) else _read(file)
+        if _taken(file, fcntl.LOCK_SH):
+            return None
+        return _read(file)
     finally:
         os.close(file)
 
 
 def _path(held: Path) -> str:
     real = os.path.realpath(held)  # one lock for all names of a store or folder
-    return f"{real}/launcher.lock" if Path(real).is_dir() else f"{real}.lock"
+    if Path(real).is_dir():
+        return f"{real}/launcher.lock"
+    return f"{real}.lock"
 
 
 def _taken(file: int, kind: int) -> bool:
@@ -124,7 +128,7 @@ def ask_to_stop(store: Path, runs: Collection[str]) -> None:
 
 
 def asked_to_stop(store: Path) -> frozenset[str]:
-    """Return the runs that were asked for since the last call, which makes the file empty again."""
+    """The runs that were asked for since the last call, which makes the file empty again."""
     if not _requests(store).exists() or not _requests(store).stat().st_size:
         return frozenset()
     with _requests_held(store) as file:
