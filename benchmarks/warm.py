@@ -97,7 +97,7 @@ def scalectl(folder: Path, jobs: int) -> Iterator[End]:
         stopping = threading.Event()
         for news in launch(found, records, cluster, checkpoints={}, max_retries=0, stopping=stopping):
             of.setdefault(news.job.id, []).extend(news.events)
-            if news.state != "running":
+            if news.ended:
                 yield End(time.perf_counter(), spent(of[news.job.id]))
 
 

@@ -18,7 +18,8 @@ from scalectl.orchestrator.cluster.ray_cluster import OnRay, Seat
 from scalectl.orchestrator.cluster.watchdog import Patience
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.experiment.experiment import read
-from scalectl.orchestrator.launch.loop import News, launch
+from scalectl.orchestrator.launch.loop import launch
+from scalectl.orchestrator.launch.news import News, Verdict
 from scalectl.orchestrator.launch.session import carry_out
 from scalectl.orchestrator.plan.limits import Caps
 from scalectl.orchestrator.plan.plan import Plan
@@ -188,7 +189,7 @@ def whole(tmp_path_factory) -> Study:
 @torn
 def test_a_branch_point_that_is_damaged_is_made_again_in_the_same_launch(study, whole):
     def damage(news: News) -> None:
-        if news.state == "done" and news.job.job.stop == 16 and not damaged:
+        if news.verdict is Verdict.DONE and news.job.job.stop == 16 and not damaged:
             damaged.append(rows(study, "SELECT path FROM checkpoints WHERE kept")[0])
             flip(array_file(damaged[0]))
 

@@ -14,8 +14,10 @@ from told import rows
 from scalectl.orchestrator.cluster.base import Here
 from scalectl.orchestrator.experiment.experiment import read
 from scalectl.orchestrator.launch.loop import launch
+from scalectl.orchestrator.launch.meter import Meter
+from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.session import carry_out
-from scalectl.orchestrator.plan.limits import Caps, Meter
+from scalectl.orchestrator.plan.limits import Caps
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.plan.simulator import simulate
 from scalectl.orchestrator.slots import Slot
@@ -28,7 +30,7 @@ from scalectl.trainer.train import train
 MEASURED = ["device_seconds", "core_days", "images_per_second", "flops_per_second", "mfu"]  # by the clock
 
 
-def launched(study, stop_after: int | None = None, meter: Meter | None = None, **changes):
+def launched(study, stop_after: int | None = None, meter: Meter | None = None, listeners=(), **changes):
     """Launch the study here; `stop_after` asks it to stop after that many pieces of news."""
     experiment = read(study.write(**changes))
     record, stopping = known(study.store), threading.Event()
@@ -44,6 +46,7 @@ def launched(study, stop_after: int | None = None, meter: Meter | None = None, *
             max_retries=experiment.limits.retries,
             stopping=stopping,
             meter=meter,
+            listeners=listeners,
         ):
             news.append(one)
             if stop_after is not None and len(news) >= stop_after:
@@ -62,6 +65,18 @@ def test_every_run_ends_with_every_metric(study):
     assert list(found["state"]) == ["done", "done"]
     metrics = [name for name in found.columns if "/" in name]
     assert len(metrics) == 4 and found[metrics].notna().all(axis=None)
+
+
+def test_what_a_listener_hears_is_in_the_store(study):
+    class Reader:
+        def take(self, news: News) -> None:
+            (state,) = rows(study, "SELECT state FROM attempts ORDER BY id DESC LIMIT 1")
+            heard.append((news.verdict, state))
+
+    heard: list[tuple[str, str]] = []
+    news = launched(study, steps="[20]", listeners=[Reader()])
+    assert len(heard) == len(news) and heard[0] == ("running", "starting") and heard[-1] == ("done", "done")
+    assert all(state in (verdict, "starting") for verdict, state in heard)
 
 
 def test_fine_tuning_is_measured_later_without_training_again(study):
@@ -174,7 +189,7 @@ def test_a_cap_on_device_hours_counts_the_devices_that_the_file_states(study):
     job = plan(read(study.write(extra=eight))).jobs[0]
     ticks = itertools.count(0, 3600)
     meter = Meter(Caps(), clock=lambda: float(next(ticks)))
-    meter.begin("cpu-0", "cpu", job)
+    meter.take(News("cpu-0", job))
     assert meter.device_hours == 8.0
 
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from told import SECONDS_A_STEP, planned, progress, started, told
 
-from scalectl.orchestrator.launch.loop import News
+from scalectl.orchestrator.launch.news import News, Verdict
 from scalectl.orchestrator.launch.pace import Pace
 from scalectl.trainer.events import Spent
 
@@ -32,7 +32,7 @@ def carried_out(pace: Pace, clock, job, *, beside: float, compiled: float, slot:
     clock.seconds += beside + compiled + train
     *events, end = told(job)
     spent = Spent(job.job.stop, begin=0.1, compile=compiled, train=train, evaluate=0.2, save=0.3)
-    pace.take(News(slot, job, (*events, spent, end), "done"))
+    pace.take(News(slot, job, (*events, spent, end), Verdict.DONE))
 
 
 def left(plan, *jobs: int) -> dict[str, float]:

@@ -12,6 +12,7 @@ from told import SECONDS_A_STEP, checkpoint, planning, progress, started, told, 
 
 from scalectl.orchestrator.cli import status
 from scalectl.orchestrator.launch.ledger import Ledger
+from scalectl.orchestrator.launch.news import News
 from scalectl.trainer.events import Failed, Skipped, Stopped
 from scalectl.trainer.flops import training_flops
 
@@ -157,9 +158,9 @@ def test_a_store_with_no_study_says_so(study):
 
 
 def test_goodput_is_that_of_the_launch_that_runs_now(study, begun):
-    records, _ = begun
+    records, found = begun
     books = Ledger(["here"], clock=itertools.count().__next__)
-    books.begin("here")
+    books.take(News("here", found.jobs[0]))
     records.keep(books.entries())
     assert "goodput of this launch so far" in say(study)
     records.close()

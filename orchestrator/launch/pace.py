@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scalectl.orchestrator.launch.loop import News
+from scalectl.orchestrator.launch.news import News, Verdict
 from scalectl.orchestrator.plan.plan import Plan, PlannedJob
 from scalectl.trainer.events import Progress, Spent, Started
 
@@ -53,7 +53,7 @@ class Pace:
             if isinstance(event, Progress):
                 self._point(job, event)
         spent = next((event for event in reversed(news.events) if isinstance(event, Spent)), None)
-        if spent and news.state == "done":
+        if spent and news.verdict is Verdict.DONE:
             self._end(job, spent)
 
     def _point(self, job: PlannedJob, point: Progress) -> None:

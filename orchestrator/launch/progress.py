@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Protocol, Self, TextIO
 
 from scalectl.orchestrator.format import duration, share
-from scalectl.orchestrator.launch.loop import News
+from scalectl.orchestrator.launch.news import News, Verdict
 from scalectl.orchestrator.launch.pace import Pace
 from scalectl.orchestrator.launch.retries import last_line
 from scalectl.orchestrator.plan.plan import Plan, PlannedJob
@@ -27,7 +27,7 @@ class Screen(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def show(self, news: News) -> None:
+    def take(self, news: News) -> None:
         """Show one piece of news."""
 
 
@@ -48,7 +48,7 @@ class Tally:
         """Count a piece of news."""
         job = news.job
         self._pace.take(news)
-        if news.state == "running":
+        if not news.ended:
             self._work.setdefault(job.id, float(max(1, job.flops)))  # of a stretch that is trained again
             self._open.add(job.id)
         for event in news.events:
@@ -56,9 +56,9 @@ class Tally:
                 self._done[job.id] = self._work[job.id] * part(job, event.step)
             if isinstance(event, Measurement):
                 self.measured[job.id][event.metric] = event.value
-        if news.state in ("failed", "diverged", "stopped"):
+        if news.verdict in (Verdict.FAILED, Verdict.DIVERGED, Verdict.STOPPED):
             self._lose(news)
-        if news.state == "done":
+        if news.verdict is Verdict.DONE:
             self._done[job.id] = self._work[job.id]
             self._open.discard(job.id)
             self.ended += job.is_cooldown
@@ -93,10 +93,10 @@ def end_line(news: News, measured: Mapping[str, float]) -> str:
     """Return one line on how a job ended and what it `measured`, or nothing when it didn't or needs no line."""
     end = news.events[-1] if news.events else None
     if isinstance(end, Failed):
-        return f"{news.state:<8}  {news.job.job.name}: {end.kind}: {last_line(end.reason)}"
-    if news.state == "stopped":
+        return f"{news.verdict:<8}  {news.job.job.name}: {end.kind}: {last_line(end.reason)}"
+    if news.verdict is Verdict.STOPPED:
         return f"stopped   {news.job.job.name} at step {end.step if end else 0:,}; its checkpoint is kept"
-    if news.state == "done" and news.job.is_cooldown:
+    if news.verdict is Verdict.DONE and news.job.is_cooldown:
         values = "  ".join(f"{name} {value:.4g}" for name, value in list(measured.items())[:2])
         return f"done      {news.job.job.name.removesuffix(' cooldown').removesuffix(' training')}  {values}"
     return ""
@@ -124,14 +124,14 @@ class Lines:
     ) -> None:
         return None
 
-    def show(self, news: News) -> None:
+    def take(self, news: News) -> None:
         """Print the lines of the news, if it warns or ended something."""
         self._tally.take(news)
         for line in warnings(news):
             self._print(line)
         place = f"{self._tally.ended}/{self._tally.runs}"
         if line := end_line(news, self._tally.measured[news.job.id]):
-            left = "" if news.state == "stopped" else f"  {self._tally.left}"  # what was stopped is left too
+            left = "" if news.verdict is Verdict.STOPPED else f"  {self._tally.left}"  # what was stopped is left too
             self._print(f"{line}  {place}{left}")
         elif time.monotonic() - self._said >= max(SAY_SECONDS, SAY_SHARE * (time.monotonic() - self._began)):
             self._print(f"working   {share(self._tally.share)} of the FLOPs  {place}  {self._tally.left}")
@@ -165,13 +165,13 @@ class Live:
     ) -> None:
         self._bars.stop()
 
-    def show(self, news: News) -> None:
+    def take(self, news: News) -> None:
         """Move the bars; a run that ended leaves its line above them."""
         self._tally.take(news)
         self._move(news)
         for line in filter(None, (*warnings(news), end_line(news, self._tally.measured[news.job.id]))):
             self._bars.console.print(line, markup=False, highlight=False)
-        if news.state == "done" or time.monotonic() - self._shown >= SHOW_SECONDS:
+        if news.verdict is Verdict.DONE or time.monotonic() - self._shown >= SHOW_SECONDS:
             self._shown = time.monotonic()
             note = f"{self._tally.ended}/{self._tally.runs} runs  {self._tally.left}"
             self._bars.update(self._study, completed=self._tally.share, note=note)

@@ -20,8 +20,9 @@ from scalectl.orchestrator.goodput import summary
 from scalectl.orchestrator.hints import command
 from scalectl.orchestrator.launch.ledger import Ledger
 from scalectl.orchestrator.launch.loop import launch
+from scalectl.orchestrator.launch.meter import Meter
 from scalectl.orchestrator.launch.progress import screen
-from scalectl.orchestrator.plan.limits import ASK_DEVICE_HOURS, Caps, Meter
+from scalectl.orchestrator.plan.limits import ASK_DEVICE_HOURS, Caps
 from scalectl.orchestrator.plan.plan import Known, Plan, wanted
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.slots import CPU
@@ -150,10 +151,10 @@ def _run(
             stopping=stopping,
             meter=meter,
             ledger=ledger,
+            listeners=[shown],
         ):
-            shown.show(news)
             pause = news.pause or pause
-            ends |= {news.job.owner: news.state} if news.job.is_cooldown else {}
+            ends |= {news.job.owner: news.verdict} if news.job.is_cooldown else {}
     return pause, ends
 
 

@@ -1,0 +1,33 @@
+"""The news of a launch into its store."""
+
+from scalectl.orchestrator.launch.news import News, Verdict
+from scalectl.orchestrator.launch.retries import last_line
+from scalectl.orchestrator.store.records import Records
+from scalectl.trainer.events import Failed
+
+
+class Recorder:
+    """Writes down attempts, their events, and what the end of a job means for the runs that wait for it."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self._attempts: dict[str, int] = {}  # slot -> the attempt that it holds
+
+    def take(self, news: News) -> None:
+        """Write down a piece of news."""
+        if not news.events:
+            self._attempts[news.slot] = self._records.start(news.job, news.slot)
+            return
+        self._records.write(self._attempts[news.slot], news.events)
+        if news.ended:
+            self._settle(news)
+
+    def _settle(self, news: News) -> None:
+        runs, end = news.job.runs, news.events[-1]
+        if news.stop_reason:
+            self._records.settle(runs, "stopped", reason=news.stop_reason)
+        if isinstance(end, Failed) and news.verdict in (Verdict.FAILED, Verdict.DIVERGED):
+            self._records.settle(runs, news.verdict, end.kind, last_line(end.reason))
+        if news.pause:
+            run = runs[0] if len(runs) == 1 else None
+            self._records.note("paused", news.pause, run=run, job=news.job.id)
