@@ -19,11 +19,12 @@ from scalectl.orchestrator.cluster.watchdog import Patience
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.experiment.experiment import read
 from scalectl.orchestrator.launch.loop import launch
-from scalectl.orchestrator.launch.news import News, Verdict
+from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.session import carry_out
 from scalectl.orchestrator.plan.limits import Caps
 from scalectl.orchestrator.plan.plan import Plan
 from scalectl.orchestrator.plan.planner import plan
+from scalectl.orchestrator.states import JobState
 from scalectl.orchestrator.store.records import Records, known
 from scalectl.trainer.events import Failed, Progress, Started
 from scalectl.trainer.spec import Job
@@ -189,7 +190,7 @@ def whole(tmp_path_factory) -> Study:
 @torn
 def test_a_branch_point_that_is_damaged_is_made_again_in_the_same_launch(study, whole):
     def damage(news: News) -> None:
-        if news.verdict is Verdict.DONE and news.job.job.stop == 16 and not damaged:
+        if news.state is JobState.DONE and news.job.job.stop == 16 and not damaged:
             damaged.append(rows(study, "SELECT path FROM checkpoints WHERE kept")[0])
             flip(array_file(damaged[0]))
 

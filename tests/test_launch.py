@@ -71,12 +71,12 @@ def test_what_a_listener_hears_is_in_the_store(study):
     class Reader:
         def take(self, news: News) -> None:
             (state,) = rows(study, "SELECT state FROM attempts ORDER BY id DESC LIMIT 1")
-            heard.append((news.verdict, state))
+            heard.append((news.state, state))
 
     heard: list[tuple[str, str]] = []
     news = launched(study, steps="[20]", listeners=[Reader()])
     assert len(heard) == len(news) and heard[0] == ("running", "starting") and heard[-1] == ("done", "done")
-    assert all(state in (verdict, "starting") for verdict, state in heard)
+    assert all(attempt in (job, "starting") for job, attempt in heard)
 
 
 def test_fine_tuning_is_measured_later_without_training_again(study):

@@ -13,7 +13,8 @@ from told import rows, started
 
 from scalectl.orchestrator.goodput import ENTRIES, goodput, total
 from scalectl.orchestrator.launch.ledger import Ledger
-from scalectl.orchestrator.launch.news import News, Verdict
+from scalectl.orchestrator.launch.news import News
+from scalectl.orchestrator.states import JobState
 from scalectl.trainer.events import Done, Event, Failed, Spent, Stopped
 
 COLUMNS = ", ".join(f"{entry}_seconds" for entry in ENTRIES)
@@ -41,8 +42,8 @@ def placed(slot: str) -> News:
     return News(slot, planned("job", 37.0))
 
 
-def heard(slot: str, *events: Event, verdict: Verdict = Verdict.RUNNING) -> News:
-    return News(slot, planned("job", 37.0), events, verdict)
+def heard(slot: str, *events: Event, state: JobState = JobState.RUNNING) -> News:
+    return News(slot, planned("job", 37.0), events, state)
 
 
 def entries(**seconds: float) -> object:
@@ -56,7 +57,7 @@ def test_a_job_that_ends_leaves_nothing_lost(books):
     at(clock, 7)
     ledger.take(heard("a", started(), Spent(0, 1.5, 2.0, 0.0, 0.0, 0.0)))
     at(clock, 31)
-    ledger.take(heard("a", Spent(37, 1.75, 5.0, 13.0, 4.0, 0.25), Done(37, "", 0.0, 5.0, 1), verdict=Verdict.DONE))
+    ledger.take(heard("a", Spent(37, 1.75, 5.0, 13.0, 4.0, 0.25), Done(37, "", 0.0, 5.0, 1), state=JobState.DONE))
     at(clock, 40)
     # 5 s from placing to its start, of which 2 compiled; 1.5 of the rest are its own, and 31 - 7 is told but for 3.5
     assert ledger.entries()["a"] == entries(
@@ -84,7 +85,7 @@ def test_what_came_after_the_last_checkpoint_of_a_job_that_failed_is_lost(books,
     at(clock, 1)
     ledger.take(heard("a", started(), Spent(0, 0, 0.5, 0, 0, 0), Spent(16, 0, 0.5, 7, 0, 0)))
     at(clock, 17)
-    ledger.take(heard("a", end, verdict=Verdict.RETRIED))
+    ledger.take(heard("a", end, state=JobState.RETRIED))
     at(clock, 20)
     found = ledger.entries()["a"]
     assert found["lost"] == pytest.approx(lost) and found["idle"] == pytest.approx(3)
@@ -95,7 +96,7 @@ def test_a_slot_that_never_answers_was_being_acquired(books):
     clock, ledger = books
     ledger.take(placed("b"))
     at(clock, 37)
-    ledger.take(heard("b", Failed("no_capacity", 0, "none"), verdict=Verdict.FAILED))
+    ledger.take(heard("b", Failed("no_capacity", 0, "none"), state=JobState.FAILED))
     assert ledger.entries()["b"] == entries(acquire=37)
 
 

@@ -8,8 +8,9 @@ from types import SimpleNamespace
 import pytest
 from told import planned, progress, started, told
 
-from scalectl.orchestrator.launch.news import News, Verdict
+from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.progress import Lines, Live, Tally, screen
+from scalectl.orchestrator.states import JobState
 from scalectl.trainer.events import Failed, Skipped, Stopped
 
 
@@ -28,12 +29,12 @@ def clock(monkeypatch):
 
 
 def done(job) -> News:
-    return News("cpu-0", job, tuple(told(job)), Verdict.DONE)
+    return News("cpu-0", job, tuple(told(job)), JobState.DONE)
 
 
-def failed(job, step: int, verdict: Verdict = Verdict.FAILED) -> News:
+def failed(job, step: int, state: JobState = JobState.FAILED) -> News:
     trace = "Traceback (most recent call last):\n  File ...\nOSError: disk on fire\n"
-    return News("cpu-0", job, (started(job.job.start), Failed("user_error", step, trace)), verdict)
+    return News("cpu-0", job, (started(job.job.start), Failed("user_error", step, trace)), state)
 
 
 def printed(plan, *news: News) -> list[str]:
@@ -65,7 +66,7 @@ def test_a_long_silence_ends_with_a_line_on_how_far_it_is(plan, clock):
 def test_what_was_measured_is_shown_in_whatever_batch_it_came(plan, clock):
     job = plan.jobs[2]
     *events, end = told(job)
-    (line,) = printed(plan, News("cpu-0", job, tuple(events)), News("cpu-0", job, (end,), Verdict.DONE))
+    (line,) = printed(plan, News("cpu-0", job, tuple(events)), News("cpu-0", job, (end,), JobState.DONE))
     assert "upstream/loss 0.25  upstream/error 0.25" in line
 
 
@@ -76,14 +77,14 @@ def test_a_damaged_checkpoint_is_a_warning_when_it_is_found(plan, clock):
 
 
 def test_a_failure_is_one_line_with_its_cause(plan, clock):
-    assert printed(plan, failed(plan.jobs[0], 8, Verdict.RETRIED), failed(plan.jobs[0], 8)) == [
+    assert printed(plan, failed(plan.jobs[0], 8, JobState.RETRIED), failed(plan.jobs[0], 8)) == [
         "retried   pico-60-s0 trunk 0 to 16: user_error: OSError: disk on fire  0/2  time left: measuring",
         "failed    pico-60-s0 trunk 0 to 16: user_error: OSError: disk on fire  0/2  0 s left",
     ]
 
 
 def test_a_stop_says_where_its_checkpoint_is(plan, clock):
-    (line,) = printed(plan, News("cpu-0", plan.jobs[0], (started(), Stopped(1037)), Verdict.STOPPED))
+    (line,) = printed(plan, News("cpu-0", plan.jobs[0], (started(), Stopped(1037)), JobState.STOPPED))
     assert line.startswith("stopped   pico-60-s0 trunk 0 to 16 at step 1,037; its checkpoint is kept")
     assert line.endswith("  0/2")  # most of its work is left, which takes as long as ever
 
@@ -110,10 +111,10 @@ def test_what_a_failure_takes_with_it_is_not_waited_for(plan, clock):
     assert tally.share == 1.0 and tally.left == "0 s left" and tally.ended == 1
 
 
-@pytest.mark.parametrize("verdict", [Verdict.DIVERGED, Verdict.STOPPED])
-def test_when_everything_ends_at_once_nothing_is_left(plan, clock, verdict):
+@pytest.mark.parametrize("state", [JobState.DIVERGED, JobState.STOPPED])
+def test_when_everything_ends_at_once_nothing_is_left(plan, clock, state):
     tally = Tally(plan)
-    tally.take(failed(plan.jobs[0], 0, verdict))
+    tally.take(failed(plan.jobs[0], 0, state))
     assert tally.share == 1.0 and tally.left == "0 s left"
 
 
@@ -121,7 +122,7 @@ def test_bars_survive_all_kinds_of_news(plan, capsys):
     with Live(plan) as shown:
         shown.take(News("cpu-0", plan.jobs[0]))
         shown.take(News("cpu-0", plan.jobs[0], (started(), progress(3))))
-        for news in (failed(plan.jobs[0], 3, Verdict.RETRIED), *map(done, plan.jobs)):
+        for news in (failed(plan.jobs[0], 3, JobState.RETRIED), *map(done, plan.jobs)):
             shown.take(news)
     assert capsys.readouterr().out == ""
 

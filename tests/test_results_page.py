@@ -15,6 +15,7 @@ from scalectl.orchestrator.launch.ledger import Ledger
 from scalectl.orchestrator.launch.retries import verdict
 from scalectl.orchestrator.plan import preflight
 from scalectl.orchestrator.plan import simulator as simulate
+from scalectl.orchestrator.states import RunState
 from scalectl.orchestrator.store.tables import schema
 from scalectl.trainer.ahead import Memory
 from scalectl.trainer.events import FailureKind
@@ -191,7 +192,7 @@ def values(document: Any, path: str) -> Iterator[Any]:
 def test_it_explains_every_state_and_kind():
     words = re.findall(r"^\| `(\w+)` \|", SECTIONS["States"], re.M)
     assert words[:6] == ["planned", "running", "done", "stopped", "failed", "diverged"]
-    assert set(status.STATES) == set(words[:6]) >= {verdict(kind) for kind in get_args(FailureKind)}
+    assert set(RunState) == set(words[:6]) >= {verdict(kind) for kind in get_args(FailureKind)}
     assert all(f"`{kind}`" in SECTIONS["States"] for kind in get_args(FailureKind))
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, inspect, literal, select
 
 from scalectl.orchestrator.format import count, duration, flops, table
 from scalectl.orchestrator.hints import command
+from scalectl.orchestrator.states import RunState
 from scalectl.orchestrator.store import runs as lookup
 from scalectl.orchestrator.store.database import reading
 from scalectl.orchestrator.store.lock import holder
@@ -78,7 +79,7 @@ def _imported(connection: Connection, run: str) -> Details | None:
         return None
     found = {name: getattr(row, name) for name in (*_NAMED, *SETTINGS, *_COST, "origin")}
     found |= dict.fromkeys(("trunk", "branch", "devices", "digest", "spec"))
-    found |= {"state": "done", "kind": "", "reason": "", "waits_for": "", "exclusion": row.reason or None}
+    found |= {"state": RunState.DONE, "kind": "", "reason": "", "waits_for": "", "exclusion": row.reason or None}
     query = select(metrics.c.name.label("metric"), literal(row.steps).label("step"), imported.c.value)
     measured = query.join_from(imported, metrics).where(imported.c.run == row.number)
     return Details(found, (), (), _rows(connection, measured))

@@ -24,6 +24,7 @@ from scalectl.orchestrator.cli.runs import exclude, include, logs, retry, show, 
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.format import counted
 from scalectl.orchestrator.hints import command
+from scalectl.orchestrator.states import RunState
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -79,8 +80,8 @@ def status(store: Path, runs: bool, states: Sequence[str], watch: bool, check: b
     """Say what is going on, and what each run waits for, from the store alone."""
     from scalectl.orchestrator.cli import status as room
 
-    if unknown := [state for state in states if state not in room.STATES]:
-        raise click.UsageError(f"--state {unknown[0]}: a run is one of {', '.join(room.STATES)}.")
+    if unknown := [state for state in states if state not in [*RunState]]:
+        raise click.UsageError(f"--state {unknown[0]}: a run is one of {', '.join(RunState)}.")
     terminal = sys.stdout.isatty()
     for found in room.watched(store) if watch else [room.read(store)]:
         shown = found.only(states) if states else found

@@ -12,6 +12,7 @@ from scalectl.orchestrator.cli.options import output, store_option
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import counted
 from scalectl.orchestrator.hints import command
+from scalectl.orchestrator.states import RunState
 
 if TYPE_CHECKING:
     from scalectl.orchestrator.store.records import Records
@@ -64,7 +65,7 @@ def stop(chosen: Sequence[str], every: bool, store: Path) -> Exit:
     """Stop runs at a checkpoint, whether a launcher works on them or not; the next launch goes on with them."""
     from scalectl.orchestrator.store.lock import ask_to_stop, holder
 
-    wanted, others = _chosen(store, chosen, every, "--all", ("planned", "running"))
+    wanted, others = _chosen(store, chosen, every, "--all", (RunState.PLANNED, RunState.RUNNING))
     launcher = holder(store)
     wanted += _to_evaluate(store, chosen) if launcher else []
     if not wanted:
@@ -78,7 +79,7 @@ def stop(chosen: Sequence[str], every: bool, store: Path) -> Exit:
         click.echo(f"Next: {command('status --watch', store=store)}")
         return Exit.DONE
     with _held(store) as records:
-        records.settle(wanted, "stopped", reason="asked to stop")
+        records.settle(wanted, RunState.STOPPED, reason="asked to stop")
     click.echo(f"No launcher works on {store}; {counted(len(wanted), 'run')} stopped. Next: {command('launch FILE')}")
     return Exit.DONE
 
@@ -89,13 +90,13 @@ def stop(chosen: Sequence[str], every: bool, store: Path) -> Exit:
 @store_option
 def retry(chosen: Sequence[str], failed: bool, store: Path) -> Exit:
     """Have the next launch try runs again that failed or diverged."""
-    states = ("failed", "diverged") if chosen else ("failed",)
+    states = (RunState.FAILED, RunState.DIVERGED) if chosen else (RunState.FAILED,)
     wanted, others = _chosen(store, chosen, failed, "--failed", states)
     if not wanted:
         click.echo(f"There is nothing to try again: {others}. Next: {command('status --runs', store=store)}")
         return Exit.DONE
     with _held(store) as records:
-        records.settle(wanted, "planned", reason="asked to retry")
+        records.settle(wanted, RunState.PLANNED, reason="asked to retry")
     click.echo(f"{counted(len(wanted), 'run')} planned again. Next: {command('launch FILE')}")
     return Exit.DONE
 
@@ -125,17 +126,18 @@ def include(run: str, store: Path) -> Exit:
     return Exit.DONE
 
 
-def _chosen(store: Path, words: Sequence[str], every: bool, flag: str, states: Sequence[str]) -> tuple[list[str], str]:
+def _chosen(
+    store: Path, words: Sequence[str], every: bool, flag: str, states: Sequence[RunState]
+) -> tuple[list[str], str]:
     """Return the ids of the runs that are named, or with the flag of all, in one of the states, and what others are."""
     if bool(words) == every:
         raise click.UsageError(f"name runs, or give {flag}.")
-    from scalectl.orchestrator.cli.status import STATES
     from scalectl.orchestrator.store import runs as lookup
     from scalectl.orchestrator.store.database import reading
 
     with reading(store) as connection:
         named = lookup.ids(connection, words) if words else None
-        runs = {state: lookup.in_states(connection, named, [state]) for state in STATES}
+        runs = {state: lookup.in_states(connection, named, [state]) for state in RunState}
         wanted = lookup.in_states(connection, named, states)
     others = ", ".join(f"{len(found)} {state}" for state, found in runs.items() if found and state not in states)
     return wanted, others or "no such run is in the last plan"

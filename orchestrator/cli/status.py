@@ -11,12 +11,12 @@ from typing import Any
 from scalectl.orchestrator.format import counted, duration, flops, share, table
 from scalectl.orchestrator.goodput import goodput, shares
 from scalectl.orchestrator.hints import command
+from scalectl.orchestrator.states import RunState
 from scalectl.orchestrator.store import snapshot
 from scalectl.orchestrator.store.database import reading
 from scalectl.orchestrator.store.lock import Holder, holder
 from scalectl.orchestrator.store.snapshot import Happening, RunLine, RunningJob
 
-STATES = ("running", "planned", "done", "stopped", "failed", "diverged")  # in the order in which they are shown
 _LAST_EVENTS = 5
 _RUN = ("id", "name", "study", "state", "kind", "reason", "waits_for", "excluded", "step", "steps", "flops", "value")
 WIDTH = 100  # columns
@@ -50,18 +50,18 @@ class Status:
     def counts(self) -> dict[str, int]:
         """Return the number of runs in each state; an excluded run counts as what it is."""
         found = Counter(run.state for run in self.runs)
-        return {state: found[state] for state in STATES}
+        return {state.value: found[state] for state in RunState}
 
     @property
     def unfinished(self) -> int:
         """Return how many runs another launch would work on."""
-        return len(self.runs) - self.counts["done"] - self.counts["diverged"]
+        return len(self.runs) - self.counts[RunState.DONE] - self.counts[RunState.DIVERGED]
 
     @property
     def best(self) -> RunLine | None:
         """Return the run that is done, not excluded, and has the lowest value of the main metric."""
-        measured = [run for run in self.runs if run.state == "done" and not run.excluded and run.value is not None]
-        return min(measured, key=lambda run: run.value or 0.0, default=None)
+        done = [run for run in self.runs if run.state is RunState.DONE and not run.excluded]
+        return min((run for run in done if run.value is not None), key=lambda run: run.value or 0.0, default=None)
 
     @property
     def seconds_left(self) -> float | None:
@@ -142,7 +142,7 @@ def watched(path: Path, seconds: float = WATCH_SECONDS) -> Iterator[Status]:
 
 
 def _run(run: RunLine) -> dict[str, Any]:
-    return {column: getattr(run, column) for column in _RUN}
+    return {**{column: getattr(run, column) for column in _RUN}, "state": run.state.value}
 
 
 def _head(status: Status) -> str:
@@ -208,15 +208,14 @@ def _run_table(metric: str, runs: Sequence[RunLine]) -> str:
 
 
 def _state(run: RunLine) -> str:
-    kind = f" ({run.kind})" if run.kind and run.state == "failed" else ""
-    return run.state + kind + (", excluded" if run.excluded else "")
+    return run.state.with_failure(run.kind) + (", excluded" if run.excluded else "")
 
 
 def _findings(status: Status) -> str:
     """Return the best run, those that failed or diverged, and the warnings of the last launch."""
     best = status.best
     lines = [f"  best: {best.name}  {status.metric} {best.value:.4g} at {flops(best.flops)} FLOPs"] if best else []
-    bad = [run for run in status.runs if run.state in ("failed", "diverged")]
+    bad = [run for run in status.runs if run.state in (RunState.FAILED, RunState.DIVERGED)]
     lines += [f"  {_state(run)}: {run.name}  {run.reason}".rstrip() for run in bad]
     lines += [f"  warning: {event.text}" for event in status.events if event.what == "warning"]
     return "\n".join(lines)

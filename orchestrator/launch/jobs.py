@@ -4,12 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from scalectl.orchestrator.launch.news import News, Verdict
+from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.retries import Failures
 from scalectl.orchestrator.plan.plan import Plan, PlannedJob
 from scalectl.orchestrator.plan.planner import stretch_again
 from scalectl.orchestrator.plan.scheduler import Queue
 from scalectl.orchestrator.slots import Slot
+from scalectl.orchestrator.states import JobState
 from scalectl.trainer.events import Checkpoint, Done, End, Event, Failed, Stopped
 from scalectl.trainer.spec import Job
 
@@ -89,15 +90,15 @@ class Board:
         """Note what a job reported; returns that with what it means for the job and for those that wait."""
         job, end = self.running[slot], events[-1]
         self._note_checkpoints(job, events)
-        verdict, pause = Verdict.RUNNING, ""
+        state, pause = JobState.RUNNING, ""
         if isinstance(end, Done | Stopped | Failed):
             del self.running[slot]
-            verdict = self._judge(job, end)
-        if isinstance(end, Failed) and verdict in (Verdict.FAILED, Verdict.DIVERGED):
+            state = self._judge(job, end)
+        if isinstance(end, Failed) and state in (JobState.FAILED, JobState.DIVERGED):
             pause = self.failures.pause(job, end)
             self.queue.held = {*self.failures.held}
-        reason = self._stop_reason(job, verdict)
-        return News(slot, job, tuple(events), verdict, pause, reason, self._slots[slot].type)
+        reason = self._stop_reason(job, state)
+        return News(slot, job, tuple(events), state, pause, reason, self._slots[slot].type)
 
     def _note_checkpoints(self, job: PlannedJob, events: Sequence[Event]) -> None:
         for event in events:
@@ -106,43 +107,43 @@ class Board:
                 if event.kept:
                     self._folders.setdefault(job.owner, {})[event.step] = event.path
 
-    def _judge(self, job: PlannedJob, end: End) -> Verdict:
+    def _judge(self, job: PlannedJob, end: End) -> JobState:
         """What a job that ended becomes; it is put back where it goes on later."""
         match end:
             case Done():
                 self.queue.done(job)
                 self.failures.done(job)
                 self.queue.held = {*self.failures.held}
-                return Verdict.DONE
+                return JobState.DONE
             case Stopped():
                 if not self._unwanted(job):
                     self.queue.again(job)
-                return Verdict.STOPPED
+                return JobState.STOPPED
             case Failed():
                 return self._failed(job, end)
 
-    def _failed(self, job: PlannedJob, end: Failed) -> Verdict:
-        verdict = self.failures.judge(job, end)
-        if verdict is not Verdict.RETRIED:
+    def _failed(self, job: PlannedJob, end: Failed) -> JobState:
+        state = self.failures.judge(job, end)
+        if state is not JobState.RETRIED:
             self._lost.update(job.runs)
             self.queue.drop(self._lost | self._stopped)
         elif self._unwanted(job):
-            return Verdict.STOPPED
+            return JobState.STOPPED
         elif end.kind == "checkpoint_corrupt" and job.job.start:
             self._wait_for_origin(job)
         else:
             self.queue.again(job)
-        return verdict
+        return state
 
-    def _stop_reason(self, job: PlannedJob, verdict: Verdict) -> str:
+    def _stop_reason(self, job: PlannedJob, state: JobState) -> str:
         """Why the runs of a job are stopped with it; empty where they go on, failed, or are done."""
-        if verdict is Verdict.STOPPED and self._unwanted(job):
+        if state is JobState.STOPPED and self._unwanted(job):
             return self.halted or ASKED
-        if verdict is Verdict.STOPPED:
+        if state is JobState.STOPPED:
             return self.halted or INTERRUPTED
-        if verdict is Verdict.RETRIED:
+        if state is JobState.RETRIED:
             return self.halted  # nobody tries it again now
-        if verdict is Verdict.DONE and not job.is_cooldown and self._unwanted(job):
+        if state is JobState.DONE and not job.is_cooldown and self._unwanted(job):
             return ASKED  # the stretch ended before it heard
         return ""
 
@@ -164,4 +165,4 @@ class Board:
         served = [other for other in (job, *live) if other.trunk == job.trunk and other.job.start >= start]
         runs = tuple(dict.fromkeys(run for other in served for run in other.runs))
         folder, _, _ = folders[start].rpartition("/")  # which holds the checkpoint before the lost one, too
-        return stretch_again(job, f"{self._trunks[job.trunk]} trunk {begin:,} to {start:,}", begin, folder, runs)
+        return stretch_again(job, self._trunks[job.trunk], begin, folder, runs)

@@ -12,6 +12,7 @@ from scalectl.orchestrator.launch.recorder import Recorder
 from scalectl.orchestrator.plan.limits import Caps
 from scalectl.orchestrator.plan.plan import Plan
 from scalectl.orchestrator.slots import CPU, Slot
+from scalectl.orchestrator.states import RunState
 from scalectl.orchestrator.store.records import Records
 
 POLL_SECONDS = 0.5
@@ -89,7 +90,7 @@ class _Loop:
     def _stop(self) -> None:
         """Stop the jobs that no run needs any more, or all of them where the launch comes to an end."""
         if requested := self._records.asked():
-            self._records.settle(self._board.stop(requested), "stopped", reason=ASKED)
+            self._records.settle(self._board.stop(requested), RunState.STOPPED, reason=ASKED)
         slots = self._board.unwanted
         if self._board.halted:
             slots = set(self._board.running)
@@ -112,6 +113,6 @@ class _Loop:
     def _leave(self) -> None:
         """Write down why the rest is no longer placed; what an interrupt leaves stays planned."""
         if self._board.halted not in ("", INTERRUPTED):
-            self._records.settle(self._board.waiting(), "stopped", reason=self._board.halted)
+            self._records.settle(self._board.waiting(), RunState.STOPPED, reason=self._board.halted)
         for cause, runs in self._board.paused().items():
-            self._records.settle(runs, "stopped", reason=f"paused: {cause}")
+            self._records.settle(runs, RunState.STOPPED, reason=f"paused: {cause}")

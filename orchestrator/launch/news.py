@@ -1,23 +1,12 @@
 """What happens in a launch, and whoever follows it."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
 from scalectl.orchestrator.plan.plan import PlannedJob
 from scalectl.orchestrator.slots import CPU
+from scalectl.orchestrator.states import JobState
 from scalectl.trainer.events import Event
-
-
-class Verdict(StrEnum):
-    """What a job became with a batch of its events."""
-
-    RUNNING = "running"
-    DONE = "done"
-    STOPPED = "stopped"
-    RETRIED = "retried"
-    FAILED = "failed"
-    DIVERGED = "diverged"
 
 
 @dataclass(frozen=True)
@@ -27,7 +16,7 @@ class News:
     slot: str
     job: PlannedJob
     events: tuple[Event, ...] = ()
-    verdict: Verdict = Verdict.RUNNING
+    state: JobState = JobState.RUNNING
     pause: str = ""  # what is no longer placed from now on, and why
     stop_reason: str = ""  # why its runs are stopped, where they are
     slot_type: str = CPU
@@ -35,7 +24,7 @@ class News:
     @property
     def ended(self) -> bool:
         """Whether the job has left its slot."""
-        return self.verdict is not Verdict.RUNNING
+        return self.state is not JobState.RUNNING
 
 
 class Listener(Protocol):

@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scalectl.orchestrator.launch.news import News, Verdict
+from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.plan.plan import Plan, PlannedJob
+from scalectl.orchestrator.states import JobState
 from scalectl.trainer.events import Progress, Spent, Started
 
 Kind = tuple[str, bool]  # a shape, and whether its job is a cooldown: these evaluate
@@ -53,7 +54,7 @@ class Pace:
             if isinstance(event, Progress):
                 self._point(job, event)
         spent = next((event for event in reversed(news.events) if isinstance(event, Spent)), None)
-        if spent and news.verdict is Verdict.DONE:
+        if spent and news.state is JobState.DONE:
             self._end(job, spent)
 
     def _point(self, job: PlannedJob, point: Progress) -> None:

@@ -8,10 +8,11 @@ from types import TracebackType
 from typing import Protocol, Self, TextIO
 
 from scalectl.orchestrator.format import duration, share
-from scalectl.orchestrator.launch.news import News, Verdict
+from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.pace import Pace
 from scalectl.orchestrator.launch.retries import last_line
 from scalectl.orchestrator.plan.plan import Plan, PlannedJob
+from scalectl.orchestrator.states import JobState
 from scalectl.trainer.events import Failed, Measurement, Progress, Skipped, Started
 
 SHOW_SECONDS = 0.2  # between two sums over all jobs
@@ -56,9 +57,9 @@ class Tally:
                 self._done[job.id] = self._work[job.id] * part(job, event.step)
             if isinstance(event, Measurement):
                 self.measured[job.id][event.metric] = event.value
-        if news.verdict in (Verdict.FAILED, Verdict.DIVERGED, Verdict.STOPPED):
+        if news.state in (JobState.FAILED, JobState.DIVERGED, JobState.STOPPED):
             self._lose(news)
-        if news.verdict is Verdict.DONE:
+        if news.state is JobState.DONE:
             self._done[job.id] = self._work[job.id]
             self._open.discard(job.id)
             self.ended += job.is_cooldown
@@ -93,12 +94,12 @@ def end_line(news: News, measured: Mapping[str, float]) -> str:
     """Return one line on how a job ended and what it `measured`, or nothing when it didn't or needs no line."""
     end = news.events[-1] if news.events else None
     if isinstance(end, Failed):
-        return f"{news.verdict:<8}  {news.job.job.name}: {end.kind}: {last_line(end.reason)}"
-    if news.verdict is Verdict.STOPPED:
+        return f"{news.state:<8}  {news.job.job.name}: {end.kind}: {last_line(end.reason)}"
+    if news.state is JobState.STOPPED:
         return f"stopped   {news.job.job.name} at step {end.step if end else 0:,}; its checkpoint is kept"
-    if news.verdict is Verdict.DONE and news.job.is_cooldown:
+    if news.state is JobState.DONE and news.job.is_cooldown:
         values = "  ".join(f"{name} {value:.4g}" for name, value in list(measured.items())[:2])
-        return f"done      {news.job.job.name.removesuffix(' cooldown').removesuffix(' training')}  {values}"
+        return f"done      {news.job.run_name}  {values}"
     return ""
 
 
@@ -131,7 +132,7 @@ class Lines:
             self._print(line)
         place = f"{self._tally.ended}/{self._tally.runs}"
         if line := end_line(news, self._tally.measured[news.job.id]):
-            left = "" if news.verdict is Verdict.STOPPED else f"  {self._tally.left}"  # what was stopped is left too
+            left = "" if news.state is JobState.STOPPED else f"  {self._tally.left}"  # what was stopped is left too
             self._print(f"{line}  {place}{left}")
         elif time.monotonic() - self._said >= max(SAY_SECONDS, SAY_SHARE * (time.monotonic() - self._began)):
             self._print(f"working   {share(self._tally.share)} of the FLOPs  {place}  {self._tally.left}")
@@ -171,7 +172,7 @@ class Live:
         self._move(news)
         for line in filter(None, (*warnings(news), end_line(news, self._tally.measured[news.job.id]))):
             self._bars.console.print(line, markup=False, highlight=False)
-        if news.verdict is Verdict.DONE or time.monotonic() - self._shown >= SHOW_SECONDS:
+        if news.state is JobState.DONE or time.monotonic() - self._shown >= SHOW_SECONDS:
             self._shown = time.monotonic()
             note = f"{self._tally.ended}/{self._tally.runs} runs  {self._tally.left}"
             self._bars.update(self._study, completed=self._tally.share, note=note)

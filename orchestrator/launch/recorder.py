@@ -1,7 +1,8 @@
 """The news of a launch into its store."""
 
-from scalectl.orchestrator.launch.news import News, Verdict
+from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.retries import last_line
+from scalectl.orchestrator.states import JobState, RunState
 from scalectl.orchestrator.store.records import Records
 from scalectl.trainer.events import Failed
 
@@ -25,9 +26,9 @@ class Recorder:
     def _settle(self, news: News) -> None:
         runs, end = news.job.runs, news.events[-1]
         if news.stop_reason:
-            self._records.settle(runs, "stopped", reason=news.stop_reason)
-        if isinstance(end, Failed) and news.verdict in (Verdict.FAILED, Verdict.DIVERGED):
-            self._records.settle(runs, news.verdict, end.kind, last_line(end.reason))
+            self._records.settle(runs, RunState.STOPPED, reason=news.stop_reason)
+        if isinstance(end, Failed) and news.state in (JobState.FAILED, JobState.DIVERGED):
+            self._records.settle(runs, RunState(news.state), end.kind, last_line(end.reason))
         if news.pause:
             run = runs[0] if len(runs) == 1 else None
             self._records.note("paused", news.pause, run=run, job=news.job.id)

@@ -3,8 +3,8 @@
 from collections import Counter
 from typing import Literal
 
-from scalectl.orchestrator.launch.news import Verdict
 from scalectl.orchestrator.plan.plan import PlannedJob
+from scalectl.orchestrator.states import JobState
 from scalectl.trainer.events import Failed, FailureKind
 
 Budget = Literal["once", "retries", "progress"]
@@ -24,9 +24,9 @@ LOSSES = 5  # of one job without a new checkpoint; a worker that dies again and 
 ALIKE = 3  # jobs that fail alike, before any is done, pause the study
 
 
-def verdict(kind: FailureKind) -> Verdict:
+def verdict(kind: FailureKind) -> JobState:
     """Return the state of a run whose job failed for good: a loss that is not finite is a result, not an accident."""
-    return Verdict.DIVERGED if kind == "nonfinite" else Verdict.FAILED
+    return JobState.DIVERGED if kind == "nonfinite" else JobState.FAILED
 
 
 class Failures:
@@ -52,14 +52,14 @@ class Failures:
         self._sound.add(job.shape)
         self.held.pop(job.shape, None)
 
-    def judge(self, job: PlannedJob, end: Failed) -> Verdict:
+    def judge(self, job: PlannedJob, end: Failed) -> JobState:
         """Return what a job that failed becomes: retried, failed or diverged."""
         budget = BUDGETS[end.kind]
         key = job.id, "progress" if budget == "progress" else end.kind
         self._count[key] += 1
         most = {"once": 0, "retries": self._limit, "progress": LOSSES - 1}[budget]
         if self._count[key] <= most:
-            return Verdict.RETRIED
+            return JobState.RETRIED
         return verdict(end.kind)
 
     def pause(self, job: PlannedJob, end: Failed) -> str:

@@ -26,6 +26,7 @@ from scalectl.orchestrator.plan.limits import ASK_DEVICE_HOURS, Caps
 from scalectl.orchestrator.plan.plan import Known, Plan, wanted
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.slots import CPU
+from scalectl.orchestrator.states import JobState, RunState
 from scalectl.orchestrator.store.lock import working_in
 from scalectl.orchestrator.store.records import Records, known
 
@@ -62,7 +63,7 @@ class Outcome:
             return f"{line}\nPaused: {self.pause}\nNext: mend that, then {again}"
         if self.exit is Exit.FAILED:
             return f"{line}\nNext: {command('status', store=store)}"
-        if not {"stopped", UNEVALUATED}.isdisjoint(dict(self.states)):
+        if not {RunState.STOPPED, UNEVALUATED}.isdisjoint(dict(self.states)):
             return f"{line}\nRuns were stopped on request; checkpoints are kept. Next: {again}"
         return f"{line}\nNext: {command('status --runs', store=store)}"
 
@@ -115,7 +116,7 @@ def carry_out(experiment: Experiment, *, slots: int | None, address: str | None,
         interrupted = stopping.is_set()
         states = Counter(_come_to(run, state, ends) for run, state in records.states(ends).items())
     cap = "" if interrupted else meter.reached()
-    pause = pause if states["stopped"] + states[UNEVALUATED] else ""  # else what was held back went on after all
+    pause = pause if states[RunState.STOPPED] + states[UNEVALUATED] else ""  # else what was held back went on after all
     seconds, books = time.monotonic() - began, summary(ledger.entries())
     return _outcome(found, seconds, states, interrupted=interrupted, cap=cap, pause=pause, books=books)
 
@@ -138,9 +139,10 @@ def _run(
     meter: Meter,
     ledger: Ledger,
     stopping: threading.Event,
-) -> tuple[str, dict[str, str]]:
+) -> tuple[str, dict[str, JobState | None]]:
     """Work on the plan and show how it goes; return what is paused, and how the last job of each missing run ended."""
-    pause, ends = "", {run.id: "" for run in found.missing}
+    pause = ""
+    ends: dict[str, JobState | None] = dict.fromkeys(run.id for run in found.missing)
     with screen(found) as shown:
         for news in launch(
             found,
@@ -154,15 +156,15 @@ def _run(
             listeners=[shown],
         ):
             pause = news.pause or pause
-            ends |= {news.job.owner: news.verdict} if news.job.is_cooldown else {}
+            ends |= {news.job.owner: news.state} if news.job.is_cooldown else {}
     return pause, ends
 
 
-def _come_to(run: str, state: str, ends: Mapping[str, str]) -> str:
+def _come_to(run: str, state: RunState, ends: Mapping[str, JobState | None]) -> str:
     """Return what a launch made of a missing run: one that was done before it lacks evaluations until they are."""
-    if state != "done" or ends[run] == "done":
+    if state is not RunState.DONE or ends[run] is JobState.DONE:
         return state
-    return EVALUATION_FAILED if ends[run] in ("failed", "diverged") else UNEVALUATED
+    return EVALUATION_FAILED if ends[run] in (JobState.FAILED, JobState.DIVERGED) else UNEVALUATED
 
 
 def _outcome(
@@ -176,12 +178,12 @@ def _outcome(
     books: str = "",
 ) -> Outcome:
     states = states + Counter(run.state for run in found.runs if not run.missing)
-    done = states["done"]
-    code = Exit.FAILED if states["failed"] + states[EVALUATION_FAILED] else Exit.DONE
-    left = done + states["diverged"] < len(found.runs)  # else the stop came when there was nothing left to stop
+    done = states[RunState.DONE]
+    code = Exit.FAILED if states[RunState.FAILED] + states[EVALUATION_FAILED] else Exit.DONE
+    left = done + states[RunState.DIVERGED] < len(found.runs)  # else the stop came when there was nothing left to stop
     if left and (interrupted or cap):
         code = Exit.INTERRUPTED if interrupted else Exit.REFUSED
-    others = tuple((state, number) for state, number in sorted(states.items()) if state != "done" and number)
+    others = tuple((state, number) for state, number in sorted(states.items()) if state != RunState.DONE and number)
     worked, cap = bool(found.jobs), cap if left else ""
     return Outcome(code, seconds, len(found.runs), done, worked, others, cap, pause, books)
 

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.plan.plan import Plan
+from scalectl.orchestrator.states import AttemptState, JobState, RunState
 from scalectl.orchestrator.store import rows
 from scalectl.orchestrator.store.imported import CAPITALS, Foreign, alike
 from scalectl.orchestrator.store.tables import attempts, imported, imports, jobs, metrics, runs, studies, trunks
@@ -27,7 +28,7 @@ def take_in(connection: Connection, plan: Plan, document: str) -> None:
     _upsert(connection, trunks, "id", [rows.of_trunk(name, spec) for name, spec in plan.trunks.items()])
     trunk = _numbers(connection, trunks)
     connection.execute(update(runs).where(runs.c.study == study).values(listed=False))
-    shared = {"study": study, "listed": True, "state": "planned"}
+    shared = {"study": study, "listed": True, "state": RunState.PLANNED}
     new = [{**shared, **rows.of_run(run), "trunk": trunk[run.trunk]} for run in plan.runs]
     _upsert(connection, runs, "id", new, keep={"state"})
     _plan_again(connection, [{"run": run.id, "why": run.reason} for run in plan.missing])
@@ -85,11 +86,12 @@ def _id(study: str, run: str) -> str:
 
 def bury(connection: Connection) -> None:
     """Put down as lost what an earlier launcher left running; only the holder of the lock can know that it ended."""
-    live, reason = ("starting", "running"), "its launcher ended"
-    lost = update(attempts).where(attempts.c.state.in_(live)).values(state="lost", reason=reason, ended=now())
-    connection.execute(lost)
-    connection.execute(update(jobs).where(jobs.c.state == "running").values(state="stopped"))
-    connection.execute(update(runs).where(runs.c.state == "running").values(state="stopped", reason=reason))
+    live, reason = (AttemptState.STARTING, AttemptState.RUNNING), "its launcher ended"
+    lost = update(attempts).where(attempts.c.state.in_(live))
+    connection.execute(lost.values(state=AttemptState.LOST, reason=reason, ended=now()))
+    connection.execute(update(jobs).where(jobs.c.state == JobState.RUNNING).values(state=JobState.STOPPED))
+    left = update(runs).where(runs.c.state == RunState.RUNNING)
+    connection.execute(left.values(state=RunState.STOPPED, reason=reason))
 
 
 def add_metrics(connection: Connection, names: Iterable[str]) -> None:
@@ -109,7 +111,7 @@ def _plan_jobs(connection: Connection, plan: Plan, study: int, trunk: Mapping[st
     """Put the plan's jobs in place of those of earlier plans that never began."""
     connection.execute(delete(jobs).where(jobs.c.study == study, jobs.c.id.not_in(select(attempts.c.job))))
     run = _numbers(connection, runs)
-    shared = {"study": study, "state": "planned"}
+    shared = {"study": study, "state": JobState.PLANNED}
     owners = [{"trunk": trunk[job.trunk], "run": run.get(job.owner)} for job in plan.jobs]
     new = [{**shared, **rows.of_job(job), **own} for job, own in zip(plan.jobs, owners, strict=True)]
     _upsert(connection, jobs, "id", new)
@@ -127,8 +129,8 @@ def _upsert(
 
 def _plan_again(connection: Connection, missing: Sequence[Mapping[str, str]]) -> None:
     if missing:
-        again = update(runs).where(runs.c.id == bindparam("run"), runs.c.state != "done")
-        connection.execute(again.values(state="planned", kind="", reason=bindparam("why")), missing)
+        again = update(runs).where(runs.c.id == bindparam("run"), runs.c.state != RunState.DONE)
+        connection.execute(again.values(state=RunState.PLANNED, kind="", reason=bindparam("why")), missing)
 
 
 def _numbers(connection: Connection, table: Table) -> dict[str, int]:

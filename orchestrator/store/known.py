@@ -9,6 +9,7 @@ from sqlalchemy import Connection, case, func, select
 from scalectl.orchestrator.errors import NotFound
 from scalectl.orchestrator.plan.plan import Known
 from scalectl.orchestrator.slots import CPU
+from scalectl.orchestrator.states import RunState
 from scalectl.orchestrator.store.database import reading
 from scalectl.orchestrator.store.tables import attempts, checkpoints, jobs, measurements, metrics, runs, studies, trunks
 
@@ -32,14 +33,19 @@ def known(path: str | Path, artifacts: str | None = None) -> Known:
                 _checkpoints(connection, artifacts),
                 _speeds(connection),
                 _listed(connection),
+                _failures(connection),
             )
     except NotFound:
         return Known()
 
 
-def _states(connection: Connection) -> dict[str, str]:
-    found = connection.execute(select(runs.c.id, runs.c.state, runs.c.kind))
-    return {row.id: f"failed ({row.kind})" if row.state == "failed" else row.state for row in found}
+def _states(connection: Connection) -> dict[str, RunState]:
+    return {row.id: row.state for row in connection.execute(select(runs.c.id, runs.c.state))}
+
+
+def _failures(connection: Connection) -> dict[str, str]:
+    failed = select(runs.c.id, runs.c.kind).where(runs.c.state == RunState.FAILED)
+    return {row.id: row.kind for row in connection.execute(failed)}
 
 
 def _metrics(connection: Connection) -> dict[str, dict[str, str]]:

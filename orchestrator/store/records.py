@@ -15,6 +15,7 @@ from scalectl.orchestrator.goodput import Entries
 from scalectl.orchestrator.plan.plan import Plan, PlannedJob
 from scalectl.orchestrator.redact import redacted
 from scalectl.orchestrator.revision import revision
+from scalectl.orchestrator.states import AttemptState, JobState, RunState
 from scalectl.orchestrator.store import rows
 from scalectl.orchestrator.store.database import Unusable, explained, file_number, network_file_system, writing
 from scalectl.orchestrator.store.imported import Foreign
@@ -42,6 +43,7 @@ from scalectl.trainer.events import (
     Done,
     Event,
     Failed,
+    FailureKind,
     Measurement,
     Progress,
     Skipped,
@@ -52,7 +54,12 @@ from scalectl.trainer.flops import training_flops
 
 __all__ = ["Records", "known"]
 
-_ENDS = {"preempted": "preempted", "node_lost": "lost", "stalled": "lost"}  # any other kind of failure: failed
+_ENDS: dict[FailureKind, AttemptState] = {  # any other kind of failure: failed
+    "preempted": AttemptState.PREEMPTED,
+    "node_lost": AttemptState.LOST,
+    "stalled": AttemptState.LOST,
+}
+_JOBS = {AttemptState.DONE: JobState.DONE, AttemptState.STOPPED: JobState.STOPPED}  # after any other end: failed
 
 
 def _replace(table: Any) -> Any:
@@ -116,11 +123,12 @@ class Records:
             trunk = connection.scalars(select(trunks.c.number).where(trunks.c.id == job.trunk)).one()
             run = connection.scalars(select(runs.c.number).where(runs.c.id == job.owner)).one_or_none()
             _add_job(connection, job, trunk)
-            new = insert(attempts).values(job=job.id, slot=slot, state="starting", started=now(), revision=code)
+            began = {"state": AttemptState.STARTING, "started": now(), "revision": code}
+            new = insert(attempts).values(job=job.id, slot=slot, **began)
             attempt = int(connection.scalars(new.returning(attempts.c.id)).one())
-            connection.execute(update(jobs).where(jobs.c.id == job.id).values(state="running"))
-            working = update(runs).where(runs.c.number == run, runs.c.state != "done")
-            connection.execute(working.values(state="running", kind="", reason=""))
+            connection.execute(update(jobs).where(jobs.c.id == job.id).values(state=JobState.RUNNING))
+            working = update(runs).where(runs.c.number == run, runs.c.state != RunState.DONE)
+            connection.execute(working.values(state=RunState.RUNNING, kind="", reason=""))
         self._placed[attempt] = rows.Placed(job, trunk, run, training_flops(job.job.trunk, 1))
         return attempt
 
@@ -141,11 +149,11 @@ class Records:
                 _write(connection, attempt, placed, event)
             _count(connection, attempt, placed, events)
 
-    def settle(self, run_ids: Collection[str], state: str, kind: str = "", reason: str = "") -> None:
+    def settle(self, run_ids: Collection[str], state: RunState, kind: str = "", reason: str = "") -> None:
         """Write down the launcher's verdict on runs: failed, diverged, stopped or planned; done ones stay done."""
         reason = redacted(reason)
         with self._writing() as connection:
-            chosen = update(runs).where(runs.c.id.in_(run_ids), runs.c.state != "done")
+            chosen = update(runs).where(runs.c.id.in_(run_ids), runs.c.state != RunState.DONE)
             number = connection.execute(chosen.values(state=state, kind=kind, reason=reason)).rowcount
             if number:
                 text = ": ".join(part for part in (counted(number, "run"), kind, reason) if part)
@@ -160,7 +168,7 @@ class Records:
             if new:
                 connection.execute(_replace(ledger), new)
 
-    def states(self, run_ids: Iterable[str]) -> dict[str, str]:
+    def states(self, run_ids: Iterable[str]) -> dict[str, RunState]:
         """Return the states of runs."""
         with self._writing() as connection:
             found = {row.id: row.state for row in connection.execute(select(runs.c.id, runs.c.state))}
@@ -224,7 +232,7 @@ class Records:
 def _add_job(connection: Connection, job: PlannedJob, trunk: int) -> None:
     """Write down a job that no plan named: a stretch that makes a lost checkpoint again."""
     study = select(func.max(jobs.c.study)).where(jobs.c.trunk == trunk).scalar_subquery()
-    row = {**rows.of_job(job), "study": study, "trunk": trunk, "state": "planned"}
+    row = {**rows.of_job(job), "study": study, "trunk": trunk, "state": JobState.PLANNED}
     connection.execute(insert(jobs).prefix_with("OR IGNORE").values(row))
 
 
@@ -233,7 +241,7 @@ def _write(connection: Connection, attempt: int, placed: rows.Placed, event: Eve
         case Started(step, host, pid, device, versions):
             placed.began = placed.began or _beginning(connection, placed, step)
             where = {"host": host, "pid": pid, "device": device, "versions": versions, "first_step": step}
-            _attempt(connection, attempt, state="running", **where)
+            _attempt(connection, attempt, state=AttemptState.RUNNING, **where)
         case Checkpoint():
             connection.execute(_replace(checkpoints).values(rows.of_checkpoint(event, placed)))
             _forget_pruned(connection, placed.job.id, event.step)
@@ -243,9 +251,10 @@ def _write(connection: Connection, attempt: int, placed: rows.Placed, event: Eve
         case Done():
             _finish(connection, attempt, placed, event)
         case Stopped():
-            _end(connection, attempt, placed, "stopped")
+            _end(connection, attempt, placed, AttemptState.STOPPED)
         case Failed(kind, _, reason):
-            _end(connection, attempt, placed, _ENDS.get(kind, "failed"), kind=kind, reason=redacted(reason))
+            state = _ENDS.get(kind, AttemptState.FAILED)
+            _end(connection, attempt, placed, state, kind=kind, reason=redacted(reason))
 
 
 def _forget_pruned(connection: Connection, job: str, step: int) -> None:
@@ -269,16 +278,16 @@ def _beginning(connection: Connection, placed: rows.Placed, step: int) -> tuple[
 
 def _finish(connection: Connection, attempt: int, placed: rows.Placed, event: Done) -> None:
     compiling = {"compile_seconds": rows.finite(event.compile_seconds), "compilations": event.compilations}
-    _end(connection, attempt, placed, "done", **compiling)
-    unfinished = update(runs).where(runs.c.number == placed.run, runs.c.state != "done")
+    _end(connection, attempt, placed, AttemptState.DONE, **compiling)
+    unfinished = update(runs).where(runs.c.number == placed.run, runs.c.state != RunState.DONE)
     result = {"digest": event.digest, "device_seconds": rows.finite(event.device_seconds), "mfu": event.mfu}
-    if connection.execute(unfinished.values(state="done", kind="", reason="", **result)).rowcount:
+    if connection.execute(unfinished.values(state=RunState.DONE, kind="", reason="", **result)).rowcount:
         _note(connection, "done", placed.job.job.name, run=placed.job.owner, job=placed.job.id)
 
 
-def _end(connection: Connection, attempt: int, placed: rows.Placed, state: str, **columns: Any) -> None:
+def _end(connection: Connection, attempt: int, placed: rows.Placed, state: AttemptState, **columns: Any) -> None:
     _attempt(connection, attempt, state=state, ended=func.coalesce(attempts.c.ended, now()), **columns)
-    job_state = state if state in ("done", "stopped") else "failed"
+    job_state = _JOBS.get(state, JobState.FAILED)
     connection.execute(update(jobs).where(jobs.c.id == placed.job.id).values(state=job_state))
 
 

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from sqlalchemy import ColumnElement, Connection, Table, and_, inspect, or_, select
 
 from scalectl.orchestrator.errors import NotFound
+from scalectl.orchestrator.states import JobState, RunState
 from scalectl.orchestrator.store.tables import (
     imports,
     jobs,
@@ -51,7 +52,7 @@ def _id(names: dict[str, str], word: str) -> str:
     raise NotFound(f"the store has no run {word!r}.{meant} scalectl status --runs lists those that are no imports.")
 
 
-def in_states(connection: Connection, among: Sequence[str] | None, states: Sequence[str]) -> list[str]:
+def in_states(connection: Connection, among: Sequence[str] | None, states: Sequence[RunState]) -> list[str]:
     """Return the listed runs that are in one of the states; `among` these, where it is given."""
     query = select(runs.c.id).where(runs.c.state.in_(states), runs.c.listed).order_by(runs.c.number)
     return _among(among, connection.scalars(query))
@@ -59,8 +60,8 @@ def in_states(connection: Connection, among: Sequence[str] | None, states: Seque
 
 def to_evaluate(connection: Connection, among: Sequence[str] | None) -> list[str]:
     """Return the listed runs that are done and have a job that isn't: new evaluations; `among` these, where given."""
-    open_jobs = select(jobs.c.run).where(jobs.c.state.in_(("planned", "running")))
-    query = select(runs.c.id).where(runs.c.state == "done", runs.c.listed, runs.c.number.in_(open_jobs))
+    open_jobs = select(jobs.c.run).where(jobs.c.state.in_((JobState.PLANNED, JobState.RUNNING)))
+    query = select(runs.c.id).where(runs.c.state == RunState.DONE, runs.c.listed, runs.c.number.in_(open_jobs))
     return _among(among, connection.scalars(query.order_by(runs.c.number)))
 
 

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from scalectl.orchestrator.goodput import ENTRIES
+from scalectl.orchestrator.states import AttemptState, JobState, RunState
 from scalectl.orchestrator.store.tables import (
     attempts,
     checkpoints,
@@ -35,7 +36,7 @@ from scalectl.orchestrator.store.tables import (
     studies,
 )
 
-UNFINISHED = ("planned", "stopped", "failed")
+UNFINISHED = (RunState.PLANNED, RunState.STOPPED, RunState.FAILED)
 
 
 class Waits:
@@ -45,15 +46,15 @@ class Waits:
         self._launched = launched
         self._stretches: dict[int, list[Row[Any]]] = defaultdict(list)
         todo: Select[Any] = select(jobs.c.name, jobs.c.trunk, jobs.c.stop, jobs.c.state)
-        todo = todo.where(jobs.c.run.is_(None), jobs.c.state != "done").order_by(jobs.c.start)
+        todo = todo.where(jobs.c.run.is_(None), jobs.c.state != JobState.DONE).order_by(jobs.c.start)
         for job in connection.execute(todo):
             self._stretches[job.trunk].append(job)
 
-    def why(self, state: str, trunk: int, branch: int, reason: str) -> str:
+    def why(self, state: RunState, trunk: int, branch: int, reason: str) -> str:
         """Return what a run of this state, which branches off its trunk at `branch`, waits for; or nothing."""
         if state not in UNFINISHED:
             return ""
-        if not self._launched or state != "planned":
+        if not self._launched or state is not RunState.PLANNED:
             return f"a launch: {reason}" if reason else "a launch"
         return self._slot(job for job in self._stretches[trunk] if job.stop <= branch)
 
@@ -61,7 +62,7 @@ class Waits:
         """Return what a planned run waits for while a launcher works, given the stretches that it needs."""
         stretches = list(before)
         for job in stretches:
-            if job.state == "running":
+            if job.state is JobState.RUNNING:
                 return f"{job.name}, which trains"
         return f"{stretches[0].name}, which waits for a slot" if stretches else "a slot"
 
@@ -76,7 +77,7 @@ class RunLine(NamedTuple):
     name: str
     study: str
     trunk: int
-    state: str
+    state: RunState
     kind: str
     reason: str
     excluded: bool
@@ -137,7 +138,7 @@ def main_metric(connection: Connection) -> str:
 def run_lines(connection: Connection, metric: str, *, launched: bool) -> tuple[RunLine, ...]:
     """Return the runs in the order in which they were planned; `launched` tells whether a launcher works."""
     branch = runs.c.steps - runs.c.cooldown
-    own = case((runs.c.state == "done", runs.c.cooldown), else_=func.coalesce(_last(runs.c.number) - branch, 0))
+    own = case((runs.c.state == RunState.DONE, runs.c.cooldown), else_=func.coalesce(_last(runs.c.number) - branch, 0))
     value = (
         select(measurements.c.value)
         .join(metrics)
@@ -189,7 +190,7 @@ def work(lines: Sequence[RunLine]) -> tuple[float, float]:
         trunks.setdefault(line.trunk, []).append(line)
     for group in trunks.values():
         a_step = group[0].flops / group[0].steps
-        going = [line for line in group if line.state != "diverged"]
+        going = [line for line in group if line.state is not RunState.DIVERGED]
         own = sum(line.cooldown_step for line in group)
         reached = max(line.step - line.cooldown_step for line in group)
         branch = max((line.steps - line.cooldown for line in going), default=0)
@@ -206,7 +207,7 @@ def running_jobs(connection: Connection) -> tuple[RunningJob, ...]:
     live = (
         select(jobs, attempts.c.slot, step.label("step"), number.label("attempt"))
         .join_from(attempts, jobs)
-        .where(attempts.c.state.in_(("starting", "running")))
+        .where(attempts.c.state.in_((AttemptState.STARTING, AttemptState.RUNNING)))
         .order_by(attempts.c.slot)
     )
     return tuple(_running(connection, row) for row in connection.execute(live).all())

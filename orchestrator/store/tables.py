@@ -1,5 +1,6 @@
 """The tables of results.db; docs/results.md says what each column means, and in which unit."""
 
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -13,11 +14,33 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    TypeDecorator,
 )
 
 from scalectl.orchestrator.goodput import ENTRIES
+from scalectl.orchestrator.states import AttemptState, JobState, RunState
 
 schema = MetaData()
+
+
+class Words(TypeDecorator[StrEnum]):
+    """A column of text whose values are those of an enumeration."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, words: type[StrEnum]) -> None:
+        super().__init__()
+        self.words = words
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
+        """The text of a member; raises ValueError for any other text."""
+        return None if value is None else self.words(value).value
+
+    def process_result_value(self, value: str | None, dialect: Any) -> StrEnum | None:
+        """The member that a text stands for."""
+        return None if value is None else self.words(value)
+
 
 # what a run is, in the order in which `points` shows it
 _MODEL = {"width": Integer, "depth": Integer, "mlp_dim": Integer, "num_heads": Integer, "patch_size": Integer}
@@ -111,7 +134,7 @@ runs = Table(
     _key("study", "studies.number", index=True),
     _key("trunk", "trunks.number", index=True),
     Column("listed", Boolean, nullable=False),
-    Column("state", Text, nullable=False),
+    Column("state", Words(RunState), nullable=False),
     _text("kind"),
     _text("reason"),
     Column("excluded", Boolean, nullable=False, server_default="0"),
@@ -157,7 +180,7 @@ jobs = Table(
     Column("shape", Text, nullable=False),
     Column("flops", Float, nullable=False),
     Column("seconds", Float, nullable=False),
-    Column("state", Text, nullable=False),
+    Column("state", Words(JobState), nullable=False),
 )
 
 attempts = Table(
@@ -173,7 +196,7 @@ attempts = Table(
     _text("revision"),
     Column("started", DateTime, nullable=False),
     Column("ended", DateTime),
-    Column("state", Text, nullable=False),
+    Column("state", Words(AttemptState), nullable=False),
     _text("kind"),
     _text("reason"),
     Column("first_step", Integer),

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Label, Select, and_, false, literal, null, select, union_all
 from sqlalchemy.sql.selectable import SelectBase
 
+from scalectl.orchestrator.states import RunState
 from scalectl.orchestrator.store.tables import (
     SETTINGS,
     imported,
@@ -54,7 +55,7 @@ def _own_head() -> tuple[Any, ...]:
 
 
 def _imported_head() -> tuple[Any, ...]:
-    state = literal("done").label("state")
+    state = literal(RunState.DONE.value).label("state")
     return imports.c.id.label("run"), imports.c.name, imports.c.study, state, imports.c.excluded, imports.c.origin
 
 
