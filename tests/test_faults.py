@@ -283,7 +283,7 @@ def test_a_paused_launch_exits_with_1_and_names_the_cause(study, monkeypatch):
 
     monkeypatch.setattr("scalectl.trainer.data.load", torn)
     experiment = read(study.write(**SHAPES | {"seeds": "[0, 1, 2]"}))
-    outcome = carry_out(experiment, slots=None, address=None, here=True, caps=Caps())
+    outcome = carry_out(experiment, Caps(), here=True)
     assert outcome.exit is Exit.FAILED
     text = outcome.text(study.file, str(study.store))
     assert "0 of 3 runs done" in text and "1 failed, 2 stopped" in text

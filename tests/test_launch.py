@@ -12,16 +12,18 @@ from damage import array_file, flip, torn
 from told import rows
 
 from scalectl.orchestrator.cluster.base import Here
+from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.experiment import read
 from scalectl.orchestrator.launch.loop import launch
 from scalectl.orchestrator.launch.meter import Meter
 from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.session import carry_out
+from scalectl.orchestrator.plan import planner
 from scalectl.orchestrator.plan.limits import Caps
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.plan.simulator import simulate
 from scalectl.orchestrator.slots import Slot
-from scalectl.orchestrator.store.lock import ask_to_stop
+from scalectl.orchestrator.store.lock import Locked, ask_to_stop
 from scalectl.orchestrator.store.records import Records, known
 from scalectl.trainer.events import Checkpoint
 from scalectl.trainer.spec import from_scratch
@@ -193,6 +195,38 @@ def test_a_cap_on_device_hours_counts_the_devices_that_the_file_states(study):
     assert meter.device_hours == 8.0
 
 
+COSTLY = "resources: {default: {peak_flops: 37}}\n"  # a plan of years
+
+
+def test_a_launch_plans_once_and_holds_its_store_from_then_on(study, monkeypatch):
+    """What is agreed to is what is carried out: no other launch comes between the question and the start."""
+    questions, plans, genuine = [], [], planner.plan
+
+    def counted(*given):
+        plans.append(genuine(*given))
+        return plans[-1]
+
+    def agree(question: str) -> bool:
+        questions.append(question)
+        with pytest.raises(Locked):
+            Records(study.store)
+        return True
+
+    monkeypatch.setattr(planner, "plan", counted)
+    outcome = carry_out(read(study.write(extra=COSTLY)), Caps(), here=True, agree=agree)
+    assert (len(plans), len(questions), outcome.done) == (1, 1, 2)
+
+
+def test_a_launch_that_is_not_agreed_to_leaves_nothing_and_lets_the_next_one_in(study):
+    text = study.write(extra=COSTLY).read_text()
+    study.file.write_text(text.replace("store: results.db", "store: new/folder/results.db"))
+    experiment = read(study.file)
+    with pytest.raises(Refusal, match="Nothing was started"):
+        carry_out(experiment, Caps(), here=True, agree=lambda question: False)
+    assert [path.name for path in study.folder.iterdir()] == ["experiments.yaml"]
+    assert carry_out(experiment, Caps(), here=True).done == 2
+
+
 def test_a_stop_is_recorded(study):
     launched(study, stop_after=1)
     assert "stopped" in set(points(study)["state"])
@@ -223,7 +257,7 @@ def test_a_loss_that_is_not_finite_makes_the_runs_diverged_and_is_not_tried_agai
     text.write_text(diverging)
     launched(study)
     assert set(points(study)["state"]) == {"diverged"}
-    again = carry_out(read(study.file), slots=None, address=None, here=True, caps=Caps())
+    again = carry_out(read(study.file), Caps(), here=True)
     said = again.text(study.file, str(study.store))
     assert said.startswith("0 of 2 runs done; nothing was missing, 2 diverged") and not again.exit
     assert launched(study) == []

@@ -67,16 +67,16 @@ def _replace(table: Any) -> Any:
 
 
 class Records:
-    """The store at `path`, made when there is none, held for writing until it is closed.
+    """The store at `path`, made when there is none, held for writing until it is closed; `lock` holds it already.
 
     Raises Locked when another launcher holds it; NotAStore, NewerStore or Unusable for a file that can't be used.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, lock: Lock | None = None) -> None:
         self.path = Path(path)
         with explained(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = Lock(self.path)
+            self._lock = lock or Lock(self.path)
         self._placed: dict[int, rows.Placed] = {}
         self._launch: int | None = None  # its number in the ledger
         try:
