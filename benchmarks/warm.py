@@ -25,7 +25,8 @@ from pathlib import Path
 from alone import cache, spent, told
 
 from scalectl.orchestrator.cluster import process as heap
-from scalectl.orchestrator.cluster.ray_cluster import OnRay
+from scalectl.orchestrator.cluster.backends import opened
+from scalectl.orchestrator.cluster.base import Request
 from scalectl.orchestrator.cluster.ray_server import secure
 from scalectl.orchestrator.experiment.experiment import read
 from scalectl.orchestrator.launch.loop import launch
@@ -91,7 +92,7 @@ def planned(folder: Path, jobs: int) -> tuple[Plan, str]:
 def scalectl(folder: Path, jobs: int) -> Iterator[End]:
     """The launch loop as it is, its store included."""
     found, document = planned(folder, jobs)
-    with closing(OnRay(slots=1)) as cluster, Records(folder / "results.db") as records:
+    with closing(opened("ray", Request(slots=1))) as cluster, Records(folder / "results.db") as records:
         records.plan(found, document)
         of: dict[str, list[Event]] = {}
         stopping = threading.Event()

@@ -11,7 +11,10 @@ from conftest import SCHEDULES, Study
 from damage import array_file, flip, torn
 from told import rows
 
-from scalectl.orchestrator.cluster.base import Here
+from scalectl.orchestrator.cluster.backends import opened
+from scalectl.orchestrator.cluster.base import Request
+from scalectl.orchestrator.cluster.here import Here
+from scalectl.orchestrator.cluster.supervisor import Supervisor
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.experiment import read
 from scalectl.orchestrator.launch.loop import launch
@@ -36,7 +39,7 @@ def launched(study, stop_after: int | None = None, meter: Meter | None = None, l
     """Launch the study here; `stop_after` asks it to stop after that many pieces of news."""
     experiment = read(study.write(**changes))
     record, stopping = known(study.store), threading.Event()
-    with closing(Here()) as cluster, Records(study.store) as records:
+    with closing(opened("here")) as cluster, Records(study.store) as records:
         found = plan(experiment, record)
         records.plan(found, experiment.document)
         news = []
@@ -213,7 +216,7 @@ def test_a_launch_plans_once_and_holds_its_store_from_then_on(study, monkeypatch
         return True
 
     monkeypatch.setattr(planner, "plan", counted)
-    outcome = carry_out(read(study.write(extra=COSTLY)), Caps(), here=True, agree=agree)
+    outcome = carry_out(read(study.write(extra=COSTLY)), Caps(), backend="here", agree=agree)
     assert (len(plans), len(questions), outcome.done) == (1, 1, 2)
 
 
@@ -222,9 +225,9 @@ def test_a_launch_that_is_not_agreed_to_leaves_nothing_and_lets_the_next_one_in(
     study.file.write_text(text.replace("store: results.db", "store: new/folder/results.db"))
     experiment = read(study.file)
     with pytest.raises(Refusal, match="Nothing was started"):
-        carry_out(experiment, Caps(), here=True, agree=lambda question: False)
+        carry_out(experiment, Caps(), backend="here", agree=lambda question: False)
     assert [path.name for path in study.folder.iterdir()] == ["experiments.yaml"]
-    assert carry_out(experiment, Caps(), here=True).done == 2
+    assert carry_out(experiment, Caps(), backend="here").done == 2
 
 
 def test_a_stop_is_recorded(study):
@@ -241,7 +244,7 @@ class Deaf(Here):
 
 def test_a_stretch_that_ended_before_it_heard_leaves_its_runs_stopped(study):
     experiment = read(study.write(steps="[20]"))
-    with closing(Deaf()) as cluster, Records(study.store) as records:
+    with closing(Supervisor(Deaf(Request()))) as cluster, Records(study.store) as records:
         found = plan(experiment)
         records.plan(found, experiment.document)
         for _ in launch(found, records, cluster, checkpoints={}, max_retries=0, stopping=threading.Event()):
@@ -257,7 +260,7 @@ def test_a_loss_that_is_not_finite_makes_the_runs_diverged_and_is_not_tried_agai
     text.write_text(diverging)
     launched(study)
     assert set(points(study)["state"]) == {"diverged"}
-    again = carry_out(read(study.file), Caps(), here=True)
+    again = carry_out(read(study.file), Caps(), backend="here")
     said = again.text(study.file, str(study.store))
     assert said.startswith("0 of 2 runs done; nothing was missing, 2 diverged") and not again.exit
     assert launched(study) == []

@@ -120,7 +120,8 @@ def launch(
     outlast("stdout")
     if here and not context.find_root().params["debug"]:
         hush()
-    outcome = carry_out(experiment, caps, slots=slots, address=address, here=here, agree=agree)
+    backend = "here" if here else "ray"
+    outcome = carry_out(experiment, caps, backend=backend, slots=slots, address=address, agree=agree)
     anew = outcome.worked or not experiment.figure.exists()
     if outcome.exit is not Exit.INTERRUPTED and outcome.done and anew:
         from scalectl.orchestrator.report.fits import conclude

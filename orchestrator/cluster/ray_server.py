@@ -84,6 +84,25 @@ def _token(path: Path) -> Path:
     return path
 
 
+def join(address: str, options: dict[str, Any]) -> Any:
+    """Join the cluster that runs at an address; returns the module `ray`, or raises Unreachable."""
+    knock(address)
+    secure(address)
+    import ray
+
+    try:
+        with signals_held():
+            ray.init(address=address, **options)
+    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        raise Unreachable(f"the Ray cluster at {address} can't be joined: {first_line(error)}") from error
+    return ray
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's message, or its type where it has none."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 VITAL = ("raylet", "gcs_server")
 
 

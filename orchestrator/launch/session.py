@@ -10,8 +10,9 @@ from contextlib import closing, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
-from scalectl.orchestrator.cluster.base import Cluster, Here
-from scalectl.orchestrator.cluster.ray_cluster import OnRay
+from scalectl.orchestrator.cluster.backends import opened
+from scalectl.orchestrator.cluster.base import Cluster, Request
+from scalectl.orchestrator.cluster.supervisor import Supervisor
 from scalectl.orchestrator.cluster.watchdog import Patience
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.experiment.experiment import Experiment
@@ -101,15 +102,16 @@ def carry_out(
     experiment: Experiment,
     caps: Caps,
     *,
+    backend: str = "ray",
     slots: int | None = None,
     address: str | None = None,
-    here: bool = False,
     agree: Callable[[str], bool] = lambda question: True,
 ) -> Outcome:
     """Run what is missing, and say what came of it; the store is held from before the plan to the end.
 
-    `agree` answers the question about what a large launch costs. Raises Refusal when that is no or a cap forbids the
-    launch, before anything is written, and Locked when another launch holds the store or its artifacts.
+    `backend` is a name of cluster/backends.py, which takes `slots` and `address`; `agree` answers the question about
+    what a large launch costs. Raises Refusal when that is no or a cap forbids the launch, before anything is written,
+    and Locked when another launch holds the store or its artifacts.
     """
     began = time.monotonic()
     with holding(Path(experiment.store)) as lock:
@@ -119,7 +121,7 @@ def carry_out(
             records.plan(plan, experiment.document)
             session = _Session(experiment, plan, record, records, Meter(caps))
             if plan.jobs:
-                session.work(slots, address, here=here)
+                session.work(backend, slots, address)
             return session.outcome(time.monotonic() - began)
 
 
@@ -133,7 +135,7 @@ class _Session:
         self._ends = _Ends(plan)
         self._books = ""
 
-    def work(self, slots: int | None, address: str | None, *, here: bool) -> None:
+    def work(self, backend: str, slots: int | None, address: str | None) -> None:
         """Run the jobs of the plan and show how it goes."""
         plan = self._plan
         _say(
@@ -143,7 +145,7 @@ class _Session:
         with (
             _interruptible(self._stopping),
             redirect_stdout(sys.stderr),  # what Ray prints is no result
-            closing(self._cluster(slots, address, here=here)) as cluster,
+            closing(self._cluster(backend, slots, address)) as cluster,
         ):
             ledger = Ledger(cluster.slots)
             _check_slots(plan, cluster)
@@ -152,12 +154,10 @@ class _Session:
                 self._launch(cluster, ledger)
         self._books = summary(ledger.entries())
 
-    def _cluster(self, slots: int | None, address: str | None, *, here: bool) -> Cluster:
-        if here:
-            return Here(self._stopping)
+    def _cluster(self, backend: str, slots: int | None, address: str | None) -> Supervisor:
         limits = self._experiment.limits
-        patience = Patience(limits.stall, limits.acquire)
-        return OnRay(slots, address, patience=patience, wanted=wanted(self._plan.jobs))
+        request = Request(slots, address, wanted(self._plan.jobs), self._stopping)
+        return opened(backend, request, Patience(limits.stall, limits.acquire))
 
     def _launch(self, cluster: Cluster, ledger: Ledger) -> None:
         with screen(self._plan) as shown:
