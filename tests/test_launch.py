@@ -35,11 +35,11 @@ from scalectl.trainer.train import train
 MEASURED = ["device_seconds", "core_days", "images_per_second", "flops_per_second", "mfu"]  # by the clock
 
 
-def launched(study, stop_after: int | None = None, meter: Meter | None = None, listeners=(), **changes):
-    """Launch the study here; `stop_after` asks it to stop after that many pieces of news."""
+def launched(study, stop_after: int | None = None, meter=None, listeners=(), cluster=None, **changes):
+    """Launch the study here or on a cluster; `stop_after` asks it to stop after that many pieces of news."""
     experiment = read(study.write(**changes))
     record, stopping = known(study.store), threading.Event()
-    with closing(opened("here")) as cluster, Records(study.store) as records:
+    with closing(cluster or opened("here")) as cluster, Records(study.store) as records:
         found = plan(experiment, record)
         records.plan(found, experiment.document)
         news = []

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from scalectl.trainer.events import Event, FailureKind, Stop
+from scalectl.trainer.events import Event, Stop
 from scalectl.trainer.spec import Job
 
 Batch = tuple[str, list[Event]]
@@ -45,7 +45,7 @@ class Lost:
     """The end of a worker that could report none, and the kind of failure that this is."""
 
     reason: str
-    kind: FailureKind = "node_lost"
+    kind: str = "node_lost"  # a name in `failures.FAILURE_KINDS`
 
 
 Report = tuple[str, list[Event] | Lost]  # of a slot

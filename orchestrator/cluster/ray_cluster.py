@@ -14,7 +14,7 @@ from scalectl.orchestrator.cluster.ray_slots import Draining, Seats, lacking, pl
 from scalectl.orchestrator.cluster.ray_slots import slots as slots_of
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.slots import CPU
-from scalectl.trainer.events import Done, Event, Failed, FailureKind, Stopped
+from scalectl.trainer.events import Done, Event, Failed, Stopped
 from scalectl.trainer.spec import Job
 
 
@@ -114,7 +114,7 @@ class OnRay(Backend):
 
     def _lost(self, slot: str, error: Exception) -> Lost:
         """The loss of a worker; which exception it comes as says little, so the node is looked at."""
-        kind: FailureKind = "node_lost"
+        kind = "node_lost"
         if isinstance(error, self._ray.exceptions.OutOfMemoryError) or "running low on memory" in str(error):
             kind = "out_of_memory"
         elif getattr(error, "preempted", False):

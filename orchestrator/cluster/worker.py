@@ -15,7 +15,7 @@ from scalectl.orchestrator.cluster import process as heap
 from scalectl.orchestrator.cluster.process import bind, usable
 from scalectl.orchestrator.redact import redacted
 from scalectl.trainer import cache, hosts
-from scalectl.trainer.events import Alive, Done, Event, Failed, FailureKind, Started, Stop, Stopped
+from scalectl.trainer.events import Alive, Done, Event, Failed, Started, Stop, Stopped
 from scalectl.trainer.spec import Job
 
 FLUSH_SECONDS = 0.2
@@ -105,7 +105,7 @@ def _told(job: Job, stopping: Stop, place: Place) -> Iterator[Event]:
         heap.give_back()  # the next job may be a small one
 
 
-def _kind(error: Exception) -> FailureKind:
+def _kind(error: Exception) -> str:
     if any(os.strerror(number) in str(error) for number in FULL):
         return "user_error"  # for TensorStore that is a resource that is exhausted, too
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):

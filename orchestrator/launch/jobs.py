@@ -12,6 +12,7 @@ from scalectl.orchestrator.plan.scheduler import Queue
 from scalectl.orchestrator.slots import Slot
 from scalectl.orchestrator.states import JobState
 from scalectl.trainer.events import Checkpoint, Done, End, Event, Failed, Stopped
+from scalectl.trainer.failures import FAILURE_KINDS
 from scalectl.trainer.spec import Job
 
 ASKED = "asked to stop"
@@ -129,7 +130,7 @@ class Board:
             self.queue.drop(self._lost | self._stopped)
         elif self._unwanted(job):
             return JobState.STOPPED
-        elif end.kind == "checkpoint_corrupt" and job.job.start:
+        elif FAILURE_KINDS[end.kind].makes_origin_again and job.job.start:
             self._wait_for_origin(job)
         else:
             self.queue.again(job)

@@ -43,22 +43,17 @@ from scalectl.trainer.events import (
     Done,
     Event,
     Failed,
-    FailureKind,
     Measurement,
     Progress,
     Skipped,
     Started,
     Stopped,
 )
+from scalectl.trainer.failures import FAILURE_KINDS
 from scalectl.trainer.flops import training_flops
 
 __all__ = ["Records", "known"]
 
-_ENDS: dict[FailureKind, AttemptState] = {  # any other kind of failure: failed
-    "preempted": AttemptState.PREEMPTED,
-    "node_lost": AttemptState.LOST,
-    "stalled": AttemptState.LOST,
-}
 _JOBS = {AttemptState.DONE: JobState.DONE, AttemptState.STOPPED: JobState.STOPPED}  # after any other end: failed
 
 
@@ -253,7 +248,7 @@ def _write(connection: Connection, attempt: int, placed: rows.Placed, event: Eve
         case Stopped():
             _end(connection, attempt, placed, AttemptState.STOPPED)
         case Failed(kind, _, reason):
-            state = _ENDS.get(kind, AttemptState.FAILED)
+            state = AttemptState(FAILURE_KINDS[kind].attempt)
             _end(connection, attempt, placed, state, kind=kind, reason=redacted(reason))
 
 
