@@ -65,8 +65,10 @@ class Actor:
     def _answer(self, reference: Any) -> str:
         """The answer to a question, or nothing before it has come; the stream of a job tells why it never does."""
         ready, _ = self._ray.wait([reference], timeout=0)
+        if not ready:
+            return ""
         try:
-            return str(self._ray.get(reference)) if ready else ""
+            return str(self._ray.get(reference))
         except self._ray.exceptions.RayError:
             return ""
 

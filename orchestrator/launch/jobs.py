@@ -151,7 +151,7 @@ class Board:
     def _wait_for_origin(self, job: PlannedJob) -> None:
         """Put a job back to begin once a stretch has made its checkpoint of the trunk again."""
         live = [*self.queue.waiting.values(), *self.running.values()]
-        making = [other for other in live if other.owner == job.trunk and other.job.stop == job.job.start]
+        making = [stretch for stretch in live if stretch.owner == job.trunk and stretch.job.stop == job.job.start]
         if making:
             self.queue.after(job, making[0])
             return
@@ -163,7 +163,7 @@ class Board:
         """The stretch that ends where a job begins, for the sake of all jobs that go on from there."""
         start, folders = job.job.start, self._folders[job.trunk]
         begin = max((step for step in folders if step < start), default=0)
-        served = [other for other in (job, *live) if other.trunk == job.trunk and other.job.start >= start]
-        runs = tuple(dict.fromkeys(run for other in served for run in other.runs))
+        served = [planned for planned in (job, *live) if planned.trunk == job.trunk and planned.job.start >= start]
+        runs = tuple(dict.fromkeys(run for planned in served for run in planned.runs))
         folder, _, _ = folders[start].rpartition("/")  # which holds the checkpoint before the lost one, too
         return stretch_again(job, self._trunks[job.trunk], begin, folder, runs)

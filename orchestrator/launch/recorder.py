@@ -30,5 +30,7 @@ class Recorder:
         if isinstance(end, Failed) and news.state in (JobState.FAILED, JobState.DIVERGED):
             self._records.settle(runs, RunState(news.state), end.kind, last_line(end.reason))
         if news.pause:
-            run = runs[0] if len(runs) == 1 else None
+            run = None
+            if len(runs) == 1:
+                run = runs[0]
             self._records.note("paused", news.pause, run=run, job=news.job.id)

@@ -58,8 +58,8 @@ class Outcome:
         ending = "; nothing was missing"
         if self.worked:
             ending = f" in {duration(self.seconds)}"
-        others = "".join(f", {number} {state}" for state, number in self.states)
-        line = f"{self.done} of {counted(self.runs, 'run')} done{ending}{others}"
+        unfinished = "".join(f", {number} {state}" for state, number in self.states)
+        line = f"{self.done} of {counted(self.runs, 'run')} done{ending}{unfinished}"
         if self.books:
             line += f"\n{self.books}"
         return line
@@ -191,8 +191,9 @@ class _Session:
             code = Exit.INTERRUPTED
         elif left and (cap := self._meter.reached()):
             code = Exit.REFUSED
-        others = tuple((state, number) for state, number in sorted(states.items()) if state != RunState.DONE and number)
-        return Outcome(code, seconds, len(runs), done, bool(self._plan.jobs), others, cap, pause, self._books)
+        del states[RunState.DONE]
+        unfinished = tuple((state, number) for state, number in sorted(states.items()) if number)
+        return Outcome(code, seconds, len(runs), done, bool(self._plan.jobs), unfinished, cap, pause, self._books)
 
 
 class _Ends:
