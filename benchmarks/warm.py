@@ -28,7 +28,7 @@ from scalectl.orchestrator.cluster import process as heap
 from scalectl.orchestrator.cluster.backends import opened
 from scalectl.orchestrator.cluster.base import Request
 from scalectl.orchestrator.cluster.ray_server import secure
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.experiment import Experiment, read
 from scalectl.orchestrator.launch.loop import launch
 from scalectl.orchestrator.plan.plan import Plan
 from scalectl.orchestrator.plan.planner import plan
@@ -82,18 +82,18 @@ def overheads(ends: list[End]) -> list[Overhead]:
     return found
 
 
-def planned(folder: Path, jobs: int) -> tuple[Plan, str]:
+def planned(folder: Path, jobs: int) -> tuple[Plan, Experiment]:
     file = folder / "experiments.yaml"
     file.write_text(STUDY.format(seeds=[*range(jobs)]))
     experiment = read(file)
-    return plan(experiment), experiment.document
+    return plan(experiment), experiment
 
 
 def scalectl(folder: Path, jobs: int) -> Iterator[End]:
     """The launch loop as it is, its store included."""
-    found, document = planned(folder, jobs)
+    found, experiment = planned(folder, jobs)
     with closing(opened("ray", Request(slots=1))) as cluster, Records(folder / "results.db") as records:
-        records.plan(found, document)
+        records.plan(found, experiment)
         of: dict[str, list[Event]] = {}
         stopping = threading.Event()
         for news in launch(found, records, cluster, checkpoints={}, max_retries=0, stopping=stopping):

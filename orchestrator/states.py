@@ -1,4 +1,4 @@
-"""The states of runs, jobs and attempts, in the words of results.db."""
+"""The states of runs, jobs and attempts, and the kinds of jobs, in the words of results.db."""
 
 from enum import StrEnum
 
@@ -42,3 +42,19 @@ class AttemptState(StrEnum):
     FAILED = "failed"
     PREEMPTED = "preempted"
     LOST = "lost"  # its worker or its launcher ended without a word, or was killed for telling nothing
+
+
+class JobKind(StrEnum):
+    """What a job does for its runs."""
+
+    TRUNK = "trunk"  # a stretch of the steps that runs may share
+    COOLDOWN = "cooldown"  # the end of a run, from where it leaves its trunk
+    TRAINING = "training"  # a whole run that shares no step
+    EVALUATION = "evaluation"  # of a run that is trained already
+
+
+def job_name(kind: JobKind, run_name: str, start: int, stop: int) -> str:
+    """The name of a job on screens; nothing reads it again."""
+    if kind is JobKind.TRUNK:
+        return f"{run_name} trunk {start:,} to {stop:,}"
+    return f"{run_name} {kind}"

@@ -13,7 +13,8 @@ from test_cli import scalectl
 from test_crash import start, trained
 from told import checkpoint, planning, progress, rows, started, told, write
 
-from scalectl.orchestrator.cli import details, status
+from scalectl.orchestrator.cli import show_screen as details
+from scalectl.orchestrator.cli import status_screen as status
 from scalectl.orchestrator.errors import NotFound
 from scalectl.orchestrator.store import logs
 from scalectl.orchestrator.store.lock import ask_to_stop, asked_to_stop, holder
@@ -75,16 +76,16 @@ def test_runs_are_stopped_while_the_others_go_on_and_are_fitted(study):
 def test_without_a_launcher_runs_are_stopped_at_once_and_said_to_be(study, begun):
     begun[0].close()
     done = scalectl("stop", "--all", "--store", study.store)
-    assert done.returncode == 0 and "No launcher works" in done.stdout and "2 runs stopped" in done.stdout
+    assert done.returncode == 0 and "No launch is running" in done.stdout and "2 runs stopped" in done.stdout
     assert rows(study, "SELECT DISTINCT state FROM runs") == ["stopped"]
 
 
 def test_what_is_done_is_neither_stopped_nor_tried_again_and_that_is_said(study, begun):
     records, found = begun
     write(records, found.jobs[2:3])
-    for command, what in (("stop", "stop"), ("retry", "try again")):
+    for command, what in (("stop", "stop"), ("retry", "retry")):
         done = scalectl(command, "pico-60-20-s0", "--store", study.store)  # while this process is its launcher
-        assert (done.returncode, done.stderr) == (0, "") and "No launcher" not in done.stdout
+        assert (done.returncode, done.stderr) == (0, "") and "No launch" not in done.stdout
         assert done.stdout.startswith(f"There is nothing to {what}: 1 done.")
 
 
@@ -99,6 +100,26 @@ def test_failed_runs_are_planned_again_and_diverged_ones_only_by_name(study, beg
     assert "1 run planned" in scalectl("retry", "pico-60-40-s0", "--store", study.store).stdout
     assert set(rows(study, "SELECT state FROM runs")) == {"planned"}
     assert scalectl("retry", "--store", study.store).returncode == 2
+
+
+def test_a_cooldown_stays_one_after_a_new_evaluation_was_planned_and_run(study, capsys):
+    records, found = planning(study, steps="[20]")
+    write(records, found.jobs)
+    before = logs.lines(study.store, "pico-60-20-s0")
+    records.close()
+    records, found = planning(study, steps="[20]", shots="[5]")
+    write(records, found.jobs)
+    records.close()
+    after = logs.lines(study.store, "pico-60-20-s0")
+    trained = [line for line in after if "cooldown: " in line]
+    assert trained == [line for line in before if "cooldown: " in line] and len(trained) == 2
+    assert [line.split(": ")[1].split(" on ")[0] for line in after if "evaluation: " in line] == [
+        "attempt 2",
+        "done at step 20",
+    ]
+    shown = details.read(study.store, "pico-60-20-s0").to_json()["attempts"]
+    assert [attempt["job_kind"] for attempt in shown] == ["trunk", "cooldown", "evaluation"]
+    assert [attempt["job"] for attempt in shown][1:] == ["pico-60-20-s0 cooldown", "pico-60-20-s0 evaluation"]
 
 
 def test_a_run_is_shown_by_its_id_its_beginning_and_its_name(study, begun):

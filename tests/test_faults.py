@@ -52,7 +52,7 @@ def launched(
     record = known(study.store)
     with Records(study.store) as records:
         found = hurting(plan(experiment, record), hurt)
-        records.plan(found, experiment.document)
+        records.plan(found, experiment)
         checkpoints = record.checkpoints
         told = []
         for news in launch(

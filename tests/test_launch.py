@@ -41,7 +41,7 @@ def launched(study, stop_after: int | None = None, meter=None, listeners=(), clu
     record, stopping = known(study.store), threading.Event()
     with closing(cluster or opened("here")) as cluster, Records(study.store) as records:
         found = plan(experiment, record)
-        records.plan(found, experiment.document)
+        records.plan(found, experiment)
         news = []
         for one in launch(
             found,
@@ -246,7 +246,7 @@ def test_a_stretch_that_ended_before_it_heard_leaves_its_runs_stopped(study):
     experiment = read(study.write(steps="[20]"))
     with closing(Supervisor(Deaf(Request()))) as cluster, Records(study.store) as records:
         found = plan(experiment)
-        records.plan(found, experiment.document)
+        records.plan(found, experiment)
         for _ in launch(found, records, cluster, checkpoints={}, max_retries=0, stopping=threading.Event()):
             ask_to_stop(study.store, [run.id for run in found.runs])
     assert rows(study, "SELECT state, reason FROM runs") == [("stopped", "asked to stop")]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from test_cli import scalectl
 
-from scalectl.orchestrator.cli import status
+from scalectl.orchestrator.cli import status_screen as status
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.store.lock import Holder, Lock, Locked, holder, holding, working_in
 from scalectl.orchestrator.store.records import Records

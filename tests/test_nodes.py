@@ -49,7 +49,7 @@ def launched(study, cluster, act) -> None:
     experiment = read(study.write(schedule=SCHEDULES["linear"], steps="[6000]", checkpoint_every=500))
     with Records(study.store) as records:
         found = plan(experiment)
-        records.plan(found, experiment.document)
+        records.plan(found, experiment)
         acted = False
         for news in launch(found, records, cluster, checkpoints={}, max_retries=0, stopping=threading.Event()):
             if not acted and any(isinstance(event, Progress) for event in news.events):

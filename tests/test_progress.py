@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from told import planned, progress, started, told
+from told import planned, planning, progress, started, told, write
 
 from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.progress import Lines, Live, Tally, screen
@@ -116,6 +116,15 @@ def test_when_everything_ends_at_once_nothing_is_left(plan, clock, state):
     tally = Tally(plan)
     tally.take(failed(plan.jobs[0], 0, state))
     assert tally.share == 1.0 and tally.left == "0 s left"
+
+
+def test_a_run_that_is_evaluated_anew_is_named_without_the_kind_of_its_job(study):
+    records, found = planning(study, steps="[20]")
+    write(records, found.jobs)
+    records.close()
+    again = planned(study, steps="[20]", shots="[5]")
+    (line,) = printed(again, done(again.jobs[0]))
+    assert line.startswith("done      pico-60-20-s0  fewshot/digits/5shot/error 0.25")
 
 
 def test_bars_survive_all_kinds_of_news(plan, capsys):

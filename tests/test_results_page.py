@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 from told import planned, planning, progress, rows, started, write
 
-from scalectl.orchestrator.cli import details, plan_screen, simulate_screen, sizes, status
+from scalectl.orchestrator.cli import models as sizes
+from scalectl.orchestrator.cli import plan_screen, simulate_screen
+from scalectl.orchestrator.cli import show_screen as details
+from scalectl.orchestrator.cli import status_screen as status
 from scalectl.orchestrator.launch.ledger import Ledger
 from scalectl.orchestrator.plan import preflight
 from scalectl.orchestrator.plan import simulator as simulate

@@ -10,7 +10,8 @@ from contextlib import closing
 import pytest
 from told import SECONDS_A_STEP, checkpoint, planning, progress, started, told, write
 
-from scalectl.orchestrator.cli import status
+from scalectl.orchestrator.cli import status_screen as status
+from scalectl.orchestrator.experiment.experiment import read
 from scalectl.orchestrator.launch.ledger import Ledger
 from scalectl.orchestrator.launch.news import News
 from scalectl.trainer.events import Failed, Skipped, Stopped
@@ -128,7 +129,7 @@ def test_a_damaged_checkpoint_stays_in_sight_until_the_next_launch(study, begun)
         records.note("done", "something else")
     assert f"warning: {found.jobs[0].job.name}: checkpoint /study/trunks/37/8" in say(study)
     assert torn in str(status.read(study.store).to_json()["events"])
-    records.plan(found, study.file.read_text())
+    records.plan(found, read(study.file))
     for _ in range(10):
         records.note("done", "something else")
     assert "warning" not in say(study)

@@ -16,12 +16,14 @@ from sqlalchemy.exc import IntegrityError
 from told import planning, progress, rows, started, told, write
 
 from scalectl import analysis
-from scalectl.orchestrator.cli import status
+from scalectl.orchestrator.cli import show_screen as details
+from scalectl.orchestrator.cli import status_screen as status
 from scalectl.orchestrator.errors import Exit, NotFound
+from scalectl.orchestrator.experiment.experiment import read
 from scalectl.orchestrator.report.fits import asked
+from scalectl.orchestrator.store import logs
 from scalectl.orchestrator.store.database import (
     APPLICATION,
-    VERSION,
     NewerStore,
     NotAStore,
     Unusable,
@@ -30,6 +32,7 @@ from scalectl.orchestrator.store.database import (
 )
 from scalectl.orchestrator.store.records import Records, known
 from scalectl.orchestrator.store.tables import runs
+from scalectl.orchestrator.store.upgrade import VERSION
 from scalectl.trainer.spec import DataSpec, RecipeSpec
 
 
@@ -103,6 +106,38 @@ def test_an_older_store_gains_the_settings_that_came_later(study, begun):
     assert rows(study, "PRAGMA user_version") == [VERSION]
 
 
+KINDS = [("trunk", "v5e-16"), ("trunk", "cpu"), ("cooldown", "cpu"), ("evaluation", "cpu")]
+
+
+def test_an_older_store_is_read_as_a_new_one_and_stays_as_it_is(old):
+    before = old.store.read_bytes()
+    said = [line.split("  ")[1] for line in logs.lines(old.store, "pico-60-20-s0")]
+    assert said[:2] == [
+        "pico-60-s0 trunk 0 to 16: attempt 1 on slot v5e-16/3 on node-37, process 4242, from step 0",
+        "pico-60-s0 trunk 0 to 16: stopped at step 3",
+    ]
+    assert [line.split(": ")[0].split("-s0 ")[1] for line in said[4:]] == 2 * ["cooldown"] + 2 * ["evaluation"]
+    shown = details.read(old.store, "pico-60-20-s0").to_json()["attempts"]
+    assert [(attempt["job_kind"], attempt["slot_type"]) for attempt in shown] == KINDS
+    (speeds,) = known(old.store).speeds.values()
+    assert list(speeds) == ["v5e-16", "cpu"]
+    assert status.read(old.store).counts["done"] == 1
+    assert old.store.read_bytes() == before and rows(old, "PRAGMA user_version") == [5]
+
+
+def test_an_older_store_that_is_written_to_is_a_new_one_from_then_on(old):
+    Records(old.store).close()
+    assert rows(old, "SELECT job_kind, slot_type FROM attempts ORDER BY id") == KINDS
+    named = [("trunk", "pico-60-s0"), ("evaluation", "pico-60-20-s0")]
+    assert rows(old, "SELECT kind, run_name FROM jobs ORDER BY kind DESC") == named
+    assert rows(old, "PRAGMA user_version") == [VERSION] and rows(old, "PRAGMA integrity_check") == ["ok"]
+
+
+def test_a_copy_of_an_older_store_can_not_be_written_to(old):
+    with pytest.raises(Unusable, match="readonly"), reading(old.store) as connection:
+        connection.exec_driver_sql("DELETE FROM runs")
+
+
 @pytest.mark.parametrize("use", [Records, known, status.read])
 def test_a_database_of_another_program_is_refused_and_left_as_it_is(tmp_path, use):
     path = foreign(tmp_path / "photos.db")
@@ -149,7 +184,7 @@ def test_damage_under_a_running_launcher_ends_it_with_the_name_of_the_store(stud
         file.seek(4096)
         file.write(b"\x37" * (size - 4096))
     with closing(records), pytest.raises(NotAStore, match=r"results\.db is not a store, or is damaged"):
-        records.plan(found, "")
+        records.plan(found, read(study.file))
 
 
 def test_a_store_that_is_not_there_is_not_made_by_looking(tmp_path):

@@ -17,7 +17,7 @@ class Recorder:
     def take(self, news: News) -> None:
         """Write down a piece of news."""
         if not news.events:
-            self._attempts[news.slot] = self._records.start(news.job, news.slot)
+            self._attempts[news.slot] = self._records.start(news.job, news.slot, news.slot_type)
             return
         self._records.write(self._attempts[news.slot], news.events)
         if news.ended:

@@ -118,7 +118,7 @@ def carry_out(
         plan, record = planned(experiment)
         admit(plan, caps, agree)
         with Records(experiment.store, lock) as records:
-            records.plan(plan, experiment.document)
+            records.plan(plan, experiment)
             session = _Session(experiment, plan, record, records, Meter(caps))
             if plan.jobs:
                 session.work(backend, slots, address)

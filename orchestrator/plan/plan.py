@@ -3,12 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.plan.placement import ANYWHERE, Fit
 from scalectl.orchestrator.slots import AUTO, CPU, devices_of
-from scalectl.orchestrator.states import RunState
+from scalectl.orchestrator.states import JobKind, RunState
 from scalectl.trainer.spec import EvalSpec, Job, RunSpec, TrunkSpec
 
 
@@ -49,15 +48,6 @@ class PlannedRun:
     fit: Fit
     workers: int
     failure: str = ""  # its kind, of a run that failed
-
-
-class JobKind(StrEnum):
-    """What a job does for its runs."""
-
-    TRUNK = "trunk"  # a stretch of the steps that runs may share
-    COOLDOWN = "cooldown"  # the end of a run, from where it leaves its trunk
-    TRAINING = "training"  # a whole run that shares no step
-    EVALUATION = "evaluation"  # of a run that is trained already
 
 
 @dataclass(frozen=True)
@@ -156,13 +146,6 @@ class Plan:
         for job in self.jobs:
             ends[job.id] = job.seconds + max((ends[need] for need in job.needs), default=0.0)
         return max(sum(job.seconds for job in self.jobs) / slots, max(ends.values(), default=0.0))
-
-
-def job_name(kind: JobKind, run_name: str, start: int, stop: int) -> str:
-    """The name of a job on screens; nothing reads it again."""
-    if kind is JobKind.TRUNK:
-        return f"{run_name} trunk {start:,} to {stop:,}"
-    return f"{run_name} {kind}"
 
 
 def wanted(jobs: Iterable[PlannedJob]) -> dict[str, float]:

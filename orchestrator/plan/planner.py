@@ -8,8 +8,8 @@ from itertools import groupby
 from scalectl.orchestrator.experiment.experiment import Experiment
 from scalectl.orchestrator.experiment.grid import Cell
 from scalectl.orchestrator.plan.placement import fit
-from scalectl.orchestrator.plan.plan import JobKind, Known, Plan, PlannedJob, PlannedRun, job_name
-from scalectl.orchestrator.states import RunState
+from scalectl.orchestrator.plan.plan import Known, Plan, PlannedJob, PlannedRun
+from scalectl.orchestrator.states import JobKind, RunState, job_name
 from scalectl.trainer.flops import flops_per_image, training_flops
 from scalectl.trainer.spec import EvalSpec, Job, TrunkSpec, identity
 

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import Connection, func, inspect, select
+from sqlalchemy import Connection, func, select
 
 from scalectl.orchestrator.errors import NotFound
-from scalectl.orchestrator.experiment.document import load
 from scalectl.orchestrator.experiment.rules import SETTINGS, Rule
 from scalectl.orchestrator.experiment.schema import Fit
 from scalectl.orchestrator.store.database import reading
+from scalectl.orchestrator.store.laws import from_json
 from scalectl.orchestrator.store.tables import imports, runs, studies
 
 DEFAULT = {"upstream": Fit(metric="upstream/error")}  # of a study that asks for none
@@ -46,7 +45,7 @@ def ask(store: Path, study: str | None = None) -> Ask:
         for row in planned:
             if study in (None, row.name):
                 listed = select(runs.c.id).where(runs.c.study == row.number, runs.c.listed)
-                return Ask(row.name, frozenset(connection.scalars(listed)), _fits(row.document))
+                return Ask(row.name, frozenset(connection.scalars(listed)), from_json(row.fits) or DEFAULT)
         others = _imported(connection)
         if not others or study not in (None, *others):
             names = ", ".join(dict.fromkeys([*(row.name for row in planned), *others])) or "none yet"
@@ -56,20 +55,9 @@ def ask(store: Path, study: str | None = None) -> Ask:
 
 
 def _imported(connection: Connection) -> list[str]:
-    """Return the studies that were imported, the last one first; an older store knows none."""
-    if not inspect(connection).has_table(imports.name):
-        return []
+    """Return the studies that were imported, the last one first."""
     latest = func.max(imports.c.at).desc()
     return list(connection.scalars(select(imports.c.study).group_by(imports.c.study).order_by(latest)))
-
-
-def _fits(document: str) -> Mapping[str, Fit]:
-    """Return the laws of a file that was valid when its study was launched, perhaps together with overrides."""
-    value = load(document, "").value
-    try:
-        return TypeAdapter(dict[str, Fit]).validate_python(value.get("fits") or {}) or DEFAULT
-    except ValidationError:
-        return DEFAULT
 
 
 def held_out(points: Any, rule: Rule) -> list[str]:

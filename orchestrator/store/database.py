@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.schema import CreateColumn
+from sqlalchemy.pool import StaticPool
 
 from scalectl.orchestrator.errors import Exit, NotFound, Refusal
 from scalectl.orchestrator.store.tables import schema
+from scalectl.orchestrator.store.upgrade import VERSION, upgrade
 from scalectl.orchestrator.store.views import create_views
 
-VERSION = 5  # of the tables and views; raised with every change to them
 APPLICATION = 0x5CA1EC71  # tells our files from others: https://www.sqlite.org/pragma.html#pragma_application_id
 BUSY_SECONDS = 30.0
 _NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "lustre", "beegfs", "gpfs", "ceph", "virtiofs"}
@@ -49,35 +49,19 @@ def writing(path: Path) -> Engine:
             new = _is_new(connection, path)  # before anything, even the journal's mode, is changed
         engine = _engine(path, "BEGIN IMMEDIATE", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
         try:
-            _create(engine) if new else _upgrade(engine)
+            with engine.begin() as connection:
+                _create(connection) if new else upgrade(connection)
         except BaseException:
             engine.dispose()
             raise
     return engine
 
 
-def _create(engine: Engine) -> None:
-    with engine.begin() as connection:
-        schema.create_all(connection)
-        create_views(connection)
-        connection.exec_driver_sql(f"PRAGMA user_version={VERSION}")
-        connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION}")
-
-
-def _upgrade(engine: Engine) -> None:
-    """Add the tables and columns that an older version didn't have; rows say what was done before a setting came."""
-    with engine.begin() as connection:
-        if connection.exec_driver_sql("PRAGMA user_version").scalar_one() == VERSION:
-            return
-        schema.create_all(connection)
-        for table in schema.sorted_tables:
-            known = {column["name"] for column in inspect(connection).get_columns(table.name)}
-            for column in table.columns:
-                if column.name not in known:
-                    declared = CreateColumn(column).compile(connection)
-                    connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {declared}")
-        create_views(connection)
-        connection.exec_driver_sql(f"PRAGMA user_version={VERSION}")
+def _create(connection: Connection) -> None:
+    schema.create_all(connection)
+    create_views(connection)
+    connection.exec_driver_sql(f"PRAGMA user_version={VERSION}")
+    connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION}")
 
 
 @contextmanager
@@ -90,7 +74,11 @@ def reading(path: Path) -> Iterator[Connection]:
     with explained(path), _looking(path) as connection:
         if _is_new(connection, path):
             raise NotFound(f"{path} is an empty file: nothing was planned in it yet.")
-        yield connection
+        if connection.exec_driver_sql("PRAGMA user_version").scalar_one() == VERSION:
+            yield connection
+            return
+        with _upgraded(connection) as copy:
+            yield copy
 
 
 @contextmanager
@@ -125,6 +113,22 @@ def _looking(path: Path) -> Iterator[Connection]:
     try:
         with engine.connect() as connection:
             yield connection
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _upgraded(old: Connection) -> Iterator[Connection]:
+    """Yield a copy of an older store as this version knows it, which ends with the reading; no file is changed."""
+    temporary = sqlite3.connect("")  # in memory, and on disk where that is short
+    engine = create_engine("sqlite://", creator=lambda: temporary, poolclass=StaticPool)
+    try:
+        old.connection.backup(temporary)
+        with engine.begin() as copy:
+            upgrade(copy)
+        with engine.connect() as copy:
+            copy.exec_driver_sql("PRAGMA query_only=ON")
+            yield copy
     finally:
         engine.dispose()
 

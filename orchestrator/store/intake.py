@@ -22,9 +22,9 @@ def now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-def take_in(connection: Connection, plan: Plan, document: str) -> None:
+def take_in(connection: Connection, plan: Plan, document: str, fits: str) -> None:
     """Write down everything that the plan names; runs that are done keep their state, the missing ones are planned."""
-    study = _study(connection, plan.study, document)
+    study = _study(connection, plan.study, document, fits)
     _upsert(connection, trunks, "id", [rows.of_trunk(name, spec) for name, spec in plan.trunks.items()])
     trunk = _numbers(connection, trunks)
     connection.execute(update(runs).where(runs.c.study == study).values(listed=False))
@@ -102,8 +102,9 @@ def add_metrics(connection: Connection, names: Iterable[str]) -> None:
         create_views(connection)
 
 
-def _study(connection: Connection, name: str, document: str) -> int:
-    _upsert(connection, studies, "name", [{"name": name, "document": document, "planned": now()}])
+def _study(connection: Connection, name: str, document: str, fits: str) -> int:
+    row = {"name": name, "document": document, "fits": fits, "planned": now()}
+    _upsert(connection, studies, "name", [row])
     return int(connection.execute(select(studies.c.number).where(studies.c.name == name)).scalar_one())
 
 

@@ -4,20 +4,15 @@ import os
 from collections import defaultdict
 from pathlib import Path
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, func, select
 
 from scalectl.orchestrator.errors import NotFound
 from scalectl.orchestrator.plan.plan import Known
-from scalectl.orchestrator.slots import CPU
 from scalectl.orchestrator.states import RunState
 from scalectl.orchestrator.store.database import reading
 from scalectl.orchestrator.store.tables import attempts, checkpoints, jobs, measurements, metrics, runs, studies, trunks
 
 RECENT = 5  # attempts of a shape on a type of slots that its speed there is taken from
-
-# v5e-16 of v5e-16/0; CPU workers such as cpu-0 have no slash in their names
-_SLASH = func.instr(attempts.c.slot, "/")
-_TYPE = case((_SLASH > 0, func.substr(attempts.c.slot, 1, _SLASH - 1)), else_=CPU).label("type")
 
 
 def known(path: str | Path, artifacts: str | None = None) -> Known:
@@ -94,7 +89,7 @@ def _speeds(connection: Connection) -> dict[str, dict[str, float]]:
 
     Compilation and evaluation are left out.
     """
-    where = (jobs.c.shape, _TYPE)
+    where = (jobs.c.shape, attempts.c.slot_type)
     order = func.row_number().over(partition_by=where, order_by=attempts.c.id.desc()).label("age")
     trained = (attempts.c.flops > 0) & (attempts.c.device_seconds > 0)
     latest = (
@@ -104,10 +99,10 @@ def _speeds(connection: Connection) -> dict[str, dict[str, float]]:
         .subquery()
     )
     speed = (func.sum(latest.c.flops) / func.sum(latest.c.device_seconds)).label("speed")
-    query = select(latest.c.shape, latest.c.type, speed).where(latest.c.age <= RECENT)
+    query = select(latest.c.shape, latest.c.slot_type, speed).where(latest.c.age <= RECENT)
     found: defaultdict[str, dict[str, float]] = defaultdict(dict)
-    for row in connection.execute(query.group_by(latest.c.shape, latest.c.type).order_by(func.max(latest.c.id))):
-        found[row.shape][row.type] = row.speed
+    for row in connection.execute(query.group_by(latest.c.shape, latest.c.slot_type).order_by(func.max(latest.c.id))):
+        found[row.shape][row.slot_type] = row.speed
     return dict(found)
 
 

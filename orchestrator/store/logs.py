@@ -4,9 +4,11 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, or_, select
 
+from scalectl.orchestrator.states import job_name
 from scalectl.orchestrator.store import runs as lookup
 from scalectl.orchestrator.store.database import reading
 from scalectl.orchestrator.store.runs import its_jobs
@@ -26,18 +28,33 @@ def lines(path: Path, word: str) -> list[str]:
 
 
 def _attempts(connection: Connection, its: ColumnElement[bool]) -> Iterator[Line]:
-    query = select(attempts, jobs.c.name).join_from(attempts, jobs).where(its).order_by(attempts.c.id)
+    job = jobs.c
+    query = select(attempts, job.run_name, job.start, job.stop).join_from(attempts, jobs).where(its)
     count: Counter[str] = Counter()
-    for one in connection.execute(query):
-        count[one.job] += 1
-        where = f" on {one.host}, process {one.pid}" if one.host else ""
-        step = "" if one.first_step is None else f", from step {one.first_step:,}"
-        yield one.started, 2 * one.id, f"{one.name}: attempt {count[one.job]} on slot {one.slot}{where}{step}"
-        if one.ended:
-            kind = f" ({one.kind})" if one.kind else ""
-            reached = "" if one.step is None else f" at step {one.step:,}"
-            reason = "".join(f"\n    {line}" for line in one.reason.splitlines())
-            yield one.ended, 2 * one.id + 1, f"{one.name}: {one.state}{kind}{reached}{reason}"
+    for attempt in connection.execute(query.order_by(attempts.c.id)):
+        count[attempt.job] += 1
+        name = job_name(attempt.job_kind, attempt.run_name, attempt.start, attempt.stop)
+        yield attempt.started, 2 * attempt.id, f"{name}: attempt {count[attempt.job]}{_place(attempt)}"
+        if attempt.ended:
+            yield attempt.ended, 2 * attempt.id + 1, f"{name}: {_end(attempt)}"
+
+
+def _place(attempt: Row[Any]) -> str:
+    text = f" on slot {attempt.slot}"
+    if attempt.host:
+        text += f" on {attempt.host}, process {attempt.pid}"
+    if attempt.first_step is not None:
+        text += f", from step {attempt.first_step:,}"
+    return text
+
+
+def _end(attempt: Row[Any]) -> str:
+    text = str(attempt.state)
+    if attempt.kind:
+        text += f" ({attempt.kind})"
+    if attempt.step is not None:
+        text += f" at step {attempt.step:,}"
+    return text + "".join(f"\n    {line}" for line in attempt.reason.splitlines())
 
 
 def _events(connection: Connection, its: ColumnElement[bool], number: int) -> Iterator[Line]:

@@ -5,22 +5,25 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, assert_never
 
 from sqlalchemy import Connection, ScalarSelect, delete, func, insert, or_, select, update
 
 from scalectl.orchestrator.errors import NotFound
+from scalectl.orchestrator.experiment.experiment import Experiment
 from scalectl.orchestrator.format import counted
 from scalectl.orchestrator.goodput import Entries
 from scalectl.orchestrator.plan.plan import Plan, PlannedJob
 from scalectl.orchestrator.redact import redacted
 from scalectl.orchestrator.revision import revision
+from scalectl.orchestrator.slots import CPU
 from scalectl.orchestrator.states import AttemptState, JobState, RunState
 from scalectl.orchestrator.store import rows
 from scalectl.orchestrator.store.database import Unusable, explained, file_number, network_file_system, writing
 from scalectl.orchestrator.store.imported import Foreign
 from scalectl.orchestrator.store.intake import add_metrics, bury, now, take_in, take_in_others
 from scalectl.orchestrator.store.known import known
+from scalectl.orchestrator.store.laws import to_json
 from scalectl.orchestrator.store.lock import Lock, asked_to_stop
 from scalectl.orchestrator.store.tables import (
     attempts,
@@ -39,6 +42,7 @@ from scalectl.orchestrator.store.tables import (
 from scalectl.orchestrator.store.tables import events as history
 from scalectl.trainer.events import (
     ROLLING,
+    Alive,
     Checkpoint,
     Done,
     Event,
@@ -46,6 +50,7 @@ from scalectl.trainer.events import (
     Measurement,
     Progress,
     Skipped,
+    Spent,
     Started,
     Stopped,
 )
@@ -95,11 +100,11 @@ class Records:
         self._engine.dispose()
         self._lock.release()
 
-    def plan(self, plan: Plan, document: str) -> None:
+    def plan(self, plan: Plan, experiment: Experiment) -> None:
         """Write down all that a study needs, before anything starts; runs that are done stay so."""
         with self._writing() as connection:
             bury(connection)
-            take_in(connection, plan, document)
+            take_in(connection, plan, experiment.document, to_json(experiment.fits))
             _note(connection, "planned", f"{plan.study}: {len(plan.missing)} of {len(plan.runs)} runs are missing")
             if kind := network_file_system(self.path):
                 _note(connection, "warning", f"the store is on {kind}, where SQLite's locks can't be trusted")
@@ -111,7 +116,7 @@ class Records:
             _note(connection, "imported", f"{len(others)} runs of {origin}, {new} of them new")
         return new
 
-    def start(self, job: PlannedJob, slot: str) -> int:
+    def start(self, job: PlannedJob, slot: str, slot_type: str = CPU) -> int:
         """Write down that a job was given to a slot, and return the number of this attempt."""
         code = revision()
         with self._writing() as connection:
@@ -119,7 +124,8 @@ class Records:
             run = connection.scalars(select(runs.c.number).where(runs.c.id == job.owner)).one_or_none()
             _add_job(connection, job, trunk)
             began = {"state": AttemptState.STARTING, "started": now(), "revision": code}
-            new = insert(attempts).values(job=job.id, slot=slot, **began)
+            place = {"slot": slot, "slot_type": slot_type}
+            new = insert(attempts).values(job=job.id, job_kind=job.kind, **place, **began)
             attempt = int(connection.scalars(new.returning(attempts.c.id)).one())
             connection.execute(update(jobs).where(jobs.c.id == job.id).values(state=JobState.RUNNING))
             working = update(runs).where(runs.c.number == run, runs.c.state != RunState.DONE)
@@ -247,9 +253,15 @@ def _write(connection: Connection, attempt: int, placed: rows.Placed, event: Eve
             _finish(connection, attempt, placed, event)
         case Stopped():
             _end(connection, attempt, placed, AttemptState.STOPPED)
+        case Progress() | Measurement():
+            pass  # written many at a time
+        case Alive() | Spent():
+            pass  # for the launcher alone
         case Failed(kind, _, reason):
             state = AttemptState(FAILURE_KINDS[kind].attempt)
             _end(connection, attempt, placed, state, kind=kind, reason=redacted(reason))
+        case _:
+            assert_never(event)
 
 
 def _forget_pruned(connection: Connection, job: str, step: int) -> None:

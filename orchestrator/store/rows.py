@@ -67,6 +67,8 @@ def of_job(planned: PlannedJob) -> Row:
     return {
         "id": job.id,
         "name": job.name,
+        "kind": planned.kind,
+        "run_name": planned.run_name,
         "start": job.start,
         "stop": job.stop,
         "folder": job.folder,

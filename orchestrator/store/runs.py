@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, inspect, or_, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, or_, select
 
 from scalectl.orchestrator.errors import NotFound
 from scalectl.orchestrator.states import JobState, RunState
@@ -21,7 +21,7 @@ def ids(connection: Connection, words: Sequence[str], *, imported: bool = False)
     these are meant as well.
     """
     own = _names(connection, runs)
-    others = _names(connection, imports) if inspect(connection).has_table(imports.name) else {}
+    others = _names(connection, imports)
     if imported:
         return [_id(own | others, word) for word in words]
     for word in words:

@@ -14,7 +14,6 @@ from sqlalchemy import (
     and_,
     case,
     func,
-    inspect,
     literal,
     or_,
     select,
@@ -165,8 +164,6 @@ def run_lines(connection: Connection, metric: str, *, launched: bool) -> tuple[R
 
 def last_ledger(connection: Connection) -> dict[str, float]:
     """Return the seconds of all slots of the last launch by what they went into; empty before the first."""
-    if not inspect(connection).has_table(ledger.name):  # an older store that nobody has written to since
-        return {}
     sums = [func.sum(ledger.c[f"{entry}_seconds"]).label(entry) for entry in ENTRIES]
     last = select(func.max(ledger.c.launch)).scalar_subquery()
     found = connection.execute(select(*sums).where(ledger.c.launch == last)).one()
@@ -238,8 +235,6 @@ def unlisted_runs(connection: Connection) -> int:
 
 def imported_runs(connection: Connection) -> int:
     """Return how many runs of other people there are."""
-    if not inspect(connection).has_table(imports.name):  # an older store that nobody has written to since
-        return 0
     return connection.scalars(select(func.count()).select_from(imports)).one()
 
 

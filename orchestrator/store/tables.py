@@ -18,7 +18,8 @@ from sqlalchemy import (
 )
 
 from scalectl.orchestrator.goodput import ENTRIES
-from scalectl.orchestrator.states import AttemptState, JobState, RunState
+from scalectl.orchestrator.slots import CPU
+from scalectl.orchestrator.states import AttemptState, JobKind, JobState, RunState
 
 schema = MetaData()
 
@@ -115,6 +116,7 @@ studies = Table(
     Column("name", Text, nullable=False, unique=True),
     Column("planned", DateTime, nullable=False),
     Column("document", Text, nullable=False),
+    Column("fits", Text, nullable=False, server_default="{}"),
 )
 
 trunks = Table(
@@ -174,6 +176,8 @@ jobs = Table(
     _key("study", "studies.number"),
     _key("trunk", "trunks.number"),
     _key("run", "runs.number", nullable=True),
+    Column("kind", Words(JobKind), nullable=False, server_default=JobKind.TRUNK.value),
+    _text("run_name"),
     Column("start", Integer, nullable=False),
     Column("stop", Integer, nullable=False),
     Column("folder", Text, nullable=False),
@@ -188,7 +192,9 @@ attempts = Table(
     schema,
     Column("id", Integer, primary_key=True),
     _key("job", "jobs.id", index=True),
+    Column("job_kind", Words(JobKind), nullable=False, server_default=JobKind.TRUNK.value),
     Column("slot", Text, nullable=False),
+    Column("slot_type", Text, nullable=False, server_default=CPU),
     _text("host"),
     Column("pid", Integer),
     _text("device"),

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, inspect, literal, select
+from sqlalchemy import Connection, literal, select
 
 from scalectl.orchestrator.format import count, duration, flops, table
 from scalectl.orchestrator.hints import command
-from scalectl.orchestrator.states import RunState
+from scalectl.orchestrator.states import RunState, job_name
 from scalectl.orchestrator.store import runs as lookup
 from scalectl.orchestrator.store.database import reading
 from scalectl.orchestrator.store.lock import holder
@@ -30,7 +30,21 @@ from scalectl.orchestrator.store.tables import (
     trunks,
 )
 
-_ATTEMPT = ("id", "slot", "host", "pid", "device", "revision", "started", "ended", "state", "kind", "reason")
+_ATTEMPT = (
+    "id",
+    "job_kind",
+    "slot",
+    "slot_type",
+    "host",
+    "pid",
+    "device",
+    "revision",
+    "started",
+    "ended",
+    "state",
+    "kind",
+    "reason",
+)
 _NAMED = ("id", "name", "study", "excluded")
 _COST = ("device_seconds", "core_days")
 _SPENT = ("first_step", "step", "flops", "device_seconds", "compile_seconds")
@@ -72,8 +86,6 @@ def read(path: Path, word: str) -> Details:
 
 def _imported(connection: Connection, run: str) -> Details | None:
     """Return an imported run, None for what only trained ones have; nothing where it is none of these."""
-    if not inspect(connection).has_table(imports.name):
-        return None
     row = connection.execute(select(imports).where(imports.c.id == run)).one_or_none()
     if row is None:
         return None
@@ -97,15 +109,22 @@ def _details(connection: Connection, run: str, *, launched: bool) -> Details:
     waits = Waits(connection, launched=launched).why(found["state"], trunk, branch, found["reason"])
     found |= {"waits_for": waits, "branch": branch, "spec": json.loads(found["spec"]), "origin": None}
     its = its_jobs(number, trunk, branch)
-    tried = select(jobs.c.name.label("job"), *(attempts.c[name] for name in (*_ATTEMPT, *_SPENT)))
+    job = (jobs.c.run_name, jobs.c.start, jobs.c.stop)
+    tried = select(*(attempts.c[name] for name in (*_ATTEMPT, *_SPENT)), *job)
     kept = select(*(checkpoints.c[name] for name in ("path", "step", "kept", "digest")))
     measured = select(metrics.c.name.label("metric"), measurements.c.step, measurements.c.value)
     return Details(
         found,
-        _rows(connection, tried.join_from(attempts, jobs).where(its).order_by(attempts.c.id)),
+        tuple(map(_attempt, _rows(connection, tried.join_from(attempts, jobs).where(its).order_by(attempts.c.id)))),
         _rows(connection, kept.join_from(checkpoints, jobs).where(its).order_by(checkpoints.c.step)),
         _rows(connection, measured.join_from(measurements, metrics).where(measurements.c.run == number)),
     )
+
+
+def _attempt(row: dict[str, Any]) -> dict[str, Any]:
+    """An attempt with the name of its job, as it was when the attempt began."""
+    job = job_name(row["job_kind"], row.pop("run_name"), row.pop("start"), row.pop("stop"))
+    return {"job": job, **row}
 
 
 def _rows(connection: Connection, query: Any) -> tuple[dict[str, Any], ...]:

@@ -1,0 +1,26 @@
+"""The verb show: all that is known of one run."""
+
+import json
+from pathlib import Path
+
+import click
+
+from scalectl.orchestrator.cli.chosen import run_argument
+from scalectl.orchestrator.cli.options import output, store_option
+from scalectl.orchestrator.errors import Exit
+
+
+@click.command()
+@run_argument
+@store_option
+@output("table", "json")
+def show(run: str, store: Path, form: str) -> Exit:
+    """Show all that is known of one run.
+
+    RUN is an id, its beginning, or a name.
+    """
+    from scalectl.orchestrator.cli import show_screen as details
+
+    found = details.read(store, run)
+    click.echo(json.dumps(found.to_json(), indent=2) if form == "json" else found.text(store))
+    return Exit.DONE
