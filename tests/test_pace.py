@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from told import SECONDS_A_STEP, planned, progress, started, told
 
-from scalectl.orchestrator.launch.loop import News
+from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.pace import Pace
 from scalectl.orchestrator.states import JobState
 from scalectl.trainer.events import Spent

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from told import planned, planning, progress, started, told, write
 
-from scalectl.orchestrator.launch.loop import News
+from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.progress import Lines, Live, Tally, screen
 from scalectl.orchestrator.states import JobState
 from scalectl.trainer.events import Failed, Skipped, Stopped
@@ -41,7 +41,7 @@ def printed(plan, *news: News) -> list[str]:
     out = io.StringIO()
     with Lines(plan, out) as shown:
         for one in news:
-            shown.show(one)
+            shown.take(one)
     return out.getvalue().splitlines()
 
 
@@ -57,7 +57,7 @@ def test_a_long_silence_ends_with_a_line_on_how_far_it_is(plan, clock):
     with Lines(plan, out) as shown:
         for step in (3, 11, 13):  # 29 s, 58 s and 87 s from the beginning
             clock.seconds += 29
-            shown.show(News("cpu-0", plan.jobs[0], (progress(step),)))
+            shown.take(News("cpu-0", plan.jobs[0], (progress(step),)))
             spoken.append(len(out.getvalue().splitlines()))
     assert spoken == [0, 1, 1]
     assert re.fullmatch(r"working   25 % of the FLOPs  0/2  \d+ s left\n", out.getvalue())
@@ -129,10 +129,10 @@ def test_a_run_that_is_evaluated_anew_is_named_without_the_kind_of_its_job(study
 
 def test_bars_survive_all_kinds_of_news(plan, capsys):
     with Live(plan) as shown:
-        shown.show(News("cpu-0", plan.jobs[0]))
-        shown.show(News("cpu-0", plan.jobs[0], (started(), progress(3))))
+        shown.take(News("cpu-0", plan.jobs[0]))
+        shown.take(News("cpu-0", plan.jobs[0], (started(), progress(3))))
         for news in (failed(plan.jobs[0], 3, JobState.RETRIED), *map(done, plan.jobs)):
-            shown.show(news)
+            shown.take(news)
     assert capsys.readouterr().out == ""
 
 
@@ -143,9 +143,9 @@ def test_bars_survive_all_kinds_of_news(plan, capsys):
 def test_the_bar_of_a_slot_says_what_its_job_does(plan, capsys, monkeypatch, events, note):
     monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
     with Live(plan) as shown:
-        shown.show(News("cpu-0", plan.jobs[0]))
+        shown.take(News("cpu-0", plan.jobs[0]))
         if events:
-            shown.show(News("cpu-0", plan.jobs[0], events))
+            shown.take(News("cpu-0", plan.jobs[0], events))
     assert note in capsys.readouterr().err
 
 
@@ -154,7 +154,7 @@ def test_names_are_shown_as_they_are_and_what_is_done_at_once(plan, capsys, monk
     monkeypatch.setenv("COLUMNS", "200")
     with Live(replace(plan, study="a [/x] b")) as shown:
         for job in plan.jobs[:3]:
-            shown.show(done(job))
+            shown.take(done(job))
     said = capsys.readouterr().err
     assert "a [/x] b" in said and "1/2 runs" in said
 

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from told import planned, planning, progress, rows, started, write
@@ -13,14 +13,13 @@ from told import planned, planning, progress, rows, started, write
 from scalectl.orchestrator.cli import models as sizes
 from scalectl.orchestrator.cli import plan_screen, simulate_screen
 from scalectl.orchestrator.launch.ledger import Ledger
-from scalectl.orchestrator.launch.retries import verdict
 from scalectl.orchestrator.plan import preflight
 from scalectl.orchestrator.plan import simulator as simulate
 from scalectl.orchestrator.states import RunState
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.tables import schema
 from scalectl.trainer.ahead import Memory
-from scalectl.trainer.events import FailureKind
+from scalectl.trainer.failures import FAILURE_KINDS
 
 PAGE = (Path(__file__).parents[1] / "docs" / "results.md").read_text()
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S))
@@ -194,8 +193,8 @@ def values(document: Any, path: str) -> Iterator[Any]:
 def test_it_explains_every_state_and_kind():
     words = re.findall(r"^\| `(\w+)` \|", SECTIONS["States"], re.M)
     assert words[:6] == ["planned", "running", "done", "stopped", "failed", "diverged"]
-    assert set(RunState) == set(words[:6]) >= {verdict(kind) for kind in get_args(FailureKind)}
-    assert all(f"`{kind}`" in SECTIONS["States"] for kind in get_args(FailureKind))
+    assert set(RunState) == set(words[:6]) >= {kind.run for kind in FAILURE_KINDS.values()}
+    assert all(f"`{kind}`" in SECTIONS["States"] for kind in FAILURE_KINDS)
 
 
 def examples(language: str) -> list[str]:

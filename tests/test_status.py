@@ -13,6 +13,7 @@ from told import SECONDS_A_STEP, checkpoint, planning, progress, started, told, 
 from scalectl.orchestrator.cli.status_screen import text as status_text
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch.ledger import Ledger
+from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.store.reading import Store
 from scalectl.trainer.events import Failed, Skipped, Stopped
 from scalectl.trainer.flops import training_flops
@@ -159,9 +160,9 @@ def test_a_store_with_no_study_says_so(study):
 
 
 def test_goodput_is_that_of_the_launch_that_runs_now(study, begun):
-    records, _ = begun
+    records, found = begun
     books = Ledger(["here"], clock=itertools.count().__next__)
-    books.begin("here")
+    books.take(News("here", found.jobs[0]))
     records.keep(books.entries())
     assert "goodput of this launch so far" in say(study)
     records.close()

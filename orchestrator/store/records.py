@@ -46,7 +46,6 @@ from scalectl.trainer.events import (
     Done,
     Event,
     Failed,
-    FailureKind,
     Measurement,
     Progress,
     Skipped,
@@ -54,15 +53,11 @@ from scalectl.trainer.events import (
     Started,
     Stopped,
 )
+from scalectl.trainer.failures import FAILURE_KINDS
 from scalectl.trainer.flops import training_flops
 
 __all__ = ["Records", "known"]
 
-_ENDS: dict[FailureKind, AttemptState] = {  # any other kind of failure: failed
-    "preempted": AttemptState.PREEMPTED,
-    "node_lost": AttemptState.LOST,
-    "stalled": AttemptState.LOST,
-}
 _JOBS = {AttemptState.DONE: JobState.DONE, AttemptState.STOPPED: JobState.STOPPED}  # after any other end: failed
 
 
@@ -71,16 +66,16 @@ def _replace(table: Any) -> Any:
 
 
 class Records:
-    """The store at `path`, made when there is none, held for writing until it is closed.
+    """The store at `path`, made when there is none, held for writing until it is closed; `lock` holds it already.
 
     Raises Locked when another launcher holds it; NotAStore, NewerStore or Unusable for a file that can't be used.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, lock: Lock | None = None) -> None:
         self.path = Path(path)
         with explained(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = Lock(self.path)
+            self._lock = lock or Lock(self.path)
         self._placed: dict[int, rows.Placed] = {}
         self._launch: int | None = None  # its number in the ledger
         try:
@@ -265,7 +260,7 @@ def _write(connection: Connection, attempt: int, placed: rows.Placed, event: Eve
         case Alive() | Spent():
             pass  # for the launcher alone
         case Failed(kind, _, reason):
-            state = _ENDS.get(kind, AttemptState.FAILED)
+            state = AttemptState(FAILURE_KINDS[kind].attempt)
             _end(connection, attempt, placed, state, kind=kind, reason=redacted(reason))
         case _:
             assert_never(event)
