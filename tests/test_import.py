@@ -13,10 +13,11 @@ from click.testing import CliRunner
 from runs import SHARED
 
 from scalectl import analysis
-from scalectl.orchestrator.cli import status_screen as status
 from scalectl.orchestrator.cli.main import scalectl
+from scalectl.orchestrator.cli.status_screen import text as status_text
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.store.imported import InvalidImport, read
+from scalectl.orchestrator.store.reading import Store
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "other_runs.csv"
 
@@ -103,11 +104,11 @@ def test_they_stand_beside_a_study_and_no_plan_or_status_takes_them_for_its_own(
     records, found = told.planning(study)
     with records:
         told.write(records, found.jobs)
-    before = status.read(study.store)
+    before = Store(study.store).status()
     command("import", EXAMPLE, "--store", study.store)
-    after = status.read(study.store)
+    after = Store(study.store).status()
     assert (after.imported, after.runs, after.studies) == (10, before.runs, before.studies)
-    assert "10 imported runs" in after.text() and not told.planned(study).missing
+    assert "10 imported runs" in status_text(after) and not told.planned(study).missing
     points = analysis.read(study.store)
     assert points["origin"].fillna("own").value_counts().to_dict() == {"own": 2, "other_runs.csv": 10}
     assert command("fit", "--store", study.store, "--study", "other_runs", "--metric", "test_error").return_value == 0
@@ -117,7 +118,7 @@ def test_the_name_of_a_planned_study_is_refused(study):
     told.planning(study)[0].close()
     refused = command("import", EXAMPLE, "--study", "small", "--store", study.store).exception
     assert isinstance(refused, Refusal) and "--study" in str(refused)
-    assert status.read(study.store).imported == 0
+    assert Store(study.store).status().imported == 0
 
 
 def test_one_is_shown_by_its_name_with_what_its_file_tells(store):

@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.hints import command
 
 if TYPE_CHECKING:
-    from scalectl.orchestrator.experiment.experiment import Experiment
+    from scalectl.orchestrator.experiment.reading import Experiment
     from scalectl.orchestrator.slots import Slot
 
 HOURS = Range(min=0, min_open=True)
@@ -52,16 +53,18 @@ def launch(
     if dry_run:
         return context.invoke(plan, file=file, changes=changes, slots=slots)
     from scalectl.orchestrator.cluster.ray_server import trusted
-    from scalectl.orchestrator.launch.session import admit, carry_out
+    from scalectl.orchestrator.launch.session import admit, carry_out, planned
     from scalectl.orchestrator.plan.limits import Caps
 
     experiment = experiment_of(file, changes)
+    backend = "ray"
     if here:
-        address = None
+        backend, address = "here", None
     trusted(address, insecure=insecure)
-    caps = Caps.of(experiment.limits, max_device_hours)
-    admit(experiment, caps, lambda question: _ask(question, yes=yes))
-    if detach:
+    caps = Caps.from_limits(experiment.limits, max_device_hours)
+    agree = partial(_ask, yes=yes)
+    if detach:  # what runs in the background plans for itself, while it holds the store
+        admit(planned(experiment)[0], caps, agree)
         words = _attached(sys.argv[1:])
         if address:
             return _on_head(experiment, words, address)
@@ -69,7 +72,7 @@ def launch(
     outlast("stdout")
     if here and not context.find_root().params["debug"]:
         hush()
-    outcome = carry_out(experiment, slots=slots, address=address, here=here, caps=caps)
+    outcome = carry_out(experiment, caps, backend=backend, slots=slots, address=address, agree=agree)
     anew = outcome.worked or not experiment.figure.exists()
     if outcome.exit is not Exit.INTERRUPTED and outcome.done and anew:
         from scalectl.orchestrator.report.fits import conclude

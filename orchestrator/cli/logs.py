@@ -21,13 +21,13 @@ def logs(run: str, store: Path, follow: bool) -> Exit:
 
     Failures come with their tracebacks. RUN is an id, its beginning, or a name.
     """
-    from scalectl.orchestrator.store import logs as room
-    from scalectl.orchestrator.store.lock import holder
+    from scalectl.orchestrator.store.reading import Store
 
+    reader = Store(store)
     seen: set[str] = set()
     while True:
-        works = follow and holder(store) is not None  # before reading: the last lines come after the launcher's end
-        for line in room.lines(store, run):
+        works = follow and reader.launcher() is not None  # before reading: the last lines come after the launcher's end
+        for line in reader.logs(run):
             if line not in seen:
                 click.echo(line)
                 seen.add(line)

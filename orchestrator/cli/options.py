@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from scalectl.orchestrator.experiment.experiment import Experiment
+    from scalectl.orchestrator.experiment.reading import Experiment
     from scalectl.orchestrator.slots import Slot
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -26,7 +26,7 @@ where_option = click.option("--where", metavar="EXPR", help='Runs to use: "data_
 
 def experiment_of(file: Path, changes: Sequence[str]) -> "Experiment":
     """The checked experiment in a file with the changes of the command line."""
-    from scalectl.orchestrator.experiment.experiment import read
+    from scalectl.orchestrator.experiment.reading import read
 
     pairs = []
     for change in changes:
@@ -45,9 +45,9 @@ def slots_option(purpose: str, *, required: bool = False) -> Callable[[Command],
 
 
 def _slots(context: click.Context, parameter: click.Parameter, texts: Sequence[str]) -> "tuple[Slot, ...]":
-    from scalectl.orchestrator.plan.simulator import slots
+    from scalectl.orchestrator.plan.simulator import parse_slots
 
-    return slots(texts)
+    return parse_slots(texts)
 
 
 def output(*formats: str) -> Callable[[Command], Command]:

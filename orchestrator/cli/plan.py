@@ -12,6 +12,7 @@ from scalectl.orchestrator.errors import Exit
 
 if TYPE_CHECKING:
     from scalectl.orchestrator.experiment.experiment import Experiment
+
     from scalectl.orchestrator.plan.plan import Plan
     from scalectl.orchestrator.slots import Slot
 

@@ -10,6 +10,7 @@ from scalectl.orchestrator.cli.options import store_option
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import counted
 from scalectl.orchestrator.hints import command
+from scalectl.orchestrator.states import RunState
 
 
 @click.command()
@@ -18,14 +19,14 @@ from scalectl.orchestrator.hints import command
 @store_option
 def retry(words: Sequence[str], failed: bool, store: Path) -> Exit:
     """Let the next launch retry runs that failed or diverged."""
-    states = ["failed"]
+    states = [RunState.FAILED]
     if words:
-        states.append("diverged")
+        states.append(RunState.DIVERGED)
     wanted, remark = chosen(store, words, failed, "--failed", states)
     if not wanted:
         click.echo(f"There is nothing to retry: {remark}. Next: {command('status --runs', store=store)}")
         return Exit.DONE
     with held(store) as records:
-        records.settle(wanted, "planned", reason="asked to retry")
+        records.settle(wanted, RunState.PLANNED, reason="asked to retry")
     click.echo(f"{counted(len(wanted), 'run')} planned again. Next: {command('launch FILE')}")
     return Exit.DONE

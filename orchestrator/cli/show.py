@@ -18,8 +18,9 @@ def show(run: str, store: Path, form: str) -> Exit:
 
     RUN is an id, its beginning, or a name.
     """
-    from scalectl.orchestrator.cli import show_screen as details
+    from scalectl.orchestrator.cli.show_screen import text
+    from scalectl.orchestrator.store.reading import Store
 
-    shown = details.read(store, run)
-    answer(form, shown.to_json, lambda: shown.text(store))
+    details = Store(store).run(run)
+    answer(form, details.to_json, lambda: text(details, store))
     return Exit.DONE

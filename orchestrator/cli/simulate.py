@@ -41,8 +41,8 @@ def simulate(
 
     experiment = experiment_of(file, changes)
     plan, _ = planned(experiment)
-    preemptions = room.Preemptions(room.rate(preempt), correlated, seed)
-    simulation = room.simulate(plan.jobs, slots, preemptions, Caps.of(experiment.limits))
+    preemptions = room.Preemptions(room.parse_rate(preempt), correlated, seed)
+    simulation = room.simulate(plan.jobs, slots, preemptions, Caps.from_limits(experiment.limits))
     answer(
         form,
         lambda: simulate_screen.document(simulation),

@@ -10,9 +10,10 @@ import click
 
 from scalectl.orchestrator.cli.options import answer, output, store_option
 from scalectl.orchestrator.errors import Exit
+from scalectl.orchestrator.states import RunState
 
 if TYPE_CHECKING:
-    from scalectl.orchestrator.cli.status_screen import Status
+    from scalectl.orchestrator.store.status import Status
 
 
 @click.command()
@@ -24,22 +25,20 @@ if TYPE_CHECKING:
 @output("table", "json")
 def status(store: Path, runs: bool, states: Sequence[str], watch: bool, check: bool, form: str) -> Exit:
     """Show how far a study is, and what each run waits for."""
-    from scalectl.orchestrator.cli import status_screen as room
+    from scalectl.orchestrator.cli.status_screen import WIDTH, text
 
-    if unknown := [state for state in states if state not in room.STATES]:
-        raise click.UsageError(f"--state {unknown[0]}: a run is one of {', '.join(room.STATES)}.")
-    terminal = sys.stdout.isatty()
+    if unknown := [state for state in states if state not in [*RunState]]:
+        raise click.UsageError(f"--state {unknown[0]}: a run is one of {', '.join(RunState)}.")
     width = None
-    if terminal:
-        width = room.WIDTH
+    if sys.stdout.isatty():
+        width = WIDTH
     for current in _statuses(store, watch=watch):
         shown = current
         if states:
             shown = current.only(states)
-        if watch and terminal:
+        if watch and width:
             click.clear()
-        text = partial(shown.text, runs=runs or bool(states), width=width)
-        answer(form, shown.to_json, text)
+        answer(form, shown.to_json, partial(text, shown, runs=runs or bool(states), width=width))
     if check and current.unfinished:
         return Exit.WORK_LEFT
     return Exit.DONE
@@ -47,8 +46,8 @@ def status(store: Path, runs: bool, states: Sequence[str], watch: bool, check: b
 
 def _statuses(store: Path, *, watch: bool) -> "Iterable[Status]":
     """The status of a store now or, watched, again whenever it has changed."""
-    from scalectl.orchestrator.cli.status_screen import read, watched
+    from scalectl.orchestrator.store.reading import Store
 
     if watch:
-        return watched(store)
-    return [read(store)]
+        return Store(store).watch()
+    return [Store(store).status()]

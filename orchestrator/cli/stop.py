@@ -10,6 +10,7 @@ from scalectl.orchestrator.cli.options import store_option
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import counted
 from scalectl.orchestrator.hints import command
+from scalectl.orchestrator.states import RunState
 
 
 @click.command()
@@ -21,10 +22,11 @@ def stop(words: Sequence[str], every: bool, store: Path) -> Exit:
 
     The next launch goes on with them. While no launch is running they are only marked as stopped.
     """
-    from scalectl.orchestrator.store.lock import ask_to_stop, holder
+    from scalectl.orchestrator.store.lock import ask_to_stop
+    from scalectl.orchestrator.store.reading import Store
 
-    wanted, remark = chosen(store, words, every, "--all", ("planned", "running"))
-    launcher = holder(store)
+    wanted, remark = chosen(store, words, every, "--all", (RunState.PLANNED, RunState.RUNNING))
+    launcher = Store(store).launcher()
     if launcher:
         wanted += to_evaluate(store, words)
     if not wanted:
@@ -38,7 +40,7 @@ def stop(words: Sequence[str], every: bool, store: Path) -> Exit:
         click.echo(f"Next: {command('status --watch', store=store)}")
         return Exit.DONE
     with held(store) as records:
-        records.settle(wanted, "stopped", reason="asked to stop")
+        records.settle(wanted, RunState.STOPPED, reason="asked to stop")
     click.echo(
         f"No launch is running on {store}; {counted(len(wanted), 'run')} stopped. Next: {command('launch FILE')}"
     )

@@ -27,7 +27,7 @@ def validate(file: Path, changes: Sequence[str]) -> Exit:
 @click.command()
 def schema() -> Exit:
     """Print the JSON Schema of experiments.yaml for editors."""
-    from scalectl.orchestrator.experiment.experiment import schema_json
+    from scalectl.orchestrator.experiment.schema import schema_json
 
     click.echo(json.dumps(schema_json(), indent=2))
     return Exit.DONE

@@ -7,12 +7,13 @@ from math import lcm
 from pathlib import Path
 from typing import Any
 
-from scalectl.orchestrator.experiment.bases import document
-from scalectl.orchestrator.experiment.experiment import Experiment, read
+from scalectl.orchestrator.experiment.document import read_document
 from scalectl.orchestrator.experiment.grid import MAX_STEPS, Cell
+from scalectl.orchestrator.experiment.reading import Experiment, read
 from scalectl.orchestrator.experiment.values import count
 from scalectl.orchestrator.plan.plan import Known, PlannedRun
 from scalectl.orchestrator.plan.planner import plan
+from scalectl.orchestrator.states import RunState
 from scalectl.trainer.flops import training_flops
 from scalectl.trainer.spec import ModelSpec, identity
 
@@ -21,19 +22,19 @@ LONGER = 2
 
 def widened(file: Path, experiment: Experiment) -> Experiment:
     """The study with runs beside its grid: twice its longest ones, and its largest model at twice the size."""
-    content = document(file).value
+    document = read_document(file).value
     largest = max(experiment.cells, key=lambda cell: cell.params)
     name = f"{largest.model.replace('.', '_')}-x2"
-    extra = [*_extras(content), *_longer(experiment, content), *_larger(experiment, content, largest, name)]
+    extra = [*_extras(document), *_longer(experiment, document), *_larger(experiment, document, largest, name)]
     overrides = [("grid.extra", json.dumps(extra))]
-    if name not in content["models"]:
+    if name not in document["models"]:
         overrides.append((f"models.{name}", json.dumps(_doubled(largest.run.trunk.model))))
     return read(file, overrides)
 
 
 def rows(wide: Experiment, known: Known) -> list[dict[str, Any]]:
     """The candidates as the analysis takes them, with the FLOPs of the trained part of their trunks as `paid`."""
-    return [_row(run, known) for run in plan(wide, known).missing if run.state != "done"]
+    return [_row(run, known) for run in plan(wide, known).missing if run.state != RunState.DONE]
 
 
 def addition(file: Path, experiment: Experiment, wide: Experiment, chosen: Collection[str], known: Known) -> str:
@@ -42,13 +43,13 @@ def addition(file: Path, experiment: Experiment, wide: Experiment, chosen: Colle
     Runs that are done stay in the study, so that the next fit has them.
     """
     kept = {run.id for run in plan(experiment, known).runs if not run.missing} | set(chosen)
-    content = document(file).value
-    beside = {_key(extra): extra for extra in _extras(content)}
+    document = read_document(file).value
+    beside = {_key(extra): extra for extra in _extras(document)}
     every = {identity(cell.run): cell for cell in wide.cells}
     own = {identity(cell.run) for cell in experiment.cells}
     added = [cell for run, cell in every.items() if run in kept and (run not in own or _key_of(cell) in beside)]
     grid = [cell for run, cell in every.items() if run in kept and run in own and _key_of(cell) not in beside]
-    models = {cell.model: cell.run.trunk.model for cell in added if cell.model not in content["models"]}
+    models = {cell.model: cell.run.trunk.model for cell in added if cell.model not in document["models"]}
     lines = [f"extends: {json.dumps(file.name)}  # save this file beside it"]
     if models:
         lines += ["models:", *(f"  {json.dumps(name)}: {json.dumps(_shape(model))}" for name, model in models.items())]
@@ -56,7 +57,7 @@ def addition(file: Path, experiment: Experiment, wide: Experiment, chosen: Colle
     keep = ['  skip: [{"steps": ">0"}]']
     if rules:
         keep = ["  only:", *rules]
-    extras = [f"    - {json.dumps(beside.get(_key_of(cell)) or _extra(content, cell))}" for cell in added]
+    extras = [f"    - {json.dumps(beside.get(_key_of(cell)) or _extra(document, cell))}" for cell in added]
     extra = ["  extra: []"]
     if extras:
         extra = ["  extra:", *extras]
@@ -72,36 +73,36 @@ def _row(run: PlannedRun, known: Known) -> dict[str, Any]:
     return {**names, "images_seen": seen, "data_size": size, "flops": run.flops, **costs}
 
 
-def _longer(experiment: Experiment, content: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _longer(experiment: Experiment, document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The longest run of each model and data size at twice its steps."""
     cells = sorted(experiment.cells, key=lambda cell: (cell.model, cell.run.trunk.data.size, cell.run.steps))
     for _, group in groupby(cells, key=lambda cell: (cell.model, cell.run.trunk.data.size)):
         longest = list(group)[-1]
         if LONGER * longest.run.steps <= MAX_STEPS:
-            yield _extra(content, longest, times=LONGER, seed=0)
+            yield _extra(document, longest, times=LONGER, seed=0)
 
 
-def _larger(experiment: Experiment, content: Mapping[str, Any], largest: Cell, name: str) -> Iterator[dict[str, Any]]:
+def _larger(experiment: Experiment, document: Mapping[str, Any], largest: Cell, name: str) -> Iterator[dict[str, Any]]:
     """The runs of the largest model for a larger one, once for each data size and length."""
-    extras = [_extra(content, cell, name=name, seed=0) for cell in experiment.cells if cell.model == largest.model]
+    extras = [_extra(document, cell, name=name, seed=0) for cell in experiment.cells if cell.model == largest.model]
     yield from {_key(extra): extra for extra in extras}.values()
 
 
 def _extra(
-    content: Mapping[str, Any], cell: Cell, *, name: str = "", times: int = 1, seed: int | None = None
+    document: Mapping[str, Any], cell: Cell, *, name: str = "", times: int = 1, seed: int | None = None
 ) -> dict[str, Any]:
     """The entry of grid.extra for a run like a cell; with its cooldown where the schedule gives none."""
     run = cell.run
     if seed is None:
         seed = run.trunk.seed
     extra = {"model": name or cell.model, "data_size": run.trunk.data.size, "steps": times * run.steps}
-    if content["budgets"].get("points"):
+    if document["budgets"].get("points"):
         extra["cooldown"] = times * run.cooldown
     return {**extra, "seed": seed}
 
 
-def _extras(content: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return list((content.get("grid") or {}).get("extra") or ())
+def _extras(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return list((document.get("grid") or {}).get("extra") or ())
 
 
 def _key(extra: Mapping[str, Any]) -> tuple[Any, ...]:

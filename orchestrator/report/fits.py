@@ -18,7 +18,7 @@ from scalectl.analysis.refusal import Refused
 from scalectl.analysis.selection import Unreadable, select
 from scalectl.analysis.sweeps import DECAYS
 from scalectl.orchestrator.errors import Exit, Problem, Refusal, Spot
-from scalectl.orchestrator.experiment.experiment import Experiment
+from scalectl.orchestrator.experiment.reading import Experiment
 from scalectl.orchestrator.experiment.schema import Fit
 from scalectl.orchestrator.report.study import DEFAULT, Ask, ask, held_out
 from scalectl.orchestrator.revision import revision

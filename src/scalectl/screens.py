@@ -52,11 +52,12 @@ def status(store: str | Path = "results.db") -> Screen:
 
     Raises Refused where there is no store, and for a file that isn't one.
     """
-    from scalectl.orchestrator.cli.status_screen import read
+    from scalectl.orchestrator.cli import status_screen
+    from scalectl.orchestrator.store.reading import Store
 
     with _refused():
-        current = read(Path(store))
-    return Screen(current.text(runs=True), current.to_json())
+        current = Store(store).status()
+    return Screen(status_screen.text(current, runs=True), current.to_json())
 
 
 @contextmanager
