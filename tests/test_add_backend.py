@@ -7,7 +7,7 @@ from contextlib import closing, suppress
 from dataclasses import replace
 
 import pytest
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 from test_cluster import (  # noqa: F401 - the same suite as for Ray and for this process
     job,
     test_a_job_tells_its_start_its_steps_its_checkpoint_and_its_end,
