@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from dataclasses import asdict
 from importlib.metadata import version
 
 import jax
@@ -136,7 +135,7 @@ class _Training:
         self.feed = Feed(batches, self.step, job.stop, job.workers)
         self.writer = Writer(job.folder)
         self.seconds = saved.device_seconds
-        self.told = list(saved.told) if self._own(saved) else []
+        self.curve = list(saved.curve) if self._own(saved) else []
         self.since = 0.0  # when the clock last stood still
         self.speed = Speed()
         self.laps = laps
@@ -152,8 +151,7 @@ class _Training:
 
     def retold(self) -> Iterator[Event]:
         """Yield what the job's own checkpoint knows, in case it was killed before all of that was recorded."""
-        for row in self.told:
-            yield Progress(int(row[0]), *row[1:])
+        yield from self.curve
         if self._own(self.saved):
             yield self._checkpoint(self.saved)
 
@@ -231,7 +229,7 @@ class _Training:
             if logged(step) or step == self.job.stop or not finite:
                 clock = begun + elapsed * (i + 1) / count
                 event = Progress(step, loss[i], rate[i], norm[i], clock, *rates)
-                self.told.append(tuple(asdict(event).values()))
+                self.curve.append(event)
                 yield event
             if not finite:
                 what = "gradient" if math.isfinite(loss[i]) else "loss"
@@ -247,7 +245,7 @@ class _Training:
         """Begin the next checkpoint, once the one before is complete and told."""
         yield from self._complete(wait=True)
         self.saving = self.laps.spent(self.step)
-        self.writer.begin(self.state, self.seconds, self.told)
+        self.writer.begin(self.state, self.seconds, self.curve)
         self.laps.end("save")
         self.since = time.perf_counter()
 
