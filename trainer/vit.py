@@ -35,7 +35,7 @@ class ViT(nn.Module):
         width, batch = self.model.width, images.shape[0]
         x_TD = nn.Dense(width, dtype=self.dtype, name="embedding")(patches(images, self.model.patch_size))
         x_BND = x_TD.reshape(batch, -1, width)
-        x_BND = x_BND + self._positions(x_BND.shape[1]).astype(self.dtype)
+        x_BND = x_BND + self._positions(x_BND.shape[1]).astype(self.dtype)[None]
         if self.head == "tok":
             token = self.param("token", nn.initializers.zeros_init(), (1, 1, width)).astype(self.dtype)
             x_BND = jnp.concatenate([jnp.broadcast_to(token, (batch, 1, width)), x_BND], axis=1)
