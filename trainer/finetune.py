@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,10 +11,10 @@ from trainer.evalset import EvalSet, heed, told
 from trainer.events import Stop
 from trainer.feed import Feed
 from trainer.flops import TRAINING, flops_per_image
-from trainer.optimizer import NEVER, Settings
+from trainer.optimizer import NEVER, Settings, family
 from trainer.positions import resampled
 from trainer.sharding import gathered
-from trainer.spec import FinetuneSpec, Schedule
+from trainer.spec import FinetuneSpec
 from trainer.step import Metrics, Programs, Shape, State, dispatch, zeros
 from trainer.vit import ViT
 
@@ -142,7 +142,8 @@ class Finetuning:
 
 def rates(spec: FinetuneSpec, lr: float) -> Settings:
     """Return the settings of a fine-tuning: warmup, half a cosine or none, a gradient norm of at most 1, no decay."""
-    flat = spec.schedule == "flat"
-    family = get_args(Schedule).index("trapezoidal" if flat else "cosine")
-    counts = map(np.int32, (spec.warmup, 0, NEVER if flat else spec.steps, 1, family))
+    total, name = spec.steps, "cosine"
+    if spec.schedule == "flat":
+        total, name = NEVER, "trapezoidal"
+    counts = map(np.int32, (spec.warmup, 0, total, 1, family(name)))
     return Settings(*map(np.float32, (lr, 1.0, 0.0, 0.0)), *counts)

@@ -4,14 +4,15 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import Any, Literal
+from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
+from typing import Any, Literal, NamedTuple, get_args
 
 SEMANTICS = 1  # raised whenever the trainer's numbers change for an unchanged spec
 
 Head = Literal["map", "gap", "tok"]
 Loss = Literal["sigmoid", "softmax"]
 Upstream = Literal["loss", "error", "precision@1"]
+Optimizer = Literal["adafactor", "adamw"]
 Precision = Literal["float32", "bfloat16"]
 Layers = Literal["loop", "scan"]
 Remat = Literal["none", "full"]
@@ -19,7 +20,24 @@ Positions = Literal["learned", "sincos2d"]
 Schedule = Literal["rsqrt", "constant", "trapezoidal", "linear", "cosine"]
 Tuning = Literal["cosine", "flat"]  # what follows the warmup of a fine-tuning
 
+
+class ScheduleFacts(NamedTuple):
+    """What planning has to know of a schedule; its curve is in `trainer.optimizer.DECAYS`."""
+
+    needs_horizon: bool  # it falls to zero at a run's end by itself, so runs of other lengths share no step with it
+    has_timescale: bool  # it decays over a number of steps
+
+
+SCHEDULES: dict[str, ScheduleFacts] = {
+    "rsqrt": ScheduleFacts(needs_horizon=False, has_timescale=True),
+    "constant": ScheduleFacts(needs_horizon=False, has_timescale=True),
+    "trapezoidal": ScheduleFacts(needs_horizon=False, has_timescale=False),
+    "linear": ScheduleFacts(needs_horizon=True, has_timescale=False),
+    "cosine": ScheduleFacts(needs_horizon=True, has_timescale=False),
+}
+
 LATER = {"later": True}  # marks a setting that specs had no word for at first: at its default it is in no identity
+SWEPT = {"swept": True}  # marks a setting that a study may give several values
 
 
 @dataclass(frozen=True)
@@ -92,18 +110,18 @@ class DataSpec:
 class RecipeSpec:
     """All that one optimizer step depends on besides the model and the images."""
 
-    batch_size: int
+    batch_size: int = field(metadata=SWEPT)
     precision: Precision
-    head: Head
+    head: Head = field(metadata=SWEPT)
     head_bias: float
     loss: Loss
-    optimizer: Literal["adafactor", "adamw"]
-    lr: float
-    clip_norm: float
-    weight_decay_head: float
-    weight_decay_body: float
-    warmup: int
-    timescale: int  # 0 for schedules that have none
+    optimizer: Optimizer
+    lr: float = field(metadata=SWEPT)
+    clip_norm: float = field(metadata=SWEPT)
+    weight_decay_head: float = field(metadata=SWEPT)
+    weight_decay_body: float = field(metadata=SWEPT)
+    warmup: int = field(metadata=SWEPT)
+    timescale: int = field(metadata=SWEPT)  # 0 for schedules that have none
     schedule: Schedule = "rsqrt"
     positions: Positions = field(default="learned", metadata=LATER)
     # these three change how numbers are rounded, so they are a run's own
@@ -113,8 +131,38 @@ class RecipeSpec:
 
     @property
     def needs_horizon(self) -> bool:
-        """Return whether the learning rate depends on a run's length from its first step on."""
-        return self.schedule in ("linear", "cosine")
+        """Whether the learning rate depends on a run's length from its first step on."""
+        return SCHEDULES[self.schedule].needs_horizon
+
+
+Plain = bool | int | float | str
+
+
+class SpecField(NamedTuple):
+    """What the rest of scalectl derives from a field of a spec: columns, keys, conditions, defaults of older stores."""
+
+    name: str
+    type: type[Plain]
+    choices: tuple[str, ...]  # of text that has no others
+    swept: bool
+    before: Plain | None  # what was done before specs had the field; None where they always had it
+
+
+def spec_fields(spec: type[ModelSpec] | type[DataSpec] | type[RecipeSpec]) -> tuple[SpecField, ...]:
+    """The fields of a spec that are part of what a run is, in their order."""
+    return tuple(_spec_field(declared) for declared in fields(spec) if declared.compare)
+
+
+def recipe_fields() -> tuple[SpecField, ...]:
+    """The fields of a recipe."""
+    return spec_fields(RecipeSpec)
+
+
+def _spec_field(declared: Field[Any]) -> SpecField:
+    choices = get_args(declared.type)
+    kind: Any = str if choices else declared.type
+    before = declared.default if "later" in declared.metadata else None
+    return SpecField(declared.name, kind, choices, "swept" in declared.metadata, before)
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ import numpy as np
 import optax
 
 from trainer.flops import training_flops
-from trainer.optimizer import Settings, clip, direction, schedule, updated
+from trainer.optimizer import DECAYS, Settings, clip, direction, schedule, updated
 from trainer.sharding import Layout, everywhere
-from trainer.spec import Loss, TrunkSpec
+from trainer.spec import Loss, Optimizer, TrunkSpec
 from trainer.vit import ViT, build
 
 Array = jax.Array
@@ -55,7 +55,7 @@ class Shape:
     model: ViT
     batch_size: int
     loss: Loss
-    optimizer: Literal["adafactor", "adamw", "sgd"]
+    optimizer: Optimizer | Literal["sgd"]
     steps: int  # at most, in one dispatch
     microbatch: int = 0  # images whose gradient is computed at a time; 0: all
     parts: int = 1  # devices that share each batch, and each microbatch
@@ -181,7 +181,7 @@ def zeros(of: Shape) -> State:
     return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), abstract(of))
 
 
-_compiled: dict[tuple[Hashable, Shape, Layout], Any] = {}  # for as long as the process lives
+_compiled: dict[tuple[Hashable, Shape, Layout, tuple[str, ...]], Any] = {}  # for as long as the process lives
 
 
 @dataclass
@@ -260,7 +260,7 @@ class Programs:
 
     def _ready(self, name: Hashable, function: Callable[..., Any], *arguments: Any, **how: Any) -> Any:
         """Return a program for arguments of these shapes, compiled now unless this process has it."""
-        key = (name, self.shape, self.layout)
+        key = (name, self.shape, self.layout, tuple(DECAYS))
         if key not in _compiled:
             began = time.perf_counter()
             where = {} if self.layout.alone else {"out_shardings": how["out"]}

@@ -9,7 +9,7 @@ from orchestrator.experiment.ranges import Budgets, Grid
 from orchestrator.experiment.resources import Resources
 from orchestrator.experiment.schema import Data, Fit, Model, Train
 from orchestrator.experiment.specs import held_out, known, left, shape
-from trainer.spec import ModelSpec
+from trainer.spec import SCHEDULES, ModelSpec
 
 
 def models_are_shapes(models: dict[str, Model]) -> Iterator[Finding]:
@@ -117,12 +117,12 @@ def one_cooldown(budgets: Budgets, train: Train) -> Iterator[Finding]:
 def schedule_is_whole(train: Train) -> Iterator[Finding]:
     """Yield the timescale that is missing, and the keys that the schedule has no use for."""
     schedule, path = train.schedule, ("train", "schedule")
-    decays = schedule.name in ("rsqrt", "constant")
+    decays = SCHEDULES[schedule.name].has_timescale
     if decays and schedule.timescale is None:
         yield Finding((*path, "timescale"), "missing", f"{schedule.name} decays over it", True)
     if not decays and schedule.timescale is not None:
         yield Finding((*path, "timescale"), f"never used: {schedule.name} has none", "remove it", True)
-    if schedule.name in ("linear", "cosine") and "cooldown" in schedule.model_fields_set:
+    if SCHEDULES[schedule.name].needs_horizon and "cooldown" in schedule.model_fields_set:
         yield Finding((*path, "cooldown"), f"never used: {schedule.name} falls to zero by itself", "remove it", True)
 
 
@@ -135,7 +135,7 @@ def microbatches_are_whole(train: Train, grid: Grid) -> Iterator[Finding]:
 
 def points_have_cooldowns(budgets: Budgets, train: Train) -> Iterator[Finding]:
     """Yield the points with cooldowns of their own under a schedule that has none."""
-    if budgets.points and train.schedule.name in ("linear", "cosine"):
+    if budgets.points and SCHEDULES[train.schedule.name].needs_horizon:
         what = f"{train.schedule.name} falls to zero by itself: no point has a cooldown of its own"
         yield Finding(("budgets", "points"), what, "give budgets.steps", True)
 
@@ -160,7 +160,7 @@ def extras_are_runs(
     models: dict[str, Model], data: Data, budgets: Budgets, train: Train, grid: Grid
 ) -> Iterator[Finding]:
     """Yield the runs beside the grid that have no model, too many images, or no cooldown or one too many."""
-    by_itself = train.schedule.name in ("linear", "cosine")
+    by_itself = SCHEDULES[train.schedule.name].needs_horizon
     for i, extra in enumerate(grid.extra):
         path = ("grid", "extra", i)
         yield from _unknown_models((extra.model,), models, (*path, "model"))
