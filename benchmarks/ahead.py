@@ -9,7 +9,7 @@ import time
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
-from trainer.ahead import GIB, memory
+from trainer.aot import GIB, memory
 from trainer.flops import params
 from trainer.spec import DataSpec, RecipeSpec, TrunkSpec, preset
 

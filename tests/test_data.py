@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
 from trainer.data import Batches, load, ordered, split
-from trainer.draws import Purpose, permutation, scattered, words
 from trainer.files import Unreadable
+from trainer.rng import Purpose, permutation, scattered, words
 from trainer.spec import DataSpec, ModelSpec, RecipeSpec, TrunkSpec
 
 

@@ -10,11 +10,11 @@ import pytest
 from scipy.interpolate import RegularGridInterpolator
 from test_train import TRUNK, job, readings, told
 
-from trainer.draws import Purpose, endless
 from trainer.evalset import Interrupted, evalsets, scaled
 from trainer.finetune import Finetuning, enlarged, finetune, ranked, rates, transferred
 from trainer.optimizer import schedule
 from trainer.positions import resampled
+from trainer.rng import Purpose, endless
 from trainer.spec import DataSpec, EvalSpec, FinetuneSpec, ModelSpec, RunSpec, preset
 from trainer.step import losses
 from trainer.vit import ViT

@@ -7,9 +7,9 @@ from click.testing import CliRunner
 
 from orchestrator.cli.main import scalectl
 from orchestrator.plan import preflight
-from trainer import ahead
-from trainer.ahead import GIB, Memory, compiler_here, refused
-from trainer.footprint import temporaries
+from trainer import aot
+from trainer.aot import GIB, Memory, compiler_here, refused
+from trainer.memory import temporaries
 from trainer.spec import DataSpec, RecipeSpec, TrunkSpec, preset
 
 STUDY = """\
@@ -49,7 +49,7 @@ def ask(tmp_path, monkeypatch):
 
 @pytest.fixture
 def without_compiler(monkeypatch):
-    for room in (ahead, preflight):
+    for room in (aot, preflight):
         monkeypatch.setattr(room, "compiler_here", lambda: False)
 
 

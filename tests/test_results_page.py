@@ -16,7 +16,7 @@ from orchestrator.launch.retries import verdict
 from orchestrator.plan import preflight
 from orchestrator.plan import simulator as simulate
 from orchestrator.store.tables import schema
-from trainer.ahead import Memory
+from trainer.aot import Memory
 from trainer.events import FailureKind
 
 PAGE = (Path(__file__).parents[1] / "docs" / "results.md").read_text()

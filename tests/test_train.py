@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from damage import HURTS, array_file, torn
 
-from trainer import checkpoint, peaks, writer
+from trainer import checkpoint, hardware, writer
 from trainer import step as programs
 from trainer.events import Checkpoint, Done, Event, Failed, Measurement, Progress, Skipped, Spent, Started, Stopped
 from trainer.flops import training_flops
@@ -88,7 +88,7 @@ def test_device_time_only_grows(whole):
 
 def test_speed_is_told_in_images_and_flops_and_as_a_share_of_a_peak_where_there_is_one(tmp_path, whole, monkeypatch):
     assert {event.mfu for event in (*of(Progress, whole), whole[-1])} == {None}  # no CPU has a published one
-    monkeypatch.setattr(peaks, "_PEAKS", {"cpu": (math.nan, 37e9)})
+    monkeypatch.setattr(hardware, "_PEAKS", {"cpu": (math.nan, 37e9)})
     stretch = told(job(tmp_path, run=None, evals=EvalSpec((), ())))
     an_image = training_flops(TRUNK, 1) / TRUNK.recipe.batch_size
     for event in of(Progress, stretch):

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trainer.draws import Purpose, units, words
 from trainer.pictures import Box
+from trainer.rng import Purpose, units, words
 from trainer.spec import DataSpec
 
 AREA = (0.05, 1.0)  # of a crop, as a share of the picture's

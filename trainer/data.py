@@ -6,11 +6,11 @@ from functools import lru_cache
 import numpy as np
 
 from trainer.augment import Part, crop_draws, moved
-from trainer.draws import Purpose, permutation, scattered, units, words
 from trainer.encoded import Encoded
 from trainer.files import Unreadable
 from trainer.labels import Labels, Several
 from trainer.pictures import in_range
+from trainer.rng import Purpose, permutation, scattered, units, words
 from trainer.sources import ENDLESS
 from trainer.spec import DataSpec, TrunkSpec
 from trainer.subset import Images, Lazy

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from trainer.draws import Purpose, permutation
 from trainer.evalset import evalsets, told
 from trainer.events import Stop
 from trainer.finetune import finetune
+from trainer.rng import Purpose, permutation
 from trainer.spec import DataSpec, EvalSpec, FewshotSpec
 from trainer.step import Programs, Readings
 from trainer.subset import Images

@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from trainer.draws import Purpose, endless, permutation
 from trainer.evalset import EvalSet, heed, told
 from trainer.events import Stop
 from trainer.feed import Feed
 from trainer.flops import TRAINING, flops_per_image
 from trainer.optimizer import NEVER, Settings, family
 from trainer.positions import resampled
+from trainer.rng import Purpose, endless, permutation
 from trainer.sharding import gathered
 from trainer.spec import FinetuneSpec
 from trainer.step import Metrics, Programs, Shape, State, dispatch, zeros

@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image
 
 from trainer.augment import box
-from trainer.draws import Purpose, units, words
 from trainer.pictures import crop
+from trainer.rng import Purpose, units, words
 
 GRATINGS = 3  # that make a class
 STRAYS = 2  # that mean nothing

@@ -36,9 +36,9 @@ from trainer.events import (
 from trainer.feed import Feed
 from trainer.files import Unreadable
 from trainer.flops import training_flops
+from trainer.hardware import peak, utilisation
 from trainer.laps import Laps
 from trainer.optimizer import settings
-from trainer.peaks import peak, utilisation
 from trainer.pictures import BadImage
 from trainer.spec import Job
 from trainer.speed import Speed

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from orchestrator.experiment.resources import Place
 from orchestrator.slots import CPU, GPU, TPU, devices_of
-from trainer.peaks import peak
+from trainer.hardware import peak
 
 ASSUMED_FLOPS_PER_SECOND = 2e10  # of one CPU worker on tiny models, until the store has measured speeds
 

@@ -12,9 +12,9 @@ from orchestrator.errors import Exit, Refusal
 from orchestrator.format import duration
 from orchestrator.plan.plan import Plan
 from orchestrator.plan.planner import shape
-from trainer.ahead import GIB, Memory, Unknown, compiler_here, memory, parsed
+from trainer.aot import GIB, Memory, Unknown, compiler_here, memory, parsed
 from trainer.cache import appearing, folder
-from trainer.footprint import temporaries
+from trainer.memory import temporaries
 from trainer.spec import TrunkSpec
 
 FLAT = ("2x2", "2x4", "4x4", "4x8", "8x8", "8x16", "16x16")  # slices of v5e and v6e, as Google Cloud's pages list them

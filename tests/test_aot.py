@@ -11,7 +11,7 @@ import jax
 import pytest
 from test_train import TRUNK
 
-from trainer.ahead import GIB, Imagined, Unknown, arguments, compiler_here, lower, memory, on_each, parsed, parted
+from trainer.aot import GIB, Imagined, Unknown, arguments, compiler_here, lower, memory, on_each, parsed, parted
 from trainer.spec import TrunkSpec, preset
 from trainer.step import abstract, shape
 
