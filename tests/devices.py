@@ -11,13 +11,13 @@ from pathlib import Path
 from types import MappingProxyType
 
 from trainer.events import Event
-from trainer.hosts import Host
+from trainer.multihost import Host
 from trainer.spec import Job
 
 CODE = """
 import pickle, sys, threading
 from pathlib import Path
-from trainer.hosts import join
+from trainer.multihost import join
 job, host, out, stop = pickle.loads(Path(sys.argv[1]).read_bytes())
 join(host)
 from trainer.train import train

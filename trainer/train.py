@@ -37,13 +37,12 @@ from trainer.feed import Feed
 from trainer.files import Unreadable
 from trainer.flops import training_flops
 from trainer.hardware import peak, utilisation
-from trainer.laps import Laps
+from trainer.multihost import Stopping
 from trainer.optimizer import settings
 from trainer.pictures import BadImage
 from trainer.spec import Job
-from trainer.speed import Speed
 from trainer.step import Metrics, Programs, State, abstract, shape
-from trainer.stopping import Stopping
+from trainer.timing import Laps, Speed
 from trainer.writer import Writer
 
 POINTS_A_DOUBLING = 64  # of the training curve, while that means more than one point in MAX_SPACING steps

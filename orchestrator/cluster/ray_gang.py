@@ -11,7 +11,7 @@ from orchestrator.cluster import process as heap
 from orchestrator.cluster.ray_slots import SLICE_LABEL, Draining, Seats, slices
 from orchestrator.cluster.worker import Place, Worker, preempted
 from trainer.events import Done, Event, Failed, Stopped
-from trainer.hosts import Host
+from trainer.multihost import Host
 from trainer.spec import Job
 
 GRASP_SECONDS = 5.0  # that the hosts of one slice are waited for, before another is tried
