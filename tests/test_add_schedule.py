@@ -15,16 +15,14 @@ from trainer.train import train
 NOTHING = EvalSpec((), ())
 
 
-@pytest.fixture
-def halving(monkeypatch):
-    """A schedule that halves the rate after each timescale, before a cooldown."""
+def add_halving(monkeypatch):
+    """Add a schedule that halves the rate after each timescale, before a cooldown."""
     monkeypatch.setitem(SCHEDULES, "halving", ScheduleFacts(needs_horizon=False, has_timescale=True))
     monkeypatch.setitem(DECAYS, "halving", lambda after, timescale, length: 0.5 ** (after / timescale))
 
 
-@pytest.fixture
-def falling(monkeypatch):
-    """A schedule that falls to zero along a parabola."""
+def add_falling(monkeypatch):
+    """Add a schedule that falls to zero along a parabola."""
     monkeypatch.setitem(SCHEDULES, "falling", ScheduleFacts(needs_horizon=True, has_timescale=False))
     monkeypatch.setitem(DECAYS, "falling", lambda after, timescale, length: jnp.square(1.0 - after / length))
 
@@ -33,16 +31,19 @@ def rates(events):
     return {event.step - 1: event.learning_rate / TRUNK.recipe.lr for event in events if isinstance(event, Progress)}
 
 
-def test_a_schedule_with_a_timescale_trains_with_its_rates(halving, tmp_path):
-    events = list(train(job(tmp_path / "usual", evals=NOTHING)))
+def test_a_schedule_with_a_timescale_trains_with_its_rates(monkeypatch, tmp_path):
+    compiled_before = list(train(job(tmp_path / "usual", evals=NOTHING)))
+    add_halving(monkeypatch)
     events = list(train(with_recipe(tmp_path / "halving", schedule="halving", timescale=37)))
     factors = rates(events)
     expected = {step: min(1, (step + 1) / 4) * 0.5 ** (max(0, step - 4) / 37) for step in factors}
     expected = {step: factor * min(1, (150 - step) / 30) for step, factor in expected.items()}
-    assert isinstance(events[-1], Done) and factors == pytest.approx(expected, rel=1e-5)
+    assert isinstance(compiled_before[-1], Done) and isinstance(events[-1], Done)
+    assert factors == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_schedule_that_needs_the_horizon_falls_over_the_whole_run(falling, tmp_path):
+def test_a_schedule_that_needs_the_horizon_falls_over_the_whole_run(monkeypatch, tmp_path):
+    add_falling(monkeypatch)
     wanted = with_recipe(tmp_path, schedule="falling")
     events = list(train(job(tmp_path, trunk=wanted.trunk, run=RunSpec(wanted.trunk, 150, 150), evals=NOTHING)))
     factors = rates(events)

@@ -64,22 +64,22 @@ def save(folder: str, state: State, device_seconds: float, curve: Sequence[Progr
 
 
 def restore(path: str, like: State) -> tuple[State, Saved]:
-    """Return what `save` wrote at `path`, given its shapes; raises Corrupt after moving a bad one aside."""
+    """What `save` wrote at `path`, given its shapes; raises Corrupt after moving a bad one aside."""
     arguments = jax.tree.map(lambda leaf: ocp.RestoreArgs(restore_type=np.ndarray, dtype=leaf.dtype), like)
     tree = ocp.args.PyTreeRestore(item=like, restore_args=arguments)
     try:
         with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
             items = ocp.args.Composite(state=tree, notes=ocp.args.JsonRestore())
-            found = checkpointer.restore(epath.Path(path), items)
-        notes = found.notes
-        if sha256(found.state) != notes["whole"]:
+            restored = checkpointer.restore(epath.Path(path), items)
+        notes = restored.notes
+        if sha256(restored.state) != notes["whole"]:
             raise ValueError("its arrays aren't those that were written")
         curve = _curve(notes)
     except ELSEWHERE:
         raise
     except Exception as error:  # whatever Orbax makes of a torn file
         raise Corrupt(f"checkpoint {path} can't be used: {error}.{_moved_aside(epath.Path(path))}") from error
-    return found.state, Saved(int(found.state.step), path, notes["digest"], notes["device_seconds"], curve)
+    return restored.state, Saved(int(restored.state.step), path, notes["digest"], notes["device_seconds"], curve)
 
 
 def _curve(notes: dict[str, Any]) -> tuple[Progress, ...]:
@@ -90,10 +90,12 @@ def _curve(notes: dict[str, Any]) -> tuple[Progress, ...]:
 
 
 def steps(folder: str) -> list[int]:
-    """Return the steps of the complete checkpoints in `folder`, oldest first."""
-    there = epath.Path(folder)
-    found = [path for path in there.iterdir() if path.name.isdigit()] if there.is_dir() else []
-    return sorted(int(path.name) for path in found if ocp.utils.is_checkpoint_finalized(path))
+    """The steps of the complete checkpoints in `folder`, oldest first."""
+    root = epath.Path(folder)
+    if not root.is_dir():
+        return []
+    numbered = [path for path in root.iterdir() if path.name.isdigit()]
+    return sorted(int(path.name) for path in numbered if ocp.utils.is_checkpoint_finalized(path))
 
 
 def prune(folder: str, step: int) -> None:
@@ -103,29 +105,29 @@ def prune(folder: str, step: int) -> None:
     """
     if jax.process_index() > 0:
         return
-    newest = [str(one) for one in steps(folder) if one <= step][-ROLLING:]
+    newest = [str(older) for older in steps(folder) if older <= step][-ROLLING:]
     for path in epath.Path(folder).iterdir():
         if path.name not in newest and ".corrupt" not in path.name:
             path.rmtree(missing_ok=True)
 
 
 def sha256(tree: Any) -> str:
-    """Return the digest of a tree of arrays: of their paths, types, shapes and bytes, however they are sharded."""
-    found = hashlib.sha256()
+    """The digest of a tree of arrays: of their paths, types, shapes and bytes, however they are sharded."""
+    digest = hashlib.sha256()
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         array = np.asarray(leaf)
-        found.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}\n".encode())
-        found.update(np.ascontiguousarray(array).tobytes())
-    return found.hexdigest()
+        digest.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def _flush(path: epath.Path) -> None:
     """Have the system put all files of a checkpoint, and their names, on disk; buckets have done so by themselves."""
     if "://" in str(path):
         return
-    there = Path(path)
-    for one in (*there.rglob("*"), there, there.parent):
-        number = os.open(one, os.O_RDONLY)
+    root = Path(path)
+    for file in (*root.rglob("*"), root, root.parent):
+        number = os.open(file, os.O_RDONLY)
         os.fsync(number)
         os.close(number)
 

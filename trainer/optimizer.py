@@ -41,20 +41,20 @@ def settings(recipe: RecipeSpec, run: RunSpec | None) -> Settings:
     return Settings(*map(np.float32, rates), *map(np.int32, counts))
 
 
-def schedule(step: Array, at: Settings) -> Array:
+def schedule(step: Array, numbers: Settings) -> Array:
     """The factor of the learning rate for the update that follows `step` updates (section 3.5 of the paper).
 
     Warmup reaches 1 at its last update and the cooldown would reach 0 at the first one after the end, so none is lost.
     """
-    warmup = jnp.minimum(1.0, (step + 1) / jnp.maximum(at.warmup, 1))
-    cooldown = jnp.minimum(1.0, (at.total - step) / jnp.maximum(at.cooldown, 1))
-    return warmup * _decay(step, at) * cooldown
+    warmup = jnp.minimum(1.0, (step + 1) / jnp.maximum(numbers.warmup, 1))
+    cooldown = jnp.minimum(1.0, (numbers.total - step) / jnp.maximum(numbers.cooldown, 1))
+    return warmup * _decay(step, numbers) * cooldown
 
 
-def _decay(step: Array, at: Settings) -> Array:
-    after, timescale = jnp.maximum(step - at.warmup, 0), jnp.maximum(at.timescale, 1)
-    factors = [decay(after, timescale, at.total - at.warmup) for decay in DECAYS.values()]
-    return jax.lax.select_n(jnp.asarray(at.family), *factors)
+def _decay(step: Array, numbers: Settings) -> Array:
+    after, timescale = jnp.maximum(step - numbers.warmup, 0), jnp.maximum(numbers.timescale, 1)
+    factors = [decay(after, timescale, numbers.total - numbers.warmup) for decay in DECAYS.values()]
+    return jax.lax.select_n(jnp.asarray(numbers.family), *factors)
 
 
 def rsqrt(after: Array, timescale: Array, length: Array) -> Array:
@@ -99,7 +99,7 @@ def family(name: str) -> int:
 
 
 def direction(name: Literal["adafactor", "adamw", "sgd"]) -> optax.GradientTransformation:
-    """Return the transformation of clipped gradients to the direction that an optimizer descends (section 3.4).
+    """The transformation of clipped gradients to the direction that an optimizer descends (section 3.4).
 
     Models are trained with adafactor or adamw, and fine-tuned with sgd.
     """
@@ -112,29 +112,29 @@ def direction(name: Literal["adafactor", "adamw", "sgd"]) -> optax.GradientTrans
 
 
 def second_moment_decay(step: Any, exponent: Any) -> Array:
-    """Return Adafactor's decay after `step` updates, capped so that it never freezes (section 3.4)."""
+    """Adafactor's decay after `step` updates, capped so that it never freezes (section 3.4)."""
     return jnp.minimum(0.999, 1.0 - (step + 1.0) ** -exponent)
 
 
-def weight_decay(path: tuple[str, ...], at: Settings) -> Any:
-    """Return the weight decay of the parameter at `path`: first match of head/kernel, */kernel, anything else."""
+def weight_decay(path: tuple[str, ...], numbers: Settings) -> Any:
+    """The weight decay of the parameter at `path`: first match of head/kernel, */kernel, anything else."""
     if path[-2:] == ("head", "kernel"):
-        return at.weight_decay_head
-    return at.weight_decay_body if path[-1] == "kernel" else 0.0
+        return numbers.weight_decay_head
+    return numbers.weight_decay_body if path[-1] == "kernel" else 0.0
 
 
 def clip(grads: Params, max_norm: Any) -> tuple[Params, Array]:
-    """Return gradients whose global norm is at most `max_norm`, and the norm that they had."""
+    """Gradients whose global norm is at most `max_norm`, and the norm that they had."""
     norm = optax.tree.norm(grads)
     factor = jnp.minimum(1.0, max_norm / norm)
     return jax.tree.map(lambda grad: grad * factor, grads), norm
 
 
-def updated(params: Params, directions: Params, lr: Array, at: Settings) -> Params:
-    """Return `params - lr * (direction + decay * params)`: `lr` has the schedule in it, and scales the decay too."""
+def updated(params: Params, directions: Params, lr: Array, numbers: Settings) -> Params:
+    """`params - lr * (direction + decay * params)`: `lr` has the schedule in it, and scales the decay too."""
 
-    def one(path: Any, param: Array, towards: Array) -> Array:
-        decay = weight_decay(tuple(key.key for key in path), at)
+    def moved(path: Any, param: Array, towards: Array) -> Array:
+        decay = weight_decay(tuple(key.key for key in path), numbers)
         return param - lr * (towards + decay * param)
 
-    return jax.tree_util.tree_map_with_path(one, params, directions)
+    return jax.tree_util.tree_map_with_path(moved, params, directions)

@@ -125,7 +125,10 @@ def prepare_jax(place: Place) -> None:
         os.environ["PJRT_NPROC"] = str(len(usable()))  # elsewhere the threads only compile
     import jax
 
-    join(place.host or (named(os.environ) if os.environ["JAX_PLATFORMS"].startswith("tpu") else None))
+    host = place.host
+    if host is None and os.environ["JAX_PLATFORMS"].startswith("tpu"):
+        host = named(os.environ)
+    join(host)
     jax.config.update("jax_traceback_filtering", "off")  # else the last line of a traceback isn't its cause
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         jax.config.update("jax_compilation_cache_dir", str(cache.folder("jax")))
