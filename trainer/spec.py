@@ -161,7 +161,9 @@ def recipe_fields() -> tuple[SpecField, ...]:
 def _spec_field(declared: Field[Any]) -> SpecField:
     choices = get_args(declared.type)
     kind: Any = str if choices else declared.type
-    before = declared.default if "later" in declared.metadata else None
+    before: Any = None
+    if "later" in declared.metadata:
+        before = declared.default
     return SpecField(declared.name, kind, choices, "swept" in declared.metadata, before)
 
 
