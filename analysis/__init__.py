@@ -3,21 +3,21 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from analysis.read import measurements, read
+from scalectl.analysis.read import measurements, read
 
 if TYPE_CHECKING:
-    from analysis.extrapolation import extrapolate
-    from analysis.prediction import predict
-    from analysis.suggestion import suggest
-    from analysis.surface import fit_surface
+    from scalectl.analysis.extrapolation import extrapolate
+    from scalectl.analysis.prediction import predict
+    from scalectl.analysis.suggestion import suggest
+    from scalectl.analysis.surface import fit_surface
 
 __all__ = ["extrapolate", "fit_surface", "measurements", "predict", "read", "suggest"]
 
 _LATER = {
-    "extrapolate": "analysis.extrapolation",
-    "fit_surface": "analysis.surface",
-    "predict": "analysis.prediction",
-    "suggest": "analysis.suggestion",
+    "extrapolate": "scalectl.analysis.extrapolation",
+    "fit_surface": "scalectl.analysis.surface",
+    "predict": "scalectl.analysis.prediction",
+    "suggest": "scalectl.analysis.suggestion",
 }  # they load NumPy and SciPy
 
 

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
-from analysis.curve import Curve, Floats, Forecast, errors, measured, positions
-from analysis.process import process
-from analysis.trend import LEAST, trend
+from scalectl.analysis.curve import Curve, Floats, Forecast, errors, measured, positions
+from scalectl.analysis.process import process
+from scalectl.analysis.trend import LEAST, trend
 
 _SHARE = 1 / 3  # of the law in the pool; the trend has the rest
 _RISE = 0.75  # standard deviations that measurements lie above a running best

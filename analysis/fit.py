@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from analysis.bootstrap import around, around_log, redrawn, widening
-from analysis.doubts import doubts
-from analysis.fitted import Counts, Fitted, HeldOut, Simpler
-from analysis.frontier import UNITS, front_of, frontier, places, usable
-from analysis.given import RUN, checked
-from analysis.laws import DOUBLY_SATURATING, NESTED, Family, Floats, Law
-from analysis.refusal import Refused
-from analysis.solver import Problem, best, solve
+from scalectl.analysis.bootstrap import around, around_log, redrawn, widening
+from scalectl.analysis.doubts import doubts
+from scalectl.analysis.fitted import Counts, Fitted, HeldOut, Simpler
+from scalectl.analysis.frontier import UNITS, front_of, frontier, places, usable
+from scalectl.analysis.given import RUN, checked
+from scalectl.analysis.laws import DOUBLY_SATURATING, NESTED, Family, Floats, Law
+from scalectl.analysis.refusal import Refused
+from scalectl.analysis.solver import Problem, best, solve
 
 SPARE = 2  # frontier points that a law needs beyond its parameters
 DECADES = 1.0  # of compute that it needs

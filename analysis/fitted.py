@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from analysis.bootstrap import LEVEL, around_log, widening
-from analysis.laws import Floats, Law
+from scalectl.analysis.bootstrap import LEVEL, around_log, widening
+from scalectl.analysis.laws import Floats, Law
 
 AHEAD = 10.0  # the report predicts the error at this many times the largest compute
 SUPPORTED = 2.0  # of AICc in favour of the law

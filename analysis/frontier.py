@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.given import RUN, above_0, checked
-from analysis.refusal import Refused
+from scalectl.analysis.given import RUN, above_0, checked
+from scalectl.analysis.refusal import Refused
 
 UNITS = {"flops": "FLOPs", "device_seconds": "device-seconds", "core_days": "core-days"}
 UNITS |= {"images_seen": "images seen", "data_size": "distinct images"}

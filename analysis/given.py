@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.refusal import Refused
+from scalectl.analysis.refusal import Refused
 
 RUN = ("run", "state", "excluded")  # what every table of runs has
 

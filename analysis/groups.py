@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from analysis.fit import DRAWS, fit
-from analysis.fitted import Fitted, rms
-from analysis.given import checked
-from analysis.laws import DOUBLY_SATURATING, Family
-from analysis.refusal import Refused
+from scalectl.analysis.fit import DRAWS, fit
+from scalectl.analysis.fitted import Fitted, rms
+from scalectl.analysis.given import checked
+from scalectl.analysis.laws import DOUBLY_SATURATING, Family
+from scalectl.analysis.refusal import Refused
 
 BY = ("model", "data_size")
 

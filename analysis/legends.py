@@ -8,9 +8,9 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 
-from analysis.fitted import Fitted
-from analysis.marks import INK, SMALL, STAR, Marks, literal, short
-from analysis.panels import BEYOND
+from scalectl.analysis.fitted import Fitted
+from scalectl.analysis.marks import INK, SMALL, STAR, Marks, literal, short
+from scalectl.analysis.panels import BEYOND
 
 Keys = dict[str, Line2D]
 

@@ -11,18 +11,18 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.fitted import Fitted
-from analysis.frontier import UNITS, frontier, usable
-from analysis.isocompute import draw_isoflop
-from analysis.laws import NESTED, Law
-from analysis.learning import draw_curves, draw_samples
-from analysis.legends import Keys, draw_legend, lines, models, sizes
-from analysis.marks import SMALL, TEXT, Marks, axis_of_errors, literal, share
-from analysis.panels import draw_best, draw_law, draw_runs, label_error, least, reach
-from analysis.refusal import Refused
-from analysis.residuals import draw_residuals
-from analysis.sheet import COLUMN, PAGE, SUFFIXES, sheet, write
-from analysis.sweeps import DECAYS, draw_map, table
+from scalectl.analysis.fitted import Fitted
+from scalectl.analysis.frontier import UNITS, frontier, usable
+from scalectl.analysis.isocompute import draw_isoflop
+from scalectl.analysis.laws import NESTED, Law
+from scalectl.analysis.learning import draw_curves, draw_samples
+from scalectl.analysis.legends import Keys, draw_legend, lines, models, sizes
+from scalectl.analysis.marks import SMALL, TEXT, Marks, axis_of_errors, literal, share
+from scalectl.analysis.panels import draw_best, draw_law, draw_runs, label_error, least, reach
+from scalectl.analysis.refusal import Refused
+from scalectl.analysis.residuals import draw_residuals
+from scalectl.analysis.sheet import COLUMN, PAGE, SUFFIXES, sheet, write
+from scalectl.analysis.sweeps import DECAYS, draw_map, table
 
 _WRAP = 62  # letters of a note in a column
 _BY = {"params": "Model size (parameters)", "data_size": "Distinct training images"}

@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.bootstrap import LEVEL
-from analysis.fit import fit
-from analysis.fitted import Fitted, interval, value
-from analysis.frontier import NOT_SPENT, usable
-from analysis.given import amounts, checked
-from analysis.isoflop import isoflop
-from analysis.laws import DOUBLY_SATURATING, Family, Floats
-from analysis.refusal import Refused
-from analysis.surface import Surface, fit_surface
-from analysis.surface_solver import redrawn
+from scalectl.analysis.bootstrap import LEVEL
+from scalectl.analysis.fit import fit
+from scalectl.analysis.fitted import Fitted, interval, value
+from scalectl.analysis.frontier import NOT_SPENT, usable
+from scalectl.analysis.given import amounts, checked
+from scalectl.analysis.isoflop import isoflop
+from scalectl.analysis.laws import DOUBLY_SATURATING, Family, Floats
+from scalectl.analysis.refusal import Refused
+from scalectl.analysis.surface import Surface, fit_surface
+from scalectl.analysis.surface_solver import redrawn
 
 FAR = 1.0  # decades outside the data beyond which a prediction is warned of
 DRAWS = 200  # of a law in size and data

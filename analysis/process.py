@@ -12,7 +12,7 @@ Letters of shapes: K kernels, L laws, P pairs of the two, N points, M places tha
 
 import numpy as np
 
-from analysis.curve import Curve, Floats, Forecast
+from scalectl.analysis.curve import Curve, Floats, Forecast
 
 _EXPONENTS = np.geomspace(0.12, 1.8, 6)
 _EXPONENT, _SPREAD = 0.4, 0.8  # log-normal prior: median and standard deviation of the logarithm

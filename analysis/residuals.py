@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.fitted import Fitted, HeldOut
-from analysis.laws import Floats
-from analysis.marks import INK, STAR, TEXT, Marks, axis_of_compute, plain
-from analysis.panels import BEYOND, HELD_OUT, label_compute
+from scalectl.analysis.fitted import Fitted, HeldOut
+from scalectl.analysis.laws import Floats
+from scalectl.analysis.marks import INK, STAR, TEXT, Marks, axis_of_compute, plain
+from scalectl.analysis.panels import BEYOND, HELD_OUT, label_compute
 
 _PERCENT = 100.0
 _LEAST = 0.001  # an axis that shows less than this would magnify rounding

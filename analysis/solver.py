@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.laws import Family, Floats
+from scalectl.analysis.laws import Family, Floats
 
 EXPONENTS = (0.01, 5.0)
 _LATE = (0.001, 5.0)

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.bootstrap import LEVEL
-from analysis.fitted import UNKNOWN, interval, value
-from analysis.frontier import NOT_SPENT, usable
-from analysis.given import above_0, amounts, checked
-from analysis.laws import Floats
-from analysis.refusal import Refused
-from analysis.surrogate import Outlook, outlook, places
+from scalectl.analysis.bootstrap import LEVEL
+from scalectl.analysis.fitted import UNKNOWN, interval, value
+from scalectl.analysis.frontier import NOT_SPENT, usable
+from scalectl.analysis.given import above_0, amounts, checked
+from scalectl.analysis.laws import Floats
+from scalectl.analysis.refusal import Refused
+from scalectl.analysis.surrogate import Outlook, outlook, places
 
 LEAST = 5  # runs that advice needs
 AHEAD = 10.0  # the target is at this many times the largest compute unless told

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.given import amounts
-from analysis.refusal import Refused
-from analysis.surface_solver import EXPONENTS, Floats, Losses, best, redrawn
+from scalectl.analysis.given import amounts
+from scalectl.analysis.refusal import Refused
+from scalectl.analysis.surface_solver import EXPONENTS, Floats, Losses, best, redrawn
 
 LEAST_POINTS = 7
 FLOPS = 6.0  # of training, for each parameter and each token: C = 6 N D

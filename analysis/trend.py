@@ -7,7 +7,7 @@ Letters of shapes: N points, M places that are asked for, W widths, D dampings.
 
 import numpy as np
 
-from analysis.curve import Curve, Floats, Forecast
+from scalectl.analysis.curve import Curve, Floats, Forecast
 
 LEAST = 4  # points that a trend needs
 _WIDTHS = (0.5, 1.0)  # how far back points count, in log x

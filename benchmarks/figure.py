@@ -17,8 +17,8 @@ import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from analysis.fit import fit
-from analysis.plots import Subject, save
+from scalectl.analysis.fit import fit
+from scalectl.analysis.plots import Subject, save
 
 METRIC, ROUNDS = "upstream/error", 3
 

@@ -15,19 +15,19 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-import analysis
-from analysis import legends
-from analysis.fit import fit
-from analysis.fitted import Fitted
-from analysis.frontier import usable
-from analysis.marks import TEXT, Marks, axis_of_compute, axis_of_errors, short
-from analysis.panels import draw_best, draw_law, draw_runs
-from analysis.plots import equation
-from analysis.refusal import Refused
-from analysis.sheet import PAGE, sheet, write
-from orchestrator.errors import Refusal
-from orchestrator.store.imported import read
-from orchestrator.store.records import Records
+from scalectl import analysis
+from scalectl.analysis import legends
+from scalectl.analysis.fit import fit
+from scalectl.analysis.fitted import Fitted
+from scalectl.analysis.frontier import usable
+from scalectl.analysis.marks import TEXT, Marks, axis_of_compute, axis_of_errors, short
+from scalectl.analysis.panels import draw_best, draw_law, draw_runs
+from scalectl.analysis.plots import equation
+from scalectl.analysis.refusal import Refused
+from scalectl.analysis.sheet import PAGE, sheet, write
+from scalectl.orchestrator.errors import Refusal
+from scalectl.orchestrator.store.imported import read
+from scalectl.orchestrator.store.records import Records
 
 COMPUTE = "core_days"
 FROM, TO = 0.2, 60_000  # core-days that the figure shows

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.laws import DOUBLY_SATURATING, Law
+from scalectl.analysis.laws import DOUBLY_SATURATING, Law
 
 METRIC = "upstream/error"
 SHARED = Path(os.environ.get("SCALECTL_SHARED") or Path(__file__).parents[2] / "shared")

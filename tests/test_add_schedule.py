@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from test_train import TRUNK, job, with_recipe
 
-from trainer.events import Done, Progress
-from trainer.optimizer import DECAYS
-from trainer.spec import SCHEDULES, EvalSpec, RecipeSpec, RunSpec, Schedule, ScheduleFacts
-from trainer.train import train
+from scalectl.trainer.events import Done, Progress
+from scalectl.trainer.optimizer import DECAYS
+from scalectl.trainer.spec import SCHEDULES, EvalSpec, RecipeSpec, RunSpec, Schedule, ScheduleFacts
+from scalectl.trainer.train import train
 
 NOTHING = EvalSpec((), ())
 

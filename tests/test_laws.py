@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from runs import doubly
 
-from analysis.laws import BNSL, FAMILIES, M3, M4, POWER, SATURATING
+from scalectl.analysis.laws import BNSL, FAMILIES, M3, M4, POWER, SATURATING
 
 # Figure 2 of arXiv 2106.04560, ImageNet 10-shot, from its drawn curve
 PAPER = doubly(scale=0.632602, offset=0.516441, exponent=0.319038, floor=0.123565, unit="core-days")

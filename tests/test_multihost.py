@@ -2,8 +2,8 @@
 
 import pytest
 
-from trainer import multihost
-from trainer.multihost import Host, join, named
+from scalectl.trainer import multihost
+from scalectl.trainer.multihost import Host, join, named
 
 SLICE = {"TPU_WORKER_HOSTNAMES": "t1k-0,t1k-1,t1k-2,t1k-3", "TPU_WORKER_ID": "2"}
 

@@ -15,10 +15,10 @@ import jax
 import numpy as np
 import pytest
 
-from trainer.data import Batches
-from trainer.optimizer import settings
-from trainer.spec import SEMANTICS, DataSpec, ModelSpec, RecipeSpec, RunSpec, TrunkSpec
-from trainer.step import Programs, State, shape
+from scalectl.trainer.data import Batches
+from scalectl.trainer.optimizer import settings
+from scalectl.trainer.spec import SEMANTICS, DataSpec, ModelSpec, RecipeSpec, RunSpec, TrunkSpec
+from scalectl.trainer.step import Programs, State, shape
 
 TABLE = Path(__file__).with_name("numbers.json")
 STEPS = (1, 5, 20)

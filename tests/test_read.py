@@ -10,7 +10,7 @@ import pytest
 import told
 from conftest import Study
 
-import analysis
+from scalectl import analysis
 
 
 @pytest.fixture

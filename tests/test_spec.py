@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import test_train
 
-from trainer.spec import (
+from scalectl.trainer.spec import (
     DataSpec,
     ModelSpec,
     RecipeSpec,

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trainer.pictures import Box
-from trainer.rng import Purpose, units, words
-from trainer.spec import DataSpec
+from scalectl.trainer.pictures import Box
+from scalectl.trainer.rng import Purpose, units, words
+from scalectl.trainer.spec import DataSpec
 
 AREA = (0.05, 1.0)  # of a crop, as a share of the picture's
 ASPECT = (3 / 4, 4 / 3)  # of a crop, width to height

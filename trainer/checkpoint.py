@@ -12,8 +12,8 @@ import numpy as np
 from etils import epath
 from orbax import checkpoint as ocp
 
-from trainer.events import ROLLING, Progress
-from trainer.step import State
+from scalectl.trainer.events import ROLLING, Progress
+from scalectl.trainer.step import State
 
 POSITIONAL = (  # the columns of a curve in checkpoints that didn't name them; the oldest end after images_per_second
     "step",

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trainer.events import Stop
+from scalectl.trainer.events import Stop
 
 if TYPE_CHECKING:
-    from trainer.sharding import Layout
+    from scalectl.trainer.sharding import Layout
 
 PORT = 8476  # where process 0 of a TPU slice is found when only the names of its hosts are known
 

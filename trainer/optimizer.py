@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from trainer.spec import RecipeSpec, RunSpec
+from scalectl.trainer.spec import RecipeSpec, RunSpec
 
 Array = jax.Array
 Params = Any  # a nested dict of arrays

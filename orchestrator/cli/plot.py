@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from orchestrator.cli.fit import law_options
-from orchestrator.cli.options import Command
-from orchestrator.errors import Exit
-from orchestrator.hints import command
+from scalectl.orchestrator.cli.fit import law_options
+from scalectl.orchestrator.cli.options import Command
+from scalectl.orchestrator.errors import Exit
+from scalectl.orchestrator.hints import command
 
 _SUFFIXES = (".png", ".pdf", ".svg")
 _FIGURES = {
@@ -53,7 +53,7 @@ def _figure(name: str, purpose: str) -> click.Command:
     @law_options
     @_output(name)
     def draw(file: Path, **said: Any) -> Exit:
-        from orchestrator.report.fits import draw_asked
+        from scalectl.orchestrator.report.fits import draw_asked
 
         refusal = draw_asked(name, file, **said)
         click.echo(f"{file} and {file.with_suffix('.json').name} written.")

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.cluster import process as heap
-from orchestrator.cluster.process import bind, usable
-from orchestrator.redact import redacted
-from trainer import cache
-from trainer.events import Alive, Done, Event, Failed, FailureKind, Started, Stop, Stopped
-from trainer.multihost import Host, join, named
-from trainer.spec import Job
+from scalectl.orchestrator.cluster import process as heap
+from scalectl.orchestrator.cluster.process import bind, usable
+from scalectl.orchestrator.redact import redacted
+from scalectl.trainer import cache
+from scalectl.trainer.events import Alive, Done, Event, Failed, FailureKind, Started, Stop, Stopped
+from scalectl.trainer.multihost import Host, join, named
+from scalectl.trainer.spec import Job
 
 FLUSH_SECONDS = 0.2
 FULL = (errno.ENOSPC, errno.EDQUOT)  # a disk, or a user's part of it
@@ -95,7 +95,7 @@ def _told(job: Job, stopping: Stop, place: Place) -> Iterator[Event]:
     step = job.start
     try:
         prepare_jax(place)
-        from trainer.train import train
+        from scalectl.trainer.train import train
 
         for event in train(job, stopping):
             step = event.step

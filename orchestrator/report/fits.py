@@ -7,23 +7,23 @@ from typing import Any
 
 from pandas import DataFrame, read_sql_table
 
-import analysis
-from analysis import groups, plots
-from analysis.fit import fit
-from analysis.fitted import Fitted
-from analysis.isoflop import IsoFlop, isoflop
-from analysis.laws import FAMILIES
-from analysis.plots import Subject
-from analysis.refusal import Refused
-from analysis.selection import Unreadable, select
-from analysis.sweeps import DECAYS
-from orchestrator.errors import Exit, Problem, Refusal, Spot
-from orchestrator.experiment.experiment import Experiment
-from orchestrator.experiment.schema import Fit
-from orchestrator.report.study import DEFAULT, Ask, ask, held_out
-from orchestrator.revision import revision
-from orchestrator.store.database import Unusable, reading
-from orchestrator.store.records import Records
+from scalectl import analysis
+from scalectl.analysis import groups, plots
+from scalectl.analysis.fit import fit
+from scalectl.analysis.fitted import Fitted
+from scalectl.analysis.isoflop import IsoFlop, isoflop
+from scalectl.analysis.laws import FAMILIES
+from scalectl.analysis.plots import Subject
+from scalectl.analysis.refusal import Refused
+from scalectl.analysis.selection import Unreadable, select
+from scalectl.analysis.sweeps import DECAYS
+from scalectl.orchestrator.errors import Exit, Problem, Refusal, Spot
+from scalectl.orchestrator.experiment.experiment import Experiment
+from scalectl.orchestrator.experiment.schema import Fit
+from scalectl.orchestrator.report.study import DEFAULT, Ask, ask, held_out
+from scalectl.orchestrator.revision import revision
+from scalectl.orchestrator.store.database import Unusable, reading
+from scalectl.orchestrator.store.records import Records
 
 
 class InvalidExpression(Refusal):

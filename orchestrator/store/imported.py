@@ -11,9 +11,9 @@ from typing import Any
 
 from sqlalchemy import Float, Text
 
-from orchestrator.errors import Exit, NotFound, Problem, Refusal, Spot
-from orchestrator.format import count
-from orchestrator.store.tables import SETTINGS
+from scalectl.orchestrator.errors import Exit, NotFound, Problem, Refusal, Spot
+from scalectl.orchestrator.format import count
+from scalectl.orchestrator.store.tables import SETTINGS
 
 COMPUTE = ("flops", "device_seconds", "core_days", "images_seen")
 ALIASES = {  # of a header: the column that it is, in how many of its units

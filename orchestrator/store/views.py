@@ -6,7 +6,16 @@ from typing import Any
 from sqlalchemy import Connection, Label, Select, and_, false, literal, null, select, union_all
 from sqlalchemy.sql.selectable import SelectBase
 
-from orchestrator.store.tables import SETTINGS, imported, imports, measurements, metrics, progress, runs, studies
+from scalectl.orchestrator.store.tables import (
+    SETTINGS,
+    imported,
+    imports,
+    measurements,
+    metrics,
+    progress,
+    runs,
+    studies,
+)
 
 _SPEED = ("images_per_second", "flops_per_second", "mfu")
 _CURVE = ("step", "loss", "learning_rate", "grad_norm", "images_seen", "flops", "device_seconds", *_SPEED)
