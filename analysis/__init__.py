@@ -23,5 +23,5 @@ _LATER = {
 
 def __getattr__(name: str) -> Any:
     if name not in _LATER:
-        raise AttributeError(f"module 'analysis' has no attribute {name!r}")
+        raise AttributeError(f"module 'scalectl.analysis' has no attribute {name!r}")
     return getattr(import_module(_LATER[name]), name)

@@ -325,9 +325,8 @@ def test_the_curve_has_every_early_step_and_ever_fewer_later():
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two cores to leave one of them out")
 def test_one_core_or_all_of_them_make_the_same_bits(tmp_path):
     trunk = replace(TRUNK, model=ModelSpec(32, 1, 128, 4, 2), recipe=replace(TRUNK.recipe, batch_size=64))
-    code = (
-        "import os, pickle, sys; os.sched_setaffinity(0, eval(sys.argv[1])); from scalectl.trainer.train import train; "
-    )
+    code = "import os, pickle, sys; os.sched_setaffinity(0, eval(sys.argv[1])); "
+    code += "from scalectl.trainer.train import train; "
     code += "print(list(train(pickle.load(open(sys.argv[2], 'rb'))))[-1].digest)"
     digests = []
     for name, cores in (("one", {min(os.sched_getaffinity(0))}), ("all", os.sched_getaffinity(0))):

@@ -108,10 +108,15 @@ class DataSpec:
 
 @dataclass(frozen=True)
 class RecipeSpec:
-    """All that one optimizer step depends on besides the model and the images."""
+    """All that one optimizer step depends on besides the model and the images, in the order of the store's columns."""
 
     batch_size: int = field(metadata=SWEPT)
     precision: Precision
+    positions: Positions = field(default="learned", metadata=LATER, kw_only=True)
+    # these three change how numbers are rounded, so they are a run's own
+    layers: Layers = field(default="loop", metadata=LATER, kw_only=True)
+    remat: Remat = field(default="none", metadata=LATER, kw_only=True)
+    microbatch: int = field(default=0, metadata=LATER, kw_only=True)  # images of a gradient at a time; 0: all
     head: Head = field(metadata=SWEPT)
     head_bias: float
     loss: Loss
@@ -120,14 +125,9 @@ class RecipeSpec:
     clip_norm: float = field(metadata=SWEPT)
     weight_decay_head: float = field(metadata=SWEPT)
     weight_decay_body: float = field(metadata=SWEPT)
+    schedule: Schedule = field(default="rsqrt", kw_only=True)
     warmup: int = field(metadata=SWEPT)
     timescale: int = field(metadata=SWEPT)  # 0 for schedules that have none
-    schedule: Schedule = "rsqrt"
-    positions: Positions = field(default="learned", metadata=LATER)
-    # these three change how numbers are rounded, so they are a run's own
-    layers: Layers = field(default="loop", metadata=LATER)
-    remat: Remat = field(default="none", metadata=LATER)
-    microbatch: int = field(default=0, metadata=LATER)  # images whose gradient is computed at a time; 0: all
 
     @property
     def needs_horizon(self) -> bool:

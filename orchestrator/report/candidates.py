@@ -7,12 +7,13 @@ from math import lcm
 from pathlib import Path
 from typing import Any
 
-from scalectl.orchestrator.experiment.bases import document
-from scalectl.orchestrator.experiment.experiment import Experiment, read
+from scalectl.orchestrator.experiment.document import read_document
 from scalectl.orchestrator.experiment.grid import MAX_STEPS, Cell
+from scalectl.orchestrator.experiment.reading import Experiment, read
 from scalectl.orchestrator.experiment.values import count
 from scalectl.orchestrator.plan.plan import Known, PlannedRun
 from scalectl.orchestrator.plan.planner import plan
+from scalectl.orchestrator.states import RunState
 from scalectl.trainer.flops import training_flops
 from scalectl.trainer.spec import ModelSpec, identity
 
@@ -21,7 +22,7 @@ LONGER = 2
 
 def widened(file: Path, experiment: Experiment) -> Experiment:
     """Return the study with runs beside its grid: twice its longest ones, and its largest model at twice the size."""
-    said = document(file).value
+    said = read_document(file).value
     largest = max(experiment.cells, key=lambda cell: cell.params)
     name = f"{largest.model.replace('.', '_')}-x2"
     extra = [*_extras(said), *_longer(experiment, said), *_larger(experiment, said, largest, name)]
@@ -33,7 +34,7 @@ def widened(file: Path, experiment: Experiment) -> Experiment:
 
 def rows(wide: Experiment, known: Known) -> list[dict[str, Any]]:
     """Return the candidates as the analysis takes them, with what of their trunks is trained already as `paid`."""
-    return [_row(run, known) for run in plan(wide, known).missing if run.state != "done"]
+    return [_row(run, known) for run in plan(wide, known).missing if run.state != RunState.DONE]
 
 
 def addition(file: Path, experiment: Experiment, wide: Experiment, chosen: Collection[str], known: Known) -> str:
@@ -42,7 +43,7 @@ def addition(file: Path, experiment: Experiment, wide: Experiment, chosen: Colle
     What is done stays in the study, so that the next fit has it.
     """
     kept = {run.id for run in plan(experiment, known).runs if not run.missing} | set(chosen)
-    said = document(file).value
+    said = read_document(file).value
     beside = {_key(extra): extra for extra in _extras(said)}
     every = {identity(cell.run): cell for cell in wide.cells}
     own = {identity(cell.run) for cell in experiment.cells}
