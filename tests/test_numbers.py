@@ -15,7 +15,7 @@ import jax
 import numpy as np
 import pytest
 
-from scalectl.trainer.data import Batches
+from scalectl.trainer.data.batches import Batches
 from scalectl.trainer.optimizer import settings
 from scalectl.trainer.spec import SEMANTICS, DataSpec, ModelSpec, RecipeSpec, RunSpec, TrunkSpec
 from scalectl.trainer.step import Programs, State, shape
