@@ -13,9 +13,9 @@ from test_cli import HEAVY
 
 from scalectl.orchestrator.errors import InvalidExperiment
 from scalectl.orchestrator.experiment.reading import read
-from scalectl.trainer.data import load, split
-from scalectl.trainer.files import Unreadable
-from scalectl.trainer.pictures import BadImage
+from scalectl.trainer.data.facts import Unreadable
+from scalectl.trainer.data.pictures import BadImage
+from scalectl.trainer.data.split import load, split
 from scalectl.trainer.spec import DataSpec
 
 

@@ -109,7 +109,7 @@ BROKEN = [
     ("[100, 350, 1.4k]", "[]", "10:10", "data.sizes: an empty list"),
     ("[100, 350, 1.4k]", "100", "10:10", "100 is not a list ... write [100]"),
     ("sizes:", "held_out: 1797\n  sizes:", "10:13", "1,797 leaves nothing to train on"),
-    ("sizes:", "augment: {crop: true}\n  sizes:", "10:13", "data.augment.crop: digits are too small to crop"),
+    ("sizes:", "augment: {crop: true}\n  sizes:", "10:13", "data.augment.crop: digits are in memory at one size"),
     ("sizes:", "augment: {shift: 8}\n  sizes:", "10:20", "8 pixels can push the whole image"),
     ("lr: 1e-3", "lr: .nan", "13:36", "train.optimizer.lr: nan is not a finite number"),
     ("lr: 1e-3", "lr: .inf", "13:36", "inf is not a finite number"),

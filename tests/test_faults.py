@@ -279,7 +279,7 @@ def test_a_paused_launch_exits_with_1_and_names_the_cause(study, monkeypatch):
     def torn(spec):
         raise OSError("disk on fire")
 
-    monkeypatch.setattr("scalectl.trainer.data.load", torn)
+    monkeypatch.setattr("scalectl.trainer.data.batches.load", torn)
     experiment = read(study.write(**SHAPES | {"seeds": "[0, 1, 2]"}))
     outcome = carry_out(experiment, slots=None, address=None, here=True, caps=Caps())
     assert outcome.exit is Exit.FAILED

@@ -215,19 +215,17 @@ def test_a_loss_that_is_not_finite_makes_the_runs_diverged_and_is_not_tried_agai
 
 
 def test_a_failed_trunk_fails_the_runs_that_need_it_and_no_others(study, monkeypatch):
+    from scalectl.trainer.data import batches
 
     launched(study, sizes="[60]")
-    from scalectl.trainer import data as images
-
-    genuine = images.load
+    genuine = batches.load
 
     def torn(spec):
         if spec.size == 90:
             raise OSError("disk on fire")
         return genuine(spec)
 
-    monkeypatch.setattr(images, "load", torn)
-    pytest.importorskip("scalectl.trainer.data")
+    monkeypatch.setattr(batches, "load", torn)
     launched(study, sizes="[60, 90]")
     found = points(study).set_index("data_size")["state"]
     assert set(found.loc[60]) == {"done"} and set(found.loc[90]) == {"failed"}

@@ -17,10 +17,11 @@ from test_cli import HEAVY
 from scalectl.orchestrator.errors import InvalidExperiment
 from scalectl.orchestrator.experiment.reading import Experiment, read
 from scalectl.orchestrator.plan.planner import plan
-from scalectl.trainer.data import Batches, load, split
+from scalectl.trainer.data.batches import Batches
+from scalectl.trainer.data.facts import Unreadable
+from scalectl.trainer.data.pictures import BadImage
+from scalectl.trainer.data.split import load, split
 from scalectl.trainer.events import Done, Measurement
-from scalectl.trainer.files import Unreadable
-from scalectl.trainer.pictures import BadImage
 from scalectl.trainer.spec import DataSpec, from_scratch, identity
 from scalectl.trainer.train import train
 

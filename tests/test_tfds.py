@@ -8,9 +8,9 @@ from records import dataset, example, greys
 
 from scalectl.orchestrator.errors import InvalidExperiment
 from scalectl.orchestrator.experiment.reading import read
-from scalectl.trainer.data import split
-from scalectl.trainer.files import Unreadable
-from scalectl.trainer.pictures import BadImage
+from scalectl.trainer.data.facts import Unreadable
+from scalectl.trainer.data.pictures import BadImage
+from scalectl.trainer.data.split import split
 from scalectl.trainer.spec import DataSpec
 
 LABEL = {"label": {"classLabel": {"numClasses": "5"}}}

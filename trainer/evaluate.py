@@ -8,13 +8,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from scalectl.trainer.data.images import Images
 from scalectl.trainer.draws import Purpose, permutation
-from scalectl.trainer.evalset import evalsets, told
+from scalectl.trainer.evalset import evalsets, readings
 from scalectl.trainer.events import Stop
 from scalectl.trainer.finetune import finetune
 from scalectl.trainer.spec import DataSpec, EvalSpec, FewshotSpec
 from scalectl.trainer.step import Programs, Readings
-from scalectl.trainer.subset import Images
 
 BIAS = 100.0  # a constant feature so large that the penalty hardly touches its weight
 
@@ -31,7 +31,7 @@ def evaluations(
 
     @cache
     def held_out(data: DataSpec) -> Readings:  # once for all that is measured on it
-        return told(programs, params, evalsets(data, model.image_size, model.channels)[1], stopping)
+        return readings(programs, params, evalsets(data, model.image_size, model.channels)[1], stopping)
 
     for name in evals.upstream:
         yield f"upstream/{name}", upstream(held_out(own), name)
@@ -39,7 +39,7 @@ def evaluations(
         specs = list(group)
         pool, test = evalsets(data, model.image_size, model.channels)
         rows = drawn(pool.labels, specs)
-        train = Drawn(told(programs, params, pool.take(rows), stopping).features, rows, pool.labels)
+        train = Drawn(readings(programs, params, pool.take(rows), stopping).features, rows, pool.labels)
         for spec in specs:
             yield spec.metric, fewshot(train, Images(held_out(data).features, test.labels), spec)
     if tuning := evals.finetune:

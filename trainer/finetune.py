@@ -6,10 +6,10 @@ from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
+from scalectl.trainer.data.loader import Loader
 from scalectl.trainer.draws import Purpose, endless, permutation
-from scalectl.trainer.evalset import EvalSet, heed, told
+from scalectl.trainer.evalset import EvalSet, heed, readings
 from scalectl.trainer.events import Stop
-from scalectl.trainer.feed import Feed
 from scalectl.trainer.flops import TRAINING, flops_per_image
 from scalectl.trainer.optimizer import NEVER, Settings
 from scalectl.trainer.positions import resampled
@@ -120,7 +120,7 @@ class Finetuning:
         average = layout.put(self.params) if self.spec.ema else None
         before: Metrics | None = None
         with closing(
-            Feed(_Shuffled(images, self.spec.batch_size, layout.rows(self.spec.batch_size)), 0, steps, workers=0)
+            Loader(_Shuffled(images, self.spec.batch_size, layout.rows(self.spec.batch_size)), 0, steps, workers=0)
         ) as feed:
             for step in range(0, steps, each):
                 heed(self.stopping)
@@ -136,7 +136,7 @@ class Finetuning:
         """Return the error and the mean loss of weights on `images`."""
         if params is None:
             return DIVERGED
-        read = told(self.programs, params, images, self.stopping)
+        read = readings(self.programs, params, images, self.stopping)
         return float(np.mean(read.wrong)), float(np.mean(read.loss, dtype=np.float64))
 
 

@@ -17,7 +17,10 @@ import numpy as np
 
 from scalectl.trainer import checkpoint
 from scalectl.trainer.checkpoint import Corrupt, Saved
-from scalectl.trainer.data import Batches
+from scalectl.trainer.data.batches import Batches
+from scalectl.trainer.data.facts import Unreadable
+from scalectl.trainer.data.loader import Loader
+from scalectl.trainer.data.pictures import BadImage
 from scalectl.trainer.evalset import Interrupted
 from scalectl.trainer.evaluate import evaluations, shots_are_there
 from scalectl.trainer.events import (
@@ -34,13 +37,10 @@ from scalectl.trainer.events import (
     Stop,
     Stopped,
 )
-from scalectl.trainer.feed import Feed
-from scalectl.trainer.files import Unreadable
 from scalectl.trainer.flops import training_flops
 from scalectl.trainer.laps import Laps
 from scalectl.trainer.optimizer import settings
 from scalectl.trainer.peaks import peak, utilisation
-from scalectl.trainer.pictures import BadImage
 from scalectl.trainer.spec import Job
 from scalectl.trainer.speed import Speed
 from scalectl.trainer.step import Metrics, Programs, State, abstract, shape
@@ -133,7 +133,7 @@ class _Training:
         self.peak = peak(_kinds(self.state), job.trunk.recipe.precision)
         self.step = saved.step
         batches = Batches(job.trunk, programs.layout.rows(job.trunk.recipe.batch_size))
-        self.feed = Feed(batches, self.step, job.stop, job.workers)
+        self.feed = Loader(batches, self.step, job.stop, job.workers)
         self.writer = Writer(job.folder)
         self.seconds = saved.device_seconds
         self.told = list(saved.told) if self._own(saved) else []

@@ -8,6 +8,7 @@ from scalectl.orchestrator.experiment.grid import Cell
 from scalectl.orchestrator.experiment.resources import Resources
 from scalectl.orchestrator.experiment.schema import Budgets, Data, Fit, Grid, Model, Train
 from scalectl.orchestrator.experiment.specs import held_out, known, left, shape
+from scalectl.trainer.data import registry
 from scalectl.trainer.spec import SCHEDULES, ModelSpec
 
 
@@ -77,8 +78,9 @@ def subsets_fit(data: Data) -> Iterator[Finding]:
 
 def crop_has_pictures(data: Data) -> Iterator[Finding]:
     """Yield the crop of images too small for it."""
-    if data.augment.crop and data.source.kind == "digits":
-        yield Finding(("data", "augment", "crop"), "digits are too small to crop", "use shift", True)
+    if data.augment.crop and isinstance(registry.source(data.source.kind), registry.InMemory):
+        what = f"{data.source} are in memory at one size, and only larger pictures can be cropped"
+        yield Finding(("data", "augment", "crop"), what, "use shift", True)
 
 
 def shift_fits(data: Data) -> Iterator[Finding]:

@@ -6,10 +6,8 @@ from dataclasses import replace
 from scalectl.orchestrator.errors import Finding, Path, did_you_mean
 from scalectl.orchestrator.experiment.schema import Data, Evals, Fit, Model, Train
 from scalectl.orchestrator.experiment.specs import as_data, evaluations, held_out, known, left, test_path
-from scalectl.trainer.census import census
-from scalectl.trainer.files import Contents, Unreadable
-from scalectl.trainer.sources import ENDLESS, PLENTY
-from scalectl.trainer.stores import contents
+from scalectl.trainer.data import registry
+from scalectl.trainer.data.facts import PLENTY, Contents, Unreadable
 
 
 def files_are_images(data: Data) -> Iterator[Finding]:
@@ -21,7 +19,7 @@ def files_are_images(data: Data) -> Iterator[Finding]:
     elif data.resize is not None and data.resize < data.image_size:
         yield Finding(("data", "resize"), f"{data.resize} is less than image_size {data.image_size}")
     try:
-        found = contents(data.source.kind, data.source.path)
+        found = registry.contents(data.source.kind, data.source.path)
     except Unreadable as error:
         yield Finding(("data", "source"), str(error))
         return
@@ -43,7 +41,7 @@ def datasets_are_images(evals: Evals) -> Iterator[Finding]:
 
 def _test_is_of_the_same(data: Data, path: str, classes: int | None, train: Contents) -> Iterator[Finding]:
     try:
-        test = contents(data.source.kind, path)
+        test = registry.contents(data.source.kind, path)
     except Unreadable as error:
         yield Finding(("data", "test"), str(error))
         return
@@ -60,7 +58,7 @@ def _test_is_of_the_same(data: Data, path: str, classes: int | None, train: Cont
 
 def several_labels(data: Data) -> bool:
     """Return whether an image can have more labels than one; raises Unreadable."""
-    return bool(data.source.path) and contents(data.source.kind, data.source.path).several_labels
+    return bool(data.source.path) and registry.contents(data.source.kind, data.source.path).several_labels
 
 
 def several_labels_fit(data: Data, train: Train) -> Iterator[Finding]:
@@ -78,7 +76,7 @@ def several_labels_fit(data: Data, train: Train) -> Iterator[Finding]:
 def source_takes_keys(data: Data) -> Iterator[Finding]:
     """Yield the keys that a source without files, or with properties of its own, has no use for."""
     unused = {"resize": "no pictures to resize", "test": "no files"}
-    if data.source.kind == "digits":
+    if isinstance(registry.source(data.source.kind), registry.InMemory):
         unused |= {"image_size": "their own image_size", "num_classes": "their own num_classes"}
     for key, what in unused.items():
         if not data.source.path and getattr(data, key) is not None:
@@ -168,8 +166,10 @@ def shots_fit(evals: Evals, data: Data) -> Iterator[Finding]:
 
 def _fewest(data: Data) -> tuple[int | None, int]:
     """Return the class with the fewest images and how many those are, where labels are at hand, or the mean number."""
-    mean = (PLENTY if known(data).num_images == ENDLESS else left(data)) // known(data).num_classes
-    counts = census(data.source.kind, data.source.path) if data.source.path else None
+    facts = known(data)
+    images = PLENTY if facts.endless else left(data)
+    mean = images // facts.num_classes
+    counts = registry.class_counts(data.source.kind, data.source.path) if data.source.path else None
     if not counts:
         return None, mean
     label, count = min(counts.items(), key=lambda item: (item[1], item[0]))

@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from scalectl.orchestrator.experiment.schema import Data, Dataset, Evals, Fewshot, Finetune, Model, Train
-from scalectl.trainer.files import Contents
-from scalectl.trainer.sources import ENDLESS, Facts, facts
+from scalectl.trainer.data import registry
+from scalectl.trainer.data.facts import Facts
 from scalectl.trainer.spec import DataSpec, EvalSpec, FewshotSpec, FinetuneSpec, ModelSpec, RecipeSpec, preset
-from scalectl.trainer.stores import contents
-from scalectl.trainer.tfds import split_beside
 
 HELD_OUT_OF_ENDLESS = 1000
 
@@ -27,30 +25,25 @@ def shape(model: Model) -> ModelSpec:
 
 def known(data: Data) -> Facts:
     """Return the counts of the study's source, with what the file asks of it; raises Unreadable."""
-    found = _in_files(contents(data.source.kind, data.source.path)) if data.source.path else facts(data.source.kind)
-    asked = {"image_size": data.image_size, "num_classes": data.num_classes}
-    return found._replace(**{name: value for name, value in asked.items() if value is not None})
-
-
-def _in_files(found: Contents) -> Facts:
-    """Return the counts of images in files; their side is asked for, and so are classes that files don't tell."""
-    labels = 0 if found.largest is None else found.largest + 1
-    return Facts(found.num_images, 0, 3, found.num_classes or labels)
+    facts = registry.facts(data.source.kind, data.source.path)
+    given = {"image_size": data.image_size, "num_classes": data.num_classes}
+    return facts._replace(**{name: value for name, value in given.items() if value is not None})
 
 
 def test_path(data: Data) -> str:
-    """Return where the test split lies: as given, or that of a TFDS dataset; empty where there is none."""
-    if data.source.kind == "tfds":
-        return split_beside(data.source.path, Path(data.test).name if data.test else "")
-    return data.test or ""
+    """Return where the test split lies: as given, or that of a named dataset; empty where there is none."""
+    source, test = registry.source(data.source.kind), data.test or ""
+    if isinstance(source, registry.Named):
+        return source.format().test_path(data.source.path, Path(test).name)
+    return test
 
 
 def held_out(data: Data) -> int:
     """Return how many images are never trained on: a fifth of the source, rounded up, unless given."""
     if test_path(data) and data.source.path:
-        return data.held_out or contents(data.source.kind, test_path(data)).num_images
-    num_images = known(data).num_images
-    return data.held_out or (HELD_OUT_OF_ENDLESS if num_images == ENDLESS else -(-num_images // 5))
+        return data.held_out or registry.contents(data.source.kind, test_path(data)).num_images
+    facts = known(data)
+    return data.held_out or (HELD_OUT_OF_ENDLESS if facts.endless else -(-facts.num_images // 5))
 
 
 def left(data: Data) -> int:
@@ -74,8 +67,8 @@ def subset(data: Data, size: int) -> DataSpec:
         crop=data.augment.crop,
         flip=data.augment.flip,
         resize=(data.resize or found.image_size) if data.source.path else 0,
-        content=contents(data.source.kind, data.source.path).digest if data.source.path else "",
-        test_content=contents(data.source.kind, test_path(data)).digest if test_path(data) else "",
+        content=registry.contents(data.source.kind, data.source.path).digest if data.source.path else "",
+        test_content=registry.contents(data.source.kind, test_path(data)).digest if test_path(data) else "",
         path=data.source.path,
         test_path=test_path(data),
     )
@@ -118,8 +111,8 @@ def _head_bias(train: Train, num_classes: int) -> float:
 
 
 def as_data(dataset: Dataset, side: int) -> Data:
-    """Return a dataset of evaluations as if it were a study's own, seen at `side`; digits have a side of their own."""
-    seen = None if dataset.source.kind == "digits" else side
+    """Return a dataset of evaluations as if it were a study's own, seen at `side`; images in memory have their own."""
+    seen = None if isinstance(registry.source(dataset.source.kind), registry.InMemory) else side
     asked = {name: getattr(dataset, name) for name in Dataset.model_fields}
     return Data.model_construct(**asked, sizes=(1,), image_size=seen)
 

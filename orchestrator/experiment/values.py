@@ -13,8 +13,8 @@ from pydantic import AfterValidator, PlainValidator, ValidationInfo, WithJsonSch
 from pydantic_core import PydanticCustomError
 
 from scalectl.orchestrator.errors import did_you_mean
-from scalectl.trainer.files import remote
-from scalectl.trainer.tfds import split_path
+from scalectl.trainer.data import registry
+from scalectl.trainer.data.storage import remote
 
 T = TypeVar("T")
 
@@ -254,29 +254,32 @@ class Source:
         return self.typed or self.kind
 
 
-MADE = ("digits", "synthetic")  # sources without files
-FILES = ("parquet", "array_record", "folder")
-_DATASET = re.compile(r"([A-Za-z][\w-]*(?:/[\w.-]+)?)(?::(\d+\.\d+\.\d+))?")  # NAME or NAME/CONFIG, and a version
-
-
 def _source(value: Any, info: ValidationInfo) -> Source:
     """Return the source that was typed; a relative path starts from the folder in the context."""
-    kind, colon, path = value.partition(":") if isinstance(value, str) else ("", "", "")
-    if colon and kind in FILES:
-        return Source(kind, (_place if kind == "parquet" else _absolute)(path, info), value)
-    if colon and kind == "tfds":
-        if not (found := _DATASET.fullmatch(path)):
-            raise refusal(
-                f"{shown(value)} names no dataset", "write tfds:NAME or tfds:NAME:VERSION, as in tfds:cifar10:3.0.2"
-            )
-        return Source(kind, split_path(found[1], found[2] or ""), value)
-    if value not in MADE:
-        raise refusal(f"{shown(value)} is not one of {_choices()}", did_you_mean(str(value), [*MADE, *FILES, "tfds"]))
-    return Source(value)
+    kind, colon, rest = value.partition(":") if isinstance(value, str) else ("", "", "")
+    match registry.sources().get(kind):
+        case registry.Named() as source if colon:
+            return Source(kind, _path_of(value, rest, source.format()), value)
+        case registry.Files() as source if colon:
+            place = _place if source.in_buckets else _absolute
+            return Source(kind, place(rest, info), value)
+        case registry.InMemory() | registry.Generated() if not colon:
+            return Source(kind)
+    raise refusal(f"{shown(value)} is not one of {_choices()}", did_you_mean(str(value), list(registry.sources())))
+
+
+def _path_of(typed: str, name: str, catalogue: registry.Catalogue) -> str:
+    try:
+        return catalogue.path_of(name)
+    except ValueError:
+        raise refusal(f"{shown(typed)} names no dataset", catalogue.syntax) from None
 
 
 def _choices() -> str:
-    return ", ".join([*MADE, *(f"{kind}:PATH" for kind in FILES), "tfds:NAME"])
+    return ", ".join(name + _REST[type(source)] for name, source in registry.sources().items())
+
+
+_REST = {registry.InMemory: "", registry.Generated: "", registry.Files: ":PATH", registry.Named: ":NAME"}
 
 
 def _absolute(value: Any, info: ValidationInfo) -> str:
@@ -296,8 +299,16 @@ def _place(value: Any, info: ValidationInfo) -> str:
     return value
 
 
-_SOURCE_JSON = {"anyOf": [{"enum": list(MADE)}, {"type": "string", "pattern": f"^({'|'.join([*FILES, 'tfds'])}):.+"}]}
-Images = Annotated[Source, PlainValidator(_source), WithJsonSchema(_SOURCE_JSON)]
+class _SourceJson:
+    """The JSON Schema of a source, for all that are registered when it is written."""
+
+    def __get_pydantic_json_schema__(self, *_: Any) -> dict[str, Any]:
+        files = [name for name, source in registry.sources().items() if isinstance(source, registry.Files)]
+        names = [name for name in registry.sources() if name not in files]
+        return {"anyOf": [{"enum": names}, {"type": "string", "pattern": f"^({'|'.join(files)}):.+"}]}
+
+
+Images = Annotated[Source, PlainValidator(_source), _SourceJson()]
 Files = Annotated[str, PlainValidator(_place), WithJsonSchema({"type": "string", "minLength": 1})]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.format import duration
 from scalectl.orchestrator.hints import command
-from scalectl.trainer.files import remote
+from scalectl.trainer.data.storage import remote
 
 _PATIENCE = 0.5  # seconds; a status that looks at the lock holds it for microseconds
 

@@ -14,11 +14,11 @@ import records
 from pictures import grey, greys, layout, write
 from test_data import trunk
 
-from scalectl.trainer.data import Batches
-from scalectl.trainer.feed import Feed
-from scalectl.trainer.pictures import BadImage
+from scalectl.trainer.data.batches import Batches
+from scalectl.trainer.data.loader import Loader
+from scalectl.trainer.data.pictures import BadImage
+from scalectl.trainer.data.registry import contents
 from scalectl.trainer.spec import DataSpec, TrunkSpec
-from scalectl.trainer.stores import contents
 
 
 def pictures(folder, monkeypatch, kind: str = "parquet") -> TrunkSpec:
@@ -44,7 +44,7 @@ def written(folder, kind: str) -> None:
 
 def hashes(of: TrunkSpec, start: int, stop: int, workers: int, each: int = 1) -> list[str]:
     """The hash of each batch of some steps, taken `each` at a time."""
-    feed, found = Feed(Batches(of), start, stop, workers), []
+    feed, found = Loader(Batches(of), start, stop, workers), []
     try:
         while len(found) < stop - start:
             pixels, labels = feed.stacked(min(each, stop - start - len(found)))
@@ -78,7 +78,7 @@ def test_batches_are_the_same_after_a_restart(kind, tmp_path, monkeypatch):
 
 
 def test_images_in_memory_need_no_reader():
-    feed = Feed(Batches(trunk()), 3, 9, 4)
+    feed = Loader(Batches(trunk()), 3, 9, 4)
     for step in (3, 5):
         for found, expected in zip(feed.stacked(2), Batches(trunk()).stacked(step, 2), strict=True):
             np.testing.assert_array_equal(found, expected)
@@ -99,12 +99,12 @@ def test_a_corrupt_image_is_named_wherever_it_is_read(workers, tmp_path, monkeyp
 
 READING = """
 import time
-from test_feed import drawn
-from scalectl.trainer.data import Batches
-from scalectl.trainer.feed import Feed
+from test_loader import drawn
+from scalectl.trainer.data.batches import Batches
+from scalectl.trainer.data.loader import Loader
 
 if __name__ == "__main__":
-    feed = Feed(Batches(drawn()), 0, 10**6, 2)
+    feed = Loader(Batches(drawn()), 0, 10**6, 2)
     feed.stacked(1)
     print("reads", flush=True)
     time.sleep(100)

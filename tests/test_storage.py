@@ -9,9 +9,10 @@ from pictures import STUDY, greys
 
 from scalectl.orchestrator.errors import InvalidExperiment
 from scalectl.orchestrator.experiment.reading import read
-from scalectl.trainer import buckets, data, parquet, stores
-from scalectl.trainer.data import load
-from scalectl.trainer.files import Unreadable
+from scalectl.trainer.data import parquet, registry, storage
+from scalectl.trainer.data import split as splits
+from scalectl.trainer.data.facts import Unreadable
+from scalectl.trainer.data.split import load
 from scalectl.trainer.spec import TrunkSpec, identity
 
 
@@ -21,15 +22,15 @@ def keys(tmp_path, monkeypatch):
     forget()
     for name, value in {"ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b", "EC2_METADATA_DISABLED": "true"}.items():
         monkeypatch.setenv(f"AWS_{name}", value)
-    buckets._file_system.cache_clear()
+    storage._file_system.cache_clear()
     yield
     forget()
 
 
 def forget() -> None:
     """Know of no data that were loaded, as another process."""
-    data._split.cache_clear()
-    stores.store.cache_clear()
+    splits._split.cache_clear()
+    registry.store.cache_clear()
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_images_are_copied_from_the_bucket_once(there, tmp_path):
     ],
 )
 def test_paths_mean_what_they_mean_on_a_disk(path, names, there):
-    found = [file for file, _ in buckets.listed(f"s3://some-bucket/{path}", ".parquet", "parquet")]
+    found = [file for file, _ in storage.listed(f"s3://some-bucket/{path}", ".parquet", "parquet")]
     assert found == [f"s3://some-bucket/{name}" for name in names]
 
 
@@ -123,4 +124,4 @@ def test_what_is_in_no_bucket_is_refused(source, told, tmp_path):
 
 def test_only_parquet_files_are_read_from_buckets():
     with pytest.raises(Unreadable, match="only parquet files are read from buckets"):
-        stores.contents("folder", "s3://some-bucket/x")
+        registry.contents("folder", "s3://some-bucket/x")

@@ -9,53 +9,53 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from scalectl.trainer.subset import Images
+from scalectl.trainer.data.images import Images
 
 AHEAD = 2  # batches that wait, of each reader
 
 
-class Batches(Protocol):
+class StepBatches(Protocol):
     """Batches by their step, of images that are in memory or not."""
 
     images: Any
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the images and labels of a step."""
+        """The images and labels of a step."""
 
     def stacked(self, step: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return those of `count` steps, one after the other."""
+        """The images and labels of `count` steps, one after the other."""
 
 
 @dataclass(frozen=True)
 class _Steps:
-    """The batches of some steps by their place; what Grain calls a random access data source."""
+    """The batches of some steps by position; what Grain calls a random access data source."""
 
-    batches: Batches
+    batches: StepBatches
     start: int
     stop: int
 
     def __len__(self) -> int:
         return self.stop - self.start
 
-    def __getitem__(self, place: int) -> tuple[np.ndarray, np.ndarray]:
-        return self.batches.batch(self.start + place)
+    def __getitem__(self, position: int) -> tuple[np.ndarray, np.ndarray]:
+        return self.batches.batch(self.start + position)
 
 
-class Feed:
+class Loader:
     """The batches of steps `start` to `stop`, in order; readers change when they are made and nothing else."""
 
-    def __init__(self, batches: Batches, start: int, stop: int, workers: int) -> None:
+    def __init__(self, batches: StepBatches, start: int, stop: int, workers: int) -> None:
         self._steps, self._step, self._workers = _Steps(batches, start, stop), start, workers
         self._ahead: Any = None
 
     def stacked(self, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the images (count, batch, height, width, channels) and labels (count, batch) of the next steps."""
+        """The images (count, batch, height, width, channels) and labels (count, batch) of the next steps."""
         step, self._step = self._step, self._step + count
         if isinstance(self._steps.batches.images, Images):  # in memory already
             return self._steps.batches.stacked(step, count)
         self._ahead = self._ahead or _ahead(self._steps, self._workers)
-        found = [next(self._ahead) for _ in range(count)]
-        return np.stack([pixels for pixels, _ in found]), np.stack([labels for _, labels in found])
+        batches = [next(self._ahead) for _ in range(count)]
+        return np.stack([pixels for pixels, _ in batches]), np.stack([labels for _, labels in batches])
 
     def close(self) -> None:
         """End the readers."""
@@ -64,7 +64,7 @@ class Feed:
 
 
 def _ahead(steps: _Steps, workers: int) -> Any:
-    """Return an iterator over batches that reads ahead."""
+    """An iterator over batches that reads ahead."""
     import grain
     from absl import flags
 
@@ -74,8 +74,8 @@ def _ahead(steps: _Steps, workers: int) -> Any:
     read = grain.ReadOptions(num_threads=1, prefetch_buffer_size=AHEAD)
     batches = grain.MapDataset.source(steps).to_iter_dataset(read)
     if workers:
-        each = grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=AHEAD)
-        batches = batches.mp_prefetch(each, worker_init_fn=_end_with_the_job)
+        processes = grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=AHEAD)
+        batches = batches.mp_prefetch(processes, worker_init_fn=_end_with_the_job)
     return iter(batches)
 
 

@@ -16,7 +16,7 @@ class BadRecord(ValueError):  # noqa: N818 - what is wrong lies in the record
 
 
 def features(record: Any) -> dict[str, memoryview]:
-    """Return the features of a record by name, each still as bytes; raises BadRecord."""
+    """The features of a record by name, each still as bytes; raises BadRecord."""
     try:
         return dict(_features(memoryview(record)))
     except (LookupError, TypeError, ValueError) as error:
@@ -24,22 +24,22 @@ def features(record: Any) -> dict[str, memoryview]:
 
 
 def one_bytes(feature: memoryview) -> memoryview | None:
-    """Return the first bytes of a feature, None where it holds none."""
+    """The first bytes of a feature, None where it holds none."""
     return next((value for _, value in _lists(feature, BYTES)), None)
 
 
 def whole_numbers(feature: memoryview) -> list[int]:
-    """Return the whole numbers of a feature, packed or not."""
-    found = []
+    """The whole numbers of a feature, packed or not."""
+    numbers = []
     for kind, value in _lists(feature, WHOLE):
         if kind == VARINT:
-            found.append(_signed(value))
+            numbers.append(_signed(value))
             continue
-        at = 0
-        while at < len(value):
-            number, at = _varint(value, at)
-            found.append(_signed(number))
-    return found
+        offset = 0
+        while offset < len(value):
+            number, offset = _varint(value, offset)
+            numbers.append(_signed(number))
+    return numbers
 
 
 def _features(record: memoryview) -> Iterator[tuple[str, memoryview]]:
@@ -61,36 +61,41 @@ def _lists(feature: memoryview, wanted: int) -> Iterator[tuple[int, Any]]:
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int, Any]]:
     """Yield the number, wire type and value of each field of a protobuf message; raises LookupError or ValueError."""
-    at = 0
-    while at < len(message):
-        key, at = _varint(message, at)
+    offset = 0
+    while offset < len(message):
+        key, offset = _varint(message, offset)
         number, kind = key >> 3, key & 7
+        value: Any
         if kind == VARINT:
-            value: Any
-            value, at = _varint(message, at)
+            value, offset = _varint(message, offset)
         else:
-            length, at = _varint(message, at) if kind == LENGTH else (_FIXED[kind], at)
-            value, at = message[at : at + length], at + length
-        if at > len(message):
-            raise IndexError(at)
+            if kind == LENGTH:
+                length, offset = _varint(message, offset)
+            else:
+                length = _FIXED[kind]
+            value, offset = message[offset : offset + length], offset + length
+        if offset > len(message):
+            raise IndexError(offset)
         yield number, kind, value
 
 
 _FIXED = {FIXED64: 8, FIXED32: 4}
 
 
-def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """Return the number that begins at a place, and the place after it."""
+def _varint(message: memoryview, offset: int) -> tuple[int, int]:
+    """The number that begins at an offset, and the offset after it."""
     number = shift = 0
     while True:
-        byte = message[at]
+        byte = message[offset]
         number |= (byte & 127) << shift
-        at, shift = at + 1, shift + 7
+        offset, shift = offset + 1, shift + 7
         if byte < 128:
-            return number, at
+            return number, offset
         if shift > 63:
             raise ValueError(shift)
 
 
 def _signed(number: int) -> int:
-    return number - 2**64 if number >= 2**63 else number
+    if number >= 2**63:
+        return number - 2**64
+    return number
