@@ -109,7 +109,7 @@ def live(study: Study, chance: random.Random, trained: Counter[tuple[str, int]],
         with Records(study.store) as records:
             record = known(study.store)
             found = plan(experiment, record)
-            records.plan(found, experiment.document)
+            records.plan(found, experiment)
             parts = Dying(records, fuse), Dying(cluster, fuse)
             for _ in launch(found, *parts, checkpoints=record.checkpoints, max_retries=0, stopping=threading.Event()):
                 fuse.burn()

@@ -17,6 +17,7 @@ from scalectl.orchestrator.cli import plan_screen
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.plan import Known, Plan
 from scalectl.orchestrator.plan.planner import plan
+from scalectl.orchestrator.states import RunState
 from scalectl.orchestrator.store.known import known
 from scalectl.trainer.flops import training_flops
 
@@ -33,7 +34,7 @@ def finished(before: Plan, jobs=None, known: Known | None = None) -> Known:
     for job in before.jobs if jobs is None else jobs:
         checkpoints.setdefault(job.owner, {})[job.job.stop] = f"/kept/{job.id}"
         if job.job.run:
-            states[job.owner] = "done"
+            states[job.owner] = RunState.DONE
             metrics[job.owner] = before.evals.metrics()
     return Known(states, metrics, checkpoints)
 
@@ -141,16 +142,16 @@ def test_fine_tuning_is_added_to_runs_that_are_done_and_again_when_it_changes(st
 
 
 @pytest.mark.parametrize(
-    ("state", "reason", "missing"),
+    ("state", "kind", "reason", "missing"),
     [
-        ("failed (node_lost)", "retry after failed (node_lost)", True),
-        ("stopped", "goes on: it was stopped", True),
-        ("diverged", "diverged: a result, left alone", False),
+        (RunState.FAILED, "node_lost", "retry after failed (node_lost)", True),
+        (RunState.STOPPED, "", "goes on: it was stopped", True),
+        (RunState.DIVERGED, "nonfinite", "diverged: a result, left alone", False),
     ],
 )
-def test_each_state_has_its_reason(study, state, reason, missing):
+def test_each_state_has_its_reason(study, state, kind, reason, missing):
     run = planned(study, steps="[20]").runs[0]
-    again = planned(study, Known(states={run.id: state}), steps="[20]").runs[0]
+    again = planned(study, Known(states={run.id: state}, failures={run.id: kind}), steps="[20]").runs[0]
     assert (again.reason, again.missing) == (reason, missing)
 
 

@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scalectl.orchestrator.plan.placement import Fit
-from scalectl.orchestrator.plan.plan import JobKind, PlannedJob
+from scalectl.orchestrator.plan.plan import PlannedJob
 from scalectl.orchestrator.plan.scheduler import Queue, lengths
 from scalectl.orchestrator.slots import Slot
+from scalectl.orchestrator.states import JobKind
 from scalectl.trainer.spec import DataSpec, EvalSpec, Job, ModelSpec, RecipeSpec, TrunkSpec
 
 TRUNK = TrunkSpec(

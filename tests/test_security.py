@@ -13,7 +13,7 @@ from scalectl.orchestrator.cluster.ray_server import trusted
 from scalectl.orchestrator.cluster.worker import stream
 from scalectl.orchestrator.errors import InvalidExperiment, Refusal
 from scalectl.orchestrator.experiment.reading import read
-from scalectl.orchestrator.launch import session as launches
+from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.redact import redacted
 from scalectl.orchestrator.store.known import inside, known
 from scalectl.trainer.events import Failed, Skipped
@@ -105,7 +105,7 @@ def test_a_hostile_name_in_the_file_leads_no_folder_out_of_the_artifacts(study, 
         experiment = read(study.file)
     except InvalidExperiment:
         return
-    for job in launches.plan(experiment).jobs:
+    for job in plan(experiment).jobs:
         assert inside(job.job.folder, experiment.artifacts)
 
 

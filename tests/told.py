@@ -25,7 +25,7 @@ def planned(study: Study, **changes: str) -> Plan:
 def planning(study: Study, **changes: str) -> tuple[Records, Plan]:
     """The study's store, open, with its plan written down."""
     records, found = Records(study.store), planned(study, **changes)
-    records.plan(found, study.file.read_text())
+    records.plan(found, read(study.file))
     return records, found
 
 

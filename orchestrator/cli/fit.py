@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scalectl.orchestrator.cli.options import Command, output, store_option
+from scalectl.orchestrator.cli.options import Command, Former, output, store_option
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.hints import command
 
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     from scalectl.orchestrator.report.study import Ask
 
-COMPUTE = ("flops", "device_seconds", "core_days", "images_seen", "data_size")
+COLUMNS = ("flops", "device_seconds", "core_days", "images_seen", "data_size")
 LAWS = ("power", "saturating", "doubly-saturating", "m1", "m2", "m3", "m4", "bnsl")
+GROUPS = ("model", "data_size")
 
 
 def law_options(command: Command) -> Command:
@@ -25,9 +26,10 @@ def law_options(command: Command) -> Command:
         click.option("--hold-out", metavar="EXPR", help="Runs to leave out and predict: \"model=='mini'\"."),
         click.option("--where", metavar="EXPR", help='Runs to use: "data_size==3e9 and steps>=1000".'),
         click.option("--law", type=click.Choice(LAWS), help="Family of the law, in place of the study's."),
-        click.option("--compute", type=click.Choice(COMPUTE), help="Compute of the law, in place of the study's."),
+        click.option("--compute", cls=Former, now="--x"),
+        click.option("--x", type=click.Choice(COLUMNS), help="Column that the law is over, in place of the study's."),
         click.option("--metric", help="Metric of the law, in place of the study's."),
-        click.option("--study", help="A study of the store; the one planned last unless told."),
+        click.option("--study", help="A study in the store; by default the last one planned."),
         store_option,
     ):
         command = option(command)
@@ -36,7 +38,8 @@ def law_options(command: Command) -> Command:
 
 @click.command()
 @law_options
-@click.option("--by", type=click.Choice(["model", "data_size"]), help="A law for each model, or for each data size.")
+@click.option("--per", type=click.Choice(GROUPS), help="A law for each model, or for each data size.")
+@click.option("--by", cls=Former, now="--per")
 @click.option("--isoflop", is_flag=True, help="The best model size at each budget, and how it grows.")
 @output("table", "json")
 def fit(
@@ -44,21 +47,24 @@ def fit(
     study: str | None,
     where: str | None,
     hold_out: str | None,
-    by: str | None,
+    per: str | None,
     isoflop: bool,
     form: str,
     **said: str | None,
 ) -> Exit:
-    """Fit the laws that a study asks for, from the store alone."""
-    if sum((bool(by), isoflop, bool(hold_out))) > 1:
-        raise click.UsageError("--by, --isoflop and --hold-out exclude each other")
+    """Fit the laws of a study.
+
+    Laws are fitted to the runs in the store; nothing is trained.
+    """
+    if sum((bool(per), isoflop, bool(hold_out))) > 1:
+        raise click.UsageError("give only one of --per, --isoflop and --hold-out")
     from scalectl.orchestrator.report.fits import asked
 
     ask, points = asked(store, study, where, **said)
     if isoflop:
         return _isoflop(ask, points, form)
-    if by:
-        return _each(ask, points, by, form)
+    if per:
+        return _each(ask, points, per, form)
     after = command("plot frontier", store=store, said={"study": study, "where": where, "hold_out": hold_out, **said})
     return _laws(ask, points, hold_out, form, after)
 
@@ -78,13 +84,13 @@ def _laws(ask: "Ask", points: "DataFrame", hold_out: str | None, form: str, afte
     return Exit.DONE if len(found) == len(laws) else Exit.REFUSED
 
 
-def _each(ask: "Ask", points: "DataFrame", by: str, form: str) -> Exit:
+def _each(ask: "Ask", points: "DataFrame", per: str, form: str) -> Exit:
     from scalectl.orchestrator.report.fits import fitted_each
 
-    found = {name: fitted_each(points, wanted, by) for name, wanted in ask.fits.items()}
+    found = {name: fitted_each(points, wanted, per) for name, wanted in ask.fits.items()}
     if form == "json":
         documents = {
-            name: {"by": by, "laws": {group: law.to_json() for group, law in laws.items()}, "refused": refused}
+            name: {"by": per, "laws": {group: law.to_json() for group, law in laws.items()}, "refused": refused}
             for name, (laws, refused, _) in found.items()
         }
         _print(documents, len(documents))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from scalectl.orchestrator.errors import Exit
+
 if TYPE_CHECKING:
     from scalectl.orchestrator.experiment.reading import Experiment
 
@@ -14,10 +16,11 @@ import errno
 import io
 import logging
 import os
+import shlex
 import sys
 import threading
 
-from scalectl.orchestrator.errors import Exit, Refusal
+from scalectl.orchestrator.errors import Refusal
 
 
 class Range(click.FloatRange):
@@ -36,9 +39,34 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 yaml_file = click.argument("file", type=click.Path(path_type=Path), metavar="FILE", default="experiments.yaml")
 overrides = click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a key of the file.")
 store_option = click.option(
-    "--store", type=click.Path(path_type=Path), default="results.db", show_default=True, help="The store to read."
+    "--store", type=click.Path(path_type=Path), default="results.db", show_default=True, help="The store."
 )
-slots_option = click.option("--slots", type=click.IntRange(min=1), help="Jobs at a time; one a core unless told.")
+slots_option = click.option("--slots", type=click.IntRange(min=1), help="Jobs at a time; by default one per core.")
+
+
+class Former(click.Option):
+    """The spelling that an option had in an earlier version: it sets the option `now`, and says so on stderr.
+
+    Given to a command as `click.option("--by", cls=Former, now="--per")`; it has a name of its own, so that another
+    command, or later this one, may have an option of that spelling with another meaning.
+    """
+
+    def __init__(self, declarations: Sequence[str], now: str) -> None:
+        (self._spelling,) = declarations
+        self._now = now
+        super().__init__([self._spelling, f"former_{self._spelling.strip('-')}"], hidden=True, expose_value=False)
+
+    def handle_parse_result(self, ctx: click.Context, opts: Any, args: list[str]) -> tuple[Any, list[str]]:
+        """Hand the value over to the option of today, which checks it: options that were typed come before others."""
+        if self.name not in opts:
+            return None, args
+        (option,) = (option for option in ctx.command.params if self._now in option.opts)
+        if option.name in opts:
+            raise click.UsageError(f"{self._spelling} is now {self._now} here: give {self._now} alone.", ctx)
+        opts[option.name] = opts.pop(self.name)
+        now = shlex.join([self._now, opts[option.name]])
+        click.echo(f"{self._spelling} is now {self._now} here: write {now}.", err=True)
+        return None, args
 
 
 def output(*formats: str) -> Callable[[Command], Command]:
@@ -124,3 +152,29 @@ def hush() -> None:
     logging.disable(logging.ERROR)
     threading.excepthook = lambda _: None
     sys.unraisablehook = lambda _: None
+
+
+class Amount(click.ParamType[float]):
+    """A number above 0 as the file has them: 1e21, 0.1, or a count such as 10k, 30M or 3B."""
+
+    name = "amount"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number, or fail as click does."""
+        from pydantic_core import PydanticCustomError
+
+        from scalectl.orchestrator.experiment.values import count
+
+        try:
+            number = float(value)
+        except ValueError:
+            try:
+                number = float(count(1)(value))
+            except PydanticCustomError:
+                number = math.nan
+        if not (0 < number < math.inf) or "_" in str(value):
+            self.fail(f"{value!r} is not a number above 0: write 1e21, 0.1, 10k, 30M or 3B", param, ctx)
+        return number
+
+
+AMOUNT = Amount()

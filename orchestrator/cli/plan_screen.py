@@ -156,7 +156,7 @@ def _run(run: PlannedRun) -> dict[str, Any]:
         "flops": run.flops,
         "marginal_flops": run.marginal_flops,
         "images_seen": run.spec.steps * trunk.recipe.batch_size,
-        "state": run.state,
+        "state": run.state.with_failure(run.failure),
         "reason": run.reason,
         "missing": run.missing,
     }

@@ -8,6 +8,7 @@ import click
 
 from scalectl.orchestrator.cli.fit import law_options
 from scalectl.orchestrator.cli.options import Command
+from scalectl.orchestrator.cli.verbs import Verbs
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.hints import command
 
@@ -17,15 +18,15 @@ _FIGURES = {
     "bottleneck": "Draw the best run of each model size and of each data size.",
     "samples": "Draw the error over images seen, with a line for each model.",
     "isoflop": "Draw the error over model size at each budget, with the best sizes.",
-    "curves": "Draw the training curve of each run; --metric is one of their columns, loss unless told.",
-    "decay-map": "Draw the metric over two settings of a sweep, weight decay of head and body unless told.",
+    "curves": "Draw the training curve of each run; --metric is one of their columns, by default loss.",
+    "decay-map": "Draw the metric over two settings of a sweep, by default weight decay of head and body.",
     "residuals": "Draw how far the frontier and held-out runs lie from the law.",
 }
 
 
-@click.group()
+@click.group(cls=Verbs)
 def plot() -> None:
-    """Draw a figure from the store alone."""
+    """Draw a figure of the runs in the store."""
 
 
 def _picture(context: click.Context, parameter: click.Parameter, path: Path) -> Path:
@@ -69,12 +70,12 @@ def _after(name: str, refused: bool, said: Mapping[str, Any]) -> str:
     law = {key: said[key] for key in ("study", "where", "law")}
     law["metric"] = None if name == "curves" else said["metric"]  # of which it is a column
     if refused:
-        return command("fit", store=store, said={**law, "compute": said["compute"], "hold_out": said["hold_out"]})
-    return command("predict --compute C", store=store, said={**law, "by": said["compute"]})
+        return command("fit", store=store, said={**law, "x": said["x"], "hold_out": said["hold_out"]})
+    return command("predict --compute C", store=store, said={**law, "x": said["x"]})
 
 
 for _name, _purpose in _FIGURES.items():
-    plot.add_command(_figure(_name, _purpose))
+    plot.add("Figures", _figure(_name, _purpose))
 
 _WIDE = "Across a page, with the best runs of each model and data size beside it."
 plot.commands["frontier"].params.append(click.Option(["--wide"], is_flag=True, help=_WIDE))

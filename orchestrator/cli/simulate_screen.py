@@ -61,7 +61,7 @@ def document(simulation: Simulation) -> dict[str, Any]:
                 "slot": life.slot.name,
                 "start_seconds": life.start,
                 "stop_seconds": life.stop,
-                "state": life.state,
+                "state": life.state.value,
                 "lost_seconds": life.lost,
             }
             for life in simulation.lives

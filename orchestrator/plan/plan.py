@@ -3,11 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.plan.placement import ANYWHERE, Fit
 from scalectl.orchestrator.slots import AUTO, CPU
+from scalectl.orchestrator.states import JobKind, RunState
 from scalectl.trainer.spec import EvalSpec, Job, RunSpec, TrunkSpec
 
 
@@ -15,11 +15,12 @@ from scalectl.trainer.spec import EvalSpec, Job, RunSpec, TrunkSpec
 class Known:
     """What the record already holds about the runs of a plan; empty for a store that doesn't exist."""
 
-    states: Mapping[str, str] = field(default_factory=dict)  # run id -> state, with its kind: "failed (nonfinite)"
+    states: Mapping[str, RunState] = field(default_factory=dict)  # by run id
     metrics: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # run id -> metric -> settings
     checkpoints: Mapping[str, Mapping[int, str]] = field(default_factory=dict)  # trunk or run id -> step -> path
     speeds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # shape -> slot type -> training FLOP/s
     listed: Mapping[str, str] = field(default_factory=dict)  # run id -> the study whose last plan listed it
+    failures: Mapping[str, str] = field(default_factory=dict)  # run id -> the kind of its failure
 
     def speed(self, shape: str, fit: Fit) -> float | None:
         """The measured FLOP/s of a slot of the first type that fits, or None; where any will do, of the last."""
@@ -42,21 +43,13 @@ class PlannedRun:
     flops_per_image: int  # forward pass
     flops: int  # of all its steps, trunk and cooldown, as if it ran alone
     marginal_flops: int  # what it adds to the next smaller budget of its trunk
-    state: str
+    state: RunState
     reason: str
     missing: bool
     trunk_name: str
     fit: Fit
     workers: int
-
-
-class JobKind(StrEnum):
-    """What a job does for its runs."""
-
-    TRUNK = "trunk"  # a stretch of the steps that runs may share
-    COOLDOWN = "cooldown"  # the end of a run, from where it leaves its trunk
-    TRAINING = "training"  # a whole run that shares no step
-    EVALUATION = "evaluation"  # of a run that is trained already
+    failure: str = ""  # its kind, of a run that failed
 
 
 @dataclass(frozen=True)
@@ -157,13 +150,6 @@ class Plan:
         for job in self.jobs:
             ends[job.id] = job.seconds + max((ends[need] for need in job.needs), default=0.0)
         return max(sum(job.seconds for job in self.jobs) / slots, max(ends.values(), default=0.0))
-
-
-def job_name(kind: JobKind, run_name: str, start: int, stop: int) -> str:
-    """The name of a job on screens; nothing reads it again."""
-    if kind is JobKind.TRUNK:
-        return f"{run_name} trunk {start:,} to {stop:,}"
-    return f"{run_name} {kind}"
 
 
 def wanted(jobs: Iterable[PlannedJob]) -> dict[str, float]:

@@ -9,7 +9,8 @@ from itertools import groupby
 from scalectl.orchestrator.experiment.grid import Cell
 from scalectl.orchestrator.experiment.reading import Experiment
 from scalectl.orchestrator.plan.placement import fit
-from scalectl.orchestrator.plan.plan import JobKind, Known, Plan, PlannedJob, PlannedRun, job_name
+from scalectl.orchestrator.plan.plan import Known, Plan, PlannedJob, PlannedRun
+from scalectl.orchestrator.states import JobKind, RunState, job_name
 from scalectl.trainer.flops import flops_per_image, training_flops
 from scalectl.trainer.spec import EvalSpec, Job, RecipeSpec, SpecField, TrunkSpec, identity, spec_fields
 
@@ -122,7 +123,8 @@ def _run(cell: Cell, trunk: str, own_steps: int, experiment: Experiment, known: 
         ),
         flops=training_flops(spec.trunk, spec.steps),
         marginal_flops=training_flops(spec.trunk, own_steps),
-        state=known.states.get(run, "planned"),
+        state=known.states.get(run, RunState.PLANNED),
+        failure=known.failures.get(run, ""),
         reason=reason,
         missing=missing,
         trunk_name=cell.trunk_name,
@@ -133,20 +135,20 @@ def _run(cell: Cell, trunk: str, own_steps: int, experiment: Experiment, known: 
 
 def _reason(run: str, evals: EvalSpec, known: Known, *, trained: bool) -> tuple[str, bool]:
     """Why a run will or won't be worked on, and whether it will."""
-    state = known.states.get(run, "planned")
-    if state == "done":
+    state = known.states.get(run, RunState.PLANNED)
+    if state is RunState.DONE:
         reason = _unmeasured(known.metrics.get(run, {}), evals.metrics())
         if not reason:
             return "already done", False
         if trained:
             return reason, True
         return f"{reason}; its checkpoint is gone, so it is trained again", True
-    if state == "diverged":
+    if state is RunState.DIVERGED:
         return "diverged: a result, left alone", False
-    if state == "planned":
+    if state is RunState.PLANNED:
         return "new", True
-    if state.startswith("failed"):
-        return f"retry after {state}", True
+    if state is RunState.FAILED:
+        return f"retry after {state.with_failure(known.failures.get(run, ''))}", True
     return f"goes on: it was {state}", True
 
 

@@ -14,6 +14,7 @@ from scalectl.orchestrator.plan.limits import Caps
 from scalectl.orchestrator.plan.plan import PlannedJob
 from scalectl.orchestrator.plan.scheduler import Queue, lengths
 from scalectl.orchestrator.slots import CPU, Slot, devices_of
+from scalectl.orchestrator.states import AttemptState
 
 AWAY_SECONDS = 120.0  # from a pre-emption until the slot is back
 MOST_LIVES = 1000  # of a job that never gets as far as its next checkpoint
@@ -47,7 +48,7 @@ class Life:
     slot: Slot
     start: float
     stop: float
-    state: str  # done, preempted, or stopped by a cap
+    state: AttemptState  # done, preempted, or stopped by a cap
     lost: float = 0.0
     cold: bool = False  # the slot ran another shape before: a launch would compile here
 
@@ -127,7 +128,7 @@ def simulate(
         wanted = ", ".join(sorted({" or ".join(job.fit.types) for job in misfits}))
         raise Unplaceable(f"{len(misfits)} jobs need a slot of type {wanted}: add --slots COUNTxTYPE.")
     lives = tuple(clock.run())
-    ended = {life.job.id for life in lives if life.state == "done"}
+    ended = {life.job.id for life in lives if life.state == AttemptState.DONE}
     served = {run for job in jobs for run in job.runs}
     lost = {run for job in jobs if job.id not in ended for run in job.runs}
     makespan = max((life.stop for life in lives), default=0.0)
@@ -167,7 +168,7 @@ class _Stay:
     stop: float
     cold: bool
 
-    def life(self, now: float, state: str, lost: float = 0.0) -> Life:
+    def life(self, now: float, state: AttemptState, lost: float = 0.0) -> Life:
         return Life(self.job, self.slot, self.start, now, state, lost, self.cold)
 
 
@@ -243,13 +244,13 @@ class _Clock:
         return whole.flops / seconds
 
     def _end(self, stay: _Stay) -> None:
-        self.lives[stay.number] = stay.life(self.now, "done")
+        self.lives[stay.number] = stay.life(self.now, AttemptState.DONE)
         self.queue.done(stay.job)
 
     def _stop_all(self) -> None:
         """End what runs as a launch does that may spend no more: at a checkpoint, so that no work is lost."""
         for stay in self.stays.values():
-            self.lives[stay.number] = stay.life(self.now, "stopped")
+            self.lives[stay.number] = stay.life(self.now, AttemptState.STOPPED)
 
     def _take_away(self, group: Sequence[Slot]) -> None:
         for slot in group:
@@ -265,7 +266,7 @@ class _Clock:
         kept = worked
         if interval:
             kept = interval * math.floor(worked / interval)
-        self.lives[stay.number] = stay.life(self.now, "preempted", (worked - kept) / ratio)
+        self.lives[stay.number] = stay.life(self.now, AttemptState.PREEMPTED, (worked - kept) / ratio)
         self.fruitless[stay.job.id] += 1
         if kept:
             self.fruitless[stay.job.id] = 0

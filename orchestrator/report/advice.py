@@ -14,7 +14,7 @@ from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.experiment.schema import Fit
 from scalectl.orchestrator.report.candidates import addition, rows, widened
 from scalectl.orchestrator.report.fits import asked
-from scalectl.orchestrator.store.known import known
+from scalectl.orchestrator.store.reading import Store
 
 
 def predicted(points: DataFrame, wanted: Fit, **question: float | None) -> Prediction:
@@ -41,7 +41,7 @@ def suggested(file: Path, budget: float, metric: str | None, target: float | Non
     """
     experiment = read(file)
     found, points = asked(Path(experiment.store), experiment.name, metric=metric)
-    wanted, record = next(iter(found.fits.values())), known(experiment.store)
+    wanted, record = next(iter(found.fits.values())), Store(experiment.store).known()
     wide = widened(file, experiment)
     table = DataFrame(rows(wide, record))
     try:

@@ -13,6 +13,7 @@ from scalectl.orchestrator.experiment.reading import Experiment, read
 from scalectl.orchestrator.experiment.values import count
 from scalectl.orchestrator.plan.plan import Known, PlannedRun
 from scalectl.orchestrator.plan.planner import plan
+from scalectl.orchestrator.states import RunState
 from scalectl.trainer.flops import training_flops
 from scalectl.trainer.spec import ModelSpec, identity
 
@@ -33,7 +34,7 @@ def widened(file: Path, experiment: Experiment) -> Experiment:
 
 def rows(wide: Experiment, known: Known) -> list[dict[str, Any]]:
     """Return the candidates as the analysis takes them, with what of their trunks is trained already as `paid`."""
-    return [_row(run, known) for run in plan(wide, known).missing if run.state != "done"]
+    return [_row(run, known) for run in plan(wide, known).missing if run.state != RunState.DONE]
 
 
 def addition(file: Path, experiment: Experiment, wide: Experiment, chosen: Collection[str], known: Known) -> str:

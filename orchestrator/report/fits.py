@@ -32,13 +32,21 @@ class InvalidExpression(Refusal):
     exit = Exit.INVALID
 
 
-def asked(store: Path, study: str | None, where: str | None = None, **said: str | None) -> tuple[Ask, DataFrame]:
+def asked(
+    store: Path,
+    study: str | None,
+    where: str | None = None,
+    *,
+    metric: str | None = None,
+    x: str | None = None,
+    law: str | None = None,
+) -> tuple[Ask, DataFrame]:
     """Return what the study and the command line ask for, and the points of the study's runs that `where` chooses.
 
     Raises NotFound without a store or study, Unusable for a store that can't be read, and Refusal where `where`
     chooses none of its runs.
     """
-    found = ask(store, study).changed(**said)
+    found = ask(store, study).changed(metric=metric, compute=x, law=law)
     points = _points(store)
     points = points[points["run"].isin(found.runs)].reset_index(drop=True)
     if where is None:
@@ -78,12 +86,12 @@ def fitted(points: DataFrame, wanted: Fit, hold_out: Collection[str]) -> tuple[F
         return None, str(refused)
 
 
-def fitted_each(points: DataFrame, wanted: Fit, by: str) -> tuple[dict[str, Fitted], dict[str, str], str]:
+def fitted_each(points: DataFrame, wanted: Fit, per: str) -> tuple[dict[str, Fitted], dict[str, str], str]:
     """Return the law of each model or data size, why others have none, and all of them as a table."""
-    found = groups.fit_each(points, by, wanted.metric, wanted.compute, family=FAMILIES[wanted.law])
+    found = groups.fit_each(points, per, wanted.metric, wanted.compute, family=FAMILIES[wanted.law])
     laws = {name: law for name, law in found.items() if isinstance(law, Fitted)}
     refused = {name: str(law) for name, law in found.items() if isinstance(law, Refused)}
-    return laws, refused, f"{wanted.metric} vs {wanted.compute} by {by}\n\n{groups.table(found)}"
+    return laws, refused, f"{wanted.metric} vs {wanted.compute} by {per}\n\n{groups.table(found)}"
 
 
 def minima(points: DataFrame, wanted: Fit) -> IsoFlop:

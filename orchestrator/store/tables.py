@@ -1,5 +1,6 @@
 """The tables of results.db; docs/results.md says what each column means, and in which unit."""
 
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -13,10 +14,13 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    TypeDecorator,
 )
 from sqlalchemy.types import TypeEngine
 
 from scalectl.orchestrator.goodput import ENTRIES
+from scalectl.orchestrator.slots import CPU
+from scalectl.orchestrator.states import AttemptState, JobKind, JobState, RunState
 from scalectl.trainer.spec import DataSpec, ModelSpec, Plain, RecipeSpec, spec_fields
 
 schema = MetaData()
@@ -39,6 +43,25 @@ def _spelt(value: Plain) -> str:
     if isinstance(value, bool):
         return str(int(value))
     return str(value)
+
+
+class Words(TypeDecorator[StrEnum]):
+    """A column of text whose values are those of an enumeration."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, words: type[StrEnum]) -> None:
+        super().__init__()
+        self.words = words
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
+        """The text of a member; raises ValueError for any other text."""
+        return value and self.words(value).value
+
+    def process_result_value(self, value: Any | None, dialect: Any) -> Any:
+        """The member that a text stands for."""
+        return value and self.words(value)
 
 
 # what a run is, in the order in which `points` shows it
@@ -76,6 +99,7 @@ studies = Table(
     Column("name", Text, nullable=False, unique=True),
     Column("planned", DateTime, nullable=False),
     Column("document", Text, nullable=False),
+    Column("fits", Text, nullable=False, server_default="{}"),
 )
 
 trunks = Table(
@@ -95,7 +119,7 @@ runs = Table(
     _key("study", "studies.number", index=True),
     _key("trunk", "trunks.number", index=True),
     Column("listed", Boolean, nullable=False),
-    Column("state", Text, nullable=False),
+    Column("state", Words(RunState), nullable=False),
     _text("kind"),
     _text("reason"),
     Column("excluded", Boolean, nullable=False, server_default="0"),
@@ -135,13 +159,15 @@ jobs = Table(
     _key("study", "studies.number"),
     _key("trunk", "trunks.number"),
     _key("run", "runs.number", nullable=True),
+    Column("kind", Words(JobKind), nullable=False, server_default=JobKind.TRUNK.value),
+    _text("run_name"),
     Column("start", Integer, nullable=False),
     Column("stop", Integer, nullable=False),
     Column("folder", Text, nullable=False),
     Column("shape", Text, nullable=False),
     Column("flops", Float, nullable=False),
     Column("seconds", Float, nullable=False),
-    Column("state", Text, nullable=False),
+    Column("state", Words(JobState), nullable=False),
 )
 
 attempts = Table(
@@ -149,7 +175,9 @@ attempts = Table(
     schema,
     Column("id", Integer, primary_key=True),
     _key("job", "jobs.id", index=True),
+    Column("job_kind", Words(JobKind), nullable=False, server_default=JobKind.TRUNK.value),
     Column("slot", Text, nullable=False),
+    Column("slot_type", Text, nullable=False, server_default=CPU),
     _text("host"),
     Column("pid", Integer),
     _text("device"),
@@ -157,7 +185,7 @@ attempts = Table(
     _text("revision"),
     Column("started", DateTime, nullable=False),
     Column("ended", DateTime),
-    Column("state", Text, nullable=False),
+    Column("state", Words(AttemptState), nullable=False),
     _text("kind"),
     _text("reason"),
     Column("first_step", Integer),

@@ -1,8 +1,13 @@
 """The shapes of the paper's Table 2 as a table and as JSON, counted as that table counts them."""
 
+import json
 from dataclasses import asdict
 from typing import Any
 
+import click
+
+from scalectl.orchestrator.cli.options import output
+from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import table
 from scalectl.trainer.flops import body_params, flops_per_image
 from scalectl.trainer.spec import SIZES, preset
@@ -49,3 +54,11 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     shape = (str(row[key]) for key in ("width", "depth", "mlp_dim", "num_heads", "patch_size"))
     gigas = (f"{row[f'flops_{side}'] / 1e9:.1f}" for side in RESOLUTIONS)
     return (row["name"], *shape, f"{millions:.{int(millions < 10)}f} M", *gigas)
+
+
+@click.command()
+@output("table", "json")
+def models(form: str) -> Exit:
+    """List the shapes of the paper's Table 2 with their size and FLOPs."""
+    click.echo(json.dumps(document(), indent=2) if form == "json" else text())
+    return Exit.DONE
