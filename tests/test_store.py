@@ -19,7 +19,7 @@ from scalectl import analysis
 from scalectl.orchestrator.cli.status_screen import text as status_text
 from scalectl.orchestrator.errors import Exit, NotFound
 from scalectl.orchestrator.experiment.reading import read
-from scalectl.orchestrator.report.fits import asked
+from scalectl.orchestrator.report.fits import study_points
 from scalectl.orchestrator.store.database import (
     APPLICATION,
     NewerStore,
@@ -249,7 +249,7 @@ def test_a_store_that_pandas_cant_read_is_a_refusal(study):
     with closing(sqlite3.connect(study.store)) as connection, connection:
         connection.execute("DROP VIEW points")
     with pytest.raises(Unusable, match="no table or view `points`"):
-        asked(study.store, None)
+        study_points(study.store, None)
 
 
 @pytest.mark.parametrize("replaced", [False, True])

@@ -19,7 +19,7 @@ runs_argument = click.argument("words", metavar="[RUN]...", nargs=-1)
 def chosen(
     store: Path, words: Sequence[str], every: bool, flag: str, states: Sequence[RunState]
 ) -> tuple[list[str], str]:
-    """Return the ids of the runs that are named, or with the flag of all, in one of the states, and what others are."""
+    """The ids of the runs that are named, or with the flag of all, in one of the states; and what the others are."""
     if bool(words) == every:
         raise click.UsageError(f"name runs, or give {flag}.")
     from scalectl.orchestrator.store.reading import Store
@@ -29,12 +29,12 @@ def chosen(
         named = reader.ids(words)
     runs = {state: reader.in_states([state], named) for state in RunState}
     wanted = reader.in_states(states, named)
-    others = ", ".join(f"{len(found)} {state}" for state, found in runs.items() if found and state not in states)
-    return wanted, others or "no such run is in the last plan"
+    remark = ", ".join(f"{len(runs[state])} {state}" for state in runs if runs[state] and state not in states)
+    return wanted, remark or "no such run is in the last plan"
 
 
 def to_evaluate(store: Path, words: Sequence[str]) -> list[str]:
-    """Return the ids of the runs that are done and that a launcher evaluates anew; of those named, if any are."""
+    """The ids of the runs that are done and that a launcher evaluates anew; of those named, if any are."""
     from scalectl.orchestrator.store.reading import Store
 
     reader = Store(store)
@@ -51,7 +51,7 @@ def ids(store: Path, words: Sequence[str]) -> list[str]:
 
 
 def held(store: Path) -> "Records":
-    """Return a store, which has to be there, held for writing."""
+    """A store, which has to be there, held for writing."""
     from scalectl.orchestrator.store.records import Records
 
     return Records(store)

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scalectl.orchestrator.cli.options import Range, experiment_of, hush, outlast, overrides, slots_option, yaml_file
+from scalectl.orchestrator.cli.options import Range, experiment_of, overrides, slots_option, yaml_file
 from scalectl.orchestrator.cli.plan import plan
+from scalectl.orchestrator.cli.streams import hush, outlast
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.hints import command
 
 if TYPE_CHECKING:
     from scalectl.orchestrator.experiment.reading import Experiment
+    from scalectl.orchestrator.slots import Slot
 
 HOURS = Range(min=0, min_open=True)
 
@@ -23,7 +25,7 @@ HOURS = Range(min=0, min_open=True)
 @click.command()
 @yaml_file
 @overrides
-@slots_option
+@slots_option("Jobs at a time, as 8 or 4xv5e-16; by default one per core, and all slots of other types.")
 @click.option("-n", "--dry-run", is_flag=True, help="Plan only.")
 @click.option("-y", "--yes", is_flag=True, help="Start without asking, whatever it costs.")
 @click.option("--max-device-hours", type=HOURS, help="Cap in place of limits.max_device_hours.")
@@ -38,7 +40,7 @@ def launch(
     context: click.Context,
     file: Path,
     changes: Sequence[str],
-    slots: int | None,
+    slots: "Sequence[Slot]",
     dry_run: bool,
     yes: bool,
     max_device_hours: float | None,
@@ -55,17 +57,21 @@ def launch(
     from scalectl.orchestrator.plan.limits import Caps
 
     experiment = experiment_of(file, changes)
-    trusted(None if here else address, insecure=insecure)
+    backend = "ray"
+    if here:
+        backend, address = "here", None
+    trusted(address, insecure=insecure)
     caps = Caps.from_limits(experiment.limits, max_device_hours)
     agree = partial(_ask, yes=yes)
     if detach:  # what runs in the background plans for itself, while it holds the store
         admit(planned(experiment)[0], caps, agree)
         words = _attached(sys.argv[1:])
-        return _on_head(experiment, words, address) if address and not here else _detached(experiment, words)
+        if address:
+            return _on_head(experiment, words, address)
+        return _detached(experiment, words)
     outlast("stdout")
     if here and not context.find_root().params["debug"]:
         hush()
-    backend = "here" if here else "ray"
     outcome = carry_out(experiment, caps, backend=backend, slots=slots, address=address, agree=agree)
     anew = outcome.worked or not experiment.figure.exists()
     if outcome.exit is not Exit.INTERRUPTED and outcome.done and anew:
@@ -78,9 +84,14 @@ def launch(
 
 
 def _attached(words: Sequence[str]) -> list[str]:
-    """Return the words of a command line without --detach and -d, also where that stands among others as in -dy."""
-    short = [f"-{word[1:].replace('d', '')}" if re.fullmatch("-[ndy]+", word) else word for word in words]
-    return [word for word in short if word not in ("-", "--detach")]
+    """The words of a command line without --detach and -d, also where that is one letter of several as in -dy."""
+    attached = []
+    for word in words:
+        if re.fullmatch("-[ndy]+", word):
+            word = word.replace("d", "")
+        if word not in ("-", "--detach"):
+            attached.append(word)
+    return attached
 
 
 def _detached(experiment: "Experiment", words: Sequence[str]) -> Exit:
@@ -88,13 +99,14 @@ def _detached(experiment: "Experiment", words: Sequence[str]) -> Exit:
     from scalectl.orchestrator.launch.background import detach
 
     store = Path(experiment.store)
-    remote = "://" in experiment.artifacts
-    folder = store.parent / "launches" if remote else Path(experiment.artifacts) / "launches"
-    found = detach([*words, "--yes"], store, folder)
-    if found.ended:
-        click.echo(f"The launch has ended already; {found.log} says how.\nNext: {command('status', store=store)}")
+    artifacts = Path(experiment.artifacts)
+    if "://" in experiment.artifacts:
+        artifacts = store.parent
+    background = detach([*words, "--yes"], store, artifacts / "launches")
+    if background.ended:
+        click.echo(f"The launch has ended already; {background.log} says how.\nNext: {command('status', store=store)}")
         return Exit.DONE
-    click.echo(f"Process {found.pid} launches in the background; it writes to {found.log}")
+    click.echo(f"Process {background.pid} launches in the background; it writes to {background.log}")
     click.echo(f"Next: {command('status --watch', store=store)}")
     return Exit.DONE
 
@@ -104,16 +116,18 @@ def _on_head(experiment: "Experiment", words: Sequence[str], address: str) -> Ex
     from scalectl.orchestrator.launch.background import submit
 
     store = Path(experiment.store)
-    found = submit([*words, "--yes"], store, address)
-    follow = command("status" if found.ended else "status --watch", store=store)
-    does = "has ended" if found.ended else "launches"
-    click.echo(f"Ray job {found.job} {does} on the head of the cluster; ray job logs {found.job} says more.")
-    click.echo(f"Next: {follow}")
+    submitted = submit([*words, "--yes"], store, address)
+    state, verb = "launches", "status --watch"
+    if submitted.ended:
+        state, verb = "has ended", "status"
+    job = submitted.job
+    click.echo(f"Ray job {job} {state} on the head of the cluster; ray job logs {job} says more.")
+    click.echo(f"Next: {command(verb, store=store)}")
     return Exit.DONE
 
 
 def _ask(question: str, *, yes: bool) -> bool:
-    """Return the answer to what a large launch costs; raises Refusal where there is nobody to ask."""
+    """Whether a large launch may start at its cost; raises Refusal where there is nobody to ask."""
     if yes:
         return True
     if not (sys.stdin.isatty() and sys.stderr.isatty()):

@@ -5,12 +5,12 @@ import sys
 import click
 
 from scalectl.orchestrator.cli.exclude import exclude, include
+from scalectl.orchestrator.cli.export import export
 from scalectl.orchestrator.cli.fit import fit
-from scalectl.orchestrator.cli.imports import take_in
+from scalectl.orchestrator.cli.imports import import_runs
 from scalectl.orchestrator.cli.launch import launch
 from scalectl.orchestrator.cli.logs import logs
 from scalectl.orchestrator.cli.models import models
-from scalectl.orchestrator.cli.options import Unwritable, guard
 from scalectl.orchestrator.cli.plan import plan
 from scalectl.orchestrator.cli.plot import plot
 from scalectl.orchestrator.cli.predict import predict
@@ -20,6 +20,7 @@ from scalectl.orchestrator.cli.show import show
 from scalectl.orchestrator.cli.simulate import simulate
 from scalectl.orchestrator.cli.status import status
 from scalectl.orchestrator.cli.stop import stop
+from scalectl.orchestrator.cli.streams import Unwritable, guard
 from scalectl.orchestrator.cli.suggest import suggest
 from scalectl.orchestrator.cli.validate import schema, validate
 from scalectl.orchestrator.cli.verbs import Verbs
@@ -37,11 +38,11 @@ scalectl.add("Start", validate, plan, preflight, simulate, launch)
 scalectl.add("Watch", status, show, logs)
 scalectl.add("Steer", stop, retry, exclude, include)
 scalectl.add("Learn", fit, plot, predict, suggest)
-scalectl.add("Data", take_in, models, schema)
+scalectl.add("Data", import_runs, export, models, schema)
 
 
 def main() -> None:
-    """Run the command line and exit with the code that docs/architecture.md lists; no traceback without --debug."""
+    """Run the command line and exit with the code of errors.Exit; no traceback without --debug."""
     guard()
     try:
         code = scalectl.main(standalone_mode=False)

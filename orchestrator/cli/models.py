@@ -1,12 +1,11 @@
 """The shapes of the paper's Table 2 as a table and as JSON, counted as that table counts them."""
 
-import json
 from dataclasses import asdict
 from typing import Any
 
 import click
 
-from scalectl.orchestrator.cli.options import output
+from scalectl.orchestrator.cli.options import answer, output
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import table
 from scalectl.trainer.flops import body_params, flops_per_image
@@ -17,7 +16,7 @@ RESOLUTIONS = (224, 384)  # pixels; learned positions are those of the first one
 
 
 def document() -> list[dict[str, Any]]:
-    """Return a JSON object for each shape, in the paper's order; docs/results.md lists its keys."""
+    """A JSON object for each shape, in the paper's order; docs/results.md lists its keys."""
     return [_row(name, patch_size) for name, patch_size in SIZES]
 
 
@@ -30,7 +29,7 @@ def _row(name: str, patch_size: int) -> dict[str, Any]:
 
 
 def text() -> str:
-    """Return the table for people, numbers rounded as the paper prints them, and how to use a shape."""
+    """The table for people, numbers rounded as the paper prints them, and how to use a shape."""
     header = (
         "NAME",
         "WIDTH",
@@ -53,12 +52,15 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     millions = row["params"] / 1e6
     shape = (str(row[key]) for key in ("width", "depth", "mlp_dim", "num_heads", "patch_size"))
     gigas = (f"{row[f'flops_{side}'] / 1e9:.1f}" for side in RESOLUTIONS)
-    return (row["name"], *shape, f"{millions:.{int(millions < 10)}f} M", *gigas)
+    params = f"{millions:.0f} M"
+    if millions < 10:
+        params = f"{millions:.1f} M"
+    return (row["name"], *shape, params, *gigas)
 
 
 @click.command()
 @output("table", "json")
 def models(form: str) -> Exit:
     """List the shapes of the paper's Table 2 with their size and FLOPs."""
-    click.echo(json.dumps(document(), indent=2) if form == "json" else text())
+    answer(form, document, text)
     return Exit.DONE

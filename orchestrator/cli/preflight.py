@@ -26,12 +26,14 @@ def preflight(file: Path, changes: Sequence[str], topology: str, smallest: bool,
     from scalectl.orchestrator.launch.session import planned
     from scalectl.orchestrator.plan import preflight as room
 
-    found, _ = planned(experiment_of(file, changes))
+    plan, _ = planned(experiment_of(file, changes))
     answers = []
-    for answer in room.preflight(found, topology, search=smallest):
-        answers.append(answer)
+    for slice_answer in room.preflight(plan, topology, search=smallest):
+        answers.append(slice_answer)
         if form == "table":
-            click.echo(room.text(answer))
+            click.echo(room.text(slice_answer))
     if form == "json":
         click.echo(json.dumps(room.document(answers), indent=2))
-    return Exit.DONE if all(answer.memory.fits for answer in answers) else Exit.REFUSED
+    if all(slice_answer.memory.fits for slice_answer in answers):
+        return Exit.DONE
+    return Exit.REFUSED

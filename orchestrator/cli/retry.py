@@ -22,9 +22,9 @@ def retry(words: Sequence[str], failed: bool, store: Path) -> Exit:
     states = [RunState.FAILED]
     if words:
         states.append(RunState.DIVERGED)
-    wanted, others = chosen(store, words, failed, "--failed", states)
+    wanted, remark = chosen(store, words, failed, "--failed", states)
     if not wanted:
-        click.echo(f"There is nothing to retry: {others}. Next: {command('status --runs', store=store)}")
+        click.echo(f"There is nothing to retry: {remark}. Next: {command('status --runs', store=store)}")
         return Exit.DONE
     with held(store) as records:
         records.settle(wanted, RunState.PLANNED, reason="asked to retry")

@@ -1,12 +1,11 @@
 """The verb show: all that is known of one run."""
 
-import json
 from pathlib import Path
 
 import click
 
 from scalectl.orchestrator.cli.chosen import run_argument
-from scalectl.orchestrator.cli.options import output, store_option
+from scalectl.orchestrator.cli.options import answer, output, store_option
 from scalectl.orchestrator.errors import Exit
 
 
@@ -23,8 +22,5 @@ def show(run: str, store: Path, form: str) -> Exit:
     from scalectl.orchestrator.store.reading import Store
 
     details = Store(store).run(run)
-    if form == "json":
-        click.echo(json.dumps(details.to_json(), indent=2))
-    else:
-        click.echo(text(details, store))
+    answer(form, details.to_json, lambda: text(details, store))
     return Exit.DONE

@@ -13,7 +13,7 @@ def text(details: Details, store: Path) -> str:
     run = details.run
     if run["origin"]:
         parts = [_head(run), _given(details), _measured(details)]
-        following = command("fit", store=store, said=_law(details))
+        following = command("fit", store=store, options=_law(details))
     else:
         parts = [_head(run), _settings(run), _attempts(details), _checkpoints(details), _measured(details)]
         following = command(f"logs {run['id']}", store=store)

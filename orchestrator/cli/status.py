@@ -1,15 +1,19 @@
-"""The verb status: what goes on in a store, and what each run waits for."""
+"""The verb status: how far a study is, and what each run waits for."""
 
-import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from scalectl.orchestrator.cli.options import output, store_option
+from scalectl.orchestrator.cli.options import answer, output, store_option
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.states import RunState
+
+if TYPE_CHECKING:
+    from scalectl.orchestrator.store.status import Status
 
 
 @click.command()
@@ -22,20 +26,28 @@ from scalectl.orchestrator.states import RunState
 def status(store: Path, runs: bool, states: Sequence[str], watch: bool, check: bool, form: str) -> Exit:
     """Show how far a study is, and what each run waits for."""
     from scalectl.orchestrator.cli.status_screen import WIDTH, text
-    from scalectl.orchestrator.store.reading import Store
 
     if unknown := [state for state in states if state not in [*RunState]]:
         raise click.UsageError(f"--state {unknown[0]}: a run is one of {', '.join(RunState)}.")
     width = None
     if sys.stdout.isatty():
         width = WIDTH
-    reader = Store(store)
-    for current in reader.watch() if watch else [reader.status()]:
-        shown = current.only(states) if states else current
+    for current in _statuses(store, watch=watch):
+        shown = current
+        if states:
+            shown = current.only(states)
         if watch and width:
             click.clear()
-        if form == "json":
-            click.echo(json.dumps(shown.to_json(), indent=2))
-        else:
-            click.echo(text(shown, runs=runs or bool(states), width=width))
-    return Exit.WORK_LEFT if check and current.unfinished else Exit.DONE
+        answer(form, shown.to_json, partial(text, shown, runs=runs or bool(states), width=width))
+    if check and current.unfinished:
+        return Exit.WORK_LEFT
+    return Exit.DONE
+
+
+def _statuses(store: Path, *, watch: bool) -> "Iterable[Status]":
+    """The status of a store now or, watched, again whenever it has changed."""
+    from scalectl.orchestrator.store.reading import Store
+
+    if watch:
+        return Store(store).watch()
+    return [Store(store).status()]

@@ -25,11 +25,12 @@ def stop(words: Sequence[str], every: bool, store: Path) -> Exit:
     from scalectl.orchestrator.store.lock import ask_to_stop
     from scalectl.orchestrator.store.reading import Store
 
-    wanted, others = chosen(store, words, every, "--all", (RunState.PLANNED, RunState.RUNNING))
+    wanted, remark = chosen(store, words, every, "--all", (RunState.PLANNED, RunState.RUNNING))
     launcher = Store(store).launcher()
-    wanted += to_evaluate(store, words) if launcher else []
+    if launcher:
+        wanted += to_evaluate(store, words)
     if not wanted:
-        click.echo(f"There is nothing to stop: {others}. Next: {command('status --runs', store=store)}")
+        click.echo(f"There is nothing to stop: {remark}. Next: {command('status --runs', store=store)}")
         return Exit.DONE
     if launcher:
         ask_to_stop(store, wanted)

@@ -36,14 +36,17 @@ def suggest(file: Path, budget: float, target: float | None, metric: str | None,
     """
     from scalectl.orchestrator.report.advice import suggested
 
-    found = suggested(file, budget, metric, target, stop / 100)
+    suggestion = suggested(file, budget, metric, target, stop / 100)
+    advice, study, yaml = suggestion.advice, suggestion.study, suggestion.yaml
     if form == "json":
-        click.echo(json.dumps(found.advice.to_json() | {"study": found.study, "yaml": found.yaml}, indent=2))
+        click.echo(json.dumps({**advice.to_json(), "study": study, "yaml": yaml}, indent=2))
     elif form == "yaml":
-        click.echo(found.yaml, nl=False)
+        click.echo(yaml, nl=False)
     else:
-        click.echo(f"{found.study} · {found.advice}")
-        said = {"budget": f"{budget:g}", "target": target, "metric": metric, "stop": None if stop == STOP else stop}
-        again = command("suggest -o yaml", file, said=said)
+        click.echo(f"{study} · {advice}")
+        options: dict[str, object] = {"budget": f"{budget:g}", "target": target, "metric": metric}
+        if stop != STOP:
+            options["stop"] = stop
+        again = command("suggest -o yaml", file, options=options)
         click.echo(f"\nNext: {again} > {shlex.quote(str(file.parent / 'next.yaml'))}")
     return Exit.DONE

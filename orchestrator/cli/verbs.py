@@ -8,24 +8,28 @@ class Verbs(click.Group):
 
     def __init__(self, *args: object, **settings: object) -> None:
         super().__init__(*args, **settings)  # type: ignore[arg-type]
-        self._sections: dict[str, list[str]] = {}
+        self._sections: dict[str, list[click.Command]] = {}
 
     def add(self, section: str, *verbs: click.Command) -> None:
         """Add verbs to a section, which is made when it is new."""
         for verb in verbs:
             self.add_command(verb)
-            self._sections.setdefault(section, []).append(str(verb.name))
+            self._sections.setdefault(section, []).append(verb)
+
+    def sections(self, ctx: click.Context) -> dict[str, list[click.Command]]:
+        """The verbs of each section, by its heading."""
+        return self._sections
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all verbs, section by section."""
-        return [name for names in self._sections.values() for name in names]
+        return [str(verb.name) for verbs in self.sections(ctx).values() for verb in verbs]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write a table of each section: its verbs, each with its purpose, which is never cut."""
-        widest = max((len(name) for name in self.commands), default=0)
-        for section, names in self._sections.items():
+        widest = max(map(len, self.list_commands(ctx)), default=0)
+        for section, verbs in self.sections(ctx).items():
             with formatter.section(section):
-                rows = [(name.ljust(widest), _purpose(self.commands[name])) for name in names]
+                rows = [(str(verb.name).ljust(widest), _purpose(verb)) for verb in verbs]
                 formatter.write_dl(rows, col_max=widest)
 
 

@@ -43,7 +43,7 @@ class Located:
     def problem(self, finding: Finding) -> Problem:
         """The finding with its place in the text."""
         spot = self.spot(finding.path, key=finding.on_key)
-        return Problem(spot, dotted(finding.path), finding.what, finding.hint, finding.severity)
+        return Problem(spot, dotted(finding.path), finding.message, finding.hint, finding.severity)
 
     def put(self, path: Path, part: "Located") -> None:
         """Set the value at `path` to that of `part`; raises KeyError where a value above it is not a mapping."""

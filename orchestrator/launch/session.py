@@ -27,7 +27,7 @@ from scalectl.orchestrator.launch.progress import screen
 from scalectl.orchestrator.plan import planner
 from scalectl.orchestrator.plan.limits import ASK_DEVICE_HOURS, Caps
 from scalectl.orchestrator.plan.plan import Known, Plan, wanted
-from scalectl.orchestrator.slots import CPU
+from scalectl.orchestrator.slots import CPU, Slot
 from scalectl.orchestrator.states import JobState, RunState
 from scalectl.orchestrator.store.lock import holding, working_in
 from scalectl.orchestrator.store.records import Records, known
@@ -103,14 +103,15 @@ def carry_out(
     caps: Caps,
     *,
     backend: str = "ray",
-    slots: int | None = None,
+    slots: Sequence[Slot] = (),
     address: str | None = None,
     agree: Callable[[str], bool] = lambda question: True,
 ) -> Outcome:
     """Run what is missing, and say what came of it; the store is held from before the plan to the end.
 
-    `backend` is a name of cluster/backends.py, which takes `slots` and `address`; `agree` answers the question about
-    what a large launch costs. Raises Refusal when that is no or a cap forbids the launch, before anything is written,
+    `backend` is a name of cluster/backends.py, which takes the CPU workers of `slots` and `address`; of other types the
+    launch takes as many slots as `slots` names, or all. `agree` answers the question about what a large launch costs.
+    Raises Refusal when that is no or a cap forbids the launch, before anything is written,
     and Locked when another launch holds the store or its artifacts.
     """
     began = time.monotonic()
@@ -135,7 +136,7 @@ class _Session:
         self._ends = _Ends(plan)
         self._books = ""
 
-    def work(self, backend: str, slots: int | None, address: str | None) -> None:
+    def work(self, backend: str, slots: Sequence[Slot], address: str | None) -> None:
         """Run the jobs of the plan and show how it goes."""
         plan = self._plan
         _say(
@@ -147,6 +148,7 @@ class _Session:
             redirect_stdout(sys.stderr),  # what Ray prints is no result
             closing(self._cluster(backend, slots, address)) as cluster,
         ):
+            limit_slots(cluster, slots)
             ledger = Ledger(cluster.slots)
             _check_slots(plan, cluster)
             _say(f"about {duration(plan.seconds(len(cluster.slots)))} on {counted(len(cluster.slots), 'slot')}")
@@ -154,9 +156,10 @@ class _Session:
                 self._launch(cluster, ledger)
         self._books = summary(ledger.entries())
 
-    def _cluster(self, backend: str, slots: int | None, address: str | None) -> Supervisor:
+    def _cluster(self, backend: str, slots: Sequence[Slot], address: str | None) -> Supervisor:
+        workers = sum(slot.type == CPU for slot in slots) or None
         limits = self._experiment.limits
-        request = Request(slots, address, wanted(self._plan.jobs), self._stopping)
+        request = Request(workers, address, wanted(self._plan.jobs), self._stopping)
         return opened(backend, request, Patience(limits.stall, limits.acquire))
 
     def _launch(self, cluster: Cluster, ledger: Ledger) -> None:
@@ -222,6 +225,22 @@ class _Ends:
         if end in (JobState.FAILED, JobState.DIVERGED):
             return EVALUATION_FAILED
         return UNEVALUATED
+
+
+def limit_slots(cluster: Cluster, slots: Sequence[Slot]) -> None:
+    """Leave to a cluster as many slots of each type as are asked for; raises Refusal where it has fewer.
+
+    CPU workers are made as they are asked for.
+    """
+    types = {name: cluster.types.get(name, CPU) for name in cluster.slots}
+    for slot_type, number in Counter(slot.type for slot in slots if slot.type != CPU).items():
+        names = [name for name in cluster.slots if types[name] == slot_type]
+        if len(names) < number:
+            has = ", ".join(f"{count} of type {name}" for name, count in sorted(Counter(types.values()).items()))
+            raise Refusal(
+                f"refused: --slots asks for {number} slots of type {slot_type}, and this launch has only {has}."
+            )
+        cluster.slots = tuple(name for name in cluster.slots if name not in names[number:])
 
 
 def _check_slots(plan: Plan, cluster: Cluster) -> None:
