@@ -17,6 +17,7 @@ os.environ |= {
     "JAX_COMPILATION_CACHE_DIR": str(CACHE),
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    "JAX_NUMPY_RANK_PROMOTION": "raise",  # of arrays; a bias that meets another axis by its length alone is an error
 }
 
 MOST_WORKERS = 4  # of a run of tests: each has JAX, and some a Ray cluster, of its own

@@ -7,7 +7,6 @@ from contextlib import closing, suppress
 from dataclasses import replace
 
 import pytest
-from scalectl.orchestrator.experiment.reading import read
 from test_cluster import (  # noqa: F401 - the same suite as for Ray and for this process
     job,
     test_a_job_tells_its_start_its_steps_its_checkpoint_and_its_end,
@@ -25,6 +24,7 @@ from scalectl.orchestrator.cluster.supervisor import Supervisor
 from scalectl.orchestrator.cluster.watchdog import Patience
 from scalectl.orchestrator.cluster.worker import stream
 from scalectl.orchestrator.errors import NotFound
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch.session import carry_out
 from scalectl.orchestrator.plan.limits import Caps
 from scalectl.trainer.events import Event, Failed, Progress

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from scalectl.orchestrator.experiment.keys import schema_json
 from test_experiment import refusal, write
 
 from scalectl.orchestrator.experiment.reading import read
+from scalectl.orchestrator.experiment.schema import schema_json
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.trainer.data.facts import Facts, Unreadable
 from scalectl.trainer.data.registry import Generated, InMemory, register, registered, sources

@@ -18,7 +18,7 @@ from scalectl.orchestrator.plan import simulator as simulate
 from scalectl.orchestrator.states import RunState
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.tables import schema
-from scalectl.trainer.ahead import Memory
+from scalectl.trainer.aot import Memory
 from scalectl.trainer.failures import FAILURE_KINDS
 
 PAGE = (Path(__file__).parents[1] / "docs" / "results.md").read_text()

@@ -118,7 +118,7 @@ class Stop(Protocol):
     """What a job asks whether it has to stop: an event of its process, or whatever stands for several of them."""
 
     def is_set(self) -> bool:
-        """Return whether it has to."""
+        """Whether it has to."""
 
 
 Event = Started | Alive | Progress | Checkpoint | Skipped | Spent | Measurement | Done | Stopped | Failed

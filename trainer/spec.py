@@ -80,7 +80,7 @@ SIZES = (
 
 
 def preset(name: str, patch_size: int) -> ModelSpec:
-    """Return the shape that Table 2 prints under `name`; raises KeyError for a name that it lacks."""
+    """The shape that Table 2 prints under `name`; raises KeyError for a name that it lacks."""
     return ModelSpec(*_TABLE_2[name], patch_size=patch_size)
 
 
@@ -190,7 +190,7 @@ class RunSpec:
 
     @property
     def branch(self) -> int:
-        """Return the step at which the run leaves its trunk."""
+        """The step at which the run leaves its trunk."""
         return self.steps - self.cooldown
 
 
@@ -206,7 +206,7 @@ class FewshotSpec:
 
     @property
     def metric(self) -> str:
-        """Return the name of what is measured."""
+        """The name of what is measured."""
         return f"fewshot/{self.dataset}/{self.shots}shot/error"
 
 
@@ -226,7 +226,7 @@ class FinetuneSpec:
 
     @property
     def metric(self) -> str:
-        """Return the name of what is measured."""
+        """The name of what is measured."""
         return f"finetune/{self.dataset}/error"
 
 
@@ -239,17 +239,17 @@ class EvalSpec:
     finetune: FinetuneSpec | None = None
 
     def metrics(self) -> dict[str, str]:
-        """Return each metric's name with the canonical JSON of the settings that its value depends on."""
-        found = {f"upstream/{name}": "{}" for name in self.upstream}
+        """Each metric's name with the canonical JSON of the settings that its value depends on."""
+        settings_of = {f"upstream/{name}": "{}" for name in self.upstream}
         for spec in self.fewshot:
             settings = {name: value for name, value in _science(spec).items() if name not in ("dataset", "shots")}
-            found[spec.metric] = canonical_json(settings)
+            settings_of[spec.metric] = canonical_json(settings)
         if tuning := self.finetune:
-            found[tuning.metric] = canonical_json(_science(tuning))
-        return found
+            settings_of[tuning.metric] = canonical_json(_science(tuning))
+        return settings_of
 
     def without(self, measured: Mapping[str, str]) -> "EvalSpec":
-        """Return the evaluations left when those are measured whose metrics and settings are given."""
+        """The evaluations left when those are measured whose metrics and settings are given."""
         wanted = {name for name, settings in self.metrics().items() if measured.get(name) != settings}
         upstream = tuple(name for name in self.upstream if f"upstream/{name}" in wanted)
         fewshot = tuple(spec for spec in self.fewshot if spec.metric in wanted)
@@ -279,7 +279,7 @@ class Job:
 
 
 def canonical_json(value: Any) -> str:
-    """Return `value` as JSON with one spelling per value; raises ValueError where there is none."""
+    """`value` as JSON with one spelling per value; raises ValueError where there is none."""
     return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
@@ -300,21 +300,21 @@ def _plain(value: Any) -> Any:
 
 
 def identity(spec: TrunkSpec | RunSpec) -> str:
-    """Return 12 hexadecimal digits of the sha256 of the spec and of the trainer's semantics version."""
+    """12 hexadecimal digits of the sha256 of the spec and of the trainer's semantics version."""
     document = {"kind": type(spec).__name__, "semantics": SEMANTICS, "spec": _science(spec)}
     return hashlib.sha256(canonical_json(document).encode()).hexdigest()[:12]
 
 
 def _science(spec: Any) -> dict[str, Any]:
-    """Return a spec as plain values, without places and settings that came later and say what was done before."""
-    found = {}
-    for one in fields(spec):
-        value = getattr(spec, one.name)
-        if one.compare and (value != one.default or "later" not in one.metadata):
-            found[one.name] = _science(value) if is_dataclass(value) else value
-    return found
+    """A spec as plain values, without places and settings that came later and say what was done before."""
+    science = {}
+    for declared in fields(spec):
+        value = getattr(spec, declared.name)
+        if declared.compare and (value != declared.default or "later" not in declared.metadata):
+            science[declared.name] = _science(value) if is_dataclass(value) else value
+    return science
 
 
 def from_scratch(job: Job, folder: str) -> Job:
-    """Return the job that trains `job.run` alone from step 0, sharing nothing, in `folder`."""
+    """The job that trains `job.run` alone from step 0, sharing nothing, in `folder`."""
     return replace(job, id=f"{job.id}-alone", start=0, folder=folder, origin=None)

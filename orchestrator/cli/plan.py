@@ -12,7 +12,6 @@ from scalectl.orchestrator.errors import Exit
 
 if TYPE_CHECKING:
     from scalectl.orchestrator.experiment.reading import Experiment
-
     from scalectl.orchestrator.plan.plan import Plan
     from scalectl.orchestrator.slots import Slot
 

@@ -12,7 +12,7 @@ from scalectl.orchestrator.cluster import process as heap
 from scalectl.orchestrator.cluster.ray_slots import SLICE_LABEL, Draining, Seats, slices
 from scalectl.orchestrator.cluster.worker import Place, Worker, preempted
 from scalectl.trainer.events import Done, Event, Failed, Stopped
-from scalectl.trainer.hosts import Host
+from scalectl.trainer.multihost import Host
 from scalectl.trainer.spec import Job
 
 GRASP_SECONDS = 5.0  # that the hosts of one slice are waited for, before another is tried

@@ -14,8 +14,9 @@ from typing import Any
 from scalectl.orchestrator.cluster import process as heap
 from scalectl.orchestrator.cluster.process import bind, usable
 from scalectl.orchestrator.redact import redacted
-from scalectl.trainer import cache, hosts
+from scalectl.trainer import cache
 from scalectl.trainer.events import Alive, Done, Event, Failed, Started, Stop, Stopped
+from scalectl.trainer.multihost import Host, join, named
 from scalectl.trainer.spec import Job
 
 FLUSH_SECONDS = 0.2
@@ -28,7 +29,7 @@ class Place:
 
     cores: tuple[int, ...] = ()  # all, where none is named
     platform: str = ""  # cpu, cuda or tpu; where none is named, JAX_PLATFORMS of the environment, or else cpu
-    host: hosts.Host | None = None  # which of the processes that run each job together, where one is not enough
+    host: Host | None = None  # which of the processes that run each job together, where one is not enough
 
 
 class Worker:
@@ -128,7 +129,10 @@ def prepare_jax(place: Place) -> None:
         os.environ["PJRT_NPROC"] = str(len(usable()))  # elsewhere the threads only compile
     import jax
 
-    hosts.join(place.host or (hosts.named(os.environ) if os.environ["JAX_PLATFORMS"].startswith("tpu") else None))
+    host = place.host
+    if host is None and os.environ["JAX_PLATFORMS"].startswith("tpu"):
+        host = named(os.environ)
+    join(host)
     jax.config.update("jax_traceback_filtering", "off")  # else the last line of a traceback isn't its cause
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         jax.config.update("jax_compilation_cache_dir", str(cache.folder("jax")))

@@ -79,8 +79,8 @@ def subsets_fit(data: Data) -> Iterator[Finding]:
 def crop_has_pictures(data: Data) -> Iterator[Finding]:
     """Yield the crop of images too small for it."""
     if data.augment.crop and isinstance(registry.source(data.source.kind), registry.InMemory):
-        what = f"{data.source} are in memory at one size, and only larger pictures can be cropped"
-        yield Finding(("data", "augment", "crop"), what, "use shift", True)
+        message = f"{data.source} are in memory at one size, and only larger pictures can be cropped"
+        yield Finding(("data", "augment", "crop"), message, "use shift", True)
 
 
 def shift_fits(data: Data) -> Iterator[Finding]:

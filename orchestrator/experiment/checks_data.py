@@ -11,7 +11,7 @@ from scalectl.trainer.data.facts import PLENTY, Contents, Unreadable
 
 
 def files_are_images(data: Data) -> Iterator[Finding]:
-    """Yield what is wrong with the files of a study; without findings, what they hold can be relied upon."""
+    """Yield the faults of the files of a study; without any, other checks can read them."""
     if not data.source.path:
         return
     if data.image_size is None:
@@ -19,21 +19,23 @@ def files_are_images(data: Data) -> Iterator[Finding]:
     elif data.resize is not None and data.resize < data.image_size:
         yield Finding(("data", "resize"), f"{data.resize} is less than image_size {data.image_size}")
     try:
-        found = registry.contents(data.source.kind, data.source.path)
+        contents = registry.contents(data.source.kind, data.source.path)
     except Unreadable as error:
         yield Finding(("data", "source"), str(error))
         return
-    classes = data.num_classes or found.num_classes or (None if found.largest is None else found.largest + 1)
+    classes = data.num_classes or contents.num_classes or None
+    if classes is None and contents.largest is not None:
+        classes = contents.largest + 1
     if classes is None:
         yield Finding(("data", "num_classes"), "missing", f"the files of {data.source} don't tell it", True)
-    elif found.largest is not None and found.largest >= classes:
-        yield Finding(("data", "source"), f"{data.source} has the label {found.largest:,}, and {classes:,} classes")
+    elif contents.largest is not None and contents.largest >= classes:
+        yield Finding(("data", "source"), f"{data.source} has the label {contents.largest:,}, and {classes:,} classes")
     if path := test_path(data):
-        yield from _test_is_of_the_same(data, path, classes, found)
+        yield from _test_is_of_the_same(data, path, classes, contents)
 
 
 def datasets_are_images(evals: Evals) -> Iterator[Finding]:
-    """Yield what is wrong with the files of the datasets that evaluations have beside the study's own."""
+    """Yield the faults of the files of the datasets that evaluations have beside the study's own."""
     for name, dataset in evals.datasets.items():
         for finding in files_are_images(as_data(dataset, side=1)):
             yield replace(finding, path=("evals", "datasets", name, *finding.path[1:]))
@@ -57,12 +59,12 @@ def _test_is_of_the_same(data: Data, path: str, classes: int | None, train: Cont
 
 
 def several_labels(data: Data) -> bool:
-    """Return whether an image can have more labels than one; raises Unreadable."""
+    """Tell whether an image can have more labels than one; raises Unreadable."""
     return bool(data.source.path) and registry.contents(data.source.kind, data.source.path).several_labels
 
 
 def several_labels_fit(data: Data, train: Train) -> Iterator[Finding]:
-    """Yield what has no meaning where images have several labels each."""
+    """Yield the keys that have no meaning where images have several labels each."""
     if not several_labels(data):
         return
     if train.loss == "softmax":
@@ -78,9 +80,9 @@ def source_takes_keys(data: Data) -> Iterator[Finding]:
     unused = {"resize": "no pictures to resize", "test": "no files"}
     if isinstance(registry.source(data.source.kind), registry.InMemory):
         unused |= {"image_size": "their own image_size", "num_classes": "their own num_classes"}
-    for key, what in unused.items():
+    for key, reason in unused.items():
         if not data.source.path and getattr(data, key) is not None:
-            yield Finding(("data", key), f"{data.source} have {what}", "remove it", True)
+            yield Finding(("data", key), f"{data.source} have {reason}", "remove it", True)
 
 
 def datasets_have_names(evals: Evals, data: Data) -> Iterator[Finding]:
@@ -165,7 +167,7 @@ def shots_fit(evals: Evals, data: Data) -> Iterator[Finding]:
 
 
 def _fewest(data: Data) -> tuple[int | None, int]:
-    """Return the class with the fewest images and how many those are, where labels are at hand, or the mean number."""
+    """The class with the fewest images and their number, where labels are at hand, or else the mean number."""
     facts = known(data)
     images = PLENTY if facts.endless else left(data)
     mean = images // facts.num_classes
@@ -173,7 +175,9 @@ def _fewest(data: Data) -> tuple[int | None, int]:
     if not counts:
         return None, mean
     label, count = min(counts.items(), key=lambda item: (item[1], item[0]))
-    return (label, count) if count < mean else (None, mean)
+    if count < mean:
+        return label, count
+    return None, mean
 
 
 def finetuning_fits(evals: Evals, models: dict[str, Model]) -> Iterator[Finding]:

@@ -24,14 +24,14 @@ def shape(model: Model) -> ModelSpec:
 
 
 def known(data: Data) -> Facts:
-    """Return the counts of the study's source, with what the file asks of it; raises Unreadable."""
+    """The facts of the study's source, with the side and classes that the file gives; raises Unreadable."""
     facts = registry.facts(data.source.kind, data.source.path)
     given = {"image_size": data.image_size, "num_classes": data.num_classes}
     return facts._replace(**{name: value for name, value in given.items() if value is not None})
 
 
 def test_path(data: Data) -> str:
-    """Return where the test split lies: as given, or that of a named dataset; empty where there is none."""
+    """The path of the test split: as given, or that of a named dataset; empty where there is none."""
     source, test = registry.source(data.source.kind), data.test or ""
     if isinstance(source, registry.Named):
         return source.format().test_path(data.source.path, Path(test).name)
@@ -39,39 +39,51 @@ def test_path(data: Data) -> str:
 
 
 def held_out(data: Data) -> int:
-    """Return how many images are never trained on: a fifth of the source, rounded up, unless given."""
+    """The number of images never trained on: by default all of a test split, or a fifth of the source, rounded up."""
+    if data.held_out:
+        return data.held_out
     if test_path(data) and data.source.path:
-        return data.held_out or registry.contents(data.source.kind, test_path(data)).num_images
+        return registry.contents(data.source.kind, test_path(data)).num_images
     facts = known(data)
-    return data.held_out or (HELD_OUT_OF_ENDLESS if facts.endless else -(-facts.num_images // 5))
+    if facts.endless:
+        return HELD_OUT_OF_ENDLESS
+    return -(-facts.num_images // 5)
 
 
 def left(data: Data) -> int:
     """The number of images to train on."""
-    return known(data).num_images - (0 if test_path(data) else held_out(data))
+    if test_path(data):
+        return known(data).num_images
+    return known(data).num_images - held_out(data)
 
 
 def subset(data: Data, size: int) -> DataSpec:
-    """Return the nested subset of `size` images."""
-    found = known(data)
+    """The nested subset of `size` images; raises Unreadable."""
+    facts = known(data)
     return DataSpec(
         source=data.source.kind,
         size=size,
         held_out=held_out(data),
         subset_seed=data.subset_seed,
         shift=data.augment.shift,
-        image_size=found.image_size,
-        channels=found.channels,
-        num_classes=found.num_classes,
+        image_size=facts.image_size,
+        channels=facts.channels,
+        num_classes=facts.num_classes,
         stratified=data.stratified,
         crop=data.augment.crop,
         flip=data.augment.flip,
-        resize=(data.resize or found.image_size) if data.source.path else 0,
-        content=registry.contents(data.source.kind, data.source.path).digest if data.source.path else "",
-        test_content=registry.contents(data.source.kind, test_path(data)).digest if test_path(data) else "",
+        resize=(data.resize or facts.image_size) if data.source.path else 0,
+        content=_digest(data, data.source.path),
+        test_content=_digest(data, test_path(data)),
         path=data.source.path,
         test_path=test_path(data),
     )
+
+
+def _digest(data: Data, path: str) -> str:
+    if not path:
+        return ""
+    return registry.contents(data.source.kind, path).digest
 
 
 def recipe(train: Train, num_classes: int, swept: Iterable[tuple[str, Any]] = ()) -> RecipeSpec:
@@ -111,10 +123,9 @@ def _head_bias(train: Train, num_classes: int) -> float:
 
 
 def as_data(dataset: Dataset, side: int) -> Data:
-    """Return a dataset of evaluations as if it were a study's own, seen at `side`; images in memory have their own."""
-    seen = None if isinstance(registry.source(dataset.source.kind), registry.InMemory) else side
-    asked = {name: getattr(dataset, name) for name in Dataset.model_fields}
-    return Data.model_construct(**asked, sizes=(1,), image_size=seen)
+    """A dataset of evaluations as if it were a study's own, seen at `side` unless in memory at a side of its own."""
+    in_memory = isinstance(registry.source(dataset.source.kind), registry.InMemory)
+    return Data.model_construct(**dict(dataset), sizes=(1,), image_size=None if in_memory else side)
 
 
 def datasets(evals: Evals, side: int) -> dict[str, DataSpec]:

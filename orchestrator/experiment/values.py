@@ -255,14 +255,14 @@ class Source:
 
 
 def _source(value: Any, info: ValidationInfo) -> Source:
-    """Return the source that was typed; a relative path starts from the folder in the context."""
-    kind, colon, rest = value.partition(":") if isinstance(value, str) else ("", "", "")
+    """The source that was typed; a relative path starts from the folder in the context."""
+    kind, colon, place = value.partition(":") if isinstance(value, str) else ("", "", "")
     match registry.sources().get(kind):
         case registry.Named() as source if colon:
-            return Source(kind, _path_of(value, rest, source.format()), value)
+            return Source(kind, _path_of(value, place, source.format()), value)
         case registry.Files() as source if colon:
-            place = _place if source.in_buckets else _absolute
-            return Source(kind, place(rest, info), value)
+            path = _place if source.in_buckets else _absolute
+            return Source(kind, path(place, info), value)
         case registry.InMemory() | registry.Generated() if not colon:
             return Source(kind)
     raise refusal(f"{shown(value)} is not one of {_choices()}", did_you_mean(str(value), list(registry.sources())))
@@ -276,10 +276,10 @@ def _path_of(typed: str, name: str, catalogue: registry.Catalogue) -> str:
 
 
 def _choices() -> str:
-    return ", ".join(name + _REST[type(source)] for name, source in registry.sources().items())
+    return ", ".join(name + _ENDINGS[type(source)] for name, source in registry.sources().items())
 
 
-_REST = {registry.InMemory: "", registry.Generated: "", registry.Files: ":PATH", registry.Named: ":NAME"}
+_ENDINGS = {registry.InMemory: "", registry.Generated: "", registry.Files: ":PATH", registry.Named: ":NAME"}
 
 
 def _absolute(value: Any, info: ValidationInfo) -> str:
@@ -291,7 +291,7 @@ def _absolute(value: Any, info: ValidationInfo) -> str:
 
 
 def _place(value: Any, info: ValidationInfo) -> str:
-    """Return a path as `_absolute` does, or an address in a bucket."""
+    """An absolute path, or an address in a bucket."""
     if not isinstance(value, str) or not remote(value):
         return _absolute(value, info)
     if not re.fullmatch(r"(gs://(anonymous@)?|s3://)[a-z0-9][a-z0-9._-]+(/[^@\s]+)?", value):

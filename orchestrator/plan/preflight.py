@@ -12,9 +12,9 @@ from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.format import duration
 from scalectl.orchestrator.plan.plan import Plan
 from scalectl.orchestrator.plan.planner import shape
-from scalectl.trainer.ahead import GIB, Memory, Unknown, compiler_here, memory, parsed
+from scalectl.trainer.aot import GIB, Memory, Unknown, compiler_here, memory, parsed
 from scalectl.trainer.cache import appearing, folder
-from scalectl.trainer.footprint import temporaries
+from scalectl.trainer.memory import temporaries
 from scalectl.trainer.spec import TrunkSpec
 
 FLAT = ("2x2", "2x4", "4x4", "4x8", "8x8", "8x16", "16x16")  # slices of v5e and v6e, as Google Cloud's pages list them

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scalectl.trainer.data.pictures import Box
-from scalectl.trainer.draws import Purpose, units, words
+from scalectl.trainer.rng import Purpose, units, words
 from scalectl.trainer.spec import DataSpec
 
 AREA = (0.05, 1.0)  # of a crop, as a share of the picture's

@@ -8,7 +8,7 @@ from scalectl.trainer.data.augment import Part, crop_draws, moved
 from scalectl.trainer.data.images import Images
 from scalectl.trainer.data.pictures import in_range
 from scalectl.trainer.data.split import load
-from scalectl.trainer.draws import Purpose, permutation, scattered
+from scalectl.trainer.rng import Purpose, permutation, scattered
 from scalectl.trainer.spec import TrunkSpec
 
 ALL = slice(None)

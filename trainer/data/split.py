@@ -8,7 +8,7 @@ import numpy as np
 from scalectl.trainer.data.images import Encoded, Images, Lazy
 from scalectl.trainer.data.labels import Labels, Several
 from scalectl.trainer.data.registry import Generated, InMemory, Source, source
-from scalectl.trainer.draws import Purpose, permutation, units, words
+from scalectl.trainer.rng import Purpose, permutation, units, words
 from scalectl.trainer.spec import DataSpec
 
 

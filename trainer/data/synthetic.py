@@ -8,7 +8,7 @@ from PIL import Image
 
 from scalectl.trainer.data.augment import box
 from scalectl.trainer.data.pictures import crop
-from scalectl.trainer.draws import Purpose, units, words
+from scalectl.trainer.rng import Purpose, units, words
 from scalectl.trainer.spec import DataSpec
 
 GRATINGS = 3  # that make a class

@@ -50,12 +50,12 @@ class Memory:
 
     @property
     def fits(self) -> bool:
-        """Return whether nothing speaks against it: without the compiler that is only that the arguments have room."""
+        """Whether nothing speaks against it: without the compiler that is only that the arguments have room."""
         return self.needed <= self.limit
 
 
 class Unknown(ValueError):  # noqa: N818 - a fact about what was typed
-    """A topology that there is none of."""
+    """A topology that does not exist."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,12 @@ class Imagined(Layout):
 
     @cached_property
     def mesh(self) -> Any:
-        """Return their grid."""
+        """Their grid."""
         return AbstractMesh(grid(len(self.devices)), AXES, KINDS)
 
 
 def memory(trunk: TrunkSpec, topology: str) -> Memory:
-    """Return what a trunk's training step needs on a slice such as v5e:16x16, compiled for it where libtpu is there.
+    """What a trunk's training step needs on a slice such as v5e:16x16, compiled for it where libtpu is there.
 
     Raises Unknown for what is no topology, and ValueError where its devices can't share a batch.
     """
@@ -77,23 +77,23 @@ def memory(trunk: TrunkSpec, topology: str) -> Memory:
     chip, count = parsed(topology)
     limit, here = CHIP_GIB[chip] * GIB, compiler_here()
     lay = Layout(slice_of(topology)) if here else Imagined(tuple(range(count)))
-    of = parted(shape(trunk), len(lay.devices))
-    given = arguments(of, lay)
+    program = parted(shape(trunk), len(lay.devices))
+    given = arguments(program, lay)
     bytes_given = sum(map(on_each, jax.tree.leaves(given)))
-    lowered = lower(of, lay, given, trunk)
-    found = Memory(topology, len(lay.devices), bytes_given, None, None, bytes_given, limit, here, 0.0)
+    lowered = lower(program, lay, given, trunk)
+    needs = Memory(topology, len(lay.devices), bytes_given, None, None, bytes_given, limit, here, 0.0)
     if here:
-        found = _compiled(lowered, found)
-    return replace(found, seconds=time.perf_counter() - began)
+        needs = _compiled(lowered, needs)
+    return replace(needs, seconds=time.perf_counter() - began)
 
 
 def compiler_here() -> bool:
-    """Return whether the TPU's compiler is installed."""
+    """Whether the TPU's compiler is installed."""
     return find_spec("libtpu") is not None
 
 
 def parsed(topology: str) -> tuple[str, int]:
-    """Return the chip and the number of chips of a topology such as v5e:4x4; raises Unknown."""
+    """The chip and the number of chips of a topology such as v5e:4x4; raises Unknown."""
     chip, _, sides = topology.partition(":")
     if chip not in CHIP_GIB or not re.fullmatch(r"[1-9]\d*(x[1-9]\d*)+", sides):
         raise Unknown(f"{topology!r} is no topology: give one such as v5e:4x4, of {', '.join(CHIP_GIB)}")
@@ -104,75 +104,79 @@ def parsed(topology: str) -> tuple[str, int]:
 
 
 def slice_of(topology: str) -> tuple[Any, ...]:
-    """Return the devices of a topology as libtpu knows them; raises Unknown for one that isn't made."""
+    """The devices of a topology as libtpu knows them; raises Unknown for one that isn't made."""
     from jax.experimental.topologies import get_topology_desc
 
     for name, value in ALONE.items():
         os.environ.setdefault(name, value)
-    how = {"chip_config_name": "megacore"} if topology.startswith("v4") else {}  # a chip is one device, as on a v4 host
+    options = {}
+    if topology.startswith("v4"):
+        options = {"chip_config_name": "megacore"}  # a chip is one device, as on a v4 host
     try:
-        return tuple(get_topology_desc(topology_name=topology, platform="tpu", **how).devices)
+        return tuple(get_topology_desc(topology_name=topology, platform="tpu", **options).devices)
     except jax.errors.JaxRuntimeError as error:
         raise Unknown(f"libtpu knows no topology {topology}: {str(error).splitlines()[0]}") from error
 
 
-def parted(of: Shape, count: int) -> Shape:
-    """Return a shape whose batches `count` devices share; raises ValueError where they can't."""
-    for size in (of.batch_size, of.microbatch):
+def parted(shape: Shape, count: int) -> Shape:
+    """A shape whose batches `count` devices share; raises ValueError where they can't."""
+    for size in (shape.batch_size, shape.microbatch):
         if size % count:
             raise ValueError(f"{size} images can't be shared by {count} devices: give a multiple of {count}")
-    return replace(of, parts=count)
+    return replace(shape, parts=count)
 
 
-def arguments(of: Shape, lay: Layout) -> tuple[Any, ...]:
-    """Return a state and stacked batches as shapes, types and shardings."""
+def arguments(shape: Shape, lay: Layout) -> tuple[Any, ...]:
+    """A state and stacked batches as shapes, types and shardings."""
 
     def placed(leaf: Any, where: Any) -> Any:
         return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where)
 
-    state, batch = abstract(of), lay.batch(None)
-    images = jax.ShapeDtypeStruct((of.steps, *of.images), jnp.float32, sharding=batch)
-    labels = jax.ShapeDtypeStruct((of.steps, of.batch_size), jnp.int32, sharding=batch)
+    state, batch = abstract(shape), lay.batch(None)
+    images = jax.ShapeDtypeStruct((shape.steps, *shape.images), jnp.float32, sharding=batch)
+    labels = jax.ShapeDtypeStruct((shape.steps, shape.batch_size), jnp.int32, sharding=batch)
     return jax.tree.map(placed, state, lay.state(state)), images, labels
 
 
 def on_each(leaf: Any) -> int:
-    """Return the bytes of an array that each device holds."""
+    """The bytes of an array that each device holds."""
     return math.prod(leaf.sharding.shard_shape(leaf.shape)) * leaf.dtype.itemsize
 
 
-def lower(of: Shape, lay: Layout, given: tuple[Any, ...], trunk: TrunkSpec) -> Any:
-    """Return the training program, lowered for TPUs."""
+def lower(shape: Shape, lay: Layout, given: tuple[Any, ...], trunk: TrunkSpec) -> Any:
+    """The training program, lowered for TPUs."""
     state, images, labels = given
     out = (lay.state(state), lay.whole)
-    program = jax.jit(partial(several_steps, of), donate_argnums=(0,), out_shardings=out)
+    program = jax.jit(partial(several_steps, shape), donate_argnums=(0,), out_shardings=out)
     count = jax.ShapeDtypeStruct((), jnp.int32, sharding=lay.whole)
-    at = jax.tree.map(lambda one: jax.ShapeDtypeStruct((), one.dtype, sharding=lay.whole), settings(trunk.recipe, None))
-    return program.trace(state, count, images, labels, at).lower(lowering_platforms=("tpu",))
+    numbers = jax.tree.map(
+        lambda number: jax.ShapeDtypeStruct((), number.dtype, sharding=lay.whole), settings(trunk.recipe, None)
+    )
+    return program.trace(state, count, images, labels, numbers).lower(lowering_platforms=("tpu",))
 
 
 def _compiled(lowered: Any, known: Memory) -> Memory:
     try:
-        found = lowered.compile(compiler_options=EFFORT).memory_analysis()
+        analysis = lowered.compile(compiler_options=EFFORT).memory_analysis()
     except jax.errors.JaxRuntimeError as error:
         return refused(str(error), known)
-    outputs = found.output_size_in_bytes - found.alias_size_in_bytes
-    parts = (found.argument_size_in_bytes, outputs, found.temp_size_in_bytes)
+    outputs = analysis.output_size_in_bytes - analysis.alias_size_in_bytes
+    parts = (analysis.argument_size_in_bytes, outputs, analysis.temp_size_in_bytes)
     return replace(
         known,
         arguments=parts[0],
         outputs=outputs,
         temporaries=parts[2],
-        needed=sum(parts) + found.generated_code_size_in_bytes,
+        needed=sum(parts) + analysis.generated_code_size_in_bytes,
     )
 
 
 def refused(message: str, known: Memory) -> Memory:
-    """Return what the compiler's message of an exhausted memory says; raises RuntimeError for any other message."""
-    found = REFUSAL.search(message)
-    if found is None:
+    """What the compiler's message of an exhausted memory says; raises RuntimeError for any other message."""
+    match = REFUSAL.search(message)
+    if match is None:
         raise RuntimeError(message)
-    temporaries, limit = (_bytes(*found.groups()[start : start + 2]) for start in (0, 2))
+    temporaries, limit = (_bytes(*match.groups()[start : start + 2]) for start in (0, 2))
     return replace(known, temporaries=temporaries, needed=known.arguments + temporaries, limit=limit)
 
 

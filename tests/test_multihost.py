@@ -2,8 +2,8 @@
 
 import pytest
 
-from scalectl.trainer import hosts
-from scalectl.trainer.hosts import Host, join, named
+from scalectl.trainer import multihost
+from scalectl.trainer.multihost import Host, join, named
 
 SLICE = {"TPU_WORKER_HOSTNAMES": "t1k-0,t1k-1,t1k-2,t1k-3", "TPU_WORKER_ID": "2"}
 
@@ -26,7 +26,7 @@ def test_a_number_that_the_slice_does_not_give_is_refused(monkeypatch):
 
 def test_a_process_joins_once(monkeypatch):
     first = Host("10.0.0.7:8476", 4, 1)
-    monkeypatch.setattr(hosts, "_joined", [first])
+    monkeypatch.setattr(multihost, "_joined", [first])
     join(first)
     with pytest.raises(ValueError, match="can't be"):
         join(Host("10.0.0.8:8476", 4, 1))

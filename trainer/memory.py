@@ -7,7 +7,7 @@ XLA = 2.4  # times the formula: 2.6 and 2.3 for Ti/16 and L/16, kept whole, as l
 
 
 def temporaries(trunk: TrunkSpec, devices: int) -> float:
-    """Return the bytes of temporaries on each of `devices`: about those of a scan; an unrolled loop needs less.
+    """The bytes of temporaries on each of `devices`: about those of a scan; an unrolled loop needs less.
 
     An encoder block keeps 34 + 5 heads x tokens / width bytes of each number at 16 bits, and one that is computed
     again 2 (Korthikanti et al. 2022, arXiv 2205.05198, section 4). Gradients and gathered weights are whole: 6 bytes a

@@ -32,14 +32,14 @@ _PEAKS: dict[str, tuple[float, float]] = {  # bfloat16, float32
 
 
 def peak(kinds: Collection[str], precision: Precision) -> float | None:
-    """Return the FLOP/s of devices of these kinds together; None where one has no published rate, as no CPU has."""
+    """The FLOP/s of devices of these kinds together; None where one has no published rate, as no CPU has."""
     if not set(kinds) <= _PEAKS.keys():
         return None
     return sum(_PEAKS[kind][precision == "float32"] for kind in kinds)
 
 
 def utilisation(flops_per_second: float, peak: float | None) -> float | None:
-    """Return model FLOPs utilisation (PaLM, arXiv 2204.02311, appendix B) as a fraction; None without a peak.
+    """Model FLOPs utilisation (PaLM, arXiv 2204.02311, appendix B) as a fraction; None without a peak.
 
     The FLOPs are those of `trainer.flops.training_flops`: three forward passes, element-wise ones included, and none
     for what rematerialisation computes again.

@@ -23,7 +23,7 @@ class Purpose(IntEnum):
 
 
 def words(seed: int, purpose: Purpose, index: int, count: int) -> np.ndarray:
-    """Return `count` uniform 64-bit words, number `index` of the streams of a seed and a purpose.
+    """`count` uniform 64-bit words, number `index` of the streams of a seed and a purpose.
 
     NumPy promises the words of a bit generator for ever, but not what its Generator makes of them.
     """
@@ -31,7 +31,7 @@ def words(seed: int, purpose: Purpose, index: int, count: int) -> np.ndarray:
 
 
 def endless(seed: int, purpose: Purpose, places: np.ndarray, size: int) -> np.ndarray:
-    """Return the items at `places` of an endless row of epochs of 0 to size - 1, each in an order of its own."""
+    """The items at `places` of an endless row of epochs of 0 to size - 1, each in an order of its own."""
     epochs = places // size
     orders = {int(epoch): _epoch(seed, purpose, int(epoch), size) for epoch in np.unique(epochs)}
     return np.concatenate([order[places[epochs == epoch] % size] for epoch, order in orders.items()])
@@ -43,28 +43,28 @@ def _epoch(seed: int, purpose: Purpose, epoch: int, size: int) -> np.ndarray:
 
 
 def permutation(seed: int, purpose: Purpose, index: int, count: int) -> np.ndarray:
-    """Return a permutation of 0 to count - 1."""
+    """A permutation of 0 to count - 1."""
     return np.argsort(words(seed, purpose, index, count), kind="stable")
 
 
 def units(drawn: np.ndarray) -> np.ndarray:
-    """Return words as numbers from 0 up to, and without, 1."""
+    """Words as numbers from 0 up to, and without, 1."""
     return (drawn >> np.uint64(11)) * 2.0**-53
 
 
 def scattered(seed: int, purpose: Purpose, index: int, count: int, places: np.ndarray) -> np.ndarray:
-    """Return where a permutation of 0 to count - 1 takes `places`, without holding the rest of it.
+    """Where a permutation of 0 to count - 1 takes `places`, without holding the rest of it.
 
     A Feistel network on the least even number of bits that hold `count`, walked until it falls below `count`.
     """
     half = np.uint64(max(1, -(-(count - 1).bit_length() // 2)))
     keys = words(seed, purpose, index, 6)
-    found = places.astype(np.uint64)
-    outside = np.arange(len(found))
+    values = places.astype(np.uint64)
+    outside = np.arange(len(values))
     while len(outside):
-        found[outside] = _feistel(found[outside], keys, half)
-        outside = outside[found[outside] >= count]
-    return found.astype(np.int64)
+        values[outside] = _feistel(values[outside], keys, half)
+        outside = outside[values[outside] >= count]
+    return values.astype(np.int64)
 
 
 def _feistel(values: np.ndarray, keys: np.ndarray, half: np.uint64) -> np.ndarray:
@@ -76,7 +76,7 @@ def _feistel(values: np.ndarray, keys: np.ndarray, half: np.uint64) -> np.ndarra
 
 
 def _mixed(values: np.ndarray) -> np.ndarray:
-    """Return the finaliser of SplitMix64: every bit of a word depends on all bits of the one that went in."""
+    """The finaliser of SplitMix64: every bit of a word depends on all bits of the one that went in."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return values ^ (values >> np.uint64(31))

@@ -11,7 +11,7 @@ import jax
 import pytest
 from test_train import TRUNK
 
-from scalectl.trainer.ahead import (
+from scalectl.trainer.aot import (
     GIB,
     Imagined,
     Unknown,
