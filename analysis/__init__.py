@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from analysis.read import measurements, read
+from analysis.store import measurements, read
 
 if TYPE_CHECKING:
     from analysis.extrapolation import extrapolate

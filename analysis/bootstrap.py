@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.frontier import is_best
 from analysis.laws import Floats
+from analysis.runs import is_best
 from analysis.solver import Problem, solve
 
 LEVEL = 0.9  # of all intervals

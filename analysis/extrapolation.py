@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
 from analysis.curve import Curve, Floats, Forecast, errors, measured, positions
-from analysis.process import process
+from analysis.gaussian_process import process
 from analysis.trend import LEAST, trend
 
 _SHARE = 1 / 3  # of the law in the pool; the trend has the rest

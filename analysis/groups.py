@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from analysis.fit import DRAWS, fit
-from analysis.fitted import Fitted, rms
-from analysis.given import checked
+from analysis.checks import checked
+from analysis.fitting import DRAWS, fit
 from analysis.laws import DOUBLY_SATURATING, Family
 from analysis.refusal import Refused
+from analysis.report import Fitted, rms
 
 BY = ("model", "data_size")
 

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 
 from analysis.bootstrap import LEVEL
-from analysis.fit import fit
-from analysis.fitted import Fitted, interval, value
-from analysis.frontier import NOT_SPENT, usable
-from analysis.given import amounts, checked
-from analysis.isoflop import isoflop
+from analysis.budgets import isoflop
+from analysis.checks import amounts, checked
+from analysis.fitting import fit
 from analysis.laws import DOUBLY_SATURATING, Family, Floats
 from analysis.refusal import Refused
+from analysis.report import Fitted, interval, value
+from analysis.runs import NOT_SPENT, usable
 from analysis.surface import Surface, fit_surface
 from analysis.surface_solver import redrawn
 

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from analysis.bootstrap import LEVEL
-from analysis.fitted import UNKNOWN, interval, value
-from analysis.frontier import NOT_SPENT, usable
-from analysis.given import above_0, amounts, checked
+from analysis.checks import above_0, amounts, checked
 from analysis.laws import Floats
 from analysis.refusal import Refused
+from analysis.report import UNKNOWN, interval, value
+from analysis.runs import NOT_SPENT, usable
 from analysis.surrogate import Outlook, outlook, places
 
 LEAST = 5  # runs that advice needs

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.given import amounts
+from analysis.checks import amounts
 from analysis.refusal import Refused
 from analysis.surface_solver import EXPONENTS, Floats, Losses, best, redrawn
 

@@ -17,8 +17,8 @@ import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from analysis.fit import fit
-from analysis.plots import Subject, save
+from analysis.figures.plots import Subject, save
+from analysis.fitting import fit
 
 METRIC, ROUNDS = "upstream/error", 3
 

@@ -16,15 +16,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import analysis
-from analysis import legends
-from analysis.fit import fit
-from analysis.fitted import Fitted
-from analysis.frontier import usable
-from analysis.marks import TEXT, Marks, axis_of_compute, axis_of_errors, short
-from analysis.panels import draw_best, draw_law, draw_runs
-from analysis.plots import equation
+from analysis.drawing import legends
+from analysis.drawing.panels import draw_best, draw_law, draw_runs
+from analysis.drawing.sheet import PAGE, sheet, write
+from analysis.drawing.style import TEXT, Marks, axis_of_compute, axis_of_errors, short
+from analysis.figures.plots import equation
+from analysis.fitting import fit
 from analysis.refusal import Refused
-from analysis.sheet import PAGE, sheet, write
+from analysis.report import Fitted
+from analysis.runs import usable
 from orchestrator.errors import Refusal
 from orchestrator.store.imported import read
 from orchestrator.store.records import Records

@@ -11,9 +11,9 @@ from matplotlib.lines import Line2D
 from runs import table
 from test_plots import budgets, subject
 
-from analysis.fit import fit
-from analysis.marks import Marks
-from analysis.plots import FIGURES
+from analysis.drawing.style import Marks
+from analysis.figures.plots import FIGURES
+from analysis.fitting import fit
 
 # on linear RGB, severity 1.0: Machado, Oliveira and Fernandes, A Physiologically-based Model for Simulation of Color
 # Vision Deficiency, IEEE TVCG 15(6), 2009, table of the authors' page

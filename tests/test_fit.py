@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from runs import METRIC, doubly, laptop, paper, planted, table
 from scipy.optimize import least_squares
 
-from analysis.fit import fit
+from analysis.fitting import fit
 from analysis.laws import BNSL, DOUBLY_SATURATING, FAMILIES, M3, M4, POWER, SATURATING, Law
 from analysis.refusal import Refused
 from analysis.solver import Problem, best
@@ -429,7 +429,7 @@ def test_a_thousand_draws_of_300_runs_take_less_than_five_seconds():
 def test_the_file_and_the_command_line_know_the_same_laws_and_computes():
     from typing import get_args
 
-    from analysis.frontier import UNITS
+    from analysis.runs import UNITS
     from orchestrator.experiment.schema import Compute, LawName
 
     choices = {option.name: option.type for option in scalectl.commands["fit"].params}

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from runs import METRIC, table
 
-from analysis.frontier import frontier
 from analysis.refusal import Refused
+from analysis.runs import frontier
 
 
 def front(points: pd.DataFrame) -> list[str]:

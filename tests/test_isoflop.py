@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from runs import METRIC, table
 
-from analysis.isoflop import isoflop
+from analysis.budgets import isoflop
 from analysis.refusal import Refused
 
 # Hoffmann et al. 2022 as refitted by Besiroglu et al. 2024 (arXiv 2404.10102): N* grows as C^(beta / (alpha + beta))

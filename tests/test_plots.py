@@ -12,13 +12,13 @@ from matplotlib.collections import PathCollection
 from matplotlib.text import Text
 from runs import METRIC, laptop, table
 
-from analysis.fit import fit
+from analysis.drawing.style import Marks
+from analysis.drawing.trunks import trunks
+from analysis.figures.plots import FIGURES, Subject, about, equation, frontier_figure, save
+from analysis.figures.residuals import residuals
+from analysis.fitting import fit
 from analysis.laws import DOUBLY_SATURATING
-from analysis.marks import Marks
-from analysis.plots import FIGURES, Subject, about, equation, frontier_figure, save
 from analysis.refusal import Refused
-from analysis.residuals import residuals
-from analysis.trunks import trunks
 
 
 def subject(points, law=None, **more) -> Subject:
@@ -330,5 +330,5 @@ def test_a_run_alone_on_its_trunk_has_no_line():
 
 
 def test_pyplot_is_never_loaded():
-    code = "import sys, analysis.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
+    code = "import sys, analysis.figures.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

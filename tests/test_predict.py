@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from runs import METRIC, doubly, planted, table
 
 import analysis
-from analysis.fit import fit
+from analysis.fitting import fit
 from analysis.laws import POWER
 from analysis.refusal import Refused
 from orchestrator.cli.main import scalectl

@@ -8,15 +8,16 @@ from typing import Any
 from pandas import DataFrame, read_sql_table
 
 import analysis
-from analysis import groups, plots
-from analysis.fit import fit
-from analysis.fitted import Fitted
-from analysis.isoflop import IsoFlop, isoflop
+from analysis import groups
+from analysis.budgets import IsoFlop, isoflop
+from analysis.figures import plots
+from analysis.figures.decay_map import DECAYS
+from analysis.figures.plots import Subject
+from analysis.fitting import fit
 from analysis.laws import FAMILIES
-from analysis.plots import Subject
 from analysis.refusal import Refused
+from analysis.report import Fitted
 from analysis.selection import Unreadable, select
-from analysis.sweeps import DECAYS
 from orchestrator.errors import Exit, Problem, Refusal, Spot
 from orchestrator.experiment.experiment import Experiment
 from orchestrator.experiment.schema import Fit

@@ -11,18 +11,18 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.fitted import Fitted
-from analysis.frontier import UNITS, frontier, usable
-from analysis.isocompute import draw_isoflop
+from analysis.drawing.legends import Keys, draw_legend, lines, models, sizes
+from analysis.drawing.panels import draw_best, draw_law, draw_runs, label_error, least, reach
+from analysis.drawing.sheet import COLUMN, PAGE, SUFFIXES, sheet, write
+from analysis.drawing.style import SMALL, TEXT, Marks, axis_of_errors, literal, share
+from analysis.figures.decay_map import DECAYS, draw_map, table
+from analysis.figures.isoflop import draw_isoflop
+from analysis.figures.learning import draw_curves, draw_samples
+from analysis.figures.residuals import draw_residuals
 from analysis.laws import NESTED, Law
-from analysis.learning import draw_curves, draw_samples
-from analysis.legends import Keys, draw_legend, lines, models, sizes
-from analysis.marks import SMALL, TEXT, Marks, axis_of_errors, literal, share
-from analysis.panels import draw_best, draw_law, draw_runs, label_error, least, reach
 from analysis.refusal import Refused
-from analysis.residuals import draw_residuals
-from analysis.sheet import COLUMN, PAGE, SUFFIXES, sheet, write
-from analysis.sweeps import DECAYS, draw_map, table
+from analysis.report import Fitted
+from analysis.runs import UNITS, frontier, usable
 
 _WRAP = 62  # letters of a note in a column
 _BY = {"params": "Model size (parameters)", "data_size": "Distinct training images"}

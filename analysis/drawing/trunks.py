@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from analysis.frontier import metrics
 from analysis.laws import Floats
+from analysis.runs import metrics
 
 _ALIKE = 1.25  # budgets of up to this many times the steps are one
 # columns in which the runs of one trunk differ

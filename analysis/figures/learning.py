@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.frontier import UNITS, is_best, usable
-from analysis.marks import TEXT, Marks, axis_of_compute, axis_of_errors, literal, share
-from analysis.panels import draw_dots, draw_trunks, label_compute, label_error, least
+from analysis.drawing.panels import draw_dots, draw_trunks, label_compute, label_error, least
+from analysis.drawing.style import TEXT, Marks, axis_of_compute, axis_of_errors, literal, share
 from analysis.refusal import Refused
+from analysis.runs import UNITS, is_best, usable
 
 _ROUND = 1.3  # room around the points, as a factor
 _BEFORE = 20.0  # curves are shown from this share of the shortest run

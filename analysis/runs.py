@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.given import RUN, above_0, checked
+from analysis.checks import RUN, above_0, checked
 from analysis.refusal import Refused
 
 UNITS = {"flops": "FLOPs", "device_seconds": "device-seconds", "core_days": "core-days"}

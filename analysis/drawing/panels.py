@@ -6,10 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.fitted import Fitted
-from analysis.frontier import UNITS, frontier, usable
-from analysis.laws import Floats
-from analysis.marks import (
+from analysis.drawing.style import (
     FAINT,
     INK,
     SMALL,
@@ -22,7 +19,10 @@ from analysis.marks import (
     literal,
     share,
 )
-from analysis.trunks import trunks
+from analysis.drawing.trunks import trunks
+from analysis.laws import Floats
+from analysis.report import Fitted
+from analysis.runs import UNITS, frontier, usable
 
 FLOOR = 0.25  # a floor below this share of the end of the law is not drawn: it would squeeze all else
 AHEAD = 10.0  # the law is drawn up to this many times the largest compute of all runs

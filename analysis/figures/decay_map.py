@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
-from analysis.frontier import usable
-from analysis.marks import INK, SMALL, TEXT, share
+from analysis.drawing.style import INK, SMALL, TEXT, share
 from analysis.refusal import Refused
+from analysis.runs import usable
 
 DECAYS = ("weight_decay_head", "weight_decay_body")
 _DARK = 0.45  # luminance below which letters are white

@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 
-from analysis.frontier import usable
-from analysis.isoflop import Budget, best_of_sizes, budgets, minimum, nearest, parabola
-from analysis.marks import INK, TEXT, axis_of_compute, axis_of_errors, share
-from analysis.panels import label_error
+from analysis.budgets import Budget, best_of_sizes, budgets, minimum, nearest, parabola
+from analysis.drawing.panels import label_error
+from analysis.drawing.style import INK, TEXT, axis_of_compute, axis_of_errors, share
 from analysis.refusal import Refused
+from analysis.runs import usable
 
 SIZES = 3  # that a budget needs for a curve
 _MINIMUM: dict[str, Any] = {"marker": "D", "s": 16, "facecolor": "white", "edgecolor": INK, "linewidth": 0.8}

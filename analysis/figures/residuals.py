@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.fitted import Fitted, HeldOut
+from analysis.drawing.panels import BEYOND, HELD_OUT, label_compute
+from analysis.drawing.style import INK, STAR, TEXT, Marks, axis_of_compute, plain
 from analysis.laws import Floats
-from analysis.marks import INK, STAR, TEXT, Marks, axis_of_compute, plain
-from analysis.panels import BEYOND, HELD_OUT, label_compute
+from analysis.report import Fitted, HeldOut
 
 _PERCENT = 100.0
 _LEAST = 0.001  # an axis that shows less than this would magnify rounding

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from analysis.bootstrap import around, around_log, redrawn, widening
-from analysis.doubts import doubts
-from analysis.fitted import Counts, Fitted, HeldOut, Simpler
-from analysis.frontier import UNITS, front_of, frontier, places, usable
-from analysis.given import RUN, checked
+from analysis.checks import RUN, checked
 from analysis.laws import DOUBLY_SATURATING, NESTED, Family, Floats, Law
 from analysis.refusal import Refused
+from analysis.report import Counts, Fitted, HeldOut, Simpler
+from analysis.runs import UNITS, front_of, frontier, places, usable
 from analysis.solver import Problem, best, solve
+from analysis.warnings import doubts
 
 SPARE = 2  # frontier points that a law needs beyond its parameters
 DECADES = 1.0  # of compute that it needs

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from analysis.bootstrap import LEVEL
-from analysis.fitted import Fitted, value
+from analysis.report import Fitted, value
 
 _FEW = 6  # frontier points beyond its parameters below which a law's parameters can't be trusted one by one
 _DECADES = 2.0

@@ -12,9 +12,9 @@ import pandas as pd
 from numpy.polynomial import Polynomial as Poly
 
 from analysis.bootstrap import LEVEL
-from analysis.frontier import UNITS, usable
 from analysis.laws import Floats
 from analysis.refusal import Refused
+from analysis.runs import UNITS, usable
 
 NEAREST = 5  # points that a minimum is found from
 TOGETHER = 1.25  # runs up to this many times the compute of the cheapest one have one budget
