@@ -3,8 +3,8 @@
 A parabola through all points of a budget is bent by those far from its minimum; five around it are enough.
 """
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,11 @@ import pandas as pd
 from numpy.polynomial import Polynomial as Poly
 
 from analysis.bootstrap import LEVEL
-from analysis.laws import Floats
-from analysis.refusal import Refused
-from analysis.runs import UNITS, usable
+from analysis.checks import Refused
+from analysis.law import Floats
+from analysis.notebook import html_table
+from analysis.runs import COMPUTE, METRIC, usable
+from analysis.vocabulary import AXES
 
 NEAREST = 5  # points that a minimum is found from
 TOGETHER = 1.25  # runs up to this many times the compute of the cheapest one have one budget
@@ -44,7 +46,7 @@ class Growth:
     high: float
 
     def __call__(self, compute: float) -> float:
-        """Return y at a compute."""
+        """y at a compute."""
         with np.errstate(over="ignore"):
             return float(self.coefficient * np.float64(compute) ** self.exponent)
 
@@ -54,51 +56,74 @@ class IsoFlop:
     """The minima of all budgets, and N*(C) and D*(C): the best parameters and images seen at each compute."""
 
     metric: str
-    compute: str
+    x: str  # the column of compute
     budgets: tuple[Budget, ...]
     params: Growth
     images_seen: Growth
 
     def to_json(self) -> dict[str, Any]:
-        """Return all of it as a JSON object."""
-        return {**asdict(self), "unit": UNITS[self.compute], "level": LEVEL}
+        """All of it as a JSON object."""
+        laws = {"params": asdict(self.params), "images_seen": asdict(self.images_seen)}
+        budgets = {"budgets": tuple(map(asdict, self.budgets))}
+        head = {"metric": self.metric, "compute": self.x}
+        return {**head, **budgets, **laws, "unit": AXES[self.x].unit, "level": LEVEL}
 
     def __str__(self) -> str:
-        found = sum(one.params is not None for one in self.budgets)
-        lines = [f"{self.metric} vs {self.compute} · {found} minima of {len(self.budgets)} budgets", ""]
-        for one in self.budgets:
-            what = one.why or f"N* {one.params:.3g}, D* {one.images_seen:.3g}, {self.metric} {one.error:.3g}"
-            lines.append(f"  C = {one.compute:<9.3g}{one.sizes:>3} sizes   {what}")
-        lines += [""]
-        for letter, law, what in (("N", self.params, "parameters"), ("D", self.images_seen, "images seen")):
+        lines = [self._head(), ""]
+        for budget in self.budgets:
+            best = budget.why
+            if not best:
+                best = f"N* {budget.params:.3g}, D* {budget.images_seen:.3g}, {self.metric} {budget.error:.3g}"
+            lines.append(f"  C = {budget.compute:<9.3g}{budget.sizes:>3} sizes   {best}")
+        return "\n".join([*lines, "", *(f"  {growth}" for growth in self._growths())])
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for budget in self.budgets:
+            best = (budget.why, "", "")
+            if not budget.why:
+                best = (f"{budget.params:.3g}", f"{budget.images_seen:.3g}", f"{budget.error:.3g}")
+            rows.append((f"{budget.compute:.3g}", str(budget.sizes), *best))
+        return html_table(self._head(), ("C", "sizes", "N*", "D*", self.metric), rows, self._growths())
+
+    def _head(self) -> str:
+        minima = sum(budget.params is not None for budget in self.budgets)
+        return f"{self.metric} vs {self.x} · {minima} minima of {len(self.budgets)} budgets"
+
+    def _growths(self) -> Iterator[str]:
+        for letter, law, unit in (("N", self.params, "parameters"), ("D", self.images_seen, "images seen")):
             ends = f"{100 * LEVEL:.0f} % interval of the exponent {law.low:.3g} to {law.high:.3g}"
-            lines.append(f"  {letter}*(C) = {law.coefficient:.3g} C^{law.exponent:.3g} {what}   {ends}")
-        return "\n".join(lines)
+            yield f"{letter}*(C) = {law.coefficient:.3g} C^{law.exponent:.3g} {unit}   {ends}"
 
 
-def isoflop(points: pd.DataFrame, metric: str, compute: str = "flops") -> IsoFlop:
-    """Return the best size at each budget, and its growth.
+def isoflop(points: pd.DataFrame, metric: str = METRIC, x: str = COMPUTE) -> IsoFlop:
+    """The best size at each budget of the column `x`, and its growth.
 
     Raises Refused below three minima, and for values that can't be fitted.
     """
-    runs = usable(points, metric, compute, "params", "images_seen")
-    found = tuple(minimum(group, metric, compute) for group in budgets(runs, compute))
-    minima = [one for one in found if one.params is not None]
+    runs = usable(points, metric, x, "params", "images_seen")
+    every = tuple(minimum(group, metric, x) for group in budgets(runs, x))
+    minima = [budget for budget in every if budget.params is not None]
     if len(minima) < LEAST:
-        reasons = "; ".join(dict.fromkeys(one.why for one in found if one.why)) or "no run has params and images_seen"
+        reasons = "; ".join(reasons_of(every)) or "no run has params and images_seen"
         raise Refused(
-            f"refused: {len(minima)} of {len(found)} budgets have a minimum inside their model sizes, and an exponent"
+            f"refused: {len(minima)} of {len(every)} budgets have a minimum inside their model sizes, and an exponent"
             f" needs {LEAST}: {reasons}. Train {NEAREST} or more sizes at each budget, on both sides of the best one."
         )
     spent, size, images = (
-        np.array([getattr(one, name) for one in minima], float) for name in ("compute", "params", "images_seen")
+        np.array([getattr(budget, name) for budget in minima], float) for name in ("compute", "params", "images_seen")
     )
-    return IsoFlop(metric, compute, found, _growth(spent, size), _growth(spent, images))
+    return IsoFlop(metric, x, every, _growth(spent, size), _growth(spent, images))
 
 
-def budgets(runs: pd.DataFrame, compute: str) -> Iterator[pd.DataFrame]:
+def reasons_of(budgets: Iterable[Budget]) -> list[str]:
+    """Why some of them have no minimum, each reason once."""
+    return list(dict.fromkeys(budget.why for budget in budgets if budget.why))
+
+
+def budgets(runs: pd.DataFrame, x: str) -> Iterator[pd.DataFrame]:
     """Yield the runs of each budget, cheapest first; the table is sorted by compute."""
-    spent = runs[compute].to_numpy(float)
+    spent = runs[x].to_numpy(float)
     start = 0
     while start < len(spent):
         stop = int(np.searchsorted(spent, TOGETHER * spent[start], side="right"))
@@ -107,49 +132,54 @@ def budgets(runs: pd.DataFrame, compute: str) -> Iterator[pd.DataFrame]:
 
 
 def best_of_sizes(group: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Return the best run of each model size among those of one budget, smallest first."""
+    """The best run of each model size among those of one budget, smallest first."""
     return group.loc[group.groupby("params")[metric].idxmin()].sort_values("params")
 
 
 def nearest(best: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Return the sizes that the minimum is found from: those nearest to the best one in their logarithm."""
+    """The sizes that the minimum is found from: those nearest to the best one in their logarithm."""
     size_N, lowest = np.log(best["params"].to_numpy(float)), int(best[metric].to_numpy(float).argmin())
     return best.iloc[np.sort(np.argsort(np.abs(size_N - size_N[lowest]), kind="stable")[:NEAREST])]
 
 
 def parabola(near: pd.DataFrame, metric: str) -> Poly:
-    """Return the error as a parabola of log(params) through these sizes."""
+    """The error as a parabola of log(params) through these sizes."""
     return Poly.fit(np.log(near["params"].to_numpy(float)), near[metric].to_numpy(float), 2)
 
 
-def minimum(group: pd.DataFrame, metric: str, compute: str) -> Budget:
-    """Return the runs of one budget as a Budget, with the minimum of its parabola or the reason for none."""
+def minimum(group: pd.DataFrame, metric: str, x: str) -> Budget:
+    """The runs of one budget as a Budget, with the minimum of its parabola or the reason for none."""
     best = best_of_sizes(group, metric)
-    found = Budget(float(np.exp(np.log(group[compute]).mean())), len(group), len(best))
+    budget = Budget(float(np.exp(np.log(group[x]).mean())), len(group), len(best))
     if len(best) < NEAREST:
-        return _none(found, f"fewer than {NEAREST} sizes")
+        return _none(budget, f"fewer than {NEAREST} sizes")
     lowest = int(best[metric].to_numpy(float).argmin())
-    if lowest in (0, len(best) - 1):
-        return _none(found, f"the {'smallest' if lowest == 0 else 'largest'} size is the best")
+    if lowest == 0:
+        return _none(budget, "the smallest size is the best")
+    if lowest == len(best) - 1:
+        return _none(budget, "the largest size is the best")
     near = nearest(best, metric)
     curve = parabola(near, metric)
     slope = curve.deriv()
-    at = float(slope.roots()[0]) if slope.deriv()(0.0) > 0 else np.inf
+    bottom = np.inf
+    if slope.deriv()(0.0) > 0:
+        bottom = float(slope.roots()[0])
     ends = np.log(near["params"].iloc[[0, -1]].to_numpy(float))
-    if not ends[0] < at < ends[1]:
-        return _none(found, "no minimum among the points around the best")
-    images = np.exp(np.interp(at, np.log(best["params"]), np.log(best["images_seen"].to_numpy(float))))
-    return Budget(found.compute, found.runs, found.sizes, float(np.exp(at)), float(images), float(curve(at)))
+    if not ends[0] < bottom < ends[1]:
+        return _none(budget, "no minimum among the points around the best")
+    images = np.exp(np.interp(bottom, np.log(best["params"]), np.log(best["images_seen"].to_numpy(float))))
+    error = float(curve(bottom))
+    return replace(budget, params=float(np.exp(bottom)), images_seen=float(images), error=error)
 
 
 def _none(budget: Budget, why: str) -> Budget:
-    return Budget(budget.compute, budget.runs, budget.sizes, why=why)
+    return replace(budget, why=why)
 
 
 def _growth(spent: Floats, best: Floats) -> Growth:
     from scipy import stats
 
-    found = stats.linregress(np.log(spent), np.log(best))
-    far = float(stats.t.ppf((1 + LEVEL) / 2, len(spent) - 2) * found.stderr)
-    slope = float(found.slope)
-    return Growth(float(np.exp(found.intercept)), slope, slope - far, slope + far)
+    line = stats.linregress(np.log(spent), np.log(best))
+    reach = float(stats.t.ppf((1 + LEVEL) / 2, len(spent) - 2) * line.stderr)
+    slope = float(line.slope)
+    return Growth(float(np.exp(line.intercept)), slope, slope - reach, slope + reach)

@@ -1,4 +1,4 @@
-"""A fitted law as a value: intervals, residuals, doubts, and its report for people and for programs."""
+"""A fitted law as a value: intervals, residuals, warnings, and its report for people, notebooks and programs."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -9,7 +9,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from analysis.bootstrap import LEVEL, around_log, widening
-from analysis.laws import Floats, Law
+from analysis.law import FLOOR, Floats, Law, Parameter
+from analysis.notebook import html_table
 
 AHEAD = 10.0  # the report predicts the error at this many times the largest compute
 SUPPORTED = 2.0  # of AICc in favour of the law
@@ -53,7 +54,7 @@ class Fitted:
     """A law with all that is known about how good it is."""
 
     metric: str
-    compute: str
+    x: str  # the column of compute
     law: Law
     intervals: dict[str, tuple[float, float]]
     frontier: pd.DataFrame  # the points that the law was fitted to
@@ -66,50 +67,52 @@ class Fitted:
     warnings: tuple[str, ...] = ()
 
     def __call__(self, compute: ArrayLike) -> Floats:
-        """Return the error that the law predicts at each compute."""
+        """The error that the law predicts at each compute."""
         return self.law(compute)
 
     def band(self, compute: ArrayLike) -> tuple[Floats, Floats]:
-        """Return the ends of the law's 90 % interval at each compute.
+        """The ends of the law's 90 % interval at each compute.
 
         Errors fall with compute: beyond the frontier the upper end is at most what it is at the frontier's last point,
         and before it the lower end at least what it is at the first.
         """
-        ends = self.frontier[self.compute].to_numpy(float)[[0, -1]]
+        ends = self.frontier[self.x].to_numpy(float)[[0, -1]]
         (least, _), (_, most) = self._around(ends)
-        at = np.asarray(compute, float)
-        low, high = self._around(at)
-        low = np.where(at < ends[0], np.maximum(low, least), low)
-        return low, np.where(at > ends[1], np.minimum(high, most), high)
+        compute = np.asarray(compute, float)
+        low, high = self._around(compute)
+        low = np.where(compute < ends[0], np.maximum(low, least), low)
+        return low, np.where(compute > ends[1], np.minimum(high, most), high)
 
     def _around(self, compute: Floats) -> tuple[Floats, Floats]:
         return around_log(self.law(compute), self.law.family.predictions(self.draws, compute), self.wider)
 
     @property
     def wider(self) -> float:
-        """Return the factor by which intervals are wider than the draws alone would have them."""
+        """The factor by which intervals are wider than the draws alone would have them."""
         return widening(len(self.frontier), len(self.law.values))
 
     @property
     def residuals(self) -> Floats:
-        """Return log(measured / predicted) of each frontier point; a point with error 0 has none."""
+        """log(measured / predicted) of each frontier point; a point with error 0 has none."""
         error = self.frontier[self.metric].to_numpy(float)
-        ratio = error[error > 0] / self.law(self.frontier[self.compute].to_numpy(float)[error > 0])
+        ratio = error[error > 0] / self.law(self.frontier[self.x].to_numpy(float)[error > 0])
         return np.asarray(np.log(ratio))
 
     @property
     def held_out_rms(self) -> float | None:
-        """Return the rms of log(got / predicted) over the held-out runs; None without any."""
-        off = [np.log(run.got / run.predicted) for run in self.held_out if run.got > 0]
-        return rms(np.array(off)) if off else None
+        """The rms of log(got / predicted) over the held-out runs; None without any."""
+        residuals = [np.log(run.got / run.predicted) for run in self.held_out if run.got > 0]
+        if not residuals:
+            return None
+        return rms(np.array(residuals))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fit as a JSON object."""
+        """The fit as a JSON object."""
         return {
             "law": self.law.family.name,
             "formula": self.law.family.formula,
             "metric": self.metric,
-            "compute": self.compute,
+            "compute": self.x,
             "unit": self.law.unit,
             "params": self.law.params(),
             "intervals": {name: list(ends) for name, ends in self.intervals.items()},
@@ -121,13 +124,10 @@ class Fitted:
             "residual_rms": rms(self.residuals),
             "left_one_out_rms": self.left_one_out,
             "simpler": [
-                {"law": one.law.family.name, "params": one.law.params(), "aicc_gain": one.aicc_gain}
-                for one in self.simpler
+                {"law": simpler.law.family.name, "params": simpler.law.params(), "aicc_gain": simpler.aicc_gain}
+                for simpler in self.simpler
             ],
-            "held_out": [
-                {name: None if value != value else value for name, value in asdict(run).items()}
-                for run in self.held_out
-            ],
+            "held_out": [_known(asdict(run)) for run in self.held_out],
             "held_out_rms": self.held_out_rms,
             "warnings": list(self.warnings),
         }
@@ -135,59 +135,100 @@ class Fitted:
     def __str__(self) -> str:
         return "\n".join([*_head(self), "", *_params(self), "", *_checks(self)])
 
+    def _repr_html_(self) -> str:
+        rows = [(row.letter, row.name, row.value, row.ends) for row in _rows(self)]
+        notes = [f"{self.law.family.formula}, C in {self.law.unit}", *(line.strip() for line in _checks(self))]
+        interval = f"{100 * LEVEL:.0f} % interval"
+        return html_table(" · ".join(_head(self)), ("", "parameter", "value", interval), rows, notes)
+
+
+def _known(values: dict[str, Any]) -> dict[str, Any]:
+    """Values with None in place of NaN, which JSON doesn't have."""
+    return {name: _json(value) for name, value in values.items()}
+
+
+def _json(value: Any) -> Any:
+    if value != value:
+        return None
+    return value
+
 
 def rms(values: Floats) -> float:
-    """Return the root of the mean square."""
+    """The root of the mean square."""
     return float(np.sqrt(np.mean(np.square(values))))
 
 
 def value(metric: str, number: float) -> str:
-    """Return a metric as people read it: errors in per cent."""
-    return f"{100 * number:.3g} %" if metric.endswith("error") else f"{number:.3g}"
+    """A metric as people read it: errors in per cent."""
+    if metric.endswith("error"):
+        return f"{100 * number:.3g} %"
+    return f"{number:.3g}"
 
 
 def interval(metric: str, low: float, high: float) -> str:
-    """Return the ends of an interval as people read them, with a word where an error would pass 100 %."""
-    beyond = ", past the 100 % of any error" if metric.endswith("error") and high > 1 else ""
+    """The ends of an interval as people read them, with a word where an error would pass 100 %."""
+    beyond = ""
+    if metric.endswith("error") and high > 1:
+        beyond = ", past the 100 % of any error"
     return f"{value(metric, low).removesuffix(' %')} to {value(metric, high)}{beyond}"
 
 
 def _head(fit: Fitted) -> list[str]:
     counts = fit.counts
     parts = [f"{counts.used} runs", f"{len(fit.frontier)} on the frontier"]
-    others = {
+    left_out = {
         "held out": counts.held_out,
         "excluded": counts.excluded,
         "diverged": counts.diverged,
         "without this metric": counts.unmeasured,
     }
-    parts += [f"{number} {reason}" for reason, number in others.items() if number]
-    return [f"{fit.metric} vs {fit.compute}", " · ".join(parts)]
+    parts += [f"{number} {reason}" for reason, number in left_out.items() if number]
+    return [f"{fit.metric} vs {fit.x}", " · ".join(parts)]
 
 
 def _params(fit: Fitted) -> Iterator[str]:
     formula = f"{fit.law.family.formula}, C in {fit.law.unit}  "
-    known = (
-        f"{100 * LEVEL:.0f} % interval ({len(fit.draws)} draws of the runs)"
-        if fit.intervals
-        else "no draws, no intervals"
-    )
+    known = "no draws, no intervals"
+    if fit.intervals:
+        known = f"{100 * LEVEL:.0f} % interval ({len(fit.draws)} draws of the runs)"
     yield f"  {formula:<44}{known}"
     best = fit.frontier[fit.metric].iloc[-1]
+    for row in _rows(fit):
+        note = ""
+        if row.parameter == FLOOR:
+            note = f"at least 0, at most the best point ({best:.3g})"
+        yield f"  {row.letter}   {row.name:<14}{row.value:<12}{row.ends:<24}{note}".rstrip()
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A parameter as the report shows it."""
+
+    parameter: Parameter
+    letter: str
+    name: str
+    value: str
+    ends: str
+
+
+def _rows(fit: Fitted) -> Iterator[_Row]:
+    params = fit.law.params()
     for parameter in sorted(fit.law.family.parameters, key=lambda parameter: parameter.letter):
-        name = parameter.name
-        ends = _ends(*fit.intervals[name]) if fit.intervals else ""
-        note = f"at least 0, at most the best point ({best:.3g})" if name == "floor" else ""
-        yield f"  {parameter.letter}   {name:<14}{fit.law.params()[name]:<12.3g}{ends:<24}{note}".rstrip()
+        ends = ""
+        if fit.intervals:
+            ends = _ends(*fit.intervals[parameter.name])
+        yield _Row(parameter, parameter.letter, parameter.name, f"{params[parameter.name]:.3g}", ends)
 
 
 def _ends(low: float, high: float) -> str:
-    return "unknown by itself" if high > UNKNOWN * low > 0 else f"{low:.3g} to {high:.3g}"
+    if high > UNKNOWN * low > 0:
+        return "unknown by itself"
+    return f"{low:.3g} to {high:.3g}"
 
 
 def _checks(fit: Fitted) -> Iterator[str]:
     yield f"  residual (log) {rms(fit.residuals):.2g} rms · each point from the others {fit.left_one_out:.2g} rms"
-    ahead = AHEAD * float(fit.frontier[fit.compute].iloc[-1])
+    ahead = AHEAD * float(fit.frontier[fit.x].iloc[-1])
     low, high = (float(end[0]) for end in fit.band([ahead]))
     predicted = _interval(fit.metric, float(fit.law(ahead)), low, high)
     yield f"  {AHEAD:g} x the largest compute ({ahead:.2g} {fit.law.unit}): {predicted}"
@@ -196,11 +237,13 @@ def _checks(fit: Fitted) -> Iterator[str]:
         yield f"  held out {run.name}: predicted {predicted}, got {value(fit.metric, run.got)}"
     if fit.held_out_rms is not None:
         yield f"  held out, all together: {fit.held_out_rms:.2g} rms (log)"
-    for one in fit.simpler:
-        if one.aicc_gain is not None:
-            verdict = "the law" if one.aicc_gain > SUPPORTED else "the simpler one"
-            name = f"{one.law.family.name}, {one.law.family.formula}"
-            yield f"  {name}: AICc {one.aicc_gain:+.0f} -> {verdict} is supported"
+    for simpler in fit.simpler:
+        if simpler.aicc_gain is not None:
+            verdict = "the simpler one"
+            if simpler.aicc_gain > SUPPORTED:
+                verdict = "the law"
+            name = f"{simpler.law.family.name}, {simpler.law.family.formula}"
+            yield f"  {name}: AICc {simpler.aicc_gain:+.0f} -> {verdict} is supported"
     for warning in fit.warnings:
         yield f"  warning: {warning}"
 

@@ -5,31 +5,35 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from analysis.bootstrap import LEVEL
+from analysis.law import FLOOR
 from analysis.report import Fitted, value
 
+DECADES = 1.0  # of compute, below which there is no law
+SAFE_DECADES = 2.0  # below which its exponent is in doubt
+EXPONENT_NEEDS = f"an exponent needs {DECADES:g} decade to be fitted and {SAFE_DECADES:g} to be trusted"
 _FEW = 6  # frontier points beyond its parameters below which a law's parameters can't be trusted one by one
-_DECADES = 2.0
 _AHEAD = 10.0  # times the compute of the frontier's last point
 _LOST = 0.05  # share of the draws
 
 
-def doubts(fit: Fitted, asked: int, most: float, ends: Mapping[str, tuple[float, float]]) -> Iterator[str]:
+def warnings(fit: Fitted, draws: int, most: float, ends: Mapping[str, tuple[float, float]]) -> Iterator[str]:
     """Yield what the report warns of.
 
-    `asked` is the number of draws, `most` the largest run's compute, `ends` the least and largest of each parameter.
+    `draws` is the number that was wanted, `most` the largest run's compute, `ends` the least and largest of each
+    parameter.
     """
-    compute, parameters = fit.frontier[fit.compute].to_numpy(float), len(fit.law.values)
+    compute, parameters = fit.frontier[fit.x].to_numpy(float), len(fit.law.values)
     if len(compute) < _FEW + parameters:
         few = f"{len(compute)} frontier points for {parameters} parameters"
         yield f"{few}: trust the curve between them, not the parameters"
-    if (span := np.log10(compute[-1] / compute[0])) < _DECADES:
-        yield f"the frontier spans {span:.1f} decades of compute; an exponent needs {_DECADES:g} or more"
+    if (span := np.log10(compute[-1] / compute[0])) < SAFE_DECADES:
+        yield f"the frontier spans {span:.1f} decades of compute; {EXPONENT_NEEDS}"
     if most > _AHEAD * compute[-1]:
         yield _unbeaten(fit, most)
     yield from _at_bounds(fit, ends)
-    if (lost := asked - len(fit.draws)) > _LOST * asked:
+    if (lost := draws - len(fit.draws)) > _LOST * draws:
         few = f"fewer than {parameters} frontier points"
-        yield f"{lost / asked:.0%} of the draws left {few}: the intervals are too narrow"
+        yield f"{lost / draws:.0%} of the draws left {few}: the intervals are too narrow"
     yield from _of_runs(fit)
 
 
@@ -52,20 +56,29 @@ def _unbeaten(fit: Fitted, most: float) -> str:
     name, got = best.get("name", best["run"]), value(fit.metric, best[fit.metric])
     return (
         f"no run with more compute than {name} is better, though there are runs with"
-        f" {most / best[fit.compute]:.2g} times as much: look at it ({got}), and exclude it if it is no result"
+        f" {most / best[fit.x]:.2g} times as much: look at it ({got}), and exclude it if it is no result"
     )
 
 
 def _at_bounds(fit: Fitted, ends: Mapping[str, tuple[float, float]]) -> Iterator[str]:
     params, best = fit.law.params(), float(fit.frontier[fit.metric].iloc[-1])
-    if params.get("floor") == 0:
+    if FLOOR in fit.law.family.parameters:
+        yield from _of_floor(params[FLOOR.name], best, fit.intervals.get(FLOOR.name, (1.0, 1.0))[0])
+    for parameter in fit.law.family.parameters:
+        name, estimate = parameter.name.replace("_", " "), params[parameter.name]
+        if parameter.scale.zero:
+            if parameter.compute == 1 and estimate > float(fit.frontier[fit.x].iloc[-1]):
+                yield f"the {name} is above the largest compute: the points are far from a power law"
+        elif parameter.name in ends:
+            low, high = ends[parameter.name]
+            if not low * 1.001 < estimate < high / 1.001:
+                yield f"the {name} is at its bound {estimate:.3g}"
+
+
+def _of_floor(floor: float, best: float, least: float) -> Iterator[str]:
+    if floor == 0:
         yield "the floor is at its bound 0: the points show no saturation at high compute"
-    elif fit.intervals.get("floor", (1.0,))[0] == 0:
+    elif least == 0:
         yield "the points don't rule out a floor of 0"
-    if params.get("floor", 0) >= best > 0:
+    if floor >= best > 0:
         yield "the floor is at its bound, the best point"
-    if params.get("offset", 0) > float(fit.frontier[fit.compute].iloc[-1]):
-        yield "the offset is above the largest compute: the points are far from a power law"
-    for name, (low, high) in ends.items():
-        if name not in ("floor", "offset", "bend") and not low * 1.001 < params[name] < high / 1.001:
-            yield f"the {name.replace('_', ' ')} is at its bound {params[name]:.3g}"

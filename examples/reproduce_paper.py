@@ -16,13 +16,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import analysis
+from analysis.checks import Refused
 from analysis.drawing import legends
 from analysis.drawing.panels import draw_best, draw_law, draw_runs
 from analysis.drawing.sheet import PAGE, sheet, write
 from analysis.drawing.style import TEXT, Marks, axis_of_compute, axis_of_errors, short
-from analysis.figures.plots import equation
+from analysis.drawing.titles import equation
 from analysis.fitting import fit
-from analysis.refusal import Refused
 from analysis.report import Fitted
 from analysis.runs import usable
 from orchestrator.errors import Refusal
@@ -59,8 +59,7 @@ def figure(points: pd.DataFrame, law: Fitted) -> Figure:
     data.set_xlabel("Distinct training images", fontsize=TEXT)
     data.set_title("bottleneck: data size", fontsize=TEXT, loc="left")
     _level(models, data, runs[law.metric])
-    dots = {"model": legends.models(marks), "training images": legends.sizes(marks)}
-    legends.draw_legend(made, dots | {"": legends.lines(law)})
+    legends.draw_legend(made, legends.dots(marks) | {"": legends.lines(law)})
     return made
 
 

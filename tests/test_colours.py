@@ -12,8 +12,8 @@ from runs import table
 from test_plots import budgets, subject
 
 from analysis.drawing.style import Marks
-from analysis.figures.plots import FIGURES
 from analysis.fitting import fit
+from analysis.plotting import draw
 
 # on linear RGB, severity 1.0: Machado, Oliveira and Fernandes, A Physiologically-based Model for Simulation of Color
 # Vision Deficiency, IEEE TVCG 15(6), 2009, table of the authors' page
@@ -75,14 +75,14 @@ def test_every_figure_of_models_has_their_colours(name):
     lines = points[["run", "flops"]].assign(step=1, loss=0.5)
     lines = pd.concat([lines, lines.assign(flops=lines["flops"] / 2)])
     drawn = replace(subject(points, fit(points, draws=5)), curves=lines)
-    figure, _ = FIGURES[name](drawn)
+    figure = draw(name, drawn).figure
     dots = [colour for one in figure.findobj(PathCollection) for colour in one.get_facecolors()[:, :3].tolist()]
     lines = [list(to_rgb(line.get_color())) for line in figure.findobj(Line2D)]
     assert all(min(np.abs(np.array(dots + lines) - colour).max(axis=1)) < 1e-6 for colour in colours(8))
 
 
 def test_budgets_of_one_figure_can_be_told_apart():
-    figure, _ = FIGURES["isoflop"](subject(budgets()))
+    figure = draw("isoflop", subject(budgets())).figure
     found = np.unique([to_rgb(line.get_color()) for line in figure.axes[0].lines], axis=0)  # cividis: by its red
     assert len(found) == 3
     for seen in SEEN.values():

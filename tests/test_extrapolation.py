@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from runs import shared
 
-from analysis import extrapolate
+from analysis import Refused, extrapolate
 
 # in units of the smallest x, the offsets are 37, 3e-3 and 0
 PLANTED = [
@@ -29,7 +29,7 @@ def test_it_follows_a_planted_law(law, x):
     assert ((low <= law(ahead)) & (law(ahead) <= high)).all()
     stand_still = np.abs(np.log(law(x[-1]) / law(ahead)))
     assert (np.abs(np.log(clean / law(ahead))) < stand_still / 3).all()
-    scattered = [extrapolate(x, noisy(law, x, seed), ahead)[0] for seed in range(5)]
+    scattered = [extrapolate(x, noisy(law, x, seed), ahead).y for seed in range(5)]
     assert (np.abs(np.log(np.mean(scattered, axis=0) / law(ahead))) < stand_still / 3).all()
 
 
@@ -158,7 +158,7 @@ def test_what_has_stopped_falling_is_not_predicted_to_rise():
     ],
 )
 def test_what_is_no_curve_is_refused_by_name(arguments, said):
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(Refused, match=said):
         extrapolate(*arguments)
 
 

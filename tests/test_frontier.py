@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from runs import METRIC, table
 
-from analysis.refusal import Refused
+from analysis.checks import Refused
 from analysis.runs import frontier
 
 

@@ -9,9 +9,9 @@ from runs import METRIC, doubly, planted, table
 
 import analysis
 from analysis.budgets import isoflop
+from analysis.checks import Refused
 from analysis.fitting import fit
 from analysis.groups import fit_each
-from analysis.refusal import Refused
 from analysis.runs import frontier
 
 POINTS = planted(doubly(4.0e8, 37e16, 0.55, 0.02, "FLOPs"), 1e16, 1e20, 30, 20, 0.01, seed=7).assign(images_seen=1e6)

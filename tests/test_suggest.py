@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from runs import METRIC, shared, table
 
 import analysis
-from analysis.refusal import Refused
+from analysis.checks import Refused
 from analysis.suggestion import Costs, greedy
-from analysis.surrogate import Outlook, outlook, places
+from analysis.surrogate import Outlook, outlook, positions
 from orchestrator.cli.main import scalectl
 from orchestrator.errors import Refusal
 from orchestrator.experiment.experiment import read
@@ -44,11 +44,11 @@ def split(points: pd.DataFrame, known_share: float) -> tuple[pd.DataFrame, pd.Da
 
 def test_the_outlook_holds_a_planted_law_and_knows_less_the_further_it_looks():
     inside, beyond = split(grid(noise=0.01), 0.8)
-    found = outlook(places(inside, "flops"), inside[METRIC].to_numpy(), places(beyond, "flops"))
+    found = outlook(positions(inside, "flops"), inside[METRIC].to_numpy(), positions(beyond, "flops"))
     truth = law(beyond["flops"] / beyond["images_seen"], beyond["images_seen"], beyond["data_size"])
     off, sd = np.log(found.mean / truth), np.sqrt(np.diag(found.covariance))
     assert np.sqrt(np.mean(off**2)) < 0.05 and np.mean(np.abs(off) < 1.645 * sd) >= 0.8
-    again = outlook(places(inside, "flops"), inside[METRIC].to_numpy(), places(inside, "flops"))
+    again = outlook(positions(inside, "flops"), inside[METRIC].to_numpy(), positions(inside, "flops"))
     assert np.sqrt(np.diag(again.covariance)).mean() < sd.mean() / 2
 
 
@@ -57,10 +57,10 @@ def test_no_unit_matters():
 
     def seen(factor: float) -> Outlook:
         one, other = (part.assign(flops=part["flops"] * factor) for part in (inside, beyond))
-        return outlook(places(one, "flops"), one[METRIC].to_numpy(), places(other, "flops"))
+        return outlook(positions(one, "flops"), one[METRIC].to_numpy(), positions(other, "flops"))
 
     assert seen(1.0).mean == pytest.approx(seen(3.7e-12).mean, rel=1e-9)
-    scaled = outlook(places(inside, "flops"), 37 * inside[METRIC].to_numpy(), places(beyond, "flops"))
+    scaled = outlook(positions(inside, "flops"), 37 * inside[METRIC].to_numpy(), positions(beyond, "flops"))
     assert scaled.mean == pytest.approx(37 * seen(1.0).mean, rel=1e-9)
 
 

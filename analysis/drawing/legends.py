@@ -22,18 +22,23 @@ _DOT: dict[str, Any] = {"marker": "o", "linestyle": "none", "markeredgecolor": "
 _GREY = "#8b9097"
 
 
+def dots(marks: Marks) -> dict[str, Keys]:
+    """The legend's groups of what dots mean."""
+    return {"model": models(marks), "training images": sizes(marks)}
+
+
 def models(marks: Marks) -> Keys:
-    """Return the colour of each model, smallest first."""
+    """The colour of each model, smallest first."""
     return {model: _dot(colour, 22) for model, colour in marks.colours.items()}
 
 
 def sizes(marks: Marks) -> Keys:
-    """Return the area of each data size."""
+    """The area of each data size."""
     return {short(size): _dot(_GREY, area) for size, area in marks.areas.items()}
 
 
 def lines(fit: Fitted | None, rings: bool = True) -> Keys:
-    """Return what rings, lines and stars mean."""
+    """What rings, lines and stars mean."""
     return dict(_lines(fit, rings))
 
 
@@ -44,18 +49,18 @@ def draw_legend(figure: Figure, groups: dict[str, Keys]) -> None:
     """
     made = [_group(figure, title, keys) for title, keys in groups.items() if keys]
     width, above = figure.get_size_inches()
-    places, below = _flow([_inches(figure, one) for one in made], width)
+    places, below = _flow([_inches(figure, legend) for legend in made], width)
     height = above + below
     figure.set_size_inches(width, height)
     engine = figure.get_layout_engine()
     if isinstance(engine, ConstrainedLayoutEngine):
         engine.set(rect=(0, below / height, 1, above / height))
-    for one, (x, y) in zip(made, places, strict=True):
-        one.set_bbox_to_anchor((x / width, (below - y) / height), figure.transFigure)
+    for legend, (x, y) in zip(made, places, strict=True):
+        legend.set_bbox_to_anchor((x / width, (below - y) / height), figure.transFigure)
 
 
 def _flow(boxes: Iterable[tuple[float, float]], width: float) -> tuple[list[tuple[float, float]], float]:
-    """Return where boxes (width, height) go, in rows from the upper left, and the height of all rows."""
+    """Where boxes (width, height) go, in rows from the upper left, and the height of all rows."""
     places, x, y, row = list[tuple[float, float]](), _EDGE, _EDGE, 0.0
     for wide, high in boxes:
         if x > _EDGE and x + wide > width - _EDGE:
@@ -71,13 +76,16 @@ def _inches(figure: Figure, legend: Legend) -> tuple[float, float]:
 
 
 def _group(figure: Figure, title: str, keys: Keys) -> Legend:
-    made = Legend(
+    columns = len(keys)
+    if title:
+        columns = -(-len(keys) // _ROWS)
+    legend = Legend(
         figure,
         list(keys.values()),
         [literal(key) for key in keys],
         title=title or None,
         loc="upper left",
-        ncols=-(-len(keys) // _ROWS) if title else len(keys),
+        ncols=columns,
         frameon=False,
         fontsize=SMALL,
         title_fontsize=SMALL,
@@ -89,9 +97,9 @@ def _group(figure: Figure, title: str, keys: Keys) -> Legend:
         handlelength=1.8,
         labelspacing=0.3,
     )
-    made.set_in_layout(False)
-    figure.add_artist(made)
-    return made
+    legend.set_in_layout(False)
+    figure.add_artist(legend)
+    return legend
 
 
 def _dot(colour: Any, area: float) -> Line2D:

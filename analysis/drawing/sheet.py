@@ -9,14 +9,14 @@ from matplotlib.figure import Figure
 
 SUFFIXES = (".png", ".pdf", ".svg")
 COLUMN, PAGE = 85 / 25.4, 174 / 25.4  # widths of a column and of a page of two, in inches
-_DOTS = 300  # per inch
+DOTS = 300  # per inch
 # text in a PDF as TrueType, in an SVG as outlines: both show the same letters everywhere
 _FONTS: Any = {"pdf.fonttype": 42, "svg.fonttype": "path", "svg.hashsalt": "scalectl"}
 _NO_DATES: dict[str, dict[str, Any]] = {".png": {}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
 
 
 def sheet(width: float, height: float) -> Figure:
-    """Return an empty figure of this size in inches, which arranges its own panels."""
+    """An empty figure of this size in inches, which arranges its own panels."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
@@ -26,4 +26,4 @@ def write(figure: Figure, path: Path) -> None:
     """Write a figure in the format of the suffix, one of SUFFIXES, without the time; folders are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context(_FONTS):
-        figure.savefig(path, dpi=_DOTS, metadata=_NO_DATES[path.suffix])
+        figure.savefig(path, dpi=DOTS, metadata=_NO_DATES[path.suffix])

@@ -28,31 +28,43 @@ class Marks:
 
     @staticmethod
     def of(runs: pd.DataFrame) -> "Marks":
-        """Return the marks of all models and data sizes among `runs`."""
+        """The marks of all models and data sizes among `runs`."""
         models = runs.groupby("model")["params"].min().reset_index().sort_values(["params", "model"])["model"]
         sizes = sorted(runs["data_size"].dropna().unique())
-        shades = np.linspace(0.0, 0.93, len(models)) if len(models) > 1 else [0.5]
+        shades, areas = np.array([0.5]), np.full(len(sizes), _AREA)
+        if len(models) > 1:
+            shades = np.linspace(0.0, 0.93, len(models))
+        if len(sizes) > 1:
+            areas = np.linspace(*_AREAS, len(sizes))
         colours = {model: colormaps["viridis"](shade) for model, shade in zip(models, shades, strict=True)}
-        areas = np.linspace(*_AREAS, len(sizes)) if len(sizes) > 1 else [_AREA] * len(sizes)
         return Marks(colours, {int(size): float(area) for size, area in zip(sizes, areas, strict=True)})
 
     def area(self, runs: pd.DataFrame) -> pd.Series:
-        """Return the area of each run, for one whose data size is not known as where all are alike."""
+        """The area of each run, for one whose data size is not known as where all are alike."""
         return runs["data_size"].map(self.areas).astype(float).fillna(_AREA)
 
 
 def share(metric: str) -> float:
-    """Return the factor with which a metric is drawn: errors in per cent, others as they are."""
-    return 100.0 if metric.endswith("error") else 1.0
+    """The factor with which a metric is drawn: errors in per cent, others as they are."""
+    if metric.endswith("error"):
+        return 100.0
+    return 1.0
+
+
+def error_label(metric: str) -> str:
+    """The metric with its unit, as an axis names it."""
+    if share(metric) == 100:
+        return literal(f"{metric} (%)")
+    return literal(metric)
 
 
 def literal(text: str) -> str:
-    """Return a text of the user's with dollars that are no mathematics to Matplotlib."""
+    """A text of the user's with dollars that are no mathematics to Matplotlib."""
     return text.replace("$", r"\$")
 
 
 def short(number: float) -> str:
-    """Return a count for a tick: 100, 1.4k, 30M, 1.9B."""
+    """A count for a tick: 100, 1.4k, 30M, 1.9B."""
     for size, suffix in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
         if number >= 0.9995 * size:
             return f"{number / size:.3g}{suffix}"
@@ -72,7 +84,9 @@ def axis_of_errors(axes: Axes, low: float, high: float) -> None:
 def axis_of_sizes(axes: Axes, sizes: Sequence[float]) -> None:
     """Make the x axis logarithmic with a tick at each size, as far as their labels have room."""
     low, high = min(sizes), max(sizes)
-    around = (high / low) ** 0.08 if high > low else 2.0
+    around = 2.0
+    if high > low:
+        around = (high / low) ** 0.08
     axes.set_xscale("log")
     axes.set_xlim(low / around, high * around)
     span = math.log(high * around * around / low)
@@ -104,19 +118,22 @@ def plain(axes: Axes) -> None:
 
 
 def _height(axes: Axes) -> float:
-    """Return about how high the axes are, in points."""
+    """About how high the axes are, in points."""
     figure = axes.get_figure(root=True)
-    return 72 * axes.get_position().height * (figure.get_figheight() if figure else 4.8)
+    height = 4.8
+    if figure:
+        height = figure.get_figheight()
+    return 72 * axes.get_position().height * height
 
 
 def _round_numbers(low: float, high: float, share: float) -> list[float]:
-    """Return round numbers between two positive ones, none closer than a share of the axis; others where few are."""
+    """Round numbers between two positive ones, none closer than a share of the axis; others where few are."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    apart, found = share * math.log(high / low), list[float]()
+    apart, ticks = share * math.log(high / low), list[float]()
     for step in _STEPS:
         for number in (float(f"{step}e{decade}") for decade in decades):
-            if low <= number <= high and all(abs(math.log(number / other)) >= apart for other in found):
-                found.append(number)
-    if len(found) < 3:
-        found = [float(tick) for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]
-    return sorted(found)
+            if low <= number <= high and all(abs(math.log(number / tick)) >= apart for tick in ticks):
+                ticks.append(number)
+    if len(ticks) < 3:
+        ticks = [float(tick) for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]
+    return sorted(ticks)

@@ -6,13 +6,10 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from analysis.laws import Floats
-from analysis.runs import metrics
+from analysis.law import Floats
+from analysis.store import of_trunk
 
 _ALIKE = 1.25  # budgets of up to this many times the steps are one
-# columns in which the runs of one trunk differ
-_OWN = {"run", "name", "study", "state", "excluded", "steps", "cooldown", "images_seen", "flops", "marginal_flops"}
-_OWN |= {"device_seconds", "core_days", "images_per_second", "flops_per_second", "mfu", "digest"}
 
 
 def trunks(points: pd.DataFrame, runs: pd.DataFrame, metric: str, across: str) -> Iterator[tuple[str, Floats, Floats]]:
@@ -22,20 +19,23 @@ def trunks(points: pd.DataFrame, runs: pd.DataFrame, metric: str, across: str) -
     runs: there a budget is missing that the same model has with other data.
     """
     points = points.reset_index(drop=True)
-    shared = [name for name in points.columns if name not in _OWN and name not in metrics(points)]
-    imported = points["origin"].notna() if "origin" in points else pd.Series(data=False, index=points.index)
+    shared, imported = of_trunk(points), pd.Series(data=False, index=points.index)
+    if "origin" in points:
+        imported = points["origin"].notna()
     budgets = {model: np.unique(group["steps"].dropna()) for model, group in points[imported].groupby("model")}
     drawn = points["run"].isin(runs["run"])
     for _, group in points[points.duplicated(shared, keep=False)].groupby(shared, dropna=False):
         ends, model = group.sort_values(["steps", across]), group["model"].iloc[0]
         xs = ends[across].to_numpy(float)
         ys = np.where(drawn[ends.index], ends[metric].to_numpy(float), np.nan)
-        gaps = _gaps(ends["steps"].to_numpy(float), budgets[model]) if imported[ends.index[0]] else []
+        gaps = list[int]()
+        if imported[ends.index[0]]:
+            gaps = _gaps(ends["steps"].to_numpy(float), budgets[model])
         yield model, np.insert(xs, gaps, np.nan), np.insert(ys, gaps, np.nan)
 
 
 def _gaps(steps_N: Floats, budgets: Floats) -> list[int]:
-    """Return the places of the ends before which a budget is missing."""
+    """The places of the ends before which a budget is missing."""
     return [
         place
         for place, (before, after) in enumerate(pairwise(steps_N), start=1)

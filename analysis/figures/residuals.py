@@ -1,56 +1,81 @@
-"""How far runs lie from the law: log(measured / law) over compute, with the law's own band."""
+"""Draw how far the frontier and held-out runs lie from the law."""
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.drawing.panels import BEYOND, HELD_OUT, label_compute
+from analysis.checks import Refused
+from analysis.drawing.legends import dots, draw_legend, lines
+from analysis.drawing.panels import BEYOND, HELD_OUT, label_compute, reach
+from analysis.drawing.plot import Drawing, Plot, Subject, records
+from analysis.drawing.sheet import COLUMN, sheet
 from analysis.drawing.style import INK, STAR, TEXT, Marks, axis_of_compute, plain
-from analysis.laws import Floats
+from analysis.drawing.titles import title
+from analysis.law import Floats
 from analysis.report import Fitted, HeldOut
+from analysis.runs import usable
 
 _PERCENT = 100.0
 _LEAST = 0.001  # an axis that shows less than this would magnify rounding
 
 
+def draw(subject: Subject) -> Drawing:
+    """How far frontier and held-out runs lie from the law; raises Refused, with the reason, without one."""
+    if subject.fit is None:
+        raise Refused(subject.note or "there is no law.")
+    runs = usable(subject.points, subject.metric, subject.x)
+    figure = sheet(COLUMN, 2.7)
+    axes = figure.subplots()
+    marks = Marks.of(runs)
+    shown = draw_residuals(axes, subject.fit, marks, reach(runs, subject.x))
+    axes.set_title(title(subject.fit, len(runs)), fontsize=TEXT, loc="left", linespacing=1.4)
+    draw_legend(figure, dots(marks) | {"": lines(subject.fit, rings=False)})
+    return Drawing(figure, {"residuals": records(shown)})
+
+
 def residuals(fit: Fitted) -> pd.DataFrame:
-    """Return the log residual of each frontier point, and of each held-out run that would be one."""
-    front = fit.frontier.assign(held_out=False)[["run", "name", "model", "data_size", fit.compute, "held_out"]]
+    """The log residual of each frontier point, and of each held-out run that would be one."""
+    front = fit.frontier.assign(held_out=False)[["run", "name", "model", "data_size", fit.x, "held_out"]]
     front = front[fit.frontier[fit.metric] > 0].assign(residual=fit.residuals)
-    others = [
-        {"run": one.run, "name": one.name, fit.compute: one.compute, "held_out": True} | _ends(one)
-        for one in fit.held_out
-        if one.got > 0
+    held_out = [
+        {"run": run.run, "name": run.name, fit.x: run.compute, "held_out": True} | _ends(run)
+        for run in fit.held_out
+        if run.got > 0
     ]
-    return pd.concat([front, pd.DataFrame(others)], ignore_index=True) if others else front
+    if not held_out:
+        return front
+    return pd.concat([front, pd.DataFrame(held_out)], ignore_index=True)
 
 
-def _ends(one: HeldOut) -> dict[str, float]:
-    logs = np.log([one.got, one.low, one.high]) - np.log(one.predicted)
+def _ends(run: HeldOut) -> dict[str, float]:
+    logs = np.log([run.got, run.low, run.high]) - np.log(run.predicted)
     return dict(zip(("residual", "low", "high"), map(float, logs), strict=True))
 
 
 def draw_residuals(axes: Axes, fit: Fitted, marks: Marks, across: Floats) -> pd.DataFrame:
     """Draw the residuals, held-out runs with their intervals, and the law's band at `across`; return the residuals."""
-    found, law = residuals(fit), fit.law(across)
+    shown, law = residuals(fit), fit.law(across)
     low, high = (_PERCENT * np.log(end / law) for end in fit.band(across))
     axes.fill_between(across, low, high, color=INK, alpha=0.13, linewidth=0, zorder=1)
-    last = float(fit.frontier[fit.compute].iloc[-1])
+    last = float(fit.frontier[fit.x].iloc[-1])
     for some, style in ((across <= last, "-"), (across >= last, BEYOND)):
         axes.plot(across[some], 0 * across[some], color=INK, linewidth=1.1, linestyle=style, zorder=2)
-    inside, out = found[~found["held_out"].astype(bool)], found[found["held_out"].astype(bool)]
+    inside, out = shown[~shown["held_out"].astype(bool)], shown[shown["held_out"].astype(bool)]
     colours = inside["model"].map(marks.colours).tolist()
-    dots = {"s": marks.area(inside), "color": colours, "edgecolor": "white", "linewidth": 0.3, "zorder": 4}
-    axes.scatter(inside[fit.compute], _PERCENT * inside["residual"], **dots)
+    dot = {"s": marks.area(inside), "color": colours, "edgecolor": "white", "linewidth": 0.3, "zorder": 4}
+    axes.scatter(inside[fit.x], _PERCENT * inside["residual"], **dot)
     if len(out):
         low, high = (_PERCENT * out[end] for end in ("low", "high"))
-        axes.vlines(out[fit.compute], low, high, color=STAR, linewidth=0.8, zorder=3)
-        axes.scatter(out[fit.compute], _PERCENT * out["residual"], **HELD_OUT)
-    label_compute(axes, fit.compute)
+        axes.vlines(out[fit.x], low, high, color=STAR, linewidth=0.8, zorder=3)
+        axes.scatter(out[fit.x], _PERCENT * out["residual"], **HELD_OUT)
+    label_compute(axes, fit.x)
     axes.set_ylabel("log(measured / law), %", fontsize=TEXT)
     axis_of_compute(axes, across[0] / 1.2, across[-1])
-    shown = found[["residual", *({"low", "high"} & set(found))]].to_numpy(float)
-    most = 1.25 * _PERCENT * max(float(np.nanmax(np.abs(shown))), _LEAST)
+    heights = shown[["residual", *({"low", "high"} & set(shown))]].to_numpy(float)
+    most = 1.25 * _PERCENT * max(float(np.nanmax(np.abs(heights))), _LEAST)
     axes.set_ylim(-most, most)
     plain(axes)
-    return found
+    return shown
+
+
+FIGURE = Plot(draw)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from orchestrator.cli.fit import COMPUTE, LAWS
+from analysis.vocabulary import AXES, LAWS
 from orchestrator.cli.options import Range, output, store_option, yaml_file
 from orchestrator.errors import Exit
 from orchestrator.hints import command
@@ -45,8 +45,8 @@ STOP = 2.0  # per cent
 @store_option
 @click.option("--study", help="A study of the store; the one planned last unless told.")
 @click.option("--metric", help="Metric of the law, in place of the study's.")
-@click.option("--by", type=click.Choice(COMPUTE), help="What compute is, in place of the study's.")
-@click.option("--law", type=click.Choice(LAWS), help="Family of the law, in place of the study's.")
+@click.option("--by", type=click.Choice(tuple(AXES)), help="What compute is, in place of the study's.")
+@click.option("--law", type=click.Choice(tuple(LAWS)), help="Family of the law, in place of the study's.")
 @click.option("--where", metavar="EXPR", help='Runs to use: "data_size==3e9 and steps>=1000".')
 @click.option("--data", type=AMOUNT, metavar="IMAGES", help="Images seen; together with --params.")
 @click.option("--params", type=AMOUNT, metavar="N", help="Parameters; together with --data.")

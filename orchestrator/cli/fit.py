@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from analysis.vocabulary import AXES, LAWS
 from orchestrator.cli.options import Command, output, store_option
 from orchestrator.errors import Exit
 from orchestrator.hints import command
@@ -15,17 +16,14 @@ if TYPE_CHECKING:
 
     from orchestrator.report.study import Ask
 
-COMPUTE = ("flops", "device_seconds", "core_days", "images_seen", "data_size")
-LAWS = ("power", "saturating", "doubly-saturating", "m1", "m2", "m3", "m4", "bnsl")
-
 
 def law_options(command: Command) -> Command:
     """Return the command with the options that choose runs and a law."""
     for option in (
         click.option("--hold-out", metavar="EXPR", help="Runs to leave out and predict: \"model=='mini'\"."),
         click.option("--where", metavar="EXPR", help='Runs to use: "data_size==3e9 and steps>=1000".'),
-        click.option("--law", type=click.Choice(LAWS), help="Family of the law, in place of the study's."),
-        click.option("--compute", type=click.Choice(COMPUTE), help="Compute of the law, in place of the study's."),
+        click.option("--law", type=click.Choice(tuple(LAWS)), help="Family of the law, in place of the study's."),
+        click.option("--compute", type=click.Choice(tuple(AXES)), help="Compute of the law, in place of the study's."),
         click.option("--metric", help="Metric of the law, in place of the study's."),
         click.option("--study", help="A study of the store; the one planned last unless told."),
         store_option,

@@ -6,21 +6,29 @@ from typing import Any
 
 import click
 
+from analysis.vocabulary import FIGURES
 from orchestrator.cli.fit import law_options
 from orchestrator.cli.options import Command
 from orchestrator.errors import Exit
 from orchestrator.hints import command
 
 _SUFFIXES = (".png", ".pdf", ".svg")
-_FIGURES = {
-    "frontier": "Draw every run, the frontier, and the law with its band.",
-    "bottleneck": "Draw the best run of each model size and of each data size.",
-    "samples": "Draw the error over images seen, with a line for each model.",
-    "isoflop": "Draw the error over model size at each budget, with the best sizes.",
-    "curves": "Draw the training curve of each run; --metric is one of their columns, loss unless told.",
-    "decay-map": "Draw the metric over two settings of a sweep, weight decay of head and body unless told.",
-    "residuals": "Draw how far the frontier and held-out runs lie from the law.",
-}
+
+
+class _Figure(click.Command):
+    """The command of one figure; its own options are looked up when it is called or asked for help."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """The options of all figures, and those of this one."""
+        shared, own = super().get_params(ctx), map(_option, FIGURES[str(self.name)].options)
+        return [*shared[:-1], *own, shared[-1]]  # --help comes last
+
+
+def _option(option: Any) -> click.Option:
+    """The option of a command for one of `analysis.drawing.plot.Option`."""
+    if not option.value:
+        return click.Option([f"--{option.name}"], is_flag=True, help=option.purpose)
+    return click.Option([f"--{option.name}"], metavar=option.value, help=option.purpose)
 
 
 @click.group()
@@ -60,24 +68,18 @@ def _figure(name: str, purpose: str) -> click.Command:
         click.echo(f"Next: {_after(name, bool(refusal), said)}")
         return Exit.DONE
 
-    return click.command(name, help=purpose)(draw)
+    return click.command(name, help=purpose, cls=_Figure)(draw)
 
 
 def _after(name: str, refused: bool, said: Mapping[str, Any]) -> str:
     """Return what to do with a figure's law: ask it or, where there is none, see why."""
     store = said["store"]
     law = {key: said[key] for key in ("study", "where", "law")}
-    law["metric"] = None if name == "curves" else said["metric"]  # of which it is a column
+    law["metric"] = None if FIGURES[name].curves else said["metric"]  # of which it is a column
     if refused:
         return command("fit", store=store, said={**law, "compute": said["compute"], "hold_out": said["hold_out"]})
     return command("predict --compute C", store=store, said={**law, "by": said["compute"]})
 
 
-for _name, _purpose in _FIGURES.items():
-    plot.add_command(_figure(_name, _purpose))
-
-_WIDE = "Across a page, with the best runs of each model and data size beside it."
-plot.commands["frontier"].params.append(click.Option(["--wide"], is_flag=True, help=_WIDE))
-for _side in ("rows", "columns"):
-    _help = f"The setting of the {_side}, such as lr."
-    plot.commands["decay-map"].params.append(click.Option([f"--{_side}"], metavar="SETTING", help=_help))
+for _name in FIGURES:
+    plot.add_command(_figure(_name, FIGURES.purpose(_name)))

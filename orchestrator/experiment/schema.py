@@ -1,8 +1,9 @@
 """The keys of experiments.yaml: their types, defaults and meaning; docs/experiments.md repeats every line of it."""
 
 from decimal import Decimal
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from analysis.vocabulary import AXES, LAWS
 from orchestrator.experiment.bits import Bias, Rate, Steps, Strength
 from orchestrator.experiment.ranges import Budgets, Grid
 from orchestrator.experiment.resources import Limits, Resources
@@ -188,8 +189,11 @@ class Evals(Section):
     finetune: Finetune | None = key("Training all weights further; none when left out.", None)
 
 
-Compute = Literal["flops", "device_seconds", "core_days", "images_seen", "data_size"]
-LawName = Literal["power", "saturating", "doubly-saturating", "m1", "m2", "m3", "m4", "bnsl"]
+if TYPE_CHECKING:
+    Compute: TypeAlias = str
+    LawName: TypeAlias = str
+else:
+    Compute, LawName = Literal[tuple(AXES)], Literal[tuple(LAWS)]
 
 
 class Fit(Section):

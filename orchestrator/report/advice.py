@@ -5,9 +5,8 @@ from pathlib import Path
 
 from pandas import DataFrame
 
-from analysis.laws import FAMILIES
+from analysis.checks import Refused
 from analysis.prediction import Prediction, predict
-from analysis.refusal import Refused
 from analysis.suggestion import Advice, suggest
 from orchestrator.errors import Refusal
 from orchestrator.experiment.experiment import read
@@ -20,7 +19,7 @@ from orchestrator.store.known import known
 def predicted(points: DataFrame, wanted: Fit, **question: float | None) -> Prediction:
     """Return the answer to a question of `analysis.predict`; raises Refusal where the points can't carry it."""
     try:
-        return predict(points, wanted.metric, wanted.compute, family=FAMILIES[wanted.law], **question)
+        return predict(points, wanted.metric, wanted.compute, law=wanted.law, **question)
     except Refused as refused:
         raise Refusal(str(refused)) from None
 

@@ -8,14 +8,13 @@ from typing import Any
 from pandas import DataFrame, read_sql_table
 
 import analysis
-from analysis import groups
 from analysis.budgets import IsoFlop, isoflop
-from analysis.figures import plots
-from analysis.figures.decay_map import DECAYS
-from analysis.figures.plots import Subject
+from analysis.checks import Refused
+from analysis.drawing.plot import Subject
 from analysis.fitting import fit
-from analysis.laws import FAMILIES
-from analysis.refusal import Refused
+from analysis.groups import fit_each
+from analysis.plotting import draw as drawing
+from analysis.plotting import kind
 from analysis.report import Fitted
 from analysis.selection import Unreadable, select
 from orchestrator.errors import Exit, Problem, Refusal, Spot
@@ -63,7 +62,7 @@ def chosen(points: DataFrame, option: str, text: str) -> DataFrame:
         return points[select(points, text)]
     except Unreadable as wrong:
         spot = Spot(option, 1, wrong.start + 1, wrong.end - wrong.start, wrong.text)
-        raise InvalidExpression(str(Problem(spot, "", wrong.what, wrong.hint))) from None
+        raise InvalidExpression(str(Problem(spot, "", wrong.problem, wrong.hint))) from None
 
 
 def held(points: DataFrame, wanted: Fit, text: str | None) -> Collection[str]:
@@ -74,17 +73,15 @@ def held(points: DataFrame, wanted: Fit, text: str | None) -> Collection[str]:
 def fitted(points: DataFrame, wanted: Fit, hold_out: Collection[str]) -> tuple[Fitted | None, str]:
     """Return the law or, where the points can't carry it, why not."""
     try:
-        return fit(points, wanted.metric, wanted.compute, family=FAMILIES[wanted.law], hold_out=hold_out), ""
+        return fit(points, wanted.metric, wanted.compute, law=wanted.law, hold_out=hold_out), ""
     except Refused as refused:
         return None, str(refused)
 
 
 def fitted_each(points: DataFrame, wanted: Fit, by: str) -> tuple[dict[str, Fitted], dict[str, str], str]:
     """Return the law of each model or data size, why others have none, and all of them as a table."""
-    found = groups.fit_each(points, by, wanted.metric, wanted.compute, family=FAMILIES[wanted.law])
-    laws = {name: law for name, law in found.items() if isinstance(law, Fitted)}
-    refused = {name: str(law) for name, law in found.items() if isinstance(law, Refused)}
-    return laws, refused, f"{wanted.metric} vs {wanted.compute} by {by}\n\n{groups.table(found)}"
+    groups = fit_each(points, by, wanted.metric, wanted.compute, law=wanted.law)
+    return groups.laws, {name: str(refused) for name, refused in groups.refused.items()}, str(groups)
 
 
 def minima(points: DataFrame, wanted: Fit) -> IsoFlop:
@@ -95,10 +92,10 @@ def minima(points: DataFrame, wanted: Fit) -> IsoFlop:
         raise Refusal(str(refused)) from None
 
 
-def draw(name: str, subject: Subject, file: Path) -> None:
+def draw(name: str, subject: Subject, file: Path, **options: Any) -> None:
     """Write a figure and its data; raises Refusal when there is nothing to draw, or no way to write it."""
     try:
-        plots.save(name, subject, file, revision())
+        drawing(name, subject, revision(), **options).save(file)
     except (Refused, OSError) as error:
         raise Refusal(f"{file}: {error.strerror}" if isinstance(error, OSError) else str(error)) from error
 
@@ -107,16 +104,15 @@ def draw_asked(
     name: str, file: Path, store: Path, study: str | None, where: str | None, hold_out: str | None, **said: Any
 ) -> str:
     """Write the figure that the command line asks for, with the law of its metric; return why it lacks one."""
-    rows, columns = (said.pop(side, None) for side in ("rows", "columns"))
-    wide, curve = bool(said.pop("wide", False)), said["metric"] or "loss"
-    if name == "curves":  # the metric is a column of theirs, and the law keeps the study's
+    options = {option.name: said.pop(option.name) for option in kind(name).options}
+    curve, curves = said["metric"] or "loss", kind(name).curves
+    if curves:  # the metric is a column of theirs, and the law keeps the study's
         said["metric"] = None
     ask, points = asked(store, study, where, **said)
     wanted = next(iter(ask.fits.values()))
     law, refusal = fitted(points, wanted, held(points, wanted, hold_out))
-    settings = (rows or DECAYS[0], columns or DECAYS[1])
-    curves = training(store, points) if name == "curves" else None
-    draw(name, Subject(points, wanted.metric, wanted.compute, law, refusal, curves, curve, settings, wide), file)
+    table = training(store, points) if curves else None
+    draw(name, Subject(points, wanted.metric, wanted.compute, law, refusal, table, curve), file, **options)
     return refusal
 
 
@@ -143,7 +139,7 @@ def conclude(experiment: Experiment) -> Iterator[str]:
                 if law:
                     records.save_fit(f"{experiment.name}/{name}", law.to_json())
         first, law, refusal = next(iter(fits.values()))
-        draw("frontier", Subject(points, first.metric, first.compute, law, refusal, wide=True), figure)
+        draw("frontier", Subject(points, first.metric, first.compute, law, refusal), figure, wide=True)
         yield f"{_near(figure)} written."
     except Refusal as refused:
         yield str(refused)

@@ -71,8 +71,8 @@ _RECIPE = {
     "seed": Integer,
 }
 # FLOPs outgrow 64-bit integers at the size of the paper's runs, so they are floating-point numbers here
-_COST = {"steps": Integer, "cooldown": Integer, "images_seen": Integer, "flops": Float, "marginal_flops": Float}
-SETTINGS = {"model": Text, **_MODEL, "head": Text, **_COUNTS, **_DATA, **_RECIPE, **_COST}
+COST = {"steps": Integer, "cooldown": Integer, "images_seen": Integer, "flops": Float, "marginal_flops": Float}
+SETTINGS = {"model": Text, **_MODEL, "head": Text, **_COUNTS, **_DATA, **_RECIPE, **COST}
 
 
 def _key(
