@@ -55,7 +55,7 @@ def fit(
     runs = usable(kept, metric, x)
     front = front_of(runs, metric)
     _enough(front, runs, metric, x, form, one_model)
-    scales = _Scales.of(front[x].to_numpy(float), front[metric].to_numpy(float), AXES[x].unit)
+    scales = _Scales.of_frontier(front[x].to_numpy(float), front[metric].to_numpy(float), AXES[x].unit)
     problem = scales.problem(front[x], front[metric], form)
     coords_P, cost = best(problem)
     drawn_BP = np.empty((0, len(coords_P)))
@@ -114,7 +114,7 @@ class _Scales:
     unit: str
 
     @staticmethod
-    def of(compute_N: Floats, error_N: Floats, unit: str) -> "_Scales":
+    def of_frontier(compute_N: Floats, error_N: Floats, unit: str) -> "_Scales":
         """The scales of a frontier: its middle compute and its largest error."""
         delta = HUBER * float(error_N[0] - error_N[-1])
         middle = float(np.exp(np.log(compute_N).mean()))

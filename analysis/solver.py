@@ -67,8 +67,8 @@ class Problem:
         for column, parameter in enumerate(self.family.parameters[1:], start=1):
             unit = parameter.unit(self.least, self.most)
             params_BP[..., column] = unit * parameter.scale.value(coords_BP[..., column])
-        others = (params_BP[..., column] for column in range(1, len(self.family.parameters)))
-        params_BP[..., 0] = np.exp(coords_BP[..., 0]) / self.family.shape(1.0, *others)
+        columns = (params_BP[..., column] for column in range(1, len(self.family.parameters)))
+        params_BP[..., 0] = np.exp(coords_BP[..., 0]) / self.family.shape(1.0, *columns)
         return params_BP
 
     def predicted(self, coords_BP: Floats) -> Floats:

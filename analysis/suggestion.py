@@ -117,7 +117,7 @@ def suggest(
     aim_13 = best_position(known_N3, error_N, target)
     new_M3 = np.concatenate([positions(candidates, x), aim_13])
     expected = outlook(known_N3, error_N, new_M3)
-    picks, left = greedy(expected, Costs.of(candidates, x), budget, targets=1, stop=stop)
+    picks, left = greedy(expected, Costs.of_candidates(candidates, x), budget, targets=1, stop=stop)
     runs = tuple(_suggested(expected, candidates, pick, known_N3, new_M3) for pick in picks)
     before = float(expected.covariance[-1, -1] ** 0.5)
     after = before * float(np.prod([1 - pick.narrows for pick in picks]))
@@ -199,7 +199,7 @@ class Costs:
     trunk: Any  # [M] of names
 
     @staticmethod
-    def of(candidates: pd.DataFrame, x: str) -> "Costs":
+    def of_candidates(candidates: pd.DataFrame, x: str) -> "Costs":
         """The costs in a table, where runs without trunks share nothing."""
         spent, none = candidates[x].to_numpy(float), np.zeros(len(candidates))
         if "trunk" not in candidates:

@@ -115,7 +115,7 @@ def fit_surface(N: ArrayLike, D: ArrayLike, L: ArrayLike) -> Surface:
     """
     runs = [np.asarray(values, float) for values in (N, D, L)]
     _check(*runs)
-    losses = Losses.of(*runs)
+    losses = Losses.of_runs(*runs)
     (E, A, B, alpha, beta), loss = _best(losses)
     for name, exponent in (("alpha", alpha), ("beta", beta)):
         if not EXPONENTS[0] < exponent < EXPONENTS[1]:
@@ -151,7 +151,7 @@ class Losses:
     middle: tuple[float, float, float]  # means of log N, log D and log L
 
     @staticmethod
-    def of(n_N: Floats, d_N: Floats, l_N: Floats) -> "Losses":
+    def of_runs(n_N: Floats, d_N: Floats, l_N: Floats) -> "Losses":
         """The runs of sizes, data and losses above 0."""
         logs = [np.log(values) for values in (n_N, d_N, l_N)]
         middle = [float(values.mean()) for values in logs]

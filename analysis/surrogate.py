@@ -47,7 +47,7 @@ def outlook(known_N3: Floats, error_N: Floats, new_M3: Floats) -> Outlook:
     exponents_K3 = np.array(list(product(*map(_exponents, varied_3))))
     terms = _Terms(known_N3.mean(axis=0), np.append(True, varied_3), exponents_K3)
     scale = float(np.exp(np.log(error_N).mean()))
-    laws = [_Laws.of(terms, scale, known_N3, error_N, *relative) for relative in _RELATIVE]
+    laws = [_Laws.given(terms, scale, known_N3, error_N, *relative) for relative in _RELATIVE]
     heaviest = max(law.log_evidence.max() for law in laws)
     weights = [np.exp(law.log_evidence - heaviest) for law in laws]
     weights = [np.where(weight_K < _LIGHT, 0.0, weight_K) for weight_K in weights]
@@ -107,7 +107,7 @@ class _Laws:
     log_evidence: Floats  # [K]
 
     @staticmethod
-    def of(terms: _Terms, scale: float, x_N3: Floats, error_N: Floats, departure: float, noise: float) -> "_Laws":
+    def given(terms: _Terms, scale: float, x_N3: Floats, error_N: Floats, departure: float, noise: float) -> "_Laws":
         """The laws of runs, by linear regression of errors relative to themselves."""
         near_NN = departure**2 * _nearness(x_N3, x_N3)
         root_NN: Floats = np.linalg.cholesky(near_NN + noise**2 * np.eye(len(x_N3))).astype(float)

@@ -78,6 +78,10 @@ class Shelf:
             raise ValueError(f"there is a {self._kind} {name!r} already.")
         self._purposes[name], self._added[name] = purpose, thing
 
+    def remove(self, name: str) -> None:
+        """Take back what was added under a name; raises KeyError for any other."""
+        del self._added[name], self._purposes[name]
+
 
 def _module(name: str) -> str:
     return name.replace("-", "_")

@@ -119,7 +119,7 @@ def suggested(runs: pd.DataFrame, begun: list[int], left: float, count: int) -> 
             return taken
         found = outlook(at[taken], error[taken], at[np.append(pool, held_out)])
         picks, left = greedy(
-            found, Costs.of(runs.iloc[pool], "cost"), left, targets=len(held_out), spend=min(each, left)
+            found, Costs.of_candidates(runs.iloc[pool], "cost"), left, targets=len(held_out), spend=min(each, left)
         )
         taken += [int(pool[pick.place]) for pick in picks]
 

@@ -45,7 +45,7 @@ def imported(file: Path) -> pd.DataFrame:
 def figure(points: pd.DataFrame, law: Fitted) -> Figure:
     """Return the three panels: error against compute, the best run of each model, and of each data size."""
     runs = usable(points, law.metric, COMPUTE)
-    marks = Marks.of(runs)
+    marks = Marks.of_runs(runs)
     made = sheet(PAGE, 2.9)
     main, models, data = made.subplots(1, 3, width_ratios=[1.7, 1, 1])
     draw_runs(main, points, law.metric, COMPUTE, marks, law)

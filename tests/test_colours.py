@@ -44,7 +44,7 @@ def colours(models: int) -> np.ndarray:
     """The colours [N, 3] of so many models."""
     points = table(np.ones(models), np.ones(models))
     points = points.assign(model=[f"m{n}" for n in range(models)], params=range(1, models + 1))
-    return np.array(list(Marks.of(points).colours.values()))[:, :3]
+    return np.array(list(Marks.of_runs(points).colours.values()))[:, :3]
 
 
 def test_lab_is_that_of_the_standard():

@@ -123,7 +123,7 @@ def test_every_run_is_a_dot_and_every_frontier_point_a_ring():
 
 
 def test_colours_go_from_dark_to_bright_as_models_grow_and_areas_grow_with_data():
-    marks = Marks.of(laptop())
+    marks = Marks.of_runs(laptop())
     brightness = [sum(colour[:3]) for colour in marks.colours.values()]
     assert list(marks.colours) == ["nano", "micro", "mini"] and brightness == sorted(brightness)
     assert list(marks.areas) == [100, 350, 1400] and list(marks.areas.values()) == sorted(marks.areas.values())

@@ -67,7 +67,7 @@ def test_no_unit_matters():
 def test_the_next_run_is_that_of_the_largest_reduction_by_hand():
     covariance = np.array([[1.0, 0.2, 0.6], [0.2, 2.0, 1.0], [0.6, 1.0, 4.0]])
     found = Outlook(np.ones(3), covariance, noise=0.5)
-    costs = Costs.of(pd.DataFrame({"flops": [1.0, 1.0]}), "flops")
+    costs = Costs.of_candidates(pd.DataFrame({"flops": [1.0, 1.0]}), "flops")
     picks, left = greedy(found, costs, 2.0, targets=1)
     assert [pick.place for pick in picks] == [1, 0] and left == 0
     assert picks[0].taken == pytest.approx(1.0 / 2.5)
@@ -81,7 +81,7 @@ def test_a_trunk_is_paid_once():
     runs = pd.DataFrame(
         {"flops": [10.0, 20, 30], "shared": [8.0, 16, 24], "paid": [4.0, 0, 0], "trunk": ["a", "b", "b"]}
     )
-    costs = Costs.of(runs, "flops")
+    costs = Costs.of_candidates(runs, "flops")
     assert list(costs.now()) == [6, 20, 30]
     assert list(costs.after(1).now()) == [6, 4, 14]
     assert list(costs.after(2).now()) == [6, 4, 6]

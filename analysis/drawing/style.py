@@ -27,7 +27,7 @@ class Marks:
     areas: dict[int, float]
 
     @staticmethod
-    def of(runs: pd.DataFrame) -> "Marks":
+    def of_runs(runs: pd.DataFrame) -> "Marks":
         """The marks of all models and data sizes among `runs`."""
         models = runs.groupby("model")["params"].min().reset_index().sort_values(["params", "model"])["model"]
         sizes = sorted(runs["data_size"].dropna().unique())

@@ -14,7 +14,7 @@ from analysis.runs import usable
 def draw(subject: Subject) -> Drawing:
     """The best run of each model size and of each data size: what either allows at best."""
     runs = usable(subject.points, subject.metric, subject.x)
-    marks, data = Marks.of(runs), dict[str, Any]()
+    marks, data = Marks.of_runs(runs), dict[str, Any]()
     figure = sheet(COLUMN, 3.7)
     panels = figure.subplots(2, 1)
     for axes, size in zip(panels, LIMITS, strict=True):

@@ -22,7 +22,7 @@ def draw(subject: Subject) -> Drawing:
         raise Refused("no run has a training curve: imported runs have none, and others before their first steps.")
     points = subject.points
     figure = sheet(COLUMN, 2.7)
-    marks = Marks.of(points[points["run"].isin(subject.curves["run"])])
+    marks = Marks.of_runs(points[points["run"].isin(subject.curves["run"])])
     drawn = draw_curves(figure.subplots(), subject.curves, points, subject.curve, subject.x, marks)
     draw_legend(figure, {"model": models(marks)})
     return Drawing(figure, {"columns": list(drawn.columns), "rows": json.loads(drawn.to_json(orient="values"))})

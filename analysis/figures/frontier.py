@@ -20,7 +20,7 @@ def draw(subject: Subject, *, wide: bool = False) -> Drawing:
     """Every run, the frontier and the law with its band; raises Refused when no run is done and measured."""
     points, metric, x, fit = subject.points, subject.metric, subject.x, subject.fit
     runs = usable(points, metric, x)
-    marks = Marks.of(runs)
+    marks = Marks.of_runs(runs)
     figure, main = _panels(runs, metric, marks, wide)
     draw_runs(main, points, metric, x, marks, fit)
     if fit:

@@ -26,7 +26,7 @@ def draw(subject: Subject) -> Drawing:
     runs = usable(subject.points, subject.metric, subject.x)
     figure = sheet(COLUMN, 2.7)
     axes = figure.subplots()
-    marks = Marks.of(runs)
+    marks = Marks.of_runs(runs)
     shown = draw_residuals(axes, subject.fit, marks, reach(runs, subject.x))
     axes.set_title(title(subject.fit, len(runs)), fontsize=TEXT, loc="left", linespacing=1.4)
     draw_legend(figure, dots(marks) | {"": lines(subject.fit, rings=False)})

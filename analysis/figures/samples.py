@@ -15,7 +15,7 @@ _ROUND = 1.3  # room around the points, as a factor
 
 def draw(subject: Subject) -> Drawing:
     """The error over images seen, with a line for each model."""
-    marks = Marks.of(usable(subject.points, subject.metric, "images_seen"))
+    marks = Marks.of_runs(usable(subject.points, subject.metric, "images_seen"))
     figure = sheet(COLUMN, 2.7)
     best = draw_samples(figure.subplots(), subject.points, subject.metric, marks)
     draw_legend(figure, dots(marks))

@@ -55,7 +55,7 @@ def _output(name: str) -> Callable[[Command], Command]:
     )
 
 
-def _figure(name: str, purpose: str) -> click.Command:
+def command_for(name: str, purpose: str) -> click.Command:
     """Return the command that draws one figure; it has the options of `fit`, and its own."""
 
     @law_options
@@ -82,4 +82,4 @@ def _after(name: str, refused: bool, said: Mapping[str, Any]) -> str:
 
 
 for _name in FIGURES:
-    plot.add_command(_figure(_name, FIGURES.purpose(_name)))
+    plot.add_command(command_for(_name, FIGURES.purpose(_name)))
