@@ -10,7 +10,7 @@ from analysis.report import Fitted, value
 
 DECADES = 1.0  # of compute, below which there is no law
 SAFE_DECADES = 2.0  # below which its exponent is in doubt
-EXPONENT_NEEDS = f"an exponent needs {DECADES:g} decade to be fitted and {SAFE_DECADES:g} to be trusted"
+EXPONENT_NEEDS = f"an exponent needs {DECADES:g} decade, a reliable one {SAFE_DECADES:g}"
 _FEW = 6  # frontier points beyond its parameters below which a law's parameters can't be trusted one by one
 _AHEAD = 10.0  # times the compute of the frontier's last point
 _LOST = 0.05  # share of the draws

@@ -439,3 +439,17 @@ def test_the_file_and_the_command_line_know_the_same_laws_and_computes():
     choices = {option.name: option.type for option in scalectl.commands["fit"].params}
     assert tuple(choices["law"].choices) == get_args(LawName) == tuple(LAWS)
     assert tuple(choices["compute"].choices) == get_args(Compute) == tuple(AXES)
+
+
+def test_what_one_decade_and_what_two_are_for_is_one_sentence():
+    """A fit over half a decade is refused, and one over 1.5 decades warned of, in the same words."""
+    compute = np.geomspace(1e9, 10**10.5, 20)
+    law = doubly(8e2, 3e8, 0.33, 0.03, "FLOPs")
+    warned = fit(table(compute, law(compute)), draws=0)
+    with pytest.raises(Refused) as refused:
+        fit(table(compute**0.3 * 1e6, law(compute)), draws=0)
+    sentence = "an exponent needs 1 decade, a reliable one 2"
+    assert sentence in str(refused.value)
+    assert [warning for warning in warned.warnings if "decade" in warning] == [
+        f"the frontier spans 1.5 decades of compute; {sentence}"
+    ]
