@@ -4,18 +4,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from analysis.budgets import isoflop
-    from analysis.checks import Refused
-    from analysis.extrapolation import extrapolate
-    from analysis.fitting import fit
-    from analysis.groups import fit_each
-    from analysis.plotting import plot
-    from analysis.prediction import predict
-    from analysis.runs import frontier
-    from analysis.selection import select
-    from analysis.store import measurements, read
-    from analysis.suggestion import suggest
-    from analysis.surface import fit_surface
+    from scalectl.analysis.budgets import isoflop
+    from scalectl.analysis.checks import Refused
+    from scalectl.analysis.extrapolation import extrapolate
+    from scalectl.analysis.fitting import fit
+    from scalectl.analysis.groups import fit_each
+    from scalectl.analysis.plotting import plot
+    from scalectl.analysis.prediction import predict
+    from scalectl.analysis.runs import frontier
+    from scalectl.analysis.selection import select
+    from scalectl.analysis.store import measurements, read
+    from scalectl.analysis.suggestion import suggest
+    from scalectl.analysis.surface import fit_surface
 
 __all__ = [
     "Refused",

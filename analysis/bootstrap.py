@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.law import Floats
-from analysis.runs import is_best
-from analysis.solver import Problem, solve
+from scalectl.analysis.law import Floats
+from scalectl.analysis.runs import is_best
+from scalectl.analysis.solver import Problem, solve
 
 LEVEL = 0.9  # of all intervals
 # The shift that all runs have, in shifts of a draw: a draw has 1 - 1/e of the runs, and a shift falls as 1 / runs.

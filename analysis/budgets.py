@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.polynomial import Polynomial as Poly
 
-from analysis.bootstrap import LEVEL
-from analysis.checks import Refused
-from analysis.law import Floats
-from analysis.notebook import html_table
-from analysis.runs import COMPUTE, METRIC, usable
-from analysis.vocabulary import AXES
+from scalectl.analysis.bootstrap import LEVEL
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.law import Floats
+from scalectl.analysis.notebook import html_table
+from scalectl.analysis.runs import COMPUTE, METRIC, usable
+from scalectl.analysis.vocabulary import AXES
 
 NEAREST = 5  # points that a minimum is found from
 TOGETHER = 1.25  # runs up to this many times the compute of the cheapest one have one budget

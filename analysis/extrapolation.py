@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
-from analysis.bootstrap import LEVEL
-from analysis.checks import Refused
-from analysis.gaussian_process import Curve, Floats, Forecast, forecast
-from analysis.notebook import html_table
+from scalectl.analysis.bootstrap import LEVEL
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.gaussian_process import Curve, Floats, Forecast, forecast
+from scalectl.analysis.notebook import html_table
 
 _MOST = 200  # points; longer curves are averaged over neighbours, each average counting as many
 _RECORDS = 6  # points that never rise: with fewer that is no sign of a running best

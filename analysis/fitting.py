@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from analysis.bootstrap import around, around_log, redrawn, widening
-from analysis.checks import RUN, Refused, checked
-from analysis.law import LADDER, Family, Floats, Law, family
-from analysis.report import Counts, Fitted, HeldOut, Simpler
-from analysis.runs import COMPUTE, METRIC, front_of, frontier, repeats, usable
-from analysis.solver import Problem, best, solve
-from analysis.vocabulary import AXES
-from analysis.warnings import DECADES, EXPONENT_NEEDS, warnings
+from scalectl.analysis.bootstrap import around, around_log, redrawn, widening
+from scalectl.analysis.checks import RUN, Refused, checked
+from scalectl.analysis.law import LADDER, Family, Floats, Law, family
+from scalectl.analysis.report import Counts, Fitted, HeldOut, Simpler
+from scalectl.analysis.runs import COMPUTE, METRIC, front_of, frontier, repeats, usable
+from scalectl.analysis.solver import Problem, best, solve
+from scalectl.analysis.vocabulary import AXES
+from scalectl.analysis.warnings import DECADES, EXPONENT_NEEDS, warnings
 
 LAW = "doubly-saturating"  # by default
 SPARE = 2  # frontier points that a law needs beyond its parameters

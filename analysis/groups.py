@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.checks import Refused, checked
-from analysis.fitting import DRAWS, LAW, fit
-from analysis.notebook import html_table
-from analysis.report import Fitted, rms
-from analysis.runs import COMPUTE, METRIC
+from scalectl.analysis.checks import Refused, checked
+from scalectl.analysis.fitting import DRAWS, LAW, fit
+from scalectl.analysis.notebook import html_table
+from scalectl.analysis.report import Fitted, rms
+from scalectl.analysis.runs import COMPUTE, METRIC
 
 PER = ("model", "data_size")
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.checks import Refused
-from analysis.vocabulary import LAWS
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.vocabulary import LAWS
 
 Floats = NDArray[np.float64]
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.checks import Refused
-from analysis.drawing.plot import Drawing, Plot, Subject
-from analysis.fitting import DRAWS, LAW, fit
-from analysis.report import Fitted
-from analysis.runs import COMPUTE, METRIC
-from analysis.vocabulary import AXES, FIGURES
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
+from scalectl.analysis.fitting import DRAWS, LAW, fit
+from scalectl.analysis.report import Fitted
+from scalectl.analysis.runs import COMPUTE, METRIC
+from scalectl.analysis.vocabulary import AXES, FIGURES
 
 
 def plot(

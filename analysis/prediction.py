@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.bootstrap import LEVEL
-from analysis.budgets import isoflop
-from analysis.checks import Refused, amounts, checked
-from analysis.fitting import LAW, fit
-from analysis.law import Floats
-from analysis.notebook import Report
-from analysis.report import Fitted, interval, value
-from analysis.runs import COMPUTE, METRIC, usable
-from analysis.surface import Surface, fit_surface
-from analysis.vocabulary import AXES
+from scalectl.analysis.bootstrap import LEVEL
+from scalectl.analysis.budgets import isoflop
+from scalectl.analysis.checks import Refused, amounts, checked
+from scalectl.analysis.fitting import LAW, fit
+from scalectl.analysis.law import Floats
+from scalectl.analysis.notebook import Report
+from scalectl.analysis.report import Fitted, interval, value
+from scalectl.analysis.runs import COMPUTE, METRIC, usable
+from scalectl.analysis.surface import Surface, fit_surface
+from scalectl.analysis.vocabulary import AXES
 
 FAR = 1.0  # decades outside the data beyond which a prediction is warned of
 DRAWS = 200  # of a law in size and data

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from analysis.bootstrap import LEVEL, around_log, widening
-from analysis.law import FLOOR, Floats, Law, Parameter
-from analysis.notebook import html_table
+from scalectl.analysis.bootstrap import LEVEL, around_log, widening
+from scalectl.analysis.law import FLOOR, Floats, Law, Parameter
+from scalectl.analysis.notebook import html_table
 
 AHEAD = 10.0  # the report predicts the error at this many times the largest compute
 SUPPORTED = 2.0  # of AICc in favour of the law

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.checks import RUN, Refused, above_0, checked
-from analysis.store import metrics
-from analysis.vocabulary import AXES
+from scalectl.analysis.checks import RUN, Refused, above_0, checked
+from scalectl.analysis.store import metrics
+from scalectl.analysis.vocabulary import AXES
 
 METRIC, COMPUTE = "upstream/error", "flops"  # by default
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.law import FLOOR, Family, Floats, Span
+from scalectl.analysis.law import FLOOR, Family, Floats, Span
 
 _ROUNDS = 300
 _EXACT = 1e-6  # cost below which points lie on the law, as errors are about 1

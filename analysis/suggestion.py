@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.bootstrap import LEVEL
-from analysis.checks import Refused, above_0, amounts, checked
-from analysis.law import Floats
-from analysis.notebook import html_table
-from analysis.report import UNKNOWN, interval, value
-from analysis.runs import COMPUTE, METRIC, usable
-from analysis.surrogate import Outlook, outlook, positions
-from analysis.vocabulary import AXES
+from scalectl.analysis.bootstrap import LEVEL
+from scalectl.analysis.checks import Refused, above_0, amounts, checked
+from scalectl.analysis.law import Floats
+from scalectl.analysis.notebook import html_table
+from scalectl.analysis.report import UNKNOWN, interval, value
+from scalectl.analysis.runs import COMPUTE, METRIC, usable
+from scalectl.analysis.surrogate import Outlook, outlook, positions
+from scalectl.analysis.vocabulary import AXES
 
 LEAST = 5  # runs that advice needs
 AHEAD = 10.0  # the target is at this many times the largest compute by default

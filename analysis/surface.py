@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import nnls
 
-from analysis.bootstrap import LEVEL
-from analysis.checks import Refused, amounts
-from analysis.notebook import html_table
+from scalectl.analysis.bootstrap import LEVEL
+from scalectl.analysis.checks import Refused, amounts
+from scalectl.analysis.notebook import html_table
 
 Floats = NDArray[np.float64]
 

@@ -13,7 +13,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from analysis.law import Floats
+from scalectl.analysis.law import Floats
 
 _EXPONENTS = tuple(np.geomspace(0.12, 1.0, 8))
 _SPREAD = 1.0  # standard deviation of each term at the middle of the runs before they are seen, in their mean error

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from analysis.bootstrap import LEVEL
-from analysis.law import FLOOR
-from analysis.report import Fitted, value
+from scalectl.analysis.bootstrap import LEVEL
+from scalectl.analysis.law import FLOOR
+from scalectl.analysis.report import Fitted, value
 
 DECADES = 1.0  # of compute, below which there is no law
 SAFE_DECADES = 2.0  # below which its exponent is in doubt

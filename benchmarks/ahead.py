@@ -9,9 +9,9 @@ import time
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
-from trainer.ahead import GIB, memory
-from trainer.flops import params
-from trainer.spec import DataSpec, RecipeSpec, TrunkSpec, preset
+from scalectl.trainer.ahead import GIB, memory
+from scalectl.trainer.flops import params
+from scalectl.trainer.spec import DataSpec, RecipeSpec, TrunkSpec, preset
 
 CLASSES = 29_593  # of JFT-3B, as the paper's GFLOPs imply
 

@@ -10,9 +10,9 @@ import threading
 from dataclasses import asdict
 from pathlib import Path
 
-from orchestrator.cluster.worker import stream
-from trainer.events import Done, Event, Spent
-from trainer.spec import Job
+from scalectl.orchestrator.cluster.worker import stream
+from scalectl.trainer.events import Done, Event, Spent
+from scalectl.trainer.spec import Job
 
 
 def told(job: Job) -> list[Event]:

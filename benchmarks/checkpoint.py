@@ -16,10 +16,10 @@ import jax
 import jax.numpy as jnp
 from orbax import checkpoint as ocp
 
-from trainer.checkpoint import save
-from trainer.spec import DataSpec, ModelSpec, RecipeSpec, TrunkSpec
-from trainer.step import Programs, State, shape
-from trainer.writer import Writer
+from scalectl.trainer.checkpoint import save
+from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, TrunkSpec
+from scalectl.trainer.step import Programs, State, shape
+from scalectl.trainer.writer import Writer
 
 TOLD = [(float(step), 0.1, 1e-3, 2.5, 0.3, 911.0) for step in range(400)]  # the curve of some thousand steps
 SHAPES = {"140k parameters": ModelSpec(64, 3, 256, 4, 2), "20M parameters": ModelSpec(384, 11, 1536, 6, 4)}

@@ -17,9 +17,9 @@ import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from analysis.drawing.plot import Subject
-from analysis.fitting import fit
-from analysis.plotting import draw
+from scalectl.analysis.drawing.plot import Subject
+from scalectl.analysis.fitting import fit
+from scalectl.analysis.plotting import draw
 
 METRIC, ROUNDS = "upstream/error", 3
 

@@ -23,8 +23,8 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import curve_fit, minimize
 
-from analysis import extrapolate, fit_surface
-from analysis.fitting import fit
+from scalectl.analysis import extrapolate, fit_surface
+from scalectl.analysis.fitting import fit
 
 DELTA = 1e-3
 # Hoffmann et al., arXiv 2203.15556, appendix D.3: log E, log A, log B, alpha, beta; from, to

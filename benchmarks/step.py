@@ -18,8 +18,8 @@ from pathlib import Path
 
 from step_shapes import CPU, GPU, SMALL, Work
 
-from orchestrator.cluster import process as heap
-from trainer.flops import TRAINING, flops_per_image
+from scalectl.orchestrator.cluster import process as heap
+from scalectl.trainer.flops import TRAINING, flops_per_image
 
 HERE = Path(__file__).parent
 PLATFORMS = {"cpu": "cpu", "gpu": "cuda"}

@@ -3,9 +3,9 @@
 import numpy as np
 from step_shapes import CLIP, DECAY, LR, TOTAL, WARMUP, Work, timed
 
-from trainer.optimizer import settings
-from trainer.spec import DataSpec, RecipeSpec, RunSpec, TrunkSpec
-from trainer.step import Programs, shape
+from scalectl.trainer.optimizer import settings
+from scalectl.trainer.spec import DataSpec, RecipeSpec, RunSpec, TrunkSpec
+from scalectl.trainer.step import Programs, shape
 
 
 def trunk(work: Work) -> TrunkSpec:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from trainer.spec import ModelSpec, preset
+from scalectl.trainer.spec import ModelSpec, preset
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,12 @@ from collections.abc import Iterator
 from multiprocessing.synchronize import Event as Ended
 from pathlib import Path
 
-from orchestrator.cli import status
-from orchestrator.experiment.experiment import read
-from orchestrator.plan.plan import Plan, PlannedJob
-from orchestrator.plan.planner import plan
-from orchestrator.store.records import Records
-from trainer.events import Done, Event, Measurement, Started
+from scalectl.orchestrator.cli import status
+from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.plan.plan import Plan, PlannedJob
+from scalectl.orchestrator.plan.planner import plan
+from scalectl.orchestrator.store.records import Records
+from scalectl.trainer.events import Done, Event, Measurement, Started
 
 STUDY = """\
 version: 1
@@ -45,7 +45,7 @@ EACH = 1_000  # measurements of a run
 PANDAS = """
 import time
 import pandas as pd
-import analysis
+from scalectl import analysis
 began = time.perf_counter()
 url = "sqlite:///{store}"
 found = {read}
@@ -144,7 +144,7 @@ def main() -> None:
         print(f"reads meanwhile: {[reads for reads, _ in told_back]}; errors: {[bad for _, bad in told_back if bad]}")
         run = found.runs[-1].id
         for words in (["status"], ["status", "--runs"], ["status", "-o", "json"], ["show", run], ["logs", run]):
-            code = "from orchestrator.cli.main import main; main()"
+            code = "from scalectl.orchestrator.cli.main import main; main()"
             used, _ = cpu_seconds("-c", code, *words, "--store", str(store))
             print(f"scalectl {' '.join(words)}: {used:.2f} s of CPU", flush=True)
         for what, how in READS.items():

@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.suggestion import Costs, greedy
-from analysis.surrogate import outlook, positions
+from scalectl.analysis.suggestion import Costs, greedy
+from scalectl.analysis.surrogate import outlook, positions
 
 HELD_OUT = 0.05
 BEGIN, QUARTER = 5, 0.25

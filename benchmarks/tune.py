@@ -24,7 +24,7 @@ from alone import cache
 HERE = Path(__file__).resolve().parent
 STUDY = HERE.parent / "experiments.yaml"
 QUICK = "grid: {only: [{model: pico}]}\n"
-SCALECTL = "from orchestrator.cli.main import main; main()"
+SCALECTL = "from scalectl.orchestrator.cli.main import main; main()"
 
 Ends = dict[str, dict[str, float | str]]  # by the run's id: its digest and each of its metrics
 

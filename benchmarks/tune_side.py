@@ -11,12 +11,12 @@ from typing import Any
 
 from alone import told
 
-from orchestrator.cluster import process as heap
-from orchestrator.cluster.ray_server import secure
-from orchestrator.experiment.experiment import read
-from orchestrator.plan.planner import plan
-from trainer.events import Measurement, Started
-from trainer.spec import Job, from_scratch
+from scalectl.orchestrator.cluster import process as heap
+from scalectl.orchestrator.cluster.ray_server import secure
+from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.plan.planner import plan
+from scalectl.trainer.events import Measurement, Started
+from scalectl.trainer.spec import Job, from_scratch
 
 ONE_THREAD = {"PJRT_NPROC": "1"}  # as a worker of scalectl has, which is bound to a core
 

@@ -24,16 +24,16 @@ from pathlib import Path
 
 from alone import cache, spent, told
 
-from orchestrator.cluster import process as heap
-from orchestrator.cluster.ray_cluster import OnRay
-from orchestrator.cluster.ray_server import secure
-from orchestrator.experiment.experiment import read
-from orchestrator.launch.loop import launch
-from orchestrator.plan.plan import Plan
-from orchestrator.plan.planner import plan
-from orchestrator.store.records import Records
-from trainer.events import Event, Spent
-from trainer.spec import Job
+from scalectl.orchestrator.cluster import process as heap
+from scalectl.orchestrator.cluster.ray_cluster import OnRay
+from scalectl.orchestrator.cluster.ray_server import secure
+from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.launch.loop import launch
+from scalectl.orchestrator.plan.plan import Plan
+from scalectl.orchestrator.plan.planner import plan
+from scalectl.orchestrator.store.records import Records
+from scalectl.trainer.events import Event, Spent
+from scalectl.trainer.spec import Job
 
 STUDY = """\
 version: 1

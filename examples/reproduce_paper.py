@@ -15,19 +15,19 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-import analysis
-from analysis.checks import Refused
-from analysis.drawing import legends
-from analysis.drawing.panels import draw_best, draw_law, draw_runs
-from analysis.drawing.sheet import PAGE, sheet, write
-from analysis.drawing.style import TEXT, Marks, axis_of_compute, axis_of_errors, short
-from analysis.drawing.titles import equation
-from analysis.fitting import fit
-from analysis.report import Fitted
-from analysis.runs import usable
-from orchestrator.errors import Refusal
-from orchestrator.store.imported import read
-from orchestrator.store.records import Records
+from scalectl import analysis
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.drawing import legends
+from scalectl.analysis.drawing.panels import draw_best, draw_law, draw_runs
+from scalectl.analysis.drawing.sheet import PAGE, sheet, write
+from scalectl.analysis.drawing.style import TEXT, Marks, axis_of_compute, axis_of_errors, short
+from scalectl.analysis.drawing.titles import equation
+from scalectl.analysis.fitting import fit
+from scalectl.analysis.report import Fitted
+from scalectl.analysis.runs import usable
+from scalectl.orchestrator.errors import Refusal
+from scalectl.orchestrator.store.imported import read
+from scalectl.orchestrator.store.records import Records
 
 COMPUTE = "core_days"
 FROM, TO = 0.2, 60_000  # core-days that the figure shows

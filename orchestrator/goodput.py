@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from orchestrator.format import counted, duration, share
+from scalectl.orchestrator.format import counted, duration, share
 
 ENTRIES = ("acquire", "compile", "step", "evaluate", "checkpoint", "lost", "idle")
 

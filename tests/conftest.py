@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from orchestrator.cluster.process import usable
+from scalectl.orchestrator.cluster.process import usable
 
 # Programs that one test compiled serve all others and their processes, and nobody's home is touched.
 CACHE = Path(__file__).parents[1] / ".pytest_cache" / "jax"

@@ -10,17 +10,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from trainer.events import Event
-from trainer.hosts import Host
-from trainer.spec import Job
+from scalectl.trainer.events import Event
+from scalectl.trainer.hosts import Host
+from scalectl.trainer.spec import Job
 
 CODE = """
 import pickle, sys, threading
 from pathlib import Path
-from trainer.hosts import join
+from scalectl.trainer.hosts import join
 job, host, out, stop = pickle.loads(Path(sys.argv[1]).read_bytes())
 join(host)
-from trainer.train import train
+from scalectl.trainer.train import train
 stopping, events = threading.Event(), []
 for event in train(job, stopping):
     events.append(event)

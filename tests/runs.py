@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.law import Law, family
+from scalectl.analysis.law import Law, family
 
 METRIC = "upstream/error"
 SHARED = Path(os.environ.get("SCALECTL_SHARED") or Path(__file__).parents[2] / "shared")

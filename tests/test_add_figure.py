@@ -8,11 +8,11 @@ import pytest
 from click.testing import CliRunner
 from runs import METRIC, laptop
 
-import analysis
-from analysis.drawing.plot import Drawing, Option, Plot
-from analysis.drawing.sheet import COLUMN, sheet
-from analysis.runs import usable
-from analysis.vocabulary import FIGURES
+from scalectl import analysis
+from scalectl.analysis.drawing.plot import Drawing, Option, Plot
+from scalectl.analysis.drawing.sheet import COLUMN, sheet
+from scalectl.analysis.runs import usable
+from scalectl.analysis.vocabulary import FIGURES
 
 
 def errors(subject, *, bins=None):
@@ -39,7 +39,7 @@ def test_it_is_drawn_by_its_name_with_its_data_beside_it(tmp_path):
 
 
 def test_it_is_a_command_with_its_purpose_and_options():
-    from orchestrator.cli.plot import command_for
+    from scalectl.orchestrator.cli.plot import command_for
 
     command = command_for("errors", FIGURES.purpose("errors"))
     screen = CliRunner().invoke(command, ["--help"]).output

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from runs import METRIC, table
 
-import analysis
-from analysis.law import FLOOR, LOG, SCALE, Family, Parameter
-from analysis.vocabulary import LAWS
+from scalectl import analysis
+from scalectl.analysis.law import FLOOR, LOG, SCALE, Family, Parameter
+from scalectl.analysis.vocabulary import LAWS
 
 # the error of a logarithm: no power of compute, and two parameters that no other law has
 ONSET = Parameter(

@@ -11,9 +11,20 @@ import jax
 import pytest
 from test_train import TRUNK
 
-from trainer.ahead import GIB, Imagined, Unknown, arguments, compiler_here, lower, memory, on_each, parsed, parted
-from trainer.spec import TrunkSpec, preset
-from trainer.step import abstract, shape
+from scalectl.trainer.ahead import (
+    GIB,
+    Imagined,
+    Unknown,
+    arguments,
+    compiler_here,
+    lower,
+    memory,
+    on_each,
+    parsed,
+    parted,
+)
+from scalectl.trainer.spec import TrunkSpec, preset
+from scalectl.trainer.step import abstract, shape
 
 ROOT = Path(__file__).parents[1]
 

@@ -11,7 +11,7 @@ import pytest
 from runs import METRIC, laptop
 from test_plots import budgets
 
-import analysis
+from scalectl import analysis
 
 POINTS = laptop().assign(images_seen=lambda points: 64 * points["steps"])
 NEW = pd.DataFrame({"run": ["a"], "name": ["<b>&"], "flops": [1e13], "images_seen": [1e6], "data_size": [1400]})

@@ -27,6 +27,6 @@ def test_every_dependency_has_its_reason():
 
 
 def test_every_exit_code_has_its_line():
-    from orchestrator.errors import Exit
+    from scalectl.orchestrator.errors import Exit
 
     assert set(re.findall(r"^\| (\d+) \|", PAGE, re.M)) == {str(int(code)) for code in Exit}

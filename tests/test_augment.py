@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from test_data import trunk
 
-from trainer.augment import Part, box, crop_draws, flipped
-from trainer.data import Batches, load
-from trainer.pictures import crop, in_range, middle, opened
-from trainer.spec import DataSpec, TrunkSpec
+from scalectl.trainer.augment import Part, box, crop_draws, flipped
+from scalectl.trainer.data import Batches, load
+from scalectl.trainer.pictures import crop, in_range, middle, opened
+from scalectl.trainer.spec import DataSpec, TrunkSpec
 
 WHOLE = Part(40, slice(None))
 SYNTHETIC = DataSpec("synthetic", 40, 37, 5, 0, 16, 3, 10)

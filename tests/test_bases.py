@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from test_grid import GRID
 
-from orchestrator.experiment.experiment import Experiment, InvalidExperiment, read
+from scalectl.orchestrator.experiment.experiment import Experiment, InvalidExperiment, read
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import pytest
 from bucket import bucket
 from pictures import STUDY, greys
 
-from orchestrator.experiment.experiment import InvalidExperiment, read
-from trainer import buckets, data, parquet, stores
-from trainer.data import load
-from trainer.files import Unreadable
-from trainer.spec import TrunkSpec, identity
+from scalectl.orchestrator.experiment.experiment import InvalidExperiment, read
+from scalectl.trainer import buckets, data, parquet, stores
+from scalectl.trainer.data import load
+from scalectl.trainer.files import Unreadable
+from scalectl.trainer.spec import TrunkSpec, identity
 
 
 @pytest.fixture(autouse=True)

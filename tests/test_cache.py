@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer import cache
+from scalectl.trainer import cache
 
 
 def test_it_is_the_user_s_own(tmp_path, monkeypatch):

@@ -13,8 +13,8 @@ from damage import HURTS, array_file, torn
 from etils import epath
 from fsspec.implementations.memory import MemoryFileSystem
 
-from trainer import checkpoint
-from trainer.step import State
+from scalectl.trainer import checkpoint
+from scalectl.trainer.step import State
 
 PARAMS = {"params": {"kernel": jnp.arange(600.0).reshape(20, 30) / 7, "bias": jnp.full(5, -0.1)}}
 STATE = State(jnp.int32(48), PARAMS, (jnp.full((3, 4), 1.1, jnp.bfloat16), jnp.int32(7)))
@@ -90,9 +90,9 @@ def test_the_digest_is_the_same_however_arrays_are_sharded(tmp_path):
     code = """
 import sys, jax, jax.numpy as jnp, numpy as np
 from jax.sharding import NamedSharding, PartitionSpec as P
-from trainer.checkpoint import restore
-from trainer.step import State
-from trainer.writer import Writer
+from scalectl.trainer.checkpoint import restore
+from scalectl.trainer.step import State
+from scalectl.trainer.writer import Writer
 mesh = jax.make_mesh((8,), ("data",))
 kernel = np.arange(960, dtype=np.float32).reshape(24, 40) / 8
 advance = jax.jit(lambda state: jax.tree.map(lambda leaf: leaf + 1, state), donate_argnums=0)

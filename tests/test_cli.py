@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-COMMAND = [sys.executable, "-c", "from orchestrator.cli.main import main; main()"]
+COMMAND = [sys.executable, "-c", "from scalectl.orchestrator.cli.main import main; main()"]
 HEAVY = {"jax", "flax", "optax", "ray", "pandas", "scipy", "matplotlib", "sklearn"}
 LIGHT = [
     "--help",
@@ -48,7 +48,7 @@ def launched(tmp_path_factory):
 def test_quick_commands_load_no_heavy_library(launched, words):
     words = words.format(file=launched.file, store=launched.store).split()
     code = (
-        "import sys, orchestrator.cli.main as cli\n"
+        "import sys, scalectl.orchestrator.cli.main as cli\n"
         "try: cli.main()\n"
         "except SystemExit as end: print(end.code, file=sys.stderr)\n"
         f"print(sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)"
@@ -198,7 +198,7 @@ def test_a_plot_is_a_picture_with_its_data_beside_it(launched, tmp_path):
 
 def test_a_reader_that_has_seen_enough_ends_the_command_quietly(launched):
     done = subprocess.run(
-        f"{sys.executable} -c 'from orchestrator.cli.main import main; main()' schema | head -1",
+        f"{sys.executable} -c 'from scalectl.orchestrator.cli.main import main; main()' schema | head -1",
         shell=True,
         capture_output=True,
         text=True,

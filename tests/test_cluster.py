@@ -15,14 +15,14 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cluster import process as heap
-from orchestrator.cluster.base import Cluster, Here
-from orchestrator.cluster.ray_cluster import OnRay
-from orchestrator.cluster.ray_server import Unreachable
-from orchestrator.experiment.experiment import read
-from orchestrator.plan.planner import plan
-from trainer.events import Checkpoint, Done, Event, Failed, Progress, Started, Stopped
-from trainer.spec import Job
+from scalectl.orchestrator.cluster import process as heap
+from scalectl.orchestrator.cluster.base import Cluster, Here
+from scalectl.orchestrator.cluster.ray_cluster import OnRay
+from scalectl.orchestrator.cluster.ray_server import Unreachable
+from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.plan.planner import plan
+from scalectl.trainer.events import Checkpoint, Done, Event, Failed, Progress, Started, Stopped
+from scalectl.trainer.spec import Job
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +153,7 @@ def test_a_cluster_that_runs_already_is_joined_and_left_running(job, tmp_path, s
 JOIN = """
 import pickle, sys
 from contextlib import closing
-from orchestrator.cluster.ray_cluster import OnRay
+from scalectl.orchestrator.cluster.ray_cluster import OnRay
 with closing(OnRay(address=sys.argv[1])) as cluster:
     cluster.start(cluster.slots[0], pickle.load(open(sys.argv[2], "rb")))
     events = []

@@ -11,9 +11,9 @@ from matplotlib.lines import Line2D
 from runs import table
 from test_plots import budgets, subject
 
-from analysis.drawing.style import Marks
-from analysis.fitting import fit
-from analysis.plotting import draw
+from scalectl.analysis.drawing.style import Marks
+from scalectl.analysis.fitting import fit
+from scalectl.analysis.plotting import draw
 
 # on linear RGB, severity 1.0: Machado, Oliveira and Fernandes, A Physiologically-based Model for Simulation of Color
 # Vision Deficiency, IEEE TVCG 15(6), 2009, table of the authors' page

@@ -13,11 +13,11 @@ from test_cli import scalectl
 from test_crash import start, trained
 from told import checkpoint, planning, progress, rows, started, told, write
 
-from orchestrator.cli import details, status
-from orchestrator.errors import NotFound
-from orchestrator.store import logs
-from orchestrator.store.lock import ask_to_stop, asked_to_stop, holder
-from trainer.events import Failed, Skipped
+from scalectl.orchestrator.cli import details, status
+from scalectl.orchestrator.errors import NotFound
+from scalectl.orchestrator.store import logs
+from scalectl.orchestrator.store.lock import ask_to_stop, asked_to_stop, holder
+from scalectl.trainer.events import Failed, Skipped
 
 TRACE = 'Traceback (most recent call last):\n  File "data.py", line 37\nOSError: disk on fire'
 

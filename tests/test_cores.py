@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from orchestrator.cluster.process import bind, usable
+from scalectl.orchestrator.cluster.process import bind, usable
 
 LIKE_MACOS = "import os; del os.sched_setaffinity, os.sched_getaffinity; "
 
@@ -17,7 +17,7 @@ def python(code, *words, folder):
 
 
 def test_without_affinity_all_cores_are_usable_and_nothing_is_bound(tmp_path):
-    done = python("from orchestrator.cluster.process import *; bind([0]); print(usable())", folder=tmp_path)
+    done = python("from scalectl.orchestrator.cluster.process import *; bind([0]); print(usable())", folder=tmp_path)
     assert done.stdout.strip() == str(list(range(os.cpu_count())))
 
 
@@ -33,6 +33,6 @@ def test_a_process_is_bound_to_the_cores_that_it_is_given():
 
 @pytest.mark.slow
 def test_a_study_is_launched_without_affinity(study):
-    main = "from orchestrator.cli.main import main; main()"
+    main = "from scalectl.orchestrator.cli.main import main; main()"
     done = python(main, "launch", "experiments.yaml", "--slots", "1", folder=study.folder)
     assert "2 of 2 runs done" in done.stdout

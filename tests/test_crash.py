@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from conftest import GRID, Study
 
-COMMAND = [sys.executable, "-c", "from orchestrator.cli.main import main; main()", "launch"]
+COMMAND = [sys.executable, "-c", "from scalectl.orchestrator.cli.main import main; main()", "launch"]
 MEASURED = ["device_seconds", "core_days", "images_per_second", "flops_per_second", "mfu"]
 
 

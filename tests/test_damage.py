@@ -7,14 +7,14 @@ import pytest
 from pictures import STUDY, grey, jpeg, layout, write
 from PIL import Image
 
-from orchestrator.experiment.experiment import read
-from orchestrator.plan.planner import plan
-from trainer import damage as damages
-from trainer.damage import damage, refuse
-from trainer.events import Failed
-from trainer.pictures import BadImage
-from trainer.spec import from_scratch
-from trainer.train import train
+from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.plan.planner import plan
+from scalectl.trainer import damage as damages
+from scalectl.trainer.damage import damage, refuse
+from scalectl.trainer.events import Failed
+from scalectl.trainer.pictures import BadImage
+from scalectl.trainer.spec import from_scratch
+from scalectl.trainer.train import train
 
 
 @pytest.fixture(autouse=True)

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
-from trainer.data import Batches, load, ordered, split
-from trainer.draws import Purpose, permutation, scattered, words
-from trainer.files import Unreadable
-from trainer.spec import DataSpec, ModelSpec, RecipeSpec, TrunkSpec
+from scalectl.trainer.data import Batches, load, ordered, split
+from scalectl.trainer.draws import Purpose, permutation, scattered, words
+from scalectl.trainer.files import Unreadable
+from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, TrunkSpec
 
 
 def trunk(size=100, batch=37, seed=5, shift=0, held_out=360) -> TrunkSpec:

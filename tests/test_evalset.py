@@ -10,16 +10,16 @@ import pytest
 from pictures import grey, greys, layout, write
 from test_launch import launched
 
-from orchestrator.experiment.experiment import InvalidExperiment, read
-from orchestrator.plan.planner import plan
-from orchestrator.store.records import known
-from trainer.census import census
-from trainer.evalset import evalsets
-from trainer.evaluate import Drawn, drawn, fewshot, shots
-from trainer.events import Measurement, Progress, Stopped
-from trainer.spec import DataSpec, FewshotSpec
-from trainer.subset import Images
-from trainer.train import train
+from scalectl.orchestrator.experiment.experiment import InvalidExperiment, read
+from scalectl.orchestrator.plan.planner import plan
+from scalectl.orchestrator.store.records import known
+from scalectl.trainer.census import census
+from scalectl.trainer.evalset import evalsets
+from scalectl.trainer.evaluate import Drawn, drawn, fewshot, shots
+from scalectl.trainer.events import Measurement, Progress, Stopped
+from scalectl.trainer.spec import DataSpec, FewshotSpec
+from scalectl.trainer.subset import Images
+from scalectl.trainer.train import train
 
 RNG = np.random.default_rng(29)
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from records import EXAMPLE, example
 
-from trainer.example import BadRecord, features, one_bytes, whole_numbers
+from scalectl.trainer.example import BadRecord, features, one_bytes, whole_numbers
 
 WHOLE = st.integers(-(2**63), 2**63 - 1)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.experiment.experiment import InvalidExperiment, read
+from scalectl.orchestrator.experiment.experiment import InvalidExperiment, read
 
 GOOD = """\
 version: 1
@@ -363,9 +363,7 @@ def test_a_broken_override_is_refused_with_its_option(key, typed, words, tmp_pat
 def test_reading_writes_nothing_and_loads_no_heavy_library(tmp_path):
     file = write(tmp_path, GOOD)
     heavy = "{'jax', 'flax', 'optax', 'ray', 'pandas', 'scipy', 'numpy', 'sqlalchemy', 'sklearn'}"
-    code = (
-        f"import sys, orchestrator.experiment.experiment as e; e.read({str(file)!r}); print({heavy} & set(sys.modules))"
-    )
+    code = f"import sys, scalectl.orchestrator.experiment.experiment as e; e.read({str(file)!r}); print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
     assert list(tmp_path.iterdir()) == [file]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from runs import shared
 
-from analysis import Refused, extrapolate
+from scalectl.analysis import Refused, extrapolate
 
 # in units of the smallest x, the offsets are 37, 3e-3 and 0
 PLANTED = [

@@ -5,12 +5,11 @@ from typing import get_args
 
 import pytest
 
-import trainer.train
-from orchestrator.cluster.worker import stream
-from orchestrator.experiment.experiment import read
-from orchestrator.launch.retries import BUDGETS, LOSSES, Failures
-from orchestrator.plan.planner import plan
-from trainer.events import Failed, FailureKind
+from scalectl.orchestrator.cluster.worker import stream
+from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.launch.retries import BUDGETS, LOSSES, Failures
+from scalectl.orchestrator.plan.planner import plan
+from scalectl.trainer.events import Failed, FailureKind
 
 
 @pytest.fixture

@@ -13,19 +13,19 @@ from conftest import SCHEDULES, Study
 from damage import array_file, flip, torn
 from told import rows
 
-from orchestrator.cluster.base import Batch, Cluster, Here
-from orchestrator.cluster.ray_cluster import OnRay, Seat
-from orchestrator.cluster.watchdog import Patience
-from orchestrator.errors import Exit
-from orchestrator.experiment.experiment import read
-from orchestrator.launch.loop import News, launch
-from orchestrator.launch.session import carry_out
-from orchestrator.plan.limits import Caps
-from orchestrator.plan.plan import Plan
-from orchestrator.plan.planner import plan
-from orchestrator.store.records import Records, known
-from trainer.events import Failed, Progress, Started
-from trainer.spec import Job
+from scalectl.orchestrator.cluster.base import Batch, Cluster, Here
+from scalectl.orchestrator.cluster.ray_cluster import OnRay, Seat
+from scalectl.orchestrator.cluster.watchdog import Patience
+from scalectl.orchestrator.errors import Exit
+from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.launch.loop import News, launch
+from scalectl.orchestrator.launch.session import carry_out
+from scalectl.orchestrator.plan.limits import Caps
+from scalectl.orchestrator.plan.plan import Plan
+from scalectl.orchestrator.plan.planner import plan
+from scalectl.orchestrator.store.records import Records, known
+from scalectl.trainer.events import Failed, Progress, Started
+from scalectl.trainer.spec import Job
 
 LONG = {"schedule": SCHEDULES["linear"], "steps": "[6000]", "checkpoint_every": 500}  # one run, one job
 RETRIES = 1
@@ -275,7 +275,6 @@ def test_a_worker_killed_for_its_memory(study, monkeypatch):
 
 
 def test_a_paused_launch_exits_with_1_and_names_the_cause(study, monkeypatch):
-    import trainer.data
 
     def torn(spec):
         raise OSError("disk on fire")

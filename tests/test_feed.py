@@ -14,11 +14,11 @@ import records
 from pictures import grey, greys, layout, write
 from test_data import trunk
 
-from trainer.data import Batches
-from trainer.feed import Feed
-from trainer.pictures import BadImage
-from trainer.spec import DataSpec, TrunkSpec
-from trainer.stores import contents
+from scalectl.trainer.data import Batches
+from scalectl.trainer.feed import Feed
+from scalectl.trainer.pictures import BadImage
+from scalectl.trainer.spec import DataSpec, TrunkSpec
+from scalectl.trainer.stores import contents
 
 
 def pictures(folder, monkeypatch, kind: str = "parquet") -> TrunkSpec:
@@ -100,8 +100,8 @@ def test_a_corrupt_image_is_named_wherever_it_is_read(workers, tmp_path, monkeyp
 READING = """
 import time
 from test_feed import drawn
-from trainer.data import Batches
-from trainer.feed import Feed
+from scalectl.trainer.data import Batches
+from scalectl.trainer.feed import Feed
 
 if __name__ == "__main__":
     feed = Feed(Batches(drawn()), 0, 10**6, 2)

@@ -10,14 +10,14 @@ import pytest
 from scipy.interpolate import RegularGridInterpolator
 from test_train import TRUNK, job, readings, told
 
-from trainer.draws import Purpose, endless
-from trainer.evalset import Interrupted, evalsets, scaled
-from trainer.finetune import Finetuning, enlarged, finetune, ranked, rates, transferred
-from trainer.optimizer import schedule
-from trainer.positions import resampled
-from trainer.spec import DataSpec, EvalSpec, FinetuneSpec, ModelSpec, RunSpec, preset
-from trainer.step import losses
-from trainer.vit import ViT
+from scalectl.trainer.draws import Purpose, endless
+from scalectl.trainer.evalset import Interrupted, evalsets, scaled
+from scalectl.trainer.finetune import Finetuning, enlarged, finetune, ranked, rates, transferred
+from scalectl.trainer.optimizer import schedule
+from scalectl.trainer.positions import resampled
+from scalectl.trainer.spec import DataSpec, EvalSpec, FinetuneSpec, ModelSpec, RunSpec, preset
+from scalectl.trainer.step import losses
+from scalectl.trainer.vit import ViT
 
 VIT = ViT(ModelSpec(16, 1, 64, 2, 2), 8, 1, 10, "map", -2.3, "float32")
 SPEC = FinetuneSpec("digits", 60, 64, (0.03, 0.01), 3, 8)
@@ -125,7 +125,7 @@ def test_where_every_rate_is_too_high_the_error_is_no_number():
 
 
 def test_what_it_compiles_is_counted_once_and_its_time_too(monkeypatch):
-    monkeypatch.setattr("trainer.step._compiled", {})
+    monkeypatch.setattr("scalectl.trainer.step._compiled", {})
     found, again = tuned(replace(SPEC, steps=2)), tuned(replace(SPEC, steps=2))
     assert (found.compilations, again.compilations) == (2, 0)  # its step and its reading, for both rates
     assert found.compile_seconds > 0.1 and again.compile_seconds == 0.0

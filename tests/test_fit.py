@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from runs import METRIC, doubly, laptop, paper, planted, table
 from scipy.optimize import least_squares
 
-from analysis.checks import Refused
-from analysis.fitting import fit
-from analysis.law import Law, family
-from analysis.solver import Problem, best
-from orchestrator.cli.main import scalectl
-from orchestrator.errors import Refusal
-from orchestrator.experiment.experiment import read
-from orchestrator.report.fits import conclude
-from orchestrator.store.records import Records
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.fitting import fit
+from scalectl.analysis.law import Law, family
+from scalectl.analysis.solver import Problem, best
+from scalectl.orchestrator.cli.main import scalectl
+from scalectl.orchestrator.errors import Refusal
+from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.report.fits import conclude
+from scalectl.orchestrator.store.records import Records
 
 # core-days and 10-shot error of the frontier of the 3B-image runs of arXiv 2106.04560, read off its Figure 2
 JFT = """
@@ -433,8 +433,8 @@ def test_a_thousand_draws_of_300_runs_take_less_than_five_seconds():
 def test_the_file_and_the_command_line_know_the_same_laws_and_computes():
     from typing import get_args
 
-    from analysis.vocabulary import AXES, LAWS
-    from orchestrator.experiment.schema import Compute, LawName
+    from scalectl.analysis.vocabulary import AXES, LAWS
+    from scalectl.orchestrator.experiment.schema import Compute, LawName
 
     choices = {option.name: option.type for option in scalectl.commands["fit"].params}
     assert tuple(choices["law"].choices) == get_args(LawName) == tuple(LAWS)

@@ -8,9 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.flops import body_params, flops_per_image, params, steps_for_flops, steps_for_images, training_flops
-from trainer.spec import DataSpec, ModelSpec, RecipeSpec, TrunkSpec, preset
-from trainer.vit import ViT
+from scalectl.trainer.flops import (
+    body_params,
+    flops_per_image,
+    params,
+    steps_for_flops,
+    steps_for_images,
+    training_flops,
+)
+from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, TrunkSpec, preset
+from scalectl.trainer.vit import ViT
 
 # arXiv 2106.04560, Table 2: name, patch, parameters in millions, GFLOPs at 224 and at 384 pixels, all as printed
 TABLE_2 = [

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from pictures import STUDY, grey, levels
 
-from orchestrator.experiment.experiment import InvalidExperiment, read
-from trainer.data import split
-from trainer.files import Unreadable
-from trainer.pictures import BadImage
-from trainer.spec import DataSpec
+from scalectl.orchestrator.experiment.experiment import InvalidExperiment, read
+from scalectl.trainer.data import split
+from scalectl.trainer.files import Unreadable
+from scalectl.trainer.pictures import BadImage
+from scalectl.trainer.spec import DataSpec
 
 
 def pictures(folder: Path, classes: dict[str, range]) -> Path:

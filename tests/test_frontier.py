@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from runs import METRIC, table
 
-from analysis.checks import Refused
-from analysis.runs import frontier
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.runs import frontier
 
 
 def front(points: pd.DataFrame) -> list[str]:

@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 from test_cluster import told
 
-from orchestrator.cluster.base import Here
-from orchestrator.cluster.ray_cluster import OnRay
-from orchestrator.cluster.ray_gang import verdict
-from orchestrator.experiment.experiment import read
-from orchestrator.plan.planner import plan
-from trainer.events import Checkpoint, Done, Event, Failed, Progress, Started, Stopped
-from trainer.spec import Job
+from scalectl.orchestrator.cluster.base import Here
+from scalectl.orchestrator.cluster.ray_cluster import OnRay
+from scalectl.orchestrator.cluster.ray_gang import verdict
+from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.plan.planner import plan
+from scalectl.trainer.events import Checkpoint, Done, Event, Failed, Progress, Started, Stopped
+from scalectl.trainer.spec import Job
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_a_notice_to_one_host_is_a_checkpoint_of_all(pair, job):
 
 @pytest.mark.slow
 def test_types_of_slots_that_share_cpus_take_turns(pair, job, tmp_path, monkeypatch):
-    monkeypatch.setattr("orchestrator.cluster.ray_cluster.ROOM_SECONDS", 3.0)
+    monkeypatch.setattr("scalectl.orchestrator.cluster.ray_cluster.ROOM_SECONDS", 3.0)
     for slot in ("cpu-0", "cpu-1", "cpu-2/0", "cpu-0"):  # each holds what the next one needs, and idles
         pair.start(slot, replace(job, folder=str(tmp_path / f"{slot}-{len([*tmp_path.iterdir()])}")))
         assert isinstance(told(pair, slot)[-1], Done)

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.experiment.experiment import Experiment, InvalidExperiment, read
-from trainer.flops import params, training_flops
-from trainer.spec import ModelSpec, preset
+from scalectl.orchestrator.experiment.experiment import Experiment, InvalidExperiment, read
+from scalectl.trainer.flops import params, training_flops
+from scalectl.trainer.spec import ModelSpec, preset
 
 GRID = """\
 version: 1

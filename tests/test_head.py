@@ -14,7 +14,7 @@ from test_cli import scalectl
 from test_control import until
 from told import rows
 
-from orchestrator.store.lock import holder
+from scalectl.orchestrator.store.lock import holder
 
 WITHOUT = find_spec("aiohttp") is None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cluster import process as heap
+from scalectl.orchestrator.cluster import process as heap
 
 ROOT = Path(__file__).parent.parent
 MIB = 2**20
@@ -16,7 +16,7 @@ SIZE = 256 * MIB
 WORK = f"""
 import json, resource, threading
 from pathlib import Path
-from orchestrator.cluster import process as heap
+from scalectl.orchestrator.cluster import process as heap
 from ctypes import CDLL, c_void_p, c_size_t, c_int
 c = CDLL(None)
 c.malloc.restype, c.malloc.argtypes, c.free.argtypes = c_void_p, [c_size_t], [c_void_p]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from trainer import hosts
-from trainer.hosts import Host, join, named
+from scalectl.trainer import hosts
+from scalectl.trainer.hosts import Host, join, named
 
 SLICE = {"TPU_WORKER_HOSTNAMES": "t1k-0,t1k-1,t1k-2,t1k-3", "TPU_WORKER_ID": "2"}
 

@@ -12,11 +12,11 @@ import told
 from click.testing import CliRunner
 from runs import SHARED
 
-import analysis
-from orchestrator.cli import status
-from orchestrator.cli.main import scalectl
-from orchestrator.errors import Refusal
-from orchestrator.store.imported import InvalidImport, read
+from scalectl import analysis
+from scalectl.orchestrator.cli import status
+from scalectl.orchestrator.cli.main import scalectl
+from scalectl.orchestrator.errors import Refusal
+from scalectl.orchestrator.store.imported import InvalidImport, read
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "other_runs.csv"
 

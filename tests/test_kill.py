@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from trainer.events import Done, Event, Measurement, Progress, Started
-from trainer.spec import DataSpec, EvalSpec, FewshotSpec, Job, ModelSpec, RecipeSpec, RunSpec, TrunkSpec
+from scalectl.trainer.events import Done, Event, Measurement, Progress, Started
+from scalectl.trainer.spec import DataSpec, EvalSpec, FewshotSpec, Job, ModelSpec, RecipeSpec, RunSpec, TrunkSpec
 
 TRUNK = TrunkSpec(
     ModelSpec(8, 1, 32, 2, 4),
@@ -23,10 +23,10 @@ STEPS, KILLS = 600, 20
 
 LIFE = """
 import hashlib, os, pickle, signal, sys
-from orchestrator.cluster.worker import Place, prepare_jax
+from scalectl.orchestrator.cluster.worker import Place, prepare_jax
 prepare_jax(Place())
-from trainer.feed import Feed
-from trainer.train import train
+from scalectl.trainer.feed import Feed
+from scalectl.trainer.train import train
 
 given, kill_at = pickle.load(open(sys.argv[1], "rb")), int(sys.argv[2])
 events, batches, stacked = open(sys.argv[3], "ab"), open(sys.argv[4], "a"), Feed.stacked

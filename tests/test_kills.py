@@ -11,12 +11,12 @@ import pytest
 from conftest import Study
 from told import SECONDS_A_STEP, progress, rows, started
 
-from orchestrator.experiment.experiment import read
-from orchestrator.launch.loop import launch
-from orchestrator.plan.planner import plan
-from orchestrator.store.records import Records, known
-from trainer.events import Checkpoint, Done, Event, Measurement
-from trainer.spec import Job
+from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.launch.loop import launch
+from scalectl.orchestrator.plan.planner import plan
+from scalectl.orchestrator.store.records import Records, known
+from scalectl.trainer.events import Checkpoint, Done, Event, Measurement
+from scalectl.trainer.spec import Job
 
 EVERY = 4  # steps between checkpoints
 

@@ -12,15 +12,15 @@ from pictures import STUDY, grey, layout, levels, write
 from records import array_record, dataset, example
 from scipy.special import expit
 
-from orchestrator.experiment.experiment import Experiment, InvalidExperiment, read
-from orchestrator.plan.planner import plan
-from trainer.data import Batches, split
-from trainer.events import Done, Measurement
-from trainer.files import Unreadable
-from trainer.labels import Several
-from trainer.spec import from_scratch
-from trainer.step import losses, wrong
-from trainer.train import train
+from scalectl.orchestrator.experiment.experiment import Experiment, InvalidExperiment, read
+from scalectl.orchestrator.plan.planner import plan
+from scalectl.trainer.data import Batches, split
+from scalectl.trainer.events import Done, Measurement
+from scalectl.trainer.files import Unreadable
+from scalectl.trainer.labels import Several
+from scalectl.trainer.spec import from_scratch
+from scalectl.trainer.step import losses, wrong
+from scalectl.trainer.train import train
 
 
 @pytest.fixture(autouse=True)

@@ -11,19 +11,19 @@ from conftest import SCHEDULES, Study
 from damage import array_file, flip, torn
 from told import rows
 
-from orchestrator.cluster.base import Here
-from orchestrator.experiment.experiment import read
-from orchestrator.launch.loop import launch
-from orchestrator.launch.session import carry_out
-from orchestrator.plan.limits import Caps, Meter
-from orchestrator.plan.planner import plan
-from orchestrator.plan.simulator import simulate
-from orchestrator.slots import Slot
-from orchestrator.store.lock import ask_to_stop
-from orchestrator.store.records import Records, known
-from trainer.events import Checkpoint
-from trainer.spec import from_scratch
-from trainer.train import train
+from scalectl.orchestrator.cluster.base import Here
+from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.launch.loop import launch
+from scalectl.orchestrator.launch.session import carry_out
+from scalectl.orchestrator.plan.limits import Caps, Meter
+from scalectl.orchestrator.plan.planner import plan
+from scalectl.orchestrator.plan.simulator import simulate
+from scalectl.orchestrator.slots import Slot
+from scalectl.orchestrator.store.lock import ask_to_stop
+from scalectl.orchestrator.store.records import Records, known
+from scalectl.trainer.events import Checkpoint
+from scalectl.trainer.spec import from_scratch
+from scalectl.trainer.train import train
 
 MEASURED = ["device_seconds", "core_days", "images_per_second", "flops_per_second", "mfu"]  # by the clock
 
@@ -76,7 +76,7 @@ def test_fine_tuning_is_measured_later_without_training_again(study):
 @pytest.mark.slow
 def test_rates_and_horizons_share_the_programs_of_their_shape_and_the_store_counts_them(study, monkeypatch):
     """2 widths x 2 rates x 3 horizons: first weights, step and reading are compiled for each width and for no other."""
-    from trainer import step
+    from scalectl.trainer import step
 
     monkeypatch.setattr(step, "_compiled", {})
     text = study.write(steps="[20, 30, 40]").read_text()
@@ -215,7 +215,6 @@ def test_a_loss_that_is_not_finite_makes_the_runs_diverged_and_is_not_tried_agai
 
 
 def test_a_failed_trunk_fails_the_runs_that_need_it_and_no_others(study, monkeypatch):
-    import trainer.data
 
     launched(study, sizes="[60]")
     genuine = trainer.data.load
@@ -226,7 +225,7 @@ def test_a_failed_trunk_fails_the_runs_that_need_it_and_no_others(study, monkeyp
         return genuine(spec)
 
     monkeypatch.setattr(trainer.data, "load", torn)
-    pytest.importorskip("trainer.data")
+    pytest.importorskip("scalectl.trainer.data")
     launched(study, sizes="[60, 90]")
     found = points(study).set_index("data_size")["state"]
     assert set(found.loc[60]) == {"done"} and set(found.loc[90]) == {"failed"}

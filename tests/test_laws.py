@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from runs import doubly
 
-from analysis.law import family
-from analysis.vocabulary import LAWS
+from scalectl.analysis.law import family
+from scalectl.analysis.vocabulary import LAWS
 
 POWER, SATURATING, M3, M4, BNSL = map(family, ("power", "saturating", "m3", "m4", "bnsl"))
 

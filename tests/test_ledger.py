@@ -10,9 +10,9 @@ from conftest import Study
 from test_crash import COMMAND, start, trained
 from told import rows, started
 
-from orchestrator.goodput import ENTRIES, goodput, total
-from orchestrator.launch.ledger import Ledger
-from trainer.events import Done, Failed, Spent, Stopped
+from scalectl.orchestrator.goodput import ENTRIES, goodput, total
+from scalectl.orchestrator.launch.ledger import Ledger
+from scalectl.trainer.events import Done, Failed, Spent, Stopped
 
 COLUMNS = ", ".join(f"{entry}_seconds" for entry in ENTRIES)
 

@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 from test_cli import scalectl
 
-from orchestrator.cli import status
-from orchestrator.errors import Exit, Refusal
-from orchestrator.store.lock import Holder, Lock, Locked, holder, working_in
-from orchestrator.store.records import Records
+from scalectl.orchestrator.cli import status
+from scalectl.orchestrator.errors import Exit, Refusal
+from scalectl.orchestrator.store.lock import Holder, Lock, Locked, holder, working_in
+from scalectl.orchestrator.store.records import Records
 
 HOLD = """
 import sys
 from pathlib import Path
-from orchestrator.store.lock import Lock
+from scalectl.orchestrator.store.lock import Lock
 held = Lock(Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()

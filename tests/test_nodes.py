@@ -10,14 +10,14 @@ import pytest
 from conftest import SCHEDULES
 from told import rows
 
-from orchestrator.cluster.ray_cluster import OnRay
-from orchestrator.cluster.ray_server import secure
-from orchestrator.cluster.watchdog import Patience
-from orchestrator.experiment.experiment import read
-from orchestrator.launch.loop import launch
-from orchestrator.plan.planner import plan
-from orchestrator.store.records import Records
-from trainer.events import Progress
+from scalectl.orchestrator.cluster.ray_cluster import OnRay
+from scalectl.orchestrator.cluster.ray_server import secure
+from scalectl.orchestrator.cluster.watchdog import Patience
+from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.launch.loop import launch
+from scalectl.orchestrator.plan.planner import plan
+from scalectl.orchestrator.store.records import Records
+from scalectl.trainer.events import Progress
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 

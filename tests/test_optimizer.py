@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from trainer.optimizer import NEVER, Settings, clip, direction, schedule, settings, updated
-from trainer.spec import DataSpec, ModelSpec, RecipeSpec, RunSpec, TrunkSpec, preset
-from trainer.step import Shape, State, gradient, one_step
-from trainer.vit import ViT
+from scalectl.trainer.optimizer import NEVER, Settings, clip, direction, schedule, settings, updated
+from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, RunSpec, TrunkSpec, preset
+from scalectl.trainer.step import Shape, State, gradient, one_step
+from scalectl.trainer.vit import ViT
 
 RNG = np.random.default_rng(23)
 PAPER = Settings(8e-4, 1.0, 3.0, 0.03, 10_000, 10_000, NEVER, 1)

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 from told import SECONDS_A_STEP, planned, progress, started, told
 
-from orchestrator.launch.loop import News
-from orchestrator.launch.pace import Pace
-from trainer.events import Spent
+from scalectl.orchestrator.launch.loop import News
+from scalectl.orchestrator.launch.pace import Pace
+from scalectl.trainer.events import Spent
 
 STEPS = (16, 16, 4, 8)  # of the jobs of runs with 20 and 40 steps on one trunk: two stretches, two cooldowns
 
@@ -21,7 +21,7 @@ def plan(study):
 @pytest.fixture
 def clock(monkeypatch):
     made = SimpleNamespace(seconds=1000.0, monotonic=lambda: made.seconds)
-    monkeypatch.setattr("orchestrator.launch.pace.time", made)
+    monkeypatch.setattr("scalectl.orchestrator.launch.pace.time", made)
     return made
 
 

@@ -14,14 +14,14 @@ from PIL import Image
 from pyarrow import parquet as files
 from test_cli import HEAVY
 
-from orchestrator.experiment.experiment import Experiment, InvalidExperiment, read
-from orchestrator.plan.planner import plan
-from trainer.data import Batches, load, split
-from trainer.events import Done, Measurement
-from trainer.files import Unreadable
-from trainer.pictures import BadImage
-from trainer.spec import DataSpec, from_scratch, identity
-from trainer.train import train
+from scalectl.orchestrator.experiment.experiment import Experiment, InvalidExperiment, read
+from scalectl.orchestrator.plan.planner import plan
+from scalectl.trainer.data import Batches, load, split
+from scalectl.trainer.events import Done, Measurement
+from scalectl.trainer.files import Unreadable
+from scalectl.trainer.pictures import BadImage
+from scalectl.trainer.spec import DataSpec, from_scratch, identity
+from scalectl.trainer.train import train
 
 
 @pytest.fixture(autouse=True)
@@ -212,7 +212,7 @@ def test_a_run_on_pictures_ends_with_its_metrics(tmp_path):
 def test_planning_loads_no_heavy_library(tmp_path):
     greys(tmp_path / "train.parquet", range(40))
     file = study(tmp_path).path
-    reading = f"import sys; from orchestrator.experiment.experiment import read; read({file!r})"
+    reading = f"import sys; from scalectl.orchestrator.experiment.experiment import read; read({file!r})"
     code = f"{reading}; print({HEAVY!r} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

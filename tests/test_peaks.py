@@ -2,7 +2,7 @@
 
 import pytest
 
-from trainer.peaks import peak, utilisation
+from scalectl.trainer.peaks import peak, utilisation
 
 # PFLOP/s as printed: Cloud TPU's pages of v3, v4 and v5p pods; NVIDIA's DGX A100 (with sparsity, which doubles it), and
 # DGX H100 (of 8 bits with sparsity, four times as much)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from orchestrator.experiment.resources import Place
-from orchestrator.plan.placement import fit
+from scalectl.orchestrator.experiment.resources import Place
+from scalectl.orchestrator.plan.placement import fit
 
 
 @pytest.mark.parametrize(

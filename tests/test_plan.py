@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_cli import scalectl
 
-from orchestrator.cli import plan_screen
-from orchestrator.experiment.experiment import read
-from orchestrator.plan.plan import Known, Plan
-from orchestrator.plan.planner import plan
-from orchestrator.store.known import known
-from trainer.flops import training_flops
+from scalectl.orchestrator.cli import plan_screen
+from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.plan.plan import Known, Plan
+from scalectl.orchestrator.plan.planner import plan
+from scalectl.orchestrator.store.known import known
+from scalectl.trainer.flops import training_flops
 
 
 def planned(study, known: Known | None = None, **changes) -> Plan:
@@ -143,9 +143,7 @@ def test_each_state_has_its_reason(study, state, reason, missing):
 
 
 def test_the_same_file_gives_the_same_ids_in_any_folder_and_with_any_hash_seed(study, tmp_path):
-    code = (
-        "import sys; from orchestrator.experiment.experiment import read; from orchestrator.plan.planner import plan;"
-    )
+    code = "import sys; from scalectl.orchestrator.experiment.experiment import read; from scalectl.orchestrator.plan.planner import plan;"
     code += "print([run.id for run in plan(read(sys.argv[1])).runs])"
     other = tmp_path / "elsewhere"
     other.mkdir()
@@ -163,7 +161,9 @@ def test_the_same_file_gives_the_same_ids_in_any_folder_and_with_any_hash_seed(s
 
 
 def test_a_bucket_reaches_the_folders_of_the_jobs_as_it_was_typed(study, monkeypatch):
-    monkeypatch.setattr("orchestrator.experiment.experiment.find_spec", lambda name: name)  # as if gcsfs were installed
+    monkeypatch.setattr(
+        "scalectl.orchestrator.experiment.experiment.find_spec", lambda name: name
+    )  # as if gcsfs were installed
     file = study.write(steps="[20, 40]")
     file.write_text(file.read_text().replace("./artifacts", "gs://bucket/my/study/"))
     found = plan(read(file))

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from conftest import Study
 from test_plots import budgets
 
-from orchestrator.cli.main import scalectl
+from scalectl.orchestrator.cli.main import scalectl
 
 BEGINS = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml"}
 SWEEP = "grid: {seeds: [0], sweep: {weight_decay_head: [0.3, 3.0], weight_decay_body: [0, 0.03]}}"

@@ -12,16 +12,16 @@ from matplotlib.collections import PathCollection
 from matplotlib.text import Text
 from runs import METRIC, laptop, table
 
-from analysis.checks import Refused
-from analysis.drawing.plot import Subject
-from analysis.drawing.style import Marks
-from analysis.drawing.titles import equation
-from analysis.drawing.trunks import trunks
-from analysis.figures.residuals import residuals
-from analysis.fitting import fit
-from analysis.law import family
-from analysis.plotting import about, draw
-from analysis.vocabulary import FIGURES
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.drawing.plot import Subject
+from scalectl.analysis.drawing.style import Marks
+from scalectl.analysis.drawing.titles import equation
+from scalectl.analysis.drawing.trunks import trunks
+from scalectl.analysis.figures.residuals import residuals
+from scalectl.analysis.fitting import fit
+from scalectl.analysis.law import family
+from scalectl.analysis.plotting import about, draw
+from scalectl.analysis.vocabulary import FIGURES
 
 
 def subject(points, law=None, **more) -> Subject:
@@ -336,5 +336,5 @@ def test_a_run_alone_on_its_trunk_has_no_line():
 
 
 def test_pyplot_is_never_loaded():
-    code = "import sys, analysis.figures.frontier; sys.exit('matplotlib.pyplot' in sys.modules)"
+    code = "import sys, scalectl.analysis.figures.frontier; sys.exit('matplotlib.pyplot' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

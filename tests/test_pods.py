@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cluster.ray_cluster import OnRay
-from orchestrator.cluster.ray_server import secure
-from orchestrator.errors import Refusal
-from orchestrator.experiment.experiment import read
-from orchestrator.plan.planner import plan
-from trainer.events import Checkpoint, Done, Event, Failed, Progress, Started, Stopped
-from trainer.spec import Job
+from scalectl.orchestrator.cluster.ray_cluster import OnRay
+from scalectl.orchestrator.cluster.ray_server import secure
+from scalectl.orchestrator.errors import Refusal
+from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.plan.planner import plan
+from scalectl.trainer.events import Checkpoint, Done, Event, Failed, Progress, Started, Stopped
+from scalectl.trainer.spec import Job
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 CPUS = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import zoom
 
-from trainer.positions import resampled, sincos2d
+from scalectl.trainer.positions import resampled, sincos2d
 
 RNG = np.random.default_rng(23)
 

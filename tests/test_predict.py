@@ -8,11 +8,11 @@ import pytest
 from click.testing import CliRunner
 from runs import METRIC, doubly, planted, table
 
-import analysis
-from analysis.checks import Refused
-from analysis.fitting import fit
-from orchestrator.cli.main import scalectl
-from orchestrator.errors import Refusal
+from scalectl import analysis
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.fitting import fit
+from scalectl.orchestrator.cli.main import scalectl
+from scalectl.orchestrator.errors import Refusal
 
 LAW = doubly(4.0e8, 37e16, 0.55, 0.02, "FLOPs")
 POINTS = planted(LAW, 1e16, 1e20, 30, 20, 0.01, seed=7).assign(images_seen=1e6)

@@ -5,12 +5,12 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from orchestrator.cli.main import scalectl
-from orchestrator.plan import preflight
-from trainer import ahead
-from trainer.ahead import GIB, Memory, compiler_here, refused
-from trainer.footprint import temporaries
-from trainer.spec import DataSpec, RecipeSpec, TrunkSpec, preset
+from scalectl.orchestrator.cli.main import scalectl
+from scalectl.orchestrator.plan import preflight
+from scalectl.trainer import ahead
+from scalectl.trainer.ahead import GIB, Memory, compiler_here, refused
+from scalectl.trainer.footprint import temporaries
+from scalectl.trainer.spec import DataSpec, RecipeSpec, TrunkSpec, preset
 
 STUDY = """\
 version: 1

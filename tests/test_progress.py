@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 from told import planned, progress, started, told
 
-from orchestrator.launch.loop import News
-from orchestrator.launch.progress import Lines, Live, Tally, screen
-from trainer.events import Failed, Skipped, Stopped
+from scalectl.orchestrator.launch.loop import News
+from scalectl.orchestrator.launch.progress import Lines, Live, Tally, screen
+from scalectl.trainer.events import Failed, Skipped, Stopped
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def plan(study):
 def clock(monkeypatch):
     """The time that progress goes by, in the hands of the test."""
     made = SimpleNamespace(seconds=1000.0, monotonic=lambda: made.seconds)
-    monkeypatch.setattr("orchestrator.launch.progress.time", made)
+    monkeypatch.setattr("scalectl.orchestrator.launch.progress.time", made)
     return made
 
 

@@ -10,10 +10,10 @@ import pytest
 import told
 from conftest import Study
 
-import analysis
-from analysis.drawing.trunks import trunks
-from analysis.runs import usable
-from analysis.store import metrics
+from scalectl import analysis
+from scalectl.analysis.drawing.trunks import trunks
+from scalectl.analysis.runs import usable
+from scalectl.analysis.store import metrics
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from orchestrator.cli.main import scalectl
+from scalectl.orchestrator.cli.main import scalectl
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -35,7 +35,7 @@ def test_every_command_on_a_page_exists(page):
 
 def test_the_plan_is_the_one_that_a_newcomer_sees(tmp_path):
     (tmp_path / "experiments.yaml").write_text((ROOT / "experiments.yaml").read_text())
-    code = "from orchestrator.cli.main import main; main()"
+    code = "from scalectl.orchestrator.cli.main import main; main()"
     command = [sys.executable, "-c", code, "plan", "experiments.yaml", "--slots", "2"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.rstrip() in README

@@ -13,11 +13,11 @@ import pytest
 from conftest import Study
 from told import SECONDS_A_STEP, checkpoint, everything, planned, planning, progress, rows, started, told, write
 
-from orchestrator.errors import NotFound
-from orchestrator.revision import revision
-from orchestrator.store.records import Records, known
-from trainer.events import Done, Failed, Measurement, Skipped, Stopped
-from trainer.flops import training_flops
+from scalectl.orchestrator.errors import NotFound
+from scalectl.orchestrator.revision import revision
+from scalectl.orchestrator.store.records import Records, known
+from scalectl.trainer.events import Done, Failed, Measurement, Skipped, Stopped
+from scalectl.trainer.flops import training_flops
 
 
 @pytest.fixture

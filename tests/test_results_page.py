@@ -10,14 +10,14 @@ from typing import Any, get_args
 import pytest
 from told import planned, planning, progress, rows, started, write
 
-from orchestrator.cli import details, plan_screen, simulate_screen, sizes, status
-from orchestrator.launch.ledger import Ledger
-from orchestrator.launch.retries import verdict
-from orchestrator.plan import preflight
-from orchestrator.plan import simulator as simulate
-from orchestrator.store.tables import schema
-from trainer.ahead import Memory
-from trainer.events import FailureKind
+from scalectl.orchestrator.cli import details, plan_screen, simulate_screen, sizes, status
+from scalectl.orchestrator.launch.ledger import Ledger
+from scalectl.orchestrator.launch.retries import verdict
+from scalectl.orchestrator.plan import preflight
+from scalectl.orchestrator.plan import simulator as simulate
+from scalectl.orchestrator.store.tables import schema
+from scalectl.trainer.ahead import Memory
+from scalectl.trainer.events import FailureKind
 
 PAGE = (Path(__file__).parents[1] / "docs" / "results.md").read_text()
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S))

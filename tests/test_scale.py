@@ -10,7 +10,7 @@ from told import planning, rows, write
 RUNS = 4000
 TIMED = """
 import sys, time
-import orchestrator.cli.main as cli
+import scalectl.orchestrator.cli.main as cli
 try: cli.main()
 finally: print(time.process_time(), file=sys.stderr)
 """

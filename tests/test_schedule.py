@@ -5,11 +5,11 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.plan.placement import Fit
-from orchestrator.plan.plan import PlannedJob
-from orchestrator.plan.scheduler import Queue, lengths
-from orchestrator.slots import Slot
-from trainer.spec import DataSpec, EvalSpec, Job, ModelSpec, RecipeSpec, TrunkSpec
+from scalectl.orchestrator.plan.placement import Fit
+from scalectl.orchestrator.plan.plan import PlannedJob
+from scalectl.orchestrator.plan.scheduler import Queue, lengths
+from scalectl.orchestrator.slots import Slot
+from scalectl.trainer.spec import DataSpec, EvalSpec, Job, ModelSpec, RecipeSpec, TrunkSpec
 
 TRUNK = TrunkSpec(
     ModelSpec(8, 1, 32, 2, 4),

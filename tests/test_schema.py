@@ -9,13 +9,13 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 
-from orchestrator.experiment.document import load
-from orchestrator.experiment.experiment import read, schema_json
-from orchestrator.experiment.keys import keys
-from orchestrator.experiment.rules import Section
-from orchestrator.experiment.schema import Model
-from orchestrator.experiment.values import Share
-from trainer.spec import PRESETS
+from scalectl.orchestrator.experiment.document import load
+from scalectl.orchestrator.experiment.experiment import read, schema_json
+from scalectl.orchestrator.experiment.keys import keys
+from scalectl.orchestrator.experiment.rules import Section
+from scalectl.orchestrator.experiment.schema import Model
+from scalectl.orchestrator.experiment.values import Share
+from scalectl.trainer.spec import PRESETS
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "experiments.md").read_text()

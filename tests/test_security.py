@@ -9,14 +9,14 @@ import pytest
 from test_cli import scalectl
 from told import everything, planned, planning, rows, started, write
 
-from orchestrator.cluster.ray_server import trusted
-from orchestrator.cluster.worker import stream
-from orchestrator.errors import Refusal
-from orchestrator.experiment.experiment import InvalidExperiment, read
-from orchestrator.launch import session as launches
-from orchestrator.redact import redacted
-from orchestrator.store.known import inside, known
-from trainer.events import Failed, Skipped
+from scalectl.orchestrator.cluster.ray_server import trusted
+from scalectl.orchestrator.cluster.worker import stream
+from scalectl.orchestrator.errors import Refusal
+from scalectl.orchestrator.experiment.experiment import InvalidExperiment, read
+from scalectl.orchestrator.launch import session as launches
+from scalectl.orchestrator.redact import redacted
+from scalectl.orchestrator.store.known import inside, known
+from scalectl.trainer.events import Failed, Skipped
 
 SECRET = "s3cr3t-of-37-offset"
 
@@ -52,7 +52,7 @@ def test_a_worker_tells_no_secret_of_its_own_environment(study, secret, monkeypa
     def refused(*_: object) -> object:
         raise OSError(f"401 with {secret}")
 
-    monkeypatch.setattr("orchestrator.cluster.worker.prepare_jax", refused)
+    monkeypatch.setattr("scalectl.orchestrator.cluster.worker.prepare_jax", refused)
     (batch,) = stream(planned(study).jobs[0].job, None)
     assert secret not in batch[-1].reason and "[HF_TOKEN]" in batch[-1].reason
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.selection import Unreadable, select
+from scalectl.analysis.selection import Unreadable, select
 
 RUNS = pd.DataFrame(
     {

@@ -10,12 +10,12 @@ from devices import told
 from jax.sharding import PartitionSpec
 from test_train import TRUNK, job
 
-from trainer import checkpoint
-from trainer.data import Batches
-from trainer.events import Checkpoint, Done, Event, Measurement, Progress
-from trainer.sharding import AXES, Layout, cut, grid
-from trainer.spec import Job, ModelSpec, RunSpec
-from trainer.step import abstract, shape
+from scalectl.trainer import checkpoint
+from scalectl.trainer.data import Batches
+from scalectl.trainer.events import Checkpoint, Done, Event, Measurement, Progress
+from scalectl.trainer.sharding import AXES, Layout, cut, grid
+from scalectl.trainer.spec import Job, ModelSpec, RunSpec
+from scalectl.trainer.step import abstract, shape
 
 WIDE = replace(TRUNK, model=ModelSpec(128, 1, 512, 4, 2), recipe=replace(TRUNK.recipe, lr=1e-3))
 

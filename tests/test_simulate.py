@@ -14,12 +14,20 @@ from hypothesis import strategies as st
 from test_cli import scalectl
 from test_schedule import forests, on, planned
 
-from orchestrator.experiment.experiment import read
-from orchestrator.plan.limits import Caps
-from orchestrator.plan.placement import Fit
-from orchestrator.plan.planner import plan
-from orchestrator.plan.simulator import InvalidSlots, Preemptions, Unplaceable, lower_bound, rate, simulate, slots
-from orchestrator.slots import devices_of
+from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.plan.limits import Caps
+from scalectl.orchestrator.plan.placement import Fit
+from scalectl.orchestrator.plan.planner import plan
+from scalectl.orchestrator.plan.simulator import (
+    InvalidSlots,
+    Preemptions,
+    Unplaceable,
+    lower_bound,
+    rate,
+    simulate,
+    slots,
+)
+from scalectl.orchestrator.slots import devices_of
 
 ROOT = Path(__file__).parents[1]
 PAPER = ROOT / "studies" / "paper.yaml"

@@ -5,7 +5,7 @@ import json
 from click.testing import CliRunner
 from test_flops import TABLE_2
 
-from orchestrator.cli.main import scalectl
+from scalectl.orchestrator.cli.main import scalectl
 
 
 def models(*words: str) -> str:

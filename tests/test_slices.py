@@ -2,10 +2,10 @@
 
 import pytest
 
-from orchestrator.cluster.ray_slots import Seats, Slice, lacking, plain, slices, slots
-from orchestrator.errors import Refusal
-from orchestrator.plan.placement import Fit
-from orchestrator.plan.plan import wanted
+from scalectl.orchestrator.cluster.ray_slots import Seats, Slice, lacking, plain, slices, slots
+from scalectl.orchestrator.errors import Refusal
+from scalectl.orchestrator.plan.placement import Fit
+from scalectl.orchestrator.plan.plan import wanted
 
 
 def node(alive=True, labels=(), **resources):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import test_train
 
-from trainer.spec import DataSpec, ModelSpec, RecipeSpec, RunSpec, TrunkSpec, identity
+from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, RunSpec, TrunkSpec, identity
 
 TRUNK = TrunkSpec(
     ModelSpec(16, 3, 64, 2, 2),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from trainer.speed import DISPATCHES, Speed
+from scalectl.trainer.speed import DISPATCHES, Speed
 
 BATCH = 0.7  # seconds that a batch of 3 steps is waited for
 

@@ -10,10 +10,10 @@ from contextlib import closing
 import pytest
 from told import SECONDS_A_STEP, checkpoint, planning, progress, started, told, write
 
-from orchestrator.cli import status
-from orchestrator.launch.ledger import Ledger
-from trainer.events import Failed, Skipped, Stopped
-from trainer.flops import training_flops
+from scalectl.orchestrator.cli import status
+from scalectl.orchestrator.launch.ledger import Ledger
+from scalectl.trainer.events import Failed, Skipped, Stopped
+from scalectl.trainer.flops import training_flops
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def test_all_runs_diverged_at_once_is_a_screen_too(study, begun):
 
 
 def test_a_store_with_no_study_says_so(study):
-    from orchestrator.store.records import Records
+    from scalectl.orchestrator.store.records import Records
 
     Records(study.store).close()
     assert "holds no study yet" in " ".join(say(study).split())  # however long the path is

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from trainer.spec import ModelSpec
-from trainer.step import Shape, gradient
-from trainer.vit import ViT
+from scalectl.trainer.spec import ModelSpec
+from scalectl.trainer.step import Shape, gradient
+from scalectl.trainer.vit import ViT
 
 WHOLE = Shape(ViT(ModelSpec(16, 1, 64, 2, 2), 8, 1, 10, "gap", -2.3, "float32"), 48, "sigmoid", "adafactor", 1)
 IMAGES = np.random.default_rng(5).uniform(-1, 1, (48, 8, 8, 1)).astype(np.float32)

@@ -6,7 +6,7 @@ import pytest
 from devices import told
 from test_sharding import of, twenty
 
-from trainer.events import Checkpoint, Measurement, Stopped
+from scalectl.trainer.events import Checkpoint, Measurement, Stopped
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

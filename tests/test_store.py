@@ -15,11 +15,11 @@ from conftest import Study
 from sqlalchemy.exc import IntegrityError
 from told import planning, progress, rows, started, told, write
 
-import analysis
-from orchestrator.cli import status
-from orchestrator.errors import Exit, NotFound
-from orchestrator.report.fits import asked
-from orchestrator.store.database import (
+from scalectl import analysis
+from scalectl.orchestrator.cli import status
+from scalectl.orchestrator.errors import Exit, NotFound
+from scalectl.orchestrator.report.fits import asked
+from scalectl.orchestrator.store.database import (
     APPLICATION,
     VERSION,
     NewerStore,
@@ -28,9 +28,9 @@ from orchestrator.store.database import (
     network_file_system,
     reading,
 )
-from orchestrator.store.records import Records, known
-from orchestrator.store.tables import runs
-from trainer.spec import DataSpec, RecipeSpec
+from scalectl.orchestrator.store.records import Records, known
+from scalectl.orchestrator.store.tables import runs
+from scalectl.trainer.spec import DataSpec, RecipeSpec
 
 
 @pytest.fixture
@@ -278,7 +278,7 @@ def test_where_mounts_are_not_told_no_file_system_is_suspected(tmp_path):
 
 
 def test_a_network_file_system_is_warned_of_in_the_history(study, monkeypatch):
-    monkeypatch.setattr("orchestrator.store.records.network_file_system", lambda _: "nfs4")
+    monkeypatch.setattr("scalectl.orchestrator.store.records.network_file_system", lambda _: "nfs4")
     planning(study)[0].close()
     assert "warning: the store is on nfs4" in status.read(study.store).text()
 
@@ -297,7 +297,7 @@ def test_a_name_that_no_file_can_have_is_a_refusal(tmp_path):
 
 def test_a_store_that_stays_busy_is_told_with_what_to_do(tmp_path, monkeypatch):
     Records(tmp_path / "results.db").close()
-    monkeypatch.setattr("orchestrator.store.database.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("scalectl.orchestrator.store.database.BUSY_SECONDS", 0.1)
     with closing(sqlite3.connect(tmp_path / "results.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(Unusable, match=r"locked\. Another program holds it: end that"):

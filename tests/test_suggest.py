@@ -11,15 +11,15 @@ import told
 from click.testing import CliRunner
 from runs import METRIC, shared, table
 
-import analysis
-from analysis.checks import Refused
-from analysis.suggestion import Costs, greedy
-from analysis.surrogate import Outlook, outlook, positions
-from orchestrator.cli.main import scalectl
-from orchestrator.errors import Refusal
-from orchestrator.experiment.experiment import read
-from orchestrator.plan.planner import plan
-from orchestrator.store.records import Records, known
+from scalectl import analysis
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.suggestion import Costs, greedy
+from scalectl.analysis.surrogate import Outlook, outlook, positions
+from scalectl.orchestrator.cli.main import scalectl
+from scalectl.orchestrator.errors import Refusal
+from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.plan.planner import plan
+from scalectl.orchestrator.store.records import Records, known
 
 
 def law(m, S, U):

@@ -6,11 +6,11 @@ import pytest
 from pictures import STUDY, grey, levels
 from records import dataset, example, greys
 
-from orchestrator.experiment.experiment import InvalidExperiment, read
-from trainer.data import split
-from trainer.files import Unreadable
-from trainer.pictures import BadImage
-from trainer.spec import DataSpec
+from scalectl.orchestrator.experiment.experiment import InvalidExperiment, read
+from scalectl.trainer.data import split
+from scalectl.trainer.files import Unreadable
+from scalectl.trainer.pictures import BadImage
+from scalectl.trainer.spec import DataSpec
 
 LABEL = {"label": {"classLabel": {"numClasses": "5"}}}
 SPLITS = {"train": [greys(range(15)), greys(range(15, 40))], "test": [greys(range(100, 110))]}

@@ -18,13 +18,24 @@ import numpy as np
 import pytest
 from damage import HURTS, array_file, torn
 
-from trainer import checkpoint, peaks, writer
-from trainer import step as programs
-from trainer.events import Checkpoint, Done, Event, Failed, Measurement, Progress, Skipped, Spent, Started, Stopped
-from trainer.flops import training_flops
-from trainer.optimizer import schedule, settings
-from trainer.spec import DataSpec, EvalSpec, FewshotSpec, Job, ModelSpec, RecipeSpec, RunSpec, TrunkSpec
-from trainer.train import logged, train
+from scalectl.trainer import checkpoint, peaks, writer
+from scalectl.trainer import step as programs
+from scalectl.trainer.events import (
+    Checkpoint,
+    Done,
+    Event,
+    Failed,
+    Measurement,
+    Progress,
+    Skipped,
+    Spent,
+    Started,
+    Stopped,
+)
+from scalectl.trainer.flops import training_flops
+from scalectl.trainer.optimizer import schedule, settings
+from scalectl.trainer.spec import DataSpec, EvalSpec, FewshotSpec, Job, ModelSpec, RecipeSpec, RunSpec, TrunkSpec
+from scalectl.trainer.train import logged, train
 
 TRUNK = TrunkSpec(
     ModelSpec(8, 1, 32, 2, 4),
@@ -314,7 +325,9 @@ def test_the_curve_has_every_early_step_and_ever_fewer_later():
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two cores to leave one of them out")
 def test_one_core_or_all_of_them_make_the_same_bits(tmp_path):
     trunk = replace(TRUNK, model=ModelSpec(32, 1, 128, 4, 2), recipe=replace(TRUNK.recipe, batch_size=64))
-    code = "import os, pickle, sys; os.sched_setaffinity(0, eval(sys.argv[1])); from trainer.train import train; "
+    code = (
+        "import os, pickle, sys; os.sched_setaffinity(0, eval(sys.argv[1])); from scalectl.trainer.train import train; "
+    )
     code += "print(list(train(pickle.load(open(sys.argv[2], 'rb'))))[-1].digest)"
     digests = []
     for name, cores in (("one", {min(os.sched_getaffinity(0))}), ("all", os.sched_getaffinity(0))):

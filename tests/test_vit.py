@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from trainer.spec import ModelSpec
-from trainer.step import losses
-from trainer.vit import ViT, attend, join_heads, patches, split_heads
+from scalectl.trainer.spec import ModelSpec
+from scalectl.trainer.step import losses
+from scalectl.trainer.vit import ViT, attend, join_heads, patches, split_heads
 
 MODEL = ModelSpec(width=24, depth=2, mlp_dim=50, num_heads=3, patch_size=2)
 IMAGES = np.random.default_rng(5).uniform(-1, 1, (4, 8, 8, 1)).astype(np.float32)

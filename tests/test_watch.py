@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import pytest
 from conftest import Study
 
-from orchestrator.cluster.watchdog import SLOW_SECONDS, Patience, Watch
-from orchestrator.experiment.experiment import read
-from orchestrator.plan.planner import plan
-from trainer.spec import Job
+from scalectl.orchestrator.cluster.watchdog import SLOW_SECONDS, Patience, Watch
+from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.plan.planner import plan
+from scalectl.trainer.spec import Job
 
 
 @dataclass

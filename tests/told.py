@@ -8,11 +8,11 @@ from typing import Any
 
 from conftest import Study
 
-from orchestrator.experiment.experiment import read
-from orchestrator.plan.plan import Plan, PlannedJob
-from orchestrator.plan.planner import plan
-from orchestrator.store.records import Records, known
-from trainer.events import Checkpoint, Done, Event, Measurement, Progress, Started
+from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.plan.plan import Plan, PlannedJob
+from scalectl.orchestrator.plan.planner import plan
+from scalectl.orchestrator.store.records import Records, known
+from scalectl.trainer.events import Checkpoint, Done, Event, Measurement, Progress, Started
 
 SECONDS_A_STEP = 0.25
 

@@ -16,10 +16,10 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import AbstractMesh
 
-from trainer.optimizer import settings
-from trainer.sharding import AXES, KINDS, Layout, grid
-from trainer.spec import TrunkSpec
-from trainer.step import Shape, abstract, several_steps, shape
+from scalectl.trainer.optimizer import settings
+from scalectl.trainer.sharding import AXES, KINDS, Layout, grid
+from scalectl.trainer.spec import TrunkSpec
+from scalectl.trainer.step import Shape, abstract, several_steps, shape
 
 GIB = 2**30
 CHIP_GIB = {"v4": 32, "v5e": 16, "v5p": 95, "v6e": 32}  # of high-bandwidth memory, as Google Cloud's pages on each say

@@ -2,8 +2,8 @@
 
 from functools import lru_cache
 
-from trainer import records
-from trainer.files import Contents, Unreadable, matching
+from scalectl.trainer import records
+from scalectl.trainer.files import Contents, Unreadable, matching
 
 
 def contents(path: str) -> Contents:

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trainer.draws import Purpose, units, words
-from trainer.pictures import Box
-from trainer.spec import DataSpec
+from scalectl.trainer.draws import Purpose, units, words
+from scalectl.trainer.pictures import Box
+from scalectl.trainer.spec import DataSpec
 
 AREA = (0.05, 1.0)  # of a crop, as a share of the picture's
 ASPECT = (3 / 4, 4 / 3)  # of a crop, width to height

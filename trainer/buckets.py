@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from textwrap import shorten
 from typing import Any
 
-from trainer.files import Unreadable
+from scalectl.trainer.files import Unreadable
 
 RETRY_SECONDS = 10  # that a bucket of Google's may take to answer; S3 has a number of tries of its own
 WORDS = 320  # letters of what a bucket says, which has the cause first

@@ -4,8 +4,8 @@ from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 
-from trainer.files import Contents, Unreadable
-from trainer.stores import contents
+from scalectl.trainer.files import Contents, Unreadable
+from scalectl.trainer.stores import contents
 
 
 def census(kind: str, path: str) -> Counter[int] | None:

@@ -12,8 +12,8 @@ import numpy as np
 from etils import epath
 from orbax import checkpoint as ocp
 
-from trainer.events import ROLLING
-from trainer.step import State
+from scalectl.trainer.events import ROLLING
+from scalectl.trainer.step import State
 
 Row = tuple[float, ...]
 ELSEWHERE = (ImportError, MemoryError, PermissionError, ConnectionError, TimeoutError)  # none of the checkpoint's doing

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from trainer import pictures
-from trainer.pictures import BadImage
+from scalectl.trainer import pictures
+from scalectl.trainer.pictures import BadImage
 
 SAID = 5  # at most, one by one
 ENDS = {  # how pictures begin, and how the same ones end

@@ -5,16 +5,16 @@ from functools import lru_cache
 
 import numpy as np
 
-from trainer.augment import Part, crop_draws, moved
-from trainer.draws import Purpose, permutation, scattered, units, words
-from trainer.encoded import Encoded
-from trainer.files import Unreadable
-from trainer.labels import Labels, Several
-from trainer.pictures import in_range
-from trainer.sources import ENDLESS
-from trainer.spec import DataSpec, TrunkSpec
-from trainer.subset import Images, Lazy
-from trainer.synthetic import Patterns
+from scalectl.trainer.augment import Part, crop_draws, moved
+from scalectl.trainer.draws import Purpose, permutation, scattered, units, words
+from scalectl.trainer.encoded import Encoded
+from scalectl.trainer.files import Unreadable
+from scalectl.trainer.labels import Labels, Several
+from scalectl.trainer.pictures import in_range
+from scalectl.trainer.sources import ENDLESS
+from scalectl.trainer.spec import DataSpec, TrunkSpec
+from scalectl.trainer.subset import Images, Lazy
+from scalectl.trainer.synthetic import Patterns
 
 ALL = slice(None)
 WHOLE = 2**20  # orders of more images than this are never held as a whole

@@ -7,11 +7,11 @@ from functools import lru_cache
 import numpy as np
 from PIL.Image import Image
 
-from trainer import pictures
-from trainer.augment import box
-from trainer.labels import Labels, Several, checked
-from trainer.pictures import BadImage
-from trainer.stores import Store, contents, store
+from scalectl.trainer import pictures
+from scalectl.trainer.augment import box
+from scalectl.trainer.labels import Labels, Several, checked
+from scalectl.trainer.pictures import BadImage
+from scalectl.trainer.stores import Store, contents, store
 
 TOGETHER = 16  # images read before any of them is decoded: measured, turn and turn about is slower
 

@@ -7,12 +7,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from trainer.data import split
-from trainer.events import Stop
-from trainer.sources import PLENTY
-from trainer.spec import DataSpec
-from trainer.step import READ_BATCH, Programs, Readings
-from trainer.subset import Images, Lazy
+from scalectl.trainer.data import split
+from scalectl.trainer.events import Stop
+from scalectl.trainer.sources import PLENTY
+from scalectl.trainer.spec import DataSpec
+from scalectl.trainer.step import READ_BATCH, Programs, Readings
+from scalectl.trainer.subset import Images, Lazy
 
 
 class Interrupted(Exception):  # noqa: N818 - a wish, not an error

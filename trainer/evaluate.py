@@ -8,13 +8,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from trainer.draws import Purpose, permutation
-from trainer.evalset import evalsets, told
-from trainer.events import Stop
-from trainer.finetune import finetune
-from trainer.spec import DataSpec, EvalSpec, FewshotSpec
-from trainer.step import Programs, Readings
-from trainer.subset import Images
+from scalectl.trainer.draws import Purpose, permutation
+from scalectl.trainer.evalset import evalsets, told
+from scalectl.trainer.events import Stop
+from scalectl.trainer.finetune import finetune
+from scalectl.trainer.spec import DataSpec, EvalSpec, FewshotSpec
+from scalectl.trainer.step import Programs, Readings
+from scalectl.trainer.subset import Images
 
 BIAS = 100.0  # a constant feature so large that the penalty hardly touches its weight
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from trainer.subset import Images
+from scalectl.trainer.subset import Images
 
 AHEAD = 2  # batches that wait, of each reader
 

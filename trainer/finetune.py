@@ -6,17 +6,17 @@ from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
-from trainer.draws import Purpose, endless, permutation
-from trainer.evalset import EvalSet, heed, told
-from trainer.events import Stop
-from trainer.feed import Feed
-from trainer.flops import TRAINING, flops_per_image
-from trainer.optimizer import NEVER, Settings
-from trainer.positions import resampled
-from trainer.sharding import gathered
-from trainer.spec import FinetuneSpec, Schedule
-from trainer.step import Metrics, Programs, Shape, State, dispatch, zeros
-from trainer.vit import ViT
+from scalectl.trainer.draws import Purpose, endless, permutation
+from scalectl.trainer.evalset import EvalSet, heed, told
+from scalectl.trainer.events import Stop
+from scalectl.trainer.feed import Feed
+from scalectl.trainer.flops import TRAINING, flops_per_image
+from scalectl.trainer.optimizer import NEVER, Settings
+from scalectl.trainer.positions import resampled
+from scalectl.trainer.sharding import gathered
+from scalectl.trainer.spec import FinetuneSpec, Schedule
+from scalectl.trainer.step import Metrics, Programs, Shape, State, dispatch, zeros
+from scalectl.trainer.vit import ViT
 
 HELD_OUT = 0.02  # of the training images, to choose the learning rate on
 DIVERGED = (1.0, float("inf"))  # the error and the loss of weights that are not finite

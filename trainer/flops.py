@@ -1,6 +1,6 @@
 """Parameters and FLOPs of a ViT in closed form, and what a budget buys of them; a multiply-add is 2 FLOPs."""
 
-from trainer.spec import Head, ModelSpec, Positions, TrunkSpec
+from scalectl.trainer.spec import Head, ModelSpec, Positions, TrunkSpec
 
 # The counts are those of XLA's cost analysis of trainer.vit at batch 1: matrix products, and one FLOP for each
 # element-wise addition, multiplication or comparison; exp, tanh and rsqrt are none. With the gap head and the paper's

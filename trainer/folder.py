@@ -6,8 +6,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from trainer import cache
-from trainer.files import Contents, Unreadable
+from scalectl.trainer import cache
+from scalectl.trainer.files import Contents, Unreadable
 
 ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 
@@ -68,7 +68,7 @@ def folder(path: str, found: Contents) -> Folder:
 
 def _check(found: Contents) -> None:
     """Raise BadImage where pictures are damaged."""
-    from trainer.damage import damage, refuse  # planning does without Pillow
+    from scalectl.trainer.damage import damage, refuse  # planning does without Pillow
 
     damaged = []
     for file in found.files:

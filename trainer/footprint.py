@@ -1,7 +1,7 @@
 """What a training step needs beside its arguments, by a formula: an estimate where no compiler can be asked."""
 
-from trainer.flops import params, tokens
-from trainer.spec import TrunkSpec
+from scalectl.trainer.flops import params, tokens
+from scalectl.trainer.spec import TrunkSpec
 
 XLA = 2.4  # times the formula: 2.6 and 2.3 for Ti/16 and L/16, kept whole, as libtpu 0.0.42.1 compiled them for v5e:2x2
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from trainer.files import Unreadable
+from scalectl.trainer.files import Unreadable
 
 MISSING = -1  # stands for a label that is not there
 

@@ -5,8 +5,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Literal
 
-from trainer.events import Spent
-from trainer.step import Programs
+from scalectl.trainer.events import Spent
+from scalectl.trainer.step import Programs
 
 Lap = Literal["begin", "train", "evaluate", "save"]
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from trainer.spec import RecipeSpec, RunSpec, Schedule
+from scalectl.trainer.spec import RecipeSpec, RunSpec, Schedule
 
 Array = jax.Array
 Params = Any  # a nested dict of arrays

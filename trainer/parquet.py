@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
-from trainer.buckets import listed, opened
-from trainer.files import Contents, Unreadable, matching, remote
+from scalectl.trainer.buckets import listed, opened
+from scalectl.trainer.files import Contents, Unreadable, matching, remote
 
 TOGETHER = 16  # footers read at a time: a bucket takes a while to answer
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from trainer.spec import Precision
+from scalectl.trainer.spec import Precision
 
 # Dense products, in FLOP/s of one JAX device, from the makers' own pages: cloud.google.com/tpu/docs (the page of each
 # version; a chip of v2 or v3 is two devices) and NVIDIA's data sheets of A100, H100, H200 and B200, whose figures with

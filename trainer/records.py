@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from trainer import example
-from trainer.example import BadRecord
-from trainer.files import Contents, Unreadable
+from scalectl.trainer import example
+from scalectl.trainer.example import BadRecord
+from scalectl.trainer.files import Contents, Unreadable
 
 AT_ONCE = 256  # records of one read when all are read
 BLOCK = 2**16  # bytes; an ArrayRecord file ends with a block that says where its footer begins

@@ -10,12 +10,12 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import ipc
 
-from trainer import cache, example, labels
-from trainer.damage import damage, refuse
-from trainer.example import BadRecord
-from trainer.files import Contents, Unreadable
-from trainer.pictures import BadImage
-from trainer.records import Shard, shard
+from scalectl.trainer import cache, example, labels
+from scalectl.trainer.damage import damage, refuse
+from scalectl.trainer.example import BadRecord
+from scalectl.trainer.files import Contents, Unreadable
+from scalectl.trainer.pictures import BadImage
+from scalectl.trainer.records import Shard, shard
 
 NOTHING = memoryview(b"")  # a feature or a picture that isn't there
 PICTURE = ("place", "start", "length")  # of its record in the file, and its own in the record

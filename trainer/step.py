@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from trainer.flops import training_flops
-from trainer.optimizer import Settings, clip, direction, schedule, updated
-from trainer.sharding import Layout, everywhere
-from trainer.spec import Loss, TrunkSpec
-from trainer.vit import ViT, build
+from scalectl.trainer.flops import training_flops
+from scalectl.trainer.optimizer import Settings, clip, direction, schedule, updated
+from scalectl.trainer.sharding import Layout, everywhere
+from scalectl.trainer.spec import Loss, TrunkSpec
+from scalectl.trainer.vit import ViT, build
 
 Array = jax.Array
 

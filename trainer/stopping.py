@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from trainer.events import Stop
-from trainer.sharding import Layout
+from scalectl.trainer.events import Stop
+from scalectl.trainer.sharding import Layout
 
 
 class Stopping:

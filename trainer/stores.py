@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Any, Protocol
 
-from trainer.files import Contents, Unreadable, remote
+from scalectl.trainer.files import Contents, Unreadable, remote
 
 
 class Store(Protocol):
@@ -18,20 +18,20 @@ class Store(Protocol):
 def contents(kind: str, path: str) -> Contents:
     """Return what is in the image files at a path, read from as little of them as will do; raises Unreadable."""
     if kind == "parquet":
-        from trainer import parquet
+        from scalectl.trainer import parquet
 
         return parquet.contents(path)
     if remote(path):
         raise Unreadable(f"{path}: only parquet files are read from buckets; copy it here, or mount it")
     if kind == "array_record":
-        from trainer import array_record
+        from scalectl.trainer import array_record
 
         return array_record.contents(path)
     if kind == "tfds":
-        from trainer import tfds
+        from scalectl.trainer import tfds
 
         return tfds.contents(path)
-    from trainer import folder
+    from scalectl.trainer import folder
 
     return folder.contents(path)
 
@@ -43,16 +43,16 @@ def store(kind: str, path: str, content: str) -> Store:
     Raises Unreadable, or BadImage where pictures are damaged.
     """
     if kind == "parquet":
-        from trainer.unpacked import unpacked
+        from scalectl.trainer.unpacked import unpacked
 
         return unpacked(path, content)
     found = contents(kind, path)
     if found.digest != content:
         raise Unreadable(f"{path}: the files have changed since the study was planned")
     if kind == "folder":
-        from trainer.folder import folder
+        from scalectl.trainer.folder import folder
 
         return folder(path, found)
-    from trainer.scanned import scanned
+    from scalectl.trainer.scanned import scanned
 
     return scanned(found)

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from trainer.pictures import in_range
+from scalectl.trainer.pictures import in_range
 
 
 @dataclass(frozen=True)

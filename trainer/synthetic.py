@@ -6,9 +6,9 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image
 
-from trainer.augment import box
-from trainer.draws import Purpose, units, words
-from trainer.pictures import crop
+from scalectl.trainer.augment import box
+from scalectl.trainer.draws import Purpose, units, words
+from scalectl.trainer.pictures import crop
 
 GRATINGS = 3  # that make a class
 STRAYS = 2  # that mean nothing

@@ -11,8 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from trainer import records
-from trainer.files import Contents, Unreadable
+from scalectl.trainer import records
+from scalectl.trainer.files import Contents, Unreadable
 
 FORMATS = ("array_record", "tfrecord")
 HELD_OUT = ("test", "validation")  # splits that are evaluated on, the first that there is

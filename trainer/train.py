@@ -15,12 +15,12 @@ from importlib.metadata import version
 import jax
 import numpy as np
 
-from trainer import checkpoint
-from trainer.checkpoint import Corrupt, Saved
-from trainer.data import Batches
-from trainer.evalset import Interrupted
-from trainer.evaluate import evaluations, shots_are_there
-from trainer.events import (
+from scalectl.trainer import checkpoint
+from scalectl.trainer.checkpoint import Corrupt, Saved
+from scalectl.trainer.data import Batches
+from scalectl.trainer.evalset import Interrupted
+from scalectl.trainer.evaluate import evaluations, shots_are_there
+from scalectl.trainer.events import (
     Alive,
     Checkpoint,
     Done,
@@ -34,18 +34,18 @@ from trainer.events import (
     Stop,
     Stopped,
 )
-from trainer.feed import Feed
-from trainer.files import Unreadable
-from trainer.flops import training_flops
-from trainer.laps import Laps
-from trainer.optimizer import settings
-from trainer.peaks import peak, utilisation
-from trainer.pictures import BadImage
-from trainer.spec import Job
-from trainer.speed import Speed
-from trainer.step import Metrics, Programs, State, abstract, shape
-from trainer.stopping import Stopping
-from trainer.writer import Writer
+from scalectl.trainer.feed import Feed
+from scalectl.trainer.files import Unreadable
+from scalectl.trainer.flops import training_flops
+from scalectl.trainer.laps import Laps
+from scalectl.trainer.optimizer import settings
+from scalectl.trainer.peaks import peak, utilisation
+from scalectl.trainer.pictures import BadImage
+from scalectl.trainer.spec import Job
+from scalectl.trainer.speed import Speed
+from scalectl.trainer.step import Metrics, Programs, State, abstract, shape
+from scalectl.trainer.stopping import Stopping
+from scalectl.trainer.writer import Writer
 
 POINTS_A_DOUBLING = 64  # of the training curve, while that means more than one point in MAX_SPACING steps
 MAX_SPACING = 1000

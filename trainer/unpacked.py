@@ -13,10 +13,10 @@ import pyarrow.compute as pc
 from pyarrow import ipc
 from pyarrow.parquet import ParquetFile
 
-from trainer import cache, labels, parquet
-from trainer.buckets import opened
-from trainer.damage import damage, refuse
-from trainer.files import Contents, Unreadable, remote
+from scalectl.trainer import cache, labels, parquet
+from scalectl.trainer.buckets import opened
+from scalectl.trainer.damage import damage, refuse
+from scalectl.trainer.files import Contents, Unreadable, remote
 
 ROWS = 256  # of one batch of the unpacked file
 

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax.linen.initializers import Initializer
 
-from trainer.positions import sincos2d
-from trainer.spec import Head, Layers, ModelSpec, Positions, Remat, TrunkSpec
+from scalectl.trainer.positions import sincos2d
+from scalectl.trainer.spec import Head, Layers, ModelSpec, Positions, Remat, TrunkSpec
 
 # B images, N tokens of an image, T = B x N tokens of a batch, D width, H heads, K width of a head, C classes
 Array = jax.Array

@@ -7,9 +7,9 @@ from concurrent.futures import wait as await_all
 import jax
 from jax.experimental import multihost_utils
 
-from trainer.checkpoint import Row, Saved, prune, save
-from trainer.sharding import gathered
-from trainer.step import State
+from scalectl.trainer.checkpoint import Row, Saved, prune, save
+from scalectl.trainer.sharding import gathered
+from scalectl.trainer.step import State
 
 
 class Writer:

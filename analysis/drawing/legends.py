@@ -8,9 +8,9 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 
-from analysis.drawing.panels import BEYOND
-from analysis.drawing.style import INK, SMALL, STAR, Marks, literal, short
-from analysis.report import Fitted
+from scalectl.analysis.drawing.panels import BEYOND
+from scalectl.analysis.drawing.style import INK, SMALL, STAR, Marks, literal, short
+from scalectl.analysis.report import Fitted
 
 Keys = dict[str, Line2D]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.drawing.style import (
+from scalectl.analysis.drawing.style import (
     FAINT,
     INK,
     SMALL,
@@ -19,11 +19,11 @@ from analysis.drawing.style import (
     error_label,
     share,
 )
-from analysis.drawing.trunks import trunks
-from analysis.law import Floats
-from analysis.report import Fitted
-from analysis.runs import frontier, usable
-from analysis.vocabulary import AXES
+from scalectl.analysis.drawing.trunks import trunks
+from scalectl.analysis.law import Floats
+from scalectl.analysis.report import Fitted
+from scalectl.analysis.runs import frontier, usable
+from scalectl.analysis.vocabulary import AXES
 
 FLOOR = 0.25  # a floor below this share of the end of the law is not drawn: it would squeeze all else
 AHEAD = 10.0  # the law is drawn up to this many times the largest compute of all runs

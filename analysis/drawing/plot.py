@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.checks import Refused
-from analysis.drawing.sheet import DOTS, SUFFIXES, write
-from analysis.report import Fitted
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.drawing.sheet import DOTS, SUFFIXES, write
+from scalectl.analysis.report import Fitted
 
 
 @dataclass(frozen=True, eq=False)

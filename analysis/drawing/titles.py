@@ -2,9 +2,9 @@
 
 import textwrap
 
-from analysis.drawing.style import literal
-from analysis.law import LADDER, Law, family
-from analysis.report import Fitted
+from scalectl.analysis.drawing.style import literal
+from scalectl.analysis.law import LADDER, Law, family
+from scalectl.analysis.report import Fitted
 
 WRAP = 62  # letters of a note in a column
 

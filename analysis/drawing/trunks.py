@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from analysis.law import Floats
-from analysis.store import of_trunk
+from scalectl.analysis.law import Floats
+from scalectl.analysis.store import of_trunk
 
 _ALIKE = 1.25  # budgets of up to this many times the steps are one
 

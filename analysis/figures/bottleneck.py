@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from analysis.checks import Refused
-from analysis.drawing.legends import dots, draw_legend
-from analysis.drawing.panels import LIMITS, draw_limit, label_error, least
-from analysis.drawing.plot import Drawing, Plot, Subject, records
-from analysis.drawing.sheet import COLUMN, sheet
-from analysis.drawing.style import Marks, axis_of_errors, share
-from analysis.runs import usable
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.drawing.legends import dots, draw_legend
+from scalectl.analysis.drawing.panels import LIMITS, draw_limit, label_error, least
+from scalectl.analysis.drawing.plot import Drawing, Plot, Subject, records
+from scalectl.analysis.drawing.sheet import COLUMN, sheet
+from scalectl.analysis.drawing.style import Marks, axis_of_errors, share
+from scalectl.analysis.runs import usable
 
 
 def draw(subject: Subject) -> Drawing:

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.checks import Refused
-from analysis.drawing.legends import draw_legend, models
-from analysis.drawing.plot import Drawing, Plot, Subject
-from analysis.drawing.sheet import COLUMN, sheet
-from analysis.drawing.style import TEXT, Marks, axis_of_compute, axis_of_errors, literal
-from analysis.vocabulary import AXES
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.drawing.legends import draw_legend, models
+from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
+from scalectl.analysis.drawing.sheet import COLUMN, sheet
+from scalectl.analysis.drawing.style import TEXT, Marks, axis_of_compute, axis_of_errors, literal
+from scalectl.analysis.vocabulary import AXES
 
 _BEFORE = 20.0  # curves are shown from this share of the shortest run
 

@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
-from analysis.checks import Refused
-from analysis.drawing.plot import Drawing, Option, Plot, Subject
-from analysis.drawing.sheet import COLUMN, sheet
-from analysis.drawing.style import INK, SMALL, TEXT, error_label, share
-from analysis.runs import usable
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.drawing.plot import Drawing, Option, Plot, Subject
+from scalectl.analysis.drawing.sheet import COLUMN, sheet
+from scalectl.analysis.drawing.style import INK, SMALL, TEXT, error_label, share
+from scalectl.analysis.runs import usable
 
 DECAYS = ("weight_decay_head", "weight_decay_body")
 _DARK = 0.45  # luminance below which letters are white

@@ -7,13 +7,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.drawing.legends import dots, draw_legend, lines
-from analysis.drawing.panels import LIMITS, draw_law, draw_limit, draw_runs, reach
-from analysis.drawing.plot import Drawing, Option, Plot, Subject, records
-from analysis.drawing.sheet import COLUMN, PAGE, sheet
-from analysis.drawing.style import TEXT, Marks
-from analysis.drawing.titles import title
-from analysis.runs import frontier, usable
+from scalectl.analysis.drawing.legends import dots, draw_legend, lines
+from scalectl.analysis.drawing.panels import LIMITS, draw_law, draw_limit, draw_runs, reach
+from scalectl.analysis.drawing.plot import Drawing, Option, Plot, Subject, records
+from scalectl.analysis.drawing.sheet import COLUMN, PAGE, sheet
+from scalectl.analysis.drawing.style import TEXT, Marks
+from scalectl.analysis.drawing.titles import title
+from scalectl.analysis.runs import frontier, usable
 
 
 def draw(subject: Subject, *, wide: bool = False) -> Drawing:

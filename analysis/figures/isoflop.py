@@ -11,15 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 
-from analysis.budgets import Budget, best_of_sizes, budgets, minimum, nearest, parabola, reasons_of
-from analysis.checks import Refused
-from analysis.drawing.panels import label_error
-from analysis.drawing.plot import Drawing, Plot, Subject
-from analysis.drawing.sheet import COLUMN, sheet
-from analysis.drawing.style import INK, SMALL, TEXT, axis_of_compute, axis_of_errors, literal, share
-from analysis.drawing.titles import WRAP
-from analysis.runs import usable
-from analysis.vocabulary import AXES
+from scalectl.analysis.budgets import Budget, best_of_sizes, budgets, minimum, nearest, parabola, reasons_of
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.drawing.panels import label_error
+from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
+from scalectl.analysis.drawing.sheet import COLUMN, sheet
+from scalectl.analysis.drawing.style import INK, SMALL, TEXT, axis_of_compute, axis_of_errors, literal, share
+from scalectl.analysis.drawing.titles import WRAP
+from scalectl.analysis.runs import usable
+from scalectl.analysis.vocabulary import AXES
 
 SIZES = 3  # that a budget needs for a curve
 _MINIMUM: dict[str, Any] = {"marker": "D", "s": 16, "facecolor": "white", "edgecolor": INK, "linewidth": 0.8}

@@ -4,16 +4,16 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.checks import Refused
-from analysis.drawing.legends import dots, draw_legend, lines
-from analysis.drawing.panels import BEYOND, HELD_OUT, label_compute, reach
-from analysis.drawing.plot import Drawing, Plot, Subject, records
-from analysis.drawing.sheet import COLUMN, sheet
-from analysis.drawing.style import INK, STAR, TEXT, Marks, axis_of_compute, plain
-from analysis.drawing.titles import title
-from analysis.law import Floats
-from analysis.report import Fitted, HeldOut
-from analysis.runs import usable
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.drawing.legends import dots, draw_legend, lines
+from scalectl.analysis.drawing.panels import BEYOND, HELD_OUT, label_compute, reach
+from scalectl.analysis.drawing.plot import Drawing, Plot, Subject, records
+from scalectl.analysis.drawing.sheet import COLUMN, sheet
+from scalectl.analysis.drawing.style import INK, STAR, TEXT, Marks, axis_of_compute, plain
+from scalectl.analysis.drawing.titles import title
+from scalectl.analysis.law import Floats
+from scalectl.analysis.report import Fitted, HeldOut
+from scalectl.analysis.runs import usable
 
 _PERCENT = 100.0
 _LEAST = 0.001  # an axis that shows less than this would magnify rounding

@@ -3,12 +3,12 @@
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.drawing.legends import dots, draw_legend
-from analysis.drawing.panels import draw_dots, draw_trunks, label_error, least
-from analysis.drawing.plot import Drawing, Plot, Subject, records
-from analysis.drawing.sheet import COLUMN, sheet
-from analysis.drawing.style import TEXT, Marks, axis_of_compute, axis_of_errors, share
-from analysis.runs import is_best, usable
+from scalectl.analysis.drawing.legends import dots, draw_legend
+from scalectl.analysis.drawing.panels import draw_dots, draw_trunks, label_error, least
+from scalectl.analysis.drawing.plot import Drawing, Plot, Subject, records
+from scalectl.analysis.drawing.sheet import COLUMN, sheet
+from scalectl.analysis.drawing.style import TEXT, Marks, axis_of_compute, axis_of_errors, share
+from scalectl.analysis.runs import is_best, usable
 
 _ROUND = 1.3  # room around the points, as a factor
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from analysis.law import EXPONENT, FLOOR, LOG, SCALE, Family, Floats, Parameter
+from scalectl.analysis.law import EXPONENT, FLOOR, LOG, SCALE, Family, Floats, Parameter
 
 BREAK = Parameter(
     "break",

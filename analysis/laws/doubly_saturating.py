@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from analysis.law import ASINH, EXPONENT, FLOOR, SCALE, Family, Floats, Parameter
+from scalectl.analysis.law import ASINH, EXPONENT, FLOOR, SCALE, Family, Floats, Parameter
 
 _REACH = 10.0  # the offset ends at this many times the largest compute
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from analysis.law import ASINH, EXPONENT, SCALE, Family, Floats, Parameter
+from scalectl.analysis.law import ASINH, EXPONENT, SCALE, Family, Floats, Parameter
 
 _REACH = 10.0  # 1/g begins at the smallest compute divided by this
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from analysis.law import EXPONENT, FLOOR, LOG, SCALE, Family, Floats, Parameter, power
+from scalectl.analysis.law import EXPONENT, FLOOR, LOG, SCALE, Family, Floats, Parameter, power
 
 _NEWTON = 25  # steps; the function solved for is convex or concave, and half of them do
 _NEAR = 1e-13  # relative step that ends them

@@ -1,6 +1,6 @@
 """E = a C^-b: a power law."""
 
-from analysis.law import EXPONENT, SCALE, Family, power
+from scalectl.analysis.law import EXPONENT, SCALE, Family, power
 
 LAW = Family(
     "power law",

@@ -1,6 +1,6 @@
 """E = a C^-b + c: a power law above a floor."""
 
-from analysis.law import EXPONENT, FLOOR, SCALE, Family, power
+from scalectl.analysis.law import EXPONENT, FLOOR, SCALE, Family, power
 
 LAW = Family(
     "saturating",

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from analysis.vocabulary import AXES, LAWS
-from orchestrator.cli.options import Range, output, store_option, yaml_file
-from orchestrator.errors import Exit
-from orchestrator.hints import command
+from scalectl.analysis.vocabulary import AXES, LAWS
+from scalectl.orchestrator.cli.options import Range, output, store_option, yaml_file
+from scalectl.orchestrator.errors import Exit
+from scalectl.orchestrator.hints import command
 
 
 class Amount(click.ParamType[float]):
@@ -23,7 +23,7 @@ class Amount(click.ParamType[float]):
         """Return the number, or fail as click does."""
         from pydantic_core import PydanticCustomError
 
-        from orchestrator.experiment.values import count
+        from scalectl.orchestrator.experiment.values import count
 
         try:
             number = float(value)
@@ -69,8 +69,8 @@ def predict(
     both = params is not None and data is not None
     if [spent is not None, error is not None, both].count(True) != 1 or (not both and (params or data)):
         raise click.UsageError("give exactly one of --compute C, --error E, and --params N with --data IMAGES")
-    from orchestrator.report.advice import predicted
-    from orchestrator.report.fits import asked
+    from scalectl.orchestrator.report.advice import predicted
+    from scalectl.orchestrator.report.fits import asked
 
     ask, points = asked(store, study, where, compute=by, **said)
     wanted = next(iter(ask.fits.values()))
@@ -96,7 +96,7 @@ def predict(
 @output("table", "yaml", "json")
 def suggest(file: Path, budget: float, target: float | None, metric: str | None, stop: float, form: str) -> Exit:
     """Say which runs FILE should add, so that the error at a target is known best; nothing is started."""
-    from orchestrator.report.advice import suggested
+    from scalectl.orchestrator.report.advice import suggested
 
     found = suggested(file, budget, metric, target, stop / 100)
     if form == "json":

@@ -7,14 +7,14 @@ from typing import Any
 
 from sqlalchemy import Connection, inspect, literal, select
 
-from orchestrator.format import count, duration, flops, table
-from orchestrator.hints import command
-from orchestrator.store import runs as lookup
-from orchestrator.store.database import reading
-from orchestrator.store.lock import holder
-from orchestrator.store.runs import its_jobs
-from orchestrator.store.snapshot import Waits
-from orchestrator.store.tables import (
+from scalectl.orchestrator.format import count, duration, flops, table
+from scalectl.orchestrator.hints import command
+from scalectl.orchestrator.store import runs as lookup
+from scalectl.orchestrator.store.database import reading
+from scalectl.orchestrator.store.lock import holder
+from scalectl.orchestrator.store.runs import its_jobs
+from scalectl.orchestrator.store.snapshot import Waits
+from scalectl.orchestrator.store.tables import (
     SETTINGS,
     attempts,
     checkpoints,

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from analysis.vocabulary import AXES, LAWS
-from orchestrator.cli.options import Command, output, store_option
-from orchestrator.errors import Exit
-from orchestrator.hints import command
+from scalectl.analysis.vocabulary import AXES, LAWS
+from scalectl.orchestrator.cli.options import Command, output, store_option
+from scalectl.orchestrator.errors import Exit
+from scalectl.orchestrator.hints import command
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from orchestrator.report.study import Ask
+    from scalectl.orchestrator.report.study import Ask
 
 
 def law_options(command: Command) -> Command:
@@ -50,7 +50,7 @@ def fit(
     """Fit the laws that a study asks for, from the store alone."""
     if sum((bool(by), isoflop, bool(hold_out))) > 1:
         raise click.UsageError("--by, --isoflop and --hold-out exclude each other")
-    from orchestrator.report.fits import asked
+    from scalectl.orchestrator.report.fits import asked
 
     ask, points = asked(store, study, where, **said)
     if isoflop:
@@ -62,7 +62,7 @@ def fit(
 
 
 def _laws(ask: "Ask", points: "DataFrame", hold_out: str | None, form: str, after: str) -> Exit:
-    from orchestrator.report.fits import fitted, held
+    from scalectl.orchestrator.report.fits import fitted, held
 
     laws = {name: fitted(points, wanted, held(points, wanted, hold_out)) for name, wanted in ask.fits.items()}
     found = {name: law for name, (law, _) in laws.items() if law}
@@ -77,7 +77,7 @@ def _laws(ask: "Ask", points: "DataFrame", hold_out: str | None, form: str, afte
 
 
 def _each(ask: "Ask", points: "DataFrame", by: str, form: str) -> Exit:
-    from orchestrator.report.fits import fitted_each
+    from scalectl.orchestrator.report.fits import fitted_each
 
     found = {name: fitted_each(points, wanted, by) for name, wanted in ask.fits.items()}
     if form == "json":
@@ -92,7 +92,7 @@ def _each(ask: "Ask", points: "DataFrame", by: str, form: str) -> Exit:
 
 
 def _isoflop(ask: "Ask", points: "DataFrame", form: str) -> Exit:
-    from orchestrator.report.fits import minima
+    from scalectl.orchestrator.report.fits import minima
 
     found = {name: minima(points, wanted) for name, wanted in ask.fits.items()}
     if form == "json":

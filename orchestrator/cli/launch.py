@@ -10,12 +10,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.options import Range, experiment_of, hush, outlast, output, overrides, slots_option, yaml_file
-from orchestrator.errors import Exit, Refusal
-from orchestrator.hints import command
+from scalectl.orchestrator.cli.options import (
+    Range,
+    experiment_of,
+    hush,
+    outlast,
+    output,
+    overrides,
+    slots_option,
+    yaml_file,
+)
+from scalectl.orchestrator.errors import Exit, Refusal
+from scalectl.orchestrator.hints import command
 
 if TYPE_CHECKING:
-    from orchestrator.experiment.experiment import Experiment
+    from scalectl.orchestrator.experiment.experiment import Experiment
 
 HOURS = Range(min=0, min_open=True)
 
@@ -28,10 +37,10 @@ HOURS = Range(min=0, min_open=True)
 @output("table", "json")
 def plan(file: Path, changes: Sequence[str], slots: int | None, check: bool, form: str) -> Exit:
     """Show the runs of FILE, what they cost and why each will run; nothing is started."""
-    from orchestrator.cli import plan_screen
-    from orchestrator.cluster.process import usable
-    from orchestrator.launch.session import planned
-    from orchestrator.report.study import DEFAULT
+    from scalectl.orchestrator.cli import plan_screen
+    from scalectl.orchestrator.cluster.process import usable
+    from scalectl.orchestrator.launch.session import planned
+    from scalectl.orchestrator.report.study import DEFAULT
 
     experiment = experiment_of(file, changes)
     found, _ = planned(experiment)
@@ -53,8 +62,8 @@ def plan(file: Path, changes: Sequence[str], slots: int | None, check: bool, for
 def preflight(file: Path, changes: Sequence[str], topology: str, smallest: bool, form: str) -> Exit:
     """Say whether the training steps of FILE fit on a slice of TPUs; no TPU is needed."""
     os.environ.setdefault("JAX_PLATFORMS", "cpu")  # before JAX looks for devices
-    from orchestrator.launch.session import planned
-    from orchestrator.plan import preflight as room
+    from scalectl.orchestrator.launch.session import planned
+    from scalectl.orchestrator.plan import preflight as room
 
     found, _ = planned(experiment_of(file, changes))
     answers = []
@@ -95,9 +104,9 @@ def launch(
     """Run what is missing of FILE, then fit the law and draw the frontier."""
     if dry_run:
         return context.invoke(plan, file=file, changes=changes, slots=slots)
-    from orchestrator.cluster.ray_server import trusted
-    from orchestrator.launch.session import admit, carry_out
-    from orchestrator.plan.limits import Caps
+    from scalectl.orchestrator.cluster.ray_server import trusted
+    from scalectl.orchestrator.launch.session import admit, carry_out
+    from scalectl.orchestrator.plan.limits import Caps
 
     experiment = experiment_of(file, changes)
     trusted(None if here else address, insecure=insecure)
@@ -112,7 +121,7 @@ def launch(
     outcome = carry_out(experiment, slots=slots, address=address, here=here, caps=caps)
     anew = outcome.worked or not experiment.figure.exists()
     if outcome.exit is not Exit.INTERRUPTED and outcome.done and anew:
-        from orchestrator.report.fits import conclude
+        from scalectl.orchestrator.report.fits import conclude
 
         for line in conclude(experiment):
             click.echo(line)
@@ -128,7 +137,7 @@ def _attached(words: Sequence[str]) -> list[str]:
 
 def _detached(experiment: "Experiment", words: Sequence[str]) -> Exit:
     """Launch in the background with the words of this command line; what it may cost was agreed to."""
-    from orchestrator.launch.background import detach
+    from scalectl.orchestrator.launch.background import detach
 
     store = Path(experiment.store)
     remote = "://" in experiment.artifacts
@@ -144,7 +153,7 @@ def _detached(experiment: "Experiment", words: Sequence[str]) -> Exit:
 
 def _on_head(experiment: "Experiment", words: Sequence[str], address: str) -> Exit:
     """Launch as a job on the head of a cluster with the words of this command line."""
-    from orchestrator.launch.background import submit
+    from scalectl.orchestrator.launch.background import submit
 
     store = Path(experiment.store)
     found = submit([*words, "--yes"], store, address)
@@ -182,10 +191,10 @@ def simulate(
     form: str,
 ) -> Exit:
     """Carry FILE out on a virtual clock, by the schedule of a launch; nothing is started."""
-    from orchestrator.cli import simulate_screen
-    from orchestrator.launch.session import planned
-    from orchestrator.plan import simulator as room
-    from orchestrator.plan.limits import Caps
+    from scalectl.orchestrator.cli import simulate_screen
+    from scalectl.orchestrator.launch.session import planned
+    from scalectl.orchestrator.plan import simulator as room
+    from scalectl.orchestrator.plan.limits import Caps
 
     experiment = experiment_of(file, changes)
     on = room.slots(texts)

@@ -7,15 +7,23 @@ from pathlib import Path
 
 import click
 
-from orchestrator.cli.advice import predict, suggest
-from orchestrator.cli.fit import fit
-from orchestrator.cli.launch import launch, plan, preflight, simulate
-from orchestrator.cli.options import Unwritable, experiment_of, guard, output, overrides, store_option, yaml_file
-from orchestrator.cli.plot import plot
-from orchestrator.cli.runs import exclude, include, logs, retry, show, stop
-from orchestrator.errors import Exit, Refusal
-from orchestrator.format import counted
-from orchestrator.hints import command
+from scalectl.orchestrator.cli.advice import predict, suggest
+from scalectl.orchestrator.cli.fit import fit
+from scalectl.orchestrator.cli.launch import launch, plan, preflight, simulate
+from scalectl.orchestrator.cli.options import (
+    Unwritable,
+    experiment_of,
+    guard,
+    output,
+    overrides,
+    store_option,
+    yaml_file,
+)
+from scalectl.orchestrator.cli.plot import plot
+from scalectl.orchestrator.cli.runs import exclude, include, logs, retry, show, stop
+from scalectl.orchestrator.errors import Exit, Refusal
+from scalectl.orchestrator.format import counted
+from scalectl.orchestrator.hints import command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -40,7 +48,7 @@ def validate(file: Path, changes: Sequence[str]) -> Exit:
 @scalectl.command()
 def schema() -> Exit:
     """Print the JSON Schema of experiments.yaml, for editors."""
-    from orchestrator.experiment.experiment import schema_json
+    from scalectl.orchestrator.experiment.experiment import schema_json
 
     click.echo(json.dumps(schema_json(), indent=2))
     return Exit.DONE
@@ -50,7 +58,7 @@ def schema() -> Exit:
 @output("table", "json")
 def models(form: str) -> Exit:
     """List the shapes of the paper's Table 2, with their parameters and FLOPs."""
-    from orchestrator.cli import sizes
+    from scalectl.orchestrator.cli import sizes
 
     click.echo(json.dumps(sizes.document(), indent=2) if form == "json" else sizes.text())
     return Exit.DONE
@@ -69,7 +77,7 @@ for one in (plan, preflight, launch, simulate, show, logs, stop, retry, exclude,
 @output("table", "json")
 def status(store: Path, runs: bool, states: Sequence[str], watch: bool, check: bool, form: str) -> Exit:
     """Say what is going on, and what each run waits for, from the store alone."""
-    from orchestrator.cli import status as room
+    from scalectl.orchestrator.cli import status as room
 
     if unknown := [state for state in states if state not in room.STATES]:
         raise click.UsageError(f"--state {unknown[0]}: a run is one of {', '.join(room.STATES)}.")
@@ -93,8 +101,8 @@ for one in (fit, plot, predict, suggest):
 @store_option
 def take_in(file: Path, study: str | None, store: Path) -> Exit:
     """Take the runs of FILE.csv into the store, to be fitted and drawn; importing again doubles nothing."""
-    from orchestrator.store.imported import read
-    from orchestrator.store.records import Records
+    from scalectl.orchestrator.store.imported import read
+    from scalectl.orchestrator.store.records import Records
 
     others, left_out = read(file)
     with Records(store) as records:

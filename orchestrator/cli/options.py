@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from orchestrator.experiment.experiment import Experiment
+    from scalectl.orchestrator.experiment.experiment import Experiment
 
 import errno
 import io
@@ -17,7 +17,7 @@ import os
 import sys
 import threading
 
-from orchestrator.errors import Exit, Refusal
+from scalectl.orchestrator.errors import Exit, Refusal
 
 
 class Range(click.FloatRange):
@@ -49,7 +49,7 @@ def output(*formats: str) -> Callable[[Command], Command]:
 
 def experiment_of(file: Path, changes: Sequence[str]) -> "Experiment":
     """Return the checked experiment in a file with the overrides of the command line."""
-    from orchestrator.experiment.experiment import read
+    from scalectl.orchestrator.experiment.experiment import read
 
     pairs = []
     for change in changes:

@@ -6,11 +6,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from orchestrator.experiment.grid import Cell
-from orchestrator.experiment.schema import Fit
-from orchestrator.format import count, counted, duration, flops, share, table
-from orchestrator.hints import command
-from orchestrator.plan.plan import Plan, PlannedRun
+from scalectl.orchestrator.experiment.grid import Cell
+from scalectl.orchestrator.experiment.schema import Fit
+from scalectl.orchestrator.format import count, counted, duration, flops, share, table
+from scalectl.orchestrator.hints import command
+from scalectl.orchestrator.plan.plan import Plan, PlannedRun
 
 
 def text(plan: Plan, source: str, store: str, slots: int, fit: str = "", changes: Sequence[str] = ()) -> str:

@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from analysis.vocabulary import FIGURES
-from orchestrator.cli.fit import law_options
-from orchestrator.cli.options import Command
-from orchestrator.errors import Exit
-from orchestrator.hints import command
+from scalectl.analysis.vocabulary import FIGURES
+from scalectl.orchestrator.cli.fit import law_options
+from scalectl.orchestrator.cli.options import Command
+from scalectl.orchestrator.errors import Exit
+from scalectl.orchestrator.hints import command
 
 _SUFFIXES = (".png", ".pdf", ".svg")
 
@@ -61,7 +61,7 @@ def command_for(name: str, purpose: str) -> click.Command:
     @law_options
     @_output(name)
     def draw(file: Path, **said: Any) -> Exit:
-        from orchestrator.report.fits import draw_asked
+        from scalectl.orchestrator.report.fits import draw_asked
 
         refusal = draw_asked(name, file, **said)
         click.echo(f"{file} and {file.with_suffix('.json').name} written.")

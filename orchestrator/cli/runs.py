@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.options import output, store_option
-from orchestrator.errors import Exit
-from orchestrator.format import counted
-from orchestrator.hints import command
+from scalectl.orchestrator.cli.options import output, store_option
+from scalectl.orchestrator.errors import Exit
+from scalectl.orchestrator.format import counted
+from scalectl.orchestrator.hints import command
 
 if TYPE_CHECKING:
-    from orchestrator.store.records import Records
+    from scalectl.orchestrator.store.records import Records
 
 FOLLOW_SECONDS = 1.0
 
@@ -28,7 +28,7 @@ some_runs = click.argument("chosen", metavar="[RUN]...", nargs=-1)
 @output("table", "json")
 def show(run: str, store: Path, form: str) -> Exit:
     """Show all that is known of RUN, which is an id, its beginning, or a name."""
-    from orchestrator.cli import details
+    from scalectl.orchestrator.cli import details
 
     found = details.read(store, run)
     click.echo(json.dumps(found.to_json(), indent=2) if form == "json" else found.text(store))
@@ -41,8 +41,8 @@ def show(run: str, store: Path, form: str) -> Exit:
 @click.option("-f", "--follow", is_flag=True, help="Go on until no launcher works on the store any more.")
 def logs(run: str, store: Path, follow: bool) -> Exit:
     """Print what the jobs of RUN have said: attempts, warnings, failures with their tracebacks."""
-    from orchestrator.store import logs as room
-    from orchestrator.store.lock import holder
+    from scalectl.orchestrator.store import logs as room
+    from scalectl.orchestrator.store.lock import holder
 
     seen: set[str] = set()
     while True:
@@ -62,7 +62,7 @@ def logs(run: str, store: Path, follow: bool) -> Exit:
 @store_option
 def stop(chosen: Sequence[str], every: bool, store: Path) -> Exit:
     """Stop runs at a checkpoint, whether a launcher works on them or not; the next launch goes on with them."""
-    from orchestrator.store.lock import ask_to_stop, holder
+    from scalectl.orchestrator.store.lock import ask_to_stop, holder
 
     wanted, others = _chosen(store, chosen, every, "--all", ("planned", "running"))
     launcher = holder(store)
@@ -129,9 +129,9 @@ def _chosen(store: Path, words: Sequence[str], every: bool, flag: str, states: S
     """Return the ids of the runs that are named, or with the flag of all, in one of the states, and what others are."""
     if bool(words) == every:
         raise click.UsageError(f"name runs, or give {flag}.")
-    from orchestrator.cli.status import STATES
-    from orchestrator.store import runs as lookup
-    from orchestrator.store.database import reading
+    from scalectl.orchestrator.cli.status import STATES
+    from scalectl.orchestrator.store import runs as lookup
+    from scalectl.orchestrator.store.database import reading
 
     with reading(store) as connection:
         named = lookup.ids(connection, words) if words else None
@@ -143,16 +143,16 @@ def _chosen(store: Path, words: Sequence[str], every: bool, flag: str, states: S
 
 def _to_evaluate(store: Path, words: Sequence[str]) -> list[str]:
     """Return the ids of the runs that are done and that a launcher evaluates anew; of those named, if any are."""
-    from orchestrator.store import runs as lookup
-    from orchestrator.store.database import reading
+    from scalectl.orchestrator.store import runs as lookup
+    from scalectl.orchestrator.store.database import reading
 
     with reading(store) as connection:
         return lookup.to_evaluate(connection, lookup.ids(connection, words) if words else None)
 
 
 def _ids(store: Path, words: Sequence[str]) -> list[str]:
-    from orchestrator.store import runs as lookup
-    from orchestrator.store.database import reading
+    from scalectl.orchestrator.store import runs as lookup
+    from scalectl.orchestrator.store.database import reading
 
     with reading(store) as connection:
         return lookup.ids(connection, words, imported=True)
@@ -160,6 +160,6 @@ def _ids(store: Path, words: Sequence[str]) -> list[str]:
 
 def _held(store: Path) -> "Records":
     """Return a store, which has to be there, held for writing."""
-    from orchestrator.store.records import Records
+    from scalectl.orchestrator.store.records import Records
 
     return Records(store)

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from orchestrator.format import counted, duration, hours, share, table
-from orchestrator.hints import command
-from orchestrator.plan.simulator import Simulation
-from orchestrator.slots import Slot
+from scalectl.orchestrator.format import counted, duration, hours, share, table
+from scalectl.orchestrator.hints import command
+from scalectl.orchestrator.plan.simulator import Simulation
+from scalectl.orchestrator.slots import Slot
 
 
 def text(simulation: Simulation, study: str, on: Sequence[Slot], source: str, changes: Sequence[str] = ()) -> str:

@@ -3,9 +3,9 @@
 from dataclasses import asdict
 from typing import Any
 
-from orchestrator.format import table
-from trainer.flops import body_params, flops_per_image
-from trainer.spec import SIZES, preset
+from scalectl.orchestrator.format import table
+from scalectl.trainer.flops import body_params, flops_per_image
+from scalectl.trainer.spec import SIZES, preset
 
 JFT_CLASSES = 29_593  # of the classifier that Table 2 counts the FLOPs of, behind average pooling
 RESOLUTIONS = (224, 384)  # pixels; learned positions are those of the first one

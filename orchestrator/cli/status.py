@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from orchestrator.format import counted, duration, flops, share, table
-from orchestrator.goodput import goodput, shares
-from orchestrator.hints import command
-from orchestrator.store import snapshot
-from orchestrator.store.database import reading
-from orchestrator.store.lock import Holder, holder
-from orchestrator.store.snapshot import Happening, RunLine, RunningJob
+from scalectl.orchestrator.format import counted, duration, flops, share, table
+from scalectl.orchestrator.goodput import goodput, shares
+from scalectl.orchestrator.hints import command
+from scalectl.orchestrator.store import snapshot
+from scalectl.orchestrator.store.database import reading
+from scalectl.orchestrator.store.lock import Holder, holder
+from scalectl.orchestrator.store.snapshot import Happening, RunLine, RunningJob
 
 STATES = ("running", "planned", "done", "stopped", "failed", "diverged")  # in the order in which they are shown
 _LAST_EVENTS = 5

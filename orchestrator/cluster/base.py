@@ -4,9 +4,9 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-from orchestrator.cluster.worker import stream
-from trainer.events import Alive, Event, Stop
-from trainer.spec import Job
+from scalectl.orchestrator.cluster.worker import stream
+from scalectl.trainer.events import Alive, Event, Stop
+from scalectl.trainer.spec import Job
 
 Batch = tuple[str, list[Event]]
 

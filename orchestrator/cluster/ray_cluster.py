@@ -6,19 +6,19 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.cluster import process as heap
-from orchestrator.cluster.base import Batch, told
-from orchestrator.cluster.process import BINDS, last_words, stderr_file, usable
-from orchestrator.cluster.ray_gang import Gang, released
-from orchestrator.cluster.ray_server import Embedded, Unreachable, knock, secure, signals_held
-from orchestrator.cluster.ray_slots import Draining, Seats, lacking, plain
-from orchestrator.cluster.ray_slots import slots as slots_of
-from orchestrator.cluster.watchdog import Patience, Watch
-from orchestrator.cluster.worker import Place, Worker, preempted
-from orchestrator.errors import Refusal
-from orchestrator.slots import CPU
-from trainer.events import Alive, Done, Event, Failed, FailureKind, Stopped
-from trainer.spec import Job
+from scalectl.orchestrator.cluster import process as heap
+from scalectl.orchestrator.cluster.base import Batch, told
+from scalectl.orchestrator.cluster.process import BINDS, last_words, stderr_file, usable
+from scalectl.orchestrator.cluster.ray_gang import Gang, released
+from scalectl.orchestrator.cluster.ray_server import Embedded, Unreachable, knock, secure, signals_held
+from scalectl.orchestrator.cluster.ray_slots import Draining, Seats, lacking, plain
+from scalectl.orchestrator.cluster.ray_slots import slots as slots_of
+from scalectl.orchestrator.cluster.watchdog import Patience, Watch
+from scalectl.orchestrator.cluster.worker import Place, Worker, preempted
+from scalectl.orchestrator.errors import Refusal
+from scalectl.orchestrator.slots import CPU
+from scalectl.trainer.events import Alive, Done, Event, Failed, FailureKind, Stopped
+from scalectl.trainer.spec import Job
 
 ROOM_SECONDS = 10.0  # that a slot may be waited for before idle actors end: longer than an actor takes to be there
 

@@ -7,12 +7,12 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from orchestrator.cluster import process as heap
-from orchestrator.cluster.ray_slots import SLICE_LABEL, Draining, Seats, slices
-from orchestrator.cluster.worker import Place, Worker, preempted
-from trainer.events import Done, Event, Failed, Stopped
-from trainer.hosts import Host
-from trainer.spec import Job
+from scalectl.orchestrator.cluster import process as heap
+from scalectl.orchestrator.cluster.ray_slots import SLICE_LABEL, Draining, Seats, slices
+from scalectl.orchestrator.cluster.worker import Place, Worker, preempted
+from scalectl.trainer.events import Done, Event, Failed, Stopped
+from scalectl.trainer.hosts import Host
+from scalectl.trainer.spec import Job
 
 GRASP_SECONDS = 5.0  # that the hosts of one slice are waited for, before another is tried
 SEAT_SECONDS = 60.0  # that their workers may take to answer

@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 
-from orchestrator.errors import Exit, Refusal
+from scalectl.orchestrator.errors import Exit, Refusal
 
 KNOCK_SECONDS = 10.0
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from trainer.spec import Job
+from scalectl.trainer.spec import Job
 
 SLOW_SECONDS = 1800.0  # for what tells nothing meanwhile, beyond the stall limit: to begin, to compile, to evaluate
 LISTENING_SECONDS = 5.0  # at most, between two looks; any more is a launcher that was held up itself

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.cluster import process as heap
-from orchestrator.cluster.process import bind, usable
-from orchestrator.redact import redacted
-from trainer import cache, hosts
-from trainer.events import Alive, Done, Event, Failed, FailureKind, Started, Stop, Stopped
-from trainer.spec import Job
+from scalectl.orchestrator.cluster import process as heap
+from scalectl.orchestrator.cluster.process import bind, usable
+from scalectl.orchestrator.redact import redacted
+from scalectl.trainer import cache, hosts
+from scalectl.trainer.events import Alive, Done, Event, Failed, FailureKind, Started, Stop, Stopped
+from scalectl.trainer.spec import Job
 
 FLUSH_SECONDS = 0.2
 FULL = (errno.ENOSPC, errno.EDQUOT)  # a disk, or a user's part of it
@@ -94,7 +94,7 @@ def _told(job: Job, stopping: Stop, place: Place) -> Iterator[Event]:
     step = job.start
     try:
         prepare_jax(place)
-        from trainer.train import train
+        from scalectl.trainer.train import train
 
         for event in train(job, stopping):
             step = event.step

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from orchestrator.errors import InvalidExperiment, Problem, Spot
-from orchestrator.experiment.document import Located, load
+from scalectl.orchestrator.errors import InvalidExperiment, Problem, Spot
+from scalectl.orchestrator.experiment.document import Located, load
 
 MAX_BYTES = 100_000  # dozens of times a study; more is another kind of file
 

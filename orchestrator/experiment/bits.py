@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import PlainValidator, WithJsonSchema
 
-from orchestrator.experiment.values import count, count_json, real
+from scalectl.orchestrator.experiment.values import count, count_json, real
 
 Seed = Annotated[int, PlainValidator(count(0, 32)), WithJsonSchema(count_json(0, 32))]
 Steps = Annotated[int, PlainValidator(count(1, 31)), WithJsonSchema(count_json(1, 31))]

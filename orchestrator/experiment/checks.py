@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from orchestrator.errors import Finding, Path, did_you_mean
-from orchestrator.experiment.checks_data import EVALS, several_labels_fit, source_takes_keys
-from orchestrator.experiment.grid import Cell
-from orchestrator.experiment.ranges import Budgets, Grid
-from orchestrator.experiment.resources import Resources
-from orchestrator.experiment.schema import Data, Fit, Model, Train
-from orchestrator.experiment.specs import held_out, known, left, shape
-from trainer.spec import ModelSpec
+from scalectl.orchestrator.errors import Finding, Path, did_you_mean
+from scalectl.orchestrator.experiment.checks_data import EVALS, several_labels_fit, source_takes_keys
+from scalectl.orchestrator.experiment.grid import Cell
+from scalectl.orchestrator.experiment.ranges import Budgets, Grid
+from scalectl.orchestrator.experiment.resources import Resources
+from scalectl.orchestrator.experiment.schema import Data, Fit, Model, Train
+from scalectl.orchestrator.experiment.specs import held_out, known, left, shape
+from scalectl.trainer.spec import ModelSpec
 
 
 def models_are_shapes(models: dict[str, Model]) -> Iterator[Finding]:

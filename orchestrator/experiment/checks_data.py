@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from orchestrator.errors import Finding, Path, did_you_mean
-from orchestrator.experiment.schema import Data, Evals, Fit, Model, Train
-from orchestrator.experiment.specs import as_data, evaluations, held_out, known, left, test_path
-from trainer.census import census
-from trainer.files import Contents, Unreadable
-from trainer.sources import ENDLESS, PLENTY
-from trainer.stores import contents
+from scalectl.orchestrator.errors import Finding, Path, did_you_mean
+from scalectl.orchestrator.experiment.schema import Data, Evals, Fit, Model, Train
+from scalectl.orchestrator.experiment.specs import as_data, evaluations, held_out, known, left, test_path
+from scalectl.trainer.census import census
+from scalectl.trainer.files import Contents, Unreadable
+from scalectl.trainer.sources import ENDLESS, PLENTY
+from scalectl.trainer.stores import contents
 
 
 def files_are_images(data: Data) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.reader import ReaderError
 
-from orchestrator.errors import Finding, InvalidExperiment, Path, Problem, Spot, dotted
+from scalectl.orchestrator.errors import Finding, InvalidExperiment, Path, Problem, Spot, dotted
 
 MAX_DEPTH = 32
 MAX_VALUES = 20_000  # after aliases are expanded, so a few lines cannot grow into gigabytes

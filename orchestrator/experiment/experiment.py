@@ -10,20 +10,20 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from orchestrator.errors import Finding, InvalidExperiment, Problem, Spot
-from orchestrator.experiment.bases import document as document_of
-from orchestrator.experiment.bases import text as text_of
-from orchestrator.experiment.checks import CHECKS, hold_outs_leave_some
-from orchestrator.experiment.checks_data import datasets_are_images, files_are_images
-from orchestrator.experiment.document import Located, load
-from orchestrator.experiment.grid import Cell, Resolved, resolve
-from orchestrator.experiment.keys import schema_json
-from orchestrator.experiment.messages import findings
-from orchestrator.experiment.resources import Limits, Resources
-from orchestrator.experiment.schema import Document, Fit
-from orchestrator.experiment.specs import datasets, evaluations, known
-from orchestrator.experiment.values import shown
-from trainer.spec import EvalSpec
+from scalectl.orchestrator.errors import Finding, InvalidExperiment, Problem, Spot
+from scalectl.orchestrator.experiment.bases import document as document_of
+from scalectl.orchestrator.experiment.bases import text as text_of
+from scalectl.orchestrator.experiment.checks import CHECKS, hold_outs_leave_some
+from scalectl.orchestrator.experiment.checks_data import datasets_are_images, files_are_images
+from scalectl.orchestrator.experiment.document import Located, load
+from scalectl.orchestrator.experiment.grid import Cell, Resolved, resolve
+from scalectl.orchestrator.experiment.keys import schema_json
+from scalectl.orchestrator.experiment.messages import findings
+from scalectl.orchestrator.experiment.resources import Limits, Resources
+from scalectl.orchestrator.experiment.schema import Document, Fit
+from scalectl.orchestrator.experiment.specs import datasets, evaluations, known
+from scalectl.orchestrator.experiment.values import shown
+from scalectl.trainer.spec import EvalSpec
 
 __all__ = ["Experiment", "InvalidExperiment", "Problem", "read", "schema_json"]
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from orchestrator.errors import Finding, Path, dotted
-from orchestrator.experiment.ranges import Budgets, Extra, Grid
-from orchestrator.experiment.rules import SWEPT
-from orchestrator.experiment.schema import Data, Model, Train
-from orchestrator.experiment.specs import recipe, shape, subset
-from orchestrator.experiment.values import Share
-from trainer.flops import params, steps_for_flops, steps_for_images
-from trainer.spec import DataSpec, ModelSpec, RecipeSpec, RunSpec, TrunkSpec
+from scalectl.orchestrator.errors import Finding, Path, dotted
+from scalectl.orchestrator.experiment.ranges import Budgets, Extra, Grid
+from scalectl.orchestrator.experiment.rules import SWEPT
+from scalectl.orchestrator.experiment.schema import Data, Model, Train
+from scalectl.orchestrator.experiment.specs import recipe, shape, subset
+from scalectl.orchestrator.experiment.values import Share
+from scalectl.trainer.flops import params, steps_for_flops, steps_for_images
+from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, RunSpec, TrunkSpec
 
 MAX_CELLS = 100_000
 MAX_STEPS = 10**9  # the longest run of the paper has 6.3 million

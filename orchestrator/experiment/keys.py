@@ -6,8 +6,8 @@ from typing import Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from orchestrator.experiment.rules import Section
-from orchestrator.experiment.schema import Document
+from scalectl.orchestrator.experiment.rules import Section
+from scalectl.orchestrator.experiment.schema import Document
 
 
 @cache

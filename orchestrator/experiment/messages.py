@@ -5,9 +5,9 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from orchestrator.errors import Finding, Path, did_you_mean
-from orchestrator.experiment.keys import keys
-from orchestrator.experiment.values import shown
+from scalectl.orchestrator.errors import Finding, Path, did_you_mean
+from scalectl.orchestrator.experiment.keys import keys
+from scalectl.orchestrator.experiment.values import shown
 
 
 def findings(error: ValidationError) -> Iterator[Finding]:

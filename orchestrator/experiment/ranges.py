@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
-from orchestrator.experiment.bits import Rate, Seed, Steps, Strength
-from orchestrator.experiment.rules import SWEPT, Rule, Section, key
-from orchestrator.experiment.values import Cooldown, Count, Name, Natural, Positive, Several
-from trainer.spec import Head
+from scalectl.orchestrator.experiment.bits import Rate, Seed, Steps, Strength
+from scalectl.orchestrator.experiment.rules import SWEPT, Rule, Section, key
+from scalectl.orchestrator.experiment.values import Cooldown, Count, Name, Natural, Positive, Several
+from scalectl.trainer.spec import Head
 
 
 class Point(Section):

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from orchestrator.experiment.rules import Rule, Section, key
-from orchestrator.experiment.values import Fraction, Natural, NonNegative, Positive, Real, Types
+from scalectl.orchestrator.experiment.rules import Rule, Section, key
+from scalectl.orchestrator.experiment.values import Fraction, Natural, NonNegative, Positive, Real, Types
 
 Device = Literal["auto", "cpu", "gpu", "tpu"]
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from orchestrator.experiment.values import count, count_json, distinct, real, refusal, shown
+from scalectl.orchestrator.experiment.values import count, count_json, distinct, real, refusal, shown
 
 _TESTS: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,

@@ -3,12 +3,12 @@
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from analysis.vocabulary import AXES, LAWS
-from orchestrator.experiment.bits import Bias, Rate, Steps, Strength
-from orchestrator.experiment.ranges import Budgets, Grid
-from orchestrator.experiment.resources import Limits, Resources
-from orchestrator.experiment.rules import Rule, Section, key
-from orchestrator.experiment.values import (
+from scalectl.analysis.vocabulary import AXES, LAWS
+from scalectl.orchestrator.experiment.bits import Bias, Rate, Steps, Strength
+from scalectl.orchestrator.experiment.ranges import Budgets, Grid
+from scalectl.orchestrator.experiment.resources import Limits, Resources
+from scalectl.orchestrator.experiment.rules import Rule, Section, key
+from scalectl.orchestrator.experiment.values import (
     Cooldown,
     Count,
     Decay,
@@ -24,9 +24,9 @@ from orchestrator.experiment.values import (
     Store,
     Version,
 )
-from trainer.spec import Head, Layers, Loss, Positions, Precision, Remat, Tuning
-from trainer.spec import Schedule as ScheduleName
-from trainer.spec import Upstream as UpstreamMetric
+from scalectl.trainer.spec import Head, Layers, Loss, Positions, Precision, Remat, Tuning
+from scalectl.trainer.spec import Schedule as ScheduleName
+from scalectl.trainer.spec import Upstream as UpstreamMetric
 
 
 class Model(Section):

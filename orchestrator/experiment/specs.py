@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from orchestrator.experiment.schema import Data, Dataset, Evals, Finetune, Model, Train
-from trainer.files import Contents
-from trainer.sources import ENDLESS, Facts, facts
-from trainer.spec import DataSpec, EvalSpec, FewshotSpec, FinetuneSpec, ModelSpec, RecipeSpec, preset
-from trainer.stores import contents
-from trainer.tfds import split_beside
+from scalectl.orchestrator.experiment.schema import Data, Dataset, Evals, Finetune, Model, Train
+from scalectl.trainer.files import Contents
+from scalectl.trainer.sources import ENDLESS, Facts, facts
+from scalectl.trainer.spec import DataSpec, EvalSpec, FewshotSpec, FinetuneSpec, ModelSpec, RecipeSpec, preset
+from scalectl.trainer.stores import contents
+from scalectl.trainer.tfds import split_beside
 
 HELD_OUT_OF_ENDLESS = 1000
 

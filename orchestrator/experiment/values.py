@@ -12,9 +12,9 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, PlainValidator, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from orchestrator.errors import did_you_mean
-from trainer.files import remote
-from trainer.tfds import split_path
+from scalectl.orchestrator.errors import did_you_mean
+from scalectl.trainer.files import remote
+from scalectl.trainer.tfds import split_path
 
 T = TypeVar("T")
 

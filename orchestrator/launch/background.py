@@ -13,9 +13,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from orchestrator.cluster.ray_server import Unreachable, knock, secure
-from orchestrator.errors import Exit, Refusal
-from orchestrator.store.lock import Holder, holder
+from scalectl.orchestrator.cluster.ray_server import Unreachable, knock, secure
+from scalectl.orchestrator.errors import Exit, Refusal
+from scalectl.orchestrator.store.lock import Holder, holder
 
 PATIENCE = 120.0  # seconds until it holds the store
 
@@ -45,7 +45,7 @@ def detach(words: Sequence[str], store: Path, folder: Path) -> Detached:
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / f"launch-{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() % 10**9:09}.log"
     log.touch(mode=0o600)
-    command = [sys.executable, "-c", "from orchestrator.cli.main import main; main()", *words]
+    command = [sys.executable, "-c", "from scalectl.orchestrator.cli.main import main; main()", *words]
     with log.open("ab") as out:
         launcher = subprocess.Popen(  # noqa: S603 - this program itself
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
@@ -126,7 +126,7 @@ def _ended(client: Any, job: str, store: Path, before: Holder | None) -> bool:
 
 def _entrypoint(words: Sequence[str]) -> str:
     """Return the line for the shell of the head that does here what these words say."""
-    command = [sys.executable, "-c", "from orchestrator.cli.main import main; main()", *words]
+    command = [sys.executable, "-c", "from scalectl.orchestrator.cli.main import main; main()", *words]
     return f"cd {shlex.quote(str(Path.cwd()))} && exec {shlex.join(command)}"
 
 

@@ -4,13 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from orchestrator.launch.retries import Failures
-from orchestrator.plan.plan import Plan, PlannedJob
-from orchestrator.plan.planner import stretch_again
-from orchestrator.plan.scheduler import Queue
-from orchestrator.slots import Slot
-from trainer.events import Checkpoint, Done, Event, Failed, Stopped
-from trainer.spec import Job
+from scalectl.orchestrator.launch.retries import Failures
+from scalectl.orchestrator.plan.plan import Plan, PlannedJob
+from scalectl.orchestrator.plan.planner import stretch_again
+from scalectl.orchestrator.plan.scheduler import Queue
+from scalectl.orchestrator.slots import Slot
+from scalectl.trainer.events import Checkpoint, Done, Event, Failed, Stopped
+from scalectl.trainer.spec import Job
 
 
 class Board:

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from orchestrator.goodput import Entries, total
-from trainer.events import Done, Event, Spent, Started, Stopped
+from scalectl.orchestrator.goodput import Entries, total
+from scalectl.trainer.events import Done, Event, Spent, Started, Stopped
 
 
 @dataclass

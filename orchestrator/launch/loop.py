@@ -4,15 +4,15 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from orchestrator.cluster.base import Cluster
-from orchestrator.launch.jobs import Board
-from orchestrator.launch.ledger import Ledger
-from orchestrator.launch.retries import last_line
-from orchestrator.plan.limits import Caps, Meter
-from orchestrator.plan.plan import Plan, PlannedJob
-from orchestrator.slots import CPU, Slot
-from orchestrator.store.records import Records
-from trainer.events import Event, Failed
+from scalectl.orchestrator.cluster.base import Cluster
+from scalectl.orchestrator.launch.jobs import Board
+from scalectl.orchestrator.launch.ledger import Ledger
+from scalectl.orchestrator.launch.retries import last_line
+from scalectl.orchestrator.plan.limits import Caps, Meter
+from scalectl.orchestrator.plan.plan import Plan, PlannedJob
+from scalectl.orchestrator.slots import CPU, Slot
+from scalectl.orchestrator.store.records import Records
+from scalectl.trainer.events import Event, Failed
 
 POLL_SECONDS = 0.5
 KEEP_SECONDS = 1.0

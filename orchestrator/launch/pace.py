@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from orchestrator.launch.loop import News
-from orchestrator.plan.plan import Plan, PlannedJob
-from trainer.events import Progress, Spent, Started
+from scalectl.orchestrator.launch.loop import News
+from scalectl.orchestrator.plan.plan import Plan, PlannedJob
+from scalectl.trainer.events import Progress, Spent, Started
 
 Kind = tuple[str, bool]  # a shape, and whether its job is a cooldown: these evaluate
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
-from orchestrator.format import duration, share
-from orchestrator.launch.loop import News
-from orchestrator.launch.pace import Pace
-from orchestrator.launch.retries import last_line
-from orchestrator.plan.plan import Plan, PlannedJob
-from trainer.events import Failed, Measurement, Progress, Skipped, Started
+from scalectl.orchestrator.format import duration, share
+from scalectl.orchestrator.launch.loop import News
+from scalectl.orchestrator.launch.pace import Pace
+from scalectl.orchestrator.launch.retries import last_line
+from scalectl.orchestrator.plan.plan import Plan, PlannedJob
+from scalectl.trainer.events import Failed, Measurement, Progress, Skipped, Started
 
 SHOW_SECONDS = 0.2  # between two sums over all jobs
 SAY_SECONDS, SAY_SHARE = 30.0, 0.02  # of silence, and of all time so far, after which a plain screen says how far it is

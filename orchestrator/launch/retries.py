@@ -3,8 +3,8 @@
 from collections import Counter
 from typing import Literal
 
-from orchestrator.plan.plan import PlannedJob
-from trainer.events import Failed, FailureKind
+from scalectl.orchestrator.plan.plan import PlannedJob
+from scalectl.trainer.events import Failed, FailureKind
 
 Budget = Literal["once", "retries", "progress"]
 

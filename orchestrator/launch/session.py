@@ -10,23 +10,23 @@ from contextlib import closing, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.cluster.base import Cluster, Here
-from orchestrator.cluster.ray_cluster import OnRay
-from orchestrator.cluster.watchdog import Patience
-from orchestrator.errors import Exit, Refusal
-from orchestrator.experiment.experiment import Experiment
-from orchestrator.format import counted, duration, flops, hours
-from orchestrator.goodput import summary
-from orchestrator.hints import command
-from orchestrator.launch.ledger import Ledger
-from orchestrator.launch.loop import launch
-from orchestrator.launch.progress import screen
-from orchestrator.plan.limits import ASK_DEVICE_HOURS, Caps, Meter
-from orchestrator.plan.plan import Known, Plan, wanted
-from orchestrator.plan.planner import plan
-from orchestrator.slots import CPU
-from orchestrator.store.lock import working_in
-from orchestrator.store.records import Records, known
+from scalectl.orchestrator.cluster.base import Cluster, Here
+from scalectl.orchestrator.cluster.ray_cluster import OnRay
+from scalectl.orchestrator.cluster.watchdog import Patience
+from scalectl.orchestrator.errors import Exit, Refusal
+from scalectl.orchestrator.experiment.experiment import Experiment
+from scalectl.orchestrator.format import counted, duration, flops, hours
+from scalectl.orchestrator.goodput import summary
+from scalectl.orchestrator.hints import command
+from scalectl.orchestrator.launch.ledger import Ledger
+from scalectl.orchestrator.launch.loop import launch
+from scalectl.orchestrator.launch.progress import screen
+from scalectl.orchestrator.plan.limits import ASK_DEVICE_HOURS, Caps, Meter
+from scalectl.orchestrator.plan.plan import Known, Plan, wanted
+from scalectl.orchestrator.plan.planner import plan
+from scalectl.orchestrator.slots import CPU
+from scalectl.orchestrator.store.lock import working_in
+from scalectl.orchestrator.store.records import Records, known
 
 # What becomes of a run that was done before and has new evaluations, where they aren't done.
 UNEVALUATED, EVALUATION_FAILED = "not evaluated", "evaluation failed"

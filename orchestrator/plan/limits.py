@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from orchestrator.errors import Refusal
-from orchestrator.experiment.resources import Limits
-from orchestrator.format import flops, hours
-from orchestrator.plan.plan import Plan, PlannedJob
-from trainer.events import Checkpoint, Done, Event, Progress
-from trainer.flops import training_flops
+from scalectl.orchestrator.errors import Refusal
+from scalectl.orchestrator.experiment.resources import Limits
+from scalectl.orchestrator.format import flops, hours
+from scalectl.orchestrator.plan.plan import Plan, PlannedJob
+from scalectl.trainer.events import Checkpoint, Done, Event, Progress
+from scalectl.trainer.flops import training_flops
 
 ASK_DEVICE_HOURS = 24.0  # an estimate above this is asked about before anything starts
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, replace
 
-from orchestrator.experiment.resources import Place
-from orchestrator.slots import CPU, GPU, TPU, devices_of
-from trainer.peaks import peak
+from scalectl.orchestrator.experiment.resources import Place
+from scalectl.orchestrator.slots import CPU, GPU, TPU, devices_of
+from scalectl.trainer.peaks import peak
 
 ASSUMED_FLOPS_PER_SECOND = 2e10  # of one CPU worker on tiny models, until the store has measured speeds
 

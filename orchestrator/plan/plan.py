@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from orchestrator.errors import Refusal
-from orchestrator.plan.placement import ANYWHERE, Fit
-from orchestrator.slots import AUTO, CPU, devices_of
-from trainer.spec import EvalSpec, Job, RunSpec, TrunkSpec
+from scalectl.orchestrator.errors import Refusal
+from scalectl.orchestrator.plan.placement import ANYWHERE, Fit
+from scalectl.orchestrator.slots import AUTO, CPU, devices_of
+from scalectl.trainer.spec import EvalSpec, Job, RunSpec, TrunkSpec
 
 
 @dataclass(frozen=True)

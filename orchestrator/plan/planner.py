@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from orchestrator.experiment.experiment import Experiment
-from orchestrator.experiment.grid import Cell
-from orchestrator.plan.placement import fit
-from orchestrator.plan.plan import Known, Plan, PlannedJob, PlannedRun
-from trainer.flops import flops_per_image, training_flops
-from trainer.spec import EvalSpec, Job, TrunkSpec, identity
+from scalectl.orchestrator.experiment.experiment import Experiment
+from scalectl.orchestrator.experiment.grid import Cell
+from scalectl.orchestrator.plan.placement import fit
+from scalectl.orchestrator.plan.plan import Known, Plan, PlannedJob, PlannedRun
+from scalectl.trainer.flops import flops_per_image, training_flops
+from scalectl.trainer.spec import EvalSpec, Job, TrunkSpec, identity
 
 
 def plan(experiment: Experiment, known: Known | None = None) -> Plan:

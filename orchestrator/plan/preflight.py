@@ -8,14 +8,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from orchestrator.errors import Exit, Refusal
-from orchestrator.format import duration
-from orchestrator.plan.plan import Plan
-from orchestrator.plan.planner import shape
-from trainer.ahead import GIB, Memory, Unknown, compiler_here, memory, parsed
-from trainer.cache import appearing, folder
-from trainer.footprint import temporaries
-from trainer.spec import TrunkSpec
+from scalectl.orchestrator.errors import Exit, Refusal
+from scalectl.orchestrator.format import duration
+from scalectl.orchestrator.plan.plan import Plan
+from scalectl.orchestrator.plan.planner import shape
+from scalectl.trainer.ahead import GIB, Memory, Unknown, compiler_here, memory, parsed
+from scalectl.trainer.cache import appearing, folder
+from scalectl.trainer.footprint import temporaries
+from scalectl.trainer.spec import TrunkSpec
 
 FLAT = ("2x2", "2x4", "4x4", "4x8", "8x8", "8x16", "16x16")  # slices of v5e and v6e, as Google Cloud's pages list them
 CUBES = ("2x2x1", "2x2x2", "2x2x4", "2x4x4", "4x4x4", "4x4x8", "4x8x8", "8x8x8", "8x8x16", "8x16x16")  # v4, v5p

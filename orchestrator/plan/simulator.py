@@ -8,12 +8,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from orchestrator.errors import Exit, Refusal
-from orchestrator.format import duration
-from orchestrator.plan.limits import Caps
-from orchestrator.plan.plan import PlannedJob
-from orchestrator.plan.scheduler import Queue, lengths
-from orchestrator.slots import CPU, Slot, devices_of
+from scalectl.orchestrator.errors import Exit, Refusal
+from scalectl.orchestrator.format import duration
+from scalectl.orchestrator.plan.limits import Caps
+from scalectl.orchestrator.plan.plan import PlannedJob
+from scalectl.orchestrator.plan.scheduler import Queue, lengths
+from scalectl.orchestrator.slots import CPU, Slot, devices_of
 
 AWAY_SECONDS = 120.0  # from a pre-emption until the slot is back
 MOST_LIVES = 1000  # of a job that never gets as far as its next checkpoint

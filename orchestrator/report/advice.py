@@ -5,15 +5,15 @@ from pathlib import Path
 
 from pandas import DataFrame
 
-from analysis.checks import Refused
-from analysis.prediction import Prediction, predict
-from analysis.suggestion import Advice, suggest
-from orchestrator.errors import Refusal
-from orchestrator.experiment.experiment import read
-from orchestrator.experiment.schema import Fit
-from orchestrator.report.candidates import addition, rows, widened
-from orchestrator.report.fits import asked
-from orchestrator.store.known import known
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.prediction import Prediction, predict
+from scalectl.analysis.suggestion import Advice, suggest
+from scalectl.orchestrator.errors import Refusal
+from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.schema import Fit
+from scalectl.orchestrator.report.candidates import addition, rows, widened
+from scalectl.orchestrator.report.fits import asked
+from scalectl.orchestrator.store.known import known
 
 
 def predicted(points: DataFrame, wanted: Fit, **question: float | None) -> Prediction:

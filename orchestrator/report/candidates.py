@@ -7,14 +7,14 @@ from math import lcm
 from pathlib import Path
 from typing import Any
 
-from orchestrator.experiment.bases import document
-from orchestrator.experiment.experiment import Experiment, read
-from orchestrator.experiment.grid import MAX_STEPS, Cell
-from orchestrator.experiment.values import count
-from orchestrator.plan.plan import Known, PlannedRun
-from orchestrator.plan.planner import plan
-from trainer.flops import training_flops
-from trainer.spec import ModelSpec, identity
+from scalectl.orchestrator.experiment.bases import document
+from scalectl.orchestrator.experiment.experiment import Experiment, read
+from scalectl.orchestrator.experiment.grid import MAX_STEPS, Cell
+from scalectl.orchestrator.experiment.values import count
+from scalectl.orchestrator.plan.plan import Known, PlannedRun
+from scalectl.orchestrator.plan.planner import plan
+from scalectl.trainer.flops import training_flops
+from scalectl.trainer.spec import ModelSpec, identity
 
 LONGER = 2
 

@@ -7,23 +7,23 @@ from typing import Any
 
 from pandas import DataFrame, read_sql_table
 
-import analysis
-from analysis.budgets import IsoFlop, isoflop
-from analysis.checks import Refused
-from analysis.drawing.plot import Subject
-from analysis.fitting import fit
-from analysis.groups import fit_each
-from analysis.plotting import draw as drawing
-from analysis.plotting import kind
-from analysis.report import Fitted
-from analysis.selection import Unreadable, select
-from orchestrator.errors import Exit, Problem, Refusal, Spot
-from orchestrator.experiment.experiment import Experiment
-from orchestrator.experiment.schema import Fit
-from orchestrator.report.study import DEFAULT, Ask, ask, held_out
-from orchestrator.revision import revision
-from orchestrator.store.database import Unusable, reading
-from orchestrator.store.records import Records
+from scalectl import analysis
+from scalectl.analysis.budgets import IsoFlop, isoflop
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.drawing.plot import Subject
+from scalectl.analysis.fitting import fit
+from scalectl.analysis.groups import fit_each
+from scalectl.analysis.plotting import draw as drawing
+from scalectl.analysis.plotting import kind
+from scalectl.analysis.report import Fitted
+from scalectl.analysis.selection import Unreadable, select
+from scalectl.orchestrator.errors import Exit, Problem, Refusal, Spot
+from scalectl.orchestrator.experiment.experiment import Experiment
+from scalectl.orchestrator.experiment.schema import Fit
+from scalectl.orchestrator.report.study import DEFAULT, Ask, ask, held_out
+from scalectl.orchestrator.revision import revision
+from scalectl.orchestrator.store.database import Unusable, reading
+from scalectl.orchestrator.store.records import Records
 
 
 class InvalidExpression(Refusal):

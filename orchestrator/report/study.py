@@ -8,12 +8,12 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection, func, inspect, select
 
-from orchestrator.errors import NotFound
-from orchestrator.experiment.document import load
-from orchestrator.experiment.rules import SETTINGS, Rule
-from orchestrator.experiment.schema import Fit
-from orchestrator.store.database import reading
-from orchestrator.store.tables import imports, runs, studies
+from scalectl.orchestrator.errors import NotFound
+from scalectl.orchestrator.experiment.document import load
+from scalectl.orchestrator.experiment.rules import SETTINGS, Rule
+from scalectl.orchestrator.experiment.schema import Fit
+from scalectl.orchestrator.store.database import reading
+from scalectl.orchestrator.store.tables import imports, runs, studies
 
 DEFAULT = {"upstream": Fit(metric="upstream/error")}  # of a study that asks for none
 

@@ -13,9 +13,9 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateColumn
 
-from orchestrator.errors import Exit, NotFound, Refusal
-from orchestrator.store.tables import schema
-from orchestrator.store.views import create_views
+from scalectl.orchestrator.errors import Exit, NotFound, Refusal
+from scalectl.orchestrator.store.tables import schema
+from scalectl.orchestrator.store.views import create_views
 
 VERSION = 5  # of the tables and views; raised with every change to them
 APPLICATION = 0x5CA1EC71  # tells our files from others: https://www.sqlite.org/pragma.html#pragma_application_id

@@ -11,10 +11,10 @@ from typing import Any
 
 from sqlalchemy import Float, Text
 
-from analysis.vocabulary import AXES
-from orchestrator.errors import Exit, NotFound, Problem, Refusal, Spot
-from orchestrator.format import count
-from orchestrator.store.tables import SETTINGS
+from scalectl.analysis.vocabulary import AXES
+from scalectl.orchestrator.errors import Exit, NotFound, Problem, Refusal, Spot
+from scalectl.orchestrator.format import count
+from scalectl.orchestrator.store.tables import SETTINGS
 
 COMPUTE = tuple(axis.name for axis in AXES.values() if axis.grows)
 ALIASES = {  # of a header: the column that it is, in how many of its units

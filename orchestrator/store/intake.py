@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, Table, bindparam, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from orchestrator.errors import Refusal
-from orchestrator.plan.plan import Plan
-from orchestrator.store import rows
-from orchestrator.store.imported import CAPITALS, Foreign, alike
-from orchestrator.store.tables import attempts, imported, imports, jobs, metrics, runs, studies, trunks
-from orchestrator.store.views import create_views
+from scalectl.orchestrator.errors import Refusal
+from scalectl.orchestrator.plan.plan import Plan
+from scalectl.orchestrator.store import rows
+from scalectl.orchestrator.store.imported import CAPITALS, Foreign, alike
+from scalectl.orchestrator.store.tables import attempts, imported, imports, jobs, metrics, runs, studies, trunks
+from scalectl.orchestrator.store.views import create_views
 
 
 def now() -> datetime:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from sqlalchemy import Connection, case, func, select
 
-from orchestrator.errors import NotFound
-from orchestrator.plan.plan import Known
-from orchestrator.slots import CPU
-from orchestrator.store.database import reading
-from orchestrator.store.tables import attempts, checkpoints, jobs, measurements, metrics, runs, studies, trunks
+from scalectl.orchestrator.errors import NotFound
+from scalectl.orchestrator.plan.plan import Known
+from scalectl.orchestrator.slots import CPU
+from scalectl.orchestrator.store.database import reading
+from scalectl.orchestrator.store.tables import attempts, checkpoints, jobs, measurements, metrics, runs, studies, trunks
 
 RECENT = 5  # attempts of a shape on a type of slots that its speed there is taken from
 

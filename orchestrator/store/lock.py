@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from orchestrator.errors import Exit, Refusal
-from orchestrator.format import duration
-from orchestrator.hints import command
-from trainer.files import remote
+from scalectl.orchestrator.errors import Exit, Refusal
+from scalectl.orchestrator.format import duration
+from scalectl.orchestrator.hints import command
+from scalectl.trainer.files import remote
 
 _PATIENCE = 0.5  # seconds; a status that looks at the lock holds it for microseconds
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from sqlalchemy import ColumnElement, Connection, or_, select
 
-from orchestrator.store import runs as lookup
-from orchestrator.store.database import reading
-from orchestrator.store.runs import its_jobs
-from orchestrator.store.tables import attempts, events, jobs, runs
+from scalectl.orchestrator.store import runs as lookup
+from scalectl.orchestrator.store.database import reading
+from scalectl.orchestrator.store.runs import its_jobs
+from scalectl.orchestrator.store.tables import attempts, events, jobs, runs
 
 Line = tuple[datetime, int, str]  # UTC, a number that keeps the order, text
 

@@ -9,19 +9,19 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, ScalarSelect, delete, func, insert, or_, select, update
 
-from orchestrator.errors import NotFound
-from orchestrator.format import counted
-from orchestrator.goodput import Entries
-from orchestrator.plan.plan import Plan, PlannedJob
-from orchestrator.redact import redacted
-from orchestrator.revision import revision
-from orchestrator.store import rows
-from orchestrator.store.database import Unusable, explained, file_number, network_file_system, writing
-from orchestrator.store.imported import Foreign
-from orchestrator.store.intake import add_metrics, bury, now, take_in, take_in_others
-from orchestrator.store.known import known
-from orchestrator.store.lock import Lock, asked_to_stop
-from orchestrator.store.tables import (
+from scalectl.orchestrator.errors import NotFound
+from scalectl.orchestrator.format import counted
+from scalectl.orchestrator.goodput import Entries
+from scalectl.orchestrator.plan.plan import Plan, PlannedJob
+from scalectl.orchestrator.redact import redacted
+from scalectl.orchestrator.revision import revision
+from scalectl.orchestrator.store import rows
+from scalectl.orchestrator.store.database import Unusable, explained, file_number, network_file_system, writing
+from scalectl.orchestrator.store.imported import Foreign
+from scalectl.orchestrator.store.intake import add_metrics, bury, now, take_in, take_in_others
+from scalectl.orchestrator.store.known import known
+from scalectl.orchestrator.store.lock import Lock, asked_to_stop
+from scalectl.orchestrator.store.tables import (
     attempts,
     checkpoints,
     exclusions,
@@ -35,9 +35,20 @@ from orchestrator.store.tables import (
     runs,
     trunks,
 )
-from orchestrator.store.tables import events as history
-from trainer.events import ROLLING, Checkpoint, Done, Event, Failed, Measurement, Progress, Skipped, Started, Stopped
-from trainer.flops import training_flops
+from scalectl.orchestrator.store.tables import events as history
+from scalectl.trainer.events import (
+    ROLLING,
+    Checkpoint,
+    Done,
+    Event,
+    Failed,
+    Measurement,
+    Progress,
+    Skipped,
+    Started,
+    Stopped,
+)
+from scalectl.trainer.flops import training_flops
 
 __all__ = ["Records", "known"]
 

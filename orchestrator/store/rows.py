@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from orchestrator.goodput import Entries
-from orchestrator.plan.plan import PlannedJob, PlannedRun
-from trainer.events import Checkpoint, Measurement, Progress
-from trainer.spec import TrunkSpec, canonical_json
+from scalectl.orchestrator.goodput import Entries
+from scalectl.orchestrator.plan.plan import PlannedJob, PlannedRun
+from scalectl.trainer.events import Checkpoint, Measurement, Progress
+from scalectl.trainer.spec import TrunkSpec, canonical_json
 
 Row = dict[str, Any]
 

@@ -5,8 +5,8 @@ from difflib import get_close_matches
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, inspect, or_, select
 
-from orchestrator.errors import NotFound
-from orchestrator.store.tables import (
+from scalectl.orchestrator.errors import NotFound
+from scalectl.orchestrator.store.tables import (
     imports,
     jobs,
     runs,

@@ -20,8 +20,8 @@ from sqlalchemy import (
     select,
 )
 
-from orchestrator.goodput import ENTRIES
-from orchestrator.store.tables import (
+from scalectl.orchestrator.goodput import ENTRIES
+from scalectl.orchestrator.store.tables import (
     attempts,
     checkpoints,
     events,

@@ -15,7 +15,7 @@ from sqlalchemy import (
     Text,
 )
 
-from orchestrator.goodput import ENTRIES
+from scalectl.orchestrator.goodput import ENTRIES
 
 schema = MetaData()
 

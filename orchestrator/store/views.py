@@ -6,7 +6,17 @@ from typing import Any
 from sqlalchemy import Connection, Label, Select, Text, and_, false, literal, null, select, union_all
 from sqlalchemy.sql.selectable import SelectBase
 
-from orchestrator.store.tables import COST, SETTINGS, imported, imports, measurements, metrics, progress, runs, studies
+from scalectl.orchestrator.store.tables import (
+    COST,
+    SETTINGS,
+    imported,
+    imports,
+    measurements,
+    metrics,
+    progress,
+    runs,
+    studies,
+)
 
 _TIME = ("device_seconds", "core_days")
 _SPEED = ("images_per_second", "flops_per_second", "mfu")
