@@ -9,7 +9,7 @@ import time
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
-from scalectl.trainer.ahead import GIB, memory
+from scalectl.trainer.aot import GIB, memory
 from scalectl.trainer.flops import params
 from scalectl.trainer.spec import DataSpec, RecipeSpec, TrunkSpec, preset
 

@@ -20,9 +20,9 @@ import pyarrow as pa
 from PIL import Image
 from pyarrow import parquet as files
 
-from scalectl.trainer.data import Batches
+from scalectl.trainer.data.batches import Batches
+from scalectl.trainer.data.registry import contents, store
 from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, TrunkSpec
-from scalectl.trainer.stores import contents, store
 
 BATCH = 50
 ROUNDS = 5

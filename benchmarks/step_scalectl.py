@@ -11,7 +11,9 @@ from scalectl.trainer.step import Programs, shape
 def trunk(work: Work) -> TrunkSpec:
     data = DataSpec("synthetic", 1000, 0, 0, 0, work.side, 3, work.classes)
     rates = (LR, CLIP, DECAY, DECAY)
-    recipe = RecipeSpec(work.batch, work.precision, "gap", 0.0, "sigmoid", "adamw", *rates, WARMUP, 0, "cosine")
+    recipe = RecipeSpec(
+        work.batch, work.precision, "gap", 0.0, "sigmoid", "adamw", *rates, WARMUP, 0, schedule="cosine"
+    )
     return TrunkSpec(work.model, data, recipe, 0)
 
 

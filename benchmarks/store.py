@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from multiprocessing.synchronize import Event as Ended
 from pathlib import Path
 
-from scalectl.orchestrator.cli import status
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import Experiment, read
 from scalectl.orchestrator.plan.plan import Plan, PlannedJob
 from scalectl.orchestrator.plan.planner import plan
+from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.records import Records
 from scalectl.trainer.events import Done, Event, Measurement, Started
 
@@ -58,11 +58,11 @@ READS = {
 }
 
 
-def planned(folder: Path, runs: int) -> tuple[Plan, str]:
+def planned(folder: Path, runs: int) -> tuple[Plan, Experiment]:
     steps, seeds = [*range(1000, 1000 + 10 * BUDGETS, 10)], [*range(max(1, runs // BUDGETS))]
     (folder / "experiments.yaml").write_text(STUDY.format(steps=steps, seeds=seeds))
     experiment = read(folder / "experiments.yaml")
-    return plan(experiment), experiment.document
+    return plan(experiment), experiment
 
 
 def told(job: PlannedJob, batch: int) -> Iterator[list[Event]]:
@@ -84,7 +84,7 @@ def poll(store: Path, ended: Ended, answers: "multiprocessing.Queue[tuple[int, s
     count, error = 0, ""
     while not (ended.is_set() or error):
         try:
-            status.read(store).to_json()
+            Store(store).status().to_json()
             count += 1
         except Exception as found:
             error = repr(found)
@@ -92,10 +92,10 @@ def poll(store: Path, ended: Ended, answers: "multiprocessing.Queue[tuple[int, s
     answers.put((count, error))
 
 
-def write(store: Path, found: Plan, document: str, total: int, batch: int) -> tuple[int, float, float]:
+def write(store: Path, found: Plan, experiment: Experiment, total: int, batch: int) -> tuple[int, float, float]:
     """The measurements written, and the seconds and CPU seconds that their jobs took, starts and ends included."""
     with Records(store) as records:
-        records.plan(found, document)
+        records.plan(found, experiment)
         jobs = [job for job in found.jobs if job.job.run]
         count, began, used = 0, time.perf_counter(), time.process_time()
         for job in jobs[: -(-total // EACH)]:
@@ -125,15 +125,15 @@ def main() -> None:
         folder = Path(name)
         store = folder / "results.db"
         began = time.perf_counter()
-        found, document = planned(folder, given.runs)
+        found, experiment = planned(folder, given.runs)
         print(f"{len(found.runs):,} runs planned in {time.perf_counter() - began:.1f} s", flush=True)
         with Records(store) as records:
-            records.plan(found, document)
+            records.plan(found, experiment)
         ended, answers = multiprocessing.Event(), multiprocessing.Queue()
         readers = [multiprocessing.Process(target=poll, args=(store, ended, answers)) for _ in range(given.readers)]
         for reader in readers:
             reader.start()
-        count, seconds, used = write(store, found, document, given.measurements, given.batch)
+        count, seconds, used = write(store, found, experiment, given.measurements, given.batch)
         ended.set()
         told_back = [answers.get() for _ in readers]
         for reader in readers:

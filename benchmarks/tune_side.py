@@ -13,7 +13,7 @@ from alone import told
 
 from scalectl.orchestrator.cluster import process as heap
 from scalectl.orchestrator.cluster.ray_server import secure
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.trainer.events import Measurement, Started
 from scalectl.trainer.spec import Job, from_scratch

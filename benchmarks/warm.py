@@ -25,9 +25,10 @@ from pathlib import Path
 from alone import cache, spent, told
 
 from scalectl.orchestrator.cluster import process as heap
-from scalectl.orchestrator.cluster.ray_cluster import OnRay
+from scalectl.orchestrator.cluster.backends import opened
+from scalectl.orchestrator.cluster.base import Request
 from scalectl.orchestrator.cluster.ray_server import secure
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import Experiment, read
 from scalectl.orchestrator.launch.loop import launch
 from scalectl.orchestrator.plan.plan import Plan
 from scalectl.orchestrator.plan.planner import plan
@@ -81,23 +82,23 @@ def overheads(ends: list[End]) -> list[Overhead]:
     return found
 
 
-def planned(folder: Path, jobs: int) -> tuple[Plan, str]:
+def planned(folder: Path, jobs: int) -> tuple[Plan, Experiment]:
     file = folder / "experiments.yaml"
     file.write_text(STUDY.format(seeds=[*range(jobs)]))
     experiment = read(file)
-    return plan(experiment), experiment.document
+    return plan(experiment), experiment
 
 
 def scalectl(folder: Path, jobs: int) -> Iterator[End]:
     """The launch loop as it is, its store included."""
-    found, document = planned(folder, jobs)
-    with closing(OnRay(slots=1)) as cluster, Records(folder / "results.db") as records:
-        records.plan(found, document)
+    found, experiment = planned(folder, jobs)
+    with closing(opened("ray", Request(slots=1))) as cluster, Records(folder / "results.db") as records:
+        records.plan(found, experiment)
         of: dict[str, list[Event]] = {}
         stopping = threading.Event()
         for news in launch(found, records, cluster, checkpoints={}, max_retries=0, stopping=stopping):
             of.setdefault(news.job.id, []).extend(news.events)
-            if news.state != "running":
+            if news.ended:
                 yield End(time.perf_counter(), spent(of[news.job.id]))
 
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
 
+from scalectl.orchestrator.format import counted
+
 
 class Exit(IntEnum):
-    """The exit codes, one line each in docs/architecture.md."""
+    """The exit codes of all commands."""
 
     DONE = 0
     FAILED = 1  # a run failed, or an internal error
@@ -50,17 +52,19 @@ class Spot:
 
     @property
     def is_option(self) -> bool:
-        """Return whether the place is on the command line, which has no line numbers."""
+        """Whether the place is on the command line, which has no line numbers."""
         return self.source.startswith("--")
 
     @property
     def place(self) -> str:
-        """Return the place as editors read it: FILE:LINE:COLUMN."""
-        return self.source if self.is_option or not self.line else f"{self.source}:{self.line}:{self.column}"
+        """The place as editors read it: FILE:LINE:COLUMN."""
+        if self.is_option or not self.line:
+            return self.source
+        return f"{self.source}:{self.line}:{self.column}"
 
     @classmethod
     def within(cls, text: str, source: str, start: int, end: int) -> "Spot":
-        """Return the place of `text[start:end]`, cut at the end of its first line."""
+        """The place of `text[start:end]`, cut at the end of its first line."""
         begin = text.rfind("\n", 0, start) + 1
         line = text[begin:].partition("\n")[0].rstrip("\r")
         written = line[start - begin : end - begin].rstrip()
@@ -73,19 +77,23 @@ class Problem:
 
     spot: Spot
     key: str
-    what: str
+    message: str
     hint: str = ""
     severity: Literal["error", "warning"] = "error"
 
     def __str__(self) -> str:
         spot = self.spot
-        told = ": ".join(_printable(part) for part in (spot.place, self.severity, self.key, self.what) if part)
+        parts = (spot.place, self.severity, self.key, self.message)
+        head = ": ".join(_printable(part) for part in parts if part)
         hint = _printable(self.hint)
         if not spot.text:
-            return f"{told}; {hint}" if hint else told
+            return "; ".join(filter(None, [head, hint]))
+        number = str(spot.line)
+        if spot.is_option:
+            number = ""
         line, pad = _excerpt(spot)
         caret = "^" * max(1, min(spot.width, len(line) - len(pad)))
-        return f"{told}\n{'' if spot.is_option else spot.line:>5} | {line}\n      | {pad}{caret} {hint}".rstrip()
+        return f"{head}\n{number:>5} | {line}\n      | {pad}{caret} {hint}".rstrip()
 
 
 class InvalidExperiment(Refusal):
@@ -94,7 +102,7 @@ class InvalidExperiment(Refusal):
     exit = Exit.INVALID
 
     def __init__(self, *problems: Problem) -> None:
-        number = "1 error" if len(problems) == 1 else f"{len(problems)} errors"
+        number = counted(len(problems), "error")
         super().__init__("\n".join([*map(str, problems), f"{number}; nothing was started."]))
         self.problems = problems
 
@@ -104,30 +112,54 @@ class Finding:
     """What is wrong at a path, before its place in the text is looked up."""
 
     path: Path
-    what: str
+    message: str
     hint: str = ""
     on_key: bool = False  # the key itself is wrong, not its value
     severity: Literal["error", "warning"] = "error"
 
 
 def _excerpt(spot: Spot) -> tuple[str, str]:
-    """Return the printable part of the line around the place, and the blanks that go before the caret."""
-    skip = max(0, spot.column - 1 - _SHOWN // 2) if len(spot.text) > _SHOWN else 0
+    """The printable part of the line around the place, and the blanks that go before the caret."""
+    skip = 0
+    if len(spot.text) > _SHOWN:
+        skip = max(0, spot.column - 1 - _SHOWN // 2)
     line = _printable(spot.text[skip : skip + _SHOWN].replace("\t", " "))
     before = line[: spot.column - 1 - skip]
-    return line, "".join("  " if unicodedata.east_asian_width(char) in "WF" else " " for char in before)
+    return line, " " * sum(map(_columns, before))
+
+
+def _columns(char: str) -> int:
+    """The columns that a character takes on a terminal."""
+    if unicodedata.east_asian_width(char) in "WF":
+        return 2
+    return 1
 
 
 def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    if text.isprintable():
+        return text
+    return "".join(_shown(char) for char in text)
+
+
+def _shown(char: str) -> str:
+    if char.isprintable():
+        return char
+    return "\N{REPLACEMENT CHARACTER}"
 
 
 def dotted(path: Path) -> str:
-    """Return a path as it is typed: `budgets.flops[2]`."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
+    """A path as it is typed: `budgets.flops[2]`."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += f".{part}"
+    return text.removeprefix(".")
 
 
 def did_you_mean(typed: str, known: Iterable[str]) -> str:
-    """Return the question that offers the nearest known word, or nothing."""
-    near = difflib.get_close_matches(typed, list(known), n=1)
-    return f"did you mean {near[0]!r}?" if near else ""
+    """The question that offers the nearest known word, or nothing."""
+    for near in difflib.get_close_matches(typed, list(known), n=1):
+        return f"did you mean {near!r}?"
+    return ""

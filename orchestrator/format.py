@@ -6,7 +6,7 @@ _SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 
 
 def count(value: float) -> str:
-    """Return a count with three digits and a suffix: 950, 12.9 k, 1.05 B."""
+    """A count with three digits and a suffix: 950, 12.9 k, 1.05 B."""
     for size, suffix in _SUFFIXES:
         if abs(value) >= 0.9995 * size:
             return f"{value / size:.3g} {suffix}"
@@ -14,27 +14,35 @@ def count(value: float) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """Return a number of things: 1 run, 2 runs."""
-    return f"{number} {noun}{'s' * (number != 1)}"
+    """A number of things: 1 run, 2 runs."""
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number} {noun}s"
 
 
 def flops(value: float) -> str:
-    """Return FLOPs with two digits and a power of ten."""
-    return f"{value:.1e}" if value else "0"
+    """FLOPs with two digits and a power of ten: 3.2e+15, and 0 for none."""
+    if not value:
+        return "0"
+    return f"{value:.1e}"
 
 
 def hours(value: float) -> str:
-    """Return device-hours in full: 54,699, 37.5, 0.021."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    """Device-hours in full: 54,699, 37.5, 0.021."""
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
 
 
 def share(value: float) -> str:
-    """Return a fraction in per cent: 46 %, 4.2 %."""
-    return f"{100 * value:.0f} %" if value >= 0.1 or value == 0 else f"{100 * value:.1f} %"
+    """A fraction in per cent: 46 %, 4.2 %, 0 %."""
+    if 0 < value < 0.1:
+        return f"{100 * value:.1f} %"
+    return f"{100 * value:.0f} %"
 
 
 def duration(seconds: float) -> str:
-    """Return a time in its two largest units: 48 s, 3 min 02 s, 2 h 10 min, 3 d 4 h, 700 d."""
+    """A time in its two largest units: 48 s, 3 min 02 s, 2 h 10 min, 3 d 4 h, 700 d."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -42,15 +50,19 @@ def duration(seconds: float) -> str:
         return f"{whole // 60} min {whole % 60:02d} s"
     if whole < 86400:
         return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    return f"{whole // 86400} d {whole % 86400 // 3600} h" if whole < 8_640_000 else f"{whole // 86400:,} d"
+    if whole < 8_640_000:
+        return f"{whole // 86400} d {whole % 86400 // 3600} h"
+    return f"{whole // 86400:,} d"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
-    """Return rows under their header, two spaces in, the first `left` columns flush left and the others right."""
+    """Rows under their header, two spaces in, the first `left` columns flush left and the others right."""
     lines = [header, *rows]
     widths = [max(len(line[n]) for line in lines) for n in range(len(header))]
 
     def cell(text: str, n: int) -> str:
-        return text.ljust(widths[n]) if n < left else text.rjust(widths[n])
+        if n < left:
+            return text.ljust(widths[n])
+        return text.rjust(widths[n])
 
     return "\n".join("  " + "   ".join(cell(text, n) for n, text in enumerate(line)).rstrip() for line in lines)

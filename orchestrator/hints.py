@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-USUAL = Path("results.db")  # where commands look unless told
+USUAL = Path("results.db")  # where commands look by default
 
 
 def command(
@@ -14,14 +14,17 @@ def command(
     *,
     changes: Sequence[str] = (),
     store: str | Path | None = None,
-    said: Mapping[str, object] = MappingProxyType({}),
+    options: Mapping[str, object] = MappingProxyType({}),
 ) -> str:
-    """Return the line for a verb and its flags, with `--set` for each change and what was said where it isn't None."""
+    """The line for a verb and its flags, with `--set` for each change and the options that aren't None."""
     words = ["scalectl", *verb.split()]
-    words += [] if file is None else [str(file)]
-    words += [word for change in changes for word in ("--set", change)]
-    for name, value in said.items():
-        words += [] if value is None else [f"--{name.replace('_', '-')}", str(value)]
+    if file is not None:
+        words.append(str(file))
+    for change in changes:
+        words += ["--set", change]
+    for name, value in options.items():
+        if value is not None:
+            words += [f"--{name.replace('_', '-')}", str(value)]
     if store is not None and Path(store).absolute() != USUAL.absolute():
         words += ["--store", str(store)]
     return shlex.join(words)

@@ -10,11 +10,12 @@ _SHORTEST = 6  # characters; shorter values are words that stand elsewhere too
 
 
 def redacted(text: str, environ: Mapping[str, str] | None = None) -> str:
-    """Return a text with each secret of the environment replaced by its name in brackets, and passwords in URLs.
+    """The text with each secret of the environment replaced by its name in brackets, and passwords in URLs.
 
     Secrets are the values of variables that are named like one (TOKEN, SECRET, PASSWORD, KEY ...), but for paths.
     """
-    environ = os.environ if environ is None else environ
+    if environ is None:
+        environ = os.environ
     secrets = {value: name for name, value in environ.items() if _SECRET.search(name) and _is_secret(value)}
     for value in sorted(secrets, key=len, reverse=True):
         text = text.replace(value, f"[{secrets[value]}]")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 @cache
 def revision() -> str:
-    """Return the git commit of this program's checkout, with "-dirty" after it for local changes; else nothing."""
+    """The git commit of this program's checkout, with "-dirty" after it for local changes; else nothing."""
     root, git = Path(__file__).resolve().parents[1], shutil.which("git")
     if git is None or not (root / ".git").exists():
         return ""

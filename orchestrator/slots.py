@@ -1,4 +1,4 @@
-"""Slots: places for one job at a time, and what the words of their types mean."""
+"""Slots: places for one job at a time, and the meaning of their types."""
 
 import re
 from dataclasses import dataclass
@@ -8,9 +8,11 @@ AUTO = "auto"  # of jobs that any slot will do for
 
 
 def devices_of(slot_type: str) -> float:
-    """Return the devices of a slot: the number after the last hyphen of its type, such as 16 of v5e-16, or one."""
+    """The devices of a slot: the number after the last hyphen of its type, such as 16 of v5e-16, or one."""
     match = re.search(r"-([1-9][0-9]*)$", slot_type)
-    return float(match[1]) if match else 1.0
+    if match is None:
+        return 1.0
+    return float(match[1])
 
 
 @dataclass(frozen=True, order=True)

@@ -1,12 +1,15 @@
 """Studies small enough for a test: real digits, real training, seconds."""
 
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from scalectl.orchestrator.cluster.process import usable
+from scalectl.orchestrator.store.database import APPLICATION
 
 # Programs that one test compiled serve all others and their processes, and nobody's home is touched.
 CACHE = Path(__file__).parents[1] / ".pytest_cache" / "jax"
@@ -14,6 +17,7 @@ os.environ |= {
     "JAX_COMPILATION_CACHE_DIR": str(CACHE),
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    "JAX_NUMPY_RANK_PROMOTION": "raise",  # of arrays; a bias that meets another axis by its length alone is an error
 }
 
 MOST_WORKERS = 4  # of a run of tests: each has JAX, and some a Ray cluster, of its own
@@ -98,3 +102,12 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Study:
     made = Study(tmp_path_factory.mktemp("whole"))
     made.write(**GRID)
     return made
+
+
+@pytest.fixture
+def old(study: Study) -> Study:
+    """The study's store as version 5 wrote it."""
+    dump = (Path(__file__).parent / "stores" / "version5.sql").read_text()
+    with closing(sqlite3.connect(study.store)) as store:
+        store.executescript(f"{dump}; PRAGMA user_version = 5; PRAGMA application_id = {APPLICATION}")
+    return study

@@ -11,13 +11,13 @@ from pathlib import Path
 from types import MappingProxyType
 
 from scalectl.trainer.events import Event
-from scalectl.trainer.hosts import Host
+from scalectl.trainer.multihost import Host
 from scalectl.trainer.spec import Job
 
 CODE = """
 import pickle, sys, threading
 from pathlib import Path
-from scalectl.trainer.hosts import join
+from scalectl.trainer.multihost import join
 job, host, out, stop = pickle.loads(Path(sys.argv[1]).read_bytes())
 join(host)
 from scalectl.trainer.train import train

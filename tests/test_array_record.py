@@ -11,10 +11,11 @@ from pictures import STUDY, grey, levels
 from records import array_record, example, greys
 from test_cli import HEAVY
 
-from scalectl.orchestrator.experiment.experiment import InvalidExperiment, read
-from scalectl.trainer.data import load, split
-from scalectl.trainer.files import Unreadable
-from scalectl.trainer.pictures import BadImage
+from scalectl.orchestrator.errors import InvalidExperiment
+from scalectl.orchestrator.experiment.reading import read
+from scalectl.trainer.data.facts import Unreadable
+from scalectl.trainer.data.pictures import BadImage
+from scalectl.trainer.data.split import load, split
 from scalectl.trainer.spec import DataSpec
 
 
@@ -132,7 +133,8 @@ def test_a_damaged_file_is_named(tmp_path):
 def test_planning_loads_no_heavy_library(tmp_path):
     array_record(tmp_path / "train.array_record", greys(range(40)))
     spec(tmp_path)
-    code = "import sys; from scalectl.orchestrator.experiment.experiment import read; read(sys.argv[1]); print(sorted(sys.modules))"
+    code = "import sys; from scalectl.orchestrator.experiment.reading import read; read(sys.argv[1]);"
+    code += "print(sorted(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", code, tmp_path / "experiments.yaml"], capture_output=True, text=True, check=True
     )

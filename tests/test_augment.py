@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from test_data import trunk
 
-from scalectl.trainer.augment import Part, box, crop_draws, flipped
-from scalectl.trainer.data import Batches, load
-from scalectl.trainer.pictures import crop, in_range, middle, opened
+from scalectl.trainer.data.augment import Part, box, crop_draws, flipped
+from scalectl.trainer.data.batches import Batches
+from scalectl.trainer.data.pictures import crop, in_range, middle, opened
+from scalectl.trainer.data.split import load
 from scalectl.trainer.spec import DataSpec, TrunkSpec
 
 WHOLE = Part(40, slice(None))

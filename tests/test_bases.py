@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from test_grid import GRID
 
-from scalectl.orchestrator.experiment.experiment import Experiment, InvalidExperiment, read
+from scalectl.orchestrator.errors import InvalidExperiment
+from scalectl.orchestrator.experiment.reading import Experiment, read
 
 
 @pytest.fixture

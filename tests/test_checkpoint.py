@@ -1,8 +1,10 @@
 """Checkpoints on a real disk: whole, torn, flipped, half written."""
 
+import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict, fields, make_dataclass
 from pathlib import Path
 
 import jax
@@ -14,13 +16,14 @@ from etils import epath
 from fsspec.implementations.memory import MemoryFileSystem
 
 from scalectl.trainer import checkpoint
+from scalectl.trainer.events import Progress
 from scalectl.trainer.step import State
 
 PARAMS = {"params": {"kernel": jnp.arange(600.0).reshape(20, 30) / 7, "bias": jnp.full(5, -0.1)}}
 STATE = State(jnp.int32(48), PARAMS, (jnp.full((3, 4), 1.1, jnp.bfloat16), jnp.int32(7)))
 LIKE = jax.eval_shape(lambda: STATE)
 pytestmark = torn  # also of tests after the one that tears or lacks a checkpoint
-TOLD = [(47, 0.1, 1e-3, 2.5, 0.3, 911.0), (48, 1 / 3, 1e-3, 2.5, 0.4, 907.0)]
+CURVE = [Progress(47, 0.1, 1e-3, 2.5, 0.3, 911.0), Progress(48, 1 / 3, 1e-3, 2.5, 0.4, 907.0, 3.7e9, 0.37)]
 
 
 @pytest.fixture
@@ -29,11 +32,35 @@ def folder(tmp_path: Path) -> str:
 
 
 def test_what_is_restored_is_what_was_saved_to_the_bit(folder):
-    saved = checkpoint.save(folder, STATE, 1.7, TOLD)
+    saved = checkpoint.save(folder, STATE, 1.7, CURVE)
     state, found = checkpoint.restore(saved.path, LIKE)
     jax.tree.map(np.testing.assert_array_equal, state, STATE)
     assert [leaf.dtype for leaf in jax.tree.leaves(state)] == [leaf.dtype for leaf in jax.tree.leaves(STATE)]
-    assert found == saved and (found.step, found.device_seconds, found.told) == (48, 1.7, tuple(TOLD))
+    assert found == saved and (found.step, found.device_seconds, found.curve) == (48, 1.7, tuple(CURVE))
+
+
+def notes(path: str) -> Path:
+    """The file in which Orbax keeps what a checkpoint holds beside its arrays."""
+    (file,) = (file for file in (Path(path) / "notes").iterdir() if "curve" in file.read_text())
+    return file
+
+
+def test_a_checkpoint_from_before_columns_had_names_still_reads(folder):
+    path = checkpoint.save(folder, STATE, 1.7, CURVE).path
+    held = json.loads(notes(path).read_text())
+    del held["curve"]
+    old = {"told": [[47, 0.1, 1e-3, 2.5, 0.3, 911.0], [48, 1 / 3, 1e-3, 2.5, 0.4, 907.0, 3.7e9, 0.37]]}
+    notes(path).write_text(json.dumps(held | old))
+    assert checkpoint.restore(path, LIKE)[1].curve == tuple(CURVE)
+
+
+def test_a_curve_is_read_by_the_names_of_its_columns_in_whatever_order(folder, monkeypatch):
+    path = checkpoint.save(folder, STATE, 1.7, CURVE).path
+    names = [column.name for column in fields(Progress)]
+    reordered = make_dataclass("Progress", [(name, object) for name in reversed(names)])
+    monkeypatch.setattr(checkpoint, "Progress", reordered)
+    curve = checkpoint.restore(path, LIKE)[1].curve
+    assert [asdict(point) for point in curve] == [asdict(point) for point in CURVE]
 
 
 def test_the_digest_is_of_the_parameters_alone(folder):

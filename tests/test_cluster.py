@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from scalectl.orchestrator.cluster import process as heap
-from scalectl.orchestrator.cluster.base import Cluster, Here
-from scalectl.orchestrator.cluster.ray_cluster import OnRay
+from scalectl.orchestrator.cluster.backends import opened
+from scalectl.orchestrator.cluster.base import Cluster, Request
 from scalectl.orchestrator.cluster.ray_server import Unreachable
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.trainer.events import Checkpoint, Done, Event, Failed, Progress, Started, Stopped
 from scalectl.trainer.spec import Job
@@ -27,13 +27,13 @@ from scalectl.trainer.spec import Job
 
 @pytest.fixture(scope="module")
 def on_ray():
-    with closing(OnRay(slots=2)) as made:
+    with closing(opened("ray", Request(slots=2))) as made:
         yield made
 
 
 @pytest.fixture(params=["here", "ray"])
 def cluster(request) -> Cluster:
-    return Here() if request.param == "here" else request.getfixturevalue("on_ray")
+    return opened("here") if request.param == "here" else request.getfixturevalue("on_ray")
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_a_second_job_of_a_shape_compiles_nothing(cluster, job, tmp_path):
 
 
 def test_both_clusters_train_the_same_parameters(on_ray, job, tmp_path):
-    ends = [run(one, replace(job, folder=str(tmp_path / str(n))))[-1] for n, one in enumerate([Here(), on_ray])]
+    ends = [run(one, replace(job, folder=str(tmp_path / str(n))))[-1] for n, one in enumerate([opened("here"), on_ray])]
     assert ends[0].digest == ends[1].digest
 
 
@@ -116,7 +116,7 @@ def test_a_killed_worker_is_a_lost_node_and_its_slot_comes_back(on_ray, job):
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "nowhere"])
 def test_a_cluster_that_is_not_there_is_refused_at_once(address):
     with pytest.raises(Unreachable, match=re.escape(f"no Ray cluster at '{address}'")):
-        OnRay(address=address)
+        opened("ray", Request(address=address))
 
 
 @pytest.fixture
@@ -153,8 +153,9 @@ def test_a_cluster_that_runs_already_is_joined_and_left_running(job, tmp_path, s
 JOIN = """
 import pickle, sys
 from contextlib import closing
-from scalectl.orchestrator.cluster.ray_cluster import OnRay
-with closing(OnRay(address=sys.argv[1])) as cluster:
+from scalectl.orchestrator.cluster.backends import opened
+from scalectl.orchestrator.cluster.base import Request
+with closing(opened("ray", Request(address=sys.argv[1]))) as cluster:
     cluster.start(cluster.slots[0], pickle.load(open(sys.argv[2], "rb")))
     events = []
     while not (events and type(events[-1]).__name__ in ("Done", "Failed")):

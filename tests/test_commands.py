@@ -24,7 +24,7 @@ def test_a_command_has_its_file_changes_and_store_quoted():
         "my ex.yaml",
         changes=["grid.seeds=[0, 1]"],
         store="a b.db",
-        said={"hold_out": "model=='x'", "law": None},
+        options={"hold_out": "model=='x'", "law": None},
     )
     words = ["scalectl", "launch", "my ex.yaml", "--set", "grid.seeds=[0, 1]", "--hold-out", "model=='x'"]
     assert shlex.split(line) == [*words, "--store", "a b.db"]

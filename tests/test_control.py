@@ -13,10 +13,11 @@ from test_cli import scalectl
 from test_crash import start, trained
 from told import checkpoint, planning, progress, rows, started, told, write
 
-from scalectl.orchestrator.cli import details, status
+from scalectl.orchestrator.cli.show_screen import text as run_text
+from scalectl.orchestrator.cli.status_screen import text as status_text
 from scalectl.orchestrator.errors import NotFound
-from scalectl.orchestrator.store import logs
 from scalectl.orchestrator.store.lock import ask_to_stop, asked_to_stop, holder
+from scalectl.orchestrator.store.reading import Store
 from scalectl.trainer.events import Failed, Skipped
 
 TRACE = 'Traceback (most recent call last):\n  File "data.py", line 37\nOSError: disk on fire'
@@ -75,16 +76,16 @@ def test_runs_are_stopped_while_the_others_go_on_and_are_fitted(study):
 def test_without_a_launcher_runs_are_stopped_at_once_and_said_to_be(study, begun):
     begun[0].close()
     done = scalectl("stop", "--all", "--store", study.store)
-    assert done.returncode == 0 and "No launcher works" in done.stdout and "2 runs stopped" in done.stdout
+    assert done.returncode == 0 and "No launch is running" in done.stdout and "2 runs stopped" in done.stdout
     assert rows(study, "SELECT DISTINCT state FROM runs") == ["stopped"]
 
 
 def test_what_is_done_is_neither_stopped_nor_tried_again_and_that_is_said(study, begun):
     records, found = begun
     write(records, found.jobs[2:3])
-    for command, what in (("stop", "stop"), ("retry", "try again")):
+    for command, what in (("stop", "stop"), ("retry", "retry")):
         done = scalectl(command, "pico-60-20-s0", "--store", study.store)  # while this process is its launcher
-        assert (done.returncode, done.stderr) == (0, "") and "No launcher" not in done.stdout
+        assert (done.returncode, done.stderr) == (0, "") and "No launch" not in done.stdout
         assert done.stdout.startswith(f"There is nothing to {what}: 1 done.")
 
 
@@ -101,11 +102,31 @@ def test_failed_runs_are_planned_again_and_diverged_ones_only_by_name(study, beg
     assert scalectl("retry", "--store", study.store).returncode == 2
 
 
+def test_a_cooldown_stays_one_after_a_new_evaluation_was_planned_and_run(study, capsys):
+    records, found = planning(study, steps="[20]")
+    write(records, found.jobs)
+    before = Store(study.store).logs("pico-60-20-s0")
+    records.close()
+    records, found = planning(study, steps="[20]", shots="[5]")
+    write(records, found.jobs)
+    records.close()
+    after = Store(study.store).logs("pico-60-20-s0")
+    trained = [line for line in after if "cooldown: " in line]
+    assert trained == [line for line in before if "cooldown: " in line] and len(trained) == 2
+    assert [line.split(": ")[1].split(" on ")[0] for line in after if "evaluation: " in line] == [
+        "attempt 2",
+        "done at step 20",
+    ]
+    shown = Store(study.store).run("pico-60-20-s0").to_json()["attempts"]
+    assert [attempt["job_kind"] for attempt in shown] == ["trunk", "cooldown", "evaluation"]
+    assert [attempt["job"] for attempt in shown][1:] == ["pico-60-20-s0 cooldown", "pico-60-20-s0 evaluation"]
+
+
 def test_a_run_is_shown_by_its_id_its_beginning_and_its_name(study, begun):
     records, found = begun
     checkpoint(found.jobs[1], 20, kept=False)
     run = found.runs[1].id
-    shown = [details.read(study.store, word).to_json() for word in (run, run[:7], "pico-60-40-s0")]
+    shown = [Store(study.store).run(word).to_json() for word in (run, run[:7], "pico-60-40-s0")]
     assert shown[0] == shown[1] == shown[2]
     one = shown[0]
     assert (one["id"], one["state"], one["branch"]) == (run, "planned", 32)
@@ -115,7 +136,7 @@ def test_a_run_is_shown_by_its_id_its_beginning_and_its_name(study, begun):
     assert one["spec"]["steps"] == 40
     records.write(records.start(found.jobs[1], "here"), told(found.jobs[1], 16))
     write(records, found.jobs[2:])
-    text = details.read(study.store, run).text(study.store)
+    text = run_text(Store(study.store).run(run), study.store)
     assert "upstream/error" in text and "lost (node_lost)" in text
     assert text.endswith(f"Next: scalectl logs {run} --store {study.store}")
 
@@ -131,46 +152,48 @@ def test_a_beginning_that_several_ids_share_is_refused_with_them(study):
     records.close()
     digit, _ = Counter(run.id[0] for run in found.runs).most_common(1)[0]
     with pytest.raises(NotFound, match=rf"names \d+ runs: {digit}\w+ \(pico-60-20-s"):
-        details.read(study.store, digit)
+        Store(study.store).run(digit)
 
 
 def test_the_log_has_each_attempt_its_traceback_and_warnings_in_order(study, begun):
     records, found = begun
     records.write(records.start(found.jobs[1], "cpu-0"), [Skipped(20, "/a/20", "checkpoint /a/20 can't be used: torn")])
-    text = "\n".join(logs.lines(study.store, "pico-60-40-s0"))
+    text = "\n".join(Store(study.store).logs("pico-60-40-s0"))
     first, second = (job.job.name for job in found.jobs[:2])
     parts = (f"{first}: attempt 1 on", f"{first}: done at step 16", f"{second}: attempt 1 on")
     parts += ("lost (node_lost) at step 20", f"{second}: attempt 2 on")
     places = [text.index(part) for part in parts]
     assert places == sorted(places) and "    OSError: disk on fire" in text and "warning: " in text
     assert "process 4242" in text
-    other = "\n".join(logs.lines(study.store, "pico-60-20-s0"))
+    other = "\n".join(Store(study.store).logs("pico-60-20-s0"))
     assert "16 to 32" not in other  # that stretch is none of its
 
 
 def test_following_a_log_ends_with_the_launcher(study, begun):
     begun[0].close()
     done = scalectl("logs", "pico-60-20-s0", "-f", "--store", study.store)
-    assert done.returncode == 0 and len(done.stdout.splitlines()) == len(logs.lines(study.store, "pico-60-20-s0"))
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == len(Store(study.store).logs("pico-60-20-s0"))
 
 
 def test_each_waiting_run_says_what_for(study, begun):
     records, found = begun
 
     def waits() -> list[str]:
-        return [run["waits_for"] for run in status.read(study.store).to_json()["runs"]]
+        return [run["waits_for"] for run in Store(study.store).status().to_json()["runs"]]
 
     assert waits() == ["a slot", "pico-60-s0 trunk 16 to 32, which waits for a slot"]
     attempt = records.start(found.jobs[1], "here")
     assert waits()[1] == "pico-60-s0 trunk 16 to 32, which trains"
-    assert "waits for pico-60-s0 trunk 16 to 32, which trains" in status.read(study.store).text(runs=True, width=None)
+    assert "waits for pico-60-s0 trunk 16 to 32, which trains" in status_text(
+        Store(study.store).status(), runs=True, width=None
+    )
     records.write(attempt, told(found.jobs[1], 16))
     records.start(found.jobs[2], "here")
     assert waits() == ["", "a slot"]
     records.settle([found.runs[1].id], "stopped", reason="limits.max_flops is reached: 1e15 FLOPs")
     assert waits()[1] == "a launch: limits.max_flops is reached: 1e15 FLOPs"
     records.close()
-    assert status.read(study.store).only(["stopped"]).to_json()["runs"][0]["name"] == "pico-60-40-s0"
+    assert Store(study.store).status().only(["stopped"]).to_json()["runs"][0]["name"] == "pico-60-40-s0"
 
 
 def test_status_shows_states_and_watches_to_the_end(study, begun):

@@ -7,12 +7,11 @@ import pytest
 from pictures import STUDY, grey, jpeg, layout, write
 from PIL import Image
 
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
-from scalectl.trainer import damage as damages
-from scalectl.trainer.damage import damage, refuse
+from scalectl.trainer.data import pictures
+from scalectl.trainer.data.pictures import BadImage, damage, refuse
 from scalectl.trainer.events import Failed
-from scalectl.trainer.pictures import BadImage
 from scalectl.trainer.spec import from_scratch
 from scalectl.trainer.train import train
 
@@ -41,7 +40,7 @@ def test_bytes_after_the_end_of_a_picture_are_no_damage():
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_a_picture_that_begins_and_ends_well_is_not_decoded(kind, monkeypatch):
-    monkeypatch.setattr(damages.pictures, "opened", None)
+    monkeypatch.setattr(pictures, "opened", None)
     assert damage(noise(kind)) == ""
 
 

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
-from scalectl.trainer.data import Batches, load, ordered, split
-from scalectl.trainer.draws import Purpose, permutation, scattered, words
-from scalectl.trainer.files import Unreadable
+from scalectl.trainer.data.batches import Batches
+from scalectl.trainer.data.facts import Unreadable
+from scalectl.trainer.data.split import load, ordered, split
+from scalectl.trainer.rng import Purpose, permutation, scattered, words
 from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, TrunkSpec
 
 

@@ -10,15 +10,16 @@ import pytest
 from pictures import grey, greys, layout, write
 from test_launch import launched
 
-from scalectl.orchestrator.experiment.experiment import InvalidExperiment, read
+from scalectl.orchestrator.errors import InvalidExperiment
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.store.records import known
-from scalectl.trainer.census import census
+from scalectl.trainer.data.images import Images
+from scalectl.trainer.data.registry import class_counts
 from scalectl.trainer.evalset import evalsets
 from scalectl.trainer.evaluate import Drawn, drawn, fewshot, shots
 from scalectl.trainer.events import Measurement, Progress, Stopped
 from scalectl.trainer.spec import DataSpec, FewshotSpec
-from scalectl.trainer.subset import Images
 from scalectl.trainer.train import train
 
 RNG = np.random.default_rng(29)
@@ -153,7 +154,7 @@ def test_the_class_with_too_few_images_is_named(colour):
     colour.evals = PETS + BOTH.replace("[1]", "[4]")
     with pytest.raises(InvalidExperiment, match="4 images a class are more than pets has"):
         read(colour.write())
-    assert census("parquet", str(colour.store.parent / "pets.parquet")) == {0: 14, 1: 13, 2: 3}
+    assert class_counts("parquet", str(colour.store.parent / "pets.parquet")) == {0: 14, 1: 13, 2: 3}
 
 
 def test_folders_are_counted_by_class(tmp_path):
@@ -161,7 +162,7 @@ def test_folders_are_counted_by_class(tmp_path):
         (tmp_path / name).mkdir()
         for number in range(count):
             (tmp_path / name / f"{number}.png").write_bytes(grey(number))
-    assert census("folder", str(tmp_path)) == {0: 4, 1: 2}
+    assert class_counts("folder", str(tmp_path)) == {0: 4, 1: 2}
 
 
 def test_pictures_come_at_the_models_side_and_show_as_much_at_any(tmp_path):

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from sklearn.linear_model import Ridge, RidgeClassifier
 from sklearn.preprocessing import StandardScaler
 
+from scalectl.trainer.data.images import Images
 from scalectl.trainer.evaluate import fewshot, regressed, ridge, shots, upstream
 from scalectl.trainer.spec import FewshotSpec
 from scalectl.trainer.step import Readings
-from scalectl.trainer.subset import Images
 
 RNG = np.random.default_rng(17)
 CENTRES = RNG.normal(size=(10, 24))

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from scalectl.orchestrator.experiment.experiment import InvalidExperiment, read
+from scalectl.orchestrator.errors import InvalidExperiment
+from scalectl.orchestrator.experiment.reading import read
 
 GOOD = """\
 version: 1
@@ -108,7 +109,7 @@ BROKEN = [
     ("[100, 350, 1.4k]", "[]", "10:10", "data.sizes: an empty list"),
     ("[100, 350, 1.4k]", "100", "10:10", "100 is not a list ... write [100]"),
     ("sizes:", "held_out: 1797\n  sizes:", "10:13", "1,797 leaves nothing to train on"),
-    ("sizes:", "augment: {crop: true}\n  sizes:", "10:13", "data.augment.crop: digits are too small to crop"),
+    ("sizes:", "augment: {crop: true}\n  sizes:", "10:13", "data.augment.crop: digits are in memory at one size"),
     ("sizes:", "augment: {shift: 8}\n  sizes:", "10:20", "8 pixels can push the whole image"),
     ("lr: 1e-3", "lr: .nan", "13:36", "train.optimizer.lr: nan is not a finite number"),
     ("lr: 1e-3", "lr: .inf", "13:36", "inf is not a finite number"),
@@ -363,7 +364,8 @@ def test_a_broken_override_is_refused_with_its_option(key, typed, words, tmp_pat
 def test_reading_writes_nothing_and_loads_no_heavy_library(tmp_path):
     file = write(tmp_path, GOOD)
     heavy = "{'jax', 'flax', 'optax', 'ray', 'pandas', 'scipy', 'numpy', 'sqlalchemy', 'sklearn'}"
-    code = f"import sys, scalectl.orchestrator.experiment.experiment as e; e.read({str(file)!r}); print({heavy} & set(sys.modules))"
+    code = f"import sys, scalectl.orchestrator.experiment.reading as e; e.read({str(file)!r});"
+    code += f"print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
     assert list(tmp_path.iterdir()) == [file]

@@ -13,16 +13,20 @@ from conftest import SCHEDULES, Study
 from damage import array_file, flip, torn
 from told import rows
 
-from scalectl.orchestrator.cluster.base import Batch, Cluster, Here
-from scalectl.orchestrator.cluster.ray_cluster import OnRay, Seat
+from scalectl.orchestrator.cluster.backends import opened
+from scalectl.orchestrator.cluster.base import Batch, Cluster, Request
+from scalectl.orchestrator.cluster.here import Here
+from scalectl.orchestrator.cluster.ray_actor import Seat
+from scalectl.orchestrator.cluster.supervisor import Supervisor
 from scalectl.orchestrator.cluster.watchdog import Patience
 from scalectl.orchestrator.errors import Exit
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch.loop import News, launch
 from scalectl.orchestrator.launch.session import carry_out
 from scalectl.orchestrator.plan.limits import Caps
 from scalectl.orchestrator.plan.plan import Plan
 from scalectl.orchestrator.plan.planner import plan
+from scalectl.orchestrator.states import JobState
 from scalectl.orchestrator.store.records import Records, known
 from scalectl.trainer.events import Failed, Progress, Started
 from scalectl.trainer.spec import Job
@@ -47,7 +51,7 @@ def launched(
     record = known(study.store)
     with Records(study.store) as records:
         found = hurting(plan(experiment, record), hurt)
-        records.plan(found, experiment.document)
+        records.plan(found, experiment)
         checkpoints = record.checkpoints
         told = []
         for news in launch(
@@ -118,14 +122,14 @@ def rate(lr: float, clip_norm: float) -> Callable[[Job], Job]:
     ],
 )
 def test_a_fault_of_the_job_itself(study, hurt, attempts, run):
-    with closing(Here()) as cluster:
+    with closing(opened("here")) as cluster:
         launched(study, cluster, hurt, schedule=SCHEDULES["linear"], steps="[200]")
     assert ends(study) == (attempts, [run])
 
 
 @pytest.fixture
-def on_ray() -> Iterator[OnRay]:
-    with closing(OnRay(slots=1, patience=Patience(stall=12, acquire=60))) as made:
+def on_ray() -> Iterator[Supervisor]:
+    with closing(opened("ray", Request(slots=1), Patience(stall=12, acquire=60))) as made:
         yield made
 
 
@@ -161,9 +165,9 @@ def test_a_worker_that_crashes_leaves_its_last_words(study, on_ray):
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_a_slot_that_cannot_be_had(study):
-    with closing(OnRay(slots=1, patience=Patience(stall=600, acquire=2))) as cluster:
-        hog = cluster._ray.remote(num_cpus=1)(Seat).remote()
-        cluster._ray.get(hog.node.remote())
+    with closing(opened("ray", Request(slots=1), Patience(stall=600, acquire=2))) as cluster:
+        hog = cluster.backend._ray.remote(num_cpus=1)(Seat).remote()
+        cluster.backend._ray.get(hog.node.remote())
         launched(study, cluster, **LONG)
     assert ends(study) == (2 * [("failed", "no_capacity")], [("failed", "no_capacity")])
     (reason,) = set(rows(study, "SELECT reason FROM runs"))
@@ -180,7 +184,7 @@ def result(study: Study) -> list[Any]:
 @pytest.fixture
 def whole(tmp_path_factory) -> Study:
     made = Study(tmp_path_factory.mktemp("whole"))
-    with closing(Here()) as cluster:
+    with closing(opened("here")) as cluster:
         launched(made, cluster, **TRUNK)
     return made
 
@@ -188,12 +192,12 @@ def whole(tmp_path_factory) -> Study:
 @torn
 def test_a_branch_point_that_is_damaged_is_made_again_in_the_same_launch(study, whole):
     def damage(news: News) -> None:
-        if news.state == "done" and news.job.job.stop == 16 and not damaged:
+        if news.state is JobState.DONE and news.job.job.stop == 16 and not damaged:
             damaged.append(rows(study, "SELECT path FROM checkpoints WHERE kept")[0])
             flip(array_file(damaged[0]))
 
     damaged: list[str] = []
-    with closing(Here()) as cluster:
+    with closing(opened("here")) as cluster:
         launched(study, cluster, fault=damage, **TRUNK)
     assert result(study) == result(whole) and len(damaged) == 1
     attempts = rows(
@@ -205,7 +209,7 @@ def test_a_branch_point_that_is_damaged_is_made_again_in_the_same_launch(study, 
 
 @torn
 def test_a_branch_point_damaged_between_launches_is_made_again(study, whole):
-    with closing(Here()) as cluster:
+    with closing(opened("here")) as cluster:
         launched(study, cluster, **TRUNK | {"steps": "[20]"})
         (path,) = rows(study, "SELECT path FROM checkpoints WHERE kept AND run IS NULL")
         flip(array_file(path))
@@ -226,7 +230,7 @@ def test_a_job_that_is_lost_after_its_runs_were_asked_to_stop_is_stopped(study, 
         return frozenset(rows(study, "SELECT id FROM runs"))
 
     monkeypatch.setattr(Records, "asked", asked)
-    with closing(Dying()) as cluster:
+    with closing(Supervisor(Dying(Request()))) as cluster:
         launched(study, cluster, schedule=SCHEDULES["linear"], steps="[200]")
     assert ends(study) == ([("lost", "node_lost")], [("stopped", "")])
     assert rows(study, "SELECT reason FROM runs") == ["asked to stop"]
@@ -241,7 +245,7 @@ SHAPES = {"schedule": SCHEDULES["linear"], "steps": "[8]"}
 
 def test_a_shape_whose_first_job_fails_for_certain_waits_and_others_go_on(study):
     changes = SHAPES | {"seeds": "[0, 1, 2], sweep: {head: [map, gap]}"}
-    with closing(Here()) as cluster:
+    with closing(opened("here")) as cluster:
         news = launched(study, cluster, broken("gap"), **changes)
         found = rows(study, "SELECT head, state, kind, count(*) FROM runs GROUP BY head, state ORDER BY head, state")
         assert found == [("gap", "failed", "user_error", 1), ("gap", "stopped", "", 2), ("map", "done", "", 3)]
@@ -253,7 +257,7 @@ def test_a_shape_whose_first_job_fails_for_certain_waits_and_others_go_on(study)
 
 
 def test_three_first_jobs_that_fail_alike_pause_the_study(study):
-    with closing(Here()) as cluster:
+    with closing(opened("here")) as cluster:
         launched(
             study, cluster, no_such_precision, **SHAPES | {"seeds": "[0, 1], sweep: {batch_size: [8, 16, 24, 32]}"}
         )
@@ -269,7 +273,7 @@ def test_a_worker_killed_for_its_memory(study, monkeypatch):
     """Ray's memory monitor kills what runs as soon as any memory is in use."""
     monkeypatch.setenv("RAY_memory_usage_threshold", "0.01")
     monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "250")
-    with closing(OnRay(slots=1)) as cluster:
+    with closing(opened("ray", Request(slots=1))) as cluster:
         launched(study, cluster, **LONG | {"steps": "[1000000]"})
     assert ends(study) == (2 * [("failed", "out_of_memory")], [("failed", "out_of_memory")])
 
@@ -279,9 +283,9 @@ def test_a_paused_launch_exits_with_1_and_names_the_cause(study, monkeypatch):
     def torn(spec):
         raise OSError("disk on fire")
 
-    monkeypatch.setattr(trainer.data, "load", torn)
+    monkeypatch.setattr("scalectl.trainer.data.batches.load", torn)
     experiment = read(study.write(**SHAPES | {"seeds": "[0, 1, 2]"}))
-    outcome = carry_out(experiment, slots=None, address=None, here=True, caps=Caps())
+    outcome = carry_out(experiment, Caps(), backend="here")
     assert outcome.exit is Exit.FAILED
     text = outcome.text(study.file, str(study.store))
     assert "0 of 3 runs done" in text and "1 failed, 2 stopped" in text

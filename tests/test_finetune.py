@@ -10,11 +10,11 @@ import pytest
 from scipy.interpolate import RegularGridInterpolator
 from test_train import TRUNK, job, readings, told
 
-from scalectl.trainer.draws import Purpose, endless
 from scalectl.trainer.evalset import Interrupted, evalsets, scaled
 from scalectl.trainer.finetune import Finetuning, enlarged, finetune, ranked, rates, transferred
 from scalectl.trainer.optimizer import schedule
 from scalectl.trainer.positions import resampled
+from scalectl.trainer.rng import Purpose, endless
 from scalectl.trainer.spec import DataSpec, EvalSpec, FinetuneSpec, ModelSpec, RunSpec, preset
 from scalectl.trainer.step import losses
 from scalectl.trainer.vit import ViT

@@ -19,9 +19,11 @@ from scalectl.analysis.law import Law, family
 from scalectl.analysis.solver import Problem, best
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Refusal
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
+from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.report.fits import conclude
-from scalectl.orchestrator.store.records import Records
+from scalectl.orchestrator.report.study import ask
+from scalectl.orchestrator.store.records import Records, known
 
 # core-days and 10-shot error of the frontier of the 3B-image runs of arXiv 2106.04560, read off its Figure 2
 JFT = """
@@ -319,6 +321,24 @@ def test_a_launch_stores_the_law_that_the_command_prints_and_draws_it_beside_the
     assert (study.folder / "plots" / "frontier.png").exists()
 
 
+def test_a_law_that_a_launch_was_told_by_set_is_fitted_after_it_as_well(store, study):
+    changes = [("fits.slow.law", "power"), ("fits.slow.hold_out", "{model: [nano], steps: '>1k'}")]
+    experiment = read(study.file, changes)
+    with Records(store) as records:
+        records.plan(plan(experiment, known(store)), experiment)
+    concluded = "\n".join(conclude(experiment))
+    assert command("fit", "--store", store).stdout.partition("\n\nNext")[0] in concluded
+    (stored,) = map(json.loads, told.rows(study, "SELECT document FROM fits"))
+    document = json.loads(command("fit", "--store", store, "-o", "json").stdout)
+    assert document == stored and document["law"] == "power law"
+    assert [point["name"] for point in document["held_out"]] == ["nano-60-2560-s0"]
+
+
+def test_the_laws_of_a_study_of_an_older_store_are_those_of_its_file(old):
+    fit = ask(old.store).fits["upstream"]
+    assert (fit.metric, fit.law, str(fit.hold_out)) == ("upstream/error", "power", "data_size > 1000")
+
+
 def test_a_launch_whose_law_is_refused_says_so_and_draws_the_runs(study):
     records, found = told.planning(study)
     with records:
@@ -329,7 +349,7 @@ def test_a_launch_whose_law_is_refused_says_so_and_draws_the_runs(study):
 
 def test_options_stand_in_for_the_words_of_the_file(store):
     document = json.loads(
-        command("fit", "--store", store, "--compute", "device_seconds", "--hold-out", "steps=2560", "-o", "json").stdout
+        command("fit", "--store", store, "--x", "device_seconds", "--hold-out", "steps=2560", "-o", "json").stdout
     )
     assert (document["unit"], document["runs"]["held_out"]) == ("device-seconds", 2)
     assert document["params"]["exponent"] == pytest.approx(0.5, rel=1e-3)
@@ -365,9 +385,7 @@ def test_an_expression_that_cannot_be_read_is_shown_with_a_caret(store):
 
 def test_the_law_of_each_model_is_its_learning_curve(store):
     document = json.loads(
-        command(
-            "fit", "--store", store, "--by", "model", "--compute", "images_seen", "--law", "power", "-o", "json"
-        ).stdout
+        command("fit", "--store", store, "--per", "model", "--x", "images_seen", "--law", "power", "-o", "json").stdout
     )
     assert document["by"] == "model" and [*document["laws"], *document["refused"]] == ["pico", "nano"]
     assert document["laws"]["pico"]["unit"] == "images seen" and document["laws"]["pico"]["law"] == "power law"

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 from pictures import STUDY, grey, levels
 
-from scalectl.orchestrator.experiment.experiment import InvalidExperiment, read
-from scalectl.trainer.data import split
-from scalectl.trainer.files import Unreadable
-from scalectl.trainer.pictures import BadImage
+from scalectl.orchestrator.errors import InvalidExperiment
+from scalectl.orchestrator.experiment.reading import read
+from scalectl.trainer.data.facts import Unreadable
+from scalectl.trainer.data.pictures import BadImage
+from scalectl.trainer.data.split import split
 from scalectl.trainer.spec import DataSpec
 
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 from test_cluster import told
 
-from scalectl.orchestrator.cluster.base import Here
-from scalectl.orchestrator.cluster.ray_cluster import OnRay
+from scalectl.orchestrator.cluster.backends import opened
+from scalectl.orchestrator.cluster.base import Request
 from scalectl.orchestrator.cluster.ray_gang import verdict
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.trainer.events import Checkpoint, Done, Event, Failed, Progress, Started, Stopped
 from scalectl.trainer.spec import Job
@@ -19,7 +19,7 @@ from scalectl.trainer.spec import Job
 
 @pytest.fixture(scope="module")
 def pair():
-    with closing(OnRay(slots=2, wanted={"cpu": 1.0, "cpu-2": 2.0})) as made:
+    with closing(opened("ray", Request(slots=2, wanted={"cpu": 1.0, "cpu-2": 2.0}))) as made:
         yield made
 
 
@@ -43,7 +43,7 @@ def until_it_trains(cluster) -> list[Event]:
 @pytest.mark.slow
 def test_two_processes_train_one_job_and_host_0_tells_it(pair, job, tmp_path):
     assert pair.slots == ("cpu-0", "cpu-1", "cpu-2/0") and pair.types == {"cpu-2/0": "cpu-2"}
-    alone = Here()
+    alone = opened("here")
     alone.start("here", replace(job, folder=str(tmp_path / "alone")))
     expected = losses(told(alone, "here"))
     pair.start("cpu-2/0", job)
@@ -89,7 +89,7 @@ def test_a_notice_to_one_host_is_a_checkpoint_of_all(pair, job):
 
 @pytest.mark.slow
 def test_types_of_slots_that_share_cpus_take_turns(pair, job, tmp_path, monkeypatch):
-    monkeypatch.setattr("scalectl.orchestrator.cluster.ray_cluster.ROOM_SECONDS", 3.0)
+    monkeypatch.setattr("scalectl.orchestrator.cluster.supervisor.ROOM_SECONDS", 3.0)
     for slot in ("cpu-0", "cpu-1", "cpu-2/0", "cpu-0"):  # each holds what the next one needs, and idles
         pair.start(slot, replace(job, folder=str(tmp_path / f"{slot}-{len([*tmp_path.iterdir()])}")))
         assert isinstance(told(pair, slot)[-1], Done)

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from scalectl.orchestrator.experiment.experiment import Experiment, InvalidExperiment, read
+from scalectl.orchestrator.errors import InvalidExperiment
+from scalectl.orchestrator.experiment.reading import Experiment, read
 from scalectl.trainer.flops import params, training_flops
 from scalectl.trainer.spec import ModelSpec, preset
 

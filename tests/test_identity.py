@@ -12,7 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 from test_spec import TRUNK
 
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.trainer.spec import RunSpec, identity
 
 ROOT = Path(__file__).parents[1]
@@ -67,7 +67,8 @@ def test_neither_the_order_of_keys_nor_folders_resources_and_limits_change_an_id
 
 def test_neither_hash_seeds_nor_working_folders_change_an_id(tmp_path):
     (tmp_path / "study.yaml").write_text(STUDY)
-    code = "import sys; from scalectl.orchestrator.experiment.experiment import read; from scalectl.trainer.spec import identity;"
+    code = "import sys; from scalectl.orchestrator.experiment.reading import read;"
+    code += "from scalectl.trainer.spec import identity;"
     code += "print(sorted(identity(cell.run) for cell in read(sys.argv[1]).cells))"
     said = {
         subprocess.check_output(

@@ -13,10 +13,11 @@ from click.testing import CliRunner
 from runs import SHARED
 
 from scalectl import analysis
-from scalectl.orchestrator.cli import status
 from scalectl.orchestrator.cli.main import scalectl
+from scalectl.orchestrator.cli.status_screen import text as status_text
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.store.imported import InvalidImport, read
+from scalectl.orchestrator.store.reading import Store
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "other_runs.csv"
 
@@ -91,23 +92,23 @@ def test_runs_of_which_little_is_known_are_drawn_and_grouped_all_the_same(tmp_pa
     rows = [f"{'ab'[n % 2]},{10.0**n},{0.1 + 0.8 * 3.0**-n}" for n in range(7)]
     file.write_text("\n".join(["model,images_seen,error", *rows]) + "\n")
     command("import", file, "--store", store)
-    words = ("--store", store, "--metric", "error", "--compute", "images_seen", "--law", "saturating")
+    words = ("--store", store, "--metric", "error", "--x", "images_seen", "--law", "saturating")
     assert command("plot", "frontier", *words, "-o", tmp_path / "f.png").return_value == 0
     document = json.loads(command("fit", *words, "-o", "json").stdout)
     assert document["params"]["floor"] == pytest.approx(0.1, rel=1e-3)
     assert command("fit", *words, "--isoflop").exception.exit == 4
-    assert command("fit", *words, "--by", "data_size").return_value == 4
+    assert command("fit", *words, "--per", "data_size").return_value == 4
 
 
 def test_they_stand_beside_a_study_and_no_plan_or_status_takes_them_for_its_own(study):
     records, found = told.planning(study)
     with records:
         told.write(records, found.jobs)
-    before = status.read(study.store)
+    before = Store(study.store).status()
     command("import", EXAMPLE, "--store", study.store)
-    after = status.read(study.store)
+    after = Store(study.store).status()
     assert (after.imported, after.runs, after.studies) == (10, before.runs, before.studies)
-    assert "10 imported runs" in after.text() and not told.planned(study).missing
+    assert "10 imported runs" in status_text(after) and not told.planned(study).missing
     points = analysis.read(study.store)
     assert points["origin"].fillna("own").value_counts().to_dict() == {"own": 2, "other_runs.csv": 10}
     assert command("fit", "--store", study.store, "--study", "other_runs", "--metric", "test_error").return_value == 0
@@ -117,7 +118,7 @@ def test_the_name_of_a_planned_study_is_refused(study):
     told.planning(study)[0].close()
     refused = command("import", EXAMPLE, "--study", "small", "--store", study.store).exception
     assert isinstance(refused, Refusal) and "--study" in str(refused)
-    assert status.read(study.store).imported == 0
+    assert Store(study.store).status().imported == 0
 
 
 def test_one_is_shown_by_its_name_with_what_its_file_tells(store):
@@ -210,7 +211,7 @@ def paper_store(tmp_path_factory):
 
 @pytest.mark.parametrize("metric", DRAWN)
 def test_the_papers_runs_give_the_curve_that_the_paper_draws(paper_store, metric):
-    words = ("fit", "--store", paper_store, "--metric", metric, "--compute", "core_days")
+    words = ("fit", "--store", paper_store, "--metric", metric, "--x", "core_days")
     law = json.loads(command(*words, "--where", "data_size==3e9", "-o", "json").stdout)["params"]
     scale, offset, exponent, floor, last = DRAWN[metric]
     compute = np.geomspace(0.3, last, 200)
@@ -220,15 +221,15 @@ def test_the_papers_runs_give_the_curve_that_the_paper_draws(paper_store, metric
 
 
 def test_the_interval_of_the_largest_models_holds_what_they_reached(paper_store):
-    words = ("fit", "--store", paper_store, "--metric", "imagenet_10shot_error", "--compute", "core_days")
+    words = ("fit", "--store", paper_store, "--metric", "imagenet_10shot_error", "--x", "core_days")
     rule = ("--where", "data_size==3e9", "--hold-out", "model in ['G/14', 'g/14']", "-o", "json")
     held = json.loads(command(*words, *rule).stdout)["held_out"]
     assert len(held) == 6 and all(run["low"] <= run["got"] <= run["high"] for run in held)
 
 
 def test_the_law_of_each_model_of_the_paper_needs_fewer_points_than_that_of_the_study(paper_store):
-    words = ("fit", "--store", paper_store, "--metric", "imagenet_10shot_error", "--compute", "images_seen")
-    document = json.loads(command(*words, "--by", "model", "--law", "saturating", "-o", "json").stdout)
+    words = ("fit", "--store", paper_store, "--metric", "imagenet_10shot_error", "--x", "images_seen")
+    document = json.loads(command(*words, "--per", "model", "--law", "saturating", "-o", "json").stdout)
     assert {"L/16", "B/16", "S/16", "Ti/16", "g/14"} <= document["laws"].keys() and "G/14" in document["refused"]
 
 

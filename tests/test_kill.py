@@ -25,7 +25,7 @@ LIFE = """
 import hashlib, os, pickle, signal, sys
 from scalectl.orchestrator.cluster.worker import Place, prepare_jax
 prepare_jax(Place())
-from scalectl.trainer.feed import Feed
+from scalectl.trainer.data.loader import Loader
 from scalectl.trainer.train import train
 
 given, kill_at = pickle.load(open(sys.argv[1], "rb")), int(sys.argv[2])

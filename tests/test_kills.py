@@ -11,7 +11,7 @@ import pytest
 from conftest import Study
 from told import SECONDS_A_STEP, progress, rows, started
 
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch.loop import launch
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.store.records import Records, known
@@ -109,7 +109,7 @@ def live(study: Study, chance: random.Random, trained: Counter[tuple[str, int]],
         with Records(study.store) as records:
             record = known(study.store)
             found = plan(experiment, record)
-            records.plan(found, experiment.document)
+            records.plan(found, experiment)
             parts = Dying(records, fuse), Dying(cluster, fuse)
             for _ in launch(found, *parts, checkpoints=record.checkpoints, max_retries=0, stopping=threading.Event()):
                 fuse.burn()

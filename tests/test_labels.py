@@ -12,12 +12,14 @@ from pictures import STUDY, grey, layout, levels, write
 from records import array_record, dataset, example
 from scipy.special import expit
 
-from scalectl.orchestrator.experiment.experiment import Experiment, InvalidExperiment, read
+from scalectl.orchestrator.errors import InvalidExperiment
+from scalectl.orchestrator.experiment.reading import Experiment, read
 from scalectl.orchestrator.plan.planner import plan
-from scalectl.trainer.data import Batches, split
+from scalectl.trainer.data.batches import Batches
+from scalectl.trainer.data.facts import Unreadable
+from scalectl.trainer.data.labels import Several
+from scalectl.trainer.data.split import split
 from scalectl.trainer.events import Done, Measurement
-from scalectl.trainer.files import Unreadable
-from scalectl.trainer.labels import Several
 from scalectl.trainer.spec import from_scratch
 from scalectl.trainer.step import losses, wrong
 from scalectl.trainer.train import train

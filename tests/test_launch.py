@@ -11,15 +11,22 @@ from conftest import SCHEDULES, Study
 from damage import array_file, flip, torn
 from told import rows
 
-from scalectl.orchestrator.cluster.base import Here
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.cluster.backends import opened
+from scalectl.orchestrator.cluster.base import Request
+from scalectl.orchestrator.cluster.here import Here
+from scalectl.orchestrator.cluster.supervisor import Supervisor
+from scalectl.orchestrator.errors import Refusal
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch.loop import launch
+from scalectl.orchestrator.launch.meter import Meter
+from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.session import carry_out
-from scalectl.orchestrator.plan.limits import Caps, Meter
+from scalectl.orchestrator.plan import planner
+from scalectl.orchestrator.plan.limits import Caps
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.plan.simulator import simulate
 from scalectl.orchestrator.slots import Slot
-from scalectl.orchestrator.store.lock import ask_to_stop
+from scalectl.orchestrator.store.lock import Locked, ask_to_stop
 from scalectl.orchestrator.store.records import Records, known
 from scalectl.trainer.events import Checkpoint
 from scalectl.trainer.spec import from_scratch
@@ -28,13 +35,13 @@ from scalectl.trainer.train import train
 MEASURED = ["device_seconds", "core_days", "images_per_second", "flops_per_second", "mfu"]  # by the clock
 
 
-def launched(study, stop_after: int | None = None, meter: Meter | None = None, **changes):
-    """Launch the study here; `stop_after` asks it to stop after that many pieces of news."""
+def launched(study, stop_after: int | None = None, meter=None, listeners=(), cluster=None, **changes):
+    """Launch the study here or on a cluster; `stop_after` asks it to stop after that many pieces of news."""
     experiment = read(study.write(**changes))
     record, stopping = known(study.store), threading.Event()
-    with closing(Here()) as cluster, Records(study.store) as records:
+    with closing(cluster or opened("here")) as cluster, Records(study.store) as records:
         found = plan(experiment, record)
-        records.plan(found, experiment.document)
+        records.plan(found, experiment)
         news = []
         for one in launch(
             found,
@@ -44,6 +51,7 @@ def launched(study, stop_after: int | None = None, meter: Meter | None = None, *
             max_retries=experiment.limits.retries,
             stopping=stopping,
             meter=meter,
+            listeners=listeners,
         ):
             news.append(one)
             if stop_after is not None and len(news) >= stop_after:
@@ -62,6 +70,18 @@ def test_every_run_ends_with_every_metric(study):
     assert list(found["state"]) == ["done", "done"]
     metrics = [name for name in found.columns if "/" in name]
     assert len(metrics) == 4 and found[metrics].notna().all(axis=None)
+
+
+def test_what_a_listener_hears_is_in_the_store(study):
+    class Reader:
+        def take(self, news: News) -> None:
+            (state,) = rows(study, "SELECT state FROM attempts ORDER BY id DESC LIMIT 1")
+            heard.append((news.state, state))
+
+    heard: list[tuple[str, str]] = []
+    news = launched(study, steps="[20]", listeners=[Reader()])
+    assert len(heard) == len(news) and heard[0] == ("running", "starting") and heard[-1] == ("done", "done")
+    assert all(attempt in (job, "starting") for job, attempt in heard)
 
 
 def test_fine_tuning_is_measured_later_without_training_again(study):
@@ -174,8 +194,40 @@ def test_a_cap_on_device_hours_counts_the_devices_that_the_file_states(study):
     job = plan(read(study.write(extra=eight))).jobs[0]
     ticks = itertools.count(0, 3600)
     meter = Meter(Caps(), clock=lambda: float(next(ticks)))
-    meter.begin("cpu-0", "cpu", job)
+    meter.take(News("cpu-0", job))
     assert meter.device_hours == 8.0
+
+
+COSTLY = "resources: {default: {peak_flops: 37}}\n"  # a plan of years
+
+
+def test_a_launch_plans_once_and_holds_its_store_from_then_on(study, monkeypatch):
+    """What is agreed to is what is carried out: no other launch comes between the question and the start."""
+    questions, plans, genuine = [], [], planner.plan
+
+    def counted(*given):
+        plans.append(genuine(*given))
+        return plans[-1]
+
+    def agree(question: str) -> bool:
+        questions.append(question)
+        with pytest.raises(Locked):
+            Records(study.store)
+        return True
+
+    monkeypatch.setattr(planner, "plan", counted)
+    outcome = carry_out(read(study.write(extra=COSTLY)), Caps(), backend="here", agree=agree)
+    assert (len(plans), len(questions), outcome.done) == (1, 1, 2)
+
+
+def test_a_launch_that_is_not_agreed_to_leaves_nothing_and_lets_the_next_one_in(study):
+    text = study.write(extra=COSTLY).read_text()
+    study.file.write_text(text.replace("store: results.db", "store: new/folder/results.db"))
+    experiment = read(study.file)
+    with pytest.raises(Refusal, match="Nothing was started"):
+        carry_out(experiment, Caps(), backend="here", agree=lambda question: False)
+    assert [path.name for path in study.folder.iterdir()] == ["experiments.yaml"]
+    assert carry_out(experiment, Caps(), backend="here").done == 2
 
 
 def test_a_stop_is_recorded(study):
@@ -192,9 +244,9 @@ class Deaf(Here):
 
 def test_a_stretch_that_ended_before_it_heard_leaves_its_runs_stopped(study):
     experiment = read(study.write(steps="[20]"))
-    with closing(Deaf()) as cluster, Records(study.store) as records:
+    with closing(Supervisor(Deaf(Request()))) as cluster, Records(study.store) as records:
         found = plan(experiment)
-        records.plan(found, experiment.document)
+        records.plan(found, experiment)
         for _ in launch(found, records, cluster, checkpoints={}, max_retries=0, stopping=threading.Event()):
             ask_to_stop(study.store, [run.id for run in found.runs])
     assert rows(study, "SELECT state, reason FROM runs") == [("stopped", "asked to stop")]
@@ -208,24 +260,24 @@ def test_a_loss_that_is_not_finite_makes_the_runs_diverged_and_is_not_tried_agai
     text.write_text(diverging)
     launched(study)
     assert set(points(study)["state"]) == {"diverged"}
-    again = carry_out(read(study.file), slots=None, address=None, here=True, caps=Caps())
+    again = carry_out(read(study.file), Caps(), backend="here")
     said = again.text(study.file, str(study.store))
     assert said.startswith("0 of 2 runs done; nothing was missing, 2 diverged") and not again.exit
     assert launched(study) == []
 
 
 def test_a_failed_trunk_fails_the_runs_that_need_it_and_no_others(study, monkeypatch):
+    from scalectl.trainer.data import batches
 
     launched(study, sizes="[60]")
-    genuine = trainer.data.load
+    genuine = batches.load
 
     def torn(spec):
         if spec.size == 90:
             raise OSError("disk on fire")
         return genuine(spec)
 
-    monkeypatch.setattr(trainer.data, "load", torn)
-    pytest.importorskip("scalectl.trainer.data")
+    monkeypatch.setattr(batches, "load", torn)
     launched(study, sizes="[60, 90]")
     found = points(study).set_index("data_size")["state"]
     assert set(found.loc[60]) == {"done"} and set(found.loc[90]) == {"failed"}

@@ -8,11 +8,14 @@ import time
 import pytest
 from conftest import Study
 from test_crash import COMMAND, start, trained
+from test_schedule import planned
 from told import rows, started
 
 from scalectl.orchestrator.goodput import ENTRIES, goodput, total
 from scalectl.orchestrator.launch.ledger import Ledger
-from scalectl.trainer.events import Done, Failed, Spent, Stopped
+from scalectl.orchestrator.launch.news import News
+from scalectl.orchestrator.states import JobState
+from scalectl.trainer.events import Done, Event, Failed, Spent, Stopped
 
 COLUMNS = ", ".join(f"{entry}_seconds" for entry in ENTRIES)
 
@@ -35,6 +38,14 @@ def at(clock: Clock, seconds: float) -> None:
     clock.now = 370.0 + seconds
 
 
+def placed(slot: str) -> News:
+    return News(slot, planned("job", 37.0))
+
+
+def heard(slot: str, *events: Event, state: JobState = JobState.RUNNING) -> News:
+    return News(slot, planned("job", 37.0), events, state)
+
+
 def entries(**seconds: float) -> object:
     return pytest.approx(dict.fromkeys(ENTRIES, 0.0) | seconds)
 
@@ -42,11 +53,11 @@ def entries(**seconds: float) -> object:
 def test_a_job_that_ends_leaves_nothing_lost(books):
     clock, ledger = books
     at(clock, 2)
-    ledger.begin("a")
+    ledger.take(placed("a"))
     at(clock, 7)
-    ledger.take("a", [started(), Spent(0, 1.5, 2.0, 0.0, 0.0, 0.0)], ended=False)
+    ledger.take(heard("a", started(), Spent(0, 1.5, 2.0, 0.0, 0.0, 0.0)))
     at(clock, 31)
-    ledger.take("a", [Spent(37, 1.75, 5.0, 13.0, 4.0, 0.25), Done(37, "", 0.0, 5.0, 1)], ended=True)
+    ledger.take(heard("a", Spent(37, 1.75, 5.0, 13.0, 4.0, 0.25), Done(37, "", 0.0, 5.0, 1), state=JobState.DONE))
     at(clock, 40)
     # 5 s from placing to its start, of which 2 compiled; 1.5 of the rest are its own, and 31 - 7 is told but for 3.5
     assert ledger.entries()["a"] == entries(
@@ -57,12 +68,12 @@ def test_a_job_that_ends_leaves_nothing_lost(books):
 
 def test_work_is_lost_until_a_checkpoint_holds_it(books):
     clock, ledger = books
-    ledger.begin("a")
+    ledger.take(placed("a"))
     at(clock, 1)
-    ledger.take("a", [started(), Spent(0, 0.25, 0.5, 0, 0, 0)], ended=False)
+    ledger.take(heard("a", started(), Spent(0, 0.25, 0.5, 0, 0, 0)))
     at(clock, 11)
     assert ledger.entries()["a"] == entries(acquire=0.5, compile=0.5, lost=10)
-    ledger.take("a", [Spent(16, 0.25, 2.5, 7, 0, 0.5)], ended=False)
+    ledger.take(heard("a", Spent(16, 0.25, 2.5, 7, 0, 0.5)))
     at(clock, 18)
     assert ledger.entries()["a"] == entries(acquire=0.5, compile=2.5, step=7, checkpoint=0.5, lost=7.5)
 
@@ -70,11 +81,11 @@ def test_work_is_lost_until_a_checkpoint_holds_it(books):
 @pytest.mark.parametrize(("end", "lost"), [(Failed("node_lost", 16, "died"), 9), (Stopped(16), 0)])
 def test_what_came_after_the_last_checkpoint_of_a_job_that_failed_is_lost(books, end, lost):
     clock, ledger = books
-    ledger.begin("a")
+    ledger.take(placed("a"))
     at(clock, 1)
-    ledger.take("a", [started(), Spent(0, 0, 0.5, 0, 0, 0), Spent(16, 0, 0.5, 7, 0, 0)], ended=False)
+    ledger.take(heard("a", started(), Spent(0, 0, 0.5, 0, 0, 0), Spent(16, 0, 0.5, 7, 0, 0)))
     at(clock, 17)
-    ledger.take("a", [end], ended=True)
+    ledger.take(heard("a", end, state=JobState.RETRIED))
     at(clock, 20)
     found = ledger.entries()["a"]
     assert found["lost"] == pytest.approx(lost) and found["idle"] == pytest.approx(3)
@@ -83,9 +94,9 @@ def test_what_came_after_the_last_checkpoint_of_a_job_that_failed_is_lost(books,
 
 def test_a_slot_that_never_answers_was_being_acquired(books):
     clock, ledger = books
-    ledger.begin("b")
+    ledger.take(placed("b"))
     at(clock, 37)
-    ledger.take("b", [Failed("no_capacity", 0, "none")], ended=True)
+    ledger.take(heard("b", Failed("no_capacity", 0, "none"), state=JobState.FAILED))
     assert ledger.entries()["b"] == entries(acquire=37)
 
 

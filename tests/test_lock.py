@@ -1,5 +1,6 @@
 """One launcher a store, between real processes."""
 
+import fcntl
 import os
 import re
 import signal
@@ -7,14 +8,15 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from test_cli import scalectl
 
-from scalectl.orchestrator.cli import status
 from scalectl.orchestrator.errors import Exit, Refusal
-from scalectl.orchestrator.store.lock import Holder, Lock, Locked, holder, working_in
+from scalectl.orchestrator.store.lock import Holder, Lock, Locked, holder, holding, working_in
+from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.records import Records
 
 HOLD = """
@@ -71,7 +73,7 @@ def test_artifacts_that_can_not_be_written_are_refused(tmp_path):
 
 
 def test_status_works_while_another_process_holds_the_store(store, made, other):
-    assert status.read(store).to_json()["launcher"]["pid"] == other.pid
+    assert Store(store).status().to_json()["launcher"]["pid"] == other.pid
 
 
 def test_kill_9_lets_the_next_launcher_in(store, other):
@@ -111,6 +113,41 @@ def test_the_file_of_a_lock_that_nobody_signed_is_no_obstacle(store):
         lock = Lock(store)
         assert holder(store) == Holder(socket.gethostname(), os.getpid(), holder(store).started)
         lock.release()
+
+
+REFUSED = """
+import sys
+from pathlib import Path
+from scalectl.orchestrator.store.lock import holding
+with holding(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_two_that_wait_for_a_lock_that_is_taken_away_do_not_both_hold_it(store):
+    command = [sys.executable, "-c", REFUSED, str(store)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout and process.stdin and process.stdout.readline() == "held\n"
+        waiting = os.open(f"{store}.lock", os.O_RDWR)  # as one that opened it just before it was taken away
+        process.stdin.close()
+        process.wait()
+    assert not [*store.parent.iterdir()]
+    fcntl.flock(waiting, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with holding(store), pytest.raises(Locked):
+        Records(store)
+    os.close(waiting)
+    assert not [*store.parent.iterdir()]
+
+
+def test_a_lock_that_is_taken_away_while_another_waits_for_it_is_made_anew(store, monkeypatch):
+    with ExitStack() as stack:
+        stack.enter_context(holding(store))
+        monkeypatch.setattr("scalectl.orchestrator.store.lock.time.sleep", lambda seconds: stack.close())
+        lock = Lock(store)
+    with pytest.raises(Locked):
+        Lock(store)
+    lock.release()
 
 
 def test_a_program_that_the_launcher_starts_does_not_inherit_the_lock(store):

@@ -10,10 +10,12 @@ import pytest
 from conftest import SCHEDULES
 from told import rows
 
-from scalectl.orchestrator.cluster.ray_cluster import OnRay
+from scalectl.orchestrator.cluster.backends import opened
+from scalectl.orchestrator.cluster.base import Request
 from scalectl.orchestrator.cluster.ray_server import secure
+from scalectl.orchestrator.cluster.supervisor import Supervisor
 from scalectl.orchestrator.cluster.watchdog import Patience
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch.loop import launch
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.store.records import Records
@@ -37,8 +39,8 @@ def nodes() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def cluster(nodes) -> Iterator[OnRay]:
-    with closing(OnRay(slots=1, address=nodes.address, patience=Patience(stall=60, acquire=120))) as made:
+def cluster(nodes) -> Iterator[Supervisor]:
+    with closing(opened("ray", Request(slots=1, address=nodes.address), Patience(stall=60, acquire=120))) as made:
         yield made
 
 
@@ -47,11 +49,11 @@ def launched(study, cluster, act) -> None:
     experiment = read(study.write(schedule=SCHEDULES["linear"], steps="[6000]", checkpoint_every=500))
     with Records(study.store) as records:
         found = plan(experiment)
-        records.plan(found, experiment.document)
+        records.plan(found, experiment)
         acted = False
         for news in launch(found, records, cluster, checkpoints={}, max_retries=0, stopping=threading.Event()):
             if not acted and any(isinstance(event, Progress) for event in news.events):
-                act(cluster._node(news.slot))
+                act(cluster.backend._actors[news.slot].node)
                 acted = True
 
 

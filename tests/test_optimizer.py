@@ -37,7 +37,7 @@ def test_the_cooldown_is_linear_and_begins_where_the_trunk_is():
 def rates(name, timescale, steps, cooldown):
     """The rates of a run with the paper's warmup, or of its trunk, as a function of the step."""
     recipe = RecipeSpec(
-        4096, "float32", "map", -10.0, "sigmoid", "adafactor", 8e-4, 1, 3, 0.03, 10_000, timescale, name
+        4096, "float32", "map", -10.0, "sigmoid", "adafactor", 8e-4, 1, 3, 0.03, 10_000, timescale, schedule=name
     )
     trunk = TrunkSpec(preset("B", 16), DataSpec("digits", 1, 1, 0, 0, 8, 1, 10), recipe, 0)
     at = settings(recipe, RunSpec(trunk, steps, cooldown) if steps else None)

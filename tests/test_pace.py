@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import pytest
 from told import SECONDS_A_STEP, planned, progress, started, told
 
-from scalectl.orchestrator.launch.loop import News
+from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.pace import Pace
+from scalectl.orchestrator.states import JobState
 from scalectl.trainer.events import Spent
 
 STEPS = (16, 16, 4, 8)  # of the jobs of runs with 20 and 40 steps on one trunk: two stretches, two cooldowns
@@ -32,7 +33,7 @@ def carried_out(pace: Pace, clock, job, *, beside: float, compiled: float, slot:
     clock.seconds += beside + compiled + train
     *events, end = told(job)
     spent = Spent(job.job.stop, begin=0.1, compile=compiled, train=train, evaluate=0.2, save=0.3)
-    pace.take(News(slot, job, (*events, spent, end), "done"))
+    pace.take(News(slot, job, (*events, spent, end), JobState.DONE))
 
 
 def left(plan, *jobs: int) -> dict[str, float]:

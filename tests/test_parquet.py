@@ -14,12 +14,14 @@ from PIL import Image
 from pyarrow import parquet as files
 from test_cli import HEAVY
 
-from scalectl.orchestrator.experiment.experiment import Experiment, InvalidExperiment, read
+from scalectl.orchestrator.errors import InvalidExperiment
+from scalectl.orchestrator.experiment.reading import Experiment, read
 from scalectl.orchestrator.plan.planner import plan
-from scalectl.trainer.data import Batches, load, split
+from scalectl.trainer.data.batches import Batches
+from scalectl.trainer.data.facts import Unreadable
+from scalectl.trainer.data.pictures import BadImage
+from scalectl.trainer.data.split import load, split
 from scalectl.trainer.events import Done, Measurement
-from scalectl.trainer.files import Unreadable
-from scalectl.trainer.pictures import BadImage
 from scalectl.trainer.spec import DataSpec, from_scratch, identity
 from scalectl.trainer.train import train
 
@@ -212,7 +214,7 @@ def test_a_run_on_pictures_ends_with_its_metrics(tmp_path):
 def test_planning_loads_no_heavy_library(tmp_path):
     greys(tmp_path / "train.parquet", range(40))
     file = study(tmp_path).path
-    reading = f"import sys; from scalectl.orchestrator.experiment.experiment import read; read({file!r})"
+    reading = f"import sys; from scalectl.orchestrator.experiment.reading import read; read({file!r})"
     code = f"{reading}; print({HEAVY!r} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -164,7 +164,7 @@ def test_trials_of_ray_tune_are_all_runs_of_the_study_from_step_0(study, monkeyp
 
 
 def test_the_side_that_is_quick_is_part_of_the_laptop_study(tune, tmp_path):
-    from scalectl.orchestrator.experiment.experiment import read
+    from scalectl.orchestrator.experiment.reading import read
 
     (tmp_path / "experiments.yaml").write_text(f"extends: {tune.STUDY}\n{tune.QUICK}")
     some, whole = (

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from test_cli import scalectl
 
 from scalectl.orchestrator.cli import plan_screen
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.plan import Known, Plan
 from scalectl.orchestrator.plan.planner import plan
+from scalectl.orchestrator.states import RunState
 from scalectl.orchestrator.store.known import known
 from scalectl.trainer.flops import training_flops
 
@@ -33,7 +34,7 @@ def finished(before: Plan, jobs=None, known: Known | None = None) -> Known:
     for job in before.jobs if jobs is None else jobs:
         checkpoints.setdefault(job.owner, {})[job.job.stop] = f"/kept/{job.id}"
         if job.job.run:
-            states[job.owner] = "done"
+            states[job.owner] = RunState.DONE
             metrics[job.owner] = before.evals.metrics()
     return Known(states, metrics, checkpoints)
 
@@ -49,6 +50,17 @@ def test_budgets_share_one_trunk(study):
     trunk = next(iter(found.trunks.values()))
     assert found.flops == training_flops(trunk, 64 + 4 + 8 + 16)
     assert found.flops_alone == training_flops(trunk, 20 + 40 + 80)
+
+
+def test_a_job_says_what_it_does_and_for_which_run_without_its_name(study):
+    first = planned(study, steps="[20, 40]")
+    kinds = [(job.kind, job.run_name) for job in first.jobs]
+    trunk, short, long = "pico-60-s0", "pico-60-20-s0", "pico-60-40-s0"
+    assert kinds == [("trunk", trunk), ("trunk", trunk), ("cooldown", short), ("cooldown", long)]
+    assert [job.job.name for job in first.jobs[1:3]] == [f"{trunk} trunk 16 to 32", f"{short} cooldown"]
+    assert [job.is_cooldown for job in first.jobs] == [False, False, True, True]
+    again = planned(study, finished(first), steps="[20, 40]", shots="[5]")
+    assert [(job.kind, job.run_name) for job in again.jobs] == [("evaluation", short), ("evaluation", long)]
 
 
 def test_each_run_has_its_full_and_its_marginal_cost(study):
@@ -67,6 +79,7 @@ def test_flat_schedules_share_trunks_as_the_papers_does(study, schedule):
 def test_runs_whose_schedule_needs_the_horizon_share_nothing(study, schedule):
     found = planned(study, steps="[20, 40]", schedule=SCHEDULES[schedule])
     assert spans(found) == [(0, 20), (0, 40)] and [job.owner for job in found.jobs] == [run.id for run in found.runs]
+    assert {job.kind for job in found.jobs} == {"training"}
     assert found.flops == found.flops_alone == sum(run.marginal_flops for run in found.runs)
     text = plan_screen.text(found, "experiments.yaml", "results.db", slots=2)
     assert "2 runs on 0 trunks" in text and "Sharing" not in text
@@ -129,21 +142,22 @@ def test_fine_tuning_is_added_to_runs_that_are_done_and_again_when_it_changes(st
 
 
 @pytest.mark.parametrize(
-    ("state", "reason", "missing"),
+    ("state", "kind", "reason", "missing"),
     [
-        ("failed (node_lost)", "retry after failed (node_lost)", True),
-        ("stopped", "goes on: it was stopped", True),
-        ("diverged", "diverged: a result, left alone", False),
+        (RunState.FAILED, "node_lost", "retry after failed (node_lost)", True),
+        (RunState.STOPPED, "", "goes on: it was stopped", True),
+        (RunState.DIVERGED, "nonfinite", "diverged: a result, left alone", False),
     ],
 )
-def test_each_state_has_its_reason(study, state, reason, missing):
+def test_each_state_has_its_reason(study, state, kind, reason, missing):
     run = planned(study, steps="[20]").runs[0]
-    again = planned(study, Known(states={run.id: state}), steps="[20]").runs[0]
+    again = planned(study, Known(states={run.id: state}, failures={run.id: kind}), steps="[20]").runs[0]
     assert (again.reason, again.missing) == (reason, missing)
 
 
 def test_the_same_file_gives_the_same_ids_in_any_folder_and_with_any_hash_seed(study, tmp_path):
-    code = "import sys; from scalectl.orchestrator.experiment.experiment import read; from scalectl.orchestrator.plan.planner import plan;"
+    code = "import sys; from scalectl.orchestrator.experiment.reading import read;"
+    code += "from scalectl.orchestrator.plan.planner import plan;"
     code += "print([run.id for run in plan(read(sys.argv[1])).runs])"
     other = tmp_path / "elsewhere"
     other.mkdir()
@@ -162,7 +176,7 @@ def test_the_same_file_gives_the_same_ids_in_any_folder_and_with_any_hash_seed(s
 
 def test_a_bucket_reaches_the_folders_of_the_jobs_as_it_was_typed(study, monkeypatch):
     monkeypatch.setattr(
-        "scalectl.orchestrator.experiment.experiment.find_spec", lambda name: name
+        "scalectl.orchestrator.experiment.reading.find_spec", lambda name: name
     )  # as if gcsfs were installed
     file = study.write(steps="[20, 40]")
     file.write_text(file.read_text().replace("./artifacts", "gs://bucket/my/study/"))

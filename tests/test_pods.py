@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from scalectl.orchestrator.cluster.ray_cluster import OnRay
+from scalectl.orchestrator.cluster.backends import opened
+from scalectl.orchestrator.cluster.base import Cluster, Request
 from scalectl.orchestrator.cluster.ray_server import secure
 from scalectl.orchestrator.errors import Refusal
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.trainer.events import Checkpoint, Done, Event, Failed, Progress, Started, Stopped
 from scalectl.trainer.spec import Job
@@ -60,7 +61,7 @@ def job(study) -> Job:
 class Told:
     """What the slots of a cluster tell and nobody has asked for yet, by slot."""
 
-    def __init__(self, cluster: OnRay) -> None:
+    def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self.events: dict[str, deque[Event]] = {slot: deque() for slot in cluster.slots}
 
@@ -98,7 +99,7 @@ def members(what: str = "Member") -> dict[int, tuple[str, str]]:
 
 
 def test_two_jobs_have_a_slice_each_and_one_whose_host_is_killed_goes_on_when_a_slice_is_whole(cluster, job, tmp_path):
-    with closing(OnRay(address=cluster.address, wanted={"v4-16": 16.0})) as on:
+    with closing(opened("ray", Request(address=cluster.address, wanted={"v4-16": 16.0}))) as on:
         assert on.slots == SLOTS
         tale = Told(on)
         for slot in SLOTS:
@@ -135,7 +136,7 @@ def test_two_jobs_have_a_slice_each_and_one_whose_host_is_killed_goes_on_when_a_
 def test_a_slice_of_which_a_host_is_drained_is_left_for_another_without_losing_a_step(cluster, job, tmp_path):
     from test_nodes import drain
 
-    with closing(OnRay(address=cluster.address, wanted={"v4-16": 16.0})) as on:
+    with closing(opened("ray", Request(address=cluster.address, wanted={"v4-16": 16.0}))) as on:
         tale = Told(on)
         on.start(SLOTS[0], replace(job, folder=str(tmp_path)))
         begun = tale.until(SLOTS[0], Started)
@@ -152,9 +153,9 @@ def test_a_slice_of_which_a_host_is_drained_is_left_for_another_without_losing_a
 def test_a_half_dead_slice_is_no_slot(cluster):
     cluster.remove_node(cluster.hosts["a", "1"], allow_graceful=False)
     cluster.wait_for_nodes()  # until the head knows it too, which takes seconds
-    with closing(OnRay(address=cluster.address, wanted={"v4-16": 16.0})) as on:
+    with closing(opened("ray", Request(address=cluster.address, wanted={"v4-16": 16.0}))) as on:
         assert on.slots == SLOTS[:1]
     cluster.remove_node(cluster.hosts["b", "0"], allow_graceful=False)
     cluster.wait_for_nodes()
     with pytest.raises(Refusal, match=r"slice a \(v4-16, 1 of 2 hosts alive\)"):
-        OnRay(address=cluster.address, wanted={"v4-16": 16.0})
+        opened("ray", Request(address=cluster.address, wanted={"v4-16": 16.0}))

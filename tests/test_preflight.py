@@ -7,9 +7,9 @@ from click.testing import CliRunner
 
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.plan import preflight
-from scalectl.trainer import ahead
-from scalectl.trainer.ahead import GIB, Memory, compiler_here, refused
-from scalectl.trainer.footprint import temporaries
+from scalectl.trainer import aot
+from scalectl.trainer.aot import GIB, Memory, compiler_here, refused
+from scalectl.trainer.memory import temporaries
 from scalectl.trainer.spec import DataSpec, RecipeSpec, TrunkSpec, preset
 
 STUDY = """\
@@ -49,7 +49,7 @@ def ask(tmp_path, monkeypatch):
 
 @pytest.fixture
 def without_compiler(monkeypatch):
-    for room in (ahead, preflight):
+    for room in (aot, preflight):
         monkeypatch.setattr(room, "compiler_here", lambda: False)
 
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from told import planned, progress, started, told
+from told import planned, planning, progress, started, told, write
 
-from scalectl.orchestrator.launch.loop import News
+from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.progress import Lines, Live, Tally, screen
+from scalectl.orchestrator.states import JobState
 from scalectl.trainer.events import Failed, Skipped, Stopped
 
 
@@ -28,10 +29,10 @@ def clock(monkeypatch):
 
 
 def done(job) -> News:
-    return News("cpu-0", job, tuple(told(job)), "done")
+    return News("cpu-0", job, tuple(told(job)), JobState.DONE)
 
 
-def failed(job, step: int, state: str = "failed") -> News:
+def failed(job, step: int, state: JobState = JobState.FAILED) -> News:
     trace = "Traceback (most recent call last):\n  File ...\nOSError: disk on fire\n"
     return News("cpu-0", job, (started(job.job.start), Failed("user_error", step, trace)), state)
 
@@ -40,7 +41,7 @@ def printed(plan, *news: News) -> list[str]:
     out = io.StringIO()
     with Lines(plan, out) as shown:
         for one in news:
-            shown.show(one)
+            shown.take(one)
     return out.getvalue().splitlines()
 
 
@@ -56,7 +57,7 @@ def test_a_long_silence_ends_with_a_line_on_how_far_it_is(plan, clock):
     with Lines(plan, out) as shown:
         for step in (3, 11, 13):  # 29 s, 58 s and 87 s from the beginning
             clock.seconds += 29
-            shown.show(News("cpu-0", plan.jobs[0], (progress(step),)))
+            shown.take(News("cpu-0", plan.jobs[0], (progress(step),)))
             spoken.append(len(out.getvalue().splitlines()))
     assert spoken == [0, 1, 1]
     assert re.fullmatch(r"working   25 % of the FLOPs  0/2  \d+ s left\n", out.getvalue())
@@ -65,7 +66,7 @@ def test_a_long_silence_ends_with_a_line_on_how_far_it_is(plan, clock):
 def test_what_was_measured_is_shown_in_whatever_batch_it_came(plan, clock):
     job = plan.jobs[2]
     *events, end = told(job)
-    (line,) = printed(plan, News("cpu-0", job, tuple(events)), News("cpu-0", job, (end,), "done"))
+    (line,) = printed(plan, News("cpu-0", job, tuple(events)), News("cpu-0", job, (end,), JobState.DONE))
     assert "upstream/loss 0.25  upstream/error 0.25" in line
 
 
@@ -76,14 +77,14 @@ def test_a_damaged_checkpoint_is_a_warning_when_it_is_found(plan, clock):
 
 
 def test_a_failure_is_one_line_with_its_cause(plan, clock):
-    assert printed(plan, failed(plan.jobs[0], 8, "retried"), failed(plan.jobs[0], 8)) == [
+    assert printed(plan, failed(plan.jobs[0], 8, JobState.RETRIED), failed(plan.jobs[0], 8)) == [
         "retried   pico-60-s0 trunk 0 to 16: user_error: OSError: disk on fire  0/2  time left: measuring",
         "failed    pico-60-s0 trunk 0 to 16: user_error: OSError: disk on fire  0/2  0 s left",
     ]
 
 
 def test_a_stop_says_where_its_checkpoint_is(plan, clock):
-    (line,) = printed(plan, News("cpu-0", plan.jobs[0], (started(), Stopped(1037)), "stopped"))
+    (line,) = printed(plan, News("cpu-0", plan.jobs[0], (started(), Stopped(1037)), JobState.STOPPED))
     assert line.startswith("stopped   pico-60-s0 trunk 0 to 16 at step 1,037; its checkpoint is kept")
     assert line.endswith("  0/2")  # most of its work is left, which takes as long as ever
 
@@ -110,19 +111,28 @@ def test_what_a_failure_takes_with_it_is_not_waited_for(plan, clock):
     assert tally.share == 1.0 and tally.left == "0 s left" and tally.ended == 1
 
 
-@pytest.mark.parametrize("state", ["diverged", "stopped"])
+@pytest.mark.parametrize("state", [JobState.DIVERGED, JobState.STOPPED])
 def test_when_everything_ends_at_once_nothing_is_left(plan, clock, state):
     tally = Tally(plan)
     tally.take(failed(plan.jobs[0], 0, state))
     assert tally.share == 1.0 and tally.left == "0 s left"
 
 
+def test_a_run_that_is_evaluated_anew_is_named_without_the_kind_of_its_job(study):
+    records, found = planning(study, steps="[20]")
+    write(records, found.jobs)
+    records.close()
+    again = planned(study, steps="[20]", shots="[5]")
+    (line,) = printed(again, done(again.jobs[0]))
+    assert line.startswith("done      pico-60-20-s0  fewshot/digits/5shot/error 0.25")
+
+
 def test_bars_survive_all_kinds_of_news(plan, capsys):
     with Live(plan) as shown:
-        shown.show(News("cpu-0", plan.jobs[0]))
-        shown.show(News("cpu-0", plan.jobs[0], (started(), progress(3))))
-        for news in (failed(plan.jobs[0], 3, "retried"), *map(done, plan.jobs)):
-            shown.show(news)
+        shown.take(News("cpu-0", plan.jobs[0]))
+        shown.take(News("cpu-0", plan.jobs[0], (started(), progress(3))))
+        for news in (failed(plan.jobs[0], 3, JobState.RETRIED), *map(done, plan.jobs)):
+            shown.take(news)
     assert capsys.readouterr().out == ""
 
 
@@ -133,9 +143,9 @@ def test_bars_survive_all_kinds_of_news(plan, capsys):
 def test_the_bar_of_a_slot_says_what_its_job_does(plan, capsys, monkeypatch, events, note):
     monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
     with Live(plan) as shown:
-        shown.show(News("cpu-0", plan.jobs[0]))
+        shown.take(News("cpu-0", plan.jobs[0]))
         if events:
-            shown.show(News("cpu-0", plan.jobs[0], events))
+            shown.take(News("cpu-0", plan.jobs[0], events))
     assert note in capsys.readouterr().err
 
 
@@ -144,7 +154,7 @@ def test_names_are_shown_as_they_are_and_what_is_done_at_once(plan, capsys, monk
     monkeypatch.setenv("COLUMNS", "200")
     with Live(replace(plan, study="a [/x] b")) as shown:
         for job in plan.jobs[:3]:
-            shown.show(done(job))
+            shown.take(done(job))
     said = capsys.readouterr().err
     assert "a [/x] b" in said and "1/2 runs" in said
 

@@ -4,7 +4,7 @@ import math
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -167,10 +167,14 @@ def test_an_attempt_is_charged_with_its_own_steps_only(study, begun):
 def test_speeds_are_told_apart_by_the_type_of_slot_the_one_that_ran_last_at_the_end(study, begun):
     records, found = begun
     job, faster = found.jobs[0], 37.0
-    for slot, seconds in (("v5e-16/1", SECONDS_A_STEP / faster), ("cpu-1", SECONDS_A_STEP), ("cpu-4/0", 1.0)):
+    for slot, kind, seconds in (
+        ("v5e-16/1", "v5e-16", SECONDS_A_STEP / faster),
+        ("cpu-1", "cpu", SECONDS_A_STEP),
+        ("cpu-4/0", "cpu-4", 1.0),
+    ):
         ends = [checkpoint(job, step, kept=False) for step in (4, 10)]
         timed = [replace(one, device_seconds=seconds * one.step) for one in ends]
-        records.write(records.start(job, slot), [started(), *timed, Stopped(10)])
+        records.write(records.start(job, slot, kind), [started(), *timed, Stopped(10)])
     a_step = training_flops(job.job.trunk, 1)
     (speeds,) = known(study.store).speeds.values()
     assert list(speeds) == ["v5e-16", "cpu", "cpu-4"]
@@ -229,6 +233,21 @@ def test_a_kept_checkpoint_that_is_not_on_disk_is_trained_again(study, begun):
         (16, 20),
         (32, 40),
     ]
+
+
+def test_news_that_the_record_does_not_know_is_an_error_and_leaves_nothing_behind(study, begun):
+    records, found = begun
+    attempt = records.start(found.jobs[0], "here")
+    with pytest.raises(AssertionError, match="Breather"):
+        records.write(attempt, [started(), progress(3), Breather(3)])
+    assert rows(study, "SELECT count(*) FROM progress") == [0]
+
+
+@dataclass(frozen=True)
+class Breather:
+    """An event of a trainer to come."""
+
+    step: int
 
 
 def test_a_verdict_leaves_what_is_done(study, begun):

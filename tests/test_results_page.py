@@ -5,19 +5,21 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from told import planned, planning, progress, rows, started, write
 
-from scalectl.orchestrator.cli import details, plan_screen, simulate_screen, sizes, status
+from scalectl.orchestrator.cli import models as sizes
+from scalectl.orchestrator.cli import plan_screen, simulate_screen
 from scalectl.orchestrator.launch.ledger import Ledger
-from scalectl.orchestrator.launch.retries import verdict
 from scalectl.orchestrator.plan import preflight
 from scalectl.orchestrator.plan import simulator as simulate
+from scalectl.orchestrator.states import RunState
+from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.tables import schema
-from scalectl.trainer.ahead import Memory
-from scalectl.trainer.events import FailureKind
+from scalectl.trainer.aot import Memory
+from scalectl.trainer.failures import FAILURE_KINDS
 
 PAGE = (Path(__file__).parents[1] / "docs" / "results.md").read_text()
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S))
@@ -45,7 +47,7 @@ PRICED = "resources: {default: {device: cpu, price_per_device_hour: 0.37}}\n"
 
 
 def simulation(plan: Any) -> Any:
-    return simulate_screen.document(simulate.simulate(plan.jobs, simulate.slots(["2"])))
+    return simulate_screen.document(simulate.simulate(plan.jobs, simulate.parse_slots(["2"])))
 
 
 def listed(section: str) -> dict[str, tuple[str, str]]:
@@ -121,13 +123,13 @@ def keys(document: Any, path: str = "") -> Iterator[str]:
 
 
 def test_it_lists_every_key_of_the_status_and_no_other(study):
-    document = status.read(study.store).to_json()
+    document = Store(study.store).status().to_json()
     assert list(listed("status -o json")) == list(dict.fromkeys(keys(document)))
 
 
 def test_it_lists_every_key_of_a_run_that_is_shown_and_no_other(study):
     done, _ = rows(study, "SELECT id FROM runs WHERE listed ORDER BY number")
-    document = details.read(study.store, done).to_json()
+    document = Store(study.store).run(done).to_json()
     points = list(listed("points"))
     settings = points[points.index("model") : points.index("marginal_flops") + 1]
     shown = {key.partition(".")[0] if key.startswith("spec.") else key for key in keys(document)}
@@ -170,7 +172,7 @@ def test_it_gives_the_type_of_each_key(study, tmp_path):
     plan = plan_screen.document(planned(Study(tmp_path), extra=PRICED), slots=2)
     simulated = simulation(planned(Study(tmp_path)))
     for section, document in (
-        ("status -o json", status.read(study.store).to_json()),
+        ("status -o json", Store(study.store).status().to_json()),
         ("plan -o json", plan),
         ("simulate -o json", simulated),
         ("preflight -o json", preflighted()),
@@ -191,8 +193,8 @@ def values(document: Any, path: str) -> Iterator[Any]:
 def test_it_explains_every_state_and_kind():
     words = re.findall(r"^\| `(\w+)` \|", SECTIONS["States"], re.M)
     assert words[:6] == ["planned", "running", "done", "stopped", "failed", "diverged"]
-    assert set(status.STATES) == set(words[:6]) >= {verdict(kind) for kind in get_args(FailureKind)}
-    assert all(f"`{kind}`" in SECTIONS["States"] for kind in get_args(FailureKind))
+    assert set(RunState) == set(words[:6]) >= {kind.run for kind in FAILURE_KINDS.values()}
+    assert all(f"`{kind}`" in SECTIONS["States"] for kind in FAILURE_KINDS)
 
 
 def examples(language: str) -> list[str]:
@@ -217,4 +219,4 @@ def test_its_copy_is_a_whole_store_even_while_somebody_writes(study, tmp_path, m
     with closing(sqlite3.connect(study.store)) as store:
         store.execute(copy)
     (found,) = tmp_path.glob("*.db")
-    assert status.read(found).counts == status.read(study.store).counts
+    assert Store(found).status().counts == Store(study.store).status().counts

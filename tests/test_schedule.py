@@ -9,6 +9,7 @@ from scalectl.orchestrator.plan.placement import Fit
 from scalectl.orchestrator.plan.plan import PlannedJob
 from scalectl.orchestrator.plan.scheduler import Queue, lengths
 from scalectl.orchestrator.slots import Slot
+from scalectl.orchestrator.states import JobKind
 from scalectl.trainer.spec import DataSpec, EvalSpec, Job, ModelSpec, RecipeSpec, TrunkSpec
 
 TRUNK = TrunkSpec(
@@ -28,7 +29,9 @@ def planned(
     priority: float = 0.0,
 ) -> PlannedJob:
     job = Job(name, name, TRUNK, None, 0, 10, EvalSpec(), "/nowhere", None, 1000)
-    return PlannedJob(job, "trunk", name, needs, (name,), 37, seconds, shape, Fit(types, priority=priority))
+    return PlannedJob(
+        job, JobKind.TRUNK, name, "trunk", name, needs, (name,), 37, seconds, shape, Fit(types, priority=priority)
+    )
 
 
 def on(count: int, kind: str = "cpu") -> list[Slot]:

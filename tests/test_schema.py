@@ -10,10 +10,9 @@ from pydantic import TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 
 from scalectl.orchestrator.experiment.document import load
-from scalectl.orchestrator.experiment.experiment import read, schema_json
-from scalectl.orchestrator.experiment.keys import keys
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.experiment.rules import Section
-from scalectl.orchestrator.experiment.schema import Model
+from scalectl.orchestrator.experiment.schema import Model, keys, schema_json
 from scalectl.orchestrator.experiment.values import Share
 from scalectl.trainer.spec import PRESETS
 

@@ -11,9 +11,9 @@ from told import everything, planned, planning, rows, started, write
 
 from scalectl.orchestrator.cluster.ray_server import trusted
 from scalectl.orchestrator.cluster.worker import stream
-from scalectl.orchestrator.errors import Refusal
-from scalectl.orchestrator.experiment.experiment import InvalidExperiment, read
-from scalectl.orchestrator.launch import session as launches
+from scalectl.orchestrator.errors import InvalidExperiment, Refusal
+from scalectl.orchestrator.experiment.reading import read
+from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.redact import redacted
 from scalectl.orchestrator.store.known import inside, known
 from scalectl.trainer.events import Failed, Skipped
@@ -105,7 +105,7 @@ def test_a_hostile_name_in_the_file_leads_no_folder_out_of_the_artifacts(study, 
         experiment = read(study.file)
     except InvalidExperiment:
         return
-    for job in launches.plan(experiment).jobs:
+    for job in plan(experiment).jobs:
         assert inside(job.job.folder, experiment.artifacts)
 
 
@@ -133,7 +133,7 @@ def test_addresses_of_buckets_are_inside_or_not():
 
 def test_nothing_reads_pickles_or_unsafe_yaml():
     root = Path(__file__).parents[1]
-    for path in (path for room in ("orchestrator", "trainer", "analysis") for path in (root / room).glob("*.py")):
+    for path in (path for room in ("orchestrator", "trainer", "analysis") for path in (root / room).rglob("*.py")):
         text = path.read_text()
         assert not re.search(r"\bpickle\b|\byaml\.(unsafe_)?load\b|allow_pickle=True|\beval\(|\bexec\(", text), path
         assert not re.search(r"YAML\(typ=.(unsafe|base)", text), path

@@ -11,7 +11,7 @@ from jax.sharding import PartitionSpec
 from test_train import TRUNK, job
 
 from scalectl.trainer import checkpoint
-from scalectl.trainer.data import Batches
+from scalectl.trainer.data.batches import Batches
 from scalectl.trainer.events import Checkpoint, Done, Event, Measurement, Progress
 from scalectl.trainer.sharding import AXES, Layout, cut, grid
 from scalectl.trainer.spec import Job, ModelSpec, RunSpec

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from test_cli import scalectl
 from test_schedule import forests, on, planned
 
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.limits import Caps
 from scalectl.orchestrator.plan.placement import Fit
 from scalectl.orchestrator.plan.planner import plan
@@ -23,9 +23,9 @@ from scalectl.orchestrator.plan.simulator import (
     Preemptions,
     Unplaceable,
     lower_bound,
-    rate,
+    parse_rate,
+    parse_slots,
     simulate,
-    slots,
 )
 from scalectl.orchestrator.slots import devices_of
 
@@ -144,21 +144,21 @@ def test_slots_that_never_live_to_a_checkpoint_are_refused():
 @pytest.mark.parametrize("text", ["0xv5e-16", "x", "1000000xcpu", "4 v5e-16", "4xv5e-16,2", "-1"])
 def test_what_is_no_number_of_slots_is_refused(text):
     with pytest.raises(InvalidSlots, match="COUNTxTYPE, COUNT up to 999999"):
-        slots([text])
+        parse_slots([text])
 
 
 @pytest.mark.parametrize("text", ["31/h", "721/d", "3e9/h", "-1/h", "2"])
 def test_a_rate_at_which_slots_are_never_there_is_refused(text):
     with pytest.raises(InvalidSlots, match=f"--preempt {text}: "):
-        rate(text)
-    assert rate("30/h") == rate("720/d") == 30.0
+        parse_rate(text)
+    assert parse_rate("30/h") == parse_rate("720/d") == 30.0
 
 
 def test_slots_and_rates_are_read():
-    found = slots(["2xv5e-16", "3", "1xv5e-16"])
+    found = parse_slots(["2xv5e-16", "3", "1xv5e-16"])
     assert [slot.type for slot in found] == ["v5e-16"] * 2 + ["cpu"] * 3 + ["v5e-16"]
     assert len({slot.name for slot in found}) == 6
-    assert (rate("0.2/h"), rate("12/d"), rate(None)) == (0.2, 0.5, 0.0)
+    assert (parse_rate("0.2/h"), parse_rate("12/d"), parse_rate(None)) == (0.2, 0.5, 0.0)
     assert [devices_of(kind) for kind in ("v5e-16", "v5litepod-256", "h100", "cpu")] == [16, 256, 1, 1]
 
 
@@ -184,7 +184,7 @@ def anywhere(job):
 
 
 def test_the_papers_grid_on_slices_of_three_sizes(paper):
-    found = simulate(paper.jobs, slots(["8xv3-32", "4xv3-128", "2xv3-512"]))
+    found = simulate(paper.jobs, parse_slots(["8xv3-32", "4xv3-128", "2xv3-512"]))
     assert found.makespan <= 1.05 * found.lower_bound and found.done == 280
     assert all(life.slot.type in life.job.fit.types for life in found.lives)
 

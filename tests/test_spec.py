@@ -5,7 +5,17 @@ from dataclasses import replace
 import pytest
 import test_train
 
-from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, RunSpec, TrunkSpec, identity
+from scalectl.trainer.spec import (
+    DataSpec,
+    ModelSpec,
+    RecipeSpec,
+    RunSpec,
+    SpecField,
+    TrunkSpec,
+    identity,
+    recipe_fields,
+    spec_fields,
+)
 
 TRUNK = TrunkSpec(
     ModelSpec(16, 3, 64, 2, 2),
@@ -42,3 +52,14 @@ def test_a_run_keeps_the_identity_that_it_always_had():
 
 def test_a_setting_that_came_later_counts_once_it_is_set():
     assert identity(replace(TRUNK, data=replace(TRUNK.data, stratified=True))) != identity(TRUNK)
+
+
+def test_the_fields_of_specs_say_what_columns_sweeps_and_older_stores_need():
+    recipe = {setting.name: setting for setting in recipe_fields()}
+    swept = ("batch_size", "head", "lr", "clip_norm", "weight_decay_head", "weight_decay_body", "warmup", "timescale")
+    assert tuple(name for name, setting in recipe.items() if setting.swept) == swept
+    assert recipe["head"] == SpecField("head", str, ("map", "gap", "tok"), True, None)
+    assert recipe["microbatch"] == SpecField("microbatch", int, (), False, 0)
+    data = {setting.name: setting for setting in spec_fields(DataSpec)}
+    assert data["stratified"] == SpecField("stratified", bool, (), False, False)
+    assert data["content"].before == "" and not {"path", "test_path"} & data.keys()

@@ -10,8 +10,11 @@ from contextlib import closing
 import pytest
 from told import SECONDS_A_STEP, checkpoint, planning, progress, started, told, write
 
-from scalectl.orchestrator.cli import status
+from scalectl.orchestrator.cli.status_screen import text as status_text
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch.ledger import Ledger
+from scalectl.orchestrator.launch.news import News
+from scalectl.orchestrator.store.reading import Store
 from scalectl.trainer.events import Failed, Skipped, Stopped
 from scalectl.trainer.flops import training_flops
 
@@ -26,16 +29,16 @@ def begun(study):
 
 def say(study) -> str:
     """The screen with its runs, which every test holds to its width."""
-    text = status.read(study.store).text(runs=True)
+    text = status_text(Store(study.store).status(), runs=True)
     assert max(len(line) for line in text.splitlines() if not line.startswith("Next: ")) <= 100
-    json.dumps(status.read(study.store).to_json(), allow_nan=False)
+    json.dumps(Store(study.store).status().to_json(), allow_nan=False)
     return text
 
 
 def test_a_planned_study_shows_its_runs_and_why_they_will_run(study, begun):
     begun[0].close()
     text = say(study)
-    assert text.startswith("small · 2 planned\n  0 % of ") and "no launcher runs\n" in text
+    assert text.startswith("small · 2 planned\n  0 % of ") and "no launch is running\n" in text
     assert text.count("0/20") == text.count("0/40") == 1 and text.count("   waits for a launch: new") == 2
     assert text.endswith("Next: scalectl launch FILE")
 
@@ -47,7 +50,7 @@ def test_runs_that_wait_for_a_running_trunk_show_how_far_it_has_come(study, begu
     text = say(study)
     assert "pico-60-s0 trunk 16 to 32   cpu-1      20/32   25 %" in text
     assert "16/20" in text and "20/40" in text
-    (job,) = status.read(study.store).running
+    (job,) = Store(study.store).status().running
     assert job.seconds_left == pytest.approx(12 * SECONDS_A_STEP) and job.images_per_second == 16 / SECONDS_A_STEP
 
 
@@ -55,9 +58,9 @@ def test_the_time_left_is_that_of_each_missing_step_once(study, begun):
     records, found = begun
     records.write(records.start(found.jobs[0], "cpu-0"), [started(), progress(6)])
     left = 32 + 4 + 8 - 6
-    assert status.read(study.store).seconds_left == pytest.approx(left * SECONDS_A_STEP)
+    assert Store(study.store).status().seconds_left == pytest.approx(left * SECONDS_A_STEP)
     trunk = found.jobs[0].job.trunk
-    assert status.read(study.store).to_json()["flops"] == {
+    assert Store(study.store).status().to_json()["flops"] == {
         "done": training_flops(trunk, 6),
         "total": training_flops(trunk, 44),
     }
@@ -68,7 +71,7 @@ def test_a_resumed_attempt_shows_the_step_that_it_goes_on_from(study, begun):
     job = found.jobs[0]
     records.write(records.start(job, "cpu-0"), [started(), progress(10), checkpoint(job, 10, kept=False), Stopped(10)])
     records.write(records.start(job, "cpu-0"), [started(10)])
-    (running,) = status.read(study.store).running
+    (running,) = Store(study.store).status().running
     assert (running.step, running.attempt, running.loss) == (10, 2, 0.37 + 0.1)
 
 
@@ -83,8 +86,8 @@ def test_what_a_killed_launcher_left_is_said(study, begun):
     records.write(records.start(found.jobs[0], "cpu-0"), [started(), progress(3)])
     records.close()
     text = say(study)
-    assert "no launcher runs; it ended with 1 job under way" in text and "ATTEMPT" not in text
-    assert status.read(study.store).seconds_left is None
+    assert "no launch is running; the last ended with 1 job under way" in text and "ATTEMPT" not in text
+    assert Store(study.store).status().seconds_left is None
 
 
 def test_a_done_study_names_its_best_run_and_the_next_command(study, begun):
@@ -96,14 +99,14 @@ def test_a_done_study_names_its_best_run_and_the_next_command(study, begun):
     assert text.startswith("small · 2 done\n  100 % of ")
     assert "best: pico-60-40-s0  upstream/error 0.25 at " in text
     assert text.endswith(f"Next: scalectl fit --store {study.store}")
-    assert status.read(study.store).unfinished == 0
+    assert Store(study.store).status().unfinished == 0
 
 
 def test_an_excluded_run_is_not_the_best(study, begun):
     records, found = begun
     write(records, found.jobs)
     records.exclude(found.runs[0].id, "wrong images")
-    found = status.read(study.store)
+    found = Store(study.store).status()
     assert found.best.steps == 40 and found.to_json()["excluded"] == 1
     assert "done, excluded" in say(study)
 
@@ -126,8 +129,8 @@ def test_a_damaged_checkpoint_stays_in_sight_until_the_next_launch(study, begun)
     for _ in range(10):
         records.note("done", "something else")
     assert f"warning: {found.jobs[0].job.name}: checkpoint /study/trunks/37/8" in say(study)
-    assert torn in str(status.read(study.store).to_json()["events"])
-    records.plan(found, study.file.read_text())
+    assert torn in str(Store(study.store).status().to_json()["events"])
+    records.plan(found, read(study.file))
     for _ in range(10):
         records.note("done", "something else")
     assert "warning" not in say(study)
@@ -138,9 +141,9 @@ def test_what_a_diverged_run_had_left_is_not_waited_for(study, begun):
     write(records, found.jobs[:3])
     records.write(records.start(found.jobs[3], "here"), [started(32), progress(34)])
     records.settle([found.runs[1].id], "diverged", "nonfinite", "loss is nan")
-    work = status.read(study.store).to_json()["flops"]
+    work = Store(study.store).status().to_json()["flops"]
     assert work["done"] == work["total"] == training_flops(found.jobs[0].job.trunk, 32 + 4 + 2)
-    assert "100 % of" in say(study) and status.read(study.store).unfinished == 0
+    assert "100 % of" in say(study) and Store(study.store).status().unfinished == 0
 
 
 def test_all_runs_diverged_at_once_is_a_screen_too(study, begun):
@@ -157,9 +160,9 @@ def test_a_store_with_no_study_says_so(study):
 
 
 def test_goodput_is_that_of_the_launch_that_runs_now(study, begun):
-    records, _ = begun
+    records, found = begun
     books = Ledger(["here"], clock=itertools.count().__next__)
-    books.begin("here")
+    books.take(News("here", found.jobs[0]))
     records.keep(books.entries())
     assert "goodput of this launch so far" in say(study)
     records.close()
@@ -169,7 +172,7 @@ def test_goodput_is_that_of_the_launch_that_runs_now(study, begun):
 def test_a_reason_of_thousands_of_letters_is_cut_in_the_table(study, begun):
     records, found = begun
     records.settle([found.runs[0].id], "failed", "user_error", "RESOURCE_EXHAUSTED: " + "x" * 2000)
-    lines = status.read(study.store).text(runs=True, width=None).splitlines()
+    lines = status_text(Store(study.store).status(), runs=True, width=None).splitlines()
     (row,) = [line for line in lines if " 0/20 " in line]
     assert "RESOURCE_EXHAUSTED: xxx" in row and len(row) < 300 and row.endswith("x…")
     assert any(line.endswith("x" * 2000) for line in lines)  # where it stands by itself
@@ -197,5 +200,5 @@ def test_a_thousand_runs_are_told_at_once(study):
     records.write(records.start(found.jobs[0], "here"), [started(), *(progress(n) for n in range(1, 5000))])
     records.close()
     began = time.monotonic()
-    assert len(status.read(study.store).runs) == 1000
+    assert len(Store(study.store).status().runs) == 1000
     assert time.monotonic() - began < 2

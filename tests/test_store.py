@@ -16,20 +16,22 @@ from sqlalchemy.exc import IntegrityError
 from told import planning, progress, rows, started, told, write
 
 from scalectl import analysis
-from scalectl.orchestrator.cli import status
+from scalectl.orchestrator.cli.status_screen import text as status_text
 from scalectl.orchestrator.errors import Exit, NotFound
-from scalectl.orchestrator.report.fits import asked
+from scalectl.orchestrator.experiment.reading import read
+from scalectl.orchestrator.report.fits import study_points
 from scalectl.orchestrator.store.database import (
     APPLICATION,
-    VERSION,
     NewerStore,
     NotAStore,
     Unusable,
     network_file_system,
     reading,
 )
+from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.records import Records, known
 from scalectl.orchestrator.store.tables import runs
+from scalectl.orchestrator.store.upgrade import VERSION
 from scalectl.trainer.spec import DataSpec, RecipeSpec
 
 
@@ -40,6 +42,10 @@ def begun(study):
     write(records, found.jobs[:1])
     yield records, found
     records.close()
+
+
+def status(path: Path):
+    return Store(path).status()
 
 
 def foreign(path: Path) -> Path:
@@ -82,7 +88,7 @@ def test_a_newer_store_is_refused_and_says_what_to_do(study, begun):
     with closing(sqlite3.connect(study.store)) as store:
         store.execute(f"PRAGMA user_version = {VERSION + 36}")
     before = study.store.read_bytes()
-    for use in (Records, known, status.read):
+    for use in (Records, known, status):
         with pytest.raises(NewerStore, match="upgrade scalectl") as refusal:
             use(study.store)
         assert refusal.value.exit is Exit.STORE
@@ -97,13 +103,45 @@ def test_an_older_store_gains_the_settings_that_came_later(study, begun):
         store.executescript("DROP TABLE imported; DROP TABLE imports")
         store.executescript("ALTER TABLE runs DROP COLUMN stratified; PRAGMA user_version = 1")
         store.executescript("ALTER TABLE runs DROP COLUMN flops_per_second; ALTER TABLE progress DROP COLUMN mfu")
-    assert status.read(study.store).imported == 0
+    assert Store(study.store).status().imported == 0
     planning(study)[0].close()
     assert rows(study, "SELECT * FROM points") == whole
     assert rows(study, "PRAGMA user_version") == [VERSION]
 
 
-@pytest.mark.parametrize("use", [Records, known, status.read])
+KINDS = [("trunk", "v5e-16"), ("trunk", "cpu"), ("cooldown", "cpu"), ("evaluation", "cpu")]
+
+
+def test_an_older_store_is_read_as_a_new_one_and_stays_as_it_is(old):
+    before = old.store.read_bytes()
+    said = [line.split("  ")[1] for line in Store(old.store).logs("pico-60-20-s0")]
+    assert said[:2] == [
+        "pico-60-s0 trunk 0 to 16: attempt 1 on slot v5e-16/3 on node-37, process 4242, from step 0",
+        "pico-60-s0 trunk 0 to 16: stopped at step 3",
+    ]
+    assert [line.split(": ")[0].split("-s0 ")[1] for line in said[4:]] == 2 * ["cooldown"] + 2 * ["evaluation"]
+    shown = Store(old.store).run("pico-60-20-s0").to_json()["attempts"]
+    assert [(attempt["job_kind"], attempt["slot_type"]) for attempt in shown] == KINDS
+    (speeds,) = known(old.store).speeds.values()
+    assert list(speeds) == ["v5e-16", "cpu"]
+    assert Store(old.store).status().counts["done"] == 1
+    assert old.store.read_bytes() == before and rows(old, "PRAGMA user_version") == [5]
+
+
+def test_an_older_store_that_is_written_to_is_a_new_one_from_then_on(old):
+    Records(old.store).close()
+    assert rows(old, "SELECT job_kind, slot_type FROM attempts ORDER BY id") == KINDS
+    named = [("trunk", "pico-60-s0"), ("evaluation", "pico-60-20-s0")]
+    assert rows(old, "SELECT kind, run_name FROM jobs ORDER BY kind DESC") == named
+    assert rows(old, "PRAGMA user_version") == [VERSION] and rows(old, "PRAGMA integrity_check") == ["ok"]
+
+
+def test_a_copy_of_an_older_store_can_not_be_written_to(old):
+    with pytest.raises(Unusable, match="readonly"), reading(old.store) as connection:
+        connection.exec_driver_sql("DELETE FROM runs")
+
+
+@pytest.mark.parametrize("use", [Records, known, status])
 def test_a_database_of_another_program_is_refused_and_left_as_it_is(tmp_path, use):
     path = foreign(tmp_path / "photos.db")
     before = path.read_bytes()
@@ -129,7 +167,7 @@ def whole(tmp_path_factory) -> bytes:
     return study.store.read_bytes()
 
 
-@pytest.mark.parametrize("use", [Records, known, status.read])
+@pytest.mark.parametrize("use", [Records, known, status])
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_store_is_named_and_left_as_it_is(tmp_path, whole, damage, use):
     bad = tmp_path / "bad.db"
@@ -149,19 +187,19 @@ def test_damage_under_a_running_launcher_ends_it_with_the_name_of_the_store(stud
         file.seek(4096)
         file.write(b"\x37" * (size - 4096))
     with closing(records), pytest.raises(NotAStore, match=r"results\.db is not a store, or is damaged"):
-        records.plan(found, "")
+        records.plan(found, read(study.file))
 
 
 def test_a_store_that_is_not_there_is_not_made_by_looking(tmp_path):
     with pytest.raises(NotFound, match="no store here"):
-        status.read(tmp_path / "none.db")
+        Store(tmp_path / "none.db").status()
     assert known(tmp_path / "none.db").states == {} and list(tmp_path.iterdir()) == []
 
 
 def test_an_empty_file_becomes_a_store(study):
     study.store.touch()
     with pytest.raises(NotFound, match="empty file"):
-        status.read(study.store)
+        Store(study.store).status()
     planning(study)[0].close()
     assert len(known(study.store).states) == 2
 
@@ -200,7 +238,7 @@ def test_a_store_can_be_read_where_nobody_can_write():
             os.chown(path, 65534, 65534) if os.geteuid() == 0 else None
         study.folder.chmod(0o555)
         with as_nobody():
-            assert status.read(study.store).counts["planned"] == 2
+            assert Store(study.store).status().counts["planned"] == 2
             assert len(known(study.store).states) == 2
             assert len(analysis.read(study.store)) == 2 and analysis.measurements(study.store).empty
         study.folder.chmod(0o755)
@@ -211,7 +249,7 @@ def test_a_store_that_pandas_cant_read_is_a_refusal(study):
     with closing(sqlite3.connect(study.store)) as connection, connection:
         connection.execute("DROP VIEW points")
     with pytest.raises(Unusable, match="no table or view `points`"):
-        asked(study.store, None)
+        study_points(study.store, None)
 
 
 @pytest.mark.parametrize("replaced", [False, True])
@@ -280,7 +318,7 @@ def test_where_mounts_are_not_told_no_file_system_is_suspected(tmp_path):
 def test_a_network_file_system_is_warned_of_in_the_history(study, monkeypatch):
     monkeypatch.setattr("scalectl.orchestrator.store.records.network_file_system", lambda _: "nfs4")
     planning(study)[0].close()
-    assert "warning: the store is on nfs4" in status.read(study.store).text()
+    assert "warning: the store is on nfs4" in status_text(Store(study.store).status())
 
 
 def test_a_setting_that_came_later_has_in_older_stores_the_value_that_it_has_in_older_runs():

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pictures import cifar10
 
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 
 ROOT = Path(__file__).parents[1]
 

@@ -17,7 +17,7 @@ from scalectl.analysis.suggestion import Costs, greedy
 from scalectl.analysis.surrogate import Outlook, outlook, positions
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Refusal
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.store.records import Records, known
 
@@ -136,7 +136,7 @@ def half(study):
     study.file.write_text(text)
     with Records(study.store) as records:
         found = plan(read(study.file))
-        records.plan(found, text)
+        records.plan(found, read(study.file))
         for job in found.jobs:
             run = next((run for run in found.runs if run.id == job.id), None)
             value = 0.25 if run is None else float(law(run.flops_per_image, 16e4 * run.spec.steps, run.params))

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from scalectl.trainer.data import load, split
+from scalectl.trainer.data.pictures import in_range
+from scalectl.trainer.data.split import load, split
+from scalectl.trainer.data.synthetic import Patterns
 from scalectl.trainer.evaluate import ridge
-from scalectl.trainer.pictures import in_range
 from scalectl.trainer.spec import DataSpec
-from scalectl.trainer.synthetic import Patterns
 
 SPEC = DataSpec("synthetic", 300, 37, 5, 0, 16, 3, 10)
 

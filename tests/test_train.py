@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from damage import HURTS, array_file, torn
 
-from scalectl.trainer import checkpoint, peaks, writer
+from scalectl.trainer import checkpoint, hardware, writer
 from scalectl.trainer import step as programs
 from scalectl.trainer.events import (
     Checkpoint,
@@ -99,7 +99,7 @@ def test_device_time_only_grows(whole):
 
 def test_speed_is_told_in_images_and_flops_and_as_a_share_of_a_peak_where_there_is_one(tmp_path, whole, monkeypatch):
     assert {event.mfu for event in (*of(Progress, whole), whole[-1])} == {None}  # no CPU has a published one
-    monkeypatch.setattr(peaks, "_PEAKS", {"cpu": (math.nan, 37e9)})
+    monkeypatch.setattr(hardware, "_PEAKS", {"cpu": (math.nan, 37e9)})
     stretch = told(job(tmp_path, run=None, evals=EvalSpec((), ())))
     an_image = training_flops(TRUNK, 1) / TRUNK.recipe.batch_size
     for event in of(Progress, stretch):
@@ -271,7 +271,7 @@ def test_training_goes_on_while_a_checkpoint_is_written(tmp_path, whole, monkeyp
             seen.set()
         if isinstance(event, Checkpoint):
             _, found = checkpoint.restore(event.path, programs.abstract(programs.shape(TRUNK)))
-            rows[event.step] = [row[:2] for row in found.told]
+            rows[event.step] = [(point.step, point.loss) for point in found.curve]
     before = events[: events.index(of(Checkpoint, events)[0])]
     assert of(Checkpoint, events)[0].step == 40 and max(one.step for one in of(Progress, before)) >= 60
     assert events[-1].digest == whole[-1].digest
@@ -325,9 +325,8 @@ def test_the_curve_has_every_early_step_and_ever_fewer_later():
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two cores to leave one of them out")
 def test_one_core_or_all_of_them_make_the_same_bits(tmp_path):
     trunk = replace(TRUNK, model=ModelSpec(32, 1, 128, 4, 2), recipe=replace(TRUNK.recipe, batch_size=64))
-    code = (
-        "import os, pickle, sys; os.sched_setaffinity(0, eval(sys.argv[1])); from scalectl.trainer.train import train; "
-    )
+    code = "import os, pickle, sys; os.sched_setaffinity(0, eval(sys.argv[1])); "
+    code += "from scalectl.trainer.train import train; "
     code += "print(list(train(pickle.load(open(sys.argv[2], 'rb'))))[-1].digest)"
     digests = []
     for name, cores in (("one", {min(os.sched_getaffinity(0))}), ("all", os.sched_getaffinity(0))):

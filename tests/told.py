@@ -8,7 +8,7 @@ from typing import Any
 
 from conftest import Study
 
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.plan import Plan, PlannedJob
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.store.records import Records, known
@@ -25,7 +25,7 @@ def planned(study: Study, **changes: str) -> Plan:
 def planning(study: Study, **changes: str) -> tuple[Records, Plan]:
     """The study's store, open, with its plan written down."""
     records, found = Records(study.store), planned(study, **changes)
-    records.plan(found, study.file.read_text())
+    records.plan(found, read(study.file))
     return records, found
 
 

@@ -12,15 +12,17 @@ from pathlib import Path
 
 
 def folder(kind: str = "images") -> Path:
-    """Return a folder that only this user can read; where the cache can't be written, one for this process's life."""
+    """A folder that only this user can read; where the cache can't be written, one for this process's life."""
     try:
         home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        found = Path(home) / "scalectl" / kind
-        found.mkdir(parents=True, exist_ok=True, mode=0o700)
-        found.chmod(0o700)
+        path = Path(home) / "scalectl" / kind
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.chmod(0o700)
     except (OSError, RuntimeError):  # Path.home() raises the second for a user without one
         return Path(_passing().name)
-    return found if os.access(found, os.W_OK) else Path(_passing().name)
+    if not os.access(path, os.W_OK):
+        return Path(_passing().name)
+    return path
 
 
 @cache
@@ -32,10 +34,10 @@ def _passing() -> tempfile.TemporaryDirectory[str]:
 def appearing(file: Path) -> Iterator[str]:
     """Yield a path beside `file` to write to, which is renamed at the end: others see all of the file or none."""
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle, beside = tempfile.mkstemp(dir=file.parent, suffix=".part")
+    handle, part = tempfile.mkstemp(dir=file.parent, suffix=".part")
     os.close(handle)
     try:
-        yield beside
-        Path(beside).replace(file)
+        yield part
+        Path(part).replace(file)
     finally:
-        Path(beside).unlink(missing_ok=True)
+        Path(part).unlink(missing_ok=True)

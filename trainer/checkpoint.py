@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,19 @@ import numpy as np
 from etils import epath
 from orbax import checkpoint as ocp
 
-from scalectl.trainer.events import ROLLING
+from scalectl.trainer.events import ROLLING, Progress
 from scalectl.trainer.step import State
 
-Row = tuple[float, ...]
+POSITIONAL = (  # the columns of a curve in checkpoints that didn't name them; the oldest end after images_per_second
+    "step",
+    "loss",
+    "learning_rate",
+    "grad_norm",
+    "device_seconds",
+    "images_per_second",
+    "flops_per_second",
+    "mfu",
+)
 ELSEWHERE = (ImportError, MemoryError, PermissionError, ConnectionError, TimeoutError)  # none of the checkpoint's doing
 
 FIRST = ocp.options.MultiprocessingOptions(primary_host=0, active_processes={0})  # it waits for no other process
@@ -27,16 +36,16 @@ class Corrupt(Exception):  # noqa: N818 - a fact about a file
 
 @dataclass(frozen=True)
 class Saved:
-    """What a checkpoint holds beside the state; `told` are the rows of the curve of the job that wrote it."""
+    """What a checkpoint holds beside the state; `curve` is that of the job that wrote it, up to its step."""
 
     step: int
     path: str
     digest: str  # sha256 of the parameters
     device_seconds: float
-    told: tuple[Row, ...]
+    curve: tuple[Progress, ...]
 
 
-def save(folder: str, state: State, device_seconds: float, told: Sequence[Row]) -> Saved:
+def save(folder: str, state: State, device_seconds: float, curve: Sequence[Progress]) -> Saved:
     """Write a state in memory to `folder` under its step, and return once it is whole and on disk.
 
     Of several processes the first one writes; the others return at once what it will have written.
@@ -44,39 +53,49 @@ def save(folder: str, state: State, device_seconds: float, told: Sequence[Row]) 
     step, digest = int(state.step), sha256(state.params)
     path = epath.Path(folder) / str(step)
     if jax.process_index() == 0:
-        notes = {"digest": digest, "whole": sha256(state), "device_seconds": device_seconds, "told": list(told)}
+        rows = [asdict(point) for point in curve]
+        notes = {"digest": digest, "whole": sha256(state), "device_seconds": device_seconds, "curve": rows}
         items = ocp.args.Composite(state=ocp.args.PyTreeSave(state), notes=ocp.args.JsonSave(notes))
         handler = ocp.CompositeCheckpointHandler(composite_options=ocp.CompositeOptions(FIRST))
         with ocp.Checkpointer(handler, multiprocessing_options=FIRST) as checkpointer:
             checkpointer.save(path, items, force=True)
         _flush(path)
-    return Saved(step, str(path), digest, device_seconds, tuple(told))
+    return Saved(step, str(path), digest, device_seconds, tuple(curve))
 
 
 def restore(path: str, like: State) -> tuple[State, Saved]:
-    """Return what `save` wrote at `path`, given its shapes; raises Corrupt after moving a bad one aside."""
+    """What `save` wrote at `path`, given its shapes; raises Corrupt after moving a bad one aside."""
     arguments = jax.tree.map(lambda leaf: ocp.RestoreArgs(restore_type=np.ndarray, dtype=leaf.dtype), like)
     tree = ocp.args.PyTreeRestore(item=like, restore_args=arguments)
     try:
         with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
             items = ocp.args.Composite(state=tree, notes=ocp.args.JsonRestore())
-            found = checkpointer.restore(epath.Path(path), items)
-        notes = found.notes
-        if sha256(found.state) != notes["whole"]:
+            restored = checkpointer.restore(epath.Path(path), items)
+        notes = restored.notes
+        if sha256(restored.state) != notes["whole"]:
             raise ValueError("its arrays aren't those that were written")
+        curve = _curve(notes)
     except ELSEWHERE:
         raise
     except Exception as error:  # whatever Orbax makes of a torn file
         raise Corrupt(f"checkpoint {path} can't be used: {error}.{_moved_aside(epath.Path(path))}") from error
-    told = tuple(map(tuple, notes["told"]))
-    return found.state, Saved(int(found.state.step), path, notes["digest"], notes["device_seconds"], told)
+    return restored.state, Saved(int(restored.state.step), path, notes["digest"], notes["device_seconds"], curve)
+
+
+def _curve(notes: dict[str, Any]) -> tuple[Progress, ...]:
+    """The points of a curve, also from checkpoints that did not name its columns."""
+    if "curve" in notes:
+        return tuple(Progress(**row) for row in notes["curve"])
+    return tuple(Progress(**dict(zip(POSITIONAL, row, strict=False))) for row in notes["told"])
 
 
 def steps(folder: str) -> list[int]:
-    """Return the steps of the complete checkpoints in `folder`, oldest first."""
-    there = epath.Path(folder)
-    found = [path for path in there.iterdir() if path.name.isdigit()] if there.is_dir() else []
-    return sorted(int(path.name) for path in found if ocp.utils.is_checkpoint_finalized(path))
+    """The steps of the complete checkpoints in `folder`, oldest first."""
+    root = epath.Path(folder)
+    if not root.is_dir():
+        return []
+    numbered = [path for path in root.iterdir() if path.name.isdigit()]
+    return sorted(int(path.name) for path in numbered if ocp.utils.is_checkpoint_finalized(path))
 
 
 def prune(folder: str, step: int) -> None:
@@ -86,29 +105,29 @@ def prune(folder: str, step: int) -> None:
     """
     if jax.process_index() > 0:
         return
-    newest = [str(one) for one in steps(folder) if one <= step][-ROLLING:]
+    newest = [str(older) for older in steps(folder) if older <= step][-ROLLING:]
     for path in epath.Path(folder).iterdir():
         if path.name not in newest and ".corrupt" not in path.name:
             path.rmtree(missing_ok=True)
 
 
 def sha256(tree: Any) -> str:
-    """Return the digest of a tree of arrays: of their paths, types, shapes and bytes, however they are sharded."""
-    found = hashlib.sha256()
+    """The digest of a tree of arrays: of their paths, types, shapes and bytes, however they are sharded."""
+    digest = hashlib.sha256()
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         array = np.asarray(leaf)
-        found.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}\n".encode())
-        found.update(np.ascontiguousarray(array).tobytes())
-    return found.hexdigest()
+        digest.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def _flush(path: epath.Path) -> None:
     """Have the system put all files of a checkpoint, and their names, on disk; buckets have done so by themselves."""
     if "://" in str(path):
         return
-    there = Path(path)
-    for one in (*there.rglob("*"), there, there.parent):
-        number = os.open(one, os.O_RDONLY)
+    root = Path(path)
+    for file in (*root.rglob("*"), root, root.parent):
+        number = os.open(file, os.O_RDONLY)
         os.fsync(number)
         os.close(number)
 

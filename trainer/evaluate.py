@@ -8,13 +8,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from scalectl.trainer.draws import Purpose, permutation
-from scalectl.trainer.evalset import evalsets, told
+from scalectl.trainer.data.images import Images
+from scalectl.trainer.evalset import evalsets, readings
 from scalectl.trainer.events import Stop
 from scalectl.trainer.finetune import finetune
+from scalectl.trainer.rng import Purpose, permutation
 from scalectl.trainer.spec import DataSpec, EvalSpec, FewshotSpec
 from scalectl.trainer.step import Programs, Readings
-from scalectl.trainer.subset import Images
 
 BIAS = 100.0  # a constant feature so large that the penalty hardly touches its weight
 
@@ -31,7 +31,7 @@ def evaluations(
 
     @cache
     def held_out(data: DataSpec) -> Readings:  # once for all that is measured on it
-        return told(programs, params, evalsets(data, model.image_size, model.channels)[1], stopping)
+        return readings(programs, params, evalsets(data, model.image_size, model.channels)[1], stopping)
 
     for name in evals.upstream:
         yield f"upstream/{name}", upstream(held_out(own), name)
@@ -39,7 +39,7 @@ def evaluations(
         specs = list(group)
         pool, test = evalsets(data, model.image_size, model.channels)
         rows = drawn(pool.labels, specs)
-        train = Drawn(told(programs, params, pool.take(rows), stopping).features, rows, pool.labels)
+        train = Drawn(readings(programs, params, pool.take(rows), stopping).features, rows, pool.labels)
         for spec in specs:
             yield spec.metric, fewshot(train, Images(held_out(data).features, test.labels), spec)
     if tuning := evals.finetune:
@@ -58,7 +58,7 @@ def shots_are_there(own: DataSpec, evals: EvalSpec) -> None:
 
 
 def upstream(read: Readings, name: str) -> float:
-    """Return the mean loss of the images that were read, or the share of wrong or right first answers among them."""
+    """The mean loss of the images that were read, or the share of wrong or right first answers among them."""
     each = {"loss": read.loss, "error": read.wrong, "precision@1": ~read.wrong}
     return float(np.mean(each[name], dtype=np.float64))
 
@@ -68,10 +68,10 @@ class Pool(Protocol):
 
     @property
     def labels(self) -> np.ndarray:
-        """Return labels (count)."""
+        """Labels (count)."""
 
     def take(self, rows: np.ndarray) -> Images:
-        """Return the features and labels of some rows, in their order."""
+        """The features and labels of some rows, in their order."""
 
 
 @dataclass(frozen=True)
@@ -83,17 +83,17 @@ class Drawn:
     labels: np.ndarray  # of the whole pool
 
     def take(self, rows: np.ndarray) -> Images:
-        """Return the features and labels of some of the rows that were read."""
+        """The features and labels of some of the rows that were read."""
         return Images(self.features[np.searchsorted(self.rows, rows)], self.labels[rows])
 
 
 def drawn(labels: np.ndarray, specs: Sequence[FewshotSpec]) -> np.ndarray:
-    """Return the rows, rising, that some few-shot evaluations of one pool draw between them; raises ValueError."""
+    """The rows, rising, that some few-shot evaluations of one pool draw between them; raises ValueError."""
     return np.unique(np.concatenate([shots(labels, spec.shots, seed) for spec in specs for seed in range(spec.seeds)]))
 
 
 def fewshot(pool: Pool, test: Images, spec: FewshotSpec) -> float:
-    """Return the mean error on `test` over draws of `shots` images a class from `pool`; both hold features.
+    """The mean error on `test` over draws of `shots` images a class from `pool`; both hold features.
 
     Raises ValueError where a class has too few.
     """
@@ -107,18 +107,18 @@ def _one_draw(pool: Pool, test: Images, spec: FewshotSpec, seed: int) -> float:
 
 
 def regressed(train: Images, features: np.ndarray, num_classes: int, l2: float) -> np.ndarray:
-    """Return what linear regression on `train` says of features (count, num_classes): 1 for its class, -1 for others.
+    """What linear regression on `train` says of features (count, num_classes): 1 for its class, -1 for others.
 
     Features are standardised by those trained on, and have a constant one beside them.
     """
     mean, spread = train.pixels.mean(axis=0), train.pixels.std(axis=0) + 1e-5
-    train_x, test_x = (_with_bias((one - mean) / spread) for one in (train.pixels, features))
+    train_x, test_x = (_with_bias((rows - mean) / spread) for rows in (train.pixels, features))
     targets = 2.0 * (train.labels[:, None] == np.arange(num_classes)) - 1.0
     return test_x @ ridge(train_x, targets, l2)
 
 
 def shots(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """Return the rows of `count` images of each class; those of a smaller count are among them."""
+    """The rows of `count` images of each class; those of a smaller count are among them."""
     chosen = []
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
@@ -133,7 +133,7 @@ def _with_bias(features: np.ndarray) -> np.ndarray:
 
 
 def ridge(x: np.ndarray, y: np.ndarray, l2: float) -> np.ndarray:
-    """Return the weights that minimise |x w - y|^2 + l2 |w|^2, from the eigenvalues of x'x or x x', the smaller one."""
+    """The weights that minimise |x w - y|^2 + l2 |w|^2, from the eigenvalues of x'x or x x', the smaller one."""
     rows, columns = x.shape
     primal = rows >= columns
     values, vectors = np.linalg.eigh(x.T @ x if primal else x @ x.T)

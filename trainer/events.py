@@ -1,19 +1,9 @@
 """What a job tells while it trains: the only words that cross from a slot to the launcher."""
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
-FailureKind = Literal[
-    "user_error",
-    "bad_config",
-    "out_of_memory",
-    "nonfinite",
-    "preempted",
-    "node_lost",
-    "stalled",
-    "checkpoint_corrupt",
-    "no_capacity",
-]
+from scalectl.trainer.failures import FAILURE_KINDS
 
 ROLLING = 2  # of a job's checkpoints the newest ones stay, so that one can be damaged
 
@@ -115,16 +105,20 @@ class Stopped:
 class Failed:
     """The job ended without reaching its last step."""
 
-    kind: FailureKind
+    kind: str  # a name in `failures.FAILURE_KINDS`
     step: int
     reason: str
+
+    def __post_init__(self) -> None:
+        if self.kind not in FAILURE_KINDS:
+            raise ValueError(f"no kind of failure is called {self.kind!r}")
 
 
 class Stop(Protocol):
     """What a job asks whether it has to stop: an event of its process, or whatever stands for several of them."""
 
     def is_set(self) -> bool:
-        """Return whether it has to."""
+        """Whether it has to."""
 
 
 Event = Started | Alive | Progress | Checkpoint | Skipped | Spent | Measurement | Done | Stopped | Failed

@@ -2,19 +2,19 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from scalectl.trainer.draws import Purpose, endless, permutation
-from scalectl.trainer.evalset import EvalSet, heed, told
+from scalectl.trainer.data.loader import Loader
+from scalectl.trainer.evalset import EvalSet, heed, readings
 from scalectl.trainer.events import Stop
-from scalectl.trainer.feed import Feed
 from scalectl.trainer.flops import TRAINING, flops_per_image
-from scalectl.trainer.optimizer import NEVER, Settings
+from scalectl.trainer.optimizer import NEVER, Settings, family
 from scalectl.trainer.positions import resampled
+from scalectl.trainer.rng import Purpose, endless, permutation
 from scalectl.trainer.sharding import gathered
-from scalectl.trainer.spec import FinetuneSpec, Schedule
+from scalectl.trainer.spec import FinetuneSpec
 from scalectl.trainer.step import Metrics, Programs, Shape, State, dispatch, zeros
 from scalectl.trainer.vit import ViT
 
@@ -32,7 +32,7 @@ class Tuned(NamedTuple):
 
 
 def finetune(vit: ViT, params: Params, pool: EvalSet, test: EvalSet, spec: FinetuneSpec, stopping: Stop) -> Tuned:
-    """Return the error on `test` after fine-tuning on all of `pool` at the rate that is best on a part of it.
+    """The error on `test` after fine-tuning on all of `pool` at the rate that is best on a part of it.
 
     Where the loss is not finite at that rate after all, it is that of the next best one. Raises Interrupted.
     """
@@ -43,12 +43,12 @@ def finetune(vit: ViT, params: Params, pool: EvalSet, test: EvalSet, spec: Finet
 
 
 def enlarged(vit: ViT, resolution: int, num_classes: int) -> ViT:
-    """Return the model at another resolution, with a head for other classes."""
+    """The model at another resolution, with a head for other classes."""
     return vit.clone(image_size=resolution, num_classes=num_classes, head_bias=0.0)
 
 
 def transferred(params: Params, to: ViT) -> Params:
-    """Return weights for a model of another resolution: the head zero, learned positions resampled, the rest kept."""
+    """Weights for a model of another resolution: the head zero, learned positions resampled, the rest kept."""
     body = dict(gathered(params)["params"])
     head = {"kernel": (to.model.width, to.num_classes), "bias": (to.num_classes,)}
     body["head"] = {name: np.zeros(shape, np.float32) for name, shape in head.items()}
@@ -58,7 +58,7 @@ def transferred(params: Params, to: ViT) -> Params:
 
 
 def ranked(readings: Mapping[float, tuple[float, float]]) -> list[float]:
-    """Return the rates by their error, those of equal error by their loss; ones that are not finite come last."""
+    """The rates by their error, those of equal error by their loss; ones that are not finite come last."""
 
     def rank(rate: float) -> tuple[bool, float, float]:
         error, loss = readings[rate]
@@ -71,17 +71,17 @@ class _Shuffled:
     """Batches of images in an endless row of epochs, or a part of each; a step alone decides which images it sees."""
 
     def __init__(self, images: EvalSet, size: int, part: slice) -> None:
-        self.images, self._of, self._size, self._part = images.images, images, size, part
+        self.images, self._evalset, self._size, self._part = images.images, images, size, part
 
     def stacked(self, step: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the images (count, batch, side, side, channels) and labels (count, batch) after `step` updates."""
+        """The images (count, batch, side, side, channels) and labels (count, batch) after `step` updates."""
         places = np.arange(step * self._size, (step + count) * self._size).reshape(count, -1)[:, self._part].ravel()
-        rows = endless(0, Purpose.FINETUNE, places, len(self._of))
-        pixels = self._of[rows]
-        return pixels.reshape(count, -1, *pixels.shape[1:]), self._of.labels[rows].reshape(count, -1)
+        rows = endless(0, Purpose.FINETUNE, places, len(self._evalset))
+        pixels = self._evalset[rows]
+        return pixels.reshape(count, -1, *pixels.shape[1:]), self._evalset.labels[rows].reshape(count, -1)
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the images (batch, side, side, channels) and labels (batch) after `step` updates."""
+        """The images (batch, side, side, channels) and labels (batch) after `step` updates."""
         pixels, labels = self.stacked(step, 1)
         return pixels[0], labels[0]
 
@@ -104,27 +104,27 @@ class Finetuning:
                 yield error
 
     def rates(self, pool: EvalSet) -> list[float]:
-        """Return the learning rates, best first on a part of `pool` when the rest is trained on."""
+        """The learning rates, best first on a part of `pool` when all others are trained on."""
         if len(self.spec.lrs) == 1:
             return list(self.spec.lrs)
         order = permutation(0, Purpose.FINETUNE, 0, len(pool))
         kept = max(1, round(HELD_OUT * len(pool)))
-        held_out, rest = pool.take(order[:kept]), pool.take(order[kept:])
-        return ranked({lr: self.measured(self.tuned(rest, lr), held_out) for lr in self.spec.lrs})
+        held_out, remaining = pool.take(order[:kept]), pool.take(order[kept:])
+        return ranked({lr: self.measured(self.tuned(remaining, lr), held_out) for lr in self.spec.lrs})
 
     def tuned(self, images: EvalSet, lr: float) -> Params | None:
-        """Return the weights after all steps on `images`, or their average; nothing once a gradient is not finite."""
-        at, steps, each = rates(self.spec, lr), self.spec.steps, self.programs.shape.steps
+        """The weights after all steps on `images`, or their average; nothing once a gradient is not finite."""
+        numbers, steps, each = rates(self.spec, lr), self.spec.steps, self.programs.shape.steps
         layout = self.programs.layout
         state: State = layout.put(zeros(self.programs.shape)._replace(params=self.params))
         average = layout.put(self.params) if self.spec.ema else None
         before: Metrics | None = None
         with closing(
-            Feed(_Shuffled(images, self.spec.batch_size, layout.rows(self.spec.batch_size)), 0, steps, workers=0)
+            Loader(_Shuffled(images, self.spec.batch_size, layout.rows(self.spec.batch_size)), 0, steps, workers=0)
         ) as feed:
             for step in range(0, steps, each):
                 heed(self.stopping)
-                state, metrics = self.programs.train(state, *feed.stacked(min(each, steps - step)), at)
+                state, metrics = self.programs.train(state, *feed.stacked(min(each, steps - step)), numbers)
                 if average is not None:
                     average = self.programs.averaged(average, state.params, self.spec.ema)
                 if before and not np.isfinite(before.grad_norm).all():  # looked at one late: the device works meanwhile
@@ -133,16 +133,17 @@ class Finetuning:
         return state.params if average is None else average
 
     def measured(self, params: Params | None, images: EvalSet) -> tuple[float, float]:
-        """Return the error and the mean loss of weights on `images`."""
+        """The error and the mean loss of weights on `images`."""
         if params is None:
             return DIVERGED
-        read = told(self.programs, params, images, self.stopping)
+        read = readings(self.programs, params, images, self.stopping)
         return float(np.mean(read.wrong)), float(np.mean(read.loss, dtype=np.float64))
 
 
 def rates(spec: FinetuneSpec, lr: float) -> Settings:
-    """Return the settings of a fine-tuning: warmup, half a cosine or none, a gradient norm of at most 1, no decay."""
-    flat = spec.schedule == "flat"
-    family = get_args(Schedule).index("trapezoidal" if flat else "cosine")
-    counts = map(np.int32, (spec.warmup, 0, NEVER if flat else spec.steps, 1, family))
+    """The settings of a fine-tuning: warmup, half a cosine or none, a gradient norm of at most 1, no decay."""
+    total, name = spec.steps, "cosine"
+    if spec.schedule == "flat":
+        total, name = NEVER, "trapezoidal"
+    counts = map(np.int32, (spec.warmup, 0, total, 1, family(name)))
     return Settings(*map(np.float32, (lr, 1.0, 0.0, 0.0)), *counts)

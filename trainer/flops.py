@@ -10,12 +10,12 @@ TRAINING = 3  # forward, and twice as much backward
 
 
 def tokens(model: ModelSpec, image_size: int) -> int:
-    """Return the patches of an image; what is left over at its right and lower edges makes none."""
+    """The patches of an image; what is left over at its right and lower edges makes none."""
     return (image_size // model.patch_size) ** 2
 
 
 def body_params(model: ModelSpec, *, image_size: int, channels: int, positions: Positions = "learned") -> int:
-    """Return the parameters that Table 2 of arXiv 2106.04560 counts: embedding, positions, encoder, last norm."""
+    """The parameters that Table 2 of arXiv 2106.04560 counts: embedding, positions, encoder, last norm."""
     width, mlp = model.width, model.mlp_dim
     embedding = model.patch_size**2 * channels * width + width
     block = 4 * width * (width + 1) + _mlp_params(width, mlp) + 4 * width
@@ -32,7 +32,7 @@ def params(
     num_classes: int,
     positions: Positions = "learned",
 ) -> int:
-    """Return all parameters of a model, those of its pooling and of its classifier included."""
+    """All parameters of a model, those of its pooling and of its classifier included."""
     width = model.width
     pool = {"gap": 0, "tok": width, "map": width + 4 * width * (width + 1) + 2 * width}[head]
     if head == "map":
@@ -43,7 +43,7 @@ def params(
 
 
 def flops_per_image(model: ModelSpec, *, head: Head, image_size: int, channels: int, num_classes: int) -> int:
-    """Return the FLOPs of the forward pass of one image."""
+    """The FLOPs of the forward pass of one image."""
     width, patches = model.width, tokens(model, image_size)
     rows = patches + (head == "tok")
     embedding = 2 * patches * channels * model.patch_size**2 * width + 2 * patches * width  # bias, position
@@ -66,8 +66,8 @@ def _pool_flops(model: ModelSpec, head: Head, rows: int) -> int:
     if head == "gap":
         return rows * width
     products = 4 * width**2 + 4 * rows * width**2 + 4 * rows * width + 4 * width * mlp
-    biases, norm, rest = 2 * rows * width + 3 * width, 7 * width + 4, 2 * width
-    return products + biases + norm + rest + _softmax_flops(model, 1, rows) + 9 * mlp
+    biases, norm, residuals = 2 * rows * width + 3 * width, 7 * width + 4, 2 * width
+    return products + biases + norm + residuals + _softmax_flops(model, 1, rows) + 9 * mlp
 
 
 def _softmax_flops(model: ModelSpec, queries: int, keys: int) -> int:
@@ -79,7 +79,7 @@ def _mlp_params(width: int, mlp: int) -> int:
 
 
 def training_flops(trunk: TrunkSpec, steps: int) -> int:
-    """Return the FLOPs of `steps` optimizer steps: three forward passes for every image of their batches."""
+    """The FLOPs of `steps` optimizer steps: three forward passes for every image of their batches."""
     data = trunk.data
     forward = flops_per_image(
         trunk.model,
@@ -92,10 +92,10 @@ def training_flops(trunk: TrunkSpec, steps: int) -> int:
 
 
 def steps_for_flops(trunk: TrunkSpec, flops: float) -> int:
-    """Return the most whole steps whose training FLOPs don't exceed `flops`."""
+    """The most whole steps whose training FLOPs don't exceed `flops`."""
     return int(flops) // training_flops(trunk, 1)
 
 
 def steps_for_images(trunk: TrunkSpec, images: float) -> int:
-    """Return the most whole steps that see no more than `images` images, repeats counted."""
+    """The most whole steps that see no more than `images` images, repeats counted."""
     return int(images) // trunk.recipe.batch_size

@@ -1,13 +1,14 @@
 """The paper's schedules, its two memory-efficient optimizers, and its separate weight decay of head and body."""
 
-from typing import Any, Literal, NamedTuple, get_args
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
-from scalectl.trainer.spec import RecipeSpec, RunSpec, Schedule
+from scalectl.trainer.spec import RecipeSpec, RunSpec
 
 Array = jax.Array
 Params = Any  # a nested dict of arrays
@@ -25,50 +26,80 @@ class Settings(NamedTuple):
     timescale: Any
     total: Any
     cooldown: Any
-    family: Any = 0  # place of the schedule in its list of names
+    family: Any = 0  # place of the schedule in DECAYS
 
 
 def settings(recipe: RecipeSpec, run: RunSpec | None) -> Settings:
-    """Return the settings of a run, or of a trunk, which never cools down, when there is none."""
-    horizon = (run.steps, _linear_end(recipe, run)) if run else (NEVER, 1)
+    """The settings of a run, or of a trunk, which never cools down, when there is none."""
+    total, cooldown = NEVER, 1
+    if run:
+        total = run.steps
+        if not recipe.needs_horizon:
+            cooldown = run.cooldown
     rates = (recipe.lr, recipe.clip_norm, recipe.weight_decay_head, recipe.weight_decay_body)
-    counts = (recipe.warmup, recipe.timescale, *horizon, get_args(Schedule).index(recipe.schedule))
+    counts = (recipe.warmup, recipe.timescale, total, cooldown, family(recipe.schedule))
     return Settings(*map(np.float32, rates), *map(np.int32, counts))
 
 
-def _linear_end(recipe: RecipeSpec, run: RunSpec) -> int:
-    """Return the steps over which the rate falls linearly to zero; one is none."""
-    if recipe.needs_horizon:
-        return run.steps - recipe.warmup if recipe.schedule == "linear" else 1
-    return run.cooldown
-
-
-def schedule(step: Array, at: Settings) -> Array:
-    """Return the factor of the learning rate for the update that follows `step` updates (section 3.5 of the paper).
+def schedule(step: Array, numbers: Settings) -> Array:
+    """The factor of the learning rate for the update that follows `step` updates (section 3.5 of the paper).
 
     Warmup reaches 1 at its last update and the cooldown would reach 0 at the first one after the end, so none is lost.
     """
-    warmup = jnp.minimum(1.0, (step + 1) / jnp.maximum(at.warmup, 1))
-    cooldown = jnp.minimum(1.0, (at.total - step) / jnp.maximum(at.cooldown, 1))
-    return warmup * _decay(step, at) * cooldown
+    warmup = jnp.minimum(1.0, (step + 1) / jnp.maximum(numbers.warmup, 1))
+    cooldown = jnp.minimum(1.0, (numbers.total - step) / jnp.maximum(numbers.cooldown, 1))
+    return warmup * _decay(step, numbers) * cooldown
 
 
-def _decay(step: Array, at: Settings) -> Array:
-    """Return what a family does between warmup and cooldown, from 1 on; Figure 7 of the paper draws all but cosine."""
-    after, timescale = jnp.maximum(step - at.warmup, 0), jnp.maximum(at.timescale, 1)
-    flat = jnp.ones_like(after, jnp.float32)
-    families = {
-        "rsqrt": jax.lax.rsqrt(1.0 + after / timescale),
-        "constant": jnp.maximum(0.1, 1.0 - 0.9 * after / (4 * timescale)),  # a spike, then a tenth of it
-        "trapezoidal": flat,
-        "linear": flat,  # all of it is cooldown
-        "cosine": 0.5 + 0.5 * jnp.cos(jnp.pi * after / (at.total - at.warmup)),
-    }
-    return jax.lax.select_n(jnp.asarray(at.family), *(families[name] for name in get_args(Schedule)))
+def _decay(step: Array, numbers: Settings) -> Array:
+    after, timescale = jnp.maximum(step - numbers.warmup, 0), jnp.maximum(numbers.timescale, 1)
+    factors = [decay(after, timescale, numbers.total - numbers.warmup) for decay in DECAYS.values()]
+    return jax.lax.select_n(jnp.asarray(numbers.family), *factors)
+
+
+def rsqrt(after: Array, timescale: Array, length: Array) -> Array:
+    """A reciprocal square root."""
+    return jax.lax.rsqrt(1.0 + after / timescale)
+
+
+def constant(after: Array, timescale: Array, length: Array) -> Array:
+    """A spike, then a tenth of it."""
+    return jnp.maximum(0.1, 1.0 - 0.9 * after / (4 * timescale))
+
+
+def trapezoidal(after: Array, timescale: Array, length: Array) -> Array:
+    """No decay before the cooldown."""
+    return jnp.ones_like(after, jnp.float32)
+
+
+def linear(after: Array, timescale: Array, length: Array) -> Array:
+    """A straight line to zero at the end."""
+    return jnp.minimum(1.0, (length - after) / jnp.maximum(length, 1))
+
+
+def cosine(after: Array, timescale: Array, length: Array) -> Array:
+    """Half a cosine to zero at the end."""
+    return 0.5 + 0.5 * jnp.cos(jnp.pi * after / length)
+
+
+# What each schedule does between warmup and cooldown, from 1 on, `after` updates past the warmup, of `length` until the
+# end; Figure 7 of the paper draws all but cosine. One that is added here has its facts in trainer.spec.SCHEDULES.
+DECAYS: dict[str, Callable[[Array, Array, Array], Array]] = {
+    "rsqrt": rsqrt,
+    "constant": constant,
+    "trapezoidal": trapezoidal,
+    "linear": linear,
+    "cosine": cosine,
+}
+
+
+def family(name: str) -> int:
+    """The place of a schedule among all of them, by which compiled programs choose it."""
+    return list(DECAYS).index(name)
 
 
 def direction(name: Literal["adafactor", "adamw", "sgd"]) -> optax.GradientTransformation:
-    """Return the transformation of clipped gradients to the direction that an optimizer descends (section 3.4).
+    """The transformation of clipped gradients to the direction that an optimizer descends (section 3.4).
 
     Models are trained with adafactor or adamw, and fine-tuned with sgd.
     """
@@ -81,29 +112,29 @@ def direction(name: Literal["adafactor", "adamw", "sgd"]) -> optax.GradientTrans
 
 
 def second_moment_decay(step: Any, exponent: Any) -> Array:
-    """Return Adafactor's decay after `step` updates, capped so that it never freezes (section 3.4)."""
+    """Adafactor's decay after `step` updates, capped so that it never freezes (section 3.4)."""
     return jnp.minimum(0.999, 1.0 - (step + 1.0) ** -exponent)
 
 
-def weight_decay(path: tuple[str, ...], at: Settings) -> Any:
-    """Return the weight decay of the parameter at `path`: first match of head/kernel, */kernel, anything else."""
+def weight_decay(path: tuple[str, ...], numbers: Settings) -> Any:
+    """The weight decay of the parameter at `path`: first match of head/kernel, */kernel, anything else."""
     if path[-2:] == ("head", "kernel"):
-        return at.weight_decay_head
-    return at.weight_decay_body if path[-1] == "kernel" else 0.0
+        return numbers.weight_decay_head
+    return numbers.weight_decay_body if path[-1] == "kernel" else 0.0
 
 
 def clip(grads: Params, max_norm: Any) -> tuple[Params, Array]:
-    """Return gradients whose global norm is at most `max_norm`, and the norm that they had."""
+    """Gradients whose global norm is at most `max_norm`, and the norm that they had."""
     norm = optax.tree.norm(grads)
     factor = jnp.minimum(1.0, max_norm / norm)
     return jax.tree.map(lambda grad: grad * factor, grads), norm
 
 
-def updated(params: Params, directions: Params, lr: Array, at: Settings) -> Params:
-    """Return `params - lr * (direction + decay * params)`: `lr` has the schedule in it, and scales the decay too."""
+def updated(params: Params, directions: Params, lr: Array, numbers: Settings) -> Params:
+    """`params - lr * (direction + decay * params)`: `lr` has the schedule in it, and scales the decay too."""
 
-    def one(path: Any, param: Array, towards: Array) -> Array:
-        decay = weight_decay(tuple(key.key for key in path), at)
+    def moved(path: Any, param: Array, towards: Array) -> Array:
+        decay = weight_decay(tuple(key.key for key in path), numbers)
         return param - lr * (towards + decay * param)
 
-    return jax.tree_util.tree_map_with_path(one, params, directions)
+    return jax.tree_util.tree_map_with_path(moved, params, directions)

@@ -6,14 +6,14 @@ TEMPERATURE = 10_000.0  # the longest wave, in patches; that of the original Tra
 
 
 def sincos2d(side: int, width: int) -> np.ndarray:
-    """Return embeddings (side x side, width) of a square of patches: sine and cosine of x, then of y."""
+    """Embeddings (side x side, width) of a square of patches: sine and cosine of x, then of y."""
     waves = np.arange(width // 4) / max(width // 4 - 1, 1)
     y, x = (places.reshape(-1, 1) / TEMPERATURE**waves for places in np.mgrid[:side, :side])
     return np.concatenate([np.sin(x), np.cos(x), np.sin(y), np.cos(y)], axis=1).astype(np.float32)
 
 
 def resampled(positions: np.ndarray, side: int) -> np.ndarray:
-    """Return learned embeddings (old x old, D) for side x side patches, corner on corner, bilinear in between.
+    """Learned embeddings (old x old, D) for side x side patches, corner on corner, bilinear in between.
 
     This is what the original ViT does (arXiv 2010.11929), also where the square of patches shrinks.
     """

@@ -24,61 +24,61 @@ class Layout:
 
     @cached_property
     def mesh(self) -> Mesh:
-        """Return the devices as a grid; both of its axes together divide the batch."""
+        """The devices as a grid; both of its axes together divide the batch."""
         return Mesh(np.array(self.devices).reshape(grid(len(self.devices))), AXES, KINDS)
 
     @property
     def alone(self) -> bool:
-        """Return whether there is one device, for which nothing is divided and no program changes."""
+        """Whether there is one device, for which nothing is divided and no program changes."""
         return len(self.devices) == 1
 
     @property
     def whole(self) -> NamedSharding:
-        """Return the sharding of what every device holds."""
+        """The sharding of what every device holds."""
         return NamedSharding(self.mesh, PartitionSpec())
 
     def batch(self, *before: None) -> NamedSharding:
-        """Return the sharding of a batch, or of stacked ones, with None for each dimension before the images."""
+        """The sharding of a batch, or of stacked ones, with None for each dimension before the images."""
         return NamedSharding(self.mesh, PartitionSpec(*before, AXES))
 
     def state(self, tree: Any) -> Any:
-        """Return the sharding of each parameter or moment of a tree."""
+        """The sharding of each parameter or moment of a tree."""
         axes = grid(len(self.devices))
         return jax.tree.map(lambda leaf: NamedSharding(self.mesh, cut(leaf.shape, axes)), tree)
 
     def rows(self, size: int) -> slice:
-        """Return which images of a batch are this process's; raises ValueError where devices can't share it evenly."""
+        """Which images of a batch are this process's; raises ValueError where devices can't share it evenly."""
         count = len(self.devices)
         if size % count:
             raise ValueError(f"{size} images can't be shared by {count} devices: give a multiple of {count}")
-        mine = [place for place, one in enumerate(self.devices) if one.process_index == jax.process_index()]
+        mine = [place for place, device in enumerate(self.devices) if device.process_index == jax.process_index()]
         return slice(mine[0] * size // count, (mine[-1] + 1) * size // count)
 
     def put(self, state: Any) -> Any:
-        """Return a state whose NumPy arrays are on the devices; every process has to have the same."""
+        """A state whose NumPy arrays are on the devices; every process has to have the same."""
         if self.alone:
             return jax.device_put(state)
         return jax.tree.map(_put, state, self.state(state))
 
     def fed(self, rows: np.ndarray, *before: None) -> Any:
-        """Return a batch on the devices, or stacked ones, given this process's rows of it."""
+        """A batch on the devices, or stacked ones, given this process's rows of it."""
         return rows if self.alone else jax.make_array_from_process_local_data(self.batch(*before), rows)
 
 
 @cache
 def everywhere() -> Layout:
-    """Return the layout over all devices of all processes."""
-    return Layout(tuple(sorted(jax.devices(), key=lambda one: (one.process_index, one.id))))
+    """The layout over all devices of all processes."""
+    return Layout(tuple(sorted(jax.devices(), key=lambda device: (device.process_index, device.id))))
 
 
 def grid(count: int) -> tuple[int, int]:
-    """Return the two factors of a count that are nearest to each other, the smaller one first."""
-    smaller = next(one for one in range(math.isqrt(count), 0, -1) if count % one == 0)
+    """The two factors of a count that are nearest to each other, the smaller one first."""
+    smaller = next(factor for factor in range(math.isqrt(count), 0, -1) if count % factor == 0)
     return smaller, count // smaller
 
 
 def cut(shape: Sequence[int], axes: tuple[int, int]) -> PartitionSpec:
-    """Return how an array is divided over a grid of devices: along its largest dimension that all of them divide.
+    """How an array is divided over a grid of devices: along its largest dimension that all of them divide.
 
     Where there is none, each axis of the grid divides the largest dimension that it can: 1664 x 1664 on 16 x 16.
     """
@@ -104,7 +104,7 @@ def _put(leaf: Any, where: NamedSharding) -> jax.Array:
 
 
 def gathered(tree: Any) -> Any:
-    """Return a tree of arrays in the memory of this process, wherever their parts are; all processes have to ask."""
+    """A tree of arrays in the memory of this process, wherever their parts are; all processes have to ask."""
     return jax.tree.map(_gathered, tree)
 
 

@@ -4,14 +4,15 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import Any, Literal
+from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
+from typing import Any, Literal, NamedTuple, get_args
 
 SEMANTICS = 1  # raised whenever the trainer's numbers change for an unchanged spec
 
 Head = Literal["map", "gap", "tok"]
 Loss = Literal["sigmoid", "softmax"]
 Upstream = Literal["loss", "error", "precision@1"]
+Optimizer = Literal["adafactor", "adamw"]
 Precision = Literal["float32", "bfloat16"]
 Layers = Literal["loop", "scan"]
 Remat = Literal["none", "full"]
@@ -19,7 +20,24 @@ Positions = Literal["learned", "sincos2d"]
 Schedule = Literal["rsqrt", "constant", "trapezoidal", "linear", "cosine"]
 Tuning = Literal["cosine", "flat"]  # what follows the warmup of a fine-tuning
 
+
+class ScheduleFacts(NamedTuple):
+    """What planning has to know of a schedule; its curve is in `trainer.optimizer.DECAYS`."""
+
+    needs_horizon: bool  # it falls to zero at a run's end by itself, so runs of other lengths share no step with it
+    has_timescale: bool  # it decays over a number of steps
+
+
+SCHEDULES: dict[str, ScheduleFacts] = {
+    "rsqrt": ScheduleFacts(needs_horizon=False, has_timescale=True),
+    "constant": ScheduleFacts(needs_horizon=False, has_timescale=True),
+    "trapezoidal": ScheduleFacts(needs_horizon=False, has_timescale=False),
+    "linear": ScheduleFacts(needs_horizon=True, has_timescale=False),
+    "cosine": ScheduleFacts(needs_horizon=True, has_timescale=False),
+}
+
 LATER = {"later": True}  # marks a setting that specs had no word for at first: at its default it is in no identity
+SWEPT = {"swept": True}  # marks a setting that a study may give several values
 
 
 @dataclass(frozen=True)
@@ -62,7 +80,7 @@ SIZES = (
 
 
 def preset(name: str, patch_size: int) -> ModelSpec:
-    """Return the shape that Table 2 prints under `name`; raises KeyError for a name that it lacks."""
+    """The shape that Table 2 prints under `name`; raises KeyError for a name that it lacks."""
     return ModelSpec(*_TABLE_2[name], patch_size=patch_size)
 
 
@@ -90,31 +108,63 @@ class DataSpec:
 
 @dataclass(frozen=True)
 class RecipeSpec:
-    """All that one optimizer step depends on besides the model and the images."""
+    """All that one optimizer step depends on besides the model and the images, in the order of the store's columns."""
 
-    batch_size: int
+    batch_size: int = field(metadata=SWEPT)
     precision: Precision
-    head: Head
+    positions: Positions = field(default="learned", metadata=LATER, kw_only=True)
+    # these three change how numbers are rounded, so they are a run's own
+    layers: Layers = field(default="loop", metadata=LATER, kw_only=True)
+    remat: Remat = field(default="none", metadata=LATER, kw_only=True)
+    microbatch: int = field(default=0, metadata=LATER, kw_only=True)  # images of a gradient at a time; 0: all
+    head: Head = field(metadata=SWEPT)
     head_bias: float
     loss: Loss
-    optimizer: Literal["adafactor", "adamw"]
-    lr: float
-    clip_norm: float
-    weight_decay_head: float
-    weight_decay_body: float
-    warmup: int
-    timescale: int  # 0 for schedules that have none
-    schedule: Schedule = "rsqrt"
-    positions: Positions = field(default="learned", metadata=LATER)
-    # these three change how numbers are rounded, so they are a run's own
-    layers: Layers = field(default="loop", metadata=LATER)
-    remat: Remat = field(default="none", metadata=LATER)
-    microbatch: int = field(default=0, metadata=LATER)  # images whose gradient is computed at a time; 0: all
+    optimizer: Optimizer
+    lr: float = field(metadata=SWEPT)
+    clip_norm: float = field(metadata=SWEPT)
+    weight_decay_head: float = field(metadata=SWEPT)
+    weight_decay_body: float = field(metadata=SWEPT)
+    schedule: Schedule = field(default="rsqrt", kw_only=True)
+    warmup: int = field(metadata=SWEPT)
+    timescale: int = field(metadata=SWEPT)  # 0 for schedules that have none
 
     @property
     def needs_horizon(self) -> bool:
-        """Return whether the learning rate depends on a run's length from its first step on."""
-        return self.schedule in ("linear", "cosine")
+        """Whether the learning rate depends on a run's length from its first step on."""
+        return SCHEDULES[self.schedule].needs_horizon
+
+
+Plain = bool | int | float | str
+
+
+class SpecField(NamedTuple):
+    """What the rest of scalectl derives from a field of a spec: columns, keys, conditions, defaults of older stores."""
+
+    name: str
+    type: type[Plain]
+    choices: tuple[str, ...]  # of text that has no others
+    swept: bool
+    before: Plain | None  # what was done before specs had the field; None where they always had it
+
+
+def spec_fields(spec: type[ModelSpec] | type[DataSpec] | type[RecipeSpec]) -> tuple[SpecField, ...]:
+    """The fields of a spec that are part of what a run is, in their order."""
+    return tuple(_spec_field(declared) for declared in fields(spec) if declared.compare)
+
+
+def recipe_fields() -> tuple[SpecField, ...]:
+    """The fields of a recipe."""
+    return spec_fields(RecipeSpec)
+
+
+def _spec_field(declared: Field[Any]) -> SpecField:
+    choices = get_args(declared.type)
+    kind: Any = str if choices else declared.type
+    before: Any = None
+    if "later" in declared.metadata:
+        before = declared.default
+    return SpecField(declared.name, kind, choices, "swept" in declared.metadata, before)
 
 
 @dataclass(frozen=True)
@@ -140,7 +190,7 @@ class RunSpec:
 
     @property
     def branch(self) -> int:
-        """Return the step at which the run leaves its trunk."""
+        """The step at which the run leaves its trunk."""
         return self.steps - self.cooldown
 
 
@@ -156,7 +206,7 @@ class FewshotSpec:
 
     @property
     def metric(self) -> str:
-        """Return the name of what is measured."""
+        """The name of what is measured."""
         return f"fewshot/{self.dataset}/{self.shots}shot/error"
 
 
@@ -176,7 +226,7 @@ class FinetuneSpec:
 
     @property
     def metric(self) -> str:
-        """Return the name of what is measured."""
+        """The name of what is measured."""
         return f"finetune/{self.dataset}/error"
 
 
@@ -189,17 +239,17 @@ class EvalSpec:
     finetune: FinetuneSpec | None = None
 
     def metrics(self) -> dict[str, str]:
-        """Return each metric's name with the canonical JSON of the settings that its value depends on."""
-        found = {f"upstream/{name}": "{}" for name in self.upstream}
+        """Each metric's name with the canonical JSON of the settings that its value depends on."""
+        settings_of = {f"upstream/{name}": "{}" for name in self.upstream}
         for spec in self.fewshot:
             settings = {name: value for name, value in _science(spec).items() if name not in ("dataset", "shots")}
-            found[spec.metric] = canonical_json(settings)
+            settings_of[spec.metric] = canonical_json(settings)
         if tuning := self.finetune:
-            found[tuning.metric] = canonical_json(_science(tuning))
-        return found
+            settings_of[tuning.metric] = canonical_json(_science(tuning))
+        return settings_of
 
     def without(self, measured: Mapping[str, str]) -> "EvalSpec":
-        """Return the evaluations left when those are measured whose metrics and settings are given."""
+        """The evaluations left when those are measured whose metrics and settings are given."""
         wanted = {name for name, settings in self.metrics().items() if measured.get(name) != settings}
         upstream = tuple(name for name in self.upstream if f"upstream/{name}" in wanted)
         fewshot = tuple(spec for spec in self.fewshot if spec.metric in wanted)
@@ -229,7 +279,7 @@ class Job:
 
 
 def canonical_json(value: Any) -> str:
-    """Return `value` as JSON with one spelling per value; raises ValueError where there is none."""
+    """`value` as JSON with one spelling per value; raises ValueError where there is none."""
     return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
@@ -250,21 +300,21 @@ def _plain(value: Any) -> Any:
 
 
 def identity(spec: TrunkSpec | RunSpec) -> str:
-    """Return 12 hexadecimal digits of the sha256 of the spec and of the trainer's semantics version."""
+    """12 hexadecimal digits of the sha256 of the spec and of the trainer's semantics version."""
     document = {"kind": type(spec).__name__, "semantics": SEMANTICS, "spec": _science(spec)}
     return hashlib.sha256(canonical_json(document).encode()).hexdigest()[:12]
 
 
 def _science(spec: Any) -> dict[str, Any]:
-    """Return a spec as plain values, without places and settings that came later and say what was done before."""
-    found = {}
-    for one in fields(spec):
-        value = getattr(spec, one.name)
-        if one.compare and (value != one.default or "later" not in one.metadata):
-            found[one.name] = _science(value) if is_dataclass(value) else value
-    return found
+    """A spec as plain values, without places and settings that came later and say what was done before."""
+    science = {}
+    for declared in fields(spec):
+        value = getattr(spec, declared.name)
+        if declared.compare and (value != declared.default or "later" not in declared.metadata):
+            science[declared.name] = _science(value) if is_dataclass(value) else value
+    return science
 
 
 def from_scratch(job: Job, folder: str) -> Job:
-    """Return the job that trains `job.run` alone from step 0, sharing nothing, in `folder`."""
+    """The job that trains `job.run` alone from step 0, sharing nothing, in `folder`."""
     return replace(job, id=f"{job.id}-alone", start=0, folder=folder, origin=None)

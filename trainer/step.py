@@ -12,9 +12,9 @@ import numpy as np
 import optax
 
 from scalectl.trainer.flops import training_flops
-from scalectl.trainer.optimizer import Settings, clip, direction, schedule, updated
+from scalectl.trainer.optimizer import DECAYS, Settings, clip, direction, schedule, updated
 from scalectl.trainer.sharding import Layout, everywhere
-from scalectl.trainer.spec import Loss, TrunkSpec
+from scalectl.trainer.spec import Loss, Optimizer, TrunkSpec
 from scalectl.trainer.vit import ViT, build
 
 Array = jax.Array
@@ -55,31 +55,31 @@ class Shape:
     model: ViT
     batch_size: int
     loss: Loss
-    optimizer: Literal["adafactor", "adamw", "sgd"]
+    optimizer: Optimizer | Literal["sgd"]
     steps: int  # at most, in one dispatch
     microbatch: int = 0  # images whose gradient is computed at a time; 0: all
     parts: int = 1  # devices that share each batch, and each microbatch
 
     @property
     def images(self) -> tuple[int, ...]:
-        """Return the shape of a batch of images."""
+        """The shape of a batch of images."""
         return (self.batch_size, self.model.image_size, self.model.image_size, self.model.channels)
 
 
 def shape(trunk: TrunkSpec) -> Shape:
-    """Return the shape that a trunk shares with all trunks that its programs serve as well."""
+    """The shape that a trunk shares with all trunks that its programs serve as well."""
     recipe = trunk.recipe
     steps = dispatch(training_flops(trunk, 1))
     return Shape(build(trunk), recipe.batch_size, recipe.loss, recipe.optimizer, steps, recipe.microbatch)
 
 
 def dispatch(flops: float) -> int:
-    """Return how many steps of so many FLOPs go into one dispatch."""
+    """How many steps of so many FLOPs go into one dispatch."""
     return min(MAX_STEPS, max(1, round(DISPATCH_FLOPS / flops)))
 
 
 def losses(logits_BC: Array, labels_B: Array, kind: Loss) -> Array:
-    """Return each image's loss (B): sigmoid cross-entropy summed over the classes, or softmax cross-entropy.
+    """Each image's loss (B): sigmoid cross-entropy summed over the classes, or softmax cross-entropy.
 
     For sigmoid, `labels_B` may be ones at several labels of an image and zeros elsewhere (B, C).
     """
@@ -89,99 +89,99 @@ def losses(logits_BC: Array, labels_B: Array, kind: Loss) -> Array:
     return optax.sigmoid_binary_cross_entropy(logits_BC, targets_BC).sum(axis=-1)
 
 
-def one_step(of: Shape, state: State, images: Array, labels: Array, at: Settings) -> tuple[State, Metrics]:
-    """Return the state after an update on one batch, with what the batch told before it."""
+def one_step(shape: Shape, state: State, images: Array, labels: Array, numbers: Settings) -> tuple[State, Metrics]:
+    """The state after an update on one batch, with what the batch told before it."""
 
-    loss, grads = gradient(of, state.params, images, labels)
-    clipped, norm = clip(grads, at.clip_norm)
-    towards, moments = direction(of.optimizer).update(clipped, state.moments, state.params)
-    lr = at.lr * schedule(state.step, at)
-    params = updated(state.params, towards, lr, at)
+    loss, grads = gradient(shape, state.params, images, labels)
+    clipped, norm = clip(grads, numbers.clip_norm)
+    towards, moments = direction(shape.optimizer).update(clipped, state.moments, state.params)
+    lr = numbers.lr * schedule(state.step, numbers)
+    params = updated(state.params, towards, lr, numbers)
     return State(state.step + 1, params, moments), Metrics(loss, lr, norm)
 
 
-def gradient(of: Shape, params: Any, images: Array, labels: Array) -> tuple[Array, Any]:
-    """Return the mean loss of a batch and its gradient, which microbatches add up in float32."""
+def gradient(shape: Shape, params: Any, images: Array, labels: Array) -> tuple[Array, Any]:
+    """The mean loss of a batch and its gradient, which microbatches add up in float32."""
 
     def mean_loss(params: Any, images: Array, labels: Array) -> Array:
-        logits_BC, _ = of.model.apply(params, images)
-        return losses(logits_BC, labels, of.loss).mean()
+        logits_BC, _ = shape.model.apply(params, images)
+        return losses(logits_BC, labels, shape.loss).mean()
 
     whole = jax.value_and_grad(mean_loss)
-    if not of.microbatch:
+    if not shape.microbatch:
         return whole(params, images, labels)
-    pieces = jax.tree.map(lambda rows: pieces_of(of, rows), (images, labels))
+    pieces = jax.tree.map(lambda rows: pieces_of(shape, rows), (images, labels))
 
     def add(total: Any, piece: tuple[Array, Array]) -> tuple[Any, None]:
         return jax.tree.map(jnp.add, total, whole(params, *piece)), None
 
     nothing = jax.tree.map(jnp.zeros_like, (jnp.zeros(()), params))
     total, _ = jax.lax.scan(add, nothing, pieces)
-    loss, grads = jax.tree.map(lambda leaf: leaf * (of.microbatch / of.batch_size), total)
+    loss, grads = jax.tree.map(lambda leaf: leaf * (shape.microbatch / shape.batch_size), total)
     return loss, grads
 
 
-def pieces_of(of: Shape, rows: Array) -> Array:
-    """Return a batch as microbatches (pieces, microbatch, ...), each device's images divided among all of them."""
-    own = rows.reshape(of.parts, -1, of.microbatch // of.parts, *rows.shape[1:])
-    return own.swapaxes(0, 1).reshape(-1, of.microbatch, *rows.shape[1:])
+def pieces_of(shape: Shape, rows: Array) -> Array:
+    """A batch as microbatches (pieces, microbatch, ...), each device's images divided among all of them."""
+    own = rows.reshape(shape.parts, -1, shape.microbatch // shape.parts, *rows.shape[1:])
+    return own.swapaxes(0, 1).reshape(-1, shape.microbatch, *rows.shape[1:])
 
 
 def several_steps(
-    of: Shape, state: State, count: Array, images: Array, labels: Array, at: Settings
+    shape: Shape, state: State, count: Array, images: Array, labels: Array, numbers: Settings
 ) -> tuple[State, Metrics]:
-    """Return the state after the first `count` of the stacked batches; how steps are grouped changes no bit."""
-    if of.steps == 1:  # no loop: a GPU's would hold the host until the step is done, and no batch be read meanwhile
-        state, metrics = one_step(of, state, images[0], labels[0], at)
-        return state, jax.tree.map(lambda one: one[None], metrics)
+    """The state after the first `count` of the stacked batches; how steps are grouped changes no bit."""
+    if shape.steps == 1:  # no loop: a GPU's would hold the host until the step is done, and no batch be read meanwhile
+        state, metrics = one_step(shape, state, images[0], labels[0], numbers)
+        return state, jax.tree.map(lambda metric: metric[None], metrics)
 
     def body(i: Array, carried: tuple[State, Metrics]) -> tuple[State, Metrics]:
-        state, told = carried
-        state, metrics = one_step(of, state, images[i], labels[i], at)
-        return state, jax.tree.map(lambda all_, one: all_.at[i].set(one), told, metrics)
+        state, metrics = carried
+        state, latest = one_step(shape, state, images[i], labels[i], numbers)
+        return state, jax.tree.map(lambda steps, step: steps.at[i].set(step), metrics, latest)
 
-    return jax.lax.fori_loop(0, count, body, (state, Metrics(*[jnp.zeros(of.steps)] * 3)))
+    return jax.lax.fori_loop(0, count, body, (state, Metrics(*[jnp.zeros(shape.steps)] * 3)))
 
 
 def wrong(logits_BC: Array, labels_B: Array) -> Array:
-    """Return whether the first answer on an image is wrong (B): not its label, or none of several (B, C)."""
+    """Whether the first answer on an image is wrong (B): not its label, or none of several (B, C)."""
     answers_B = logits_BC.argmax(axis=-1)
     if labels_B.ndim == 1:
         return answers_B != labels_B
     return jnp.take_along_axis(labels_B, answers_B[:, None], axis=1)[:, 0] == 0
 
 
-def read(of: Shape, params: Any, images: Array, labels: Array) -> Readings:
-    """Return what a model says of one batch; upstream and few-shot evaluation share this pass."""
-    logits_BC, features_BD = of.model.apply(params, images)
-    return Readings(losses(logits_BC, labels, of.loss), wrong(logits_BC, labels), features_BD)
+def read(shape: Shape, params: Any, images: Array, labels: Array) -> Readings:
+    """What a model says of one batch; upstream and few-shot evaluation share this pass."""
+    logits_BC, features_BD = shape.model.apply(params, images)
+    return Readings(losses(logits_BC, labels, shape.loss), wrong(logits_BC, labels), features_BD)
 
 
 def some(rows: Any, part: slice) -> np.ndarray:
-    """Return as many rows as `part` is long: those there, and others after them that mean nothing."""
-    there: np.ndarray = rows[min(part.start, len(rows) - 1) : part.stop]
-    return padded(there, part.stop - part.start)
+    """As many rows as `part` is long: those there, and others after them that mean nothing."""
+    real: np.ndarray = rows[min(part.start, len(rows) - 1) : part.stop]
+    return padded(real, part.stop - part.start)
 
 
 def padded(rows: np.ndarray, count: int) -> np.ndarray:
-    """Return `count` rows: those given, and zeros after them; the same array where none is missing."""
+    """`count` rows: those given, and zeros after them; the same array where none is missing."""
     return rows if len(rows) == count else np.pad(rows, [(0, count - len(rows))] + [(0, 0)] * (rows.ndim - 1))
 
 
 @cache
-def abstract(of: Shape) -> State:
-    """Return the state as shapes and types, without values."""
-    params = jax.eval_shape(of.model.init, jax.random.key(0), jax.ShapeDtypeStruct(of.images, jnp.float32))
-    moments = jax.eval_shape(direction(of.optimizer).init, params)
+def abstract(shape: Shape) -> State:
+    """The state as shapes and types, without values."""
+    params = jax.eval_shape(shape.model.init, jax.random.key(0), jax.ShapeDtypeStruct(shape.images, jnp.float32))
+    moments = jax.eval_shape(direction(shape.optimizer).init, params)
     return State(jax.ShapeDtypeStruct((), jnp.int32), params, moments)
 
 
-def zeros(of: Shape) -> State:
-    """Return a state of nothing but zeros, in the memory of this process."""
-    return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), abstract(of))
+def zeros(shape: Shape) -> State:
+    """A state of nothing but zeros, in the memory of this process."""
+    return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), abstract(shape))
 
 
-_compiled: dict[tuple[Hashable, Shape, Layout], Any] = {}  # for as long as the process lives
+_compiled: dict[tuple[Hashable, Shape, Layout, tuple[str, ...]], Any] = {}  # for as long as the process lives
 
 
 @dataclass
@@ -200,7 +200,7 @@ class Programs:
         self.shape = replace(self.shape, parts=count)
 
     def first(self, seed: int) -> State:
-        """Return the state at step 0: parameters drawn from `seed`, moments zero."""
+        """The state at step 0: parameters drawn from `seed`, moments zero."""
         image = jnp.zeros((1, *self.shape.images[1:]))
 
         def draw(seed: Array) -> Any:
@@ -212,44 +212,44 @@ class Programs:
         state: State = self.layout.put(zeros(self.shape)._replace(params=program(np.uint32(seed))))
         return state
 
-    def train(self, state: State, images: np.ndarray, labels: np.ndarray, at: Settings) -> tuple[State, Metrics]:
-        """Return `state`, which is consumed, advanced by the stacked batches, of which there are at most `shape.steps`.
+    def train(self, state: State, images: np.ndarray, labels: np.ndarray, numbers: Settings) -> tuple[State, Metrics]:
+        """`state`, which is consumed, advanced by the stacked batches, of which there are at most `shape.steps`.
 
         Each process gives its own rows of every batch. Metrics have one entry for each of `shape.steps`; those after
         the last batch are zero.
         """
-        of, count, lay = self.shape, np.int32(len(labels)), self.layout
-        images, labels = (lay.fed(padded(rows, of.steps), None) for rows in (images, labels))
+        shape, count, lay = self.shape, np.int32(len(labels)), self.layout
+        images, labels = (lay.fed(padded(rows, shape.steps), None) for rows in (images, labels))
 
         def advance(*arguments: Any) -> tuple[State, Metrics]:
-            return several_steps(of, *arguments)
+            return several_steps(shape, *arguments)
 
         name, out = ("train", labels.ndim), (lay.state(state), lay.whole)
-        program = self._ready(name, advance, state, count, images, labels, at, donate=(0,), out=out)
-        advanced: tuple[State, Metrics] = program(state, count, images, labels, at)
+        program = self._ready(name, advance, state, count, images, labels, numbers, donate=(0,), out=out)
+        advanced: tuple[State, Metrics] = program(state, count, images, labels, numbers)
         return advanced
 
     def read(self, params: Any, images: Any, labels: Any) -> Readings:
-        """Return what a model says of any number of images, in arrays or in what slices of are arrays.
+        """What a model says of any number of images, in arrays or in what slices of are arrays.
 
         All processes give the same images, and have the answers to all of them.
         """
-        of, lay = self.shape, self.layout
-        size = -(-READ_BATCH // of.parts) * of.parts
+        shape, lay = self.shape, self.layout
+        size = -(-READ_BATCH // shape.parts) * shape.parts
         mine = lay.rows(size)
 
         def look(*arguments: Any) -> Readings:
-            return read(of, *arguments)
+            return read(shape, *arguments)
 
-        told = []
+        readings = []
         for start in range(0, len(labels), size):
             part = slice(start + mine.start, start + mine.stop)
             batch = lay.fed(some(images, part)), lay.fed(some(labels, part))
-            told.append(self._ready(("read", batch[1].ndim), look, params, *batch, out=lay.whole)(params, *batch))
-        return Readings(*(np.concatenate(parts)[: len(labels)] for parts in zip(*told, strict=True)))
+            readings.append(self._ready(("read", batch[1].ndim), look, params, *batch, out=lay.whole)(params, *batch))
+        return Readings(*(np.concatenate(parts)[: len(labels)] for parts in zip(*readings, strict=True)))
 
     def averaged(self, average: Any, params: Any, decay: float) -> Any:
-        """Return decay * average + (1 - decay) * params (Polyak); `average` is consumed."""
+        """The average `decay * average + (1 - decay) * params` (Polyak); `average` is consumed."""
 
         def towards(average: Any, params: Any, share: Array) -> Any:
             return jax.tree.map(lambda old, new: old + share * (new - old), average, params)
@@ -258,14 +258,14 @@ class Programs:
         program = self._ready("averaged", towards, average, params, share, donate=(0,), out=out)
         return program(average, params, share)
 
-    def _ready(self, name: Hashable, function: Callable[..., Any], *arguments: Any, **how: Any) -> Any:
-        """Return a program for arguments of these shapes, compiled now unless this process has it."""
-        key = (name, self.shape, self.layout)
+    def _ready(self, name: Hashable, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        """A program for arguments of these shapes, compiled now unless this process has it."""
+        key = (name, self.shape, self.layout, tuple(DECAYS))
         if key not in _compiled:
             began = time.perf_counter()
-            where = {} if self.layout.alone else {"out_shardings": how["out"]}
-            lowered = jax.jit(function, donate_argnums=how.get("donate", ()), **where).lower(*arguments)
-            _compiled[key] = lowered.compile(compiler_options=how.get("options"))
+            where = {} if self.layout.alone else {"out_shardings": options["out"]}
+            lowered = jax.jit(function, donate_argnums=options.get("donate", ()), **where).lower(*arguments)
+            _compiled[key] = lowered.compile(compiler_options=options.get("options"))
             self.compile_seconds += time.perf_counter() - began
             self.compilations += 1
         return _compiled[key]

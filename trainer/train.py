@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from dataclasses import asdict
 from importlib.metadata import version
 
 import jax
@@ -17,7 +16,10 @@ import numpy as np
 
 from scalectl.trainer import checkpoint
 from scalectl.trainer.checkpoint import Corrupt, Saved
-from scalectl.trainer.data import Batches
+from scalectl.trainer.data.batches import Batches
+from scalectl.trainer.data.facts import Unreadable
+from scalectl.trainer.data.loader import Loader
+from scalectl.trainer.data.pictures import BadImage
 from scalectl.trainer.evalset import Interrupted
 from scalectl.trainer.evaluate import evaluations, shots_are_there
 from scalectl.trainer.events import (
@@ -34,17 +36,13 @@ from scalectl.trainer.events import (
     Stop,
     Stopped,
 )
-from scalectl.trainer.feed import Feed
-from scalectl.trainer.files import Unreadable
 from scalectl.trainer.flops import training_flops
-from scalectl.trainer.laps import Laps
+from scalectl.trainer.hardware import peak, utilisation
+from scalectl.trainer.multihost import Stopping
 from scalectl.trainer.optimizer import settings
-from scalectl.trainer.peaks import peak, utilisation
-from scalectl.trainer.pictures import BadImage
 from scalectl.trainer.spec import Job
-from scalectl.trainer.speed import Speed
 from scalectl.trainer.step import Metrics, Programs, State, abstract, shape
-from scalectl.trainer.stopping import Stopping
+from scalectl.trainer.timing import Laps, Speed
 from scalectl.trainer.writer import Writer
 
 POINTS_A_DOUBLING = 64  # of the training curve, while that means more than one point in MAX_SPACING steps
@@ -68,7 +66,7 @@ def train(job: Job, stopping: Stop | None = None) -> Iterator[Event]:
     told again.
     """
     programs = Programs(shape(job.trunk))
-    asked = Stopping(stopping or threading.Event(), programs.layout)
+    together = Stopping(stopping or threading.Event(), programs.layout)
     laps = Laps(programs)
     try:
         shots_are_there(job.trunk.data, job.evals)
@@ -79,8 +77,8 @@ def train(job: Job, stopping: Stop | None = None) -> Iterator[Event]:
         training = _Training(job, programs, state, saved, laps)
         with closing(training):
             yield from training.retold()
-            yield from training.steps(asked)
-        yield from training.end(asked)
+            yield from training.steps(together)
+        yield from training.end(together)
     except Corrupt as error:
         yield Failed("checkpoint_corrupt", job.start, str(error))
     except Diverged as error:
@@ -90,12 +88,12 @@ def train(job: Job, stopping: Stop | None = None) -> Iterator[Event]:
 
 
 def logged(step: int) -> bool:
-    """Return whether the curve has a point after `step` updates; more and more sparsely, at most 1000 steps apart."""
+    """Whether the curve has a point after `step` updates; more and more sparsely, at most 1000 steps apart."""
     return step % min(MAX_SPACING, 2 ** max(0, (step // POINTS_A_DOUBLING).bit_length() - 1)) == 0
 
 
 def _latest(job: Job, programs: Programs) -> Generator[Skipped, None, tuple[State, Saved]]:
-    """Return the state to go on from: the job's newest sound checkpoint, what it branches off, or step 0."""
+    """The state to go on from: the job's newest sound checkpoint, what it branches off, or step 0."""
     like = abstract(programs.shape)
     for step in reversed(checkpoint.steps(job.folder)):
         if job.start < step <= job.stop:
@@ -119,7 +117,7 @@ def _started(saved: Saved) -> Started:
 
 
 def _kinds(state: State) -> list[str]:
-    """Return the kind of each device that a state lies on."""
+    """The kind of each device that a state lies on."""
     return [device.device_kind for device in jax.tree.leaves(state)[0].devices()]
 
 
@@ -128,15 +126,15 @@ class _Training:
 
     def __init__(self, job: Job, programs: Programs, state: State, saved: Saved, laps: Laps) -> None:
         self.job, self.programs, self.saved = job, programs, saved
-        self.at = settings(job.trunk.recipe, job.run)
+        self.numbers = settings(job.trunk.recipe, job.run)
         self.state: State = programs.layout.put(state)
         self.peak = peak(_kinds(self.state), job.trunk.recipe.precision)
         self.step = saved.step
         batches = Batches(job.trunk, programs.layout.rows(job.trunk.recipe.batch_size))
-        self.feed = Feed(batches, self.step, job.stop, job.workers)
+        self.feed = Loader(batches, self.step, job.stop, job.workers)
         self.writer = Writer(job.folder)
         self.seconds = saved.device_seconds
-        self.told = list(saved.told) if self._own(saved) else []
+        self.curve = list(saved.curve) if self._own(saved) else []
         self.since = 0.0  # when the clock last stood still
         self.speed = Speed()
         self.laps = laps
@@ -152,8 +150,7 @@ class _Training:
 
     def retold(self) -> Iterator[Event]:
         """Yield what the job's own checkpoint knows, in case it was killed before all of that was recorded."""
-        for row in self.told:
-            yield Progress(int(row[0]), *row[1:])
+        yield from self.curve
         if self._own(self.saved):
             yield self._checkpoint(self.saved)
 
@@ -204,7 +201,7 @@ class _Training:
             yield Measurement(metric, self.step, value, wanted[metric])
 
     def _count(self) -> int:
-        """Return how many steps go into the next dispatch: it ends at the next checkpoint at the latest."""
+        """How many steps go into the next dispatch: it ends at the next checkpoint at the latest."""
         every = self.job.checkpoint_every
         return min(self.programs.shape.steps, self.job.stop - self.step, every - self.step % every)
 
@@ -214,7 +211,7 @@ class _Training:
     def _advance(self, count: int) -> Metrics:
         compiled = self.programs.compile_seconds
         images, labels = self.feed.stacked(count)
-        self.state, metrics = self.programs.train(self.state, images, labels, self.at)
+        self.state, metrics = self.programs.train(self.state, images, labels, self.numbers)
         self.step += count
         self.since += self.programs.compile_seconds - compiled
         return metrics
@@ -231,15 +228,17 @@ class _Training:
             if logged(step) or step == self.job.stop or not finite:
                 clock = begun + elapsed * (i + 1) / count
                 event = Progress(step, loss[i], rate[i], norm[i], clock, *rates)
-                self.told.append(tuple(asdict(event).values()))
+                self.curve.append(event)
                 yield event
             if not finite:
-                what = "gradient" if math.isfinite(loss[i]) else "loss"
-                raise Diverged(step, f"the {what} is not finite at step {step:,}")
+                quantity = "loss"
+                if math.isfinite(loss[i]):
+                    quantity = "gradient"
+                raise Diverged(step, f"the {quantity} is not finite at step {step:,}")
         self.since = time.perf_counter()
 
     def _rates(self, steps: int, seconds: float) -> tuple[float, float, float | None]:
-        """Return images and training FLOPs a second, and the MFU that they are."""
+        """Images and training FLOPs a second, and the MFU that they are."""
         images, work = steps * self.job.trunk.recipe.batch_size, training_flops(self.job.trunk, steps)
         return images / seconds, work / seconds, utilisation(work / seconds, self.peak)
 
@@ -247,7 +246,7 @@ class _Training:
         """Begin the next checkpoint, once the one before is complete and told."""
         yield from self._complete(wait=True)
         self.saving = self.laps.spent(self.step)
-        self.writer.begin(self.state, self.seconds, self.told)
+        self.writer.begin(self.state, self.seconds, self.curve)
         self.laps.end("save")
         self.since = time.perf_counter()
 

@@ -31,11 +31,11 @@ class ViT(nn.Module):
 
     @nn.compact
     def __call__(self, images: Array) -> tuple[Array, Array]:
-        """Return float32 logits and features."""
+        """Float32 logits and features."""
         width, batch = self.model.width, images.shape[0]
         x_TD = nn.Dense(width, dtype=self.dtype, name="embedding")(patches(images, self.model.patch_size))
         x_BND = x_TD.reshape(batch, -1, width)
-        x_BND = x_BND + self._positions(x_BND.shape[1]).astype(self.dtype)
+        x_BND = x_BND + self._positions(x_BND.shape[1]).astype(self.dtype)[None]
         if self.head == "tok":
             token = self.param("token", nn.initializers.zeros_init(), (1, 1, width)).astype(self.dtype)
             x_BND = jnp.concatenate([jnp.broadcast_to(token, (batch, 1, width)), x_BND], axis=1)
@@ -70,7 +70,7 @@ class ViT(nn.Module):
 
 
 def build(trunk: TrunkSpec) -> ViT:
-    """Return the model of a trunk; equal shapes give equal and equally hashed models."""
+    """The model of a trunk; equal shapes give equal and equally hashed models."""
     data, recipe = trunk.data, trunk.recipe
     return ViT(
         trunk.model,
@@ -87,7 +87,7 @@ def build(trunk: TrunkSpec) -> ViT:
 
 
 def patches(images: Array, size: int) -> Array:
-    """Return the non-overlapping patches of all images as rows (T, size x size x channels); a remainder is cut off."""
+    """The non-overlapping patches of all images as rows (T, size x size x channels); a remainder is cut off."""
     batch, height, width, channels = images.shape
     rows, columns = height // size, width // size
     whole = images[:, : rows * size, : columns * size].reshape(batch, rows, size, columns, size, channels)
@@ -102,7 +102,7 @@ class Block(nn.Module):
 
     @nn.compact
     def __call__(self, x_BND: Array) -> Array:
-        """Return tokens of the same shape."""
+        """Tokens of the same shape."""
         shape, heads = x_BND.shape, self.model.num_heads
         x_TD = x_BND.reshape(-1, shape[-1])
         qkv = dense(3 * shape[-1], self.dtype, "qkv")(nn.LayerNorm(dtype=self.dtype, name="attention_norm")(x_TD))
@@ -113,7 +113,7 @@ class Block(nn.Module):
 
 
 def encode(block: Block, params: list[Any], x_BND: Array, layers: Layers, remat: Remat) -> Array:
-    """Return tokens after a block with each of `params` in turn; what is kept for the backward pass is as `remat` says.
+    """Tokens after a block with each of `params` in turn; what is kept for the backward pass is as `remat` says.
 
     Parameters have the same names whatever the choice: a scan stacks them anew in every step.
     """
@@ -125,8 +125,8 @@ def encode(block: Block, params: list[Any], x_BND: Array, layers: Layers, remat:
     step = jax.checkpoint(through) if remat == "full" else through
     if layers == "scan":
         return jax.lax.scan(step, x_BND, jax.tree.map(lambda *leaves: jnp.stack(leaves), *params))[0]
-    for one in params:
-        x_BND, _ = step(x_BND, one)
+    for layer in params:
+        x_BND, _ = step(x_BND, layer)
     return x_BND
 
 
@@ -138,7 +138,7 @@ class AttentionPool(nn.Module):
 
     @nn.compact
     def __call__(self, x_BND: Array) -> Array:
-        """Return one row (D) for each image."""
+        """One row (D) for each image."""
         batch, _, width = x_BND.shape
         heads = self.model.num_heads
         probe = self.param("probe", nn.initializers.xavier_uniform(), (1, width)).astype(self.dtype)
@@ -157,20 +157,20 @@ class MLP(nn.Module):
 
     @nn.compact
     def __call__(self, x_TD: Array) -> Array:
-        """Return rows of the same shape."""
+        """Rows of the same shape."""
         xavier = partial(nn.Dense, dtype=self.dtype, kernel_init=nn.initializers.xavier_uniform())
         hidden = nn.gelu(xavier(self.hidden, name="up")(x_TD), approximate=True)
         return xavier(x_TD.shape[-1], name="down")(hidden)
 
 
 def dense(features: int, dtype: str, name: str) -> Any:
-    """Return a projection initialised as square Xavier-uniform ones are, however many lie side by side in it."""
+    """A projection initialised as square Xavier-uniform ones are, however many lie side by side in it."""
     init: Initializer = nn.initializers.lecun_uniform()  # variance 1/D: that of Xavier's 2/(D + D)
     return nn.Dense(features, dtype=dtype, kernel_init=init, name=name)
 
 
 def split_heads(x: Array, batch: int, parts: int, heads: int) -> Array:
-    """Return rows (T, parts x H x K) as (parts, B x H, N, K)."""
+    """Rows (T, parts x H x K) as (parts, B x H, N, K)."""
     x = x.reshape(batch, -1, parts, heads, x.shape[-1] // (parts * heads)).transpose(2, 0, 3, 1, 4)
     return x.reshape(parts, batch * heads, *x.shape[3:])
 
@@ -182,7 +182,7 @@ def join_heads(x: Array, heads: int) -> Array:
 
 
 def attend(q: Array, k: Array, v: Array) -> Array:
-    """Return softmax attention of queries (B x H, Q, K) on keys and values (B x H, N, K), weights in float32."""
+    """Softmax attention of queries (B x H, Q, K) on keys and values (B x H, N, K), weights in float32."""
     scores = jnp.einsum("xqk,xnk->xqn", q * q.shape[-1] ** -0.5, k)
     weights = nn.softmax(scores.astype(jnp.float32)).astype(v.dtype)
     return jnp.einsum("xqn,xnk->xqk", weights, v)

@@ -7,7 +7,8 @@ from concurrent.futures import wait as await_all
 import jax
 from jax.experimental import multihost_utils
 
-from scalectl.trainer.checkpoint import Row, Saved, prune, save
+from scalectl.trainer.checkpoint import Saved, prune, save
+from scalectl.trainer.events import Progress
 from scalectl.trainer.sharding import gathered
 from scalectl.trainer.step import State
 
@@ -23,13 +24,13 @@ class Writer:
         self._thread = ThreadPoolExecutor(1, "checkpoint")
         self._writing: Future[Saved] | None = None
 
-    def begin(self, state: State, device_seconds: float, told: Sequence[Row]) -> None:
+    def begin(self, state: State, device_seconds: float, curve: Sequence[Progress]) -> None:
         """Begin to write a state, which the caller may donate at once; the one before has to be complete.
 
         On a CPU the snapshot is a view: JAX gives a donated step new memory for as long as the view is held.
         """
         snapshot: State = gathered(state)
-        self._writing = self._thread.submit(self._write, snapshot, device_seconds, tuple(told))
+        self._writing = self._thread.submit(self._write, snapshot, device_seconds, tuple(curve))
 
     def complete(self, *, wait: bool = False) -> Iterator[Saved]:
         """Yield the checkpoint that has become complete since the last call, or that does while this waits.
@@ -53,7 +54,7 @@ class Writer:
         """Wait for what is being written."""
         self._thread.shutdown()
 
-    def _write(self, snapshot: State, device_seconds: float, told: Sequence[Row]) -> Saved:
-        saved = save(self._folder, snapshot, device_seconds, told)
+    def _write(self, snapshot: State, device_seconds: float, curve: Sequence[Progress]) -> Saved:
+        saved = save(self._folder, snapshot, device_seconds, curve)
         prune(self._folder, saved.step)
         return saved

@@ -1,4 +1,4 @@
-"""The commands that answer from the store through the analysis."""
+"""The verb fit: laws fitted to the runs in a store; and the options of all verbs that fit laws."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scalectl.analysis.vocabulary import AXES, LAWS
-from scalectl.orchestrator.cli.options import Command, output, store_option
+from scalectl.orchestrator.cli.options import Command, Former, output, store_option, study_option, where_option
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.hints import command
 
@@ -16,94 +16,118 @@ if TYPE_CHECKING:
 
     from scalectl.orchestrator.report.study import Ask
 
+GROUPS = ("model", "data_size")
 
-def law_options(command: Command) -> Command:
-    """Return the command with the options that choose runs and a law."""
+metric_option = click.option("--metric", help="Metric of the law, in place of the study's.")
+x_option = click.option(
+    "--x", type=click.Choice(tuple(AXES)), help="Column that the law is over, in place of the study's."
+)
+law_option = click.option("--law", type=click.Choice(tuple(LAWS)), help="Family of the law, in place of the study's.")
+
+
+def law_options(verb: Command) -> Command:
+    """A verb with the options that choose runs and a law."""
     for option in (
         click.option("--hold-out", metavar="EXPR", help="Runs to leave out and predict: \"model=='mini'\"."),
-        click.option("--where", metavar="EXPR", help='Runs to use: "data_size==3e9 and steps>=1000".'),
-        click.option("--law", type=click.Choice(tuple(LAWS)), help="Family of the law, in place of the study's."),
-        click.option("--compute", type=click.Choice(tuple(AXES)), help="Compute of the law, in place of the study's."),
-        click.option("--metric", help="Metric of the law, in place of the study's."),
-        click.option("--study", help="A study of the store; the one planned last unless told."),
+        where_option,
+        law_option,
+        click.option("--compute", cls=Former, now="--x"),
+        x_option,
+        metric_option,
+        study_option,
         store_option,
     ):
-        command = option(command)
-    return command
+        verb = option(verb)
+    return verb
 
 
 @click.command()
 @law_options
-@click.option("--by", type=click.Choice(["model", "data_size"]), help="A law for each model, or for each data size.")
+@click.option("--per", type=click.Choice(GROUPS), help="A law for each model, or for each data size.")
+@click.option("--by", cls=Former, now="--per")
 @click.option("--isoflop", is_flag=True, help="The best model size at each budget, and how it grows.")
 @output("table", "json")
 def fit(
     store: Path,
     study: str | None,
+    metric: str | None,
+    x: str | None,
+    law: str | None,
     where: str | None,
     hold_out: str | None,
-    by: str | None,
+    per: str | None,
     isoflop: bool,
     form: str,
-    **said: str | None,
 ) -> Exit:
-    """Fit the laws that a study asks for, from the store alone."""
-    if sum((bool(by), isoflop, bool(hold_out))) > 1:
-        raise click.UsageError("--by, --isoflop and --hold-out exclude each other")
-    from scalectl.orchestrator.report.fits import asked
+    """Fit the laws of a study.
 
-    ask, points = asked(store, study, where, **said)
+    Laws are fitted to the runs in the store; nothing is trained.
+    """
+    if [per is not None, isoflop, hold_out is not None].count(True) > 1:
+        raise click.UsageError("give only one of --per, --isoflop and --hold-out")
+    from scalectl.orchestrator.report.fits import study_points
+
+    ask, points = study_points(store, study, where, metric=metric, x=x, law=law)
     if isoflop:
         return _isoflop(ask, points, form)
-    if by:
-        return _each(ask, points, by, form)
-    after = command("plot frontier", store=store, said={"study": study, "where": where, "hold_out": hold_out, **said})
-    return _laws(ask, points, hold_out, form, after)
+    if per:
+        return _each(ask, points, per, form)
+    options = {"study": study, "where": where, "hold_out": hold_out, "metric": metric, "x": x, "law": law}
+    return _laws(ask, points, hold_out, form, command("plot frontier", store=store, options=options))
 
 
-def _laws(ask: "Ask", points: "DataFrame", hold_out: str | None, form: str, after: str) -> Exit:
-    from scalectl.orchestrator.report.fits import fitted, held
+def _laws(ask: "Ask", points: "DataFrame", hold_out: str | None, form: str, following: str) -> Exit:
+    from scalectl.orchestrator.report.fits import fit_or_reason, held_out_runs
 
-    laws = {name: fitted(points, wanted, held(points, wanted, hold_out)) for name, wanted in ask.fits.items()}
-    found = {name: law for name, (law, _) in laws.items() if law}
-    for refusal in filter(None, (refusal for _, refusal in laws.values())):
-        click.echo(refusal, err=True)
+    laws = {}
+    for name, fit in ask.fits.items():
+        law, refusal = fit_or_reason(points, fit, held_out_runs(points, fit, hold_out))
+        if law:
+            laws[name] = law
+        else:
+            click.echo(refusal, err=True)
     if form == "json":
-        _print({name: law.to_json() for name, law in found.items()}, len(laws))
-    elif found:
-        click.echo("\n\n".join(f"{ask.study} · {law}" for law in found.values()))
-        click.echo(f"\nNext: {after}")
-    return Exit.DONE if len(found) == len(laws) else Exit.REFUSED
+        _print({name: law.to_json() for name, law in laws.items()}, len(ask.fits))
+    elif laws:
+        click.echo("\n\n".join(f"{ask.study} · {law}" for law in laws.values()))
+        click.echo(f"\nNext: {following}")
+    if len(laws) < len(ask.fits):
+        return Exit.REFUSED
+    return Exit.DONE
 
 
-def _each(ask: "Ask", points: "DataFrame", by: str, form: str) -> Exit:
-    from scalectl.orchestrator.report.fits import fitted_each
+def _each(ask: "Ask", points: "DataFrame", per: str, form: str) -> Exit:
+    from scalectl.orchestrator.report.fits import fit_per
 
-    found = {name: fitted_each(points, wanted, by) for name, wanted in ask.fits.items()}
+    groups = {name: fit_per(points, fit, per) for name, fit in ask.fits.items()}
     if form == "json":
         documents = {
-            name: {"by": by, "laws": {group: law.to_json() for group, law in laws.items()}, "refused": refused}
-            for name, (laws, refused, _) in found.items()
+            name: {"by": per, "laws": {group: law.to_json() for group, law in laws.items()}, "refused": refused}
+            for name, (laws, refused, _) in groups.items()
         }
         _print(documents, len(documents))
     else:
-        click.echo("\n\n".join(f"{ask.study} · {table}" for _, _, table in found.values()))
-    return Exit.DONE if all(laws for laws, _, _ in found.values()) else Exit.REFUSED
+        click.echo("\n\n".join(f"{ask.study} · {table}" for _, _, table in groups.values()))
+    if all(laws for laws, _, _ in groups.values()):
+        return Exit.DONE
+    return Exit.REFUSED
 
 
 def _isoflop(ask: "Ask", points: "DataFrame", form: str) -> Exit:
     from scalectl.orchestrator.report.fits import minima
 
-    found = {name: minima(points, wanted) for name, wanted in ask.fits.items()}
+    curves = {name: minima(points, fit) for name, fit in ask.fits.items()}
     if form == "json":
-        _print({name: one.to_json() for name, one in found.items()}, len(found))
+        _print({name: curve.to_json() for name, curve in curves.items()}, len(curves))
     else:
-        click.echo("\n\n".join(f"{ask.study} · {one}" for one in found.values()))
+        click.echo("\n\n".join(f"{ask.study} · {curve}" for curve in curves.values()))
     return Exit.DONE
 
 
-def _print(documents: dict[str, Any], asked: int) -> None:
-    """Print the JSON of what was asked for: the document itself where it is one, else all by their names."""
-    found = documents if asked > 1 else next(iter(documents.values()), None)
-    if found is not None:
-        click.echo(json.dumps(found, indent=2))
+def _print(documents: dict[str, Any], fits: int) -> None:
+    """Print the JSON of a study's fits: the document itself where it has one fit, else all by their names."""
+    if fits > 1:
+        click.echo(json.dumps(documents, indent=2))
+    else:
+        for document in documents.values():
+            click.echo(json.dumps(document, indent=2))

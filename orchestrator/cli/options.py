@@ -1,6 +1,8 @@
-"""What commands have in common: options, the file and its overrides, and streams that turn silent when nobody reads."""
+"""What commands have in common: the file with its changes, options, amounts, former spellings, answers as JSON."""
 
+import json
 import math
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -8,48 +10,23 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from scalectl.orchestrator.experiment.experiment import Experiment
-
-import errno
-import io
-import logging
-import os
-import sys
-import threading
-
-from scalectl.orchestrator.errors import Exit, Refusal
-
-
-class Range(click.FloatRange):
-    """A range of finite numbers: click lets NaN through, which no comparison stops afterwards."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the number; fails for one that is outside, infinite or NaN."""
-        found = super().convert(value, param, ctx)
-        if not math.isfinite(found):
-            self.fail(f"{value} is no finite number.", param, ctx)
-        return found
-
+    from scalectl.orchestrator.experiment.reading import Experiment
+    from scalectl.orchestrator.slots import Slot
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 yaml_file = click.argument("file", type=click.Path(path_type=Path), metavar="FILE", default="experiments.yaml")
 overrides = click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a key of the file.")
 store_option = click.option(
-    "--store", type=click.Path(path_type=Path), default="results.db", show_default=True, help="The store to read."
+    "--store", type=click.Path(path_type=Path), default="results.db", show_default=True, help="The store."
 )
-slots_option = click.option("--slots", type=click.IntRange(min=1), help="Jobs at a time; one a core unless told.")
-
-
-def output(*formats: str) -> Callable[[Command], Command]:
-    """Return the -o option of a command that can answer in `formats`."""
-    choice = click.Choice(formats)
-    return click.option("-o", "--output", "form", type=choice, default=formats[0], show_default=True)
+study_option = click.option("--study", help="A study in the store; by default the last one planned.")
+where_option = click.option("--where", metavar="EXPR", help='Runs to use: "data_size==3e9 and steps>=1000".')
 
 
 def experiment_of(file: Path, changes: Sequence[str]) -> "Experiment":
-    """Return the checked experiment in a file with the overrides of the command line."""
-    from scalectl.orchestrator.experiment.experiment import read
+    """The checked experiment in a file with the changes of the command line."""
+    from scalectl.orchestrator.experiment.reading import read
 
     pairs = []
     for change in changes:
@@ -60,67 +37,90 @@ def experiment_of(file: Path, changes: Sequence[str]) -> "Experiment":
     return read(file, pairs)
 
 
-class Unwritable(Refusal):
-    """A stdout that can't be written to; `unread` where its reader, such as head, has seen enough."""
-
-    exit = Exit.FAILED
-
-    def __init__(self, error: OSError) -> None:
-        self.unread = error.errno == errno.EPIPE
-        super().__init__(f"stdout can't be written: {error.strerror}.")
+def slots_option(purpose: str, *, required: bool = False) -> Callable[[Command], Command]:
+    """The option --slots: each is a count of CPU workers, or of slots of a type; the command gets all as one tuple."""
+    return click.option(
+        "--slots", multiple=True, required=required, metavar="COUNT[xTYPE]", callback=_slots, help=purpose
+    )
 
 
-class _Stream(io.FileIO):
-    """A stream of this process that goes nowhere from the first write that fails; that write raises Unwritable.
+def _slots(context: click.Context, parameter: click.Parameter, texts: Sequence[str]) -> "tuple[Slot, ...]":
+    from scalectl.orchestrator.plan.simulator import parse_slots
 
-    One that `lasts` raises nothing.
-    """
+    return parse_slots(texts)
 
-    lasts = False
 
-    def write(self, data: object) -> int:
+def output(*formats: str) -> Callable[[Command], Command]:
+    """The -o option of a command that can answer in `formats`, of which the first is for people."""
+    choice = click.Choice(formats)
+    return click.option("-o", "--output", "form", type=choice, default=formats[0], show_default=True)
+
+
+def answer(form: str, document: Callable[[], Any], text: Callable[[], str]) -> None:
+    """Print an answer as JSON if that is its form, else as the text for people; the other one isn't made."""
+    if form == "json":
+        click.echo(json.dumps(document(), indent=2))
+    else:
+        click.echo(text())
+
+
+class Range(click.FloatRange):
+    """A range of finite numbers: click lets NaN through, which no comparison stops afterwards."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number; fails for one that is outside, infinite or NaN."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
+class Amount(click.ParamType[float]):
+    """A number above 0 as the file has them: 1e21, 0.1, or a count such as 10k, 30M or 3B."""
+
+    name = "amount"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number; fails as click does for what isn't one."""
+        from pydantic_core import PydanticCustomError
+
+        from scalectl.orchestrator.experiment.values import count
+
         try:
-            return super().write(data)  # type: ignore[arg-type]
-        except OSError as error:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self.fileno())  # for the libraries that write to it by its number as well
-            os.close(nowhere)
-            if not self.lasts:
-                raise Unwritable(error) from error
-            return memoryview(data).nbytes  # type: ignore[arg-type]
+            number = float(value)
+        except ValueError:
+            try:
+                number = float(count(1)(value))
+            except PydanticCustomError:
+                number = math.nan
+        if not (0 < number < math.inf) or "_" in str(value):
+            self.fail(f"{value!r} is not a number above 0: write 1e21, 0.1, 10k, 30M or 3B", param, ctx)
+        return number
 
 
-_streams: dict[str, _Stream] = {}
+AMOUNT = Amount()
 
 
-def guard() -> None:
-    """Put streams that turn silent in place of this process's own; one that is closed goes nowhere from here on."""
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        if getattr(sys, name) is None:  # else the next file that is opened takes its number
-            os.open(os.devnull, os.O_RDWR)
-        if name != "stdin":
-            setattr(sys, name, _guarded(number, name))
-    outlast("stderr")
+class Former(click.Option):
+    """The spelling that an option had in an earlier version: it sets the option `now`, and says so on stderr.
 
-
-def _guarded(number: int, name: str) -> io.TextIOWrapper:
-    raw, old = _Stream(number, "w", closefd=False), getattr(sys, name)
-    _streams[name] = raw
-    encoding, errors = (old.encoding, old.errors) if old else ("utf-8", "replace")
-    return io.TextIOWrapper(io.BufferedWriter(raw), encoding, errors, line_buffering=True)
-
-
-def outlast(name: str) -> None:
-    """Have this command go on when nobody can read that stream any more."""
-    if name in _streams:  # else somebody else runs this command, and has streams of their own
-        _streams[name].lasts = True
-
-
-def hush() -> None:
-    """Keep libraries that train in this process from printing what the reason of a failure says already.
-
-    On a full disk Orbax logs each array that it can't write, and TensorStore prints a traceback for each.
+    Given to a command as `click.option("--by", cls=Former, now="--per")`; it has a name of its own, so that another
+    command, or later this one, may have an option of that spelling with another meaning.
     """
-    logging.disable(logging.ERROR)
-    threading.excepthook = lambda _: None
-    sys.unraisablehook = lambda _: None
+
+    def __init__(self, declarations: Sequence[str], now: str) -> None:
+        (self._spelling,) = declarations
+        self._now = now
+        super().__init__([self._spelling, f"former_{self._spelling.strip('-')}"], hidden=True, expose_value=False)
+
+    def handle_parse_result(self, ctx: click.Context, opts: Any, args: list[str]) -> tuple[Any, list[str]]:
+        """Hand the value over to the option of today, which checks it: options that were typed come before others."""
+        if self.name not in opts:
+            return None, args
+        (option,) = (option for option in ctx.command.params if self._now in option.opts)
+        if option.name in opts:
+            raise click.UsageError(f"{self._spelling} is now {self._now} here: give {self._now} alone.", ctx)
+        opts[option.name] = opts.pop(self.name)
+        now = shlex.join([self._now, opts[option.name]])
+        click.echo(f"{self._spelling} is now {self._now} here: write {now}.", err=True)
+        return None, args

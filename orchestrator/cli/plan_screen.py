@@ -14,7 +14,7 @@ from scalectl.orchestrator.plan.plan import Plan, PlannedRun
 
 
 def text(plan: Plan, source: str, store: str, slots: int, fit: str = "", changes: Sequence[str] = ()) -> str:
-    """Return the plan's screen: a line per model, the total, what sharing saves, the line `fit`, the next command."""
+    """The plan's screen: a line per model, the total, what sharing saves, the line `fit`, the next command."""
     done = len(plan.runs) - len(plan.missing)
     head = (
         f"{plan.study} · {Path(source).name} · {counted(len(plan.runs), 'run')} on {counted(plan.shared, 'trunk')}"
@@ -24,9 +24,10 @@ def text(plan: Plan, source: str, store: str, slots: int, fit: str = "", changes
     rows = [_row(plan, model, list(runs)) for model, runs in groupby(plan.runs, key=lambda run: run.model)]
     work = (flops(plan.flops), duration(3600 * plan.device_hours), "")
     total = ("total", "", "", "", str(len(plan.runs)), str(len(plan.missing)), *work)
-    launch = f"Nothing was started. Next: {command('launch', source, changes=changes)}"
-    parts = [head, table(header, [*rows, total]), _notes(plan, slots, fit)]
-    return "\n\n".join([*parts, launch if plan.missing else f"Nothing is missing. Next: {command('fit', store=store)}"])
+    last = f"Nothing is missing. Next: {command('fit', store=store)}"
+    if plan.missing:
+        last = f"Nothing was started. Next: {command('launch', source, changes=changes)}"
+    return "\n\n".join([head, table(header, [*rows, total]), _notes(plan, slots, fit), last])
 
 
 def _row(plan: Plan, model: str, runs: list[PlannedRun]) -> tuple[str, ...]:
@@ -46,21 +47,25 @@ def _row(plan: Plan, model: str, runs: list[PlannedRun]) -> tuple[str, ...]:
 
 
 def tightest(fits: Mapping[str, Fit], cells: Sequence[Cell]) -> str:
-    """Return which law of a study will rest on the fewest runs, and what these are."""
+    """The law of a study that will rest on the fewest runs, with the numbers of these, as a line."""
     rules = {name: fit.hold_out for name, fit in fits.items()}
     runs = [cell.settings() for cell in cells]
-    found = {name: [one for one in runs if not (rule.conditions() and rule.holds(one))] for name, rule in rules.items()}
-    name = min(found, key=lambda name: len(found[name]))
+    fitted = {
+        name: [run for run in runs if not (rule.conditions() and rule.holds(run))] for name, rule in rules.items()
+    }
+    name = min(fitted, key=lambda name: len(fitted[name]))
     kinds = {"model": "model", "data size": "data_size", "budget": "steps"}
-    numbers = {word: len({one[key] for one in found[name]}) for word, key in kinds.items()}
-    counts = ", ".join(counted(number, word) for word, number in numbers.items())
-    held = len(cells) - len(found[name])
-    return f"Tightest fit: {name} has {counts}" + (f"; {held} of {len(cells)} runs are held out." if held else ".")
+    numbers = {word: len({run[key] for run in fitted[name]}) for word, key in kinds.items()}
+    line = f"Tightest fit: {name} has " + ", ".join(counted(number, word) for word, number in numbers.items())
+    if held_out := len(cells) - len(fitted[name]):
+        line += f"; {held_out} of {len(cells)} runs are held out"
+    return f"{line}."
 
 
 def _notes(plan: Plan, slots: int, fit: str) -> str:
     notes = [
-        f"  {number} {_of(number, reason)}" for reason, number in Counter(run.reason for run in plan.runs).most_common()
+        f"  {number} {_counted_reason(number, reason)}"
+        for reason, number in Counter(run.reason for run in plan.runs).most_common()
     ]
     if plan.flops < plan.flops_alone:
         saved = share(1 - plan.flops / plan.flops_alone)
@@ -76,32 +81,41 @@ def _notes(plan: Plan, slots: int, fit: str) -> str:
         notes.append(f"  Price: {plan.price:,.2f}.")
     if plan.jobs:
         bases = {job.fit.basis for job in plan.jobs}
-        basis = _measured(plan) if plan.measured else "; ".join(sorted(bases))
+        basis = "; ".join(sorted(bases))
+        if plan.measured:
+            basis = _measured(plan)
         about = f"about {duration(plan.seconds(slots))} on {counted(slots, 'slot')}"
         notes.append(f"  * estimate of the steps alone: {basis}; {about}.")
     return "\n".join(notes)
 
 
-def _of(number: int, reason: str) -> str:
-    """Return what the planner says of one run, of several."""
-    return reason if number == 1 else reason.replace("goes on: it was", "go on: they were")
+def _counted_reason(number: int, reason: str) -> str:
+    """The planner's reason of one run, said of so many."""
+    if number == 1:
+        return reason
+    return reason.replace("goes on: it was", "go on: they were")
 
 
 def _measured(plan: Plan) -> str:
-    speed = plan.flops / (3600 * plan.device_hours) if plan.device_hours else 0.0
-    return "measured speed of earlier runs" + (f", {flops(speed)} FLOP/s a device" if speed else "")
+    basis = "measured speed of earlier runs"
+    if not (plan.device_hours and plan.flops):
+        return basis
+    return f"{basis}, {flops(plan.flops / (3600 * plan.device_hours))} FLOP/s a device"
 
 
 def _alone(plan: Plan) -> list[str]:
-    """Return a line for each model whose runs of different lengths have no step in common."""
+    """A line for each model whose runs of different lengths have no step in common."""
     alone = [run for run in plan.runs if run.spec.trunk.recipe.needs_horizon]
-    counted = Counter((run.model, run.spec.trunk.recipe.schedule) for run in alone)
-    lines = [(f"{schedule} depends on the horizon", number, model) for (model, schedule), number in counted.items()]
-    return [f"{why}: {number} runs of {model} share nothing." for why, number, model in lines if number > 1]
+    groups = Counter((run.model, run.spec.trunk.recipe.schedule) for run in alone)
+    return [
+        f"{schedule} depends on the horizon: {number} runs of {model} share nothing."
+        for (model, schedule), number in groups.items()
+        if number > 1
+    ]
 
 
 def document(plan: Plan, slots: int) -> dict[str, Any]:
-    """Return the plan as a JSON object: study, totals, runs and jobs; docs/results.md lists its keys."""
+    """The plan as a JSON object: study, totals, runs and jobs; docs/results.md lists its keys."""
     return {
         "study": plan.study,
         "total": {
@@ -156,7 +170,7 @@ def _run(run: PlannedRun) -> dict[str, Any]:
         "flops": run.flops,
         "marginal_flops": run.marginal_flops,
         "images_seen": run.spec.steps * trunk.recipe.batch_size,
-        "state": run.state,
+        "state": run.state.with_failure(run.failure),
         "reason": run.reason,
         "missing": run.missing,
     }

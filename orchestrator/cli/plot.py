@@ -9,6 +9,7 @@ import click
 from scalectl.analysis.vocabulary import FIGURES
 from scalectl.orchestrator.cli.fit import law_options
 from scalectl.orchestrator.cli.options import Command
+from scalectl.orchestrator.cli.verbs import Verbs
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.hints import command
 
@@ -31,9 +32,9 @@ def _option(option: Any) -> click.Option:
     return click.Option([f"--{option.name}"], metavar=option.value, help=option.purpose)
 
 
-@click.group()
+@click.group(cls=Verbs)
 def plot() -> None:
-    """Draw a figure from the store alone."""
+    """Draw a figure of the runs in the store."""
 
 
 def _picture(context: click.Context, parameter: click.Parameter, path: Path) -> Path:
@@ -56,30 +57,30 @@ def _output(name: str) -> Callable[[Command], Command]:
 
 
 def command_for(name: str, purpose: str) -> click.Command:
-    """Return the command that draws one figure; it has the options of `fit`, and its own."""
+    """The command that draws one figure; it has the options of `fit`, and its own."""
 
     @law_options
     @_output(name)
-    def draw(file: Path, **said: Any) -> Exit:
-        from scalectl.orchestrator.report.fits import draw_asked
+    def draw(file: Path, **options: Any) -> Exit:
+        from scalectl.orchestrator.report.fits import draw_figure
 
-        refusal = draw_asked(name, file, **said)
+        refusal = draw_figure(name, file, **options)
         click.echo(f"{file} and {file.with_suffix('.json').name} written.")
-        click.echo(f"Next: {_after(name, bool(refusal), said)}")
+        click.echo(f"Next: {_after(name, bool(refusal), options)}")
         return Exit.DONE
 
     return click.command(name, help=purpose, cls=_Figure)(draw)
 
 
-def _after(name: str, refused: bool, said: Mapping[str, Any]) -> str:
-    """Return what to do with a figure's law: ask it or, where there is none, see why."""
-    store = said["store"]
-    law = {key: said[key] for key in ("study", "where", "law")}
-    law["metric"] = None if FIGURES[name].curves else said["metric"]  # of which it is a column
+def _after(name: str, refused: bool, options: Mapping[str, Any]) -> str:
+    """The next command after a figure: a prediction of its law or, where it has none, the reason."""
+    law = {key: options[key] for key in ("study", "where", "law", "x")}
+    if not FIGURES[name].curves:  # whose metric is a column of the training curves
+        law["metric"] = options["metric"]
     if refused:
-        return command("fit", store=store, said={**law, "compute": said["compute"], "hold_out": said["hold_out"]})
-    return command("predict --compute C", store=store, said={**law, "by": said["compute"]})
+        return command("fit", store=options["store"], options={**law, "hold_out": options["hold_out"]})
+    return command("predict --compute C", store=options["store"], options=law)
 
 
 for _name in FIGURES:
-    plot.add_command(command_for(_name, FIGURES.purpose(_name)))
+    plot.add("Figures", command_for(_name, FIGURES.purpose(_name)))

@@ -1,11 +1,11 @@
-"""Where jobs run: what every such place promises, and `Here`, this process; the other one is `on_ray`."""
+"""Where jobs run: what a launch asks of every such place, and what a new kind of place has to provide."""
 
-import threading
-from collections.abc import Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from scalectl.orchestrator.cluster.worker import stream
-from scalectl.trainer.events import Alive, Event, Stop
+from scalectl.trainer.events import Event, Stop
 from scalectl.trainer.spec import Job
 
 Batch = tuple[str, list[Event]]
@@ -21,7 +21,7 @@ class Cluster(Protocol):
         """Begin a job on a free slot."""
 
     def events(self, timeout: float) -> list[Batch]:
-        """Return what the slots have told, in order for each slot; waits at most about `timeout` seconds."""
+        """The news of the slots, in order for each slot; waits at most about `timeout` seconds."""
 
     def stop(self, slot: str) -> None:
         """Ask the job on a slot to leave a checkpoint and end with Stopped."""
@@ -30,49 +30,69 @@ class Cluster(Protocol):
         """Give everything back; running jobs are killed."""
 
 
-class _Either:
-    """A stop that was asked for when any of several was."""
+@dataclass(frozen=True)
+class Request:
+    """What a launch asks of a backend, which takes what concerns it."""
 
-    def __init__(self, *stops: Stop) -> None:
-        self._stops = stops
+    slots: int | None = None  # CPU workers; the backend chooses where None
+    address: str | None = None  # of a cluster that runs already
+    wanted: Mapping[str, float] = field(default_factory=dict)  # types of slots that jobs ask for -> devices of each
+    stopping: Stop | None = None  # set once the launch is to end
 
-    def is_set(self) -> bool:
-        return any(one.is_set() for one in self._stops)
+
+@dataclass(frozen=True)
+class Lost:
+    """The end of a worker that could report none, and the kind of failure that this is."""
+
+    reason: str
+    kind: str = "node_lost"  # a name in `failures.FAILURE_KINDS`
 
 
-class Here:
-    """One slot in this process, without Ray: for tests, for debugging, and for the smallest machines.
+Report = tuple[str, list[Event] | Lost]  # of a slot
 
-    `stopping` ends a job also while `events` waits for it, which is when nobody can call `stop`.
+
+class Backend(ABC):
+    """A kind of place for jobs; `Supervisor` makes a Cluster of it.
+
+    A subclass takes a `Request`, has `slots`, and runs jobs with `worker.stream` or a `worker.Worker`, which turn
+    whatever happens to a job into batches of events. The methods that aren't abstract are for places that grow, shrink
+    or are shared with others.
     """
 
-    slots: tuple[str, ...] = ("here",)
-    types: Mapping[str, str] = {}
+    slots: tuple[str, ...]
+    types: Mapping[str, str] = {}  # of slots that are more than a CPU worker
 
-    def __init__(self, stopping: threading.Event | None = None) -> None:
-        self._stream: Iterator[list[Event]] = iter(())
-        self._stopping = threading.Event()
-        self._either = _Either(*filter(None, (self._stopping, stopping)))
-
+    @abstractmethod
     def start(self, slot: str, job: Job) -> None:
-        """Begin a job; it advances while `events` is called."""
-        self._stopping.clear()
-        self._stream = stream(job, self._either)
+        """Begin a job on a free slot, with a new worker where the last one was killed or lost."""
 
-    def events(self, timeout: float) -> list[Batch]:
-        """Return the next batch of the job, trained meanwhile, or nothing when none runs."""
-        batch = told(next(self._stream, []))
-        return [("here", batch)] if batch else []
+    @abstractmethod
+    def events(self, timeout: float) -> list[Report]:
+        """The batches that have come from slots, or their loss; waits at most about `timeout` seconds for the first."""
 
+    @abstractmethod
     def stop(self, slot: str) -> None:
-        """Ask the job to leave a checkpoint and end with Stopped."""
-        self._stopping.set()
+        """Ask the job on a slot to leave a checkpoint and end with Stopped."""
 
+    @abstractmethod
+    def kill(self, slot: str) -> None:
+        """End the worker of a slot at once; nothing is heard of its job any more."""
+
+    @abstractmethod
     def close(self) -> None:
-        """Drop the job where it is."""
-        self._stream = iter(())
+        """Give everything back; running jobs are killed."""
 
+    def present(self, slot: str) -> bool:
+        """Whether the worker of a slot is there, which may be waited for."""
+        return True
 
-def told(batch: list[Event]) -> list[Event]:
-    """Return a batch without signs of life."""
-    return [event for event in batch if not isinstance(event, Alive)]
+    def draining(self) -> Collection[str]:
+        """The slots with jobs whose machines will be taken away."""
+        return ()
+
+    def make_room(self) -> None:  # noqa: B027 - most places share nothing
+        """End idle workers: a slot is waited for in vain."""
+
+    def inventory(self) -> str:
+        """What the place has and what of it is free, in a few words, for whoever waited for a slot in vain."""
+        return "nothing is free"

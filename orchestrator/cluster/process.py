@@ -11,8 +11,10 @@ BINDS = hasattr(os, "sched_setaffinity")
 
 
 def usable() -> list[int]:
-    """Return the numbers of the cores that this process may use."""
-    return sorted(os.sched_getaffinity(0)) if BINDS else list(range(os.cpu_count() or 1))
+    """The numbers of the cores that this process may use."""
+    if BINDS:
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
 
 
 def bind(cores: Sequence[int]) -> None:
@@ -44,18 +46,20 @@ _MARKS = (":job_id:", ":actor_name:", ":task_name:")  # of Ray, by which it know
 
 
 def stderr_file() -> str:
-    """Return the file that this process writes its stderr to; nothing where it is none, or the system can't tell."""
+    """The file that this process writes its stderr to; empty where it is none, or the system can't tell."""
     path = Path(os.path.realpath("/proc/self/fd/2"))
-    return str(path) if path.is_file() else ""
+    if not path.is_file():
+        return ""
+    return str(path)
 
 
 def last_words(file: str) -> str:
-    """Return the last lines of a worker's stderr; nothing where that file isn't there."""
+    """The last lines of a worker's stderr; empty where that file doesn't exist."""
     try:
         with Path(file).open("rb") as text:
             text.seek(max(0, Path(file).stat().st_size - _BYTES))
-            said = text.read().decode(errors="replace").splitlines()
+            lines = text.read().decode(errors="replace").splitlines()
     except OSError:
         return ""
-    kept = [line[:WIDTH].rstrip() for line in said if not line.startswith(_MARKS)]
+    kept = [line[:WIDTH].rstrip() for line in lines if not line.startswith(_MARKS)]
     return "\n".join(kept[-LINES:]).strip()

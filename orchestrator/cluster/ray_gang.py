@@ -1,17 +1,18 @@
 """The workers of a slot with several hosts: placed together or not at all, and all ended when one is lost."""
 
+import math
 import os
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from scalectl.orchestrator.cluster import process as heap
 from scalectl.orchestrator.cluster.ray_slots import SLICE_LABEL, Draining, Seats, slices
 from scalectl.orchestrator.cluster.worker import Place, Worker, preempted
 from scalectl.trainer.events import Done, Event, Failed, Stopped
-from scalectl.trainer.hosts import Host
+from scalectl.trainer.multihost import Host
 from scalectl.trainer.spec import Job
 
 GRASP_SECONDS = 5.0  # that the hosts of one slice are waited for, before another is tried
@@ -23,25 +24,30 @@ POLL_SECONDS = 0.5
 
 
 class Member(Worker):
-    """A worker that is told after it was placed which of its gang it is."""
+    """A worker that learns after it was placed which of its gang it is."""
 
     def whereabouts(self) -> tuple[int | None, str, str]:
-        """Return its number in the slice, if it is on one, a HOST:PORT of its own that is free, and its node's id."""
+        """Its number in the slice, if it is on one, a HOST:PORT of its own that is free, and its node's id."""
         import ray
 
-        ask: Any = ray.util.get_node_ip_address
-        address, number, node = ask(), os.environ.get("TPU_WORKER_ID"), str(ray.get_runtime_context().get_node_id())
+        address_of_node: Any = ray.util.get_node_ip_address
+        address, node = address_of_node(), str(ray.get_runtime_context().get_node_id())
+        number = None
+        if "TPU_WORKER_ID" in os.environ:
+            number = int(os.environ["TPU_WORKER_ID"])
         with socket.socket() as probe:
             probe.bind((address, 0))
-            return None if number is None else int(number), f"{address}:{probe.getsockname()[1]}", node
+            return number, f"{address}:{probe.getsockname()[1]}", node
 
     def join(self, platform: str, host: Host | None) -> None:
         """Run jobs as this host; JAX_PLATFORMS of the node goes before `platform`."""
-        self._place = Place(platform="" if "JAX_PLATFORMS" in os.environ else platform, host=host)
+        if "JAX_PLATFORMS" in os.environ:
+            platform = ""
+        self._place = Place(platform=platform, host=host)
 
 
 class Gang:
-    """The conductor of a slot's workers; it takes jobs as a Worker does, and passes on what host 0 tells.
+    """The conductor of a slot's workers; it takes jobs as a Worker does, and passes on what host 0 reports.
 
     It chooses an intact slice that nobody has, and keeps it with its processes for a next job that comes soon. When
     a host fails all of them are killed and the slice is released; the next job is placed anew.
@@ -62,11 +68,11 @@ class Gang:
         self._idle = threading.Timer(IDLE_SECONDS, self._release)
 
     def node(self) -> str:
-        """Return nothing: it has several nodes."""
+        """Nothing: it has several nodes."""
         return ""
 
     def stderr(self) -> str:
-        """Return nothing: each of its workers has its own."""
+        """Nothing: each of its workers has its own."""
         return ""
 
     def stop(self, turn: int) -> None:
@@ -102,7 +108,7 @@ class Gang:
             time.sleep(POLL_SECONDS)
 
     def _candidates(self) -> list[str]:
-        """Return the intact slices of the right kind that aren't cooling down; hosts of no slice have no name."""
+        """The intact slices of the right kind that aren't cooling down; hosts of no slice have no name."""
         if not self._seats.chips:
             return [""]
         free = self._ray._private.state.available_resources_per_node()
@@ -110,18 +116,23 @@ class Gang:
         nodes = [node for node in self._ray.nodes() if node["NodeID"] not in drained]
         busy = {node["Labels"].get(SLICE_LABEL) for node in nodes if not free.get(node["NodeID"], {}).get("TPU")}
         return [
-            one.name
-            for one in slices(nodes)
-            if one.intact and one.seats == self._seats and one.name not in busy and self._cool.get(one.name, 0.0) < now
+            tpus.name
+            for tpus in slices(nodes)
+            if tpus.intact
+            and tpus.seats == self._seats
+            and tpus.name not in busy
+            and self._cool.get(tpus.name, 0.0) < now
         ]
 
     def _placed(self, name: str) -> list[Any]:
-        """Return the workers in the order of the slice's hosts, joined; none where they can't all be placed."""
+        """The workers in the order of the slice's hosts, joined; none where they can't all be placed."""
         from ray.util import placement_group
 
         seats = self._seats
-        where = {"strategy": "STRICT_SPREAD", "bundle_label_selector": [{SLICE_LABEL: name}] * seats.hosts}
-        self._group = placement_group([seats.bundle] * seats.hosts, name=self._name, **(where if name else {}))
+        options: dict[str, Any] = {"name": self._name}
+        if name:
+            options |= {"strategy": "STRICT_SPREAD", "bundle_label_selector": [{SLICE_LABEL: name}] * seats.hosts}
+        self._group = placement_group([seats.bundle] * seats.hosts, **options)
         try:
             if self._group.wait(GRASP_SECONDS):
                 return self._joined([self._member(n) for n in range(seats.hosts)])
@@ -133,57 +144,70 @@ class Gang:
     def _member(self, n: int) -> Any:
         from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-        options = {
+        options: dict[str, Any] = {
             "num_cpus": self._seats.cpus,
-            "resources": {"TPU": self._seats.chips} if self._seats.chips else {},
+            "max_restarts": 0,
+            "concurrency_groups": {"control": 1},
             "scheduling_strategy": PlacementGroupSchedulingStrategy(self._group, n),
-            "runtime_env": {"env_vars": {} if self._seats.chips else heap.ENVIRONMENT},
         }
-        return self._ray.remote(max_restarts=0, concurrency_groups={"control": 1}, **options)(Member).remote()
+        if self._seats.chips:
+            options |= {"resources": {"TPU": self._seats.chips}}
+        else:
+            options |= {"runtime_env": {"env_vars": heap.ENVIRONMENT}}
+        return self._ray.remote(**options)(Member).remote()
 
     def _joined(self, members: Sequence[Any]) -> list[Any]:
-        found = self._ray.get([one.whereabouts.remote() for one in members], timeout=SEAT_SECONDS)
-        self._nodes = frozenset(node for _, _, node in found)
-        order = sorted(range(len(members)), key=lambda n: n if found[n][0] is None else found[n][0])
-        count, coordinator = len(members), found[order[0]][1]
-        hosts = [Host(coordinator, count, index) if count > 1 else None for index in range(count)]
+        places = self._ray.get([member.whereabouts.remote() for member in members], timeout=SEAT_SECONDS)
+        self._nodes = frozenset(node for _, _, node in places)
+        order = list(range(len(members)))
+        if None not in {number for number, _, _ in places}:
+            order.sort(key=lambda n: places[n][0])
+        count, coordinator = len(members), places[order[0]][1]
+        hosts: list[Host | None] = [None]
+        if count > 1:
+            hosts = [Host(coordinator, count, index) for index in range(count)]
         ordered = [members[n] for n in order]
-        joins = [one.join.remote(self._seats.platform, host) for one, host in zip(ordered, hosts, strict=True)]
+        joins = [member.join.remote(self._seats.platform, host) for member, host in zip(ordered, hosts, strict=True)]
         self._ray.get(joins, timeout=SEAT_SECONDS)
         return ordered
 
     def _together(self, job: Job, turn: int) -> Iterator[list[Event]]:
-        """Yield what host 0 tells of a job that all hosts run, and one end of them all."""
-        streams = [one.run.options(num_returns="streaming").remote(job, turn) for one in self._members]
+        """Yield what host 0 reports of a job that all hosts run, and one end of them all."""
+        streams = [member.run.options(num_returns="streaming").remote(job, turn) for member in self._members]
         if turn in self._stopped:  # while they were placed
             self.stop(turn)
         running, ends = dict(enumerate(streams)), dict[int, list[Event]]()
-        step, until, leaving = job.start, float("inf"), False
+        step, until, leaving = job.start, math.inf, False
         while running and time.monotonic() < until:
             if not leaving and self._drained:
                 leaving = True
                 self.stop(turn)
-            ready, _ = self._ray.wait(list(running.values()), num_returns=1, timeout=POLL_SECONDS, fetch_local=False)
-            for index in [index for index, stream in running.items() if stream in ready]:
+            for index in self._ready(running):
                 batch = self._next(running[index], index, step)
                 if isinstance(batch[-1], Done | Stopped | Failed):
                     ends[index] = batch
                     del running[index]
+                    until = min(until, time.monotonic() + _grace(batch[-1]))
                 elif index == 0:
                     step = batch[-1].step
                     yield batch
-                if isinstance(batch[-1], Failed):
-                    until = min(until, time.monotonic() + (0 if _died(batch[-1]) else GRACE_SECONDS))
         if leaving or running or any(_died(batch[-1]) for batch in ends.values()):
             self._release()
         self._idle = threading.Timer(IDLE_SECONDS, self._release)
         self._idle.start()
         batch = [*ends.get(0, [])[:-1], verdict([batch[-1] for _, batch in sorted(ends.items())])]
-        yield preempted(batch, "a host of it is being drained") if leaving else batch
+        if leaving:
+            batch = preempted(batch, "a host of it is being drained")
+        yield batch
+
+    def _ready(self, streams: Mapping[int, Any]) -> list[int]:
+        """The hosts with a batch that has come by now, or within POLL_SECONDS."""
+        ready, _ = self._ray.wait([*streams.values()], num_returns=1, timeout=POLL_SECONDS, fetch_local=False)
+        return [index for index, stream in streams.items() if stream in ready]
 
     @property
     def _drained(self) -> bool:
-        """Return whether a host of the workers will be taken away."""
+        """Whether a host of the workers will be taken away."""
         return not self._nodes.isdisjoint(self._draining.nodes())
 
     def _next(self, stream: Any, index: int, step: int) -> list[Event]:
@@ -206,9 +230,20 @@ class Gang:
 
 
 def verdict(ends: Sequence[Event]) -> Event:
-    """Return what the ends of a gang's hosts come to: a death before other failures, and a failure before the rest."""
+    """The end that the ends of a gang's hosts come to: a death before other failures, and a failure before the rest."""
     failed = [end for end in ends if isinstance(end, Failed)]
-    return min(failed, key=lambda end: not _died(end)) if failed else ends[0]
+    if not failed:
+        return ends[0]
+    return min(failed, key=lambda end: not _died(end))
+
+
+def _grace(end: Event) -> float:
+    """The seconds that the other hosts have for their ends after one of them ended so."""
+    if _died(end):
+        return 0.0
+    if isinstance(end, Failed):
+        return GRACE_SECONDS
+    return math.inf
 
 
 def _died(end: Event) -> bool:

@@ -37,9 +37,9 @@ def trusted(address: str | None, *, insecure: bool) -> None:
 
 
 def has_token() -> bool:
-    """Return whether this user has a token for clusters: in the environment, or where Ray looks for it."""
-    given = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys()
-    return bool(given) or (Path.home() / ".ray" / "auth_token").exists()
+    """Whether this user has a token for clusters: in the environment, or where Ray looks for it."""
+    variables = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys()
+    return bool(variables) or (Path.home() / ".ray" / "auth_token").exists()
 
 
 def knock(address: str) -> None:
@@ -70,7 +70,7 @@ def secure(address: str | None) -> None:
 
 
 def _token(path: Path) -> Path:
-    """Return a file that holds the secret of embedded clusters, made for this user alone when there is none."""
+    """The file that holds the secret of embedded clusters, made for this user alone when there is none."""
     try:
         if not path.exists():
             path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -84,7 +84,26 @@ def _token(path: Path) -> Path:
     return path
 
 
-VITAL = ("raylet", "gcs_server")
+def join(address: str, options: dict[str, Any]) -> Any:
+    """Join the cluster that runs at an address; returns the module `ray`, or raises Unreachable."""
+    knock(address)
+    secure(address)
+    import ray
+
+    try:
+        with signals_held():
+            ray.init(address=address, **options)
+    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        raise Unreachable(f"the Ray cluster at {address} can't be joined: {first_line(error)}") from error
+    return ray
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's message, or its type where it has none."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+VITAL = ("raylet", "gcs_server")  # without which nothing goes on
 
 
 class Embedded:
@@ -100,14 +119,14 @@ class Embedded:
             with signals_held():
                 self._ray.init(address="local", **self._options)
         except (OSError, RuntimeError, ValueError, self._ray.exceptions.RayError) as error:
-            why = str(error).strip().partition("\n")[0]
+            cause = str(error).strip().partition("\n")[0].rstrip(".")
             remedy = "Is TMPDIR a short path, and can it be written? --here trains without Ray."
-            raise Refusal(f"refused: Ray can't be started: {why.rstrip('.')}. {remedy}") from error
+            raise Refusal(f"refused: Ray can't be started: {cause}. {remedy}") from error
         self._node = self._ray._private.worker._global_node
 
     def ended(self) -> str:
-        """Return which of Ray's processes has ended, or nothing: without the raylet and the GCS nothing goes on."""
-        return next((what for what, started in self._started() if what in VITAL and started.poll() is not None), "")
+        """The name of the vital process of Ray that has ended, or nothing."""
+        return next((name for name, process in self._started() if name in VITAL and process.poll() is not None), "")
 
     def shutdown(self) -> None:
         """End Ray's processes and their own.
@@ -124,8 +143,8 @@ class Embedded:
                 process.kill()
 
     def _started(self) -> Iterator[tuple[str, Any]]:
-        for what, several in self._node.all_processes.items():
-            yield from ((what, one.process) for one in several)
+        for name, processes in self._node.all_processes.items():
+            yield from ((name, info.process) for info in processes)
 
 
 @contextmanager
@@ -146,13 +165,13 @@ def signals_held() -> Iterator[None]:
 
 
 def _left(session: str) -> list[psutil.Process]:
-    """Return the other processes of Ray's session in a folder: they write their logs to it, and some are told of it."""
-    found = []
+    """The other processes of Ray's session in a folder: they write their logs to it, or have it as an argument."""
+    processes = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             files = process.open_files()
             written = [file.path for file in files if getattr(file, "mode", "w") != "r"]  # macOS tells no mode
             known = any(path.startswith(session) for path in written) or f"--session-dir={session}" in process.cmdline()
             if process.pid != os.getpid() and known:
-                found.append(process)
-    return found
+                processes.append(process)
+    return processes

@@ -12,10 +12,10 @@ from typing import Any
 from scalectl.orchestrator.slots import AUTO, CPU, Slot
 
 GPU_LABEL = "ray.io/accelerator-type"
-SLICE_LABEL, POD_LABEL, TOPOLOGY_LABEL = (f"ray.io/tpu-{what}" for what in ("slice-name", "pod-type", "topology"))
+SLICE_LABEL, POD_LABEL, TOPOLOGY_LABEL = (f"ray.io/tpu-{key}" for key in ("slice-name", "pod-type", "topology"))
 _TPU = re.compile(r"tpu|v\d\w*-\d+")
 
-Node = Mapping[str, Any]  # as ray.nodes() tells it
+Node = Mapping[str, Any]  # as ray.nodes() has it
 
 
 @dataclass(frozen=True)
@@ -31,18 +31,20 @@ class Seats:
 
     @property
     def gang(self) -> bool:
-        """Return whether the workers are placed together: those of a slice are, also where it has one host."""
+        """Whether the workers are placed together: those of a slice are, also where it has one host."""
         return self.hosts > 1 or bool(self.chips)
 
     @property
     def bundle(self) -> dict[str, float]:
-        """Return the resources of one worker of a gang, by Ray's names."""
-        return {"TPU": self.chips} if self.chips else {"CPU": self.cpus}
+        """The resources of one worker of a gang, by Ray's names."""
+        if self.chips:
+            return {"TPU": self.chips}
+        return {"CPU": self.cpus}
 
 
 @dataclass(frozen=True)
 class Slice:
-    """A TPU slice as its living nodes tell it."""
+    """A TPU slice as its living nodes describe it."""
 
     name: str
     pod: str  # its type in Ray's words, such as v5litepod-16
@@ -52,23 +54,23 @@ class Slice:
 
     @property
     def intact(self) -> bool:
-        """Return whether all of its hosts are there."""
+        """Whether all of its hosts are alive."""
         return self.alive == self.hosts
 
     @property
     def seats(self) -> Seats:
-        """Return what a slot on this slice is made of."""
+        """The workers of a slot on this slice."""
         return Seats(self.hosts, chips=self.chips, kind=self.pod, platform="tpu")
 
 
 def slices(nodes: Iterable[Node]) -> list[Slice]:
-    """Return the TPU slices that have a living host, by name."""
-    found: defaultdict[str, list[Node]] = defaultdict(list)
+    """The TPU slices that have a living host, by name."""
+    hosts: defaultdict[str, list[Node]] = defaultdict(list)
     for node in nodes:
         name = node["Labels"].get(SLICE_LABEL)
         if node["Alive"] and name and node["Resources"].get("TPU"):
-            found[name].append(node)
-    return [_slice(name, hosts) for name, hosts in sorted(found.items())]
+            hosts[name].append(node)
+    return [_slice(name, nodes) for name, nodes in sorted(hosts.items())]
 
 
 def _slice(name: str, hosts: Sequence[Node]) -> Slice:
@@ -78,34 +80,36 @@ def _slice(name: str, hosts: Sequence[Node]) -> Slice:
 
 
 def slots(types: Mapping[str, float], nodes: Sequence[Node]) -> dict[Slot, Seats]:
-    """Return the slots of these types that living nodes have; plain CPU workers are left to the caller."""
+    """The slots of these types that living nodes have; plain CPU workers are left to the caller."""
     living = [node for node in nodes if node["Alive"]]
-    made: dict[Slot, Seats] = {}
+    special: dict[Slot, Seats] = {}
     for name, devices in types.items():
         for n, seats in enumerate(_of_type(name, devices, living)):
-            made[Slot(f"{name}/{n}", name)] = seats
-    return made
+            special[Slot(f"{name}/{n}", name)] = seats
+    return special
 
 
-def plain(types: Mapping[str, float], found: Mapping[Slot, Seats]) -> bool:
-    """Return whether plain CPU workers are asked for: by name, or by jobs that take what is there where that is all."""
-    return CPU in types or not types or (AUTO in types and not found)
+def plain(types: Mapping[str, float], special: Mapping[Slot, Seats]) -> bool:
+    """Whether plain CPU workers are wanted: by name, or by jobs that take any slot where there are no special ones."""
+    return CPU in types or not types or (AUTO in types and not special)
 
 
 def lacking(types: Iterable[str], nodes: Sequence[Node]) -> str:
-    """Return in a few words what a cluster has in place of slots of these types."""
+    """What a cluster has in place of slots of these types, in a few words."""
     has = Counter[str]()
     for node in nodes:
         if node["Alive"]:
             has.update({name: node["Resources"].get(name, 0) for name in ("CPU", "GPU")})
     words = [f"{has[name]:g} {name}s" for name in ("CPU", "GPU") if has[name]]
-    words += [f"slice {one.name} ({one.pod}, {one.alive} of {one.hosts} hosts alive)" for one in slices(nodes)]
+    words += [f"slice {tpus.name} ({tpus.pod}, {tpus.alive} of {tpus.hosts} hosts alive)" for tpus in slices(nodes)]
     return f"no slots of type {', '.join(sorted(types))}: the cluster has {', '.join(words) or 'nothing'}"
 
 
 def pod(name: str) -> str:
-    """Return Ray's word for a type of slice such as v5e-16; any slice is an empty one."""
-    return "" if name in ("tpu", AUTO) else re.sub(r"^v5e-", "v5litepod-", name)
+    """Ray's word for a type of slice such as v5e-16; empty for any slice."""
+    if name in ("tpu", AUTO):
+        return ""
+    return re.sub(r"^v5e-", "v5litepod-", name)
 
 
 def _of_type(name: str, devices: float, living: Sequence[Node]) -> list[Seats]:
@@ -118,18 +122,23 @@ def _of_type(name: str, devices: float, living: Sequence[Node]) -> list[Seats]:
         return [Seats(workers, cpus=1.0)] * int(sum(node["Resources"].get("CPU", 0) for node in living) // workers)
     if _TPU.fullmatch(name):
         return _tpus(pod(name), living)
-    return _gpus("" if name.startswith("gpu") else re.sub(r"-\d+$", "", name).upper(), devices, living)
+    if name.startswith("gpu"):
+        return _gpus("", devices, living)
+    return _gpus(re.sub(r"-\d+$", "", name).upper(), devices, living)
 
 
 def _tpus(kind: str, living: Sequence[Node]) -> list[Seats]:
-    return [one.seats for one in slices(living) if one.intact and kind in ("", one.pod)]
+    return [tpus.seats for tpus in slices(living) if tpus.intact and kind in ("", tpus.pod)]
 
 
 def _gpus(kind: str, devices: float, living: Sequence[Node]) -> list[Seats]:
-    """Return slots of whole GPUs of one host each, or of an equal share of one."""
+    """Slots of whole GPUs of one host each, or of an equal share of one."""
     fitting = [node for node in living if kind in ("", node["Labels"].get(GPU_LABEL))]
-    each = [node["Resources"].get("GPU", 0) for node in fitting]
-    count = sum(int(here * int(1 / devices)) if devices < 1 else int(here // devices) for here in each)
+    gpus = [node["Resources"].get("GPU", 0) for node in fitting]
+    if devices < 1:
+        count = sum(int(number * int(1 / devices)) for number in gpus)
+    else:
+        count = sum(int(number // devices) for number in gpus)
     return [Seats(gpus=devices, kind=kind, platform="cuda")] * count
 
 
@@ -137,16 +146,16 @@ DRAIN_SECONDS = 1.0
 
 
 class Draining:
-    """The nodes that will be taken away, asked for at most once in DRAIN_SECONDS."""
+    """The nodes that will be taken away, looked up at most once in DRAIN_SECONDS."""
 
     def __init__(self, ray: Any) -> None:
         self._ray = ray
-        self._asked, self._nodes = -DRAIN_SECONDS, frozenset[str]()
+        self._looked, self._nodes = -DRAIN_SECONDS, frozenset[str]()
 
     def nodes(self) -> frozenset[str]:
-        """Return their ids; none where this version of Ray has no way to tell, for there is no public one."""
-        if time.monotonic() - self._asked >= DRAIN_SECONDS:
-            self._asked = time.monotonic()
+        """Their ids; none where this version of Ray has no way to tell, for there is no public one."""
+        if time.monotonic() - self._looked >= DRAIN_SECONDS:
+            self._looked = time.monotonic()
             with suppress(Exception):
                 self._nodes = frozenset(self._ray._private.state.state.get_draining_nodes())
         return self._nodes

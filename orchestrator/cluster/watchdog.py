@@ -1,4 +1,4 @@
-"""How long the job of a slot may tell nothing, and how long it has."""
+"""How long the job of a slot may report nothing, and for how long it has."""
 
 import time
 from collections.abc import Callable
@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 from scalectl.trainer.spec import Job
 
-SLOW_SECONDS = 1800.0  # for what tells nothing meanwhile, beyond the stall limit: to begin, to compile, to evaluate
+SLOW_SECONDS = 1800.0  # to begin, to compile, to evaluate: silent phases, beyond the stall limit
 LISTENING_SECONDS = 5.0  # at most, between two looks; any more is a launcher that was held up itself
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How many seconds a slot may be waited for (`acquire`), and how many its job may tell nothing (`stall`)."""
+    """How many seconds a slot may be waited for (`acquire`), and how many its job may report nothing (`stall`)."""
 
     stall: float = 600.0
     acquire: float = 600.0
@@ -30,7 +30,7 @@ class _Vigil:
 
 @dataclass
 class Watch:
-    """The slots whose jobs run, and since when each has told nothing, while somebody listened."""
+    """The slots whose jobs run, and for how long each has reported nothing while somebody listened."""
 
     patience: Patience
     clock: Callable[[], float] = time.monotonic
@@ -38,7 +38,7 @@ class Watch:
     _looked: float = 0.0
 
     def begin(self, slot: str, job: Job) -> None:
-        """Wait for a slot that was asked for, and then for the first sign of its job."""
+        """Wait for a slot, and then for the first sign of its job."""
         if not self._vigils:
             self._looked = self.clock()
         self._vigils[slot] = _Vigil(job, job.start)
@@ -60,28 +60,43 @@ class Watch:
         """Watch a slot no longer."""
         del self._vigils[slot]
 
+    @property
+    def slots(self) -> set[str]:
+        """The slots that are watched."""
+        return set(self._vigils)
+
     def step(self, slot: str) -> int:
-        """Return the last step that the job of a slot told."""
+        """The last step that the job of a slot reported."""
         return self._vigils[slot].step
 
+    def silent(self, slot: str) -> float:
+        """The seconds for which a slot has reported nothing."""
+        return self._vigils[slot].silent
+
+    def acquired(self, slot: str) -> bool:
+        """Whether the slot is there at all."""
+        return self._vigils[slot].acquired
+
+    def absent(self) -> list[str]:
+        """The slots that are waited for."""
+        return [slot for slot, vigil in self._vigils.items() if not vigil.acquired]
+
+    def waits(self, seconds: float) -> bool:
+        """Whether a slot is waited for since so many seconds."""
+        return any(self._vigils[slot].silent > seconds for slot in self.absent())
+
     def overdue(self) -> dict[str, float]:
-        """Return the slots that have told nothing for longer than they may, with those seconds."""
+        """The slots that have reported nothing for longer than they may, with those seconds."""
         now = self.clock()
         passed, self._looked = min(now - self._looked, LISTENING_SECONDS), now
         for vigil in self._vigils.values():
             vigil.silent += passed
-        return {slot: one.silent for slot, one in self._vigils.items() if one.silent > self._limit(one)}
-
-    def acquired(self, slot: str) -> bool:
-        """Return whether the slot is there at all."""
-        return self._vigils[slot].acquired
-
-    def waits(self, seconds: float) -> bool:
-        """Return whether a slot that was asked for isn't there after so many seconds."""
-        return any(not one.acquired and one.silent > seconds for one in self._vigils.values())
+        return {slot: vigil.silent for slot, vigil in self._vigils.items() if vigil.silent > self._limit(vigil)}
 
     def _limit(self, vigil: _Vigil) -> float:
-        """Return the seconds of silence that are too many: the stall limit beyond what such a phase takes."""
+        """The seconds of silence that are too many: the stall limit beyond what such a phase takes."""
         if not vigil.acquired:
             return self.patience.acquire
-        return self.patience.stall + (vigil.longest if vigil.trains else SLOW_SECONDS)
+        if vigil.trains:
+            return self.patience.stall + vigil.longest
+        return self.patience.stall + SLOW_SECONDS

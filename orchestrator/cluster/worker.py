@@ -1,4 +1,4 @@
-"""One slot's side of a job: the trainer's events in batches, with an end whatever happens."""
+"""A job on its slot: the trainer's events in batches, with an end whatever happens."""
 
 import errno
 import os
@@ -14,8 +14,9 @@ from typing import Any
 from scalectl.orchestrator.cluster import process as heap
 from scalectl.orchestrator.cluster.process import bind, usable
 from scalectl.orchestrator.redact import redacted
-from scalectl.trainer import cache, hosts
-from scalectl.trainer.events import Alive, Done, Event, Failed, FailureKind, Started, Stop, Stopped
+from scalectl.trainer import cache
+from scalectl.trainer.events import Alive, Done, Event, Failed, Started, Stop, Stopped
+from scalectl.trainer.multihost import Host, join, named
 from scalectl.trainer.spec import Job
 
 FLUSH_SECONDS = 0.2
@@ -28,7 +29,7 @@ class Place:
 
     cores: tuple[int, ...] = ()  # all, where none is named
     platform: str = ""  # cpu, cuda or tpu; where none is named, JAX_PLATFORMS of the environment, or else cpu
-    host: hosts.Host | None = None  # which of the processes that run each job together, where one is not enough
+    host: Host | None = None  # which of the processes that run each job together, where one is not enough
 
 
 class Worker:
@@ -55,7 +56,9 @@ class Worker:
         """
         self._running.add(turn)
         for batch in stream(job, self._stopping[turn], self._place):
-            yield preempted(batch, "its worker got SIGTERM") if self._leaving else batch
+            if self._leaving:
+                batch = preempted(batch, "its worker got SIGTERM")
+            yield batch
         self._running.discard(turn)
         del self._stopping[turn]
 
@@ -72,16 +75,18 @@ class Worker:
 
 
 def preempted(batch: list[Event], reason: str) -> list[Event]:
-    """Return a batch in which a job that stopped was pre-empted."""
+    """The same batch, in which a job that stopped was pre-empted."""
     *before, end = batch
-    return [*before, Failed("preempted", end.step, reason)] if isinstance(end, Stopped) else batch
+    if not isinstance(end, Stopped):
+        return batch
+    return [*before, Failed("preempted", end.step, reason)]
 
 
 def stream(job: Job, stopping: Stop, place: Place = Place()) -> Iterator[list[Event]]:
     """Yield the events of a job in batches, an exception turned into Failed, so that each stream has one end."""
     batch: list[Event] = []
     flushed = time.monotonic()
-    for event in _told(job, stopping, place):
+    for event in _events(job, stopping, place):
         if batch and isinstance(event, Alive) and isinstance(batch[-1], Alive):
             batch.pop()
         batch.append(event)
@@ -90,7 +95,7 @@ def stream(job: Job, stopping: Stop, place: Place = Place()) -> Iterator[list[Ev
             batch, flushed = [], time.monotonic()
 
 
-def _told(job: Job, stopping: Stop, place: Place) -> Iterator[Event]:
+def _events(job: Job, stopping: Stop, place: Place) -> Iterator[Event]:
     step = job.start
     try:
         prepare_jax(place)
@@ -105,7 +110,7 @@ def _told(job: Job, stopping: Stop, place: Place) -> Iterator[Event]:
         heap.give_back()  # the next job may be a small one
 
 
-def _kind(error: Exception) -> FailureKind:
+def _kind(error: Exception) -> str:
     if any(os.strerror(number) in str(error) for number in FULL):
         return "user_error"  # for TensorStore that is a resource that is exhausted, too
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
@@ -124,7 +129,10 @@ def prepare_jax(place: Place) -> None:
         os.environ["PJRT_NPROC"] = str(len(usable()))  # elsewhere the threads only compile
     import jax
 
-    hosts.join(place.host or (hosts.named(os.environ) if os.environ["JAX_PLATFORMS"].startswith("tpu") else None))
+    host = place.host
+    if host is None and os.environ["JAX_PLATFORMS"].startswith("tpu"):
+        host = named(os.environ)
+    join(host)
     jax.config.update("jax_traceback_filtering", "off")  # else the last line of a traceback isn't its cause
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         jax.config.update("jax_compilation_cache_dir", str(cache.folder("jax")))

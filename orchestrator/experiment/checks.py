@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from scalectl.orchestrator.errors import Finding, Path, did_you_mean
 from scalectl.orchestrator.experiment.checks_data import EVALS, several_labels_fit, source_takes_keys
 from scalectl.orchestrator.experiment.grid import Cell
-from scalectl.orchestrator.experiment.ranges import Budgets, Grid
 from scalectl.orchestrator.experiment.resources import Resources
-from scalectl.orchestrator.experiment.schema import Data, Fit, Model, Train
+from scalectl.orchestrator.experiment.schema import Budgets, Data, Fit, Grid, Model, Train
 from scalectl.orchestrator.experiment.specs import held_out, known, left, shape
-from scalectl.trainer.spec import ModelSpec
+from scalectl.trainer.data import registry
+from scalectl.trainer.spec import SCHEDULES, ModelSpec
 
 
 def models_are_shapes(models: dict[str, Model]) -> Iterator[Finding]:
@@ -26,8 +26,8 @@ def models_are_shapes(models: dict[str, Model]) -> Iterator[Finding]:
                 hint = "a shape has width, depth and num_heads; or give a preset"
                 yield Finding(("models", name, key), "missing", hint, True)
         if model.width and model.num_heads and model.width % model.num_heads:
-            what = f"{model.num_heads} heads do not divide width {model.width}"
-            yield Finding(("models", name, "num_heads"), what)
+            message = f"{model.num_heads} heads do not divide width {model.width}"
+            yield Finding(("models", name, "num_heads"), message)
 
 
 def _shape_keys(model: Model) -> dict[str, int | None]:
@@ -48,8 +48,8 @@ def patches_fit(models: dict[str, Model], data: Data) -> Iterator[Finding]:
     side = known(data).image_size
     for name, model in models.items():
         if model.patch_size > side:
-            what = f"a patch of {model.patch_size} pixels is larger than the {side} x {side} images of {data.source}"
-            yield Finding(("models", name, "patch_size"), what)
+            message = f"a patch of {model.patch_size} pixels is larger than the {side} x {side} images of {data.source}"
+            yield Finding(("models", name, "patch_size"), message)
 
 
 def positions_fit(models: dict[str, Model], train: Train) -> Iterator[Finding]:
@@ -58,8 +58,8 @@ def positions_fit(models: dict[str, Model], train: Train) -> Iterator[Finding]:
         return
     for name, model in models.items():
         if model.width and model.width % 4:
-            what = f"4 does not divide {model.width}, and train.positions: sincos2d needs quarters"
-            yield Finding(("models", name, "width"), what)
+            message = f"4 does not divide {model.width}, and train.positions: sincos2d needs quarters"
+            yield Finding(("models", name, "width"), message)
 
 
 def subsets_fit(data: Data) -> Iterator[Finding]:
@@ -70,23 +70,25 @@ def subsets_fit(data: Data) -> Iterator[Finding]:
         return
     for i, size in enumerate(data.sizes):
         if size > most:
-            apart = "" if data.test else f", {kept:,} are held out"
-            what = f"{size:,} is more than {most:,}: {data.source} has {total:,} images{apart}"
-            yield Finding(("data", "sizes", i), what, "drop that size, or lower data.held_out")
+            message = f"{size:,} is more than {most:,}: {data.source} has {total:,} images"
+            if not data.test:
+                message += f", {kept:,} are held out"
+            yield Finding(("data", "sizes", i), message, "drop that size, or lower data.held_out")
 
 
 def crop_has_pictures(data: Data) -> Iterator[Finding]:
     """Yield the crop of images too small for it."""
-    if data.augment.crop and data.source.kind == "digits":
-        yield Finding(("data", "augment", "crop"), "digits are too small to crop", "use shift", True)
+    if data.augment.crop and isinstance(registry.source(data.source.kind), registry.InMemory):
+        message = f"{data.source} are in memory at one size, and only larger pictures can be cropped"
+        yield Finding(("data", "augment", "crop"), message, "use shift", True)
 
 
 def shift_fits(data: Data) -> Iterator[Finding]:
     """Yield the shift that can push a whole image out of view."""
     side = known(data).image_size
     if data.augment.shift >= side:
-        what = f"{data.augment.shift} pixels can push the whole image of {side} pixels out of view"
-        yield Finding(("data", "augment", "shift"), what)
+        message = f"{data.augment.shift} pixels can push the whole image of {side} pixels out of view"
+        yield Finding(("data", "augment", "shift"), message)
 
 
 def one_kind_of_budget(budgets: Budgets) -> Iterator[Finding]:
@@ -110,19 +112,19 @@ def device_hours_have_a_speed(budgets: Budgets) -> Iterator[Finding]:
 def one_cooldown(budgets: Budgets, train: Train) -> Iterator[Finding]:
     """Yield the cooldown of the schedule where each point has its own."""
     if budgets.points and "cooldown" in train.schedule.model_fields_set:
-        what = "never used: every point of budgets.points has its own cooldown"
-        yield Finding(("train", "schedule", "cooldown"), what, "remove it", True)
+        message = "never used: every point of budgets.points has its own cooldown"
+        yield Finding(("train", "schedule", "cooldown"), message, "remove it", True)
 
 
 def schedule_is_whole(train: Train) -> Iterator[Finding]:
     """Yield the timescale that is missing, and the keys that the schedule has no use for."""
     schedule, path = train.schedule, ("train", "schedule")
-    decays = schedule.name in ("rsqrt", "constant")
-    if decays and schedule.timescale is None:
+    facts = SCHEDULES[schedule.name]
+    if facts.has_timescale and schedule.timescale is None:
         yield Finding((*path, "timescale"), "missing", f"{schedule.name} decays over it", True)
-    if not decays and schedule.timescale is not None:
+    if not facts.has_timescale and schedule.timescale is not None:
         yield Finding((*path, "timescale"), f"never used: {schedule.name} has none", "remove it", True)
-    if schedule.name in ("linear", "cosine") and "cooldown" in schedule.model_fields_set:
+    if facts.needs_horizon and "cooldown" in schedule.model_fields_set:
         yield Finding((*path, "cooldown"), f"never used: {schedule.name} falls to zero by itself", "remove it", True)
 
 
@@ -135,24 +137,24 @@ def microbatches_are_whole(train: Train, grid: Grid) -> Iterator[Finding]:
 
 def points_have_cooldowns(budgets: Budgets, train: Train) -> Iterator[Finding]:
     """Yield the points with cooldowns of their own under a schedule that has none."""
-    if budgets.points and train.schedule.name in ("linear", "cosine"):
-        what = f"{train.schedule.name} falls to zero by itself: no point has a cooldown of its own"
-        yield Finding(("budgets", "points"), what, "give budgets.steps", True)
+    if budgets.points and SCHEDULES[train.schedule.name].needs_horizon:
+        message = f"{train.schedule.name} falls to zero by itself: no point has a cooldown of its own"
+        yield Finding(("budgets", "points"), message, "give budgets.steps", True)
 
 
 def sweeps_are_used(train: Train, grid: Grid) -> Iterator[Finding]:
     """Yield the sweep over the timescale of a schedule that has none."""
     if grid.sweep.timescale and train.schedule.timescale is None:
-        what = f"never used: {train.schedule.name} has no timescale"
-        yield Finding(("grid", "sweep", "timescale"), what, "remove it", True)
+        message = f"never used: {train.schedule.name} has no timescale"
+        yield Finding(("grid", "sweep", "timescale"), message, "remove it", True)
 
 
 def rules_choose(models: dict[str, Model], grid: Grid) -> Iterator[Finding]:
     """Yield the rules of the grid that name an unknown model, or no condition at all."""
-    for kind, all_of_them in (("skip", "skips"), ("only", "keeps")):
+    for kind, verb in (("skip", "skips"), ("only", "keeps")):
         for i, rule in enumerate(getattr(grid, kind)):
             if not rule.conditions():
-                yield Finding(("grid", kind, i), f"no condition: this {all_of_them} everything", "remove it")
+                yield Finding(("grid", kind, i), f"no condition: this {verb} everything", "remove it")
             yield from _unknown_models(rule.names(), models, ("grid", kind, i, "model"))
 
 
@@ -160,16 +162,16 @@ def extras_are_runs(
     models: dict[str, Model], data: Data, budgets: Budgets, train: Train, grid: Grid
 ) -> Iterator[Finding]:
     """Yield the runs beside the grid that have no model, too many images, or no cooldown or one too many."""
-    by_itself = train.schedule.name in ("linear", "cosine")
+    needs_horizon = SCHEDULES[train.schedule.name].needs_horizon
     for i, extra in enumerate(grid.extra):
         path = ("grid", "extra", i)
         yield from _unknown_models((extra.model,), models, (*path, "model"))
         if extra.data_size > left(data) > 0:
             yield Finding((*path, "data_size"), f"{extra.data_size:,} is more than {left(data):,} images to train on")
-        if extra.cooldown and by_itself:
-            what = f"never used: {train.schedule.name} falls to zero by itself"
-            yield Finding((*path, "cooldown"), what, "remove it", True)
-        if budgets.points and not extra.cooldown and not by_itself:
+        if extra.cooldown and needs_horizon:
+            message = f"never used: {train.schedule.name} falls to zero by itself"
+            yield Finding((*path, "cooldown"), message, "remove it", True)
+        if budgets.points and not extra.cooldown and not needs_horizon:
             yield Finding((*path, "cooldown"), "missing: budgets.points gives each run its own", "", True)
 
 

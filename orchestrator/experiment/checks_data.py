@@ -6,14 +6,12 @@ from dataclasses import replace
 from scalectl.orchestrator.errors import Finding, Path, did_you_mean
 from scalectl.orchestrator.experiment.schema import Data, Evals, Fit, Model, Train
 from scalectl.orchestrator.experiment.specs import as_data, evaluations, held_out, known, left, test_path
-from scalectl.trainer.census import census
-from scalectl.trainer.files import Contents, Unreadable
-from scalectl.trainer.sources import ENDLESS, PLENTY
-from scalectl.trainer.stores import contents
+from scalectl.trainer.data import registry
+from scalectl.trainer.data.facts import PLENTY, Contents, Unreadable
 
 
 def files_are_images(data: Data) -> Iterator[Finding]:
-    """Yield what is wrong with the files of a study; without findings, what they hold can be relied upon."""
+    """Yield the faults of the files of a study; without any, other checks can read them."""
     if not data.source.path:
         return
     if data.image_size is None:
@@ -21,21 +19,23 @@ def files_are_images(data: Data) -> Iterator[Finding]:
     elif data.resize is not None and data.resize < data.image_size:
         yield Finding(("data", "resize"), f"{data.resize} is less than image_size {data.image_size}")
     try:
-        found = contents(data.source.kind, data.source.path)
+        contents = registry.contents(data.source.kind, data.source.path)
     except Unreadable as error:
         yield Finding(("data", "source"), str(error))
         return
-    classes = data.num_classes or found.num_classes or (None if found.largest is None else found.largest + 1)
+    classes = data.num_classes or contents.num_classes or None
+    if classes is None and contents.largest is not None:
+        classes = contents.largest + 1
     if classes is None:
         yield Finding(("data", "num_classes"), "missing", f"the files of {data.source} don't tell it", True)
-    elif found.largest is not None and found.largest >= classes:
-        yield Finding(("data", "source"), f"{data.source} has the label {found.largest:,}, and {classes:,} classes")
+    elif contents.largest is not None and contents.largest >= classes:
+        yield Finding(("data", "source"), f"{data.source} has the label {contents.largest:,}, and {classes:,} classes")
     if path := test_path(data):
-        yield from _test_is_of_the_same(data, path, classes, found)
+        yield from _test_is_of_the_same(data, path, classes, contents)
 
 
 def datasets_are_images(evals: Evals) -> Iterator[Finding]:
-    """Yield what is wrong with the files of the datasets that evaluations have beside the study's own."""
+    """Yield the faults of the files of the datasets that evaluations have beside the study's own."""
     for name, dataset in evals.datasets.items():
         for finding in files_are_images(as_data(dataset, side=1)):
             yield replace(finding, path=("evals", "datasets", name, *finding.path[1:]))
@@ -43,7 +43,7 @@ def datasets_are_images(evals: Evals) -> Iterator[Finding]:
 
 def _test_is_of_the_same(data: Data, path: str, classes: int | None, train: Contents) -> Iterator[Finding]:
     try:
-        test = contents(data.source.kind, path)
+        test = registry.contents(data.source.kind, path)
     except Unreadable as error:
         yield Finding(("data", "test"), str(error))
         return
@@ -59,58 +59,59 @@ def _test_is_of_the_same(data: Data, path: str, classes: int | None, train: Cont
 
 
 def several_labels(data: Data) -> bool:
-    """Return whether an image can have more labels than one; raises Unreadable."""
-    return bool(data.source.path) and contents(data.source.kind, data.source.path).several_labels
+    """Tell whether an image can have more labels than one; raises Unreadable."""
+    return bool(data.source.path) and registry.contents(data.source.kind, data.source.path).several_labels
 
 
 def several_labels_fit(data: Data, train: Train) -> Iterator[Finding]:
-    """Yield what has no meaning where images have several labels each."""
+    """Yield the keys that have no meaning where images have several labels each."""
     if not several_labels(data):
         return
     if train.loss == "softmax":
-        what = f"images of {data.source} have several labels each, and softmax is of one"
-        yield Finding(("train", "loss"), what, "use sigmoid")
+        message = f"images of {data.source} have several labels each, and softmax is of one"
+        yield Finding(("train", "loss"), message, "use sigmoid")
     if data.stratified:
-        what = f"images of {data.source} have several labels each, so they are of no one class"
-        yield Finding(("data", "stratified"), what, "leave it out")
+        message = f"images of {data.source} have several labels each, so they are of no one class"
+        yield Finding(("data", "stratified"), message, "leave it out")
 
 
 def source_takes_keys(data: Data) -> Iterator[Finding]:
     """Yield the keys that a source without files, or with properties of its own, has no use for."""
     unused = {"resize": "no pictures to resize", "test": "no files"}
-    if data.source.kind == "digits":
+    if isinstance(registry.source(data.source.kind), registry.InMemory):
         unused |= {"image_size": "their own image_size", "num_classes": "their own num_classes"}
-    for key, what in unused.items():
+    for key, reason in unused.items():
         if not data.source.path and getattr(data, key) is not None:
-            yield Finding(("data", key), f"{data.source} have {what}", "remove it", True)
+            yield Finding(("data", key), f"{data.source} have {reason}", "remove it", True)
 
 
 def datasets_have_names(evals: Evals, data: Data) -> Iterator[Finding]:
     """Yield the datasets whose names are taken or can't be part of a metric's, and those that nothing uses."""
-    asked = [dataset for _, dataset in _datasets_asked_for(evals)]
+    used = [dataset for _, dataset in _datasets_in_use(evals)]
     for name in evals.datasets:
         path: Path = ("evals", "datasets", name)
         if name == data.source.kind:
             yield Finding(path, f"{name!r} is the name of the study's own images", "give it another name", True)
         elif "/" in name:
             yield Finding(path, f"{name!r}: a name with / would part the name of its metric", "use another sign", True)
-        elif name not in asked:
+        elif name not in used:
             yield Finding(path, "no evaluation uses it", "name it in evals.fewshot or evals.finetune", True, "warning")
 
 
 def datasets_exist(evals: Evals, data: Data) -> Iterator[Finding]:
     """Yield the datasets of evaluations that are neither listed nor the study's own images."""
-    there = [data.source.kind, *evals.datasets]
-    for path, name in _datasets_asked_for(evals):
-        if name not in there:
-            hint = did_you_mean(name, there) or f"evals.datasets lists them; the study's own is {data.source.kind!r}"
+    names = [data.source.kind, *evals.datasets]
+    for path, name in _datasets_in_use(evals):
+        if name not in names:
+            hint = did_you_mean(name, names) or f"evals.datasets lists them; the study's own is {data.source.kind!r}"
             yield Finding(path, f"no dataset {name!r}", hint)
 
 
-def _datasets_asked_for(evals: Evals) -> Iterator[tuple[Path, str]]:
+def _datasets_in_use(evals: Evals) -> Iterator[tuple[Path, str]]:
     """Yield each dataset that an evaluation names with the place where it does."""
-    for i, name in enumerate(evals.fewshot.datasets if evals.fewshot else ()):
-        yield ("evals", "fewshot", "datasets", i), name
+    if evals.fewshot:
+        for i, name in enumerate(evals.fewshot.datasets):
+            yield ("evals", "fewshot", "datasets", i), name
     if evals.finetune:
         yield ("evals", "finetune", "dataset"), evals.finetune.dataset
 
@@ -119,53 +120,64 @@ def datasets_fit(evals: Evals, data: Data) -> Iterator[Finding]:
     """Yield the datasets that models of the study can't see, and those that have nothing to learn from."""
     study = known(data)
     for name, dataset in evals.datasets.items():
-        path, its = ("evals", "datasets", name), as_data(dataset, study.image_size)
-        yield from (replace(one, path=(*path, *one.path[1:])) for one in source_takes_keys(its))
-        channels = known(its).channels
-        if channels not in (1, study.channels):
-            what = f"images of {channels} channels beside a study of {study.channels}: they don't fit"
-            yield Finding((*path, "source"), what, "take images of as many channels, or grey ones")
-        if left(its) < 1:
-            what = f"{held_out(its):,} leaves nothing to train on: {dataset.source} has {known(its).num_images:,}"
-            yield Finding((*path, "held_out"), what)
+        path, section = ("evals", "datasets", name), as_data(dataset, study.image_size)
+        for finding in source_takes_keys(section):
+            yield replace(finding, path=(*path, *finding.path[1:]))
+        facts = known(section)
+        if facts.channels not in (1, study.channels):
+            message = f"images of {facts.channels} channels beside a study of {study.channels}: they don't fit"
+            yield Finding((*path, "source"), message, "take images of as many channels, or grey ones")
+        if left(section) < 1:
+            message = f"{held_out(section):,} leaves nothing to train on: {dataset.source} has {facts.num_images:,}"
+            yield Finding((*path, "held_out"), message)
         if dataset.resize and dataset.resize < study.image_size:
-            what = f"{dataset.resize} is less than the {study.image_size} pixels that models see"
-            yield Finding((*path, "resize"), what, "raise it")
+            message = f"{dataset.resize} is less than the {study.image_size} pixels that models see"
+            yield Finding((*path, "resize"), message, "raise it")
 
 
 def evaluated_have_one_label(evals: Evals, data: Data) -> Iterator[Finding]:
     """Yield the datasets of few-shot evaluation and fine-tuning whose images have several labels each."""
-    side = known(data).image_size
-    sections = {data.source.kind: data} | {name: as_data(one, side) for name, one in evals.datasets.items()}
-    for path, name in _datasets_asked_for(evals):
+    sections = _datasets(evals, data)
+    for path, name in _datasets_in_use(evals):
         if name in sections and several_labels(sections[name]):
-            what = f"images of {sections[name].source} have several labels each"
-            yield Finding(path, what, f"evals.{path[1]} takes images of one class")
+            message = f"images of {sections[name].source} have several labels each"
+            yield Finding(path, message, f"evals.{path[1]} takes images of one class")
+
+
+def _datasets(evals: Evals, data: Data) -> dict[str, Data]:
+    """The datasets that evaluations may name, the study's own among them."""
+    side = known(data).image_size
+    return {data.source.kind: data} | {name: as_data(dataset, side) for name, dataset in evals.datasets.items()}
 
 
 def shots_fit(evals: Evals, data: Data) -> Iterator[Finding]:
     """Yield the numbers of shots that a dataset has too few images a class for."""
-    few, side = evals.fewshot, known(data).image_size
-    if few is None:
+    if evals.fewshot is None:
         return
-    sections = {data.source.kind: data} | {name: as_data(one, side) for name, one in evals.datasets.items()}
-    for dataset in filter(sections.__contains__, few.datasets):
-        label, each = _fewest(sections[dataset])
-        for i, shots in enumerate(few.shots):
-            if 0 < each < shots:
-                what = f"{shots:,} images a class are more than {dataset} has beside the held-out ones"
-                hint = f"it has {each:,} a class" if label is None else f"it has {each:,} of class {label}"
-                yield Finding(("evals", "fewshot", "shots", i), what, hint)
+    sections = _datasets(evals, data)
+    for dataset in filter(sections.__contains__, evals.fewshot.datasets):
+        label, images = _fewest(sections[dataset])
+        hint = f"it has {images:,} a class"
+        if label is not None:
+            hint = f"it has {images:,} of class {label}"
+        for i, shots in enumerate(evals.fewshot.shots):
+            if 0 < images < shots:
+                message = f"{shots:,} images a class are more than {dataset} has beside the held-out ones"
+                yield Finding(("evals", "fewshot", "shots", i), message, hint)
 
 
 def _fewest(data: Data) -> tuple[int | None, int]:
-    """Return the class with the fewest images and how many those are, where labels are at hand, or the mean number."""
-    mean = (PLENTY if known(data).num_images == ENDLESS else left(data)) // known(data).num_classes
-    counts = census(data.source.kind, data.source.path) if data.source.path else None
+    """The class with the fewest images and their number, where labels are at hand, or else the mean number."""
+    facts = known(data)
+    images = PLENTY if facts.endless else left(data)
+    mean = images // facts.num_classes
+    counts = registry.class_counts(data.source.kind, data.source.path) if data.source.path else None
     if not counts:
         return None, mean
     label, count = min(counts.items(), key=lambda item: (item[1], item[0]))
-    return (label, count) if count < mean else (None, mean)
+    if count < mean:
+        return label, count
+    return None, mean
 
 
 def finetuning_fits(evals: Evals, models: dict[str, Model]) -> Iterator[Finding]:
@@ -175,8 +187,8 @@ def finetuning_fits(evals: Evals, models: dict[str, Model]) -> Iterator[Finding]
         yield Finding(("evals", "finetune", "warmup"), f"{tuning.warmup:,} of {tuning.steps:,} steps", "lower it")
     for name, model in models.items():
         if tuning and tuning.resolution and model.patch_size > tuning.resolution:
-            what = f"{tuning.resolution} pixels are less than a patch of {name}, {model.patch_size} pixels"
-            yield Finding(("evals", "finetune", "resolution"), what, "raise it")
+            message = f"{tuning.resolution} pixels are less than a patch of {name}, {model.patch_size} pixels"
+            yield Finding(("evals", "finetune", "resolution"), message, "raise it")
 
 
 def metrics_are_measured(evals: Evals, fits: dict[str, Fit]) -> Iterator[Finding]:

@@ -1,7 +1,8 @@
-"""YAML text to plain values that remember where they were written."""
+"""A file and those that it extends to one document, whose values remember where they were written."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path as FilePath
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -11,6 +12,7 @@ from ruamel.yaml.reader import ReaderError
 
 from scalectl.orchestrator.errors import Finding, InvalidExperiment, Path, Problem, Spot, dotted
 
+MAX_BYTES = 100_000  # dozens of times a study; more is another kind of file
 MAX_DEPTH = 32
 MAX_VALUES = 20_000  # after aliases are expanded, so a few lines cannot grow into gigabytes
 
@@ -26,59 +28,64 @@ class Located:
     problems: list[Problem] = field(default_factory=list)
 
     def spot(self, path: Path, *, key: bool = False) -> Spot:
-        """Return the place of the value (or of the key) at `path`, or of what is nearest above it."""
+        """The place of the value at `path`, or of its key, or of the nearest value above it."""
         for end in range(len(path), 0, -1):
-            tables = (self.keys, self.values) if key or end < len(path) else (self.values, self.keys)
+            tables = (self.values, self.keys)
+            if key or end < len(path):
+                tables = (self.keys, self.values)
             for table in tables:
                 if path[:end] in table:
                     return table[path[:end]]
-        root = self.keys if key and () in self.keys else self.values
-        return root.get((), Spot(self.source))
+        if key and () in self.keys:
+            return self.keys[()]
+        return self.values.get((), Spot(self.source))
 
     def problem(self, finding: Finding) -> Problem:
-        """Return the finding with its place in the text."""
+        """The finding with its place in the text."""
         spot = self.spot(finding.path, key=finding.on_key)
-        return Problem(spot, dotted(finding.path), finding.what, finding.hint, finding.severity)
+        return Problem(spot, dotted(finding.path), finding.message, finding.hint, finding.severity)
 
-    def put(self, path: Path, other: "Located") -> None:
-        """Set the value at `path` to that of `other`; raises KeyError if the way there leads through no mapping."""
+    def put(self, path: Path, part: "Located") -> None:
+        """Set the value at `path` to that of `part`; raises KeyError where a value above it is not a mapping."""
         parent = self.value
         for end, name in enumerate(path[:-1], 1):
-            self.keys.setdefault(path[:end], other.spot((), key=True))
-            parent = parent.setdefault(name, {}) if isinstance(parent, dict) else None
+            self.keys.setdefault(path[:end], part.spot((), key=True))
+            if not isinstance(parent, dict):
+                break
+            parent = parent.setdefault(name, {})
         if not isinstance(parent, dict):
             raise KeyError(dotted(path))
-        parent[path[-1]] = other.value
-        for mine, theirs in ((self.keys, other.keys), (self.values, other.values)):
-            for old in [old for old in mine if old[: len(path)] == path]:
-                del mine[old]
-            mine.update({path + below: spot for below, spot in theirs.items()})
-        self.problems += other.problems
+        parent[path[-1]] = part.value
+        for spots, new in ((self.keys, part.keys), (self.values, part.values)):
+            for old in [old for old in spots if old[: len(path)] == path]:
+                del spots[old]
+            spots.update({path + inner: spot for inner, spot in new.items()})
+        self.problems += part.problems
 
-    def lay(self, other: "Located", path: Path = ()) -> None:
-        """Lay another document over this one: mappings key by key, all else as a whole; an empty value takes away."""
-        mine = self.at(path)
-        for name, value in other.at(path).items():
-            here = (*path, name)
-            if value is None and name in mine:
-                del mine[name]
-            elif isinstance(value, dict) and isinstance(mine.get(name), dict):
-                self.lay(other, here)
+    def overlay(self, top: "Located", path: Path = ()) -> None:
+        """Lay a document over this one: mappings key by key, all else as a whole; an empty value takes a key away."""
+        base = self.value_at(path)
+        for name, value in top.value_at(path).items():
+            inner = (*path, name)
+            if value is None and name in base:
+                del base[name]
+            elif isinstance(value, dict) and isinstance(base.get(name), dict):
+                self.overlay(top, inner)
             else:
-                self.put(here, other.below(here))
+                self.put(inner, top.part(inner))
 
-    def at(self, path: Path) -> Any:
-        """Return the value at a path that is there."""
+    def value_at(self, path: Path) -> Any:
+        """The value at `path`; raises KeyError or IndexError where there is none."""
         value = self.value
         for name in path:
             value = value[name]
         return value
 
-    def below(self, path: Path) -> "Located":
-        """Return the part of the document at a path that is there, without its problems."""
-        part = Located(self.at(path), self.source)
-        for mine, its in ((self.keys, part.keys), (self.values, part.values)):
-            its.update({one[len(path) :]: spot for one, spot in mine.items() if one[: len(path)] == path})
+    def part(self, path: Path) -> "Located":
+        """The document at `path`, without its problems; raises KeyError or IndexError where there is none."""
+        part = Located(self.value_at(path), self.source)
+        for whole, spots in ((self.keys, part.keys), (self.values, part.values)):
+            spots.update({inner[len(path) :]: spot for inner, spot in whole.items() if inner[: len(path)] == path})
         return part
 
 
@@ -91,8 +98,58 @@ class _Node:
     spot: Spot
 
 
+def read_document(path: FilePath, extended_by: tuple[FilePath, ...] = ()) -> Located:
+    """The document at `path` laid over the ones that it extends; `extended_by` are the files that led here.
+
+    Mappings are laid over each other key by key, lists as a whole, and an empty value takes a key away.
+    Raises InvalidExperiment for files that can't be read or that extend each other in a circle.
+    """
+    document = load(read_text(path), str(path))
+    if not isinstance(document.value, dict) or not isinstance(document.value.get("extends"), str):
+        return document
+    chain = (*extended_by, path.resolve())
+    base = read_document(_base_path(document, path, chain), chain)
+    if not isinstance(base.value, dict):
+        raise _not_extended(document, f"{base.source} is not a mapping of keys to values")
+    base.source, base.problems = document.source, document.problems + base.problems
+    base.overlay(document)
+    return base
+
+
+def _base_path(document: Located, path: FilePath, chain: tuple[FilePath, ...]) -> FilePath:
+    """The path of the file that the document at `path` extends; raises InvalidExperiment."""
+    base = path.parent / FilePath(document.value["extends"]).expanduser()
+    if base.resolve() in chain:
+        circle = " -> ".join(file.name for file in (*chain[chain.index(base.resolve()) :], base))
+        raise _not_extended(document, f"files that extend each other: {circle}", "cut the circle")
+    if not base.is_file():
+        raise _not_extended(document, f"no file {base}", "paths start from the folder of this file")
+    return base
+
+
+def _not_extended(document: Located, message: str, hint: str = "") -> InvalidExperiment:
+    return InvalidExperiment(Problem(document.spot(("extends",)), "extends", message, hint))
+
+
+def read_text(path: FilePath) -> str:
+    """The text of a file; raises InvalidExperiment where it can't be read, is too large, or isn't UTF-8."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise InvalidExperiment(Problem(Spot(str(path)), "", error.strerror or str(error))) from None
+    if len(content) > MAX_BYTES:
+        raise InvalidExperiment(Problem(Spot(str(path)), "", f"larger than {MAX_BYTES:,} bytes"))
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("utf-8-sig", "replace")
+        spot = Spot.within(before + "\N{REPLACEMENT CHARACTER}", str(path), len(before), len(before) + 1)
+        raise InvalidExperiment(Problem(spot, "", f"byte {content[error.start]:#04x} is not UTF-8 text")) from None
+
+
 def load(text: str, source: str, before: str = "") -> Located:
-    """Return the one YAML 1.2 document in `text`, shown after `before`; raises InvalidExperiment."""
+    """The one YAML 1.2 document in `text`, shown after `before`; raises InvalidExperiment."""
     tree = _Tree(text, source, before)
     try:
         root = tree.document()
@@ -111,20 +168,20 @@ def load(text: str, source: str, before: str = "") -> Located:
 def _reworded(error: MarkedYAMLError, tree: "_Tree") -> Problem:
     problem, opening = str(error.problem), error.context_mark
     mark = error.problem_mark or opening
-    what, hint = f"not YAML: {problem}", str(error.context or "")
+    message, hint = f"not YAML: {problem}", str(error.context or "")
     if r"'\t'" in problem:
-        what, hint = "a tab", "YAML indents with spaces only"
+        message, hint = "a tab", "YAML indents with spaces only"
     elif "mapping values are not allowed" in problem:
-        what, hint = "a second ': ' where a value should end", "quote the text, or start a new line"
+        message, hint = "a second ': ' where a value should end", "quote the text, or start a new line"
     elif "unexpected end of stream" in problem:
-        what, hint, mark = "a quoted text that never ends", "close the quotation mark", opening
+        message, hint, mark = "a quoted text that never ends", "close the quotation mark", opening
     elif "expected ',' or" in problem:
-        what, hint, mark = "a comma or the closing bracket is missing", f"noticed in line {mark.line + 1}", opening
+        message, hint, mark = "a comma or the closing bracket is missing", f"noticed in line {mark.line + 1}", opening
     elif "expected the node content" in problem:
-        what, hint = "a value is missing", ""
+        message, hint = "a value is missing", ""
     elif "expected <block end>" in problem:
-        what, hint = "this does not continue what is above it", "check the indentation and the '-' or 'key:'"
-    return Problem(tree.spot(mark.index, mark.index + 1), "", what, hint)
+        message, hint = "this does not continue message is above it", "check the indentation and the '-' or 'key:'"
+    return Problem(tree.spot(mark.index, mark.index + 1), "", message, hint)
 
 
 class _Tree:
@@ -141,8 +198,8 @@ class _Tree:
     def spot(self, start: int, end: int) -> Spot:
         return Spot.within(self.text, self.source, start + self.offset, end + self.offset)
 
-    def fail(self, event: Any, what: str, hint: str = "") -> InvalidExperiment:
-        return InvalidExperiment(Problem(self.spot(event.start_mark.index, event.end_mark.index), "", what, hint))
+    def fail(self, event: Any, message: str, hint: str = "") -> InvalidExperiment:
+        return InvalidExperiment(Problem(self.spot(event.start_mark.index, event.end_mark.index), "", message, hint))
 
     def document(self) -> _Node:
         next(self.events)  # the start of the stream
@@ -169,7 +226,7 @@ class _Tree:
         if event.ctag is not None:
             spot = self.spot(event.start_mark.index, event.end_mark.index)
             self.problems.append(Problem(spot, "", f"tag {event.tag}", "scalectl reads plain YAML: remove the tag"))
-        node = self.collection(event, kind, depth) if kind != "ScalarEvent" else self.scalar(event)
+        node = self.scalar(event) if kind == "ScalarEvent" else self.collection(event, kind, depth)
         if event.anchor is not None:
             self.anchors[event.anchor] = node
         return node
@@ -177,10 +234,12 @@ class _Tree:
     def collection(self, event: Any, kind: str, depth: int) -> _Node:
         content: list[Any] = []
         while type(inner := next(self.events)).__name__ not in ("SequenceEndEvent", "MappingEndEvent"):
-            item = self.node(inner, depth + 1)
-            content.append(item if kind == "SequenceStartEvent" else (item, self.node(next(self.events), depth + 1)))
-        kind = "list" if kind == "SequenceStartEvent" else "mapping"
-        return _Node(kind, content, self.spot(event.start_mark.index, inner.end_mark.index))
+            item: Any = self.node(inner, depth + 1)
+            if kind == "MappingStartEvent":
+                item = (item, self.node(next(self.events), depth + 1))
+            content.append(item)
+        node_kind = {"SequenceStartEvent": "list", "MappingStartEvent": "mapping"}[kind]
+        return _Node(node_kind, content, self.spot(event.start_mark.index, inner.end_mark.index))
 
     def scalar(self, event: Any) -> _Node:
         spot = self.spot(event.start_mark.index, event.end_mark.index)
@@ -188,9 +247,10 @@ class _Tree:
             return _Node("nothing", None, spot)
         tag = str(self.resolver.resolve(ScalarNode, event.value, event.implicit)).rpartition(":")[2]
         try:
-            return _Node("merge" if tag == "merge" else "scalar", _scalar(tag, event.value), spot)
+            value = _scalar(tag, event.value)
         except ValueError:
             raise self.fail(event, "a number of too many digits") from None
+        return _Node({"merge": "merge"}.get(tag, "scalar"), value, spot)
 
 
 def _scalar(tag: str, text: str) -> Any:
@@ -199,7 +259,8 @@ def _scalar(tag: str, text: str) -> Any:
     if tag == "bool":
         return text.lower() == "true"
     if tag == "int":
-        return int(text, 0) if text.lstrip("+-")[:2].lower() in ("0x", "0o", "0b") else int(text)
+        has_base = text.lstrip("+-")[:2].lower() in ("0x", "0o", "0b")
+        return int(text, 0 if has_base else 10)
     if tag == "float":
         return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
     return text
@@ -214,35 +275,38 @@ class _Expansion:
 
     def value(self, node: _Node, path: Path) -> Any:
         self.tally(path)
-        if node.kind != "nothing":  # what isn't there has no place but its key's
+        if node.kind != "nothing":  # an absent value has no place but its key's
             self.located.values[path] = node.spot
         if node.kind == "list":
             return tuple(self.value(item, (*path, i)) for i, item in enumerate(node.content))
-        return self.mapping(node, path) if node.kind == "mapping" else node.content
+        if node.kind == "mapping":
+            return self.mapping(node, path)
+        return node.content
 
     def tally(self, path: Path) -> None:
         self.count += 1
         if self.count > MAX_VALUES or len(path) > MAX_DEPTH:
-            what = f"more than {MAX_VALUES:,} values, or {MAX_DEPTH} deep, once aliases are expanded"
-            raise InvalidExperiment(Problem(self.located.spot(path[:1], key=True), dotted(path[:1]), what))
+            message = f"more than {MAX_VALUES:,} values, or {MAX_DEPTH} deep, once aliases are expanded"
+            raise InvalidExperiment(Problem(self.located.spot(path[:1], key=True), dotted(path[:1]), message))
 
     def mapping(self, node: _Node, path: Path) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for key, item in self.own(node, path):
-            here = (*path, key.content)
-            if here in self.located.keys:
-                first = self.located.keys[here].line
-                self.problem(key.spot, here, f"duplicate key {key.content!r}", f"first given in line {first}")
+        values: dict[str, Any] = {}
+        for key, item in self.pairs(node, path):
+            inner = (*path, key.content)
+            if inner in self.located.keys:
+                first = self.located.keys[inner].line
+                self.problem(key.spot, inner, f"duplicate key {key.content!r}", f"first given in line {first}")
                 continue
-            self.located.keys[here] = key.spot
-            found[key.content] = self.value(item, here)
+            self.located.keys[inner] = key.spot
+            values[key.content] = self.value(item, inner)
         for key, item in self.merged(node, path):
-            if key.content not in found:
+            if key.content not in values:
                 self.located.keys[(*path, key.content)] = key.spot
-                found[key.content] = self.value(item, (*path, key.content))
-        return found
+                values[key.content] = self.value(item, (*path, key.content))
+        return values
 
-    def own(self, node: _Node, path: Path) -> Iterator[tuple[_Node, _Node]]:
+    def pairs(self, node: _Node, path: Path) -> Iterator[tuple[_Node, _Node]]:
+        """Yield the keys that a mapping has itself, with their values."""
         for key, item in node.content:
             if isinstance(key.content, str) and key.kind == "scalar":
                 yield key, item
@@ -250,15 +314,20 @@ class _Expansion:
                 self.problem(key.spot, path, "a key that is no text", "put the key in quotes")
 
     def merged(self, node: _Node, path: Path) -> Iterator[tuple[_Node, _Node]]:
+        """Yield the keys that a mapping takes over by '<<', with their values."""
         for key, item in node.content:
-            if key.kind == "merge":
-                for source in item.content if item.kind == "list" else [item]:
-                    self.tally(path)
-                    if source.kind == "mapping":
-                        yield from self.own(source, path)
-                        yield from self.merged(source, path)
-                    else:
-                        self.problem(source.spot, path, "'<<' takes a mapping, or a list of them")
+            if key.kind != "merge":
+                continue
+            sources = [item]
+            if item.kind == "list":
+                sources = item.content
+            for source in sources:
+                self.tally(path)
+                if source.kind == "mapping":
+                    yield from self.pairs(source, path)
+                    yield from self.merged(source, path)
+                else:
+                    self.problem(source.spot, path, "'<<' takes a mapping, or a list of them")
 
-    def problem(self, spot: Spot, path: Path, what: str, hint: str = "") -> None:
-        self.located.problems.append(Problem(spot, dotted(path), what, hint))
+    def problem(self, spot: Spot, path: Path, message: str, hint: str = "") -> None:
+        self.located.problems.append(Problem(spot, dotted(path), message, hint))

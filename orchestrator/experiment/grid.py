@@ -6,9 +6,7 @@ from itertools import product
 from typing import Any
 
 from scalectl.orchestrator.errors import Finding, Path, dotted
-from scalectl.orchestrator.experiment.ranges import Budgets, Extra, Grid
-from scalectl.orchestrator.experiment.rules import SWEPT
-from scalectl.orchestrator.experiment.schema import Data, Model, Train
+from scalectl.orchestrator.experiment.schema import Budgets, Data, Extra, Grid, Model, Train
 from scalectl.orchestrator.experiment.specs import recipe, shape, subset
 from scalectl.orchestrator.experiment.values import Share
 from scalectl.trainer.flops import params, steps_for_flops, steps_for_images
@@ -28,23 +26,23 @@ class Cell:
     swept: tuple[tuple[str, Any], ...] = ()  # settings of its recipe that the grid gives several values
 
     def settings(self) -> dict[str, Any]:
-        """Return what rules and held-out runs are chosen by."""
+        """The settings that rules choose runs by."""
         trunk = self.run.trunk
         counts = {"data_size": trunk.data.size, "steps": self.run.steps, "seed": trunk.seed, "params": self.params}
-        return {"model": self.model, **counts, **{name: getattr(trunk.recipe, name) for name in SWEPT}}
+        return {"model": self.model, **counts, **vars(trunk.recipe)}
 
     @property
     def trunk_name(self) -> str:
-        """Return what people call its trunk, such as nano-350-s0 or nano-350-s0-lr0.003."""
-        return f"{self.model}-{self.run.trunk.data.size}{self._rest}"
+        """The name of its trunk for people, such as nano-350-s0 or nano-350-s0-lr0.003."""
+        return f"{self.model}-{self.run.trunk.data.size}{self._suffix}"
 
     @property
     def name(self) -> str:
-        """Return what people call it, such as nano-350-200-s0 or nano-350-200-s0-lr0.003."""
-        return f"{self.model}-{self.run.trunk.data.size}-{self.run.steps}{self._rest}"
+        """Its name for people, such as nano-350-200-s0 or nano-350-200-s0-lr0.003."""
+        return f"{self.model}-{self.run.trunk.data.size}-{self.run.steps}{self._suffix}"
 
     @property
-    def _rest(self) -> str:
+    def _suffix(self) -> str:
         return f"-s{self.run.trunk.seed}" + "".join(f"-{name}{value}" for name, value in self.swept)
 
 
@@ -75,7 +73,9 @@ class _Length:
             return f"{_short(self.amount)} FLOPs buy"
         if self.kind == "device_hours":
             return f"{self.amount:g} device-hours buy"
-        return f"{self.amount:,} images buy" if self.kind == "images" else f"{self.amount:,} steps are"
+        if self.kind == "images":
+            return f"{self.amount:,} images buy"
+        return f"{self.amount:,} steps are"
 
     def steps(self, trunk: TrunkSpec) -> int:
         if self.kind == "flops":
@@ -88,35 +88,39 @@ class _Length:
 
 
 def resolve(models: dict[str, Model], data: Data, train: Train, budgets: Budgets, grid: Grid) -> Resolved:
-    """Return the cells of a checked grid, or the findings that say why there are none."""
+    """The cells of a checked grid, or the findings that say why there are none."""
     lengths = _lengths(budgets, train.schedule.cooldown)
-    swept = sum(1 for _ in grid.sweep.variants())
-    size = len(models) * len(data.sizes) * len(lengths) * len(grid.seeds) * swept
+    variants = sum(1 for _ in grid.sweep.variants())
+    size = len(models) * len(data.sizes) * len(lengths) * len(grid.seeds) * variants
     if size > MAX_CELLS:
         sides = f"{len(models)} models x {len(data.sizes)} sizes x {len(lengths)} budgets x {len(grid.seeds)} seeds"
-        sides += f" x {swept} swept" if swept > 1 else ""
-        what = f"{sides} are {size:,} runs, more than {MAX_CELLS:,}"
-        return Resolved((), 0, (Finding(("grid",), what, "shorten a list, or make several studies"),))
+        if variants > 1:
+            sides += f" x {variants} swept"
+        message = f"{sides} are {size:,} runs, more than {MAX_CELLS:,}"
+        return Resolved((), 0, (Finding(("grid",), message, "shorten a list, or make several studies"),))
     return _Resolution(models, data, train, grid, lengths).resolved()
 
 
 def _lengths(budgets: Budgets, cooldown: Share) -> list[_Length]:
-    found = [
+    lengths = [
         _Length(("budgets", kind, i), kind, amount, cooldown)
         for kind in ("steps", "images", "flops")
         for i, amount in enumerate(getattr(budgets, kind) or ())
     ]
     for i, hours in enumerate(budgets.device_hours or ()):
         path = ("budgets", "device_hours", i)
-        found.append(_Length(path, "device_hours", hours, cooldown, budgets.flops_per_second or 0.0))
-    points = enumerate(budgets.points or ())
-    return found + [_Length(("budgets", "points", i), "points", at.steps, at.cooldown) for i, at in points]
+        lengths.append(_Length(path, "device_hours", hours, cooldown, budgets.flops_per_second or 0.0))
+    for i, point in enumerate(budgets.points or ()):
+        lengths.append(_Length(("budgets", "points", i), "points", point.steps, point.cooldown))
+    return lengths
 
 
 def _short(number: float) -> str:
-    """Return 1e16 for 1e16, where Python writes 1e+16."""
+    """A number as people write it: 1e16, where Python writes 1e+16."""
     mantissa, sign, exponent = f"{number:g}".partition("e")
-    return f"{mantissa}e{int(exponent)}" if sign else mantissa
+    if not sign:
+        return mantissa
+    return f"{mantissa}e{int(exponent)}"
 
 
 class _Resolution:
@@ -133,23 +137,26 @@ class _Resolution:
         cells = tuple(cell for name, model in self.models.items() for cell in self.cells(name, shape(model)))
         findings = [self.too_short(length, *worst) for length, worst in self.short.items()] + list(self.notes.values())
         for kind, i in sorted(self.unmet):
-            verb = "skips" if kind == "skip" else "keeps"
-            what = f"{verb} nothing: no run of the grid has {getattr(self.grid, kind)[i]}"
-            findings.append(Finding(("grid", kind, i), what, severity="warning"))
+            verb = {"skip": "skips", "only": "keeps"}[kind]
+            message = f"{verb} nothing: no run of the grid has {getattr(self.grid, kind)[i]}"
+            findings.append(Finding(("grid", kind, i), message, severity="warning"))
         if not cells and not self.short:
             kind = "only" if self.grid.only else "skip"
             findings.append(Finding(("grid", kind), "these rules leave no run of the grid", "change or remove one"))
         return Resolved(cells, self.skipped, tuple(findings))
 
-    def cells(self, name: str, spec: ModelSpec) -> Iterator[Cell]:
+    def cells(self, name: str, model: ModelSpec) -> Iterator[Cell]:
         """Yield the runs of a model, those beside the grid last."""
-        data = [subset(self.data, size) for size in sorted(self.data.sizes)]
-        recipes = {swept: recipe(self.train, data[0].num_classes, swept) for swept in self.grid.sweep.variants()}
-        counts = {swept: _params(spec, data[0], one) for swept, one in recipes.items()}
-        ends = {swept: self.ends(name, TrunkSpec(spec, data[0], one, seed=0)) for swept, one in recipes.items()}
+        subsets = [subset(self.data, size) for size in sorted(self.data.sizes)]
+        smallest = subsets[0]
+        recipes = {swept: recipe(self.train, smallest.num_classes, swept) for swept in self.grid.sweep.variants()}
+        counts = {swept: _params(model, smallest, variant) for swept, variant in recipes.items()}
+        ends = {
+            swept: self.ends(name, TrunkSpec(model, smallest, variant, seed=0)) for swept, variant in recipes.items()
+        }
         made: set[RunSpec] = set()
-        for one, (swept, how), seed in product(data, recipes.items(), sorted(self.grid.seeds)):
-            trunk = TrunkSpec(spec, one, how, seed)
+        for data, (swept, variant), seed in product(subsets, recipes.items(), sorted(self.grid.seeds)):
+            trunk = TrunkSpec(model, data, variant, seed)
             for (steps, cooldown), length in ends[swept].items():
                 cell = Cell(name, RunSpec(trunk, steps, cooldown), counts[swept], swept)
                 if self.keeps(cell) and self.is_long_enough(cell, length):
@@ -157,80 +164,82 @@ class _Resolution:
                     yield cell
         for i, extra in enumerate(self.grid.extra):
             if extra.model == name:
-                yield from self.beside(i, extra, spec, made)
+                yield from self.beside(i, extra, model, made)
 
-    def beside(self, i: int, extra: Extra, spec: ModelSpec, made: set[RunSpec]) -> Iterator[Cell]:
+    def beside(self, i: int, extra: Extra, model: ModelSpec, made: set[RunSpec]) -> Iterator[Cell]:
         """Yield the run that grid.extra[i] asks for, unless the grid has it."""
         data = subset(self.data, extra.data_size)
-        how = recipe(self.train, data.num_classes)
+        plain = recipe(self.train, data.num_classes)
         share = extra.cooldown or self.train.schedule.cooldown
         length = _Length(("grid", "extra", i), "steps", extra.steps, share)
-        cooldown = extra.steps if how.needs_horizon else share.of(extra.steps)
-        cell = Cell(
-            extra.model,
-            RunSpec(TrunkSpec(spec, data, how, extra.seed), extra.steps, cooldown),
-            _params(spec, data, how),
-        )
-        if cell.run in made:
+        run = RunSpec(TrunkSpec(model, data, plain, extra.seed), extra.steps, _cooldown(plain, share, extra.steps))
+        cell = Cell(extra.model, run, _params(model, data, plain))
+        if run in made:
             self.notes[length] = Finding(length.path, "a run that is there already: it runs once", severity="warning")
         elif self.is_long_enough(cell, length):
-            made.add(cell.run)
+            made.add(run)
             yield cell
 
     def ends(self, name: str, trunk: TrunkSpec) -> dict[tuple[int, int], _Length]:
-        """Return the steps and cooldowns of a model's runs, shortest first; data size and seed don't change them."""
-        found: dict[tuple[int, int], _Length] = {}
+        """The steps and cooldowns of a model's runs, shortest first; data size and seed don't change them."""
+        ends: dict[tuple[int, int], _Length] = {}
         for length in self.lengths:
             steps = length.steps(trunk)
-            cooldown = steps if trunk.recipe.needs_horizon else length.cooldown.of(steps)
-            first = found.setdefault((steps, cooldown), length)
+            first = ends.setdefault((steps, _cooldown(trunk.recipe, length.cooldown, steps)), length)
             if steps > MAX_STEPS:
-                what = f"{length} {_short(steps)} steps of {name}, more than {_short(MAX_STEPS)}"
-                self.notes.setdefault(length, Finding(length.path, what, "lower it"))
+                message = f"{length} {_short(steps)} steps of {name}, more than {_short(MAX_STEPS)}"
+                self.notes.setdefault(length, Finding(length.path, message, "lower it"))
             elif first is not length:
-                what = f"the same {steps:,} steps of {name} as {dotted(first.path)}: they run once"
-                self.notes.setdefault(length, Finding(length.path, what, severity="warning"))
-        return dict(sorted(found.items(), key=lambda item: item[0]))
+                message = f"the same {steps:,} steps of {name} as {dotted(first.path)}: they run once"
+                self.notes.setdefault(length, Finding(length.path, message, severity="warning"))
+        return dict(sorted(ends.items(), key=lambda end: end[0]))
 
     def keeps(self, cell: Cell) -> bool:
-        """Return whether the rules of the grid keep a cell."""
-        settings = cell.settings() if self.grid.only or self.grid.skip else {}
-        only, skip = (
-            {(kind, i) for i, rule in enumerate(getattr(self.grid, kind)) if rule.holds(settings)}
-            for kind in ("only", "skip")
-        )
+        """Tell whether the rules of the grid keep a cell, and note which rules hold for it."""
+        if not self.grid.only and not self.grid.skip:
+            return True
+        settings = cell.settings()
+        only = {("only", i) for i, rule in enumerate(self.grid.only) if rule.holds(settings)}
+        skip = {("skip", i) for i, rule in enumerate(self.grid.skip) if rule.holds(settings)}
         self.unmet -= only | skip
         kept = not skip and bool(only or not self.grid.only)
-        self.skipped += not kept
+        if not kept:
+            self.skipped += 1
         return kept
 
     def is_long_enough(self, cell: Cell, length: _Length) -> bool:
-        """Return whether a run outlasts its warmup and cooldown; notes which budget is too short."""
-        how = cell.run.trunk.recipe
-        last_warm = cell.run.steps - 1 if how.needs_horizon else cell.run.branch
-        enough = last_warm >= how.warmup and cell.run.steps > 0
+        """Tell whether a run outlasts its warmup and cooldown, and note the budget that is too short."""
+        spec = cell.run.trunk.recipe
+        last_warm = cell.run.steps - 1 if spec.needs_horizon else cell.run.branch
+        enough = last_warm >= spec.warmup and cell.run.steps > 0
         if not enough:
-            this = (cell.run.steps, cell.model, how)
-            self.short[length] = min(self.short.get(length, this), this, key=lambda found: found[0])
+            candidate = (cell.run.steps, cell.model, spec)
+            self.short[length] = min(self.short.get(length, candidate), candidate, key=lambda short: short[0])
         return enough
 
-    def too_short(self, length: _Length, steps: int, model: str, how: RecipeSpec) -> Finding:
-        cooldown, warmup = length.cooldown.of(steps), how.warmup
-        need = f"warmup alone is {warmup:,}"
-        if steps > warmup:
-            need = f"warmup and cooldown need {warmup:,} + {cooldown:,}"
+    def too_short(self, length: _Length, steps: int, model: str, spec: RecipeSpec) -> Finding:
+        need = f"warmup alone is {spec.warmup:,}"
+        if steps > spec.warmup:
+            need = f"warmup and cooldown need {spec.warmup:,} + {length.cooldown.in_steps(steps):,}"
         if length.kind in ("steps", "points"):
             return Finding(length.path, f"{steps:,} steps are too few: {need}", "raise it, or shorten them")
-        what = f"{length} {steps:,} steps of {model} at batch {how.batch_size:,}; {need}"
-        return Finding(length.path, what, "raise the budget, or drop that size")
+        message = f"{length} {steps:,} steps of {model} at batch {spec.batch_size:,}; {need}"
+        return Finding(length.path, message, "raise the budget, or drop that size")
 
 
-def _params(spec: ModelSpec, data: DataSpec, how: RecipeSpec) -> int:
+def _cooldown(spec: RecipeSpec, share: Share, steps: int) -> int:
+    """The steps that a run shares with no other: its cooldown, or all where the schedule needs the horizon."""
+    if spec.needs_horizon:
+        return steps
+    return share.in_steps(steps)
+
+
+def _params(model: ModelSpec, data: DataSpec, spec: RecipeSpec) -> int:
     return params(
-        spec,
-        head=how.head,
+        model,
+        head=spec.head,
         image_size=data.image_size,
         channels=data.channels,
         num_classes=data.num_classes,
-        positions=how.positions,
+        positions=spec.positions,
     )

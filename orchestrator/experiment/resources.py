@@ -36,11 +36,10 @@ class Resources(Section):
     rules: tuple[Where, ...] = key("Places of some runs; the first rule that holds counts.", ())
 
     def place(self, settings: Mapping[str, str | float]) -> Place:
-        """Return the place of the jobs of a run with these settings."""
+        """The place of the jobs of a run with these settings."""
         for rule in self.rules:
             if rule.when.holds(settings):
-                asked = {name: getattr(rule.use, name) for name in rule.use.model_fields_set}
-                return self.default.model_copy(update=asked)
+                return self.default.model_copy(update=rule.use.model_dump(exclude_unset=True))
         return self.default
 
 

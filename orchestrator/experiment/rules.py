@@ -1,4 +1,9 @@
-"""Keys with their meaning, conditions such as `>350`, and rules of several that choose runs."""
+"""Keys with their meaning, conditions such as `>350`, and rules of several that choose runs.
+
+A rule is the grammar of `--where` and `--hold-out` in the form of keys: `{model: nano, data_size: ">350"}` chooses the
+same runs as `"model == 'nano' and data_size > 350"`, which is its `str`. Rules know no `or`, no `!=` and no columns of
+results, because they choose runs before these exist; a test holds the two to the same answers.
+"""
 
 import operator
 import re
@@ -28,24 +33,25 @@ class Condition:
     values: tuple[str | float, ...]
 
     def holds(self, value: str | float) -> bool:
-        """Return whether `value` satisfies the condition."""
+        """Tell whether `value` satisfies the condition."""
         return any(_TESTS[self.operator](value, bound) for bound in self.values)
 
     def __str__(self) -> str:
-        one = len(self.values) == 1
-        return f"{self.operator} {self.values[0]!r}" if one else f"in {list(self.values)!r}"
+        if len(self.values) > 1:
+            return f"in {list(self.values)!r}"
+        return f"{self.operator} {self.values[0]!r}"
 
 
-def _condition(of: Callable[[Any, Any], float]) -> Callable[[Any], Condition]:
-    """Return the validator of conditions on numbers that `of` reads; it is given the number and all that was typed."""
+def _condition(number: Callable[[Any, Any], float]) -> Callable[[Any], Condition]:
+    """The validator of conditions on numbers, each read by `number` from its own text and all that was typed."""
 
     def validate(value: Any) -> Condition:
         if isinstance(value, tuple):
-            return Condition("==", distinct(tuple(of(item, item) for item in value)))
+            return Condition("==", distinct(tuple(number(item, item) for item in value)))
         match = re.fullmatch(r"(>=|<=|>|<|={1,2}) *(.*)", value) if isinstance(value, str) else None
         if match is None:
-            return Condition("==", (of(value, value),))
-        return Condition("==" if match[1] == "=" else match[1], (of(match[2], value),))
+            return Condition("==", (number(value, value),))
+        return Condition({"=": "=="}.get(match[1], match[1]), (number(match[2], value),))
 
     return validate
 
@@ -59,13 +65,17 @@ def _count(value: Any, typed: Any) -> int:
 
 def _real(value: Any, typed: Any) -> float:
     try:
-        return real(0, above=False)(float(value) if isinstance(value, str) else value)
+        if isinstance(value, str):
+            value = float(value)
+        return real(0, above=False)(value)
     except (PydanticCustomError, ValueError):
         raise refusal(f"{shown(typed)} is not a condition", 'write 0.001, [0.001, 0.01] or ">0.001"') from None
 
 
 def _names(value: Any) -> Condition:
-    values = value if isinstance(value, tuple) else (value,)
+    values = value
+    if not isinstance(value, tuple):
+        values = (value,)
     for item in values:
         if not isinstance(item, str):
             raise refusal(f"{shown(item)} is not a name")
@@ -91,12 +101,9 @@ Numbers = Annotated[Condition, PlainValidator(_condition(_count)), WithJsonSchem
 Reals = Annotated[Condition, PlainValidator(_condition(_real)), WithJsonSchema(_REALS_JSON)]
 Names = Annotated[Condition, PlainValidator(_names), WithJsonSchema(_NAMES_JSON)]
 
-SWEPT = ("batch_size", "head", "lr", "clip_norm", "weight_decay_head", "weight_decay_body", "warmup", "timescale")
-SETTINGS = ("model", "data_size", "steps", "seed", "params", *SWEPT)
-
 
 def key(meaning: str, default: Any = ...) -> Any:
-    """Return the field of a key that means `meaning`; without a default the key is required."""
+    """The field of a key that means `meaning`; without a default the key is required."""
     return Field(default, description=meaning)
 
 
@@ -114,6 +121,7 @@ class Rule(Section):
     steps: Numbers | None = key("Steps of the run, in the same forms.", None)
     seed: Numbers | None = key("Seed of the run, in the same forms.", None)
     params: Numbers | None = key("Parameters of the model, in the same forms.", None)
+    # settings of the recipe, by the names that it has
     batch_size: Numbers | None = key("Images of one step, in the same forms.", None)
     head: Names | None = key("Pooling before the classifier, or a list of poolings.", None)
     lr: Reals | None = key('Peak learning rate: 0.001, [0.001, 0.01] or ">0.001".', None)
@@ -124,16 +132,21 @@ class Rule(Section):
     timescale: Numbers | None = key("Steps over which the schedule decays, in the same forms.", None)
 
     def conditions(self) -> dict[str, Condition]:
-        """Return the conditions that were given, by setting."""
-        return {name: condition for name in SETTINGS if (condition := getattr(self, name)) is not None}
+        """The conditions that were given, by setting."""
+        return {name: condition for name, condition in self if condition is not None}
 
     def holds(self, settings: Mapping[str, str | float]) -> bool:
-        """Return whether the settings of a run satisfy every condition."""
+        """Tell whether the settings of a run satisfy every condition."""
         return all(condition.holds(settings[name]) for name, condition in self.conditions().items())
 
     def names(self) -> tuple[str, ...]:
-        """Return the models that the rule names."""
-        return tuple(str(name) for name in self.model.values) if self.model else ()
+        """The models that the rule names."""
+        if self.model is None:
+            return ()
+        return tuple(str(name) for name in self.model.values)
 
     def __str__(self) -> str:
         return " and ".join(f"{name} {condition}" for name, condition in self.conditions().items())
+
+
+SETTINGS = tuple(Rule.model_fields)  # by which rules choose runs

@@ -1,14 +1,18 @@
 """The keys of experiments.yaml: their types, defaults and meaning; docs/experiments.md repeats every line of it."""
 
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from functools import cache
+from itertools import product
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, get_origin
+
+from pydantic.fields import FieldInfo
 
 from scalectl.analysis.vocabulary import AXES, LAWS
-from scalectl.orchestrator.experiment.bits import Bias, Rate, Steps, Strength
-from scalectl.orchestrator.experiment.ranges import Budgets, Grid
 from scalectl.orchestrator.experiment.resources import Limits, Resources
 from scalectl.orchestrator.experiment.rules import Rule, Section, key
 from scalectl.orchestrator.experiment.values import (
+    Bias,
     Cooldown,
     Count,
     Decay,
@@ -19,9 +23,13 @@ from scalectl.orchestrator.experiment.values import (
     Name,
     Natural,
     Positive,
+    Rate,
+    Seed,
     Several,
     Share,
+    Steps,
     Store,
+    Strength,
     Version,
 )
 from scalectl.trainer.spec import Head, Layers, Loss, Positions, Precision, Remat, Tuning
@@ -127,6 +135,68 @@ class Train(Section):
     checkpoint_every: Count = key("Steps between checkpoints that a stopped run goes on from.", 1000)
 
 
+class Point(Section):
+    """One end of the trunk, with a cooldown of its own."""
+
+    steps: Count = key("Steps of the run, cooldown included.")
+    cooldown: Cooldown = key("Steps of its cooldown, or a percentage of its steps.")
+
+
+class Budgets(Section):
+    """How long runs train, in exactly one of these units."""
+
+    steps: Several[Count] | None = key("Optimizer steps.", None)
+    images: Several[Count] | None = key("Images seen, repeats counted.", None)
+    flops: Several[Positive] | None = key("Training FLOPs: 3 x forward, 2 for a multiply-add.", None)
+    points: Several[Point] | None = key("Steps, each with a cooldown of its own.", None)
+    device_hours: Several[Positive] | None = key("Hours of one device that trains at flops_per_second.", None)
+    flops_per_second: Positive | None = key("Training FLOPs a second of one device, for device_hours.", None)
+
+    def kinds(self) -> list[str]:
+        """The units that budgets are given in; a checked experiment has one."""
+        units = ("steps", "images", "flops", "device_hours", "points")
+        return [kind for kind in units if getattr(self, kind) is not None]
+
+
+class Sweep(Section):
+    """Settings of the recipe that take several values; each combination is a run of its own."""
+
+    batch_size: Several[Count] | None = key("Images of one step.", None)
+    head: Several[Head] | None = key("Poolings before the classifier.", None)
+    lr: Several[Rate] | None = key("Peak learning rates.", None)
+    clip_norm: Several[Rate] | None = key("Largest global norms of the gradient.", None)
+    weight_decay_head: Several[Strength] | None = key("Weight decays of the classification head.", None)
+    weight_decay_body: Several[Strength] | None = key("Weight decays of all other kernels.", None)
+    warmup: Several[Natural] | None = key("Steps of linear warmup.", None)
+    timescale: Several[Steps] | None = key("Steps over which rsqrt and constant decay.", None)
+
+    def variants(self) -> Iterator[tuple[tuple[str, Any], ...]]:
+        """Yield each combination as pairs of setting and value; one without pairs where nothing is swept."""
+        swept = {name: sorted(values) for name, values in self if values is not None}
+        for combination in product(*swept.values()):
+            yield tuple(zip(swept, combination, strict=True))
+
+
+class Extra(Section):
+    """One run beside the grid, with the recipe as `train` gives it."""
+
+    model: Name = key("Name of a model.")
+    data_size: Count = key("Number of distinct training images.")
+    steps: Count = key("Steps of the run, cooldown included.")
+    cooldown: Cooldown | None = key("Steps of its cooldown; what train.schedule says when left out.", None)
+    seed: Seed = key("Seed of initialisation and data order.", 0)
+
+
+class Grid(Section):
+    """Which cells of models x sizes x budgets x seeds x swept settings are run."""
+
+    seeds: Several[Seed] = key("Seeds of initialisation and data order; each is a run of its own.", (0,))
+    sweep: Sweep = key("Settings of the recipe that take several values, in place of what train says.", Sweep())
+    only: tuple[Rule, ...] = key("Cells to keep: those that satisfy any of these rules; all when left out.", ())
+    skip: tuple[Rule, ...] = key("Cells to leave out: those that satisfy any of these rules.", ())
+    extra: tuple[Extra, ...] = key("Runs beside the grid; no rule leaves them out.", ())
+
+
 class Upstream(Section):
     """Evaluation on the held-out images."""
 
@@ -222,3 +292,32 @@ class Document(Section):
     resources: Resources = key("Where jobs run.", Resources())
     limits: Limits = key("Bounds on what a launch may spend.", Limits())
     fits: dict[Name, Fit] = key("Laws to fit, by name.", {})
+
+
+@cache
+def keys() -> dict[str, FieldInfo]:
+    """Every key by its path; NAME stands for a name that the user gives and [] for the items of a list."""
+    return dict(_keys(Document, ""))
+
+
+def _keys(section: type[Section], above: str) -> Iterator[tuple[str, FieldInfo]]:
+    for name, info in section.model_fields.items():
+        yield above + name, info
+        for inner, step in _sections(info.annotation, ""):
+            yield from _keys(inner, f"{above}{name}{step}.")
+
+
+_ITEMS: dict[Any, str] = {dict: ".NAME", tuple: "[]"}
+
+
+def _sections(annotation: Any, step: str) -> Iterator[tuple[type[Section], str]]:
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        yield annotation, step
+    items = _ITEMS.get(get_origin(annotation), "")
+    for part in get_args(annotation):
+        yield from _sections(part, step + items)
+
+
+def schema_json() -> dict[str, Any]:
+    """The JSON Schema of experiments.yaml, for editors."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Document.model_json_schema()

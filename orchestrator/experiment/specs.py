@@ -1,23 +1,22 @@
 """Sections of a checked experiments.yaml to the specs of the trainer, with every default resolved."""
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-from scalectl.orchestrator.experiment.schema import Data, Dataset, Evals, Finetune, Model, Train
-from scalectl.trainer.files import Contents
-from scalectl.trainer.sources import ENDLESS, Facts, facts
+from scalectl.orchestrator.experiment.schema import Data, Dataset, Evals, Fewshot, Finetune, Model, Train
+from scalectl.trainer.data import registry
+from scalectl.trainer.data.facts import Facts
 from scalectl.trainer.spec import DataSpec, EvalSpec, FewshotSpec, FinetuneSpec, ModelSpec, RecipeSpec, preset
-from scalectl.trainer.stores import contents
-from scalectl.trainer.tfds import split_beside
 
 HELD_OUT_OF_ENDLESS = 1000
 
 
 def shape(model: Model) -> ModelSpec:
-    """Return the shape of a model that passed the checks."""
+    """The shape of a model that passed the checks."""
     if model.preset:
         return preset(model.preset, model.patch_size)
     width = model.width or 0
@@ -25,127 +24,146 @@ def shape(model: Model) -> ModelSpec:
 
 
 def known(data: Data) -> Facts:
-    """Return the counts of the study's source, with what the file asks of it; raises Unreadable."""
-    found = _in_files(contents(data.source.kind, data.source.path)) if data.source.path else facts(data.source.kind)
-    asked = {"image_size": data.image_size, "num_classes": data.num_classes}
-    return found._replace(**{name: value for name, value in asked.items() if value is not None})
-
-
-def _in_files(found: Contents) -> Facts:
-    """Return the counts of images in files; their side is asked for, and so are classes that files don't tell."""
-    labels = 0 if found.largest is None else found.largest + 1
-    return Facts(found.num_images, 0, 3, found.num_classes or labels)
+    """The facts of the study's source, with the side and classes that the file gives; raises Unreadable."""
+    facts = registry.facts(data.source.kind, data.source.path)
+    given = {"image_size": data.image_size, "num_classes": data.num_classes}
+    return facts._replace(**{name: value for name, value in given.items() if value is not None})
 
 
 def test_path(data: Data) -> str:
-    """Return where the test split lies: as given, or that of a TFDS dataset; empty where there is none."""
-    if data.source.kind == "tfds":
-        return split_beside(data.source.path, Path(data.test).name if data.test else "")
-    return data.test or ""
+    """The path of the test split: as given, or that of a named dataset; empty where there is none."""
+    source, test = registry.source(data.source.kind), data.test or ""
+    if isinstance(source, registry.Named):
+        return source.format().test_path(data.source.path, Path(test).name)
+    return test
 
 
 def held_out(data: Data) -> int:
-    """Return how many images are never trained on: a fifth of the source, rounded up, unless given."""
+    """The number of images never trained on: by default all of a test split, or a fifth of the source, rounded up."""
+    if data.held_out:
+        return data.held_out
     if test_path(data) and data.source.path:
-        return data.held_out or contents(data.source.kind, test_path(data)).num_images
-    num_images = known(data).num_images
-    return data.held_out or (HELD_OUT_OF_ENDLESS if num_images == ENDLESS else -(-num_images // 5))
+        return registry.contents(data.source.kind, test_path(data)).num_images
+    facts = known(data)
+    if facts.endless:
+        return HELD_OUT_OF_ENDLESS
+    return -(-facts.num_images // 5)
 
 
 def left(data: Data) -> int:
-    """Return how many images there are to train on."""
-    return known(data).num_images - (0 if test_path(data) else held_out(data))
+    """The number of images to train on."""
+    if test_path(data):
+        return known(data).num_images
+    return known(data).num_images - held_out(data)
 
 
 def subset(data: Data, size: int) -> DataSpec:
-    """Return the nested subset of `size` images."""
-    found = known(data)
+    """The nested subset of `size` images; raises Unreadable."""
+    facts = known(data)
     return DataSpec(
         source=data.source.kind,
         size=size,
         held_out=held_out(data),
         subset_seed=data.subset_seed,
         shift=data.augment.shift,
-        image_size=found.image_size,
-        channels=found.channels,
-        num_classes=found.num_classes,
+        image_size=facts.image_size,
+        channels=facts.channels,
+        num_classes=facts.num_classes,
         stratified=data.stratified,
         crop=data.augment.crop,
         flip=data.augment.flip,
-        resize=(data.resize or found.image_size) if data.source.path else 0,
-        content=contents(data.source.kind, data.source.path).digest if data.source.path else "",
-        test_content=contents(data.source.kind, test_path(data)).digest if test_path(data) else "",
+        resize=(data.resize or facts.image_size) if data.source.path else 0,
+        content=_digest(data, data.source.path),
+        test_content=_digest(data, test_path(data)),
         path=data.source.path,
         test_path=test_path(data),
     )
 
 
+def _digest(data: Data, path: str) -> str:
+    if not path:
+        return ""
+    return registry.contents(data.source.kind, path).digest
+
+
 def recipe(train: Train, num_classes: int, swept: Iterable[tuple[str, Any]] = ()) -> RecipeSpec:
-    """Return the recipe with pairs of setting and value in place of what `train` says.
+    """The recipe that `train` gives, with pairs of setting and value in place of its own.
 
     A head bias that was left out starts a sigmoid at the odds of one class in all.
     """
     whole = replace(_recipe(train, num_classes), **dict(swept))
-    return replace(whole, microbatch=0) if whole.microbatch == whole.batch_size else whole
+    if whole.microbatch == whole.batch_size:
+        return replace(whole, microbatch=0)
+    return whole
 
 
 def _recipe(train: Train, num_classes: int) -> RecipeSpec:
-    bias = -math.log(num_classes) if train.loss == "sigmoid" else 0.0
-    return RecipeSpec(
-        batch_size=train.batch_size,
-        precision=train.precision,
-        head=train.head,
-        head_bias=bias if train.head_bias is None else train.head_bias,
-        loss=train.loss,
-        optimizer=train.optimizer.name,
-        lr=train.optimizer.lr,
-        clip_norm=train.optimizer.clip_norm,
-        weight_decay_head=train.optimizer.weight_decay.head,
-        weight_decay_body=train.optimizer.weight_decay.body,
-        warmup=train.schedule.warmup,
-        timescale=train.schedule.timescale or 0,
-        schedule=train.schedule.name,
-        positions=train.positions,
-        layers=train.layers,
-        remat=train.remat,
-        microbatch=train.microbatch or 0,
-    )
+    settings = {
+        **dict(train.optimizer),
+        **dict(train.schedule),
+        **dict(train),
+        # settings that have another name than their key, or a value where the key has none
+        "optimizer": train.optimizer.name,
+        "weight_decay_head": train.optimizer.weight_decay.head,
+        "weight_decay_body": train.optimizer.weight_decay.body,
+        "schedule": train.schedule.name,
+        "timescale": train.schedule.timescale or 0,
+        "head_bias": _head_bias(train, num_classes),
+        "microbatch": train.microbatch or 0,
+    }
+    return RecipeSpec(**{setting.name: settings[setting.name] for setting in fields(RecipeSpec)})
+
+
+def _head_bias(train: Train, num_classes: int) -> float:
+    if train.head_bias is not None:
+        return train.head_bias
+    if train.loss == "sigmoid":
+        return -math.log(num_classes)
+    return 0.0
 
 
 def as_data(dataset: Dataset, side: int) -> Data:
-    """Return a dataset of evaluations as if it were a study's own, seen at `side`; digits have a side of their own."""
-    seen = None if dataset.source.kind == "digits" else side
-    asked = {name: getattr(dataset, name) for name in Dataset.model_fields}
-    return Data.model_construct(**asked, sizes=(1,), image_size=seen)
+    """A dataset of evaluations as if it were a study's own, seen at `side` unless in memory at a side of its own."""
+    in_memory = isinstance(registry.source(dataset.source.kind), registry.InMemory)
+    return Data.model_construct(**dict(dataset), sizes=(1,), image_size=None if in_memory else side)
 
 
 def datasets(evals: Evals, side: int) -> dict[str, DataSpec]:
-    """Return the datasets of evaluations by name, for models that see images at `side`; raises Unreadable."""
+    """The datasets of evaluations by name, for models that see images at `side`; raises Unreadable."""
     return {name: subset(as_data(dataset, side), 0) for name, dataset in evals.datasets.items()}
 
 
 def evaluations(evals: Evals, side: int, images: Mapping[str, DataSpec]) -> EvalSpec:
-    """Return what is measured at the end of a run, one few-shot spec for each dataset and number of shots.
+    """The measurements at the end of a run, one few-shot spec for each dataset and number of shots.
 
     A name that `images` lacks is the study's own images, whose side is `side`.
     """
-    few, tuning = evals.fewshot, evals.finetune
-    specs = [(of, shots) for of in few.datasets for shots in few.shots] if few else []
-    fewshot = tuple(FewshotSpec(of, shots, few.seeds, few.l2, images.get(of)) for of, shots in specs) if few else ()
-    tuned = finetune(tuning, side, images.get(tuning.dataset)) if tuning else None
-    return EvalSpec(evals.upstream.metrics, fewshot, tuned)
+    finetuning = None
+    if evals.finetune:
+        finetuning = finetune(evals.finetune, side, images.get(evals.finetune.dataset))
+    return EvalSpec(evals.upstream.metrics, tuple(_fewshot(evals.fewshot, images)), finetuning)
 
 
-def finetune(asked: Finetune, side: int, data: DataSpec | None) -> FinetuneSpec:
-    """Return how models are fine-tuned; the paper warms up for 500 of 20,000 steps."""
+def _fewshot(section: Fewshot | None, images: Mapping[str, DataSpec]) -> Iterator[FewshotSpec]:
+    if section is None:
+        return
+    for dataset, shots in product(section.datasets, section.shots):
+        yield FewshotSpec(dataset, shots, section.seeds, section.l2, images.get(dataset))
+
+
+def finetune(section: Finetune, side: int, data: DataSpec | None) -> FinetuneSpec:
+    """The fine-tuning of a model; the paper warms up for 500 of 20,000 steps."""
+    warmup = section.warmup
+    if warmup is None:
+        warmup = section.steps // 40
     return FinetuneSpec(
-        dataset=asked.dataset,
-        steps=asked.steps,
-        batch_size=asked.batch_size,
-        lrs=asked.lrs,
-        warmup=asked.steps // 40 if asked.warmup is None else asked.warmup,
-        resolution=asked.resolution or side,
+        dataset=section.dataset,
+        steps=section.steps,
+        batch_size=section.batch_size,
+        lrs=section.lrs,
+        warmup=warmup,
+        resolution=section.resolution or side,
         data=data,
-        schedule=asked.schedule,
-        ema=asked.ema or 0.0,
+        schedule=section.schedule,
+        ema=section.ema or 0.0,
     )

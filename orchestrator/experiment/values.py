@@ -13,8 +13,8 @@ from pydantic import AfterValidator, PlainValidator, ValidationInfo, WithJsonSch
 from pydantic_core import PydanticCustomError
 
 from scalectl.orchestrator.errors import did_you_mean
-from scalectl.trainer.files import remote
-from scalectl.trainer.tfds import split_path
+from scalectl.trainer.data import registry
+from scalectl.trainer.data.storage import remote
 
 T = TypeVar("T")
 
@@ -22,23 +22,27 @@ _SUFFIXES = {"": 1, "k": 10**3, "M": 10**6, "B": 10**9}
 _COUNT = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kMB]?)")
 
 
-def refusal(what: str, hint: str = "", at: int | None = None) -> PydanticCustomError:
-    """Return the error that pydantic reports for a value, `at` naming the item of a list."""
-    return PydanticCustomError("refusal", "{what}", {"what": what, "hint": hint, "at": at})
+def refusal(message: str, hint: str = "", item: int | None = None) -> PydanticCustomError:
+    """The error that pydantic reports for a value, or for one item of a list."""
+    return PydanticCustomError("refusal", "{message}", {"message": message, "hint": hint, "item": item})
 
 
 def shown(value: Any) -> str:
-    """Return a value as a message names it, in YAML's words."""
+    """A value as a message names it, in YAML's words."""
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "an empty value"}[value]
-    if isinstance(value, dict | tuple):
-        return "a mapping" if isinstance(value, dict) else "a list"
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, tuple):
+        return "a list"
     text = repr(value) if isinstance(value, str | float) else str(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    if len(text) > 60:
+        return f"{text[:57]}..."
+    return text
 
 
 def count(least: int, power: int = 53) -> Callable[[Any], int]:
-    """Return the validator of whole numbers from `least` up to 2^power, which is no longer one: 100, 1e3, 10k, 3B.
+    """The validator of whole numbers from `least` up to 2^power, which is no longer one: 100, 1e3, 10k, 3B.
 
     Whole numbers up to 2^53 survive JSON and SQLite in every reader.
     """
@@ -63,7 +67,7 @@ def _whole(number: float | Decimal) -> bool:
 
 
 def real(least: float, *, above: bool, most: float = math.inf) -> Callable[[Any], float]:
-    """Return the validator of finite numbers from `least` up, or above it, to `most`."""
+    """The validator of finite numbers from `least` up, or above it, to `most`."""
 
     def validate(value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -71,8 +75,10 @@ def real(least: float, *, above: bool, most: float = math.inf) -> Callable[[Any]
         number = float(value) + 0.0 if abs(value) <= 1e300 else math.inf  # -0.0 becomes 0.0: one spelling per value
         if not math.isfinite(number):
             raise refusal(f"{shown(value)} is not a finite number")
-        if number < least or (above and number == least):
-            raise refusal(f"{shown(value)} is not above {least:g}" if above else f"{shown(value)} is below {least:g}")
+        if above and number <= least:
+            raise refusal(f"{shown(value)} is not above {least:g}")
+        if number < least:
+            raise refusal(f"{shown(value)} is below {least:g}")
         if number > most:
             raise refusal(f"{shown(value)} is above {most:.4g}, the largest number that training knows")
         return number
@@ -81,7 +87,7 @@ def real(least: float, *, above: bool, most: float = math.inf) -> Callable[[Any]
 
 
 def count_json(least: int, power: int = 53) -> dict[str, Any]:
-    """Return the JSON Schema of what `count` accepts."""
+    """The JSON Schema of the values that `count` accepts."""
     text = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?[kMB]?$"}
     return {"anyOf": [{"type": "integer", "minimum": least, "exclusiveMaximum": 2**power}, text]}
 
@@ -93,6 +99,27 @@ Positive = Annotated[
     float, PlainValidator(real(0, above=True)), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})
 ]
 NonNegative = Annotated[float, PlainValidator(real(0, above=False)), WithJsonSchema({"type": "number", "minimum": 0})]
+
+
+# what the trainer keeps in 32 bits: seeds as uint32, steps as int32, biases and rates as float32
+Seed = Annotated[int, PlainValidator(count(0, 32)), WithJsonSchema(count_json(0, 32))]
+Steps = Annotated[int, PlainValidator(count(1, 31)), WithJsonSchema(count_json(1, 31))]
+_LARGEST = (2 - 2**-23) * 2.0**127  # of float32, about 3.4e38
+Bias = Annotated[
+    float,
+    PlainValidator(real(-_LARGEST, above=False, most=_LARGEST)),
+    WithJsonSchema({"type": "number", "minimum": -_LARGEST, "maximum": _LARGEST}),
+]
+Rate = Annotated[
+    float,
+    PlainValidator(real(0, above=True, most=_LARGEST)),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": _LARGEST}),
+]
+Strength = Annotated[
+    float,
+    PlainValidator(real(0, above=False, most=_LARGEST)),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": _LARGEST}),
+]
 
 
 def _fraction(value: Any) -> float:
@@ -121,12 +148,12 @@ Decay = Annotated[float, PlainValidator(_decay), WithJsonSchema(_DECAY_JSON)]
 
 
 def distinct(values: tuple[T, ...]) -> tuple[T, ...]:
-    """Return the values; raises the refusal of an empty list or of a value that comes twice."""
+    """The values as they are; raises the refusal of an empty list or of a value that comes twice."""
     if not values:
         raise refusal("an empty list", "give at least one value")
     for i, value in enumerate(values):
         if value in values[:i]:
-            raise refusal(f"{shown(value)} is in the list twice", at=i)
+            raise refusal(f"{shown(value)} is in the list twice", item=i)
     return values
 
 
@@ -140,8 +167,8 @@ class Share:
     percent: Decimal | None = None
     steps: int = 0
 
-    def of(self, total: int) -> int:
-        """Return the steps that this is of `total` steps, at least one."""
+    def in_steps(self, total: int) -> int:
+        """The steps that this is of `total` steps, at least one."""
         if self.percent is None:
             return self.steps
         return max(1, int((total * self.percent / 100).to_integral_value(ROUND_HALF_EVEN)))
@@ -227,29 +254,32 @@ class Source:
         return self.typed or self.kind
 
 
-MADE = ("digits", "synthetic")  # sources without files
-FILES = ("parquet", "array_record", "folder")
-_DATASET = re.compile(r"([A-Za-z][\w-]*(?:/[\w.-]+)?)(?::(\d+\.\d+\.\d+))?")  # NAME or NAME/CONFIG, and a version
-
-
 def _source(value: Any, info: ValidationInfo) -> Source:
-    """Return the source that was typed; a relative path starts from the folder in the context."""
-    kind, colon, path = value.partition(":") if isinstance(value, str) else ("", "", "")
-    if colon and kind in FILES:
-        return Source(kind, (_place if kind == "parquet" else _absolute)(path, info), value)
-    if colon and kind == "tfds":
-        if not (found := _DATASET.fullmatch(path)):
-            raise refusal(
-                f"{shown(value)} names no dataset", "write tfds:NAME or tfds:NAME:VERSION, as in tfds:cifar10:3.0.2"
-            )
-        return Source(kind, split_path(found[1], found[2] or ""), value)
-    if value not in MADE:
-        raise refusal(f"{shown(value)} is not one of {_choices()}", did_you_mean(str(value), [*MADE, *FILES, "tfds"]))
-    return Source(value)
+    """The source that was typed; a relative path starts from the folder in the context."""
+    kind, colon, place = value.partition(":") if isinstance(value, str) else ("", "", "")
+    match registry.sources().get(kind):
+        case registry.Named() as source if colon:
+            return Source(kind, _path_of(value, place, source.format()), value)
+        case registry.Files() as source if colon:
+            path = _place if source.in_buckets else _absolute
+            return Source(kind, path(place, info), value)
+        case registry.InMemory() | registry.Generated() if not colon:
+            return Source(kind)
+    raise refusal(f"{shown(value)} is not one of {_choices()}", did_you_mean(str(value), list(registry.sources())))
+
+
+def _path_of(typed: str, name: str, catalogue: registry.Catalogue) -> str:
+    try:
+        return catalogue.path_of(name)
+    except ValueError:
+        raise refusal(f"{shown(typed)} names no dataset", catalogue.syntax) from None
 
 
 def _choices() -> str:
-    return ", ".join([*MADE, *(f"{kind}:PATH" for kind in FILES), "tfds:NAME"])
+    return ", ".join(name + _ENDINGS[type(source)] for name, source in registry.sources().items())
+
+
+_ENDINGS = {registry.InMemory: "", registry.Generated: "", registry.Files: ":PATH", registry.Named: ":NAME"}
 
 
 def _absolute(value: Any, info: ValidationInfo) -> str:
@@ -261,7 +291,7 @@ def _absolute(value: Any, info: ValidationInfo) -> str:
 
 
 def _place(value: Any, info: ValidationInfo) -> str:
-    """Return a path as `_absolute` does, or an address in a bucket."""
+    """An absolute path, or an address in a bucket."""
     if not isinstance(value, str) or not remote(value):
         return _absolute(value, info)
     if not re.fullmatch(r"(gs://(anonymous@)?|s3://)[a-z0-9][a-z0-9._-]+(/[^@\s]+)?", value):
@@ -269,8 +299,16 @@ def _place(value: Any, info: ValidationInfo) -> str:
     return value
 
 
-_SOURCE_JSON = {"anyOf": [{"enum": list(MADE)}, {"type": "string", "pattern": f"^({'|'.join([*FILES, 'tfds'])}):.+"}]}
-Images = Annotated[Source, PlainValidator(_source), WithJsonSchema(_SOURCE_JSON)]
+class _SourceJson:
+    """The JSON Schema of a source, for all that are registered when it is written."""
+
+    def __get_pydantic_json_schema__(self, *_: Any) -> dict[str, Any]:
+        files = [name for name, source in registry.sources().items() if isinstance(source, registry.Files)]
+        names = [name for name in registry.sources() if name not in files]
+        return {"anyOf": [{"enum": names}, {"type": "string", "pattern": f"^({'|'.join(files)}):.+"}]}
+
+
+Images = Annotated[Source, PlainValidator(_source), _SourceJson()]
 Files = Annotated[str, PlainValidator(_place), WithJsonSchema({"type": "string", "minLength": 1})]
 
 

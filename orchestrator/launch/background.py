@@ -25,7 +25,9 @@ class NotLaunched(Refusal):
 
     def __init__(self, text: str, code: int = Exit.FAILED) -> None:
         super().__init__(text)
-        self.exit = Exit(code) if code in set(Exit) else Exit.FAILED
+        self.exit = Exit.FAILED
+        if code in set(Exit):
+            self.exit = Exit(code)
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Detached:
 
 
 def detach(words: Sequence[str], store: Path, folder: Path) -> Detached:
-    """Start `scalectl WORDS` by itself and return it once it holds the store, or has ended well.
+    """Start `scalectl WORDS` in a process of its own; returns once that holds the store, or has ended well.
 
     Its words go to a new file in `folder`. Raises NotLaunched with the end of that file where it fails.
     """
@@ -112,7 +114,7 @@ def _answering(address: str) -> Iterator[Any]:
 
 
 def _ended(client: Any, job: str, store: Path, before: Holder | None) -> bool:
-    """Return whether a job has ended well, once it has ended or holds the store; raises NotLaunched."""
+    """Whether a job has ended well, once it has ended or holds the store; raises NotLaunched."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and holder(store) in (None, before):
         status = client.get_job_status(job)
@@ -125,7 +127,7 @@ def _ended(client: Any, job: str, store: Path, before: Holder | None) -> bool:
 
 
 def _entrypoint(words: Sequence[str]) -> str:
-    """Return the line for the shell of the head that does here what these words say."""
+    """The line for the shell of the head that runs these words in the folder of this process."""
     command = [sys.executable, "-c", "from scalectl.orchestrator.cli.main import main; main()", *words]
     return f"cd {shlex.quote(str(Path.cwd()))} && exec {shlex.join(command)}"
 

@@ -1,16 +1,17 @@
 """Where the time of each slot goes: every second of a launch once, so that all of them add up to its wall time."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from scalectl.orchestrator.goodput import Entries, total
+from scalectl.orchestrator.launch.news import News
 from scalectl.trainer.events import Done, Event, Spent, Started, Stopped
 
 
 @dataclass
 class _Held:
-    """A slot that holds a job: since when, when it answered, and what it told of its time, first and last."""
+    """A slot that holds a job: since when, when it answered, and its first and last report of its time."""
 
     since: float
     started: float | None = None
@@ -24,22 +25,27 @@ class _Held:
             self.first, self.last = self.first or event, event
 
     def split(self, now: float, *, kept: bool) -> Entries:
-        """Return the entries of the time since it holds the job; `kept`: what no checkpoint holds yet isn't lost."""
+        """The entries of the time since it holds the job; with `kept`, what no checkpoint holds yet isn't lost."""
         held = now - self.since
         if self.started is None or self.first is None or self.last is None:
             return {"acquire": held}
         first, last = self.first, self.last
         placing = max(0.0, self.started - self.since - first.begin - first.compile)
-        told = last.begin + last.compile + last.train + last.evaluate + last.save
-        rest = max(0.0, held - placing - told)
-        return {
-            "acquire": placing + last.begin + rest * kept,
+        reported = last.begin + last.compile + last.train + last.evaluate + last.save
+        unreported = max(0.0, held - placing - reported)
+        entries = {
+            "acquire": placing + last.begin,
             "compile": last.compile,
             "step": last.train,
             "evaluate": last.evaluate,
             "checkpoint": last.save,
-            "lost": rest * (not kept),
+            "lost": 0.0,
         }
+        if kept:
+            entries["acquire"] += unreported
+        else:
+            entries["lost"] = unreported
+        return entries
 
 
 class Ledger:
@@ -56,34 +62,33 @@ class Ledger:
         self._free = dict.fromkeys(self._past, self._kept)  # slot -> since when it holds no job
         self._held: dict[str, _Held] = {}
 
-    def begin(self, slot: str) -> None:
-        """Note that a slot was given a job."""
-        now = self._clock()
-        self._add(slot, {"idle": now - self._free.pop(slot)})
-        self._held[slot] = _Held(now)
-
-    def take(self, slot: str, events: Sequence[Event], *, ended: bool) -> None:
-        """Note what a job told, and whether that was its end."""
-        now = self._clock()
-        for event in events:
+    def take(self, news: News) -> None:
+        """Note that a slot was given a job, what the job reports of its time, and its end."""
+        now, slot = self._clock(), news.slot
+        if not news.events:
+            self._add(slot, {"idle": now - self._free.pop(slot)})
+            self._held[slot] = _Held(now)
+        for event in news.events:
             self._held[slot].take(event, now)
-        if ended:
-            kept = isinstance(events[-1], Done | Stopped)
+        if news.ended:
+            kept = isinstance(news.events[-1], Done | Stopped)
             self._add(slot, self._held.pop(slot).split(now, kept=kept))
             self._free[slot] = now
 
     def due(self, every: float) -> bool:
-        """Return whether so many seconds have passed since this was last true."""
-        late = self._clock() - self._kept >= every
-        self._kept = self._clock() if late else self._kept
-        return late
+        """Whether so many seconds have passed since this was last true."""
+        now = self._clock()
+        if now - self._kept < every:
+            return False
+        self._kept = now
+        return True
 
     def entries(self) -> dict[str, Entries]:
-        """Return the seconds of each slot so far by what they went into; they add up to the wall time."""
+        """The seconds of each slot so far by what they went into; they add up to the wall time."""
         now = self._clock()
-        going = {slot: held.split(now, kept=False) for slot, held in self._held.items()}
-        going |= {slot: {"idle": now - since} for slot, since in self._free.items()}
-        return {slot: total([past, going[slot]]) for slot, past in self._past.items()}
+        current = {slot: held.split(now, kept=False) for slot, held in self._held.items()}
+        current |= {slot: {"idle": now - since} for slot, since in self._free.items()}
+        return {slot: total([past, current[slot]]) for slot, past in self._past.items()}
 
     def _add(self, slot: str, entries: Entries) -> None:
         self._past[slot] = total([self._past[slot], entries])

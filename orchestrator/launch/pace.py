@@ -1,4 +1,4 @@
-"""How long the rest of a launch takes, from what its jobs have told of their time so far."""
+"""How long the rest of a launch takes, from the time that its jobs have reported so far."""
 
 import math
 import time
@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from scalectl.orchestrator.launch.loop import News
+from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.plan.plan import Plan, PlannedJob
+from scalectl.orchestrator.states import JobState
 from scalectl.trainer.events import Progress, Spent, Started
 
 Kind = tuple[str, bool]  # a shape, and whether its job is a cooldown: these evaluate
@@ -24,7 +25,7 @@ class _Rate:
         self.seconds, self.over = self.seconds + seconds, self.over + over
 
     @property
-    def each(self) -> float:
+    def mean(self) -> float:
         return self.seconds / self.over
 
 
@@ -42,7 +43,7 @@ class Pace:
         self._last: dict[str, Progress] = {}  # job -> its last point
 
     def take(self, news: News) -> None:
-        """Note what a job told, and when."""
+        """Note what a job reported, and when."""
         job = self._jobs.setdefault(news.job.id, news.job)
         if not news.events:
             self._placed[job.id] = time.monotonic()
@@ -53,7 +54,7 @@ class Pace:
             if isinstance(event, Progress):
                 self._point(job, event)
         spent = next((event for event in reversed(news.events) if isinstance(event, Spent)), None)
-        if spent and news.state == "done":
+        if spent and news.state is JobState.DONE:
             self._end(job, spent)
 
     def _point(self, job: PlannedJob, point: Progress) -> None:
@@ -65,11 +66,13 @@ class Pace:
 
     def _end(self, job: PlannedJob, spent: Spent) -> None:
         kind, now = (job.shape, job.is_cooldown), time.monotonic()
-        compiled = spent.compile if kind not in self._beside else 0.0
-        self._beside[kind].add(max(0.0, now - self._placed.get(job.id, now) - spent.train - compiled))
+        seconds = now - self._placed.get(job.id, now) - spent.train
+        if kind not in self._beside:
+            seconds -= spent.compile
+        self._beside[kind].add(max(0.0, seconds))
 
     def seconds(self, left: Mapping[str, float]) -> float | None:
-        """Return the seconds that `left` takes: the FLOPs of each job to come; None where no speed is known yet.
+        """The seconds that `left` takes: the FLOPs of each job to come; None where no speed is known yet.
 
         Jobs that the same types of slots will do for share the slots that took some of them; the longest chain of jobs
         may take longer.
@@ -77,7 +80,9 @@ class Pace:
         ends: dict[str, float] = {}
         work: defaultdict[tuple[str, ...], float] = defaultdict(float)
         for job in self._jobs.values():
-            own = self._job(job, left[job.id]) if job.id in left else 0.0
+            own: float | None = 0.0
+            if job.id in left:
+                own = self._job(job, left[job.id])
             if own is None:
                 return None
             ends[job.id] = own + max((ends.get(need, 0.0) for need in job.needs), default=0.0)
@@ -86,29 +91,38 @@ class Pace:
         return max([*shares, *ends.values(), 0.0])
 
     def _job(self, job: PlannedJob, flops: float) -> float | None:
+        if not job.flops and not self._beside:
+            return None
         if not job.flops:
-            return self._rest(job) if self._beside else None
+            return self._overhead(job)
         rate = self._rate(job)
-        return None if rate is None else flops * rate + self._rest(job)
+        if rate is None:
+            return None
+        return flops * rate + self._overhead(job)
 
     def _rate(self, job: PlannedJob) -> float | None:
-        """Return the seconds for each FLOP of a job: of its shape, now or before, or else of the nearest timed one."""
+        """The seconds for each FLOP of a job: of its shape, now or before, or else of the nearest timed one."""
         if job.shape in self._steps:
-            return self._steps[job.shape].each
+            return self._steps[job.shape].mean
         if self._measured:  # by an earlier launch
             return job.seconds / job.flops
-        timed = [one for shape, one in self._first.items() if shape in self._steps and one.fit.types == job.fit.types]
-        near = min(timed, key=lambda one: abs(math.log(_step(one) / _step(job))), default=None)
-        return self._steps[near.shape].each if near else None
+        timed = [
+            first for shape, first in self._first.items() if shape in self._steps and first.fit.types == job.fit.types
+        ]
+        if not timed:
+            return None
+        near = min(timed, key=lambda first: abs(math.log(_step(first) / _step(job))))
+        return self._steps[near.shape].mean
 
-    def _rest(self, job: PlannedJob) -> float:
-        """Return what a job takes beside steps: as those of its kind, else as cooldowns or stretches of any shape."""
-        alike = {kind: rate for kind, rate in self._beside.items() if kind[1] == job.is_cooldown}
-        own = alike.get((job.shape, job.is_cooldown))
-        like = [own] if own else list(alike.values())
-        return sum(rate.seconds for rate in like) / max(1.0, sum(rate.over for rate in like))
+    def _overhead(self, job: PlannedJob) -> float:
+        """The seconds of a job beside steps: as those of its kind, else as cooldowns or stretches of any shape."""
+        own = self._beside.get((job.shape, job.is_cooldown))
+        if own:
+            return own.mean
+        rates = [rate for (_, is_cooldown), rate in self._beside.items() if is_cooldown == job.is_cooldown]
+        return sum(rate.seconds for rate in rates) / max(1.0, sum(rate.over for rate in rates))
 
 
 def _step(job: PlannedJob) -> float:
-    """Return the FLOPs of a step."""
+    """The FLOPs of a step."""
     return job.flops / (job.job.stop - job.job.start)

@@ -8,10 +8,11 @@ from types import TracebackType
 from typing import Protocol, Self, TextIO
 
 from scalectl.orchestrator.format import duration, share
-from scalectl.orchestrator.launch.loop import News
+from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.pace import Pace
 from scalectl.orchestrator.launch.retries import last_line
 from scalectl.orchestrator.plan.plan import Plan, PlannedJob
+from scalectl.orchestrator.states import JobState
 from scalectl.trainer.events import Failed, Measurement, Progress, Skipped, Started
 
 SHOW_SECONDS = 0.2  # between two sums over all jobs
@@ -19,7 +20,7 @@ SAY_SECONDS, SAY_SHARE = 30.0, 0.02  # of silence, and of all time so far, after
 
 
 class Screen(Protocol):
-    """Shows news until it is left."""
+    """A Listener that shows the news until it is left."""
 
     def __enter__(self) -> Self: ...
 
@@ -27,7 +28,7 @@ class Screen(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def show(self, news: News) -> None:
+    def take(self, news: News) -> None:
         """Show one piece of news."""
 
 
@@ -48,7 +49,7 @@ class Tally:
         """Count a piece of news."""
         job = news.job
         self._pace.take(news)
-        if news.state == "running":
+        if not news.ended:
             self._work.setdefault(job.id, float(max(1, job.flops)))  # of a stretch that is trained again
             self._open.add(job.id)
         for event in news.events:
@@ -56,12 +57,13 @@ class Tally:
                 self._done[job.id] = self._work[job.id] * part(job, event.step)
             if isinstance(event, Measurement):
                 self.measured[job.id][event.metric] = event.value
-        if news.state in ("failed", "diverged", "stopped"):
+        if news.state in (JobState.FAILED, JobState.DIVERGED, JobState.STOPPED):
             self._lose(news)
-        if news.state == "done":
+        if news.state is JobState.DONE:
             self._done[job.id] = self._work[job.id]
             self._open.discard(job.id)
-            self.ended += job.is_cooldown
+            if job.is_cooldown:
+                self.ended += 1
 
     def _lose(self, news: News) -> None:
         """Take what is left of a job that ended early, and all that waits for it or is held back, out of the work."""
@@ -73,39 +75,47 @@ class Tally:
 
     @property
     def share(self) -> float:
-        """Return the share of the plan's FLOPs that is done, 0 to 1."""
+        """The share of the plan's FLOPs that is done, 0 to 1."""
         total = sum(self._work.values())
-        return min(1.0, sum(self._done.values()) / total) if total else 1.0
+        if not total:
+            return 1.0
+        return min(1.0, sum(self._done.values()) / total)
 
     @property
     def left(self) -> str:
-        """Return the time that the rest takes at the pace of this launch, or that it can't be told yet."""
+        """The time that the rest takes at the pace of this launch, or that it can't be told yet."""
         seconds = self._pace.seconds({name: self._work[name] - self._done.get(name, 0.0) for name in self._open})
-        return "time left: measuring" if seconds is None else f"{duration(seconds)} left"
+        if seconds is None:
+            return "time left: measuring"
+        return f"{duration(seconds)} left"
 
 
 def part(job: PlannedJob, step: int) -> float:
-    """Return which part of its steps a job has done at `step`, 0 to 1."""
+    """The part of its steps that a job has done at `step`, 0 to 1."""
     return min(1.0, max(0.0, (step - job.job.start) / max(1, job.job.stop - job.job.start)))
 
 
 def end_line(news: News, measured: Mapping[str, float]) -> str:
-    """Return one line on how a job ended and what it `measured`, or nothing when it didn't or needs no line."""
-    end = news.events[-1] if news.events else None
+    """One line on the end of a job and what it `measured`; empty while it runs, and where it needs no line."""
+    if not news.ended:
+        return ""
+    end = news.events[-1]
     if isinstance(end, Failed):
         return f"{news.state:<8}  {news.job.job.name}: {end.kind}: {last_line(end.reason)}"
-    if news.state == "stopped":
-        return f"stopped   {news.job.job.name} at step {end.step if end else 0:,}; its checkpoint is kept"
-    if news.state == "done" and news.job.is_cooldown:
+    if news.state is JobState.STOPPED:
+        return f"stopped   {news.job.job.name} at step {end.step:,}; its checkpoint is kept"
+    if news.state is JobState.DONE and news.job.is_cooldown:
         values = "  ".join(f"{name} {value:.4g}" for name, value in list(measured.items())[:2])
-        return f"done      {news.job.job.name.removesuffix(' cooldown').removesuffix(' training')}  {values}"
+        return f"done      {news.job.run_name}  {values}"
     return ""
 
 
 def warnings(news: News) -> list[str]:
-    """Return a line for each checkpoint that was damaged, and one for what is paused."""
-    damaged = [f"warning   {news.job.job.name}: {one.reason}" for one in news.events if isinstance(one, Skipped)]
-    return [*damaged, f"paused    {news.pause}"] if news.pause else damaged
+    """A line for each checkpoint that was damaged, and one for what is paused."""
+    lines = [f"warning   {news.job.job.name}: {event.reason}" for event in news.events if isinstance(event, Skipped)]
+    if news.pause:
+        lines.append(f"paused    {news.pause}")
+    return lines
 
 
 class Lines:
@@ -114,7 +124,7 @@ class Lines:
     def __init__(self, plan: Plan, out: TextIO | None = None) -> None:
         self._tally = Tally(plan)
         self._out = out or sys.stderr
-        self._began = self._said = time.monotonic()
+        self._began = self._printed = time.monotonic()
 
     def __enter__(self) -> Self:
         return self
@@ -124,21 +134,22 @@ class Lines:
     ) -> None:
         return None
 
-    def show(self, news: News) -> None:
+    def take(self, news: News) -> None:
         """Print the lines of the news, if it warns or ended something."""
         self._tally.take(news)
         for line in warnings(news):
             self._print(line)
         place = f"{self._tally.ended}/{self._tally.runs}"
         if line := end_line(news, self._tally.measured[news.job.id]):
-            left = "" if news.state == "stopped" else f"  {self._tally.left}"  # what was stopped is left too
-            self._print(f"{line}  {place}{left}")
-        elif time.monotonic() - self._said >= max(SAY_SECONDS, SAY_SHARE * (time.monotonic() - self._began)):
+            if news.state is not JobState.STOPPED:  # what was stopped is left too
+                place += f"  {self._tally.left}"
+            self._print(f"{line}  {place}")
+        elif time.monotonic() - self._printed >= max(SAY_SECONDS, SAY_SHARE * (time.monotonic() - self._began)):
             self._print(f"working   {share(self._tally.share)} of the FLOPs  {place}  {self._tally.left}")
 
     def _print(self, line: str) -> None:
         print(line, file=self._out, flush=True)
-        self._said = time.monotonic()
+        self._printed = time.monotonic()
 
 
 class Live:
@@ -165,13 +176,13 @@ class Live:
     ) -> None:
         self._bars.stop()
 
-    def show(self, news: News) -> None:
+    def take(self, news: News) -> None:
         """Move the bars; a run that ended leaves its line above them."""
         self._tally.take(news)
         self._move(news)
         for line in filter(None, (*warnings(news), end_line(news, self._tally.measured[news.job.id]))):
             self._bars.console.print(line, markup=False, highlight=False)
-        if news.state == "done" or time.monotonic() - self._shown >= SHOW_SECONDS:
+        if news.state is JobState.DONE or time.monotonic() - self._shown >= SHOW_SECONDS:
             self._shown = time.monotonic()
             note = f"{self._tally.ended}/{self._tally.runs} runs  {self._tally.left}"
             self._bars.update(self._study, completed=self._tally.share, note=note)
@@ -188,10 +199,12 @@ class Live:
             self._bars.update(bar, description=job.name, completed=part(news.job, last.step), note=note)
         elif not news.events:
             self._bars.update(bar, description=job.name, completed=0.0, note="starting")
-        elif isinstance(news.events[0], Started):  # what takes longest before the first steps are told
+        elif isinstance(news.events[0], Started):  # what takes longest before the first steps
             self._bars.update(bar, note="compiling")
 
 
 def screen(plan: Plan) -> Screen:
-    """Return the screen that fits where stderr goes."""
-    return Live(plan) if sys.stderr.isatty() else Lines(plan)
+    """The screen that fits where stderr goes."""
+    if sys.stderr.isatty():
+        return Live(plan)
+    return Lines(plan)

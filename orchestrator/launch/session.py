@@ -1,31 +1,35 @@
-"""One launch from a checked experiment to its outcome: plan, lock, place, show, and stop when asked."""
+"""One launch from a checked experiment to its outcome: hold the store, plan, place, show, and stop when asked."""
 
 import signal
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
-from scalectl.orchestrator.cluster.base import Cluster, Here
-from scalectl.orchestrator.cluster.ray_cluster import OnRay
+from scalectl.orchestrator.cluster.backends import opened
+from scalectl.orchestrator.cluster.base import Cluster, Request
+from scalectl.orchestrator.cluster.supervisor import Supervisor
 from scalectl.orchestrator.cluster.watchdog import Patience
 from scalectl.orchestrator.errors import Exit, Refusal
-from scalectl.orchestrator.experiment.experiment import Experiment
+from scalectl.orchestrator.experiment.reading import Experiment
 from scalectl.orchestrator.format import counted, duration, flops, hours
 from scalectl.orchestrator.goodput import summary
 from scalectl.orchestrator.hints import command
 from scalectl.orchestrator.launch.ledger import Ledger
 from scalectl.orchestrator.launch.loop import launch
+from scalectl.orchestrator.launch.meter import Meter
+from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.progress import screen
-from scalectl.orchestrator.plan.limits import ASK_DEVICE_HOURS, Caps, Meter
+from scalectl.orchestrator.plan import planner
+from scalectl.orchestrator.plan.limits import ASK_DEVICE_HOURS, Caps
 from scalectl.orchestrator.plan.plan import Known, Plan, wanted
-from scalectl.orchestrator.plan.planner import plan
-from scalectl.orchestrator.slots import CPU
-from scalectl.orchestrator.store.lock import working_in
+from scalectl.orchestrator.slots import CPU, Slot
+from scalectl.orchestrator.states import JobState, RunState
+from scalectl.orchestrator.store.lock import holding, working_in
 from scalectl.orchestrator.store.records import Records, known
 
 # What becomes of a run that was done before and has new evaluations, where they aren't done.
@@ -47,142 +51,205 @@ class Outcome:
     books: str = ""  # where the time of its slots went
 
     def text(self, file: Path, store: str, changes: Sequence[str] = ()) -> str:
-        """Return the last lines of the launch, with the next command."""
-        others = "".join(f", {number} {state}" for state, number in self.states)
-        took = f" in {duration(self.seconds)}" if self.worked else "; nothing was missing"
-        line = f"{self.done} of {counted(self.runs, 'run')} done{took}{others}"
-        line += f"\n{self.books}" * bool(self.books)
+        """The last lines of the launch, with the next command."""
+        return f"{self._summary()}\n{self._next(file, store, changes)}"
+
+    def _summary(self) -> str:
+        ending = "; nothing was missing"
+        if self.worked:
+            ending = f" in {duration(self.seconds)}"
+        unfinished = "".join(f", {number} {state}" for state, number in self.states)
+        line = f"{self.done} of {counted(self.runs, 'run')} done{ending}{unfinished}"
+        if self.books:
+            line += f"\n{self.books}"
+        return line
+
+    def _next(self, file: Path, store: str, changes: Sequence[str]) -> str:
         again = command("launch", file, changes=changes)
         if self.cap:
-            return f"{line}\n{self.cap}; checkpoints are kept. Next: raise it, then {again}"
+            return f"{self.cap}; checkpoints are kept. Next: raise it, then {again}"
         if self.exit is Exit.INTERRUPTED:
-            return f"{line}\nStopped; checkpoints are kept. Next: {again}"
+            return f"Stopped; checkpoints are kept. Next: {again}"
         if self.pause:
-            return f"{line}\nPaused: {self.pause}\nNext: mend that, then {again}"
+            return f"Paused: {self.pause}\nNext: mend that, then {again}"
         if self.exit is Exit.FAILED:
-            return f"{line}\nNext: {command('status', store=store)}"
-        if not {"stopped", UNEVALUATED}.isdisjoint(dict(self.states)):
-            return f"{line}\nRuns were stopped on request; checkpoints are kept. Next: {again}"
-        return f"{line}\nNext: {command('status --runs', store=store)}"
+            return f"Next: {command('status', store=store)}"
+        if not {RunState.STOPPED, UNEVALUATED}.isdisjoint(dict(self.states)):
+            return f"Runs were stopped on request; checkpoints are kept. Next: {again}"
+        return f"Next: {command('status --runs', store=store)}"
 
 
 def planned(experiment: Experiment) -> tuple[Plan, Known]:
-    """Return the plan of an experiment and what its store knows; nothing is written."""
+    """The plan of an experiment and what its store knows; nothing is written."""
     record = known(experiment.store, experiment.artifacts)
-    return plan(experiment, record), record
+    return planner.plan(experiment, record), record
 
 
-def admit(experiment: Experiment, caps: Caps, ask: Callable[[str], bool]) -> None:
-    """Raise a Refusal where a cap forbids a launch, or where `ask` says no to a large one."""
-    found, _ = planned(experiment)
-    caps.admit(found)
-    price = "not set" if found.price is None else f"{found.price:,.2f}"
-    cost = f"{hours(found.device_hours)} device-hours (estimated), price {price}."
-    if found.device_hours > ASK_DEVICE_HOURS and not ask(f"{cost} Start {counted(len(found.missing), 'run')}?"):
+def admit(plan: Plan, caps: Caps, agree: Callable[[str], bool]) -> None:
+    """Raise a Refusal where a cap forbids a plan, or where the answer to what a large one costs is no."""
+    caps.admit(plan)
+    if plan.device_hours <= ASK_DEVICE_HOURS:
+        return
+    price = "not set"
+    if plan.price is not None:
+        price = f"{plan.price:,.2f}"
+    cost = f"{hours(plan.device_hours)} device-hours (estimated), price {price}."
+    if not agree(f"{cost} Start {counted(len(plan.missing), 'run')}?"):
         raise Refusal("Nothing was started.")
 
 
-def carry_out(experiment: Experiment, *, slots: int | None, address: str | None, here: bool, caps: Caps) -> Outcome:
-    """Run what is missing and return what came of it.
+def carry_out(
+    experiment: Experiment,
+    caps: Caps,
+    *,
+    backend: str = "ray",
+    slots: Sequence[Slot] = (),
+    address: str | None = None,
+    agree: Callable[[str], bool] = lambda question: True,
+) -> Outcome:
+    """Run what is missing, and say what came of it; the store is held from before the plan to the end.
 
-    Raises Refusal when a cap forbids it, or when another launcher holds the store or its artifacts.
+    `backend` is a name of cluster/backends.py, which takes the CPU workers of `slots` and `address`; of other types the
+    launch takes as many slots as `slots` names, or all. `agree` answers the question about what a large launch costs.
+    Raises Refusal when that is no or a cap forbids the launch, before anything is written,
+    and Locked when another launch holds the store or its artifacts.
     """
     began = time.monotonic()
-    with Records(experiment.store) as records:
-        found, record = planned(experiment)
-        caps.admit(found)
-        records.plan(found, experiment.document)
-        if not found.jobs:
-            return _outcome(found, time.monotonic() - began, Counter(), interrupted=False)
+    with holding(Path(experiment.store)) as lock:
+        plan, record = planned(experiment)
+        admit(plan, caps, agree)
+        with Records(experiment.store, lock) as records:
+            records.plan(plan, experiment)
+            session = _Session(experiment, plan, record, records, Meter(caps))
+            if plan.jobs:
+                session.work(backend, slots, address)
+            return session.outcome(time.monotonic() - began)
+
+
+class _Session:
+    """What a launch has to do and what came of it."""
+
+    def __init__(self, experiment: Experiment, plan: Plan, record: Known, records: Records, meter: Meter) -> None:
+        self._experiment, self._plan, self._record, self._records = experiment, plan, record, records
+        self._meter = meter
+        self._stopping = threading.Event()
+        self._ends = _Ends(plan)
+        self._books = ""
+
+    def work(self, backend: str, slots: Sequence[Slot], address: str | None) -> None:
+        """Run the jobs of the plan and show how it goes."""
+        plan = self._plan
         _say(
-            f"{found.study} · {len(found.missing)} of {counted(len(found.runs), 'run')}"
-            f" on {counted(found.shared, 'trunk')} · {flops(found.flops)} FLOPs"
+            f"{plan.study} · {len(plan.missing)} of {counted(len(plan.runs), 'run')}"
+            f" on {counted(plan.shared, 'trunk')} · {flops(plan.flops)} FLOPs"
         )
-        stopping, meter, limits = threading.Event(), Meter(caps), experiment.limits
-        patience = Patience(limits.stall, limits.acquire)
-        types = wanted(found.jobs)
         with (
-            _interruptible(stopping),
+            _interruptible(self._stopping),
             redirect_stdout(sys.stderr),  # what Ray prints is no result
-            closing(Here(stopping) if here else OnRay(slots, address, patience=patience, wanted=types)) as cluster,
+            closing(self._cluster(backend, slots, address)) as cluster,
         ):
+            limit_slots(cluster, slots)
             ledger = Ledger(cluster.slots)
-            _fitting(found, cluster)
-            _say(f"about {duration(found.seconds(len(cluster.slots)))} on {counted(len(cluster.slots), 'slot')}")
-            with working_in(experiment.artifacts):  # not before: a refusal makes no folder
-                pause, ends = _run(found, record, records, cluster, limits.retries, meter, ledger, stopping)
-        interrupted = stopping.is_set()
-        states = Counter(_come_to(run, state, ends) for run, state in records.states(ends).items())
-    cap = "" if interrupted else meter.reached()
-    pause = pause if states["stopped"] + states[UNEVALUATED] else ""  # else what was held back went on after all
-    seconds, books = time.monotonic() - began, summary(ledger.entries())
-    return _outcome(found, seconds, states, interrupted=interrupted, cap=cap, pause=pause, books=books)
+            _check_slots(plan, cluster)
+            _say(f"about {duration(plan.seconds(len(cluster.slots)))} on {counted(len(cluster.slots), 'slot')}")
+            with working_in(self._experiment.artifacts):  # not before: a refusal makes no folder
+                self._launch(cluster, ledger)
+        self._books = summary(ledger.entries())
+
+    def _cluster(self, backend: str, slots: Sequence[Slot], address: str | None) -> Supervisor:
+        workers = sum(slot.type == CPU for slot in slots) or None
+        limits = self._experiment.limits
+        request = Request(workers, address, wanted(self._plan.jobs), self._stopping)
+        return opened(backend, request, Patience(limits.stall, limits.acquire))
+
+    def _launch(self, cluster: Cluster, ledger: Ledger) -> None:
+        with screen(self._plan) as shown:
+            for _ in launch(
+                self._plan,
+                self._records,
+                cluster,
+                checkpoints=self._record.checkpoints,
+                max_retries=self._experiment.limits.retries,
+                stopping=self._stopping,
+                meter=self._meter,
+                ledger=ledger,
+                listeners=[shown, self._ends],
+            ):
+                pass  # the listeners have it
+
+    def outcome(self, seconds: float) -> Outcome:
+        """What came of it, after so many seconds."""
+        interrupted, runs = self._stopping.is_set(), self._plan.runs
+        states = self._ends.states(self._records.states(run.id for run in self._plan.missing))
+        pause = ""
+        if states[RunState.STOPPED] + states[UNEVALUATED]:  # else what was held back went on after all
+            pause = self._ends.pause
+        states.update(run.state for run in runs if not run.missing)
+        done, cap = states[RunState.DONE], ""
+        left = done + states[RunState.DIVERGED] < len(runs)  # else the stop came when there was nothing left to stop
+        code = Exit.DONE
+        if states[RunState.FAILED] + states[EVALUATION_FAILED]:
+            code = Exit.FAILED
+        if left and interrupted:
+            code = Exit.INTERRUPTED
+        elif left and (cap := self._meter.reached()):
+            code = Exit.REFUSED
+        del states[RunState.DONE]
+        unfinished = tuple((state, number) for state, number in sorted(states.items()) if number)
+        return Outcome(code, seconds, len(runs), done, bool(self._plan.jobs), unfinished, cap, pause, self._books)
 
 
-def _fitting(found: Plan, cluster: Cluster) -> None:
+class _Ends:
+    """How the last job of each missing run ended, and what is paused."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.pause = ""
+        self._ends: dict[str, JobState | None] = dict.fromkeys(run.id for run in plan.missing)
+
+    def take(self, news: News) -> None:
+        """Note the end of a run's last job, and what is paused from now on."""
+        if news.pause:
+            self.pause = news.pause
+        if news.job.is_cooldown:
+            self._ends[news.job.owner] = news.state
+
+    def states(self, stored: dict[str, RunState]) -> Counter[str]:
+        """The missing runs counted by what became of them, by their states in the store."""
+        return Counter(self._state(run, state) for run, state in stored.items())
+
+    def _state(self, run: str, state: RunState) -> str:
+        """What a launch made of a missing run: one that was done before lacks evaluations until they are."""
+        end = self._ends[run]
+        if state is not RunState.DONE or end is JobState.DONE:
+            return state
+        if end in (JobState.FAILED, JobState.DIVERGED):
+            return EVALUATION_FAILED
+        return UNEVALUATED
+
+
+def limit_slots(cluster: Cluster, slots: Sequence[Slot]) -> None:
+    """Leave to a cluster as many slots of each type as are asked for; raises Refusal where it has fewer.
+
+    CPU workers are made as they are asked for.
+    """
+    types = {name: cluster.types.get(name, CPU) for name in cluster.slots}
+    for slot_type, number in Counter(slot.type for slot in slots if slot.type != CPU).items():
+        names = [name for name in cluster.slots if types[name] == slot_type]
+        if len(names) < number:
+            has = ", ".join(f"{count} of type {name}" for name, count in sorted(Counter(types.values()).items()))
+            raise Refusal(
+                f"refused: --slots asks for {number} slots of type {slot_type}, and this launch has only {has}."
+            )
+        cluster.slots = tuple(name for name in cluster.slots if name not in names[number:])
+
+
+def _check_slots(plan: Plan, cluster: Cluster) -> None:
     """Raise a Refusal where a cluster has no slot for some of a plan's jobs."""
     types = {cluster.types.get(name, CPU) for name in cluster.slots}
-    missing = {" or ".join(job.fit.types) for job in found.jobs if not any(map(job.fit.takes, types))}
-    if missing:
-        has = ", ".join(sorted(types))
-        raise Refusal(f"refused: jobs need slots of type {', '.join(sorted(missing))}, and there are only {has}.")
-
-
-def _run(
-    found: Plan,
-    record: Known,
-    records: Records,
-    cluster: Cluster,
-    max_retries: int,
-    meter: Meter,
-    ledger: Ledger,
-    stopping: threading.Event,
-) -> tuple[str, dict[str, str]]:
-    """Work on the plan and show how it goes; return what is paused, and how the last job of each missing run ended."""
-    pause, ends = "", {run.id: "" for run in found.missing}
-    with screen(found) as shown:
-        for news in launch(
-            found,
-            records,
-            cluster,
-            checkpoints=record.checkpoints,
-            max_retries=max_retries,
-            stopping=stopping,
-            meter=meter,
-            ledger=ledger,
-        ):
-            shown.show(news)
-            pause = news.pause or pause
-            ends |= {news.job.owner: news.state} if news.job.is_cooldown else {}
-    return pause, ends
-
-
-def _come_to(run: str, state: str, ends: Mapping[str, str]) -> str:
-    """Return what a launch made of a missing run: one that was done before it lacks evaluations until they are."""
-    if state != "done" or ends[run] == "done":
-        return state
-    return EVALUATION_FAILED if ends[run] in ("failed", "diverged") else UNEVALUATED
-
-
-def _outcome(
-    found: Plan,
-    seconds: float,
-    states: Counter[str],
-    *,
-    interrupted: bool,
-    cap: str = "",
-    pause: str = "",
-    books: str = "",
-) -> Outcome:
-    states = states + Counter(run.state for run in found.runs if not run.missing)
-    done = states["done"]
-    code = Exit.FAILED if states["failed"] + states[EVALUATION_FAILED] else Exit.DONE
-    left = done + states["diverged"] < len(found.runs)  # else the stop came when there was nothing left to stop
-    if left and (interrupted or cap):
-        code = Exit.INTERRUPTED if interrupted else Exit.REFUSED
-    others = tuple((state, number) for state, number in sorted(states.items()) if state != "done" and number)
-    worked, cap = bool(found.jobs), cap if left else ""
-    return Outcome(code, seconds, len(found.runs), done, worked, others, cap, pause, books)
+    lacking = {" or ".join(job.fit.types) for job in plan.jobs if not any(map(job.fit.takes, types))}
+    if lacking:
+        present = ", ".join(sorted(types))
+        raise Refusal(f"refused: jobs need slots of type {', '.join(sorted(lacking))}, and there are only {present}.")
 
 
 @contextmanager
@@ -204,7 +271,8 @@ def _interruptible(stopping: threading.Event) -> Iterator[None]:
         _say("Stopping at the next checkpoint; press Ctrl-C again to stop at once.")
 
     numbers = [signal.SIGINT, signal.SIGTERM]
-    numbers += [signal.SIGHUP] if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN else []
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
     before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield

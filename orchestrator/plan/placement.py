@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from scalectl.orchestrator.experiment.resources import Place
 from scalectl.orchestrator.slots import CPU, GPU, TPU, devices_of
-from scalectl.trainer.peaks import peak
+from scalectl.trainer.hardware import peak
 
 ASSUMED_FLOPS_PER_SECOND = 2e10  # of one CPU worker on tiny models, until the store has measured speeds
 
@@ -38,33 +38,45 @@ class Fit:
     priority: float = 0.0
 
     def takes(self, slot_type: str) -> bool:
-        """Return whether a slot of this type will do."""
+        """Tell whether a slot of this type will do."""
         return not self.types or slot_type in self.types
 
     def devices_on(self, slot_type: str) -> float:
-        """Return the devices of a slot of a type that will do: as stated for the first, else by the type's name."""
-        return self.devices if slot_type in (self.types or (CPU,))[:1] else devices_of(slot_type)
+        """The devices of a slot of a type that will do: as stated for the first, else by the type's name."""
+        if slot_type == (self.types or (CPU,))[0]:
+            return self.devices
+        return devices_of(slot_type)
 
 
 ANYWHERE = Fit()
 
 
 def fit(place: Place) -> Fit:
-    """Return the slots that a checked place asks for."""
-    types = place.type or (() if place.device == "auto" else (place.device,))
+    """The slots that a checked place asks for."""
+    types = _types(place)
     devices = place.devices or (devices_of(types[0]) if types else 1.0)
-    most = place.peak_flops or (_peak(types[0]) if types else None)
-    if most is None:
-        known = Fit(types, devices, ASSUMED_FLOPS_PER_SECOND * devices)
-    else:
-        guess = ", whichever it is" if not place.peak_flops and types[0] in (GPU, TPU) else ""
-        basis = f"{100 * place.mfu:g} % of {most / 1e12:g} TFLOP/s a device{guess}"
-        known = Fit(types, devices, place.mfu * most * devices, basis)
-    return replace(known, price_per_device_hour=place.price_per_device_hour, priority=place.priority)
+    best = place.peak_flops or (_peak(types[0]) if types else None)
+    stated = Fit(types, devices, ASSUMED_FLOPS_PER_SECOND * devices)
+    if best is not None:
+        basis = f"{100 * place.mfu:g} % of {best / 1e12:g} TFLOP/s a device"
+        if not place.peak_flops and types[0] in (GPU, TPU):
+            basis += ", whichever it is"
+        stated = Fit(types, devices, place.mfu * best * devices, basis)
+    return replace(stated, price_per_device_hour=place.price_per_device_hour, priority=place.priority)
+
+
+def _types(place: Place) -> tuple[str, ...]:
+    if place.type:
+        return place.type
+    if place.device == "auto":
+        return ()
+    return (place.device,)
 
 
 def _peak(slot_type: str) -> float | None:
-    """Return the published FLOP/s in bfloat16 of one of the devices that a type counts."""
+    """The published FLOP/s in bfloat16 of one of the devices that a type counts."""
     kind, parts = _KINDS.get(slot_type.rpartition("-")[0] or slot_type, ("", 1))
-    whole = peak([kind], "bfloat16")
-    return whole / parts if whole else None
+    published = peak([kind], "bfloat16")
+    if published is None:
+        return None
+    return published / parts

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.plan.placement import ANYWHERE, Fit
-from scalectl.orchestrator.slots import AUTO, CPU, devices_of
+from scalectl.orchestrator.slots import AUTO, CPU
+from scalectl.orchestrator.states import JobKind, RunState
 from scalectl.trainer.spec import EvalSpec, Job, RunSpec, TrunkSpec
 
 
@@ -14,16 +15,19 @@ from scalectl.trainer.spec import EvalSpec, Job, RunSpec, TrunkSpec
 class Known:
     """What the record already holds about the runs of a plan; empty for a store that doesn't exist."""
 
-    states: Mapping[str, str] = field(default_factory=dict)  # run id -> state, with its kind: "failed (nonfinite)"
+    states: Mapping[str, RunState] = field(default_factory=dict)  # by run id
     metrics: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # run id -> metric -> settings
     checkpoints: Mapping[str, Mapping[int, str]] = field(default_factory=dict)  # trunk or run id -> step -> path
     speeds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # shape -> slot type -> training FLOP/s
     listed: Mapping[str, str] = field(default_factory=dict)  # run id -> the study whose last plan listed it
+    failures: Mapping[str, str] = field(default_factory=dict)  # run id -> the kind of its failure
 
     def speed(self, shape: str, fit: Fit) -> float | None:
-        """Return the measured FLOP/s of a slot of the first type that fits, or None; where any will do, of the last."""
+        """The measured FLOP/s of a slot of the first type that fits, or None; where any will do, of the last."""
         speeds = self.speeds.get(shape, {})
-        return speeds.get(fit.types[0] if fit.types else next(reversed([*speeds]), ""))
+        if fit.types:
+            return speeds.get(fit.types[0])
+        return next(reversed([*speeds.values()]), None)
 
 
 @dataclass(frozen=True)
@@ -39,12 +43,13 @@ class PlannedRun:
     flops_per_image: int  # forward pass
     flops: int  # of all its steps, trunk and cooldown, as if it ran alone
     marginal_flops: int  # what it adds to the next smaller budget of its trunk
-    state: str
+    state: RunState
     reason: str
     missing: bool
     trunk_name: str
     fit: Fit
     workers: int
+    failure: str = ""  # its kind, of a run that failed
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,8 @@ class PlannedJob:
     """
 
     job: Job
+    kind: JobKind
+    run_name: str  # of the run that it ends, or of the trunk that it lengthens
     trunk: str
     owner: str  # id of the trunk that it lengthens or of the run that it ends
     needs: tuple[str, ...]
@@ -66,17 +73,17 @@ class PlannedJob:
 
     @property
     def id(self) -> str:
-        """Return the job's id, the same on every launch that needs the same job."""
+        """The job's id, the same on every launch that needs the same job."""
         return self.job.id
 
     @property
     def is_cooldown(self) -> bool:
         """Tell whether the job ends a run."""
-        return self.job.run is not None
+        return self.kind is not JobKind.TRUNK
 
     @property
     def device_hours(self) -> float:
-        """Return the hours of its slot's devices that it takes."""
+        """The hours of its slot's devices that it takes."""
         return self.seconds * self.fit.devices / 3600
 
 
@@ -94,49 +101,51 @@ class Plan:
 
     @property
     def trunks(self) -> dict[str, TrunkSpec]:
-        """Return the trunks by id."""
+        """The trunks by id."""
         return {run.trunk: run.spec.trunk for run in self.runs}
 
     @property
     def shared(self) -> int:
-        """Return how many trunks have steps, which runs may share."""
+        """The number of trunks that have steps, which runs may share."""
         return len({run.trunk for run in self.runs if run.spec.branch})
 
     @property
     def missing(self) -> tuple[PlannedRun, ...]:
-        """Return the runs that still have to end."""
+        """The runs that still have to end."""
         return tuple(run for run in self.runs if run.missing)
 
     @property
     def flops_alone(self) -> int:
-        """Return the training FLOPs of the runs that jobs train if each ran from step 0 by itself."""
+        """The training FLOPs of the runs that jobs train if each ran from step 0 by itself."""
         trained = {run for job in self.jobs if job.flops for run in job.runs}
         return sum(run.flops for run in self.runs if run.id in trained)
 
     @property
     def flops(self) -> int:
-        """Return the training FLOPs of the jobs."""
+        """The training FLOPs of the jobs."""
         return sum(job.flops for job in self.jobs)
 
     @property
     def device_hours(self) -> float:
-        """Return the hours on devices that the jobs take."""
+        """The hours on devices that the jobs take."""
         return sum(job.device_hours for job in self.jobs)
 
     @property
     def price(self) -> float | None:
-        """Return what the jobs cost, or None where the price of a device is not given."""
+        """The price of the jobs, or None where that of a device is not given."""
         prices = [job.fit.price_per_device_hour for job in self.jobs]
         if None in prices or not prices:
             return None
         return sum(job.device_hours * (job.fit.price_per_device_hour or 0.0) for job in self.jobs)
 
     def slots(self, cores: int) -> int:
-        """Return how many slots to count on before any is seen: one a core, or one where no job takes CPU workers."""
-        return cores if any(job.fit.takes(CPU) for job in self.jobs) else 1
+        """The slots to count on before any is seen: one a core, or one where no job takes CPU workers."""
+        if any(job.fit.takes(CPU) for job in self.jobs):
+            return cores
+        return 1
 
     def seconds(self, slots: int) -> float:
-        """Return the least time that the jobs can take on `slots` slots: all work shared, or the longest chain."""
+        """The least seconds that the jobs can take on `slots` slots: all work shared, or the longest chain."""
         ends: dict[str, float] = {}
         for job in self.jobs:
             ends[job.id] = job.seconds + max((ends[need] for need in job.needs), default=0.0)
@@ -144,16 +153,16 @@ class Plan:
 
 
 def wanted(jobs: Iterable[PlannedJob]) -> dict[str, float]:
-    """Return the types of slots that jobs ask for, with the devices of each.
+    """The types of slots that jobs ask for, with the devices of each.
 
     Raises Refusal where two places ask for slots of one type with different numbers of devices.
     """
-    asked: defaultdict[str, set[float]] = defaultdict(set)
+    devices: defaultdict[str, set[float]] = defaultdict(set)
     for fit in {job.fit for job in jobs}:
-        for n, name in enumerate(fit.types or (AUTO,)):
-            asked[name].add(devices_of(name) if n or not fit.types else fit.devices)
-    for name, numbers in asked.items():
+        for slot_type in fit.types or (AUTO,):
+            devices[slot_type].add(fit.devices_on(slot_type))
+    for slot_type, numbers in devices.items():
         if len(numbers) > 1:
-            these = " and ".join(f"{number:g}" for number in sorted(numbers))
-            raise Refusal(f"refused: slots of type {name} are asked for with {these} devices: give one number.")
-    return {name: numbers.pop() for name, numbers in asked.items()}
+            listed = " and ".join(f"{number:g}" for number in sorted(numbers))
+            raise Refusal(f"refused: slots of type {slot_type} are asked for with {listed} devices: give one number.")
+    return {slot_type: numbers.pop() for slot_type, numbers in devices.items()}

@@ -3,18 +3,20 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import groupby
 
-from scalectl.orchestrator.experiment.experiment import Experiment
 from scalectl.orchestrator.experiment.grid import Cell
+from scalectl.orchestrator.experiment.reading import Experiment
 from scalectl.orchestrator.plan.placement import fit
 from scalectl.orchestrator.plan.plan import Known, Plan, PlannedJob, PlannedRun
+from scalectl.orchestrator.states import JobKind, RunState, job_name
 from scalectl.trainer.flops import flops_per_image, training_flops
-from scalectl.trainer.spec import EvalSpec, Job, TrunkSpec, identity
+from scalectl.trainer.spec import EvalSpec, Job, RecipeSpec, SpecField, TrunkSpec, identity, spec_fields
 
 
 def plan(experiment: Experiment, known: Known | None = None) -> Plan:
-    """Return the plan of an experiment given what the record holds; nothing is read, written or started."""
+    """The plan of an experiment given what the record holds; nothing is read, written or started."""
     known = known or Known()
     runs = _runs(experiment, known)
     maker = _Jobs(experiment, known)
@@ -24,13 +26,13 @@ def plan(experiment: Experiment, known: Known | None = None) -> Plan:
     return Plan(experiment.name, tuple(runs), tuple(jobs), experiment.evals, measured, experiment.skipped, len(gone))
 
 
-def stretch_again(job: PlannedJob, name: str, begin: int, folder: str, runs: tuple[str, ...]) -> PlannedJob:
-    """Return the stretch of a job's trunk from `begin` to where the job starts, which makes its checkpoint again."""
+def stretch_again(job: PlannedJob, trunk_name: str, begin: int, folder: str, runs: tuple[str, ...]) -> PlannedJob:
+    """The stretch of a job's trunk from `begin` to where the job starts, which makes its checkpoint again."""
     trunk, stop = job.job.trunk, job.job.start
     stretch = replace(
         job.job,
         id=f"{job.trunk}-{begin}-{stop}",
-        name=name,
+        name=job_name(JobKind.TRUNK, trunk_name, begin, stop),
         run=None,
         start=begin,
         stop=stop,
@@ -39,24 +41,52 @@ def stretch_again(job: PlannedJob, name: str, begin: int, folder: str, runs: tup
     )
     flops = training_flops(trunk, stop - begin)
     seconds = flops * job.seconds / job.flops if job.flops else 0.0
-    return replace(job, job=stretch, owner=job.trunk, needs=(), runs=runs, flops=flops, seconds=seconds)
-
-
-def shape(trunk: TrunkSpec) -> str:
-    """Return the words that name a compiled program: jobs with equal shapes run on a warm slot without compiling."""
-    model, recipe = trunk.model, trunk.recipe
-    usual = ("learned", "loop", "none")
-    rest = "".join(f"-{word}" for word in (recipe.positions, recipe.layers, recipe.remat) if word not in usual)
-    pieces = f"m{recipe.microbatch}" if recipe.microbatch else ""
-    return (
-        f"{model.width}x{model.depth}x{model.mlp_dim}h{model.num_heads}p{model.patch_size}"
-        f"-{recipe.head}-{recipe.loss}-{recipe.optimizer}-{recipe.precision}{rest}"
-        f"-{trunk.data.image_size}-{trunk.data.num_classes}-b{recipe.batch_size}{pieces}"
+    return replace(
+        job,
+        job=stretch,
+        kind=JobKind.TRUNK,
+        run_name=trunk_name,
+        owner=job.trunk,
+        needs=(),
+        runs=runs,
+        flops=flops,
+        seconds=seconds,
     )
 
 
+def shape(trunk: TrunkSpec) -> str:
+    """The words that name a compiled program: jobs with equal shapes run on a warm slot without compiling."""
+    model, data = trunk.model, trunk.data
+    program, batch = _program(trunk.recipe)
+    return (
+        f"{model.width}x{model.depth}x{model.mlp_dim}h{model.num_heads}p{model.patch_size}"
+        f"-{program}-{data.image_size}-{data.num_classes}-{batch}"
+    )
+
+
+@cache
+def _program(recipe: RecipeSpec) -> tuple[str, str]:
+    """The words of a shape that are the recipe's: of its program, and of its batch.
+
+    A setting that came later is taken for a part of the program, and has no word where it says what was done before.
+    """
+    later = {setting.name: getattr(recipe, setting.name) for setting in _later(recipe)}
+    batch = f"b{recipe.batch_size}"
+    if microbatch := later.pop("microbatch", 0):
+        batch += f"m{microbatch}"
+    words: list[str] = [recipe.head, recipe.loss, recipe.optimizer, recipe.precision]
+    words += [value if isinstance(value, str) else f"{name}{value}" for name, value in later.items()]
+    return "-".join(words), batch
+
+
+def _later(recipe: RecipeSpec) -> list[SpecField]:
+    """The settings of a recipe that came later and differ from what was done before."""
+    later = [setting for setting in spec_fields(type(recipe)) if setting.before is not None]
+    return [setting for setting in later if getattr(recipe, setting.name) != setting.before]
+
+
 def _runs(experiment: Experiment, known: Known) -> list[PlannedRun]:
-    """Return the runs with those of one trunk side by side, shortest branch first."""
+    """The runs with those of one trunk side by side, shortest branch first."""
     by_trunk: dict[TrunkSpec, list[Cell]] = defaultdict(list)
     for cell in experiment.cells:
         by_trunk[cell.run.trunk].append(cell)
@@ -73,12 +103,12 @@ def _runs(experiment: Experiment, known: Known) -> list[PlannedRun]:
 def _run(cell: Cell, trunk: str, own_steps: int, experiment: Experiment, known: Known) -> PlannedRun:
     spec, model = cell.run, cell.run.trunk.model
     data, recipe = spec.trunk.data, spec.trunk.recipe
-    name = identity(spec)
-    trained = spec.steps in known.checkpoints.get(name, {})
-    reason, missing = _reason(name, experiment.evals, known, trained=trained)
+    run = identity(spec)
+    trained = spec.steps in known.checkpoints.get(run, {})
+    reason, missing = _reason(run, experiment.evals, known, trained=trained)
     place = experiment.resources.place(cell.settings())
     return PlannedRun(
-        id=name,
+        id=run,
         name=cell.name,
         model=cell.model,
         trunk=trunk,
@@ -93,7 +123,8 @@ def _run(cell: Cell, trunk: str, own_steps: int, experiment: Experiment, known: 
         ),
         flops=training_flops(spec.trunk, spec.steps),
         marginal_flops=training_flops(spec.trunk, own_steps),
-        state=known.states.get(name, "planned"),
+        state=known.states.get(run, RunState.PLANNED),
+        failure=known.failures.get(run, ""),
         reason=reason,
         missing=missing,
         trunk_name=cell.trunk_name,
@@ -103,24 +134,33 @@ def _run(cell: Cell, trunk: str, own_steps: int, experiment: Experiment, known: 
 
 
 def _reason(run: str, evals: EvalSpec, known: Known, *, trained: bool) -> tuple[str, bool]:
-    """Return why a run will or won't be worked on, and whether it will."""
-    state = known.states.get(run, "planned")
-    if state == "done":
-        measured = known.metrics.get(run, {})
-        wanted = evals.metrics()
-        lacking = sorted(name for name in wanted if measured.get(name) != wanted[name])
-        if not lacking:
+    """Why a run will or won't be worked on, and whether it will."""
+    state = known.states.get(run, RunState.PLANNED)
+    if state is RunState.DONE:
+        reason = _unmeasured(known.metrics.get(run, {}), evals.metrics())
+        if not reason:
             return "already done", False
-        again = [name for name in lacking if name in measured]
-        what = f"evaluation settings changed: {again[0]}" if again else f"new evaluation: {lacking[0]}"
-        return what if trained else f"{what}; its checkpoint is gone, so it is trained again", True
-    if state == "diverged":
+        if trained:
+            return reason, True
+        return f"{reason}; its checkpoint is gone, so it is trained again", True
+    if state is RunState.DIVERGED:
         return "diverged: a result, left alone", False
-    if state == "planned":
+    if state is RunState.PLANNED:
         return "new", True
-    if state.startswith("failed"):
-        return f"retry after {state}", True
+    if state is RunState.FAILED:
+        return f"retry after {state.with_failure(known.failures.get(run, ''))}", True
     return f"goes on: it was {state}", True
+
+
+def _unmeasured(measured: Mapping[str, str], wanted: Mapping[str, str]) -> str:
+    """The first evaluation that a run lacks, or whose settings changed; or nothing."""
+    lacking = sorted(name for name in wanted if measured.get(name) != wanted[name])
+    changed = [name for name in lacking if name in measured]
+    if changed:
+        return f"evaluation settings changed: {changed[0]}"
+    if lacking:
+        return f"new evaluation: {lacking[0]}"
+    return ""
 
 
 class _Jobs:
@@ -145,14 +185,14 @@ class _Jobs:
             made[stop] = stretch.id
             yield stretch
         for run in todo:
-            yield self._cooldown(run, made, trained=run not in untrained)
+            yield self._ending(run, made, trained=run not in untrained)
 
     def _stretch(
         self, run: PlannedRun, start: int, stop: int, needs: tuple[str, ...], served: tuple[str, ...]
     ) -> PlannedJob:
         job = Job(
             id=f"{run.trunk}-{start}-{stop}",
-            name=f"{run.trunk_name} trunk {start:,} to {stop:,}",
+            name=job_name(JobKind.TRUNK, run.trunk_name, start, stop),
             trunk=run.spec.trunk,
             run=None,
             start=start,
@@ -163,29 +203,38 @@ class _Jobs:
             checkpoint_every=self.experiment.checkpoint_every,
             workers=run.workers,
         )
-        return self._planned(job, run, run.trunk, needs, served, stop - start)
+        return self._planned(job, JobKind.TRUNK, run, needs, served)
 
-    def _cooldown(self, run: PlannedRun, made: Mapping[int, str], *, trained: bool) -> PlannedJob:
+    def _ending(self, run: PlannedRun, made: Mapping[int, str], *, trained: bool) -> PlannedJob:
+        """The job that ends a run, or that evaluates one which is `trained`."""
         branch, steps, evals = run.spec.branch, run.spec.steps, self.experiment.evals
+        kind = JobKind.COOLDOWN if branch else JobKind.TRAINING
+        needs = (made[branch],) if branch in made else ()
+        if trained:
+            kind, needs = JobKind.EVALUATION, ()
+            evals = evals.without(self.known.metrics.get(run.id, {}))
         job = Job(
             id=run.id,
-            name=f"{run.name} {'evaluation' if trained else 'cooldown' if branch else 'training'}",
+            name=job_name(kind, run.name, branch, steps),
             trunk=run.spec.trunk,
             run=run.spec,
             start=branch,
             stop=steps,
-            evals=evals.without(self.known.metrics.get(run.id, {})) if trained else evals,
+            evals=evals,
             folder=f"{self.folder}/runs/{run.id}",
             origin=None,
             checkpoint_every=self.experiment.checkpoint_every,
             workers=run.workers,
         )
-        needs = () if trained or branch not in made else (made[branch],)
-        return self._planned(job, run, run.id, needs, (run.id,), 0 if trained else steps - branch)
+        return self._planned(job, kind, run, needs, (run.id,))
 
     def _planned(
-        self, job: Job, run: PlannedRun, owner: str, needs: tuple[str, ...], runs: tuple[str, ...], steps: int
+        self, job: Job, kind: JobKind, run: PlannedRun, needs: tuple[str, ...], runs: tuple[str, ...]
     ) -> PlannedJob:
+        steps = 0 if kind is JobKind.EVALUATION else job.stop - job.start
         flops, key = training_flops(job.trunk, steps), shape(job.trunk)
         seconds = flops / (self.known.speed(key, run.fit) or run.fit.flops_per_second)
-        return PlannedJob(job, run.trunk, owner, needs, runs, flops, seconds, key, run.fit)
+        run_name, owner = run.name, run.id
+        if kind is JobKind.TRUNK:
+            run_name, owner = run.trunk_name, run.trunk
+        return PlannedJob(job, kind, run_name, run.trunk, owner, needs, runs, flops, seconds, key, run.fit)

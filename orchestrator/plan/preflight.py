@@ -12,9 +12,9 @@ from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.format import duration
 from scalectl.orchestrator.plan.plan import Plan
 from scalectl.orchestrator.plan.planner import shape
-from scalectl.trainer.ahead import GIB, Memory, Unknown, compiler_here, memory, parsed
+from scalectl.trainer.aot import GIB, Memory, Unknown, compiler_here, memory, parsed
 from scalectl.trainer.cache import appearing, folder
-from scalectl.trainer.footprint import temporaries
+from scalectl.trainer.memory import temporaries
 from scalectl.trainer.spec import TrunkSpec
 
 FLAT = ("2x2", "2x4", "4x4", "4x8", "8x8", "8x16", "16x16")  # slices of v5e and v6e, as Google Cloud's pages list them
@@ -22,14 +22,14 @@ CUBES = ("2x2x1", "2x2x2", "2x2x4", "2x4x4", "4x4x4", "4x4x8", "4x8x8", "8x8x8",
 
 
 class InvalidTopology(Refusal):
-    """A --topology that there is none of."""
+    """A --topology that doesn't exist."""
 
     exit = Exit.INVALID
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What one shape of a plan needs on each chip."""
+    """The memory that one shape of a plan needs on each chip."""
 
     models: tuple[str, ...]
     shape: str
@@ -39,18 +39,18 @@ class Answer:
 
     @property
     def over(self) -> float:
-        """Return the GiB that are missing on each chip."""
+        """The GiB that are missing on each chip."""
         return max(0.0, (self.memory.needed - self.memory.limit) / GIB)
 
 
-def preflight(found: Plan, topology: str, *, search: bool) -> Iterator[Answer]:
-    """Yield what each distinct shape of a plan needs on a topology, and the smallest slice that it fits on.
+def preflight(plan: Plan, topology: str, *, search: bool) -> Iterator[Answer]:
+    """Yield the memory that each distinct shape of a plan needs on a topology, and the smallest slice that it fits on.
 
     With `search` that slice is compiled for, which takes a compilation for each that is tried; else it is estimated.
-    Raises InvalidTopology for what is none, and Refusal where its devices can't share a batch.
+    Raises InvalidTopology for one that doesn't exist, and Refusal where its devices can't share a batch.
     """
     models: dict[str, dict[str, TrunkSpec]] = {}
-    for run in found.runs:
+    for run in plan.runs:
         models.setdefault(shape(run.spec.trunk), {})[run.model] = run.spec.trunk
     for words, trunks in models.items():
         trunk = next(iter(trunks.values()))
@@ -64,7 +64,7 @@ def preflight(found: Plan, topology: str, *, search: bool) -> Iterator[Answer]:
 
 
 def known(trunk: TrunkSpec, topology: str) -> Memory:
-    """Return what a trunk needs on a topology, from the user's cache where that was asked before of these versions."""
+    """The memory that a trunk needs on a topology, from the user's cache where these versions measured it before."""
     packages = ["scalectl", "jax", "flax", "optax", *(["libtpu"] if compiler_here() else [])]
     versions = [version(name) for name in packages]
     key = hashlib.sha256(json.dumps([shape(trunk), trunk.data.channels, topology, *versions]).encode()).hexdigest()
@@ -73,8 +73,8 @@ def known(trunk: TrunkSpec, topology: str) -> Memory:
         return Memory(**json.loads(file.read_text()))
     need = memory(trunk, topology)
     if not need.compiled:
-        beside = round(temporaries(trunk, need.devices))
-        need = replace(need, temporaries=beside, needed=need.arguments + beside)
+        estimate = round(temporaries(trunk, need.devices))
+        need = replace(need, temporaries=estimate, needed=need.arguments + estimate)
     with appearing(file) as path:
         Path(path).write_text(json.dumps(asdict(need)))
     return need
@@ -84,12 +84,15 @@ def _smallest(trunk: TrunkSpec, need: Memory, *, search: bool) -> tuple[str | No
     if need.fits and not search:
         return need.topology, need.compiled
     chip, _ = parsed(need.topology)
+    most = float(need.limit)
+    if search:
+        most = 1.25 * need.limit  # the estimate may be too high
     for sides in FLAT if chip in ("v5e", "v6e") else CUBES:
         topology = f"{chip}:{sides}"
         _, devices = parsed(topology)
         if trunk.recipe.batch_size % devices or (trunk.recipe.microbatch or devices) % devices:
             continue
-        if _estimate(trunk, need, devices) > need.limit * (1.25 if search else 1.0):
+        if _estimate(trunk, need, devices) > most:
             continue
         if not search:
             return topology, False
@@ -99,18 +102,22 @@ def _smallest(trunk: TrunkSpec, need: Memory, *, search: bool) -> tuple[str | No
 
 
 def _estimate(trunk: TrunkSpec, need: Memory, devices: int) -> float:
-    """Return the bytes of each of `devices`, from those of another number of them, as the formula scales them."""
+    """The bytes on each of `devices`, from those on another number of them, as the formula scales them."""
     scale = temporaries(trunk, devices) / temporaries(trunk, need.devices)
     return need.arguments * need.devices / devices + (need.temporaries or 0) * scale
 
 
 def text(answer: Answer) -> str:
-    """Return the lines of one answer."""
+    """The lines of one answer."""
     need = answer.memory
-    how = f"compiled in {duration(need.seconds)}" if need.compiled else "estimated: the compiler is in the extra aot"
-    verdict = "fits" if need.fits else f"out of memory by {answer.over:.2f} GiB on each chip"
+    source = "estimated: the compiler is in the extra aot"
+    if need.compiled:
+        source = f"compiled in {duration(need.seconds)}"
+    verdict = "fits"
+    if not need.fits:
+        verdict = f"out of memory by {answer.over:.2f} GiB on each chip"
     line = f"{', '.join(answer.models)} on {need.topology}: {verdict}"
-    line += f" ({need.needed / GIB:.2f} of {need.limit / GIB:.2f} GiB; {how})"
+    line += f" ({need.needed / GIB:.2f} of {need.limit / GIB:.2f} GiB; {source})"
     if answer.smallest == need.topology:
         return line
     sure = "smallest slice that it fits on" if answer.sure else "smallest slice by estimate"
@@ -118,8 +125,8 @@ def text(answer: Answer) -> str:
 
 
 def document(answers: Sequence[Answer]) -> dict[str, Any]:
-    """Return the answers for -o json; bytes are those of each chip."""
-    return {"fits": all(one.memory.fits for one in answers), "shapes": [_record(one) for one in answers]}
+    """The answers for -o json; bytes are those of each chip."""
+    return {"fits": all(answer.memory.fits for answer in answers), "shapes": [_record(answer) for answer in answers]}
 
 
 def _record(answer: Answer) -> dict[str, Any]:

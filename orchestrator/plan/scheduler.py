@@ -12,14 +12,14 @@ Entry = tuple[float, str]  # a job of a group: minus its length, and its id
 
 
 def lengths(jobs: Sequence[PlannedJob]) -> dict[str, float]:
-    """Return for each job the seconds of the longest chain that begins with it; `jobs` come after what they need."""
+    """The seconds of the longest chain that begins with each job; `jobs` come after what they need."""
     after: dict[str, float] = {}
-    found: dict[str, float] = {}
+    chains: dict[str, float] = {}
     for job in reversed(jobs):
-        found[job.id] = job.seconds + after.get(job.id, 0.0)
+        chains[job.id] = job.seconds + after.get(job.id, 0.0)
         for need in job.needs:
-            after[need] = max(after.get(need, 0.0), found[job.id])
-    return found
+            after[need] = max(after.get(need, 0.0), chains[job.id])
+    return chains
 
 
 class Queue:
@@ -51,21 +51,21 @@ class Queue:
 
     @property
     def ready(self) -> bool:
-        """Return whether a job waits for nothing but a slot."""
+        """Tell whether a job waits for nothing but a slot."""
         return any(self._tops())
 
     def misfits(self) -> list[PlannedJob]:
-        """Return the waiting jobs for which no slot will do."""
+        """The waiting jobs for which no slot will do."""
         return [job for job in self.waiting.values() if not self._types(job)]
 
     def placements(self, free: Iterable[Slot]) -> list[tuple[PlannedJob, Slot]]:
         """Take jobs off the queue, each with a free slot."""
         left, placed = list(free), []
-        while left and (found := self._next(left)):
-            job, slot = found
+        while left and (placement := self._next(left)):
+            job, slot = placement
             left.remove(slot)
             self._take(job, slot)
-            placed.append(found)
+            placed.append(placement)
         return placed
 
     def done(self, job: PlannedJob) -> None:
@@ -125,7 +125,7 @@ class Queue:
         return entry[1] in self.waiting and -entry[0] == self._length[entry[1]]
 
     def _next(self, free: Sequence[Slot]) -> tuple[PlannedJob, Slot] | None:
-        """Return the job that goes first with its slot, or None where no free slot will do for a ready job."""
+        """The job that goes first with its slot, or None where no free slot will do for a ready job."""
         types = {slot.type for slot in free}
         tops = {key: top for key, top in self._tops() if types.intersection(key[1])}
         if not tops:
@@ -137,13 +137,13 @@ class Queue:
         slot = min(fitting, key=lambda slot: self._cost(slot, job, tops))  # the first of those that are alike
         warm = [key for key in tops if key[2] == self._warm.get(slot.name) != job.shape and slot.type in key[1]]
         if warm and job.shape in self._proven:
-            other = self.waiting[min(ranks[key] for key in warm)[-1]]
-            if self._stays(slot, other, job):
-                return other, slot
+            alike = self.waiting[min(ranks[key] for key in warm)[-1]]
+            if self._stays(slot, alike, job):
+                return alike, slot
         return job, slot
 
     def _rank(self, key: Key, top: Entry) -> tuple[float, bool, int, float, str]:
-        """Return the sorting key of a group's next job, which ends with that job's id."""
+        """The sorting key of a group's next job, which ends with that job's id."""
         priority, types, shape = key
         if shape in self._proven:
             return (priority, True, len(types), *top)
@@ -151,13 +151,15 @@ class Queue:
         return (priority, False, len(types), canary[1], canary[2])
 
     def _cost(self, slot: Slot, job: PlannedJob, tops: Mapping[Key, Entry]) -> tuple[float, int]:
-        """Return the sorting key of slots: small before large, warm before cold, and cold before warm for another."""
+        """The sorting key of slots: small before large, warm before cold, and cold before warm for another."""
         shape = self._warm.get(slot.name)
-        chill = 0 if shape == job.shape else 2 if any(key[2] == shape for key in tops) else 1
-        return devices_of(slot.type), chill
+        if shape == job.shape:
+            return devices_of(slot.type), 0
+        warm_for_another = any(key[2] == shape for key in tops)
+        return devices_of(slot.type), 2 if warm_for_another else 1
 
     def _stays(self, slot: Slot, warm: PlannedJob, first: PlannedJob) -> bool:
-        """Return whether a slot may run a job of its shape first: the other's chain still ends with the rest."""
+        """Tell whether a slot may run a job of its shape first: the chain of `first` still ends with the others."""
         if warm.fit.priority < first.fit.priority or len(self._types(warm)) > len(self._types(first)):
             return False
         share = self._work[slot.type] / self._count[slot.type]

@@ -14,6 +14,7 @@ from scalectl.orchestrator.plan.limits import Caps
 from scalectl.orchestrator.plan.plan import PlannedJob
 from scalectl.orchestrator.plan.scheduler import Queue, lengths
 from scalectl.orchestrator.slots import CPU, Slot, devices_of
+from scalectl.orchestrator.states import AttemptState
 
 AWAY_SECONDS = 120.0  # from a pre-emption until the slot is back
 MOST_LIVES = 1000  # of a job that never gets as far as its next checkpoint
@@ -47,13 +48,13 @@ class Life:
     slot: Slot
     start: float
     stop: float
-    state: str  # done, preempted, or stopped by a cap
+    state: AttemptState  # done, preempted, or stopped by a cap
     lost: float = 0.0
     cold: bool = False  # the slot ran another shape before: a launch would compile here
 
     @property
     def devices(self) -> float:
-        """Return the devices of the slot."""
+        """The devices of the slot."""
         return self.job.fit.devices_on(self.slot.type)
 
 
@@ -69,25 +70,26 @@ class Simulation:
 
     @property
     def device_hours(self) -> float:
-        """Return the hours on devices of all lives, what they lost included."""
-        return sum((one.stop - one.start) * one.devices for one in self.lives) / 3600
+        """The hours on devices of all lives, what they lost included."""
+        return sum((life.stop - life.start) * life.devices for life in self.lives) / 3600
 
     @property
     def lost(self) -> float:
-        """Return the seconds of slots whose work was done again."""
-        return sum(one.lost for one in self.lives)
+        """The seconds of slots whose work was done again."""
+        return sum(life.lost for life in self.lives)
 
     @property
     def goodput(self) -> float:
-        """Return the share of the device-hours whose steps were kept."""
+        """The share of the device-hours whose steps were kept."""
         spent = self.device_hours
-        lost = sum(one.lost * one.devices for one in self.lives) / 3600
-        return 1 - lost / spent if spent else 1.0
+        if not spent:
+            return 1.0
+        return 1 - sum(life.lost * life.devices for life in self.lives) / 3600 / spent
 
 
-def slots(texts: Sequence[str]) -> tuple[Slot, ...]:
-    """Return the slots of texts such as "4xv5e-16", or "8" for CPU workers; raises InvalidSlots."""
-    found: list[Slot] = []
+def parse_slots(texts: Sequence[str]) -> tuple[Slot, ...]:
+    """The slots of texts such as "4xv5e-16", or "8" for CPU workers; raises InvalidSlots."""
+    slots: list[Slot] = []
     for text in texts:
         match = re.fullmatch(r"([1-9][0-9]{0,5})(?:x([A-Za-z][\w.-]*))?", text)
         if match is None:
@@ -95,50 +97,50 @@ def slots(texts: Sequence[str]) -> tuple[Slot, ...]:
                 f"--slots {text}: write COUNTxTYPE, COUNT up to 999999, for example 4xv5e-16, or 8 for CPU workers."
             )
         kind = match[2] or CPU
-        first = sum(slot.type == kind for slot in found)
-        found += [Slot(f"{kind}/{first + n}", kind) for n in range(int(match[1]))]
-    return tuple(found)
+        first = sum(slot.type == kind for slot in slots)
+        slots += [Slot(f"{kind}/{first + n}", kind) for n in range(int(match[1]))]
+    return tuple(slots)
 
 
-def rate(text: str | None) -> float:
-    """Return the pre-emptions an hour of a text such as "0.2/h" or "5/d"; raises InvalidSlots."""
+def parse_rate(text: str | None) -> float:
+    """The pre-emptions an hour of a text such as "0.2/h" or "5/d"; raises InvalidSlots."""
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)/(h|d)", text or "0/h")
     if match is None:
         raise InvalidSlots(f"--preempt {text}: write a rate in plain digits, for example 0.2/h or 5/d.")
-    found = float(match[1]) / {"h": 1, "d": 24}[match[2]]
-    if found > 3600 / AWAY_SECONDS:
+    per_hour = float(match[1]) / {"h": 1, "d": 24}[match[2]]
+    if per_hour > 3600 / AWAY_SECONDS:
         raise InvalidSlots(f"--preempt {text}: a slot is away for {AWAY_SECONDS:g} s each time; 30/h is the most.")
-    return found
+    return per_hour
 
 
 def simulate(
     jobs: Sequence[PlannedJob],
-    on: Sequence[Slot],
+    slots: Sequence[Slot],
     preemptions: Preemptions | None = None,
     caps: Caps | None = None,
 ) -> Simulation:
-    """Return what became of jobs, which come after what they need, on slots that are all there from the start.
+    """What becomes of jobs, which come after what they need, on slots that are all there from the start.
 
     Raises Unplaceable where no slot will do for a job, or where none lives long enough for its next checkpoint.
     """
-    clock = _Clock(jobs, on, preemptions or Preemptions(), caps or Caps())
+    clock = _Clock(jobs, slots, preemptions or Preemptions(), caps or Caps())
     if misfits := clock.queue.misfits():
         wanted = ", ".join(sorted({" or ".join(job.fit.types) for job in misfits}))
         raise Unplaceable(f"{len(misfits)} jobs need a slot of type {wanted}: add --slots COUNTxTYPE.")
     lives = tuple(clock.run())
-    ended = {one.job.id for one in lives if one.state == "done"}
+    ended = {life.job.id for life in lives if life.state == AttemptState.DONE}
     served = {run for job in jobs for run in job.runs}
     lost = {run for job in jobs if job.id not in ended for run in job.runs}
-    makespan = max((one.stop for one in lives), default=0.0)
-    return Simulation(lives, makespan, lower_bound(jobs, on), len(served), len(served - lost))
+    makespan = max((life.stop for life in lives), default=0.0)
+    return Simulation(lives, makespan, lower_bound(jobs, slots), len(served), len(served - lost))
 
 
-def lower_bound(jobs: Sequence[PlannedJob], on: Sequence[Slot]) -> float:
-    """Return seconds that no schedule can do without: the longest chain on the largest slots, or work that is shared.
+def lower_bound(jobs: Sequence[PlannedJob], slots: Sequence[Slot]) -> float:
+    """The seconds that no schedule can do without: the longest chain on the largest slots, or work that is shared.
 
     Jobs that only some types of slots will do for share the devices of those.
     """
-    devices = {kind: devices_of(kind) for kind in {slot.type for slot in on}}
+    devices = {kind: devices_of(kind) for kind in {slot.type for slot in slots}}
     devices |= {kind: job.fit.devices_on(kind) for job in jobs for kind in devices if job.fit.takes(kind)}
     work: dict[frozenset[str], float] = defaultdict(float)
     quickest = []
@@ -149,7 +151,7 @@ def lower_bound(jobs: Sequence[PlannedJob], on: Sequence[Slot]) -> float:
         quickest.append(replace(job, seconds=job.seconds * job.fit.devices / most))
     shares = [
         sum(amount for inner, amount in work.items() if inner <= group)
-        / sum(devices[slot.type] for slot in on if slot.type in group)
+        / sum(devices[slot.type] for slot in slots if slot.type in group)
         for group in (*work, frozenset(devices))
     ]
     return max(*shares, *lengths(quickest).values(), 0.0)
@@ -166,15 +168,15 @@ class _Stay:
     stop: float
     cold: bool
 
-    def life(self, now: float, state: str, lost: float = 0.0) -> Life:
+    def life(self, now: float, state: AttemptState, lost: float = 0.0) -> Life:
         return Life(self.job, self.slot, self.start, now, state, lost, self.cold)
 
 
 class _Clock:
     """The virtual time, the slots, and what happens next."""
 
-    def __init__(self, jobs: Sequence[PlannedJob], on: Sequence[Slot], preemptions: Preemptions, caps: Caps) -> None:
-        self.queue, self.on, self.preemptions, self.caps = Queue(jobs, on), on, preemptions, caps
+    def __init__(self, jobs: Sequence[PlannedJob], slots: Sequence[Slot], preemptions: Preemptions, caps: Caps) -> None:
+        self.queue, self.slots, self.preemptions, self.caps = Queue(jobs, slots), slots, preemptions, caps
         self.whole = {job.id: job for job in jobs}
         self.now, self.device_seconds, self.flops = 0.0, 0.0, 0.0
         self.lives: dict[int, Life | None] = {}  # by the number of the stay
@@ -183,11 +185,11 @@ class _Clock:
         self.warm: dict[Slot, str] = {}
         self.fruitless: Counter[str] = Counter()  # lives in a row that reached no checkpoint
         self.ends: list[tuple[float, int, Slot]] = []
-        self.notices = heapq.merge(*(_notices(preemptions, group) for group in _groups(preemptions, on)))
+        self.notices = heapq.merge(*(_notices(preemptions, group) for group in _groups(preemptions, slots)))
         self.notice = next(self.notices, None)
 
     def run(self) -> Iterator[Life]:
-        """Carry all out and return the lives in the order in which their jobs were placed."""
+        """Carry all out; the lives come in the order in which their jobs were placed."""
         self._place()
         while self.stays or (self.back and self.queue.waiting):
             if self._advance():
@@ -197,7 +199,7 @@ class _Clock:
                 _, number, slot = heapq.heappop(self.ends)
                 if slot in self.stays and self.stays[slot].number == number:
                     self._end(self.stays.pop(slot))
-            self.back = {slot: at for slot, at in self.back.items() if at > self.now}
+            self.back = {slot: returns for slot, returns in self.back.items() if returns > self.now}
             while self.notice and self.notice[0] <= self.now:
                 self._take_away(self.notice[1])
                 self.notice = next(self.notices, None)
@@ -205,7 +207,7 @@ class _Clock:
         return iter(life for life in self.lives.values() if life)
 
     def _place(self) -> None:
-        free = [slot for slot in self.on if slot not in self.stays and slot not in self.back]
+        free = [slot for slot in self.slots if slot not in self.stays and slot not in self.back]
         for job, slot in self.queue.placements(free):
             seconds = job.seconds * job.fit.devices / job.fit.devices_on(slot.type)
             cold = self.warm.get(slot) != job.shape
@@ -215,9 +217,13 @@ class _Clock:
             heapq.heappush(self.ends, (stay.stop, stay.number, slot))
 
     def _advance(self) -> bool:
-        """Go to the next thing that happens; return whether a cap is reached there, before anything else."""
-        ends, notices = (self.ends[0][0] if self.ends else math.inf), (self.notice[0] if self.notice else math.inf)
-        then = min(ends, notices, *self.back.values())
+        """Go to the next thing that happens, and tell whether a cap is reached first."""
+        times = [*self.back.values()]
+        if self.ends:
+            times.append(self.ends[0][0])
+        if self.notice:
+            times.append(self.notice[0])
+        then = min(times, default=math.inf)
         devices = sum(stay.job.fit.devices_on(slot.type) for slot, stay in self.stays.items())
         speed = sum(self._flops_per_second(stay) for stay in self.stays.values())
         capped = min(
@@ -233,16 +239,18 @@ class _Clock:
     def _flops_per_second(self, stay: _Stay) -> float:
         whole = self.whole[stay.job.id]
         seconds = whole.seconds * whole.fit.devices / whole.fit.devices_on(stay.slot.type)
-        return whole.flops / seconds if seconds else 0.0
+        if not seconds:
+            return 0.0
+        return whole.flops / seconds
 
     def _end(self, stay: _Stay) -> None:
-        self.lives[stay.number] = stay.life(self.now, "done")
+        self.lives[stay.number] = stay.life(self.now, AttemptState.DONE)
         self.queue.done(stay.job)
 
     def _stop_all(self) -> None:
         """End what runs as a launch does that may spend no more: at a checkpoint, so that no work is lost."""
         for stay in self.stays.values():
-            self.lives[stay.number] = stay.life(self.now, "stopped")
+            self.lives[stay.number] = stay.life(self.now, AttemptState.STOPPED)
 
     def _take_away(self, group: Sequence[Slot]) -> None:
         for slot in group:
@@ -254,41 +262,49 @@ class _Clock:
         """Put a job back with what is left of it since its last checkpoint."""
         ratio = stay.job.fit.devices_on(stay.slot.type) / stay.job.fit.devices
         worked = (self.now - stay.start) * ratio
-        every = self._interval(stay.job)
-        kept = every * math.floor(worked / every) if every else worked
-        self.lives[stay.number] = stay.life(self.now, "preempted", (worked - kept) / ratio)
-        self.fruitless[stay.job.id] = 0 if kept else self.fruitless[stay.job.id] + 1
+        interval = self._interval(stay.job)
+        kept = worked
+        if interval:
+            kept = interval * math.floor(worked / interval)
+        self.lives[stay.number] = stay.life(self.now, AttemptState.PREEMPTED, (worked - kept) / ratio)
+        self.fruitless[stay.job.id] += 1
+        if kept:
+            self.fruitless[stay.job.id] = 0
         if self.fruitless[stay.job.id] > MOST_LIVES:
             raise Unplaceable(
-                f"{stay.job.job.name} never reaches a checkpoint: they are {duration(every)} apart."
+                f"{stay.job.job.name} never reaches a checkpoint: they are {duration(interval)} apart."
                 " Lower train.checkpoint_every."
             )
         self.queue.again(replace(stay.job, seconds=stay.job.seconds - kept))
 
     def _interval(self, job: PlannedJob) -> float:
-        """Return the seconds between two checkpoints on a slot of the first type that fits."""
+        """The seconds between two checkpoints on a slot of the first type that fits."""
         whole = self.whole[job.id]
         steps = whole.job.stop - whole.job.start
-        return whole.seconds * whole.job.checkpoint_every / steps if steps else 0.0
+        if not steps:
+            return 0.0
+        return whole.seconds * whole.job.checkpoint_every / steps
 
 
 def _reached(now: float, spent: float, speed: float, cap: float) -> float:
-    """Return when a cap is reached at this speed of spending."""
-    return now + max(0.0, cap - spent) / speed if speed else math.inf
+    """The time at which a cap is reached at this speed of spending."""
+    if not speed:
+        return math.inf
+    return now + max(0.0, cap - spent) / speed
 
 
-def _groups(preemptions: Preemptions, on: Sequence[Slot]) -> list[tuple[Slot, ...]]:
-    """Return the slots that are taken away together."""
+def _groups(preemptions: Preemptions, slots: Sequence[Slot]) -> list[tuple[Slot, ...]]:
+    """The slots that are taken away together."""
     if preemptions.per_hour <= 0:
         return []
     if not preemptions.correlated:
-        return [(slot,) for slot in on]
-    return [tuple(slot for slot in on if slot.type == kind) for kind in dict.fromkeys(slot.type for slot in on)]
+        return [(slot,) for slot in slots]
+    return [tuple(slot for slot in slots if slot.type == kind) for kind in dict.fromkeys(slot.type for slot in slots)]
 
 
 def _notices(preemptions: Preemptions, group: tuple[Slot, ...]) -> Iterator[tuple[float, tuple[Slot, ...]]]:
     """Yield the times at which a group of slots is taken away: a Poisson process of its own, drawn from the seed."""
-    chance, at = random.Random(f"{preemptions.seed} {group[0].name}"), 0.0  # noqa: S311 - no secret
+    chance, time = random.Random(f"{preemptions.seed} {group[0].name}"), 0.0  # noqa: S311 - no secret
     while True:
-        at += 3600 * chance.expovariate(preemptions.per_hour)
-        yield at, group
+        time += 3600 * chance.expovariate(preemptions.per_hour)
+        yield time, group

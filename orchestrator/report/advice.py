@@ -1,4 +1,4 @@
-"""What a store's runs say of runs that aren't there, for the command line: predictions, and what to run next."""
+"""Predictions from the runs of a store, and the runs to add to a study."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,15 +9,15 @@ from scalectl.analysis.checks import Refused
 from scalectl.analysis.prediction import Prediction, predict
 from scalectl.analysis.suggestion import Advice, suggest
 from scalectl.orchestrator.errors import Refusal
-from scalectl.orchestrator.experiment.experiment import read
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.experiment.schema import Fit
 from scalectl.orchestrator.report.candidates import addition, rows, widened
-from scalectl.orchestrator.report.fits import asked
-from scalectl.orchestrator.store.known import known
+from scalectl.orchestrator.report.fits import study_points
+from scalectl.orchestrator.store.reading import Store
 
 
 def predicted(points: DataFrame, wanted: Fit, **question: float | None) -> Prediction:
-    """Return the answer to a question of `analysis.predict`; raises Refusal where the points can't carry it."""
+    """The answer to a question of `analysis.predict`; raises Refusal where the points can't carry it."""
     try:
         return predict(points, wanted.metric, wanted.compute, law=wanted.law, **question)
     except Refused as refused:
@@ -25,22 +25,22 @@ def predicted(points: DataFrame, wanted: Fit, **question: float | None) -> Predi
 
 
 @dataclass(frozen=True)
-class Next:
-    """What to run next, and the file that runs it."""
+class Suggestion:
+    """The advice on the runs to add to a study, and the file that runs them."""
 
     study: str
     advice: Advice
     yaml: str
 
 
-def suggested(file: Path, budget: float, metric: str | None, target: float | None, stop: float) -> Next:
-    """Return which runs the study of a file should add for a budget of training FLOPs.
+def suggested(file: Path, budget: float, metric: str | None, target: float | None, stop: float) -> Suggestion:
+    """The runs that the study of a file should add for a budget of training FLOPs.
 
     Raises InvalidExperiment for its file, NotFound without a store, and Refusal where the runs can't carry advice.
     """
     experiment = read(file)
-    found, points = asked(Path(experiment.store), experiment.name, metric=metric)
-    wanted, record = next(iter(found.fits.values())), known(experiment.store)
+    request, points = study_points(Path(experiment.store), experiment.name, metric=metric)
+    wanted, record = next(iter(request.fits.values())), Store(experiment.store).known()
     wide = widened(file, experiment)
     table = DataFrame(rows(wide, record))
     try:
@@ -48,7 +48,7 @@ def suggested(file: Path, budget: float, metric: str | None, target: float | Non
     except Refused as refused:
         raise Refusal(str(refused)) from None
     chosen = [run.run for run in advice.runs]
-    return Next(experiment.name, advice, _headed(advice) + addition(file, experiment, wide, chosen, record))
+    return Suggestion(experiment.name, advice, _headed(advice) + addition(file, experiment, wide, chosen, record))
 
 
 def _headed(advice: Advice) -> str:

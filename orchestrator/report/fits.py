@@ -1,4 +1,4 @@
-"""What a store comes to: its laws and its figure; of all rooms here, this one alone knows the analysis."""
+"""The laws and figures of a store; reports alone know the analysis."""
 
 import os
 from collections.abc import Collection, Iterator
@@ -18,7 +18,7 @@ from scalectl.analysis.plotting import kind
 from scalectl.analysis.report import Fitted
 from scalectl.analysis.selection import Unreadable, select
 from scalectl.orchestrator.errors import Exit, Problem, Refusal, Spot
-from scalectl.orchestrator.experiment.experiment import Experiment
+from scalectl.orchestrator.experiment.reading import Experiment
 from scalectl.orchestrator.experiment.schema import Fit
 from scalectl.orchestrator.report.study import DEFAULT, Ask, ask, held_out
 from scalectl.orchestrator.revision import revision
@@ -32,21 +32,29 @@ class InvalidExpression(Refusal):
     exit = Exit.INVALID
 
 
-def asked(store: Path, study: str | None, where: str | None = None, **said: str | None) -> tuple[Ask, DataFrame]:
-    """Return what the study and the command line ask for, and the points of the study's runs that `where` chooses.
+def study_points(
+    store: Path,
+    study: str | None,
+    where: str | None = None,
+    *,
+    metric: str | None = None,
+    x: str | None = None,
+    law: str | None = None,
+) -> tuple[Ask, DataFrame]:
+    """The fits of a study, with the words of the command line in place of its own, and its points that `where` chooses.
 
     Raises NotFound without a store or study, Unusable for a store that can't be read, and Refusal where `where`
     chooses none of its runs.
     """
-    found = ask(store, study).changed(**said)
+    request = ask(store, study).changed(metric=metric, compute=x, law=law)
     points = _points(store)
-    points = points[points["run"].isin(found.runs)].reset_index(drop=True)
+    points = points[points["run"].isin(request.runs)].reset_index(drop=True)
     if where is None:
-        return found, points
-    those = chosen(points, "--where", where).reset_index(drop=True)
-    if those.empty and len(points):
-        raise Refusal(f"--where {where!r} chooses none of the {len(points)} runs of {found.study}.")
-    return found, those
+        return request, points
+    selected = select_runs(points, "--where", where).reset_index(drop=True)
+    if selected.empty and len(points):
+        raise Refusal(f"--where {where!r} chooses none of the {len(points)} runs of {request.study}.")
+    return request, selected
 
 
 def _points(store: Path) -> DataFrame:
@@ -56,8 +64,8 @@ def _points(store: Path) -> DataFrame:
         raise Unusable(str(error)) from error
 
 
-def chosen(points: DataFrame, option: str, text: str) -> DataFrame:
-    """Return the rows that an expression of the command line chooses; raises InvalidExpression with the place."""
+def select_runs(points: DataFrame, option: str, text: str) -> DataFrame:
+    """The rows that an expression of the command line chooses; raises InvalidExpression with the place."""
     try:
         return points[select(points, text)]
     except Unreadable as wrong:
@@ -65,27 +73,29 @@ def chosen(points: DataFrame, option: str, text: str) -> DataFrame:
         raise InvalidExpression(str(Problem(spot, "", wrong.problem, wrong.hint))) from None
 
 
-def held(points: DataFrame, wanted: Fit, text: str | None) -> Collection[str]:
-    """Return the ids of the runs to hold out: those of the command line's expression, or else of the study's rule."""
-    return held_out(points, wanted.hold_out) if text is None else list(chosen(points, "--hold-out", text)["run"])
+def held_out_runs(points: DataFrame, fit: Fit, expression: str | None) -> Collection[str]:
+    """The ids of the runs to hold out: those of the command line's expression, or else of the study's rule."""
+    if expression is None:
+        return held_out(points, fit.hold_out)
+    return list(select_runs(points, "--hold-out", expression)["run"])
 
 
-def fitted(points: DataFrame, wanted: Fit, hold_out: Collection[str]) -> tuple[Fitted | None, str]:
-    """Return the law or, where the points can't carry it, why not."""
+def fit_or_reason(points: DataFrame, wanted: Fit, hold_out: Collection[str]) -> tuple[Fitted | None, str]:
+    """The law, or none and the reason why the points can't carry it."""
     try:
         return fit(points, wanted.metric, wanted.compute, law=wanted.law, hold_out=hold_out), ""
     except Refused as refused:
         return None, str(refused)
 
 
-def fitted_each(points: DataFrame, wanted: Fit, by: str) -> tuple[dict[str, Fitted], dict[str, str], str]:
-    """Return the law of each model or data size, why others have none, and all of them as a table."""
-    groups = fit_each(points, by, wanted.metric, wanted.compute, law=wanted.law)
+def fit_per(points: DataFrame, wanted: Fit, per: str) -> tuple[dict[str, Fitted], dict[str, str], str]:
+    """The law of each model or data size, the reasons of those that have none, and all of them as a table."""
+    groups = fit_each(points, per, wanted.metric, wanted.compute, law=wanted.law)
     return groups.laws, {name: str(refused) for name, refused in groups.refused.items()}, str(groups)
 
 
 def minima(points: DataFrame, wanted: Fit) -> IsoFlop:
-    """Return the best model size at each budget and its growth; raises Refusal where the points can't carry it."""
+    """The best model size at each budget and its growth; raises Refusal where the points can't carry it."""
     try:
         return isoflop(points, wanted.metric, wanted.compute)
     except Refused as refused:
@@ -96,56 +106,72 @@ def draw(name: str, subject: Subject, file: Path, **options: Any) -> None:
     """Write a figure and its data; raises Refusal when there is nothing to draw, or no way to write it."""
     try:
         drawing(name, subject, revision(), **options).save(file)
-    except (Refused, OSError) as error:
-        raise Refusal(f"{file}: {error.strerror}" if isinstance(error, OSError) else str(error)) from error
+    except Refused as refused:
+        raise Refusal(str(refused)) from refused
+    except OSError as error:
+        raise Refusal(f"{file}: {error.strerror}") from error
 
 
-def draw_asked(
-    name: str, file: Path, store: Path, study: str | None, where: str | None, hold_out: str | None, **said: Any
+def draw_figure(
+    name: str,
+    file: Path,
+    store: Path,
+    *,
+    study: str | None,
+    metric: str | None,
+    x: str | None,
+    law: str | None,
+    where: str | None,
+    hold_out: str | None,
+    **options: Any,
 ) -> str:
-    """Write the figure that the command line asks for, with the law of its metric; return why it lacks one."""
-    options = {option.name: said.pop(option.name) for option in kind(name).options}
-    curve, curves = said["metric"] or "loss", kind(name).curves
-    if curves:  # the metric is a column of theirs, and the law keeps the study's
-        said["metric"] = None
-    ask, points = asked(store, study, where, **said)
-    wanted = next(iter(ask.fits.values()))
-    law, refusal = fitted(points, wanted, held(points, wanted, hold_out))
-    table = training(store, points) if curves else None
-    draw(name, Subject(points, wanted.metric, wanted.compute, law, refusal, table, curve), file, **options)
+    """Write the figure of that name, with the law of its metric; the reason where it has none."""
+    curve, curves, is_of_curves = metric or "loss", None, kind(name).curves
+    if is_of_curves:  # the metric is a column of theirs, and the law keeps the study's
+        metric = None
+    request, points = study_points(store, study, where, metric=metric, x=x, law=law)
+    wanted = next(iter(request.fits.values()))
+    fitted, refusal = fit_or_reason(points, wanted, held_out_runs(points, wanted, hold_out))
+    if is_of_curves:
+        curves = training_curves(store, points)
+    draw(name, Subject(points, wanted.metric, wanted.compute, fitted, refusal, curves, curve), file, **options)
     return refusal
 
 
-def training(store: Path, points: DataFrame) -> DataFrame:
-    """Return the training curves of these runs: the view `curves`."""
+def training_curves(store: Path, points: DataFrame) -> DataFrame:
+    """The training curves of these runs: the view `curves`."""
     with reading(store) as connection:
         curves = read_sql_table("curves", connection)
     return curves[curves["run"].isin(points["run"])].reset_index(drop=True)
 
 
 def conclude(experiment: Experiment) -> Iterator[str]:
-    """Store the laws of a launch, draw its frontier, and yield what to say of them.
+    """Store the laws of a launch, draw its frontier, and yield the lines that report them.
 
     What the points can't carry is said in a line and fails nothing.
     """
     store, figure = Path(experiment.store), experiment.figure
-    _, points = asked(store, experiment.name)
-    wanted = experiment.fits or DEFAULT
-    fits = {name: (one, *fitted(points, one, held(points, one, None))) for name, one in wanted.items()}
+    _, points = study_points(store, experiment.name)
+    fits = experiment.fits or DEFAULT
+    laws = {name: fit_or_reason(points, fit, held_out_runs(points, fit, None)) for name, fit in fits.items()}
     try:
         with Records(store) as records:
-            for name, (_, law, refusal) in fits.items():
-                yield f"{experiment.name} · {law}\n" if law else refusal
+            for name, (law, refusal) in laws.items():
                 if law:
                     records.save_fit(f"{experiment.name}/{name}", law.to_json())
-        first, law, refusal = next(iter(fits.values()))
-        draw("frontier", Subject(points, first.metric, first.compute, law, refusal), figure, wide=True)
+                    yield f"{experiment.name} · {law}\n"
+                else:
+                    yield refusal
+        name, first = next(iter(fits.items()))
+        draw("frontier", Subject(points, first.metric, first.compute, *laws[name]), figure, wide=True)
         yield f"{_near(figure)} written."
     except Refusal as refused:
         yield str(refused)
 
 
 def _near(path: Path) -> str:
-    """Return a path as it is reached from here, where that is downwards."""
+    """A path as it is reached from here, where that is downwards."""
     here = os.path.relpath(path)
-    return str(path) if here.startswith("..") else here
+    if here.startswith(".."):
+        return str(path)
+    return here

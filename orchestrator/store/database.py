@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.schema import CreateColumn
+from sqlalchemy.pool import StaticPool
 
 from scalectl.orchestrator.errors import Exit, NotFound, Refusal
 from scalectl.orchestrator.store.tables import schema
+from scalectl.orchestrator.store.upgrade import VERSION, upgrade
 from scalectl.orchestrator.store.views import create_views
 
-VERSION = 5  # of the tables and views; raised with every change to them
 APPLICATION = 0x5CA1EC71  # tells our files from others: https://www.sqlite.org/pragma.html#pragma_application_id
 BUSY_SECONDS = 30.0
 _NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "lustre", "beegfs", "gpfs", "ceph", "virtiofs"}
@@ -39,7 +39,7 @@ class NewerStore(Unusable):
 
 
 def writing(path: Path) -> Engine:
-    """Return an engine whose transactions write to the store at `path`, made with mode 0600 when there is none.
+    """An engine whose transactions write to the store at `path`, made with mode 0600 when there is none.
 
     Only the holder of its Lock may call this. Raises NotAStore, NewerStore or Unusable.
     """
@@ -49,48 +49,39 @@ def writing(path: Path) -> Engine:
             new = _is_new(connection, path)  # before anything, even the journal's mode, is changed
         engine = _engine(path, "BEGIN IMMEDIATE", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
         try:
-            _create(engine) if new else _upgrade(engine)
+            with engine.begin() as connection:
+                if new:
+                    _create(connection)
+                else:
+                    upgrade(connection)
         except BaseException:
             engine.dispose()
             raise
     return engine
 
 
-def _create(engine: Engine) -> None:
-    with engine.begin() as connection:
-        schema.create_all(connection)
-        create_views(connection)
-        connection.exec_driver_sql(f"PRAGMA user_version={VERSION}")
-        connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION}")
-
-
-def _upgrade(engine: Engine) -> None:
-    """Add the tables and columns that an older version didn't have; rows say what was done before a setting came."""
-    with engine.begin() as connection:
-        if connection.exec_driver_sql("PRAGMA user_version").scalar_one() == VERSION:
-            return
-        schema.create_all(connection)
-        for table in schema.sorted_tables:
-            known = {column["name"] for column in inspect(connection).get_columns(table.name)}
-            for column in table.columns:
-                if column.name not in known:
-                    declared = CreateColumn(column).compile(connection)
-                    connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {declared}")
-        create_views(connection)
-        connection.exec_driver_sql(f"PRAGMA user_version={VERSION}")
+def _create(connection: Connection) -> None:
+    schema.create_all(connection)
+    create_views(connection)
+    connection.exec_driver_sql(f"PRAGMA user_version={VERSION}")
+    connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION}")
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[Connection]:
     """Yield a connection that sees one moment of the store and can't write; raises NotFound where there is none."""
     with explained(path):
-        there = path.exists()
-    if not there:
+        exists = path.exists()
+    if not exists:
         raise NotFound(f"{path}: there is no store here; scalectl launch FILE makes one.")
     with explained(path), _looking(path) as connection:
         if _is_new(connection, path):
             raise NotFound(f"{path} is an empty file: nothing was planned in it yet.")
-        yield connection
+        if connection.exec_driver_sql("PRAGMA user_version").scalar_one() == VERSION:
+            yield connection
+            return
+        with _upgraded(connection) as copy:
+            yield copy
 
 
 @contextmanager
@@ -103,20 +94,22 @@ def explained(path: Path) -> Iterator[None]:
     except (DBAPIError, sqlite3.Error) as error:
         cause = getattr(error, "orig", error)
         if isinstance(cause, sqlite3.OperationalError):
-            busy = " Another program holds it: end that, then try again." if "locked" in str(cause) else ""
-            raise Unusable(f"{path}: {cause}.{busy}") from error
+            text = f"{path}: {cause}."
+            if "locked" in str(cause):
+                text += " Another program holds it: end that, then try again."
+            raise Unusable(text) from error
         if type(cause) is sqlite3.DatabaseError:  # its subclasses are errors of this program, not of the file
             raise NotAStore(f"{path} is not a store, or is damaged: {cause}.") from error
         raise
 
 
 def file_number(path: Path) -> tuple[int, int]:
-    """Return what tells the file at `path` from any that takes its name later, or zeros where there is none."""
+    """The device and inode of the file at `path`, which no file has that takes its name later; zeros without one."""
     try:
-        found = path.stat()
+        stat = path.stat()
     except FileNotFoundError:
         return 0, 0
-    return found.st_dev, found.st_ino
+    return stat.st_dev, stat.st_ino
 
 
 @contextmanager
@@ -129,8 +122,24 @@ def _looking(path: Path) -> Iterator[Connection]:
         engine.dispose()
 
 
+@contextmanager
+def _upgraded(old: Connection) -> Iterator[Connection]:
+    """Yield a copy of an older store as this version knows it, which ends with the reading; no file is changed."""
+    temporary = sqlite3.connect("")  # in memory, and on disk where that is short
+    engine = create_engine("sqlite://", creator=lambda: temporary, poolclass=StaticPool)
+    try:
+        old.connection.backup(temporary)
+        with engine.begin() as copy:
+            upgrade(copy)
+        with engine.connect() as copy:
+            copy.exec_driver_sql("PRAGMA query_only=ON")
+            yield copy
+    finally:
+        engine.dispose()
+
+
 def _kept_apart(path: Path) -> dict[str, str]:
-    """Return the options to read a store where nobody can write: SQLite makes files beside one that might change."""
+    """The options to read a store where nobody can write: SQLite makes files beside one that might change."""
     real = Path(os.path.realpath(path))
     if os.access(real.parent, os.W_OK, effective_ids=True) or real.with_name(f"{real.name}-wal").exists():
         return {}
@@ -138,7 +147,7 @@ def _kept_apart(path: Path) -> dict[str, str]:
 
 
 def _engine(path: Path, begin: str, *pragmas: str, query: Mapping[str, str] | None = None) -> Engine:
-    """Return an engine that sends its own BEGIN, as SQLAlchemy's page on the SQLite dialect shows."""
+    """An engine that sends its own BEGIN, as SQLAlchemy's page on the SQLite dialect shows."""
     database = f"file:{quote(str(path.absolute()))}" if query else str(path)
     url = URL.create("sqlite", database=database, query=query or {})
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
@@ -157,7 +166,7 @@ def _engine(path: Path, begin: str, *pragmas: str, query: Mapping[str, str] | No
 
 
 def _is_new(connection: Connection, path: Path) -> bool:
-    """Return whether the file holds nothing yet; raises NotAStore or NewerStore for one that isn't ours to use."""
+    """Whether the file holds nothing yet; raises NotAStore or NewerStore for one that isn't ours to use."""
     application, version, tables = (
         connection.exec_driver_sql(query).scalar_one()
         for query in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
@@ -170,7 +179,7 @@ def _is_new(connection: Connection, path: Path) -> bool:
 
 
 def network_file_system(path: Path, mounts: Path = Path("/proc/mounts")) -> str:
-    """Return the kind of network file system that `path` lies on, such as nfs4, or nothing; known on Linux only."""
+    """The kind of network file system that `path` lies on, such as nfs4, or nothing; known on Linux only."""
     if not mounts.exists():
         return ""
     target = Path(os.path.realpath(path))
@@ -179,5 +188,7 @@ def network_file_system(path: Path, mounts: Path = Path("/proc/mounts")) -> str:
         _, point, kind, *_ = line.split(" ")
         kinds[Path(re.sub(r"\\(\d{3})", lambda code: chr(int(code[1], 8)), point))] = kind
     around = [point for point in kinds if target.is_relative_to(point)]
-    kind = kinds[max(around, key=lambda point: len(point.parts))] if around else ""
+    if not around:
+        return ""
+    kind = kinds[max(around, key=lambda point: len(point.parts))]
     return kind if kind in _NETWORK else ""

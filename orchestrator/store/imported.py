@@ -13,7 +13,7 @@ from sqlalchemy import Float, Text
 
 from scalectl.analysis.vocabulary import AXES
 from scalectl.orchestrator.errors import Exit, NotFound, Problem, Refusal, Spot
-from scalectl.orchestrator.format import count
+from scalectl.orchestrator.format import count, counted
 from scalectl.orchestrator.store.tables import SETTINGS
 
 COMPUTE = tuple(axis.name for axis in AXES.values() if axis.grows)
@@ -48,8 +48,9 @@ class InvalidImport(Refusal):
     exit = Exit.INVALID
 
     def __init__(self, *problems: Problem) -> None:
-        number = "1 error" if len(problems) == 1 else f"{len(problems)} errors"
-        number += f", of which these are the first {SHOWN}" * (len(problems) > SHOWN)
+        number = counted(len(problems), "error")
+        if len(problems) > SHOWN:
+            number += f", of which these are the first {SHOWN}"
         super().__init__("\n".join([*map(str, problems[:SHOWN]), f"{number}; nothing was imported."]))
         self.problems = problems
 
@@ -71,16 +72,17 @@ class _Line:
     number: int
     cells: tuple[str, ...]
 
-    def problem(self, what: str, hint: str = "", cell: int | None = None) -> Problem:
-        """Return what is wrong with the row, or with one of its cells."""
-        text = ",".join(self.cells)
-        start = 0 if cell is None else len(",".join(self.cells[:cell])) + (cell > 0)
-        width = len(text) if cell is None else len(self.cells[cell])
-        return Problem(Spot(self.file, self.number, start + 1, max(1, width), text), "", what, hint)
+    def problem(self, text: str, hint: str = "", cell: int | None = None) -> Problem:
+        """The problem of the row, or of one of its cells."""
+        row = ",".join(self.cells)
+        start, width = 0, len(row)
+        if cell is not None:
+            start, width = len(",".join([*self.cells[:cell], ""])), len(self.cells[cell])
+        return Problem(Spot(self.file, self.number, start + 1, max(1, width), row), "", text, hint)
 
 
 def read(path: Path) -> tuple[list[Foreign], list[str]]:
-    """Return the runs of a CSV file, and the headers of columns that are left out because they hold no number.
+    """The runs of a CSV file, and the headers of columns that are left out because they hold no number.
 
     Raises NotFound, and InvalidImport with all that is wrong.
     """
@@ -91,16 +93,16 @@ def read(path: Path) -> tuple[list[Foreign], list[str]]:
     names = [ALIASES.get(name, (name, 1.0)) for name in header.cells]
     kept = [n for n, (name, _) in enumerate(names) if name in _COLUMNS or any(_is_number(line, n) for line in lines)]
     problems += _of_columns(header, names, lines)
-    found: dict[str, _Line] = {}
+    lines_by_id: dict[str, _Line] = {}
     runs = []
     for line in lines:
         wrong = list(_of_line(line, header, names, kept))
         if not wrong:
             run = _run(line, names, kept)
-            if run.id in found:
+            if run.id in lines_by_id:
                 hint = "tell them apart, for example with a column seed"
-                wrong = [line.problem(f"the same settings as in line {found[run.id].number}", hint)]
-            found[run.id] = line
+                wrong = [line.problem(f"the same settings as in line {lines_by_id[run.id].number}", hint)]
+            lines_by_id[run.id] = line
             runs.append(run)
         problems += wrong
     if problems or not lines:
@@ -108,9 +110,9 @@ def read(path: Path) -> tuple[list[Foreign], list[str]]:
     return runs, [name for n, name in enumerate(header.cells) if n not in kept]
 
 
-def alike(name: str, others: Iterable[str]) -> str:
-    """Return the first of the other names that differs in its capitals alone, or nothing: to SQL they are one."""
-    return next((other for other in others if other.lower() == name.lower() and other != name), "")
+def alike(name: str, names: Iterable[str]) -> str:
+    """The first of the names that differs in its capitals alone, or nothing: to SQL they are one."""
+    return next((namesake for namesake in names if namesake.lower() == name.lower() and namesake != name), "")
 
 
 def _lines(path: Path) -> list[_Line]:
@@ -122,12 +124,12 @@ def _lines(path: Path) -> list[_Line]:
         raise Refusal(f"{path} can't be read as UTF-8 text: {error}.") from error
     reader = csv.reader(text.splitlines(keepends=True), strict=True)
     try:
-        found = [_Line(str(path), reader.line_num, tuple(cell.strip() for cell in cells)) for cells in reader if cells]
+        lines = [_Line(str(path), reader.line_num, tuple(cell.strip() for cell in cells)) for cells in reader if cells]
     except csv.Error as error:
         raise InvalidImport(Problem(Spot(str(path), reader.line_num, 1), "", f"not CSV: {error}")) from None
-    if not found:
+    if not lines:
         raise InvalidImport(Problem(Spot(str(path)), "", "the file is empty"))
-    return found
+    return lines
 
 
 def _of_header(header: _Line) -> Iterator[Problem]:
@@ -154,7 +156,9 @@ def _of_columns(header: _Line, names: Sequence[tuple[str, float]], lines: Sequen
     for n, (name, _) in enumerate(names):
         filled = [line for line in lines if n < len(line.cells) and line.cells[n]]
         if _COLUMNS.get(name) is Text and name not in NAMES and filled and all(_is_number(line, n) for line in filled):
-            hint = "rename it, a measured one for example to upstream/loss" if name == "loss" else "rename it"
+            hint = "rename it"
+            if name == "loss":
+                hint += ", a measured one for example to upstream/loss"
             yield header.problem(f"{name} is a setting in words, and these are numbers", hint, cell=n)
             measured = True
         measured = measured or (name not in _COLUMNS and any(_is_number(line, n) for line in filled))
@@ -171,14 +175,14 @@ def _of_line(line: _Line, header: _Line, names: Sequence[tuple[str, float]], kep
         (name, factor), cell = names[n], line.cells[n]
         if not cell and name == "model":
             yield line.problem("no model")
-        elif cell and _COLUMNS.get(name) is not Text and (what := _wrong(name, cell, factor)):
-            yield line.problem(f"{header.cells[n]} = {cell}: {what}", cell=n)
+        elif cell and _COLUMNS.get(name) is not Text and (problem := _wrong(name, cell, factor)):
+            yield line.problem(f"{header.cells[n]} = {cell}: {problem}", cell=n)
     if not any(line.cells[n] for n, (name, _) in enumerate(names) if name in COMPUTE):
         yield line.problem("no compute", f"give one of {', '.join(COMPUTE)}")
 
 
 def _wrong(name: str, cell: str, factor: float) -> str:
-    """Return why a cell can't be what its column holds, or nothing."""
+    """Why a cell can't be what its column holds, or nothing."""
     try:
         value = float(cell) * factor
     except ValueError:
@@ -188,7 +192,9 @@ def _wrong(name: str, cell: str, factor: float) -> str:
     if name not in _COLUMNS:
         return ""
     if value < 0 or (name in COMPUTE and value == 0):
-        return "compute is above 0" if name in COMPUTE else "at least 0"
+        if name in COMPUTE:
+            return "compute is above 0"
+        return "at least 0"
     whole = _COLUMNS[name] is not Float
     if whole and (abs(value - round(value)) > 1e-6 * max(1.0, value) or value > _LARGEST):
         return "not a whole number"
@@ -216,14 +222,18 @@ def _value(kind: Any, cell: str, factor: float) -> Any:
     if kind is Text:
         return cell
     value = float(cell) * factor
-    return value if kind is Float else round(value)
+    if kind is Float:
+        return value
+    return round(value)
 
 
 def _name(columns: Mapping[str, Any]) -> str:
-    """Return a name for people: model, data size, steps, seed, as far as they are known."""
+    """A name for people: model, data size, steps, seed, as far as they are known."""
     parts = [columns["model"]]
     parts += [count(columns[name]).replace(" ", "") for name in ("data_size", "steps") if name in columns]
-    return "-".join([*parts, *([f"s{columns['seed']}"] if columns.get("seed") else [])])
+    if columns.get("seed"):
+        parts.append(f"s{columns['seed']}")
+    return "-".join(parts)
 
 
 def _is_number(line: _Line, place: int) -> bool:

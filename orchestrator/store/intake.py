@@ -10,6 +10,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.plan.plan import Plan
+from scalectl.orchestrator.states import AttemptState, JobState, RunState
 from scalectl.orchestrator.store import rows
 from scalectl.orchestrator.store.imported import CAPITALS, Foreign, alike
 from scalectl.orchestrator.store.tables import attempts, imported, imports, jobs, metrics, runs, studies, trunks
@@ -17,17 +18,17 @@ from scalectl.orchestrator.store.views import create_views
 
 
 def now() -> datetime:
-    """Return the time as the store writes it: UTC, without a zone."""
+    """The time as the store writes it: UTC, without a zone."""
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-def take_in(connection: Connection, plan: Plan, document: str) -> None:
+def take_in(connection: Connection, plan: Plan, document: str, fits: str) -> None:
     """Write down everything that the plan names; runs that are done keep their state, the missing ones are planned."""
-    study = _study(connection, plan.study, document)
+    study = _study(connection, plan.study, document, fits)
     _upsert(connection, trunks, "id", [rows.of_trunk(name, spec) for name, spec in plan.trunks.items()])
     trunk = _numbers(connection, trunks)
     connection.execute(update(runs).where(runs.c.study == study).values(listed=False))
-    shared = {"study": study, "listed": True, "state": "planned"}
+    shared = {"study": study, "listed": True, "state": RunState.PLANNED}
     new = [{**shared, **rows.of_run(run), "trunk": trunk[run.trunk]} for run in plan.runs]
     _upsert(connection, runs, "id", new, keep={"state"})
     _plan_again(connection, [{"run": run.id, "why": run.reason} for run in plan.missing])
@@ -35,32 +36,32 @@ def take_in(connection: Connection, plan: Plan, document: str) -> None:
     add_metrics(connection, plan.evals.metrics())
 
 
-def take_in_others(connection: Connection, others: Sequence[Foreign], study: str, origin: str) -> int:
+def take_in_others(connection: Connection, foreign: Sequence[Foreign], study: str, origin: str) -> int:
     """Write down runs of other people, and their metrics beside others that the study has of them; return how many
     are new.
 
     Raises Refusal where a planned study has that name, or a metric of the store that of another in other capitals.
     """
-    names = dict.fromkeys(name for run in others for name in run.metrics)
+    names = dict.fromkeys(name for run in foreign for name in run.metrics)
     _can_stand_beside(connection, names, study, origin)
-    others = _apart(connection, others, study)
+    foreign = _apart(connection, foreign, study)
     before = set(connection.scalars(select(imports.c.id)))
     add_metrics(connection, names)
     unknown = dict.fromkeys(column.name for column in imports.columns if column.nullable)
     shared = {**unknown, "study": study, "origin": origin, "at": now()}
-    _upsert(connection, imports, "id", [{**shared, "id": run.id, **run.columns} for run in others])
+    _upsert(connection, imports, "id", [{**shared, "id": run.id, **run.columns} for run in foreign])
     number = _numbers(connection, imports)
     metric = {row.name: row.id for row in connection.execute(select(metrics.c.name, metrics.c.id))}
-    told = imported.c.metric.in_([metric[name] for name in names])
-    connection.execute(delete(imported).where(told, imported.c.run.in_([number[run.id] for run in others])))
+    listed = imported.c.metric.in_([metric[name] for name in names])
+    connection.execute(delete(imported).where(listed, imported.c.run.in_([number[run.id] for run in foreign])))
     values = [
         {"run": number[run.id], "metric": metric[name], "value": value}
-        for run in others
+        for run in foreign
         for name, value in run.metrics.items()
     ]
     if values:
         connection.execute(insert(imported), values)
-    return len({run.id for run in others} - before)
+    return len({run.id for run in foreign} - before)
 
 
 def _can_stand_beside(connection: Connection, names: Iterable[str], study: str, origin: str) -> None:
@@ -69,27 +70,28 @@ def _can_stand_beside(connection: Connection, names: Iterable[str], study: str, 
         raise Refusal(f"{study} is a study that this store plans: give the runs of {origin} another name by --study.")
     known = list(connection.scalars(select(metrics.c.name)))
     for name in names:
-        if other := alike(name, known):
-            raise Refusal(f"{origin}: its {name} and {other} of the store {CAPITALS}. Rename it in the file.")
+        if namesake := alike(name, known):
+            raise Refusal(f"{origin}: its {name} and {namesake} of the store {CAPITALS}. Rename it in the file.")
 
 
-def _apart(connection: Connection, others: Sequence[Foreign], study: str) -> list[Foreign]:
-    """Return runs with ids that no other study has: two papers may well have runs of the same settings."""
+def _apart(connection: Connection, foreign: Sequence[Foreign], study: str) -> list[Foreign]:
+    """Runs with ids that no other study has: two papers may well have runs of the same settings."""
     taken = set(connection.scalars(select(imports.c.id).where(imports.c.study != study)))
-    return [replace(run, id=_id(study, run.id)) if run.id in taken else run for run in others]
+    return [_renamed(run, study) if run.id in taken else run for run in foreign]
 
 
-def _id(study: str, run: str) -> str:
-    return hashlib.sha256(f"{study} {run}".encode()).hexdigest()[:12]
+def _renamed(run: Foreign, study: str) -> Foreign:
+    return replace(run, id=hashlib.sha256(f"{study} {run.id}".encode()).hexdigest()[:12])
 
 
 def bury(connection: Connection) -> None:
     """Put down as lost what an earlier launcher left running; only the holder of the lock can know that it ended."""
-    live, reason = ("starting", "running"), "its launcher ended"
-    lost = update(attempts).where(attempts.c.state.in_(live)).values(state="lost", reason=reason, ended=now())
-    connection.execute(lost)
-    connection.execute(update(jobs).where(jobs.c.state == "running").values(state="stopped"))
-    connection.execute(update(runs).where(runs.c.state == "running").values(state="stopped", reason=reason))
+    live, reason = (AttemptState.STARTING, AttemptState.RUNNING), "its launcher ended"
+    lost = update(attempts).where(attempts.c.state.in_(live))
+    connection.execute(lost.values(state=AttemptState.LOST, reason=reason, ended=now()))
+    connection.execute(update(jobs).where(jobs.c.state == JobState.RUNNING).values(state=JobState.STOPPED))
+    left = update(runs).where(runs.c.state == RunState.RUNNING)
+    connection.execute(left.values(state=RunState.STOPPED, reason=reason))
 
 
 def add_metrics(connection: Connection, names: Iterable[str]) -> None:
@@ -100,8 +102,9 @@ def add_metrics(connection: Connection, names: Iterable[str]) -> None:
         create_views(connection)
 
 
-def _study(connection: Connection, name: str, document: str) -> int:
-    _upsert(connection, studies, "name", [{"name": name, "document": document, "planned": now()}])
+def _study(connection: Connection, name: str, document: str, fits: str) -> int:
+    row = {"name": name, "document": document, "fits": fits, "planned": now()}
+    _upsert(connection, studies, "name", [row])
     return int(connection.execute(select(studies.c.number).where(studies.c.name == name)).scalar_one())
 
 
@@ -109,7 +112,7 @@ def _plan_jobs(connection: Connection, plan: Plan, study: int, trunk: Mapping[st
     """Put the plan's jobs in place of those of earlier plans that never began."""
     connection.execute(delete(jobs).where(jobs.c.study == study, jobs.c.id.not_in(select(attempts.c.job))))
     run = _numbers(connection, runs)
-    shared = {"study": study, "state": "planned"}
+    shared = {"study": study, "state": JobState.PLANNED}
     owners = [{"trunk": trunk[job.trunk], "run": run.get(job.owner)} for job in plan.jobs]
     new = [{**shared, **rows.of_job(job), **own} for job, own in zip(plan.jobs, owners, strict=True)]
     _upsert(connection, jobs, "id", new)
@@ -127,8 +130,8 @@ def _upsert(
 
 def _plan_again(connection: Connection, missing: Sequence[Mapping[str, str]]) -> None:
     if missing:
-        again = update(runs).where(runs.c.id == bindparam("run"), runs.c.state != "done")
-        connection.execute(again.values(state="planned", kind="", reason=bindparam("why")), missing)
+        again = update(runs).where(runs.c.id == bindparam("run"), runs.c.state != RunState.DONE)
+        connection.execute(again.values(state=RunState.PLANNED, kind="", reason=bindparam("why")), missing)
 
 
 def _numbers(connection: Connection, table: Table) -> dict[str, int]:

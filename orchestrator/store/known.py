@@ -4,23 +4,19 @@ import os
 from collections import defaultdict
 from pathlib import Path
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, func, select
 
 from scalectl.orchestrator.errors import NotFound
 from scalectl.orchestrator.plan.plan import Known
-from scalectl.orchestrator.slots import CPU
+from scalectl.orchestrator.states import RunState
 from scalectl.orchestrator.store.database import reading
 from scalectl.orchestrator.store.tables import attempts, checkpoints, jobs, measurements, metrics, runs, studies, trunks
 
 RECENT = 5  # attempts of a shape on a type of slots that its speed there is taken from
 
-# v5e-16 of v5e-16/0; CPU workers such as cpu-0 have no slash in their names
-_SLASH = func.instr(attempts.c.slot, "/")
-_TYPE = case((_SLASH > 0, func.substr(attempts.c.slot, 1, _SLASH - 1)), else_=CPU).label("type")
-
 
 def known(path: str | Path, artifacts: str | None = None) -> Known:
-    """Return what the store at `path` holds, which is nothing where there is none; raises Unusable for a bad file.
+    """The store at `path` as a planner asks for it, empty where there is none; raises Unusable for a bad file.
 
     Of checkpoints only those inside the folder `artifacts`, where it is given: they are read, and moved when damaged.
     """
@@ -32,28 +28,33 @@ def known(path: str | Path, artifacts: str | None = None) -> Known:
                 _checkpoints(connection, artifacts),
                 _speeds(connection),
                 _listed(connection),
+                _failures(connection),
             )
     except NotFound:
         return Known()
 
 
-def _states(connection: Connection) -> dict[str, str]:
-    found = connection.execute(select(runs.c.id, runs.c.state, runs.c.kind))
-    return {row.id: f"failed ({row.kind})" if row.state == "failed" else row.state for row in found}
+def _states(connection: Connection) -> dict[str, RunState]:
+    return {row.id: row.state for row in connection.execute(select(runs.c.id, runs.c.state))}
+
+
+def _failures(connection: Connection) -> dict[str, str]:
+    failed = select(runs.c.id, runs.c.kind).where(runs.c.state == RunState.FAILED)
+    return {row.id: row.kind for row in connection.execute(failed)}
 
 
 def _metrics(connection: Connection) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = defaultdict(dict)
+    settings_by_run: dict[str, dict[str, str]] = defaultdict(dict)
     query = (
         select(runs.c.id, metrics.c.name, measurements.c.settings).select_from(measurements).join(runs).join(metrics)
     )
     for run, name, settings in connection.execute(query.where(measurements.c.step == runs.c.steps)):
-        found[run][name] = settings
-    return dict(found)
+        settings_by_run[run][name] = settings
+    return dict(settings_by_run)
 
 
 def _checkpoints(connection: Connection, artifacts: str | None) -> dict[str, dict[int, str]]:
-    """Return the kept ones that are still on disk, by the trunk or run that they belong to."""
+    """The kept ones that are still on disk, by the trunk or run that they belong to."""
     owner = func.coalesce(runs.c.id, trunks.c.id)
     query = (
         select(owner, checkpoints.c.step, checkpoints.c.path)
@@ -61,15 +62,15 @@ def _checkpoints(connection: Connection, artifacts: str | None) -> dict[str, dic
         .join(trunks)
         .outerjoin(runs, runs.c.number == checkpoints.c.run)
     )
-    found: dict[str, dict[int, str]] = defaultdict(dict)
+    paths: dict[str, dict[int, str]] = defaultdict(dict)
     for name, step, path in connection.execute(query.where(checkpoints.c.kept)):
         if (artifacts is None or inside(path, artifacts)) and _exists(path):
-            found[name][step] = path
-    return dict(found)
+            paths[name][step] = path
+    return dict(paths)
 
 
 def inside(path: str, folder: str) -> bool:
-    """Return whether a path lies in a folder, wherever links and dots lead; both may be addresses such as gs://."""
+    """Whether a path lies in a folder, wherever links and dots lead; both may be addresses such as gs://."""
     if "://" in path or "://" in folder:
         return path.startswith(folder.rstrip("/") + "/") and ".." not in path.split("/")
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
@@ -84,11 +85,11 @@ def _exists(path: str) -> bool:
 
 
 def _speeds(connection: Connection) -> dict[str, dict[str, float]]:
-    """Return training FLOPs per second of one slot for each shape and type of slot, the one that ran last at the end.
+    """Training FLOPs per second of one slot for each shape and type of slot, the one that ran last at the end.
 
     Compilation and evaluation are left out.
     """
-    where = (jobs.c.shape, _TYPE)
+    where = (jobs.c.shape, attempts.c.slot_type)
     order = func.row_number().over(partition_by=where, order_by=attempts.c.id.desc()).label("age")
     trained = (attempts.c.flops > 0) & (attempts.c.device_seconds > 0)
     latest = (
@@ -98,14 +99,14 @@ def _speeds(connection: Connection) -> dict[str, dict[str, float]]:
         .subquery()
     )
     speed = (func.sum(latest.c.flops) / func.sum(latest.c.device_seconds)).label("speed")
-    query = select(latest.c.shape, latest.c.type, speed).where(latest.c.age <= RECENT)
-    found: defaultdict[str, dict[str, float]] = defaultdict(dict)
-    for row in connection.execute(query.group_by(latest.c.shape, latest.c.type).order_by(func.max(latest.c.id))):
-        found[row.shape][row.type] = row.speed
-    return dict(found)
+    query = select(latest.c.shape, latest.c.slot_type, speed).where(latest.c.age <= RECENT)
+    speeds: defaultdict[str, dict[str, float]] = defaultdict(dict)
+    for row in connection.execute(query.group_by(latest.c.shape, latest.c.slot_type).order_by(func.max(latest.c.id))):
+        speeds[row.shape][row.slot_type] = row.speed
+    return dict(speeds)
 
 
 def _listed(connection: Connection) -> dict[str, str]:
-    """Return the study of each run that was in its last plan."""
+    """The study of each run that was in its last plan."""
     query = select(runs.c.id, studies.c.name).join_from(runs, studies).where(runs.c.listed)
     return {row.id: row.name for row in connection.execute(query)}

@@ -6,14 +6,15 @@ import os
 import socket
 import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.format import duration
 from scalectl.orchestrator.hints import command
-from scalectl.trainer.files import remote
+from scalectl.orchestrator.store.database import Unusable
+from scalectl.trainer.data.storage import remote
 
 _PATIENCE = 0.5  # seconds; a status that looks at the lock holds it for microseconds
 
@@ -39,13 +40,14 @@ class Holder:
 class Lock:
     """The right to write to a store until `release` or the end of the process.
 
-    Raises Locked, naming the holder and then the remedy: how its launch is followed and ended unless told.
+    Raises Locked, naming the holder and then the remedy: by default how its launch is followed and ended.
     """
 
     def __init__(self, store: Path, remedy: str = "") -> None:
-        self._file = os.open(_path(store), os.O_RDWR | os.O_CREAT, 0o600)
+        self._path = _path(store)
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         deadline = time.monotonic() + _PATIENCE
-        while not _taken(self._file, fcntl.LOCK_EX):
+        while not self._take():
             if time.monotonic() > deadline:
                 other = _read(self._file) or "another process"
                 os.close(self._file)
@@ -57,11 +59,48 @@ class Lock:
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, json.dumps(asdict(mine)).encode(), 0)
 
+    def _take(self) -> bool:
+        """Whether this process holds the file now; one that its holder removed meanwhile is made anew."""
+        if not _taken(self._file, fcntl.LOCK_EX):
+            return False
+        if _is_at(self._path, self._file):
+            return True
+        os.close(self._file)
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        return False
+
+    def remove(self) -> None:
+        """Take the file away while it is held; whoever waits for it makes it anew."""
+        os.unlink(self._path)  # noqa: PTH108
+
     def release(self) -> None:
-        """Let the next launcher in; the file stays, so that no two can hold different files of one name."""
+        """Let the next launcher in; the file stays."""
         file, self._file = self._file, -1
         if file >= 0:  # closed twice, its number may be that of another file by then
             os.close(file)
+
+
+@contextmanager
+def holding(store: Path) -> Iterator[Lock]:
+    """Hold a store while it is decided whether to write to it; where it isn't made, nothing else is left either.
+
+    Raises Locked, naming the holder, and Unusable where the store's folder can't be written.
+    """
+    missing = [folder for folder in store.absolute().parents if not folder.exists()]
+    try:
+        store.parent.mkdir(parents=True, exist_ok=True)
+        lock = Lock(store)
+    except OSError as error:
+        raise Unusable(f"{error.filename or store}: {error.strerror}.") from error
+    try:
+        yield lock
+    finally:
+        if not store.exists():
+            lock.remove()
+            with suppress(OSError):  # somebody else uses it by now
+                for folder in missing:
+                    folder.rmdir()
+        lock.release()
 
 
 @contextmanager
@@ -85,20 +124,31 @@ def working_in(folder: str) -> Iterator[None]:
 
 
 def holder(store: Path) -> Holder | None:
-    """Return the launcher that holds a store now, or None."""
+    """The launcher that holds a store now, or None."""
     try:
         file = os.open(_path(store), os.O_RDONLY)
     except OSError:
         return None
     try:
-        return None if _taken(file, fcntl.LOCK_SH) else _read(file)
+        if _taken(file, fcntl.LOCK_SH):
+            return None
+        return _read(file)
     finally:
         os.close(file)
 
 
 def _path(held: Path) -> str:
     real = os.path.realpath(held)  # one lock for all names of a store or folder
-    return f"{real}/launcher.lock" if Path(real).is_dir() else f"{real}.lock"
+    if Path(real).is_dir():
+        return f"{real}/launcher.lock"
+    return f"{real}.lock"
+
+
+def _is_at(path: str, file: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(file))  # noqa: PTH116
+    except FileNotFoundError:
+        return False
 
 
 def _taken(file: int, kind: int) -> bool:
@@ -124,7 +174,7 @@ def ask_to_stop(store: Path, runs: Collection[str]) -> None:
 
 
 def asked_to_stop(store: Path) -> frozenset[str]:
-    """Return the runs that were asked for since the last call, which makes the file empty again."""
+    """The runs that were asked for since the last call, which makes the file empty again."""
     if not _requests(store).exists() or not _requests(store).stat().st_size:
         return frozenset()
     with _requests_held(store) as file:

@@ -5,16 +5,19 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, assert_never
 
 from sqlalchemy import Connection, ScalarSelect, delete, func, insert, or_, select, update
 
 from scalectl.orchestrator.errors import NotFound
+from scalectl.orchestrator.experiment.reading import Experiment
 from scalectl.orchestrator.format import counted
 from scalectl.orchestrator.goodput import Entries
 from scalectl.orchestrator.plan.plan import Plan, PlannedJob
 from scalectl.orchestrator.redact import redacted
 from scalectl.orchestrator.revision import revision
+from scalectl.orchestrator.slots import CPU
+from scalectl.orchestrator.states import AttemptState, JobState, RunState
 from scalectl.orchestrator.store import rows
 from scalectl.orchestrator.store.database import Unusable, explained, file_number, network_file_system, writing
 from scalectl.orchestrator.store.imported import Foreign
@@ -38,6 +41,7 @@ from scalectl.orchestrator.store.tables import (
 from scalectl.orchestrator.store.tables import events as history
 from scalectl.trainer.events import (
     ROLLING,
+    Alive,
     Checkpoint,
     Done,
     Event,
@@ -45,14 +49,16 @@ from scalectl.trainer.events import (
     Measurement,
     Progress,
     Skipped,
+    Spent,
     Started,
     Stopped,
 )
+from scalectl.trainer.failures import FAILURE_KINDS
 from scalectl.trainer.flops import training_flops
 
 __all__ = ["Records", "known"]
 
-_ENDS = {"preempted": "preempted", "node_lost": "lost", "stalled": "lost"}  # any other kind of failure: failed
+_JOBS = {AttemptState.DONE: JobState.DONE, AttemptState.STOPPED: JobState.STOPPED}  # after any other end: failed
 
 
 def _replace(table: Any) -> Any:
@@ -60,16 +66,16 @@ def _replace(table: Any) -> Any:
 
 
 class Records:
-    """The store at `path`, made when there is none, held for writing until it is closed.
+    """The store at `path`, made when there is none, held for writing until it is closed; `lock` holds it already.
 
     Raises Locked when another launcher holds it; NotAStore, NewerStore or Unusable for a file that can't be used.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, lock: Lock | None = None) -> None:
         self.path = Path(path)
         with explained(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = Lock(self.path)
+            self._lock = lock or Lock(self.path)
         self._placed: dict[int, rows.Placed] = {}
         self._launch: int | None = None  # its number in the ledger
         try:
@@ -93,34 +99,36 @@ class Records:
         self._engine.dispose()
         self._lock.release()
 
-    def plan(self, plan: Plan, document: str) -> None:
+    def plan(self, plan: Plan, experiment: Experiment) -> None:
         """Write down all that a study needs, before anything starts; runs that are done stay so."""
         with self._writing() as connection:
             bury(connection)
-            take_in(connection, plan, document)
+            take_in(connection, plan, experiment.document, rows.of_fits(experiment.fits))
             _note(connection, "planned", f"{plan.study}: {len(plan.missing)} of {len(plan.runs)} runs are missing")
             if kind := network_file_system(self.path):
                 _note(connection, "warning", f"the store is on {kind}, where SQLite's locks can't be trusted")
 
-    def take_in(self, others: Sequence[Foreign], study: str, origin: str) -> int:
+    def take_in(self, foreign: Sequence[Foreign], study: str, origin: str) -> int:
         """Write down runs of other people, and return how many of them are new."""
         with self._writing() as connection:
-            new = take_in_others(connection, others, study, origin)
-            _note(connection, "imported", f"{len(others)} runs of {origin}, {new} of them new")
+            new = take_in_others(connection, foreign, study, origin)
+            _note(connection, "imported", f"{len(foreign)} runs of {origin}, {new} of them new")
         return new
 
-    def start(self, job: PlannedJob, slot: str) -> int:
+    def start(self, job: PlannedJob, slot: str, slot_type: str = CPU) -> int:
         """Write down that a job was given to a slot, and return the number of this attempt."""
         code = revision()
         with self._writing() as connection:
             trunk = connection.scalars(select(trunks.c.number).where(trunks.c.id == job.trunk)).one()
             run = connection.scalars(select(runs.c.number).where(runs.c.id == job.owner)).one_or_none()
             _add_job(connection, job, trunk)
-            new = insert(attempts).values(job=job.id, slot=slot, state="starting", started=now(), revision=code)
+            began = {"state": AttemptState.STARTING, "started": now(), "revision": code}
+            place = {"slot": slot, "slot_type": slot_type}
+            new = insert(attempts).values(job=job.id, job_kind=job.kind, **place, **began)
             attempt = int(connection.scalars(new.returning(attempts.c.id)).one())
-            connection.execute(update(jobs).where(jobs.c.id == job.id).values(state="running"))
-            working = update(runs).where(runs.c.number == run, runs.c.state != "done")
-            connection.execute(working.values(state="running", kind="", reason=""))
+            connection.execute(update(jobs).where(jobs.c.id == job.id).values(state=JobState.RUNNING))
+            working = update(runs).where(runs.c.number == run, runs.c.state != RunState.DONE)
+            connection.execute(working.values(state=RunState.RUNNING, kind="", reason=""))
         self._placed[attempt] = rows.Placed(job, trunk, run, training_flops(job.job.trunk, 1))
         return attempt
 
@@ -141,15 +149,18 @@ class Records:
                 _write(connection, attempt, placed, event)
             _count(connection, attempt, placed, events)
 
-    def settle(self, run_ids: Collection[str], state: str, kind: str = "", reason: str = "") -> None:
+    def settle(self, run_ids: Collection[str], state: RunState, kind: str = "", reason: str = "") -> None:
         """Write down the launcher's verdict on runs: failed, diverged, stopped or planned; done ones stay done."""
         reason = redacted(reason)
         with self._writing() as connection:
-            chosen = update(runs).where(runs.c.id.in_(run_ids), runs.c.state != "done")
+            chosen = update(runs).where(runs.c.id.in_(run_ids), runs.c.state != RunState.DONE)
             number = connection.execute(chosen.values(state=state, kind=kind, reason=reason)).rowcount
             if number:
                 text = ": ".join(part for part in (counted(number, "run"), kind, reason) if part)
-                _note(connection, state, text, run=next(iter(run_ids)) if len(run_ids) == 1 else None)
+                run = None
+                if len(run_ids) == 1:
+                    (run,) = run_ids
+                _note(connection, state, text, run=run)
 
     def keep(self, ledger_by_slot: Mapping[str, Entries]) -> None:
         """Write down where the time of each slot has gone so far in this launch."""
@@ -160,14 +171,14 @@ class Records:
             if new:
                 connection.execute(_replace(ledger), new)
 
-    def states(self, run_ids: Iterable[str]) -> dict[str, str]:
-        """Return the states of runs."""
+    def states(self, run_ids: Iterable[str]) -> dict[str, RunState]:
+        """The states of runs by their ids."""
         with self._writing() as connection:
-            found = {row.id: row.state for row in connection.execute(select(runs.c.id, runs.c.state))}
-        return {run: found[run] for run in run_ids}
+            states = {row.id: row.state for row in connection.execute(select(runs.c.id, runs.c.state))}
+        return {run: states[run] for run in run_ids}
 
-    def asked(self) -> frozenset[str]:
-        """Return the runs that `scalectl stop` has asked to stop since the last call."""
+    def stop_requests(self) -> frozenset[str]:
+        """The runs that `scalectl stop` has asked to stop since the last call."""
         return asked_to_stop(self.path)
 
     def exclude(self, run: str, reason: str) -> None:
@@ -191,10 +202,10 @@ class Records:
             raise NotFound(f"{self.path} has no run {run}. scalectl status --runs lists them.")
         return False
 
-    def note(self, what: str, text: str, run: str | None = None, job: str | None = None) -> None:
+    def note(self, kind: str, text: str, run: str | None = None, job: str | None = None) -> None:
         """Write down that something happened, with the ids of the run and of the job that it happened to."""
         with self._writing() as connection:
-            _note(connection, what, text, run, job)
+            _note(connection, kind, text, run, job)
 
     def save_fit(self, name: str, document: dict[str, Any]) -> None:
         """Write down a fitted law in place of an earlier one of that name."""
@@ -224,7 +235,7 @@ class Records:
 def _add_job(connection: Connection, job: PlannedJob, trunk: int) -> None:
     """Write down a job that no plan named: a stretch that makes a lost checkpoint again."""
     study = select(func.max(jobs.c.study)).where(jobs.c.trunk == trunk).scalar_subquery()
-    row = {**rows.of_job(job), "study": study, "trunk": trunk, "state": "planned"}
+    row = {**rows.of_job(job), "study": study, "trunk": trunk, "state": JobState.PLANNED}
     connection.execute(insert(jobs).prefix_with("OR IGNORE").values(row))
 
 
@@ -233,7 +244,7 @@ def _write(connection: Connection, attempt: int, placed: rows.Placed, event: Eve
         case Started(step, host, pid, device, versions):
             placed.began = placed.began or _beginning(connection, placed, step)
             where = {"host": host, "pid": pid, "device": device, "versions": versions, "first_step": step}
-            _attempt(connection, attempt, state="running", **where)
+            _attempt(connection, attempt, state=AttemptState.RUNNING, **where)
         case Checkpoint():
             connection.execute(_replace(checkpoints).values(rows.of_checkpoint(event, placed)))
             _forget_pruned(connection, placed.job.id, event.step)
@@ -243,9 +254,16 @@ def _write(connection: Connection, attempt: int, placed: rows.Placed, event: Eve
         case Done():
             _finish(connection, attempt, placed, event)
         case Stopped():
-            _end(connection, attempt, placed, "stopped")
+            _end(connection, attempt, placed, AttemptState.STOPPED)
+        case Progress() | Measurement():
+            pass  # written many at a time
+        case Alive() | Spent():
+            pass  # for the launcher alone
         case Failed(kind, _, reason):
-            _end(connection, attempt, placed, _ENDS.get(kind, "failed"), kind=kind, reason=redacted(reason))
+            state = AttemptState(FAILURE_KINDS[kind].attempt)
+            _end(connection, attempt, placed, state, kind=kind, reason=redacted(reason))
+        case _:
+            assert_never(event)
 
 
 def _forget_pruned(connection: Connection, job: str, step: int) -> None:
@@ -256,7 +274,7 @@ def _forget_pruned(connection: Connection, job: str, step: int) -> None:
 
 
 def _beginning(connection: Connection, placed: rows.Placed, step: int) -> tuple[int, float] | None:
-    """Return the step and the device seconds that an attempt goes on from, where the store knows them."""
+    """The step and the device seconds that an attempt goes on from, where the store knows them."""
     if step == 0:
         return 0, 0.0
     own = or_(checkpoints.c.run.is_(None), checkpoints.c.run == placed.run)
@@ -264,21 +282,23 @@ def _beginning(connection: Connection, placed: rows.Placed, step: int) -> tuple[
         checkpoints.c.trunk == placed.trunk, checkpoints.c.step == step, own
     )
     seconds = connection.scalars(query).first()
-    return None if seconds is None else (step, seconds)
+    if seconds is None:
+        return None
+    return step, seconds
 
 
 def _finish(connection: Connection, attempt: int, placed: rows.Placed, event: Done) -> None:
     compiling = {"compile_seconds": rows.finite(event.compile_seconds), "compilations": event.compilations}
-    _end(connection, attempt, placed, "done", **compiling)
-    unfinished = update(runs).where(runs.c.number == placed.run, runs.c.state != "done")
+    _end(connection, attempt, placed, AttemptState.DONE, **compiling)
+    unfinished = update(runs).where(runs.c.number == placed.run, runs.c.state != RunState.DONE)
     result = {"digest": event.digest, "device_seconds": rows.finite(event.device_seconds), "mfu": event.mfu}
-    if connection.execute(unfinished.values(state="done", kind="", reason="", **result)).rowcount:
+    if connection.execute(unfinished.values(state=RunState.DONE, kind="", reason="", **result)).rowcount:
         _note(connection, "done", placed.job.job.name, run=placed.job.owner, job=placed.job.id)
 
 
-def _end(connection: Connection, attempt: int, placed: rows.Placed, state: str, **columns: Any) -> None:
+def _end(connection: Connection, attempt: int, placed: rows.Placed, state: AttemptState, **columns: Any) -> None:
     _attempt(connection, attempt, state=state, ended=func.coalesce(attempts.c.ended, now()), **columns)
-    job_state = state if state in ("done", "stopped") else "failed"
+    job_state = _JOBS.get(state, JobState.FAILED)
     connection.execute(update(jobs).where(jobs.c.id == placed.job.id).values(state=job_state))
 
 
@@ -300,5 +320,5 @@ def _number(run: str | None) -> ScalarSelect[int]:
     return select(runs.c.number).where(runs.c.id == run).scalar_subquery()
 
 
-def _note(connection: Connection, what: str, text: str, run: str | None = None, job: str | None = None) -> None:
-    connection.execute(insert(history).values(at=now(), what=what, text=redacted(text), run=_number(run), job=job))
+def _note(connection: Connection, kind: str, text: str, run: str | None = None, job: str | None = None) -> None:
+    connection.execute(insert(history).values(at=now(), what=kind, text=redacted(text), run=_number(run), job=job))

@@ -1,11 +1,17 @@
-"""Plans and events as rows of results.db; pure."""
+"""Plans, laws and events as rows of results.db; pure."""
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
+from scalectl.orchestrator.experiment.document import load
+from scalectl.orchestrator.experiment.rules import Condition, Rule
+from scalectl.orchestrator.experiment.schema import Fit
 from scalectl.orchestrator.goodput import Entries
 from scalectl.orchestrator.plan.plan import PlannedJob, PlannedRun
 from scalectl.trainer.events import Checkpoint, Measurement, Progress
@@ -25,7 +31,7 @@ class Placed:
     began: tuple[int, float] | None = None  # step, device_seconds since step 0
 
     def gained(self, step: int, device_seconds: float) -> Row:
-        """Return the attempt's columns on what it has done by `step`."""
+        """The attempt's columns on what it has done by `step`."""
         self.began = self.began or (step, device_seconds)
         first, seconds = self.began
         done = float((step - first) * self.flops_per_step)
@@ -33,12 +39,12 @@ class Placed:
 
 
 def of_trunk(name: str, spec: TrunkSpec) -> Row:
-    """Return the columns of a trunk."""
+    """The columns of a trunk."""
     return {"id": name, "spec": canonical_json(asdict(spec))}
 
 
 def of_run(run: PlannedRun) -> Row:
-    """Return the columns of a run that planning knows, but those that point to other tables."""
+    """The columns of a run that planning knows, but those that point to other tables."""
     spec, trunk = run.spec, run.spec.trunk
     data = {name: value for name, value in asdict(trunk.data).items() if name not in ("path", "test_path")}
     return {
@@ -62,11 +68,13 @@ def of_run(run: PlannedRun) -> Row:
 
 
 def of_job(planned: PlannedJob) -> Row:
-    """Return the columns of a job, but those that point to other tables."""
+    """The columns of a job, but those that point to other tables."""
     job = planned.job
     return {
         "id": job.id,
         "name": job.name,
+        "kind": planned.kind,
+        "run_name": planned.run_name,
         "start": job.start,
         "stop": job.stop,
         "folder": job.folder,
@@ -77,7 +85,7 @@ def of_job(planned: PlannedJob) -> Row:
 
 
 def of_progress(event: Progress, placed: Placed) -> Row:
-    """Return one row of a training curve; the trunk's own curve is that of run 0."""
+    """One row of a training curve; the trunk's own curve is that of run 0."""
     return {
         "trunk": placed.trunk,
         "run": placed.run or 0,
@@ -95,7 +103,7 @@ def of_progress(event: Progress, placed: Placed) -> Row:
 
 
 def of_checkpoint(event: Checkpoint, placed: Placed) -> Row:
-    """Return the row of a checkpoint."""
+    """The row of a checkpoint."""
     return {
         "path": event.path,
         "job": placed.job.id,
@@ -109,13 +117,13 @@ def of_checkpoint(event: Checkpoint, placed: Placed) -> Row:
 
 
 def of_measurement(event: Measurement, placed: Placed, metric: int) -> Row:
-    """Return the row of a reading of the metric that has this number in the store."""
+    """The row of a reading of the metric that has this number in the store."""
     value = {"step": event.step, "value": finite(event.value), "settings": event.settings}
     return {"run": placed.run, "metric": metric, **value}
 
 
 def of_ledger(ledger_by_slot: Mapping[str, Entries], launch: int, now: datetime) -> list[Row]:
-    """Return a row for each slot of a launch; all end at the same moment."""
+    """A row for each slot of a launch; all end at the same moment."""
     return [
         {
             "launch": launch,
@@ -129,14 +137,54 @@ def of_ledger(ledger_by_slot: Mapping[str, Entries], launch: int, now: datetime)
 
 
 def finite(value: float | None) -> float | None:
-    """Return the number, or None for one that is not finite: the column is nullable and the state says why."""
-    return value if value is not None and math.isfinite(value) else None
+    """The number, or None for one that is not finite: the column is nullable and the state says why."""
+    if value is None or not math.isfinite(value):
+        return None
+    return value
 
 
 def without_nan(value: Any) -> Any:
-    """Return a JSON document in which every number that is not finite is null."""
+    """A JSON document in which every number that is not finite is null."""
     if isinstance(value, dict):
         return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [without_nan(item) for item in value]
-    return finite(value) if isinstance(value, float) else value
+    if isinstance(value, float):
+        return finite(value)
+    return value
+
+
+def of_fits(fits: Mapping[str, Fit]) -> str:
+    """The laws as a JSON object by name; `hold_out` has an operator and the values of which any will do, by setting."""
+    return json.dumps({name: {**dict(fit), "hold_out": _conditions(fit.hold_out)} for name, fit in fits.items()})
+
+
+def fits_of(text: str) -> dict[str, Fit]:
+    """The laws that `of_fits` wrote."""
+    laws = json.loads(text)
+    return {name: Fit(**{**keys, "hold_out": _rule(keys["hold_out"])}) for name, keys in laws.items()}
+
+
+def _conditions(rule: Rule) -> dict[str, Any]:
+    return {setting: asdict(condition) for setting, condition in rule.conditions().items()}
+
+
+def _rule(conditions: Mapping[str, Any]) -> Rule:
+    """The rule of these conditions, whose values were checked before they were written."""
+    checked: dict[str, Any] = {
+        setting: Condition(condition["operator"], tuple(condition["values"]))
+        for setting, condition in conditions.items()
+    }
+    return Rule.model_construct(None, **checked)
+
+
+def fits_of_document(text: str) -> dict[str, Fit]:
+    """The laws of an experiments.yaml, or none where they are only valid together with the overrides of its launch.
+
+    For studies of versions that kept no laws: overrides are lost.
+    """
+    section = load(text, "").value.get("fits") or {}
+    try:
+        return TypeAdapter(dict[str, Fit]).validate_python(section)
+    except ValidationError:
+        return {}

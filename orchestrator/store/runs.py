@@ -1,75 +1,158 @@
-"""Runs by the words that people use for them."""
+"""Studies and runs by the words that people use for them, and what runs wait for."""
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, inspect, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, func, or_, select
 
 from scalectl.orchestrator.errors import NotFound
-from scalectl.orchestrator.store.tables import (
-    imports,
-    jobs,
-    runs,
-)
+from scalectl.orchestrator.states import JobState, RunState
+from scalectl.orchestrator.store.tables import imports, jobs, runs, studies
+
+if TYPE_CHECKING:
+    from scalectl.orchestrator.experiment.schema import Fit
+
+UNFINISHED = (RunState.PLANNED, RunState.STOPPED, RunState.FAILED)
+_SHOWN = 5  # of the runs that a word may mean
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study: the ids of the runs that it lists, and the laws that its last launch asked for, by name."""
+
+    name: str
+    runs: frozenset[str]
+    fits: "Mapping[str, Fit]"
+
+
+def study(connection: Connection, store: Path, name: str | None = None) -> Study:
+    """The study of this name or, without one, the one planned last, or else the one imported last.
+
+    Raises NotFound where there is none.
+    """
+    latest = studies.c.planned.desc(), studies.c.number.desc()
+    planned = connection.execute(select(studies).order_by(*latest)).all()
+    for row in planned:
+        if name in (None, row.name):
+            return _planned(connection, row)
+    foreign = list(
+        connection.scalars(select(imports.c.study).group_by(imports.c.study).order_by(func.max(imports.c.at).desc()))
+    )
+    for other in foreign:
+        if name in (None, other):
+            listed = select(imports.c.id).where(imports.c.study == other)
+            return Study(other, frozenset(connection.scalars(listed)), {})
+    names = ", ".join(dict.fromkeys([*(row.name for row in planned), *foreign])) or "none yet"
+    lacking = "no study"
+    if name:
+        lacking += f" {name!r}"
+    raise NotFound(f"{store} has {lacking}; it has {names}.")
+
+
+def _planned(connection: Connection, row: Row[Any]) -> Study:
+    from scalectl.orchestrator.store.rows import fits_of  # only here: pydantic takes half a second
+
+    listed = select(runs.c.id).where(runs.c.study == row.number, runs.c.listed)
+    return Study(row.name, frozenset(connection.scalars(listed)), fits_of(row.fits))
 
 
 def ids(connection: Connection, words: Sequence[str], *, imported: bool = False) -> list[str]:
-    """Return the ids of the runs that words name: an id, the unique beginning of one, or the name of one run.
+    """The ids of the runs that words name: an id, the unique beginning of one, or the name of one run.
 
     Raises NotFound, with what may have been meant, where a word names none or several, and for an imported run unless
     these are meant as well.
     """
     own = _names(connection, runs)
-    others = _names(connection, imports) if inspect(connection).has_table(imports.name) else {}
+    foreign = _names(connection, imports)
     if imported:
-        return [_id(own | others, word) for word in words]
+        return [_id(own | foreign, word) for word in words]
     for word in words:
-        if _matching(others, word) and not _matching(own, word):
+        if _matching(foreign, word) and not _matching(own, word):
             raise NotFound(f"{word!r} is an imported run, which has no jobs. scalectl show {word} tells what is known.")
     return [_id(own, word) for word in words]
 
 
 def _names(connection: Connection, table: Table) -> dict[str, str]:
-    found = connection.execute(select(table.c.id, table.c.name).order_by(table.c.number))
-    return {row.id: row.name for row in found}
+    rows = connection.execute(select(table.c.id, table.c.name).order_by(table.c.number))
+    return {row.id: row.name for row in rows}
 
 
-def _matching(names: dict[str, str], word: str) -> list[str]:
-    found = [run for run in names if run == word] or [run for run, name in names.items() if name == word]
-    return found or [run for run in names if word and run.startswith(word)]
+def _matching(names: Mapping[str, str], word: str) -> list[str]:
+    exact = [run for run in names if run == word]
+    named = [run for run, name in names.items() if name == word]
+    begun = [run for run in names if word and run.startswith(word)]
+    return exact or named or begun
 
 
-def _id(names: dict[str, str], word: str) -> str:
-    found = _matching(names, word)
-    if len(found) == 1:
-        return found[0]
-    if found:
-        several = ", ".join(f"{run} ({names[run]})" for run in found[:5])
-        raise NotFound(f"{word!r} names {len(found)} runs: {several}{', ...' * (len(found) > 5)}. Give the id of one.")
-    close = get_close_matches(word, [*names.values(), *names], n=1)
-    meant = f" Did you mean {close[0]!r}?" if close else ""
+def _id(names: Mapping[str, str], word: str) -> str:
+    matching = _matching(names, word)
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        several = ", ".join(f"{run} ({names[run]})" for run in matching[:_SHOWN])
+        if len(matching) > _SHOWN:
+            several += ", ..."
+        raise NotFound(f"{word!r} names {len(matching)} runs: {several}. Give the id of one.")
+    meant = "".join(f" Did you mean {close!r}?" for close in get_close_matches(word, [*names.values(), *names], n=1))
     raise NotFound(f"the store has no run {word!r}.{meant} scalectl status --runs lists those that are no imports.")
 
 
-def in_states(connection: Connection, among: Sequence[str] | None, states: Sequence[str]) -> list[str]:
-    """Return the listed runs that are in one of the states; `among` these, where it is given."""
+def in_states(connection: Connection, among: Sequence[str] | None, states: Sequence[RunState]) -> list[str]:
+    """The listed runs that are in one of the states; `among` these, where it is given."""
     query = select(runs.c.id).where(runs.c.state.in_(states), runs.c.listed).order_by(runs.c.number)
     return _among(among, connection.scalars(query))
 
 
 def to_evaluate(connection: Connection, among: Sequence[str] | None) -> list[str]:
-    """Return the listed runs that are done and have a job that isn't: new evaluations; `among` these, where given."""
-    open_jobs = select(jobs.c.run).where(jobs.c.state.in_(("planned", "running")))
-    query = select(runs.c.id).where(runs.c.state == "done", runs.c.listed, runs.c.number.in_(open_jobs))
+    """The listed runs that are done and have a job that isn't: new evaluations; `among` these, where given."""
+    open_jobs = select(jobs.c.run).where(jobs.c.state.in_((JobState.PLANNED, JobState.RUNNING)))
+    query = select(runs.c.id).where(runs.c.state == RunState.DONE, runs.c.listed, runs.c.number.in_(open_jobs))
     return _among(among, connection.scalars(query.order_by(runs.c.number)))
 
 
-def _among(among: Sequence[str] | None, found: Iterable[str]) -> list[str]:
-    names = dict.fromkeys(found)
-    return [*names] if among is None else [run for run in among if run in names]
+def _among(among: Sequence[str] | None, listed: Iterable[str]) -> list[str]:
+    names = dict.fromkeys(listed)
+    if among is None:
+        return [*names]
+    return [run for run in among if run in names]
 
 
-def its_jobs(number: int, trunk: int, branch: int) -> ColumnElement[bool]:
-    """Return the condition on jobs that a run can't end without."""
+def jobs_of(number: int, trunk: int, branch: int) -> ColumnElement[bool]:
+    """The condition on jobs that the run of this number can't end without; it leaves its trunk at step `branch`."""
     stretch = and_(jobs.c.trunk == trunk, jobs.c.run.is_(None), jobs.c.stop <= branch)
     return or_(jobs.c.run == number, stretch)
+
+
+class Waits:
+    """The jobs of a store that aren't done, and what each run that isn't done waits for among them."""
+
+    def __init__(self, connection: Connection, *, launched: bool) -> None:
+        self._launched = launched
+        self._stretches: dict[int, list[Row[Any]]] = defaultdict(list)
+        todo: Select[Any] = select(jobs.c.name, jobs.c.trunk, jobs.c.stop, jobs.c.state)
+        todo = todo.where(jobs.c.run.is_(None), jobs.c.state != JobState.DONE).order_by(jobs.c.start)
+        for job in connection.execute(todo):
+            self._stretches[job.trunk].append(job)
+
+    def why(self, state: RunState, trunk: int, branch: int, reason: str) -> str:
+        """Name what a run of this state, which branches off its trunk at `branch`, waits for; or nothing."""
+        if state not in UNFINISHED:
+            return ""
+        if self._launched and state is RunState.PLANNED:
+            return self._slot([job for job in self._stretches[trunk] if job.stop <= branch])
+        if reason:
+            return f"a launch: {reason}"
+        return "a launch"
+
+    def _slot(self, stretches: Sequence[Row[Any]]) -> str:
+        """Name what a planned run waits for while a launch is running, given the stretches that it needs."""
+        for job in stretches:
+            if job.state is JobState.RUNNING:
+                return f"{job.name}, which trains"
+        if stretches:
+            return f"{stretches[0].name}, which waits for a slot"
+        return "a slot"

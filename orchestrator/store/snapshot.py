@@ -1,7 +1,6 @@
 """What a store holds at one moment, as values: its runs and what they wait for, the jobs that run, the last events."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,17 +9,17 @@ from sqlalchemy import (
     Connection,
     Row,
     ScalarSelect,
-    Select,
     and_,
     case,
     func,
-    inspect,
     literal,
     or_,
     select,
 )
 
 from scalectl.orchestrator.goodput import ENTRIES
+from scalectl.orchestrator.states import AttemptState, RunState
+from scalectl.orchestrator.store.runs import Waits
 from scalectl.orchestrator.store.tables import (
     attempts,
     checkpoints,
@@ -35,37 +34,6 @@ from scalectl.orchestrator.store.tables import (
     studies,
 )
 
-UNFINISHED = ("planned", "stopped", "failed")
-
-
-class Waits:
-    """The jobs of a store that aren't done, and what each run that isn't done waits for among them."""
-
-    def __init__(self, connection: Connection, *, launched: bool) -> None:
-        self._launched = launched
-        self._stretches: dict[int, list[Row[Any]]] = defaultdict(list)
-        todo: Select[Any] = select(jobs.c.name, jobs.c.trunk, jobs.c.stop, jobs.c.state)
-        todo = todo.where(jobs.c.run.is_(None), jobs.c.state != "done").order_by(jobs.c.start)
-        for job in connection.execute(todo):
-            self._stretches[job.trunk].append(job)
-
-    def why(self, state: str, trunk: int, branch: int, reason: str) -> str:
-        """Return what a run of this state, which branches off its trunk at `branch`, waits for; or nothing."""
-        if state not in UNFINISHED:
-            return ""
-        if not self._launched or state != "planned":
-            return f"a launch: {reason}" if reason else "a launch"
-        return self._slot(job for job in self._stretches[trunk] if job.stop <= branch)
-
-    def _slot(self, before: Iterable[Row[Any]]) -> str:
-        """Return what a planned run waits for while a launcher works, given the stretches that it needs."""
-        stretches = list(before)
-        for job in stretches:
-            if job.state == "running":
-                return f"{job.name}, which trains"
-        return f"{stretches[0].name}, which waits for a slot" if stretches else "a slot"
-
-
 MAIN_METRIC = "upstream/error"
 
 
@@ -76,7 +44,7 @@ class RunLine(NamedTuple):
     name: str
     study: str
     trunk: int
-    state: str
+    state: RunState
     kind: str
     reason: str
     excluded: bool
@@ -90,9 +58,11 @@ class RunLine(NamedTuple):
 
     @property
     def step(self) -> int:
-        """Return the step that it has come to."""
+        """The step that it has come to."""
         branch = self.steps - self.cooldown
-        return branch + self.cooldown_step if self.cooldown_step else min(self.trunk_step, branch)
+        if self.cooldown_step:
+            return branch + self.cooldown_step
+        return min(self.trunk_step, branch)
 
 
 @dataclass(frozen=True)
@@ -124,20 +94,22 @@ class Happening:
 
 
 def study_names(connection: Connection) -> tuple[str, ...]:
-    """Return the studies, the one planned last first."""
+    """The studies, the one planned last first."""
     return tuple(connection.scalars(select(studies.c.name).order_by(studies.c.planned.desc())))
 
 
 def main_metric(connection: Connection) -> str:
-    """Return the metric that runs are compared by: the upstream error, or else the first that is measured."""
+    """The metric that runs are compared by: the upstream error, or else the first that is measured."""
     names = list(connection.scalars(select(metrics.c.name).order_by(metrics.c.id)))
-    return MAIN_METRIC if MAIN_METRIC in names or not names else names[0]
+    if MAIN_METRIC in names or not names:
+        return MAIN_METRIC
+    return names[0]
 
 
 def run_lines(connection: Connection, metric: str, *, launched: bool) -> tuple[RunLine, ...]:
-    """Return the runs in the order in which they were planned; `launched` tells whether a launcher works."""
+    """The runs in the order in which they were planned; `launched` tells whether a launcher works."""
     branch = runs.c.steps - runs.c.cooldown
-    own = case((runs.c.state == "done", runs.c.cooldown), else_=func.coalesce(_last(runs.c.number) - branch, 0))
+    own = case((runs.c.state == RunState.DONE, runs.c.cooldown), else_=func.coalesce(_last(runs.c.number) - branch, 0))
     value = (
         select(measurements.c.value)
         .join(metrics)
@@ -163,23 +135,23 @@ def run_lines(connection: Connection, metric: str, *, launched: bool) -> tuple[R
 
 
 def last_ledger(connection: Connection) -> dict[str, float]:
-    """Return the seconds of all slots of the last launch by what they went into; empty before the first."""
-    if not inspect(connection).has_table(ledger.name):  # an older store that nobody has written to since
-        return {}
+    """The seconds of all slots of the last launch by what they went into; empty before the first."""
     sums = [func.sum(ledger.c[f"{entry}_seconds"]).label(entry) for entry in ENTRIES]
     last = select(func.max(ledger.c.launch)).scalar_subquery()
-    found = connection.execute(select(*sums).where(ledger.c.launch == last)).one()
-    return {} if found[0] is None else dict(found._mapping)
+    row = connection.execute(select(*sums).where(ledger.c.launch == last)).one()
+    if row[0] is None:
+        return {}
+    return dict(row._mapping)
 
 
 def _last(run: ColumnElement[int]) -> ScalarSelect[int]:
-    """Return the last step of the curve of a run, or of its trunk for run 0."""
+    """The last step of the curve of a run, or of its trunk for run 0."""
     curve = and_(progress.c.trunk == runs.c.trunk, progress.c.run == run)
     return select(func.max(progress.c.step)).where(curve).correlate(runs).scalar_subquery()
 
 
 def work(lines: Sequence[RunLine]) -> tuple[float, float]:
-    """Return the training FLOPs that are done and the whole of them, each step of a trunk counted once.
+    """The training FLOPs that are done and the whole of them, each step of a trunk counted once.
 
     What a diverged run had left isn't part of the whole: it will never be trained.
     """
@@ -189,7 +161,7 @@ def work(lines: Sequence[RunLine]) -> tuple[float, float]:
         trunks.setdefault(line.trunk, []).append(line)
     for group in trunks.values():
         a_step = group[0].flops / group[0].steps
-        going = [line for line in group if line.state != "diverged"]
+        going = [line for line in group if line.state is not RunState.DIVERGED]
         own = sum(line.cooldown_step for line in group)
         reached = max(line.step - line.cooldown_step for line in group)
         branch = max((line.steps - line.cooldown for line in going), default=0)
@@ -199,14 +171,14 @@ def work(lines: Sequence[RunLine]) -> tuple[float, float]:
 
 
 def running_jobs(connection: Connection) -> tuple[RunningJob, ...]:
-    """Return the jobs that are on slots, or were when their launcher ended."""
+    """The jobs that are on slots, or were when their launcher ended."""
     before = attempts.alias()
     number = select(func.count()).where(before.c.job == attempts.c.job, before.c.id <= attempts.c.id).scalar_subquery()
     step = func.coalesce(attempts.c.step, attempts.c.first_step, jobs.c.start)
     live = (
         select(jobs, attempts.c.slot, step.label("step"), number.label("attempt"))
         .join_from(attempts, jobs)
-        .where(attempts.c.state.in_(("starting", "running")))
+        .where(attempts.c.state.in_((AttemptState.STARTING, AttemptState.RUNNING)))
         .order_by(attempts.c.slot)
     )
     return tuple(_running(connection, row) for row in connection.execute(live).all())
@@ -215,38 +187,36 @@ def running_jobs(connection: Connection) -> tuple[RunningJob, ...]:
 def _running(connection: Connection, job: Row[Any]) -> RunningJob:
     curve = and_(progress.c.trunk == job.trunk, progress.c.run == (job.run or 0), progress.c.step <= job.step)
     last = connection.execute(select(progress).where(curve).order_by(progress.c.step.desc()).limit(1)).one_or_none()
-    told = {"loss": None, "images_per_second": None, "flops_per_second": None, "mfu": None, "seconds_left": None}
+    speed = {"loss": None, "images_per_second": None, "flops_per_second": None, "mfu": None, "seconds_left": None}
     if last is not None:
-        told |= {"loss": last.loss, "images_per_second": last.images_per_second, "mfu": last.mfu}
+        speed |= {"loss": last.loss, "images_per_second": last.images_per_second, "mfu": last.mfu}
         if last.images_per_second and last.images_seen:
             images_left = (job.stop - job.step) * last.images_seen / last.step
-            told["seconds_left"] = images_left / last.images_per_second
-            told["flops_per_second"] = last.images_per_second * last.flops / last.images_seen
-    return RunningJob(job.id, job.name, job.slot, job.attempt, job.start, job.step, job.stop, **told)
+            speed["seconds_left"] = images_left / last.images_per_second
+            speed["flops_per_second"] = last.images_per_second * last.flops / last.images_seen
+    return RunningJob(job.id, job.name, job.slot, job.attempt, job.start, job.step, job.stop, **speed)
 
 
 def kept_checkpoints(connection: Connection) -> int:
-    """Return how many checkpoints of branch points and ends there are."""
+    """The number of checkpoints of branch points and ends."""
     return connection.scalars(select(func.count()).where(checkpoints.c.kept)).one()
 
 
 def unlisted_runs(connection: Connection) -> int:
-    """Return how many runs of earlier plans no study lists any more."""
+    """The number of runs of earlier plans that no study lists any more."""
     return connection.scalars(select(func.count()).where(~runs.c.listed)).one()
 
 
 def imported_runs(connection: Connection) -> int:
-    """Return how many runs of other people there are."""
-    if not inspect(connection).has_table(imports.name):  # an older store that nobody has written to since
-        return 0
+    """The number of runs of other people."""
     return connection.scalars(select(func.count()).select_from(imports)).one()
 
 
 def last_events(connection: Connection, number: int) -> tuple[Happening, ...]:
-    """Return the last entries of the history, oldest first, and before them the other warnings of the last launch."""
+    """The last entries of the history, oldest first, and before them the other warnings of the last launch."""
     newest = select(events.c.id).order_by(events.c.id.desc()).limit(number)
     launched = select(func.max(events.c.id)).where(events.c.what == "planned").scalar_subquery()
     shown = or_(events.c.id.in_(newest), and_(events.c.what == "warning", events.c.id > launched))
     query = select(events.c.at, events.c.what, runs.c.name, events.c.text).outerjoin_from(events, runs)
-    found = connection.execute(query.where(shown).order_by(events.c.id))
-    return tuple(Happening(at.isoformat(" ", "seconds"), what, run or "", text) for at, what, run, text in found)
+    rows = connection.execute(query.where(shown).order_by(events.c.id))
+    return tuple(Happening(time.isoformat(" ", "seconds"), kind, run or "", text) for time, kind, run, text in rows)

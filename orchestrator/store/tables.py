@@ -1,5 +1,6 @@
 """The tables of results.db; docs/results.md says what each column means, and in which unit."""
 
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -13,66 +14,72 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    TypeDecorator,
 )
+from sqlalchemy.types import TypeEngine
 
 from scalectl.orchestrator.goodput import ENTRIES
+from scalectl.orchestrator.slots import CPU
+from scalectl.orchestrator.states import AttemptState, JobKind, JobState, RunState
+from scalectl.trainer.spec import DataSpec, ModelSpec, Plain, RecipeSpec, spec_fields
 
 schema = MetaData()
 
+Spec = type[ModelSpec] | type[DataSpec] | type[RecipeSpec]
+_TYPES: dict[type, type[TypeEngine[Any]]] = {bool: Boolean, int: Integer, float: Float, str: Text}
+
+
+def spec_columns(spec: Spec) -> dict[str, type[TypeEngine[Any]]]:
+    """The types of the columns that hold the settings of a spec, in its order."""
+    return {setting.name: _TYPES[setting.type] for setting in spec_fields(spec)}
+
+
+def later_defaults(spec: Spec) -> dict[str, str]:
+    """The settings of a spec that came later, with the value that rows of older stores have, as SQLite spells it."""
+    return {setting.name: _spelt(setting.before) for setting in spec_fields(spec) if setting.before is not None}
+
+
+def _spelt(value: Plain) -> str:
+    if isinstance(value, bool):
+        return str(int(value))
+    return str(value)
+
+
+class Words(TypeDecorator[StrEnum]):
+    """A column of text whose values are those of an enumeration."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, words: type[StrEnum]) -> None:
+        super().__init__()
+        self.words = words
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
+        """The text of a member; raises ValueError for any other text."""
+        return value and self.words(value).value
+
+    def process_result_value(self, value: Any | None, dialect: Any) -> Any:
+        """The member that a text stands for."""
+        return value and self.words(value)
+
+
 # what a run is, in the order in which `points` shows it
-_MODEL = {"width": Integer, "depth": Integer, "mlp_dim": Integer, "num_heads": Integer, "patch_size": Integer}
+_DATA = {{"size": "data_size"}.get(name, name): kind for name, kind in spec_columns(DataSpec).items()}
 _COUNTS = {"params": Integer, "flops_per_image": Integer}
-_DATA = {
-    "source": Text,
-    "data_size": Integer,
-    "held_out": Integer,
-    "subset_seed": Integer,
-    "shift": Integer,
-    "image_size": Integer,
-    "channels": Integer,
-    "num_classes": Integer,
-    "stratified": Boolean,
-    "crop": Boolean,
-    "flip": Boolean,
-    "resize": Integer,
-    "content": Text,
-    "test_content": Text,
-}
-# of settings that came later, for the rows of older stores
-_BEFORE = {
-    "stratified": "0",
-    "crop": "0",
-    "flip": "0",
-    "resize": "0",
-    "content": "",
-    "test_content": "",
-    "positions": "learned",
-    "layers": "loop",
-    "remat": "none",
-    "microbatch": "0",
-}
-_RECIPE = {
-    "batch_size": Integer,
-    "precision": Text,
-    "positions": Text,
-    "layers": Text,
-    "remat": Text,
-    "microbatch": Integer,
-    "head_bias": Float,
-    "loss": Text,
-    "optimizer": Text,
-    "lr": Float,
-    "clip_norm": Float,
-    "weight_decay_head": Float,
-    "weight_decay_body": Float,
-    "schedule": Text,
-    "warmup": Integer,
-    "timescale": Integer,
-    "seed": Integer,
-}
 # FLOPs outgrow 64-bit integers at the size of the paper's runs, so they are floating-point numbers here
 COST = {"steps": Integer, "cooldown": Integer, "images_seen": Integer, "flops": Float, "marginal_flops": Float}
-SETTINGS = {"model": Text, **_MODEL, "head": Text, **_COUNTS, **_DATA, **_RECIPE, **COST}
+SETTINGS: dict[str, type[TypeEngine[Any]]] = {
+    "model": Text,
+    **spec_columns(ModelSpec),
+    "head": Text,
+    **_COUNTS,
+    **_DATA,
+    **spec_columns(RecipeSpec),
+    "seed": Integer,
+    **COST,
+}
+_BEFORE = later_defaults(DataSpec) | later_defaults(RecipeSpec)
 
 
 def _key(
@@ -92,6 +99,7 @@ studies = Table(
     Column("name", Text, nullable=False, unique=True),
     Column("planned", DateTime, nullable=False),
     Column("document", Text, nullable=False),
+    Column("fits", Text, nullable=False, server_default="{}"),
 )
 
 trunks = Table(
@@ -111,7 +119,7 @@ runs = Table(
     _key("study", "studies.number", index=True),
     _key("trunk", "trunks.number", index=True),
     Column("listed", Boolean, nullable=False),
-    Column("state", Text, nullable=False),
+    Column("state", Words(RunState), nullable=False),
     _text("kind"),
     _text("reason"),
     Column("excluded", Boolean, nullable=False, server_default="0"),
@@ -151,13 +159,15 @@ jobs = Table(
     _key("study", "studies.number"),
     _key("trunk", "trunks.number"),
     _key("run", "runs.number", nullable=True),
+    Column("kind", Words(JobKind), nullable=False, server_default=JobKind.TRUNK.value),
+    _text("run_name"),
     Column("start", Integer, nullable=False),
     Column("stop", Integer, nullable=False),
     Column("folder", Text, nullable=False),
     Column("shape", Text, nullable=False),
     Column("flops", Float, nullable=False),
     Column("seconds", Float, nullable=False),
-    Column("state", Text, nullable=False),
+    Column("state", Words(JobState), nullable=False),
 )
 
 attempts = Table(
@@ -165,7 +175,9 @@ attempts = Table(
     schema,
     Column("id", Integer, primary_key=True),
     _key("job", "jobs.id", index=True),
+    Column("job_kind", Words(JobKind), nullable=False, server_default=JobKind.TRUNK.value),
     Column("slot", Text, nullable=False),
+    Column("slot_type", Text, nullable=False, server_default=CPU),
     _text("host"),
     Column("pid", Integer),
     _text("device"),
@@ -173,7 +185,7 @@ attempts = Table(
     _text("revision"),
     Column("started", DateTime, nullable=False),
     Column("ended", DateTime),
-    Column("state", Text, nullable=False),
+    Column("state", Words(AttemptState), nullable=False),
     _text("kind"),
     _text("reason"),
     Column("first_step", Integer),

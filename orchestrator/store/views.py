@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Label, Select, Text, and_, false, literal, null, select, union_all
 from sqlalchemy.sql.selectable import SelectBase
 
+from scalectl.orchestrator.states import RunState
 from scalectl.orchestrator.store.tables import (
     COST,
     SETTINGS,
@@ -34,24 +35,24 @@ def create_views(connection: Connection) -> None:
 
 
 def _points(names: Mapping[str, int]) -> SelectBase:
-    """Return one row per run: identity, settings, cost, and each metric at its end point as a column."""
+    """One row per run: identity, settings, cost, and each metric at its end point as a column."""
     settings = (*SETTINGS, *_TIME)
     own = select(
         *_own_head(),
         *(runs.c[name] for name in (*settings, *_SPEED, "digest")),
         *(_end_value(number, name) for name, number in names.items()),
     ).join_from(runs, studies)
-    others = select(
+    foreign = select(
         *_imported_head(),
         *(imports.c[name] for name in settings),
         *(null().label(name) for name in (*_SPEED, "digest")),
         *(_imported_value(number, name) for name, number in names.items()),
     )
-    return union_all(own, others)
+    return union_all(own, foreign)
 
 
 def _columns() -> SelectBase:
-    """Return the role of each column of `points`: a metric, what the runs of one trunk share, or a run's own."""
+    """The role of each column of `points`: a metric, what the runs of one trunk share, or a run's own."""
     shared = ["origin", *(name for name in SETTINGS if name not in COST)]
     own = [column.name for column in _own_head() if column.name != "origin"]
     own += [*COST, *_TIME, *_SPEED, "digest"]
@@ -67,12 +68,12 @@ def _own_head() -> tuple[Any, ...]:
 
 
 def _imported_head() -> tuple[Any, ...]:
-    state = literal("done").label("state")
+    state = literal(RunState.DONE.value).label("state")
     return imports.c.id.label("run"), imports.c.name, imports.c.study, state, imports.c.excluded, imports.c.origin
 
 
 def _end_value(metric: int, name: str) -> Label[float | None]:
-    """Return a metric at the end of a run; a plain column keeps its declared type, so that pandas reads floats."""
+    """A metric at the end of a run; a plain column keeps its declared type, so that pandas reads floats."""
     measured = measurements.c
     at_end = and_(measured.run == runs.c.number, measured.metric == metric, measured.step == runs.c.steps)
     return select(measured.value).where(at_end).scalar_subquery().label(name)
@@ -84,7 +85,7 @@ def _imported_value(metric: int, name: str) -> Label[float | None]:
 
 
 def _curves() -> SelectBase:
-    """Return each run's trunk rows up to its branch, then those of its cooldown."""
+    """Each run's trunk rows up to its branch, then those of its cooldown."""
     branch = runs.c.steps - runs.c.cooldown
     shared = and_(progress.c.trunk == runs.c.trunk, progress.c.run == 0, progress.c.step <= branch)
     own = and_(progress.c.trunk == runs.c.trunk, progress.c.run == runs.c.number)
@@ -96,7 +97,7 @@ def _curve() -> Select[tuple[object, ...]]:
 
 
 def _observations() -> SelectBase:
-    """Return one row per reading, with what it is most often drawn against."""
+    """One row per reading, with what it is most often drawn against."""
     settings = ("model", "data_size", "steps", "seed", "images_seen", "flops")
     metric = metrics.c.name.label("metric")
     own = select(
@@ -104,9 +105,9 @@ def _observations() -> SelectBase:
         *(runs.c[name] for name in settings),
         *(metric, measurements.c.step, measurements.c.value, measurements.c.settings),
     ).select_from(runs.join(studies).join(measurements, measurements.c.run == runs.c.number).join(metrics))
-    others = select(
+    foreign = select(
         *_imported_head(),
         *(imports.c[name] for name in settings),
         *(metric, imports.c.steps.label("step"), imported.c.value, literal("").label("settings")),
     ).select_from(imports.join(imported, imported.c.run == imports.c.number).join(metrics))
-    return union_all(own, others)
+    return union_all(own, foreign)

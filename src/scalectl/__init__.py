@@ -1,1 +1,70 @@
-"""scalectl: plan, train and fit scaling-law studies of Vision Transformers; the only import name that it owns."""
+"""Plan, train and fit scaling-law studies of Vision Transformers; scalectl is the only import name that it owns.
+
+    import scalectl
+
+    points = scalectl.read("results.db")
+    law = scalectl.fit(points, "upstream/error", law="saturating")
+    print(scalectl.predict(points, compute=1e16))
+
+Laws, figures and columns are named by words: those of the command line. What can't be answered raises Refused, with the
+reason. Every name is imported when it is used first, so that `import scalectl` loads no other library.
+"""
+
+from importlib import import_module, metadata
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scalectl.analysis import (
+        Refused,
+        extrapolate,
+        fit,
+        fit_each,
+        fit_surface,
+        frontier,
+        isoflop,
+        measurements,
+        plot,
+        predict,
+        read,
+        select,
+        suggest,
+    )
+    from scalectl.screens import Screen, plan, status
+
+    __version__: str
+
+__all__ = [
+    "Refused",
+    "Screen",
+    "extrapolate",
+    "fit",
+    "fit_each",
+    "fit_surface",
+    "frontier",
+    "isoflop",
+    "measurements",
+    "plan",
+    "plot",
+    "predict",
+    "read",
+    "select",
+    "status",
+    "suggest",
+]
+
+_SCREENS = {"Screen", "plan", "status"}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return metadata.version("scalectl")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = "scalectl.analysis"
+    if name in _SCREENS:
+        home = "scalectl.screens"
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,66 @@
+"""The shapes of the paper's Table 2 as a table and as JSON, counted as that table counts them."""
+
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from scalectl.orchestrator.cli.options import answer, output
+from scalectl.orchestrator.errors import Exit
+from scalectl.orchestrator.format import table
+from scalectl.trainer.flops import body_params, flops_per_image
+from scalectl.trainer.spec import SIZES, preset
+
+JFT_CLASSES = 29_593  # of the classifier that Table 2 counts the FLOPs of, behind average pooling
+RESOLUTIONS = (224, 384)  # pixels; learned positions are those of the first one
+
+
+def document() -> list[dict[str, Any]]:
+    """A JSON object for each shape, in the paper's order; docs/results.md lists its keys."""
+    return [_row(name, patch_size) for name, patch_size in SIZES]
+
+
+def _row(name: str, patch_size: int) -> dict[str, Any]:
+    model = preset(name, patch_size)
+    counts = {"channels": 3, "num_classes": JFT_CLASSES}
+    flops = {f"flops_{side}": flops_per_image(model, head="gap", image_size=side, **counts) for side in RESOLUTIONS}
+    params = body_params(model, image_size=RESOLUTIONS[0], channels=3)
+    return {"name": f"{name}/{patch_size}", **asdict(model), "params": params, **flops}
+
+
+def text() -> str:
+    """The table for people, numbers rounded as the paper prints them, and how to use a shape."""
+    header = (
+        "NAME",
+        "WIDTH",
+        "DEPTH",
+        "MLP DIM",
+        "HEADS",
+        "PATCH",
+        "PARAMS",
+        *(f"GFLOPS {side}" for side in RESOLUTIONS),
+    )
+    notes = (
+        "  params without the head, positions at 224 pixels; GFLOPs of the forward pass of one image",
+        f"  at 224 and 384 pixels, average pooling and {JFT_CLASSES:,} classes: Table 2 of arXiv 2106.04560",
+    )
+    use = "In experiments.yaml: models: {B/16: {preset: B, patch_size: 16}}"
+    return "\n\n".join((table(header, [_cells(row) for row in document()]), "\n".join(notes), use))
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    millions = row["params"] / 1e6
+    shape = (str(row[key]) for key in ("width", "depth", "mlp_dim", "num_heads", "patch_size"))
+    gigas = (f"{row[f'flops_{side}'] / 1e9:.1f}" for side in RESOLUTIONS)
+    params = f"{millions:.0f} M"
+    if millions < 10:
+        params = f"{millions:.1f} M"
+    return (row["name"], *shape, params, *gigas)
+
+
+@click.command()
+@output("table", "json")
+def models(form: str) -> Exit:
+    """List the shapes of the paper's Table 2 with their size and FLOPs."""
+    answer(form, document, text)
+    return Exit.DONE

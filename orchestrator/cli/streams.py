@@ -1,0 +1,78 @@
+"""stdout and stderr, which turn silent when nobody can read them any more."""
+
+import errno
+import io
+import logging
+import os
+import sys
+import threading
+
+from scalectl.orchestrator.errors import Exit, Refusal
+
+
+class Unwritable(Refusal):
+    """A stdout that can't be written to; `unread` where its reader, such as head, has seen enough."""
+
+    exit = Exit.FAILED
+
+    def __init__(self, error: OSError) -> None:
+        self.unread = error.errno == errno.EPIPE
+        super().__init__(f"stdout can't be written: {error.strerror}.")
+
+
+class _Stream(io.FileIO):
+    """A stream of this process that goes nowhere from the first write that fails; that write raises Unwritable.
+
+    One that `lasts` raises nothing.
+    """
+
+    lasts = False
+
+    def write(self, data: object) -> int:
+        try:
+            return super().write(data)  # type: ignore[arg-type]
+        except OSError as error:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())  # for the libraries that write to it by its number as well
+            os.close(nowhere)
+            if not self.lasts:
+                raise Unwritable(error) from error
+            return memoryview(data).nbytes  # type: ignore[arg-type]
+
+
+_streams: dict[str, _Stream] = {}
+
+
+def guard() -> None:
+    """Put streams that turn silent in place of this process's own; one that is closed goes nowhere from here on."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:  # else the next file that is opened takes its number
+            os.open(os.devnull, os.O_RDWR)
+        if name != "stdin":
+            setattr(sys, name, _guarded(number, name))
+    outlast("stderr")
+
+
+def _guarded(number: int, name: str) -> io.TextIOWrapper:
+    raw, old = _Stream(number, "w", closefd=False), getattr(sys, name)
+    _streams[name] = raw
+    encoding, errors = "utf-8", "replace"
+    if old:
+        encoding, errors = old.encoding, old.errors
+    return io.TextIOWrapper(io.BufferedWriter(raw), encoding, errors, line_buffering=True)
+
+
+def outlast(name: str) -> None:
+    """Have this command go on when nobody can read that stream any more."""
+    if name in _streams:  # else somebody else runs this command, and has streams of their own
+        _streams[name].lasts = True
+
+
+def hush() -> None:
+    """Keep libraries that train in this process from printing what the reason of a failure says already.
+
+    On a full disk Orbax logs each array that it can't write, and TensorStore prints a traceback for each.
+    """
+    logging.disable(logging.ERROR)
+    threading.excepthook = lambda _: None
+    sys.unraisablehook = lambda _: None

@@ -1,0 +1,77 @@
+"""The runs of a study as a file for other programs, in the format of its suffix."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from pandas import DataFrame
+
+from scalectl.orchestrator.errors import Exit, Refusal, did_you_mean
+from scalectl.orchestrator.report.fits import study_points
+
+Exporter = Callable[[DataFrame, Path], None]  # writes a table to a new file
+
+EXPORTERS: dict[str, Exporter] = {}  # by suffix
+
+
+class UnknownFormat(Refusal):
+    """A file whose suffix no exporter writes."""
+
+    exit = Exit.INVALID
+
+
+def exporter(suffix: str) -> Callable[[Exporter], Exporter]:
+    """Register a function as the exporter of files with this suffix."""
+
+    def register(write: Exporter) -> Exporter:
+        EXPORTERS[suffix] = write
+        return write
+
+    return register
+
+
+@exporter(".csv")
+def _csv(points: DataFrame, path: Path) -> None:
+    points.to_csv(path, index=False)
+
+
+@exporter(".json")
+def _json(points: DataFrame, path: Path) -> None:
+    """A list of objects, one a run, with null for what isn't known; numbers keep all of their digits."""
+    known = points.astype(object).where(points.notna(), None)
+    path.write_text(json.dumps(known.to_dict("records"), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+@exporter(".parquet")
+def _parquet(points: DataFrame, path: Path) -> None:
+    points.to_parquet(path, index=False)
+
+
+def export(path: Path, store: Path, study: str | None, where: str | None, *, force: bool = False) -> int:
+    """Write the runs of a study that `where` chooses, and return their number; a file that fails is not there.
+
+    Raises UnknownFormat for its suffix, Refusal for a file that is there already unless `force` is given, or that
+    can't be written, and what `study_points` raises.
+    """
+    if path.suffix not in EXPORTERS:
+        guess = did_you_mean(path.suffix, EXPORTERS)
+        raise UnknownFormat(f"{path}: give a file that ends in {', '.join(EXPORTERS)}. {guess}".rstrip())
+    if path.exists() and not force:
+        raise Refusal(f"refused: {path} is there already. Give another file, or --force to overwrite it.")
+    _, points = study_points(store, study, where)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(points, path)
+    except OSError as error:
+        raise Refusal(f"{path}: {error.strerror}.") from error
+    return len(points)
+
+
+def _write(points: DataFrame, path: Path) -> None:
+    partial = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        EXPORTERS[path.suffix](points, partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

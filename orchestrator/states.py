@@ -1,0 +1,60 @@
+"""The states of runs, jobs and attempts, and the kinds of jobs, in the words of results.db."""
+
+from enum import StrEnum
+
+
+class RunState(StrEnum):
+    """The state of a run; members stand in the order in which screens show them."""
+
+    RUNNING = "running"
+    PLANNED = "planned"
+    DONE = "done"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    DIVERGED = "diverged"  # a result, not an accident: a number was not finite
+
+    def with_failure(self, kind: str) -> str:
+        """The state as text with the kind of its failure: `failed (stalled)`."""
+        if kind and self is RunState.FAILED:
+            return f"{self} ({kind})"
+        return self.value
+
+
+class JobState(StrEnum):
+    """The state of a job; the last two exist in a launch alone, and the store calls them failed."""
+
+    PLANNED = "planned"
+    RUNNING = "running"
+    DONE = "done"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    RETRIED = "retried"  # failed, and waits for its next attempt
+    DIVERGED = "diverged"
+
+
+class AttemptState(StrEnum):
+    """The state of one attempt at a job."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    DONE = "done"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    PREEMPTED = "preempted"
+    LOST = "lost"  # its worker or its launcher ended without a word, or was killed for telling nothing
+
+
+class JobKind(StrEnum):
+    """What a job does for its runs."""
+
+    TRUNK = "trunk"  # a stretch of the steps that runs may share
+    COOLDOWN = "cooldown"  # the end of a run, from where it leaves its trunk
+    TRAINING = "training"  # a whole run that shares no step
+    EVALUATION = "evaluation"  # of a run that is trained already
+
+
+def job_name(kind: JobKind, run_name: str, start: int, stop: int) -> str:
+    """The name of a job on screens; nothing reads it again."""
+    if kind is JobKind.TRUNK:
+        return f"{run_name} trunk {start:,} to {stop:,}"
+    return f"{run_name} {kind}"

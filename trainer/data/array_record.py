@@ -1,0 +1,39 @@
+"""Pictures in ArrayRecord files."""
+
+from collections import Counter
+from functools import lru_cache
+
+from scalectl.trainer.data import records
+from scalectl.trainer.data.facts import Contents, Unreadable
+from scalectl.trainer.data.registry import Store
+from scalectl.trainer.data.storage import matching
+
+
+def contents(path: str) -> Contents:
+    """What is in the ArrayRecord files at a path: a file, a folder, or a pattern such as train.array_record-*.
+
+    Raises Unreadable.
+    """
+    files = matching(path, "*array_record*", "ArrayRecord")
+    return _contents(tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files))
+
+
+@lru_cache(maxsize=8)
+def _contents(files: tuple[tuple[str, int, int], ...]) -> Contents:
+    names = [file for file, *_ in files]
+    counts = [len(records.ArrayRecords(file)) for file in names]
+    if not any(counts):
+        raise Unreadable(f"{names[0]}: no records")
+    return records.contents(names, counts)
+
+
+def store(path: str, digest: str) -> Store:
+    """The images of ArrayRecord files; raises Unreadable, or BadImage where pictures are damaged."""
+    from scalectl.trainer.data.record_index import indexed  # planning does without NumPy
+
+    return indexed(contents(path).expect(digest, path))
+
+
+def class_counts(path: str, contents: Contents) -> Counter[int] | None:
+    """None: labels can't be had without the pictures beside them."""
+    return None

@@ -1,0 +1,71 @@
+"""What is done to training images each time they are seen, drawn from seed and step alone."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from scalectl.trainer.data.pictures import Box
+from scalectl.trainer.rng import Purpose, units, words
+from scalectl.trainer.spec import DataSpec
+
+AREA = (0.05, 1.0)  # of a crop, as a share of the picture's
+ASPECT = (3 / 4, 4 / 3)  # of a crop, width to height
+TRIES = 10
+
+
+class Part(NamedTuple):
+    """Which images of a batch are at hand; what is drawn for one doesn't depend on it."""
+
+    size: int  # of the whole batch
+    rows: slice
+
+
+def crop_draws(seed: int, step: int, count: int) -> np.ndarray:
+    """The draws of the crops of a batch (count, tries, 4), from 0 to 1."""
+    return units(words(seed, Purpose.CROP, step, count * TRIES * 4)).reshape(count, TRIES, 4)
+
+
+def box(width: int, height: int, draws: np.ndarray) -> Box:
+    """A part of a picture: its area is uniform, its aspect log-uniform, and its place uniform where it fits.
+
+    The first try that fits inside the picture counts; where none does, it is the middle, as wide or high as it can be.
+    """
+    for area, aspect, across, down in draws.tolist():
+        pixels = width * height * (AREA[0] + (AREA[1] - AREA[0]) * area)
+        ratio = ASPECT[0] * (ASPECT[1] / ASPECT[0]) ** aspect
+        w, h = round(math.sqrt(pixels * ratio)), round(math.sqrt(pixels / ratio))
+        if 0 < w <= width and 0 < h <= height:
+            left, top = int(across * (width - w + 1)), int(down * (height - h + 1))
+            return left, top, left + w, top + h
+    w = min(width, max(1, round(height * ASPECT[1])))
+    h = min(height, max(1, round(width / ASPECT[0])))
+    left, top = (width - w) // 2, (height - h) // 2
+    return left, top, left + w, top + h
+
+
+def moved(images: np.ndarray, data: DataSpec, seed: int, step: int, part: Part, *, empty: float) -> np.ndarray:
+    """Images shifted and mirrored as `data` says; what comes into view has the value `empty`."""
+    if data.shift:
+        images = shifted(images, data.shift, seed, step, part, empty)
+    if data.flip:
+        images = flipped(images, seed, step, part)
+    return images
+
+
+def shifted(images: np.ndarray, limit: int, seed: int, step: int, part: Part, empty: float) -> np.ndarray:
+    """Images translated by up to `limit` pixels each way."""
+    edge = (limit, limit)
+    padded = np.pad(images, ((0, 0), edge, edge, (0, 0)), constant_values=empty)
+    shifts = words(seed, Purpose.SHIFT, step, 2 * part.size) % (2 * limit + 1)
+    down, right = shifts.astype(np.int64).reshape(2, -1, 1, 1)[:, part.rows]
+    side, rows = np.arange(images.shape[1]), np.arange(len(images))
+    return padded[rows[:, None, None], down + side[:, None], right + side]
+
+
+def flipped(images: np.ndarray, seed: int, step: int, part: Part) -> np.ndarray:
+    """Images of which each is mirrored, left to right, with a chance of one in two."""
+    mirrored = words(seed, Purpose.FLIP, step, part.size)[part.rows] >> np.uint64(63) == 1
+    turned = images.copy()
+    turned[mirrored] = images[mirrored][:, :, ::-1]
+    return turned

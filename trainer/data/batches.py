@@ -1,0 +1,65 @@
+"""The batches of a trunk, each a function of seed and step alone."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from scalectl.trainer.data.augment import Part, crop_draws, moved
+from scalectl.trainer.data.images import Images
+from scalectl.trainer.data.pictures import in_range
+from scalectl.trainer.data.split import load
+from scalectl.trainer.rng import Purpose, permutation, scattered
+from scalectl.trainer.spec import TrunkSpec
+
+ALL = slice(None)
+MAX_ORDER = 2**20  # orders of more images than this are never held as a whole
+
+
+class Batches:
+    """The batches of a trunk; which images a step sees, and how they are moved, depends on seed and step alone."""
+
+    def __init__(self, trunk: TrunkSpec, part: slice = ALL) -> None:
+        self.part = part  # of each batch, that is made here; what is drawn for an image doesn't depend on it
+        self.images = load(trunk.data)
+        self._data, self._seed, self._size = trunk.data, trunk.seed, trunk.recipe.batch_size
+
+    def stacked(self, step: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Images (count, batch, height, width, channels) and labels (count, batch) from `step` updates on."""
+        batches = [self.batch(number) for number in range(step, step + count)]
+        return np.stack([pixels for pixels, _ in batches]), np.stack([labels for _, labels in batches])
+
+    def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """The images (batch, height, width, channels) and labels (batch[, classes]) after `step` updates."""
+        rows = self._rows(step * self._size)[self.part]
+        return self._seen(rows, step), self.images.labels[rows]
+
+    def _rows(self, start: int) -> np.ndarray:
+        """The images at `start` and after it in the endless row of epochs, each in an order of its own."""
+        positions = np.arange(start, start + self._size)
+        epochs = positions // len(self.images)
+        return np.concatenate(
+            [self._order(int(epoch), positions[epochs == epoch] % len(self.images)) for epoch in np.unique(epochs)]
+        )
+
+    def _order(self, epoch: int, positions: np.ndarray) -> np.ndarray:
+        """The images at some positions of an epoch."""
+        if len(self.images) > MAX_ORDER:
+            return scattered(self._seed, Purpose.ORDER, epoch, len(self.images), positions)
+        return _epoch(self._seed, epoch, len(self.images))[positions]
+
+    def _seen(self, rows: np.ndarray, step: int) -> np.ndarray:
+        """Images as a step sees them."""
+        images, data, seed, part = self.images, self._data, self._seed, Part(self._size, self.part)
+        if isinstance(images, Images):
+            return moved(images.pixels[rows], data, seed, step, part, empty=-1.0)
+        source_rows = images.source_rows(rows)
+        if data.crop:
+            colours = images.source.cropped(source_rows, crop_draws(seed, step, self._size)[self.part])
+        else:
+            colours = images.source.colours(source_rows)
+        return in_range(moved(colours, data, seed, step, part, empty=0))
+
+
+@lru_cache(maxsize=8)
+def _epoch(seed: int, epoch: int, size: int) -> np.ndarray:
+    return permutation(seed, Purpose.ORDER, epoch, size)

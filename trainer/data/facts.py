@@ -1,0 +1,65 @@
+"""What planning knows of images before any is read: counts, and a hash of their files; standard library only."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+ENDLESS = 2**48  # images of a source that generates them, more than anyone can see
+PLENTY = 10_000  # of them that evaluations take to train on
+
+
+class Unreadable(ValueError):  # noqa: N818 - what is wrong lies in the files
+    """Files that hold no images as they should; the message names the file and what is wrong with it."""
+
+
+class Facts(NamedTuple):
+    """Counts of a source; its images are squares of `image_size` pixels, 0 where their side is for the study to say."""
+
+    num_images: int
+    image_size: int
+    channels: int
+    num_classes: int
+
+    @property
+    def endless(self) -> bool:
+        """Whether images are generated as they are needed."""
+        return self.num_images == ENDLESS
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Files of images in order: how many each has, what they say of their labels, and a hash that tells them apart."""
+
+    files: tuple[str, ...]
+    counts: tuple[int, ...]
+    num_classes: int | None  # that the files declare
+    largest: int | None  # label, where that is known without reading all of them
+    digest: str
+    classes: tuple[str, ...] = ()  # by name, where each has a folder of its own
+    several_labels: bool = False  # of one image
+
+    @property
+    def num_images(self) -> int:
+        """The images of all files."""
+        return sum(self.counts)
+
+    @property
+    def facts(self) -> Facts:
+        """The counts of these images; no classes where the files don't tell how many there are."""
+        labels = 0 if self.largest is None else self.largest + 1
+        return Facts(self.num_images, 0, 3, self.num_classes or labels)
+
+    def locate(self, row: int) -> str:
+        """The file and the row in it of image number `row`; pictures that are files have no row."""
+        if self.classes:
+            return self.files[row]
+        for file, count in zip(self.files, self.counts, strict=True):
+            if row < count:
+                return f"{file}, row {row:,}"
+            row -= count
+        raise IndexError(row)
+
+    def expect(self, digest: str, path: str) -> "Contents":
+        """These contents; raises Unreadable where `digest` is the hash of others that lay at `path`."""
+        if self.digest != digest:
+            raise Unreadable(f"{path}: the files have changed since the study was planned")
+        return self

@@ -1,0 +1,95 @@
+"""Pictures of record files by number; where each lies, and its label, is read once and kept in the user's cache."""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import ipc
+
+from scalectl.trainer import cache
+from scalectl.trainer.data import labels, tf_example
+from scalectl.trainer.data.facts import Contents, Unreadable
+from scalectl.trainer.data.pictures import BadImage, damage, refuse
+from scalectl.trainer.data.records import Shard, shard
+from scalectl.trainer.data.tf_example import BadRecord
+
+ABSENT = memoryview(b"")  # a feature or a picture that isn't there
+PICTURE = ("place", "start", "length")  # the key of its record in the file, and its own bytes in the record
+
+
+class Indexed:
+    """Encoded images by number, and all labels, of record files with an index."""
+
+    def __init__(self, contents: Contents, index: Path) -> None:
+        table = ipc.open_file(pa.memory_map(str(index))).read_all()
+        self._keys, self._starts, self._lengths = (table.column(name).to_numpy() for name in PICTURE)
+        self.labels = labels.from_arrow(table.column("label"))
+        self._files, self._ends = contents.files, list(accumulate(contents.counts))
+
+    def encoded(self, row: int) -> Any:
+        """The bytes of an image; raises BadImage."""
+        try:
+            record = _shard(self._files[bisect_right(self._ends, row)]).record(int(self._keys[row]))
+        except BadRecord as error:
+            raise BadImage(str(error)) from error
+        start = self._starts[row]
+        return memoryview(record)[start : start + self._lengths[row]]
+
+
+@lru_cache(maxsize=4096)
+def _shard(file: str) -> Shard:
+    return shard(file)
+
+
+def indexed(contents: Contents) -> Indexed:
+    """The images of record files; raises Unreadable, or BadImage where pictures are damaged."""
+    index = cache.folder() / f"{contents.digest}.pictures.arrow"
+    if not index.exists():
+        _write(contents, index)
+    return Indexed(contents, index)
+
+
+def _write(contents: Contents, index: Path) -> None:
+    """Write where all pictures lie, and their labels, unless a picture is damaged."""
+    damaged: list[str] = []
+    label = ("label", labels.arrow_type(several=contents.several_labels))
+    schema = pa.schema([*((name, pa.int64()) for name in PICTURE), label])
+    with cache.appearing(index) as part:
+        with pa.OSFile(part, "wb") as sink, ipc.new_file(sink, schema) as writer:
+            for file, count in zip(contents.files, contents.counts, strict=True):
+                rows = list(_rows(file, damaged, several=contents.several_labels))
+                if not damaged and len(rows) != count:
+                    raise Unreadable(f"{file}: {len(rows):,} records, not {count:,}")
+                writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=schema))
+        refuse(damaged)
+
+
+def _rows(file: str, damaged: list[str], *, several: bool) -> Iterator[dict[str, Any]]:
+    """Yield where each picture lies and its label or labels; what is wrong with a picture is added to `damaged`."""
+    row = 0
+    try:
+        for key, record in shard(file).records():
+            features = tf_example.features(record)
+            picture = tf_example.one_bytes(features.get("image", ABSENT)) or ABSENT
+            if reason := damage(picture):
+                damaged.append(f"{file}, row {row:,}: {reason}")
+            position = (key, bytes(record).find(picture), len(picture))
+            label = _label(features, f"{file}, row {row:,}", several=several)
+            yield dict(zip(PICTURE, position, strict=True)) | {"label": label}
+            row += 1
+    except BadRecord as error:  # what comes after it isn't read
+        damaged.append(f"{file}, row {row:,}: {error}")
+
+
+def _label(features: dict[str, memoryview], location: str, *, several: bool) -> list[int] | int | None:
+    """All labels of an image, or its only one, None if it has none; raises Unreadable where it has more."""
+    if several:
+        return tf_example.whole_numbers(features.get("labels", ABSENT))
+    values = tf_example.whole_numbers(features.get("label", ABSENT))
+    if len(values) > 1:
+        raise Unreadable(f"{location}: {len(values)} values of label; name the feature labels")
+    return next(iter(values), None)

@@ -1,0 +1,205 @@
+"""The sources that `data.source` can name, with what planning needs to know of them; standard library only.
+
+To add one write a module beside this one, and its line in `_SOURCES`; or call `register` from outside. Modules are
+imported when their images are needed, so that planning does without NumPy and Pillow.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from scalectl.trainer.data.facts import ENDLESS, Contents, Facts, Unreadable
+from scalectl.trainer.data.storage import remote
+
+
+class Store(Protocol):
+    """Encoded images by number, and all labels."""
+
+    labels: Any  # an array, or labels.Several; planning does without NumPy
+
+    def encoded(self, row: int) -> Any:
+        """The bytes of an image, or nothing where it has none; raises BadImage."""
+
+
+class RandomAccess(Protocol):
+    """Single images and labels by their numbers, which are arrays (count)."""
+
+    def colours(self, rows: Any) -> Any:
+        """Images (count, height, width, channels) as bytes, and as evaluation sees them."""
+
+    def cropped(self, rows: Any, draws: Any) -> Any:
+        """Random parts of images (count, height, width, channels) as bytes, each as its own draws say."""
+
+    def labels(self, rows: Any) -> Any:
+        """Labels (count), or where images may have several, ones at them and zeros (count, num_classes)."""
+
+
+class Format(Protocol):
+    """What a module for one format of files has."""
+
+    def contents(self, path: str) -> Contents:
+        """What is in the files at a path, read from as little of them as will do; raises Unreadable."""
+
+    def store(self, path: str, digest: str) -> Store:
+        """The images at a path whose contents have this hash.
+
+        Raises Unreadable, also where they have another, or BadImage where pictures are damaged.
+        """
+
+    def class_counts(self, path: str, contents: Contents) -> Counter[int] | None:
+        """The number of images by label, without labels that no image has; None where images would have to be read."""
+
+
+class Catalogue(Format, Protocol):
+    """A format whose data sets have names, and lie in a folder of their own."""
+
+    syntax: str  # of a name, for a person to type
+
+    def path_of(self, name: str) -> str:
+        """Where the training images of a data set lie, which needn't exist; raises ValueError where it is no name."""
+
+    def test_path(self, path: str, split: str) -> str:
+        """Where the images to evaluate on lie, of this split if it isn't ""; empty if there are none."""
+
+
+@dataclass(frozen=True)
+class InMemory:
+    """Images that are in memory as a whole, at a size of their own."""
+
+    facts: Facts
+    load: Callable[[], tuple[Any, Any]]  # pixels (count, height, width, channels) from -1 to 1, and labels (count)
+
+
+@dataclass(frozen=True)
+class Generated:
+    """Images without end, generated when they are needed; the study may ask for another size and number of classes."""
+
+    image_size: int
+    channels: int
+    num_classes: int
+    generator: Callable[[Any], RandomAccess]  # of a DataSpec
+
+    @property
+    def facts(self) -> Facts:
+        """The counts where the study asks for no others."""
+        return Facts(ENDLESS, self.image_size, self.channels, self.num_classes)
+
+
+@dataclass(frozen=True)
+class Files:
+    """Encoded pictures in files of one format, at a path."""
+
+    format: Callable[[], Format]
+    in_buckets: bool = False  # they are read from gs:// and s3:// too
+
+
+@dataclass(frozen=True)
+class Named(Files):
+    """Encoded pictures in files that are found by the name of their data set."""
+
+    format: Callable[[], Catalogue]
+
+
+Source = InMemory | Generated | Files
+
+
+def _module(name: str) -> Callable[[], Any]:
+    """A module of this room, imported at the first call."""
+    return partial(import_module, f".{name}", __package__)
+
+
+def _deferred(module: str, name: str) -> Callable[..., Any]:
+    """A function of a module of this room, which is imported at the first call."""
+
+    def call(*arguments: Any) -> Any:
+        return getattr(_module(module)(), name)(*arguments)
+
+    return call
+
+
+_SOURCES: dict[str, Source] = {
+    "digits": InMemory(Facts(1797, 8, 1, 10), _deferred("digits", "load")),
+    "synthetic": Generated(32, 3, 10, _deferred("synthetic", "generator")),
+    "parquet": Files(_module("parquet"), in_buckets=True),
+    "array_record": Files(_module("array_record")),
+    "folder": Files(_module("folder")),
+    "tfds": Named(_module("tfds")),
+}
+
+
+def sources() -> Mapping[str, Source]:
+    """All sources by name."""
+    return MappingProxyType(_SOURCES)
+
+
+def source(name: str) -> Source:
+    """The source of a name; raises Unreadable where there is none."""
+    if name not in _SOURCES:
+        raise Unreadable(f"{name}: no such source")
+    return _SOURCES[name]
+
+
+def register(name: str, entry: Source) -> None:
+    """Let `data.source` name a source of one's own in this process; raises ValueError where the name is taken."""
+    if name in _SOURCES:
+        raise ValueError(f"there is a source {name} already")
+    _SOURCES[name] = entry
+
+
+@contextmanager
+def registered(name: str, entry: Source) -> Iterator[None]:
+    """A source of one's own while the context lasts; raises ValueError where the name is taken."""
+    register(name, entry)
+    try:
+        yield
+    finally:
+        del _SOURCES[name]
+
+
+def facts(name: str, path: str = "") -> Facts:
+    """The counts of a source, of the files at `path` if it has files; raises Unreadable."""
+    kind = source(name)
+    if isinstance(kind, Files):
+        return contents(name, path).facts
+    return kind.facts
+
+
+def contents(name: str, path: str) -> Contents:
+    """What is in the files of a source at a path; raises Unreadable."""
+    files = _files(name)
+    if remote(path) and not files.in_buckets:
+        able = [name for name, kind in _SOURCES.items() if isinstance(kind, Files) and kind.in_buckets]
+        raise Unreadable(f"{path}: only {', '.join(able)} files are read from buckets; copy it here, or mount it")
+    return files.format().contents(path)
+
+
+@lru_cache(maxsize=4)
+def store(name: str, path: str, digest: str) -> Store:
+    """The images at a path whose contents have this hash, opened once in each process.
+
+    Raises Unreadable, or BadImage where pictures are damaged.
+    """
+    return _files(name).format().store(path, digest)
+
+
+def class_counts(name: str, path: str) -> Counter[int] | None:
+    """The number of images by label; None where counting would mean to read the images. Raises Unreadable."""
+    return _class_counts(name, path, contents(name, path).digest)
+
+
+@lru_cache(maxsize=8)
+def _class_counts(name: str, path: str, digest: str) -> Counter[int] | None:
+    return _files(name).format().class_counts(path, contents(name, path).expect(digest, path))
+
+
+def _files(name: str) -> Files:
+    """A source that has files; raises Unreadable where the name is of none."""
+    kind = source(name)
+    if not isinstance(kind, Files):
+        raise Unreadable(f"{name}: a source without files")
+    return kind

@@ -1,0 +1,113 @@
+"""Files on disks and in buckets, gs:// and s3://, found and opened."""
+
+import re
+from datetime import timedelta
+from functools import cache
+from glob import glob
+from pathlib import Path, PurePosixPath
+from textwrap import shorten
+from typing import Any
+
+from scalectl.trainer.data.facts import Unreadable
+
+RETRY_SECONDS = 10  # that a bucket of Google's may take to answer; S3 has a number of tries of its own
+MESSAGE_LENGTH = 320  # letters of a bucket's error, which has the cause first
+SIGN_IN = {
+    "gs": "sign in with gcloud auth application-default login",
+    "s3": "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+}
+
+
+def remote(path: str) -> bool:
+    """Whether a path lies in a bucket."""
+    return path.startswith(("gs://", "s3://"))
+
+
+def matching(path: str, pattern: str, kind: str) -> list[Path]:
+    """The files that a path means: one, all below a folder that match `pattern`, or those of its own pattern.
+
+    Raises Unreadable where there are none.
+    """
+    root = Path(path)
+    if root.is_dir():
+        candidates = list(root.rglob(pattern))
+    elif root.exists():
+        candidates = [root]
+    else:
+        candidates = list(map(Path, glob(path, recursive=True)))  # noqa: PTH207 - absolute
+    files = sorted(file for file in candidates if file.is_file())
+    if not files:
+        raise Unreadable(f"{path}: no {kind} files there")
+    return files
+
+
+def opened(file: str) -> Any:
+    """A file on a disk or in a bucket, open to be read; raises OSError."""
+    import pyarrow as pa
+
+    if "://" not in file:
+        return pa.OSFile(file)
+    return _system(file).open_input_file(file.partition("://")[2].removeprefix("anonymous@"))
+
+
+def listed(path: str, ending: str, kind: str) -> list[tuple[str, int]]:
+    """The address and size in bytes of the files that a path in a bucket means: one, a folder's, or a pattern's.
+
+    Of a folder those with this ending. Raises Unreadable where there are none, or the bucket doesn't say.
+    """
+    scheme, _, location = path.rstrip("/").partition("://")
+    key = location.removeprefix("anonymous@")
+    try:
+        files = _files(_system(path), key, ending)
+    except OSError as error:
+        reason = shorten(str(error), MESSAGE_LENGTH, placeholder=" ...")
+        raise Unreadable(f"{path}: {reason} If you can't read it, {SIGN_IN[scheme]}") from error
+    if not files:
+        raise Unreadable(f"{path}: no {kind} files there")
+    user = location[: len(location) - len(key)]
+    return sorted((f"{scheme}://{user}{file.path}", file.size) for file in files)
+
+
+def _files(system: Any, key: str, ending: str) -> list[Any]:
+    """The files of a bucket at a key, below it, or of its pattern; raises OSError."""
+    from pyarrow.fs import FileSelector
+
+    root = str(PurePosixPath(*_before_pattern(PurePosixPath(key).parts)))
+    [entry] = system.get_file_info([root])
+    if entry.is_file:
+        return [entry]
+    pattern = f".*{re.escape(ending)}"
+    if root != key:
+        pattern = _regex(key)
+    below = system.get_file_info(FileSelector(root, recursive=True, allow_not_found=True))
+    return [file for file in below if file.is_file and re.fullmatch(pattern, file.path)]
+
+
+def _before_pattern(parts: tuple[str, ...]) -> tuple[str, ...]:
+    """The parts of a path before the first that is a pattern."""
+    for number, part in enumerate(parts):
+        if re.search(r"[*?]", part):
+            return parts[:number]
+    return parts
+
+
+def _regex(pattern: str) -> str:
+    """A pattern of paths, in which ** stands for any folders, as a regular expression."""
+    meanings = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    parts = re.findall(r"\*\*/|\*\*|\*|\?|[^*?]+", pattern)
+    return "".join(meanings.get(part) or re.escape(part) for part in parts)
+
+
+def _system(address: str) -> Any:
+    scheme, _, location = address.partition("://")
+    return _file_system(scheme, location.split("/")[0])
+
+
+@cache
+def _file_system(scheme: str, bucket: str) -> Any:
+    from pyarrow import fs
+
+    if scheme == "gs":
+        anonymous = bucket.startswith("anonymous@")
+        return fs.GcsFileSystem(anonymous=anonymous, retry_time_limit=timedelta(seconds=RETRY_SECONDS))
+    return fs.FileSystem.from_uri(f"s3://{bucket}")[0]  # which asks for the bucket's region
