@@ -11,8 +11,7 @@ from scalectl.orchestrator.cli.options import answer, experiment_of, output, ove
 from scalectl.orchestrator.errors import Exit
 
 if TYPE_CHECKING:
-    from scalectl.orchestrator.experiment.experiment import Experiment
-
+    from scalectl.orchestrator.experiment.reading import Experiment
     from scalectl.orchestrator.plan.plan import Plan
     from scalectl.orchestrator.slots import Slot
 
