@@ -7,17 +7,15 @@ from pathlib import Path
 
 import click
 import pytest
+from pages import PAGES, ROOT, generator
 
-from scalectl.orchestrator.cli.main import scalectl
-
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+SCALECTL = generator("cli").program()
 
 
 def known(words: list[str]) -> bool:
     """Whether the command line has a command of these words."""
-    command: click.Command = scalectl
+    command: click.Command = SCALECTL
     for word in words:
         if not isinstance(command, click.Group):
             return True
@@ -35,8 +33,7 @@ def test_every_command_on_a_page_exists(page):
 
 def test_the_plan_is_the_one_that_a_newcomer_sees(tmp_path):
     (tmp_path / "experiments.yaml").write_text((ROOT / "experiments.yaml").read_text())
-    code = "from scalectl.orchestrator.cli.main import main; main()"
-    command = [sys.executable, "-c", code, "plan", "experiments.yaml", "--slots", "2"]
+    command = [Path(sys.executable).with_name("scalectl"), "plan", "experiments.yaml", "--slots", "2"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.rstrip() in README
 
