@@ -74,7 +74,7 @@ def test_the_backend_runs_a_job_and_stops_one_at_a_checkpoint(study, stopped):
     job = plan(read(study.write(steps="[2000]"))).jobs[0].job
     with closing(run("cluster backend")["Threads"](2)) as threads:
         kinds = ends(threads, job, stopped=stopped)
-    assert kinds[0] == "Started" and kinds[-2:].count("Checkpoint") == 1
+    assert kinds[0] == "Started" and "Checkpoint" in kinds
     assert kinds[-1] == ("Stopped" if stopped else "Done")
 
 
