@@ -59,7 +59,7 @@ def test_the_source_is_one_that_a_study_trains_on(study):
     run("source of images")
     study.file.write_text(study.file.read_text().replace("digits", "stripes"))
     answer = scalectl("launch", str(study.file), "--here")
-    assert answer.exit_code == 0 and "1 of 1 run done" in answer.output, answer.output
+    assert answer.exit_code == 0 and "2 of 2 runs done" in answer.output, answer.output
 
 
 def test_the_law_finds_what_was_planted(store, capsys):
