@@ -43,13 +43,14 @@ def blocks(page: str) -> list[Block]:
 def words(line: str) -> tuple[tuple[str, int], ...]:
     """The words of a line in any order, without what differs from one machine or moment to another.
 
-    Numbers and durations count as equal, and so do intervals that are unknown. Where the time of slots went, and what
-    is concluded of a law, depend on the machine.
+    Numbers, durations and runs count as equal, and so do intervals that are unknown. Where the time of slots went, and
+    what is concluded of a law, depend on the machine.
     """
     line = re.sub(r"(goodput[^:]*:|AICc).*", r"\1", line)
     line = re.sub(r"(\d+ (h|min) )*\d+ s\b", "#", line)
     line = re.sub(r"\d[\d.e+:-]*\d|\d", "#", line)
     line = re.sub(r"# to #|unknown by itself", "#", line)
+    line = re.sub(r"\w+-#-s#", "RUN", line)  # which runs end first and last
     return tuple(sorted(Counter(line.split()).items()))
 
 
