@@ -1,5 +1,6 @@
 """The page of every command with its options, docs/cli.md; `python docs/cli.py` writes it anew."""
 
+import inspect
 import sys
 from collections.abc import Iterator
 from importlib.metadata import entry_points
@@ -51,7 +52,9 @@ def row(parameter: click.Parameter, context: click.Context) -> str:
         names, meaning = parameter.get_help_record(context) or ("", "")
     else:
         names, meaning = parameter.make_metavar(context), "[required]"
-        if not parameter.required:
+        if parameter.nargs == -1:
+            meaning = "[none, one or several]"
+        elif not parameter.required:
             meaning = f"[default: {parameter.get_default(context)}]"
     return f"| `{escaped(names)}` | {escaped(meaning)} |"
 
@@ -61,7 +64,7 @@ def section(context: click.Context) -> str:
     command = context.command
     level = "#" * (context.command_path.count(" ") + 2)
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
-    lines = [f"{level} {context.command_path}", "", command.help or "", "", f"    {usage}"]
+    lines = [f"{level} {context.command_path}", "", inspect.cleandoc(command.help or ""), "", f"    {usage}"]
     parameters = [parameter for parameter in command.params if not getattr(parameter, "hidden", False)]
     if parameters:
         rows = [row(parameter, context) for parameter in parameters]

@@ -5,7 +5,7 @@ import functools
 import importlib.util
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -47,8 +47,3 @@ def defined(name: str) -> Any:
     prefix, _, _ = entry.value.partition("orchestrator")
     module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
     return getattr(importlib.import_module(prefix + module), name)
-
-
-def words(kind: Any) -> set[str]:
-    """The words of a Literal or of an enum of texts."""
-    return set(get_args(kind) or map(str, kind))

@@ -1,5 +1,7 @@
 """docs/cli.md is what its generator writes from the commands, and the page of modules has every module."""
 
+import inspect
+
 import click
 import pytest
 from pages import DOCS, ROOT, generator, paths
@@ -34,7 +36,7 @@ def test_every_command_is_on_the_page_with_its_help_and_every_option(path):
     section = page.partition(f"# {path}\n")[2].partition("\n#")[0]
     command = COMMANDS[path]
     if not command.hidden:
-        assert command.help in section
+        assert inspect.cleandoc(command.help) in section
     options = [option for option in command.params if isinstance(option, click.Option) and not option.hidden]
     assert [name for option in options for name in option.opts if name not in section] == []
     assert [option.name for option in options if option.help and option.help not in section] == []

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from pages import DOCS, defined, words
+from pages import DOCS, defined
 
 PAGE = (DOCS / "failures.md").read_text()
 KINDS = dict(re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]+) \| [^|]+ \|$", PAGE, re.M))
@@ -16,13 +16,14 @@ AGAIN = {
 
 
 def test_every_kind_has_its_row_and_no_other():
-    assert set(KINDS) == words(defined("FailureKind")) == set(re.findall(r"^\| `(\w+)`", PAGE, re.M))
+    assert set(KINDS) == set(defined("FAILURE_KINDS")) == set(re.findall(r"^\| `(\w+)`", PAGE, re.M))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_says_how_often_a_kind_is_tried_again(kind):
-    budget = str(defined("BUDGETS")[kind])
-    assert [name for name, phrase in AGAIN.items() if re.search(phrase, KINDS[kind])] == [budget]
+    tries = defined("FAILURE_KINDS")[kind].tries
+    assert [name for name, phrase in AGAIN.items() if re.search(phrase, KINDS[kind])] == [tries]
+    assert ("`diverged`" in KINDS[kind]) == (defined("FAILURE_KINDS")[kind].run == "diverged")
 
 
 def test_it_says_how_often_a_job_is_lost_and_how_many_fail_alike():
