@@ -3,25 +3,59 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from scalectl.analysis.read import measurements, read
-
 if TYPE_CHECKING:
+    from scalectl.analysis.budgets import isoflop
+    from scalectl.analysis.checks import Refused
     from scalectl.analysis.extrapolation import extrapolate
+    from scalectl.analysis.fitting import fit
+    from scalectl.analysis.groups import fit_each
+    from scalectl.analysis.plotting import plot
     from scalectl.analysis.prediction import predict
+    from scalectl.analysis.runs import frontier
+    from scalectl.analysis.selection import select
+    from scalectl.analysis.store import measurements, read
     from scalectl.analysis.suggestion import suggest
     from scalectl.analysis.surface import fit_surface
 
-__all__ = ["extrapolate", "fit_surface", "measurements", "predict", "read", "suggest"]
+__all__ = [
+    "Refused",
+    "extrapolate",
+    "fit",
+    "fit_each",
+    "fit_surface",
+    "frontier",
+    "isoflop",
+    "measurements",
+    "plot",
+    "predict",
+    "read",
+    "select",
+    "suggest",
+]
 
-_LATER = {
-    "extrapolate": "scalectl.analysis.extrapolation",
-    "fit_surface": "scalectl.analysis.surface",
-    "predict": "scalectl.analysis.prediction",
-    "suggest": "scalectl.analysis.suggestion",
-}  # they load NumPy and SciPy
+# they load NumPy, pandas, SciPy or Matplotlib, so each module is imported when the first of its names is used
+_MODULES = {
+    "Refused": "checks",
+    "extrapolate": "extrapolation",
+    "fit": "fitting",
+    "fit_each": "groups",
+    "fit_surface": "surface",
+    "frontier": "runs",
+    "isoflop": "budgets",
+    "measurements": "store",
+    "plot": "plotting",
+    "predict": "prediction",
+    "read": "store",
+    "select": "selection",
+    "suggest": "suggestion",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATER:
-        raise AttributeError(f"module 'scalectl.analysis' has no attribute {name!r}")
-    return getattr(import_module(_LATER[name]), name)
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from scalectl.analysis.frontier import is_best
-from scalectl.analysis.laws import Floats
+from scalectl.analysis.law import Floats
+from scalectl.analysis.runs import is_best
 from scalectl.analysis.solver import Problem, solve
 
 LEVEL = 0.9  # of all intervals
@@ -18,14 +18,15 @@ LEVEL = 0.9  # of all intervals
 BIAS = math.e - 1
 
 
-def redrawn(problem: Problem, start_P: Floats, places_N: NDArray[np.int64], number: int, seed: int) -> Floats:
-    """Return the coordinates [B, P] of up to `number` draws of the runs in the first row, each from `start_P`.
+def redrawn(problem: Problem, start_P: Floats, repeats_N: NDArray[np.int64], number: int, seed: int) -> Floats:
+    """Coordinates [B, P] of up to `number` draws of the runs in the first row, each from `start_P`.
 
-    Runs of one place are drawn together, and count twice when it is drawn twice. Draws whose frontier has too few
-    distinct points for a law are left out.
+    Runs of one number in `repeats_N` are drawn together, and count twice when it is drawn twice. Draws whose frontier
+    has too few distinct points for a law are left out.
     """
-    places = int(places_N.max()) + 1
-    times_BN = np.random.default_rng(seed).multinomial(places, np.full(places, 1 / places), size=number)[:, places_N]
+    distinct = int(repeats_N.max()) + 1
+    share = np.full(distinct, 1 / distinct)
+    times_BN = np.random.default_rng(seed).multinomial(distinct, share, size=number)[:, repeats_N]
     drawn_BN = np.where(times_BN > 0, problem.error[0], np.inf)
     on_BN = is_best(drawn_BN)
     enough_B = on_BN.sum(axis=1) >= len(start_P)  # as many points as parameters
@@ -36,7 +37,7 @@ def redrawn(problem: Problem, start_P: Floats, places_N: NDArray[np.int64], numb
 
 
 def _packed(problem: Problem, weight_BN: Floats) -> Problem:
-    """Return the problem of the points that count, moved to the front of each row."""
+    """The problem of the points that count, moved to the front of each row."""
     most = int((weight_BN > 0).sum(axis=1).max())
     front_BN = np.argsort(weight_BN == 0, axis=1, kind="stable")[:, :most]
     weight_BN = np.take_along_axis(weight_BN, front_BN, axis=1).astype(float)
@@ -45,12 +46,12 @@ def _packed(problem: Problem, weight_BN: Floats) -> Problem:
 
 
 def widening(points: int, parameters: int) -> float:
-    """Return the factor by which fitted residuals, and what is drawn from them, are too small."""
+    """The factor by which fitted residuals, and what is drawn from them, are too small."""
     return math.sqrt(points / (points - parameters))
 
 
 def around(estimate: Floats, draws: Floats, wider: float) -> tuple[Floats, Floats]:
-    """Return the ends of the 90 % interval of an estimate, given draws [B, ...] of it; NaN without draws.
+    """The ends of the 90 % interval of an estimate, given draws [B, ...] of it; NaN without draws.
 
     It reaches as far as 90 % of the draws stay from their median, `wider` times. The draws' shift from the estimate
     shows what fewer runs do to a frontier, so on the other side it reaches further by what that makes of all runs.
@@ -64,6 +65,6 @@ def around(estimate: Floats, draws: Floats, wider: float) -> tuple[Floats, Float
 
 
 def around_log(estimate: Floats, draws: Floats, wider: float) -> tuple[Floats, Floats]:
-    """Return the same interval for a positive quantity, as far in its logarithm."""
+    """The same interval for a positive quantity, as far in its logarithm."""
     low, high = around(np.log(estimate), np.log(draws), wider)
     return np.exp(low), np.exp(high)

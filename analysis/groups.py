@@ -1,51 +1,88 @@
 """One law for each model, or for each data size: sample efficiency, and what bounds the error."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import pandas as pd
 
-from scalectl.analysis.fit import DRAWS, fit
-from scalectl.analysis.fitted import Fitted, rms
-from scalectl.analysis.given import checked
-from scalectl.analysis.laws import DOUBLY_SATURATING, Family
-from scalectl.analysis.refusal import Refused
+from scalectl.analysis.checks import Refused, checked
+from scalectl.analysis.fitting import DRAWS, LAW, fit
+from scalectl.analysis.notebook import html_table
+from scalectl.analysis.report import Fitted, rms
+from scalectl.analysis.runs import COMPUTE, METRIC
 
-BY = ("model", "data_size")
+PER = ("model", "data_size")
+
+
+@dataclass(frozen=True, eq=False)
+class FittedGroups:
+    """The law of each group of runs, or why it has none; smallest models or sizes first."""
+
+    metric: str
+    x: str
+    per: str
+    groups: dict[str, Fitted | Refused]
+
+    @property
+    def laws(self) -> dict[str, Fitted]:
+        """The groups that have a law."""
+        return {name: law for name, law in self.groups.items() if isinstance(law, Fitted)}
+
+    @property
+    def refused(self) -> dict[str, Refused]:
+        """The groups that have none."""
+        return {name: refused for name, refused in self.groups.items() if isinstance(refused, Refused)}
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.metric} vs {self.x} by {self.per}", "", *self._lines()])
+
+    def _repr_html_(self) -> str:
+        rows = ((name, *_row(law)) for name, law in self.laws.items())
+        notes = (f"{name}: {refused}" for name, refused in self.refused.items())
+        header = (self.per, "frontier", "residual (log)", "law")
+        return html_table(f"{self.metric} vs {self.x} by {self.per}", header, rows, notes)
+
+    def _lines(self) -> Iterator[str]:
+        if not self.groups:
+            yield "  no run tells it"
+            return
+        width = max(map(len, self.groups))
+        for name, law in self.groups.items():
+            if isinstance(law, Refused):
+                yield f"  {name:<{width}}   {law}"
+            else:
+                points, residual, formula = _row(law)
+                yield f"  {name:<{width}}   {points:>15}   {residual}   {formula}"
+
+
+def _row(law: Fitted) -> tuple[str, str, str]:
+    return f"{len(law.frontier)} of {law.counts.used} runs", f"{rms(law.residuals):.2g} rms", str(law.law)
 
 
 def fit_each(
     points: pd.DataFrame,
-    by: str,
-    metric: str,
-    compute: str,
+    per: str,
+    metric: str = METRIC,
+    x: str = COMPUTE,
     *,
-    family: Family = DOUBLY_SATURATING,
+    law: str = LAW,
     draws: int = DRAWS,
     seed: int = 0,
-) -> dict[str, Fitted | Refused]:
-    """Return the law of the frontier of each group of runs, or why it has none; smallest models or sizes first."""
-    order = ["params", "model"] if by == "model" else ["data_size"]
-    points = checked(points, [by, *order])
-    found: dict[str, Fitted | Refused] = {}
-    for name in points.sort_values(order)[by].dropna().unique():
-        group = points[points[by] == name]
+) -> FittedGroups:
+    """The law of the frontier of each group of runs, a group for each value of the column `per`.
+
+    Raises Refused for columns that are missing; a group that can't carry a law is among the result's `refused`.
+    """
+    order = ["data_size"]
+    if per == "model":
+        order = ["params", "model"]
+    points = checked(points, [per, *order])
+    groups: dict[str, Fitted | Refused] = {}
+    for name in points.sort_values(order)[per].dropna().unique():
+        group = points[points[per] == name]
         one_model = group["model"].nunique() == 1
         try:
-            law = fit(group, metric, compute, family=family, one_model=one_model, draws=draws, seed=seed)
-            found[str(name)] = law
+            groups[str(name)] = fit(group, metric, x, law=law, one_model=one_model, draws=draws, seed=seed)
         except Refused as refused:
-            found[str(name)] = refused
-    return found
-
-
-def table(laws: dict[str, Fitted | Refused]) -> str:
-    """Return the laws as lines: their points, how far they are off (rms of the logarithm), and their formula."""
-    if not laws:
-        return "  no run tells it"
-    wide = max(map(len, laws))
-    lines = []
-    for name, law in laws.items():
-        if isinstance(law, Refused):
-            lines.append(f"  {name:<{wide}}   {law}")
-        else:
-            points = f"{len(law.frontier)} of {law.counts.used} runs"
-            lines.append(f"  {name:<{wide}}   {points:>15}   {rms(law.residuals):.2g} rms   {law.law}")
-    return "\n".join(lines)
+            groups[str(name)] = refused
+    return FittedGroups(metric, x, per, groups)

@@ -7,15 +7,15 @@ import numpy as np
 import pandas as pd
 
 from scalectl.analysis.bootstrap import LEVEL
-from scalectl.analysis.fit import fit
-from scalectl.analysis.fitted import Fitted, interval, value
-from scalectl.analysis.frontier import NOT_SPENT, usable
-from scalectl.analysis.given import amounts, checked
-from scalectl.analysis.isoflop import isoflop
-from scalectl.analysis.laws import DOUBLY_SATURATING, Family, Floats
-from scalectl.analysis.refusal import Refused
+from scalectl.analysis.budgets import isoflop
+from scalectl.analysis.checks import Refused, amounts, checked
+from scalectl.analysis.fitting import LAW, fit
+from scalectl.analysis.law import Floats
+from scalectl.analysis.notebook import Report
+from scalectl.analysis.report import Fitted, interval, value
+from scalectl.analysis.runs import COMPUTE, METRIC, usable
 from scalectl.analysis.surface import Surface, fit_surface
-from scalectl.analysis.surface_solver import redrawn
+from scalectl.analysis.vocabulary import AXES
 
 FAR = 1.0  # decades outside the data beyond which a prediction is warned of
 DRAWS = 200  # of a law in size and data
@@ -36,18 +36,26 @@ class Allocation:
     source: str  # where it comes from
     decades_outside: float
 
+    def __str__(self) -> str:
+        size, source = f"{self.params:.3g} parameters, {self.images_seen:.3g} images", self.source
+        if self.steps:
+            size = f"{size}, {self.steps:.3g} steps"
+        if self.decades_outside:
+            source = f"{source}, {self.decades_outside:.2g} decades outside the runs"
+        return f"{size} ({source})"
+
 
 @dataclass(frozen=True)
-class Prediction:
-    """An estimate with its 90 % interval, for what was asked, and how many decades that lies outside the data.
+class Prediction(Report):
+    """An estimate with its 90 % interval, for a question, and how many decades that lies outside the data.
 
-    `estimate` is the metric, or, where an error was asked for, compute; `high` is None where no compute is enough.
+    `estimate` is the metric, or, where the question is an error, compute; `high` is None where no compute is enough.
     """
 
     metric: str
-    compute: str
+    x: str  # the column of compute
     unit: str
-    asked: dict[str, float]
+    question: dict[str, float]
     estimate: float
     low: float
     high: float | None
@@ -57,29 +65,28 @@ class Prediction:
     warnings: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as a JSON object."""
-        return {**asdict(self), "level": LEVEL, "warnings": list(self.warnings)}
+        """It as a JSON object."""
+        document = asdict(self)
+        question = {"unit": document.pop("unit"), "asked": document.pop("question")}
+        head = {"metric": document.pop("metric"), "compute": document.pop("x"), **question}
+        return {**head, **document, "level": LEVEL, "warnings": list(self.warnings)}
 
     def __str__(self) -> str:
-        what = ", ".join(f"{name} {number:.3g}" for name, number in self.asked.items())
-        lines = [f"{self.metric} vs {self.compute} · {what}", "", f"  {self._estimate()}"]
+        question = ", ".join(f"{name} {number:.3g}" for name, number in self.question.items())
+        lines = [f"{self.metric} vs {self.x} · {question}", "", f"  {self._estimate()}"]
         if self.decades_outside:
             lines.append(f"  {self.decades_outside:.2g} decades outside the data")
         if self.allocation:
-            best = self.allocation
-            steps = f", {best.steps:.3g} steps" if best.steps else ""
-            outside = f", {best.decades_outside:.2g} decades outside the runs" if best.decades_outside else ""
-            lines.append(
-                f"  best size: {best.params:.3g} parameters, {best.images_seen:.3g} images{steps}"
-                f" ({best.source}{outside})"
-            )
+            lines.append(f"  best size: {self.allocation}")
         elif self.allocation_refused:
             lines.append(f"  best size: {self.allocation_refused}")
         return "\n".join([*lines, *(f"  warning: {warning}" for warning in self.warnings)])
 
     def _estimate(self) -> str:
-        if "error" in self.asked:
-            high = "more than any" if self.high is None else f"{self.high:.3g}"
+        if "error" in self.question:
+            high = "more than any"
+            if self.high is not None:
+                high = f"{self.high:.3g}"
             return f"{self.estimate:.3g} {self.unit} ({self.low:.3g} to {high}, {100 * LEVEL:.0f} % interval)"
         ends = interval(self.metric, self.low, self.high or 0.0)
         return f"{value(self.metric, self.estimate)} ({ends}, {100 * LEVEL:.0f} % interval)"
@@ -87,43 +94,42 @@ class Prediction:
 
 def predict(
     points: pd.DataFrame,
-    metric: str = "upstream/error",
-    by: str = "flops",
+    metric: str = METRIC,
+    x: str = COMPUTE,
     *,
     compute: float | None = None,
     error: float | None = None,
     params: float | None = None,
     data: float | None = None,
-    family: Family = DOUBLY_SATURATING,
+    law: str = LAW,
 ) -> Prediction:
-    """Return the error at a `compute`, the compute at which the law reaches an `error`, or the error of `params` and
-    `data`, images seen; `by` is the column that is compute.
+    """The error at a `compute`, the compute at which the law reaches an `error`, or the error of `params` and `data`,
+    images seen; `x` is the column of compute.
 
     Raises Refused where the points can't carry the law, where no compute reaches the error, for a number that is not
-    finite and above 0, and ValueError unless exactly one of the three is asked for.
+    finite and above 0, and ValueError unless exactly one of the three is given.
     """
     if [compute is not None, error is not None, params is not None and data is not None].count(True) != 1:
         raise ValueError("ask for a compute, for an error, or for params and data")
-    asked = {"compute": compute, "error": error, "params": params, "data": data}
-    for name, number in asked.items():
+    for name, number in {"compute": compute, "error": error, "params": params, "data": data}.items():
         if number is not None:
             amounts(name, number)
     if params is not None and data is not None:
-        return _of_size(points, metric, by, params, data)
-    found = fit(points, metric, by, family=family)
-    return _at(points, found, compute) if compute is not None else _reaching(found, error or 0.0)
+        return _of_size(points, metric, x, params, data)
+    fitted = fit(points, metric, x, law=law)
+    if compute is not None:
+        return _of_compute(points, fitted, compute)
+    return _reaching(fitted, error or 0.0)
 
 
-def best_size(points: pd.DataFrame, metric: str, by: str, compute: float) -> Allocation:
-    """Return the best size for a compute, from the minima of equal budgets or else from a law of size and data.
+def best_size(points: pd.DataFrame, metric: str, x: str, compute: float) -> Allocation:
+    """The best size for a compute, from the minima of equal budgets or else from a law of size and data.
 
     Raises Refused, with both reasons, where the points carry neither.
     """
-    points = usable(points, metric, by, "params", "images_seen")
-    batches = points["batch_size"].dropna().unique() if "batch_size" in points else np.array([])
-    batch = float(batches[0]) if len(batches) == 1 else None
+    points = usable(points, metric, x, "params", "images_seen")
     try:
-        growth = isoflop(points, metric, by)
+        growth = isoflop(points, metric, x)
         size, images, source = growth.params(compute), growth.images_seen(compute), "IsoFLOP minima"
     except Refused as first:
         try:
@@ -132,51 +138,67 @@ def best_size(points: pd.DataFrame, metric: str, by: str, compute: float) -> All
             raise Refused(
                 f"{first} Nor has it a law of size and data: {str(second).removeprefix('refused: ')}"
             ) from None
-        spent = checked(runs, (), [by])[by].to_numpy(float)
+        spent = checked(runs, (), [x])[x].to_numpy(float)
         each = np.nanmedian(spent / (runs["params"] * runs["images_seen"]).to_numpy(float))
-        size, images = (float(one) for one in surface.optimal(compute, float(each)))
+        size, images = map(float, surface.optimal(compute, float(each)))
         source = SURFACE
     if not np.isfinite([size, images]).all():
         raise Refused(f"refused: at {compute:.3g} it is larger than any number.")
     outside = max(_outside(size, points["params"]), _outside(images, points["images_seen"]))
-    return Allocation(size, images, images / batch if batch else None, source, outside)
+    return Allocation(size, images, _steps(points, images), source, outside)
 
 
-def _at(points: pd.DataFrame, found: Fitted, compute: float) -> Prediction:
-    low, high = (float(end[0]) for end in found.band([compute]))
+def _steps(points: pd.DataFrame, images: float) -> float | None:
+    """The steps that see so many images, where all runs have one batch size."""
+    if "batch_size" not in points:
+        return None
+    batches = points["batch_size"].dropna().unique()
+    if len(batches) != 1:
+        return None
+    return images / float(batches[0])
+
+
+def _of_compute(points: pd.DataFrame, fitted: Fitted, compute: float) -> Prediction:
+    low, high = (float(end[0]) for end in fitted.band([compute]))
     allocation, refused = None, ""
     try:
-        if found.compute not in NOT_SPENT:
-            allocation = best_size(points, found.metric, found.compute, compute)
+        if AXES[fitted.x].cost:
+            allocation = best_size(points, fitted.metric, fitted.x, compute)
     except Refused as why:
         refused = str(why)
-    made = _prediction(found, {"compute": compute}, float(found(compute)), low, high, compute, allocation, refused)
+    estimate = float(fitted(compute))
+    prediction = _prediction(fitted, {"compute": compute}, estimate, low, high, compute, allocation, refused)
     if allocation and allocation.source == SURFACE:
-        made = replace(made, warnings=(*made.warnings, *_mixed(_measured(points, found.metric))))
-    return made
+        warnings = (*prediction.warnings, *_mixed(_measured(points, fitted.metric)))
+        prediction = replace(prediction, warnings=warnings)
+    return prediction
 
 
-def _reaching(found: Fitted, error: float) -> Prediction:
-    """Return the compute at which the law, and the ends of its band, come down to an error."""
-    estimate = float(found.law.invert(error))
+def _reaching(fitted: Fitted, error: float) -> Prediction:
+    """The compute at which the law, and the ends of its band, come down to an error."""
+    estimate = float(fitted.law.invert(error))
     if not 0 < estimate < np.inf:
-        if found.law.params().get("floor", 0.0) < error and estimate:
-            why = f"it lies beyond the largest number, 1e299 {found.law.unit}"
-        elif estimate:
-            why = f"no compute reaches it: the law's floor is {found.law.floor:.3g}"
-        else:
-            why = f"the law starts below it, at {float(found(1e-300)):.3g}"
-        raise Refused(f"refused: {found.metric} of {error:g}: {why}.")
-    spent = found.frontier[found.compute].to_numpy(float)
-    at_N = np.geomspace(min(spent[0], estimate) * 10**-_REACH, max(spent[-1], estimate) * 10**_REACH, _GRID)
-    low_N, high_N = found.band(at_N)
-    low, high = _first_below(at_N, low_N, error), _first_below(at_N, high_N, error)
-    least = estimate if low is None else min(low, estimate)
-    return _prediction(found, {"error": error}, estimate, least, high, estimate)
+        raise Refused(f"refused: {fitted.metric} of {error:g}: {_never(fitted, error, estimate)}.")
+    spent = fitted.frontier[fitted.x].to_numpy(float)
+    x_N = np.geomspace(min(spent[0], estimate) * 10**-_REACH, max(spent[-1], estimate) * 10**_REACH, _GRID)
+    low_N, high_N = fitted.band(x_N)
+    low, high = _first_below(x_N, low_N, error), _first_below(x_N, high_N, error)
+    least = estimate
+    if low is not None:
+        least = min(low, estimate)
+    return _prediction(fitted, {"error": error}, estimate, least, high, estimate)
 
 
-def _first_below(at_N: Floats, error_N: Floats, error: float) -> float | None:
-    """Return where a falling curve comes down to an error, between two of its points in log-log; None if nowhere, and 0
+def _never(fitted: Fitted, error: float, estimate: float) -> str:
+    if not estimate:
+        return f"the law starts below it, at {float(fitted(1e-300)):.3g}"
+    if fitted.law.floor < error:
+        return f"it lies beyond the largest number, 1e299 {fitted.law.unit}"
+    return f"no compute reaches it: the law's floor is {fitted.law.floor:.3g}"
+
+
+def _first_below(x_N: Floats, error_N: Floats, error: float) -> float | None:
+    """Where a falling curve comes down to an error, between two of its points in log-log; None if nowhere, and 0
     where it begins below it.
     """
     below_N = error_N <= error
@@ -186,41 +208,40 @@ def _first_below(at_N: Floats, error_N: Floats, error: float) -> float | None:
     if n == 0:
         return 0.0
     ends = np.log(error_N[[n, n - 1]])
-    return float(np.exp(np.interp(np.log(error), ends, np.log(at_N[[n, n - 1]]))))
+    return float(np.exp(np.interp(np.log(error), ends, np.log(x_N[[n, n - 1]]))))
 
 
 def _prediction(
-    found: Fitted,
-    asked: dict[str, float],
+    fitted: Fitted,
+    question: dict[str, float],
     estimate: float,
     low: float,
     high: float | None,
-    at: float,
+    compute: float,
     allocation: Allocation | None = None,
     refused: str = "",
 ) -> Prediction:
-    outside = _outside(at, found.frontier[found.compute])
-    warnings = (*_far(outside), *found.warnings)
-    metric, by, unit = found.metric, found.compute, found.law.unit
-    return Prediction(metric, by, unit, asked, estimate, low, high, outside, allocation, refused, warnings)
+    outside = _outside(compute, fitted.frontier[fitted.x])
+    warnings = (*_far(outside), *fitted.warnings)
+    metric, x, unit = fitted.metric, fitted.x, fitted.law.unit
+    return Prediction(metric, x, unit, question, estimate, low, high, outside, allocation, refused, warnings)
 
 
-def _of_size(points: pd.DataFrame, metric: str, by: str, params: float, data: float) -> Prediction:
+def _of_size(points: pd.DataFrame, metric: str, x: str, params: float, data: float) -> Prediction:
     surface, runs = _surface(points, metric)
-    start = np.array([surface.E, surface.A, surface.B, surface.alpha, surface.beta])
-    E, A, B, alpha, beta = redrawn(surface.fitted, start, DRAWS, seed=0).T
+    E, A, B, alpha, beta = surface.draws(DRAWS).T
     drawn = E + A * params**-alpha + B * data**-beta
     low, high = (float(end) for end in np.quantile(drawn, ((1 - LEVEL) / 2, (1 + LEVEL) / 2)))
     estimate = float(surface.predict(params, data))
     outside = max(_outside(params, runs["params"]), _outside(data, runs["images_seen"]))
     warnings = [*_far(outside), *_mixed(runs)]
-    asked = {"params": params, "data": data}
+    question = {"params": params, "data": data}
     ends = (min(low, estimate), max(high, estimate))
-    return Prediction(metric, by, "", asked, estimate, *ends, outside, None, "", tuple(warnings))
+    return Prediction(metric, x, "", question, estimate, *ends, outside, None, "", tuple(warnings))
 
 
 def _mixed(runs: pd.DataFrame) -> list[str]:
-    """Return a warning where a law of size and images seen rests on runs that see other images again and again."""
+    """A warning where a law of size and images seen rests on runs that see other images again and again."""
     if "data_size" in runs and runs["data_size"].nunique() > 1:
         return ["the runs have several data sizes, which a law of size and images doesn't know: choose one by --where"]
     return []
@@ -232,15 +253,17 @@ def _surface(points: pd.DataFrame, metric: str) -> tuple[Surface, pd.DataFrame]:
 
 
 def _measured(points: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Return the runs that a law of size and images seen rests on."""
+    """The runs that a law of size and images seen rests on."""
     runs = usable(points, metric, "images_seen", "params")
     return runs[runs[metric] > 0]
 
 
-def _outside(at: float, known: pd.Series) -> float:
-    """Return how many decades a place lies beyond the ends of what is known; 0 between them."""
-    return float(max(np.log10(at / known.max()), np.log10(known.min() / at), 0.0))
+def _outside(number: float, known: pd.Series) -> float:
+    """The decades by which a number lies beyond the ends of what is known; 0 between them."""
+    return float(max(np.log10(number / known.max()), np.log10(known.min() / number), 0.0))
 
 
 def _far(outside: float) -> list[str]:
-    return [f"{outside:.1f} decades outside the data: the law was never tested there"] if outside > FAR else []
+    if outside <= FAR:
+        return []
+    return [f"{outside:.1f} decades outside the data: the law was never tested there"]

@@ -1,8 +1,8 @@
 """Which runs an expression chooses: `model == 'B/16' and data_size >= 300M`, read and evaluated here, never as Python.
 
 either     = both {"or" both}
-both       = one {("and" | ",") one}
-one        = "not" one | "(" either ")" | comparison
+both       = term {("and" | ",") term}
+term       = "not" term | "(" either ")" | comparison
 comparison = operand (("==" | "=" | "!=" | "<" | "<=" | ">" | ">=") operand)+ | operand ["not"] "in" "[" operands "]"
 operand    = a column | a number such as 3e9 or 3B | 'text'; beside a column of text, text needs no quotes
 """
@@ -42,9 +42,9 @@ _DEEPEST = 50  # brackets within brackets
 class Unreadable(ValueError):  # noqa: N818 - an answer, not an error
     """An expression that chooses nothing: what is wrong with `text[start:end]`, and how to put it right."""
 
-    def __init__(self, what: str, hint: str, text: str, start: int, end: int) -> None:
-        super().__init__(f"{what}; {hint}" if hint else what)
-        self.what, self.hint, self.text, self.start, self.end = what, hint, text, start, end
+    def __init__(self, problem: str, hint: str, text: str, start: int, end: int) -> None:
+        super().__init__("; ".join(filter(None, (problem, hint))))
+        self.problem, self.hint, self.text, self.start, self.end = problem, hint, text, start, end
 
 
 @dataclass(frozen=True)
@@ -71,18 +71,20 @@ class _Operand:
 
     @property
     def is_text(self) -> bool:
-        return not is_numeric_dtype(self.value) if self.is_column else isinstance(self.value, str)
+        if self.is_column:
+            return not is_numeric_dtype(self.value)
+        return isinstance(self.value, str)
 
 
 def select(points: pd.DataFrame, text: str) -> "pd.Series[bool]":
-    """Return for each row whether the expression holds; one that lacks a number that is compared does not.
+    """For each row whether the expression holds; one that lacks a number that is compared does not.
 
     Raises Unreadable with the place of what is wrong.
     """
     reader = _Reader(points, text)
-    found = reader.either()
+    rows = reader.either()
     reader.need("", "nothing more")
-    return found.fillna(False).astype(bool)
+    return rows.fillna(False).astype(bool)
 
 
 class _Reader:
@@ -98,72 +100,74 @@ class _Reader:
         return self.tokens[self.place]
 
     def take(self, *words: str) -> _Token | None:
-        """Return the next token and go on, if it is one of these words or marks."""
+        """The next token and go on, if it is one of these words or marks."""
         if self.next.kind == "text" or self.next.text not in words:
             return None
         self.place += 1
         return self.tokens[self.place - 1]
 
-    def need(self, word: str, what: str) -> None:
+    def need(self, word: str, meaning: str) -> None:
         """Go on behind a mark, or raise Unreadable where it isn't."""
         if self.next.kind == "text" or self.next.text != word:
-            raise self.error(f"expected {what}", self.next)
+            raise self.error(f"expected {meaning}", self.next)
         self.place += 1
 
-    def error(self, what: str, token: _Token, hint: str = "") -> Unreadable:
-        return Unreadable(what, hint, self.text, token.start, max(token.end, token.start + 1))
+    def error(self, problem: str, token: _Token, hint: str = "") -> Unreadable:
+        return Unreadable(problem, hint, self.text, token.start, max(token.end, token.start + 1))
 
     def either(self) -> "pd.Series[bool]":
-        found = self.both()
+        rows = self.both()
         while self.take("or"):
-            found = found | self.both()
-        return found
+            rows = rows | self.both()
+        return rows
 
     def both(self) -> "pd.Series[bool]":
-        found = self.one()
+        rows = self.term()
         while self.take("and", ","):
-            found = found & self.one()
-        return found
+            rows = rows & self.term()
+        return rows
 
-    def one(self) -> "pd.Series[bool]":
+    def term(self) -> "pd.Series[bool]":
         self.depth += 1
         if self.depth > _DEEPEST:
             raise self.error(f"more than {_DEEPEST} brackets within each other", self.next)
         if self.take("not"):
-            found = ~self.one()
+            rows = ~self.term()
         elif self.take("("):
-            found = self.either()
+            rows = self.either()
             self.need(")", "')'")
         else:
-            found = self.comparison()
+            rows = self.comparison()
         self.depth -= 1
-        return found
+        return rows
 
     def comparison(self) -> "pd.Series[bool]":
         left = self.operand(None)
         inverted = self.take("not")
         if self.take("in"):
-            found = self.listed(left)
-            return ~found if inverted else found
+            rows = self.listed(left)
+            if inverted:
+                rows = ~rows
+            return rows
         if inverted or self.next.kind != "sign":
             raise self.error(f"expected a comparison after {left.token.text}", self.next, "write for example == or in")
-        found = pd.Series(True, self.points.index, dtype="boolean")
+        rows = pd.Series(True, self.points.index, dtype="boolean")
         while self.next.kind == "sign":
             sign = self.next
             self.place += 1
             right = self.operand(left)
-            found = found & self.compared(left, sign, right)
+            rows = rows & self.compared(left, sign, right)
             left = right
-        return found
+        return rows
 
     def listed(self, left: _Operand) -> "pd.Series[bool]":
         sign = _Token("sign", "==", left.token.start)
         self.need("[", "'[' and values")
-        found = self.compared(left, sign, self.operand(left))
+        rows = self.compared(left, sign, self.operand(left))
         while self.take(","):
-            found = found | self.compared(left, sign, self.operand(left))
+            rows = rows | self.compared(left, sign, self.operand(left))
         self.need("]", "']'")
-        return found
+        return rows
 
     def operand(self, beside: _Operand | None) -> _Operand:
         token = self.next
@@ -187,18 +191,20 @@ class _Reader:
         if not (left.is_column or right.is_column):
             raise self.error("two values are compared, and no column", right.token)
         if left.is_text != right.is_text:
-            column = left if left.is_column else right
-            kind = "text" if column.is_text else "a number"
+            column, kind = right, "a number"
+            if left.is_column:
+                column = left
+            if column.is_text:
+                kind = "text"
             raise self.error(f"{column.token.text} is {kind}, and so must be what it is compared with", right.token)
         if left.is_text and sign.text not in ("==", "=", "!="):
             raise self.error("text is equal or not", sign, "write == or !=")
-        found = _SIGNS[sign.text](left.value, right.value).astype(
-            "boolean"
-        )  # of three values: what lacks a number is NA
-        for one in (left, right):
-            if isinstance(one.value, pd.Series):
-                found = found.where(one.value.notna())
-        return found
+        # of three values: what lacks a number is NA
+        rows = _SIGNS[sign.text](left.value, right.value).astype("boolean")
+        for operand in (left, right):
+            if isinstance(operand.value, pd.Series):
+                rows = rows.where(operand.value.notna())
+        return rows
 
 
 def _tokens(text: str) -> Iterator[_Token]:
@@ -217,4 +223,6 @@ def _tokens(text: str) -> Iterator[_Token]:
 
 def _nearest(word: str, known: list[str]) -> str:
     near = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"the columns are {', '.join(known)}"
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return f"the columns are {', '.join(known)}"

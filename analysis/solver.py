@@ -8,23 +8,13 @@ Letters of shapes: B fits, N points, P parameters.
 """
 
 import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scalectl.analysis.laws import Family, Floats
+from scalectl.analysis.law import FLOOR, Family, Floats, Span
 
-EXPONENTS = (0.01, 5.0)
-_LATE = (0.001, 5.0)
-_SHARPNESS = (0.02, 5.0)
-_APPROACH = (0.02, 20.0)
-_OFFSET_SPAN = 10.0  # the offset ends at this many times the largest compute
-_CEILING = (1.0001, 10.0)  # times the worst point
-_LOGS = ("exponent", "late_exponent", "ceiling", "approach", "break", "sharpness")
-_SINHS = ("offset", "bend")
 _ROUNDS = 300
 _EXACT = 1e-6  # cost below which points lie on the law, as errors are about 1
 _ARRIVED = 1e-12  # promised gain, as a share of the cost, below which a fit has arrived
@@ -45,125 +35,104 @@ class Problem:
     delta: float  # residuals beyond it count linearly, not squared
 
     def rows(self, chosen: NDArray[np.bool_]) -> "Problem":
-        """Return the problem of some of the fits."""
+        """The problem of some of the fits."""
         return replace(self, compute=self.compute[chosen], error=self.error[chosen], weight=self.weight[chosen])
 
     def repeated(self, number: int) -> "Problem":
-        """Return the problem in which the first fit comes `number` times."""
+        """The problem in which the first fit comes `number` times."""
         compute, error, weight = (
             np.repeat(array[:1], number, axis=0) for array in (self.compute, self.error, self.weight)
         )
         return replace(self, compute=compute, error=error, weight=weight)
 
     def bounds(self) -> tuple[Floats, Floats]:
-        """Return the least and largest coordinates [B, P]."""
+        """The least and largest coordinates [B, P]."""
+        span = self.span()
+        shape = (len(span.best), len(self.family.parameters))
+        low_BP, high_BP = np.empty(shape), np.empty(shape)
+        for column, parameter in enumerate(self.family.parameters):
+            low_BP[:, column], high_BP[:, column] = parameter.coordinates(span)
+        return low_BP, high_BP
+
+    def span(self) -> Span:
+        """What the bounds and starts of parameters depend on."""
         counts_BN = self.weight > 0
         best_B = np.where(counts_BN, self.error, np.inf).min(axis=1)
         worst_B = np.where(counts_BN, self.error, -np.inf).max(axis=1)
-        reach = np.arcsinh(_OFFSET_SPAN * self.most / self.least)
-        ends: dict[str, Any] = {
-            "scale": (-50.0, 50.0),
-            "offset": (0.0, reach),
-            "bend": (0.0, reach),
-            "exponent": np.log(EXPONENTS),
-            "late_exponent": np.log(_LATE),
-            "floor": (0.0, best_B),
-            "ceiling": (np.log(_CEILING[0] * worst_B), np.log(_CEILING[1] * worst_B)),
-            "approach": np.log(_APPROACH),
-            "break": np.log((self.least, self.most)),
-            "sharpness": np.log(_SHARPNESS),
-        }
-        shape = (len(best_B), len(self.family.names))
-        low_BP, high_BP = np.empty(shape), np.empty(shape)
-        for column, name in enumerate(self.family.names):
-            low_BP[:, column], high_BP[:, column] = ends[name]
-        return low_BP, high_BP
+        return Span(self.least, self.most, best_B, worst_B)
 
-    def params(self, at_BP: Floats) -> Floats:
-        """Return the parameters [..., B, P], in scaled units, that coordinates stand for."""
-        params_BP = at_BP.copy()
-        units = {"offset": self.least, "bend": 1 / self.most}
-        for column, name in enumerate(self.family.names):
-            if name in _LOGS:
-                params_BP[..., column] = np.exp(at_BP[..., column])
-            if name in _SINHS:
-                params_BP[..., column] = units[name] * np.sinh(at_BP[..., column])
-        shape = (params_BP[..., column] for column, name in enumerate(self.family.names) if name != "scale")
-        params_BP[..., 0] = np.exp(at_BP[..., 0]) / self.family.shape(1.0, *shape)
+    def params(self, coords_BP: Floats) -> Floats:
+        """The parameters [..., B, P], in scaled units, that coordinates stand for."""
+        params_BP = coords_BP.copy()
+        for column, parameter in enumerate(self.family.parameters[1:], start=1):
+            unit = parameter.unit(self.least, self.most)
+            params_BP[..., column] = unit * parameter.scale.value(coords_BP[..., column])
+        columns = (params_BP[..., column] for column in range(1, len(self.family.parameters)))
+        params_BP[..., 0] = np.exp(coords_BP[..., 0]) / self.family.shape(1.0, *columns)
         return params_BP
 
-    def predicted(self, at_BP: Floats) -> Floats:
-        """Return the error of each law at its points [..., B, N]."""
-        return self.family.predictions(self.params(at_BP), self.compute)
+    def predicted(self, coords_BP: Floats) -> Floats:
+        """The error of each law at its points [..., B, N]."""
+        return self.family.predictions(self.params(coords_BP), self.compute)
 
-    def residual(self, at_BP: Floats) -> Floats:
-        """Return predicted less measured error [..., B, N]."""
-        return self.predicted(at_BP) - self.error
+    def residual(self, coords_BP: Floats) -> Floats:
+        """Predicted less measured error [..., B, N]."""
+        return self.predicted(coords_BP) - self.error
 
     def cost(self, residual_BN: Floats) -> Floats:
-        """Return the weighted sum of Huber's loss [B]: half the square up to delta, linear beyond."""
+        """The weighted sum of Huber's loss [B]: half the square up to delta, linear beyond."""
         off_BN = np.abs(residual_BN)
         loss_BN = np.where(off_BN <= self.delta, off_BN**2 / 2, self.delta * (off_BN - self.delta / 2))
         return np.asarray((self.weight * loss_BN).sum(axis=1))
 
-    def slopes(self, at_BP: Floats, residual_BN: Floats) -> Floats:
-        """Return the derivative of each residual by each coordinate [B, N, P]."""
-        nudges_P1P = _NUDGE * np.eye(at_BP.shape[1])[:, None]
-        return np.moveaxis((self.residual(at_BP + nudges_P1P) - residual_BN) / _NUDGE, 0, 2)
+    def slopes(self, coords_BP: Floats, residual_BN: Floats) -> Floats:
+        """The derivative of each residual by each coordinate [B, N, P]."""
+        nudges_P1P = _NUDGE * np.eye(coords_BP.shape[1])[:, None]
+        return np.moveaxis((self.residual(coords_BP + nudges_P1P) - residual_BN) / _NUDGE, 0, 2)
 
 
 def best(problem: Problem) -> tuple[Floats, float]:
-    """Return the coordinates [P] and the cost of the first fit, the best from starts over the whole plausible range."""
+    """The coordinates [P] and the cost of the first fit, the best from starts over the whole plausible range."""
     starts_BP = _starts(problem)
-    at_BP, cost_B = solve(problem.repeated(len(starts_BP)), starts_BP)
+    coords_BP, cost_B = solve(problem.repeated(len(starts_BP)), starts_BP)
     chosen = int(cost_B.argmin())
-    return at_BP[chosen], float(cost_B[chosen])
+    return coords_BP[chosen], float(cost_B[chosen])
 
 
 def _starts(problem: Problem) -> Floats:
-    """Return starts [B, P] over all but the scale, with the level that meets the mean error above half a floor."""
+    """Starts [B, P] over all but the scale, with the level that meets the mean error above half a floor."""
+    parameters, span = problem.family.parameters, problem.rows(np.arange(len(problem.error)) == 0).span()
     known_N = problem.weight[0] > 0
     compute_N, error_N = problem.compute[0][known_N], problem.error[0][known_N]
-    span = np.arcsinh(problem.most / problem.least)
-    grids: dict[str, Sequence[float] | Floats] = {
-        "offset": np.linspace(0, span, 6),
-        "bend": np.linspace(0, span, 6),
-        "exponent": np.log((0.1, 0.2, 0.35, 0.6, 1.0, 2.0)),
-        "late_exponent": np.log((0.05, 0.2, 0.8)),
-        "floor": (error_N.min() / 2,),
-        "ceiling": np.log(np.array((1.05, 1.5, 4)) * error_N.max()),
-        "approach": np.log((0.3, 1.0, 3.0)),
-        "break": np.linspace(np.log(problem.least), np.log(problem.most), 6)[1:-1],
-        "sharpness": np.log((0.1, 0.5)),
-    }
-    names = problem.family.names
-    starts_BP = np.array(list(itertools.product((0.0,), *(grids[name] for name in names[1:]))))
+    starts_BP = np.array(list(itertools.product(*(parameter.starts(span) for parameter in parameters))))
     params_BP = problem.params(starts_BP)
-    shape = (params_BP[:, column, None] for column in range(1, len(names)))
-    term_B = (params_BP[:, :1] * problem.family.shape(compute_N, *shape)).mean(axis=1)
-    floor_B = starts_BP[:, names.index("floor")] if "floor" in names else 0.0
-    starts_BP[:, 0] = np.log(np.maximum(error_N.mean() - floor_B, 1e-9) / term_B)
+    columns = (params_BP[:, column, None] for column in range(1, len(parameters)))
+    term_B = (params_BP[:, :1] * problem.family.shape(compute_N, *columns)).mean(axis=1)
+    above_B = np.full(len(starts_BP), error_N.mean())
+    if FLOOR in parameters:
+        above_B -= params_BP[:, parameters.index(FLOOR)]
+    starts_BP[:, 0] = np.log(np.maximum(above_B, 1e-9) / term_B)
     return starts_BP
 
 
 def solve(problem: Problem, start_BP: Floats) -> tuple[Floats, Floats]:
-    """Return the coordinates [B, P] and cost [B] of every fit, each going down from its start."""
+    """The coordinates [B, P] and cost [B] of every fit, each going down from its start."""
     low_BP, high_BP = problem.bounds()
-    at_BP = np.clip(start_BP, low_BP, high_BP)
-    off_BN = problem.residual(at_BP)
+    coords_BP = np.clip(start_BP, low_BP, high_BP)
+    off_BN = problem.residual(coords_BP)
     cost_B = problem.cost(off_BN)
-    damping_B = np.full(len(at_BP), 1e-2)
-    going = np.arange(len(at_BP))
+    damping_B = np.full(len(coords_BP), 1e-2)
+    going = np.arange(len(coords_BP))
     some = problem
     for _ in range(_ROUNDS):
-        low, high, old_BP, old_B = low_BP[going], high_BP[going], at_BP[going], cost_B[going]
+        low, high, old_BP, old_B = low_BP[going], high_BP[going], coords_BP[going], cost_B[going]
         step_BP, hoped_B = _step(some, old_BP, off_BN[going], low, high, damping_B[going])
         new_BP = np.clip(old_BP + step_BP, low, high)
         new_BN = some.residual(new_BP)
         new_B = some.cost(new_BN)
         gained_B = new_B < old_B
         off_BN[going] = np.where(gained_B[:, None], new_BN, off_BN[going])
-        at_BP[going] = np.where(gained_B[:, None], new_BP, old_BP)
+        coords_BP[going] = np.where(gained_B[:, None], new_BP, old_BP)
         cost_B[going] = np.where(gained_B, new_B, old_B)
         damping_B[going] *= np.where(gained_B, 0.2, 5.0)
         on_B = hoped_B > _ARRIVED * np.maximum(old_B, _EXACT)
@@ -171,22 +140,22 @@ def solve(problem: Problem, start_BP: Floats) -> tuple[Floats, Floats]:
             going, some = going[on_B], some.rows(on_B)
         if not len(going):
             break
-    return at_BP, cost_B
+    return coords_BP, cost_B
 
 
 def _step(
-    problem: Problem, at_BP: Floats, off_BN: Floats, low_BP: Floats, high_BP: Floats, damping_B: Floats
+    problem: Problem, coords_BP: Floats, off_BN: Floats, low_BP: Floats, high_BP: Floats, damping_B: Floats
 ) -> tuple[Floats, Floats]:
-    """Return the damped step [B, P] and the gain [B] that it promises; a coordinate that its bound holds stays there.
+    """The damped step [B, P] and the gain [B] that it promises; a coordinate that its bound holds stays there.
 
     Far from the end the normal matrix has the weights of reweighted least squares, which is safe and slow. With ever
     less damping it becomes Huber's own, in which points beyond delta have no curvature.
     """
-    slope_BNP = problem.slopes(at_BP, off_BN)
+    slope_BNP = problem.slopes(coords_BP, off_BN)
     far_BN = np.abs(off_BN)
     pull_BN = problem.weight * np.clip(off_BN, -problem.delta, problem.delta)
     gradient_BP = (pull_BN[:, None] @ slope_BNP)[:, 0]
-    held_BP = ((at_BP <= low_BP) & (gradient_BP > 0)) | ((at_BP >= high_BP) & (gradient_BP < 0))
+    held_BP = ((coords_BP <= low_BP) & (gradient_BP > 0)) | ((coords_BP >= high_BP) & (gradient_BP < 0))
     slope_BNP = np.where(held_BP[:, None, :], 0.0, slope_BNP)
     gradient_BP = np.where(held_BP, 0.0, gradient_BP)
     soft_BN = problem.weight * np.minimum(1, problem.delta / np.maximum(far_BN, 1e-300))
@@ -194,6 +163,6 @@ def _step(
     normal_BPP = np.swapaxes(slope_BNP * (share_BN * soft_BN)[..., None], 1, 2) @ slope_BNP
     size_BP = (soft_BN[:, None] @ slope_BNP**2)[:, 0]
     added_BP = damping_B[:, None] * size_BP + 1e-14 + held_BP
-    normal_BPP = normal_BPP + np.eye(at_BP.shape[1]) * added_BP[:, None, :]
+    normal_BPP = normal_BPP + np.eye(coords_BP.shape[1]) * added_BP[:, None, :]
     step_BP = np.asarray(-np.linalg.solve(normal_BPP, gradient_BP[..., None])[..., 0], float)
     return step_BP, -np.einsum("bp,bp->b", gradient_BP, step_BP)

@@ -2,20 +2,40 @@
 
 The fit minimises Huber's loss with delta 1e-3 of residuals in log L, as Hoffmann et al. (arXiv 2203.15556, approach 3)
 and the correction of their fit by Besiroglu et al. (arXiv 2404.10102).
+
+At given exponents the other three parameters are a linear problem. That finds the starts; from there all five go down
+together by Levenberg-Marquardt, many fits at once, as logarithms of the three terms at the middle of the runs and the
+two exponents, with weights that turn squares into Huber's loss.
+
+Letters of shapes: B fits, N runs, P parameters.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import nnls
 
-from scalectl.analysis.given import amounts
-from scalectl.analysis.refusal import Refused
-from scalectl.analysis.surface_solver import EXPONENTS, Floats, Losses, best, redrawn
+from scalectl.analysis.bootstrap import LEVEL
+from scalectl.analysis.checks import Refused, amounts
+from scalectl.analysis.notebook import html_table
+
+Floats = NDArray[np.float64]
 
 LEAST_POINTS = 7
 FLOPS = 6.0  # of training, for each parameter and each token: C = 6 N D
-LEVEL = 0.9  # of all intervals
+FORMULA = "L = E + A / N^alpha + B / D^beta"
+EXPONENTS = (0.01, 5.0)
+_DELTA = 1e-3  # of log L; larger residuals count linearly
+_STARTS = (0.1, 0.2, 0.35, 0.6, 1.0, 2.0)  # of both exponents
+_KEPT = 4  # best starts
+_LEAST_TERM = 1e-3  # of a start, as a share of the loss
+_ROUNDS = 300
+_NEAR, _ARRIVED = 1e-6, 1e-13  # relative gain below which a fit is near its end, and has arrived
+_STUCK = 1e10  # damping above which no step gains anything
+
+_NAMES = ("E", "A", "B", "alpha", "beta")
 
 
 @dataclass(frozen=True)
@@ -28,7 +48,7 @@ class Surface:
     alpha: float
     beta: float
     loss: float
-    fitted: Losses = field(repr=False, compare=False)
+    runs: "Losses" = field(repr=False, compare=False)
 
     @property
     def exponents(self) -> tuple[float, float]:
@@ -37,45 +57,66 @@ class Surface:
         return self.beta / both, self.alpha / both
 
     def predict(self, N: ArrayLike, D: ArrayLike) -> Floats:
-        """Return the loss at sizes N and data D, which may be whole numbers of any length and broadcast.
+        """The loss at sizes N and data D, which may be whole numbers of any length and broadcast.
 
         Raises Refused for numbers that are not finite and above 0.
         """
         return self.E + self.A * amounts("N", N) ** -self.alpha + self.B * amounts("D", D) ** -self.beta
 
     def optimal(self, C: ArrayLike, flops: float = FLOPS) -> tuple[Floats, Floats]:
-        """Return the N and D of least loss at training compute C = `flops` N D; raises Refused as `predict` does."""
-        of_N, of_D = self.exponents
+        """The N and D of least loss at training compute C = `flops` N D; raises Refused as `predict` does."""
+        exponent_N, exponent_D = self.exponents
         lean = (self.alpha * self.A / (self.beta * self.B)) ** (1 / (self.alpha + self.beta))
         product = amounts("C", C) / amounts("flops", flops)
-        return lean * product**of_N, product**of_D / lean
+        return lean * product**exponent_N, product**exponent_D / lean
+
+    def draws(self, n: int, seed: int = 0) -> Floats:
+        """E, A, B, alpha and beta [n, 5] of `n` draws of the runs, each fitted from where the first fit ended."""
+        return _redrawn(self.runs, np.array(self._values()), n, seed)
 
     def bootstrap(self, n: int = 200, seed: int = 0) -> dict[str, tuple[float, float]]:
-        """Return 90 % intervals of E, A, B, alpha, beta and the two exponents from `n` draws of the runs.
+        """90 % intervals of E, A, B, alpha, beta and the two exponents from `n` draws of the runs.
 
         The runs are drawn with replacement and each draw is fitted from where the first fit ended; the same seed gives
         the same intervals. Raises Refused without draws.
         """
         if n < 1:
             raise Refused(f"n = {n}: intervals need 1 draw or more, better 200.")
-        start = np.array([self.E, self.A, self.B, self.alpha, self.beta])
-        drawn = dict(zip(("E", "A", "B", "alpha", "beta"), redrawn(self.fitted, start, n, seed).T, strict=True))
-        of_N = drawn["beta"] / (drawn["alpha"] + drawn["beta"])
-        drawn |= {"N_exponent": of_N, "D_exponent": 1 - of_N}
+        drawn = dict(zip(_NAMES, self.draws(n, seed).T, strict=True))
+        exponent_N = drawn["beta"] / (drawn["alpha"] + drawn["beta"])
+        drawn |= {"N_exponent": exponent_N, "D_exponent": 1 - exponent_N}
         ends = np.quantile(list(drawn.values()), ((1 - LEVEL) / 2, (1 + LEVEL) / 2), axis=1)
         return {name: (float(low), float(high)) for name, low, high in zip(drawn, *ends, strict=True)}
 
+    def __str__(self) -> str:
+        size, data = self.exponents
+        lines = [f"{FORMULA} · {len(self.runs.log_l)} runs", ""]
+        lines += [f"  {name:<7}{number}" for name, number in self._rows()]
+        return "\n".join([*lines, "", f"  least loss at a compute: N ~ C^{size:.3g}, D ~ C^{data:.3g}"])
+
+    def _repr_html_(self) -> str:
+        size, data = self.exponents
+        note = f"least loss at a compute: N ~ C^{size:.3g}, D ~ C^{data:.3g}"
+        return html_table(f"{FORMULA} · {len(self.runs.log_l)} runs", ("parameter", "value"), self._rows(), [note])
+
+    def _rows(self) -> Iterator[tuple[str, str]]:
+        for name, number in zip(_NAMES, self._values(), strict=True):
+            yield name, f"{number:.4g}"
+
+    def _values(self) -> tuple[float, ...]:
+        return self.E, self.A, self.B, self.alpha, self.beta
+
 
 def fit_surface(N: ArrayLike, D: ArrayLike, L: ArrayLike) -> Surface:
-    """Return the law of losses L of models of N parameters trained on D tokens or images, one run each.
+    """The law of losses L of models of N parameters trained on D tokens or images, one run each.
 
     Raises Refused below 7 runs, for numbers that are not finite and above 0, for runs of one model size, one amount of
     data or one line of the two, and where an exponent has no optimum within its bounds.
     """
     runs = [np.asarray(values, float) for values in (N, D, L)]
     _check(*runs)
-    losses = Losses.of(*runs)
-    (E, A, B, alpha, beta), loss = best(losses)
+    losses = Losses.of_runs(*runs)
+    (E, A, B, alpha, beta), loss = _best(losses)
     for name, exponent in (("alpha", alpha), ("beta", beta)):
         if not EXPONENTS[0] < exponent < EXPONENTS[1]:
             raise Refused(f"refused: {name} runs off to its bound {exponent:g}; the losses don't follow the law.")
@@ -92,9 +133,116 @@ def _check(N: Floats, D: Floats, L: Floats) -> None:
             )
     if len(N) < LEAST_POINTS:
         raise Refused(f"refused: {len(N)} runs, and a law with 5 parameters needs {LEAST_POINTS}. Add runs.")
-    for name, values, what in (("N", N, "model sizes"), ("D", D, "amounts of data")):
+    for name, values, plural in (("N", N, "model sizes"), ("D", D, "amounts of data")):
         if np.ptp(np.log(values)) < 1e-9:
-            raise Refused(f"refused: all runs have {name} = {values[0]:.6g}; add other {what}.")
+            raise Refused(f"refused: all runs have {name} = {values[0]:.6g}; add other {plural}.")
     logs = np.log(np.stack([N, D], axis=1))
     if np.linalg.svd(logs - logs.mean(axis=0), compute_uv=False)[1] < 1e-9:
         raise Refused("refused: N and D of all runs lie on one line in log-log; vary one while the other stays.")
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Runs in logarithms relative to their middle, so that no unit matters."""
+
+    log_n: Floats  # [N], as are the others
+    log_d: Floats
+    log_l: Floats
+    middle: tuple[float, float, float]  # means of log N, log D and log L
+
+    @staticmethod
+    def of_runs(n_N: Floats, d_N: Floats, l_N: Floats) -> "Losses":
+        """The runs of sizes, data and losses above 0."""
+        logs = [np.log(values) for values in (n_N, d_N, l_N)]
+        middle = [float(values.mean()) for values in logs]
+        log_n, log_d, log_l = (values - mean for values, mean in zip(logs, middle, strict=True))
+        return Losses(log_n, log_d, log_l, (middle[0], middle[1], middle[2]))
+
+    def laws(self, coords_BP: Floats) -> Floats:
+        """E, A, B, alpha and beta [B, 5] of the solver's parameters."""
+        log_e, log_a, log_b, alpha, beta = coords_BP.T
+        n, d, level = self.middle
+        terms = [log_e + level, log_a + level + alpha * n, log_b + level + beta * d]
+        return np.stack([*map(np.exp, terms), alpha, beta], axis=1)
+
+    def parameters(self, law_BP: Floats) -> Floats:
+        """The solver's parameters [B, 5] of E, A, B, alpha and beta."""
+        (log_e, log_a, log_b), (alpha, beta) = np.log(law_BP[:, :3]).T, law_BP[:, 3:].T
+        n, d, level = self.middle
+        return np.stack([log_e - level, log_a - level - alpha * n, log_b - level - beta * d, alpha, beta], axis=1)
+
+
+def _best(runs: Losses) -> tuple[Floats, float]:
+    """E, A, B, alpha and beta of the least Huber loss, and that loss."""
+    starts_BP = _starts(runs)
+    once_BN = np.ones((len(starts_BP), len(runs.log_l)))
+    near_BP, cost_B = _solve(runs, once_BN, starts_BP, _NEAR)
+    coords_BP, cost_B = _solve(runs, once_BN[:1], near_BP[[cost_B.argmin()]], _ARRIVED)
+    return runs.laws(coords_BP)[0], float(cost_B[0])
+
+
+def _redrawn(runs: Losses, law_P: Floats, number: int, seed: int) -> Floats:
+    """E, A, B, alpha and beta [B, 5] of `number` draws of the runs with replacement, each from `law_P`."""
+    count = len(runs.log_l)
+    times_BN = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=number).astype(float)
+    start_BP = np.tile(runs.parameters(law_P[None]), (number, 1))
+    return runs.laws(_solve(runs, times_BN, start_BP, _NEAR)[0])
+
+
+def _starts(runs: Losses) -> Floats:
+    """The best starts [B, P] of a grid of exponents: the terms of least squares of L relative to L itself."""
+    starts = []
+    for alpha in _STARTS:
+        for beta in _STARTS:
+            terms_N3 = np.stack([0 * runs.log_n, -alpha * runs.log_n, -beta * runs.log_d], axis=1)
+            size_3, off = nnls(np.exp(terms_N3 - runs.log_l[:, None]), np.ones(len(runs.log_l)))
+            starts.append((off, *np.log(np.maximum(size_3, _LEAST_TERM)), alpha, beta))
+    return np.array(sorted(starts)[:_KEPT])[:, 1:]
+
+
+def _solve(runs: Losses, weight_BN: Floats, start_BP: Floats, arrived: float) -> tuple[Floats, Floats]:
+    """The parameters [B, P] and cost [B] of every fit, each going down from its start."""
+    coords_BP, cost_B = start_BP.copy(), _cost(runs, weight_BN, start_BP)
+    damping_B = np.full(len(coords_BP), 1e-2)
+    going = np.arange(len(coords_BP))
+    for _ in range(_ROUNDS):
+        old_BP, old_B, weights = coords_BP[going], cost_B[going], weight_BN[going]
+        new_BP = old_BP + _step(runs, weights, old_BP, damping_B[going])
+        new_BP[:, 3:] = np.clip(new_BP[:, 3:], *EXPONENTS)
+        new_B = _cost(runs, weights, new_BP)
+        gained_B = new_B < old_B
+        coords_BP[going[gained_B]], cost_B[going[gained_B]] = new_BP[gained_B], new_B[gained_B]
+        damping_B[going] = np.maximum(damping_B[going] * np.where(gained_B, 0.2, 5.0), 1e-12)
+        arrived_B = gained_B & (old_B - new_B <= arrived * old_B)
+        going = going[~(arrived_B | (damping_B[going] > _STUCK))]
+        if not going.size:
+            break
+    return coords_BP, cost_B
+
+
+def _terms(runs: Losses, coords_BP: Floats) -> tuple[Floats, Floats]:
+    """Residuals in log L [B, N] and the share of each term in the predicted loss [3, B, N]."""
+    log_e, log_a, log_b, alpha, beta = coords_BP.T[:, :, None]
+    logs = np.stack(np.broadcast_arrays(log_e, log_a - alpha * runs.log_n, log_b - beta * runs.log_d))
+    highest_BN = logs.max(axis=0)
+    shares = np.exp(logs - highest_BN)
+    total_BN = shares.sum(axis=0)
+    return highest_BN + np.log(total_BN) - runs.log_l, shares / total_BN
+
+
+def _cost(runs: Losses, weight_BN: Floats, coords_BP: Floats) -> Floats:
+    off_BN = np.abs(_terms(runs, coords_BP)[0])
+    loss_BN = np.where(off_BN <= _DELTA, off_BN**2 / 2, _DELTA * (off_BN - _DELTA / 2))
+    return np.asarray((weight_BN * loss_BN).sum(axis=1))
+
+
+def _step(runs: Losses, weight_BN: Floats, coords_BP: Floats, damping_B: Floats) -> Floats:
+    """The damped Gauss-Newton step."""
+    off_BN, (e_BN, a_BN, b_BN) = _terms(runs, coords_BP)
+    weight_BN = weight_BN * np.minimum(1, _DELTA / np.maximum(np.abs(off_BN), 1e-300))
+    slope_BNP = np.stack([e_BN, a_BN, b_BN, -a_BN * runs.log_n, -b_BN * runs.log_d], axis=2)
+    weighted_BPN = np.swapaxes(slope_BNP * weight_BN[:, :, None], 1, 2)
+    normal_BPP = weighted_BPN @ slope_BNP
+    size_BP = np.einsum("bpp->bp", normal_BPP)
+    normal_BPP = normal_BPP + np.eye(coords_BP.shape[1]) * (damping_B[:, None] * size_BP + 1e-14)[:, None, :]
+    return -np.linalg.solve(normal_BPP, weighted_BPN @ off_BN[:, :, None])[:, :, 0]

@@ -17,8 +17,9 @@ import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from scalectl.analysis.fit import fit
-from scalectl.analysis.plots import Subject, save
+from scalectl.analysis.drawing.plot import Subject
+from scalectl.analysis.fitting import fit
+from scalectl.analysis.plotting import draw
 
 METRIC, ROUNDS = "upstream/error", 3
 
@@ -63,7 +64,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         plain, ours = Path(folder) / "plain.png", Path(folder) / "frontier.png"
         peer = seconds(lambda: scatter(points, plain))
-        drawn = seconds(lambda: save("frontier", Subject(points, METRIC, "flops", law), ours))
+        drawn = seconds(lambda: draw("frontier", Subject(points, METRIC, "flops", law)).save(ours))
     print(f"{len(points):,} runs: frontier {drawn:.2f} s, Matplotlib's scatter {peer:.2f} s, ratio {drawn / peer:.1f}")
 
 

@@ -24,7 +24,7 @@ import pandas as pd
 from scipy.optimize import curve_fit, minimize
 
 from scalectl.analysis import extrapolate, fit_surface
-from scalectl.analysis.fit import fit
+from scalectl.analysis.fitting import fit
 
 DELTA = 1e-3
 # Hoffmann et al., arXiv 2203.15556, appendix D.3: log E, log A, log B, alpha, beta; from, to

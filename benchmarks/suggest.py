@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from scalectl.analysis.suggestion import Costs, greedy
-from scalectl.analysis.surrogate import outlook, places
+from scalectl.analysis.surrogate import outlook, positions
 
 HELD_OUT = 0.05
 BEGIN, QUARTER = 5, 0.25
@@ -85,7 +85,7 @@ def replay(runs: pd.DataFrame, way: str, share: float, seed: int) -> tuple[float
     random = np.random.default_rng(seed)
     runs = runs.sort_values("cost", kind="stable", ignore_index=True)
     count = len(runs) - max(3, int(HELD_OUT * len(runs)))
-    cost, at, held_out = runs["cost"].to_numpy(float), places(runs, "cost"), np.arange(count, len(runs))
+    cost, at, held_out = runs["cost"].to_numpy(float), positions(runs, "cost"), np.arange(count, len(runs))
     begun = list(random.choice(int(QUARTER * count), BEGIN, replace=False))
     left = share * cost[:count].sum() - cost[begun].sum()
     if way == "suggested":
@@ -110,7 +110,7 @@ def affordable(ranked: np.ndarray, cost: np.ndarray, left: float) -> list[int]:
 
 def suggested(runs: pd.DataFrame, begun: list[int], left: float, count: int) -> list[int]:
     """The runs of rounds of suggestions, each after the results of the one before."""
-    at, error, held_out = places(runs, "cost"), runs["error"].to_numpy(), np.arange(count, len(runs))
+    at, error, held_out = positions(runs, "cost"), runs["error"].to_numpy(), np.arange(count, len(runs))
     taken, each = list(begun), left / ROUNDS
     while True:
         pool = np.setdiff1d(np.arange(count), taken)
@@ -119,7 +119,7 @@ def suggested(runs: pd.DataFrame, begun: list[int], left: float, count: int) -> 
             return taken
         found = outlook(at[taken], error[taken], at[np.append(pool, held_out)])
         picks, left = greedy(
-            found, Costs.of(runs.iloc[pool], "cost"), left, targets=len(held_out), spend=min(each, left)
+            found, Costs.of_candidates(runs.iloc[pool], "cost"), left, targets=len(held_out), spend=min(each, left)
         )
         taken += [int(pool[pick.place]) for pick in picks]
 

@@ -16,15 +16,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from scalectl import analysis
-from scalectl.analysis import legends
-from scalectl.analysis.fit import fit
-from scalectl.analysis.fitted import Fitted
-from scalectl.analysis.frontier import usable
-from scalectl.analysis.marks import TEXT, Marks, axis_of_compute, axis_of_errors, short
-from scalectl.analysis.panels import draw_best, draw_law, draw_runs
-from scalectl.analysis.plots import equation
-from scalectl.analysis.refusal import Refused
-from scalectl.analysis.sheet import PAGE, sheet, write
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.drawing import legends
+from scalectl.analysis.drawing.panels import draw_best, draw_law, draw_runs
+from scalectl.analysis.drawing.sheet import PAGE, sheet, write
+from scalectl.analysis.drawing.style import TEXT, Marks, axis_of_compute, axis_of_errors, short
+from scalectl.analysis.drawing.titles import equation
+from scalectl.analysis.fitting import fit
+from scalectl.analysis.report import Fitted
+from scalectl.analysis.runs import usable
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.store.imported import read
 from scalectl.orchestrator.store.records import Records
@@ -45,7 +45,7 @@ def imported(file: Path) -> pd.DataFrame:
 def figure(points: pd.DataFrame, law: Fitted) -> Figure:
     """Return the three panels: error against compute, the best run of each model, and of each data size."""
     runs = usable(points, law.metric, COMPUTE)
-    marks = Marks.of(runs)
+    marks = Marks.of_runs(runs)
     made = sheet(PAGE, 2.9)
     main, models, data = made.subplots(1, 3, width_ratios=[1.7, 1, 1])
     draw_runs(main, points, law.metric, COMPUTE, marks, law)
@@ -59,8 +59,7 @@ def figure(points: pd.DataFrame, law: Fitted) -> Figure:
     data.set_xlabel("Distinct training images", fontsize=TEXT)
     data.set_title("bottleneck: data size", fontsize=TEXT, loc="left")
     _level(models, data, runs[law.metric])
-    dots = {"model": legends.models(marks), "training images": legends.sizes(marks)}
-    legends.draw_legend(made, dots | {"": legends.lines(law)})
+    legends.draw_legend(made, legends.dots(marks) | {"": legends.lines(law)})
     return made
 
 

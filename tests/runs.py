@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scalectl.analysis.laws import DOUBLY_SATURATING, Law
+from scalectl.analysis.law import Law, family
 
 METRIC = "upstream/error"
 SHARED = Path(os.environ.get("SCALECTL_SHARED") or Path(__file__).parents[2] / "shared")
@@ -16,7 +16,7 @@ SHARED = Path(os.environ.get("SCALECTL_SHARED") or Path(__file__).parents[2] / "
 
 def doubly(scale: float, offset: float, exponent: float, floor: float, unit: str) -> Law:
     """The paper's law with these parameters."""
-    return DOUBLY_SATURATING.law(unit, scale=scale, offset=offset, exponent=exponent, floor=floor)
+    return family("doubly-saturating").law(unit, scale=scale, offset=offset, exponent=exponent, floor=floor)
 
 
 def table(compute: Sequence[float], error: Sequence[float], **columns: object) -> pd.DataFrame:

@@ -11,9 +11,9 @@ from matplotlib.lines import Line2D
 from runs import table
 from test_plots import budgets, subject
 
-from scalectl.analysis.fit import fit
-from scalectl.analysis.marks import Marks
-from scalectl.analysis.plots import FIGURES
+from scalectl.analysis.drawing.style import Marks
+from scalectl.analysis.fitting import fit
+from scalectl.analysis.plotting import draw
 
 # on linear RGB, severity 1.0: Machado, Oliveira and Fernandes, A Physiologically-based Model for Simulation of Color
 # Vision Deficiency, IEEE TVCG 15(6), 2009, table of the authors' page
@@ -44,7 +44,7 @@ def colours(models: int) -> np.ndarray:
     """The colours [N, 3] of so many models."""
     points = table(np.ones(models), np.ones(models))
     points = points.assign(model=[f"m{n}" for n in range(models)], params=range(1, models + 1))
-    return np.array(list(Marks.of(points).colours.values()))[:, :3]
+    return np.array(list(Marks.of_runs(points).colours.values()))[:, :3]
 
 
 def test_lab_is_that_of_the_standard():
@@ -75,14 +75,14 @@ def test_every_figure_of_models_has_their_colours(name):
     lines = points[["run", "flops"]].assign(step=1, loss=0.5)
     lines = pd.concat([lines, lines.assign(flops=lines["flops"] / 2)])
     drawn = replace(subject(points, fit(points, draws=5)), curves=lines)
-    figure, _ = FIGURES[name](drawn)
+    figure = draw(name, drawn).figure
     dots = [colour for one in figure.findobj(PathCollection) for colour in one.get_facecolors()[:, :3].tolist()]
     lines = [list(to_rgb(line.get_color())) for line in figure.findobj(Line2D)]
     assert all(min(np.abs(np.array(dots + lines) - colour).max(axis=1)) < 1e-6 for colour in colours(8))
 
 
 def test_budgets_of_one_figure_can_be_told_apart():
-    figure, _ = FIGURES["isoflop"](subject(budgets()))
+    figure = draw("isoflop", subject(budgets())).figure
     found = np.unique([to_rgb(line.get_color()) for line in figure.axes[0].lines], axis=0)  # cividis: by its red
     assert len(found) == 3
     for seen in SEEN.values():

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from runs import METRIC, doubly, laptop, paper, planted, table
 from scipy.optimize import least_squares
 
-from scalectl.analysis.fit import fit
-from scalectl.analysis.laws import BNSL, DOUBLY_SATURATING, FAMILIES, M3, M4, POWER, SATURATING, Law
-from scalectl.analysis.refusal import Refused
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.fitting import fit
+from scalectl.analysis.law import Law, family
 from scalectl.analysis.solver import Problem, best
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Refusal
@@ -68,9 +68,11 @@ def test_its_curve_is_the_one_that_the_paper_draws():
 def test_without_huber_it_is_scipys_least_squares():
     middle = np.exp(np.log(COMPUTE).mean())
     ends = (COMPUTE[0] / middle, COMPUTE[-1] / middle)
-    problem = Problem(DOUBLY_SATURATING, (COMPUTE / middle)[None], ERROR[None], np.ones((1, 29)), *ends, delta=1e9)
+    problem = Problem(
+        family("doubly-saturating"), (COMPUTE / middle)[None], ERROR[None], np.ones((1, 29)), *ends, delta=1e9
+    )
     at_P, _ = best(problem)
-    scale, offset, exponent, floor = DOUBLY_SATURATING.in_units(problem.params(at_P[None]), middle, 1.0)[0]
+    scale, offset, exponent, floor = problem.family.in_units(problem.params(at_P[None]), middle, 1.0)[0]
 
     def residual(p):
         return p[0] * (COMPUTE + p[1]) ** -p[2] + p[3] - ERROR
@@ -148,12 +150,12 @@ def test_beyond_the_data_nothing_worse_is_expected_than_at_its_end():
     assert high[-1] < 1.2 * steep(1e6)
 
 
-@pytest.mark.parametrize("family", [M4, BNSL])
-def test_intervals_end_at_the_bounds_of_parameters_and_one_at_its_bound_is_said_to_be(family):
+@pytest.mark.parametrize("law", ["m4", "bnsl"])
+def test_intervals_end_at_the_bounds_of_parameters_and_one_at_its_bound_is_said_to_be(law):
     compute = np.geomspace(1e12, 1e17, 30)
     noise = np.exp(0.01 * np.random.default_rng(1).normal(size=30))
-    found = fit(table(compute, 5 * compute**-0.1 * noise), family=family, draws=200)
-    name, low, high = {"M4": ("ceiling", 0.3, 3.2), "BNSL": ("sharpness", 0.02, 5.0)}[family.name]
+    found = fit(table(compute, 5 * compute**-0.1 * noise), law=law, draws=200)
+    name, low, high = {"m4": ("ceiling", 0.3, 3.2), "bnsl": ("sharpness", 0.02, 5.0)}[law]
     assert low <= found.intervals[name][0] <= found.intervals[name][1] <= high
     assert any(f"the {name} is at its bound" in warning for warning in found.warnings)
     assert " C in FLOPs  90 % interval" in str(found).replace("      90", "  90")
@@ -407,30 +409,32 @@ def test_diverged_runs_are_counted_and_never_enter():
 
 # laws of every family over four decades at awkward scales
 FAMILY_PLANTED = {
-    "power": (POWER.law("FLOPs", scale=8e2, exponent=0.33), 1e9),
-    "saturating": (SATURATING.law("FLOPs", scale=3e6, exponent=0.45, floor=0.03), 37e15),
+    "power": (family("power").law("FLOPs", scale=8e2, exponent=0.33), 1e9),
+    "saturating": (family("saturating").law("FLOPs", scale=3e6, exponent=0.45, floor=0.03), 37e15),
     "doubly-saturating": (doubly(8.0e2, 3e9, 0.33, 0.03, "FLOPs"), 1e9),
-    "m3": (M3.law("core-days", scale=0.7, exponent=0.4, bend=3e-3), 0.0267),
-    "m4": (M4.law("core-days", scale=0.6, exponent=0.5, floor=0.04, ceiling=0.93, approach=0.8), 0.0267),
+    "m3": (family("m3").law("core-days", scale=0.7, exponent=0.4, bend=3e-3), 0.0267),
+    "m4": (family("m4").law("core-days", scale=0.6, exponent=0.5, floor=0.04, ceiling=0.93, approach=0.8), 0.0267),
     "bnsl": (
-        BNSL.law("FLOPs", scale=9.0, exponent=0.1, late_exponent=0.4, sharpness=0.4, floor=0.02, **{"break": 2e11}),
+        family("bnsl").law(
+            "FLOPs", scale=9.0, exponent=0.1, late_exponent=0.4, sharpness=0.4, floor=0.02, **{"break": 2e11}
+        ),
         1e9,
     ),
 }
 
 
 @pytest.mark.parametrize("planted_as", FAMILY_PLANTED)
-@pytest.mark.parametrize("family", ["power", "saturating", "doubly-saturating", "m3", "m4", "bnsl"])
-def test_every_family_on_every_planted_law(planted_as, family):
+@pytest.mark.parametrize("name", ["power", "saturating", "doubly-saturating", "m3", "m4", "bnsl"])
+def test_every_family_on_every_planted_law(planted_as, name):
     """Its own law is recovered as a curve; every law that holds the planted one fits it as well."""
     law, least = FAMILY_PLANTED[planted_as]
     compute = np.geomspace(least, 1e4 * least, 24)
-    found = fit(table(compute, law(compute)), family=FAMILIES[family], draws=5)
+    found = fit(table(compute, law(compute)), law=name, draws=5)
     inside = np.sqrt(compute[1:] * compute[:-1])
     off = float(np.max(np.abs(np.log(found.law(inside) / law(inside)))))
     holds = {"saturating": {"power"}, "doubly-saturating": {"power", "saturating"}, "bnsl": {"power", "saturating"}}
     holds |= {"m3": {"power"}, "m4": {"power", "saturating"}}
-    if planted_as == family or planted_as in holds.get(family, set()):
+    if planted_as == name or planted_as in holds.get(name, set()):
         assert off < 2e-3
     else:
         assert np.isfinite(off)
@@ -447,9 +451,23 @@ def test_a_thousand_draws_of_300_runs_take_less_than_five_seconds():
 def test_the_file_and_the_command_line_know_the_same_laws_and_computes():
     from typing import get_args
 
-    from scalectl.analysis.frontier import UNITS
+    from scalectl.analysis.vocabulary import AXES, LAWS
     from scalectl.orchestrator.experiment.schema import Compute, LawName
 
     choices = {option.name: option.type for option in scalectl.commands["fit"].params}
-    assert tuple(choices["law"].choices) == get_args(LawName) == tuple(FAMILIES)
-    assert tuple(choices["compute"].choices) == get_args(Compute) == tuple(UNITS)
+    assert tuple(choices["law"].choices) == get_args(LawName) == tuple(LAWS)
+    assert tuple(choices["compute"].choices) == get_args(Compute) == tuple(AXES)
+
+
+def test_what_one_decade_and_what_two_are_for_is_one_sentence():
+    """A fit over half a decade is refused, and one over 1.5 decades warned of, in the same words."""
+    compute = np.geomspace(1e9, 10**10.5, 20)
+    law = doubly(8e2, 3e8, 0.33, 0.03, "FLOPs")
+    warned = fit(table(compute, law(compute)), draws=0)
+    with pytest.raises(Refused) as refused:
+        fit(table(compute**0.3 * 1e6, law(compute)), draws=0)
+    sentence = "an exponent needs 1 decade, a reliable one 2"
+    assert sentence in str(refused.value)
+    assert [warning for warning in warned.warnings if "decade" in warning] == [
+        f"the frontier spans 1.5 decades of compute; {sentence}"
+    ]

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from runs import METRIC, table
 
-from scalectl.analysis.frontier import frontier
-from scalectl.analysis.refusal import Refused
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.runs import frontier
 
 
 def front(points: pd.DataFrame) -> list[str]:

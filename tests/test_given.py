@@ -8,11 +8,11 @@ import pytest
 from runs import METRIC, doubly, planted, table
 
 from scalectl import analysis
-from scalectl.analysis.fit import fit
-from scalectl.analysis.frontier import frontier
+from scalectl.analysis.budgets import isoflop
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.fitting import fit
 from scalectl.analysis.groups import fit_each
-from scalectl.analysis.isoflop import isoflop
-from scalectl.analysis.refusal import Refused
+from scalectl.analysis.runs import frontier
 
 POINTS = planted(doubly(4.0e8, 37e16, 0.55, 0.02, "FLOPs"), 1e16, 1e20, 30, 20, 0.01, seed=7).assign(images_seen=1e6)
 NEW = pd.DataFrame({"run": ["a", "b"], "name": ["a", "b"], "flops": [1e20, 3e20], "images_seen": 1e6, "data_size": 350})

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from runs import METRIC, table
 
-from scalectl.analysis.isoflop import isoflop
-from scalectl.analysis.refusal import Refused
+from scalectl.analysis.budgets import isoflop
+from scalectl.analysis.checks import Refused
 
 # Hoffmann et al. 2022 as refitted by Besiroglu et al. 2024 (arXiv 2404.10102): N* grows as C^(beta / (alpha + beta))
 A, B, E, ALPHA, BETA = 482.01, 2085.43, 1.8172, 0.3478, 0.3658

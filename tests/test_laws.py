@@ -6,7 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from runs import doubly
 
-from scalectl.analysis.laws import BNSL, FAMILIES, M3, M4, POWER, SATURATING
+from scalectl.analysis.law import family
+from scalectl.analysis.vocabulary import LAWS
+
+POWER, SATURATING, M3, M4, BNSL = map(family, ("power", "saturating", "m3", "m4", "bnsl"))
 
 # Figure 2 of arXiv 2106.04560, ImageNet 10-shot, from its drawn curve
 PAPER = doubly(scale=0.632602, offset=0.516441, exponent=0.319038, floor=0.123565, unit="core-days")
@@ -74,4 +77,4 @@ def test_an_error_above_where_a_law_starts_takes_no_compute():
 
 
 def test_every_family_has_a_word_for_the_command_line():
-    assert set(FAMILIES) == {"power", "saturating", "doubly-saturating", "m1", "m2", "m3", "m4", "bnsl"}
+    assert set(LAWS) == {"power", "saturating", "doubly-saturating", "m1", "m2", "m3", "m4", "bnsl"}

@@ -12,13 +12,16 @@ from matplotlib.collections import PathCollection
 from matplotlib.text import Text
 from runs import METRIC, laptop, table
 
-from scalectl.analysis.fit import fit
-from scalectl.analysis.laws import DOUBLY_SATURATING
-from scalectl.analysis.marks import Marks
-from scalectl.analysis.plots import FIGURES, Subject, about, equation, frontier_figure, save
-from scalectl.analysis.refusal import Refused
-from scalectl.analysis.residuals import residuals
-from scalectl.analysis.trunks import trunks
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.drawing.plot import Subject
+from scalectl.analysis.drawing.style import Marks
+from scalectl.analysis.drawing.titles import equation
+from scalectl.analysis.drawing.trunks import trunks
+from scalectl.analysis.figures.residuals import residuals
+from scalectl.analysis.fitting import fit
+from scalectl.analysis.law import family
+from scalectl.analysis.plotting import about, draw
+from scalectl.analysis.vocabulary import FIGURES
 
 
 def subject(points, law=None, **more) -> Subject:
@@ -26,7 +29,7 @@ def subject(points, law=None, **more) -> Subject:
 
 
 def frontier_axes(points, law=None, **more):
-    return frontier_figure(subject(points, law, **more))[0].axes[0]
+    return draw("frontier", subject(points, law, **more)).figure.axes[0]
 
 
 def texts(figure) -> str:
@@ -73,7 +76,7 @@ def test_equal_data_give_equal_files_in_the_format_of_the_suffix(tmp_path, suffi
     law = fit(points, draws=5)
     paths = [tmp_path / "plots" / f"{name}.{suffix}" for name in "ab"]
     for path in paths:
-        save("frontier", subject(points, law), path, "abc")
+        draw("frontier", subject(points, law), "abc").save(path)
     first, second = (path.read_bytes() for path in paths)
     assert first == second and first.startswith(begins)
     assert b"/Type3" not in first  # letters of a PDF stay letters
@@ -82,7 +85,7 @@ def test_equal_data_give_equal_files_in_the_format_of_the_suffix(tmp_path, suffi
 
 def test_another_format_is_refused_with_those_there_are(tmp_path):
     with pytest.raises(Refused, match=r"\.png, \.pdf, \.svg"):
-        save("frontier", subject(laptop()), tmp_path / "frontier.tiff")
+        draw("frontier", subject(laptop())).save(tmp_path / "frontier.tiff")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -92,7 +95,7 @@ def test_the_data_beside_a_figure_hold_law_revision_and_the_runs_left_out(tmp_pa
     points.loc[1, ["state", METRIC]] = ["diverged", np.nan]
     points.loc[2, METRIC] = np.nan
     law = fit(points, draws=20, hold_out=held_out(points))
-    save("residuals", subject(points, law), tmp_path / "r.svg", "abc")
+    draw("residuals", subject(points, law), "abc").save(tmp_path / "r.svg")
     document = json.loads((tmp_path / "r.json").read_text())
     assert (document["figure"], document["revision"], document["unit"]) == ("residuals", "abc", "FLOPs")
     assert document["fit"]["params"] == law.law.params()
@@ -104,7 +107,7 @@ def test_the_data_beside_a_figure_hold_law_revision_and_the_runs_left_out(tmp_pa
 @pytest.mark.parametrize("name", ["frontier", "residuals"])
 def test_a_law_without_draws_is_drawn_without_its_band(tmp_path, name):
     points = laptop()
-    save(name, subject(points, fit(points, draws=0, hold_out=held_out(points))), tmp_path / "f.svg")
+    draw(name, subject(points, fit(points, draws=0, hold_out=held_out(points)))).save(tmp_path / "f.svg")
     assert "low" not in (json.loads((tmp_path / "f.json").read_text()).get("curve") or {})
 
 
@@ -115,12 +118,12 @@ def test_every_run_is_a_dot_and_every_frontier_point_a_ring():
     dots, rings = (one.get_offsets() for one in main.collections if isinstance(one, PathCollection))
     assert np.asarray(dots)[:, 0] == pytest.approx(np.sort(points["flops"]))
     assert np.asarray(rings)[:, 1] == pytest.approx(100 * law.frontier[METRIC])
-    shown = FIGURES["frontier"](subject(points, law))[1]["runs"]
+    shown = draw("frontier", subject(points, law)).data["runs"]
     assert [run["run"] for run in shown if run["on_frontier"]] == law.frontier["run"].tolist()
 
 
 def test_colours_go_from_dark_to_bright_as_models_grow_and_areas_grow_with_data():
-    marks = Marks.of(laptop())
+    marks = Marks.of_runs(laptop())
     brightness = [sum(colour[:3]) for colour in marks.colours.values()]
     assert list(marks.colours) == ["nano", "micro", "mini"] and brightness == sorted(brightness)
     assert list(marks.areas) == [100, 350, 1400] and list(marks.areas.values()) == sorted(marks.areas.values())
@@ -139,7 +142,7 @@ def test_the_law_is_solid_inside_its_points_and_dashed_beyond():
 
 def test_a_floor_is_a_dotted_line_inside_the_axes():
     compute = np.geomspace(1, 1e4, 30)
-    law = DOUBLY_SATURATING.law("FLOPs", scale=0.7, offset=0.5, exponent=0.4, floor=0.12)
+    law = family("doubly-saturating").law("FLOPs", scale=0.7, offset=0.5, exponent=0.4, floor=0.12)
     points = table(compute, law(compute))
     main = frontier_axes(points, fit(points, draws=20))
     (dotted,) = (line for line in main.lines if line.get_linestyle() == ":")
@@ -181,13 +184,13 @@ def test_no_line_crosses_a_budget_that_imported_runs_lack():
 
 def test_it_names_models_sizes_law_and_axes():
     points = laptop()
-    said = texts(frontier_figure(subject(points, fit(points, draws=20, hold_out=held_out(points))))[0])
+    said = texts(draw("frontier", subject(points, fit(points, draws=20, hold_out=held_out(points)))).figure)
     for text in ("nano", "mini", "1.4k", "Training compute (FLOPs)", "upstream/error (%)", "held out", "in FLOPs"):
         assert text in said
 
 
 def test_the_formula_has_two_digits_and_the_unit():
-    law = DOUBLY_SATURATING.law("core-days", scale=0.6991, offset=48.4, exponent=0.2934, floor=0.1182)
+    law = family("doubly-saturating").law("core-days", scale=0.6991, offset=48.4, exponent=0.2934, floor=0.1182)
     assert equation(law) == r"$E = 0.12 + 0.70\,(C + 48)^{-0.29}$, $C$ in core-days"
 
 
@@ -211,10 +214,12 @@ def drawn(name):
     if "images_seen" not in points:
         points["images_seen"] = 64 * points["steps"]
     law = fit(points, draws=20, hold_out=held_out(points)) if name in ("residuals", "frontier") else None
-    return FIGURES[name](subject(points, law, curves=curves(points), wide=name == "frontier"))
+    options = {"wide": True} if name == "frontier" else {}
+    made = draw(name, subject(points, law, curves=curves(points)), **options)
+    return made.figure, made.data
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", list(FIGURES))
 def test_no_text_is_cut_off_or_lies_on_another_or_is_too_small_to_read(name):
     figure, _ = drawn(name)
     figure.canvas.draw()
@@ -265,9 +270,10 @@ def test_the_minima_of_planted_budgets_are_drawn_where_they_are():
 
 
 def test_a_minimum_at_the_edge_is_none_with_the_reason():
-    figure, data = FIGURES["isoflop"](subject(budgets(edge=True)))
-    assert len(figure.axes[0].collections) == 0 and "smallest" in figure.axes[0].get_title(loc="left")
-    assert {one["params"] for one in data["budgets"]} == {None}
+    made = draw("isoflop", subject(budgets(edge=True)))
+    axes = made.figure.axes[0]
+    assert len(axes.collections) == 0 and "smallest" in axes.get_title(loc="left")
+    assert {budget["params"] for budget in made.data["budgets"]} == {None}
 
 
 def test_each_run_has_its_curve():
@@ -275,7 +281,7 @@ def test_each_run_has_its_curve():
     figure, data = drawn("curves")
     assert len(figure.axes[0].lines) == 36 and len(data["rows"]) == 3 * 36
     with pytest.raises(Refused, match="curves have flops, loss"):
-        FIGURES["curves"](subject(points, curves=curves(points), curve="lost"))
+        draw("curves", subject(points, curves=curves(points), curve="lost"))
 
 
 def test_the_map_has_the_least_error_of_each_pair_and_leaves_gaps_empty():
@@ -291,7 +297,7 @@ def test_the_map_has_the_least_error_of_each_pair_and_leaves_gaps_empty():
 )
 def test_settings_that_make_no_map_are_refused_by_name(settings):
     with pytest.raises(Refused, match=r"model|steps|lr"):
-        FIGURES["decay-map"](subject(swept(), settings=settings))
+        draw("decay-map", subject(swept()), rows=settings[0], columns=settings[1])
 
 
 def test_residuals_are_those_of_the_report_and_of_the_held_out_runs():
@@ -302,21 +308,21 @@ def test_residuals_are_those_of_the_report_and_of_the_held_out_runs():
     assert inside["residual"].to_numpy() == pytest.approx(law.residuals)
     assert np.sqrt(np.mean(out["residual"] ** 2)) == pytest.approx(law.held_out_rms)
     with pytest.raises(Refused, match="few"):
-        FIGURES["residuals"](subject(points, note="few"))
+        draw("residuals", subject(points, note="few"))
 
 
 def test_no_global_state_of_matplotlib_is_touched(tmp_path):
     import matplotlib as mpl
 
     before = dict(mpl.rcParams)
-    save("frontier", subject(laptop()), tmp_path / "f.svg")
+    draw("frontier", subject(laptop())).save(tmp_path / "f.svg")
     assert dict(mpl.rcParams) == before
 
 
 def test_dollars_in_names_are_dollars(tmp_path):
     metric = "my/$er_{r $ error"
     points = laptop().rename(columns={METRIC: metric}).replace({"model": {"mini": r"a$b$\frac{"}})
-    figure, _ = frontier_figure(Subject(points, metric, "flops", None))
+    figure = draw("frontier", Subject(points, metric, "flops", None)).figure
     figure.savefig(tmp_path / "frontier.png")
     names = [line for line in texts(figure).splitlines() if "er_" in line or "frac" in line]
     assert len(names) >= 2 and not any(map(cbook.is_math_text, names))
@@ -330,5 +336,5 @@ def test_a_run_alone_on_its_trunk_has_no_line():
 
 
 def test_pyplot_is_never_loaded():
-    code = "import sys, scalectl.analysis.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
+    code = "import sys, scalectl.analysis.figures.frontier; sys.exit('matplotlib.pyplot' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

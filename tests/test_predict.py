@@ -9,9 +9,8 @@ from click.testing import CliRunner
 from runs import METRIC, doubly, planted, table
 
 from scalectl import analysis
-from scalectl.analysis.fit import fit
-from scalectl.analysis.laws import POWER
-from scalectl.analysis.refusal import Refused
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.fitting import fit
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Refusal
 
@@ -61,7 +60,7 @@ def test_the_least_compute_for_an_error_is_no_edge_of_where_it_was_looked_for():
 
 
 def test_images_have_no_best_size_and_runs_that_are_not_done_no_part_in_it():
-    assert analysis.predict(sizes(), by="images_seen", compute=1e10).allocation is None
+    assert analysis.predict(sizes(), x="images_seen", compute=1e10).allocation is None
     planned = sizes().iloc[[0]].assign(run="planned", state="planned", params=1e15, images_seen=1e15)
     one, other = (
         analysis.predict(points, compute=1e26).allocation
@@ -73,7 +72,7 @@ def test_images_have_no_best_size_and_runs_that_are_not_done_no_part_in_it():
 def test_what_lies_beyond_the_numbers_is_said_to():
     points = table(np.geomspace(1e12, 1e17, 12), 0.8 * np.geomspace(1e12, 1e17, 12) ** -0.02)
     with pytest.raises(Refused, match="beyond the largest number"):
-        analysis.predict(points, error=1e-7, family=POWER)
+        analysis.predict(points, error=1e-7, law="power")
 
 
 @pytest.mark.parametrize(("compute", "decades"), [(1e18, 0), (1e21, 1), (1e13, 3)])

@@ -11,6 +11,9 @@ import told
 from conftest import Study
 
 from scalectl import analysis
+from scalectl.analysis.drawing.trunks import trunks
+from scalectl.analysis.runs import usable
+from scalectl.analysis.store import metrics
 
 
 @pytest.fixture
@@ -82,3 +85,38 @@ def test_a_reading_that_was_not_finite_is_nan(store):
     found = analysis.measurements(store)
     assert found["value"].isna().any() and found["value"].notna().any()
     assert found["value"].dtype.kind == "f"
+
+
+def test_a_store_says_what_each_column_of_its_points_is(store):
+    points = analysis.read(store)
+    roles = points.attrs["columns"]
+    assert set(roles) == set(points.columns)
+    assert {roles[name] for name in ("flops", "device_seconds", "mfu", "state", "steps")} == {"run"}
+    assert {roles[name] for name in ("model", "data_size", "lr", "seed", "origin")} == {"trunk"}
+    assert [name for name, role in roles.items() if role == "metric"] == metrics(points)
+    assert metrics(points) == metrics(points[points["state"] == "done"].reset_index(drop=True))
+
+
+def test_an_older_store_is_read_as_before(store):
+    said = metrics(analysis.read(store))
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute("DROP VIEW columns")
+    older = analysis.read(store)
+    assert metrics(older) == said and older.attrs["columns"] == {}
+
+
+def test_a_new_cost_is_no_metric_and_parts_no_line(tmp_path):
+    """A store of a later version, whose runs have a cost that this one has never heard of."""
+    points = pd.DataFrame({"run": ["a", "b", "c"], "state": "done", "excluded": False, "model": "pico"})
+    points = points.assign(steps=[10, 20, 40], flops=[1e9, 2e9, 4e9], digest="", joules=[3.0, 5.0, 9.0])
+    points["upstream/error"] = [0.5, 0.4, 0.3]
+    roles = {**dict.fromkeys(points.columns, "run"), "model": "trunk", "upstream/error": "metric"}
+    with closing(sqlite3.connect(tmp_path / "later.db")) as connection, connection:
+        points.to_sql("points", connection, index=False)
+        pd.DataFrame(roles.items(), columns=["name", "role"]).to_sql("columns", connection, index=False)
+    later = analysis.read(tmp_path / "later.db")
+    assert metrics(later) == ["upstream/error"]
+    with pytest.raises(analysis.Refused, match="unknown metric 'joules'"):
+        analysis.frontier(later, "joules")
+    ((model, xs, _),) = trunks(later, usable(later, "upstream/error"), "upstream/error", "flops")
+    assert model == "pico" and xs.tolist() == [1e9, 2e9, 4e9]

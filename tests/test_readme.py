@@ -1,23 +1,23 @@
 """README.md says what the program does: its commands exist, its numbers are those of the laptop study."""
 
+import pkgutil
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
+from pages import PAGES, ROOT, generator
 
-from scalectl.orchestrator.cli.main import scalectl
-
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+SCALECTL = generator("cli").program()
 
 
 def known(words: list[str]) -> bool:
     """Whether the command line has a command of these words."""
-    command: click.Command = scalectl
+    command: click.Command = SCALECTL
     for word in words:
         if not isinstance(command, click.Group):
             return True
@@ -35,8 +35,7 @@ def test_every_command_on_a_page_exists(page):
 
 def test_the_plan_is_the_one_that_a_newcomer_sees(tmp_path):
     (tmp_path / "experiments.yaml").write_text((ROOT / "experiments.yaml").read_text())
-    code = "from scalectl.orchestrator.cli.main import main; main()"
-    command = [sys.executable, "-c", code, "plan", "experiments.yaml", "--slots", "2"]
+    command = [Path(sys.executable).with_name("scalectl"), "plan", "experiments.yaml", "--slots", "2"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.rstrip() in README
 
@@ -49,3 +48,31 @@ def test_every_link_leads_somewhere(page):
 
 def test_the_figure_is_there():
     assert (ROOT / "docs" / "frontier.png").read_bytes().startswith(b"\x89PNG")
+
+
+def pages(*landing: str) -> list[Any]:
+    """Every page as a parameter; those in `landing` name what is being built, and say so once it is there."""
+    lands = pytest.mark.xfail(reason="trainer/data/ and analysis/figures/ are being built; take the name away then")
+    return [pytest.param(page, id=page.name, marks=[lands] if page.name in landing else []) for page in PAGES]
+
+
+@pytest.mark.parametrize("page", pages("add_your_own.md"))
+def test_every_name_in_python_exists(page):
+    names = set(re.findall(r"\bscalectl(?:\.[A-Za-z_]\w*)+(?!\w*\.md)", page.read_text()))
+    assert [name for name in sorted(names) if not importable(name)] == []
+
+
+def importable(name: str) -> bool:
+    """Whether a dotted name is a module, or something that a module has."""
+    try:
+        pkgutil.resolve_name(name)
+    except (ImportError, AttributeError):
+        return False
+    return True
+
+
+@pytest.mark.parametrize("page", pages("architecture.md", "add_your_own.md"))
+def test_every_path_exists(page):
+    folders = "orchestrator|trainer|analysis|tests|docs|benchmarks|examples|studies"
+    paths = re.findall(rf"(?<![\w./-])(?:{folders})/[\w./-]*\w", page.read_text())
+    assert [path for path in paths if not (ROOT / path).exists()] == []

@@ -81,7 +81,7 @@ def columns(study: Any, name: str) -> dict[str, str]:
 
 def test_the_page_has_a_section_for_each_table_and_view_and_no_other(study):
     tables = set(rows(study, "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"))
-    assert tables == {*schema.tables, "points", "curves", "observations"}
+    assert tables == {*schema.tables, "points", "columns", "curves", "observations"}
     assert set(SECTIONS) == {*tables, "States", "What survives", "Speed", *JSON}
 
 

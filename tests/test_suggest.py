@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from runs import METRIC, shared, table
 
 from scalectl import analysis
-from scalectl.analysis.refusal import Refused
+from scalectl.analysis.checks import Refused
 from scalectl.analysis.suggestion import Costs, greedy
-from scalectl.analysis.surrogate import Outlook, outlook, places
+from scalectl.analysis.surrogate import Outlook, outlook, positions
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.reading import read
@@ -44,11 +44,11 @@ def split(points: pd.DataFrame, known_share: float) -> tuple[pd.DataFrame, pd.Da
 
 def test_the_outlook_holds_a_planted_law_and_knows_less_the_further_it_looks():
     inside, beyond = split(grid(noise=0.01), 0.8)
-    found = outlook(places(inside, "flops"), inside[METRIC].to_numpy(), places(beyond, "flops"))
+    found = outlook(positions(inside, "flops"), inside[METRIC].to_numpy(), positions(beyond, "flops"))
     truth = law(beyond["flops"] / beyond["images_seen"], beyond["images_seen"], beyond["data_size"])
     off, sd = np.log(found.mean / truth), np.sqrt(np.diag(found.covariance))
     assert np.sqrt(np.mean(off**2)) < 0.05 and np.mean(np.abs(off) < 1.645 * sd) >= 0.8
-    again = outlook(places(inside, "flops"), inside[METRIC].to_numpy(), places(inside, "flops"))
+    again = outlook(positions(inside, "flops"), inside[METRIC].to_numpy(), positions(inside, "flops"))
     assert np.sqrt(np.diag(again.covariance)).mean() < sd.mean() / 2
 
 
@@ -57,17 +57,17 @@ def test_no_unit_matters():
 
     def seen(factor: float) -> Outlook:
         one, other = (part.assign(flops=part["flops"] * factor) for part in (inside, beyond))
-        return outlook(places(one, "flops"), one[METRIC].to_numpy(), places(other, "flops"))
+        return outlook(positions(one, "flops"), one[METRIC].to_numpy(), positions(other, "flops"))
 
     assert seen(1.0).mean == pytest.approx(seen(3.7e-12).mean, rel=1e-9)
-    scaled = outlook(places(inside, "flops"), 37 * inside[METRIC].to_numpy(), places(beyond, "flops"))
+    scaled = outlook(positions(inside, "flops"), 37 * inside[METRIC].to_numpy(), positions(beyond, "flops"))
     assert scaled.mean == pytest.approx(37 * seen(1.0).mean, rel=1e-9)
 
 
 def test_the_next_run_is_that_of_the_largest_reduction_by_hand():
     covariance = np.array([[1.0, 0.2, 0.6], [0.2, 2.0, 1.0], [0.6, 1.0, 4.0]])
     found = Outlook(np.ones(3), covariance, noise=0.5)
-    costs = Costs.of(pd.DataFrame({"flops": [1.0, 1.0]}), "flops")
+    costs = Costs.of_candidates(pd.DataFrame({"flops": [1.0, 1.0]}), "flops")
     picks, left = greedy(found, costs, 2.0, targets=1)
     assert [pick.place for pick in picks] == [1, 0] and left == 0
     assert picks[0].taken == pytest.approx(1.0 / 2.5)
@@ -81,7 +81,7 @@ def test_a_trunk_is_paid_once():
     runs = pd.DataFrame(
         {"flops": [10.0, 20, 30], "shared": [8.0, 16, 24], "paid": [4.0, 0, 0], "trunk": ["a", "b", "b"]}
     )
-    costs = Costs.of(runs, "flops")
+    costs = Costs.of_candidates(runs, "flops")
     assert list(costs.now()) == [6, 20, 30]
     assert list(costs.after(1).now()) == [6, 4, 14]
     assert list(costs.after(2).now()) == [6, 4, 6]

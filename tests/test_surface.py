@@ -8,7 +8,7 @@ import pytest
 from runs import shared
 
 from scalectl.analysis import fit_surface
-from scalectl.analysis.refusal import Refused
+from scalectl.analysis.checks import Refused
 
 # Besiroglu et al., arXiv 2404.10102, table 1, in the order E, A, B, alpha, beta
 PUBLISHED = (1.8169, 482.01, 2085.43, 0.3478, 0.3659)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from scalectl.analysis.vocabulary import AXES, LAWS
 from scalectl.orchestrator.cli.options import Command, Former, output, store_option, study_option, where_option
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.hints import command
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
 
     from scalectl.orchestrator.report.study import Ask
 
-COLUMNS = ("flops", "device_seconds", "core_days", "images_seen", "data_size")
-LAWS = ("power", "saturating", "doubly-saturating", "m1", "m2", "m3", "m4", "bnsl")
 GROUPS = ("model", "data_size")
 
 metric_option = click.option("--metric", help="Metric of the law, in place of the study's.")
-x_option = click.option("--x", type=click.Choice(COLUMNS), help="Column that the law is over, in place of the study's.")
-law_option = click.option("--law", type=click.Choice(LAWS), help="Family of the law, in place of the study's.")
+x_option = click.option(
+    "--x", type=click.Choice(tuple(AXES)), help="Column that the law is over, in place of the study's."
+)
+law_option = click.option("--law", type=click.Choice(tuple(LAWS)), help="Family of the law, in place of the study's.")
 
 
 def law_options(verb: Command) -> Command:

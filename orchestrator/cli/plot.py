@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from scalectl.analysis.vocabulary import FIGURES
 from scalectl.orchestrator.cli.fit import law_options
 from scalectl.orchestrator.cli.options import Command
 from scalectl.orchestrator.cli.verbs import Verbs
@@ -13,15 +14,22 @@ from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.hints import command
 
 _SUFFIXES = (".png", ".pdf", ".svg")
-_FIGURES = {
-    "frontier": "Draw every run, the frontier, and the law with its band.",
-    "bottleneck": "Draw the best run of each model size and of each data size.",
-    "samples": "Draw the error over images seen, with a line for each model.",
-    "isoflop": "Draw the error over model size at each budget, with the best sizes.",
-    "curves": "Draw the training curve of each run; --metric is one of their columns, by default loss.",
-    "decay-map": "Draw the metric over two settings of a sweep, by default weight decay of head and body.",
-    "residuals": "Draw how far the frontier and held-out runs lie from the law.",
-}
+
+
+class _Figure(click.Command):
+    """The command of one figure; its own options are looked up when it is called or asked for help."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """The options of all figures, and those of this one."""
+        shared, own = super().get_params(ctx), map(_option, FIGURES[str(self.name)].options)
+        return [*shared[:-1], *own, shared[-1]]  # --help comes last
+
+
+def _option(option: Any) -> click.Option:
+    """The option of a command for one of `analysis.drawing.plot.Option`."""
+    if not option.value:
+        return click.Option([f"--{option.name}"], is_flag=True, help=option.purpose)
+    return click.Option([f"--{option.name}"], metavar=option.value, help=option.purpose)
 
 
 @click.group(cls=Verbs)
@@ -48,7 +56,7 @@ def _output(name: str) -> Callable[[Command], Command]:
     )
 
 
-def _figure(name: str, purpose: str) -> click.Command:
+def command_for(name: str, purpose: str) -> click.Command:
     """The command that draws one figure; it has the options of `fit`, and its own."""
 
     @law_options
@@ -61,24 +69,18 @@ def _figure(name: str, purpose: str) -> click.Command:
         click.echo(f"Next: {_after(name, bool(refusal), options)}")
         return Exit.DONE
 
-    return click.command(name, help=purpose)(draw)
+    return click.command(name, help=purpose, cls=_Figure)(draw)
 
 
 def _after(name: str, refused: bool, options: Mapping[str, Any]) -> str:
     """The next command after a figure: a prediction of its law or, where it has none, the reason."""
     law = {key: options[key] for key in ("study", "where", "law", "x")}
-    if name != "curves":  # whose metric is a column of the training curves
+    if not FIGURES[name].curves:  # whose metric is a column of the training curves
         law["metric"] = options["metric"]
     if refused:
         return command("fit", store=options["store"], options={**law, "hold_out": options["hold_out"]})
     return command("predict --compute C", store=options["store"], options=law)
 
 
-for _name, _purpose in _FIGURES.items():
-    plot.add("Figures", _figure(_name, _purpose))
-
-_WIDE = "Across a page, with the best runs of each model and data size beside it."
-plot.commands["frontier"].params.append(click.Option(["--wide"], is_flag=True, help=_WIDE))
-for _side in ("rows", "columns"):
-    _help = f"The setting of the {_side}, such as lr."
-    plot.commands["decay-map"].params.append(click.Option([f"--{_side}"], metavar="SETTING", help=_help))
+for _name in FIGURES:
+    plot.add("Figures", command_for(_name, FIGURES.purpose(_name)))

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from decimal import Decimal
 from functools import cache
 from itertools import product
-from typing import Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from scalectl.analysis.vocabulary import AXES, LAWS
 from scalectl.orchestrator.experiment.resources import Limits, Resources
 from scalectl.orchestrator.experiment.rules import Rule, Section, key
 from scalectl.orchestrator.experiment.values import (
@@ -258,8 +259,11 @@ class Evals(Section):
     finetune: Finetune | None = key("Training all weights further; none when left out.", None)
 
 
-Compute = Literal["flops", "device_seconds", "core_days", "images_seen", "data_size"]
-LawName = Literal["power", "saturating", "doubly-saturating", "m1", "m2", "m3", "m4", "bnsl"]
+if TYPE_CHECKING:
+    Compute: TypeAlias = str
+    LawName: TypeAlias = str
+else:
+    Compute, LawName = Literal[tuple(AXES)], Literal[tuple(LAWS)]
 
 
 class Fit(Section):

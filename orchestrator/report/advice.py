@@ -5,9 +5,8 @@ from pathlib import Path
 
 from pandas import DataFrame
 
-from scalectl.analysis.laws import FAMILIES
+from scalectl.analysis.checks import Refused
 from scalectl.analysis.prediction import Prediction, predict
-from scalectl.analysis.refusal import Refused
 from scalectl.analysis.suggestion import Advice, suggest
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.reading import read
@@ -20,7 +19,7 @@ from scalectl.orchestrator.store.reading import Store
 def predicted(points: DataFrame, wanted: Fit, **question: float | None) -> Prediction:
     """The answer to a question of `analysis.predict`; raises Refusal where the points can't carry it."""
     try:
-        return predict(points, wanted.metric, wanted.compute, family=FAMILIES[wanted.law], **question)
+        return predict(points, wanted.metric, wanted.compute, law=wanted.law, **question)
     except Refused as refused:
         raise Refusal(str(refused)) from None
 

@@ -8,15 +8,15 @@ from typing import Any
 from pandas import DataFrame, read_sql_table
 
 from scalectl import analysis
-from scalectl.analysis import groups, plots
-from scalectl.analysis.fit import fit
-from scalectl.analysis.fitted import Fitted
-from scalectl.analysis.isoflop import IsoFlop, isoflop
-from scalectl.analysis.laws import FAMILIES
-from scalectl.analysis.plots import Subject
-from scalectl.analysis.refusal import Refused
+from scalectl.analysis.budgets import IsoFlop, isoflop
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.drawing.plot import Subject
+from scalectl.analysis.fitting import fit
+from scalectl.analysis.groups import fit_each
+from scalectl.analysis.plotting import draw as drawing
+from scalectl.analysis.plotting import kind
+from scalectl.analysis.report import Fitted
 from scalectl.analysis.selection import Unreadable, select
-from scalectl.analysis.sweeps import DECAYS
 from scalectl.orchestrator.errors import Exit, Problem, Refusal, Spot
 from scalectl.orchestrator.experiment.reading import Experiment
 from scalectl.orchestrator.experiment.schema import Fit
@@ -70,7 +70,7 @@ def select_runs(points: DataFrame, option: str, text: str) -> DataFrame:
         return points[select(points, text)]
     except Unreadable as wrong:
         spot = Spot(option, 1, wrong.start + 1, wrong.end - wrong.start, wrong.text)
-        raise InvalidExpression(str(Problem(spot, "", wrong.what, wrong.hint))) from None
+        raise InvalidExpression(str(Problem(spot, "", wrong.problem, wrong.hint))) from None
 
 
 def held_out_runs(points: DataFrame, fit: Fit, expression: str | None) -> Collection[str]:
@@ -83,17 +83,15 @@ def held_out_runs(points: DataFrame, fit: Fit, expression: str | None) -> Collec
 def fit_or_reason(points: DataFrame, wanted: Fit, hold_out: Collection[str]) -> tuple[Fitted | None, str]:
     """The law, or none and the reason why the points can't carry it."""
     try:
-        return fit(points, wanted.metric, wanted.compute, family=FAMILIES[wanted.law], hold_out=hold_out), ""
+        return fit(points, wanted.metric, wanted.compute, law=wanted.law, hold_out=hold_out), ""
     except Refused as refused:
         return None, str(refused)
 
 
 def fit_per(points: DataFrame, wanted: Fit, per: str) -> tuple[dict[str, Fitted], dict[str, str], str]:
     """The law of each model or data size, the reasons of those that have none, and all of them as a table."""
-    fits = groups.fit_each(points, per, wanted.metric, wanted.compute, family=FAMILIES[wanted.law])
-    laws = {name: law for name, law in fits.items() if isinstance(law, Fitted)}
-    refused = {name: str(law) for name, law in fits.items() if isinstance(law, Refused)}
-    return laws, refused, f"{wanted.metric} vs {wanted.compute} by {per}\n\n{groups.table(fits)}"
+    groups = fit_each(points, per, wanted.metric, wanted.compute, law=wanted.law)
+    return groups.laws, {name: str(refused) for name, refused in groups.refused.items()}, str(groups)
 
 
 def minima(points: DataFrame, wanted: Fit) -> IsoFlop:
@@ -104,10 +102,10 @@ def minima(points: DataFrame, wanted: Fit) -> IsoFlop:
         raise Refusal(str(refused)) from None
 
 
-def draw(name: str, subject: Subject, file: Path) -> None:
+def draw(name: str, subject: Subject, file: Path, **options: Any) -> None:
     """Write a figure and its data; raises Refusal when there is nothing to draw, or no way to write it."""
     try:
-        plots.save(name, subject, file, revision())
+        drawing(name, subject, revision(), **options).save(file)
     except Refused as refused:
         raise Refusal(str(refused)) from refused
     except OSError as error:
@@ -128,18 +126,15 @@ def draw_figure(
     **options: Any,
 ) -> str:
     """Write the figure of that name, with the law of its metric; the reason where it has none."""
-    rows, columns = (options.pop(side, None) for side in ("rows", "columns"))
-    curve, curves = metric or "loss", None
-    if name == "curves":  # the metric is a column of theirs, and the law keeps the study's
+    curve, curves, is_of_curves = metric or "loss", None, kind(name).curves
+    if is_of_curves:  # the metric is a column of theirs, and the law keeps the study's
         metric = None
     request, points = study_points(store, study, where, metric=metric, x=x, law=law)
     wanted = next(iter(request.fits.values()))
     fitted, refusal = fit_or_reason(points, wanted, held_out_runs(points, wanted, hold_out))
-    settings = (rows or DECAYS[0], columns or DECAYS[1])
-    if name == "curves":
+    if is_of_curves:
         curves = training_curves(store, points)
-    wide = bool(options.pop("wide", False))
-    draw(name, Subject(points, wanted.metric, wanted.compute, fitted, refusal, curves, curve, settings, wide), file)
+    draw(name, Subject(points, wanted.metric, wanted.compute, fitted, refusal, curves, curve), file, **options)
     return refusal
 
 
@@ -168,7 +163,7 @@ def conclude(experiment: Experiment) -> Iterator[str]:
                 else:
                     yield refusal
         name, first = next(iter(fits.items()))
-        draw("frontier", Subject(points, first.metric, first.compute, *laws[name], wide=True), figure)
+        draw("frontier", Subject(points, first.metric, first.compute, *laws[name]), figure, wide=True)
         yield f"{_near(figure)} written."
     except Refusal as refused:
         yield str(refused)

@@ -11,11 +11,12 @@ from typing import Any
 
 from sqlalchemy import Float, Text
 
+from scalectl.analysis.vocabulary import AXES
 from scalectl.orchestrator.errors import Exit, NotFound, Problem, Refusal, Spot
 from scalectl.orchestrator.format import count, counted
 from scalectl.orchestrator.store.tables import SETTINGS
 
-COMPUTE = ("flops", "device_seconds", "core_days", "images_seen")
+COMPUTE = tuple(axis.name for axis in AXES.values() if axis.grows)
 ALIASES = {  # of a header: the column that it is, in how many of its units
     "size": ("model", 1.0),
     "cooldown_steps": ("cooldown", 1.0),

@@ -68,7 +68,7 @@ class Words(TypeDecorator[StrEnum]):
 _DATA = {{"size": "data_size"}.get(name, name): kind for name, kind in spec_columns(DataSpec).items()}
 _COUNTS = {"params": Integer, "flops_per_image": Integer}
 # FLOPs outgrow 64-bit integers at the size of the paper's runs, so they are floating-point numbers here
-_COST = {"steps": Integer, "cooldown": Integer, "images_seen": Integer, "flops": Float, "marginal_flops": Float}
+COST = {"steps": Integer, "cooldown": Integer, "images_seen": Integer, "flops": Float, "marginal_flops": Float}
 SETTINGS: dict[str, type[TypeEngine[Any]]] = {
     "model": Text,
     **spec_columns(ModelSpec),
@@ -77,7 +77,7 @@ SETTINGS: dict[str, type[TypeEngine[Any]]] = {
     **_DATA,
     **spec_columns(RecipeSpec),
     "seed": Integer,
-    **_COST,
+    **COST,
 }
 _BEFORE = later_defaults(DataSpec) | later_defaults(RecipeSpec)
 

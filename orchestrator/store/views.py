@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Label, Select, and_, false, literal, null, select, union_all
+from sqlalchemy import Connection, Label, Select, Text, and_, false, literal, null, select, union_all
 from sqlalchemy.sql.selectable import SelectBase
 
 from scalectl.orchestrator.states import RunState
 from scalectl.orchestrator.store.tables import (
+    COST,
     SETTINGS,
     imported,
     imports,
@@ -18,14 +19,16 @@ from scalectl.orchestrator.store.tables import (
     studies,
 )
 
+_TIME = ("device_seconds", "core_days")
 _SPEED = ("images_per_second", "flops_per_second", "mfu")
 _CURVE = ("step", "loss", "learning_rate", "grad_norm", "images_seen", "flops", "device_seconds", *_SPEED)
 
 
 def create_views(connection: Connection) -> None:
-    """Create `points`, `curves` and `observations`, or create them again because a metric is new."""
+    """Create `points`, its `columns`, `curves` and `observations`, or create them again because a metric is new."""
     names = {row.name: row.id for row in connection.execute(select(metrics).order_by(metrics.c.id))}
-    for name, content in (("points", _points(names)), ("curves", _curves()), ("observations", _observations())):
+    views = {"points": _points(names), "columns": _columns(), "curves": _curves(), "observations": _observations()}
+    for name, content in views.items():
         sql = content.compile(connection, compile_kwargs={"literal_binds": True})
         connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
         connection.exec_driver_sql(f"CREATE VIEW {name} AS {sql}")
@@ -33,7 +36,7 @@ def create_views(connection: Connection) -> None:
 
 def _points(names: Mapping[str, int]) -> SelectBase:
     """One row per run: identity, settings, cost, and each metric at its end point as a column."""
-    settings = (*SETTINGS, "device_seconds", "core_days")
+    settings = (*SETTINGS, *_TIME)
     own = select(
         *_own_head(),
         *(runs.c[name] for name in (*settings, *_SPEED, "digest")),
@@ -46,6 +49,16 @@ def _points(names: Mapping[str, int]) -> SelectBase:
         *(_imported_value(number, name) for name, number in names.items()),
     )
     return union_all(own, foreign)
+
+
+def _columns() -> SelectBase:
+    """The role of each column of `points`: a metric, what the runs of one trunk share, or a run's own."""
+    shared = ["origin", *(name for name in SETTINGS if name not in COST)]
+    own = [column.name for column in _own_head() if column.name != "origin"]
+    own += [*COST, *_TIME, *_SPEED, "digest"]
+    roles = {**dict.fromkeys(own, "run"), **dict.fromkeys(shared, "trunk")}
+    fixed = (select(literal(name, Text).label("name"), literal(role).label("role")) for name, role in roles.items())
+    return union_all(*fixed, select(metrics.c.name, literal("metric").label("role")))
 
 
 def _own_head() -> tuple[Any, ...]:

@@ -1,0 +1,185 @@
+"""The best model size at each compute budget, and how it grows: approach 2 of arXiv 2203.15556.
+
+A parabola through all points of a budget is bent by those far from its minimum; five around it are enough.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.polynomial import Polynomial as Poly
+
+from scalectl.analysis.bootstrap import LEVEL
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.law import Floats
+from scalectl.analysis.notebook import html_table
+from scalectl.analysis.runs import COMPUTE, METRIC, usable
+from scalectl.analysis.vocabulary import AXES
+
+NEAREST = 5  # points that a minimum is found from
+TOGETHER = 1.25  # runs up to this many times the compute of the cheapest one have one budget
+LEAST = 3  # minima that an exponent needs
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The runs of one budget, with the size and images of the least error; None, and why, where there is none."""
+
+    compute: float  # geometric mean of its runs
+    runs: int
+    sizes: int
+    params: float | None = None
+    images_seen: float | None = None
+    error: float | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Growth:
+    """y = coefficient C^exponent; the interval of the exponent is that of a regression in logarithms, 90 %."""
+
+    coefficient: float
+    exponent: float
+    low: float
+    high: float
+
+    def __call__(self, compute: float) -> float:
+        """y at a compute."""
+        with np.errstate(over="ignore"):
+            return float(self.coefficient * np.float64(compute) ** self.exponent)
+
+
+@dataclass(frozen=True)
+class IsoFlop:
+    """The minima of all budgets, and N*(C) and D*(C): the best parameters and images seen at each compute."""
+
+    metric: str
+    x: str  # the column of compute
+    budgets: tuple[Budget, ...]
+    params: Growth
+    images_seen: Growth
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as a JSON object."""
+        laws = {"params": asdict(self.params), "images_seen": asdict(self.images_seen)}
+        budgets = {"budgets": tuple(map(asdict, self.budgets))}
+        head = {"metric": self.metric, "compute": self.x}
+        return {**head, **budgets, **laws, "unit": AXES[self.x].unit, "level": LEVEL}
+
+    def __str__(self) -> str:
+        lines = [self._head(), ""]
+        for budget in self.budgets:
+            best = budget.why
+            if not best:
+                best = f"N* {budget.params:.3g}, D* {budget.images_seen:.3g}, {self.metric} {budget.error:.3g}"
+            lines.append(f"  C = {budget.compute:<9.3g}{budget.sizes:>3} sizes   {best}")
+        return "\n".join([*lines, "", *(f"  {growth}" for growth in self._growths())])
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for budget in self.budgets:
+            best = (budget.why, "", "")
+            if not budget.why:
+                best = (f"{budget.params:.3g}", f"{budget.images_seen:.3g}", f"{budget.error:.3g}")
+            rows.append((f"{budget.compute:.3g}", str(budget.sizes), *best))
+        return html_table(self._head(), ("C", "sizes", "N*", "D*", self.metric), rows, self._growths())
+
+    def _head(self) -> str:
+        minima = sum(budget.params is not None for budget in self.budgets)
+        return f"{self.metric} vs {self.x} · {minima} minima of {len(self.budgets)} budgets"
+
+    def _growths(self) -> Iterator[str]:
+        for letter, law, unit in (("N", self.params, "parameters"), ("D", self.images_seen, "images seen")):
+            ends = f"{100 * LEVEL:.0f} % interval of the exponent {law.low:.3g} to {law.high:.3g}"
+            yield f"{letter}*(C) = {law.coefficient:.3g} C^{law.exponent:.3g} {unit}   {ends}"
+
+
+def isoflop(points: pd.DataFrame, metric: str = METRIC, x: str = COMPUTE) -> IsoFlop:
+    """The best size at each budget of the column `x`, and its growth.
+
+    Raises Refused below three minima, and for values that can't be fitted.
+    """
+    runs = usable(points, metric, x, "params", "images_seen")
+    every = tuple(minimum(group, metric, x) for group in budgets(runs, x))
+    minima = [budget for budget in every if budget.params is not None]
+    if len(minima) < LEAST:
+        reasons = "; ".join(reasons_of(every)) or "no run has params and images_seen"
+        raise Refused(
+            f"refused: {len(minima)} of {len(every)} budgets have a minimum inside their model sizes, and an exponent"
+            f" needs {LEAST}: {reasons}. Train {NEAREST} or more sizes at each budget, on both sides of the best one."
+        )
+    spent, size, images = (
+        np.array([getattr(budget, name) for budget in minima], float) for name in ("compute", "params", "images_seen")
+    )
+    return IsoFlop(metric, x, every, _growth(spent, size), _growth(spent, images))
+
+
+def reasons_of(budgets: Iterable[Budget]) -> list[str]:
+    """Why some of them have no minimum, each reason once."""
+    return list(dict.fromkeys(budget.why for budget in budgets if budget.why))
+
+
+def budgets(runs: pd.DataFrame, x: str) -> Iterator[pd.DataFrame]:
+    """Yield the runs of each budget, cheapest first; the table is sorted by compute."""
+    spent = runs[x].to_numpy(float)
+    start = 0
+    while start < len(spent):
+        stop = int(np.searchsorted(spent, TOGETHER * spent[start], side="right"))
+        yield runs.iloc[start:stop]
+        start = stop
+
+
+def best_of_sizes(group: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The best run of each model size among those of one budget, smallest first."""
+    return group.loc[group.groupby("params")[metric].idxmin()].sort_values("params")
+
+
+def nearest(best: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The sizes that the minimum is found from: those nearest to the best one in their logarithm."""
+    size_N, lowest = np.log(best["params"].to_numpy(float)), int(best[metric].to_numpy(float).argmin())
+    return best.iloc[np.sort(np.argsort(np.abs(size_N - size_N[lowest]), kind="stable")[:NEAREST])]
+
+
+def parabola(near: pd.DataFrame, metric: str) -> Poly:
+    """The error as a parabola of log(params) through these sizes."""
+    return Poly.fit(np.log(near["params"].to_numpy(float)), near[metric].to_numpy(float), 2)
+
+
+def minimum(group: pd.DataFrame, metric: str, x: str) -> Budget:
+    """The runs of one budget as a Budget, with the minimum of its parabola or the reason for none."""
+    best = best_of_sizes(group, metric)
+    budget = Budget(float(np.exp(np.log(group[x]).mean())), len(group), len(best))
+    if len(best) < NEAREST:
+        return _none(budget, f"fewer than {NEAREST} sizes")
+    lowest = int(best[metric].to_numpy(float).argmin())
+    if lowest == 0:
+        return _none(budget, "the smallest size is the best")
+    if lowest == len(best) - 1:
+        return _none(budget, "the largest size is the best")
+    near = nearest(best, metric)
+    curve = parabola(near, metric)
+    slope = curve.deriv()
+    bottom = np.inf
+    if slope.deriv()(0.0) > 0:
+        bottom = float(slope.roots()[0])
+    ends = np.log(near["params"].iloc[[0, -1]].to_numpy(float))
+    if not ends[0] < bottom < ends[1]:
+        return _none(budget, "no minimum among the points around the best")
+    images = np.exp(np.interp(bottom, np.log(best["params"]), np.log(best["images_seen"].to_numpy(float))))
+    error = float(curve(bottom))
+    return replace(budget, params=float(np.exp(bottom)), images_seen=float(images), error=error)
+
+
+def _none(budget: Budget, why: str) -> Budget:
+    return replace(budget, why=why)
+
+
+def _growth(spent: Floats, best: Floats) -> Growth:
+    from scipy import stats
+
+    line = stats.linregress(np.log(spent), np.log(best))
+    reach = float(stats.t.ppf((1 + LEVEL) / 2, len(spent) - 2) * line.stderr)
+    slope = float(line.slope)
+    return Growth(float(np.exp(line.intercept)), slope, slope - reach, slope + reach)

@@ -1,0 +1,56 @@
+"""What callers hand over, checked: tables with columns of numbers, and numbers above 0; or else `Refused`."""
+
+from collections.abc import Collection
+from reprlib import repr as shortened
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+RUN = ("run", "state", "excluded")  # what every table of runs has
+
+
+class Refused(ValueError):  # noqa: N818 - an answer, not an error
+    """No answer, and why: what the data have, what is needed, and the remedy."""
+
+
+def amounts(name: str, numbers: ArrayLike) -> NDArray[np.float64]:
+    """Numbers as floats; raises Refused, which names the argument, unless all are finite and above 0."""
+    try:
+        floats = np.asarray(numbers, float)
+    except (TypeError, ValueError, OverflowError):
+        raise Refused(f"{name} = {shortened(numbers)}: give a number that is finite and above 0.") from None
+    bad = floats[~(np.isfinite(floats) & (floats > 0))]
+    if bad.size:
+        raise Refused(f"{name} = {bad[0]:g}: give a number that is finite and above 0.")
+    return floats
+
+
+def checked(table: pd.DataFrame, columns: Collection[str], numbers: Collection[str] = ()) -> pd.DataFrame:
+    """The table with rows numbered from 0 and `numbers` as columns of numbers.
+
+    Raises Refused, which names all of `columns` and `numbers` that it lacks, or the first value that is no number.
+    """
+    if missing := [name for name in dict.fromkeys([*columns, *numbers]) if name not in table]:
+        raise Refused(f"the table has no column {', '.join(missing)}; it has {', '.join(map(str, table)) or 'none'}.")
+    table = table.reset_index(drop=True)
+    return table.assign(**{name: _numbers(table[name]) for name in numbers})
+
+
+def above_0(runs: pd.DataFrame, columns: Collection[str]) -> None:
+    """Raise Refused for the first run with a number in `columns` that is not finite and above 0."""
+    for name in columns:
+        number = runs[name].to_numpy(float)
+        if (bad := ~(np.isfinite(number) & (number > 0))).any():
+            row = runs[bad].iloc[0]
+            raise Refused(f"run {row['run']} has {name} = {row[name]:g}: it is finite and above 0. Leave the run out.")
+
+
+def _numbers(column: pd.Series) -> pd.Series:
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iuf":
+        return column
+    numbers = pd.to_numeric(column, errors="coerce")
+    wrong = column[numbers.isna() & column.notna()]
+    if len(wrong):
+        raise Refused(f"column {column.name} has {shortened(wrong.iloc[0])}, which is no number.")
+    return pd.Series(numbers.to_numpy(float, na_value=np.nan), column.index)

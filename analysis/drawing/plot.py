@@ -1,0 +1,78 @@
+"""What a figure is made of: the subject that it shows, the plot that draws it, and the drawing with its data."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.drawing.sheet import DOTS, SUFFIXES, write
+from scalectl.analysis.report import Fitted
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What a figure shows: runs, a metric over the column `x`, and the law or the note that says why there is none."""
+
+    points: pd.DataFrame
+    metric: str
+    x: str
+    fit: Fitted | None = None
+    note: str = ""
+    curves: pd.DataFrame | None = None  # the training curves of the runs, for plots of curves
+    curve: str = "loss"  # which of their columns
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """A figure with the data that it shows, which a notebook shows as a picture."""
+
+    figure: Figure
+    data: Mapping[str, Any]
+
+    def save(self, path: Path) -> None:
+        """Write the figure in the format of the suffix, and beside it its data as JSON; folders are made.
+
+        Raises Refused for a suffix that is not one of SUFFIXES.
+        """
+        if path.suffix not in SUFFIXES:
+            raise Refused(f"{path}: figures are {', '.join(SUFFIXES)}.")
+        write(self.figure, path)
+        path.with_suffix(".json").write_text(json.dumps(self.data, indent=1, allow_nan=False) + "\n")
+
+    def _repr_png_(self) -> bytes:
+        picture = BytesIO()
+        self.figure.savefig(picture, format="png", dpi=DOTS)
+        return picture.getvalue()
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of a figure: a word for its command and a keyword of its function; a switch unless it has a value."""
+
+    name: str
+    purpose: str
+    value: str = ""  # what stands for the value in the help
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure by name: a function of a subject and of the options, which raises Refused where the runs can't carry it.
+
+    One of `curves` shows a column of the training curves in place of the metric.
+    """
+
+    draw: Callable[..., Drawing]
+    options: tuple[Option, ...] = ()
+    curves: bool = False
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """A table as JSON objects, one a row."""
+    rows: list[dict[str, Any]] = json.loads(table.to_json(orient="records", double_precision=15))
+    return rows

@@ -1,0 +1,29 @@
+"""Figures at the size that they are printed at, and as files that are the same byte for byte for the same data."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+SUFFIXES = (".png", ".pdf", ".svg")
+COLUMN, PAGE = 85 / 25.4, 174 / 25.4  # widths of a column and of a page of two, in inches
+DOTS = 300  # per inch
+# text in a PDF as TrueType, in an SVG as outlines: both show the same letters everywhere
+_FONTS: Any = {"pdf.fonttype": 42, "svg.fonttype": "path", "svg.hashsalt": "scalectl"}
+_NO_DATES: dict[str, dict[str, Any]] = {".png": {}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
+
+
+def sheet(width: float, height: float) -> Figure:
+    """An empty figure of this size in inches, which arranges its own panels."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def write(figure: Figure, path: Path) -> None:
+    """Write a figure in the format of the suffix, one of SUFFIXES, without the time; folders are made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with mpl.rc_context(_FONTS):
+        figure.savefig(path, dpi=DOTS, metadata=_NO_DATES[path.suffix])

@@ -1,0 +1,139 @@
+"""How runs and numbers look in figures: colours by model, sizes by data, ticks and labels on logarithmic axes."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+
+INK, FAINT, GRID, STAR = "black", "#c9ccd1", "#e4e6e9", "#d95f02"
+TEXT, SMALL = 8.0, 7.0  # points
+_AREAS = (4.0, 34.0)  # of the smallest and the largest data size, in square points
+_AREA = 18.0  # where all are alike
+_APART = 0.15  # least distance of labelled ticks along the x axis, as a share of it
+_ABOVE = 1.35 * SMALL  # the same along the y axis, in points
+_STEPS = (1, 2, 5, 3, 7, 1.5, 1.2, 9)  # of a decade: where ticks stand, as far as there is room, the first ones first
+
+
+@dataclass(frozen=True)
+class Marks:
+    """The colour of each model and the area of each data size, smallest first."""
+
+    colours: dict[str, tuple[float, float, float, float]]
+    areas: dict[int, float]
+
+    @staticmethod
+    def of_runs(runs: pd.DataFrame) -> "Marks":
+        """The marks of all models and data sizes among `runs`."""
+        models = runs.groupby("model")["params"].min().reset_index().sort_values(["params", "model"])["model"]
+        sizes = sorted(runs["data_size"].dropna().unique())
+        shades, areas = np.array([0.5]), np.full(len(sizes), _AREA)
+        if len(models) > 1:
+            shades = np.linspace(0.0, 0.93, len(models))
+        if len(sizes) > 1:
+            areas = np.linspace(*_AREAS, len(sizes))
+        colours = {model: colormaps["viridis"](shade) for model, shade in zip(models, shades, strict=True)}
+        return Marks(colours, {int(size): float(area) for size, area in zip(sizes, areas, strict=True)})
+
+    def area(self, runs: pd.DataFrame) -> pd.Series:
+        """The area of each run, for one whose data size is not known as where all are alike."""
+        return runs["data_size"].map(self.areas).astype(float).fillna(_AREA)
+
+
+def share(metric: str) -> float:
+    """The factor with which a metric is drawn: errors in per cent, others as they are."""
+    if metric.endswith("error"):
+        return 100.0
+    return 1.0
+
+
+def error_label(metric: str) -> str:
+    """The metric with its unit, as an axis names it."""
+    if share(metric) == 100:
+        return literal(f"{metric} (%)")
+    return literal(metric)
+
+
+def literal(text: str) -> str:
+    """A text of the user's with dollars that are no mathematics to Matplotlib."""
+    return text.replace("$", r"\$")
+
+
+def short(number: float) -> str:
+    """A count for a tick: 100, 1.4k, 30M, 1.9B."""
+    for size, suffix in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if number >= 0.9995 * size:
+            return f"{number / size:.3g}{suffix}"
+    return f"{number:.3g}"
+
+
+def axis_of_errors(axes: Axes, low: float, high: float) -> None:
+    """Make the y axis logarithmic from `low` to `high`, with ticks that are plain numbers."""
+    axes.set_yscale("log", nonpositive="clip")
+    axes.set_ylim(low, high)
+    axes.yaxis.set_major_locator(FixedLocator(_round_numbers(low, high, _ABOVE / _height(axes))))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:.3g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
+    plain(axes)
+
+
+def axis_of_sizes(axes: Axes, sizes: Sequence[float]) -> None:
+    """Make the x axis logarithmic with a tick at each size, as far as their labels have room."""
+    low, high = min(sizes), max(sizes)
+    around = 2.0
+    if high > low:
+        around = (high / low) ** 0.08
+    axes.set_xscale("log")
+    axes.set_xlim(low / around, high * around)
+    span = math.log(high * around * around / low)
+    ticks: list[float] = []
+    for size in sorted(sizes, reverse=True):
+        if not ticks or math.log(ticks[-1] / size) >= _APART * span:
+            ticks.append(size)
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda number, _: short(number)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    plain(axes)
+
+
+def axis_of_compute(axes: Axes, low: float, high: float) -> None:
+    """Make the x axis logarithmic from `low` to `high`."""
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    plain(axes)
+
+
+def plain(axes: Axes) -> None:
+    """Take from the axes what carries no data, and lay a pale grid behind the rest."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(visible=True, which="major", color=GRID, linewidth=0.5)
+    axes.set_axisbelow(True)
+    axes.tick_params(labelsize=SMALL, width=0.6, length=2.5)
+    axes.tick_params(which="minor", width=0.4, length=1.5)
+
+
+def _height(axes: Axes) -> float:
+    """About how high the axes are, in points."""
+    figure = axes.get_figure(root=True)
+    height = 4.8
+    if figure:
+        height = figure.get_figheight()
+    return 72 * axes.get_position().height * height
+
+
+def _round_numbers(low: float, high: float, share: float) -> list[float]:
+    """Round numbers between two positive ones, none closer than a share of the axis; others where few are."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    apart, ticks = share * math.log(high / low), list[float]()
+    for step in _STEPS:
+        for number in (float(f"{step}e{decade}") for decade in decades):
+            if low <= number <= high and all(abs(math.log(number / tick)) >= apart for tick in ticks):
+                ticks.append(number)
+    if len(ticks) < 3:
+        ticks = [float(tick) for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]
+    return sorted(ticks)

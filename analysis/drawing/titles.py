@@ -1,0 +1,37 @@
+"""What stands above a figure: its law, or the note that says why there is none."""
+
+import textwrap
+
+from scalectl.analysis.drawing.style import literal
+from scalectl.analysis.law import LADDER, Law, family
+from scalectl.analysis.report import Fitted
+
+WRAP = 62  # letters of a note in a column
+
+
+def title(fit: Fitted | None, runs: int, note: str = "") -> str:
+    """The law with the number of its points, or the note, or the number of runs."""
+    if fit is None:
+        return literal(textwrap.fill(note, WRAP)) or f"{runs} runs"
+    return f"{equation(fit.law)}\n{len(fit.frontier)} frontier points of {fit.counts.used} runs"
+
+
+def equation(law: Law) -> str:
+    """The law with two digits of its numbers and the unit of C, in TeX for the laws of the ladder."""
+    if law.family not in map(family, LADDER):
+        return str(law)
+    params, shift, floor = law.params(), "C", ""
+    if params.get("offset"):
+        shift = rf"(C + {_number(params['offset'])})"
+    if law.floor:
+        floor = f"{_number(law.floor)} + "
+    power = rf"{_number(params['scale'])}\,{shift}^{{-{_number(params['exponent'])}}}"
+    return rf"$E = {floor}{power}$, $C$ in {law.unit}"
+
+
+def _number(number: float) -> str:
+    """A number in TeX with two digits."""
+    digits, _, power = f"{number:#.2g}".partition("e")
+    if power:
+        return rf"{digits}\times 10^{{{int(power)}}}"
+    return digits.removesuffix(".")

@@ -1,0 +1,86 @@
+"""Draw the metric over two settings of a sweep, weight decay of head and body by default."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.drawing.plot import Drawing, Option, Plot, Subject
+from scalectl.analysis.drawing.sheet import COLUMN, sheet
+from scalectl.analysis.drawing.style import INK, SMALL, TEXT, error_label, share
+from scalectl.analysis.runs import usable
+
+DECAYS = ("weight_decay_head", "weight_decay_body")
+_DARK = 0.45  # luminance below which letters are white
+_MOST = 16  # values of a setting that a map can hold
+
+
+def draw(subject: Subject, *, rows: str | None = None, columns: str | None = None) -> Drawing:
+    """The metric over two settings of a sweep."""
+    best = table(subject.points, subject.metric, subject.x, rows or DECAYS[0], columns or DECAYS[1])
+    figure = sheet(COLUMN, 0.9 + 0.22 * max(len(best), 4))
+    axes = figure.subplots()
+    draw_map(axes, best, subject.metric)
+    axes.set_title(f"{error_label(subject.metric)}, best run of each pair", fontsize=TEXT, loc="left")
+    ends = {str(best.index.name): list(map(float, best.index)), str(best.columns.name): list(map(float, best.columns))}
+    return Drawing(figure, ends | {"cells": json.loads(best.to_json(orient="values"))})
+
+
+def table(points: pd.DataFrame, metric: str, x: str, rows: str, columns: str) -> pd.DataFrame:
+    """The least metric at each pair of values, rows downwards from the largest; NaN where no run has the pair.
+
+    Raises Refused for settings that are not numbers, that `points` doesn't have, or that have fewer than two values.
+    """
+    for name in (rows, columns):
+        if name not in points or not is_numeric_dtype(points[name]) or is_bool_dtype(points[name]):
+            raise Refused(f"{name!r} is no setting with numbers: give one such as lr or weight_decay_body.")
+    if rows == columns:
+        raise Refused(f"a map needs two settings, not {rows} twice.")
+    runs = usable(points, metric, x)
+    best = runs.pivot_table(index=rows, columns=columns, values=metric, aggfunc="min").sort_index(ascending=False)
+    for name, values in ((rows, best.index), (columns, best.columns)):
+        if not 2 <= len(values) <= _MOST:
+            raise Refused(f"{name} has {len(values)} values among {len(runs)} runs, and a map shows 2 to {_MOST}.")
+    return best
+
+
+def draw_map(axes: Axes, best: pd.DataFrame, metric: str) -> None:
+    """Draw such a table as coloured cells with their numbers, the best one boxed; cells without a run stay empty."""
+    numbers = best.to_numpy(float) * share(metric)
+    image = axes.imshow(numbers, cmap="viridis_r", aspect="auto")
+    for row, column in np.argwhere(np.isfinite(numbers)):
+        axes.text(
+            column,
+            row,
+            f"{numbers[row, column]:.3g}",
+            ha="center",
+            va="center",
+            fontsize=SMALL,
+            color=_ink(image.to_rgba(numbers[row, column])),
+        )
+    row, column = np.unravel_index(np.nanargmin(numbers), numbers.shape)
+    axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=INK, linewidth=1.6))
+    axes.set_xticks(range(len(best.columns)), [f"{value:g}" for value in best.columns])
+    axes.set_yticks(range(len(best.index)), [f"{value:g}" for value in best.index])
+    axes.set_xlabel(best.columns.name, fontsize=TEXT)
+    axes.set_ylabel(best.index.name, fontsize=TEXT)
+    axes.tick_params(labelsize=SMALL, length=0)
+    axes.spines[:].set_visible(False)
+
+
+def _ink(background: Any) -> str:
+    """The colour of letters that can be read."""
+    red, green, blue, *_ = background
+    if 0.299 * red + 0.587 * green + 0.114 * blue < _DARK:
+        return "white"
+    return INK
+
+
+_OPTIONS = tuple(Option(side, f"The setting of the {side}, such as lr.", "SETTING") for side in ("rows", "columns"))
+
+FIGURE = Plot(draw, _OPTIONS)

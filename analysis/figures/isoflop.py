@@ -1,0 +1,80 @@
+"""Draw the error over model size at each budget, with the best sizes."""
+
+import textwrap
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm
+
+from scalectl.analysis.budgets import Budget, best_of_sizes, budgets, minimum, nearest, parabola, reasons_of
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.drawing.panels import label_error
+from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
+from scalectl.analysis.drawing.sheet import COLUMN, sheet
+from scalectl.analysis.drawing.style import INK, SMALL, TEXT, axis_of_compute, axis_of_errors, literal, share
+from scalectl.analysis.drawing.titles import WRAP
+from scalectl.analysis.runs import usable
+from scalectl.analysis.vocabulary import AXES
+
+SIZES = 3  # that a budget needs for a curve
+_MINIMUM: dict[str, Any] = {"marker": "D", "s": 16, "facecolor": "white", "edgecolor": INK, "linewidth": 0.8}
+
+
+def draw(subject: Subject) -> Drawing:
+    """The error over model size at each budget, with the minima."""
+    figure = sheet(COLUMN, 2.9)
+    axes = figure.subplots()
+    drawn, colours = draw_isoflop(axes, subject.points, subject.metric, subject.x)
+    bar = figure.colorbar(colours, ax=axes, pad=0.02)
+    bar.set_label(f"budget ({AXES[subject.x].unit})", fontsize=TEXT)
+    bar.ax.tick_params(labelsize=SMALL, which="both", width=0.5)
+    note = f"{sum(budget.params is not None for budget in drawn)} minima of {len(drawn)} budgets"
+    if reasons := reasons_of(drawn):
+        note = f"{note} ({'; '.join(reasons)})"
+    axes.set_title(literal(textwrap.fill(note, WRAP)), fontsize=SMALL, loc="left")
+    return Drawing(figure, {"budgets": [asdict(budget) for budget in drawn]})
+
+
+def draw_isoflop(axes: Axes, points: pd.DataFrame, metric: str, x: str) -> tuple[list[Budget], ScalarMappable]:
+    """Draw the best run of each size at each budget and the minima; return the budgets and the scale of their colours.
+
+    Raises Refused where no budget has three sizes.
+    """
+    runs, factor = usable(points, metric, x, "params", "images_seen"), share(metric)
+    groups = [group for group in budgets(runs, x) if group["params"].nunique() >= SIZES]
+    if not groups:
+        raise Refused(f"no budget of {x} has {SIZES} model sizes: train several sizes at one compute.")
+    drawn = [minimum(group, metric, x) for group in groups]
+    low, high = drawn[0].compute, drawn[-1].compute
+    if len(drawn) == 1:
+        low, high = low / 2, high * 2
+    colours = ScalarMappable(LogNorm(low, high), colormaps["cividis"])
+    for budget, group in zip(drawn, groups, strict=True):
+        _draw_budget(axes, budget, best_of_sizes(group, metric), metric, colours.to_rgba(np.asarray(budget.compute)))
+    shown = pd.concat(groups)
+    axes.set_xlabel("Model size (parameters)", fontsize=TEXT)
+    label_error(axes, metric)
+    axis_of_compute(axes, shown["params"].min() / 1.3, shown["params"].max() * 1.3)
+    axis_of_errors(axes, shown[metric].min() * factor / 1.08, shown[metric].max() * factor * 1.05)
+    return drawn, colours
+
+
+def _draw_budget(axes: Axes, budget: Budget, best: pd.DataFrame, metric: str, colour: Any) -> None:
+    factor = share(metric)
+    measured = best["params"], best[metric] * factor
+    if budget.params is None or budget.error is None:
+        axes.plot(*measured, color=colour, linewidth=0.6, linestyle=":", marker="o", markersize=2.5, zorder=3)
+        return
+    axes.plot(*measured, color=colour, linestyle="none", marker="o", markersize=2.5, zorder=3)
+    near = nearest(best, metric)
+    size = np.geomspace(near["params"].iloc[0], near["params"].iloc[-1], 100)
+    axes.plot(size, parabola(near, metric)(np.log(size)) * factor, color=colour, linewidth=1.2, zorder=4)
+    axes.scatter(budget.params, budget.error * factor, zorder=5, **_MINIMUM)
+
+
+FIGURE = Plot(draw)

@@ -1,0 +1,45 @@
+"""Draw the error over images seen, with a line for each model."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from scalectl.analysis.drawing.legends import dots, draw_legend
+from scalectl.analysis.drawing.panels import draw_dots, draw_trunks, label_error, least
+from scalectl.analysis.drawing.plot import Drawing, Plot, Subject, records
+from scalectl.analysis.drawing.sheet import COLUMN, sheet
+from scalectl.analysis.drawing.style import TEXT, Marks, axis_of_compute, axis_of_errors, share
+from scalectl.analysis.runs import is_best, usable
+
+_ROUND = 1.3  # room around the points, as a factor
+
+
+def draw(subject: Subject) -> Drawing:
+    """The error over images seen, with a line for each model."""
+    marks = Marks.of_runs(usable(subject.points, subject.metric, "images_seen"))
+    figure = sheet(COLUMN, 2.7)
+    best = draw_samples(figure.subplots(), subject.points, subject.metric, marks)
+    draw_legend(figure, dots(marks))
+    return Drawing(figure, {"best": records(best[["run", "name", "model", "images_seen", subject.metric]])})
+
+
+def draw_samples(axes: Axes, points: pd.DataFrame, metric: str, marks: Marks) -> pd.DataFrame:
+    """Draw the error of every run over images seen, and a line through the best of each model; return these.
+
+    Raises Refused when no run is done and measured.
+    """
+    runs, factor = usable(points, metric, "images_seen"), share(metric)
+    draw_trunks(axes, points, runs, metric, "images_seen", marks)
+    draw_dots(axes, runs, runs["images_seen"], metric, marks)
+    best = pd.concat(
+        [group[is_best(group[metric].to_numpy(float)[None])[0]] for _, group in runs.groupby("model", sort=False)]
+    )
+    for model, group in best.groupby("model", sort=False):
+        axes.plot(group["images_seen"], group[metric] * factor, color=marks.colours[model], linewidth=1.5, zorder=5)
+    axes.set_xlabel("Images seen", fontsize=TEXT)
+    label_error(axes, metric)
+    axis_of_compute(axes, runs["images_seen"].min() / _ROUND, runs["images_seen"].max() * _ROUND)
+    axis_of_errors(axes, least(runs, metric) * factor / _ROUND, runs[metric].max() * factor * 1.1)
+    return best
+
+
+FIGURE = Plot(draw)

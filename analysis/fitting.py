@@ -1,0 +1,216 @@
+"""A law fitted to the frontier of a table of runs; docs/laws.md says how, and why so.
+
+Letters of shapes: B fits, N points, P parameters.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from scalectl.analysis.bootstrap import around, around_log, redrawn, widening
+from scalectl.analysis.checks import RUN, Refused, checked
+from scalectl.analysis.law import LADDER, Family, Floats, Law, family
+from scalectl.analysis.report import Counts, Fitted, HeldOut, Simpler
+from scalectl.analysis.runs import COMPUTE, METRIC, front_of, frontier, repeats, usable
+from scalectl.analysis.solver import Problem, best, solve
+from scalectl.analysis.vocabulary import AXES
+from scalectl.analysis.warnings import DECADES, EXPONENT_NEEDS, warnings
+
+LAW = "doubly-saturating"  # by default
+SPARE = 2  # frontier points that a law needs beyond its parameters
+RISING = 0.5  # rank correlation with compute above which a metric is taken for one that rises
+DRAWS = 1000
+HUBER = 0.01  # of the range of errors on the frontier
+
+
+def fit(
+    points: pd.DataFrame,
+    metric: str = METRIC,
+    x: str = COMPUTE,
+    *,
+    law: str = LAW,
+    hold_out: Collection[str] = (),
+    one_model: bool = False,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> Fitted:
+    """The law of the frontier of `points` over the column `x`, without the runs whose ids are in `hold_out`; those are
+    predicted.
+
+    With no `draws` it is quick, and every interval is unknown: `intervals` is empty, ends of bands are NaN.
+    Raises Refused for a law without a file in laws/, for columns that are missing, for a metric or values that can't be
+    fitted, below two frontier points more than parameters, below a decade of compute, and, unless `one_model` says that
+    this is meant, where one model has the whole frontier.
+    """
+    form = family(law)
+    needed = [*RUN, x, "model"]
+    if hold_out:
+        needed.append("name")
+    points = checked(points, needed)
+    kept = points
+    if hold_out:
+        kept = points[~points["run"].isin(hold_out)]
+    runs = usable(kept, metric, x)
+    front = front_of(runs, metric)
+    _enough(front, runs, metric, x, form, one_model)
+    scales = _Scales.of_frontier(front[x].to_numpy(float), front[metric].to_numpy(float), AXES[x].unit)
+    problem = scales.problem(front[x], front[metric], form)
+    coords_P, cost = best(problem)
+    drawn_BP = np.empty((0, len(coords_P)))
+    if draws:
+        every = scales.problem(runs[x], runs[metric], form)
+        drawn_BP = redrawn(every, coords_P, repeats(runs, x), draws, seed)
+    estimate, drawn, ends = scales.law(problem, coords_P), scales.params(problem, drawn_BP), scales.ends(problem)
+    fitted = Fitted(
+        metric=metric,
+        x=x,
+        law=estimate,
+        intervals=_intervals(estimate, drawn, len(front), ends),
+        frontier=front,
+        counts=_counts(points, kept, runs),
+        draws=drawn,
+        delta=problem.delta * scales.error,
+        left_one_out=_left_one_out(problem, coords_P),
+        simpler=_simpler(problem, cost, scales),
+        held_out=(),
+    )
+    fitted = replace(fitted, held_out=_held_out(points, fitted, hold_out, seed))
+    return replace(fitted, warnings=tuple(warnings(fitted, draws, float(runs[x].max()), ends)))
+
+
+def _enough(front: pd.DataFrame, runs: pd.DataFrame, metric: str, x: str, form: Family, one_model: bool) -> None:
+    """Raise Refused where a frontier can't carry a law."""
+    needed, start = len(form.parameters) + SPARE, f"refused: {metric} vs {x} has"
+    if len(front) < needed:
+        points = f"{len(front)} frontier points"
+        if len(front) == 1:
+            points = "1 frontier point"
+        remedy = "Add budgets or model sizes, so that more runs are the best at their compute."
+        if runs[[x, metric]].corr("spearman").iloc[0, 1] > RISING:
+            remedy = f"{metric} rises with compute: a law is of what falls, such as an error or a loss."
+        short = f"{points} among {len(runs)} runs, and a law with {needed - SPARE} parameters needs {needed}"
+        raise Refused(f"{start} {short}. {remedy}")
+    if (span := float(np.log10(front[x].iloc[-1] / front[x].iloc[0]))) < DECADES:
+        short = f"a frontier over {span:.2g} decades of compute, and {EXPONENT_NEEDS}"
+        raise Refused(f"{start} {short}. Add smaller or larger budgets.")
+    if not one_model and front["model"].nunique() == 1:
+        raise Refused(
+            f"{start} all of its frontier on one model, {front['model'].iloc[0]}: that is its learning curve, not the"
+            f" law of a study. Add model sizes, or say --by model for the law of each model."
+        )
+
+
+@dataclass(frozen=True)
+class _Scales:
+    """What compute and error are divided by, so that no fit depends on their units."""
+
+    compute: float
+    error: float
+    least: float
+    most: float
+    delta: float
+    unit: str
+
+    @staticmethod
+    def of_frontier(compute_N: Floats, error_N: Floats, unit: str) -> "_Scales":
+        """The scales of a frontier: its middle compute and its largest error."""
+        delta = HUBER * float(error_N[0] - error_N[-1])
+        middle = float(np.exp(np.log(compute_N).mean()))
+        return _Scales(middle, float(error_N[0]), float(compute_N[0]), float(compute_N[-1]), delta, unit)
+
+    def problem(self, compute: pd.Series, error: pd.Series, form: Family) -> Problem:
+        """The fit of these points, each counting once."""
+        compute_1N = compute.to_numpy(float)[None] / self.compute
+        error_1N = error.to_numpy(float)[None] / self.error
+        ends = (self.least / self.compute, self.most / self.compute)
+        return Problem(form, compute_1N, error_1N, np.ones_like(error_1N), *ends, self.delta / self.error)
+
+    def params(self, problem: Problem, coords_BP: Floats) -> Floats:
+        """The parameters [B, P] in the units of the points."""
+        return problem.family.in_units(problem.params(coords_BP), self.compute, self.error)
+
+    def ends(self, problem: Problem) -> dict[str, tuple[float, float]]:
+        """The least and largest that each parameter may be, but for the scale, which has no bounds."""
+        low_P, high_P = (self.params(problem, ends_1P)[0] for ends_1P in problem.bounds())
+        ends = zip(problem.family.names, map(float, low_P), map(float, high_P), strict=True)
+        return {name: (low, high) for name, low, high in list(ends)[1:]}
+
+    def law(self, problem: Problem, coords_P: Floats) -> Law:
+        """The law that these coordinates of the solver stand for."""
+        return Law(problem.family, tuple(map(float, self.params(problem, coords_P[None])[0])), self.unit)
+
+
+def _intervals(
+    law: Law, drawn: Floats, points: int, ends: Mapping[str, tuple[float, float]]
+) -> dict[str, tuple[float, float]]:
+    """The 90 % interval of each parameter: of those that may be 0 as distances, of others as factors."""
+    if not len(drawn):
+        return {}
+    intervals, wider = {}, widening(points, len(law.values))
+    for parameter, estimate, column in zip(law.family.parameters, law.values, drawn.T, strict=True):
+        interval_around = around_log
+        if parameter.scale.zero:
+            interval_around = around
+        low, high = interval_around(np.array(estimate), column, wider)
+        least, most = ends.get(parameter.name, (0.0, np.inf))
+        intervals[parameter.name] = (max(float(low), least), min(float(high), most))
+    return intervals
+
+
+def _counts(points: pd.DataFrame, kept: pd.DataFrame, runs: pd.DataFrame) -> Counts:
+    done, diverged = (int((kept["state"] == state).sum()) for state in ("done", "diverged"))
+    excluded = int(((kept["state"] == "done") & kept["excluded"].astype(bool)).sum())
+    return Counts(len(runs), len(points) - len(kept), excluded, diverged, done - excluded - len(runs))
+
+
+def _left_one_out(problem: Problem, coords_P: Floats) -> float:
+    """The rms log error of each point, predicted by the fit to the others."""
+    points = problem.compute.shape[1]
+    without = replace(problem.repeated(points), weight=1.0 - np.eye(points))
+    coords_BP, _ = solve(without, np.tile(coords_P, (points, 1)))
+    measured_N, predicted_N = problem.error[0], np.diag(without.predicted(coords_BP))
+    positive = measured_N > 0
+    return float(np.sqrt(np.mean(np.log(predicted_N[positive] / measured_N[positive]) ** 2)))
+
+
+def _simpler(problem: Problem, cost: float, scales: _Scales) -> tuple[Simpler, ...]:
+    """The laws of the ladder with fewer parameters, fitted to the same points, fewest parameters first."""
+    laws = []
+    for form in map(family, LADDER):
+        if len(form.parameters) < len(problem.family.parameters):
+            simpler = replace(problem, family=form)
+            coords_P, simpler_cost = best(simpler)
+            laws.append(Simpler(scales.law(simpler, coords_P), _aicc_gain(problem, cost, simpler, simpler_cost)))
+    return tuple(laws)
+
+
+def _aicc_gain(problem: Problem, cost: float, simpler: Problem, simpler_cost: float) -> float | None:
+    """AICc of the simpler law less that of this one, from Huber's loss; None where AICc is not defined."""
+    points = problem.compute.shape[1]
+
+    def aicc(cost: float, form: Family) -> float:
+        count = len(form.parameters) + 1  # the spread is one more
+        correction = 2 * count * (count + 1) / (points - count - 1)
+        return float(points * np.log(max(cost, 1e-300) / points) + 2 * count + correction)
+
+    if points <= len(problem.family.parameters) + SPARE:
+        return None
+    return aicc(simpler_cost, simpler.family) - aicc(cost, problem.family)
+
+
+def _held_out(points: pd.DataFrame, fitted: Fitted, hold_out: Collection[str], seed: int) -> tuple[HeldOut, ...]:
+    """The held-out runs that would be on the frontier; their intervals hold the scatter of points as well."""
+    if not points.loc[points["run"].isin(hold_out), fitted.metric].notna().any():
+        return ()
+    front = frontier(points, fitted.metric, fitted.x)
+    chosen = front[front["run"].isin(hold_out)]
+    if chosen.empty:
+        return ()
+    compute = chosen[fitted.x].to_numpy(float)
+    drawn_BN = np.log(fitted.law.family.predictions(fitted.draws, compute))
+    scatter_BN = np.random.default_rng(seed).choice(fitted.residuals, size=drawn_BN.shape)
+    low, high = around_log(fitted.law(compute), np.exp(drawn_BN + scatter_BN), fitted.wider)
+    columns = (chosen["run"], chosen["name"], compute, fitted.law(compute), low, high, chosen[fitted.metric])
+    return tuple(HeldOut(str(run), str(name), *map(float, row)) for run, name, *row in zip(*columns, strict=True))

@@ -1,0 +1,121 @@
+"""A saturating law with smooth departures and noise: a Gaussian process in log-log coordinates, integrated over laws.
+
+    log y = level + log(f + (1 - f) ((x^k + d^k) / (x_end^k + d^k))^(-b/k)) + departures + noise
+
+for each law of a coarse grid of exponent b, offset d, sharpness k of the bend at d, and floor f as a share of y at the
+end. Departures are an Ornstein-Uhlenbeck process in log x. The further a point lies before the end, the larger its
+departures and noise may be, so that the law has to hold most where it is needed. Level and size of the noise are
+integrated in closed form.
+
+Letters of shapes: K kernels, L laws, P pairs of the two, N points, M places that are asked for.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+_EXPONENTS = np.geomspace(0.12, 1.8, 6)
+_EXPONENT, _SPREAD = 0.4, 0.8  # log-normal prior: median and standard deviation of the logarithm
+_FLOORS = (0.1, 0.35, 0.6, 0.8, 0.92, 0.98)
+_BENDS = ((-np.inf, 1.0), (0.15, 1.0), (0.15, 2.0), (0.45, 1.0), (0.45, 2.0))  # log d as a share of the range; k
+_SIZES = (1.0, 10.0, 100.0)  # variance of the departures in that of the noise
+_LENGTHS = (1.0, 4.0)  # of the departures, in log x
+_MEMORY = 3.0  # log x before the end over which the variance grows by a factor of e
+_NEGLIGIBLE = 1e-9  # weight of a law
+_PRIOR_COUNT, _PRIOR_NOISE = 2.0, 3e-3  # points that the prior of the noise is worth; its standard deviation
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Points of a curve relative to its last one, in natural logarithms, so that no unit matters."""
+
+    t: Floats  # log x less that of the last point: rising to 0 [N]
+    v: Floats  # log y less that of the last point [N]
+    count: Floats  # of measurements in each point [N]
+    falls: bool  # never rises, as a running best doesn't
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Mean and variance of log y of a new measurement, relative to the last point."""
+
+    mean: Floats
+    variance: Floats
+
+
+def forecast(curve: Curve, t_M: Floats) -> Forecast:
+    """The forecast at log x `t_M` relative to the last point, in the range of the points or out of it."""
+    points = len(curve.t)
+    laws_LX, prior_L = _laws(np.append(curve.t, t_M), max(-curve.t[0], 1.0))
+    laws_LN, laws_LM = laws_LX[:, :points], laws_LX[:, points:]
+    root_KNN, across_KNM, alone_KM = _kernels(curve, t_M)
+
+    known_NX = np.concatenate([np.ones((points, 1)), (curve.v - laws_LN).T], axis=1)
+    known_KNX = np.broadcast_to(known_NX, (len(root_KNN), *known_NX.shape))
+    white = np.linalg.solve(root_KNN, np.concatenate([known_KNX, across_KNM], axis=2))
+    ones_KN, off_KNL, across_KNM = white[:, :, 0], white[:, :, 1 : 1 + len(laws_LN)], white[:, :, 1 + len(laws_LN) :]
+
+    level_KL, weight_KL, noise_K = _weighed(ones_KN, off_KNL, root_KNN, prior_L)
+    unknown_KM = 1 - np.einsum("kn,knm->km", ones_KN, across_KNM)
+    alone_KM += unknown_KM**2 / (ones_KN**2).sum(axis=1)[:, None] - (across_KNM**2).sum(axis=1)
+    some_L = weight_KL.max(axis=0) > _NEGLIGIBLE
+    off_KNL = off_KNL[:, :, some_L] - ones_KN[:, :, None] * level_KL[:, None, some_L]
+    mean_KLM = np.swapaxes(off_KNL, 1, 2) @ across_KNM + level_KL[:, some_L, None] + laws_LM[some_L]
+    weight_P = weight_KL[:, some_L].ravel()
+    mean_PM = mean_KLM.reshape(len(weight_P), -1)
+    mean_M = weight_P @ mean_PM / weight_P.sum()
+    return Forecast(mean_M, noise_K @ alone_KM + weight_P @ (mean_PM - mean_M) ** 2)
+
+
+def _weighed(ones_KN: Floats, off_KNL: Floats, root_KNN: Floats, prior_L: Floats) -> tuple[Floats, Floats, Floats]:
+    """Level [K, L] and posterior weight [K, L] of each pair, and the weighted variance of the noise [K].
+
+    Ones and residuals come divided by the root. The level has a flat prior, the variance an inverse gamma one.
+    """
+    precision_K1 = (ones_KN**2).sum(axis=1)[:, None]
+    level_KL = np.einsum("kn,knl->kl", ones_KN, off_KNL) / precision_K1
+    squares_KL = ((off_KNL - ones_KN[:, :, None] * level_KL[:, None]) ** 2).sum(axis=1)
+    squares_KL += _PRIOR_COUNT * _PRIOR_NOISE**2
+    freedom = ones_KN.shape[1] - 1 + _PRIOR_COUNT
+    volume_K1 = np.log(np.diagonal(root_KNN, axis1=1, axis2=2)).sum(axis=1)[:, None] + np.log(precision_K1) / 2
+    evidence_KL = prior_L - volume_K1 - freedom / 2 * np.log(squares_KL)
+    weight_KL = np.exp(evidence_KL - evidence_KL.max())
+    weight_KL /= weight_KL.sum()
+    return level_KL, weight_KL, (weight_KL * squares_KL).sum(axis=1) / max(freedom - 2, 1)
+
+
+def _kernels(curve: Curve, t_M: Floats) -> tuple[Floats, Floats, Floats]:
+    """What a Gaussian process needs, in the variance of the noise, for each size and length of departures.
+
+    Cholesky root of the covariance of the points [K, N, N], their covariance with the places [K, N, M], and the
+    variance of a new measurement there alone [K, M].
+    """
+    size_K11, length_K11 = (grid.reshape(-1, 1, 1) for grid in np.meshgrid(_SIZES, _LENGTHS))
+    growth_N, growth_M = (np.exp(-np.minimum(t, 0) / _MEMORY / 2) for t in (curve.t, t_M))
+
+    def covariance(t: Floats, growth: Floats) -> Floats:
+        close = np.exp(-np.abs(curve.t[:, None] - t) / length_K11)
+        return np.asarray(size_K11 * close * growth_N[:, None] * growth)
+
+    noise_NN = np.diag(growth_N**2 / curve.count)
+    root_KNN = np.asarray(np.linalg.cholesky(covariance(curve.t, growth_N) + noise_NN), np.float64)
+    alone_KM = np.asarray(growth_M**2 * (1 + size_K11[:, 0]), np.float64)
+    return root_KNN, covariance(t_M, growth_M), alone_KM
+
+
+def _laws(t_N: Floats, span: float) -> tuple[Floats, Floats]:
+    """log y of each law of the grid [L, N], 0 at the end, and the logarithm of its prior [L]."""
+    far_BN = np.array([_bent(t_N, span, *bend) for bend in _BENDS])[:, None, None]
+    exponent_E11, floor_F1 = _EXPONENTS[:, None, None], np.array(_FLOORS)[:, None]
+    laws_BEFN = np.logaddexp(np.log(floor_F1), np.log1p(-floor_F1) - exponent_E11 * far_BN)
+    prior_E1 = -((np.log(_EXPONENTS / _EXPONENT) / _SPREAD) ** 2)[:, None] / 2
+    return laws_BEFN.reshape(-1, len(t_N)), np.broadcast_to(prior_E1, laws_BEFN.shape[:3]).ravel()
+
+
+def _bent(t_N: Floats, span: float, share: float, sharpness: float) -> Floats:
+    """log x, 0 at the end, that stops falling with x below an offset at that share of the range."""
+    offset = sharpness * span * (share - 1)
+    return (np.logaddexp(sharpness * t_N, offset) - np.logaddexp(0, offset)) / sharpness

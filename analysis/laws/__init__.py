@@ -1,0 +1,1 @@
+"""The laws: each a file, whose name is the word for it, whose first line its formula, and whose LAW the law."""

@@ -1,0 +1,95 @@
+"""The figures by name, as values with the data that they show."""
+
+from collections.abc import Collection
+from typing import Any
+
+import pandas as pd
+
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
+from scalectl.analysis.fitting import DRAWS, LAW, fit
+from scalectl.analysis.report import Fitted
+from scalectl.analysis.runs import COMPUTE, METRIC
+from scalectl.analysis.vocabulary import AXES, FIGURES
+
+
+def plot(
+    points: pd.DataFrame,
+    figure: str = "frontier",
+    metric: str = METRIC,
+    x: str = COMPUTE,
+    *,
+    law: str = LAW,
+    hold_out: Collection[str] = (),
+    draws: int = DRAWS,
+    curves: pd.DataFrame | None = None,
+    curve: str = "loss",
+    **options: Any,
+) -> Drawing:
+    """The figure of that name, of these runs and the law of their frontier; `options` are the figure's own.
+
+    Plots of training curves take them as `curves`, the store's view of that name, and draw their column `curve`.
+    Raises Refused for a figure without a file in figures/, and where the runs can't carry it; without a law the others
+    are drawn with the reason.
+    """
+    fitted, note = _law(points, metric, x, law, hold_out, draws)
+    return draw(figure, Subject(points, metric, x, fitted, note, curves, curve), **options)
+
+
+def _law(
+    points: pd.DataFrame, metric: str, x: str, law: str, hold_out: Collection[str], draws: int
+) -> tuple[Fitted | None, str]:
+    try:
+        return fit(points, metric, x, law=law, hold_out=hold_out, draws=draws), ""
+    except Refused as refused:
+        return None, str(refused)
+
+
+def kind(figure: str) -> Plot:
+    """The plot of that name; raises Refused, which lists all names."""
+    try:
+        plot: Plot = FIGURES[figure]
+    except KeyError as unknown:
+        raise Refused(unknown.args[0]) from None
+    return plot
+
+
+def draw(figure: str, subject: Subject, revision: str = "", **options: Any) -> Drawing:
+    """The figure of that name; its data begin with the question, the law, the runs left out and the revision.
+
+    Raises Refused where the runs can't carry the figure.
+    """
+    drawing = kind(figure).draw(subject, **options)
+    return Drawing(drawing.figure, {"figure": figure, **about(subject, revision), **drawing.data})
+
+
+def about(subject: Subject, revision: str = "") -> dict[str, Any]:
+    """What the JSON of every figure begins with: the question, the law, the runs left out, the revision."""
+    fitted, held, document = subject.fit, set[str](), None
+    if fitted:
+        held, document = {run.run for run in fitted.held_out}, fitted.to_json()
+    return {
+        "metric": subject.metric,
+        "compute": subject.x,
+        "unit": AXES[subject.x].unit,
+        "revision": revision,
+        "note": subject.note,
+        "fit": document,
+        "left_out": left_out(subject.points, subject.metric, subject.x, held),
+    }
+
+
+def left_out(points: pd.DataFrame, metric: str, x: str, held: Collection[str]) -> list[dict[str, str]]:
+    """The runs that no law is fitted to, each with the reason."""
+    left = []
+    for row in points.to_dict("records"):
+        reasons = {
+            str(row["state"]): row["state"] != "done",
+            "excluded": row["excluded"],
+            "held out": row["run"] in held,
+            f"without {metric}": metric in row and pd.isna(row[metric]),
+            f"without {x}": x in row and pd.isna(row[x]),
+        }
+        if why := next((reason for reason, holds in reasons.items() if holds), ""):
+            left.append({"run": str(row["run"]), "name": str(row["name"]), "why": why})
+    return left

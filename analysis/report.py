@@ -1,0 +1,254 @@
+"""A fitted law as a value: intervals, residuals, warnings, and its report for people, notebooks and programs."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from scalectl.analysis.bootstrap import LEVEL, around_log, widening
+from scalectl.analysis.law import FLOOR, Floats, Law, Parameter
+from scalectl.analysis.notebook import html_table
+
+AHEAD = 10.0  # the report predicts the error at this many times the largest compute
+SUPPORTED = 2.0  # of AICc in favour of the law
+UNKNOWN = 1e9  # ratio of an interval's ends from which on the report doesn't print them
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """A run that was left out of the fit and would be on the frontier, with the law's 90 % interval for it."""
+
+    run: str
+    name: str
+    compute: float
+    predicted: float
+    low: float
+    high: float
+    got: float
+
+
+@dataclass(frozen=True)
+class Simpler:
+    """A law with fewer parameters on the same points, and its AICc less that of the law; None where it has none."""
+
+    law: Law
+    aicc_gain: float | None
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many runs were used, and how many were not, by reason."""
+
+    used: int
+    held_out: int
+    excluded: int
+    diverged: int
+    unmeasured: int
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A law with all that is known about how good it is."""
+
+    metric: str
+    x: str  # the column of compute
+    law: Law
+    intervals: dict[str, tuple[float, float]]
+    frontier: pd.DataFrame  # the points that the law was fitted to
+    counts: Counts
+    draws: Floats  # [B, P]: the parameters of each bootstrap draw, in the unit of the law
+    delta: float  # residuals beyond it counted linearly
+    left_one_out: float  # rms of the log error of each frontier point, predicted from the others
+    simpler: tuple[Simpler, ...]
+    held_out: tuple[HeldOut, ...]
+    warnings: tuple[str, ...] = ()
+
+    def __call__(self, compute: ArrayLike) -> Floats:
+        """The error that the law predicts at each compute."""
+        return self.law(compute)
+
+    def band(self, compute: ArrayLike) -> tuple[Floats, Floats]:
+        """The ends of the law's 90 % interval at each compute.
+
+        Errors fall with compute: beyond the frontier the upper end is at most what it is at the frontier's last point,
+        and before it the lower end at least what it is at the first.
+        """
+        ends = self.frontier[self.x].to_numpy(float)[[0, -1]]
+        (least, _), (_, most) = self._around(ends)
+        compute = np.asarray(compute, float)
+        low, high = self._around(compute)
+        low = np.where(compute < ends[0], np.maximum(low, least), low)
+        return low, np.where(compute > ends[1], np.minimum(high, most), high)
+
+    def _around(self, compute: Floats) -> tuple[Floats, Floats]:
+        return around_log(self.law(compute), self.law.family.predictions(self.draws, compute), self.wider)
+
+    @property
+    def wider(self) -> float:
+        """The factor by which intervals are wider than the draws alone would have them."""
+        return widening(len(self.frontier), len(self.law.values))
+
+    @property
+    def residuals(self) -> Floats:
+        """log(measured / predicted) of each frontier point; a point with error 0 has none."""
+        error = self.frontier[self.metric].to_numpy(float)
+        ratio = error[error > 0] / self.law(self.frontier[self.x].to_numpy(float)[error > 0])
+        return np.asarray(np.log(ratio))
+
+    @property
+    def held_out_rms(self) -> float | None:
+        """The rms of log(got / predicted) over the held-out runs; None without any."""
+        residuals = [np.log(run.got / run.predicted) for run in self.held_out if run.got > 0]
+        if not residuals:
+            return None
+        return rms(np.array(residuals))
+
+    def to_json(self) -> dict[str, Any]:
+        """The fit as a JSON object."""
+        return {
+            "law": self.law.family.name,
+            "formula": self.law.family.formula,
+            "metric": self.metric,
+            "compute": self.x,
+            "unit": self.law.unit,
+            "params": self.law.params(),
+            "intervals": {name: list(ends) for name, ends in self.intervals.items()},
+            "level": LEVEL,
+            "draws": len(self.draws),
+            "runs": asdict(self.counts),
+            "frontier": self.frontier["run"].tolist(),
+            "residuals": self.residuals.tolist(),
+            "residual_rms": rms(self.residuals),
+            "left_one_out_rms": self.left_one_out,
+            "simpler": [
+                {"law": simpler.law.family.name, "params": simpler.law.params(), "aicc_gain": simpler.aicc_gain}
+                for simpler in self.simpler
+            ],
+            "held_out": [_known(asdict(run)) for run in self.held_out],
+            "held_out_rms": self.held_out_rms,
+            "warnings": list(self.warnings),
+        }
+
+    def __str__(self) -> str:
+        return "\n".join([*_head(self), "", *_params(self), "", *_checks(self)])
+
+    def _repr_html_(self) -> str:
+        rows = [(row.letter, row.name, row.value, row.ends) for row in _rows(self)]
+        notes = [f"{self.law.family.formula}, C in {self.law.unit}", *(line.strip() for line in _checks(self))]
+        interval = f"{100 * LEVEL:.0f} % interval"
+        return html_table(" · ".join(_head(self)), ("", "parameter", "value", interval), rows, notes)
+
+
+def _known(values: dict[str, Any]) -> dict[str, Any]:
+    """Values with None in place of NaN, which JSON doesn't have."""
+    return {name: _json(value) for name, value in values.items()}
+
+
+def _json(value: Any) -> Any:
+    if value != value:
+        return None
+    return value
+
+
+def rms(values: Floats) -> float:
+    """The root of the mean square."""
+    return float(np.sqrt(np.mean(np.square(values))))
+
+
+def value(metric: str, number: float) -> str:
+    """A metric as people read it: errors in per cent."""
+    if metric.endswith("error"):
+        return f"{100 * number:.3g} %"
+    return f"{number:.3g}"
+
+
+def interval(metric: str, low: float, high: float) -> str:
+    """The ends of an interval as people read them, with a word where an error would pass 100 %."""
+    beyond = ""
+    if metric.endswith("error") and high > 1:
+        beyond = ", past the 100 % of any error"
+    return f"{value(metric, low).removesuffix(' %')} to {value(metric, high)}{beyond}"
+
+
+def _head(fit: Fitted) -> list[str]:
+    counts = fit.counts
+    parts = [f"{counts.used} runs", f"{len(fit.frontier)} on the frontier"]
+    left_out = {
+        "held out": counts.held_out,
+        "excluded": counts.excluded,
+        "diverged": counts.diverged,
+        "without this metric": counts.unmeasured,
+    }
+    parts += [f"{number} {reason}" for reason, number in left_out.items() if number]
+    return [f"{fit.metric} vs {fit.x}", " · ".join(parts)]
+
+
+def _params(fit: Fitted) -> Iterator[str]:
+    formula = f"{fit.law.family.formula}, C in {fit.law.unit}  "
+    known = "no draws, no intervals"
+    if fit.intervals:
+        known = f"{100 * LEVEL:.0f} % interval ({len(fit.draws)} draws of the runs)"
+    yield f"  {formula:<44}{known}"
+    best = fit.frontier[fit.metric].iloc[-1]
+    for row in _rows(fit):
+        note = ""
+        if row.parameter == FLOOR:
+            note = f"at least 0, at most the best point ({best:.3g})"
+        yield f"  {row.letter}   {row.name:<14}{row.value:<12}{row.ends:<24}{note}".rstrip()
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A parameter as the report shows it."""
+
+    parameter: Parameter
+    letter: str
+    name: str
+    value: str
+    ends: str
+
+
+def _rows(fit: Fitted) -> Iterator[_Row]:
+    params = fit.law.params()
+    for parameter in sorted(fit.law.family.parameters, key=lambda parameter: parameter.letter):
+        ends = ""
+        if fit.intervals:
+            ends = _ends(*fit.intervals[parameter.name])
+        yield _Row(parameter, parameter.letter, parameter.name, f"{params[parameter.name]:.3g}", ends)
+
+
+def _ends(low: float, high: float) -> str:
+    if high > UNKNOWN * low > 0:
+        return "unknown by itself"
+    return f"{low:.3g} to {high:.3g}"
+
+
+def _checks(fit: Fitted) -> Iterator[str]:
+    yield f"  residual (log) {rms(fit.residuals):.2g} rms · each point from the others {fit.left_one_out:.2g} rms"
+    ahead = AHEAD * float(fit.frontier[fit.x].iloc[-1])
+    low, high = (float(end[0]) for end in fit.band([ahead]))
+    predicted = _interval(fit.metric, float(fit.law(ahead)), low, high)
+    yield f"  {AHEAD:g} x the largest compute ({ahead:.2g} {fit.law.unit}): {predicted}"
+    for run in fit.held_out:
+        predicted = _interval(fit.metric, run.predicted, run.low, run.high)
+        yield f"  held out {run.name}: predicted {predicted}, got {value(fit.metric, run.got)}"
+    if fit.held_out_rms is not None:
+        yield f"  held out, all together: {fit.held_out_rms:.2g} rms (log)"
+    for simpler in fit.simpler:
+        if simpler.aicc_gain is not None:
+            verdict = "the simpler one"
+            if simpler.aicc_gain > SUPPORTED:
+                verdict = "the law"
+            name = f"{simpler.law.family.name}, {simpler.law.family.formula}"
+            yield f"  {name}: AICc {simpler.aicc_gain:+.0f} -> {verdict} is supported"
+    for warning in fit.warnings:
+        yield f"  warning: {warning}"
+
+
+def _interval(metric: str, middle: float, low: float, high: float) -> str:
+    if low != low:  # NaN: no draws
+        return value(metric, middle)
+    return f"{value(metric, middle)} ({interval(metric, low, high)})"

@@ -1,0 +1,92 @@
+"""The runs that count, and the best of them at each compute: the running minimum of the error."""
+
+import difflib
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from scalectl.analysis.checks import RUN, Refused, above_0, checked
+from scalectl.analysis.store import metrics
+from scalectl.analysis.vocabulary import AXES
+
+METRIC, COMPUTE = "upstream/error", "flops"  # by default
+
+
+def frontier(points: pd.DataFrame, metric: str = METRIC, x: str = COMPUTE) -> pd.DataFrame:
+    """The runs that no cheaper or equally cheap run equals or beats, cheapest first; raises what `usable` raises."""
+    return front_of(usable(points, metric, x), metric)
+
+
+def front_of(usable: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The frontier of runs that `usable` returned."""
+    return usable[is_best(usable[metric].to_numpy()[None])[0]].reset_index(drop=True)
+
+
+def usable(points: pd.DataFrame, metric: str, x: str = COMPUTE, *needed: str) -> pd.DataFrame:
+    """The runs that are done, not excluded and measured, and have what is `needed` of numbers above 0; by the column
+    `x`, then error, then id.
+
+    Raises Refused for a metric or column of compute that is unknown or measured nowhere, for columns that are missing,
+    and for values that no error or run can have.
+    """
+    _know(points, metric, x)
+    points = checked(points, RUN, (metric, x, *needed))
+    done = (points["state"] == "done") & ~points["excluded"].astype(bool)
+    runs = points[done & points[metric].notna() & points[x].notna()]
+    if runs.empty:
+        why = "no run is done"
+        if done.any():
+            why = f"none of {done.sum()} done runs has {metric} and {x}"
+        raise Refused(f"{why}. {_source(points)}")
+    _check(runs, metric, x)
+    runs = runs.dropna(subset=list(needed))
+    above_0(runs, needed)
+    return runs.sort_values([x, metric, "run"], ignore_index=True)
+
+
+def repeats(usable: pd.DataFrame, x: str) -> NDArray[np.int64]:
+    """A number for each run [N], the same where model, data size, steps and FLOPs are."""
+    known = [name for name in ("model", "data_size", "steps") if name in usable]
+    spent = usable[x]
+    if "flops" in usable:
+        spent = usable["flops"].fillna(spent)
+    keys = [*(usable[name] for name in known), spent]
+    return usable.groupby(keys, sort=False, dropna=False).ngroup().to_numpy()
+
+
+def is_best(error_BN: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Where a row, sorted by compute, falls below all that came before."""
+    before_BN = np.minimum.accumulate(error_BN, axis=1)[:, :-1]
+    return error_BN < np.concatenate([np.full((len(error_BN), 1), np.inf), before_BN], axis=1)
+
+
+def _know(points: pd.DataFrame, metric: str, x: str) -> None:
+    if x not in AXES:
+        raise Refused(f"unknown compute {x!r}: give one of {', '.join(AXES)}.")
+    known = metrics(points)
+    if metric not in known:
+        near = difflib.get_close_matches(metric, known, n=1)
+        guess = f" did you mean {near[0]!r}?" if near else ""
+        raise Refused(f"unknown metric {metric!r}:{guess} The store has {', '.join(known) or 'no metric yet'}.")
+
+
+def _source(points: pd.DataFrame) -> str:
+    if "origin" in points and len(points) and points["origin"].notna().all():
+        return "Imported runs have what their file tells, and cells may be empty."
+    return "A launch measures what `evals` asks for, at the end of each run."
+
+
+def _check(runs: pd.DataFrame, metric: str, x: str) -> None:
+    """Raise Refused for the first run whose numbers can't be those of an error at some compute."""
+    if runs["run"].duplicated().any():
+        twice = runs["run"][runs["run"].duplicated()].iloc[0]
+        raise Refused(f"run {twice} is in the table twice: keep one row a run.")
+    error, spent = runs[metric].to_numpy(float), runs[x].to_numpy(float)
+    bad = ~(np.isfinite(error) & (error >= 0) & np.isfinite(spent) & (spent > 0))
+    if bad.any():
+        row = runs[bad].iloc[0]
+        values = f"{metric} = {row[metric]:g} at {x} = {row[x]:g}"
+        raise Refused(
+            f"run {row['run']} has {values}: errors are finite and at least 0, compute is above 0. Exclude it."
+        )

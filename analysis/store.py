@@ -1,0 +1,156 @@
+"""results.db to pandas; pandas and SQLAlchemy are loaded at the first call.
+
+A store says in its view `columns` what each column of `points` is: a metric, what the runs of one trunk share, or what
+is a run's own. The DataFrame carries that in `attrs`.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from pandas import Categorical, DataFrame
+    from sqlalchemy import URL, Connection
+
+_COLUMNS = [("run", "i8"), ("metric", "i8"), ("step", "i8"), ("value", "f8")]
+_NAMES = ("SELECT number, id FROM runs ORDER BY number", "SELECT id, name FROM metrics ORDER BY id")
+_ROLES = "SELECT name, role FROM columns"
+_MEASUREMENTS = "SELECT run, metric, step, value FROM measurements ORDER BY run, metric, step"
+
+
+# columns of a run's own in a table that doesn't say, as one made by hand or by an older store
+_OWN = {"run", "name", "study", "state", "excluded", "steps", "cooldown", "images_seen", "flops", "marginal_flops"}
+_OWN |= {"device_seconds", "core_days", "images_per_second", "flops_per_second", "mfu", "digest"}
+
+
+def read(store: str | PathLike[str]) -> "DataFrame":
+    """The view `points` of a store, a path or an SQLAlchemy URL: one row a run, with every setting and metric.
+
+    Raises FileNotFoundError where there is no store, and ValueError for a file that is none; nothing is ever made.
+    """
+    import pandas as pd
+
+    with _opened(store) as connection:
+        points = _numeric(pd.read_sql_table("points", connection))
+        points.attrs["columns"] = _roles(connection)
+    return points
+
+
+def metrics(points: "DataFrame") -> list[str]:
+    """The columns that hold metrics, as the store says; of other tables those after `digest`, or with a slash."""
+    roles, columns = _roles_of(points), list(points.columns)
+    if roles:
+        return [name for name in columns if roles.get(name) == "metric"]
+    after = []
+    if "digest" in columns:
+        after = columns[columns.index("digest") + 1 :]
+    return [name for name in columns if "/" in name or name in after]
+
+
+def of_trunk(points: "DataFrame") -> list[str]:
+    """The columns that all runs of one trunk share."""
+    roles, columns = _roles_of(points), list(points.columns)
+    if roles:
+        return [name for name in columns if roles.get(name) == "trunk"]
+    return [name for name in columns if name not in _OWN and name not in metrics(points)]
+
+
+def _roles_of(points: "DataFrame") -> dict[str, str]:
+    roles: dict[str, str] = points.attrs.get("columns", {})
+    return roles
+
+
+def _roles(connection: "Connection") -> dict[str, str]:
+    """The role of each column of `points`; none in a store whose last writer was older."""
+    from sqlalchemy import inspect
+
+    if not inspect(connection).has_table("columns"):
+        return {}
+    return _names(connection, _ROLES)
+
+
+def measurements(store: str | PathLike[str]) -> "DataFrame":
+    """Every reading of a store's own runs: `run` (its id) and `metric` as categories, `step` and `value`.
+
+    A value that was not finite is NaN. Raises what `read` raises.
+    """
+    import numpy as np
+    import pandas as pd
+
+    with _opened(store) as connection:
+        cursor: Any = connection.exec_driver_sql(_MEASUREMENTS).cursor
+        rows = np.fromiter(cursor, np.dtype(_COLUMNS))  # row by row: as Python's objects all take far more memory
+        runs, named = (_names(connection, query) for query in _NAMES)  # now, as a launch may have added some
+    columns = {name: rows[name] for name, _ in _COLUMNS}
+    return pd.DataFrame(columns | {"run": _named(rows["run"], runs), "metric": _named(rows["metric"], named)})
+
+
+def _names(connection: "Connection", query: str) -> dict[Any, str]:
+    return {row[0]: row[1] for row in connection.exec_driver_sql(query)}
+
+
+def _named(number: Any, names: dict[int, str]) -> "Categorical":
+    """The names of numbers, as a category of all that there are."""
+    import numpy as np
+    import pandas as pd
+
+    code = np.zeros(max(names, default=0) + 1, np.int32)
+    code[list(names)] = np.arange(len(names))
+    return pd.Categorical.from_codes(code[number], categories=list(names.values()))
+
+
+@contextmanager
+def _opened(store: str | PathLike[str]) -> Iterator["Connection"]:
+    """Open a store to read, which has to be there."""
+    from sqlalchemy import create_engine, inspect
+    from sqlalchemy.exc import DatabaseError
+
+    url = _url(store)
+    if url.get_backend_name() == "sqlite":
+        _look(url.database)
+        url = _as_it_is(url)
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            if not inspect(connection).has_table("points"):
+                raise ValueError(f"{store} has no table or view `points`: it is not a store of scalectl.")
+            yield connection
+    except DatabaseError as error:
+        raise ValueError(f"{store} can't be read as a store: {error.orig}.") from error
+    finally:
+        engine.dispose()
+
+
+def _numeric(points: "DataFrame") -> "DataFrame":
+    """The points with NaN in place of None where imported runs lack a number."""
+    for name in points.columns[[str(kind) == "object" for kind in points.dtypes]]:
+        if not points[name].map(lambda value: isinstance(value, str)).any():
+            points[name] = points[name].astype(float)
+    return points
+
+
+def _url(store: str | PathLike[str]) -> "URL":
+    from sqlalchemy import URL, make_url
+
+    text = str(store)
+    if "://" in text:
+        return make_url(text)
+    return URL.create("sqlite", database=text)
+
+
+def _look(database: str | None) -> None:
+    """Raise unless the file is there: SQLite would make an empty one of that name."""
+    if not database or not Path(database).is_file():
+        raise FileNotFoundError(f"{database or ':memory:'}: there is no store here; scalectl launch FILE makes one.")
+
+
+def _as_it_is(url: "URL") -> "URL":
+    """The URL of a file that won't change where nobody can write: SQLite makes files beside one that might."""
+    real = Path(os.path.realpath(str(url.database)))
+    if os.access(real.parent, os.W_OK, effective_ids=True) or real.with_name(f"{real.name}-wal").exists():
+        return url
+    return url.set(database=f"file:{quote(str(real))}", query={"immutable": "1", "uri": "true"})

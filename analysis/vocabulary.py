@@ -1,0 +1,91 @@
+"""The words that files, command lines and calls may say: columns of compute, laws, figures; standard library only.
+
+A law is a file in laws/, and a figure a file in figures/: its name is the file's, its purpose the first line there.
+"""
+
+import ast
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A column that a law may be over, with its unit and the label of its axis."""
+
+    name: str
+    unit: str
+    label: str
+    grows: bool = True  # as a run goes on
+    cost: bool = True  # of training, which grows with the size of a model as well
+
+
+AXES = {
+    axis.name: axis
+    for axis in (
+        Axis("flops", "FLOPs", "Training compute"),
+        Axis("device_seconds", "device-seconds", "Training time"),
+        Axis("core_days", "core-days", "Training compute"),
+        Axis("images_seen", "images seen", "Images seen", cost=False),
+        Axis("data_size", "distinct images", "Training set", grows=False, cost=False),
+    )
+}
+
+
+class Shelf:
+    """What the modules of a folder offer under one name, by the names of their files, and what was added to it."""
+
+    def __init__(self, kind: str, folder: str, attribute: str) -> None:
+        self._kind, self._folder, self._attribute = kind, folder, attribute
+        self._path = Path(__file__).with_name(folder)
+        self._purposes: dict[str, str | None] = {
+            module.name.replace("_", "-"): None for module in iter_modules([str(self._path)])
+        }
+        self._added: dict[str, Any] = {}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._purposes)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._purposes
+
+    def __getitem__(self, name: str) -> Any:
+        """The thing of that name, whose module is imported now; raises KeyError, which lists all names."""
+        if name in self._added:
+            return self._added[name]
+        if name not in self._purposes:
+            near = difflib.get_close_matches(str(name), self._purposes, n=1)
+            guess = f" did you mean {near[0]!r}?" if near else ""
+            raise KeyError(f"unknown {self._kind} {name!r}:{guess} give one of {', '.join(self)}.")
+        return getattr(import_module(f"{__package__}.{self._folder}.{_module(name)}"), self._attribute)
+
+    def purpose(self, name: str) -> str:
+        """What it is for, read from the head of its file without running it."""
+        purpose = self._purposes[name]
+        if purpose is None:
+            text = (self._path / f"{_module(name)}.py").read_text(encoding="utf-8")
+            purpose = (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
+            self._purposes[name] = purpose
+        return purpose
+
+    def add(self, name: str, thing: Any, purpose: str) -> None:
+        """Offer a thing under a name of its own; raises ValueError for a name that is taken."""
+        if name in self:
+            raise ValueError(f"there is a {self._kind} {name!r} already.")
+        self._purposes[name], self._added[name] = purpose, thing
+
+    def remove(self, name: str) -> None:
+        """Take back what was added under a name; raises KeyError for any other."""
+        del self._added[name], self._purposes[name]
+
+
+def _module(name: str) -> str:
+    return name.replace("-", "_")
+
+
+LAWS = Shelf("law", "laws", "LAW")  # of analysis.law.Family
+FIGURES = Shelf("figure", "figures", "FIGURE")  # of analysis.drawing.figure.Figure

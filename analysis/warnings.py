@@ -1,0 +1,84 @@
+"""What in a fitted law should be doubted, as sentences."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from scalectl.analysis.bootstrap import LEVEL
+from scalectl.analysis.law import FLOOR
+from scalectl.analysis.report import Fitted, value
+
+DECADES = 1.0  # of compute, below which there is no law
+SAFE_DECADES = 2.0  # below which its exponent is in doubt
+EXPONENT_NEEDS = f"an exponent needs {DECADES:g} decade, a reliable one {SAFE_DECADES:g}"
+_FEW = 6  # frontier points beyond its parameters below which a law's parameters can't be trusted one by one
+_AHEAD = 10.0  # times the compute of the frontier's last point
+_LOST = 0.05  # share of the draws
+
+
+def warnings(fit: Fitted, draws: int, most: float, ends: Mapping[str, tuple[float, float]]) -> Iterator[str]:
+    """Yield what the report warns of.
+
+    `draws` is the number that was wanted, `most` the largest run's compute, `ends` the least and largest of each
+    parameter.
+    """
+    compute, parameters = fit.frontier[fit.x].to_numpy(float), len(fit.law.values)
+    if len(compute) < _FEW + parameters:
+        few = f"{len(compute)} frontier points for {parameters} parameters"
+        yield f"{few}: trust the curve between them, not the parameters"
+    if (span := np.log10(compute[-1] / compute[0])) < SAFE_DECADES:
+        yield f"the frontier spans {span:.1f} decades of compute; {EXPONENT_NEEDS}"
+    if most > _AHEAD * compute[-1]:
+        yield _unbeaten(fit, most)
+    yield from _at_bounds(fit, ends)
+    if (lost := draws - len(fit.draws)) > _LOST * draws:
+        few = f"fewer than {parameters} frontier points"
+        yield f"{lost / draws:.0%} of the draws left {few}: the intervals are too narrow"
+    yield from _of_runs(fit)
+
+
+def _of_runs(fit: Fitted) -> Iterator[str]:
+    if fit.metric.endswith("error") and float(fit.frontier[fit.metric].median()) > 1:
+        yield "errors are fractions, and these are above 1: if they are per cent, divide by 100"
+    if fit.counts.unmeasured == 1:
+        yield f"one done run has no {fit.metric}: it is left out"
+    elif fit.counts.unmeasured:
+        yield f"{fit.counts.unmeasured} done runs have no {fit.metric}: they are left out"
+    if fit.counts.held_out and not fit.held_out:
+        yield "no held-out run would be on the frontier, so nothing was tested"
+    for run in fit.held_out:
+        if run.got < run.low or run.got > run.high:
+            yield f"held out {run.name} lies outside its {100 * LEVEL:.0f} % interval"
+
+
+def _unbeaten(fit: Fitted, most: float) -> str:
+    best = fit.frontier.iloc[-1]
+    name, got = best.get("name", best["run"]), value(fit.metric, best[fit.metric])
+    return (
+        f"no run with more compute than {name} is better, though there are runs with"
+        f" {most / best[fit.x]:.2g} times as much: look at it ({got}), and exclude it if it is no result"
+    )
+
+
+def _at_bounds(fit: Fitted, ends: Mapping[str, tuple[float, float]]) -> Iterator[str]:
+    params, best = fit.law.params(), float(fit.frontier[fit.metric].iloc[-1])
+    if FLOOR in fit.law.family.parameters:
+        yield from _of_floor(params[FLOOR.name], best, fit.intervals.get(FLOOR.name, (1.0, 1.0))[0])
+    for parameter in fit.law.family.parameters:
+        name, estimate = parameter.name.replace("_", " "), params[parameter.name]
+        if parameter.scale.zero:
+            if parameter.compute == 1 and estimate > float(fit.frontier[fit.x].iloc[-1]):
+                yield f"the {name} is above the largest compute: the points are far from a power law"
+        elif parameter.name in ends:
+            low, high = ends[parameter.name]
+            if not low * 1.001 < estimate < high / 1.001:
+                yield f"the {name} is at its bound {estimate:.3g}"
+
+
+def _of_floor(floor: float, best: float, least: float) -> Iterator[str]:
+    if floor == 0:
+        yield "the floor is at its bound 0: the points show no saturation at high compute"
+    elif least == 0:
+        yield "the points don't rule out a floor of 0"
+    if floor >= best > 0:
+        yield "the floor is at its bound, the best point"

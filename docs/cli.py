@@ -1,0 +1,81 @@
+"""The page of every command with its options, docs/cli.md; `python docs/cli.py` writes it anew."""
+
+import inspect
+import sys
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import click
+
+PAGE = Path(__file__).with_suffix(".md")
+HEAD = """\
+# Commands
+
+<!-- Written by `python docs/cli.py` from the commands themselves: change them, not this page. -->
+
+`scalectl --help` lists the commands, `scalectl COMMAND --help` shows one. Every command ends with an
+[exit code](failures.md#exit-codes). Every command takes `--help`.
+"""
+
+
+def program() -> click.Group:
+    """The command line that the installed `scalectl` starts."""
+    (entry,) = entry_points(group="console_scripts", name="scalectl")
+    module = sys.modules[entry.load().__module__]
+    groups = [value for value in vars(module).values() if isinstance(value, click.Group) and value.name == "scalectl"]
+    return groups[0]
+
+
+def contexts(context: click.Context) -> Iterator[click.Context]:
+    """A command's context, then those of the commands below it."""
+    yield context
+    if isinstance(context.command, click.Group):
+        for name, command in sorted(context.command.commands.items()):
+            if not command.hidden:
+                yield from contexts(click.Context(command, parent=context, info_name=name))
+
+
+def every_command() -> list[click.Context]:
+    """The contexts of all commands, the program itself first, in alphabetical order."""
+    return list(contexts(click.Context(program(), info_name="scalectl", show_default=True)))
+
+
+def escaped(text: str) -> str:
+    """A text that stays in its cell of a table in Markdown."""
+    return text.replace("|", "\\|")
+
+
+def row(parameter: click.Parameter, context: click.Context) -> str:
+    """The line of an option or an argument in a command's table."""
+    if isinstance(parameter, click.Option):
+        names, meaning = parameter.get_help_record(context) or ("", "")
+    else:
+        names, meaning = parameter.make_metavar(context), "[required]"
+        if parameter.nargs == -1:
+            meaning = "[none, one or several]"
+        elif not parameter.required:
+            meaning = f"[default: {parameter.get_default(context)}]"
+    return f"| `{escaped(names)}` | {escaped(meaning)} |"
+
+
+def section(context: click.Context) -> str:
+    """A command's heading, help, usage and table."""
+    command = context.command
+    level = "#" * (context.command_path.count(" ") + 2)
+    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
+    lines = [f"{level} {context.command_path}", "", inspect.cleandoc(command.help or ""), "", f"    {usage}"]
+    parameters = [parameter for parameter in command.params if not getattr(parameter, "hidden", False)]
+    if parameters:
+        rows = [row(parameter, context) for parameter in parameters]
+        lines += ["", "| option or argument | meaning |", "|---|---|", *rows]
+    return "\n".join(lines)
+
+
+def page() -> str:
+    """The whole page in Markdown."""
+    return "\n\n".join([HEAD.strip(), *map(section, every_command())]) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
