@@ -98,7 +98,7 @@ def _enough(front: pd.DataFrame, runs: pd.DataFrame, metric: str, x: str, form: 
     if not one_model and front["model"].nunique() == 1:
         raise Refused(
             f"{start} all of its frontier on one model, {front['model'].iloc[0]}: that is its learning curve, not the"
-            f" law of a study. Add model sizes, or say --by model for the law of each model."
+            f" law of a study. Add model sizes, or say --per model for the law of each model."
         )
 
 

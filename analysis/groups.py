@@ -11,8 +11,6 @@ from scalectl.analysis.notebook import html_table
 from scalectl.analysis.report import Fitted, rms
 from scalectl.analysis.runs import COMPUTE, METRIC
 
-PER = ("model", "data_size")
-
 
 @dataclass(frozen=True, eq=False)
 class FittedGroups:

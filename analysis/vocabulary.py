@@ -36,6 +36,9 @@ AXES = {
 }
 
 
+PER = ("model", "data_size")  # columns that part runs into groups with a law each
+
+
 class Shelf:
     """What the modules of a folder offer under one name, by the names of their files, and what was added to it."""
 

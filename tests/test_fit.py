@@ -394,7 +394,7 @@ def test_the_law_of_each_model_is_its_learning_curve(store):
 def test_one_model_alone_and_less_than_a_decade_are_refused():
     compute = np.geomspace(1e9, 1e12, 10)
     points = table(compute, PLANTED[0][0](compute)).assign(model="solo")
-    with pytest.raises(Refused, match=r"all of its frontier on one model, solo.*--by model"):
+    with pytest.raises(Refused, match=r"all of its frontier on one model, solo.*--per model"):
         fit(points)
     with pytest.raises(Refused, match=r"0\.95 decades of compute, and an exponent needs 1"):
         fit(points.assign(flops=np.geomspace(1e9, 9e9, 10), model=["a", "b"] * 5))

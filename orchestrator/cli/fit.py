@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scalectl.analysis.vocabulary import AXES, LAWS
+from scalectl.analysis.vocabulary import AXES, LAWS, PER
 from scalectl.orchestrator.cli.options import Command, Former, output, store_option, study_option, where_option
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.hints import command
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from scalectl.orchestrator.report.study import Ask
-
-GROUPS = ("model", "data_size")
 
 metric_option = click.option("--metric", help="Metric of the law, in place of the study's.")
 x_option = click.option(
@@ -43,7 +41,7 @@ def law_options(verb: Command) -> Command:
 
 @click.command()
 @law_options
-@click.option("--per", type=click.Choice(GROUPS), help="A law for each model, or for each data size.")
+@click.option("--per", type=click.Choice(PER), help="A law for each model, or for each data size.")
 @click.option("--by", cls=Former, now="--per")
 @click.option("--isoflop", is_flag=True, help="The best model size at each budget, and how it grows.")
 @output("table", "json")

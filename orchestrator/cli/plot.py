@@ -1,4 +1,4 @@
-"""The command `plot`: a figure of each kind, from the store alone."""
+"""The verb plot: a command for each figure that the analysis has, from the store alone."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,6 +14,20 @@ from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.hints import command
 
 _SUFFIXES = (".png", ".pdf", ".svg")
+
+
+class _Figures(Verbs):
+    """A command for each registered figure, those that are registered later included."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a figure, or none for a word that names no figure."""
+        if cmd_name not in FIGURES:
+            return None
+        return _figure(cmd_name)
+
+    def sections(self, ctx: click.Context) -> dict[str, list[click.Command]]:
+        """The figures under one heading."""
+        return {"Figures": [_figure(name) for name in FIGURES]}
 
 
 class _Figure(click.Command):
@@ -32,7 +46,7 @@ def _option(option: Any) -> click.Option:
     return click.Option([f"--{option.name}"], metavar=option.value, help=option.purpose)
 
 
-@click.group(cls=Verbs)
+@click.group(cls=_Figures)
 def plot() -> None:
     """Draw a figure of the runs in the store."""
 
@@ -56,7 +70,7 @@ def _output(name: str) -> Callable[[Command], Command]:
     )
 
 
-def command_for(name: str, purpose: str) -> click.Command:
+def _figure(name: str) -> click.Command:
     """The command that draws one figure; it has the options of `fit`, and its own."""
 
     @law_options
@@ -69,7 +83,7 @@ def command_for(name: str, purpose: str) -> click.Command:
         click.echo(f"Next: {_after(name, bool(refusal), options)}")
         return Exit.DONE
 
-    return click.command(name, help=purpose, cls=_Figure)(draw)
+    return click.command(name, help=FIGURES.purpose(name), cls=_Figure)(draw)
 
 
 def _after(name: str, refused: bool, options: Mapping[str, Any]) -> str:
@@ -83,4 +97,4 @@ def _after(name: str, refused: bool, options: Mapping[str, Any]) -> str:
 
 
 for _name in FIGURES:
-    plot.add("Figures", command_for(_name, FIGURES.purpose(_name)))
+    plot.add_command(_figure(_name))

@@ -57,7 +57,7 @@ def status(store: str | Path = "results.db") -> Screen:
 
     with _refused():
         current = Store(store).status()
-    return Screen(status_screen.text(current, runs=True), current.to_json())
+    return Screen(status_screen.text(current, runs=True, width=None), current.to_json())
 
 
 @contextmanager
