@@ -35,7 +35,7 @@ class NotFound(Refusal):
     exit = Exit.NOT_FOUND
 
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 
 _SHOWN = 100  # characters of a source line that are shown around the caret
 
@@ -111,7 +111,7 @@ class InvalidExperiment(Refusal):
 class Finding:
     """What is wrong at a path, before its place in the text is looked up."""
 
-    path: Path
+    path: KeyPath
     message: str
     hint: str = ""
     on_key: bool = False  # the key itself is wrong, not its value
@@ -147,7 +147,7 @@ def _shown(char: str) -> str:
     return "\N{REPLACEMENT CHARACTER}"
 
 
-def dotted(path: Path) -> str:
+def dotted(path: KeyPath) -> str:
     """A path as it is typed: `budgets.flops[2]`."""
     text = ""
     for part in path:

@@ -1,6 +1,9 @@
-"""Numbers as people read them: counts, FLOPs, times, shares, and tables of them."""
+"""Numbers, tables and next commands, as people read and paste them."""
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
 
 _SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 
@@ -66,3 +69,28 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -
         return text.rjust(widths[n])
 
     return "\n".join("  " + "   ".join(cell(text, n) for n, text in enumerate(line)).rstrip() for line in lines)
+
+
+USUAL = Path("results.db")  # where commands look by default
+
+
+def command(
+    verb: str,
+    file: str | Path | None = None,
+    *,
+    changes: Sequence[str] = (),
+    store: str | Path | None = None,
+    options: Mapping[str, object] = MappingProxyType({}),
+) -> str:
+    """The line for a verb and its flags, with `--set` for each change and the options that aren't None."""
+    words = ["scalectl", *verb.split()]
+    if file is not None:
+        words.append(str(file))
+    for change in changes:
+        words += ["--set", change]
+    for name, value in options.items():
+        if value is not None:
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    if store is not None and Path(store).absolute() != USUAL.absolute():
+        words += ["--store", str(store)]
+    return shlex.join(words)

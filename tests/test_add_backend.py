@@ -20,13 +20,12 @@ from told import rows
 
 from scalectl.orchestrator.cluster.backends import BACKENDS, opened
 from scalectl.orchestrator.cluster.base import Backend, Lost, Report, Request
-from scalectl.orchestrator.cluster.supervisor import Supervisor
-from scalectl.orchestrator.cluster.watchdog import Patience
+from scalectl.orchestrator.cluster.supervisor import Patience, Supervisor
 from scalectl.orchestrator.cluster.worker import stream
 from scalectl.orchestrator.errors import NotFound
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch.session import carry_out
-from scalectl.orchestrator.plan.limits import Caps
+from scalectl.orchestrator.plan.plan import Caps
 from scalectl.trainer.events import Event, Failed, Progress
 from scalectl.trainer.spec import Job
 
@@ -135,7 +134,7 @@ def test_a_worker_that_falls_silent_is_killed(endless, monkeypatch):
             super().events(timeout)
             return []
 
-    monkeypatch.setattr("scalectl.orchestrator.cluster.watchdog.SLOW_SECONDS", 0.0)
+    monkeypatch.setattr("scalectl.orchestrator.cluster.supervisor.SLOW_SECONDS", 0.0)
     last = end(Silent, endless, Patience(stall=1.0))
     assert last.kind == "stalled" and last.reason.startswith("slot thread reported nothing for ")
 

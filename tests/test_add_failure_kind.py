@@ -5,8 +5,8 @@ from contextlib import closing
 import pytest
 from told import rows
 
+from scalectl.orchestrator.cluster.backends import Here
 from scalectl.orchestrator.cluster.base import Report, Request
-from scalectl.orchestrator.cluster.here import Here
 from scalectl.orchestrator.cluster.supervisor import Supervisor
 from scalectl.orchestrator.launch.retries import LOSSES, tried_again
 from scalectl.trainer.events import Failed

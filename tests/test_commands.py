@@ -10,7 +10,7 @@ from conftest import Study
 from runs import laptop
 from test_cli import scalectl
 
-from scalectl.orchestrator.hints import command
+from scalectl.orchestrator.format import command
 
 
 def after(said: str) -> list[str]:

@@ -13,18 +13,15 @@ from conftest import SCHEDULES, Study
 from damage import array_file, flip, torn
 from told import rows
 
-from scalectl.orchestrator.cluster.backends import opened
+from scalectl.orchestrator.cluster.backends import Here, opened
 from scalectl.orchestrator.cluster.base import Batch, Cluster, Request
-from scalectl.orchestrator.cluster.here import Here
-from scalectl.orchestrator.cluster.ray_actor import Seat
-from scalectl.orchestrator.cluster.supervisor import Supervisor
-from scalectl.orchestrator.cluster.watchdog import Patience
+from scalectl.orchestrator.cluster.ray_cluster import Seat
+from scalectl.orchestrator.cluster.supervisor import Patience, Supervisor
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch.loop import News, launch
 from scalectl.orchestrator.launch.session import carry_out
-from scalectl.orchestrator.plan.limits import Caps
-from scalectl.orchestrator.plan.plan import Plan
+from scalectl.orchestrator.plan.plan import Caps, Plan
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.states import JobState
 from scalectl.orchestrator.store.records import Records, known

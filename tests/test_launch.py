@@ -11,18 +11,17 @@ from conftest import SCHEDULES, Study
 from damage import array_file, flip, torn
 from told import rows
 
-from scalectl.orchestrator.cluster.backends import opened
+from scalectl.orchestrator.cluster.backends import Here, opened
 from scalectl.orchestrator.cluster.base import Request
-from scalectl.orchestrator.cluster.here import Here
 from scalectl.orchestrator.cluster.supervisor import Supervisor
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.reading import read
+from scalectl.orchestrator.launch.ledger import Meter
 from scalectl.orchestrator.launch.loop import launch
-from scalectl.orchestrator.launch.meter import Meter
 from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.session import carry_out
 from scalectl.orchestrator.plan import planner
-from scalectl.orchestrator.plan.limits import Caps
+from scalectl.orchestrator.plan.plan import Caps
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.plan.simulator import simulate
 from scalectl.orchestrator.slots import Slot

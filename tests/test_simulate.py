@@ -15,8 +15,8 @@ from test_cli import scalectl
 from test_schedule import forests, on, planned
 
 from scalectl.orchestrator.experiment.reading import read
-from scalectl.orchestrator.plan.limits import Caps
 from scalectl.orchestrator.plan.placement import Fit
+from scalectl.orchestrator.plan.plan import Caps
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.plan.simulator import (
     InvalidSlots,

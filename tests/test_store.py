@@ -22,6 +22,7 @@ from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.report.fits import study_points
 from scalectl.orchestrator.store.database import (
     APPLICATION,
+    VERSION,
     NewerStore,
     NotAStore,
     Unusable,
@@ -31,7 +32,6 @@ from scalectl.orchestrator.store.database import (
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.records import Records, known
 from scalectl.orchestrator.store.tables import runs
-from scalectl.orchestrator.store.upgrade import VERSION
 from scalectl.trainer.spec import DataSpec, RecipeSpec
 
 

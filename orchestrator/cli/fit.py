@@ -9,12 +9,12 @@ import click
 from scalectl.analysis.vocabulary import AXES, LAWS, PER
 from scalectl.orchestrator.cli.options import Command, Former, output, store_option, study_option, where_option
 from scalectl.orchestrator.errors import Exit
-from scalectl.orchestrator.hints import command
+from scalectl.orchestrator.format import command
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from scalectl.orchestrator.report.study import Ask
+    from scalectl.orchestrator.report.fits import Ask
 
 metric_option = click.option("--metric", help="Metric of the law, in place of the study's.")
 x_option = click.option(

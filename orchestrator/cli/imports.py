@@ -6,7 +6,7 @@ import click
 
 from scalectl.orchestrator.cli.options import store_option
 from scalectl.orchestrator.errors import Exit
-from scalectl.orchestrator.hints import command
+from scalectl.orchestrator.format import command
 
 
 @click.command("import")

@@ -13,7 +13,7 @@ from scalectl.orchestrator.cli.options import Range, experiment_of, overrides, s
 from scalectl.orchestrator.cli.plan import plan
 from scalectl.orchestrator.cli.streams import hush, outlast
 from scalectl.orchestrator.errors import Exit, Refusal
-from scalectl.orchestrator.hints import command
+from scalectl.orchestrator.format import command
 
 if TYPE_CHECKING:
     from scalectl.orchestrator.experiment.reading import Experiment
@@ -54,7 +54,7 @@ def launch(
         return context.invoke(plan, file=file, changes=changes, slots=slots)
     from scalectl.orchestrator.cluster.ray_server import trusted
     from scalectl.orchestrator.launch.session import admit, carry_out, planned
-    from scalectl.orchestrator.plan.limits import Caps
+    from scalectl.orchestrator.plan.plan import Caps
 
     experiment = experiment_of(file, changes)
     backend = "ray"

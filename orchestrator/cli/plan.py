@@ -29,7 +29,7 @@ class PlannedFile:
     def text(self) -> str:
         """The screen for people."""
         from scalectl.orchestrator.cli import plan_screen
-        from scalectl.orchestrator.report.study import DEFAULT
+        from scalectl.orchestrator.report.fits import DEFAULT
 
         fit = plan_screen.tightest(self.experiment.fits or DEFAULT, self.experiment.cells)
         return plan_screen.text(self.plan, str(self.file), self.experiment.store, self.slots, fit, self.changes)

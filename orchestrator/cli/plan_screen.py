@@ -8,8 +8,7 @@ from typing import Any
 
 from scalectl.orchestrator.experiment.grid import Cell
 from scalectl.orchestrator.experiment.schema import Fit
-from scalectl.orchestrator.format import count, counted, duration, flops, share, table
-from scalectl.orchestrator.hints import command
+from scalectl.orchestrator.format import command, count, counted, duration, flops, share, table
 from scalectl.orchestrator.plan.plan import Plan, PlannedRun
 
 

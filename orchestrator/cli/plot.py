@@ -11,7 +11,7 @@ from scalectl.orchestrator.cli.fit import law_options
 from scalectl.orchestrator.cli.options import Command
 from scalectl.orchestrator.cli.verbs import Verbs
 from scalectl.orchestrator.errors import Exit
-from scalectl.orchestrator.hints import command
+from scalectl.orchestrator.format import command
 
 _SUFFIXES = (".png", ".pdf", ".svg")
 

@@ -15,7 +15,7 @@ from scalectl.orchestrator.cli.options import (
     where_option,
 )
 from scalectl.orchestrator.errors import Exit
-from scalectl.orchestrator.hints import command
+from scalectl.orchestrator.format import command
 
 
 @click.command()

@@ -8,8 +8,7 @@ import click
 from scalectl.orchestrator.cli.chosen import chosen, held, runs_argument
 from scalectl.orchestrator.cli.options import store_option
 from scalectl.orchestrator.errors import Exit
-from scalectl.orchestrator.format import counted
-from scalectl.orchestrator.hints import command
+from scalectl.orchestrator.format import command, counted
 from scalectl.orchestrator.states import RunState
 
 

@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from scalectl.orchestrator.format import count, duration, flops, table
-from scalectl.orchestrator.hints import command
+from scalectl.orchestrator.format import command, count, duration, flops, table
 from scalectl.orchestrator.store.details import Details
 
 

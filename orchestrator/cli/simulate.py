@@ -37,7 +37,7 @@ def simulate(
     from scalectl.orchestrator.cli import simulate_screen
     from scalectl.orchestrator.launch.session import planned
     from scalectl.orchestrator.plan import simulator as room
-    from scalectl.orchestrator.plan.limits import Caps
+    from scalectl.orchestrator.plan.plan import Caps
 
     experiment = experiment_of(file, changes)
     plan, _ = planned(experiment)

@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from scalectl.orchestrator.format import counted, duration, hours, share, table
-from scalectl.orchestrator.hints import command
+from scalectl.orchestrator.format import command, counted, duration, hours, share, table
 from scalectl.orchestrator.plan.simulator import Simulation
 from scalectl.orchestrator.slots import Slot
 

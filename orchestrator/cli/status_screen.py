@@ -3,9 +3,8 @@
 import textwrap
 from collections.abc import Callable, Sequence
 
-from scalectl.orchestrator.format import counted, duration, flops, share, table
+from scalectl.orchestrator.format import command, counted, duration, flops, share, table
 from scalectl.orchestrator.goodput import goodput, shares
-from scalectl.orchestrator.hints import command
 from scalectl.orchestrator.states import RunState
 from scalectl.orchestrator.store.snapshot import RunLine, RunningJob
 from scalectl.orchestrator.store.status import Status

@@ -8,7 +8,7 @@ import click
 
 from scalectl.orchestrator.cli.options import AMOUNT, Range, output, yaml_file
 from scalectl.orchestrator.errors import Exit
-from scalectl.orchestrator.hints import command
+from scalectl.orchestrator.format import command
 
 STOP = 2.0  # per cent
 

@@ -8,8 +8,7 @@ import click
 
 from scalectl.orchestrator.cli.options import experiment_of, overrides, yaml_file
 from scalectl.orchestrator.errors import Exit
-from scalectl.orchestrator.format import counted
-from scalectl.orchestrator.hints import command
+from scalectl.orchestrator.format import command, counted
 
 
 @click.command()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from scalectl.orchestrator.errors import Finding, Path, did_you_mean
+from scalectl.orchestrator.errors import Finding, KeyPath, did_you_mean
 from scalectl.orchestrator.experiment.checks_data import EVALS, several_labels_fit, source_takes_keys
 from scalectl.orchestrator.experiment.grid import Cell
 from scalectl.orchestrator.experiment.resources import Resources
@@ -204,7 +204,7 @@ def hold_outs_leave_some(fits: dict[str, Fit], cells: tuple[Cell, ...]) -> Itera
             yield Finding(("fits", name, "hold_out"), f"no run has {fit.hold_out}", severity="warning")
 
 
-def _unknown_models(names: tuple[str, ...], models: dict[str, Model], path: Path) -> Iterator[Finding]:
+def _unknown_models(names: tuple[str, ...], models: dict[str, Model], path: KeyPath) -> Iterator[Finding]:
     for name in names:
         if name not in models:
             yield Finding(path, f"no model {name!r}", did_you_mean(name, models) or f"models has {', '.join(models)}")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from scalectl.orchestrator.errors import Finding, Path, did_you_mean
+from scalectl.orchestrator.errors import Finding, KeyPath, did_you_mean
 from scalectl.orchestrator.experiment.schema import Data, Evals, Fit, Model, Train
 from scalectl.orchestrator.experiment.specs import as_data, evaluations, held_out, known, left, test_path
 from scalectl.trainer.data import registry
@@ -89,7 +89,7 @@ def datasets_have_names(evals: Evals, data: Data) -> Iterator[Finding]:
     """Yield the datasets whose names are taken or can't be part of a metric's, and those that nothing uses."""
     used = [dataset for _, dataset in _datasets_in_use(evals)]
     for name in evals.datasets:
-        path: Path = ("evals", "datasets", name)
+        path: KeyPath = ("evals", "datasets", name)
         if name == data.source.kind:
             yield Finding(path, f"{name!r} is the name of the study's own images", "give it another name", True)
         elif "/" in name:
@@ -107,7 +107,7 @@ def datasets_exist(evals: Evals, data: Data) -> Iterator[Finding]:
             yield Finding(path, f"no dataset {name!r}", hint)
 
 
-def _datasets_in_use(evals: Evals) -> Iterator[tuple[Path, str]]:
+def _datasets_in_use(evals: Evals) -> Iterator[tuple[KeyPath, str]]:
     """Yield each dataset that an evaluation names with the place where it does."""
     if evals.fewshot:
         for i, name in enumerate(evals.fewshot.datasets):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -10,7 +10,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.reader import ReaderError
 
-from scalectl.orchestrator.errors import Finding, InvalidExperiment, Path, Problem, Spot, dotted
+from scalectl.orchestrator.errors import Finding, InvalidExperiment, KeyPath, Problem, Spot, dotted
 
 MAX_BYTES = 100_000  # dozens of times a study; more is another kind of file
 MAX_DEPTH = 32
@@ -23,11 +23,11 @@ class Located:
 
     value: Any
     source: str
-    keys: dict[Path, Spot] = field(default_factory=dict)
-    values: dict[Path, Spot] = field(default_factory=dict)
+    keys: dict[KeyPath, Spot] = field(default_factory=dict)
+    values: dict[KeyPath, Spot] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
-    def spot(self, path: Path, *, key: bool = False) -> Spot:
+    def spot(self, path: KeyPath, *, key: bool = False) -> Spot:
         """The place of the value at `path`, or of its key, or of the nearest value above it."""
         for end in range(len(path), 0, -1):
             tables = (self.values, self.keys)
@@ -45,7 +45,7 @@ class Located:
         spot = self.spot(finding.path, key=finding.on_key)
         return Problem(spot, dotted(finding.path), finding.message, finding.hint, finding.severity)
 
-    def put(self, path: Path, part: "Located") -> None:
+    def put(self, path: KeyPath, part: "Located") -> None:
         """Set the value at `path` to that of `part`; raises KeyError where a value above it is not a mapping."""
         parent = self.value
         for end, name in enumerate(path[:-1], 1):
@@ -62,7 +62,7 @@ class Located:
             spots.update({path + inner: spot for inner, spot in new.items()})
         self.problems += part.problems
 
-    def overlay(self, top: "Located", path: Path = ()) -> None:
+    def overlay(self, top: "Located", path: KeyPath = ()) -> None:
         """Lay a document over this one: mappings key by key, all else as a whole; an empty value takes a key away."""
         base = self.value_at(path)
         for name, value in top.value_at(path).items():
@@ -74,14 +74,14 @@ class Located:
             else:
                 self.put(inner, top.part(inner))
 
-    def value_at(self, path: Path) -> Any:
+    def value_at(self, path: KeyPath) -> Any:
         """The value at `path`; raises KeyError or IndexError where there is none."""
         value = self.value
         for name in path:
             value = value[name]
         return value
 
-    def part(self, path: Path) -> "Located":
+    def part(self, path: KeyPath) -> "Located":
         """The document at `path`, without its problems; raises KeyError or IndexError where there is none."""
         part = Located(self.value_at(path), self.source)
         for whole, spots in ((self.keys, part.keys), (self.values, part.values)):
@@ -98,7 +98,7 @@ class _Node:
     spot: Spot
 
 
-def read_document(path: FilePath, extended_by: tuple[FilePath, ...] = ()) -> Located:
+def read_document(path: Path, extended_by: tuple[Path, ...] = ()) -> Located:
     """The document at `path` laid over the ones that it extends; `extended_by` are the files that led here.
 
     Mappings are laid over each other key by key, lists as a whole, and an empty value takes a key away.
@@ -116,9 +116,9 @@ def read_document(path: FilePath, extended_by: tuple[FilePath, ...] = ()) -> Loc
     return base
 
 
-def _base_path(document: Located, path: FilePath, chain: tuple[FilePath, ...]) -> FilePath:
+def _base_path(document: Located, path: Path, chain: tuple[Path, ...]) -> Path:
     """The path of the file that the document at `path` extends; raises InvalidExperiment."""
-    base = path.parent / FilePath(document.value["extends"]).expanduser()
+    base = path.parent / Path(document.value["extends"]).expanduser()
     if base.resolve() in chain:
         circle = " -> ".join(file.name for file in (*chain[chain.index(base.resolve()) :], base))
         raise _not_extended(document, f"files that extend each other: {circle}", "cut the circle")
@@ -131,7 +131,7 @@ def _not_extended(document: Located, message: str, hint: str = "") -> InvalidExp
     return InvalidExperiment(Problem(document.spot(("extends",)), "extends", message, hint))
 
 
-def read_text(path: FilePath) -> str:
+def read_text(path: Path) -> str:
     """The text of a file; raises InvalidExperiment where it can't be read, is too large, or isn't UTF-8."""
     try:
         with path.open("rb") as file:
@@ -273,7 +273,7 @@ class _Expansion:
         self.located = located
         self.count = 0
 
-    def value(self, node: _Node, path: Path) -> Any:
+    def value(self, node: _Node, path: KeyPath) -> Any:
         self.tally(path)
         if node.kind != "nothing":  # an absent value has no place but its key's
             self.located.values[path] = node.spot
@@ -283,13 +283,13 @@ class _Expansion:
             return self.mapping(node, path)
         return node.content
 
-    def tally(self, path: Path) -> None:
+    def tally(self, path: KeyPath) -> None:
         self.count += 1
         if self.count > MAX_VALUES or len(path) > MAX_DEPTH:
             message = f"more than {MAX_VALUES:,} values, or {MAX_DEPTH} deep, once aliases are expanded"
             raise InvalidExperiment(Problem(self.located.spot(path[:1], key=True), dotted(path[:1]), message))
 
-    def mapping(self, node: _Node, path: Path) -> dict[str, Any]:
+    def mapping(self, node: _Node, path: KeyPath) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for key, item in self.pairs(node, path):
             inner = (*path, key.content)
@@ -305,7 +305,7 @@ class _Expansion:
                 values[key.content] = self.value(item, (*path, key.content))
         return values
 
-    def pairs(self, node: _Node, path: Path) -> Iterator[tuple[_Node, _Node]]:
+    def pairs(self, node: _Node, path: KeyPath) -> Iterator[tuple[_Node, _Node]]:
         """Yield the keys that a mapping has itself, with their values."""
         for key, item in node.content:
             if isinstance(key.content, str) and key.kind == "scalar":
@@ -313,7 +313,7 @@ class _Expansion:
             elif key.kind != "merge":
                 self.problem(key.spot, path, "a key that is no text", "put the key in quotes")
 
-    def merged(self, node: _Node, path: Path) -> Iterator[tuple[_Node, _Node]]:
+    def merged(self, node: _Node, path: KeyPath) -> Iterator[tuple[_Node, _Node]]:
         """Yield the keys that a mapping takes over by '<<', with their values."""
         for key, item in node.content:
             if key.kind != "merge":
@@ -329,5 +329,5 @@ class _Expansion:
                 else:
                     self.problem(source.spot, path, "'<<' takes a mapping, or a list of them")
 
-    def problem(self, spot: Spot, path: Path, message: str, hint: str = "") -> None:
+    def problem(self, spot: Spot, path: KeyPath, message: str, hint: str = "") -> None:
         self.located.problems.append(Problem(spot, dotted(path), message, hint))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from scalectl.orchestrator.errors import Finding, Path, dotted
+from scalectl.orchestrator.errors import Finding, KeyPath, dotted
 from scalectl.orchestrator.experiment.schema import Budgets, Data, Extra, Grid, Model, Train
 from scalectl.orchestrator.experiment.specs import recipe, shape, subset
 from scalectl.orchestrator.experiment.values import Share
@@ -62,7 +62,7 @@ class Resolved:
 class _Length:
     """One budget as typed, at `path`, with its cooldown."""
 
-    path: Path
+    path: KeyPath
     kind: str
     amount: float
     cooldown: Share

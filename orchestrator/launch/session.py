@@ -12,21 +12,17 @@ from pathlib import Path
 
 from scalectl.orchestrator.cluster.backends import opened
 from scalectl.orchestrator.cluster.base import Cluster, Request
-from scalectl.orchestrator.cluster.supervisor import Supervisor
-from scalectl.orchestrator.cluster.watchdog import Patience
+from scalectl.orchestrator.cluster.supervisor import Patience, Supervisor
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.experiment.reading import Experiment
-from scalectl.orchestrator.format import counted, duration, flops, hours
+from scalectl.orchestrator.format import command, counted, duration, flops, hours
 from scalectl.orchestrator.goodput import summary
-from scalectl.orchestrator.hints import command
-from scalectl.orchestrator.launch.ledger import Ledger
+from scalectl.orchestrator.launch.ledger import Ledger, Meter
 from scalectl.orchestrator.launch.loop import launch
-from scalectl.orchestrator.launch.meter import Meter
 from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.progress import screen
 from scalectl.orchestrator.plan import planner
-from scalectl.orchestrator.plan.limits import ASK_DEVICE_HOURS, Caps
-from scalectl.orchestrator.plan.plan import Known, Plan, wanted
+from scalectl.orchestrator.plan.plan import ASK_DEVICE_HOURS, Caps, Known, Plan, wanted
 from scalectl.orchestrator.slots import CPU, Slot
 from scalectl.orchestrator.states import JobState, RunState
 from scalectl.orchestrator.store.lock import holding, working_in

@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.format import duration
-from scalectl.orchestrator.plan.limits import Caps
-from scalectl.orchestrator.plan.plan import PlannedJob
+from scalectl.orchestrator.plan.plan import Caps, PlannedJob
 from scalectl.orchestrator.plan.scheduler import Queue, lengths
 from scalectl.orchestrator.slots import CPU, Slot, devices_of
 from scalectl.orchestrator.states import AttemptState

@@ -1,7 +1,12 @@
-"""Predictions from the runs of a store, and the runs to add to a study."""
+"""The runs that a study could add: those of its grid that aren't done, longer ones, and a larger model."""
 
+import json
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
+from math import lcm
 from pathlib import Path
+from typing import Any
 
 from pandas import DataFrame
 
@@ -9,11 +14,18 @@ from scalectl.analysis.checks import Refused
 from scalectl.analysis.prediction import Prediction, predict
 from scalectl.analysis.suggestion import Advice, suggest
 from scalectl.orchestrator.errors import Refusal
-from scalectl.orchestrator.experiment.reading import read
+from scalectl.orchestrator.experiment.document import read_document
+from scalectl.orchestrator.experiment.grid import MAX_STEPS, Cell
+from scalectl.orchestrator.experiment.reading import Experiment, read
 from scalectl.orchestrator.experiment.schema import Fit
-from scalectl.orchestrator.report.candidates import addition, rows, widened
+from scalectl.orchestrator.experiment.values import count
+from scalectl.orchestrator.plan.plan import Known, PlannedRun
+from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.report.fits import study_points
+from scalectl.orchestrator.states import RunState
 from scalectl.orchestrator.store.reading import Store
+from scalectl.trainer.flops import training_flops
+from scalectl.trainer.spec import ModelSpec, identity
 
 
 def predicted(points: DataFrame, wanted: Fit, **question: float | None) -> Prediction:
@@ -53,3 +65,122 @@ def suggested(file: Path, budget: float, metric: str | None, target: float | Non
 
 def _headed(advice: Advice) -> str:
     return "".join(f"# {line}".rstrip() + "\n" for line in str(advice).splitlines())
+
+
+LONGER = 2
+
+
+def widened(file: Path, experiment: Experiment) -> Experiment:
+    """The study with runs beside its grid: twice its longest ones, and its largest model at twice the size."""
+    document = read_document(file).value
+    largest = max(experiment.cells, key=lambda cell: cell.params)
+    name = f"{largest.model.replace('.', '_')}-x2"
+    extra = [*_extras(document), *_longer(experiment, document), *_larger(experiment, document, largest, name)]
+    overrides = [("grid.extra", json.dumps(extra))]
+    if name not in document["models"]:
+        overrides.append((f"models.{name}", json.dumps(_doubled(largest.run.trunk.model))))
+    return read(file, overrides)
+
+
+def rows(wide: Experiment, known: Known) -> list[dict[str, Any]]:
+    """The candidates as the analysis takes them, with the FLOPs of the trained part of their trunks as `paid`."""
+    return [_row(run, known) for run in plan(wide, known).missing if run.state != RunState.DONE]
+
+
+def addition(file: Path, experiment: Experiment, wide: Experiment, chosen: Collection[str], known: Known) -> str:
+    """A file that extends the study's: the runs that need nothing more, and the chosen ones.
+
+    Runs that are done stay in the study, so that the next fit has them.
+    """
+    kept = {run.id for run in plan(experiment, known).runs if not run.missing} | set(chosen)
+    document = read_document(file).value
+    beside = {_key(extra): extra for extra in _extras(document)}
+    every = {identity(cell.run): cell for cell in wide.cells}
+    own = {identity(cell.run) for cell in experiment.cells}
+    added = [cell for run, cell in every.items() if run in kept and (run not in own or _key_of(cell) in beside)]
+    grid = [cell for run, cell in every.items() if run in kept and run in own and _key_of(cell) not in beside]
+    models = {cell.model: cell.run.trunk.model for cell in added if cell.model not in document["models"]}
+    lines = [f"extends: {json.dumps(file.name)}  # save this file beside it"]
+    if models:
+        lines += ["models:", *(f"  {json.dumps(name)}: {json.dumps(_shape(model))}" for name, model in models.items())]
+    rules = [f"    - {json.dumps(rule)}" for rule in _rules(grid)]
+    keep = ['  skip: [{"steps": ">0"}]']
+    if rules:
+        keep = ["  only:", *rules]
+    extras = [f"    - {json.dumps(beside.get(_key_of(cell)) or _extra(document, cell))}" for cell in added]
+    extra = ["  extra: []"]
+    if extras:
+        extra = ["  extra:", *extras]
+    return "\n".join([*lines, "grid:", *keep, *extra]) + "\n"
+
+
+def _row(run: PlannedRun, known: Known) -> dict[str, Any]:
+    spec = run.spec
+    trained = max((step for step in known.checkpoints.get(run.trunk, {}) if step <= spec.branch), default=0)
+    costs = {"shared": training_flops(spec.trunk, spec.branch), "paid": training_flops(spec.trunk, trained)}
+    size, seen = spec.trunk.data.size, spec.steps * spec.trunk.recipe.batch_size
+    names = {"run": run.id, "name": run.name, "model": run.model, "trunk": run.trunk}
+    return {**names, "images_seen": seen, "data_size": size, "flops": run.flops, **costs}
+
+
+def _longer(experiment: Experiment, document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The longest run of each model and data size at twice its steps."""
+    cells = sorted(experiment.cells, key=lambda cell: (cell.model, cell.run.trunk.data.size, cell.run.steps))
+    for _, group in groupby(cells, key=lambda cell: (cell.model, cell.run.trunk.data.size)):
+        longest = list(group)[-1]
+        if LONGER * longest.run.steps <= MAX_STEPS:
+            yield _extra(document, longest, times=LONGER, seed=0)
+
+
+def _larger(experiment: Experiment, document: Mapping[str, Any], largest: Cell, name: str) -> Iterator[dict[str, Any]]:
+    """The runs of the largest model for a larger one, once for each data size and length."""
+    extras = [_extra(document, cell, name=name, seed=0) for cell in experiment.cells if cell.model == largest.model]
+    yield from {_key(extra): extra for extra in extras}.values()
+
+
+def _extra(
+    document: Mapping[str, Any], cell: Cell, *, name: str = "", times: int = 1, seed: int | None = None
+) -> dict[str, Any]:
+    """The entry of grid.extra for a run like a cell; with its cooldown where the schedule gives none."""
+    run = cell.run
+    if seed is None:
+        seed = run.trunk.seed
+    extra = {"model": name or cell.model, "data_size": run.trunk.data.size, "steps": times * run.steps}
+    if document["budgets"].get("points"):
+        extra["cooldown"] = times * run.cooldown
+    return {**extra, "seed": seed}
+
+
+def _extras(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return list((document.get("grid") or {}).get("extra") or ())
+
+
+def _key(extra: Mapping[str, Any]) -> tuple[Any, ...]:
+    return extra["model"], count(1)(extra["data_size"]), count(1)(extra["steps"]), count(0)(extra.get("seed", 0))
+
+
+def _key_of(cell: Cell) -> tuple[Any, ...]:
+    return cell.model, cell.run.trunk.data.size, cell.run.steps, cell.run.trunk.seed
+
+
+def _rules(cells: list[Cell]) -> Iterator[dict[str, Any]]:
+    """Rules that keep these cells of the grid and no others, one for each trunk."""
+    trunks: dict[Any, list[int]] = {}
+    for cell in cells:
+        trunks.setdefault((cell.model, cell.run.trunk.data.size, cell.run.trunk.seed, cell.swept), []).append(
+            cell.run.steps
+        )
+    for (model, size, seed, swept), steps in trunks.items():
+        yield {"model": model, "data_size": size, "seed": seed, "steps": steps, **dict(swept)}
+
+
+def _doubled(model: ModelSpec) -> dict[str, int]:
+    """A shape of about twice the size: the width by the root of two, in whole heads."""
+    step = lcm(model.num_heads, 4)  # sines and cosines of x and y need four
+    width = max(round(2**0.5 * model.width / step), model.width // step + 1) * step
+    return _shape(model) | {"width": width, "mlp_dim": round(width * model.mlp_dim / model.width)}
+
+
+def _shape(model: ModelSpec) -> dict[str, int]:
+    names = ("width", "depth", "mlp_dim", "num_heads", "patch_size")
+    return {name: getattr(model, name) for name in names}

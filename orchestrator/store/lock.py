@@ -11,8 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from scalectl.orchestrator.errors import Exit, Refusal
-from scalectl.orchestrator.format import duration
-from scalectl.orchestrator.hints import command
+from scalectl.orchestrator.format import command, duration
 from scalectl.orchestrator.store.database import Unusable
 from scalectl.trainer.data.storage import remote
 
