@@ -13,8 +13,8 @@ from test_cli import scalectl
 from test_crash import start, trained
 from told import checkpoint, planning, progress, rows, started, told, write
 
-from scalectl.orchestrator.cli.show_screen import text as run_text
-from scalectl.orchestrator.cli.status_screen import text as status_text
+from scalectl.orchestrator.cli.show import text as run_text
+from scalectl.orchestrator.cli.status import text as status_text
 from scalectl.orchestrator.errors import NotFound
 from scalectl.orchestrator.store.lock import ask_to_stop, asked_to_stop, holder
 from scalectl.orchestrator.store.reading import Store

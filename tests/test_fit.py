@@ -21,7 +21,8 @@ from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
-from scalectl.orchestrator.report.fits import ask, conclude
+from scalectl.orchestrator.report.fits import conclude
+from scalectl.orchestrator.report.study import ask
 from scalectl.orchestrator.store.records import Records, known
 
 # core-days and 10-shot error of the frontier of the 3B-image runs of arXiv 2106.04560, read off its Figure 2

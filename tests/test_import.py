@@ -14,7 +14,7 @@ from runs import SHARED
 
 from scalectl import analysis
 from scalectl.orchestrator.cli.main import scalectl
-from scalectl.orchestrator.cli.status_screen import text as status_text
+from scalectl.orchestrator.cli.status import text as status_text
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.store.imported import InvalidImport, read
 from scalectl.orchestrator.store.reading import Store

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_cli import scalectl
 
-from scalectl.orchestrator.cli import plan_screen
+from scalectl.orchestrator.cli import plan as plan_screen
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.plan import Known, Plan
 from scalectl.orchestrator.plan.planner import plan

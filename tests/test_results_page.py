@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from told import planned, planning, progress, rows, started, write
 
-from scalectl.orchestrator.cli import models as sizes
-from scalectl.orchestrator.cli import plan_screen, simulate_screen
+from scalectl.orchestrator.cli import data as sizes
+from scalectl.orchestrator.cli import plan as plan_screen
+from scalectl.orchestrator.cli import simulate as simulate_screen
 from scalectl.orchestrator.launch.ledger import Ledger
 from scalectl.orchestrator.plan import preflight
 from scalectl.orchestrator.plan import simulator as simulate

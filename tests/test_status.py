@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 from told import SECONDS_A_STEP, checkpoint, planning, progress, started, told, write
 
-from scalectl.orchestrator.cli.status_screen import text as status_text
+from scalectl.orchestrator.cli.status import text as status_text
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch.ledger import Ledger
 from scalectl.orchestrator.launch.news import News

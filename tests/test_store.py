@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from told import planning, progress, rows, started, told, write
 
 from scalectl import analysis
-from scalectl.orchestrator.cli.status_screen import text as status_text
+from scalectl.orchestrator.cli.status import text as status_text
 from scalectl.orchestrator.errors import Exit, NotFound
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.report.fits import study_points

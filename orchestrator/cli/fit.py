@@ -14,7 +14,7 @@ from scalectl.orchestrator.format import command
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from scalectl.orchestrator.report.fits import Ask
+    from scalectl.orchestrator.report.study import Ask
 
 metric_option = click.option("--metric", help="Metric of the law, in place of the study's.")
 x_option = click.option(

@@ -4,24 +4,18 @@ import sys
 
 import click
 
-from scalectl.orchestrator.cli.exclude import exclude, include
-from scalectl.orchestrator.cli.export import export
+from scalectl.orchestrator.cli.data import export, import_runs, models
 from scalectl.orchestrator.cli.fit import fit
-from scalectl.orchestrator.cli.imports import import_runs
 from scalectl.orchestrator.cli.launch import launch
-from scalectl.orchestrator.cli.logs import logs
-from scalectl.orchestrator.cli.models import models
 from scalectl.orchestrator.cli.plan import plan
 from scalectl.orchestrator.cli.plot import plot
-from scalectl.orchestrator.cli.predict import predict
+from scalectl.orchestrator.cli.predict import predict, suggest
 from scalectl.orchestrator.cli.preflight import preflight
-from scalectl.orchestrator.cli.retry import retry
-from scalectl.orchestrator.cli.show import show
+from scalectl.orchestrator.cli.show import logs, show
 from scalectl.orchestrator.cli.simulate import simulate
 from scalectl.orchestrator.cli.status import status
-from scalectl.orchestrator.cli.stop import stop
+from scalectl.orchestrator.cli.steer import exclude, include, retry, stop
 from scalectl.orchestrator.cli.streams import Unwritable, guard
-from scalectl.orchestrator.cli.suggest import suggest
 from scalectl.orchestrator.cli.validate import schema, validate
 from scalectl.orchestrator.cli.verbs import Verbs
 from scalectl.orchestrator.errors import Exit, Refusal

@@ -124,3 +124,9 @@ class Former(click.Option):
         now = shlex.join([self._now, opts[option.name]])
         click.echo(f"{self._spelling} is now {self._now} here: write {now}.", err=True)
         return None, args
+
+
+run_argument = click.argument("run", metavar="RUN")
+
+
+runs_argument = click.argument("words", metavar="[RUN]...", nargs=-1)

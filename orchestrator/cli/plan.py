@@ -1,7 +1,9 @@
-"""The verb plan: the runs of a file, what they cost and why each will run."""
+"""The verb plan: the runs of a file, what they cost and why each will run; as a screen and as JSON."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +11,13 @@ import click
 
 from scalectl.orchestrator.cli.options import answer, experiment_of, output, overrides, slots_option, yaml_file
 from scalectl.orchestrator.errors import Exit
+from scalectl.orchestrator.format import command, count, counted, duration, flops, share, table
 
 if TYPE_CHECKING:
+    from scalectl.orchestrator.experiment.grid import Cell
     from scalectl.orchestrator.experiment.reading import Experiment
-    from scalectl.orchestrator.plan.plan import Plan
+    from scalectl.orchestrator.experiment.schema import Fit
+    from scalectl.orchestrator.plan.plan import Plan, PlannedRun
     from scalectl.orchestrator.slots import Slot
 
 
@@ -28,17 +33,14 @@ class PlannedFile:
 
     def text(self) -> str:
         """The screen for people."""
-        from scalectl.orchestrator.cli import plan_screen
-        from scalectl.orchestrator.report.fits import DEFAULT
+        from scalectl.orchestrator.report.study import DEFAULT
 
-        fit = plan_screen.tightest(self.experiment.fits or DEFAULT, self.experiment.cells)
-        return plan_screen.text(self.plan, str(self.file), self.experiment.store, self.slots, fit, self.changes)
+        fit = tightest(self.experiment.fits or DEFAULT, self.experiment.cells)
+        return text(self.plan, str(self.file), self.experiment.store, self.slots, fit, self.changes)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object; docs/results.md lists its keys."""
-        from scalectl.orchestrator.cli import plan_screen
-
-        return plan_screen.document(self.plan, self.slots)
+        return document(self.plan, self.slots)
 
 
 def plan_file(file: Path, changes: Sequence[str] = (), slots: int = 0) -> PlannedFile:
@@ -70,3 +72,166 @@ def plan(file: Path, changes: Sequence[str], slots: "Sequence[Slot]", check: boo
     if check and shown.plan.missing:
         return Exit.WORK_LEFT
     return Exit.DONE
+
+
+def text(plan: "Plan", source: str, store: str, slots: int, fit: str = "", changes: Sequence[str] = ()) -> str:
+    """The plan's screen: a line per model, the total, what sharing saves, the line `fit`, the next command."""
+    done = len(plan.runs) - len(plan.missing)
+    head = (
+        f"{plan.study} · {Path(source).name} · {counted(len(plan.runs), 'run')} on {counted(plan.shared, 'trunk')}"
+        f" · store {Path(store).name} ({done} done)"
+    )
+    header = ("MODEL", "PARAMS", "FWD FLOPS", "DATA SIZES", "RUNS", "MISSING", "TRAIN FLOPS", "DEVICE TIME*", "SLOT")
+    rows = [_row(plan, model, list(runs)) for model, runs in groupby(plan.runs, key=lambda run: run.model)]
+    work = (flops(plan.flops), duration(3600 * plan.device_hours), "")
+    total = ("total", "", "", "", str(len(plan.runs)), str(len(plan.missing)), *work)
+    last = f"Nothing is missing. Next: {command('fit', store=store)}"
+    if plan.missing:
+        last = f"Nothing was started. Next: {command('launch', source, changes=changes)}"
+    return "\n\n".join([head, table(header, [*rows, total]), _notes(plan, slots, fit), last])
+
+
+def _row(plan: "Plan", model: str, runs: "list[PlannedRun]") -> tuple[str, ...]:
+    ids = {run.id for run in runs}
+    jobs = [job for job in plan.jobs if ids.intersection(job.runs)]
+    return (
+        model,
+        count(runs[0].params),
+        count(runs[0].flops_per_image),
+        str(len({run.spec.trunk.data.size for run in runs})),
+        str(len(runs)),
+        str(sum(run.missing for run in runs)),
+        flops(sum(job.flops for job in jobs)),
+        duration(3600 * sum(job.device_hours for job in jobs)),
+        " or ".join(runs[0].fit.types) or "any",
+    )
+
+
+def tightest(fits: "Mapping[str, Fit]", cells: "Sequence[Cell]") -> str:
+    """The law of a study that will rest on the fewest runs, with the numbers of these, as a line."""
+    rules = {name: fit.hold_out for name, fit in fits.items()}
+    runs = [cell.settings() for cell in cells]
+    fitted = {
+        name: [run for run in runs if not (rule.conditions() and rule.holds(run))] for name, rule in rules.items()
+    }
+    name = min(fitted, key=lambda name: len(fitted[name]))
+    kinds = {"model": "model", "data size": "data_size", "budget": "steps"}
+    numbers = {word: len({run[key] for run in fitted[name]}) for word, key in kinds.items()}
+    line = f"Tightest fit: {name} has " + ", ".join(counted(number, word) for word, number in numbers.items())
+    if held_out := len(cells) - len(fitted[name]):
+        line += f"; {held_out} of {len(cells)} runs are held out"
+    return f"{line}."
+
+
+def _notes(plan: "Plan", slots: int, fit: str) -> str:
+    notes = [
+        f"  {number} {_counted_reason(number, reason)}"
+        for reason, number in Counter(run.reason for run in plan.runs).most_common()
+    ]
+    if plan.flops < plan.flops_alone:
+        saved = share(1 - plan.flops / plan.flops_alone)
+        notes.append(f"  Sharing trunks saves {saved} ({flops(plan.flops_alone)} FLOPs as separate runs).")
+    notes += [f"  {line}" for line in _alone(plan)]
+    if fit:
+        notes.append(f"  {fit}")
+    if plan.skipped:
+        notes.append(f"  {plan.skipped} of {len(plan.runs) + plan.skipped} runs are left out by the rules of grid.")
+    if plan.unlisted:
+        notes.append(f"  No longer in the file, and left alone: {counted(plan.unlisted, 'run')} of the last plan.")
+    if plan.price is not None:
+        notes.append(f"  Price: {plan.price:,.2f}.")
+    if plan.jobs:
+        bases = {job.fit.basis for job in plan.jobs}
+        basis = "; ".join(sorted(bases))
+        if plan.measured:
+            basis = _measured(plan)
+        about = f"about {duration(plan.seconds(slots))} on {counted(slots, 'slot')}"
+        notes.append(f"  * estimate of the steps alone: {basis}; {about}.")
+    return "\n".join(notes)
+
+
+def _counted_reason(number: int, reason: str) -> str:
+    """The planner's reason of one run, said of so many."""
+    if number == 1:
+        return reason
+    return reason.replace("goes on: it was", "go on: they were")
+
+
+def _measured(plan: "Plan") -> str:
+    basis = "measured speed of earlier runs"
+    if not (plan.device_hours and plan.flops):
+        return basis
+    return f"{basis}, {flops(plan.flops / (3600 * plan.device_hours))} FLOP/s a device"
+
+
+def _alone(plan: "Plan") -> list[str]:
+    """A line for each model whose runs of different lengths have no step in common."""
+    alone = [run for run in plan.runs if run.spec.trunk.recipe.needs_horizon]
+    groups = Counter((run.model, run.spec.trunk.recipe.schedule) for run in alone)
+    return [
+        f"{schedule} depends on the horizon: {number} runs of {model} share nothing."
+        for (model, schedule), number in groups.items()
+        if number > 1
+    ]
+
+
+def document(plan: "Plan", slots: int) -> dict[str, Any]:
+    """The plan as a JSON object: study, totals, runs and jobs; docs/results.md lists its keys."""
+    return {
+        "study": plan.study,
+        "total": {
+            "runs": len(plan.runs),
+            "missing": len(plan.missing),
+            "trunks": plan.shared,
+            "jobs": len(plan.jobs),
+            "flops": plan.flops,
+            "flops_alone": plan.flops_alone,
+            "device_hours": plan.device_hours,
+            "price": plan.price,
+            "skipped": plan.skipped,
+            "unlisted": plan.unlisted,
+            "seconds": plan.seconds(slots),
+            "slots": slots,
+            "measured": plan.measured,
+        },
+        "runs": [_run(run) for run in plan.runs],
+        "jobs": [
+            {
+                "id": job.id,
+                "name": job.job.name,
+                "trunk": job.trunk,
+                "start": job.job.start,
+                "stop": job.job.stop,
+                "needs": list(job.needs),
+                "runs": list(job.runs),
+                "flops": job.flops,
+                "seconds": job.seconds,
+                "device_hours": job.device_hours,
+                "slot_types": list(job.fit.types),
+                "priority": job.fit.priority,
+            }
+            for job in plan.jobs
+        ],
+    }
+
+
+def _run(run: "PlannedRun") -> dict[str, Any]:
+    trunk = run.spec.trunk
+    return {
+        "id": run.id,
+        "name": run.name,
+        "model": run.model,
+        "data_size": trunk.data.size,
+        "steps": run.spec.steps,
+        "cooldown": run.spec.cooldown,
+        "seed": trunk.seed,
+        "trunk": run.trunk,
+        "params": run.params,
+        "flops_per_image": run.flops_per_image,
+        "flops": run.flops,
+        "marginal_flops": run.marginal_flops,
+        "images_seen": run.spec.steps * trunk.recipe.batch_size,
+        "state": run.state.with_failure(run.failure),
+        "reason": run.reason,
+        "missing": run.missing,
+    }

@@ -1,5 +1,7 @@
-"""The verb predict: the error at a compute, the compute for an error, or the error of a size with its data."""
+"""The verbs that look ahead: predict and suggest."""
 
+import json
+import shlex
 from pathlib import Path
 
 import click
@@ -8,11 +10,13 @@ from scalectl.orchestrator.cli.fit import law_option, metric_option, x_option
 from scalectl.orchestrator.cli.options import (
     AMOUNT,
     Former,
+    Range,
     answer,
     output,
     store_option,
     study_option,
     where_option,
+    yaml_file,
 )
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command
@@ -59,4 +63,46 @@ def predict(
     prediction = predicted(points, first, compute=compute, error=error, params=params, data=data)
     following = command("suggest FILE --budget X")
     answer(form, prediction.to_json, lambda: f"{ask.study} · {prediction}\n\nNext: {following}")
+    return Exit.DONE
+
+
+STOP = 2.0  # per cent
+
+
+@click.command()
+@yaml_file
+@click.option("--budget", type=AMOUNT, required=True, metavar="FLOPS", help="Training FLOPs to spend.")
+@click.option(
+    "--target", type=AMOUNT, metavar="FLOPS", help="Compute to know the error at; by default 10 x the largest run."
+)
+@click.option("--metric", help="Metric, in place of that of the study's first law.")
+@click.option(
+    "--stop",
+    type=Range(0, 100),
+    default=STOP,
+    show_default=True,
+    metavar="PERCENT",
+    help="Stop adding runs that narrow the interval by less.",
+)
+@output("table", "yaml", "json")
+def suggest(file: Path, budget: float, target: float | None, metric: str | None, stop: float, form: str) -> Exit:
+    """Choose the runs to add that best pin down the error at a target.
+
+    The runs fit into --budget; nothing is started.
+    """
+    from scalectl.orchestrator.report.advice import suggested
+
+    suggestion = suggested(file, budget, metric, target, stop / 100)
+    advice, study, yaml = suggestion.advice, suggestion.study, suggestion.yaml
+    if form == "json":
+        click.echo(json.dumps({**advice.to_json(), "study": study, "yaml": yaml}, indent=2))
+    elif form == "yaml":
+        click.echo(yaml, nl=False)
+    else:
+        click.echo(f"{study} · {advice}")
+        options: dict[str, object] = {"budget": f"{budget:g}", "target": target, "metric": metric}
+        if stop != STOP:
+            options["stop"] = stop
+        again = command("suggest -o yaml", file, options=options)
+        click.echo(f"\nNext: {again} > {shlex.quote(str(file.parent / 'next.yaml'))}")
     return Exit.DONE

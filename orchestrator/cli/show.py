@@ -1,12 +1,19 @@
-"""The verb show: all that is known of one run."""
+"""The verbs show and logs: all that is known of one run, and what its jobs said."""
 
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from scalectl.orchestrator.cli.chosen import run_argument
-from scalectl.orchestrator.cli.options import answer, output, store_option
+from scalectl.orchestrator.cli.options import answer, output, run_argument, store_option
 from scalectl.orchestrator.errors import Exit
+from scalectl.orchestrator.format import command, count, duration, flops, table
+
+if TYPE_CHECKING:
+    from scalectl.orchestrator.store.details import Details
+
+FOLLOW_SECONDS = 1.0
 
 
 @click.command()
@@ -18,9 +25,131 @@ def show(run: str, store: Path, form: str) -> Exit:
 
     RUN is an id, its beginning, or a name.
     """
-    from scalectl.orchestrator.cli.show_screen import text
     from scalectl.orchestrator.store.reading import Store
 
     details = Store(store).run(run)
     answer(form, details.to_json, lambda: text(details, store))
     return Exit.DONE
+
+
+@click.command()
+@run_argument
+@store_option
+@click.option("-f", "--follow", is_flag=True, help="Keep printing until no launch is running.")
+def logs(run: str, store: Path, follow: bool) -> Exit:
+    """Print the attempts, warnings and failures of a run.
+
+    Failures come with their tracebacks. RUN is an id, its beginning, or a name.
+    """
+    from scalectl.orchestrator.store.reading import Store
+
+    reader = Store(store)
+    seen: set[str] = set()
+    while True:
+        works = follow and reader.launcher() is not None  # before reading: the last lines come after the launcher's end
+        for line in reader.logs(run):
+            if line not in seen:
+                click.echo(line)
+                seen.add(line)
+        if not works:
+            return Exit.DONE
+        time.sleep(FOLLOW_SECONDS)
+
+
+def text(details: "Details", store: Path) -> str:
+    """The run for people, with the next command."""
+    run = details.run
+    if run["origin"]:
+        parts = [_head(run), _given(details), _measured(details)]
+        following = command("fit", store=store, options=_law(details))
+    else:
+        parts = [_head(run), _settings(run), _attempts(details), _checkpoints(details), _measured(details)]
+        following = command(f"logs {run['id']}", store=store)
+    return "\n\n".join([*filter(None, parts), f"Next: {following}"])
+
+
+def _head(run: dict[str, Any]) -> str:
+    state = _with_kind(run)
+    if run["origin"]:
+        state = f"imported from {run['origin']}"
+    if run["excluded"]:
+        state += f", left out of fits: {run['exclusion']}"
+    lines = [f"{run['name']} · {run['id']} · {run['study']} · {state}"]
+    if run["waits_for"]:
+        lines.append(f"  waits for {run['waits_for']}")
+    elif run["reason"]:
+        lines.append(f"  {run['reason']}")
+    return "\n".join(lines)
+
+
+def _with_kind(row: dict[str, Any]) -> str:
+    """The state of a run or of an attempt, with the kind of its failure."""
+    if row["kind"]:
+        return f"{row['state']} ({row['kind']})"
+    return str(row["state"])
+
+
+def _settings(run: dict[str, Any]) -> str:
+    steps = f"{run['steps']:,} steps, of which {run['cooldown']:,} after its branch off trunk {run['trunk']}"
+    size = f"{run['model']}: {count(run['params'])} params, width {run['width']}, depth {run['depth']}"
+    data = f"{run['data_size']:,} images of {run['source']}, batch {run['batch_size']}, seed {run['seed']}"
+    recipe = f"{run['optimizer']}, lr {run['lr']:g}, {run['schedule']}, {run['loss']}, {run['precision']}"
+    cost = f"{flops(run['flops'])} FLOPs"
+    if run["device_seconds"] is not None:
+        cost += f" in {duration(run['device_seconds'])} of training"
+    return "\n".join(f"  {line}" for line in (size, data, steps, recipe, cost))
+
+
+def _given(details: "Details") -> str:
+    """What the file of an imported run says of it."""
+    forms = {int: ",", float: ".6g"}
+    known = {name: value for name, value in details.settings.items() if value is not None}
+    return "\n".join(f"  {name:<18}{value:{forms.get(type(value), '')}}" for name, value in known.items())
+
+
+def _law(details: "Details") -> dict[str, str]:
+    """The options of the command that fits the first metric of an imported run."""
+    metrics = [row["metric"] for row in details.measurements]
+    return {"study": details.run["study"], "metric": next(iter(metrics), "METRIC")}
+
+
+def _attempts(details: "Details") -> str:
+    if not details.attempts:
+        return ""
+    header = ("JOB", "SLOT", "HOST", "STATE", "STEPS", "STARTED")
+    lines = [
+        (
+            attempt["job"],
+            attempt["slot"],
+            attempt["host"] or "--",
+            _with_kind(attempt),
+            _steps(attempt["first_step"], attempt["step"]),
+            attempt["started"].isoformat(" ", "seconds"),
+        )
+        for attempt in details.attempts
+    ]
+    return table(header, lines, left=4)
+
+
+def _steps(first: int | None, last: int | None) -> str:
+    if first is None:
+        return "--"
+    return f"{first:,} to {last or first:,}"
+
+
+def _checkpoints(details: "Details") -> str:
+    kept = [checkpoint for checkpoint in details.checkpoints if checkpoint["kept"]]
+    return "\n".join(f"  checkpoint at step {checkpoint['step']:,}  {checkpoint['path']}" for checkpoint in kept)
+
+
+def _measured(details: "Details") -> str:
+    if not details.measurements:
+        return ""
+    lines = [(row["metric"], _number(row["step"], ","), _number(row["value"], ".4g")) for row in details.measurements]
+    return table(("METRIC", "STEP", "VALUE"), lines)
+
+
+def _number(value: float | None, form: str) -> str:
+    if value is None:
+        return "--"
+    return format(value, form)

@@ -1,8 +1,7 @@
 """The laws and figures of a store; reports alone know the analysis."""
 
 import os
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,49 +19,11 @@ from scalectl.analysis.report import Fitted
 from scalectl.analysis.selection import Unreadable, select
 from scalectl.orchestrator.errors import Exit, Problem, Refusal, Spot
 from scalectl.orchestrator.experiment.reading import Experiment
-from scalectl.orchestrator.experiment.rules import SETTINGS, Rule
 from scalectl.orchestrator.experiment.schema import Fit
+from scalectl.orchestrator.report.study import DEFAULT, Ask, ask, held_out
 from scalectl.orchestrator.revision import revision
 from scalectl.orchestrator.store.database import Unusable, reading
-from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.records import Records
-
-DEFAULT = {"upstream": Fit(metric="upstream/error")}  # of a study that asks for none
-
-
-@dataclass(frozen=True)
-class Ask:
-    """The ids of the runs that a study lists, and the laws that it wants of them."""
-
-    study: str
-    runs: frozenset[str]
-    fits: Mapping[str, Fit]
-
-    def changed(self, **said: str | None) -> "Ask":
-        """The ask with what the command line says in place of the file's words; equal laws come once."""
-        new = {name: value for name, value in said.items() if value is not None}
-        fits: dict[str, Fit] = {}
-        for name, stored in self.fits.items():
-            if (fit := stored.model_copy(update=new)) not in fits.values():
-                fits[name] = fit
-        return Ask(self.study, self.runs, fits)
-
-
-def ask(store: Path, study: str | None = None) -> Ask:
-    """What a study of the store asks; without a name the one planned last, or else the one imported last.
-
-    Raises NotFound where there is none.
-    """
-    chosen = Store(store).study(study)
-    return Ask(chosen.name, chosen.runs, chosen.fits or DEFAULT)
-
-
-def held_out(points: Any, rule: Rule) -> list[str]:
-    """The ids of the runs of a table that a rule holds out; a rule without conditions holds out none."""
-    if not rule.conditions():
-        return []
-    rows = points[["run", *SETTINGS]].to_dict("records")
-    return [row["run"] for row in rows if rule.holds(row)]
 
 
 class InvalidExpression(Refusal):

@@ -52,7 +52,7 @@ def status(store: str | Path = "results.db") -> Screen:
 
     Raises Refused where there is no store, and for a file that isn't one.
     """
-    from scalectl.orchestrator.cli import status_screen
+    from scalectl.orchestrator.cli import status as status_screen
     from scalectl.orchestrator.store.reading import Store
 
     with _refused():

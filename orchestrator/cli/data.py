@@ -1,15 +1,66 @@
-"""The shapes of the paper's Table 2 as a table and as JSON, counted as that table counts them."""
+"""The verbs on data: import and export of runs, and the shapes of the paper's Table 2."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
 
-from scalectl.orchestrator.cli.options import answer, output
+from scalectl.orchestrator.cli.options import answer, output, store_option, study_option, where_option
 from scalectl.orchestrator.errors import Exit
-from scalectl.orchestrator.format import table
+from scalectl.orchestrator.format import command, counted, table
 from scalectl.trainer.flops import body_params, flops_per_image
 from scalectl.trainer.spec import SIZES, preset
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE.csv")
+@click.option("--study", help="Name for these runs; by default the name of the file.")
+@store_option
+def import_runs(file: Path, study: str | None, store: Path) -> Exit:
+    """Import other people's runs from a CSV file, to fit and draw them.
+
+    Importing the same file again changes nothing.
+    """
+    from scalectl.orchestrator.store.imported import read
+    from scalectl.orchestrator.store.records import Records
+
+    runs, left_out = read(file)
+    with Records(store) as records:
+        new = records.take_in(runs, study or file.stem, file.name)
+    metrics = ", ".join(dict.fromkeys(name for run in runs for name in run.metrics))
+    click.echo(f"{len(runs)} runs imported, {new} of them new; metrics: {metrics}.")
+    if left_out:
+        click.echo(f"Left out, because they hold no number: {', '.join(left_out)}.", err=True)
+    click.echo(f"Next: {command('fit --metric METRIC', store=store)}")
+    return Exit.DONE
+
+
+@click.command()
+@click.option(
+    "-o",
+    "--output",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    metavar="FILE",
+    help="The file, in the format of its suffix, such as runs.csv.",
+)
+@click.option("--force", is_flag=True, help="Overwrite FILE if it is there.")
+@study_option
+@where_option
+@store_option
+def export(file: Path, store: Path, study: str | None, where: str | None, force: bool) -> Exit:
+    """Write the runs of a study to a CSV, JSON or Parquet file.
+
+    A row has the settings, costs and metrics of a run: the columns of the view points, which --where knows too.
+    """
+    from scalectl.orchestrator.report import exports
+
+    number = exports.export(file, store, study, where, force=force)
+    click.echo(f"{counted(number, 'run')} written to {file}.")
+    return Exit.DONE
+
 
 JFT_CLASSES = 29_593  # of the classifier that Table 2 counts the FLOPs of, behind average pooling
 RESOLUTIONS = (224, 384)  # pixels; learned positions are those of the first one

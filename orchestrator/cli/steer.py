@@ -1,0 +1,140 @@
+"""The verbs that steer runs: stop, retry, exclude and include."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from scalectl.orchestrator.cli.options import run_argument, runs_argument, store_option
+from scalectl.orchestrator.errors import Exit
+from scalectl.orchestrator.format import command, counted
+from scalectl.orchestrator.states import RunState
+
+if TYPE_CHECKING:
+    from scalectl.orchestrator.store.records import Records
+
+
+def chosen(
+    store: Path, words: Sequence[str], every: bool, flag: str, states: Sequence[RunState]
+) -> tuple[list[str], str]:
+    """The ids of the runs that are named, or with the flag of all, in one of the states; and what the others are."""
+    if bool(words) == every:
+        raise click.UsageError(f"name runs, or give {flag}.")
+    from scalectl.orchestrator.store.reading import Store
+
+    reader, named = Store(store), None
+    if words:
+        named = reader.ids(words)
+    runs = {state: reader.in_states([state], named) for state in RunState}
+    wanted = reader.in_states(states, named)
+    remark = ", ".join(f"{len(runs[state])} {state}" for state in runs if runs[state] and state not in states)
+    return wanted, remark or "no such run is in the last plan"
+
+
+def to_evaluate(store: Path, words: Sequence[str]) -> list[str]:
+    """The ids of the runs that are done and that a launcher evaluates anew; of those named, if any are."""
+    from scalectl.orchestrator.store.reading import Store
+
+    reader = Store(store)
+    if not words:
+        return reader.to_evaluate()
+    return reader.to_evaluate(reader.ids(words))
+
+
+def ids(store: Path, words: Sequence[str]) -> list[str]:
+    """The ids of the runs that words name, imported ones too; raises NotFound for a word that names none or several."""
+    from scalectl.orchestrator.store.reading import Store
+
+    return Store(store).ids(words, imported=True)
+
+
+def held(store: Path) -> "Records":
+    """A store, which has to be there, held for writing."""
+    from scalectl.orchestrator.store.records import Records
+
+    return Records(store)
+
+
+@click.command()
+@runs_argument
+@click.option("--all", "every", is_flag=True, help="All runs that aren't done.")
+@store_option
+def stop(words: Sequence[str], every: bool, store: Path) -> Exit:
+    """Stop runs at a checkpoint.
+
+    The next launch goes on with them. While no launch is running they are only marked as stopped.
+    """
+    from scalectl.orchestrator.store.lock import ask_to_stop
+    from scalectl.orchestrator.store.reading import Store
+
+    wanted, remark = chosen(store, words, every, "--all", (RunState.PLANNED, RunState.RUNNING))
+    launcher = Store(store).launcher()
+    if launcher:
+        wanted += to_evaluate(store, words)
+    if not wanted:
+        click.echo(f"There is nothing to stop: {remark}. Next: {command('status --runs', store=store)}")
+        return Exit.DONE
+    if launcher:
+        ask_to_stop(store, wanted)
+        click.echo(
+            f"Asked {launcher} to stop {counted(len(wanted), 'run')}; those that train leave a checkpoint first."
+        )
+        click.echo(f"Next: {command('status --watch', store=store)}")
+        return Exit.DONE
+    with held(store) as records:
+        records.settle(wanted, RunState.STOPPED, reason="asked to stop")
+    click.echo(
+        f"No launch is running on {store}; {counted(len(wanted), 'run')} stopped. Next: {command('launch FILE')}"
+    )
+    return Exit.DONE
+
+
+@click.command()
+@runs_argument
+@click.option("--failed", is_flag=True, help="All failed runs; name diverged ones one by one.")
+@store_option
+def retry(words: Sequence[str], failed: bool, store: Path) -> Exit:
+    """Let the next launch retry runs that failed or diverged."""
+    states = [RunState.FAILED]
+    if words:
+        states.append(RunState.DIVERGED)
+    wanted, remark = chosen(store, words, failed, "--failed", states)
+    if not wanted:
+        click.echo(f"There is nothing to retry: {remark}. Next: {command('status --runs', store=store)}")
+        return Exit.DONE
+    with held(store) as records:
+        records.settle(wanted, RunState.PLANNED, reason="asked to retry")
+    click.echo(f"{counted(len(wanted), 'run')} planned again. Next: {command('launch FILE')}")
+    return Exit.DONE
+
+
+@click.command()
+@run_argument
+@click.option("--reason", required=True, metavar="TEXT", help="Why; it is kept in the store.")
+@store_option
+def exclude(run: str, reason: str, store: Path) -> Exit:
+    """Leave a run out of fits; its numbers stay.
+
+    RUN is an id, its beginning, or a name.
+    """
+    (name,) = ids(store, [run])
+    with held(store) as records:
+        records.exclude(name, reason)
+    click.echo(f"{run} is left out of fits. Next: {command('fit', store=store)}")
+    return Exit.DONE
+
+
+@click.command()
+@run_argument
+@store_option
+def include(run: str, store: Path) -> Exit:
+    """Undo exclude.
+
+    RUN is an id, its beginning, or a name.
+    """
+    (name,) = ids(store, [run])
+    with held(store) as records:
+        records.include(name)
+    click.echo(f"{run} is fitted again. Next: {command('fit', store=store)}")
+    return Exit.DONE
