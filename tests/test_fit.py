@@ -456,7 +456,7 @@ def test_the_file_and_the_command_line_know_the_same_laws_and_computes():
 
     choices = {option.name: option.type for option in scalectl.commands["fit"].params}
     assert tuple(choices["law"].choices) == get_args(LawName) == tuple(LAWS)
-    assert tuple(choices["compute"].choices) == get_args(Compute) == tuple(AXES)
+    assert tuple(choices["x"].choices) == get_args(Compute) == tuple(AXES)
 
 
 def test_what_one_decade_and_what_two_are_for_is_one_sentence():
