@@ -10,7 +10,6 @@ from pages import DOCS
 
 PAGE = (DOCS / "add_your_own.md").read_text()
 SECTIONS = dict(re.findall(r"^## An? ([a-z ]+)\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S))
-LANDS = pytest.mark.xfail(reason="its registry is being built; take this mark away when it passes")
 ENDS = """
 from scalectl.orchestrator.cluster.base import Request
 from scalectl.orchestrator.experiment.reading import read
@@ -69,7 +68,6 @@ def test_the_source_is_one_that_a_study_trains_on(study):
     assert "2 of 2 runs done" in run("source of images", check, study.folder)
 
 
-@LANDS
 def test_the_schedule_halves_the_rate(tmp_path):
     check = "import jax.numpy as jnp; print(DECAYS['halving'](jnp.float32(37), jnp.float32(37), 100))"
     assert float(run("schedule", check, tmp_path)) == 0.5
