@@ -14,7 +14,7 @@ from told import rows, started
 from scalectl.orchestrator.goodput import ENTRIES, goodput, total
 from scalectl.orchestrator.launch.ledger import Ledger
 from scalectl.orchestrator.launch.news import News
-from scalectl.orchestrator.states import JobState
+from scalectl.orchestrator.vocabulary import JobState
 from scalectl.trainer.events import Done, Event, Failed, Spent, Stopped
 
 COLUMNS = ", ".join(f"{entry}_seconds" for entry in ENTRIES)

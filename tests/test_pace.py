@@ -8,7 +8,7 @@ from told import SECONDS_A_STEP, planned, progress, started, told
 
 from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.pace import Pace
-from scalectl.orchestrator.states import JobState
+from scalectl.orchestrator.vocabulary import JobState
 from scalectl.trainer.events import Spent
 
 STEPS = (16, 16, 4, 8)  # of the jobs of runs with 20 and 40 steps on one trunk: two stretches, two cooldowns

@@ -17,8 +17,8 @@ from scalectl.orchestrator.cli import plan as plan_screen
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.plan import Known, Plan
 from scalectl.orchestrator.plan.planner import plan
-from scalectl.orchestrator.states import RunState
 from scalectl.orchestrator.store.known import known
+from scalectl.orchestrator.vocabulary import RunState
 from scalectl.trainer.flops import training_flops
 
 

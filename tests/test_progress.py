@@ -10,7 +10,7 @@ from told import planned, planning, progress, started, told, write
 
 from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.progress import Lines, Live, Tally, screen
-from scalectl.orchestrator.states import JobState
+from scalectl.orchestrator.vocabulary import JobState
 from scalectl.trainer.events import Failed, Skipped, Stopped
 
 

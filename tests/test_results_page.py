@@ -16,9 +16,9 @@ from scalectl.orchestrator.cli import simulate as simulate_screen
 from scalectl.orchestrator.launch.ledger import Ledger
 from scalectl.orchestrator.plan import preflight
 from scalectl.orchestrator.plan import simulator as simulate
-from scalectl.orchestrator.states import RunState
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.tables import schema
+from scalectl.orchestrator.vocabulary import RunState
 from scalectl.trainer.aot import Memory
 from scalectl.trainer.failures import FAILURE_KINDS
 

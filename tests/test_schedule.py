@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from scalectl.orchestrator.plan.placement import Fit
 from scalectl.orchestrator.plan.plan import PlannedJob
 from scalectl.orchestrator.plan.scheduler import Queue, lengths
-from scalectl.orchestrator.slots import Slot
-from scalectl.orchestrator.states import JobKind
+from scalectl.orchestrator.vocabulary import JobKind, Slot
 from scalectl.trainer.spec import DataSpec, EvalSpec, Job, ModelSpec, RecipeSpec, TrunkSpec
 
 TRUNK = TrunkSpec(

@@ -27,7 +27,7 @@ from scalectl.orchestrator.plan.simulator import (
     parse_slots,
     simulate,
 )
-from scalectl.orchestrator.slots import devices_of
+from scalectl.orchestrator.vocabulary import devices_of
 
 ROOT = Path(__file__).parents[1]
 PAPER = ROOT / "studies" / "paper.yaml"

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.launch.session import limit_slots
-from scalectl.orchestrator.slots import Slot
+from scalectl.orchestrator.vocabulary import Slot
 
 
 def run(*words: object):

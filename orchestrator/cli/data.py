@@ -1,12 +1,19 @@
 """The verbs on data: import and export of runs, and the shapes of the paper's Table 2."""
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from scalectl.orchestrator.cli.options import answer, output, store_option, study_option, where_option
+from scalectl.orchestrator.cli.options import (
+    answer,
+    output,
+    store_option,
+    study_option,
+    where_option,
+)
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, counted, table
 from scalectl.trainer.flops import body_params, flops_per_image
@@ -114,4 +121,13 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
 def models(form: str) -> Exit:
     """List the shapes of the paper's Table 2 with their size and FLOPs."""
     answer(form, document, text)
+    return Exit.DONE
+
+
+@click.command()
+def schema() -> Exit:
+    """Print the JSON Schema of experiments.yaml for editors."""
+    from scalectl.orchestrator.experiment.schema import schema_json
+
+    click.echo(json.dumps(schema_json(), indent=2))
     return Exit.DONE

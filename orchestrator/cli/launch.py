@@ -17,7 +17,7 @@ from scalectl.orchestrator.format import command
 
 if TYPE_CHECKING:
     from scalectl.orchestrator.experiment.reading import Experiment
-    from scalectl.orchestrator.slots import Slot
+    from scalectl.orchestrator.vocabulary import Slot
 
 HOURS = Range(min=0, min_open=True)
 

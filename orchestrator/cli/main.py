@@ -4,19 +4,17 @@ import sys
 
 import click
 
-from scalectl.orchestrator.cli.data import export, import_runs, models
+from scalectl.orchestrator.cli.data import export, import_runs, models, schema
 from scalectl.orchestrator.cli.fit import fit
 from scalectl.orchestrator.cli.launch import launch
-from scalectl.orchestrator.cli.plan import plan
+from scalectl.orchestrator.cli.plan import plan, validate
 from scalectl.orchestrator.cli.plot import plot
 from scalectl.orchestrator.cli.predict import predict, suggest
-from scalectl.orchestrator.cli.preflight import preflight
 from scalectl.orchestrator.cli.show import logs, show
-from scalectl.orchestrator.cli.simulate import simulate
+from scalectl.orchestrator.cli.simulate import preflight, simulate
 from scalectl.orchestrator.cli.status import status
 from scalectl.orchestrator.cli.steer import exclude, include, retry, stop
 from scalectl.orchestrator.cli.streams import Unwritable, guard
-from scalectl.orchestrator.cli.validate import schema, validate
 from scalectl.orchestrator.cli.verbs import Verbs
 from scalectl.orchestrator.errors import Exit, Refusal
 

@@ -11,7 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from scalectl.orchestrator.experiment.reading import Experiment
-    from scalectl.orchestrator.slots import Slot
+    from scalectl.orchestrator.vocabulary import Slot
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

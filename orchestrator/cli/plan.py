@@ -1,4 +1,4 @@
-"""The verb plan: the runs of a file, what they cost and why each will run; as a screen and as JSON."""
+"""The verbs before anything starts: validate, and plan with its screen and its JSON."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,19 @@ if TYPE_CHECKING:
     from scalectl.orchestrator.experiment.reading import Experiment
     from scalectl.orchestrator.experiment.schema import Fit
     from scalectl.orchestrator.plan.plan import Plan, PlannedRun
-    from scalectl.orchestrator.slots import Slot
+    from scalectl.orchestrator.vocabulary import Slot
+
+
+@click.command()
+@yaml_file
+@overrides
+def validate(file: Path, changes: Sequence[str]) -> Exit:
+    """Check FILE and list everything that is wrong with it."""
+    experiment = experiment_of(file, changes)
+    trunks = {cell.run.trunk for cell in experiment.cells if cell.run.branch}
+    click.echo(f"{file} is valid: {counted(len(experiment.cells), 'run')} on {counted(len(trunks), 'trunk')}.")
+    click.echo(f"Next: {command('plan', file, changes=changes)}")
+    return Exit.DONE
 
 
 @dataclass(frozen=True)

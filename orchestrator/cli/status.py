@@ -13,11 +13,11 @@ from scalectl.orchestrator.cli.options import answer, output, store_option
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, counted, duration, flops, share, table
 from scalectl.orchestrator.goodput import goodput, shares
-from scalectl.orchestrator.states import RunState
+from scalectl.orchestrator.vocabulary import RunState
 
 if TYPE_CHECKING:
+    from scalectl.orchestrator.store.reading import Status
     from scalectl.orchestrator.store.snapshot import RunLine, RunningJob
-    from scalectl.orchestrator.store.status import Status
 
 
 @click.command()

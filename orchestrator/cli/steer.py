@@ -9,7 +9,7 @@ import click
 from scalectl.orchestrator.cli.options import run_argument, runs_argument, store_option
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, counted
-from scalectl.orchestrator.states import RunState
+from scalectl.orchestrator.vocabulary import RunState
 
 if TYPE_CHECKING:
     from scalectl.orchestrator.store.records import Records

@@ -15,7 +15,7 @@ from scalectl.orchestrator.cluster.ray_slots import Draining, Seats, lacking, pl
 from scalectl.orchestrator.cluster.ray_slots import slots as slots_of
 from scalectl.orchestrator.cluster.worker import Place, Worker
 from scalectl.orchestrator.errors import Refusal
-from scalectl.orchestrator.slots import CPU
+from scalectl.orchestrator.vocabulary import CPU
 from scalectl.trainer.events import Done, Event, Failed, Stopped
 from scalectl.trainer.spec import Job
 

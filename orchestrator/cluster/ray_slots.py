@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from scalectl.orchestrator.slots import AUTO, CPU, Slot
+from scalectl.orchestrator.vocabulary import AUTO, CPU, Slot
 
 GPU_LABEL = "ray.io/accelerator-type"
 SLICE_LABEL, POD_LABEL, TOPOLOGY_LABEL = (f"ray.io/tpu-{key}" for key in ("slice-name", "pod-type", "topology"))

@@ -9,8 +9,7 @@ from scalectl.orchestrator.launch.retries import Failures
 from scalectl.orchestrator.plan.plan import Plan, PlannedJob
 from scalectl.orchestrator.plan.planner import stretch_again
 from scalectl.orchestrator.plan.scheduler import Queue
-from scalectl.orchestrator.slots import Slot
-from scalectl.orchestrator.states import JobState
+from scalectl.orchestrator.vocabulary import JobState, Slot
 from scalectl.trainer.events import Checkpoint, Done, End, Event, Failed, Stopped
 from scalectl.trainer.failures import FAILURE_KINDS
 from scalectl.trainer.spec import Job

@@ -9,9 +9,8 @@ from scalectl.orchestrator.launch.ledger import Ledger, Meter
 from scalectl.orchestrator.launch.news import Listener, News
 from scalectl.orchestrator.launch.retries import last_line
 from scalectl.orchestrator.plan.plan import Caps, Plan
-from scalectl.orchestrator.slots import CPU, Slot
-from scalectl.orchestrator.states import JobState, RunState
 from scalectl.orchestrator.store.records import Records
+from scalectl.orchestrator.vocabulary import CPU, JobState, RunState, Slot
 from scalectl.trainer.events import Failed
 
 

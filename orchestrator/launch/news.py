@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from scalectl.orchestrator.plan.plan import PlannedJob
-from scalectl.orchestrator.slots import CPU
-from scalectl.orchestrator.states import JobState
+from scalectl.orchestrator.vocabulary import CPU, JobState
 from scalectl.trainer.events import Event
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.plan.plan import Plan, PlannedJob
-from scalectl.orchestrator.states import JobState
+from scalectl.orchestrator.vocabulary import JobState
 from scalectl.trainer.events import Progress, Spent, Started
 
 Kind = tuple[str, bool]  # a shape, and whether its job is a cooldown: these evaluate

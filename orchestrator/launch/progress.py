@@ -12,7 +12,7 @@ from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.pace import Pace
 from scalectl.orchestrator.launch.retries import last_line
 from scalectl.orchestrator.plan.plan import Plan, PlannedJob
-from scalectl.orchestrator.states import JobState
+from scalectl.orchestrator.vocabulary import JobState
 from scalectl.trainer.events import Failed, Measurement, Progress, Skipped, Started
 
 SHOW_SECONDS = 0.2  # between two sums over all jobs

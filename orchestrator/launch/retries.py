@@ -3,7 +3,7 @@
 from collections import Counter
 
 from scalectl.orchestrator.plan.plan import PlannedJob
-from scalectl.orchestrator.states import JobState
+from scalectl.orchestrator.vocabulary import JobState
 from scalectl.trainer.events import Failed
 from scalectl.trainer.failures import FAILURE_KINDS, FailureKind
 

@@ -23,10 +23,9 @@ from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.progress import screen
 from scalectl.orchestrator.plan import planner
 from scalectl.orchestrator.plan.plan import ASK_DEVICE_HOURS, Caps, Known, Plan, wanted
-from scalectl.orchestrator.slots import CPU, Slot
-from scalectl.orchestrator.states import JobState, RunState
 from scalectl.orchestrator.store.lock import holding, working_in
 from scalectl.orchestrator.store.records import Records, known
+from scalectl.orchestrator.vocabulary import CPU, JobState, RunState, Slot
 
 # What becomes of a run that was done before and has new evaluations, where they aren't done.
 UNEVALUATED, EVALUATION_FAILED = "not evaluated", "evaluation failed"

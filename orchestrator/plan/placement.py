@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from scalectl.orchestrator.experiment.resources import Place
-from scalectl.orchestrator.slots import CPU, GPU, TPU, devices_of
+from scalectl.orchestrator.vocabulary import CPU, GPU, TPU, devices_of
 from scalectl.trainer.hardware import peak
 
 ASSUMED_FLOPS_PER_SECOND = 2e10  # of one CPU worker on tiny models, until the store has measured speeds

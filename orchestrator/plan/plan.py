@@ -9,8 +9,7 @@ from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.resources import Limits
 from scalectl.orchestrator.format import flops, hours
 from scalectl.orchestrator.plan.placement import ANYWHERE, Fit
-from scalectl.orchestrator.slots import AUTO, CPU
-from scalectl.orchestrator.states import JobKind, RunState
+from scalectl.orchestrator.vocabulary import AUTO, CPU, JobKind, RunState
 from scalectl.trainer.spec import EvalSpec, Job, RunSpec, TrunkSpec
 
 

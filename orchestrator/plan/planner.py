@@ -10,7 +10,7 @@ from scalectl.orchestrator.experiment.grid import Cell
 from scalectl.orchestrator.experiment.reading import Experiment
 from scalectl.orchestrator.plan.placement import fit
 from scalectl.orchestrator.plan.plan import Known, Plan, PlannedJob, PlannedRun
-from scalectl.orchestrator.states import JobKind, RunState, job_name
+from scalectl.orchestrator.vocabulary import JobKind, RunState, job_name
 from scalectl.trainer.flops import flops_per_image, training_flops
 from scalectl.trainer.spec import EvalSpec, Job, RecipeSpec, SpecField, TrunkSpec, identity, spec_fields
 

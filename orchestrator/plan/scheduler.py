@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from scalectl.orchestrator.plan.plan import PlannedJob
-from scalectl.orchestrator.slots import Slot, devices_of
+from scalectl.orchestrator.vocabulary import Slot, devices_of
 
 Key = tuple[float, tuple[str, ...], str]  # jobs alike in priority, in the slots that will do, and in shape
 Entry = tuple[float, str]  # a job of a group: minus its length, and its id

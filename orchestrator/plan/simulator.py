@@ -12,8 +12,7 @@ from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.format import duration
 from scalectl.orchestrator.plan.plan import Caps, PlannedJob
 from scalectl.orchestrator.plan.scheduler import Queue, lengths
-from scalectl.orchestrator.slots import CPU, Slot, devices_of
-from scalectl.orchestrator.states import AttemptState
+from scalectl.orchestrator.vocabulary import CPU, AttemptState, Slot, devices_of
 
 AWAY_SECONDS = 120.0  # from a pre-emption until the slot is back
 MOST_LIVES = 1000  # of a job that never gets as far as its next checkpoint

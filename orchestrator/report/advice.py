@@ -22,8 +22,8 @@ from scalectl.orchestrator.experiment.values import count
 from scalectl.orchestrator.plan.plan import Known, PlannedRun
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.report.fits import study_points
-from scalectl.orchestrator.states import RunState
 from scalectl.orchestrator.store.reading import Store
+from scalectl.orchestrator.vocabulary import RunState
 from scalectl.trainer.flops import training_flops
 from scalectl.trainer.spec import ModelSpec, identity
 

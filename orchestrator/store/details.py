@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, literal, or_, select
 
-from scalectl.orchestrator.states import RunState, job_name
 from scalectl.orchestrator.store.runs import Waits, ids, jobs_of
 from scalectl.orchestrator.store.tables import (
     SETTINGS,
@@ -26,6 +25,7 @@ from scalectl.orchestrator.store.tables import (
     studies,
     trunks,
 )
+from scalectl.orchestrator.vocabulary import RunState, job_name
 
 _JOB = (jobs.c.run_name, jobs.c.start, jobs.c.stop)  # what the name of an attempt's job is made of, beside its kind
 _PLACE = ("id", "job_kind", "slot", "slot_type", "host", "pid", "device", "revision")

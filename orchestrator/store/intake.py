@@ -10,11 +10,11 @@ from sqlalchemy.dialects.sqlite import insert
 
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.plan.plan import Plan
-from scalectl.orchestrator.states import AttemptState, JobState, RunState
 from scalectl.orchestrator.store import rows
 from scalectl.orchestrator.store.imported import CAPITALS, Foreign, alike
 from scalectl.orchestrator.store.tables import attempts, imported, imports, jobs, metrics, runs, studies, trunks
 from scalectl.orchestrator.store.views import create_views
+from scalectl.orchestrator.vocabulary import AttemptState, JobState, RunState
 
 
 def now() -> datetime:

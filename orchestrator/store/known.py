@@ -8,9 +8,9 @@ from sqlalchemy import Connection, func, select
 
 from scalectl.orchestrator.errors import NotFound
 from scalectl.orchestrator.plan.plan import Known
-from scalectl.orchestrator.states import RunState
 from scalectl.orchestrator.store.database import reading
 from scalectl.orchestrator.store.tables import attempts, checkpoints, jobs, measurements, metrics, runs, studies, trunks
+from scalectl.orchestrator.vocabulary import RunState
 
 RECENT = 5  # attempts of a shape on a type of slots that its speed there is taken from
 

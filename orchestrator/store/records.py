@@ -16,8 +16,6 @@ from scalectl.orchestrator.goodput import Entries
 from scalectl.orchestrator.plan.plan import Plan, PlannedJob
 from scalectl.orchestrator.redact import redacted
 from scalectl.orchestrator.revision import revision
-from scalectl.orchestrator.slots import CPU
-from scalectl.orchestrator.states import AttemptState, JobState, RunState
 from scalectl.orchestrator.store import rows
 from scalectl.orchestrator.store.database import Unusable, explained, file_number, network_file_system, writing
 from scalectl.orchestrator.store.imported import Foreign
@@ -39,6 +37,7 @@ from scalectl.orchestrator.store.tables import (
     trunks,
 )
 from scalectl.orchestrator.store.tables import events as history
+from scalectl.orchestrator.vocabulary import CPU, AttemptState, JobState, RunState
 from scalectl.trainer.events import (
     ROLLING,
     Alive,

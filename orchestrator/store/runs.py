@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, func, or_, select
 
 from scalectl.orchestrator.errors import NotFound
-from scalectl.orchestrator.states import JobState, RunState
 from scalectl.orchestrator.store.tables import imports, jobs, runs, studies
+from scalectl.orchestrator.vocabulary import JobState, RunState
 
 if TYPE_CHECKING:
     from scalectl.orchestrator.experiment.schema import Fit

@@ -18,7 +18,6 @@ from sqlalchemy import (
 )
 
 from scalectl.orchestrator.goodput import ENTRIES
-from scalectl.orchestrator.states import AttemptState, RunState
 from scalectl.orchestrator.store.runs import Waits
 from scalectl.orchestrator.store.tables import (
     attempts,
@@ -33,6 +32,7 @@ from scalectl.orchestrator.store.tables import (
     runs,
     studies,
 )
+from scalectl.orchestrator.vocabulary import AttemptState, RunState
 
 MAIN_METRIC = "upstream/error"
 

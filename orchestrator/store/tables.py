@@ -19,8 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from scalectl.orchestrator.goodput import ENTRIES
-from scalectl.orchestrator.slots import CPU
-from scalectl.orchestrator.states import AttemptState, JobKind, JobState, RunState
+from scalectl.orchestrator.vocabulary import CPU, AttemptState, JobKind, JobState, RunState
 from scalectl.trainer.spec import DataSpec, ModelSpec, Plain, RecipeSpec, spec_fields
 
 schema = MetaData()

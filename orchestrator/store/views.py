@@ -6,7 +6,6 @@ from typing import Any
 from sqlalchemy import Connection, Label, Select, Text, and_, false, literal, null, select, union_all
 from sqlalchemy.sql.selectable import SelectBase
 
-from scalectl.orchestrator.states import RunState
 from scalectl.orchestrator.store.tables import (
     COST,
     SETTINGS,
@@ -18,6 +17,7 @@ from scalectl.orchestrator.store.tables import (
     runs,
     studies,
 )
+from scalectl.orchestrator.vocabulary import RunState
 
 _TIME = ("device_seconds", "core_days")
 _SPEED = ("images_per_second", "flops_per_second", "mfu")

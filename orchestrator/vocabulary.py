@@ -1,5 +1,7 @@
-"""The states of runs, jobs and attempts, and the kinds of jobs, in the words of results.db."""
+"""The words that all rooms say: states of runs, jobs and attempts, kinds of jobs, and slots with their types."""
 
+import re
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -58,3 +60,23 @@ def job_name(kind: JobKind, run_name: str, start: int, stop: int) -> str:
     if kind is JobKind.TRUNK:
         return f"{run_name} trunk {start:,} to {stop:,}"
     return f"{run_name} {kind}"
+
+
+CPU, GPU, TPU = "cpu", "gpu", "tpu"  # the types of slots of CPU workers, and of any device of a kind
+AUTO = "auto"  # of jobs that any slot will do for
+
+
+def devices_of(slot_type: str) -> float:
+    """The devices of a slot: the number after the last hyphen of its type, such as 16 of v5e-16, or one."""
+    match = re.search(r"-([1-9][0-9]*)$", slot_type)
+    if match is None:
+        return 1.0
+    return float(match[1])
+
+
+@dataclass(frozen=True, order=True)
+class Slot:
+    """A place for one job at a time: a CPU worker, a GPU, or a whole slice such as v5e-16."""
+
+    name: str
+    type: str = CPU
