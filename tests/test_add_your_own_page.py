@@ -16,7 +16,7 @@ from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
 
 job = plan(read("experiments.yaml")).jobs[0].job
-cluster = Threads(Request(slots=1))
+cluster = Threads(Request())
 (slot,) = cluster.slots
 kinds = []
 cluster.start(slot, job)
@@ -24,6 +24,7 @@ while not {"Done", "Stopped", "Failed"} & set(kinds):
     kinds += [type(event).__name__ for _, batch in cluster.events(0.5) for event in batch]
     if stop and "Progress" in kinds:
         cluster.stop(slot)
+cluster.close()
 print(kinds[0], "Checkpoint" in kinds, kinds[-1])
 """
 
