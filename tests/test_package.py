@@ -20,8 +20,8 @@ def test_the_schema_beside_the_package_is_the_one_that_the_command_prints(run):
     assert json.loads((files("scalectl") / "experiments.schema.json").read_text()) == json.loads(run("schema"))
 
 
-def test_the_example_of_the_package_is_the_study_of_the_repository():
-    assert (files("scalectl") / "experiments.yaml").read_text() == (ROOT / "experiments.yaml").read_text()
+def test_the_example_is_the_study_of_the_repository(run):
+    assert run("example") == (ROOT / "experiments.yaml").read_text()
 
 
 def test_an_editable_installation_owns_one_name(tmp_path):
@@ -74,7 +74,7 @@ def test_a_wheel_works_beside_files_of_the_user_with_the_names_of_its_rooms(whee
         check=True,
     ).stdout.strip()
     (Path(ours) / "dependencies.pth").write_text(sysconfig.get_path("purelib"))  # which links of its own don't count in
-    shutil.copy(Path(ours) / "scalectl" / "experiments.yaml", tmp_path)
+    (tmp_path / "experiments.yaml").write_text(run("example", python=python))
     assert "is valid: 48 runs" in run("validate", "experiments.yaml", python=python)
     code = "import scalectl.analysis, scalectl.trainer.spec; print(scalectl.trainer.spec.__file__)"
     done = subprocess.run([python, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)

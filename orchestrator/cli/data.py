@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,13 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
 def models(form: str) -> Exit:
     """List the shapes of the paper's Table 2 with their size and FLOPs."""
     answer(form, document, text)
+    return Exit.DONE
+
+
+@click.command()
+def example() -> Exit:
+    """Print a study to begin with: save it as experiments.yaml."""
+    click.echo((files("scalectl") / "experiments.yaml").read_text(), nl=False)
     return Exit.DONE
 
 

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from scalectl.orchestrator.cli.data import export, import_runs, models, schema
+from scalectl.orchestrator.cli.data import example, export, import_runs, models, schema
 from scalectl.orchestrator.cli.fit import fit
 from scalectl.orchestrator.cli.launch import launch
 from scalectl.orchestrator.cli.plan import plan, validate
@@ -30,7 +30,7 @@ scalectl.add("Start", validate, plan, preflight, simulate, launch)
 scalectl.add("Watch", status, show, logs)
 scalectl.add("Steer", stop, retry, exclude, include)
 scalectl.add("Learn", fit, plot, predict, suggest)
-scalectl.add("Data", import_runs, export, models, schema)
+scalectl.add("Data", example, import_runs, export, models, schema)
 
 
 def main() -> None:
