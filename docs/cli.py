@@ -59,13 +59,18 @@ def row(parameter: click.Parameter, context: click.Context) -> str:
     return f"| `{escaped(names)}` | {escaped(meaning)} |"
 
 
+def shown(parameter: click.Parameter) -> bool:
+    """Whether the page lists a parameter: not a former spelling, nor the --help that all commands have."""
+    return "--help" not in parameter.opts and not getattr(parameter, "hidden", False)
+
+
 def section(context: click.Context) -> str:
     """A command's heading, help, usage and table."""
     command = context.command
     level = "#" * (context.command_path.count(" ") + 2)
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     lines = [f"{level} {context.command_path}", "", inspect.cleandoc(command.help or ""), "", f"    {usage}"]
-    parameters = [parameter for parameter in command.params if not getattr(parameter, "hidden", False)]
+    parameters = [parameter for parameter in command.get_params(context) if shown(parameter)]
     if parameters:
         rows = [row(parameter, context) for parameter in parameters]
         lines += ["", "| option or argument | meaning |", "|---|---|", *rows]
