@@ -1,4 +1,7 @@
-"""The structure of the code: no circles, neither of folders nor of files."""
+"""The structure of the code: no circles, neither of folders nor of files, and a light core."""
+
+import subprocess
+import sys
 
 import pytest
 from structure import PACKAGES, Structure, circle, structure
@@ -24,3 +27,15 @@ def test_floors_are_counted_from_the_ground():
     made = Structure({"s.p.a": frozenset({"s.p.b"}), "s.p.b": frozenset({"s.p.c"}), "s.p.c": frozenset()})
     assert made.floors == {"s.p.a": 3, "s.p.b": 2, "s.p.c": 1}
     assert str(made) == "3 files, 2 arrows, 3 floors"
+
+
+LIGHT = ("trainer.spec", "trainer.events", "trainer.failures", "trainer.flops", "trainer.hardware")
+LIGHT += ("trainer.data.registry", "analysis.vocabulary", "orchestrator.vocabulary", "orchestrator.errors")
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_what_every_room_may_say_loads_the_standard_library_alone(module):
+    code = f"import sys; before = {{*sys.modules}}; import scalectl.{module}; print(*{{*sys.modules}} - before)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert f"scalectl.{module}" in loaded
+    assert {name.split(".")[0] for name in loaded} <= {"scalectl", *sys.stdlib_module_names}
