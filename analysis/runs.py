@@ -40,7 +40,11 @@ def usable(points: pd.DataFrame, metric: str, x: str = COMPUTE, *needed: str) ->
             why = f"none of {done.sum()} done runs has {metric} and {x}"
         raise Refused(f"{why}. {_source(points)}")
     _check(runs, metric, x)
-    runs = runs.dropna(subset=list(needed))
+    complete = runs.dropna(subset=list(needed))
+    if complete.empty:
+        lacking = [name for name in needed if runs[name].isna().all()] or needed
+        raise Refused(f"none of {len(runs)} measured runs has {' and '.join(lacking)}. {_source(points)}")
+    runs = complete
     above_0(runs, needed)
     return runs.sort_values([x, metric, "run"], ignore_index=True)
 

@@ -38,7 +38,7 @@ def trunk(name: str, patch_size: int, batch: int) -> TrunkSpec:
 def test_a_topology_is_a_chip_and_how_many():
     assert [parsed(one) for one in ("v5e:16x16", "v5e:2x2", "v4:2x2x4")] == [("v5e", 256), ("v5e", 4), ("v4", 16)]
     for wrong in ("v5e", "v5e:", "v5e:16", "v9:2x2", "2x2", "v5e:0x2"):
-        with pytest.raises(Unknown, match="is no topology"):
+        with pytest.raises(Unknown, match="is not a topology"):
             parsed(wrong)
 
 

@@ -155,3 +155,14 @@ def test_its_exit_codes(store):
     assert isinstance(refused, Refusal) and int(refused.exit) == 4
     refused = ask(store, "--compute", "1e22", "--where", "flops<1e19").exception
     assert isinstance(refused, Refusal) and int(refused.exit) == 4
+
+
+def test_runs_without_the_images_that_they_have_seen_have_no_best_size_and_it_says_so():
+    points = sizes().assign(images_seen=np.nan)
+    found = analysis.predict(points, compute=1e22)
+    assert found.allocation is None and "measured runs has images_seen" in str(found)
+
+
+def test_a_figure_is_saved_under_a_name_as_text(tmp_path):
+    analysis.plot(sizes(), "frontier").save(str(tmp_path / "figure.png"))
+    assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")

@@ -102,8 +102,8 @@ def test_an_answer_is_kept_for_the_next_question(ask, without_compiler, monkeypa
 def test_a_topology_that_there_is_none_of_is_refused(ask, tmp_path, without_compiler):
     (tmp_path / "experiments.yaml").write_text(STUDY.replace("MODEL", "Ti").replace("PRESET", "Ti"))
     for topology, code, said in (
-        ("v9:2x2", 2, "is no topology"),
-        ("v5e", 2, "is no topology"),
+        ("v9:2x2", 2, "is not a topology"),
+        ("v5e", 2, "is not a topology"),
         ("v5e:99999x99999", 2, "has 8,960 chips"),
         ("v5e:3x3", 4, "can't be shared by 9 devices"),
     ):

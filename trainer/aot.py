@@ -71,7 +71,7 @@ class Imagined(Layout):
 def memory(trunk: TrunkSpec, topology: str) -> Memory:
     """What a trunk's training step needs on a slice such as v5e:16x16, compiled for it where libtpu is there.
 
-    Raises Unknown for what is no topology, and ValueError where its devices can't share a batch.
+    Raises Unknown for what is not a topology, and ValueError where its devices can't share a batch.
     """
     began = time.perf_counter()
     chip, count = parsed(topology)
@@ -96,10 +96,10 @@ def parsed(topology: str) -> tuple[str, int]:
     """The chip and the number of chips of a topology such as v5e:4x4; raises Unknown."""
     chip, _, sides = topology.partition(":")
     if chip not in CHIP_GIB or not re.fullmatch(r"[1-9]\d*(x[1-9]\d*)+", sides):
-        raise Unknown(f"{topology!r} is no topology: give one such as v5e:4x4, of {', '.join(CHIP_GIB)}")
+        raise Unknown(f"{topology!r} is not a topology: give one such as v5e:4x4, of {', '.join(CHIP_GIB)}")
     count = math.prod(map(int, sides.split("x")))
     if count > POD_CHIPS:
-        raise Unknown(f"{topology!r} is no topology: the largest pod has {POD_CHIPS:,} chips")
+        raise Unknown(f"{topology!r} is not a topology: the largest pod has {POD_CHIPS:,} chips")
     return chip, count
 
 
@@ -115,7 +115,7 @@ def slice_of(topology: str) -> tuple[Any, ...]:
     try:
         return tuple(get_topology_desc(topology_name=topology, platform="tpu", **options).devices)
     except jax.errors.JaxRuntimeError as error:
-        raise Unknown(f"libtpu knows no topology {topology}: {str(error).splitlines()[0]}") from error
+        raise Unknown(f"libtpu has no topology {topology}: {str(error).splitlines()[0]}") from error
 
 
 def parted(shape: Shape, count: int) -> Shape:

@@ -1,4 +1,4 @@
-"""Checkpoints: complete or absent, verified when they are read, with all that a job has told so far."""
+"""Checkpoints: complete or absent, verified when they are read, with all that a job has reported so far."""
 
 import hashlib
 import os

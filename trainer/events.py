@@ -62,7 +62,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Spent:
-    """Where the job's time on this slot went, in seconds, up to the checkpoint that was just told or to its end."""
+    """Where the job's time on this slot went, in seconds, up to the checkpoint just reported, or to its end."""
 
     step: int
     begin: float  # reading what it goes on from, and its images

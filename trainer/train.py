@@ -1,4 +1,4 @@
-"""One job: from its latest checkpoint to its last step, told as a stream of events."""
+"""One job: from its latest checkpoint to its last step, as a stream of events."""
 
 import json
 import math
@@ -60,10 +60,10 @@ class Diverged(Exception):  # noqa: N818 - a result, not an error of the program
 def train(job: Job, stopping: Stop | None = None) -> Iterator[Event]:
     """Yield Started, then progress, checkpoints and measurements, then one of Done, Stopped and Failed.
 
-    Damaged checkpoints are told first, as Skipped. A checkpoint is told once it is complete, when training has gone on
-    already; Done and Stopped come after the last one. `stopping` asks for a checkpoint and Stopped. The same job always
+    Damaged checkpoints are reported first, as Skipped. A checkpoint is reported once it is complete, when training has
+    gone on already; Done and Stopped come after the last one. `stopping` asks for a checkpoint and Stopped. A job always
     comes to the same numbers on the same machine, wherever it was interrupted; whatever its last checkpoint knew is
-    told again.
+    reported again.
     """
     programs = Programs(shape(job.trunk))
     together = Stopping(stopping or threading.Event(), programs.layout)
@@ -155,14 +155,14 @@ class _Training:
             yield self._checkpoint(self.saved)
 
     def steps(self, stopping: Stopping) -> Iterator[Event]:
-        """Yield the events of all steps that are left, or of those before all were told to stop."""
+        """Yield the events of all steps that are left, or of those before all were asked to stop."""
         self.laps.end("begin")
         self.since = time.perf_counter()
         pending: tuple[int, Metrics] | None = None
         while count := 0 if stopping.is_set() else self._count():
             before, pending = pending, (count, self._advance(count))
             yield Alive(self.step)
-            if before:  # told only now, so that the device worked meanwhile
+            if before:  # reported only now, so that the device worked meanwhile
                 yield from self._tell(self.step - count, *before)
             yield from self._complete()
             if self._at_checkpoint():
@@ -243,7 +243,7 @@ class _Training:
         return images / seconds, work / seconds, utilisation(work / seconds, self.peak)
 
     def _save(self) -> Iterator[Event]:
-        """Begin the next checkpoint, once the one before is complete and told."""
+        """Begin the next checkpoint, once the one before is complete and reported."""
         yield from self._complete(wait=True)
         self.saving = self.laps.spent(self.step)
         self.writer.begin(self.state, self.seconds, self.curve)

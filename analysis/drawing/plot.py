@@ -35,11 +35,12 @@ class Drawing:
     figure: Figure
     data: Mapping[str, Any]
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | Path) -> None:
         """Write the figure in the format of the suffix, and beside it its data as JSON; folders are made.
 
         Raises Refused for a suffix that is not one of SUFFIXES.
         """
+        path = Path(path)
         if path.suffix not in SUFFIXES:
             raise Refused(f"{path}: figures are {', '.join(SUFFIXES)}.")
         write(self.figure, path)

@@ -1,4 +1,4 @@
-"""The only writer of results.db; every write is an upsert, so that a batch told twice does no harm."""
+"""The only writer of results.db; every write is an upsert, so that a batch that comes twice does no harm."""
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -132,7 +132,7 @@ class Records:
         return attempt
 
     def write(self, attempt: int, events: Sequence[Event]) -> None:
-        """Write down what a job told, all of it or nothing."""
+        """Write down a batch of a job's events, all of it or nothing."""
         placed = self._placed[attempt]
         with self._writing() as connection:
             curve = [rows.of_progress(event, placed) for event in events if isinstance(event, Progress)]
@@ -302,7 +302,7 @@ def _end(connection: Connection, attempt: int, placed: rows.Placed, state: Attem
 
 
 def _count(connection: Connection, attempt: int, placed: rows.Placed, events: Sequence[Event]) -> None:
-    """Write down how far the attempt has come, and what it has spent; a checkpoint may be told steps after its own."""
+    """Write down how far the attempt has come, and what it has spent; a checkpoint may come steps after its own."""
     timed = [event for event in events if isinstance(event, Progress | Checkpoint | Done)]
     if timed:
         last = max(timed, key=lambda event: event.step)
