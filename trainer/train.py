@@ -61,8 +61,8 @@ def train(job: Job, stopping: Stop | None = None) -> Iterator[Event]:
     """Yield Started, then progress, checkpoints and measurements, then one of Done, Stopped and Failed.
 
     Damaged checkpoints are reported first, as Skipped. A checkpoint is reported once it is complete, when training has
-    gone on already; Done and Stopped come after the last one. `stopping` asks for a checkpoint and Stopped. A job always
-    comes to the same numbers on the same machine, wherever it was interrupted; whatever its last checkpoint knew is
+    gone on already; Done and Stopped come after the last one. `stopping` asks for a checkpoint and Stopped. A job
+    always comes to the same numbers on the same machine, wherever it was interrupted; whatever its last checkpoint knew is
     reported again.
     """
     programs = Programs(shape(job.trunk))
