@@ -62,8 +62,8 @@ def train(job: Job, stopping: Stop | None = None) -> Iterator[Event]:
 
     Damaged checkpoints are reported first, as Skipped. A checkpoint is reported once it is complete, when training has
     gone on already; Done and Stopped come after the last one. `stopping` asks for a checkpoint and Stopped. A job
-    always comes to the same numbers on the same machine, wherever it was interrupted; whatever its last checkpoint knew is
-    reported again.
+    always comes to the same numbers on the same machine, wherever it was interrupted; whatever its last checkpoint knew
+    is reported again.
     """
     programs = Programs(shape(job.trunk))
     together = Stopping(stopping or threading.Event(), programs.layout)
