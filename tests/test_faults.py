@@ -198,7 +198,7 @@ def test_a_branch_point_that_is_damaged_is_made_again_in_the_same_launch(study, 
         launched(study, cluster, fault=damage, **TRUNK)
     assert result(study) == result(whole) and len(damaged) == 1
     attempts = rows(
-        study, "SELECT attempts.state, kind, first_step, start, stop FROM attempts JOIN jobs ON jobs.id = job"
+        study, "SELECT attempts.state, attempts.kind, first_step, start, stop FROM attempts JOIN jobs ON jobs.id = job"
     )
     assert attempts[1][:2] == ("failed", "checkpoint_corrupt")
     assert attempts[2] == ("done", "", 15, 0, 16)  # from the rolling checkpoint before the damaged one
@@ -226,7 +226,7 @@ def test_a_job_that_is_lost_after_its_runs_were_asked_to_stop_is_stopped(study, 
     def asked(records: Records) -> frozenset[str]:
         return frozenset(rows(study, "SELECT id FROM runs"))
 
-    monkeypatch.setattr(Records, "asked", asked)
+    monkeypatch.setattr(Records, "stop_requests", asked)
     with closing(Supervisor(Dying(Request()))) as cluster:
         launched(study, cluster, schedule=SCHEDULES["linear"], steps="[200]")
     assert ends(study) == ([("lost", "node_lost")], [("stopped", "")])
