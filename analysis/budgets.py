@@ -14,7 +14,7 @@ from numpy.polynomial import Polynomial as Poly
 from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.law import Floats
-from scalectl.analysis.notebook import html_table
+from scalectl.analysis.notebook import Report, html_table
 from scalectl.analysis.runs import COMPUTE, METRIC, usable
 from scalectl.analysis.vocabulary import AXES
 
@@ -51,8 +51,8 @@ class Growth:
             return float(self.coefficient * np.float64(compute) ** self.exponent)
 
 
-@dataclass(frozen=True)
-class IsoFlop:
+@dataclass(frozen=True, repr=False)
+class IsoFlop(Report):
     """The minima of all budgets, and N*(C) and D*(C): the best parameters and images seen at each compute."""
 
     metric: str

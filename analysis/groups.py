@@ -7,13 +7,13 @@ import pandas as pd
 
 from scalectl.analysis.checks import Refused, checked
 from scalectl.analysis.fitting import DRAWS, LAW, fit
-from scalectl.analysis.notebook import html_table
+from scalectl.analysis.notebook import Report, html_table
 from scalectl.analysis.report import Fitted, rms
 from scalectl.analysis.runs import COMPUTE, METRIC
 
 
-@dataclass(frozen=True, eq=False)
-class FittedGroups:
+@dataclass(frozen=True, eq=False, repr=False)
+class FittedGroups(Report):
     """The law of each group of runs, or why it has none; smallest models or sizes first."""
 
     metric: str

@@ -5,7 +5,10 @@ from html import escape
 
 
 class Report:
-    """A result that prints itself; a notebook shows the same text."""
+    """A result that prints itself, also at the prompt; a notebook shows the same text."""
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def _repr_html_(self) -> str:
         return f"<pre>{escape(str(self))}</pre>"

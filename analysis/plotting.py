@@ -8,6 +8,7 @@ import pandas as pd
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
 from scalectl.analysis.fitting import DRAWS, LAW, fit
+from scalectl.analysis.law import family
 from scalectl.analysis.report import Fitted
 from scalectl.analysis.runs import COMPUTE, METRIC
 from scalectl.analysis.vocabulary import AXES, FIGURES
@@ -32,6 +33,7 @@ def plot(
     Raises Refused for a figure without a file in figures/, and where the runs can't carry it; without a law the others
     are drawn with the reason.
     """
+    family(law)  # a word that is wrong is no reason to draw without a law
     fitted, note = _law(points, metric, x, law, hold_out, draws)
     return draw(figure, Subject(points, metric, x, fitted, note, curves, curve), **options)
 

@@ -45,7 +45,7 @@ class Allocation:
         return f"{size} ({source})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Prediction(Report):
     """An estimate with its 90 % interval, for a question, and how many decades that lies outside the data.
 

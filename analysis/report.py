@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from scalectl.analysis.bootstrap import LEVEL, around_log, widening
 from scalectl.analysis.law import FLOOR, Floats, Law, Parameter
-from scalectl.analysis.notebook import html_table
+from scalectl.analysis.notebook import Report, html_table
 
 AHEAD = 10.0  # the report predicts the error at this many times the largest compute
 SUPPORTED = 2.0  # of AICc in favour of the law
@@ -49,8 +49,8 @@ class Counts:
     unmeasured: int
 
 
-@dataclass(frozen=True, eq=False)
-class Fitted:
+@dataclass(frozen=True, eq=False, repr=False)
+class Fitted(Report):
     """A law with all that is known about how good it is."""
 
     metric: str

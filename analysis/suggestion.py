@@ -9,7 +9,7 @@ import pandas as pd
 from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.checks import Refused, above_0, amounts, checked
 from scalectl.analysis.law import Floats
-from scalectl.analysis.notebook import html_table
+from scalectl.analysis.notebook import Report, html_table
 from scalectl.analysis.report import UNKNOWN, interval, value
 from scalectl.analysis.runs import COMPUTE, METRIC, usable
 from scalectl.analysis.surrogate import Outlook, outlook, positions
@@ -35,8 +35,8 @@ class Suggested:
     reason: str
 
 
-@dataclass(frozen=True)
-class Advice:
+@dataclass(frozen=True, repr=False)
+class Advice(Report):
     """Runs in the order of their worth, and the target's relative standard deviation before and after them."""
 
     metric: str

@@ -31,6 +31,7 @@ def rates(events):
     return {event.step - 1: event.learning_rate / TRUNK.recipe.lr for event in events if isinstance(event, Progress)}
 
 
+@pytest.mark.slow
 def test_a_schedule_with_a_timescale_trains_with_its_rates(monkeypatch, tmp_path):
     compiled_before = list(train(job(tmp_path / "usual", evals=NOTHING)))
     add_halving(monkeypatch)

@@ -63,6 +63,7 @@ def test_the_verb_is_a_command_with_its_line_in_the_help(store):
     assert "cheapest   Print the cheapest run of the store." in run("verb", "program(['--help'])", store)
 
 
+@pytest.mark.slow
 def test_the_source_is_one_that_a_study_trains_on(study):
     study.file.write_text(study.file.read_text().replace("digits", "stripes"))
     check = "from scalectl.orchestrator.cli.main import scalectl; scalectl(['launch', '--here'])"
@@ -80,6 +81,7 @@ def test_the_law_finds_what_was_planted(store):
     assert list(map(float, output.splitlines()[-1].split())) == pytest.approx([2000, 1e9, 0.4], rel=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("stop", "end"), [(False, "Done"), (True, "Stopped")])
 def test_the_backend_runs_a_job_and_stops_one_at_a_checkpoint(study, stop, end):
     study.write(steps="[2000]")

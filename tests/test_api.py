@@ -112,3 +112,10 @@ def test_a_status_prints_as_the_command_does(points, tmp_path):
     command = CliRunner().invoke(program, ["status", "--runs", "--store", str(store)], standalone_mode=False)
     assert f"{scalectl.status(store)}\n" == command.stdout
     assert len(scalectl.read(store)) == len(points)
+
+
+def test_results_say_at_the_prompt_what_they_print(points):
+    law = scalectl.fit(points, METRIC, draws=20)
+    assert repr(law) == str(law) and "<function" not in repr(scalectl.fit_each(points, METRIC, per="model"))
+    with pytest.raises(scalectl.Refused, match="foo"):
+        scalectl.plot(points, "frontier", METRIC, law="foo")

@@ -36,11 +36,11 @@ def import_runs(file: Path, study: str | None, store: Path) -> Exit:
     runs, left_out = read(file)
     with Records(store) as records:
         new = records.take_in(runs, study or file.stem, file.name)
-    metrics = ", ".join(dict.fromkeys(name for run in runs for name in run.metrics))
-    click.echo(f"{len(runs)} runs imported, {new} of them new; metrics: {metrics}.")
+    metrics = list(dict.fromkeys(name for run in runs for name in run.metrics))
+    click.echo(f"{len(runs)} runs imported, {new} of them new; metrics: {', '.join(metrics)}.")
     if left_out:
         click.echo(f"Left out, because they hold no number: {', '.join(left_out)}.", err=True)
-    click.echo(f"Next: {command('fit --metric METRIC', store=store)}")
+    click.echo(f"Next: {command('fit', store=store, options={'metric': metrics[0]})}")
     return Exit.DONE
 
 
