@@ -59,10 +59,10 @@ def _row(law: Fitted) -> tuple[str, str, str]:
 
 def fit_each(
     points: pd.DataFrame,
-    per: str,
     metric: str = METRIC,
     x: str = COMPUTE,
     *,
+    per: str,
     law: str = LAW,
     draws: int = DRAWS,
     seed: int = 0,

@@ -25,7 +25,7 @@ def surface():
 
 RESULTS = {
     "fit": lambda: analysis.fit(POINTS, draws=5),
-    "fit_each": lambda: analysis.fit_each(POINTS, "model", law="power", draws=0),
+    "fit_each": lambda: analysis.fit_each(POINTS, per="model", law="power", draws=0),
     "isoflop": lambda: analysis.isoflop(budgets(), METRIC),
     "predict": lambda: analysis.predict(POINTS, compute=1e14),
     "suggest": lambda: analysis.suggest(POINTS, NEW, 1e14),

@@ -81,7 +81,7 @@ def test_from_points_to_a_law_and_a_prediction(points):
 
 
 def test_groups_figures_and_refusals(points, tmp_path):
-    groups = scalectl.fit_each(points, "model", METRIC, law="power", draws=0)
+    groups = scalectl.fit_each(points, METRIC, per="model", law="power", draws=0)
     assert set(groups.groups) == set(points["model"])
     scalectl.plot(points, "frontier", METRIC, law="power", draws=0).save(tmp_path / "F.svg")
     assert json.loads((tmp_path / "F.json").read_text())["figure"] == "frontier"

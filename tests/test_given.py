@@ -73,7 +73,7 @@ def test_all_columns_that_a_table_lacks_are_named(ask):
         ("params", lambda points: analysis.predict(points, params=1e6, data=1e6)),
         ("images_seen", lambda points: analysis.predict(points, params=1e6, data=1e6)),
         ("images_seen", lambda points: analysis.suggest(points, NEW, 1e21)),
-        ("params", lambda points: fit_each(points, "model", METRIC, "flops")),
+        ("params", lambda points: fit_each(points, METRIC, "flops", per="model")),
     ],
 )
 def test_a_column_that_a_question_needs_is_named(missing, ask):

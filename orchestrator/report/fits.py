@@ -90,7 +90,7 @@ def fit_or_reason(points: DataFrame, wanted: Fit, hold_out: Collection[str]) -> 
 
 def fit_per(points: DataFrame, wanted: Fit, per: str) -> tuple[dict[str, Fitted], dict[str, str], str]:
     """The law of each model or data size, the reasons of those that have none, and all of them as a table."""
-    groups = fit_each(points, per, wanted.metric, wanted.compute, law=wanted.law)
+    groups = fit_each(points, wanted.metric, wanted.compute, per=per, law=wanted.law)
     return groups.laws, {name: str(refused) for name, refused in groups.refused.items()}, str(groups)
 
 
