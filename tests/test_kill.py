@@ -29,7 +29,7 @@ from scalectl.trainer.data.loader import Loader
 from scalectl.trainer.train import train
 
 given, kill_at = pickle.load(open(sys.argv[1], "rb")), int(sys.argv[2])
-events, batches, stacked = open(sys.argv[3], "ab"), open(sys.argv[4], "a"), Feed.stacked
+events, batches, stacked = open(sys.argv[3], "ab"), open(sys.argv[4], "a"), Loader.stacked
 
 def seen(self, count):
     step = self._step
@@ -39,7 +39,7 @@ def seen(self, count):
         print(step + i + 1, digest, file=batches, flush=True)
     return images, labels
 
-Feed.stacked = seen
+Loader.stacked = seen
 for event in train(given):
     pickle.dump(event, events)
     events.flush()
