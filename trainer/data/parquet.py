@@ -10,8 +10,9 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,11 @@ from scalectl.trainer.data.storage import listed, matching, opened, remote
 
 CONCURRENT_FOOTERS = 16  # read at a time: a bucket takes a while to answer
 BATCH_ROWS = 256  # of one batch of the unpacked file
+SAMPLED_GROUPS, SAMPLED_ROWS = (
+    16,
+    16,
+)  # row groups that are looked at for planning, and rows of them that are read at once
+SAMPLED_BYTES = 2**24  # of images that are looked at
 
 
 def contents(path: str) -> Contents:
@@ -167,6 +173,58 @@ def _label_counts(file: str) -> Counter[int]:
     return Counter({pair["values"]: pair["counts"] for pair in counts.to_pylist()})
 
 
+def samples(path: str, contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
+    """Yield the numbers and the bytes of up to `most` images, the first few of some row groups; raises Unreadable."""
+    parts = list(_some_groups(contents))
+    for start, file, group in parts:
+        row, space = start, SAMPLED_BYTES // SAMPLED_GROUPS
+        for image in islice(_group_images(file, group), -(-most // len(parts))):
+            size = len(image or b"")
+            space -= size
+            if space < 0 and row > start:
+                break
+            yield row, image
+            row += 1
+
+
+def _some_groups(contents: Contents) -> Iterator[tuple[int, str, int]]:
+    """Yield the first row, the file and the number of row groups that are spread over all files; raises Unreadable."""
+    rows = list(accumulate(contents.counts, initial=0))[:-1]
+    files = [number for number, count in enumerate(contents.counts) if count]
+    chosen = sorted({files[len(files) * place // SAMPLED_GROUPS] for place in range(SAMPLED_GROUPS)})
+    for number in chosen:
+        with _explained(contents.files[number]) as file, opened(file) as stream:
+            metadata = read_metadata(stream)
+        sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+        starts = list(accumulate(sizes, initial=rows[number]))
+        several = SAMPLED_GROUPS // len(chosen)
+        for group in sorted({len(sizes) * place // several for place in range(several)}):
+            yield starts[group], file, group
+
+
+def _group_images(file: str, group: int) -> Iterator[Any]:
+    """Yield the bytes of the images of a row group, which is read page by page; raises Unreadable."""
+    with _explained(file), opened(file) as stream, ParquetFile(stream, buffer_size=2**18) as table:
+        for batch in table.iter_batches(SAMPLED_ROWS, row_groups=[group], columns=["image.bytes"], use_threads=False):
+            yield from _images(batch).cast(pa.binary()).to_pylist()
+
+
+@contextmanager
+def _explained(file: str) -> Iterator[str]:
+    """Yield the file; raises Unreadable, with its name, for what Arrow says of it."""
+    try:
+        yield file
+    except (OSError, pa.ArrowException) as error:
+        raise Unreadable(f"{file}: {error}") from error
+
+
+def _images(batch: pa.RecordBatch) -> Any:
+    """The column of encoded images of a batch."""
+    if "image" in batch.schema.names:
+        return pc.struct_field(batch.column("image"), "bytes")
+    return batch.column("image.bytes")
+
+
 class Unpacked:
     """Encoded images by number, and all labels, in an unpacked file."""
 
@@ -209,15 +267,8 @@ def _unpack(contents: Contents, file: Path) -> None:
 
 def _batches(file: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     """Yield the encoded images and labels of a parquet file; raises Unreadable."""
-    try:
-        with opened(file) as stream, ParquetFile(stream, pre_buffer=remote(file)) as table:
-            label = _label_column(table.schema_arrow)
-            for batch in table.iter_batches(BATCH_ROWS, columns=["image.bytes", label]):
-                if "image" in batch.schema.names:
-                    images = pc.struct_field(batch.column("image"), "bytes")
-                else:
-                    images = batch.column("image.bytes")
-                columns = [images.cast(pa.binary()), batch.column(label).cast(schema.field("label").type)]
-                yield pa.record_batch(columns, schema=schema)
-    except (OSError, pa.ArrowException) as error:
-        raise Unreadable(f"{file}: {error}") from error
+    with _explained(file), opened(file) as stream, ParquetFile(stream, pre_buffer=remote(file)) as table:
+        label = _label_column(table.schema_arrow)
+        for batch in table.iter_batches(BATCH_ROWS, columns=["image.bytes", label]):
+            columns = [_images(batch).cast(pa.binary()), batch.column(label).cast(schema.field("label").type)]
+            yield pa.record_batch(columns, schema=schema)
