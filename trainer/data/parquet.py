@@ -24,7 +24,7 @@ from pyarrow.parquet import ParquetFile, read_metadata
 from scalectl.trainer import cache
 from scalectl.trainer.data import labels
 from scalectl.trainer.data.facts import Contents, Unreadable
-from scalectl.trainer.data.pictures import damage, refuse
+from scalectl.trainer.data.headers import damage, refuse
 from scalectl.trainer.data.storage import listed, matching, opened, remote
 
 CONCURRENT_FOOTERS = 16  # read at a time: a bucket takes a while to answer
@@ -177,14 +177,12 @@ def samples(path: str, contents: Contents, most: int) -> Iterator[tuple[int, Any
     """Yield the numbers and the bytes of up to `most` images, the first few of some row groups; raises Unreadable."""
     parts = list(_some_groups(contents))
     for start, file, group in parts:
-        row, space = start, SAMPLED_BYTES // SAMPLED_GROUPS
-        for image in islice(_group_images(file, group), -(-most // len(parts))):
-            size = len(image or b"")
-            space -= size
-            if space < 0 and row > start:
+        space = SAMPLED_BYTES // SAMPLED_GROUPS
+        for place, image in enumerate(islice(_group_images(file, group), -(-most // len(parts)))):
+            space -= len(image or b"")
+            if place and space < 0:
                 break
-            yield row, image
-            row += 1
+            yield start + place, image
 
 
 def _some_groups(contents: Contents) -> Iterator[tuple[int, str, int]]:
