@@ -39,6 +39,8 @@ SCHEDULES: dict[str, ScheduleFacts] = {
     "cosine": ScheduleFacts(needs_horizon=True, has_timescale=False),
 }
 
+MAX_PIXELS = 100_000_000  # of one picture, about 300 MB of colours; a study may say another number
+
 LATER = {"later": True}  # marks a setting that specs had no word for at first: at its default it is in no identity
 SWEPT = {"swept": True}  # marks a setting that a study may give several values
 
@@ -113,7 +115,7 @@ class DataSpec:
     white: float = field(default=0.0, metadata=LATER)  # both 0: as the depth has it that their files declare
     path: str = field(default="", compare=False)  # where the files lie now: no part of what a run is
     test_path: str = field(default="", compare=False)
-    max_pixels: int = field(default=100_000_000, compare=False)  # of one picture
+    max_pixels: int = field(default=MAX_PIXELS, compare=False)  # of one picture
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from scalectl.trainer.spec import Background, DataSpec, Orientation
+from scalectl.trainer.spec import MAX_PIXELS, Background, DataSpec, Orientation
 
-MAX_PIXELS = 100_000_000  # of one picture, about 300 MB of colours; a study may say another number
 MAX_ENCODED = 2**30  # bytes of one picture in its file
 
 

@@ -5,18 +5,21 @@ Without NumPy, so that planning can look at some.
 
 import io
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from mmap import mmap
 from typing import Any
 
 from PIL import Image
 from PIL.ExifTags import Base
 
-from scalectl.trainer.data.decoding import MAX_ENCODED, MAX_PIXELS, Decoding
+from scalectl.trainer.data.decoding import MAX_ENCODED, Decoding
 from scalectl.trainer.data.endings import FORMATS
+from scalectl.trainer.spec import MAX_PIXELS
 
 MAX_LISTED = 5  # damaged pictures of one message
+PNG_END = 2**16  # bytes in which EXIF data that come after the pixels are looked for
 PNG = b"\x89PNG\r\n\x1a\n"
 SIGNATURES = {  # how pictures begin, and how the same ones end
     b"\xff\xd8\xff": b"\xff\xd9",  # JPEG: SOI and a marker, EOI
@@ -87,13 +90,10 @@ def opened(encoded: Any, decoding: Decoding = DEFAULTS) -> Picture:
             raise BadImage(
                 f"{width:,} x {height:,} pixels are more than data.max_pixels, {decoding.max_pixels:,}: raise it"
             )
-        significant, has_exif = 0, True
+        turn, significant = None, 0
         if image.format == "PNG":
-            chunks = dict(_png_chunks(memoryview(encoded)))
-            significant = bytes(chunks.get(b"sBIT", b"\0"))[0]
-            has_exif = b"eXIf" in chunks or any("exif" in str(key) or "xmp" in str(key) for key in image.info)
-        turn = None
-        if decoding.orientation == "turned" and has_exif and image.format != "TIFF":  # which Pillow turns by itself
+            significant = _significant(memoryview(encoded))
+        if decoding.orientation == "turned" and _may_be_turned(image, encoded):
             turn = _turn(image)
         return Picture(image, turn, decoding, significant)
     except BadImage:
@@ -107,9 +107,16 @@ def _image(encoded: Any) -> Image.Image:
     with _OPENING:
         bound, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            return Image.open(io.BytesIO(encoded), formats=_formats())
+            return Image.open(_stream(encoded), formats=_formats())
         finally:
             Image.MAX_IMAGE_PIXELS = bound
+
+
+def _stream(encoded: Any) -> Any:
+    """The bytes as a file: those that are mapped are one already, of which no more is read than is needed."""
+    if isinstance(encoded, mmap):
+        return encoded
+    return io.BytesIO(encoded)
 
 
 @cache
@@ -119,13 +126,26 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
-def _png_chunks(encoded: memoryview) -> Iterator[tuple[bytes, memoryview]]:
-    """Yield the name and content of each chunk of a PNG, as far as it is whole."""
+def _significant(encoded: memoryview) -> int:
+    """The bits of a sample of a PNG that are its own, as its chunk sBIT says; 0 where there is none."""
     offset = len(PNG)
     while offset + 12 <= len(encoded):
-        length = int.from_bytes(encoded[offset : offset + 4], "big")
-        yield bytes(encoded[offset + 4 : offset + 8]), encoded[offset + 8 : offset + 8 + length]
+        length, name = int.from_bytes(encoded[offset : offset + 4], "big"), bytes(encoded[offset + 4 : offset + 8])
+        if name == b"sBIT" and length:
+            return encoded[offset + 8]
+        if name == b"IDAT":
+            return 0
         offset += length + 12
+    return 0
+
+
+def _may_be_turned(image: Image.Image, encoded: Any) -> bool:
+    """Whether EXIF data are worth reading: Pillow turns TIFF by itself, and decodes a whole PNG to look for them."""
+    if image.format == "TIFF":
+        return False
+    if image.format != "PNG" or any("exif" in str(key).lower() or "xmp" in str(key).lower() for key in image.info):
+        return True
+    return b"eXIf" in bytes(memoryview(encoded)[-PNG_END:])  # after the pixels
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:
