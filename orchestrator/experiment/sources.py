@@ -76,7 +76,7 @@ class SourceReport:
             "class_names": list(self.class_names),
             "class_counts": None,
             "empty_classes": list(self.empty_classes),
-            "left_out": dict(self.left_out),
+            "left_out": [{"kind": kind, "files": count} for kind, count in self.left_out],
             "pictures": None,
         }
         if self.class_counts is not None:

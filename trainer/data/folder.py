@@ -129,8 +129,12 @@ class Folder:
         self.labels = np.array(_labels(path, contents))
 
     def encoded(self, row: int) -> bytes:
-        """The bytes of an image."""
-        return Path(self._files[row]).read_bytes()
+        """The bytes of an image; raises BadImage where there are more than are opened."""
+        file = Path(self._files[row])
+        from scalectl.trainer.data.headers import bounded
+
+        bounded(file.stat().st_size)
+        return file.read_bytes()
 
 
 def store(path: str, digest: str) -> Folder:

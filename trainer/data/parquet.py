@@ -253,14 +253,31 @@ def store(path: str, digest: str) -> Unpacked:
 def _unpack(contents: Contents, file: Path) -> None:
     """Write all images and labels, unless a picture is damaged."""
     schema = pa.schema([("image", pa.binary()), ("label", labels.arrow_type(several=contents.several_labels))])
+    _fits(sum(map(_unpacked_size, contents.files)), file, contents.files[0])
     with cache.appearing(file) as part:
         with pa.OSFile(part, "wb") as sink, ipc.new_file(sink, schema) as writer:
             for name in contents.files:
                 for batch in _batches(name, schema):
+                    _fits(batch.nbytes, file, name)  # a footer may say less than there is
                     writer.write_batch(batch)
         images = Unpacked(Path(part))
         damages = ((row, damage(images.encoded(row))) for row in range(contents.num_images))
         refuse([f"{contents.locate(row)}: {reason}" for row, reason in damages if reason])
+
+
+def _unpacked_size(file: str) -> int:
+    """The bytes of all columns of a parquet file before they were compressed; raises Unreadable."""
+    with _explained(file), opened(file) as stream:
+        metadata = read_metadata(stream)
+    return sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
+
+
+def _fits(needed: int, file: Path, source: str) -> None:
+    """Raise Unreadable where so many bytes have no place on the disk of a file, and name what they come from."""
+    free = cache.free(file)
+    if needed > free:
+        space = f"{needed / 1e9:,.3f} GB and {file.parent} has {max(free, 0) / 1e9:,.3f} GB to spare"
+        raise Unreadable(f"{source}: unpacking takes {space}: set XDG_CACHE_HOME to a folder on a larger disk")
 
 
 def _batches(file: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
