@@ -114,9 +114,7 @@ def test_files_that_are_none_are_refused_at_planning(tmp_path):
         (example(image=grey(1), label=[1, 2]), Unreadable, "row 9: 2 values of label; name the feature labels"),
     ],
 )
-def test_a_wrong_record_is_named_with_file_and_row_before_any_image_is_seen(
-    record, error, words, tmp_path, monkeypatch
-):
+def test_a_wrong_record_is_named_with_file_and_row_before_any_is_seen(record, error, words, tmp_path, monkeypatch):
     monkeypatch.setattr("scalectl.trainer.data.survey.LOOKED_AT", 0)  # planning sees none of them
     array_record(tmp_path / "a" / "0.array_record", greys(range(20)))
     array_record(tmp_path / "a" / "1.array_record", [*greys(range(9)), record, *greys(range(9))])

@@ -59,7 +59,7 @@ class SourceReport:
         if self.survey is not None and self.survey.sizes:
             yield f"  pictures: {'; '.join(_pictures(self.survey, self.images or 0))}"
         if self.left_out:
-            yield "  left out: " + ", ".join(f"{count:,} {kind}" for kind, count in self.left_out)
+            yield "  left out: " + ", ".join(f"{kind} ({count:,})" for kind, count in self.left_out)
         if self.empty_classes:
             yield f"  no images of: {listed(self.empty_classes)}"
 

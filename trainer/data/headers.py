@@ -164,7 +164,7 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
 def reason(error: Exception) -> str:
     """A decoder's message, without the address of the object that it read from."""
     if type(error).__name__ == "UnidentifiedImageError":
-        return "not a picture"
+        return "not a picture of a format that is read"
     return str(error) or type(error).__name__
 
 

@@ -178,7 +178,7 @@ def samples(path: str, contents: Contents, most: int) -> Iterator[tuple[int, Any
     parts = list(_some_groups(contents))
     for start, file, group in parts:
         space = SAMPLED_BYTES // SAMPLED_GROUPS
-        for place, image in enumerate(islice(_group_images(file, group), -(-most // len(parts)))):
+        for place, image in enumerate(islice(_group_images(file, group), max(1, most // len(parts)))):
             space -= len(image or b"")
             if place and space < 0:
                 break

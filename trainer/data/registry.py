@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from importlib import import_module
+from itertools import islice
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -205,7 +206,7 @@ def _class_counts(name: str, path: str, digest: str) -> Counter[int] | None:
 
 def samples(name: str, path: str, most: int) -> Iterator[tuple[int, Any]]:
     """Yield the numbers and the bytes of up to `most` images of a source of files; raises Unreadable."""
-    yield from _files(name).format().samples(path, contents(name, path), most)
+    yield from islice(_files(name).format().samples(path, contents(name, path), most), most)
 
 
 def _files(name: str) -> Files:
