@@ -1,13 +1,18 @@
 """What no single key shows of images and evaluations: files, datasets, shots and metrics that don't fit."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
 from scalectl.orchestrator.errors import Finding, KeyPath, did_you_mean
 from scalectl.orchestrator.experiment.schema import Data, Evals, Fit, Model, Train
+from scalectl.orchestrator.experiment.sources import class_counts, listed
 from scalectl.orchestrator.experiment.specs import as_data, evaluations, held_out, known, left, test_path
 from scalectl.trainer.data import registry
 from scalectl.trainer.data.facts import PLENTY, Contents, Unreadable
+from scalectl.trainer.data.survey import survey
+
+MAX_LISTED = 5  # damaged pictures of a source
 
 
 def files_are_images(data: Data) -> Iterator[Finding]:
@@ -30,8 +35,42 @@ def files_are_images(data: Data) -> Iterator[Finding]:
         yield Finding(("data", "num_classes"), "missing", f"the files of {data.source} don't tell it", True)
     elif contents.largest is not None and contents.largest >= classes:
         yield Finding(("data", "source"), f"{data.source} has the label {contents.largest:,}, and {classes:,} classes")
+    yield from _pictures_are_sound(data, "source", data.source.path)
     if path := test_path(data):
         yield from _test_is_of_the_same(data, path, classes, contents)
+
+
+def _pictures_are_sound(data: Data, key: str, path: str) -> Iterator[Finding]:
+    """Yield what is wrong with the pictures that planning looks at; raises Unreadable."""
+    seen = survey(data.source.kind, path)
+    for damaged in seen.damaged[:MAX_LISTED]:
+        yield Finding(("data", key), damaged, "remove it, or put a sound picture in its place")
+    if len(seen.damaged) > MAX_LISTED:
+        yield Finding(("data", key), f"{len(seen.damaged) - MAX_LISTED:,} more of {path} are damaged")
+    if seen.unbounded and data.range is None:
+        hint = "give the values that become black and white, as in [0, 4095]"
+        message = f"missing: {seen.unbounded} is grey of 32 bits or floats, and doesn't say which value is white"
+        yield Finding(("data", "range"), message, hint, True)
+    if seen.sizes and math.prod(seen.largest_size) > data.max_pixels:
+        width, height = seen.largest_size
+        message = f"{seen.largest} has {width:,} x {height:,} pixels, more than {data.max_pixels:,}"
+        yield Finding(("data", "max_pixels"), message, "raise data.max_pixels, or make the picture smaller", True)
+
+
+def classes_have_images(data: Data) -> Iterator[Finding]:
+    """Yield, as a warning, the classes without an image."""
+    if not data.source.path:
+        return
+    counts = class_counts(data, data.source.path)
+    if not counts:
+        return
+    names = registry.contents(data.source.kind, data.source.path).classes
+    num_classes = known(data).num_classes
+    empty = [label for label in range(num_classes) if label not in counts]
+    if empty:
+        shown = listed(tuple(names[label] if label < len(names) else str(label) for label in empty))
+        message = f"{data.source} has no images of {len(empty):,} of {num_classes:,} classes: {shown}"
+        yield Finding(("data", "source"), message, severity="warning")
 
 
 def datasets_are_images(evals: Evals) -> Iterator[Finding]:
@@ -44,6 +83,7 @@ def datasets_are_images(evals: Evals) -> Iterator[Finding]:
 def _test_is_of_the_same(data: Data, path: str, classes: int | None, train: Contents) -> Iterator[Finding]:
     try:
         test = registry.contents(data.source.kind, path)
+        yield from _pictures_are_sound(data, "test", path)
     except Unreadable as error:
         yield Finding(("data", "test"), str(error))
         return
@@ -78,6 +118,7 @@ def several_labels_fit(data: Data, train: Train) -> Iterator[Finding]:
 def source_takes_keys(data: Data) -> Iterator[Finding]:
     """Yield the keys that a source without files, or with properties of its own, has no use for."""
     unused = {"resize": "no pictures to resize", "test": "no files"}
+    unused |= dict.fromkeys(("orientation", "background", "range"), "no pictures to decode")
     if isinstance(registry.source(data.source.kind), registry.InMemory):
         unused |= {"image_size": "their own image_size", "num_classes": "their own num_classes"}
     for key, reason in unused.items():

@@ -17,6 +17,7 @@ from scalectl.orchestrator.experiment.document import Located, load, read_docume
 from scalectl.orchestrator.experiment.grid import Cell, Resolved, resolve
 from scalectl.orchestrator.experiment.resources import Limits, Resources
 from scalectl.orchestrator.experiment.schema import Document, Fit, keys
+from scalectl.orchestrator.experiment.sources import SourceReport, reports
 from scalectl.orchestrator.experiment.specs import datasets, evaluations, known
 from scalectl.orchestrator.experiment.values import shown
 from scalectl.trainer.spec import EvalSpec
@@ -110,6 +111,7 @@ class Experiment:
     fits: Mapping[str, Fit]
     checkpoint_every: int
     resources: Resources
+    sources: tuple[SourceReport, ...]  # what is read
     warnings: tuple[Problem, ...]
 
     @property
@@ -178,7 +180,7 @@ def _checked(value: dict[str, Any], context: dict[str, Any]) -> tuple[Document |
     for check in CHECKS:
         if (needs := _needs(check)) <= sections.keys():
             findings += check(**{name: sections[name] for name in needs})
-    wrong = {finding.path[0] for finding in findings}
+    wrong = {finding.path[0] for finding in findings if finding.severity == "error"}
     needs = _needs(resolve)
     if not needs <= sections.keys() - wrong:
         return None, Resolved((), 0, ()), findings
@@ -248,5 +250,6 @@ def _experiment(
         fits=document.fits,
         checkpoint_every=document.train.checkpoint_every,
         resources=document.resources,
+        sources=reports(document.data, document.evals),
         warnings=warnings,
     )

@@ -10,6 +10,7 @@ from typing import Any
 from scalectl.orchestrator.experiment.schema import Data, Dataset, Evals, Fewshot, Finetune, Model, Train
 from scalectl.trainer.data import registry
 from scalectl.trainer.data.facts import Facts
+from scalectl.trainer.data.survey import survey
 from scalectl.trainer.spec import DataSpec, EvalSpec, FewshotSpec, FinetuneSpec, ModelSpec, RecipeSpec, preset
 
 HELD_OUT_OF_ENDLESS = 1000
@@ -77,7 +78,28 @@ def subset(data: Data, size: int) -> DataSpec:
         test_content=_digest(data, test_path(data)),
         path=data.source.path,
         test_path=test_path(data),
+        max_pixels=data.max_pixels,
+        **_decoding(data),
     )
+
+
+def _decoding(data: Data) -> dict[str, Any]:
+    """How pictures are decoded: where the file leaves it open, what the pictures need that planning looks at.
+
+    So a run whose pictures need nothing keeps the id that it had before there was anything to say.
+    """
+    if not data.source.path:
+        return {}
+    surveys = [survey(data.source.kind, path) for path in (data.source.path, test_path(data)) if path]
+    black, white = data.range or (0.0, 0.0)
+    decoding: dict[str, Any] = {"black": black, "white": white}
+    if data.orientation or any(seen.turned for seen in surveys):
+        decoding["orientation"] = data.orientation or "turned"
+    if data.background or any(seen.transparent for seen in surveys):
+        decoding["background"] = data.background or "white"
+    if any(seen.deep for seen in surveys):
+        decoding["levels"] = "scaled"
+    return decoding
 
 
 def _digest(data: Data, path: str) -> str:

@@ -1,7 +1,9 @@
 """Pictures in ArrayRecord files."""
 
 from collections import Counter
+from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 
 from scalectl.trainer.data import records
 from scalectl.trainer.data.facts import Contents, Unreadable
@@ -37,3 +39,8 @@ def store(path: str, digest: str) -> Store:
 def class_counts(path: str, contents: Contents) -> Counter[int] | None:
     """None: labels can't be had without the pictures beside them."""
     return None
+
+
+def samples(path: str, contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
+    """Yield the numbers and the bytes of up to `most` images; of a record that can't be read there are none."""
+    return records.samples(contents, most)

@@ -34,8 +34,10 @@ class Contents:
     num_classes: int | None  # that the files declare
     largest: int | None  # label, where that is known without reading all of them
     digest: str
-    classes: tuple[str, ...] = ()  # by name, where each has a folder of its own
+    classes: tuple[str, ...] = ()  # their names in the order of labels, where the files have them
     several_labels: bool = False  # of one image
+    single: bool = False  # each file is one picture
+    left_out: tuple[tuple[str, int], ...] = ()  # files that are not read: their ending or what they are, how many
 
     @property
     def num_images(self) -> int:
@@ -50,13 +52,19 @@ class Contents:
 
     def locate(self, row: int) -> str:
         """The file and the row in it of image number `row`; pictures that are files have no row."""
-        if self.classes:
+        if self.single:
             return self.files[row]
         for file, count in zip(self.files, self.counts, strict=True):
             if row < count:
                 return f"{file}, row {row:,}"
             row -= count
         raise IndexError(row)
+
+    def spread(self, most: int) -> list[int]:
+        """The numbers of up to `most` images, evenly spaced over all files; each file that has any is as good."""
+        total = self.num_images
+        taken = min(total, most)
+        return [total * number // taken for number in range(taken)]
 
     def expect(self, digest: str, path: str) -> "Contents":
         """These contents; raises Unreadable where `digest` is the hash of others that lay at `path`."""

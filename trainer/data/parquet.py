@@ -10,8 +10,9 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,16 @@ from pyarrow.parquet import ParquetFile, read_metadata
 from scalectl.trainer import cache
 from scalectl.trainer.data import labels
 from scalectl.trainer.data.facts import Contents, Unreadable
-from scalectl.trainer.data.pictures import damage, refuse
+from scalectl.trainer.data.headers import damage, refuse
 from scalectl.trainer.data.storage import listed, matching, opened, remote
 
 CONCURRENT_FOOTERS = 16  # read at a time: a bucket takes a while to answer
 BATCH_ROWS = 256  # of one batch of the unpacked file
+SAMPLED_GROUPS, SAMPLED_ROWS = (
+    16,
+    16,
+)  # row groups that are looked at for planning, and rows of them that are read at once
+SAMPLED_BYTES = 2**24  # of images that are looked at
 
 
 def contents(path: str) -> Contents:
@@ -167,6 +173,56 @@ def _label_counts(file: str) -> Counter[int]:
     return Counter({pair["values"]: pair["counts"] for pair in counts.to_pylist()})
 
 
+def samples(path: str, contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
+    """Yield the numbers and the bytes of up to `most` images, the first few of some row groups; raises Unreadable."""
+    parts = list(_some_groups(contents))
+    for start, file, group in parts:
+        space = SAMPLED_BYTES // SAMPLED_GROUPS
+        for place, image in enumerate(islice(_group_images(file, group), max(1, most // len(parts)))):
+            space -= len(image or b"")
+            if place and space < 0:
+                break
+            yield start + place, image
+
+
+def _some_groups(contents: Contents) -> Iterator[tuple[int, str, int]]:
+    """Yield the first row, the file and the number of row groups that are spread over all files; raises Unreadable."""
+    rows = list(accumulate(contents.counts, initial=0))[:-1]
+    files = [number for number, count in enumerate(contents.counts) if count]
+    chosen = sorted({files[len(files) * place // SAMPLED_GROUPS] for place in range(SAMPLED_GROUPS)})
+    for number in chosen:
+        with _explained(contents.files[number]) as file, opened(file) as stream:
+            metadata = read_metadata(stream)
+        sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+        starts = list(accumulate(sizes, initial=rows[number]))
+        several = SAMPLED_GROUPS // len(chosen)
+        for group in sorted({len(sizes) * place // several for place in range(several)}):
+            yield starts[group], file, group
+
+
+def _group_images(file: str, group: int) -> Iterator[Any]:
+    """Yield the bytes of the images of a row group, which is read page by page; raises Unreadable."""
+    with _explained(file), opened(file) as stream, ParquetFile(stream, buffer_size=2**18) as table:
+        for batch in table.iter_batches(SAMPLED_ROWS, row_groups=[group], columns=["image.bytes"], use_threads=False):
+            yield from _images(batch).cast(pa.binary()).to_pylist()
+
+
+@contextmanager
+def _explained(file: str) -> Iterator[str]:
+    """Yield the file; raises Unreadable, with its name, for what Arrow says of it."""
+    try:
+        yield file
+    except (OSError, pa.ArrowException) as error:
+        raise Unreadable(f"{file}: {error}") from error
+
+
+def _images(batch: pa.RecordBatch) -> Any:
+    """The column of encoded images of a batch."""
+    if "image" in batch.schema.names:
+        return pc.struct_field(batch.column("image"), "bytes")
+    return batch.column("image.bytes")
+
+
 class Unpacked:
     """Encoded images by number, and all labels, in an unpacked file."""
 
@@ -197,27 +253,37 @@ def store(path: str, digest: str) -> Unpacked:
 def _unpack(contents: Contents, file: Path) -> None:
     """Write all images and labels, unless a picture is damaged."""
     schema = pa.schema([("image", pa.binary()), ("label", labels.arrow_type(several=contents.several_labels))])
+    _fits(sum(map(_unpacked_size, contents.files)), file, contents.files[0])
     with cache.appearing(file) as part:
         with pa.OSFile(part, "wb") as sink, ipc.new_file(sink, schema) as writer:
             for name in contents.files:
                 for batch in _batches(name, schema):
+                    _fits(batch.nbytes, file, name)  # a footer may say less than there is
                     writer.write_batch(batch)
         images = Unpacked(Path(part))
         damages = ((row, damage(images.encoded(row))) for row in range(contents.num_images))
         refuse([f"{contents.locate(row)}: {reason}" for row, reason in damages if reason])
 
 
+def _unpacked_size(file: str) -> int:
+    """The bytes of all columns of a parquet file before they were compressed; raises Unreadable."""
+    with _explained(file), opened(file) as stream:
+        metadata = read_metadata(stream)
+    return sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
+
+
+def _fits(needed: int, file: Path, source: str) -> None:
+    """Raise Unreadable where so many bytes have no place on the disk of a file, and name what they come from."""
+    free = cache.free(file)
+    if needed > free:
+        space = f"{needed / 1e9:,.3f} GB and {file.parent} has {max(free, 0) / 1e9:,.3f} GB to spare"
+        raise Unreadable(f"{source}: unpacking takes {space}: set XDG_CACHE_HOME to a folder on a larger disk")
+
+
 def _batches(file: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     """Yield the encoded images and labels of a parquet file; raises Unreadable."""
-    try:
-        with opened(file) as stream, ParquetFile(stream, pre_buffer=remote(file)) as table:
-            label = _label_column(table.schema_arrow)
-            for batch in table.iter_batches(BATCH_ROWS, columns=["image.bytes", label]):
-                if "image" in batch.schema.names:
-                    images = pc.struct_field(batch.column("image"), "bytes")
-                else:
-                    images = batch.column("image.bytes")
-                columns = [images.cast(pa.binary()), batch.column(label).cast(schema.field("label").type)]
-                yield pa.record_batch(columns, schema=schema)
-    except (OSError, pa.ArrowException) as error:
-        raise Unreadable(f"{file}: {error}") from error
+    with _explained(file), opened(file) as stream, ParquetFile(stream, pre_buffer=remote(file)) as table:
+        label = _label_column(table.schema_arrow)
+        for batch in table.iter_batches(BATCH_ROWS, columns=["image.bytes", label]):
+            columns = [_images(batch).cast(pa.binary()), batch.column(label).cast(schema.field("label").type)]
+            yield pa.record_batch(columns, schema=schema)

@@ -4,6 +4,7 @@ import hashlib
 import mmap
 import re
 from collections.abc import Iterator, Sequence
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ from scalectl.trainer.data import tf_example
 from scalectl.trainer.data.facts import Contents, Unreadable
 from scalectl.trainer.data.tf_example import BadRecord
 
+SAMPLED_BYTES = 2**24  # of images that are looked at for planning
 READ_TOGETHER = 256  # records of one read when all are read
 BLOCK = 2**16  # bytes; an ArrayRecord file ends with a block that says where its footer begins
 MAGIC = bytes.fromhex("10dec0ebfe84cec3c971")  # field 2 of that RiegeliPostscript; field 1 before it is the offset
@@ -112,6 +114,37 @@ def _feature_names(file: str) -> set[str]:
     if "image" not in names or not names & {"label", "labels"}:
         raise Unreadable(f"{file}: features {', '.join(sorted(names))}; needed are image, and label or labels")
     return names
+
+
+SAMPLED_FILES = 16  # of which records are looked at for planning
+
+
+def samples(contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
+    """Yield the numbers and the bytes of the first few images of some files; nothing for bytes where one is damaged."""
+    starts = list(accumulate(contents.counts, initial=0))[:-1]
+    files = [number for number, count in enumerate(contents.counts) if count]
+    chosen = [files[len(files) * place // SAMPLED_FILES] for place in range(SAMPLED_FILES)]
+    for number in dict.fromkeys(chosen):  # those of few files come several times
+        space = SAMPLED_BYTES // SAMPLED_FILES
+        images = islice(_images(contents.files[number]), max(1, most // len(set(chosen))))
+        for place, image in enumerate(images):
+            space -= len(image)
+            if place and space < 0:
+                break
+            yield starts[number] + place, image
+
+
+def _images(file: str) -> Iterator[Any]:
+    """Yield the bytes of the images of a file, read one by one, up to a record that is damaged."""
+    records = shard(file)
+    several: Iterator[Any] = (record for _, record in records.records())
+    if isinstance(records, ArrayRecords):
+        several = map(records.record, range(len(records)))
+    try:
+        for record in several:
+            yield tf_example.one_bytes(tf_example.features(record).get("image", memoryview(b""))) or b""
+    except BadRecord:  # which the first job names
+        return
 
 
 def _end(file: str) -> bytes:

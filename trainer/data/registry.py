@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from importlib import import_module
+from itertools import islice
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -53,6 +54,12 @@ class Format(Protocol):
 
     def class_counts(self, path: str, contents: Contents) -> Counter[int] | None:
         """The number of images by label, without labels that no image has; None where images would have to be read."""
+
+    def samples(self, path: str, contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
+        """Yield the numbers and the bytes of up to `most` images, from all over the files, at little cost.
+
+        The same of the same files wherever they lie. An image that is missing or can't be had yields nothing for bytes.
+        """
 
 
 class Catalogue(Format, Protocol):
@@ -195,6 +202,11 @@ def class_counts(name: str, path: str) -> Counter[int] | None:
 @lru_cache(maxsize=8)
 def _class_counts(name: str, path: str, digest: str) -> Counter[int] | None:
     return _files(name).format().class_counts(path, contents(name, path).expect(digest, path))
+
+
+def samples(name: str, path: str, most: int) -> Iterator[tuple[int, Any]]:
+    """Yield the numbers and the bytes of up to `most` images of a source of files; raises Unreadable."""
+    yield from islice(_files(name).format().samples(path, contents(name, path), most), most)
 
 
 def _files(name: str) -> Files:

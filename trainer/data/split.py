@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from scalectl.trainer.data.decoding import decoding
 from scalectl.trainer.data.images import Encoded, Images, Lazy
 from scalectl.trainer.data.labels import Labels, Several
 from scalectl.trainer.data.registry import Generated, InMemory, Source, source
@@ -53,7 +54,8 @@ def _generated(spec: DataSpec, kind: Generated) -> Split:
 
 def _in_files(spec: DataSpec) -> Split:
     """Pictures in files; those held out are of the test split where there is one."""
-    images = Encoded(spec.source, spec.path, spec.content, spec.num_classes, spec.image_size, spec.resize)
+    seen = (spec.num_classes, spec.image_size, spec.resize, decoding(spec))
+    images = Encoded(spec.source, spec.path, spec.content, *seen)
     order = _order(images, spec)
     if not spec.test_content:
         return Split(Lazy(images, order[spec.held_out :]), Lazy(images, order[: spec.held_out]))

@@ -8,11 +8,13 @@ import json
 import os
 import re
 from collections import Counter
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from scalectl.trainer.data import records
+from scalectl.trainer.data.endings import leftover
 from scalectl.trainer.data.facts import Contents, Unreadable
 from scalectl.trainer.data.registry import Store
 
@@ -57,7 +59,7 @@ def test_path(path: str, split: str) -> str:
 def contents(path: str) -> Contents:
     """What is in a split; raises Unreadable, with the command that prepares a dataset that isn't there."""
     folder, split = Path(path).parent, Path(path).name
-    files = sorted(folder.glob(f"*-{split}.*-*-of-*"))
+    files = sorted(file for file in folder.glob(f"*-{split}.*-*-of-*") if not leftover(file.name))
     return _contents(path, tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files))
 
 
@@ -113,3 +115,8 @@ def store(path: str, digest: str) -> Store:
 def class_counts(path: str, contents: Contents) -> Counter[int] | None:
     """None: labels can't be had without the pictures beside them."""
     return None
+
+
+def samples(path: str, contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
+    """Yield the numbers and the bytes of up to `most` images; of a record that can't be read there are none."""
+    return records.samples(contents, most)
