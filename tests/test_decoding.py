@@ -244,3 +244,22 @@ def test_a_disk_without_room_is_named_before_parquet_is_unpacked(tmp_path, monke
     with pytest.raises(Unreadable, match=r"train\.parquet: unpacking takes .* set XDG_CACHE_HOME"):
         parquet.store(str(file), parquet.contents(str(file)).digest)
     assert not list(Path(tmp_path / "cache").rglob("*.arrow"))
+
+
+LEFT_OPEN = ("orientation", "background")
+
+
+def test_a_turned_picture_that_planning_saw_none_of_is_refused():
+    picture = Image.new("RGB", (4, 4))
+    picture.getexif()[274] = 6
+    turned = encoded(picture, "JPEG", exif=picture.getexif())
+    with pytest.raises(BadImage, match=r"set data\.orientation"):
+        opened(turned, Decoding("kept", "none", left_open=LEFT_OPEN))
+
+
+def test_a_transparent_picture_that_planning_saw_none_of_is_refused_and_an_opaque_one_is_not():
+    left_open = {"orientation": "kept", "background": "none", "left_open": LEFT_OPEN}
+    with pytest.raises(BadImage, match=r"set data\.background"):
+        whole(encoded(Image.new("RGBA", (4, 4), (9, 8, 7, 254)), "PNG"), **left_open)
+    opaque = encoded(Image.new("RGBA", (4, 4), (9, 8, 7, 255)), "PNG")
+    assert (whole(opaque, **left_open) == (9, 8, 7)).all()

@@ -116,6 +116,8 @@ class DataSpec:
     path: str = field(default="", compare=False)  # where the files lie now: no part of what a run is
     test_path: str = field(default="", compare=False)
     max_pixels: int = field(default=MAX_PIXELS, compare=False)  # of one picture
+    # keys that the file leaves out because no picture that planning looked at needs them; one that does is refused
+    left_open: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)

@@ -93,10 +93,16 @@ def _decoding(data: Data) -> dict[str, Any]:
     surveys = [survey(data.source.kind, path) for path in (data.source.path, test_path(data)) if path]
     black, white = data.range or (0.0, 0.0)
     decoding: dict[str, Any] = {"black": black, "white": white}
+    left_open = []
     if data.orientation or any(seen.turned for seen in surveys):
         decoding["orientation"] = data.orientation or "turned"
+    else:
+        left_open.append("orientation")
     if data.background or any(seen.transparent for seen in surveys):
         decoding["background"] = data.background or "white"
+    else:
+        left_open.append("background")
+    decoding["left_open"] = tuple(left_open)
     if any(seen.deep for seen in surveys):
         decoding["levels"] = "scaled"
     return decoding

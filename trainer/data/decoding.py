@@ -16,6 +16,7 @@ class Decoding:
     black: float = 0.0  # the value of grey pictures of 16 bits or more that becomes black
     white: float = 0.0  # the one that becomes white; where both are 0, the depth that the file declares says it
     max_pixels: int = MAX_PIXELS
+    left_open: tuple[str, ...] = ()  # of orientation and background, those that no picture may need
 
     @property
     def has_range(self) -> bool:
@@ -25,4 +26,4 @@ class Decoding:
 
 def decoding(spec: DataSpec) -> Decoding:
     """How the pictures of a spec are decoded."""
-    return Decoding(spec.orientation, spec.background, spec.black, spec.white, spec.max_pixels)
+    return Decoding(spec.orientation, spec.background, spec.black, spec.white, spec.max_pixels, spec.left_open)

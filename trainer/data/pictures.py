@@ -9,6 +9,7 @@ from scalectl.trainer.data.levels import grey, shallow
 __all__ = ["BadImage", "Picture", "crop", "in_range", "middle", "opened"]
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom, in pixels of the picture
+OPAQUE = 255
 BACKGROUNDS = {"white": (255, 255, 255), "black": (0, 0, 0), "grey": (128, 128, 128)}
 
 
@@ -60,11 +61,16 @@ def _colours(picture: Picture) -> Image.Image:
         image = grey(picture)
     else:
         shallow(image)
-    if background == "none" or not image.has_transparency_data:
+    unforeseen = "background" in picture.decoding.left_open
+    if not image.has_transparency_data or (background == "none" and not unforeseen):
         if image.mode == "RGB":
             return image
         return image.convert("RGB")
     shown = image.convert("RGBA")
+    if unforeseen:
+        if shown.getextrema()[3][0] < OPAQUE:
+            raise BadImage("transparent, as none that planning looked at is: set data.background")
+        return image.convert("RGB")
     behind = Image.new("RGBA", image.size, BACKGROUNDS[background])
     return Image.alpha_composite(behind, shown).convert("RGB")
 
