@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal, NamedTuple, get_args
 
+from scalectl.trainer.data.selection import Selection
+
 SEMANTICS = 1  # raised whenever the trainer's numbers change for an unchanged spec
 
 Head = Literal["map", "gap", "tok"]
@@ -104,6 +106,9 @@ class DataSpec:
     test_content: str = field(default="", metadata=LATER)  # the same of a test split, of which the held-out images are
     path: str = field(default="", compare=False)  # where the files lie now: no part of what a run is
     test_path: str = field(default="", compare=False)
+    selection: Selection = field(default=Selection(), compare=False)  # of the files there; `content` says what it gave
+    test_selection: Selection = field(default=Selection("test"), compare=False)
+    name: str = field(default="", compare=False)  # of the data set, for people
 
 
 @dataclass(frozen=True)

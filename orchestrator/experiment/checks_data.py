@@ -1,13 +1,28 @@
 """What no single key shows of images and evaluations: files, datasets, shots and metrics that don't fit."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from scalectl.orchestrator.errors import Finding, KeyPath, did_you_mean
-from scalectl.orchestrator.experiment.schema import Data, Evals, Fit, Model, Train
-from scalectl.orchestrator.experiment.specs import as_data, evaluations, held_out, known, left, test_path
+from scalectl.orchestrator.experiment.schema import Columns, Data, Evals, Fit, Model, Train
+from scalectl.orchestrator.experiment.specs import (
+    as_data,
+    contents,
+    evaluations,
+    held_out,
+    known,
+    left,
+    own_name,
+    test_contents,
+    test_path,
+    training,
+)
+from scalectl.orchestrator.format import counted
 from scalectl.trainer.data import registry
+from scalectl.trainer.data.classes import difference
 from scalectl.trainer.data.facts import PLENTY, Contents, Unreadable
+from scalectl.trainer.data.storage import remote
 
 
 def files_are_images(data: Data) -> Iterator[Finding]:
@@ -19,19 +34,32 @@ def files_are_images(data: Data) -> Iterator[Finding]:
     elif data.resize is not None and data.resize < data.image_size:
         yield Finding(("data", "resize"), f"{data.resize} is less than image_size {data.image_size}")
     try:
-        contents = registry.contents(data.source.kind, data.source.path)
+        train = contents(data)
     except Unreadable as error:
         yield Finding(("data", "source"), str(error))
         return
-    classes = data.num_classes or contents.num_classes or None
-    if classes is None and contents.largest is not None:
-        classes = contents.largest + 1
+    classes = data.num_classes or train.num_classes or None
+    if classes is None and train.largest is not None:
+        classes = train.largest + 1
     if classes is None:
         yield Finding(("data", "num_classes"), "missing", f"the files of {data.source} don't tell it", True)
-    elif contents.largest is not None and contents.largest >= classes:
-        yield Finding(("data", "source"), f"{data.source} has the label {contents.largest:,}, and {classes:,} classes")
-    if path := test_path(data):
-        yield from _test_is_of_the_same(data, path, classes, contents)
+    elif train.largest is not None and train.largest >= classes:
+        yield Finding(("data", "source"), f"{data.source} has the label {train.largest:,}, and {classes:,} classes")
+    yield from _splits_are_told(data, train)
+    if test_path(data):
+        yield from _test_is_of_the_same(data, classes, train)
+
+
+def _splits_are_told(data: Data, train: Contents) -> Iterator[Finding]:
+    """Yield a warning that says what is read where the files of a source are of several splits."""
+    if not train.splits:
+        return
+    names = [split or "others" for split, _ in train.splits]
+    message = f"{data.source} has files of {', '.join(names)}: {train.split} is trained on"
+    if not data.test and test_path(data):
+        message += f", and held-out images are of {test_contents(data).split}"
+    hint = "to choose others, name the files of one split in data.source, and those of another in data.test"
+    yield Finding(("data", "source"), message, hint, severity="warning")
 
 
 def datasets_are_images(evals: Evals) -> Iterator[Finding]:
@@ -41,26 +69,40 @@ def datasets_are_images(evals: Evals) -> Iterator[Finding]:
             yield replace(finding, path=("evals", "datasets", name, *finding.path[1:]))
 
 
-def _test_is_of_the_same(data: Data, path: str, classes: int | None, train: Contents) -> Iterator[Finding]:
+def _test_is_of_the_same(data: Data, classes: int | None, train: Contents) -> Iterator[Finding]:
+    path: KeyPath = ("data", "test" if data.test else "source")
     try:
-        test = registry.contents(data.source.kind, path)
+        test = test_contents(data)
     except Unreadable as error:
-        yield Finding(("data", "test"), str(error))
+        yield Finding(("data", "test_labels") if str(error).startswith(data.test_labels or "\0") else path, str(error))
+        return
+    if both := _real(train.files) & _real(test.files):
+        message = f"{counted(len(both), 'of its files')} are among those of data.source, such as {min(both)}"
+        yield Finding(path, message, "a model would be tested on what it is trained on")
         return
     if test.several_labels != train.several_labels:
-        yield Finding(("data", "test"), f"only one of it and {data.source} has lists of labels")
-    elif test.classes != train.classes:
+        yield Finding(path, f"only one of it and {data.source} has lists of labels")
+    elif test.words != train.words:
+        yield Finding(path, f"labels are words in only one of it and {data.source}")
+    elif test.single and test.classes != train.classes:
         odd = ", ".join(sorted(set(test.classes) ^ set(train.classes))[:3])
-        yield Finding(("data", "test"), f"it has other folders than {data.source}: {odd}")
+        yield Finding(path, f"it has other folders than {data.source}: {odd}")
+    elif contrary := difference(train.classes, f"in {data.source}", test.classes, "in data.test"):
+        yield Finding(path, contrary, "number the classes of both alike")
     elif classes and test.largest is not None and test.largest >= classes:
-        yield Finding(("data", "test"), f"it has the label {test.largest:,}, and {data.source} {classes:,} classes")
+        yield Finding(path, f"it has the label {test.largest:,}, and {data.source} {classes:,} classes")
     if data.held_out and data.held_out > test.num_images:
         yield Finding(("data", "held_out"), f"{data.held_out:,} is more than the {test.num_images:,} of data.test")
 
 
+def _real(files: Iterable[str]) -> set[str]:
+    """The files without links; addresses in buckets as they are."""
+    return {file if remote(file) else os.path.realpath(file) for file in files}
+
+
 def several_labels(data: Data) -> bool:
     """Tell whether an image can have more labels than one; raises Unreadable."""
-    return bool(data.source.path) and registry.contents(data.source.kind, data.source.path).several_labels
+    return bool(data.source.path) and contents(data).several_labels
 
 
 def several_labels_fit(data: Data, train: Train) -> Iterator[Finding]:
@@ -77,12 +119,18 @@ def several_labels_fit(data: Data, train: Train) -> Iterator[Finding]:
 
 def source_takes_keys(data: Data) -> Iterator[Finding]:
     """Yield the keys that a source without files, or with properties of its own, has no use for."""
-    unused = {"resize": "no pictures to resize", "test": "no files"}
+    unused = {"resize": "no pictures to resize", "test": "no files", "test_labels": "no files"}
     if isinstance(registry.source(data.source.kind), registry.InMemory):
         unused |= {"image_size": "their own image_size", "num_classes": "their own num_classes"}
     for key, reason in unused.items():
         if not data.source.path and getattr(data, key) is not None:
             yield Finding(("data", key), f"{data.source} have {reason}", "remove it", True)
+    source = registry.source(data.source.kind)
+    if data.columns != Columns() and not (isinstance(source, registry.Files) and source.has_columns):
+        yield Finding(("data", "columns"), f"{data.source} has no columns", "remove it", True)
+    if data.test_labels and not (data.test and data.source.kind == "folder"):
+        hint = "give data.source: folder:PATH, and the flat folder as data.test; or write csv:FILE"
+        yield Finding(("data", "test_labels"), "a list of labels is read for the test split of folder:PATH", hint, True)
 
 
 def datasets_have_names(evals: Evals, data: Data) -> Iterator[Finding]:
@@ -90,7 +138,7 @@ def datasets_have_names(evals: Evals, data: Data) -> Iterator[Finding]:
     used = [dataset for _, dataset in _datasets_in_use(evals)]
     for name in evals.datasets:
         path: KeyPath = ("evals", "datasets", name)
-        if name == data.source.kind:
+        if name in _own_names(evals, data):
             yield Finding(path, f"{name!r} is the name of the study's own images", "give it another name", True)
         elif "/" in name:
             yield Finding(path, f"{name!r}: a name with / would part the name of its metric", "use another sign", True)
@@ -100,11 +148,19 @@ def datasets_have_names(evals: Evals, data: Data) -> Iterator[Finding]:
 
 def datasets_exist(evals: Evals, data: Data) -> Iterator[Finding]:
     """Yield the datasets of evaluations that are neither listed nor the study's own images."""
-    names = [data.source.kind, *evals.datasets]
+    names = [*_own_names(evals, data), *evals.datasets]
     for path, name in _datasets_in_use(evals):
         if name not in names:
-            hint = did_you_mean(name, names) or f"evals.datasets lists them; the study's own is {data.source.kind!r}"
+            hint = did_you_mean(name, names) or f"evals.datasets lists them; the study's own is {names[0]!r}"
             yield Finding(path, f"no dataset {name!r}", hint)
+
+
+def _own_names(evals: Evals, data: Data) -> list[str]:
+    """The names of the study's own images; the kind of their source is one, which older files have."""
+    name = own_name(data)
+    if not data.name and name in evals.datasets:
+        return [data.source.kind]
+    return list(dict.fromkeys((name, data.source.kind)))
 
 
 def _datasets_in_use(evals: Evals) -> Iterator[tuple[KeyPath, str]]:
@@ -147,7 +203,9 @@ def evaluated_have_one_label(evals: Evals, data: Data) -> Iterator[Finding]:
 def _datasets(evals: Evals, data: Data) -> dict[str, Data]:
     """The datasets that evaluations may name, the study's own among them."""
     side = known(data).image_size
-    return {data.source.kind: data} | {name: as_data(dataset, side) for name, dataset in evals.datasets.items()}
+    return dict.fromkeys(_own_names(evals, data), data) | {
+        name: as_data(dataset, side) for name, dataset in evals.datasets.items()
+    }
 
 
 def shots_fit(evals: Evals, data: Data) -> Iterator[Finding]:
@@ -171,7 +229,9 @@ def _fewest(data: Data) -> tuple[int | None, int]:
     facts = known(data)
     images = PLENTY if facts.endless else left(data)
     mean = images // facts.num_classes
-    counts = registry.class_counts(data.source.kind, data.source.path) if data.source.path else None
+    counts = None
+    if data.source.path:
+        counts = registry.class_counts(data.source.kind, data.source.path, training(data))
     if not counts:
         return None, mean
     label, count = min(counts.items(), key=lambda item: (item[1], item[0]))

@@ -172,13 +172,16 @@ def _checked(value: dict[str, Any], context: dict[str, Any]) -> tuple[Document |
         findings = list(of_pydantic(error))
         sections = dict(_sound(value, {finding.path[0] for finding in findings}, context))
     for name, check_files in (("data", files_are_images), ("evals", datasets_are_images)):
-        if name in sections and (unreadable := list(check_files(sections[name]))):
-            findings += unreadable
+        if name not in sections:
+            continue
+        of_files = list(check_files(sections[name]))
+        findings += of_files
+        if any(finding.severity == "error" for finding in of_files):
             del sections[name]  # all other checks of it need its files
     for check in CHECKS:
         if (needs := _needs(check)) <= sections.keys():
             findings += check(**{name: sections[name] for name in needs})
-    wrong = {finding.path[0] for finding in findings}
+    wrong = {finding.path[0] for finding in findings if finding.severity == "error"}
     needs = _needs(resolve)
     if not needs <= sections.keys() - wrong:
         return None, Resolved((), 0, ()), findings

@@ -34,8 +34,13 @@ class Contents:
     num_classes: int | None  # that the files declare
     largest: int | None  # label, where that is known without reading all of them
     digest: str
-    classes: tuple[str, ...] = ()  # by name, where each has a folder of its own
+    classes: tuple[str, ...] = ()  # their names in the order of labels, where the files have them
     several_labels: bool = False  # of one image
+    single: bool = False  # each file is one picture
+    words: bool = False  # labels are words in the files, numbered in the order of `classes`
+    split: str = ""  # that these files are, where those at the path are of several
+    splits: tuple[tuple[str, int], ...] = ()  # all of these by name, with the number of their files
+    columns: tuple[str, str] = ("", "")  # of pictures and labels, where the files have columns
 
     @property
     def num_images(self) -> int:
@@ -48,9 +53,16 @@ class Contents:
         labels = 0 if self.largest is None else self.largest + 1
         return Facts(self.num_images, 0, 3, self.num_classes or labels)
 
+    @property
+    def numbers(self) -> dict[str, int] | None:
+        """The number of each word that is a label; None where labels are numbers."""
+        if not self.words:
+            return None
+        return {name: number for number, name in enumerate(self.classes)}
+
     def locate(self, row: int) -> str:
         """The file and the row in it of image number `row`; pictures that are files have no row."""
-        if self.classes:
+        if self.single:
             return self.files[row]
         for file, count in zip(self.files, self.counts, strict=True):
             if row < count:

@@ -3,25 +3,33 @@
 import hashlib
 import mmap
 from collections import Counter
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from scalectl.trainer import cache
+from scalectl.trainer.data import splits
 from scalectl.trainer.data.facts import Contents, Unreadable
+from scalectl.trainer.data.selection import Selection
 
 ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 
 
-def contents(path: str) -> Contents:
+def contents(path: str, selection: Selection) -> Contents:
     """What is in the folders of a folder, whose names in order are the classes; raises Unreadable.
 
-    The hash is of the names and sizes of all pictures, and of no folder above `path`.
+    Of a folder of splits one is read. The hash is of the names and sizes of all pictures, and of no folder above.
     """
     if not Path(path).is_dir():
         raise Unreadable(f"{path}: no such folder")
-    folders = sorted(folder for folder in Path(path).rglob("*/") if folder.is_dir())
-    return _contents(path, tuple((str(folder), folder.stat().st_mtime_ns) for folder in folders))
+    groups, split, root = splits.folders(path), "", path
+    if groups:
+        split = splits.chosen(groups, selection.purpose, path)
+        [root] = groups[split]
+    folders = sorted(folder for folder in Path(root).rglob("*/") if folder.is_dir())
+    pictures = _contents(root, tuple((str(folder), folder.stat().st_mtime_ns) for folder in folders))
+    return replace(pictures, split=split, splits=tuple((name, 1) for name in groups))
 
 
 @lru_cache(maxsize=8)
@@ -35,7 +43,7 @@ def _contents(path: str, folders: tuple[tuple[str, int], ...]) -> Contents:
     lines = "".join(f"{file.relative_to(root).as_posix()} {file.stat().st_size}\n" for file in files)
     digest = hashlib.sha256("\n".join([*classes, lines]).encode()).hexdigest()[:12]
     names = tuple(map(str, files))
-    return Contents(names, (1,) * len(names), len(classes), len(classes) - 1, digest, tuple(classes))
+    return Contents(names, (1,) * len(names), len(classes), len(classes) - 1, digest, tuple(classes), single=True)
 
 
 def _is_picture(file: Path) -> bool:
@@ -50,7 +58,8 @@ def class_counts(path: str, contents: Contents) -> Counter[int] | None:
 def _labels(path: str, contents: Contents) -> list[int]:
     """The label of each picture: the number of the folder that it is in, at any depth."""
     number = {name: label for label, name in enumerate(contents.classes)}
-    return [number[Path(file).relative_to(path).parts[0]] for file in contents.files]
+    depth = int(contents.split != "")  # of the folders of classes
+    return [number[Path(file).relative_to(path).parts[depth]] for file in contents.files]
 
 
 class Folder:
@@ -67,9 +76,9 @@ class Folder:
         return Path(self._files[row]).read_bytes()
 
 
-def store(path: str, digest: str) -> Folder:
+def store(path: str, digest: str, selection: Selection) -> Folder:
     """The pictures below `path`; raises Unreadable, or BadImage where some are damaged."""
-    pictures = contents(path).expect(digest, path)
+    pictures = contents(path, selection).expect(digest, path)
     sound = cache.folder() / f"{digest}.sound"
     if not sound.exists():
         _check(pictures)

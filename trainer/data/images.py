@@ -13,6 +13,7 @@ from scalectl.trainer.data.augment import box
 from scalectl.trainer.data.labels import Labels, Several, checked
 from scalectl.trainer.data.pictures import BadImage, in_range
 from scalectl.trainer.data.registry import RandomAccess, Store
+from scalectl.trainer.data.selection import Selection
 
 READ_TOGETHER = 16  # pictures read before any of them is decoded: measured, turn and turn about is slower
 
@@ -93,6 +94,7 @@ class Encoded:
     num_classes: int
     image_size: int
     resize: int  # smaller side before the central crop
+    selection: Selection = registry.WHOLE
 
     def all_labels(self) -> Labels:
         """The labels of all images; raises Unreadable where one is missing or is no class."""
@@ -119,11 +121,11 @@ class Encoded:
 
     def locate(self, row: int) -> str:
         """The file and row of an image."""
-        return registry.contents(self.kind, self.path).locate(row)
+        return registry.contents(self.kind, self.path, self.selection).locate(row)
 
     def store(self) -> Store:
         """The encoded images."""
-        return registry.store(self.kind, self.path, self.content)
+        return registry.store(self.kind, self.path, self.content, self.selection)
 
     def _decoded(self, rows: np.ndarray, square: Callable[[Image, int], np.ndarray]) -> np.ndarray:
         """The squares of pictures and their positions among `rows`; raises BadImage with file and row."""

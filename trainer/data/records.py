@@ -9,9 +9,11 @@ from typing import Any, Protocol
 
 from scalectl.trainer.data import tf_example
 from scalectl.trainer.data.facts import Contents, Unreadable
+from scalectl.trainer.data.selection import Selection
 from scalectl.trainer.data.tf_example import BadRecord
 
 READ_TOGETHER = 256  # records of one read when all are read
+FORMER = (("image", "label"), ("image", "labels"))  # the hashes of their files say nothing of features
 BLOCK = 2**16  # bytes; an ArrayRecord file ends with a block that says where its footer begins
 MAGIC = bytes.fromhex("10dec0ebfe84cec3c971")  # field 2 of that RiegeliPostscript; field 1 before it is the offset
 
@@ -93,25 +95,43 @@ class TFRecords:
             offset += len(record) + 16
 
 
-def contents(files: Sequence[str], counts: Sequence[int], num_classes: int | None = None) -> Contents:
-    """What is in files of so many records, from their sizes and ends and one record; raises Unreadable."""
+def contents(
+    files: Sequence[str], counts: Sequence[int], selection: Selection, classes: Sequence[str] = (), num_classes: int = 0
+) -> Contents:
+    """What is in files of so many records, from their sizes and ends and one record; raises Unreadable.
+
+    Class names and their number are those that the data set tells beside its records.
+    """
     digest = hashlib.sha256()
     for file, count in zip(files, counts, strict=True):
         digest.update(f"{Path(file).stat().st_size} {count} {hashlib.sha256(_end(file)).hexdigest()}\n".encode())
-    names = _feature_names(next(file for file, count in zip(files, counts, strict=True) if count))
-    several = "label" not in names
-    return Contents(tuple(files), tuple(counts), num_classes, None, digest.hexdigest()[:12], several_labels=several)
+    image, label = _features(next(file for file, count in zip(files, counts, strict=True) if count), selection)
+    if (image, label) not in FORMER:
+        digest.update(f"columns {image} {label}".encode())
+    return Contents(
+        tuple(files),
+        tuple(counts),
+        num_classes or None,
+        None,
+        digest.hexdigest()[:12],
+        classes=tuple(classes),
+        several_labels=label == "labels",
+        columns=(image, label),
+    )
 
 
-def _feature_names(file: str) -> set[str]:
-    """The names of the features of a file's first record; raises Unreadable."""
+def _features(file: str, selection: Selection) -> tuple[str, str]:
+    """The names of the features of pictures and labels in a file's first record; raises Unreadable."""
     try:
         names = set(tf_example.features(next(shard(file).records())[1]))
     except BadRecord as error:
         raise Unreadable(f"{file}, row 0: {error}") from error
-    if "image" not in names or not names & {"label", "labels"}:
-        raise Unreadable(f"{file}: features {', '.join(sorted(names))}; needed are image, and label or labels")
-    return names
+    image = selection.image or "image"
+    label = selection.label or ("label" if "label" in names else "labels")
+    if not {image, label} <= names:
+        needed = f"{image}, and {selection.label or 'label or labels'}"
+        raise Unreadable(f"{file}: features {', '.join(sorted(names))}; needed are {needed}; data.columns names others")
+    return image, label
 
 
 def _end(file: str) -> bytes:

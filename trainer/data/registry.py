@@ -7,13 +7,14 @@ imported when their images are needed, so that planning does without NumPy and P
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Protocol
 
 from scalectl.trainer.data.facts import ENDLESS, Contents, Facts, Unreadable
+from scalectl.trainer.data.selection import Selection
 from scalectl.trainer.data.storage import remote
 
 
@@ -42,11 +43,11 @@ class RandomAccess(Protocol):
 class Format(Protocol):
     """What a module for one format of files has."""
 
-    def contents(self, path: str) -> Contents:
-        """What is in the files at a path, read from as little of them as will do; raises Unreadable."""
+    def contents(self, path: str, selection: Selection) -> Contents:
+        """What is selected of the files at a path, read from as little of them as will do; raises Unreadable."""
 
-    def store(self, path: str, digest: str) -> Store:
-        """The images at a path whose contents have this hash.
+    def store(self, path: str, digest: str, selection: Selection) -> Store:
+        """The selected images at a path whose contents have this hash.
 
         Raises Unreadable, also where they have another, or BadImage where pictures are damaged.
         """
@@ -96,6 +97,7 @@ class Files:
 
     format: Callable[[], Format]
     in_buckets: bool = False  # they are read from gs:// and s3:// too
+    has_columns: bool = True  # of pictures and labels, or the like, which a study may name
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ _SOURCES: dict[str, Source] = {
     "synthetic": Generated(32, 3, 10, _deferred("synthetic", "generator")),
     "parquet": Files(_module("parquet"), in_buckets=True),
     "array_record": Files(_module("array_record")),
-    "folder": Files(_module("folder")),
+    "folder": Files(_module("folder"), has_columns=False),
     "tfds": Named(_module("tfds")),
 }
 
@@ -161,40 +163,51 @@ def registered(name: str, entry: Source) -> Iterator[None]:
         del _SOURCES[name]
 
 
-def facts(name: str, path: str = "") -> Facts:
+WHOLE = Selection()
+
+
+def facts(name: str, path: str = "", selection: Selection = WHOLE) -> Facts:
     """The counts of a source, of the files at `path` if it has files; raises Unreadable."""
     kind = source(name)
     if isinstance(kind, Files):
-        return contents(name, path).facts
+        return contents(name, path, selection).facts
     return kind.facts
 
 
-def contents(name: str, path: str) -> Contents:
-    """What is in the files of a source at a path; raises Unreadable."""
+def contents(name: str, path: str, selection: Selection = WHOLE) -> Contents:
+    """What is selected of the files of a source at a path; raises Unreadable."""
     files = _files(name)
     if remote(path) and not files.in_buckets:
         able = [name for name, kind in _SOURCES.items() if isinstance(kind, Files) and kind.in_buckets]
         raise Unreadable(f"{path}: only {', '.join(able)} files are read from buckets; copy it here, or mount it")
-    return files.format().contents(path)
+    return files.format().contents(path, selection)
+
+
+def test_selection(name: str, path: str, selection: Selection, test: Selection) -> Selection:
+    """The selection of a test split, whose labels have the numbers that those of the training split have."""
+    train = contents(name, path, selection)
+    if train.words or test.labels:
+        return replace(test, classes=train.classes)
+    return test
 
 
 @lru_cache(maxsize=4)
-def store(name: str, path: str, digest: str) -> Store:
-    """The images at a path whose contents have this hash, opened once in each process.
+def store(name: str, path: str, digest: str, selection: Selection = WHOLE) -> Store:
+    """The selected images at a path whose contents have this hash, opened once in each process.
 
     Raises Unreadable, or BadImage where pictures are damaged.
     """
-    return _files(name).format().store(path, digest)
+    return _files(name).format().store(path, digest, selection)
 
 
-def class_counts(name: str, path: str) -> Counter[int] | None:
+def class_counts(name: str, path: str, selection: Selection = WHOLE) -> Counter[int] | None:
     """The number of images by label; None where counting would mean to read the images. Raises Unreadable."""
-    return _class_counts(name, path, contents(name, path).digest)
+    return _class_counts(name, path, contents(name, path, selection).digest, selection)
 
 
 @lru_cache(maxsize=8)
-def _class_counts(name: str, path: str, digest: str) -> Counter[int] | None:
-    return _files(name).format().class_counts(path, contents(name, path).expect(digest, path))
+def _class_counts(name: str, path: str, digest: str, selection: Selection) -> Counter[int] | None:
+    return _files(name).format().class_counts(path, contents(name, path, selection).expect(digest, path))
 
 
 def _files(name: str) -> Files:

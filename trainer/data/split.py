@@ -7,7 +7,7 @@ import numpy as np
 
 from scalectl.trainer.data.images import Encoded, Images, Lazy
 from scalectl.trainer.data.labels import Labels, Several
-from scalectl.trainer.data.registry import Generated, InMemory, Source, source
+from scalectl.trainer.data.registry import Generated, InMemory, Source, source, test_selection
 from scalectl.trainer.rng import Purpose, permutation, units, words
 from scalectl.trainer.spec import DataSpec
 
@@ -53,11 +53,14 @@ def _generated(spec: DataSpec, kind: Generated) -> Split:
 
 def _in_files(spec: DataSpec) -> Split:
     """Pictures in files; those held out are of the test split where there is one."""
-    images = Encoded(spec.source, spec.path, spec.content, spec.num_classes, spec.image_size, spec.resize)
+    images = Encoded(
+        spec.source, spec.path, spec.content, spec.num_classes, spec.image_size, spec.resize, spec.selection
+    )
     order = _order(images, spec)
     if not spec.test_content:
         return Split(Lazy(images, order[spec.held_out :]), Lazy(images, order[: spec.held_out]))
-    test = replace(images, path=spec.test_path, content=spec.test_content)
+    selection = test_selection(spec.source, spec.path, spec.selection, spec.test_selection)
+    test = replace(images, path=spec.test_path, content=spec.test_content, selection=selection)
     return Split(Lazy(images, order), Lazy(test, _order(test, spec)[: spec.held_out]))
 
 

@@ -1,0 +1,56 @@
+"""A copy of pictures and labels in the user's cache, mapped into memory, from which any picture can be had."""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import ipc
+
+from scalectl.trainer import cache
+from scalectl.trainer.data import labels
+from scalectl.trainer.data.facts import Contents
+from scalectl.trainer.data.pictures import damage, refuse
+
+BATCH_ROWS = 256  # of one batch of the file
+
+
+class Unpacked:
+    """Encoded images by number, and all labels, in an unpacked file."""
+
+    def __init__(self, file: Path) -> None:
+        reader = ipc.open_file(pa.memory_map(str(file)))
+        batches = [reader.get_batch(number) for number in range(reader.num_record_batches)]
+        self._images = [batch.column("image") for batch in batches]
+        self._ends = list(accumulate(len(images) for images in self._images))
+        self.labels = labels.from_arrow(pa.chunked_array([batch.column("label") for batch in batches]))
+
+    def encoded(self, row: int) -> Any:
+        """The bytes of an image, or None."""
+        batch = bisect_right(self._ends, row)
+        return self._images[batch][row - self._ends[batch]].as_buffer()  # from the end of the batch
+
+
+def unpacked(contents: Contents, batches: Iterable[tuple[Any, Any]]) -> Unpacked:
+    """The images of some contents, written first from batches of pictures and labels unless they are there already.
+
+    Raises BadImage where pictures are damaged.
+    """
+    file = cache.folder() / f"{contents.digest}.arrow"
+    if not file.exists():
+        _write(contents, batches, file)
+    return Unpacked(file)
+
+
+def _write(contents: Contents, batches: Iterable[tuple[Any, Any]], file: Path) -> None:
+    """Write all images and labels, unless a picture is damaged."""
+    schema = pa.schema([("image", pa.binary()), ("label", labels.arrow_type(several=contents.several_labels))])
+    with cache.appearing(file) as part:
+        with pa.OSFile(part, "wb") as sink, ipc.new_file(sink, schema) as writer:
+            for pictures, classes in batches:
+                writer.write_batch(pa.record_batch([pictures, classes.cast(schema.field("label").type)], schema=schema))
+        images = Unpacked(Path(part))
+        damages = ((row, damage(images.encoded(row))) for row in range(contents.num_images))
+        refuse([f"{contents.locate(row)}: {reason}" for row, reason in damages if reason])
