@@ -1,9 +1,11 @@
 """Pictures in ArrayRecord files."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from scalectl.trainer.data import records, splits
 from scalectl.trainer.data.facts import Contents, Unreadable
@@ -43,3 +45,8 @@ def store(path: str, digest: str, selection: Selection) -> Store:
 def class_counts(path: str, contents: Contents) -> Counter[int] | None:
     """None: labels can't be had without the pictures beside them."""
     return None
+
+
+def samples(path: str, contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
+    """Yield the numbers and the bytes of up to `most` images; of a record that can't be read there are none."""
+    return records.samples(contents, most)

@@ -37,10 +37,12 @@ class Contents:
     classes: tuple[str, ...] = ()  # their names in the order of labels, where the files have them
     several_labels: bool = False  # of one image
     single: bool = False  # each file is one picture
+    labels: tuple[int, ...] = ()  # of pictures that are files, in their order
     words: bool = False  # labels are words in the files, numbered in the order of `classes`
     split: str = ""  # that these files are, where those at the path are of several
     splits: tuple[tuple[str, int], ...] = ()  # all of these by name, with the number of their files
     columns: tuple[str, str] = ("", "")  # of pictures and labels, where the files have columns
+    left_out: tuple[tuple[str, int], ...] = ()  # files that are not read: their ending or what they are, how many
 
     @property
     def num_images(self) -> int:
@@ -69,6 +71,12 @@ class Contents:
                 return f"{file}, row {row:,}"
             row -= count
         raise IndexError(row)
+
+    def spread(self, most: int) -> list[int]:
+        """The numbers of up to `most` images, evenly spaced over all files; each file that has any is as good."""
+        total = self.num_images
+        taken = min(total, most)
+        return [total * number // taken for number in range(taken)]
 
     def expect(self, digest: str, path: str) -> "Contents":
         """These contents; raises Unreadable where `digest` is the hash of others that lay at `path`."""

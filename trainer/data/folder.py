@@ -2,18 +2,23 @@
 
 import hashlib
 import mmap
+import os
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from scalectl.trainer import cache
 from scalectl.trainer.data import splits
+from scalectl.trainer.data.endings import ENDINGS, ending, leftover
 from scalectl.trainer.data.facts import Contents, Unreadable
 from scalectl.trainer.data.selection import Selection
 
-ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+Times = dict[str, int]  # when folders were last changed, in nanoseconds
+
+_WALKED: dict[str, tuple[Times, Contents]] = {}  # folders that this process knows
+MAX_WALKED = 8
 
 
 def contents(path: str, selection: Selection) -> Contents:
@@ -27,27 +32,82 @@ def contents(path: str, selection: Selection) -> Contents:
     if groups:
         split = splits.chosen(groups, selection.purpose, path)
         [root] = groups[split]
-    folders = sorted(folder for folder in Path(root).rglob("*/") if folder.is_dir())
-    pictures = _contents(root, tuple((str(folder), folder.stat().st_mtime_ns) for folder in folders))
-    return replace(pictures, split=split, splits=tuple((name, 1) for name in groups))
+    return replace(_known(root), split=split, splits=tuple((name, 1) for name in groups))
 
 
-@lru_cache(maxsize=8)
-def _contents(path: str, folders: tuple[tuple[str, int], ...]) -> Contents:
-    """The contents of folders that were last changed at these times."""
-    root = Path(path)
-    classes = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-    files = [file for name in classes for file in sorted((root / name).rglob("*")) if _is_picture(file)]
+def _known(path: str) -> Contents:
+    """The contents of a folder of classes, walked again where it was changed; raises Unreadable."""
+    try:
+        if path not in _WALKED or not _unchanged(_WALKED[path][0]):
+            known = _walked(path)
+            while len(_WALKED) >= MAX_WALKED:
+                del _WALKED[next(iter(_WALKED))]
+            _WALKED[path] = known
+    except OSError as error:
+        raise Unreadable(f"{error.filename}: {error.strerror}") from error
+    return _WALKED[path][1]
+
+
+def _unchanged(times: Times) -> bool:
+    """Whether folders are as they were: a file that comes, goes or gets another name changes its folder's time."""
+    try:
+        return all(os.stat(folder).st_mtime_ns == time for folder, time in times.items())  # noqa: PTH116 - in a hurry
+    except OSError:
+        return False
+
+
+def _walked(path: str) -> tuple[Times, Contents]:
+    """When all folders were changed, and the contents of them; raises Unreadable or OSError."""
+    times, left_out = {path: os.stat(path).st_mtime_ns}, Counter[str]()  # noqa: PTH116 - as above
+    classes, files, lines = [], [], []
+    for entry in sorted(os.scandir(path), key=lambda entry: entry.name):
+        if leftover(entry.name):
+            left_out["leftovers of other programs"] += 1
+        elif entry.is_dir():
+            classes.append(entry.name)
+            pictures = sorted(_pictures(entry.path, (entry.name,), times, left_out))
+            files += [str(Path(path, *parts)) for parts, _ in pictures]
+            lines += [f"{'/'.join(parts)} {size}\n" for parts, size in pictures]
+        else:
+            left_out[_kind(entry.name, "pictures beside the folders of classes")] += 1
     if not files:
         raise Unreadable(f"{path}: no pictures in folders there, one folder for each class")
-    lines = "".join(f"{file.relative_to(root).as_posix()} {file.stat().st_size}\n" for file in files)
-    digest = hashlib.sha256("\n".join([*classes, lines]).encode()).hexdigest()[:12]
-    names = tuple(map(str, files))
-    return Contents(names, (1,) * len(names), len(classes), len(classes) - 1, digest, tuple(classes), single=True)
+    digest = hashlib.sha256("\n".join([*classes, "".join(lines)]).encode()).hexdigest()[:12]
+    return times, Contents(
+        files=tuple(files),
+        counts=(1,) * len(files),
+        num_classes=len(classes),
+        largest=len(classes) - 1,
+        digest=digest,
+        classes=tuple(classes),
+        single=True,
+        left_out=tuple(left_out.most_common()),
+    )
 
 
-def _is_picture(file: Path) -> bool:
-    return file.suffix.lower() in ENDINGS and file.is_file()
+def _pictures(
+    folder: str, above: tuple[str, ...], times: Times, left_out: Counter[str]
+) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Yield the parts of the path and the size of each picture at any depth; links to folders are not followed."""
+    times[folder] = os.stat(folder).st_mtime_ns  # noqa: PTH116 - as above
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            parts = (*above, entry.name)
+            if leftover(entry.name):
+                left_out["leftovers of other programs"] += 1
+            elif entry.is_dir(follow_symlinks=False):
+                yield from _pictures(entry.path, parts, times, left_out)
+            elif ending(entry.name) in ENDINGS and entry.is_file():
+                yield parts, entry.stat().st_size
+            else:
+                left_out[_kind(entry.name, "what is no file")] += 1
+
+
+def _kind(name: str, picture: str) -> str:
+    """How what is left out is counted: by its ending, or in the words for what is named as a picture is."""
+    if ending(name) in ENDINGS:
+        return picture
+    return ending(name) or "files without an ending"
 
 
 def class_counts(path: str, contents: Contents) -> Counter[int] | None:
@@ -60,6 +120,16 @@ def _labels(path: str, contents: Contents) -> list[int]:
     number = {name: label for label, name in enumerate(contents.classes)}
     depth = int(contents.split != "")  # of the folders of classes
     return [number[Path(file).relative_to(path).parts[depth]] for file in contents.files]
+
+
+def samples(path: str, contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
+    """Yield the numbers and the bytes of up to `most` pictures; of a file that can't be read there are none."""
+    for row in contents.spread(most):
+        try:
+            with Path(contents.files[row]).open("rb") as stream:
+                yield row, _mapped(stream)
+        except OSError:
+            yield row, b""
 
 
 class Folder:

@@ -20,6 +20,7 @@ from scalectl.trainer.data import splits
 from scalectl.trainer.data.classes import difference, numbered
 from scalectl.trainer.data.columns import Columns
 from scalectl.trainer.data.facts import Contents, Unreadable
+from scalectl.trainer.data.parquet_samples import explained, sampled
 from scalectl.trainer.data.selection import Selection
 from scalectl.trainer.data.storage import listed, matching, opened, remote, root
 from scalectl.trainer.data.unpacked import BATCH_ROWS, Unpacked, unpacked
@@ -82,22 +83,17 @@ def _contents(
 
 def _footer(file: str, size: int) -> tuple[Any, bytes]:
     """The metadata of a file, and the bytes that it was read from; raises Unreadable."""
-    try:
-        with opened(file) as stream:
-            stream.seek(max(0, size - 8))
-            length = int.from_bytes(stream.read(8)[:4], "little")
-            stream.seek(max(0, size - 8 - length))
-            footer = stream.read(length)
-            return read_metadata(stream), footer
-    except (OSError, pa.ArrowException) as error:
-        raise Unreadable(f"{file}: {error}") from error
+    with explained(file), opened(file) as stream:
+        stream.seek(max(0, size - 8))
+        length = int.from_bytes(stream.read(8)[:4], "little")
+        stream.seek(max(0, size - 8 - length))
+        footer = stream.read(length)
+        return read_metadata(stream), footer
 
 
 def _schema(metadata: Any, file: str) -> pa.Schema:
-    try:
+    with explained(file):
         return metadata.schema.to_arrow_schema()
-    except pa.ArrowException as error:
-        raise Unreadable(f"{file}: {error}") from error
 
 
 def _alike(tables: Mapping[str, Columns]) -> Columns:
@@ -152,11 +148,8 @@ def _words(file: str, label: str) -> frozenset[str]:
 
 def _labels(file: str, label: str) -> Any:
     """The column of labels, which alone is read; raises Unreadable."""
-    try:
-        with opened(file) as stream, ParquetFile(stream) as table:
-            return arrow.column(table.read(columns=[label]), label)
-    except (OSError, KeyError, pa.ArrowException) as error:
-        raise Unreadable(f"{file}: {error}") from error
+    with explained(file), opened(file) as stream, ParquetFile(stream) as table:
+        return arrow.column(table.read(columns=[label]), label)
 
 
 def class_counts(path: str, contents: Contents) -> Counter[int] | None:
@@ -170,6 +163,11 @@ def _label_counts(file: str, contents: Contents) -> Counter[int]:
     counts = pc.value_counts(_labels(file, contents.columns[1])).to_pylist()
     numbers = contents.numbers or {}
     return Counter({numbers.get(pair["values"], pair["values"]): pair["counts"] for pair in counts})
+
+
+def samples(path: str, contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
+    """Yield the numbers and the bytes of up to `most` images, the first few of some row groups; raises Unreadable."""
+    yield from sampled(contents, most)
 
 
 def store(path: str, digest: str, selection: Selection) -> Unpacked:
@@ -186,9 +184,6 @@ def _batches(contents: Contents) -> Iterator[tuple[Any, Any]]:
     image, label = contents.columns
     numbers = contents.numbers
     for file in contents.files:
-        try:
-            with opened(file) as stream, ParquetFile(stream, pre_buffer=remote(file)) as table:
-                for batch in table.iter_batches(BATCH_ROWS, columns=[image, label]):
-                    yield arrow.pictures(batch, image), arrow.labels(batch, label, numbers)
-        except (OSError, pa.ArrowException) as error:
-            raise Unreadable(f"{file}: {error}") from error
+        with explained(file), opened(file) as stream, ParquetFile(stream, pre_buffer=remote(file)) as table:
+            for batch in table.iter_batches(BATCH_ROWS, columns=[image, label]):
+                yield arrow.pictures(batch, image), arrow.labels(batch, label, numbers)

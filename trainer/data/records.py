@@ -4,6 +4,7 @@ import hashlib
 import mmap
 import re
 from collections.abc import Iterator, Sequence
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,6 +13,7 @@ from scalectl.trainer.data.facts import Contents, Unreadable
 from scalectl.trainer.data.selection import Selection
 from scalectl.trainer.data.tf_example import BadRecord
 
+SAMPLED_BYTES = 2**24  # of images that are looked at for planning
 READ_TOGETHER = 256  # records of one read when all are read
 FORMER = (("image", "label"), ("image", "labels"))  # the hashes of their files say nothing of features
 BLOCK = 2**16  # bytes; an ArrayRecord file ends with a block that says where its footer begins
@@ -132,6 +134,38 @@ def _features(file: str, selection: Selection) -> tuple[str, str]:
         needed = f"{image}, and {selection.label or 'label or labels'}"
         raise Unreadable(f"{file}: features {', '.join(sorted(names))}; needed are {needed}; data.columns names others")
     return image, label
+
+
+SAMPLED_FILES = 16  # of which records are looked at for planning
+
+
+def samples(contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
+    """Yield the numbers and the bytes of the first few images of some files; nothing for bytes where one is damaged."""
+    starts = list(accumulate(contents.counts, initial=0))[:-1]
+    files = [number for number, count in enumerate(contents.counts) if count]
+    chosen = [files[len(files) * place // SAMPLED_FILES] for place in range(SAMPLED_FILES)]
+    for number in dict.fromkeys(chosen):  # those of few files come several times
+        row, space = starts[number], SAMPLED_BYTES // SAMPLED_FILES
+        images = islice(_images(contents.files[number], contents.columns[0]), -(-most // len(set(chosen))))
+        for row, image in enumerate(images, row):
+            space -= len(image)
+            if space < 0 and row > starts[number]:
+                break
+            yield row, image
+
+
+def _images(file: str, name: str) -> Iterator[Any]:
+    """Yield the bytes of the feature of images in a file, read one by one, up to a record that is damaged."""
+    records = shard(file)
+    try:
+        if isinstance(records, ArrayRecords):
+            several = map(records.record, range(len(records)))
+        else:
+            several = (record for _, record in records.records())
+        for record in several:
+            yield tf_example.one_bytes(tf_example.features(record).get(name, memoryview(b""))) or b""
+    except BadRecord:  # which the first job names
+        return
 
 
 def _end(file: str) -> bytes:

@@ -55,6 +55,12 @@ class Format(Protocol):
     def class_counts(self, path: str, contents: Contents) -> Counter[int] | None:
         """The number of images by label, without labels that no image has; None where images would have to be read."""
 
+    def samples(self, path: str, contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
+        """Yield the numbers and the bytes of up to `most` images, from all over the files, at little cost.
+
+        The same of the same files wherever they lie. An image that is missing or can't be had yields nothing for bytes.
+        """
+
 
 class Catalogue(Format, Protocol):
     """A format whose data sets have names, and lie in a folder of their own."""
@@ -208,6 +214,11 @@ def class_counts(name: str, path: str, selection: Selection = WHOLE) -> Counter[
 @lru_cache(maxsize=8)
 def _class_counts(name: str, path: str, digest: str, selection: Selection) -> Counter[int] | None:
     return _files(name).format().class_counts(path, contents(name, path, selection).expect(digest, path))
+
+
+def samples(name: str, path: str, most: int, selection: Selection = WHOLE) -> Iterator[tuple[int, Any]]:
+    """Yield the numbers and the bytes of up to `most` images of a source of files; raises Unreadable."""
+    yield from _files(name).format().samples(path, contents(name, path, selection), most)
 
 
 def _files(name: str) -> Files:

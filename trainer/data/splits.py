@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
 
+from scalectl.trainer.data.endings import leftover
 from scalectl.trainer.data.facts import Unreadable
 from scalectl.trainer.data.selection import Purpose
 
@@ -98,7 +99,7 @@ def folders(path: str) -> dict[str, list[str]]:
     They are splits if all of them are named so, or one is of train and another of some other split. Raises Unreadable
     where two folders are of one split.
     """
-    below = sorted(entry for entry in Path(path).iterdir() if entry.is_dir() and not entry.name.startswith((".", "__")))
+    below = sorted(entry for entry in Path(path).iterdir() if entry.is_dir() and not leftover(entry.name))
     names = [keyword_split(entry.name) for entry in below]
     if not any(names) or ("" in names and ("train" not in names or len({*names} - {""}) < 2)):
         return {}
@@ -113,4 +114,4 @@ def folders(path: str) -> dict[str, list[str]]:
 
 
 def _holds_folders(folder: Path) -> bool:
-    return any(entry.is_dir() and not entry.name.startswith((".", "__")) for entry in folder.iterdir())
+    return any(entry.is_dir() and not leftover(entry.name) for entry in folder.iterdir())

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from textwrap import shorten
 from typing import Any
 
+from scalectl.trainer.data.endings import without_leftovers
 from scalectl.trainer.data.facts import Unreadable
 
 RETRY_SECONDS = 10  # that a bucket of Google's may take to answer; S3 has a number of tries of its own
@@ -35,7 +36,9 @@ def matching(path: str, pattern: str, kind: str) -> list[Path]:
         candidates = [root]
     else:
         candidates = list(map(Path, glob(path, recursive=True)))  # noqa: PTH207 - absolute
-    files = sorted(file for file in candidates if file.is_file())
+        root = Path(*_before_pattern(root.parts, r"[*?[]"))
+    own = (file for file in candidates if without_leftovers(file.relative_to(root).parts))
+    files = sorted(file for file in own if file.is_file())
     if not files:
         raise Unreadable(f"{path}: no {kind} files there")
     return files
@@ -85,13 +88,14 @@ def _files(system: Any, key: str, ending: str) -> list[Any]:
     if root != key:
         pattern = _regex(key)
     below = system.get_file_info(FileSelector(root, recursive=True, allow_not_found=True))
-    return [file for file in below if file.is_file and re.fullmatch(pattern, file.path)]
+    files = [file for file in below if file.is_file and re.fullmatch(pattern, file.path)]
+    return [file for file in files if without_leftovers(PurePosixPath(file.path).relative_to(root).parts)]
 
 
-def _before_pattern(parts: tuple[str, ...]) -> tuple[str, ...]:
-    """The parts of a path before the first that is a pattern."""
+def _before_pattern(parts: tuple[str, ...], signs: str = r"[*?]") -> tuple[str, ...]:
+    """The parts of a path before the first that is a pattern, which has one of these signs."""
     for number, part in enumerate(parts):
-        if re.search(r"[*?]", part):
+        if re.search(signs, part):
             return parts[:number]
     return parts
 

@@ -8,11 +8,13 @@ import json
 import os
 import re
 from collections import Counter
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from scalectl.trainer.data import records
+from scalectl.trainer.data.endings import leftover
 from scalectl.trainer.data.facts import Contents, Unreadable
 from scalectl.trainer.data.registry import Store
 from scalectl.trainer.data.selection import Selection
@@ -58,7 +60,7 @@ def test_path(path: str, split: str) -> str:
 def contents(path: str, selection: Selection) -> Contents:
     """What is in a split; raises Unreadable, with the command that prepares a dataset that isn't there."""
     folder, split = Path(path).parent, Path(path).name
-    files = sorted(folder.glob(f"*-{split}.*-*-of-*"))
+    files = sorted(file for file in folder.glob(f"*-{split}.*-*-of-*") if not leftover(file.name))
     stats = {str(file): file.stat() for file in files}
     known = tuple((file, stat.st_size, stat.st_mtime_ns) for file, stat in stats.items())
     return _contents(path, known, selection)
@@ -135,3 +137,8 @@ def store(path: str, digest: str, selection: Selection) -> Store:
 def class_counts(path: str, contents: Contents) -> Counter[int] | None:
     """None: labels can't be had without the pictures beside them."""
     return None
+
+
+def samples(path: str, contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
+    """Yield the numbers and the bytes of up to `most` images; of a record that can't be read there are none."""
+    return records.samples(contents, most)
