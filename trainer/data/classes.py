@@ -2,10 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 
+from scalectl.trainer.data.facts import Unreadable
 
-def numbered(words: Iterable[str]) -> tuple[str, ...]:
-    """The distinct words in the order of their names, in which they are numbered from 0, as folders are."""
-    return tuple(sorted(set(words)))
+
+def numbered(words: Iterable[str], classes: tuple[str, ...], place: str) -> tuple[str, ...]:
+    """The distinct words in the order of their names, in which they are numbered from 0, as folders are.
+
+    Those of a test split have the numbers of `classes`, the words of the training split. Raises Unreadable, with the
+    place, where one is not among them.
+    """
+    names = tuple(sorted(set(words)))
+    if classes and (strange := sorted(set(names) - set(classes))):
+        raise Unreadable(f"{place}: {strange[0]!r} is no class of the training images")
+    return classes or names
 
 
 def difference(names: Sequence[str], where: str, others: Sequence[str], elsewhere: str) -> str:

@@ -7,21 +7,23 @@ import csv
 import hashlib
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from scalectl.trainer.data import splits
+from scalectl.trainer.data import loose, splits
 from scalectl.trainer.data.classes import numbered
-from scalectl.trainer.data.endings import ENDINGS, ending, without_leftovers
+from scalectl.trainer.data.endings import ENDINGS, ending
 from scalectl.trainer.data.facts import Contents, Unreadable
+from scalectl.trainer.data.loose import Loose
 from scalectl.trainer.data.selection import Selection
 
 IMAGES = ("image", "file_name", "filename", "filepath", "file", "path", "image_path", "img", "imageid")
 LABELS = ("label", "labels", "fine_label", "class", "class_name", "category", "target", "predictionstring")
 SPLITS = ("split", "subset", "set", "data set")  # columns that say which split a picture is of
-DEVKIT = "ILSVRC2012_validation_ground_truth"  # begins the name of a list whose numbers are of an order of its own
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,9 @@ def labelled(
     split: str = "",
     sizes: tuple[tuple[str, int], ...] = (),
 ) -> Contents:
-    """The contents of files with the labels of a list; raises Unreadable where a file isn't there or a label is wrong."""
+    """The contents of files with the labels of a list; raises Unreadable where a file or a class isn't there."""
     words = bool(classes) or not all(entry.label.isdecimal() for entry in entries)
-    names = tuple(classes) or (numbered(entry.label for entry in entries) if words else ())
+    names = tuple(classes) or (numbered((entry.label for entry in entries), (), path) if words else ())
     numbers: Mapping[str, int] = {name: number for number, name in enumerate(names)}
     digest, labels = hashlib.sha256("\n".join(names).encode()), []
     for file, entry in zip(files, entries, strict=True):
@@ -103,7 +105,7 @@ def _size(file: str, path: str, entry: Entry) -> int:
 
 def _table(path: str, selection: Selection) -> tuple[list[Entry], tuple[str, str]]:
     """The lines of a table, and the names of its columns; without a header the first two are meant."""
-    rows = _rows(path)
+    rows = rows_of(path)
     if not rows:
         raise Unreadable(f"{path}: no lines")
     header = [name.strip().lower() for name in rows[0][1]]
@@ -111,20 +113,19 @@ def _table(path: str, selection: Selection) -> tuple[list[Entry], tuple[str, str
     label = _column(header, selection.label, LABELS)
     split = _column(header, "", SPLITS)
     names = (selection.image, selection.label)
-    if image is None and label is None and not any(names) and len(header) == 2:
+    if not any(names) and len(header) == 2 and ending(header[0]) in ENDINGS:
         image, label, split = 0, 1, None
     elif image is None or label is None:
         missing = "pictures" if image is None else "labels"
         key = "image" if image is None else "label"
         listed = ", ".join(name.strip() for name in rows[0][1])
-        raise Unreadable(
-            f"{path}, line {rows[0][0]}: which column has the {missing}? Write data.columns: {{{key}: NAME}}; there are {listed}"
-        )
+        question = f"which column has the {missing}? Write data.columns: {{{key}: NAME}}; there are {listed}"
+        raise Unreadable(f"{path}, line {rows[0][0]}: {question}")
     else:
         names = (rows[0][1][image].strip(), rows[0][1][label].strip())
         rows = rows[1:]
     entries = list(_entries(path, rows, image, label, split))
-    _once(path, entries)
+    once(path, entries)
     return entries, (names[0], names[1])
 
 
@@ -141,15 +142,15 @@ def _entries(
         if len(row) <= max(image, label) or not row[image].strip() or not row[label].strip():
             raise Unreadable(f"{path}, line {line:,}: no picture or no label")
         picture = row[image].strip().replace("\\", "/")
-        yield Entry(line, picture, _plain(row[label].strip()), row[split].strip() if split is not None else "")
+        yield Entry(line, picture, plain(row[label].strip()), row[split].strip() if split is not None else "")
 
 
-def _plain(label: str) -> str:
+def plain(label: str) -> str:
     """A label as text, a whole number that was written as a float as that number."""
     return re.sub(r"^(\d+)\.0+$", r"\1", label)
 
 
-def _once(path: str, entries: Sequence[Entry]) -> None:
+def once(path: str, entries: Sequence[Entry]) -> None:
     """Raise Unreadable where there are no entries, or a picture comes twice."""
     if not entries:
         raise Unreadable(f"{path}: no pictures")
@@ -159,7 +160,7 @@ def _once(path: str, entries: Sequence[Entry]) -> None:
             raise Unreadable(f"{path}, line {entry.line:,}: {entry.picture} is on line {before:,} already")
 
 
-def _rows(path: str) -> list[tuple[int, list[str]]]:
+def rows_of(path: str) -> list[tuple[int, list[str]]]:
     """The lines of a table by number, parted at tabs, commas, semicolons or blanks; raises Unreadable."""
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as stream:
@@ -172,48 +173,16 @@ def _rows(path: str) -> list[tuple[int, list[str]]]:
         raise Unreadable(f"{path}: {error}") from error
 
 
-def flat(folder: str, path: str, classes: Sequence[str]) -> Contents:
-    """The pictures of one flat folder with the labels of a list: NAME LABEL a line, or LABEL alone in order of names.
-
-    Labels are names of classes, or their numbers. Names may lack their endings. Raises Unreadable.
-    """
-    below = Path(folder)
-    pictures = sorted(file for file in below.rglob("*") if ending(file.name) in ENDINGS and file.is_file())
-    pictures = [file for file in pictures if without_leftovers(file.relative_to(below).parts)]
-    rows = _rows(path)
-    if not pictures or not rows:
-        raise Unreadable(f"{folder}: no pictures" if not pictures else f"{path}: no lines")
-    by_name = {file.name: file for file in pictures} | {file.stem: file for file in pictures}
-    if len(rows[0][1]) > 1 and Path(rows[0][1][0].strip()).name not in by_name:
-        rows = rows[1:]  # a header
-    if len(rows) != len(pictures):
-        raise Unreadable(f"{path}: {len(rows):,} labels, and {len(pictures):,} pictures in {folder}")
-    if all(len(row) == 1 for _, row in rows):
-        found = [(line, file, row[0].strip()) for (line, row), file in zip(rows, pictures, strict=True)]
-    else:
-        found = [(line, _named(path, line, row[0], by_name), row[1].strip()) for line, row in rows]
-    entries = [
-        Entry(line, file.relative_to(below).as_posix(), (_plain(label).split() or [""])[0]) for line, file, label in found
-    ]
-    _once(path, entries)
-    if all(entry.label.isdecimal() for entry in entries) and not {entry.label for entry in entries} <= set(classes):
-        entries = _by_number(path, entries, classes)
-    return labelled(path, [str(file) for _, file, _ in found], entries, classes)
+def class_counts(path: str, contents: Contents) -> Counter[int] | None:
+    """The number of images by label."""
+    return loose.class_counts(contents)
 
 
-def _named(path: str, line: int, name: str, by_name: Mapping[str, Path]) -> Path:
-    file = by_name.get(Path(name.strip()).name)
-    if file is None:
-        raise Unreadable(f"{path}, line {line:,}: no picture {name.strip()}")
-    return file
+def samples(path: str, contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
+    """Yield the numbers and the bytes of up to `most` pictures; of a file that can't be read there are none."""
+    yield from loose.samples(contents, most)
 
 
-def _by_number(path: str, entries: Sequence[Entry], classes: Sequence[str]) -> list[Entry]:
-    """Entries with names in place of the numbers of classes, which count from 0 in the order of the names."""
-    largest, least = (order(int(entry.label) for entry in entries) for order in (max, min))
-    if largest >= len(classes) or DEVKIT in Path(path).name:
-        hint = "ImageNet's ground truth counts from 1 in an order of its own: give a list with class names"
-        raise Unreadable(
-            f"{path}: labels are {least:,} to {largest:,}, and classes 0 to {len(classes) - 1:,} by name; {hint}"
-        )
-    return [Entry(entry.line, entry.picture, classes[int(entry.label)]) for entry in entries]
+def store(path: str, digest: str, selection: Selection) -> Loose:
+    """The pictures of a table; raises Unreadable, or BadImage where some are damaged."""
+    return loose.checked(contents(path, selection).expect(digest, path))

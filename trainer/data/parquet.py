@@ -62,7 +62,8 @@ def _contents(
     table = _alike(tables)
     names = table.names
     if table.words:
-        names = selection.classes or numbered(word for file in tables for word in _words(file, table.label))
+        every = (word for file in tables for word in _words(file, table.label))
+        names = numbered(every, selection.classes, files[0][0])
         digest.update("\n".join(names).encode())
         largest = len(names) - 1
     digest.update(table.spelled.encode())

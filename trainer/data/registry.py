@@ -135,6 +135,9 @@ _SOURCES: dict[str, Source] = {
     "synthetic": Generated(32, 3, 10, _deferred("synthetic", "generator")),
     "parquet": Files(_module("parquet"), in_buckets=True),
     "array_record": Files(_module("array_record")),
+    "csv": Files(_module("listing")),
+    "webdataset": Files(_module("webdataset")),
+    "save_to_disk": Files(_module("saved")),
     "folder": Files(_module("folder"), has_columns=False),
     "tfds": Named(_module("tfds")),
 }
