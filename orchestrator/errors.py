@@ -84,8 +84,8 @@ class Problem:
     def __str__(self) -> str:
         spot = self.spot
         parts = (spot.place, self.severity, self.key, self.message)
-        head = ": ".join(_printable(part) for part in parts if part)
-        hint = _printable(self.hint)
+        head = ": ".join(printable(part) for part in parts if part)
+        hint = printable(self.hint)
         if not spot.text:
             return "; ".join(filter(None, [head, hint]))
         number = str(spot.line)
@@ -123,7 +123,7 @@ def _excerpt(spot: Spot) -> tuple[str, str]:
     skip = 0
     if len(spot.text) > _SHOWN:
         skip = max(0, spot.column - 1 - _SHOWN // 2)
-    line = _printable(spot.text[skip : skip + _SHOWN].replace("\t", " "))
+    line = printable(spot.text[skip : skip + _SHOWN].replace("\t", " "))
     before = line[: spot.column - 1 - skip]
     return line, " " * sum(map(_columns, before))
 
@@ -135,7 +135,8 @@ def _columns(char: str) -> int:
     return 1
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """The text with a sign of replacement for each character that could steer a terminal."""
     if text.isprintable():
         return text
     return "".join(_shown(char) for char in text)

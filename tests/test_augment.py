@@ -12,7 +12,7 @@ from test_data import trunk
 
 from scalectl.trainer.data.augment import Part, box, crop_draws, flipped
 from scalectl.trainer.data.batches import Batches
-from scalectl.trainer.data.pictures import crop, in_range, middle, opened
+from scalectl.trainer.data.pictures import Picture, crop, in_range, middle, opened
 from scalectl.trainer.data.split import load
 from scalectl.trainer.spec import DataSpec, TrunkSpec
 
@@ -47,9 +47,9 @@ def test_a_picture_too_long_for_any_crop_shows_its_middle():
 
 def test_a_crop_is_the_bilinear_resize_of_its_part():
     pixels = np.add.outer(np.arange(40), 3 * np.arange(60))[..., None].repeat(3, axis=2).astype(np.uint8)
-    found = crop(Image.fromarray(pixels), (20, 8, 36, 24), 16)
+    found = crop(Picture(Image.fromarray(pixels)), (20, 8, 36, 24), 16)
     np.testing.assert_array_equal(found, pixels[8:24, 20:36])
-    halved = crop(Image.fromarray(pixels), (16, 4, 48, 36), 16).astype(float)
+    halved = crop(Picture(Image.fromarray(pixels)), (16, 4, 48, 36), 16).astype(float)
     np.testing.assert_allclose(halved[4:-4, 4:-4], (pixels[4:36:2, 16:48:2] + 2.0)[4:-4, 4:-4], atol=1.0)
 
 
@@ -65,7 +65,7 @@ def test_a_jpeg_decoded_in_less_detail_shows_the_same_part():
 
 def test_evaluation_cuts_224_out_of_256():
     rows = np.arange(512)[:, None].repeat(512, axis=1)
-    found = middle(Image.fromarray((rows // 2).astype(np.uint8)).convert("RGB"), 224, 256)
+    found = middle(Picture(Image.fromarray((rows // 2).astype(np.uint8)).convert("RGB")), 224, 256)
     assert found.shape == (224, 224, 3) and (found[0, 0, 0], found[-1, 0, 0]) == (16, 239)
 
 

@@ -107,7 +107,8 @@ def changed(spec: Any, path: tuple[str, ...]) -> Any:
     return replace(spec, **{name: value + "-37" if isinstance(value, str) else value + 37})
 
 
-PLACES = {("trunk", "data", name) for name in ("path", "test_path", "name")}  # where files lie now: no science
+# where files lie now, what they are called, and what is refused: no science
+PLACES = {("trunk", "data", name) for name in ("path", "test_path", "name", "max_pixels")}
 PLACES |= {  # what is read there is in the hash of the contents
     ("trunk", "data", selection, part.name)
     for selection in ("selection", "test_selection")

@@ -30,7 +30,7 @@ def keys(tmp_path, monkeypatch):
 def forget() -> None:
     """Know of no data that were loaded, as another process."""
     splits._split.cache_clear()
-    registry.store.cache_clear()
+    registry._store.cache_clear()
 
 
 @pytest.fixture
@@ -124,4 +124,4 @@ def test_what_is_in_no_bucket_is_refused(source, told, tmp_path):
 
 def test_only_parquet_files_are_read_from_buckets():
     with pytest.raises(Unreadable, match="only parquet files are read from buckets"):
-        registry.contents("folder", "s3://some-bucket/x")
+        registry.Part("folder", "s3://some-bucket/x").contents()

@@ -20,6 +20,9 @@ Layers = Literal["loop", "scan"]
 Remat = Literal["none", "full"]
 Positions = Literal["learned", "sincos2d"]
 Schedule = Literal["rsqrt", "constant", "trapezoidal", "linear", "cosine"]
+Orientation = Literal["kept", "turned"]  # of a picture whose EXIF data say how it is put upright
+Background = Literal["none", "white", "black", "grey"]  # of transparent pictures; none: transparency is ignored
+Levels = Literal["cut", "scaled"]  # grey ones of 16 bits and more
 Tuning = Literal["cosine", "flat"]  # what follows the warmup of a fine-tuning
 
 
@@ -37,6 +40,8 @@ SCHEDULES: dict[str, ScheduleFacts] = {
     "linear": ScheduleFacts(needs_horizon=True, has_timescale=False),
     "cosine": ScheduleFacts(needs_horizon=True, has_timescale=False),
 }
+
+MAX_PIXELS = 100_000_000  # of one picture, about 300 MB of colours; a study may say another number
 
 LATER = {"later": True}  # marks a setting that specs had no word for at first: at its default it is in no identity
 SWEPT = {"swept": True}  # marks a setting that a study may give several values
@@ -104,11 +109,18 @@ class DataSpec:
     resize: int = field(default=0, metadata=LATER)  # smaller side of a held-out picture before it is cut square
     content: str = field(default="", metadata=LATER)  # hash that tells the files from others, wherever they lie
     test_content: str = field(default="", metadata=LATER)  # the same of a test split, of which the held-out images are
+    # what was done before to pictures that need something else; planning looks whether there are any
+    orientation: Orientation = field(default="kept", metadata=LATER)
+    background: Background = field(default="none", metadata=LATER)
+    levels: Levels = field(default="cut", metadata=LATER)
+    black: float = field(default=0.0, metadata=LATER)  # the values of such grey pictures that become black and white;
+    white: float = field(default=0.0, metadata=LATER)  # both 0: as the depth has it that their files declare
     path: str = field(default="", compare=False)  # where the files lie now: no part of what a run is
     test_path: str = field(default="", compare=False)
     selection: Selection = field(default=Selection(), compare=False)  # of the files there; `content` says what it gave
     test_selection: Selection = field(default=Selection("test"), compare=False)
     name: str = field(default="", compare=False)  # of the data set, for people
+    max_pixels: int = field(default=MAX_PIXELS, compare=False)  # of one picture
 
 
 @dataclass(frozen=True)

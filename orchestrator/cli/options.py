@@ -25,7 +25,7 @@ where_option = click.option("--where", metavar="EXPR", help='Runs to use: "data_
 
 
 def experiment_of(file: Path, changes: Sequence[str]) -> "Experiment":
-    """The checked experiment in a file with the changes of the command line."""
+    """The checked experiment in a file with the changes of the command line; its warnings go to stderr."""
     from scalectl.orchestrator.experiment.reading import read
 
     pairs = []
@@ -34,7 +34,10 @@ def experiment_of(file: Path, changes: Sequence[str]) -> "Experiment":
         if not (key and sign):
             raise click.UsageError(f"--set {change}: write KEY=VALUE, for example --set train.batch_size=128")
         pairs.append((key, value))
-    return read(file, pairs)
+    experiment = read(file, pairs)
+    for warning in experiment.warnings:
+        click.echo(warning, err=True)
+    return experiment
 
 
 def slots_option(purpose: str, *, required: bool = False) -> Callable[[Command], Command]:

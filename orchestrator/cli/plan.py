@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scalectl.orchestrator.cli.options import answer, experiment_of, output, overrides, slots_option, yaml_file
-from scalectl.orchestrator.errors import Exit
+from scalectl.orchestrator.errors import Exit, printable
 from scalectl.orchestrator.format import command, count, counted, duration, flops, share, table
 
 if TYPE_CHECKING:
@@ -29,8 +29,15 @@ def validate(file: Path, changes: Sequence[str]) -> Exit:
     experiment = experiment_of(file, changes)
     trunks = {cell.run.trunk for cell in experiment.cells if cell.run.branch}
     click.echo(f"{file} is valid: {counted(len(experiment.cells), 'run')} on {counted(len(trunks), 'trunk')}.")
+    for line in _sources(experiment):
+        click.echo(line)
     click.echo(f"Next: {command('plan', file, changes=changes)}")
     return Exit.DONE
+
+
+def _sources(experiment: "Experiment") -> list[str]:
+    """The lines that say what a study reads."""
+    return [printable(f"  {line}") for report in experiment.sources for line in report.lines()]
 
 
 @dataclass(frozen=True)
@@ -48,11 +55,13 @@ class PlannedFile:
         from scalectl.orchestrator.report.study import DEFAULT
 
         fit = tightest(self.experiment.fits or DEFAULT, self.experiment.cells)
-        return text(self.plan, str(self.file), self.experiment.store, self.slots, fit, self.changes)
+        shown = text(self.plan, str(self.file), self.experiment.store, self.slots, fit, self.changes)
+        head, *rest = shown.split("\n\n")
+        return "\n\n".join([head, "\n".join(_sources(self.experiment)), *rest])
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object; docs/results.md lists its keys."""
-        return document(self.plan, self.slots)
+        return document(self.plan, self.slots) | {"data": [report.to_json() for report in self.experiment.sources]}
 
 
 def plan_file(file: Path, changes: Sequence[str] = (), slots: int = 0) -> PlannedFile:

@@ -3,7 +3,12 @@
 from collections.abc import Iterator
 
 from scalectl.orchestrator.errors import Finding, KeyPath, did_you_mean
-from scalectl.orchestrator.experiment.checks_data import EVALS, several_labels_fit, source_takes_keys
+from scalectl.orchestrator.experiment.checks_data import (
+    EVALS,
+    classes_have_images,
+    several_labels_fit,
+    source_takes_keys,
+)
 from scalectl.orchestrator.experiment.grid import Cell
 from scalectl.orchestrator.experiment.resources import Resources
 from scalectl.orchestrator.experiment.schema import Budgets, Data, Fit, Grid, Model, Train
@@ -223,6 +228,7 @@ CHECKS = (
     positions_fit,
     subsets_fit,
     source_takes_keys,
+    classes_have_images,
     several_labels_fit,
     crop_has_pictures,
     shift_fits,

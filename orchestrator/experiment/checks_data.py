@@ -1,11 +1,13 @@
 """What no single key shows of images and evaluations: files, datasets, shots and metrics that don't fit."""
 
+import math
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from scalectl.orchestrator.errors import Finding, KeyPath, did_you_mean
 from scalectl.orchestrator.experiment.schema import Columns, Data, Evals, Fit, Model, Train
+from scalectl.orchestrator.experiment.sources import class_counts, listed
 from scalectl.orchestrator.experiment.specs import (
     as_data,
     contents,
@@ -15,14 +17,19 @@ from scalectl.orchestrator.experiment.specs import (
     left,
     own_name,
     test_contents,
+    test_part,
     test_path,
-    training,
+    train_part,
 )
 from scalectl.orchestrator.format import counted
 from scalectl.trainer.data import registry
 from scalectl.trainer.data.classes import difference
 from scalectl.trainer.data.facts import PLENTY, Contents, Unreadable
+from scalectl.trainer.data.registry import Part
 from scalectl.trainer.data.storage import remote
+from scalectl.trainer.data.survey import survey
+
+MAX_LISTED = 5  # damaged pictures of a source
 
 
 def files_are_images(data: Data) -> Iterator[Finding]:
@@ -45,6 +52,7 @@ def files_are_images(data: Data) -> Iterator[Finding]:
         yield Finding(("data", "num_classes"), "missing", f"the files of {data.source} don't tell it", True)
     elif train.largest is not None and train.largest >= classes:
         yield Finding(("data", "source"), f"{data.source} has the label {train.largest:,}, and {classes:,} classes")
+    yield from _pictures_are_sound(data, "source", train_part(data))
     yield from _splits_are_told(data, train)
     if test_path(data):
         yield from _test_is_of_the_same(data, classes, train)
@@ -62,6 +70,39 @@ def _splits_are_told(data: Data, train: Contents) -> Iterator[Finding]:
     yield Finding(("data", "source"), message, hint, severity="warning")
 
 
+def _pictures_are_sound(data: Data, key: str, part: Part) -> Iterator[Finding]:
+    """Yield what is wrong with the pictures that planning looks at; raises Unreadable."""
+    seen = survey(part)
+    for damaged in seen.damaged[:MAX_LISTED]:
+        yield Finding(("data", key), damaged, "remove it, or put a sound picture in its place")
+    if len(seen.damaged) > MAX_LISTED:
+        yield Finding(("data", key), f"{len(seen.damaged) - MAX_LISTED:,} more of {part.path} are damaged")
+    if seen.unbounded and data.range is None:
+        hint = "give the values that become black and white, as in [0, 4095]"
+        message = f"missing: {seen.unbounded} is grey of 32 bits or floats, and doesn't say which value is white"
+        yield Finding(("data", "range"), message, hint, True)
+    if seen.sizes and math.prod(seen.largest_size) > data.max_pixels:
+        width, height = seen.largest_size
+        message = f"{seen.largest} has {width:,} x {height:,} pixels, more than {data.max_pixels:,}"
+        yield Finding(("data", "max_pixels"), message, "raise data.max_pixels, or make the picture smaller", True)
+
+
+def classes_have_images(data: Data) -> Iterator[Finding]:
+    """Yield, as a warning, the classes without an image."""
+    if not data.source.path:
+        return
+    counts = class_counts(train_part(data))
+    if not counts:
+        return
+    names = contents(data).classes
+    num_classes = known(data).num_classes
+    empty = [label for label in range(num_classes) if label not in counts]
+    if empty:
+        shown = listed(tuple(names[label] if label < len(names) else str(label) for label in empty))
+        message = f"{data.source} has no images of {len(empty):,} of {num_classes:,} classes: {shown}"
+        yield Finding(("data", "source"), message, severity="warning")
+
+
 def datasets_are_images(evals: Evals) -> Iterator[Finding]:
     """Yield the faults of the files of the datasets that evaluations have beside the study's own."""
     for name, dataset in evals.datasets.items():
@@ -73,6 +114,7 @@ def _test_is_of_the_same(data: Data, classes: int | None, train: Contents) -> It
     path: KeyPath = ("data", "test" if data.test else "source")
     try:
         test = test_contents(data)
+        yield from _pictures_are_sound(data, "test" if data.test else "source", test_part(data))
     except Unreadable as error:
         yield Finding(("data", "test_labels") if str(error).startswith(data.test_labels or "\0") else path, str(error))
         return
@@ -120,6 +162,7 @@ def several_labels_fit(data: Data, train: Train) -> Iterator[Finding]:
 def source_takes_keys(data: Data) -> Iterator[Finding]:
     """Yield the keys that a source without files, or with properties of its own, has no use for."""
     unused = {"resize": "no pictures to resize", "test": "no files", "test_labels": "no files"}
+    unused |= dict.fromkeys(("orientation", "background", "range"), "no pictures to decode")
     if isinstance(registry.source(data.source.kind), registry.InMemory):
         unused |= {"image_size": "their own image_size", "num_classes": "their own num_classes"}
     for key, reason in unused.items():
@@ -229,9 +272,7 @@ def _fewest(data: Data) -> tuple[int | None, int]:
     facts = known(data)
     images = PLENTY if facts.endless else left(data)
     mean = images // facts.num_classes
-    counts = None
-    if data.source.path:
-        counts = registry.class_counts(data.source.kind, data.source.path, training(data))
+    counts = train_part(data).class_counts() if data.source.path else None
     if not counts:
         return None, mean
     label, count = min(counts.items(), key=lambda item: (item[1], item[0]))

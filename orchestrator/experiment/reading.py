@@ -17,6 +17,7 @@ from scalectl.orchestrator.experiment.document import Located, load, read_docume
 from scalectl.orchestrator.experiment.grid import Cell, Resolved, resolve
 from scalectl.orchestrator.experiment.resources import Limits, Resources
 from scalectl.orchestrator.experiment.schema import Document, Fit, keys
+from scalectl.orchestrator.experiment.sources import SourceReport, reports
 from scalectl.orchestrator.experiment.specs import datasets, evaluations, known
 from scalectl.orchestrator.experiment.values import shown
 from scalectl.trainer.spec import EvalSpec
@@ -110,6 +111,7 @@ class Experiment:
     fits: Mapping[str, Fit]
     checkpoint_every: int
     resources: Resources
+    sources: tuple[SourceReport, ...]  # what is read
     warnings: tuple[Problem, ...]
 
     @property
@@ -251,5 +253,6 @@ def _experiment(
         fits=document.fits,
         checkpoint_every=document.train.checkpoint_every,
         resources=document.resources,
+        sources=reports(document.data, document.evals),
         warnings=warnings,
     )

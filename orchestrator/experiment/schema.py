@@ -23,6 +23,7 @@ from scalectl.orchestrator.experiment.values import (
     Name,
     Natural,
     Positive,
+    Range,
     Rate,
     Seed,
     Several,
@@ -32,7 +33,18 @@ from scalectl.orchestrator.experiment.values import (
     Strength,
     Version,
 )
-from scalectl.trainer.spec import Head, Layers, Loss, Positions, Precision, Remat, Tuning
+from scalectl.trainer.spec import (
+    MAX_PIXELS,
+    Background,
+    Head,
+    Layers,
+    Loss,
+    Orientation,
+    Positions,
+    Precision,
+    Remat,
+    Tuning,
+)
 from scalectl.trainer.spec import Schedule as ScheduleName
 from scalectl.trainer.spec import Upstream as UpstreamMetric
 
@@ -46,6 +58,18 @@ class Model(Section):
     mlp_dim: Count | None = key("Hidden size of a block's MLP; 4 x width when left out.", None)
     num_heads: Count | None = key("Attention heads of a block; divides width.", None)
     patch_size: Count = key("Side of a square patch in pixels.")
+
+
+# how pictures of files are decoded: of a study, and of the datasets of its evaluations
+_ORIENTATION = key(
+    "Whether pictures are turned as their EXIF data say (turned) or not (kept); turned when left out.", None
+)
+_BACKGROUND = key("The colour behind transparent pictures, or none to ignore transparency; white when left out.", None)
+_RANGE = key(
+    "Values of grey pictures of 16 bits or more that become black and white; what their files declare when left out.",
+    None,
+)
+_MAX_PIXELS = key("Most pixels of one picture; a larger one is refused.", MAX_PIXELS)
 
 
 class Augment(Section):
@@ -94,6 +118,10 @@ class Data(Section):
         " cut out; image_size when left out.",
         None,
     )
+    orientation: Orientation | None = _ORIENTATION
+    background: Background | None = _BACKGROUND
+    range: Range | None = _RANGE
+    max_pixels: Count = _MAX_PIXELS
     augment: Augment = key("Augmentation of training images.", Augment())
 
 
@@ -236,6 +264,10 @@ class Dataset(Section):
         " data.image_size is cut out; data.image_size when left out.",
         None,
     )
+    orientation: Orientation | None = _ORIENTATION
+    background: Background | None = _BACKGROUND
+    range: Range | None = _RANGE
+    max_pixels: Count = _MAX_PIXELS
 
 
 class Fewshot(Section):

@@ -11,8 +11,10 @@ from typing import Any
 from scalectl.orchestrator.experiment.schema import Data, Dataset, Evals, Fewshot, Finetune, Model, Train
 from scalectl.trainer.data import registry
 from scalectl.trainer.data.facts import Contents, Facts
+from scalectl.trainer.data.registry import Part
 from scalectl.trainer.data.selection import Selection
 from scalectl.trainer.data.splits import EVALUATED, named_by
+from scalectl.trainer.data.survey import survey
 from scalectl.trainer.spec import DataSpec, EvalSpec, FewshotSpec, FinetuneSpec, ModelSpec, RecipeSpec, preset
 
 HELD_OUT_OF_ENDLESS = 1000
@@ -28,7 +30,7 @@ def shape(model: Model) -> ModelSpec:
 
 def known(data: Data) -> Facts:
     """The facts of the study's source, with the side and classes that the file gives; raises Unreadable."""
-    facts = registry.facts(data.source.kind, data.source.path, training(data))
+    facts = registry.facts(train_part(data))
     given = {"image_size": data.image_size, "num_classes": data.num_classes}
     return facts._replace(**{name: value for name, value in given.items() if value is not None})
 
@@ -38,9 +40,14 @@ def training(data: Data) -> Selection:
     return Selection("train", data.columns.image or "", data.columns.label or "")
 
 
+def train_part(data: Data) -> Part:
+    """The part of a source's files that is trained on."""
+    return Part(data.source.kind, data.source.path, training(data))
+
+
 def contents(data: Data) -> Contents:
     """What is in the files that are trained on; raises Unreadable."""
-    return registry.contents(data.source.kind, data.source.path, training(data))
+    return train_part(data).contents()
 
 
 def test_path(data: Data) -> str:
@@ -61,11 +68,16 @@ def testing(data: Data) -> Selection:
     return replace(training(data), purpose="test", labels=data.test_labels or "")
 
 
+def test_part(data: Data) -> Part:
+    """The part of a source's files that is evaluated on, its path empty where there is none; raises Unreadable."""
+    if not (path := test_path(data)):
+        return Part(data.source.kind)
+    return train_part(data).test(path, testing(data))
+
+
 def test_contents(data: Data) -> Contents:
     """What is in the files of the test split, where there is one; raises Unreadable."""
-    kind, path = data.source.kind, data.source.path
-    selection = registry.test_selection(kind, path, training(data), testing(data))
-    return registry.contents(kind, test_path(data), selection)
+    return test_part(data).contents()
 
 
 def held_out(data: Data) -> int:
@@ -110,7 +122,28 @@ def subset(data: Data, size: int, name: str = "") -> DataSpec:
         selection=training(data),
         test_selection=testing(data),
         name=name or own_name(data),
+        max_pixels=data.max_pixels,
+        **_decoding(data),
     )
+
+
+def _decoding(data: Data) -> dict[str, Any]:
+    """How pictures are decoded: where the file leaves it open, what the pictures need that planning looks at.
+
+    So a run whose pictures need nothing keeps the id that it had before there was anything to say.
+    """
+    if not data.source.path:
+        return {}
+    surveys = [survey(part) for part in (train_part(data), test_part(data)) if part.path]
+    black, white = data.range or (0.0, 0.0)
+    decoding: dict[str, Any] = {"black": black, "white": white}
+    if data.orientation or any(seen.turned for seen in surveys):
+        decoding["orientation"] = data.orientation or "turned"
+    if data.background or any(seen.transparent for seen in surveys):
+        decoding["background"] = data.background or "white"
+    if any(seen.deep for seen in surveys):
+        decoding["levels"] = "scaled"
+    return decoding
 
 
 def own_name(data: Data) -> str:

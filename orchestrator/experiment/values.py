@@ -183,6 +183,20 @@ def _share(value: Any) -> Share:
     return Share(percent=Decimal(match[1]))
 
 
+def _range(value: Any) -> tuple[float, float]:
+    """Two different finite numbers."""
+    if not isinstance(value, tuple) or len(value) != 2:
+        raise refusal(f"{shown(value)} is not a range", "write two numbers, [0, 4095]: what becomes black, and white")
+    black, white = (real(-math.inf, above=False)(number) for number in value)
+    if black == white:
+        raise refusal(f"both ends are {black:g}")
+    return black, white
+
+
+_RANGE_JSON = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+Range = Annotated[tuple[float, float], PlainValidator(_range), WithJsonSchema(_RANGE_JSON)]
+
+
 _SHARE_JSON = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": r"^[0-9.]+([kMB]| ?%)?$"}]}
 Cooldown = Annotated[Share, PlainValidator(_share), WithJsonSchema(_SHARE_JSON)]
 

@@ -18,7 +18,7 @@ from scalectl.orchestrator.errors import Exit, NotFound, Refusal
 from scalectl.orchestrator.store.tables import schema, studies
 from scalectl.orchestrator.store.views import create_views
 
-VERSION = 6  # of the tables and views; raised with every change to them
+VERSION = 7  # of the tables and views; raised with every change to them
 
 # Until version 5 the kind of a job and the name of its run were parts of the job's name, which the next plan replaced:
 # an attempt that came to steps before the last one was no evaluation.

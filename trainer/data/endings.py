@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 # The formats of Pillow that are opened, in the order in which they are tried. Left out are those that it hands to other
-# programs or handlers (EPS, WMF, BUFR, GRIB, HDF5), or doesn't decode (MPEG); that open whatever lies inside them
-# (IPTC); that are unpacked without a bound (FITS); and that have no ending or no signature of their own (GBR, IMT, ...).
+# programs or handlers (EPS, WMF, BUFR, GRIB, HDF5), or doesn't decode (MPEG); one that opens whatever lies inside it
+# (IPTC); one that is unpacked without a bound (FITS); and some without an ending or a signature of their own.
 FORMATS: dict[str, tuple[str, ...]] = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
     "PNG": (".png", ".apng"),

@@ -6,14 +6,14 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from PIL.Image import Image
 
-from scalectl.trainer.data import pictures, registry
+from scalectl.trainer.data import pictures
 from scalectl.trainer.data.augment import box
+from scalectl.trainer.data.decoding import Decoding
+from scalectl.trainer.data.headers import DEFAULTS, BadImage, Picture, opened
 from scalectl.trainer.data.labels import Labels, Several, checked
-from scalectl.trainer.data.pictures import BadImage, in_range
-from scalectl.trainer.data.registry import RandomAccess, Store
-from scalectl.trainer.data.selection import Selection
+from scalectl.trainer.data.pictures import in_range
+from scalectl.trainer.data.registry import Part, RandomAccess, Store
 
 READ_TOGETHER = 16  # pictures read before any of them is decoded: measured, turn and turn about is slower
 
@@ -86,15 +86,14 @@ class LazyArray:
 
 @dataclass(frozen=True)
 class Encoded:
-    """The pictures in the files at `path`, whose contents have the hash `content`, decoded when they are needed."""
+    """The pictures in a part of a source, whose contents have the hash `content`, decoded when they are needed."""
 
-    kind: str
-    path: str
+    part: Part
     content: str
     num_classes: int
     image_size: int
     resize: int  # smaller side before the central crop
-    selection: Selection = registry.WHOLE
+    decoding: Decoding = DEFAULTS
 
     def all_labels(self) -> Labels:
         """The labels of all images; raises Unreadable where one is missing or is no class."""
@@ -109,25 +108,25 @@ class Encoded:
 
     def colours(self, rows: np.ndarray) -> np.ndarray:
         """Images (count, height, width, 3) as bytes: resized, and their central squares."""
-        return self._decoded(rows, lambda image, _: pictures.middle(image, self.image_size, self.resize))
+        return self._decoded(rows, lambda picture, _: pictures.middle(picture, self.image_size, self.resize))
 
     def cropped(self, rows: np.ndarray, draws: np.ndarray) -> np.ndarray:
         """Random parts of images (count, height, width, 3) as bytes, each as its own draws say."""
 
-        def part(image: Image, position: int) -> np.ndarray:
-            return pictures.crop(image, box(image.width, image.height, draws[position]), self.image_size)
+        def part(picture: Picture, position: int) -> np.ndarray:
+            return pictures.crop(picture, box(*picture.size, draws[position]), self.image_size)
 
         return self._decoded(rows, part)
 
     def locate(self, row: int) -> str:
         """The file and row of an image."""
-        return registry.contents(self.kind, self.path, self.selection).locate(row)
+        return self.part.contents().locate(row)
 
     def store(self) -> Store:
         """The encoded images."""
-        return registry.store(self.kind, self.path, self.content, self.selection)
+        return self.part.store(self.content)
 
-    def _decoded(self, rows: np.ndarray, square: Callable[[Image, int], np.ndarray]) -> np.ndarray:
+    def _decoded(self, rows: np.ndarray, square: Callable[[Picture, int], np.ndarray]) -> np.ndarray:
         """The squares of pictures and their positions among `rows`; raises BadImage with file and row."""
         store, squares, row = self.store(), [], 0
         try:
@@ -136,7 +135,7 @@ class Encoded:
                 for row in group:
                     encoded[row] = store.encoded(row)
                 for position, row in enumerate(group, start):
-                    squares.append(square(pictures.opened(encoded[row]), position))
+                    squares.append(square(opened(encoded[row], self.decoding), position))
         except BadImage as error:
             raise BadImage(f"{self.locate(row)}: {error}") from error
         return np.stack(squares)

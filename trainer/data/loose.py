@@ -36,7 +36,7 @@ def checked(contents: Contents) -> Loose:
 
 def _check(contents: Contents) -> None:
     """Raise BadImage where pictures are damaged."""
-    from scalectl.trainer.data.pictures import damage, refuse  # planning does without Pillow
+    from scalectl.trainer.data.headers import damage, refuse  # planning does without Pillow
 
     damaged = []
     for file in contents.files:

@@ -21,14 +21,13 @@ def sampled(contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
     """Yield the numbers and the bytes of up to `most` images, the first few of some row groups; raises Unreadable."""
     parts = list(_some_groups(contents))
     for start, file, group in parts:
-        row, space = start, SAMPLED_BYTES // SAMPLED_GROUPS
-        for image in islice(_group_images(file, group, contents.columns[0]), -(-most // len(parts))):
-            size = len(image or b"")
-            space -= size
-            if space < 0 and row > start:
+        space = SAMPLED_BYTES // SAMPLED_GROUPS
+        images = islice(_group_images(file, group, contents.columns[0]), -(-most // len(parts)))
+        for place, image in enumerate(images):
+            space -= len(image or b"")
+            if place and space < 0:
                 break
-            yield row, image
-            row += 1
+            yield start + place, image
 
 
 def _some_groups(contents: Contents) -> Iterator[tuple[int, str, int]]:

@@ -13,7 +13,7 @@ from pyarrow import ipc
 from scalectl.trainer import cache
 from scalectl.trainer.data import labels, tf_example
 from scalectl.trainer.data.facts import Contents, Unreadable
-from scalectl.trainer.data.pictures import BadImage, damage, refuse
+from scalectl.trainer.data.headers import BadImage, damage, refuse
 from scalectl.trainer.data.records import Shard, shard
 from scalectl.trainer.data.tf_example import BadRecord
 

@@ -145,23 +145,22 @@ def samples(contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
     files = [number for number, count in enumerate(contents.counts) if count]
     chosen = [files[len(files) * place // SAMPLED_FILES] for place in range(SAMPLED_FILES)]
     for number in dict.fromkeys(chosen):  # those of few files come several times
-        row, space = starts[number], SAMPLED_BYTES // SAMPLED_FILES
+        space = SAMPLED_BYTES // SAMPLED_FILES
         images = islice(_images(contents.files[number], contents.columns[0]), -(-most // len(set(chosen))))
-        for row, image in enumerate(images, row):
+        for place, image in enumerate(images):
             space -= len(image)
-            if space < 0 and row > starts[number]:
+            if place and space < 0:
                 break
-            yield row, image
+            yield starts[number] + place, image
 
 
 def _images(file: str, name: str) -> Iterator[Any]:
     """Yield the bytes of the feature of images in a file, read one by one, up to a record that is damaged."""
     records = shard(file)
+    several: Iterator[Any] = (record for _, record in records.records())
+    if isinstance(records, ArrayRecords):
+        several = map(records.record, range(len(records)))
     try:
-        if isinstance(records, ArrayRecords):
-            several = map(records.record, range(len(records)))
-        else:
-            several = (record for _, record in records.records())
         for record in several:
             yield tf_example.one_bytes(tf_example.features(record).get(name, memoryview(b""))) or b""
     except BadRecord:  # which the first job names

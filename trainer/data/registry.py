@@ -175,53 +175,63 @@ def registered(name: str, entry: Source) -> Iterator[None]:
 WHOLE = Selection()
 
 
-def facts(name: str, path: str = "", selection: Selection = WHOLE) -> Facts:
-    """The counts of a source, of the files at `path` if it has files; raises Unreadable."""
-    kind = source(name)
-    if isinstance(kind, Files):
-        return contents(name, path, selection).facts
-    return kind.facts
+@dataclass(frozen=True)
+class Part:
+    """A part of the files of a source."""
 
+    kind: str
+    path: str = ""
+    selection: Selection = WHOLE
 
-def contents(name: str, path: str, selection: Selection = WHOLE) -> Contents:
-    """What is selected of the files of a source at a path; raises Unreadable."""
-    files = _files(name)
-    if remote(path) and not files.in_buckets:
-        able = [name for name, kind in _SOURCES.items() if isinstance(kind, Files) and kind.in_buckets]
-        raise Unreadable(f"{path}: only {', '.join(able)} files are read from buckets; copy it here, or mount it")
-    return files.format().contents(path, selection)
+    def contents(self) -> Contents:
+        """What is in the files; raises Unreadable."""
+        files = _files(self.kind)
+        if remote(self.path) and not files.in_buckets:
+            able = [name for name, kind in _SOURCES.items() if isinstance(kind, Files) and kind.in_buckets]
+            raise Unreadable(
+                f"{self.path}: only {', '.join(able)} files are read from buckets; copy it here, or mount it"
+            )
+        return files.format().contents(self.path, self.selection)
 
+    def test(self, path: str, selection: Selection) -> "Part":
+        """The test split at a path, whose labels are numbered as those of this part are; raises Unreadable."""
+        train = self.contents()
+        if train.words or selection.labels:
+            selection = replace(selection, classes=train.classes)
+        return Part(self.kind, path, selection)
 
-def test_selection(name: str, path: str, selection: Selection, test: Selection) -> Selection:
-    """The selection of a test split, whose labels have the numbers that those of the training split have."""
-    train = contents(name, path, selection)
-    if train.words or test.labels:
-        return replace(test, classes=train.classes)
-    return test
+    def store(self, digest: str) -> Store:
+        """The images, whose contents have this hash, opened once in each process.
+
+        Raises Unreadable, or BadImage where pictures are damaged.
+        """
+        return _store(self, digest)
+
+    def class_counts(self) -> Counter[int] | None:
+        """The number of images by label; None where counting would mean to read the images. Raises Unreadable."""
+        return _class_counts(self, self.contents().digest)
+
+    def samples(self, most: int) -> Iterator[tuple[int, Any]]:
+        """Yield the numbers and the bytes of up to `most` images; raises Unreadable."""
+        yield from _files(self.kind).format().samples(self.path, self.contents(), most)
 
 
 @lru_cache(maxsize=4)
-def store(name: str, path: str, digest: str, selection: Selection = WHOLE) -> Store:
-    """The selected images at a path whose contents have this hash, opened once in each process.
-
-    Raises Unreadable, or BadImage where pictures are damaged.
-    """
-    return _files(name).format().store(path, digest, selection)
-
-
-def class_counts(name: str, path: str, selection: Selection = WHOLE) -> Counter[int] | None:
-    """The number of images by label; None where counting would mean to read the images. Raises Unreadable."""
-    return _class_counts(name, path, contents(name, path, selection).digest, selection)
+def _store(part: Part, digest: str) -> Store:
+    return _files(part.kind).format().store(part.path, digest, part.selection)
 
 
 @lru_cache(maxsize=8)
-def _class_counts(name: str, path: str, digest: str, selection: Selection) -> Counter[int] | None:
-    return _files(name).format().class_counts(path, contents(name, path, selection).expect(digest, path))
+def _class_counts(part: Part, digest: str) -> Counter[int] | None:
+    return _files(part.kind).format().class_counts(part.path, part.contents().expect(digest, part.path))
 
 
-def samples(name: str, path: str, most: int, selection: Selection = WHOLE) -> Iterator[tuple[int, Any]]:
-    """Yield the numbers and the bytes of up to `most` images of a source of files; raises Unreadable."""
-    yield from _files(name).format().samples(path, contents(name, path, selection), most)
+def facts(part: Part) -> Facts:
+    """The counts of a source, of a part of its files if it has files; raises Unreadable."""
+    kind = source(part.kind)
+    if isinstance(kind, Files):
+        return part.contents().facts
+    return kind.facts
 
 
 def _files(name: str) -> Files:

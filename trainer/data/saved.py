@@ -80,7 +80,7 @@ def _contents(
     table = arrow.columns(tables[names[0]].schema, selection, names[0])
     classes, largest = table.names, -1
     digest, words = hashlib.sha256(f"{table.image} {table.label}".encode()), set()
-    for file, batch in ((file, batch) for file in names for batch in tables[file].to_batches()):
+    for file, batch in [(name, batch) for name in names for batch in tables[name].to_batches()]:
         labels = arrow.column(batch, table.label)
         if labels.null_count:
             raise Unreadable(f"{file}: labels are missing")

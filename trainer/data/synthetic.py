@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from scalectl.trainer.data.augment import box
+from scalectl.trainer.data.headers import Picture
 from scalectl.trainer.data.pictures import crop
 from scalectl.trainer.rng import Purpose, units, words
 from scalectl.trainer.spec import DataSpec
@@ -47,7 +48,9 @@ class Patterns:
     def cropped(self, rows: np.ndarray, draws: np.ndarray) -> np.ndarray:
         """Random parts of images (count, height, width, 3) by number, as bytes, each as its own draws say."""
         side, images = self.image_size, map(Image.fromarray, self.colours(rows))
-        return np.stack([crop(image, box(side, side, draw), side) for image, draw in zip(images, draws, strict=True)])
+        return np.stack(
+            [crop(Picture(image), box(side, side, draw), side) for image, draw in zip(images, draws, strict=True)]
+        )
 
     def colours(self, rows: np.ndarray) -> np.ndarray:
         """Images (count, height, width, 3) by number, as bytes.

@@ -12,7 +12,7 @@ from pyarrow import ipc
 from scalectl.trainer import cache
 from scalectl.trainer.data import labels
 from scalectl.trainer.data.facts import Contents
-from scalectl.trainer.data.pictures import damage, refuse
+from scalectl.trainer.data.headers import damage, refuse
 
 BATCH_ROWS = 256  # of one batch of the file
 

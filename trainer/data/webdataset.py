@@ -208,7 +208,7 @@ def _mapped(file: str) -> memoryview:
 
 def store(path: str, digest: str, selection: Selection) -> Labelled:
     """The images of the shards; raises Unreadable, or BadImage where pictures are damaged."""
-    from scalectl.trainer.data.pictures import damage, refuse  # planning does without Pillow
+    from scalectl.trainer.data.headers import damage, refuse  # planning does without Pillow
 
     planned = contents(path, selection).expect(digest, path)
     images = Labelled(planned)
