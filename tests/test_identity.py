@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from test_spec import TRUNK
 
 from scalectl.orchestrator.experiment.reading import read
-from scalectl.trainer.data.selection import Selection
+from scalectl.trainer.selection import Selection
 from scalectl.trainer.spec import RunSpec, identity
 
 ROOT = Path(__file__).parents[1]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal, NamedTuple, get_args
 
-from scalectl.trainer.data.selection import Selection
+from scalectl.trainer.selection import Selection
 
 SEMANTICS = 1  # raised whenever the trainer's numbers change for an unchanged spec
 

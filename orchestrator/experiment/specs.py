@@ -12,9 +12,9 @@ from scalectl.orchestrator.experiment.schema import Data, Dataset, Evals, Fewsho
 from scalectl.trainer.data import registry
 from scalectl.trainer.data.facts import Contents, Facts
 from scalectl.trainer.data.registry import Part
-from scalectl.trainer.data.selection import Selection
 from scalectl.trainer.data.splits import EVALUATED, named_by
 from scalectl.trainer.data.survey import survey
+from scalectl.trainer.selection import Selection
 from scalectl.trainer.spec import DataSpec, EvalSpec, FewshotSpec, FinetuneSpec, ModelSpec, RecipeSpec, preset
 
 HELD_OUT_OF_ENDLESS = 1000

@@ -10,8 +10,8 @@ from typing import Any
 from scalectl.trainer.data import records, splits
 from scalectl.trainer.data.facts import Contents, Unreadable
 from scalectl.trainer.data.registry import Store
-from scalectl.trainer.data.selection import Selection
 from scalectl.trainer.data.storage import matching, root
+from scalectl.trainer.selection import Selection
 
 
 def contents(path: str, selection: Selection) -> Contents:

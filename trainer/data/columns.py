@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from scalectl.trainer.data.facts import Unreadable
-from scalectl.trainer.data.selection import Selection
+from scalectl.trainer.selection import Selection
 
 IMAGES = ("image", "image.bytes", "img")  # names of columns, the first that exists
 LABELS = ("label", "labels", "fine_label", "cls")

@@ -12,7 +12,7 @@ from scalectl.trainer.data import flat, loose, splits
 from scalectl.trainer.data.endings import ENDINGS, ending, leftover
 from scalectl.trainer.data.facts import Contents, Unreadable
 from scalectl.trainer.data.loose import Loose
-from scalectl.trainer.data.selection import Selection
+from scalectl.trainer.selection import Selection
 
 Times = dict[str, int]  # when folders were last changed, in nanoseconds
 

@@ -19,7 +19,7 @@ from scalectl.trainer.data.classes import numbered
 from scalectl.trainer.data.endings import ENDINGS, ending
 from scalectl.trainer.data.facts import Contents, Unreadable
 from scalectl.trainer.data.loose import Loose
-from scalectl.trainer.data.selection import Selection
+from scalectl.trainer.selection import Selection
 
 IMAGES = ("image", "file_name", "filename", "filepath", "file", "path", "image_path", "img", "imageid")
 LABELS = ("label", "labels", "fine_label", "class", "class_name", "category", "target", "predictionstring")

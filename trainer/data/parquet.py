@@ -21,9 +21,9 @@ from scalectl.trainer.data.classes import difference, numbered
 from scalectl.trainer.data.columns import Columns
 from scalectl.trainer.data.facts import Contents, Unreadable
 from scalectl.trainer.data.parquet_samples import explained, sampled
-from scalectl.trainer.data.selection import Selection
 from scalectl.trainer.data.storage import listed, matching, opened, remote, root
 from scalectl.trainer.data.unpacked import BATCH_ROWS, Unpacked, unpacked
+from scalectl.trainer.selection import Selection
 
 CONCURRENT_FOOTERS = 16  # read at a time: a bucket takes a while to answer
 

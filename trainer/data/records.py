@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 from scalectl.trainer.data import tf_example
 from scalectl.trainer.data.facts import Contents, Unreadable
-from scalectl.trainer.data.selection import Selection
 from scalectl.trainer.data.tf_example import BadRecord
+from scalectl.trainer.selection import Selection
 
 SAMPLED_BYTES = 2**24  # of images that are looked at for planning
 READ_TOGETHER = 256  # records of one read when all are read

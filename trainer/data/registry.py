@@ -14,8 +14,8 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from scalectl.trainer.data.facts import ENDLESS, Contents, Facts, Unreadable
-from scalectl.trainer.data.selection import Selection
 from scalectl.trainer.data.storage import remote
+from scalectl.trainer.selection import Selection
 
 
 class Store(Protocol):

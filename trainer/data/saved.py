@@ -21,8 +21,8 @@ from scalectl.trainer.data import splits
 from scalectl.trainer.data.classes import numbered
 from scalectl.trainer.data.facts import Contents, Unreadable
 from scalectl.trainer.data.parquet_samples import explained
-from scalectl.trainer.data.selection import Selection
 from scalectl.trainer.data.unpacked import BATCH_ROWS, Unpacked, unpacked
+from scalectl.trainer.selection import Selection
 
 
 def contents(path: str, selection: Selection) -> Contents:

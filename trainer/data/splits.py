@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 
 from scalectl.trainer.data.endings import leftover
 from scalectl.trainer.data.facts import Unreadable
-from scalectl.trainer.data.selection import Purpose
+from scalectl.trainer.selection import Purpose
 
 KEYWORDS = {
     "train": ("train", "training"),

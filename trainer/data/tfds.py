@@ -17,7 +17,7 @@ from scalectl.trainer.data import records
 from scalectl.trainer.data.endings import leftover
 from scalectl.trainer.data.facts import Contents, Unreadable
 from scalectl.trainer.data.registry import Store
-from scalectl.trainer.data.selection import Selection
+from scalectl.trainer.selection import Selection
 
 FORMATS = ("array_record", "tfrecord")
 TEST_SPLITS = ("test", "validation")  # the first that there is is evaluated on

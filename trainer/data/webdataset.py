@@ -23,8 +23,8 @@ from scalectl.trainer.data import splits
 from scalectl.trainer.data.classes import numbered
 from scalectl.trainer.data.endings import ENDINGS, without_leftovers
 from scalectl.trainer.data.facts import Contents, Unreadable
-from scalectl.trainer.data.selection import Selection
 from scalectl.trainer.data.storage import matching, root
+from scalectl.trainer.selection import Selection
 
 LABELS = ("cls", "label", "class", "cls.txt", "label.txt", "index")  # endings of labels, the first that exists
 LONGEST = 4096  # bytes of a label
