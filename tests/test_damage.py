@@ -9,8 +9,8 @@ from PIL import Image
 
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
-from scalectl.trainer.data import pictures
-from scalectl.trainer.data.pictures import BadImage, damage, refuse
+from scalectl.trainer.data import headers
+from scalectl.trainer.data.headers import BadImage, damage, refuse
 from scalectl.trainer.events import Failed
 from scalectl.trainer.spec import from_scratch
 from scalectl.trainer.train import train
@@ -40,7 +40,7 @@ def test_bytes_after_the_end_of_a_picture_are_no_damage():
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_a_picture_that_begins_and_ends_well_is_not_decoded(kind, monkeypatch):
-    monkeypatch.setattr(pictures, "opened", None)
+    monkeypatch.setattr(headers, "opened", None)
     assert damage(noise(kind)) == ""
 
 
@@ -59,7 +59,8 @@ def test_damaged_pictures_are_named_together():
     ("damaged", "workers", "words"),
     [(jpeg((9, 9, 9))[:-70], 0, "row 13: "), (grey(13).replace(b"IDAT", b"JUNK"), 1, "row 13: not a picture")],
 )
-def test_a_run_that_meets_one_fails_with_file_and_row_and_no_traceback(damaged, workers, words, tmp_path):
+def test_a_run_that_meets_one_fails_with_file_and_row_and_no_traceback(damaged, workers, words, tmp_path, monkeypatch):
+    monkeypatch.setattr("scalectl.trainer.data.survey.LOOKED_AT", 0)  # planning sees none of them
     write(tmp_path / "train.parquet", layout([damaged if at == 13 else grey(at) for at in range(30)], [0, 1, 2] * 10))
     text = STUDY.format(source="parquet:train.parquet", more=", held_out: 1").replace("[6]", "[29]")
     (tmp_path / "experiments.yaml").write_text(text + f"resources: {{default: {{workers: {workers}}}}}\n")

@@ -8,7 +8,7 @@ from pictures import STUDY, grey, levels
 from scalectl.orchestrator.errors import InvalidExperiment
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.trainer.data.facts import Unreadable
-from scalectl.trainer.data.pictures import BadImage
+from scalectl.trainer.data.headers import BadImage
 from scalectl.trainer.data.split import split
 from scalectl.trainer.spec import DataSpec
 

@@ -15,8 +15,8 @@ from pictures import grey, greys, layout, write
 from test_data import trunk
 
 from scalectl.trainer.data.batches import Batches
+from scalectl.trainer.data.headers import BadImage
 from scalectl.trainer.data.loader import Loader
-from scalectl.trainer.data.pictures import BadImage
 from scalectl.trainer.data.registry import Part
 from scalectl.trainer.spec import DataSpec, TrunkSpec
 

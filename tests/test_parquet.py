@@ -19,7 +19,7 @@ from scalectl.orchestrator.experiment.reading import Experiment, read
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.trainer.data.batches import Batches
 from scalectl.trainer.data.facts import Unreadable
-from scalectl.trainer.data.pictures import BadImage
+from scalectl.trainer.data.headers import BadImage
 from scalectl.trainer.data.split import load, split
 from scalectl.trainer.events import Done, Measurement
 from scalectl.trainer.spec import DataSpec, from_scratch, identity
@@ -178,7 +178,8 @@ def test_a_file_that_is_no_parquet_is_refused_at_planning(tmp_path):
 
 
 @pytest.mark.parametrize("damaged", [grey(1)[:60], b"not a picture", b"", None, jpeg((9, 9, 9), (500, 500))[:-700]])
-def test_a_corrupt_image_is_named_with_file_and_row(damaged, tmp_path):
+def test_a_corrupt_image_is_named_with_file_and_row(damaged, tmp_path, monkeypatch):
+    monkeypatch.setattr("scalectl.trainer.data.survey.LOOKED_AT", 0)  # planning sees none of them
     greys(tmp_path / "a" / "0.parquet", range(20))
     pictures = [damaged if number == 13 else grey(number) for number in range(20)]
     write(tmp_path / "a" / "1.parquet", layout(pictures, [number % 3 for number in range(20)]))

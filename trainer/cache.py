@@ -4,11 +4,14 @@ All of it can be made again.
 """
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+
+RESERVE = 2**30  # bytes of a disk that are left free, or a twentieth of a small one
 
 
 def folder(kind: str = "images") -> Path:
@@ -23,6 +26,12 @@ def folder(kind: str = "images") -> Path:
     if not os.access(path, os.W_OK):
         return Path(_passing().name)
     return path
+
+
+def free(file: Path) -> int:
+    """The bytes that may be written where a file will lie; a little of the disk is left to others."""
+    usage = shutil.disk_usage(file.parent)
+    return usage.free - min(RESERVE, usage.total // 20)
 
 
 @cache

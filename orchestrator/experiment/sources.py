@@ -59,7 +59,7 @@ class SourceReport:
         if self.survey is not None and self.survey.sizes:
             yield f"  pictures: {'; '.join(_pictures(self.survey, self.images or 0))}"
         if self.left_out:
-            yield "  left out: " + ", ".join(f"{count:,} {kind}" for kind, count in self.left_out)
+            yield "  left out: " + ", ".join(f"{kind} ({count:,})" for kind, count in self.left_out)
         if self.empty_classes:
             yield f"  no images of: {listed(self.empty_classes)}"
 
@@ -76,7 +76,7 @@ class SourceReport:
             "class_names": list(self.class_names),
             "class_counts": None,
             "empty_classes": list(self.empty_classes),
-            "left_out": dict(self.left_out),
+            "left_out": [{"kind": kind, "files": count} for kind, count in self.left_out],
             "pictures": None,
         }
         if self.class_counts is not None:

@@ -104,7 +104,7 @@ def _pictures(
             elif ending(entry.name) in ENDINGS and entry.is_file():
                 yield parts, entry.stat().st_size
             else:
-                left_out[_kind(entry.name, "what is no file")] += 1
+                left_out[_kind(entry.name, "links that lead nowhere and other things that are no files")] += 1
 
 
 def _kind(name: str, picture: str) -> str:

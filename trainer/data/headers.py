@@ -81,8 +81,7 @@ def opened(encoded: Any, decoding: Decoding = DEFAULTS) -> Picture:
     """A picture from its bytes; raises BadImage, also where it has more bytes or pixels than are opened."""
     if not encoded:
         raise BadImage("no image")
-    if len(encoded) > MAX_ENCODED:
-        raise BadImage(f"{len(encoded):,} bytes are more than the {MAX_ENCODED:,} that one picture may have")
+    bounded(len(encoded))
     try:
         image = _image(encoded)
         width, height = image.size
@@ -100,6 +99,12 @@ def opened(encoded: Any, decoding: Decoding = DEFAULTS) -> Picture:
         raise
     except Exception as error:  # decoders raise all kinds on damaged input
         raise BadImage(reason(error)) from error
+
+
+def bounded(size: int) -> None:
+    """Raise BadImage where an encoded picture has more bytes than are opened."""
+    if size > MAX_ENCODED:
+        raise BadImage(f"{size:,} bytes are more than the {MAX_ENCODED:,} that one picture may have")
 
 
 def _image(encoded: Any) -> Image.Image:
@@ -159,7 +164,7 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
 def reason(error: Exception) -> str:
     """A decoder's message, without the address of the object that it read from."""
     if type(error).__name__ == "UnidentifiedImageError":
-        return "not a picture"
+        return "not a picture of a format that is read"
     return str(error) or type(error).__name__
 
 

@@ -43,7 +43,7 @@ def shallow(image: Image.Image) -> None:
         return
     bits, largest = image.tag_v2.get(BITS, (8,))[0], image.tag_v2.get(LARGEST)  # type: ignore[attr-defined]
     if bits == 16 and largest is not None and _first(largest) < 2**15:
-        raise BadImage(f"colours up to {_first(largest):,} in 16 bits would be dark: convert it to 8 bits")
+        raise BadImage(f"colours up to {int(_first(largest)):,} in 16 bits would be dark: convert it to 8 bits")
 
 
 def _refusal(image: Image.Image) -> str:

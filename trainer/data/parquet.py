@@ -177,7 +177,14 @@ def store(path: str, digest: str, selection: Selection) -> Unpacked:
     Raises Unreadable, or BadImage where pictures are damaged.
     """
     planned = contents(path, selection).expect(digest, path)
-    return unpacked(planned, _batches(planned))
+    return unpacked(planned, _batches(planned), lambda: sum(map(_unpacked_size, planned.files)))
+
+
+def _unpacked_size(file: str) -> int:
+    """The bytes of all columns of a parquet file before they were compressed; raises Unreadable."""
+    with explained(file), opened(file) as stream:
+        metadata = read_metadata(stream)
+    return sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
 
 
 def _batches(contents: Contents) -> Iterator[tuple[Any, Any]]:

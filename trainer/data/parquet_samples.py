@@ -22,7 +22,7 @@ def sampled(contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
     parts = list(_some_groups(contents))
     for start, file, group in parts:
         space = SAMPLED_BYTES // SAMPLED_GROUPS
-        images = islice(_group_images(file, group, contents.columns[0]), -(-most // len(parts)))
+        images = islice(_group_images(file, group, contents.columns[0]), max(1, most // len(parts)))
         for place, image in enumerate(images):
             space -= len(image or b"")
             if place and space < 0:

@@ -146,7 +146,7 @@ def samples(contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
     chosen = [files[len(files) * place // SAMPLED_FILES] for place in range(SAMPLED_FILES)]
     for number in dict.fromkeys(chosen):  # those of few files come several times
         space = SAMPLED_BYTES // SAMPLED_FILES
-        images = islice(_images(contents.files[number], contents.columns[0]), -(-most // len(set(chosen))))
+        images = islice(_images(contents.files[number], contents.columns[0]), max(1, most // len(set(chosen))))
         for place, image in enumerate(images):
             space -= len(image)
             if place and space < 0:

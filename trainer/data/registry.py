@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from importlib import import_module
+from itertools import islice
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -213,7 +214,7 @@ class Part:
 
     def samples(self, most: int) -> Iterator[tuple[int, Any]]:
         """Yield the numbers and the bytes of up to `most` images; raises Unreadable."""
-        yield from _files(self.kind).format().samples(self.path, self.contents(), most)
+        yield from islice(_files(self.kind).format().samples(self.path, self.contents(), most), most)
 
 
 @lru_cache(maxsize=4)

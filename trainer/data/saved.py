@@ -137,7 +137,7 @@ def samples(path: str, contents: Contents, most: int) -> Iterator[tuple[int, Any
 def store(path: str, digest: str, selection: Selection) -> Unpacked:
     """The images of a data set whose contents have this hash; raises Unreadable, or BadImage where some are damaged."""
     planned = contents(path, selection).expect(digest, path)
-    return unpacked(planned, _batches(planned))
+    return unpacked(planned, _batches(planned), lambda: sum(Path(file).stat().st_size for file in planned.files))
 
 
 def _batches(contents: Contents) -> Iterator[tuple[Any, Any]]:

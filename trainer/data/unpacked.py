@@ -1,7 +1,7 @@
 """A copy of pictures and labels in the user's cache, mapped into memory, from which any picture can be had."""
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from pyarrow import ipc
 
 from scalectl.trainer import cache
 from scalectl.trainer.data import labels
-from scalectl.trainer.data.facts import Contents
+from scalectl.trainer.data.facts import Contents, Unreadable
 from scalectl.trainer.data.headers import damage, refuse
 
 BATCH_ROWS = 256  # of one batch of the file
@@ -33,15 +33,25 @@ class Unpacked:
         return self._images[batch][row - self._ends[batch]].as_buffer()  # from the end of the batch
 
 
-def unpacked(contents: Contents, batches: Iterable[tuple[Any, Any]]) -> Unpacked:
+def unpacked(contents: Contents, batches: Iterable[tuple[Any, Any]], size: Callable[[], int]) -> Unpacked:
     """The images of some contents, written first from batches of pictures and labels unless they are there already.
 
-    Raises BadImage where pictures are damaged.
+    `size` tells the bytes that they should take. Raises BadImage where pictures are damaged, and Unreadable where the
+    disk has no place for them.
     """
     file = cache.folder() / f"{contents.digest}.arrow"
     if not file.exists():
+        _fits(size(), file, contents.files[0])
         _write(contents, batches, file)
     return Unpacked(file)
+
+
+def _fits(needed: int, file: Path, source: str) -> None:
+    """Raise Unreadable where so many bytes have no place on the disk of a file, and name what they come from."""
+    free = cache.free(file)
+    if needed > free:
+        space = f"{needed / 1e9:,.3f} GB and {file.parent} has {max(free, 0) / 1e9:,.3f} GB to spare"
+        raise Unreadable(f"{source}: unpacking takes {space}: set XDG_CACHE_HOME to a folder on a larger disk")
 
 
 def _write(contents: Contents, batches: Iterable[tuple[Any, Any]], file: Path) -> None:
@@ -50,7 +60,9 @@ def _write(contents: Contents, batches: Iterable[tuple[Any, Any]], file: Path) -
     with cache.appearing(file) as part:
         with pa.OSFile(part, "wb") as sink, ipc.new_file(sink, schema) as writer:
             for pictures, classes in batches:
-                writer.write_batch(pa.record_batch([pictures, classes.cast(schema.field("label").type)], schema=schema))
+                batch = pa.record_batch([pictures, classes.cast(schema.field("label").type)], schema=schema)
+                _fits(batch.nbytes, file, contents.files[0])  # a footer may say less than there is
+                writer.write_batch(batch)
         images = Unpacked(Path(part))
         damages = ((row, damage(images.encoded(row))) for row in range(contents.num_images))
         refuse([f"{contents.locate(row)}: {reason}" for row, reason in damages if reason])
