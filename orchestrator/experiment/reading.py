@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from scalectl.orchestrator.errors import Finding, InvalidExperiment, KeyPath, Problem, Spot, did_you_mean
 from scalectl.orchestrator.experiment.checks import CHECKS, hold_outs_leave_some
-from scalectl.orchestrator.experiment.checks_data import datasets_are_images, files_are_images
+from scalectl.orchestrator.experiment.checks_files import datasets_are_images, files_are_images
 from scalectl.orchestrator.experiment.document import Located, load, read_document, read_text
 from scalectl.orchestrator.experiment.grid import Cell, Resolved, resolve
 from scalectl.orchestrator.experiment.resources import Limits, Resources

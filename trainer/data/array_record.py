@@ -47,6 +47,11 @@ def class_counts(path: str, contents: Contents) -> Counter[int] | None:
     return None
 
 
+def pictures(contents: Contents) -> Iterator[Any]:
+    """Yield the bytes of each picture; raises Unreadable."""
+    yield from records.pictures(contents)
+
+
 def samples(path: str, contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
     """Yield the numbers and the bytes of up to `most` images; of a record that can't be read there are none."""
     return records.samples(contents, most)

@@ -119,6 +119,11 @@ def class_counts(path: str, contents: Contents) -> Counter[int] | None:
     return loose.class_counts(contents)
 
 
+def pictures(contents: Contents) -> Iterator[Any]:
+    """Yield the bytes of each picture; raises Unreadable."""
+    yield from loose.pictures(contents)
+
+
 def samples(path: str, contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
     """Yield the numbers and the bytes of up to `most` pictures; of a file that can't be read there are none."""
     yield from loose.samples(contents, most)

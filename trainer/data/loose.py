@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from scalectl.trainer import cache
-from scalectl.trainer.data.facts import Contents
+from scalectl.trainer.data.facts import Contents, Unreadable
 
 
 class Loose:
@@ -55,6 +55,15 @@ def _mapped(stream: BinaryIO) -> Any:
     if not stream.seek(0, 2):
         return b""  # which can't be mapped
     return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def pictures(contents: Contents) -> Iterator[Any]:
+    """Yield the bytes of each picture; raises Unreadable."""
+    for file in contents.files:
+        try:
+            yield Path(file).read_bytes()
+        except OSError as error:
+            raise Unreadable(f"{file}: {error.strerror}") from error
 
 
 def samples(contents: Contents, most: int) -> Iterator[tuple[int, Any]]:

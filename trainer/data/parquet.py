@@ -141,7 +141,6 @@ def _leaf(metadata: Any, column: str) -> int:
     return next(number for number, path in enumerate(paths) if f"{path}.".startswith(f"{column}."))
 
 
-@lru_cache(maxsize=64)
 def _words(file: str, label: str) -> frozenset[str]:
     """The words that are labels in a file."""
     return frozenset(word for word in arrow.flat(_labels(file, label)).unique().to_pylist() if word is not None)
@@ -166,6 +165,12 @@ def _label_counts(file: str, contents: Contents) -> Counter[int]:
     return Counter({numbers.get(pair["values"], pair["values"]): pair["counts"] for pair in counts})
 
 
+def pictures(contents: Contents) -> Iterator[Any]:
+    """Yield the bytes of each image, or None; raises Unreadable."""
+    for images, _ in _batches(contents):
+        yield from images.to_pylist()
+
+
 def samples(path: str, contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
     """Yield the numbers and the bytes of up to `most` images, the first few of some row groups; raises Unreadable."""
     yield from sampled(contents, most)
@@ -176,8 +181,11 @@ def store(path: str, digest: str, selection: Selection) -> Unpacked:
 
     Raises Unreadable, or BadImage where pictures are damaged.
     """
-    planned = contents(path, selection).expect(digest, path)
-    return unpacked(planned, _batches(planned), lambda: sum(map(_unpacked_size, planned.files)))
+
+    def size(planned: Contents) -> int:
+        return sum(map(_unpacked_size, planned.files))
+
+    return unpacked(digest, lambda: contents(path, selection).expect(digest, path), _batches, size)
 
 
 def _unpacked_size(file: str) -> int:

@@ -139,6 +139,12 @@ def _features(file: str, selection: Selection) -> tuple[str, str]:
 SAMPLED_FILES = 16  # of which records are looked at for planning
 
 
+def pictures(contents: Contents) -> Iterator[Any]:
+    """Yield the bytes of each image, up to a record that is damaged; raises Unreadable."""
+    for file in contents.files:
+        yield from _images(file, contents.columns[0])
+
+
 def samples(contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
     """Yield the numbers and the bytes of the first few images of some files; nothing for bytes where one is damaged."""
     starts = list(accumulate(contents.counts, initial=0))[:-1]

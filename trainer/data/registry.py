@@ -56,6 +56,9 @@ class Format(Protocol):
     def class_counts(self, path: str, contents: Contents) -> Counter[int] | None:
         """The number of images by label, without labels that no image has; None where images would have to be read."""
 
+    def pictures(self, contents: Contents) -> Iterator[Any]:
+        """Yield the bytes of each image in order, those of one that is damaged as they are; raises Unreadable."""
+
     def samples(self, path: str, contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
         """Yield the numbers and the bytes of up to `most` images, from all over the files, at little cost.
 
@@ -211,6 +214,10 @@ class Part:
     def class_counts(self) -> Counter[int] | None:
         """The number of images by label; None where counting would mean to read the images. Raises Unreadable."""
         return _class_counts(self, self.contents().digest)
+
+    def pictures(self) -> Iterator[Any]:
+        """Yield the bytes of each image in order; raises Unreadable."""
+        yield from _files(self.kind).format().pictures(self.contents())
 
     def samples(self, most: int) -> Iterator[tuple[int, Any]]:
         """Yield the numbers and the bytes of up to `most` images; raises Unreadable."""

@@ -123,6 +123,12 @@ def class_counts(path: str, contents: Contents) -> Counter[int] | None:
     return Counter(label for values in labels for label in values.to_pylist())
 
 
+def pictures(contents: Contents) -> Iterator[Any]:
+    """Yield the bytes of each image, or None; raises Unreadable."""
+    for images, _ in _batches(contents):
+        yield from images.to_pylist()
+
+
 def samples(path: str, contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
     """Yield the numbers and the bytes of up to `most` images from all over the files."""
     first, rows = 0, contents.spread(most)
@@ -136,8 +142,11 @@ def samples(path: str, contents: Contents, most: int) -> Iterator[tuple[int, Any
 
 def store(path: str, digest: str, selection: Selection) -> Unpacked:
     """The images of a data set whose contents have this hash; raises Unreadable, or BadImage where some are damaged."""
-    planned = contents(path, selection).expect(digest, path)
-    return unpacked(planned, _batches(planned), lambda: sum(Path(file).stat().st_size for file in planned.files))
+
+    def size(planned: Contents) -> int:
+        return sum(Path(file).stat().st_size for file in planned.files)
+
+    return unpacked(digest, lambda: contents(path, selection).expect(digest, path), _batches, size)
 
 
 def _batches(contents: Contents) -> Iterator[tuple[Any, Any]]:

@@ -14,6 +14,8 @@ from scalectl.trainer.data import labels
 from scalectl.trainer.data.facts import Contents, Unreadable
 from scalectl.trainer.data.headers import damage, refuse
 
+Batches = Iterable[tuple[Any, Any]]  # arrays of encoded pictures, and of their labels
+
 BATCH_ROWS = 256  # of one batch of the file
 
 
@@ -33,16 +35,22 @@ class Unpacked:
         return self._images[batch][row - self._ends[batch]].as_buffer()  # from the end of the batch
 
 
-def unpacked(contents: Contents, batches: Iterable[tuple[Any, Any]], size: Callable[[], int]) -> Unpacked:
-    """The images of some contents, written first from batches of pictures and labels unless they are there already.
+def unpacked(
+    digest: str,
+    contents: Callable[[], Contents],
+    batches: Callable[[Contents], Batches],
+    size: Callable[[Contents], int],
+) -> Unpacked:
+    """The images of contents with this hash, written first from batches of them unless they are there already.
 
     `size` tells the bytes that they should take. Raises BadImage where pictures are damaged, and Unreadable where the
     disk has no place for them.
     """
-    file = cache.folder() / f"{contents.digest}.arrow"
+    file = cache.folder() / f"{digest}.arrow"
     if not file.exists():
-        _fits(size(), file, contents.files[0])
-        _write(contents, batches, file)
+        planned = contents()
+        _fits(size(planned), file, planned.files[0])
+        _write(planned, batches(planned), file)
     return Unpacked(file)
 
 
@@ -54,7 +62,7 @@ def _fits(needed: int, file: Path, source: str) -> None:
         raise Unreadable(f"{source}: unpacking takes {space}: set XDG_CACHE_HOME to a folder on a larger disk")
 
 
-def _write(contents: Contents, batches: Iterable[tuple[Any, Any]], file: Path) -> None:
+def _write(contents: Contents, batches: Batches, file: Path) -> None:
     """Write all images and labels, unless a picture is damaged."""
     schema = pa.schema([("image", pa.binary()), ("label", labels.arrow_type(several=contents.several_labels))])
     with cache.appearing(file) as part:

@@ -169,6 +169,11 @@ def class_counts(path: str, contents: Contents) -> Counter[int] | None:
     return Counter(_labels(contents))
 
 
+def pictures(contents: Contents) -> Iterator[Any]:
+    """Yield the bytes of each picture; raises Unreadable."""
+    yield from map(Shards(contents).encoded, range(contents.num_images))
+
+
 def samples(path: str, contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
     """Yield the numbers and the bytes of up to `most` pictures from all over the shards."""
     shards = Shards(contents)
