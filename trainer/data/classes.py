@@ -17,13 +17,13 @@ def numbered(words: Iterable[str], classes: tuple[str, ...], place: str) -> tupl
     return classes or names
 
 
-def difference(names: Sequence[str], where: str, others: Sequence[str], elsewhere: str) -> str:
+def difference(names: Sequence[str], where: str, second: Sequence[str], elsewhere: str) -> str:
     """The first class that has two names, as a message; empty where none has, or one side has no names."""
-    if not names or not others:
+    if not names or not second:
         return ""
-    for number, (name, other) in enumerate(zip(names, others, strict=False)):
+    for number, (name, other) in enumerate(zip(names, second, strict=False)):
         if name != other:
             return f"class {number} is {name!r} {where} and {other!r} {elsewhere}"
-    if len(names) != len(others):
-        return f"there are {len(names):,} class names {where} and {len(others):,} {elsewhere}"
+    if len(names) != len(second):
+        return f"there are {len(names):,} class names {where} and {len(second):,} {elsewhere}"
     return ""

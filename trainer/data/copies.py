@@ -16,8 +16,8 @@ def equal_pictures(part: Part, other: Part) -> int:
 
     It is counted once and kept in the user's cache; 0 where the files are large or in a bucket. Raises Unreadable.
     """
-    digest, others = part.contents().digest, other.contents().digest
-    kept = cache.folder() / f"{digest}-{others}.copies"
+    digest, second = part.contents().digest, other.contents().digest
+    kept = cache.folder() / f"{digest}-{second}.copies"
     if kept.exists():
         return int(kept.read_text())
     if not (_cheap(part) and _cheap(other)):
