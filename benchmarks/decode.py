@@ -21,7 +21,7 @@ from PIL import Image
 from pyarrow import parquet as files
 
 from scalectl.trainer.data.batches import Batches
-from scalectl.trainer.data.registry import contents, store
+from scalectl.trainer.data.registry import Part
 from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, TrunkSpec
 
 BATCH = 50
@@ -51,7 +51,7 @@ def array_record(folder: Path, file: Path, count: int) -> Path:
     from array_record.python.array_record_module import ArrayRecordWriter
 
     writer = ArrayRecordWriter(str(folder / "pictures.array_record"), "group_size:1")
-    pictures = store("parquet", str(file), contents("parquet", str(file)).digest)
+    pictures = Part("parquet", str(file)).store(Part("parquet", str(file)).contents().digest)
     for row in range(count):
         features = {b"image": tagged(1, tagged(1, bytes(pictures.encoded(row)))), b"label": tagged(3, tagged(1, b"\0"))}
         entries = [tagged(1, tagged(1, name) + tagged(2, feature)) for name, feature in features.items()]
@@ -94,14 +94,14 @@ def main() -> None:
 
 
 def measure(kind: str, file: Path, images: int, side: int) -> None:
-    content = contents(kind, str(file)).digest
+    content = Part(kind, str(file)).contents().digest
     data = DataSpec(kind, images, 0, 0, 0, side, 3, 1000, resize=side * 8 // 7, content=content, path=str(file))
     recipe = RecipeSpec(BATCH, "float32", "map", 0.0, "sigmoid", "adafactor", 1e-3, 1.0, 3.0, 0.03, 20, 100)
     trunk = TrunkSpec(ModelSpec(192, 12, 768, 3, 16), data, recipe, 0)
     training = Batches(replace(trunk, data=replace(data, crop=True, flip=True)))
     evaluation = Batches(trunk)
     steps = images // BATCH
-    encoded = [bytes(store(kind, str(file), content).encoded(int(row))) for row in training.images.rows]
+    encoded = [bytes(Part(kind, str(file)).store(content).encoded(int(row))) for row in training.images.rows]
 
     def bare(_: int) -> None:
         for one in encoded:

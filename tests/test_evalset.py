@@ -15,7 +15,7 @@ from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.store.records import known
 from scalectl.trainer.data.images import Images
-from scalectl.trainer.data.registry import class_counts
+from scalectl.trainer.data.registry import Part
 from scalectl.trainer.evalset import evalsets
 from scalectl.trainer.evaluate import Drawn, drawn, fewshot, shots
 from scalectl.trainer.events import Measurement, Progress, Stopped
@@ -154,7 +154,7 @@ def test_the_class_with_too_few_images_is_named(colour):
     colour.evals = PETS + BOTH.replace("[1]", "[4]")
     with pytest.raises(InvalidExperiment, match="4 images a class are more than pets has"):
         read(colour.write())
-    assert class_counts("parquet", str(colour.store.parent / "pets.parquet")) == {0: 14, 1: 13, 2: 3}
+    assert Part("parquet", str(colour.store.parent / "pets.parquet")).class_counts() == {0: 14, 1: 13, 2: 3}
 
 
 def test_folders_are_counted_by_class(tmp_path):
@@ -162,7 +162,7 @@ def test_folders_are_counted_by_class(tmp_path):
         (tmp_path / name).mkdir()
         for number in range(count):
             (tmp_path / name / f"{number}.png").write_bytes(grey(number))
-    assert class_counts("folder", str(tmp_path)) == {0: 4, 1: 2}
+    assert Part("folder", str(tmp_path)).class_counts() == {0: 4, 1: 2}
 
 
 def test_pictures_come_at_the_models_side_and_show_as_much_at_any(tmp_path):

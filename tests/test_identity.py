@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from test_spec import TRUNK
 
 from scalectl.orchestrator.experiment.reading import read
+from scalectl.trainer.selection import Selection
 from scalectl.trainer.spec import RunSpec, identity
 
 ROOT = Path(__file__).parents[1]
@@ -106,8 +107,13 @@ def changed(spec: Any, path: tuple[str, ...]) -> Any:
     return replace(spec, **{name: value + "-37" if isinstance(value, str) else value + 37})
 
 
-# where files lie now, and what is refused: no science
-PLACES = {("trunk", "data", name) for name in ("path", "test_path", "max_pixels")}
+# where files lie now, what they are called, and what is refused: no science
+PLACES = {("trunk", "data", name) for name in ("path", "test_path", "name", "max_pixels")}
+PLACES |= {  # what is read there is in the hash of the contents
+    ("trunk", "data", selection, part.name)
+    for selection in ("selection", "test_selection")
+    for part in fields(Selection)
+}
 
 
 @pytest.mark.parametrize("path", science(RUN), ids=".".join)

@@ -17,7 +17,7 @@ from test_data import trunk
 from scalectl.trainer.data.batches import Batches
 from scalectl.trainer.data.headers import BadImage
 from scalectl.trainer.data.loader import Loader
-from scalectl.trainer.data.registry import contents
+from scalectl.trainer.data.registry import Part
 from scalectl.trainer.spec import DataSpec, TrunkSpec
 
 
@@ -25,7 +25,7 @@ def pictures(folder, monkeypatch, kind: str = "parquet") -> TrunkSpec:
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
     path = str(folder / PLACES[kind])
     data = DataSpec(kind, 25, 5, 0, 1, 16, 3, 3, crop=True, flip=True, resize=16, path=path)
-    return replace(trunk(batch=8), data=replace(data, content=contents(kind, path).digest))
+    return replace(trunk(batch=8), data=replace(data, content=Part(kind, path).contents().digest))
 
 
 PLACES = {"parquet": "train.parquet", "array_record": "train.array_record", "tfds": "small/1.0.0/train"}

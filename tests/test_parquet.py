@@ -136,10 +136,10 @@ def test_all_kinds_of_pictures_become_three_channels(kind, mode, tmp_path):
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        (pa.table({"img": [b"x"], "label": [1]}), "columns img, label; needed are image"),
-        (pa.table({"image": [b"x"], "label": [1]}), "needed are image (a struct with bytes)"),
-        (pa.table({"image.bytes": [b"x"], "fine_label": [1]}), "and label"),
-        (pa.table({"image.bytes": [b"x"], "label": ["cat"]}), "column label is string, not a whole number"),
+        (pa.table({"a": [b"x"], "b": [b"x"], "label": [1]}), "data.columns: {image: NAME}; there are a (binary), b"),
+        (pa.table({"image": ["a.png"], "label": [1]}), "column image is string; encoded pictures are bytes"),
+        (pa.table({"image": [b"x"], "fine": [1], "coarse": [1]}), "data.columns: {label: NAME}; there are"),
+        (pa.table({"image.bytes": [b"x"], "label": [0.5]}), "column label is double; labels are whole numbers, words"),
         (pa.table({"image.bytes": [b"x"] * 2, "label": [1, None]}), "rows 0 to 1: labels are missing"),
         (pa.table({"image.bytes": [b"x"] * 2, "label": [1, -1]}), "rows 0 to 1: a label is -1"),
     ],

@@ -9,7 +9,7 @@ from pictures import STUDY, greys
 
 from scalectl.orchestrator.errors import InvalidExperiment
 from scalectl.orchestrator.experiment.reading import read
-from scalectl.trainer.data import parquet, registry, storage
+from scalectl.trainer.data import registry, storage
 from scalectl.trainer.data import split as splits
 from scalectl.trainer.data.facts import Unreadable
 from scalectl.trainer.data.split import load
@@ -30,7 +30,7 @@ def keys(tmp_path, monkeypatch):
 def forget() -> None:
     """Know of no data that were loaded, as another process."""
     splits._split.cache_clear()
-    registry.store.cache_clear()
+    registry._store.cache_clear()
 
 
 @pytest.fixture
@@ -88,15 +88,15 @@ def test_paths_mean_what_they_mean_on_a_disk(path, names, there):
 
 
 def test_planning_reads_footers_alone(there):
-    parquet.contents("s3://some-bucket/parts")
+    registry.Part("parquet", "s3://some-bucket/parts").contents()
     there[1].clear()
-    parquet.contents("s3://some-bucket/parts")
+    registry.Part("parquet", "s3://some-bucket/parts").contents()
     assert not [one for one in there[1] if ".parquet" in one]
 
 
 def test_where_nothing_is_there_it_is_said(there):
     with pytest.raises(Unreadable, match=r"^s3://some-bucket/none: no parquet files there$"):
-        parquet.contents("s3://some-bucket/none")
+        registry.Part("parquet", "s3://some-bucket/none").contents()
 
 
 def test_who_may_not_read_a_bucket_is_told_how_to_sign_in(tmp_path, monkeypatch):
@@ -124,4 +124,4 @@ def test_what_is_in_no_bucket_is_refused(source, told, tmp_path):
 
 def test_only_parquet_files_are_read_from_buckets():
     with pytest.raises(Unreadable, match="only parquet files are read from buckets"):
-        registry.contents("folder", "s3://some-bucket/x")
+        registry.Part("folder", "s3://some-bucket/x").contents()

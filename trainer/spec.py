@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal, NamedTuple, get_args
 
+from scalectl.trainer.selection import Selection
+
 SEMANTICS = 1  # raised whenever the trainer's numbers change for an unchanged spec
 
 Head = Literal["map", "gap", "tok"]
@@ -115,6 +117,9 @@ class DataSpec:
     white: float = field(default=0.0, metadata=LATER)  # both 0: as the depth has it that their files declare
     path: str = field(default="", compare=False)  # where the files lie now: no part of what a run is
     test_path: str = field(default="", compare=False)
+    selection: Selection = field(default=Selection(), compare=False)  # of the files there; `content` says what it gave
+    test_selection: Selection = field(default=Selection("test"), compare=False)
+    name: str = field(default="", compare=False)  # of the data set, for people
     max_pixels: int = field(default=MAX_PIXELS, compare=False)  # of one picture
     # keys that the file leaves out because no picture that planning looked at needs them; one that does is refused
     left_open: tuple[str, ...] = field(default=(), compare=False)

@@ -12,7 +12,7 @@ from scalectl.orchestrator.experiment.checks_data import (
 from scalectl.orchestrator.experiment.grid import Cell
 from scalectl.orchestrator.experiment.resources import Resources
 from scalectl.orchestrator.experiment.schema import Budgets, Data, Fit, Grid, Model, Train
-from scalectl.orchestrator.experiment.specs import held_out, known, left, shape
+from scalectl.orchestrator.experiment.specs import contents, held_out, known, left, shape, test_path
 from scalectl.trainer.data import registry
 from scalectl.trainer.spec import SCHEDULES, ModelSpec
 
@@ -75,10 +75,16 @@ def subsets_fit(data: Data) -> Iterator[Finding]:
         return
     for i, size in enumerate(data.sizes):
         if size > most:
-            message = f"{size:,} is more than {most:,}: {data.source} has {total:,} images"
-            if not data.test:
+            message = f"{size:,} is more than {most:,}: {_source(data)} has {total:,} images"
+            if not test_path(data):
                 message += f", {kept:,} are held out"
             yield Finding(("data", "sizes", i), message, "drop that size, or lower data.held_out")
+
+
+def _source(data: Data) -> str:
+    """The source as a message names it, with the split that is read of it."""
+    split = contents(data).split if data.source.path else ""
+    return f"split {split} of {data.source}" if split else str(data.source)
 
 
 def crop_has_pictures(data: Data) -> Iterator[Finding]:

@@ -1,70 +1,33 @@
 """What no single key shows of images and evaluations: files, datasets, shots and metrics that don't fit."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 
 from scalectl.orchestrator.errors import Finding, KeyPath, did_you_mean
-from scalectl.orchestrator.experiment.schema import Data, Evals, Fit, Model, Train
+from scalectl.orchestrator.experiment.schema import Columns, Data, Evals, Fit, Model, Train
 from scalectl.orchestrator.experiment.sources import class_counts, listed
-from scalectl.orchestrator.experiment.specs import as_data, evaluations, held_out, known, left, test_path
+from scalectl.orchestrator.experiment.specs import (
+    as_data,
+    contents,
+    evaluations,
+    held_out,
+    known,
+    left,
+    own_name,
+    train_part,
+)
 from scalectl.trainer.data import registry
-from scalectl.trainer.data.facts import PLENTY, Contents, Unreadable
-from scalectl.trainer.data.survey import survey
-
-MAX_LISTED = 5  # damaged pictures of a source
-
-
-def files_are_images(data: Data) -> Iterator[Finding]:
-    """Yield the faults of the files of a study; without any, other checks can read them."""
-    if not data.source.path:
-        return
-    if data.image_size is None:
-        yield Finding(("data", "image_size"), "missing", "give the side in pixels that models see pictures at", True)
-    elif data.resize is not None and data.resize < data.image_size:
-        yield Finding(("data", "resize"), f"{data.resize} is less than image_size {data.image_size}")
-    try:
-        contents = registry.contents(data.source.kind, data.source.path)
-    except Unreadable as error:
-        yield Finding(("data", "source"), str(error))
-        return
-    classes = data.num_classes or contents.num_classes or None
-    if classes is None and contents.largest is not None:
-        classes = contents.largest + 1
-    if classes is None:
-        yield Finding(("data", "num_classes"), "missing", f"the files of {data.source} don't tell it", True)
-    elif contents.largest is not None and contents.largest >= classes:
-        yield Finding(("data", "source"), f"{data.source} has the label {contents.largest:,}, and {classes:,} classes")
-    yield from _pictures_are_sound(data, "source", data.source.path)
-    if path := test_path(data):
-        yield from _test_is_of_the_same(data, path, classes, contents)
-
-
-def _pictures_are_sound(data: Data, key: str, path: str) -> Iterator[Finding]:
-    """Yield what is wrong with the pictures that planning looks at; raises Unreadable."""
-    seen = survey(data.source.kind, path)
-    for damaged in seen.damaged[:MAX_LISTED]:
-        yield Finding(("data", key), damaged, "remove it, or put a sound picture in its place")
-    if len(seen.damaged) > MAX_LISTED:
-        yield Finding(("data", key), f"{len(seen.damaged) - MAX_LISTED:,} more of {path} are damaged")
-    if seen.unbounded and data.range is None:
-        hint = "give the values that become black and white, as in [0, 4095]"
-        message = f"missing: {seen.unbounded} is grey of 32 bits or floats, and doesn't say which value is white"
-        yield Finding(("data", "range"), message, hint, True)
-    if seen.sizes and math.prod(seen.largest_size) > data.max_pixels:
-        width, height = seen.largest_size
-        message = f"{seen.largest} has {width:,} x {height:,} pixels, more than {data.max_pixels:,}"
-        yield Finding(("data", "max_pixels"), message, "raise data.max_pixels, or make the picture smaller", True)
+from scalectl.trainer.data.facts import PLENTY
 
 
 def classes_have_images(data: Data) -> Iterator[Finding]:
     """Yield, as a warning, the classes without an image."""
     if not data.source.path:
         return
-    counts = class_counts(data, data.source.path)
+    counts = class_counts(train_part(data))
     if not counts:
         return
-    names = registry.contents(data.source.kind, data.source.path).classes
+    names = contents(data).classes
     num_classes = known(data).num_classes
     empty = [label for label in range(num_classes) if label not in counts]
     if empty:
@@ -73,34 +36,9 @@ def classes_have_images(data: Data) -> Iterator[Finding]:
         yield Finding(("data", "source"), message, severity="warning")
 
 
-def datasets_are_images(evals: Evals) -> Iterator[Finding]:
-    """Yield the faults of the files of the datasets that evaluations have beside the study's own."""
-    for name, dataset in evals.datasets.items():
-        for finding in files_are_images(as_data(dataset, side=1)):
-            yield replace(finding, path=("evals", "datasets", name, *finding.path[1:]))
-
-
-def _test_is_of_the_same(data: Data, path: str, classes: int | None, train: Contents) -> Iterator[Finding]:
-    try:
-        test = registry.contents(data.source.kind, path)
-        yield from _pictures_are_sound(data, "test", path)
-    except Unreadable as error:
-        yield Finding(("data", "test"), str(error))
-        return
-    if test.several_labels != train.several_labels:
-        yield Finding(("data", "test"), f"only one of it and {data.source} has lists of labels")
-    elif test.classes != train.classes:
-        odd = ", ".join(sorted(set(test.classes) ^ set(train.classes))[:3])
-        yield Finding(("data", "test"), f"it has other folders than {data.source}: {odd}")
-    elif classes and test.largest is not None and test.largest >= classes:
-        yield Finding(("data", "test"), f"it has the label {test.largest:,}, and {data.source} {classes:,} classes")
-    if data.held_out and data.held_out > test.num_images:
-        yield Finding(("data", "held_out"), f"{data.held_out:,} is more than the {test.num_images:,} of data.test")
-
-
 def several_labels(data: Data) -> bool:
     """Tell whether an image can have more labels than one; raises Unreadable."""
-    return bool(data.source.path) and registry.contents(data.source.kind, data.source.path).several_labels
+    return bool(data.source.path) and contents(data).several_labels
 
 
 def several_labels_fit(data: Data, train: Train) -> Iterator[Finding]:
@@ -117,13 +55,19 @@ def several_labels_fit(data: Data, train: Train) -> Iterator[Finding]:
 
 def source_takes_keys(data: Data) -> Iterator[Finding]:
     """Yield the keys that a source without files, or with properties of its own, has no use for."""
-    unused = {"resize": "no pictures to resize", "test": "no files"}
+    unused = {"resize": "no pictures to resize", "test": "no files", "test_labels": "no files"}
     unused |= dict.fromkeys(("orientation", "background", "range"), "no pictures to decode")
     if isinstance(registry.source(data.source.kind), registry.InMemory):
         unused |= {"image_size": "their own image_size", "num_classes": "their own num_classes"}
     for key, reason in unused.items():
         if not data.source.path and getattr(data, key) is not None:
             yield Finding(("data", key), f"{data.source} have {reason}", "remove it", True)
+    source = registry.source(data.source.kind)
+    if data.columns != Columns() and not (isinstance(source, registry.Files) and source.has_columns):
+        yield Finding(("data", "columns"), f"{data.source} has no columns", "remove it", True)
+    if data.test_labels and not (data.test and data.source.kind == "folder"):
+        hint = "give data.source: folder:PATH, and the flat folder as data.test; or write csv:FILE"
+        yield Finding(("data", "test_labels"), "a list of labels is read for the test split of folder:PATH", hint, True)
 
 
 def datasets_have_names(evals: Evals, data: Data) -> Iterator[Finding]:
@@ -131,7 +75,7 @@ def datasets_have_names(evals: Evals, data: Data) -> Iterator[Finding]:
     used = [dataset for _, dataset in _datasets_in_use(evals)]
     for name in evals.datasets:
         path: KeyPath = ("evals", "datasets", name)
-        if name == data.source.kind:
+        if name in _own_names(evals, data):
             yield Finding(path, f"{name!r} is the name of the study's own images", "give it another name", True)
         elif "/" in name:
             yield Finding(path, f"{name!r}: a name with / would part the name of its metric", "use another sign", True)
@@ -141,11 +85,19 @@ def datasets_have_names(evals: Evals, data: Data) -> Iterator[Finding]:
 
 def datasets_exist(evals: Evals, data: Data) -> Iterator[Finding]:
     """Yield the datasets of evaluations that are neither listed nor the study's own images."""
-    names = [data.source.kind, *evals.datasets]
+    names = [*_own_names(evals, data), *evals.datasets]
     for path, name in _datasets_in_use(evals):
         if name not in names:
-            hint = did_you_mean(name, names) or f"evals.datasets lists them; the study's own is {data.source.kind!r}"
+            hint = did_you_mean(name, names) or f"evals.datasets lists them; the study's own is {names[0]!r}"
             yield Finding(path, f"no dataset {name!r}", hint)
+
+
+def _own_names(evals: Evals, data: Data) -> list[str]:
+    """The names of the study's own images; the kind of their source is one, which older files have."""
+    name = own_name(data)
+    if not data.name and name in evals.datasets:
+        return [data.source.kind]
+    return list(dict.fromkeys((name, data.source.kind)))
 
 
 def _datasets_in_use(evals: Evals) -> Iterator[tuple[KeyPath, str]]:
@@ -188,7 +140,9 @@ def evaluated_have_one_label(evals: Evals, data: Data) -> Iterator[Finding]:
 def _datasets(evals: Evals, data: Data) -> dict[str, Data]:
     """The datasets that evaluations may name, the study's own among them."""
     side = known(data).image_size
-    return {data.source.kind: data} | {name: as_data(dataset, side) for name, dataset in evals.datasets.items()}
+    return dict.fromkeys(_own_names(evals, data), data) | {
+        name: as_data(dataset, side) for name, dataset in evals.datasets.items()
+    }
 
 
 def shots_fit(evals: Evals, data: Data) -> Iterator[Finding]:
@@ -212,7 +166,7 @@ def _fewest(data: Data) -> tuple[int | None, int]:
     facts = known(data)
     images = PLENTY if facts.endless else left(data)
     mean = images // facts.num_classes
-    counts = registry.class_counts(data.source.kind, data.source.path) if data.source.path else None
+    counts = train_part(data).class_counts() if data.source.path else None
     if not counts:
         return None, mean
     label, count = min(counts.items(), key=lambda item: (item[1], item[0]))

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from scalectl.orchestrator.errors import Finding, InvalidExperiment, KeyPath, Problem, Spot, did_you_mean
 from scalectl.orchestrator.experiment.checks import CHECKS, hold_outs_leave_some
-from scalectl.orchestrator.experiment.checks_data import datasets_are_images, files_are_images
+from scalectl.orchestrator.experiment.checks_files import datasets_are_images, files_are_images
 from scalectl.orchestrator.experiment.document import Located, load, read_document, read_text
 from scalectl.orchestrator.experiment.grid import Cell, Resolved, resolve
 from scalectl.orchestrator.experiment.resources import Limits, Resources
@@ -174,8 +174,11 @@ def _checked(value: dict[str, Any], context: dict[str, Any]) -> tuple[Document |
         findings = list(of_pydantic(error))
         sections = dict(_sound(value, {finding.path[0] for finding in findings}, context))
     for name, check_files in (("data", files_are_images), ("evals", datasets_are_images)):
-        if name in sections and (unreadable := list(check_files(sections[name]))):
-            findings += unreadable
+        if name not in sections:
+            continue
+        of_files = list(check_files(sections[name]))
+        findings += of_files
+        if any(finding.severity == "error" for finding in of_files):
             del sections[name]  # all other checks of it need its files
     for check in CHECKS:
         if (needs := _needs(check)) <= sections.keys():

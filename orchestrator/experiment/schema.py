@@ -82,13 +82,23 @@ class Augment(Section):
     shift: Natural = key("Random translation by at most this many pixels.", 0)
 
 
+class Columns(Section):
+    """The columns of a table, the features of a record or the endings of a sample that are read."""
+
+    image: Name | None = key("Column of the pictures; found by itself when left out.", None)
+    label: Name | None = key("Column of the labels; found by itself when left out.", None)
+
+
 class Data(Section):
     """The training images and their nested subsets."""
 
     source: Images = key("Where images come from.")
+    name: Name | None = key("Name in metrics, tables and figures; that of the folder or file when left out.", None)
+    columns: Columns = key("Columns of pictures and labels.", Columns())
     test: Files | None = key(
         "Files of a test split, of which held-out images are taken instead of from the source; for tfds its name.", None
     )
+    test_labels: Files | None = key("List of the labels of data.test, where its pictures lie in one flat folder.", None)
     sizes: Several[Count] = key("Numbers of distinct training images; each subset lies inside the next larger one.")
     held_out: Count | None = key(
         "Images never trained on, for evaluation; when left out a fifth of the source, 1,000 of synthetic ones, or all"
@@ -235,9 +245,11 @@ class Dataset(Section):
     """Images to evaluate on, beside those of the study."""
 
     source: Images = key("Where images come from, as for data.source.")
+    columns: Columns = key("Columns of pictures and labels.", Columns())
     test: Files | None = key(
         "Files of a test split that the error is measured on; held-out images of the source when left out.", None
     )
+    test_labels: Files | None = key("List of the labels of the test split, where it is one flat folder.", None)
     held_out: Count | None = key(
         "Images that the error is measured on; when left out a fifth of the source, 1,000 of synthetic ones, or all of"
         " the test split.",

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from scalectl.orchestrator.experiment.schema import Data, Evals
-from scalectl.orchestrator.experiment.specs import as_data, held_out, known, test_path
-from scalectl.trainer.data import registry
+from scalectl.orchestrator.experiment.specs import as_data, held_out, known, test_part, test_path, train_part
+from scalectl.trainer.data.registry import Part
 from scalectl.trainer.data.storage import remote
 from scalectl.trainer.data.survey import Survey, survey
 
@@ -144,20 +144,22 @@ def reports(data: Data, evals: Evals) -> tuple[SourceReport, ...]:
 
 def _of_section(use: str, data: Data) -> Iterator[SourceReport]:
     apart = test_path(data) if data.source.path else ""
-    yield _report(use, data, data.source.path, 0 if apart else held_out(data))
+    yield _report(use, data, train_part(data), 0 if apart else held_out(data))
     if apart:
-        yield _report("test" if use == "training" else f"{use}, test", data, apart, held_out(data))
+        yield _report("test" if use == "training" else f"{use}, test", data, test_part(data), held_out(data))
 
 
-def _report(use: str, data: Data, path: str, kept: int) -> SourceReport:
-    facts = known(data)
+def _report(use: str, data: Data, part: Part, kept: int) -> SourceReport:
+    facts, path = known(data), part.path
     typed = str(data.source)
     if path != data.source.path:
         typed = f"{data.source.kind}:{path}"
     if not path:
         images = None if facts.endless else facts.num_images
         return SourceReport(use, typed, "", images, kept, facts.image_size, facts.num_classes, (), None, (), None)
-    contents = registry.contents(data.source.kind, path)
+    contents = part.contents()
+    if contents.split:
+        typed += f" ({contents.split})"
     return SourceReport(
         use=use,
         source=typed,
@@ -167,14 +169,14 @@ def _report(use: str, data: Data, path: str, kept: int) -> SourceReport:
         image_size=facts.image_size,
         num_classes=facts.num_classes,
         class_names=contents.classes,
-        class_counts=class_counts(data, path),
+        class_counts=class_counts(part),
         left_out=contents.left_out,
-        survey=survey(data.source.kind, path),
+        survey=survey(part),
     )
 
 
-def class_counts(data: Data, path: str) -> Counter[int] | None:
+def class_counts(part: Part) -> Counter[int] | None:
     """The number of images by label, where counting is cheap; raises Unreadable."""
-    if remote(path) or registry.contents(data.source.kind, path).num_images > COUNTED:
+    if remote(part.path) or part.contents().num_images > COUNTED:
         return None
-    return registry.class_counts(data.source.kind, path)
+    return part.class_counts()

@@ -1,6 +1,7 @@
 """Sections of a checked experiments.yaml to the specs of the trainer, with every default resolved."""
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from itertools import product
@@ -9,8 +10,11 @@ from typing import Any
 
 from scalectl.orchestrator.experiment.schema import Data, Dataset, Evals, Fewshot, Finetune, Model, Train
 from scalectl.trainer.data import registry
-from scalectl.trainer.data.facts import Facts
+from scalectl.trainer.data.facts import Contents, Facts
+from scalectl.trainer.data.registry import Part
+from scalectl.trainer.data.splits import EVALUATED, named_by
 from scalectl.trainer.data.survey import survey
+from scalectl.trainer.selection import Selection
 from scalectl.trainer.spec import DataSpec, EvalSpec, FewshotSpec, FinetuneSpec, ModelSpec, RecipeSpec, preset
 
 HELD_OUT_OF_ENDLESS = 1000
@@ -26,17 +30,54 @@ def shape(model: Model) -> ModelSpec:
 
 def known(data: Data) -> Facts:
     """The facts of the study's source, with the side and classes that the file gives; raises Unreadable."""
-    facts = registry.facts(data.source.kind, data.source.path)
+    facts = registry.facts(train_part(data))
     given = {"image_size": data.image_size, "num_classes": data.num_classes}
     return facts._replace(**{name: value for name, value in given.items() if value is not None})
 
 
+def training(data: Data) -> Selection:
+    """What is read of the files of a source."""
+    return Selection("train", data.columns.image or "", data.columns.label or "")
+
+
+def train_part(data: Data) -> Part:
+    """The part of a source's files that is trained on."""
+    return Part(data.source.kind, data.source.path, training(data))
+
+
+def contents(data: Data) -> Contents:
+    """What is in the files that are trained on; raises Unreadable."""
+    return train_part(data).contents()
+
+
 def test_path(data: Data) -> str:
-    """The path of the test split: as given, or that of a named dataset; empty where there is none."""
+    """The path of the test split: as given, or that of a named dataset; empty where there is none.
+
+    It is the path of the source where the files there are of several splits, one of them to evaluate on.
+    """
     source, test = registry.source(data.source.kind), data.test or ""
     if isinstance(source, registry.Named):
         return source.format().test_path(data.source.path, Path(test).name)
+    if not test and data.source.path and any(split in EVALUATED for split, _ in contents(data).splits):
+        return data.source.path
     return test
+
+
+def testing(data: Data) -> Selection:
+    """What is read of the files of the test split."""
+    return replace(training(data), purpose="test", labels=data.test_labels or "")
+
+
+def test_part(data: Data) -> Part:
+    """The part of a source's files that is evaluated on, its path empty where there is none; raises Unreadable."""
+    if not (path := test_path(data)):
+        return Part(data.source.kind)
+    return train_part(data).test(path, testing(data))
+
+
+def test_contents(data: Data) -> Contents:
+    """What is in the files of the test split, where there is one; raises Unreadable."""
+    return test_part(data).contents()
 
 
 def held_out(data: Data) -> int:
@@ -44,7 +85,7 @@ def held_out(data: Data) -> int:
     if data.held_out:
         return data.held_out
     if test_path(data) and data.source.path:
-        return registry.contents(data.source.kind, test_path(data)).num_images
+        return test_contents(data).num_images
     facts = known(data)
     if facts.endless:
         return HELD_OUT_OF_ENDLESS
@@ -58,9 +99,9 @@ def left(data: Data) -> int:
     return known(data).num_images - held_out(data)
 
 
-def subset(data: Data, size: int) -> DataSpec:
-    """The nested subset of `size` images; raises Unreadable."""
-    facts = known(data)
+def subset(data: Data, size: int, name: str = "") -> DataSpec:
+    """The nested subset of `size` images of a data set of this name, or of the study's own; raises Unreadable."""
+    facts, path = known(data), test_path(data)
     return DataSpec(
         source=data.source.kind,
         size=size,
@@ -74,10 +115,13 @@ def subset(data: Data, size: int) -> DataSpec:
         crop=data.augment.crop,
         flip=data.augment.flip,
         resize=(data.resize or facts.image_size) if data.source.path else 0,
-        content=_digest(data, data.source.path),
-        test_content=_digest(data, test_path(data)),
+        content=contents(data).digest if data.source.path else "",
+        test_content=test_contents(data).digest if path else "",
         path=data.source.path,
-        test_path=test_path(data),
+        test_path=path,
+        selection=training(data),
+        test_selection=testing(data),
+        name=name or own_name(data),
         max_pixels=data.max_pixels,
         **_decoding(data),
     )
@@ -90,7 +134,7 @@ def _decoding(data: Data) -> dict[str, Any]:
     """
     if not data.source.path:
         return {}
-    surveys = [survey(data.source.kind, path) for path in (data.source.path, test_path(data)) if path]
+    surveys = [survey(part) for part in (train_part(data), test_part(data)) if part.path]
     black, white = data.range or (0.0, 0.0)
     decoding: dict[str, Any] = {"black": black, "white": white}
     left_open = []
@@ -108,10 +152,14 @@ def _decoding(data: Data) -> dict[str, Any]:
     return decoding
 
 
-def _digest(data: Data, path: str) -> str:
-    if not path:
-        return ""
-    return registry.contents(data.source.kind, path).digest
+def own_name(data: Data) -> str:
+    """The name of the study's images: as given, or the first word of their path that names no split, or their kind."""
+    kind, _, place = data.source.typed.partition(":")
+    if data.name or not place:
+        return data.name or data.source.kind
+    if isinstance(registry.source(kind), registry.Named):
+        return re.split("[/:]", place)[0]
+    return named_by(place) or kind
 
 
 def recipe(train: Train, num_classes: int, swept: Iterable[tuple[str, Any]] = ()) -> RecipeSpec:
@@ -158,7 +206,7 @@ def as_data(dataset: Dataset, side: int) -> Data:
 
 def datasets(evals: Evals, side: int) -> dict[str, DataSpec]:
     """The datasets of evaluations by name, for models that see images at `side`; raises Unreadable."""
-    return {name: subset(as_data(dataset, side), 0) for name, dataset in evals.datasets.items()}
+    return {name: subset(as_data(dataset, side), 0, name) for name, dataset in evals.datasets.items()}
 
 
 def evaluations(evals: Evals, side: int, images: Mapping[str, DataSpec]) -> EvalSpec:

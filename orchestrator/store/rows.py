@@ -15,7 +15,7 @@ from scalectl.orchestrator.experiment.schema import Fit
 from scalectl.orchestrator.goodput import Entries
 from scalectl.orchestrator.plan.plan import PlannedJob, PlannedRun
 from scalectl.trainer.events import Checkpoint, Measurement, Progress
-from scalectl.trainer.spec import TrunkSpec, canonical_json, spec_fields
+from scalectl.trainer.spec import DataSpec, TrunkSpec, canonical_json, spec_fields
 
 Row = dict[str, Any]
 
@@ -46,7 +46,7 @@ def of_trunk(name: str, spec: TrunkSpec) -> Row:
 def of_run(run: PlannedRun) -> Row:
     """The columns of a run that planning knows, but those that point to other tables."""
     spec, trunk = run.spec, run.spec.trunk
-    data = {setting.name: getattr(trunk.data, setting.name) for setting in spec_fields(type(trunk.data))}
+    data = {setting.name: getattr(trunk.data, setting.name) for setting in spec_fields(DataSpec)}
     return {
         "id": run.id,
         "name": run.name,

@@ -37,6 +37,11 @@ class Contents:
     classes: tuple[str, ...] = ()  # their names in the order of labels, where the files have them
     several_labels: bool = False  # of one image
     single: bool = False  # each file is one picture
+    labels: tuple[int, ...] = ()  # of pictures that are files, in their order
+    words: bool = False  # labels are words in the files, numbered in the order of `classes`
+    split: str = ""  # that these files are, where those at the path are of several
+    splits: tuple[tuple[str, int], ...] = ()  # all of these by name, with the number of their files
+    columns: tuple[str, str] = ("", "")  # of pictures and labels, where the files have columns
     left_out: tuple[tuple[str, int], ...] = ()  # files that are not read: their ending or what they are, how many
 
     @property
@@ -49,6 +54,13 @@ class Contents:
         """The counts of these images; no classes where the files don't tell how many there are."""
         labels = 0 if self.largest is None else self.largest + 1
         return Facts(self.num_images, 0, 3, self.num_classes or labels)
+
+    @property
+    def numbers(self) -> dict[str, int] | None:
+        """The number of each word that is a label; None where labels are numbers."""
+        if not self.words:
+            return None
+        return {name: number for number, name in enumerate(self.classes)}
 
     def locate(self, row: int) -> str:
         """The file and the row in it of image number `row`; pictures that are files have no row."""

@@ -1,16 +1,18 @@
 """Folders of pictures, one for each class: what planning knows of them, and their bytes."""
 
 import hashlib
-import mmap
 import os
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from scalectl.trainer import cache
+from scalectl.trainer.data import flat, loose, splits
 from scalectl.trainer.data.endings import ENDINGS, ending, leftover
 from scalectl.trainer.data.facts import Contents, Unreadable
+from scalectl.trainer.data.loose import Loose
+from scalectl.trainer.selection import Selection
 
 Times = dict[str, int]  # when folders were last changed, in nanoseconds
 
@@ -18,13 +20,24 @@ _WALKED: dict[str, tuple[Times, Contents]] = {}  # folders that this process kno
 MAX_WALKED = 8
 
 
-def contents(path: str) -> Contents:
+def contents(path: str, selection: Selection) -> Contents:
     """What is in the folders of a folder, whose names in order are the classes; raises Unreadable.
 
-    The hash is of the names and sizes of all pictures, and of no folder above `path`.
+    Of a folder of splits one is read. The hash is of the names and sizes of all pictures, and of no folder above.
     """
     if not Path(path).is_dir():
         raise Unreadable(f"{path}: no such folder")
+    if selection.labels:
+        return flat.contents(path, selection.labels, selection.classes)
+    groups, split, root = splits.folders(path), "", path
+    if groups:
+        split = splits.chosen(groups, selection.purpose, path)
+        [root] = groups[split]
+    return replace(_known(root), split=split, splits=tuple((name, 1) for name in groups))
+
+
+def _known(path: str) -> Contents:
+    """The contents of a folder of classes, walked again where it was changed; raises Unreadable."""
     try:
         if path not in _WALKED or not _unchanged(_WALKED[path][0]):
             known = _walked(path)
@@ -47,13 +60,15 @@ def _unchanged(times: Times) -> bool:
 def _walked(path: str) -> tuple[Times, Contents]:
     """When all folders were changed, and the contents of them; raises Unreadable or OSError."""
     times, left_out = {path: os.stat(path).st_mtime_ns}, Counter[str]()  # noqa: PTH116 - as above
-    classes, files, lines = [], [], []
+    classes: list[str] = []
+    files, lines, labels = [], [], []
     for entry in sorted(os.scandir(path), key=lambda entry: entry.name):
         if leftover(entry.name):
             left_out["leftovers of other programs"] += 1
         elif entry.is_dir():
-            classes.append(entry.name)
             pictures = sorted(_pictures(entry.path, (entry.name,), times, left_out))
+            labels += [len(classes)] * len(pictures)
+            classes.append(entry.name)
             files += [str(Path(path, *parts)) for parts, _ in pictures]
             lines += [f"{'/'.join(parts)} {size}\n" for parts, size in pictures]
         else:
@@ -70,6 +85,7 @@ def _walked(path: str) -> tuple[Times, Contents]:
         classes=tuple(classes),
         single=True,
         left_out=tuple(left_out.most_common()),
+        labels=tuple(labels),
     )
 
 
@@ -100,68 +116,19 @@ def _kind(name: str, picture: str) -> str:
 
 def class_counts(path: str, contents: Contents) -> Counter[int] | None:
     """The number of images by label, without folders that have none."""
-    return Counter(_labels(path, contents))
+    return loose.class_counts(contents)
 
 
-def _labels(path: str, contents: Contents) -> list[int]:
-    """The label of each picture: the number of the folder that it is in, at any depth."""
-    number = {name: label for label, name in enumerate(contents.classes)}
-    return [number[Path(file).relative_to(path).parts[0]] for file in contents.files]
+def pictures(contents: Contents) -> Iterator[Any]:
+    """Yield the bytes of each picture; raises Unreadable."""
+    yield from loose.pictures(contents)
 
 
 def samples(path: str, contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
     """Yield the numbers and the bytes of up to `most` pictures; of a file that can't be read there are none."""
-    for row in contents.spread(most):
-        try:
-            with Path(contents.files[row]).open("rb") as stream:
-                yield row, _mapped(stream)
-        except OSError:
-            yield row, b""
+    yield from loose.samples(contents, most)
 
 
-class Folder:
-    """Encoded images by number, and all labels."""
-
-    def __init__(self, path: str, contents: Contents) -> None:
-        import numpy as np  # planning does without
-
-        self._files = contents.files
-        self.labels = np.array(_labels(path, contents))
-
-    def encoded(self, row: int) -> bytes:
-        """The bytes of an image; raises BadImage where there are more than are opened."""
-        file = Path(self._files[row])
-        from scalectl.trainer.data.headers import bounded
-
-        bounded(file.stat().st_size)
-        return file.read_bytes()
-
-
-def store(path: str, digest: str) -> Folder:
+def store(path: str, digest: str, selection: Selection) -> Loose:
     """The pictures below `path`; raises Unreadable, or BadImage where some are damaged."""
-    pictures = contents(path).expect(digest, path)
-    sound = cache.folder() / f"{digest}.sound"
-    if not sound.exists():
-        _check(pictures)
-        with cache.appearing(sound):
-            pass  # an empty file says enough
-    return Folder(path, pictures)
-
-
-def _check(contents: Contents) -> None:
-    """Raise BadImage where pictures are damaged."""
-    from scalectl.trainer.data.headers import damage, refuse  # planning does without Pillow
-
-    damaged = []
-    for file in contents.files:
-        with Path(file).open("rb") as stream:
-            if reason := damage(_mapped(stream)):
-                damaged.append(f"{file}: {reason}")
-    refuse(damaged)
-
-
-def _mapped(stream: BinaryIO) -> Any:
-    """The bytes of a file, of which only those that are looked at are read."""
-    if not stream.seek(0, 2):
-        return b""  # which can't be mapped
-    return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    return loose.checked(contents(path, selection).expect(digest, path))

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from scalectl.trainer.data import pictures, registry
+from scalectl.trainer.data import pictures
 from scalectl.trainer.data.augment import box
 from scalectl.trainer.data.decoding import Decoding
 from scalectl.trainer.data.headers import DEFAULTS, BadImage, Picture, opened
 from scalectl.trainer.data.labels import Labels, Several, checked
 from scalectl.trainer.data.pictures import in_range
-from scalectl.trainer.data.registry import RandomAccess, Store
+from scalectl.trainer.data.registry import Part, RandomAccess, Store
 
 READ_TOGETHER = 16  # pictures read before any of them is decoded: measured, turn and turn about is slower
 
@@ -86,10 +86,9 @@ class LazyArray:
 
 @dataclass(frozen=True)
 class Encoded:
-    """The pictures in the files at `path`, whose contents have the hash `content`, decoded when they are needed."""
+    """The pictures in a part of a source, whose contents have the hash `content`, decoded when they are needed."""
 
-    kind: str
-    path: str
+    part: Part
     content: str
     num_classes: int
     image_size: int
@@ -121,11 +120,11 @@ class Encoded:
 
     def locate(self, row: int) -> str:
         """The file and row of an image."""
-        return registry.contents(self.kind, self.path).locate(row)
+        return self.part.contents().locate(row)
 
     def store(self) -> Store:
         """The encoded images."""
-        return registry.store(self.kind, self.path, self.content)
+        return self.part.store(self.content)
 
     def _decoded(self, rows: np.ndarray, square: Callable[[Picture, int], np.ndarray]) -> np.ndarray:
         """The squares of pictures and their positions among `rows`; raises BadImage with file and row."""

@@ -5,140 +5,125 @@ mapped into memory, from which any of them can be had, by all processes of a mac
 """
 
 import hashlib
-import json
-from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import lru_cache
-from itertools import accumulate, islice
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import ipc
 from pyarrow.parquet import ParquetFile, read_metadata
 
-from scalectl.trainer import cache
-from scalectl.trainer.data import labels
+from scalectl.trainer.data import columns as arrow
+from scalectl.trainer.data import splits
+from scalectl.trainer.data.classes import difference, numbered
+from scalectl.trainer.data.columns import Columns
 from scalectl.trainer.data.facts import Contents, Unreadable
-from scalectl.trainer.data.headers import damage, refuse
-from scalectl.trainer.data.storage import listed, matching, opened, remote
+from scalectl.trainer.data.parquet_samples import explained, sampled
+from scalectl.trainer.data.storage import listed, matching, opened, remote, root
+from scalectl.trainer.data.unpacked import BATCH_ROWS, Unpacked, unpacked
+from scalectl.trainer.selection import Selection
 
 CONCURRENT_FOOTERS = 16  # read at a time: a bucket takes a while to answer
-BATCH_ROWS = 256  # of one batch of the unpacked file
-SAMPLED_GROUPS, SAMPLED_ROWS = (
-    16,
-    16,
-)  # row groups that are looked at for planning, and rows of them that are read at once
-SAMPLED_BYTES = 2**24  # of images that are looked at
 
 
-def contents(path: str) -> Contents:
+def contents(path: str, selection: Selection) -> Contents:
     """What is in the parquet files at a path: a file, a folder, or a pattern such as train-*.parquet.
 
     The same files have the same hash on a disk and in a bucket. Raises Unreadable.
     """
     if remote(path):
-        return _contents(tuple((file, size, 0) for file, size in listed(path, ".parquet", "parquet")))
-    files = matching(path, "*.parquet", "parquet")
-    return _contents(tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files))
+        known = {file: (size, 0) for file, size in listed(path, ".parquet", "parquet")}
+    else:
+        stats = {str(file): file.stat() for file in matching(path, "*.parquet", "parquet")}
+        known = {file: (stat.st_size, stat.st_mtime_ns) for file, stat in stats.items()}
+    groups = splits.grouped(list(known), root(path))
+    split, chosen = splits.select(groups, selection.purpose, path)
+    sizes = splits.sizes(groups)
+    return _contents(tuple((file, *known[file]) for file in chosen), selection, split, sizes)
 
 
 @lru_cache(maxsize=8)
-def _contents(files: tuple[tuple[str, int, int], ...]) -> Contents:
+def _contents(
+    files: tuple[tuple[str, int, int], ...], selection: Selection, split: str, splits: tuple[tuple[str, int], ...]
+) -> Contents:
     """The contents of files of known sizes; two that differ in a byte of a footer have other hashes."""
-    digest, counts = hashlib.sha256(), []
-    several: set[bool] = set()
-    num_classes: int | None = None
+    digest, counts, tables = hashlib.sha256(), [], {}
     largest: int | None = -1
     with ThreadPoolExecutor(CONCURRENT_FOOTERS) as threads:
         footers = list(threads.map(_footer, *zip(*((file, size) for file, size, _ in files), strict=True)))
     for (file, size, _), (metadata, footer) in zip(files, footers, strict=True):
         digest.update(f"{size} {hashlib.sha256(footer).hexdigest()}\n".encode())
-        schema = metadata.schema.to_arrow_schema()
-        several.add(_several_labels(schema, file))
-        if len(several) > 1:
-            raise Unreadable(f"{file}: one label for each image here and lists of them in others")
-        num_classes = num_classes or _declared_classes(schema)
+        tables[file] = arrow.columns(_schema(metadata, file), selection, file)
         counts.append(metadata.num_rows)
-        if largest is not None:
-            largest = _largest_label(metadata, file, largest)
-    names = tuple(file for file, *_ in files)
-    hashed = digest.hexdigest()[:12]
-    return Contents(names, tuple(counts), num_classes, largest, hashed, several_labels=several == {True})
+        if largest is not None and not tables[file].words:
+            largest = _largest_label(metadata, tables[file].label, file, largest)
+    table = _alike(tables)
+    names = table.names
+    if table.words:
+        every = (word for file in tables for word in _words(file, table.label))
+        names = numbered(every, selection.classes, files[0][0])
+        digest.update("\n".join(names).encode())
+        largest = len(names) - 1
+    digest.update(table.spelled.encode())
+    return Contents(
+        files=tuple(tables),
+        counts=tuple(counts),
+        num_classes=len(names) or None,
+        largest=largest,
+        digest=digest.hexdigest()[:12],
+        several_labels=table.several,
+        classes=names,
+        words=table.words,
+        split=split,
+        splits=splits,
+        columns=(table.image, table.label),
+    )
 
 
 def _footer(file: str, size: int) -> tuple[Any, bytes]:
     """The metadata of a file, and the bytes that it was read from; raises Unreadable."""
-    try:
-        with opened(file) as stream:
-            stream.seek(max(0, size - 8))
-            length = int.from_bytes(stream.read(8)[:4], "little")
-            stream.seek(max(0, size - 8 - length))
-            footer = stream.read(length)
-            return read_metadata(stream), footer
-    except (OSError, pa.ArrowException) as error:
-        raise Unreadable(f"{file}: {error}") from error
+    with explained(file), opened(file) as stream:
+        stream.seek(max(0, size - 8))
+        length = int.from_bytes(stream.read(8)[:4], "little")
+        stream.seek(max(0, size - 8 - length))
+        footer = stream.read(length)
+        return read_metadata(stream), footer
 
 
-def _several_labels(schema: pa.Schema, file: str) -> bool:
-    """Whether images have a list of labels each.
-
-    Raises Unreadable unless there are encoded images, image.bytes as a column or as a field of image, and labels.
-    """
-    names, label = list(schema.names), _label_column(schema)
-    has_images = "image.bytes" in names
-    if "image" in names:
-        has_images |= "bytes" in _field_names(schema.field("image").type)
-    if not has_images or label not in names:
-        needed = "image (a struct with bytes) or image.bytes, and label or labels"
-        raise Unreadable(f"{file}: columns {', '.join(names)}; needed are {needed}")
-    label_type = schema.field(label).type
-    item_type = _item_type(label_type)
-    if not str(item_type or label_type).startswith(("int", "uint")):
-        raise Unreadable(f"{file}: column {label} is {label_type}, not a whole number or a list of them")
-    return item_type is not None
+def _schema(metadata: Any, file: str) -> pa.Schema:
+    with explained(file):
+        return metadata.schema.to_arrow_schema()
 
 
-def _label_column(schema: pa.Schema) -> str:
-    """The name of the column of labels: label, or labels where there is none."""
-    if "labels" in schema.names and "label" not in schema.names:
-        return "labels"
-    return "label"
+def _alike(tables: Mapping[str, Columns]) -> Columns:
+    """The columns of all files, with the class names that some of them have; raises Unreadable where they differ."""
+    (first, table), *more = tables.items()
+    for file, other in more:
+        if other.several != table.several:
+            raise Unreadable(f"{file}: one label for each image here or in {first}, and lists of them in the other")
+        if other.words != table.words:
+            raise Unreadable(f"{file}: labels are words here or in {first}, and numbers in the other")
+        if (other.image, other.label) != (table.image, table.label):
+            raise Unreadable(
+                f"{file}: columns {other.image} and {other.label} here, and {table.image} and {table.label} in {first};"
+                " choose with data.columns"
+            )
+        if contrary := difference(table.names, f"in {first}", other.names, "here"):
+            raise Unreadable(f"{file}: {contrary}")
+    return next((table for table in tables.values() if table.names), table)
 
 
-def _item_type(column_type: Any) -> Any:
-    """The type of the items of a list type, None for other types."""
-    if str(column_type).startswith(("list", "large_list", "fixed_size_list")):
-        return column_type.value_type
-    return None
-
-
-def _field_names(column_type: Any) -> list[str]:
-    return [column_type.field(number).name for number in range(column_type.num_fields)]
-
-
-def _declared_classes(schema: pa.Schema) -> int | None:
-    """The number of classes that the features of Hugging Face's datasets name, or None."""
-    features = json.loads((schema.metadata or {}).get(b"huggingface", b"{}")).get("info", {}).get("features", {})
-    label = features.get(_label_column(schema), {})
-    while "names" not in label and (isinstance(label, list) or "feature" in label):  # of a list of labels
-        label = label[0] if isinstance(label, list) else label["feature"]
-    return len(label.get("names") or ()) or None
-
-
-def _largest_label(metadata: Any, file: str, largest: int) -> int | None:
+def _largest_label(metadata: Any, label: str, file: str, largest: int) -> int | None:
     """The largest label up to this file, None where a footer doesn't tell; raises Unreadable on missing ones."""
     if not metadata.num_row_groups:
         return largest
-    column = _label_leaf(metadata)
+    leaf = _leaf(metadata, label)
     first = 0
     for number in range(metadata.num_row_groups):
         group = metadata.row_group(number)
-        statistics = group.column(column).statistics
+        statistics = group.column(leaf).statistics
         if statistics is None or not statistics.has_min_max:
             return None
         rows = f"{file}, rows {first:,} to {first + group.num_rows - 1:,}"
@@ -146,144 +131,75 @@ def _largest_label(metadata: Any, file: str, largest: int) -> int | None:
             raise Unreadable(f"{rows}: labels are missing")
         if statistics.min < 0:
             raise Unreadable(f"{rows}: a label is {statistics.min}")
-        largest, first = max(largest, statistics.max), first + group.num_rows
+        largest, first = max(largest, int(statistics.max)), first + group.num_rows
     return largest
 
 
-def _label_leaf(metadata: Any) -> int:
-    """The number of the column of labels among those that are no structs or lists."""
-    paths = [metadata.schema.column(number).path.split(".")[0] for number in range(metadata.num_columns)]
-    if "label" in paths:
-        return paths.index("label")
-    return paths.index("labels")
+def _leaf(metadata: Any, column: str) -> int:
+    """The number of a column among those that are no structs or lists."""
+    paths = [metadata.schema.column(number).path for number in range(metadata.num_columns)]
+    return next(number for number, path in enumerate(paths) if f"{path}.".startswith(f"{column}."))
+
+
+def _words(file: str, label: str) -> frozenset[str]:
+    """The words that are labels in a file."""
+    return frozenset(word for word in arrow.flat(_labels(file, label)).unique().to_pylist() if word is not None)
+
+
+def _labels(file: str, label: str) -> Any:
+    """The column of labels, which alone is read; raises Unreadable."""
+    with explained(file), opened(file) as stream, ParquetFile(stream) as table:
+        return arrow.column(table.read(columns=[label]), label)
 
 
 def class_counts(path: str, contents: Contents) -> Counter[int] | None:
     """The number of images by label, of which alone the column is read; raises Unreadable."""
     if contents.several_labels:
         return None
-    return sum((_label_counts(file) for file in contents.files), Counter())
+    return sum((_label_counts(file, contents) for file in contents.files), Counter())
 
 
-def _label_counts(file: str) -> Counter[int]:
-    try:
-        counts = ParquetFile(file).read(columns=["label"]).column("label").value_counts()
-    except (OSError, KeyError, pa.ArrowException) as error:
-        raise Unreadable(f"{file}: {error}") from error
-    return Counter({pair["values"]: pair["counts"] for pair in counts.to_pylist()})
+def _label_counts(file: str, contents: Contents) -> Counter[int]:
+    counts = pc.value_counts(_labels(file, contents.columns[1])).to_pylist()
+    numbers = contents.numbers or {}
+    return Counter({numbers.get(pair["values"], pair["values"]): pair["counts"] for pair in counts})
+
+
+def pictures(contents: Contents) -> Iterator[Any]:
+    """Yield the bytes of each image, or None; raises Unreadable."""
+    for images, _ in _batches(contents):
+        yield from images.to_pylist()
 
 
 def samples(path: str, contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
     """Yield the numbers and the bytes of up to `most` images, the first few of some row groups; raises Unreadable."""
-    parts = list(_some_groups(contents))
-    for start, file, group in parts:
-        space = SAMPLED_BYTES // SAMPLED_GROUPS
-        for place, image in enumerate(islice(_group_images(file, group), max(1, most // len(parts)))):
-            space -= len(image or b"")
-            if place and space < 0:
-                break
-            yield start + place, image
+    yield from sampled(contents, most)
 
 
-def _some_groups(contents: Contents) -> Iterator[tuple[int, str, int]]:
-    """Yield the first row, the file and the number of row groups that are spread over all files; raises Unreadable."""
-    rows = list(accumulate(contents.counts, initial=0))[:-1]
-    files = [number for number, count in enumerate(contents.counts) if count]
-    chosen = sorted({files[len(files) * place // SAMPLED_GROUPS] for place in range(SAMPLED_GROUPS)})
-    for number in chosen:
-        with _explained(contents.files[number]) as file, opened(file) as stream:
-            metadata = read_metadata(stream)
-        sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
-        starts = list(accumulate(sizes, initial=rows[number]))
-        several = SAMPLED_GROUPS // len(chosen)
-        for group in sorted({len(sizes) * place // several for place in range(several)}):
-            yield starts[group], file, group
-
-
-def _group_images(file: str, group: int) -> Iterator[Any]:
-    """Yield the bytes of the images of a row group, which is read page by page; raises Unreadable."""
-    with _explained(file), opened(file) as stream, ParquetFile(stream, buffer_size=2**18) as table:
-        for batch in table.iter_batches(SAMPLED_ROWS, row_groups=[group], columns=["image.bytes"], use_threads=False):
-            yield from _images(batch).cast(pa.binary()).to_pylist()
-
-
-@contextmanager
-def _explained(file: str) -> Iterator[str]:
-    """Yield the file; raises Unreadable, with its name, for what Arrow says of it."""
-    try:
-        yield file
-    except (OSError, pa.ArrowException) as error:
-        raise Unreadable(f"{file}: {error}") from error
-
-
-def _images(batch: pa.RecordBatch) -> Any:
-    """The column of encoded images of a batch."""
-    if "image" in batch.schema.names:
-        return pc.struct_field(batch.column("image"), "bytes")
-    return batch.column("image.bytes")
-
-
-class Unpacked:
-    """Encoded images by number, and all labels, in an unpacked file."""
-
-    def __init__(self, file: Path) -> None:
-        reader = ipc.open_file(pa.memory_map(str(file)))
-        batches = [reader.get_batch(number) for number in range(reader.num_record_batches)]
-        self._images = [batch.column("image") for batch in batches]
-        self._ends = list(accumulate(len(images) for images in self._images))
-        self.labels = labels.from_arrow(pa.chunked_array([batch.column("label") for batch in batches]))
-
-    def encoded(self, row: int) -> Any:
-        """The bytes of an image, or None."""
-        batch = bisect_right(self._ends, row)
-        return self._images[batch][row - self._ends[batch]].as_buffer()  # from the end of the batch
-
-
-def store(path: str, digest: str) -> Unpacked:
+def store(path: str, digest: str, selection: Selection) -> Unpacked:
     """The images of the parquet files at `path`, whose contents have this hash.
 
     Raises Unreadable, or BadImage where pictures are damaged.
     """
-    file = cache.folder() / f"{digest}.arrow"
-    if not file.exists():
-        _unpack(contents(path).expect(digest, path), file)
-    return Unpacked(file)
 
+    def size(planned: Contents) -> int:
+        return sum(map(_unpacked_size, planned.files))
 
-def _unpack(contents: Contents, file: Path) -> None:
-    """Write all images and labels, unless a picture is damaged."""
-    schema = pa.schema([("image", pa.binary()), ("label", labels.arrow_type(several=contents.several_labels))])
-    _fits(sum(map(_unpacked_size, contents.files)), file, contents.files[0])
-    with cache.appearing(file) as part:
-        with pa.OSFile(part, "wb") as sink, ipc.new_file(sink, schema) as writer:
-            for name in contents.files:
-                for batch in _batches(name, schema):
-                    _fits(batch.nbytes, file, name)  # a footer may say less than there is
-                    writer.write_batch(batch)
-        images = Unpacked(Path(part))
-        damages = ((row, damage(images.encoded(row))) for row in range(contents.num_images))
-        refuse([f"{contents.locate(row)}: {reason}" for row, reason in damages if reason])
+    return unpacked(digest, lambda: contents(path, selection).expect(digest, path), _batches, size)
 
 
 def _unpacked_size(file: str) -> int:
     """The bytes of all columns of a parquet file before they were compressed; raises Unreadable."""
-    with _explained(file), opened(file) as stream:
+    with explained(file), opened(file) as stream:
         metadata = read_metadata(stream)
     return sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
 
 
-def _fits(needed: int, file: Path, source: str) -> None:
-    """Raise Unreadable where so many bytes have no place on the disk of a file, and name what they come from."""
-    free = cache.free(file)
-    if needed > free:
-        space = f"{needed / 1e9:,.3f} GB and {file.parent} has {max(free, 0) / 1e9:,.3f} GB to spare"
-        raise Unreadable(f"{source}: unpacking takes {space}: set XDG_CACHE_HOME to a folder on a larger disk")
-
-
-def _batches(file: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """Yield the encoded images and labels of a parquet file; raises Unreadable."""
-    with _explained(file), opened(file) as stream, ParquetFile(stream, pre_buffer=remote(file)) as table:
-        label = _label_column(table.schema_arrow)
-        for batch in table.iter_batches(BATCH_ROWS, columns=["image.bytes", label]):
-            columns = [_images(batch).cast(pa.binary()), batch.column(label).cast(schema.field("label").type)]
-            yield pa.record_batch(columns, schema=schema)
+def _batches(contents: Contents) -> Iterator[tuple[Any, Any]]:
+    """Yield the encoded images and labels of parquet files; raises Unreadable."""
+    image, label = contents.columns
+    numbers = contents.numbers
+    for file in contents.files:
+        with explained(file), opened(file) as stream, ParquetFile(stream, pre_buffer=remote(file)) as table:
+            for batch in table.iter_batches(BATCH_ROWS, columns=[image, label]):
+                yield arrow.pictures(batch, image), arrow.labels(batch, label, numbers)

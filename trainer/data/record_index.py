@@ -61,35 +61,36 @@ def _write(contents: Contents, index: Path) -> None:
     with cache.appearing(index) as part:
         with pa.OSFile(part, "wb") as sink, ipc.new_file(sink, schema) as writer:
             for file, count in zip(contents.files, contents.counts, strict=True):
-                rows = list(_rows(file, damaged, several=contents.several_labels))
+                rows = list(_rows(file, contents, damaged))
                 if not damaged and len(rows) != count:
                     raise Unreadable(f"{file}: {len(rows):,} records, not {count:,}")
                 writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=schema))
         refuse(damaged)
 
 
-def _rows(file: str, damaged: list[str], *, several: bool) -> Iterator[dict[str, Any]]:
+def _rows(file: str, contents: Contents, damaged: list[str]) -> Iterator[dict[str, Any]]:
     """Yield where each picture lies and its label or labels; what is wrong with a picture is added to `damaged`."""
     row = 0
+    image, name = contents.columns
     try:
         for key, record in shard(file).records():
             features = tf_example.features(record)
-            picture = tf_example.one_bytes(features.get("image", ABSENT)) or ABSENT
+            picture = tf_example.one_bytes(features.get(image, ABSENT)) or ABSENT
             if reason := damage(picture):
                 damaged.append(f"{file}, row {row:,}: {reason}")
             position = (key, bytes(record).find(picture), len(picture))
-            label = _label(features, f"{file}, row {row:,}", several=several)
+            label = _label(features.get(name, ABSENT), f"{file}, row {row:,}", several=contents.several_labels)
             yield dict(zip(PICTURE, position, strict=True)) | {"label": label}
             row += 1
     except BadRecord as error:  # what comes after it isn't read
         damaged.append(f"{file}, row {row:,}: {error}")
 
 
-def _label(features: dict[str, memoryview], location: str, *, several: bool) -> list[int] | int | None:
+def _label(feature: memoryview, location: str, *, several: bool) -> list[int] | int | None:
     """All labels of an image, or its only one, None if it has none; raises Unreadable where it has more."""
+    values = tf_example.whole_numbers(feature)
     if several:
-        return tf_example.whole_numbers(features.get("labels", ABSENT))
-    values = tf_example.whole_numbers(features.get("label", ABSENT))
+        return values
     if len(values) > 1:
         raise Unreadable(f"{location}: {len(values)} values of label; name the feature labels")
     return next(iter(values), None)

@@ -11,9 +11,11 @@ from typing import Any, Protocol
 from scalectl.trainer.data import tf_example
 from scalectl.trainer.data.facts import Contents, Unreadable
 from scalectl.trainer.data.tf_example import BadRecord
+from scalectl.trainer.selection import Selection
 
 SAMPLED_BYTES = 2**24  # of images that are looked at for planning
 READ_TOGETHER = 256  # records of one read when all are read
+FORMER = (("image", "label"), ("image", "labels"))  # the hashes of their files say nothing of features
 BLOCK = 2**16  # bytes; an ArrayRecord file ends with a block that says where its footer begins
 MAGIC = bytes.fromhex("10dec0ebfe84cec3c971")  # field 2 of that RiegeliPostscript; field 1 before it is the offset
 
@@ -95,28 +97,52 @@ class TFRecords:
             offset += len(record) + 16
 
 
-def contents(files: Sequence[str], counts: Sequence[int], num_classes: int | None = None) -> Contents:
-    """What is in files of so many records, from their sizes and ends and one record; raises Unreadable."""
+def contents(
+    files: Sequence[str], counts: Sequence[int], selection: Selection, classes: Sequence[str] = (), num_classes: int = 0
+) -> Contents:
+    """What is in files of so many records, from their sizes and ends and one record; raises Unreadable.
+
+    Class names and their number are those that the data set tells beside its records.
+    """
     digest = hashlib.sha256()
     for file, count in zip(files, counts, strict=True):
         digest.update(f"{Path(file).stat().st_size} {count} {hashlib.sha256(_end(file)).hexdigest()}\n".encode())
-    names = _feature_names(next(file for file, count in zip(files, counts, strict=True) if count))
-    several = "label" not in names
-    return Contents(tuple(files), tuple(counts), num_classes, None, digest.hexdigest()[:12], several_labels=several)
+    image, label = _features(next(file for file, count in zip(files, counts, strict=True) if count), selection)
+    if (image, label) not in FORMER:
+        digest.update(f"columns {image} {label}".encode())
+    return Contents(
+        tuple(files),
+        tuple(counts),
+        num_classes or None,
+        None,
+        digest.hexdigest()[:12],
+        classes=tuple(classes),
+        several_labels=label == "labels",
+        columns=(image, label),
+    )
 
 
-def _feature_names(file: str) -> set[str]:
-    """The names of the features of a file's first record; raises Unreadable."""
+def _features(file: str, selection: Selection) -> tuple[str, str]:
+    """The names of the features of pictures and labels in a file's first record; raises Unreadable."""
     try:
         names = set(tf_example.features(next(shard(file).records())[1]))
     except BadRecord as error:
         raise Unreadable(f"{file}, row 0: {error}") from error
-    if "image" not in names or not names & {"label", "labels"}:
-        raise Unreadable(f"{file}: features {', '.join(sorted(names))}; needed are image, and label or labels")
-    return names
+    image = selection.image or "image"
+    label = selection.label or ("label" if "label" in names else "labels")
+    if not {image, label} <= names:
+        needed = f"{image}, and {selection.label or 'label or labels'}"
+        raise Unreadable(f"{file}: features {', '.join(sorted(names))}; needed are {needed}; data.columns names others")
+    return image, label
 
 
 SAMPLED_FILES = 16  # of which records are looked at for planning
+
+
+def pictures(contents: Contents) -> Iterator[Any]:
+    """Yield the bytes of each image, up to a record that is damaged; raises Unreadable."""
+    for file in contents.files:
+        yield from _images(file, contents.columns[0])
 
 
 def samples(contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
@@ -126,7 +152,7 @@ def samples(contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
     chosen = [files[len(files) * place // SAMPLED_FILES] for place in range(SAMPLED_FILES)]
     for number in dict.fromkeys(chosen):  # those of few files come several times
         space = SAMPLED_BYTES // SAMPLED_FILES
-        images = islice(_images(contents.files[number]), max(1, most // len(set(chosen))))
+        images = islice(_images(contents.files[number], contents.columns[0]), max(1, most // len(set(chosen))))
         for place, image in enumerate(images):
             space -= len(image)
             if place and space < 0:
@@ -134,15 +160,15 @@ def samples(contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
             yield starts[number] + place, image
 
 
-def _images(file: str) -> Iterator[Any]:
-    """Yield the bytes of the images of a file, read one by one, up to a record that is damaged."""
+def _images(file: str, name: str) -> Iterator[Any]:
+    """Yield the bytes of the feature of images in a file, read one by one, up to a record that is damaged."""
     records = shard(file)
     several: Iterator[Any] = (record for _, record in records.records())
     if isinstance(records, ArrayRecords):
         several = map(records.record, range(len(records)))
     try:
         for record in several:
-            yield tf_example.one_bytes(tf_example.features(record).get("image", memoryview(b""))) or b""
+            yield tf_example.one_bytes(tf_example.features(record).get(name, memoryview(b""))) or b""
     except BadRecord:  # which the first job names
         return
 

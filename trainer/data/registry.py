@@ -7,7 +7,7 @@ imported when their images are needed, so that planning does without NumPy and P
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from importlib import import_module
 from itertools import islice
@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from scalectl.trainer.data.facts import ENDLESS, Contents, Facts, Unreadable
 from scalectl.trainer.data.storage import remote
+from scalectl.trainer.selection import Selection
 
 
 class Store(Protocol):
@@ -43,17 +44,20 @@ class RandomAccess(Protocol):
 class Format(Protocol):
     """What a module for one format of files has."""
 
-    def contents(self, path: str) -> Contents:
-        """What is in the files at a path, read from as little of them as will do; raises Unreadable."""
+    def contents(self, path: str, selection: Selection) -> Contents:
+        """What is selected of the files at a path, read from as little of them as will do; raises Unreadable."""
 
-    def store(self, path: str, digest: str) -> Store:
-        """The images at a path whose contents have this hash.
+    def store(self, path: str, digest: str, selection: Selection) -> Store:
+        """The selected images at a path whose contents have this hash.
 
         Raises Unreadable, also where they have another, or BadImage where pictures are damaged.
         """
 
     def class_counts(self, path: str, contents: Contents) -> Counter[int] | None:
         """The number of images by label, without labels that no image has; None where images would have to be read."""
+
+    def pictures(self, contents: Contents) -> Iterator[Any]:
+        """Yield the bytes of each image in order, those of one that is damaged as they are; raises Unreadable."""
 
     def samples(self, path: str, contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
         """Yield the numbers and the bytes of up to `most` images, from all over the files, at little cost.
@@ -103,6 +107,7 @@ class Files:
 
     format: Callable[[], Format]
     in_buckets: bool = False  # they are read from gs:// and s3:// too
+    has_columns: bool = True  # of pictures and labels, or the like, which a study may name
 
 
 @dataclass(frozen=True)
@@ -134,7 +139,10 @@ _SOURCES: dict[str, Source] = {
     "synthetic": Generated(32, 3, 10, _deferred("synthetic", "generator")),
     "parquet": Files(_module("parquet"), in_buckets=True),
     "array_record": Files(_module("array_record")),
-    "folder": Files(_module("folder")),
+    "csv": Files(_module("listing")),
+    "webdataset": Files(_module("webdataset")),
+    "save_to_disk": Files(_module("saved")),
+    "folder": Files(_module("folder"), has_columns=False),
     "tfds": Named(_module("tfds")),
 }
 
@@ -168,45 +176,70 @@ def registered(name: str, entry: Source) -> Iterator[None]:
         del _SOURCES[name]
 
 
-def facts(name: str, path: str = "") -> Facts:
-    """The counts of a source, of the files at `path` if it has files; raises Unreadable."""
-    kind = source(name)
-    if isinstance(kind, Files):
-        return contents(name, path).facts
-    return kind.facts
+WHOLE = Selection()
 
 
-def contents(name: str, path: str) -> Contents:
-    """What is in the files of a source at a path; raises Unreadable."""
-    files = _files(name)
-    if remote(path) and not files.in_buckets:
-        able = [name for name, kind in _SOURCES.items() if isinstance(kind, Files) and kind.in_buckets]
-        raise Unreadable(f"{path}: only {', '.join(able)} files are read from buckets; copy it here, or mount it")
-    return files.format().contents(path)
+@dataclass(frozen=True)
+class Part:
+    """A part of the files of a source."""
+
+    kind: str
+    path: str = ""
+    selection: Selection = WHOLE
+
+    def contents(self) -> Contents:
+        """What is in the files; raises Unreadable."""
+        files = _files(self.kind)
+        if remote(self.path) and not files.in_buckets:
+            able = [name for name, kind in _SOURCES.items() if isinstance(kind, Files) and kind.in_buckets]
+            raise Unreadable(
+                f"{self.path}: only {', '.join(able)} files are read from buckets; copy it here, or mount it"
+            )
+        return files.format().contents(self.path, self.selection)
+
+    def test(self, path: str, selection: Selection) -> "Part":
+        """The test split at a path, whose labels are numbered as those of this part are; raises Unreadable."""
+        train = self.contents()
+        if train.words or selection.labels:
+            selection = replace(selection, classes=train.classes)
+        return Part(self.kind, path, selection)
+
+    def store(self, digest: str) -> Store:
+        """The images, whose contents have this hash, opened once in each process.
+
+        Raises Unreadable, or BadImage where pictures are damaged.
+        """
+        return _store(self, digest)
+
+    def class_counts(self) -> Counter[int] | None:
+        """The number of images by label; None where counting would mean to read the images. Raises Unreadable."""
+        return _class_counts(self, self.contents().digest)
+
+    def pictures(self) -> Iterator[Any]:
+        """Yield the bytes of each image in order; raises Unreadable."""
+        yield from _files(self.kind).format().pictures(self.contents())
+
+    def samples(self, most: int) -> Iterator[tuple[int, Any]]:
+        """Yield the numbers and the bytes of up to `most` images; raises Unreadable."""
+        yield from islice(_files(self.kind).format().samples(self.path, self.contents(), most), most)
 
 
 @lru_cache(maxsize=4)
-def store(name: str, path: str, digest: str) -> Store:
-    """The images at a path whose contents have this hash, opened once in each process.
-
-    Raises Unreadable, or BadImage where pictures are damaged.
-    """
-    return _files(name).format().store(path, digest)
-
-
-def class_counts(name: str, path: str) -> Counter[int] | None:
-    """The number of images by label; None where counting would mean to read the images. Raises Unreadable."""
-    return _class_counts(name, path, contents(name, path).digest)
+def _store(part: Part, digest: str) -> Store:
+    return _files(part.kind).format().store(part.path, digest, part.selection)
 
 
 @lru_cache(maxsize=8)
-def _class_counts(name: str, path: str, digest: str) -> Counter[int] | None:
-    return _files(name).format().class_counts(path, contents(name, path).expect(digest, path))
+def _class_counts(part: Part, digest: str) -> Counter[int] | None:
+    return _files(part.kind).format().class_counts(part.path, part.contents().expect(digest, part.path))
 
 
-def samples(name: str, path: str, most: int) -> Iterator[tuple[int, Any]]:
-    """Yield the numbers and the bytes of up to `most` images of a source of files; raises Unreadable."""
-    yield from islice(_files(name).format().samples(path, contents(name, path), most), most)
+def facts(part: Part) -> Facts:
+    """The counts of a source, of a part of its files if it has files; raises Unreadable."""
+    kind = source(part.kind)
+    if isinstance(kind, Files):
+        return part.contents().facts
+    return kind.facts
 
 
 def _files(name: str) -> Files:

@@ -8,7 +8,7 @@ import numpy as np
 from scalectl.trainer.data.decoding import decoding
 from scalectl.trainer.data.images import Encoded, Images, Lazy
 from scalectl.trainer.data.labels import Labels, Several
-from scalectl.trainer.data.registry import Generated, InMemory, Source, source
+from scalectl.trainer.data.registry import Generated, InMemory, Part, Source, source
 from scalectl.trainer.rng import Purpose, permutation, units, words
 from scalectl.trainer.spec import DataSpec
 
@@ -54,12 +54,12 @@ def _generated(spec: DataSpec, kind: Generated) -> Split:
 
 def _in_files(spec: DataSpec) -> Split:
     """Pictures in files; those held out are of the test split where there is one."""
-    seen = (spec.num_classes, spec.image_size, spec.resize, decoding(spec))
-    images = Encoded(spec.source, spec.path, spec.content, *seen)
+    part = Part(spec.source, spec.path, spec.selection)
+    images = Encoded(part, spec.content, spec.num_classes, spec.image_size, spec.resize, decoding(spec))
     order = _order(images, spec)
     if not spec.test_content:
         return Split(Lazy(images, order[spec.held_out :]), Lazy(images, order[: spec.held_out]))
-    test = replace(images, path=spec.test_path, content=spec.test_content)
+    test = replace(images, part=part.test(spec.test_path, spec.test_selection), content=spec.test_content)
     return Split(Lazy(images, order), Lazy(test, _order(test, spec)[: spec.held_out]))
 
 

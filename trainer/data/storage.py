@@ -44,6 +44,11 @@ def matching(path: str, pattern: str, kind: str) -> list[Path]:
     return files
 
 
+def root(path: str) -> str:
+    """What all files at a path begin with: the path itself, of a pattern the folders before its first sign."""
+    return re.split(r"[^/\\]*[*?[]", path, maxsplit=1)[0]
+
+
 def opened(file: str) -> Any:
     """A file on a disk or in a bucket, open to be read; raises OSError."""
     import pyarrow as pa

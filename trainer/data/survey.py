@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from scalectl.trainer.data import registry
 from scalectl.trainer.data.decoding import Decoding
+from scalectl.trainer.data.registry import Part
 
 LOOKED_AT = 1000  # pictures at most
 UNBOUNDED = Decoding(max_pixels=2**63)
@@ -37,9 +37,9 @@ class Survey:
         return max((size for size, _ in self.sizes), key=_area)
 
 
-def survey(kind: str, path: str) -> Survey:
+def survey(part: Part) -> Survey:
     """What some pictures of the files of a source are like; raises Unreadable."""
-    return _survey(kind, path, registry.contents(kind, path).digest)
+    return _survey(part, part.contents().digest)
 
 
 def _area(size: tuple[int, int]) -> int:
@@ -47,10 +47,10 @@ def _area(size: tuple[int, int]) -> int:
 
 
 @lru_cache(maxsize=16)
-def _survey(kind: str, path: str, digest: str) -> Survey:
-    locate = registry.contents(kind, path).expect(digest, path).locate
+def _survey(part: Part, digest: str) -> Survey:
+    locate = part.contents().expect(digest, part.path).locate
     damaged: list[str] = []
-    pictures = list(_headers(registry.samples(kind, path, LOOKED_AT), locate, damaged))
+    pictures = list(_headers(part.samples(LOOKED_AT), locate, damaged))
     sizes = Counter(picture.size for _, picture in pictures)
     largest = max(pictures, key=lambda pair: _area(pair[1].size), default=None)
     return Survey(

@@ -17,6 +17,7 @@ from scalectl.trainer.data import records
 from scalectl.trainer.data.endings import leftover
 from scalectl.trainer.data.facts import Contents, Unreadable
 from scalectl.trainer.data.registry import Store
+from scalectl.trainer.selection import Selection
 
 FORMATS = ("array_record", "tfrecord")
 TEST_SPLITS = ("test", "validation")  # the first that there is is evaluated on
@@ -56,15 +57,17 @@ def test_path(path: str, split: str) -> str:
     return next((str(folder / name) for name in TEST_SPLITS if name in splits), "")
 
 
-def contents(path: str) -> Contents:
+def contents(path: str, selection: Selection) -> Contents:
     """What is in a split; raises Unreadable, with the command that prepares a dataset that isn't there."""
     folder, split = Path(path).parent, Path(path).name
     files = sorted(file for file in folder.glob(f"*-{split}.*-*-of-*") if not leftover(file.name))
-    return _contents(path, tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files))
+    stats = {str(file): file.stat() for file in files}
+    known = tuple((file, stat.st_size, stat.st_mtime_ns) for file, stat in stats.items())
+    return _contents(path, known, selection)
 
 
 @lru_cache(maxsize=8)
-def _contents(path: str, files: tuple[tuple[str, int, int], ...]) -> Contents:
+def _contents(path: str, files: tuple[tuple[str, int, int], ...], selection: Selection) -> Contents:
     folder, split = Path(path).parent, Path(path).name
     info = _info(folder)
     splits = {entry["name"]: entry for entry in info["splits"]}
@@ -76,7 +79,9 @@ def _contents(path: str, files: tuple[tuple[str, int, int], ...]) -> Contents:
     counts = [int(length) for length in splits[split].get("shardLengths", ())]
     if len(files) != len(counts) or not any(counts):
         raise Unreadable(f"{folder}: {len(files)} of the {len(counts)} files of {split} are there; {_remedy(folder)}")
-    return records.contents([file for file, *_ in files], counts, _num_classes(folder))
+    label = _label_feature(folder, selection.label)
+    names = [file for file, *_ in files]
+    return records.contents(names, counts, selection, _class_names(folder, label), _num_classes(folder, label))
 
 
 def _info(folder: Path) -> dict[str, Any]:
@@ -94,27 +99,49 @@ def _remedy(folder: Path) -> str:
     return f"run: tfds build {dataset} --file_format=array_record --data_dir={folder.parent.parent}"
 
 
-def _num_classes(folder: Path) -> int | None:
-    """The number of classes that the labels of a dataset have, where its features tell."""
+def _features(folder: Path) -> dict[str, Any]:
+    """The features of a dataset as its file tells them, none where it doesn't."""
     try:
-        features = json.loads((folder / "features.json").read_text())["featuresDict"]["features"]
-    except (OSError, ValueError, KeyError):
-        return None
-    label = features.get("label") or features.get("labels", {}).get("sequence", {}).get("feature", {})
-    num_classes = label.get("classLabel", {}).get("numClasses")
-    return int(num_classes) if num_classes else None
+        return json.loads((folder / "features.json").read_text())["featuresDict"]["features"]
+    except (OSError, ValueError, TypeError, KeyError):
+        return {}
 
 
-def store(path: str, digest: str) -> Store:
+def _label_feature(folder: Path, name: str) -> str:
+    """The name of the feature of labels, this one if it isn't ""."""
+    return name or ("label" if "label" in _features(folder) else "labels")
+
+
+def _num_classes(folder: Path, label: str) -> int:
+    """The number of classes that the labels of a dataset have, 0 where its features don't tell."""
+    feature = _features(folder).get(label, {})
+    feature = feature.get("sequence", {}).get("feature", feature)
+    return int(feature.get("classLabel", {}).get("numClasses") or 0)
+
+
+def _class_names(folder: Path, label: str) -> tuple[str, ...]:
+    """The names of the classes by number, none where the dataset doesn't tell them."""
+    names = folder / f"{label}.labels.txt"
+    if not names.is_file():
+        return ()
+    return tuple(names.read_text().splitlines())
+
+
+def store(path: str, digest: str, selection: Selection) -> Store:
     """The images of a split; raises Unreadable, or BadImage where pictures are damaged."""
     from scalectl.trainer.data.record_index import indexed  # planning does without NumPy
 
-    return indexed(contents(path).expect(digest, path))
+    return indexed(contents(path, selection).expect(digest, path))
 
 
 def class_counts(path: str, contents: Contents) -> Counter[int] | None:
     """None: labels can't be had without the pictures beside them."""
     return None
+
+
+def pictures(contents: Contents) -> Iterator[Any]:
+    """Yield the bytes of each picture; raises Unreadable."""
+    yield from records.pictures(contents)
 
 
 def samples(path: str, contents: Contents, most: int) -> Iterator[tuple[int, Any]]:

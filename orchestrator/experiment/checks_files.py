@@ -1,0 +1,139 @@
+"""What is wrong with the files of images: unreadable, damaged, of several splits, or with labels of other classes."""
+
+import math
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from scalectl.orchestrator.errors import Finding, KeyPath
+from scalectl.orchestrator.experiment.schema import Data, Evals
+from scalectl.orchestrator.experiment.specs import (
+    as_data,
+    contents,
+    test_contents,
+    test_part,
+    test_path,
+    train_part,
+)
+from scalectl.orchestrator.format import counted
+from scalectl.trainer.data.classes import difference
+from scalectl.trainer.data.copies import equal_pictures
+from scalectl.trainer.data.facts import Contents, Unreadable
+from scalectl.trainer.data.registry import Part
+from scalectl.trainer.data.storage import remote
+from scalectl.trainer.data.survey import survey
+
+MAX_LISTED = 5  # damaged pictures of a source
+
+
+def files_are_images(data: Data) -> Iterator[Finding]:
+    """Yield the faults of the files of a study; without any, other checks can read them."""
+    if not data.source.path:
+        return
+    if data.image_size is None:
+        yield Finding(("data", "image_size"), "missing", "give the side in pixels that models see pictures at", True)
+    elif data.resize is not None and data.resize < data.image_size:
+        yield Finding(("data", "resize"), f"{data.resize} is less than image_size {data.image_size}")
+    try:
+        train = contents(data)
+    except Unreadable as error:
+        yield Finding(("data", "source"), str(error))
+        return
+    classes = data.num_classes or train.num_classes or None
+    if classes is None and train.largest is not None:
+        classes = train.largest + 1
+    if classes is None:
+        yield Finding(("data", "num_classes"), "missing", f"the files of {data.source} don't tell it", True)
+    elif train.largest is not None and train.largest >= classes:
+        yield Finding(("data", "source"), f"{data.source} has the label {train.largest:,}, and {classes:,} classes")
+    yield from _pictures_are_sound(data, "source", train_part(data))
+    yield from _splits_are_told(data, train)
+    if test_path(data):
+        yield from _test_is_of_the_same(data, classes, train)
+    yield from _pictures_are_distinct(data)
+
+
+def _splits_are_told(data: Data, train: Contents) -> Iterator[Finding]:
+    """Yield a warning that says what is read where the files of a source are of several splits."""
+    if not train.splits:
+        return
+    names = [split or "others" for split, _ in train.splits]
+    message = f"{data.source} has files of {', '.join(names)}: {train.split} is trained on"
+    if not data.test and test_path(data):
+        message += f", and held-out images are of {test_contents(data).split}"
+    hint = "to choose others, name the files of one split in data.source, and those of another in data.test"
+    yield Finding(("data", "source"), message, hint, severity="warning")
+
+
+def _pictures_are_sound(data: Data, key: str, part: Part) -> Iterator[Finding]:
+    """Yield what is wrong with the pictures that planning looks at; raises Unreadable."""
+    seen = survey(part)
+    for damaged in seen.damaged[:MAX_LISTED]:
+        yield Finding(("data", key), damaged, "remove it, or put a sound picture in its place")
+    if len(seen.damaged) > MAX_LISTED:
+        yield Finding(("data", key), f"{len(seen.damaged) - MAX_LISTED:,} more of {part.path} are damaged")
+    if seen.unbounded and data.range is None:
+        hint = "give the values that become black and white, as in [0, 4095]"
+        message = f"missing: {seen.unbounded} is grey of 32 bits or floats, and doesn't say which value is white"
+        yield Finding(("data", "range"), message, hint, True)
+    if seen.sizes and math.prod(seen.largest_size) > data.max_pixels:
+        width, height = seen.largest_size
+        message = f"{seen.largest} has {width:,} x {height:,} pixels, more than {data.max_pixels:,}"
+        yield Finding(("data", "max_pixels"), message, "raise data.max_pixels, or make the picture smaller", True)
+
+
+def datasets_are_images(evals: Evals) -> Iterator[Finding]:
+    """Yield the faults of the files of the datasets that evaluations have beside the study's own."""
+    for name, dataset in evals.datasets.items():
+        for finding in files_are_images(as_data(dataset, side=1)):
+            yield replace(finding, path=("evals", "datasets", name, *finding.path[1:]))
+
+
+def _test_is_of_the_same(data: Data, classes: int | None, train: Contents) -> Iterator[Finding]:
+    path: KeyPath = ("data", "test" if data.test else "source")
+    try:
+        test = test_contents(data)
+        yield from _pictures_are_sound(data, "test" if data.test else "source", test_part(data))
+    except Unreadable as error:
+        yield Finding(("data", "test_labels") if str(error).startswith(data.test_labels or "\0") else path, str(error))
+        return
+    if both := _real(train.files) & _real(test.files):
+        message = f"it has {counted(len(both), 'file')} of data.source, such as {min(both)}"
+        yield Finding(path, message, "a model would be tested on what it is trained on")
+        return
+    if test.several_labels != train.several_labels:
+        yield Finding(path, f"only one of it and {data.source} has lists of labels")
+    elif test.words != train.words and not data.test_labels:
+        yield Finding(path, f"labels are words in only one of it and {data.source}")
+    elif test.single and test.classes != train.classes:
+        odd = ", ".join(sorted(set(test.classes) ^ set(train.classes))[:3])
+        yield Finding(path, f"it has other folders than {data.source}: {odd}")
+    elif contrary := difference(train.classes, f"in {data.source}", test.classes, "in data.test"):
+        yield Finding(path, contrary, "number the classes of both alike")
+    elif classes and test.largest is not None and test.largest >= classes:
+        yield Finding(path, f"it has the label {test.largest:,}, and {data.source} {classes:,} classes")
+    if data.held_out and data.held_out > test.num_images:
+        yield Finding(("data", "held_out"), f"{data.held_out:,} is more than the {test.num_images:,} of data.test")
+
+
+def _real(files: Iterable[str]) -> set[str]:
+    """The files without links; addresses in buckets as they are."""
+    return {file if remote(file) else os.path.realpath(file) for file in files}
+
+
+def _pictures_are_distinct(data: Data) -> Iterator[Finding]:
+    """Yield, as a warning, how many pictures are both trained on and held out, where comparing all of them is cheap."""
+    train = train_part(data)
+    try:
+        if not test_path(data):
+            number = equal_pictures(train, train)
+            message = f"{counted(number, 'picture')} of {data.source} are copies of others there, byte for byte"
+            hint = "a copy of a training picture may be held out: remove copies, or give data.test"
+        else:
+            number = equal_pictures(train, test_part(data))
+            message = f"{counted(number, 'picture')} to evaluate on are among the training pictures, byte for byte"
+            hint = "remove them from one of both"
+    except Unreadable:  # which is told already
+        return
+    if number:
+        yield Finding(("data", "test" if data.test else "source"), message, hint, severity="warning")
