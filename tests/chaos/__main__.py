@@ -28,7 +28,7 @@ def result(seed: int, whole: Study) -> tuple[str, str, str]:
         played = play(seed, whole)
     except Skipped as reason:
         return backend, fault.name, f"skipped: {reason}"
-    except Exception as error:  # noqa: BLE001 - the other rounds are played all the same
+    except Exception as error:
         return backend, fault.name, f"FAILED: {type(error).__name__}: {error}"
     return backend, fault.name, f"ok, exit {played.code}, done after {played.launches} more, {played.seconds:.0f} s"
 

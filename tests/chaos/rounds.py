@@ -3,7 +3,6 @@
 import random
 import re
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -112,7 +111,9 @@ def struck(world: World, fault: Fault, chance: random.Random, whole: Study) -> t
     fault.strike(world, chance)
     code = world.finish()
     assert code in fault.codes, f"exit code {code}, not one of {fault.codes}: {world.output()[-2000:]}"
-    says = world.output() + "".join(f"{kind} {reason}" for kind, reason in world.rows("SELECT kind, reason FROM attempts"))
+    says = world.output() + "".join(
+        f"{kind} {reason}" for kind, reason in world.rows("SELECT kind, reason FROM attempts")
+    )
     assert re.search(fault.says, says), f"nothing says {fault.says!r}: {says[-2000:]}"
     done = dict(world.rows(ATTEMPTS_OF_THE_DONE))
     if fault.mend is not None:

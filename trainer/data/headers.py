@@ -95,7 +95,7 @@ def opened(encoded: Any, decoding: Decoding = DEFAULTS) -> Picture:
         if (decoding.orientation == "turned" or "orientation" in decoding.left_open) and _may_be_turned(image, encoded):
             turn = _turn(image)
         if turn is not None and "orientation" in decoding.left_open:
-            raise BadImage(f"turned by its EXIF data, as none that planning looked at is: set data.orientation")
+            raise BadImage("turned by its EXIF data, as none that planning looked at is: set data.orientation")
         return Picture(image, turn, decoding, significant)
     except BadImage:
         raise
