@@ -23,7 +23,7 @@ FOLLOW_SECONDS = 1.0
 def show(run: str, store: Path, form: str) -> Exit:
     """Show all that is known of one run.
 
-    RUN is an id, its beginning, or a name.
+    RUN is a name, an id, or the beginning of either.
     """
     from scalectl.orchestrator.store.reading import Store
 
@@ -39,7 +39,7 @@ def show(run: str, store: Path, form: str) -> Exit:
 def logs(run: str, store: Path, follow: bool) -> Exit:
     """Print the attempts, warnings and failures of a run.
 
-    Failures come with their tracebacks. RUN is an id, its beginning, or a name.
+    Failures come with their tracebacks. RUN is a name, an id, or the beginning of either.
     """
     from scalectl.orchestrator.store.reading import Store
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, literal, or_, select
 
-from scalectl.orchestrator.store.runs import Waits, ids, jobs_of
+from scalectl.orchestrator.store.names import ids
+from scalectl.orchestrator.store.runs import Waits, jobs_of
 from scalectl.orchestrator.store.tables import (
     SETTINGS,
     attempts,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection
 
 from scalectl.orchestrator.goodput import goodput
-from scalectl.orchestrator.store import details, runs
+from scalectl.orchestrator.store import details, names, runs
 from scalectl.orchestrator.store.database import reading
 from scalectl.orchestrator.store.details import Details
 from scalectl.orchestrator.store.lock import Holder, holder
@@ -200,7 +200,7 @@ class Store:
     def ids(self, words: Sequence[str], *, imported: bool = False) -> list[str]:
         """The ids of the runs that words name; raises NotFound for a word that names none or several."""
         with reading(self.path) as connection:
-            return runs.ids(connection, words, imported=imported)
+            return names.ids(connection, words, imported=imported)
 
     def in_states(self, states: Sequence[RunState], among: Sequence[str] | None = None) -> list[str]:
         """The ids of the listed runs in these states; of those `among` them, where they are given."""
