@@ -169,7 +169,9 @@ def test_the_beginning_of_a_name_is_enough_and_a_whole_name_comes_first(study):
 
 
 def test_a_run_is_still_called_what_earlier_versions_called_it(study):
-    records, found = planning(study, seeds="[0, 3], sweep: {lr: [0.003, 0.01], weight_decay_head: [3, 0]}", steps="[20]")
+    records, found = planning(
+        study, seeds="[0, 3], sweep: {lr: [0.003, 0.01], weight_decay_head: [3, 0]}", steps="[20]"
+    )
     records.close()
     run = {planned.name: planned.id for planned in found.runs}
     former = {

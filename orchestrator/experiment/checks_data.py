@@ -4,24 +4,32 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from scalectl.orchestrator.errors import Finding, KeyPath, did_you_mean
+from scalectl.orchestrator.experiment.hints import accuracy
 from scalectl.orchestrator.experiment.schema import Data, Evals, Fit, Model, Train
 from scalectl.orchestrator.experiment.specs import as_data, evaluations, held_out, known, left, test_path
 from scalectl.trainer.data import registry
 from scalectl.trainer.data.facts import PLENTY, Contents, Unreadable
 
 
-def files_are_images(data: Data) -> Iterator[Finding]:
-    """Yield the faults of the files of a study; without any, other checks can read them."""
+def pictures_have_a_side(data: Data) -> Iterator[Finding]:
+    """Yield the side of pictures that is missing, or larger than what they are resized to."""
     if not data.source.path:
         return
     if data.image_size is None:
         yield Finding(("data", "image_size"), "missing", "give the side in pixels that models see pictures at", True)
     elif data.resize is not None and data.resize < data.image_size:
         yield Finding(("data", "resize"), f"{data.resize} is less than image_size {data.image_size}")
+
+
+def files_are_images(data: Data) -> Iterator[Finding]:
+    """Yield the faults of the files of a study; without any, other checks can read them."""
+    if not data.source.path:
+        return
     try:
         contents = registry.contents(data.source.kind, data.source.path)
     except Unreadable as error:
         yield Finding(("data", "source"), str(error))
+        yield from _test_is_there(data)
         return
     classes = data.num_classes or contents.num_classes or None
     if classes is None and contents.largest is not None:
@@ -37,8 +45,17 @@ def files_are_images(data: Data) -> Iterator[Finding]:
 def datasets_are_images(evals: Evals) -> Iterator[Finding]:
     """Yield the faults of the files of the datasets that evaluations have beside the study's own."""
     for name, dataset in evals.datasets.items():
-        for finding in files_are_images(as_data(dataset, side=1)):
+        data = as_data(dataset, side=1)
+        for finding in (*pictures_have_a_side(data), *files_are_images(data)):
             yield replace(finding, path=("evals", "datasets", name, *finding.path[1:]))
+
+
+def _test_is_there(data: Data) -> Iterator[Finding]:
+    try:
+        if path := test_path(data):
+            registry.contents(data.source.kind, path)
+    except Unreadable as error:
+        yield Finding(("data", "test"), str(error))
 
 
 def _test_is_of_the_same(data: Data, path: str, classes: int | None, train: Contents) -> Iterator[Finding]:
@@ -196,12 +213,14 @@ def metrics_are_measured(evals: Evals, fits: dict[str, Fit]) -> Iterator[Finding
     measured = list(evaluations(evals, 0, {}).metrics())
     for name, fit in fits.items():
         if fit.metric not in measured:
-            hint = did_you_mean(fit.metric, measured) or f"evals measures {', '.join(measured)}"
+            near = accuracy(fit.metric, "upstream/error") or did_you_mean(fit.metric, measured)
+            hint = near or f"evals measures {', '.join(measured)}"
             yield Finding(("fits", name, "metric"), f"{fit.metric!r} is not measured", hint)
         elif fit.metric.endswith("precision@1"):
             yield Finding(("fits", name, "metric"), f"{fit.metric!r} rises, and a law falls", "fit upstream/error")
 
 
+FILES = (pictures_have_a_side, files_are_images, datasets_are_images)
 EVALS = (
     evaluated_have_one_label,
     shots_fit,
