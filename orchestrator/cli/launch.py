@@ -14,6 +14,7 @@ from scalectl.orchestrator.cli.plan import plan
 from scalectl.orchestrator.cli.streams import hush, outlast
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.format import command
+from scalectl.orchestrator.terminal import width, wrapped
 
 if TYPE_CHECKING:
     from scalectl.orchestrator.experiment.reading import Experiment
@@ -78,8 +79,8 @@ def launch(
         from scalectl.orchestrator.report.fits import conclude
 
         for line in conclude(experiment):
-            click.echo(line)
-    click.echo(outcome.text(file, experiment.store, changes))
+            click.echo(wrapped(line, width()))
+    click.echo(wrapped(outcome.text(file, experiment.store, changes), width()))
     return outcome.exit
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from scalectl.orchestrator.terminal import width, wrapped
+
 if TYPE_CHECKING:
     from scalectl.orchestrator.experiment.reading import Experiment
     from scalectl.orchestrator.vocabulary import Slot
@@ -57,11 +59,11 @@ def output(*formats: str) -> Callable[[Command], Command]:
 
 
 def answer(form: str, document: Callable[[], Any], text: Callable[[], str]) -> None:
-    """Print an answer as JSON if that is its form, else as the text for people; the other one isn't made."""
+    """Print an answer as JSON if that is its form, else as text for people, broken between words on a terminal."""
     if form == "json":
         click.echo(json.dumps(document(), indent=2))
     else:
-        click.echo(text())
+        click.echo(wrapped(text(), width()))
 
 
 class Range(click.FloatRange):

@@ -1,7 +1,5 @@
 """The verb status: what goes on in a store, as a screen and as JSON."""
 
-import sys
-import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -9,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from scalectl.orchestrator import terminal
 from scalectl.orchestrator.cli.options import answer, output, store_option
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, counted, duration, flops, share, table
@@ -32,50 +31,66 @@ def status(store: Path, runs: bool, states: Sequence[str], watch: bool, check: b
 
     if unknown := [state for state in states if state not in [*RunState]]:
         raise click.UsageError(f"--state {unknown[0]}: a run is one of {', '.join(RunState)}.")
-    width = None
-    if sys.stdout.isatty():
-        width = WIDTH
+    runs = runs or bool(states)
     for current in _statuses(store, watch=watch):
         shown = current
         if states:
             shown = current.only(states)
-        if watch and width:
+        if watch and terminal.width():
             click.clear()
-        answer(form, shown.to_json, partial(text, shown, runs=runs or bool(states), width=width))
+        if form == "json" or watch:
+            answer(form, shown.to_json, partial(_watched, shown, runs))
+        else:
+            _paged(text(shown, runs=runs, width=terminal.width()))
     if check and current.unfinished:
         return Exit.WORK_LEFT
     return Exit.DONE
 
 
+def _watched(status: "Status", runs: bool) -> str:
+    """The status of which no more runs are listed than the terminal has lines for."""
+    whole, lines = text(status, runs=runs, width=terminal.width()), terminal.height()
+    if lines is None or not runs or whole.count("\n") < lines:
+        return whole
+    rest = text(status, runs=False, width=terminal.width()).count("\n")
+    return text(status, runs=True, width=terminal.width(), most=max(1, lines - rest - 6))
+
+
+def _paged(text: str) -> None:
+    """Print a text, through a pager where a terminal has fewer lines."""
+    lines = terminal.height()
+    if lines is not None and text.count("\n") >= lines:
+        click.echo_via_pager(text)
+    else:
+        click.echo(text)
+
+
 def _statuses(store: Path, *, watch: bool) -> "Iterable[Status]":
     """The status of a store now or, watched, again whenever it has changed."""
+    from scalectl.orchestrator.cli.waiting import until_there
     from scalectl.orchestrator.store.reading import Store
 
     if watch:
-        return Store(store).watch()
+        return until_there(store).watch()
     return [Store(store).status()]
 
 
-WIDTH = 100  # columns
 REASON = 200  # letters
 
 
-def text(status: "Status", *, runs: bool = False, width: int | None = WIDTH) -> str:
-    """The status for people, with a line for each run where `runs` asks for it.
+def text(status: "Status", *, runs: bool = False, width: int | None = None, most: int | None = None) -> str:
+    """The status for people, with a line for each run where `runs` asks for it, or for `most` of them.
 
-    Lines longer than `width` columns are cut or wrapped; without a width, as for a program, none is.
+    Within `width` columns lines are broken between words, and tables lose columns; without a width, as for a program,
+    they are whole.
     """
-    lines = ""
+    listed = ""
     if runs and status.shown:
-        lines = _run_table(status.metric, status.shown)
-    parts = [
-        _wrapped(_head(status), width),
-        _clipped(_running(status), width),
-        _clipped(lines, width),
-        _wrapped(_findings(status), width),
-        _clipped(_history(status), width),
-    ]
-    return "\n\n".join([*filter(None, parts), f"Next: {_next(status, runs)}"])
+        listed = _run_table(status.metric, status.shown[:most], width)
+    if most is not None and len(status.shown) > most:
+        listed += f"\n  and {len(status.shown) - most:,} more: {command('status --runs', store=status.store)}"
+    parts = [_head(status), _running(status, width), listed, _findings(status), _history(status)]
+    return terminal.wrapped("\n\n".join([*filter(None, parts), f"Next: {_next(status, runs)}"]), width)
 
 
 def _head(status: "Status") -> str:
@@ -115,11 +130,12 @@ def _launcher(status: "Status") -> str:
     return text
 
 
-def _running(status: "Status") -> str:
+def _running(status: "Status", width: int | None) -> str:
     if not (status.running and status.launcher):
         return ""
     header = ("JOB", "SLOT", "PROGRESS", "", "LOSS", "IMG/S", "MFU", "ATTEMPT", "ETA")
-    return table(header, [_job(job) for job in status.running], left=2)
+    spare = ("ATTEMPT", "MFU", "SLOT", "IMG/S", "LOSS", "")
+    return table(header, [_job(job) for job in status.running], left=2, width=width, spare=spare)
 
 
 def _job(job: "RunningJob") -> tuple[str, ...]:
@@ -136,12 +152,19 @@ def _job(job: "RunningJob") -> tuple[str, ...]:
     )
 
 
-def _run_table(metric: str, runs: "Sequence[RunLine]") -> str:
+def _run_table(metric: str, runs: "Sequence[RunLine]", width: int | None) -> str:
+    """A row for each run with what it waits for or failed of at its end, or below it where that doesn't fit."""
     header = ("RUN", "ID", "STATE", "PROGRESS", metric.upper())
     rows = [(run.name, run.id, _state(run), f"{run.step:,}/{run.steps:,}", _number(run.value)) for run in runs]
     reasons = ("WHY", *map(_reason, runs))
-    lines = table(header, rows, left=3).splitlines()
-    return "\n".join(f"{line}   {reason}".rstrip() for line, reason in zip(lines, reasons, strict=True))
+    for spare in ((), ("ID",)):
+        lines = table(header, rows, left=3, width=0, spare=spare).splitlines()  # without these in any case
+        whole = [f"{line}   {reason}".rstrip() for line, reason in zip(lines, reasons, strict=True)]
+        if width is None or max(map(len, whole)) <= width:
+            return "\n".join(whole)
+    lines = table(header, rows, left=3, width=width, spare=("ID", "PROGRESS")).splitlines()
+    below = [f"\n      {reason}" if reason else "" for reason in ("", *reasons[1:])]
+    return "\n".join(line + reason for line, reason in zip(lines, below, strict=True))
 
 
 def _reason(run: "RunLine") -> str:
@@ -176,19 +199,7 @@ def _short(text: str, most: int = REASON) -> str:
 
 def _history(status: "Status") -> str:
     events = [event for event in status.events if event.what != "warning"]
-    return "\n".join(f"  {event.at}  {event.what}: {event.run or event.text}" for event in events)
-
-
-def _wrapped(text: str, width: int | None) -> str:
-    if width is None:
-        return text
-    return "\n".join(textwrap.fill(line, width, subsequent_indent="    ") for line in text.splitlines())
-
-
-def _clipped(text: str, width: int | None) -> str:
-    if width is None:
-        return text
-    return "\n".join(_short(line, width) for line in text.splitlines())
+    return "\n".join(f"  {event.at}  {event.what}: {_short(event.run or event.text)}" for event in events)
 
 
 def _next(status: "Status", runs: bool) -> str:

@@ -183,6 +183,13 @@ class Store:
         with reading(self.path) as connection:
             return details.log(connection, word)
 
+    def goes_on(self, word: str) -> bool:
+        """Whether a launch is running that trains or evaluates the run that a word names; raises NotFound."""
+        if self.launcher() is None:
+            return False
+        run = self.ids([word])
+        return bool(self.in_states([RunState.PLANNED, RunState.RUNNING], run) or self.to_evaluate(run))
+
     def study(self, name: str | None = None) -> Study:
         """A study by its name, or the last one; raises NotFound where there is none."""
         with reading(self.path) as connection:
