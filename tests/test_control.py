@@ -112,7 +112,7 @@ def test_a_cooldown_stays_one_after_a_new_evaluation_was_planned_and_run(study, 
     records.close()
     after = Store(study.store).logs("pico-60-20")
     trained = [line for line in after if "cooldown: " in line]
-    assert trained == [line for line in before if "cooldown: " in line] and len(trained) == 2
+    assert trained == [line for line in before if "cooldown: " in line] and len(trained) == 6
     assert [line.split(": ")[1].split(" on ")[0] for line in after if "evaluation: " in line] == [
         "attempt 2",
         "done at step 20",

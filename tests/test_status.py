@@ -29,8 +29,9 @@ def begun(study):
 
 def say(study) -> str:
     """The screen with its runs, which every test holds to its width."""
-    text = status_text(Store(study.store).status(), runs=True)
-    assert max(len(line) for line in text.splitlines() if not line.startswith("Next: ")) <= 100
+    for width in (80, 120, 100):
+        text = status_text(Store(study.store).status(), runs=True, width=width)
+        assert max(len(line) for line in text.splitlines() if not line.startswith("Next: ")) <= width
     json.dumps(Store(study.store).status().to_json(), allow_nan=False)
     return text
 

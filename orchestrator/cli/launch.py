@@ -73,7 +73,8 @@ def launch(
     outlast("stdout")
     if here and not context.find_root().params["debug"]:
         hush()
-    outcome = carry_out(experiment, caps, backend=backend, slots=slots, address=address, agree=agree)
+    again = command("launch", file, changes=changes)
+    outcome = carry_out(experiment, caps, backend=backend, slots=slots, address=address, agree=agree, again=again)
     anew = outcome.worked or not experiment.figure.exists()
     if outcome.exit is not Exit.INTERRUPTED and outcome.done and anew:
         from scalectl.orchestrator.report.fits import conclude

@@ -122,6 +122,7 @@ class Former(click.Option):
         (option,) = (option for option in ctx.command.params if self._now in option.opts)
         if option.name in opts:
             raise click.UsageError(f"{self._spelling} is now {self._now} here: give {self._now} alone.", ctx)
+        option.type_cast_value(ctx, opts[self.name])  # a value that is wrong needs no advice on its option
         opts[option.name] = opts.pop(self.name)
         now = shlex.join([self._now, opts[option.name]])
         click.echo(f"{self._spelling} is now {self._now} here: write {now}.", err=True)

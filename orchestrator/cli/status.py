@@ -75,10 +75,11 @@ def _statuses(store: Path, *, watch: bool) -> "Iterable[Status]":
     return [Store(store).status()]
 
 
+WIDTH = 100  # columns
 REASON = 200  # letters
 
 
-def text(status: "Status", *, runs: bool = False, width: int | None = None, most: int | None = None) -> str:
+def text(status: "Status", *, runs: bool = False, width: int | None = WIDTH, most: int | None = None) -> str:
     """The status for people, with a line for each run where `runs` asks for it, or for `most` of them.
 
     Within `width` columns lines are broken between words, and tables lose columns; without a width, as for a program,
@@ -100,7 +101,7 @@ def _head(status: "Status") -> str:
             text += f" · {counted(status.imported, 'imported run')}"
         return text
     done, whole = status.work
-    states = " · ".join(f"{number} {state}" for state, number in status.counts.items() if number)
+    states = " · ".join(f"{number} {_now(status, state)}" for state, number in status.counts.items() if number)
     part = 1.0
     if whole:
         part = done / whole
@@ -113,12 +114,22 @@ def _head(status: "Status") -> str:
         launch = "the last launch"
         if status.launcher:
             launch = "this launch so far"
-        lines.append(f"  goodput of {launch} {share(useful)}: {shares(status.ledger)}")
+        entries = shares(status.ledger)
+        if status.launcher:  # what no checkpoint holds yet counts as lost, and is lost only if it ends now
+            entries = entries.replace("lost", "not saved yet")
+        lines.append(f"  goodput of {launch} {share(useful)}: {entries}")
     if status.unlisted:
         lines.append(f"  not listed any more: {counted(status.unlisted, 'run')} of earlier plans")
     if status.imported:
         lines.append(f"  {counted(status.imported, 'imported run')}, which no launch works on")
     return "\n".join(lines)
+
+
+def _now(status: "Status", state: str) -> str:
+    """The word for a state: a run can't be running where no launch is."""
+    if state == RunState.RUNNING and not status.launcher:
+        return "cut off"
+    return state
 
 
 def _launcher(status: "Status") -> str:
@@ -208,8 +219,13 @@ def _next(status: "Status", runs: bool) -> str:
     if status.launcher:
         return command("status --runs", store=status.store)
     if status.unfinished or not (status.runs or status.imported):
-        return command("launch FILE")
-    return command("fit", store=status.store)
+        return status.again or command("launch FILE")
+    from scalectl.orchestrator.store.snapshot import MAIN_METRIC
+
+    metric = None
+    if not status.runs and status.metric != MAIN_METRIC:
+        metric = status.metric
+    return command("fit", store=status.store, options={"metric": metric})
 
 
 def _known(value: float | None, form: Callable[[float], str]) -> str:

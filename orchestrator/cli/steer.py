@@ -57,6 +57,13 @@ def held(store: Path) -> "Records":
     return Records(store)
 
 
+def again(store: Path) -> str:
+    """The command of the last launch of a store."""
+    from scalectl.orchestrator.store.reading import Store
+
+    return Store(store).again() or command("launch FILE")
+
+
 @click.command()
 @runs_argument
 @click.option("--all", "every", is_flag=True, help="All runs that aren't done.")
@@ -85,9 +92,7 @@ def stop(words: Sequence[str], every: bool, store: Path) -> Exit:
         return Exit.DONE
     with held(store) as records:
         records.settle(wanted, RunState.STOPPED, reason="asked to stop")
-    click.echo(
-        f"No launch is running on {store}; {counted(len(wanted), 'run')} stopped. Next: {command('launch FILE')}"
-    )
+    click.echo(f"No launch is running on {store}; {counted(len(wanted), 'run')} stopped. Next: {again(store)}")
     return Exit.DONE
 
 
@@ -106,7 +111,7 @@ def retry(words: Sequence[str], failed: bool, store: Path) -> Exit:
         return Exit.DONE
     with held(store) as records:
         records.settle(wanted, RunState.PLANNED, reason="asked to retry")
-    click.echo(f"{counted(len(wanted), 'run')} planned again. Next: {command('launch FILE')}")
+    click.echo(f"{counted(len(wanted), 'run')} planned again. Next: {again(store)}")
     return Exit.DONE
 
 

@@ -92,7 +92,7 @@ def parse_slots(texts: Sequence[str]) -> tuple[Slot, ...]:
         match = re.fullmatch(r"([1-9][0-9]{0,5})(?:x([A-Za-z][\w.-]*))?", text)
         if match is None:
             raise InvalidSlots(
-                f"--slots {text}: write COUNTxTYPE, COUNT up to 999999, for example 4xv5e-16, or 8 for CPU workers."
+                f"--slots {text}: write COUNTxTYPE with a COUNT of 1 to 999999, such as 4xv5e-16, or 8 for CPU workers."
             )
         kind = match[2] or CPU
         first = sum(slot.type == kind for slot in slots)

@@ -129,13 +129,13 @@ def _attempts(connection: Connection, own_jobs: ColumnElement[bool]) -> Iterator
     query = select(attempts, *_JOB, jobs.c.trunk, jobs.c.run).join_from(attempts, jobs).where(own_jobs)
     count: Counter[str] = Counter()
     tried = connection.execute(query.order_by(attempts.c.id)).all()
-    last = {attempt.job: attempt.id for attempt in tried}
+    last = {attempt.job: attempt.id for attempt in tried if attempt.job_kind is not JobKind.EVALUATION}
     for attempt in tried:
         count[attempt.job] += 1
         name = job_name(attempt.job_kind, attempt.run_name, attempt.start, attempt.stop)
         begin = f"{_clock(attempt.started)}  {name}: attempt {count[attempt.job]}{_place(attempt)}"
         yield attempt.started, (attempt.id, 0), begin
-        if attempt.id == last[attempt.job] and attempt.job_kind is not JobKind.EVALUATION:
+        if attempt.id == last.get(attempt.job):
             yield from _curve(connection, attempt, name)
         if attempt.ended:
             yield attempt.ended, (attempt.id, 2), f"{_clock(attempt.ended)}  {name}: {_end(attempt)}"
@@ -182,5 +182,7 @@ def _end(attempt: Row[Any]) -> str:
 
 def _events(connection: Connection, own_jobs: ColumnElement[bool], number: int) -> Iterator[Line]:
     own = or_(events.c.run == number, events.c.job.in_(select(jobs.c.id).where(own_jobs)))
-    for event in connection.execute(select(events).where(own, events.c.what != "done")):  # as its attempt says
+    for event in connection.execute(
+        select(events).where(own, events.c.what.not_in(("done", "evaluated")))
+    ):  # as its attempt says
         yield event.at, (0,), f"{_clock(event.at)}  {event.what}: {event.text}"

@@ -21,6 +21,7 @@ from scalectl.orchestrator.store.snapshot import (
     RunningJob,
     imported_runs,
     kept_checkpoints,
+    last_command,
     last_events,
     last_ledger,
     main_metric,
@@ -56,6 +57,7 @@ class Status:
     events: tuple[Happening, ...]
     ledger: Mapping[str, float]  # seconds of the slots of the last launch; empty before the first
     shown: tuple[RunLine, ...]  # of the runs: all of them, or those in some states
+    again: str = ""  # the command of the last launch
 
     @property
     def work(self) -> tuple[float, float]:
@@ -137,6 +139,7 @@ def _status(connection: Connection, store: Path) -> Status:
         events=last_events(connection, _LAST_EVENTS),
         ledger=last_ledger(connection),
         shown=lines,
+        again=last_command(connection),
     )
 
 
@@ -160,6 +163,11 @@ class Store:
         """How far the studies are, and what each run waits for."""
         with reading(self.path) as connection:
             return _status(connection, self.path)
+
+    def again(self) -> str:
+        """The command of the last launch with its file and changes, or nothing."""
+        with reading(self.path) as connection:
+            return last_command(connection)
 
     def watch(self, seconds: float = WATCH_SECONDS) -> Iterator[Status]:
         """Yield the status whenever it has changed, until no launch is running; the last one is whole."""
