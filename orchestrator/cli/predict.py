@@ -67,7 +67,7 @@ def predict(
 
 
 def _following(store: Path, spent: float, study: str | None) -> str:
-    """The command after a prediction: to ask for runs that cost as much again as those so far, where a file has them."""
+    """The command after a prediction: to ask for runs that cost as much as those so far, where a file has them."""
     from scalectl.orchestrator.store.reading import Store
 
     again = shlex.split(Store(store).again())

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.format import duration
+from scalectl.orchestrator.plan.placement import is_known
 from scalectl.orchestrator.plan.plan import Caps, PlannedJob
 from scalectl.orchestrator.plan.scheduler import Queue, lengths
 from scalectl.orchestrator.vocabulary import CPU, AttemptState, Slot, devices_of
@@ -119,8 +120,15 @@ def simulate(
 ) -> Simulation:
     """What becomes of jobs, which come after what they need, on slots that are all there from the start.
 
-    Raises Unplaceable where no slot will do for a job, or where none lives long enough for its next checkpoint.
+    Raises InvalidSlots for a type of slot that neither the jobs nor scalectl know,
+    Unplaceable where no slot will do for a job, or where none lives long enough for its next checkpoint.
     """
+    asked = {slot_type for job in jobs for slot_type in job.fit.types}
+    if strange := sorted({slot.type for slot in slots if slot.type not in asked and not is_known(slot.type)}):
+        raise InvalidSlots(
+            f"--slots: nothing is known of slots of type {', '.join(strange)}. Name them in resources.default.type,"
+            " or give a type such as cpu, gpu or v5e-16."
+        )
     clock = _Clock(jobs, slots, preemptions or Preemptions(), caps or Caps())
     if misfits := clock.queue.misfits():
         wanted = ", ".join(sorted({" or ".join(job.fit.types) for job in misfits}))
