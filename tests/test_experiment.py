@@ -238,6 +238,7 @@ BROKEN = [
     ("source: digits", "source: x.parquet", "9:11", "write parquet:x.parquet"),
     ("source: digits", "source: parquets:x", "9:11", "did you mean 'parquet'?"),
     ("source: digits", "source: folder", "9:11", "write folder:PATH"),
+    ("{skip:", "{sweep: {learning_rate: [1]}, skip:", "16:16", "unknown key 'learning_rate' ... did you mean 'lr'?"),
     ("{retries: 3}", "{budget: 3}", "19:10", "unknown key 'budget' ... it has retries, max_flops"),
 ]
 

@@ -84,8 +84,8 @@ def meant(path: KeyPath) -> str:
     """The key that an unknown one at a path was meant for: of its section, or of another; or nothing."""
     section, name = general(path[:-1]), str(path[-1])
     key = hints.elsewhere(section, name)
-    if key and key.rpartition(".")[0] == section:
-        return key
+    if key and key.rpartition(".")[2] in _siblings(section):
+        return f"{section}.{key.rpartition('.')[2]}".removeprefix(".")
     for near in get_close_matches(name, _siblings(section), n=1):
         return f"{section}.{near}".removeprefix(".")
     if key:

@@ -90,6 +90,9 @@ def mapping(path: KeyPath, value: Any) -> str:
         return f"write {{name: {value}, warmup: 100}}"
     if key == "data" and word:
         return f"write {{source: {value}, sizes: [100]}}"
+    if path == ("models",) and isinstance(value, tuple) and value and (shape := _preset(value[0])):
+        name, patch = shape
+        return f"write {{{value[0]}: {{preset: {name}, patch_size: {patch}}}, ...}}"
     if path[:1] == ("models",) and (shape := _preset(value)):
         name, patch = shape
         return f"write {{preset: {name}, patch_size: {patch}}}"
