@@ -30,16 +30,21 @@ def amounts(name: str, numbers: ArrayLike) -> NDArray[np.float64]:
     return floats
 
 
+def a_table(table: object) -> None:
+    """Raise Refused for what is no table."""
+    if not isinstance(table, pd.DataFrame):
+        raise Refused(
+            f"{shortened(table)} is no table of runs: give what scalectl.read returns, or a DataFrame like it."
+        )
+
+
 def checked(table: pd.DataFrame, columns: Collection[str], numbers: Collection[str] = ()) -> pd.DataFrame:
     """The table with rows numbered from 0 and `numbers` as columns of numbers.
 
     Raises Refused, which names all of `columns` and `numbers` that it lacks, or the first value that is no number.
     """
-    if not isinstance(table, pd.DataFrame):
-        raise Refused(
-            f"{shortened(table)} is no table of runs: give what scalectl.read returns, or a DataFrame like it."
-        )
-    if missing := [name for name in dict.fromkeys([*columns, *numbers]) if name not in table]:
+    a_table(table)
+    if missing := [name for name in dict.fromkeys(map(str, [*columns, *numbers])) if name not in table]:
         raise Refused(f"the table has no column {', '.join(missing)}; it has {', '.join(map(str, table)) or 'none'}.")
     table = table.reset_index(drop=True)
     return table.assign(**{name: _numbers(table[name]) for name in numbers})

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scalectl.analysis.checks import RUN, Refused, above_0, checked
+from scalectl.analysis.checks import RUN, Refused, a_table, above_0, checked
 from scalectl.analysis.store import metrics
 from scalectl.analysis.vocabulary import AXES
 
@@ -30,7 +30,7 @@ def usable(points: pd.DataFrame, metric: str, x: str = COMPUTE, *needed: str) ->
     Raises Refused for a metric or column of compute that is unknown or measured nowhere, for columns that are missing,
     and for values that no error or run can have.
     """
-    points = checked(points, RUN)
+    a_table(points)
     _know(points, metric, x)
     points = checked(points, RUN, (metric, x, *needed))
     done = (points["state"] == "done") & ~points["excluded"].astype(bool)

@@ -109,7 +109,7 @@ def test_the_minima_of_imported_budgets_are_drawn(imported, tmp_path):
         (("samples", "--metric", "lost"), "unknown metric 'lost'"),
         (("isoflop",), "no budget of flops has 3 model sizes: train several sizes at one compute."),
         (("curves", "--metric", "lost"), "unknown column 'lost' of a training curve: curves have "),
-        (("decay-map", "--rows", "lr"), "lr has 1 values among 48 runs, and a map shows 2 to "),
+        (("decay-map", "--rows", "lr"), "lr has 1 value among 48 runs, and a map shows 2 to "),
         (("decay-map", "--rows", "model"), "'model' is no setting with numbers"),
     ],
 )
