@@ -107,7 +107,7 @@ def isoflop(points: pd.DataFrame, metric: str = METRIC, x: str = COMPUTE) -> Iso
     if len(minima) < LEAST:
         reasons = "; ".join(reasons_of(every)) or "no run has params and images_seen"
         raise Refused(
-            f"refused: {len(minima)} of {len(every)} budgets have a minimum inside their model sizes, and an exponent"
+            f"{len(minima)} of {len(every)} budgets have a minimum inside their model sizes, and an exponent"
             f" needs {LEAST}: {reasons}. Train {NEAREST} or more sizes at each budget, on both sides of the best one."
         )
     spent, size, images = (

@@ -30,7 +30,8 @@ _OWN |= {"device_seconds", "core_days", "images_per_second", "flops_per_second",
 def read(store: str | PathLike[str]) -> "DataFrame":
     """The view `points` of a store, a path or an SQLAlchemy URL: one row a run, with every setting and metric.
 
-    Raises FileNotFoundError where there is no store, and ValueError for a file that is none; nothing is ever made.
+    Raises Refused for a file that is no store, and NoStore, which is a FileNotFoundError as well, where there is none;
+    nothing is ever made.
     """
     import pandas as pd
 
@@ -109,6 +110,8 @@ def _opened(store: str | PathLike[str]) -> Iterator["Connection"]:
     from sqlalchemy import create_engine, inspect
     from sqlalchemy.exc import DatabaseError
 
+    from scalectl.analysis.checks import Refused
+
     url = _url(store)
     if url.get_backend_name() == "sqlite":
         _look(url.database)
@@ -117,10 +120,10 @@ def _opened(store: str | PathLike[str]) -> Iterator["Connection"]:
     try:
         with engine.connect() as connection:
             if not inspect(connection).has_table("points"):
-                raise ValueError(f"{store} has no table or view `points`: it is not a store of scalectl.")
+                raise Refused(f"{store} has no table or view `points`: it is not a store of scalectl.")
             yield connection
     except DatabaseError as error:
-        raise ValueError(f"{store} can't be read as a store: {error.orig}.") from error
+        raise Refused(f"{store} can't be read as a store: {error.orig}.") from error
     finally:
         engine.dispose()
 
@@ -145,7 +148,9 @@ def _url(store: str | PathLike[str]) -> "URL":
 def _look(database: str | None) -> None:
     """Raise unless the file is there: SQLite would make an empty one of that name."""
     if not database or not Path(database).is_file():
-        raise FileNotFoundError(f"{database or ':memory:'}: there is no store here; scalectl launch FILE makes one.")
+        from scalectl.analysis.checks import NoStore
+
+        raise NoStore(f"{database or ':memory:'}: there is no store here; scalectl launch FILE makes one.")
 
 
 def _as_it_is(url: "URL") -> "URL":

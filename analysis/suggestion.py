@@ -148,11 +148,11 @@ def _measured(
 def _enough(known: pd.DataFrame, candidates: pd.DataFrame, metric: str, x: str) -> None:
     if not AXES[x].cost:
         costs = ", ".join(name for name, axis in AXES.items() if axis.cost)
-        raise Refused(f"refused: {x} is no cost of training: give one of {costs}.")
+        raise Refused(f"{x} is no cost of training: give one of {costs}.")
     if len(known) < LEAST:
-        raise Refused(f"refused: {len(known)} runs with {metric} above 0, and advice needs {LEAST}. Run the cheapest.")
+        raise Refused(f"{len(known)} runs with {metric} above 0, and advice needs {LEAST}. Run the cheapest.")
     if not len(candidates):
-        raise Refused("refused: no run is left to suggest.")
+        raise Refused("no run is left to suggest.")
 
 
 def _suggested(

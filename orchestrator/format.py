@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+_GAP = "   "  # between columns
 _SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 
 
@@ -58,17 +59,31 @@ def duration(seconds: float) -> str:
     return f"{whole // 86400:,} d"
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
-    """Rows under their header, two spaces in, the first `left` columns flush left and the others right."""
+def table(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    left: int = 1,
+    *,
+    width: int | None = None,
+    spare: Sequence[str] = (),
+) -> str:
+    """Rows under their header, two spaces in, the first `left` columns flush left and the others right.
+
+    Where the table is wider than `width`, it loses whole columns: those named in `spare`, from the first one on.
+    """
     lines = [header, *rows]
     widths = [max(len(line[n]) for line in lines) for n in range(len(header))]
+    shown = list(range(len(header)))
+    for name in spare:
+        if width is not None and sum(len(_GAP) + widths[n] for n in shown) - 1 > width:
+            shown.remove(header.index(name))
 
     def cell(text: str, n: int) -> str:
         if n < left:
             return text.ljust(widths[n])
         return text.rjust(widths[n])
 
-    return "\n".join("  " + "   ".join(cell(text, n) for n, text in enumerate(line)).rstrip() for line in lines)
+    return "\n".join("  " + _GAP.join(cell(line[n], n) for n in shown).rstrip() for line in lines)
 
 
 USUAL = Path("results.db")  # where commands look by default

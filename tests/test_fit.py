@@ -331,7 +331,7 @@ def test_a_law_that_a_launch_was_told_by_set_is_fitted_after_it_as_well(store, s
     (stored,) = map(json.loads, told.rows(study, "SELECT document FROM fits"))
     document = json.loads(command("fit", "--store", store, "-o", "json").stdout)
     assert document == stored and document["law"] == "power law"
-    assert [point["name"] for point in document["held_out"]] == ["nano-60-2560-s0"]
+    assert [point["name"] for point in document["held_out"]] == ["nano-60-2560"]
 
 
 def test_the_laws_of_a_study_of_an_older_store_are_those_of_its_file(old):

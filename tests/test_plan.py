@@ -55,7 +55,7 @@ def test_budgets_share_one_trunk(study):
 def test_a_job_says_what_it_does_and_for_which_run_without_its_name(study):
     first = planned(study, steps="[20, 40]")
     kinds = [(job.kind, job.run_name) for job in first.jobs]
-    trunk, short, long = "pico-60-s0", "pico-60-20-s0", "pico-60-40-s0"
+    trunk, short, long = "pico-60", "pico-60-20", "pico-60-40"
     assert kinds == [("trunk", trunk), ("trunk", trunk), ("cooldown", short), ("cooldown", long)]
     assert [job.job.name for job in first.jobs[1:3]] == [f"{trunk} trunk 16 to 32", f"{short} cooldown"]
     assert [job.is_cooldown for job in first.jobs] == [False, False, True, True]

@@ -48,7 +48,7 @@ def printed(plan, *news: News) -> list[str]:
 def test_where_nobody_looks_each_run_leaves_one_plain_line(plan, clock):
     lines = printed(plan, *map(done, plan.jobs))
     assert [line.split("  ")[0] for line in lines] == ["done", "done"]
-    assert "pico-60-20-s0  upstream/loss 0.25  upstream/error 0.25  1/2" in lines[0]
+    assert "pico-60-20  upstream/loss 0.25  upstream/error 0.25  1/2" in lines[0]
     assert lines[1].endswith("2/2  0 s left") and "\x1b" not in "".join(lines)
 
 
@@ -78,14 +78,14 @@ def test_a_damaged_checkpoint_is_a_warning_when_it_is_found(plan, clock):
 
 def test_a_failure_is_one_line_with_its_cause(plan, clock):
     assert printed(plan, failed(plan.jobs[0], 8, JobState.RETRIED), failed(plan.jobs[0], 8)) == [
-        "retried   pico-60-s0 trunk 0 to 16: user_error: OSError: disk on fire  0/2  time left: measuring",
-        "failed    pico-60-s0 trunk 0 to 16: user_error: OSError: disk on fire  0/2  0 s left",
+        "retried   pico-60 trunk 0 to 16: user_error: OSError: disk on fire  0/2  time left: measuring",
+        "failed    pico-60 trunk 0 to 16: user_error: OSError: disk on fire  0/2  0 s left",
     ]
 
 
 def test_a_stop_says_where_its_checkpoint_is(plan, clock):
     (line,) = printed(plan, News("cpu-0", plan.jobs[0], (started(), Stopped(1037)), JobState.STOPPED))
-    assert line.startswith("stopped   pico-60-s0 trunk 0 to 16 at step 1,037; its checkpoint is kept")
+    assert line.startswith("stopped   pico-60 trunk 0 to 16 at step 1,037; its checkpoint is kept")
     assert line.endswith("  0/2")  # most of its work is left, which takes as long as ever
 
 
@@ -124,7 +124,7 @@ def test_a_run_that_is_evaluated_anew_is_named_without_the_kind_of_its_job(study
     records.close()
     again = planned(study, steps="[20]", shots="[5]")
     (line,) = printed(again, done(again.jobs[0]))
-    assert line.startswith("done      pico-60-20-s0  fewshot/digits/5shot/error 0.25")
+    assert line.startswith("done      pico-60-20  fewshot/digits/5shot/error 0.25")
 
 
 def test_bars_survive_all_kinds_of_news(plan, capsys):

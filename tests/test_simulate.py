@@ -143,7 +143,7 @@ def test_slots_that_never_live_to_a_checkpoint_are_refused():
 
 @pytest.mark.parametrize("text", ["0xv5e-16", "x", "1000000xcpu", "4 v5e-16", "4xv5e-16,2", "-1"])
 def test_what_is_no_number_of_slots_is_refused(text):
-    with pytest.raises(InvalidSlots, match="COUNTxTYPE, COUNT up to 999999"):
+    with pytest.raises(InvalidSlots, match="COUNTxTYPE with a COUNT of 1 to 999999"):
         parse_slots([text])
 
 

@@ -29,8 +29,9 @@ def begun(study):
 
 def say(study) -> str:
     """The screen with its runs, which every test holds to its width."""
-    text = status_text(Store(study.store).status(), runs=True)
-    assert max(len(line) for line in text.splitlines() if not line.startswith("Next: ")) <= 100
+    for width in (80, 120, 100):
+        text = status_text(Store(study.store).status(), runs=True, width=width)
+        assert max(len(line) for line in text.splitlines() if not line.startswith("Next: ")) <= width
     json.dumps(Store(study.store).status().to_json(), allow_nan=False)
     return text
 
@@ -48,7 +49,7 @@ def test_runs_that_wait_for_a_running_trunk_show_how_far_it_has_come(study, begu
     write(records, found.jobs[:1])
     records.write(records.start(found.jobs[1], "cpu-1"), [started(16), progress(20)])
     text = say(study)
-    assert "pico-60-s0 trunk 16 to 32   cpu-1      20/32   25 %" in text
+    assert "pico-60 trunk 16 to 32   cpu-1      20/32   25 %" in text
     assert "16/20" in text and "20/40" in text
     (job,) = Store(study.store).status().running
     assert job.seconds_left == pytest.approx(12 * SECONDS_A_STEP) and job.images_per_second == 16 / SECONDS_A_STEP
@@ -97,7 +98,7 @@ def test_a_done_study_names_its_best_run_and_the_next_command(study, begun):
     records.close()
     text = say(study)
     assert text.startswith("small · 2 done\n  100 % of ")
-    assert "best: pico-60-40-s0  upstream/error 0.25 at " in text
+    assert "best: pico-60-40  upstream/error 0.25 at " in text
     assert text.endswith(f"Next: scalectl fit --store {study.store}")
     assert Store(study.store).status().unfinished == 0
 
@@ -117,7 +118,7 @@ def test_a_long_reason_is_whole_but_no_wider_than_the_screen(study, begun):
     records.write(records.start(found.jobs[0], "here"), [started(), Failed("user_error", 3, reason)])
     records.settle(found.jobs[0].runs, "failed", "user_error", reason)
     text = say(study)
-    assert "failed (user_error): pico-60-20-s0  OSError: shard-00000.parquet" in text
+    assert "failed (user_error): pico-60-20  OSError: shard-00000.parquet" in text
     assert "shard-00036.parquet" in text and "…" in text
 
 

@@ -45,7 +45,10 @@ def table(points: pd.DataFrame, metric: str, x: str, rows: str, columns: str) ->
     best = runs.pivot_table(index=rows, columns=columns, values=metric, aggfunc="min").sort_index(ascending=False)
     for name, values in ((rows, best.index), (columns, best.columns)):
         if not 2 <= len(values) <= _MOST:
-            raise Refused(f"{name} has {len(values)} values among {len(runs)} runs, and a map shows 2 to {_MOST}.")
+            number = f"{len(values)} values"
+            if len(values) == 1:
+                number = "1 value"
+            raise Refused(f"{name} has {number} among {len(runs)} runs, and a map shows 2 to {_MOST}.")
     return best
 
 

@@ -14,6 +14,7 @@ from scalectl.orchestrator.cli.plan import plan
 from scalectl.orchestrator.cli.streams import hush, outlast
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.format import command
+from scalectl.orchestrator.terminal import width, wrapped
 
 if TYPE_CHECKING:
     from scalectl.orchestrator.experiment.reading import Experiment
@@ -72,14 +73,15 @@ def launch(
     outlast("stdout")
     if here and not context.find_root().params["debug"]:
         hush()
-    outcome = carry_out(experiment, caps, backend=backend, slots=slots, address=address, agree=agree)
+    again = command("launch", file, changes=changes)
+    outcome = carry_out(experiment, caps, backend=backend, slots=slots, address=address, agree=agree, again=again)
     anew = outcome.worked or not experiment.figure.exists()
     if outcome.exit is not Exit.INTERRUPTED and outcome.done and anew:
         from scalectl.orchestrator.report.fits import conclude
 
         for line in conclude(experiment):
-            click.echo(line)
-    click.echo(outcome.text(file, experiment.store, changes))
+            click.echo(wrapped(line, width()))
+    click.echo(wrapped(outcome.text(file, experiment.store, changes), width()))
     return outcome.exit
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from scalectl.orchestrator.terminal import width, wrapped
+
 if TYPE_CHECKING:
     from scalectl.orchestrator.experiment.reading import Experiment
     from scalectl.orchestrator.vocabulary import Slot
@@ -60,11 +62,11 @@ def output(*formats: str) -> Callable[[Command], Command]:
 
 
 def answer(form: str, document: Callable[[], Any], text: Callable[[], str]) -> None:
-    """Print an answer as JSON if that is its form, else as the text for people; the other one isn't made."""
+    """Print an answer as JSON if that is its form, else as text for people, broken between words on a terminal."""
     if form == "json":
         click.echo(json.dumps(document(), indent=2))
     else:
-        click.echo(text())
+        click.echo(wrapped(text(), width()))
 
 
 class Range(click.FloatRange):
@@ -123,6 +125,7 @@ class Former(click.Option):
         (option,) = (option for option in ctx.command.params if self._now in option.opts)
         if option.name in opts:
             raise click.UsageError(f"{self._spelling} is now {self._now} here: give {self._now} alone.", ctx)
+        option.type_cast_value(ctx, opts[self.name])  # a value that is wrong needs no advice on its option
         opts[option.name] = opts.pop(self.name)
         now = shlex.join([self._now, opts[option.name]])
         click.echo(f"{self._spelling} is now {self._now} here: write {now}.", err=True)

@@ -78,22 +78,22 @@ def _figure(name: str) -> click.Command:
     def draw(file: Path, **options: Any) -> Exit:
         from scalectl.orchestrator.report.fits import draw_figure
 
-        refusal = draw_figure(name, file, **options)
+        refusal, ahead = draw_figure(name, file, **options)
         click.echo(f"{file} and {file.with_suffix('.json').name} written.")
-        click.echo(f"Next: {_after(name, bool(refusal), options)}")
+        click.echo(f"Next: {_after(name, bool(refusal), ahead, options)}")
         return Exit.DONE
 
     return click.command(name, help=FIGURES.purpose(name), cls=_Figure)(draw)
 
 
-def _after(name: str, refused: bool, options: Mapping[str, Any]) -> str:
+def _after(name: str, refused: bool, ahead: float, options: Mapping[str, Any]) -> str:
     """The next command after a figure: a prediction of its law or, where it has none, the reason."""
     law = {key: options[key] for key in ("study", "where", "law", "x")}
     if not FIGURES[name].curves:  # whose metric is a column of the training curves
         law["metric"] = options["metric"]
-    if refused:
+    if refused or not ahead:
         return command("fit", store=options["store"], options={**law, "hold_out": options["hold_out"]})
-    return command("predict --compute C", store=options["store"], options=law)
+    return command(f"predict --compute {ahead:.2g}", store=options["store"], options=law)
 
 
 for _name in FIGURES:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, PlainValidator, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from scalectl.orchestrator.errors import did_you_mean
+from scalectl.orchestrator.experiment import hints
 from scalectl.trainer.data import registry
 from scalectl.trainer.data.storage import remote
 
@@ -279,7 +279,8 @@ def _source(value: Any, info: ValidationInfo) -> Source:
             return Source(kind, path(place, info), value)
         case registry.InMemory() | registry.Generated() if not colon:
             return Source(kind)
-    raise refusal(f"{shown(value)} is not one of {_choices()}", did_you_mean(str(value), list(registry.sources())))
+    folder = Path((info.context or {}).get("folder", "."))
+    raise refusal(f"{shown(value)} is not one of {_choices()}", hints.source(value, list(registry.sources()), folder))
 
 
 def _path_of(typed: str, name: str, catalogue: registry.Catalogue) -> str:

@@ -12,6 +12,7 @@ from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.pace import Pace
 from scalectl.orchestrator.launch.retries import last_line
 from scalectl.orchestrator.plan.plan import Plan, PlannedJob
+from scalectl.orchestrator.terminal import wrapped
 from scalectl.orchestrator.vocabulary import JobState
 from scalectl.trainer.events import Failed, Measurement, Progress, Skipped, Started
 
@@ -157,12 +158,14 @@ class Live:
 
     def __init__(self, plan: Plan) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TaskID, TextColumn
+        from rich.progress import Progress, TaskID
+
+        from scalectl.orchestrator.launch.room import Room
 
         self._tally = Tally(plan)
-        name, note = (TextColumn(text, markup=False) for text in ("  {task.description:<36}", "{task.fields[note]}"))
-        columns = (name, BarColumn(24), note)
-        self._bars = Progress(*columns, console=Console(stderr=True), transient=True, expand=False)
+        console = Console(stderr=True)
+        self._room = Room(console.width, max(map(len, [plan.study, *(job.job.name for job in plan.jobs)])))
+        self._bars = Progress(*self._room.columns(), console=console, transient=True, expand=False)
         self._slots: dict[str, TaskID] = {}
         self._shown = 0.0
         self._study = self._bars.add_task(plan.study, total=1.0, note="")
@@ -181,10 +184,10 @@ class Live:
         self._tally.take(news)
         self._move(news)
         for line in filter(None, (*warnings(news), end_line(news, self._tally.measured[news.job.id]))):
-            self._bars.console.print(line, markup=False, highlight=False)
+            self._bars.console.print(wrapped(line, self._room.width), markup=False, highlight=False, soft_wrap=True)
         if news.state is JobState.DONE or time.monotonic() - self._shown >= SHOW_SECONDS:
             self._shown = time.monotonic()
-            note = f"{self._tally.ended}/{self._tally.runs} runs  {self._tally.left}"
+            note = self._room.note(f"{self._tally.ended}/{self._tally.runs} runs", self._tally.left)
             self._bars.update(self._study, completed=self._tally.share, note=note)
 
     def _move(self, news: News) -> None:
@@ -194,8 +197,8 @@ class Live:
         bar = self._slots[news.slot]
         last = next((event for event in reversed(news.events) if isinstance(event, Progress)), None)
         if last is not None:
-            rate = f"{last.images_per_second:,.0f} img/s"
-            note = f"{last.step:,}/{job.stop:,}  loss {last.loss:.3f}  {rate}"
+            parts = (f"{last.step:,}/{job.stop:,}", f"loss {last.loss:.3f}", f"{last.images_per_second:,.0f} img/s")
+            note = self._room.note(*parts)
             self._bars.update(bar, description=job.name, completed=part(news.job, last.step), note=note)
         elif not news.events:
             self._bars.update(bar, description=job.name, completed=0.0, note="starting")

@@ -25,6 +25,7 @@ from scalectl.orchestrator.plan import planner
 from scalectl.orchestrator.plan.plan import ASK_DEVICE_HOURS, Caps, Known, Plan, wanted
 from scalectl.orchestrator.store.lock import holding, working_in
 from scalectl.orchestrator.store.records import Records, known
+from scalectl.orchestrator.store.snapshot import LAUNCHED
 from scalectl.orchestrator.vocabulary import CPU, JobState, RunState, Slot
 
 # What becomes of a run that was done before and has new evaluations, where they aren't done.
@@ -101,11 +102,13 @@ def carry_out(
     slots: Sequence[Slot] = (),
     address: str | None = None,
     agree: Callable[[str], bool] = lambda question: True,
+    again: str = "",
 ) -> Outcome:
     """Run what is missing, and say what came of it; the store is held from before the plan to the end.
 
     `backend` is a name of cluster/backends.py, which takes the CPU workers of `slots` and `address`; of other types the
-    launch takes as many slots as `slots` names, or all. `agree` answers the question about what a large launch costs.
+    launch takes as many slots as `slots` names, or all. `agree` answers the question about what a large launch costs;
+    the store keeps `again`, the command that launches the same.
     Raises Refusal when that is no or a cap forbids the launch, before anything is written,
     and Locked when another launch holds the store or its artifacts.
     """
@@ -115,6 +118,8 @@ def carry_out(
         admit(plan, caps, agree)
         with Records(experiment.store, lock) as records:
             records.plan(plan, experiment)
+            if again:
+                records.note(LAUNCHED, again)
             session = _Session(experiment, plan, record, records, Meter(caps))
             if plan.jobs:
                 session.work(backend, slots, address)

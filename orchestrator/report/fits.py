@@ -15,7 +15,7 @@ from scalectl.analysis.fitting import fit
 from scalectl.analysis.groups import fit_each
 from scalectl.analysis.plotting import draw as drawing
 from scalectl.analysis.plotting import kind
-from scalectl.analysis.report import Fitted
+from scalectl.analysis.report import AHEAD, Fitted
 from scalectl.analysis.selection import Unreadable, select
 from scalectl.orchestrator.errors import Exit, Problem, Refusal, Spot
 from scalectl.orchestrator.experiment.reading import Experiment
@@ -85,7 +85,7 @@ def fit_or_reason(points: DataFrame, wanted: Fit, hold_out: Collection[str]) -> 
     try:
         return fit(points, wanted.metric, wanted.compute, law=wanted.law, hold_out=hold_out), ""
     except Refused as refused:
-        return None, str(refused)
+        return None, f"refused: {refused}"
 
 
 def fit_per(points: DataFrame, wanted: Fit, per: str) -> tuple[dict[str, Fitted], dict[str, str], str]:
@@ -99,7 +99,7 @@ def minima(points: DataFrame, wanted: Fit) -> IsoFlop:
     try:
         return isoflop(points, wanted.metric, wanted.compute)
     except Refused as refused:
-        raise Refusal(str(refused)) from None
+        raise Refusal(f"refused: {refused}") from None
 
 
 def draw(name: str, subject: Subject, file: Path, **options: Any) -> None:
@@ -107,7 +107,7 @@ def draw(name: str, subject: Subject, file: Path, **options: Any) -> None:
     try:
         drawing(name, subject, revision(), **options).save(file)
     except Refused as refused:
-        raise Refusal(str(refused)) from refused
+        raise Refusal(f"refused: {refused}") from refused
     except OSError as error:
         raise Refusal(f"{file}: {error.strerror}") from error
 
@@ -124,8 +124,11 @@ def draw_figure(
     where: str | None,
     hold_out: str | None,
     **options: Any,
-) -> str:
-    """Write the figure of that name, with the law of its metric; the reason where it has none."""
+) -> tuple[str, float]:
+    """Write the figure of that name with the law of its metric.
+
+    Returns the reason where it has none, and a compute to predict at, 0 where that isn't known.
+    """
     curve, curves, is_of_curves = metric or "loss", None, kind(name).curves
     if is_of_curves:  # the metric is a column of theirs, and the law keeps the study's
         metric = None
@@ -135,7 +138,15 @@ def draw_figure(
     if is_of_curves:
         curves = training_curves(store, points)
     draw(name, Subject(points, wanted.metric, wanted.compute, fitted, refusal, curves, curve), file, **options)
-    return refusal
+    return refusal, ahead(points, wanted.compute)
+
+
+def ahead(points: DataFrame, x: str) -> float:
+    """A compute worth a prediction: ten times the largest of the runs, or 0 where none has any."""
+    largest = points[x].max()
+    if not largest > 0:
+        return 0.0
+    return AHEAD * float(largest)
 
 
 def training_curves(store: Path, points: DataFrame) -> DataFrame:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection
 
 from scalectl.orchestrator.goodput import goodput
-from scalectl.orchestrator.store import details, runs
+from scalectl.orchestrator.store import details, names, runs
 from scalectl.orchestrator.store.database import reading
 from scalectl.orchestrator.store.details import Details
 from scalectl.orchestrator.store.lock import Holder, holder
@@ -21,6 +21,7 @@ from scalectl.orchestrator.store.snapshot import (
     RunningJob,
     imported_runs,
     kept_checkpoints,
+    last_command,
     last_events,
     last_ledger,
     main_metric,
@@ -56,6 +57,7 @@ class Status:
     events: tuple[Happening, ...]
     ledger: Mapping[str, float]  # seconds of the slots of the last launch; empty before the first
     shown: tuple[RunLine, ...]  # of the runs: all of them, or those in some states
+    again: str = ""  # the command of the last launch
 
     @property
     def work(self) -> tuple[float, float]:
@@ -137,6 +139,7 @@ def _status(connection: Connection, store: Path) -> Status:
         events=last_events(connection, _LAST_EVENTS),
         ledger=last_ledger(connection),
         shown=lines,
+        again=last_command(connection),
     )
 
 
@@ -161,6 +164,11 @@ class Store:
         with reading(self.path) as connection:
             return _status(connection, self.path)
 
+    def again(self) -> str:
+        """The command of the last launch with its file and changes, or nothing."""
+        with reading(self.path) as connection:
+            return last_command(connection)
+
     def watch(self, seconds: float = WATCH_SECONDS) -> Iterator[Status]:
         """Yield the status whenever it has changed, until no launch is running; the last one is whole."""
         before = None
@@ -183,6 +191,13 @@ class Store:
         with reading(self.path) as connection:
             return details.log(connection, word)
 
+    def goes_on(self, word: str) -> bool:
+        """Whether a launch is running that trains or evaluates the run that a word names; raises NotFound."""
+        if self.launcher() is None:
+            return False
+        run = self.ids([word])
+        return bool(self.in_states([RunState.PLANNED, RunState.RUNNING], run) or self.to_evaluate(run))
+
     def study(self, name: str | None = None) -> Study:
         """A study by its name, or the last one; raises NotFound where there is none."""
         with reading(self.path) as connection:
@@ -200,7 +215,7 @@ class Store:
     def ids(self, words: Sequence[str], *, imported: bool = False) -> list[str]:
         """The ids of the runs that words name; raises NotFound for a word that names none or several."""
         with reading(self.path) as connection:
-            return runs.ids(connection, words, imported=imported)
+            return names.ids(connection, words, imported=imported)
 
     def in_states(self, states: Sequence[RunState], among: Sequence[str] | None = None) -> list[str]:
         """The ids of the listed runs in these states; of those `among` them, where they are given."""

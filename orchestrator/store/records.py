@@ -37,7 +37,7 @@ from scalectl.orchestrator.store.tables import (
     trunks,
 )
 from scalectl.orchestrator.store.tables import events as history
-from scalectl.orchestrator.vocabulary import CPU, AttemptState, JobState, RunState
+from scalectl.orchestrator.vocabulary import CPU, AttemptState, JobKind, JobState, RunState
 from scalectl.trainer.events import (
     ROLLING,
     Alive,
@@ -293,6 +293,8 @@ def _finish(connection: Connection, attempt: int, placed: rows.Placed, event: Do
     result = {"digest": event.digest, "device_seconds": rows.finite(event.device_seconds), "mfu": event.mfu}
     if connection.execute(unfinished.values(state=RunState.DONE, kind="", reason="", **result)).rowcount:
         _note(connection, "done", placed.job.job.name, run=placed.job.owner, job=placed.job.id)
+    elif placed.job.kind is JobKind.EVALUATION:
+        _note(connection, "evaluated", placed.job.run_name, run=placed.job.owner, job=placed.job.id)
 
 
 def _end(connection: Connection, attempt: int, placed: rows.Placed, state: AttemptState, **columns: Any) -> None:

@@ -1,13 +1,12 @@
-"""Studies and runs by the words that people use for them, and what runs wait for."""
+"""Studies by their names, runs by their states, and what runs wait for."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
 
 from scalectl.orchestrator.errors import NotFound
 from scalectl.orchestrator.store.tables import imports, jobs, runs, studies
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from scalectl.orchestrator.experiment.schema import Fit
 
 UNFINISHED = (RunState.PLANNED, RunState.STOPPED, RunState.FAILED)
-_SHOWN = 5  # of the runs that a word may mean
 
 
 @dataclass(frozen=True)
@@ -58,47 +56,6 @@ def _planned(connection: Connection, row: Row[Any]) -> Study:
 
     listed = select(runs.c.id).where(runs.c.study == row.number, runs.c.listed)
     return Study(row.name, frozenset(connection.scalars(listed)), fits_of(row.fits))
-
-
-def ids(connection: Connection, words: Sequence[str], *, imported: bool = False) -> list[str]:
-    """The ids of the runs that words name: an id, the unique beginning of one, or the name of one run.
-
-    Raises NotFound, with what may have been meant, where a word names none or several, and for an imported run unless
-    these are meant as well.
-    """
-    own = _names(connection, runs)
-    foreign = _names(connection, imports)
-    if imported:
-        return [_id(own | foreign, word) for word in words]
-    for word in words:
-        if _matching(foreign, word) and not _matching(own, word):
-            raise NotFound(f"{word!r} is an imported run, which has no jobs. scalectl show {word} tells what is known.")
-    return [_id(own, word) for word in words]
-
-
-def _names(connection: Connection, table: Table) -> dict[str, str]:
-    rows = connection.execute(select(table.c.id, table.c.name).order_by(table.c.number))
-    return {row.id: row.name for row in rows}
-
-
-def _matching(names: Mapping[str, str], word: str) -> list[str]:
-    exact = [run for run in names if run == word]
-    named = [run for run, name in names.items() if name == word]
-    begun = [run for run in names if word and run.startswith(word)]
-    return exact or named or begun
-
-
-def _id(names: Mapping[str, str], word: str) -> str:
-    matching = _matching(names, word)
-    if len(matching) == 1:
-        return matching[0]
-    if matching:
-        several = ", ".join(f"{run} ({names[run]})" for run in matching[:_SHOWN])
-        if len(matching) > _SHOWN:
-            several += ", ..."
-        raise NotFound(f"{word!r} names {len(matching)} runs: {several}. Give the id of one.")
-    meant = "".join(f" Did you mean {close!r}?" for close in get_close_matches(word, [*names.values(), *names], n=1))
-    raise NotFound(f"the store has no run {word!r}.{meant} scalectl status --runs lists those that are no imports.")
 
 
 def in_states(connection: Connection, among: Sequence[str] | None, states: Sequence[RunState]) -> list[str]:

@@ -35,6 +35,7 @@ from scalectl.orchestrator.store.tables import (
 from scalectl.orchestrator.vocabulary import AttemptState, RunState
 
 MAIN_METRIC = "upstream/error"
+LAUNCHED = "launched"  # the event that has the command of a launch as its text
 
 
 class RunLine(NamedTuple):
@@ -212,9 +213,15 @@ def imported_runs(connection: Connection) -> int:
     return connection.scalars(select(func.count()).select_from(imports)).one()
 
 
+def last_command(connection: Connection) -> str:
+    """The command of the last launch with its file and changes, or nothing."""
+    launched = select(events.c.text).where(events.c.what == LAUNCHED).order_by(events.c.id.desc()).limit(1)
+    return connection.scalars(launched).first() or ""
+
+
 def last_events(connection: Connection, number: int) -> tuple[Happening, ...]:
     """The last entries of the history, oldest first, and before them the other warnings of the last launch."""
-    newest = select(events.c.id).order_by(events.c.id.desc()).limit(number)
+    newest = select(events.c.id).where(events.c.what != LAUNCHED).order_by(events.c.id.desc()).limit(number)
     launched = select(func.max(events.c.id)).where(events.c.what == "planned").scalar_subquery()
     shown = or_(events.c.id.in_(newest), and_(events.c.what == "warning", events.c.id > launched))
     query = select(events.c.at, events.c.what, runs.c.name, events.c.text).outerjoin_from(events, runs)
