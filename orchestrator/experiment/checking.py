@@ -34,9 +34,8 @@ def checked(value: dict[str, Any], path: Path) -> tuple[Document, Resolved, list
         findings += of_pydantic(error)
         document = sound.document(value, wrong_paths(error), context)
     files = [finding for check in FILES for finding in _found(check, document)]
-    unreadable = {
-        finding.path[0] for finding in files if finding.severity == "error"
-    }  # all other checks of these sections need their files
+    # all other checks of these sections need their files
+    unreadable = {finding.path[0] for finding in files if finding.severity == "error"}
     checks = [check for check in CHECKS if not unreadable.intersection(_needs(check))]
     findings += files + [finding for check in checks for finding in _found(check, document)]
     resolved = _resolved(document, [finding.path for finding in findings if finding.severity == "error"])
