@@ -44,12 +44,17 @@ def has_token() -> bool:
 
 def knock(address: str) -> None:
     """Raise Unreachable where nobody listens; Ray itself would ask for two minutes."""
+    scheme, separator, _ = address.rpartition("://")
+    if separator:
+        remedy = "give the HOST:PORT of its head, often port 6379"
+        raise Unreachable(f"no Ray cluster at {address!r}: {scheme}:// is another service of Ray; {remedy}.")
     host, _, port = address.rpartition(":")
+    if not port.isdecimal():
+        raise Unreachable(f"no Ray cluster at {address!r}: it has no port; give the HOST:PORT of its head.")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_SECONDS).close()
-    except (OSError, ValueError) as error:
-        remedy = "give the HOST:PORT of its head, and no ray:// address"
-        raise Unreachable(f"no Ray cluster at {address!r}: {error}; {remedy}.") from error
+    except (OSError, OverflowError) as error:  # the second for a port above 65535
+        raise Unreachable(f"no Ray cluster at {address!r}: {error}; give the HOST:PORT of its head.") from error
 
 
 def secure(address: str | None) -> None:
@@ -118,7 +123,7 @@ class Embedded:
         try:
             with signals_held():
                 self._ray.init(address="local", **self._options)
-        except (OSError, RuntimeError, ValueError, self._ray.exceptions.RayError) as error:
+        except Exception as error:  # Ray raises a bare one where its processes take too long
             cause = str(error).strip().partition("\n")[0].rstrip(".")
             remedy = "Is TMPDIR a short path, and can it be written? --here trains without Ray."
             raise Refusal(f"refused: Ray can't be started: {cause}. {remedy}") from error
