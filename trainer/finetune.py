@@ -46,7 +46,7 @@ def finetune(
     to train on, by default those of `sharding.everywhere`. Raises Interrupted.
     """
     larger = enlarged(vit, spec.resolution, pool.num_classes)
-    tuning = Finetuning(larger, transferred(params, larger), spec, stopping, layout or everywhere())
+    tuning = Finetuning(larger, transferred(params, larger), spec, stopping, layout)
     error = next(tuning.errors(pool, test), float("nan"))
     return Tuned(error, tuning.programs.compile_seconds, tuning.programs.compilations)
 
@@ -98,11 +98,13 @@ class _Shuffled:
 class Finetuning:
     """Weights to begin from, and the compiled programs that move them."""
 
-    def __init__(self, vit: ViT, params: Params, spec: FinetuneSpec, stopping: Stop, layout: Layout) -> None:
+    def __init__(
+        self, vit: ViT, params: Params, spec: FinetuneSpec, stopping: Stop, layout: Layout | None = None
+    ) -> None:
         counts = {"image_size": vit.image_size, "channels": vit.channels, "num_classes": vit.num_classes}
         flops = TRAINING * spec.batch_size * flops_per_image(vit.model, head=vit.head, **counts)
         each = 1 if spec.ema else dispatch(flops)  # the average takes in the weights of every step
-        self.programs = Programs(Shape(vit, spec.batch_size, "softmax", "sgd", each), layout=layout)
+        self.programs = Programs(Shape(vit, spec.batch_size, "softmax", "sgd", each), layout=layout or everywhere())
         self.params, self.spec, self.stopping = params, spec, stopping
 
     def errors(self, pool: EvalSet, test: EvalSet) -> Iterator[float]:

@@ -68,8 +68,8 @@ def launch(
     address = joined(address, by_variable=by_variable, insecure=insecure)
     if address is None:  # else jobs have the environment of their nodes
         check_start()
-        if words := ignored():
-            click.echo(words, err=True)
+        if note := ignored():
+            click.echo(note, err=True)
     caps = Caps.from_limits(experiment.limits, max_device_hours)
     agree = partial(_ask, yes=yes)
     if detach:  # what runs in the background plans for itself, while it holds the store

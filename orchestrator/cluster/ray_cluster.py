@@ -213,6 +213,8 @@ class OnRay(Backend):
             kind = "out_of_memory"
         elif getattr(error, "preempted", False):
             kind = "preempted"
+        elif getattr(error, "actor_init_failed", False):  # an exception, which would be raised again
+            kind = "user_error"
         actor, victim = self._actors[slot], "worker"
         if actor.node and actor.node not in {entry["NodeID"] for entry in self._ray.nodes() if entry["Alive"]}:
             victim = "node"
@@ -271,6 +273,8 @@ def _largest_gang(wanted: Mapping[str, float]) -> int:
 
 
 def _cause(error: Exception) -> str:
-    """The sentence of Ray's message that says why an actor died."""
+    """What Ray says of why an actor died: a sentence, or the traceback of one that raised while it was made."""
+    if getattr(error, "actor_init_failed", False):
+        return str(error).strip()
     lines = [line.strip() for line in str(error).strip().splitlines()]
     return next((line for line in lines if line.startswith("The actor is dead because")), first_line(error))

@@ -97,10 +97,18 @@ def join(address: str, options: dict[str, Any]) -> Any:
 
     try:
         with signals_held():
-            ray.init(address=address, **options)
+            ray.init(address=address, job_config=_alone(ray), **options)
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise Unreachable(f"the Ray cluster at {address} can't be joined: {first_line(error)}") from error
     return ray
+
+
+def _alone(ray: Any) -> Any:
+    """The settings with which Ray doesn't put the current folder first on the path of every worker.
+
+    A user's own numpy.py there would be imported in place of the library.
+    """
+    return ray.job_config.JobConfig(_client_job=True)
 
 
 def first_line(error: Exception) -> str:
@@ -122,7 +130,7 @@ class Embedded:
         """Start Ray's processes; raises Refusal where this machine doesn't let them."""
         try:
             with signals_held():
-                self._ray.init(address="local", **self._options)
+                self._ray.init(address="local", job_config=_alone(self._ray), **self._options)
         except Exception as error:  # Ray raises a bare one where its processes take too long
             cause = str(error).strip().partition("\n")[0].rstrip(".")
             remedy = "Is TMPDIR a short path, and can it be written? --here trains without Ray."
