@@ -2,10 +2,9 @@
 
 import os
 import re
+import socket
 import sqlite3
 from pathlib import Path
-
-import socket
 
 import pytest
 from test_cli import scalectl

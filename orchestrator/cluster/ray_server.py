@@ -133,8 +133,10 @@ class Embedded:
                 self._ray.init(address="local", job_config=_alone(self._ray), **self._options)
         except Exception as error:  # Ray raises a bare one where its processes take too long
             cause = str(error).strip().partition("\n")[0].rstrip(".")
-            remedy = "Is TMPDIR a short path, and can it be written? --here trains without Ray."
-            raise Refusal(f"refused: Ray can't be started: {cause}. {remedy}") from error
+            remedy = "Is TMPDIR a short path, and can it be written?"
+            if "timed out" in cause:  # of 30 seconds, which Ray lets nobody change
+                remedy = "This machine may be too busy: try again."
+            raise Refusal(f"refused: Ray can't be started: {cause}. {remedy} --here trains without Ray.") from error
         self._node = self._ray._private.worker._global_node
 
     def ended(self) -> str:
