@@ -7,6 +7,7 @@ import pandas as pd
 
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
+from scalectl.analysis.drawing.sheet import house_style
 from scalectl.analysis.fitting import DRAWS, LAW, fit
 from scalectl.analysis.law import family
 from scalectl.analysis.report import Fitted
@@ -61,7 +62,9 @@ def draw(figure: str, subject: Subject, revision: str = "", **options: Any) -> D
 
     Raises Refused where the runs can't carry the figure.
     """
-    drawing = kind(figure).draw(subject, **options)
+    chosen = kind(figure)
+    with house_style():
+        drawing = chosen.draw(subject, **options)
     return Drawing(drawing.figure, {"figure": figure, **about(subject, revision), **drawing.data})
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import sqlite3
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 from test_cli import scalectl
 from told import everything, planned, planning, rows, started, write
 
-from scalectl.orchestrator.cluster.ray_server import trusted
+from scalectl.orchestrator.cluster.address import joined
+from scalectl.orchestrator.cluster.ray_server import Unreachable, trusted
 from scalectl.orchestrator.cluster.worker import stream
 from scalectl.orchestrator.errors import InvalidExperiment, Refusal
 from scalectl.orchestrator.experiment.reading import read
@@ -75,8 +77,29 @@ def test_launch_refuses_such_a_cluster_before_anything_is_written(study, monkeyp
     monkeypatch.setenv("HOME", str(tmp_path / "nobody"))
     for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_AUTH_MODE"):
         monkeypatch.delenv(name, raising=False)
-    done = scalectl("launch", study.file, "--address", "127.0.0.1:37")
+    with socket.create_server(("127.0.0.1", 0)) as cluster:
+        done = scalectl("launch", study.file, "--address", f"127.0.0.1:{cluster.getsockname()[1]}")
     assert done.returncode == 4 and "--insecure" in done.stderr and not study.store.exists()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "http://127.0.0.1:8265", "head", "auto"])
+def test_a_stale_address_of_the_environment_is_named_before_tokens_are_asked_for(address, monkeypatch, tmp_path):
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    with pytest.raises(Unreachable, match=r"no Ray cluster at .* RAY_ADDRESS .* --address local"):
+        joined(address, by_variable=True, insecure=False)
+    with pytest.raises(Unreachable, match="no Ray cluster at") as refusal:
+        joined(address, by_variable=False, insecure=False)
+    assert "RAY_ADDRESS" not in str(refusal.value)
+
+
+def test_local_and_auto_are_meant_as_ray_means_them(monkeypatch, tmp_path):
+    assert joined("local", by_variable=True, insecure=False) is None
+    with socket.create_server(("127.0.0.1", 0)) as cluster:
+        address = f"127.0.0.1:{cluster.getsockname()[1]}"
+        (tmp_path / "ray").mkdir()
+        (tmp_path / "ray" / "ray_current_cluster").write_text(address)
+        monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+        assert joined("auto", by_variable=True, insecure=True) == address
 
 
 @pytest.mark.parametrize(

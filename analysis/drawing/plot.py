@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from scalectl.analysis.checks import Refused
-from scalectl.analysis.drawing.sheet import DOTS, SUFFIXES, write
+from scalectl.analysis.drawing.sheet import SUFFIXES, png, write
 from scalectl.analysis.report import Fitted
 
 
@@ -47,9 +46,7 @@ class Drawing:
         path.with_suffix(".json").write_text(json.dumps(self.data, indent=1, allow_nan=False) + "\n")
 
     def _repr_png_(self) -> bytes:
-        picture = BytesIO()
-        self.figure.savefig(picture, format="png", dpi=DOTS)
-        return picture.getvalue()
+        return png(self.figure)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from scalectl.orchestrator.cli.options import Range, experiment_of, overrides, slots_option, yaml_file
 from scalectl.orchestrator.cli.plan import plan
@@ -30,7 +31,9 @@ HOURS = Range(min=0, min_open=True)
 @click.option("-n", "--dry-run", is_flag=True, help="Plan only.")
 @click.option("-y", "--yes", is_flag=True, help="Start without asking, whatever it costs.")
 @click.option("--max-device-hours", type=HOURS, help="Cap in place of limits.max_device_hours.")
-@click.option("--address", envvar="RAY_ADDRESS", help="A running Ray cluster; also RAY_ADDRESS.")
+@click.option(
+    "--address", envvar="RAY_ADDRESS", help="A running Ray cluster, HOST:PORT, auto or local; also RAY_ADDRESS."
+)
 @click.option("--insecure", is_flag=True, help="Join a cluster without a token, on a network that keeps others out.")
 @click.option(
     "-d", "--detach", is_flag=True, help="Run in the background: follow it with status --watch, end it with stop --all."
@@ -53,7 +56,8 @@ def launch(
     """Run what is missing, fit the law, draw the frontier."""
     if dry_run:
         return context.invoke(plan, file=file, changes=changes, slots=slots)
-    from scalectl.orchestrator.cluster.ray_server import trusted
+    from scalectl.orchestrator.cluster.address import joined
+    from scalectl.orchestrator.cluster.start import check_start, ignored
     from scalectl.orchestrator.launch.session import admit, carry_out, planned
     from scalectl.orchestrator.plan.plan import Caps
 
@@ -61,7 +65,12 @@ def launch(
     backend = "ray"
     if here:
         backend, address = "here", None
-    trusted(address, insecure=insecure)
+    by_variable = context.get_parameter_source("address") is ParameterSource.ENVIRONMENT
+    address = joined(address, by_variable=by_variable, insecure=insecure)
+    if address is None:  # else jobs have the environment of their nodes
+        check_start()
+        if note := ignored():
+            click.echo(note, err=True)
     caps = Caps.from_limits(experiment.limits, max_device_hours)
     agree = partial(_ask, yes=yes)
     if detach:  # what runs in the background plans for itself, while it holds the store

@@ -69,12 +69,12 @@ def plan_file(file: Path, changes: Sequence[str] = (), slots: int = 0) -> Planne
 
     Raises InvalidExperiment for the file, and Unusable for a store that can't be read.
     """
-    from scalectl.orchestrator.cluster.process import usable
+    from scalectl.orchestrator.cluster.room import room
     from scalectl.orchestrator.launch.session import planned
 
     experiment = experiment_of(file, changes)
     plan, _ = planned(experiment)
-    return PlannedFile(plan, experiment, file, changes, slots or plan.slots(len(usable())))
+    return PlannedFile(plan, experiment, file, changes, slots or plan.slots(room().workers))
 
 
 @click.command()

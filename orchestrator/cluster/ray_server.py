@@ -44,12 +44,17 @@ def has_token() -> bool:
 
 def knock(address: str) -> None:
     """Raise Unreachable where nobody listens; Ray itself would ask for two minutes."""
+    scheme, separator, _ = address.rpartition("://")
+    if separator:
+        remedy = "give the HOST:PORT of its head, often port 6379"
+        raise Unreachable(f"no Ray cluster at {address!r}: {scheme}:// is another service of Ray; {remedy}.")
     host, _, port = address.rpartition(":")
+    if not port.isdecimal():
+        raise Unreachable(f"no Ray cluster at {address!r}: it has no port; give the HOST:PORT of its head.")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_SECONDS).close()
-    except (OSError, ValueError) as error:
-        remedy = "give the HOST:PORT of its head, and no ray:// address"
-        raise Unreachable(f"no Ray cluster at {address!r}: {error}; {remedy}.") from error
+    except (OSError, OverflowError) as error:  # the second for a port above 65535
+        raise Unreachable(f"no Ray cluster at {address!r}: {error}; give the HOST:PORT of its head.") from error
 
 
 def secure(address: str | None) -> None:
@@ -92,10 +97,18 @@ def join(address: str, options: dict[str, Any]) -> Any:
 
     try:
         with signals_held():
-            ray.init(address=address, **options)
+            ray.init(address=address, job_config=_alone(ray), **options)
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise Unreachable(f"the Ray cluster at {address} can't be joined: {first_line(error)}") from error
     return ray
+
+
+def _alone(ray: Any) -> Any:
+    """The settings with which Ray doesn't put the current folder first on the path of every worker.
+
+    A user's own numpy.py there would be imported in place of the library.
+    """
+    return ray.job_config.JobConfig(_client_job=True)
 
 
 def first_line(error: Exception) -> str:
@@ -117,11 +130,13 @@ class Embedded:
         """Start Ray's processes; raises Refusal where this machine doesn't let them."""
         try:
             with signals_held():
-                self._ray.init(address="local", **self._options)
-        except (OSError, RuntimeError, ValueError, self._ray.exceptions.RayError) as error:
+                self._ray.init(address="local", job_config=_alone(self._ray), **self._options)
+        except Exception as error:  # Ray raises a bare one where its processes take too long
             cause = str(error).strip().partition("\n")[0].rstrip(".")
-            remedy = "Is TMPDIR a short path, and can it be written? --here trains without Ray."
-            raise Refusal(f"refused: Ray can't be started: {cause}. {remedy}") from error
+            remedy = "Is TMPDIR a short path, and can it be written?"
+            if "timed out" in cause:  # of 30 seconds, which Ray lets nobody change
+                remedy = "This machine may be too busy: try again."
+            raise Refusal(f"refused: Ray can't be started: {cause}. {remedy} --here trains without Ray.") from error
         self._node = self._ray._private.worker._global_node
 
     def ended(self) -> str:

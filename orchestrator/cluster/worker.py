@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from scalectl.orchestrator.cluster import process as heap
-from scalectl.orchestrator.cluster.process import bind, usable
+from scalectl.orchestrator.cluster.process import bind
+from scalectl.orchestrator.cluster.room import room
 from scalectl.orchestrator.redact import redacted
-from scalectl.trainer import cache
+from scalectl.trainer import cache, environment
 from scalectl.trainer.events import Alive, Done, Event, Failed, Started, Stop, Stopped
 from scalectl.trainer.multihost import Host, join, named
 from scalectl.trainer.spec import Job
@@ -121,16 +122,18 @@ def _kind(error: Exception) -> str:
 def prepare_jax(place: Place) -> None:
     """Point JAX at its place and at a compilation cache that only this user can read, unless the environment has one.
 
-    A TPU slice of several hosts is joined as `place.host` says, or as the variables of the slice do where it is None.
+    Of the environment only what changes no number is left. A TPU slice of several hosts is joined as `place.host` says,
+    or as the variables of the slice do where it is None.
     """
-    if place.platform:
-        os.environ["JAX_PLATFORMS"] = place.platform
-    if os.environ.setdefault("JAX_PLATFORMS", "cpu") != "cpu":  # the one thread of `trainer` is for sums on a CPU
-        os.environ["PJRT_NPROC"] = str(len(usable()))  # elsewhere the threads only compile
+    environment.clear(os.environ)
+    platforms = place.platform or environment.platforms(os.environ)
+    os.environ["JAX_PLATFORMS"] = platforms
+    if not platforms.startswith("cpu"):  # the one thread of `trainer` is for sums on a CPU
+        os.environ["PJRT_NPROC"] = str(room().cores)  # elsewhere the threads only compile
     import jax
 
     host = place.host
-    if host is None and os.environ["JAX_PLATFORMS"].startswith("tpu"):
+    if host is None and platforms.startswith("tpu"):
         host = named(os.environ)
     join(host)
     jax.config.update("jax_traceback_filtering", "off")  # else the last line of a traceback isn't its cause

@@ -1,7 +1,6 @@
 """Opening results.db: what the file must be, and how SQLite is set up for one writer and many readers."""
 
 import os
-import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -79,8 +78,6 @@ def upgrade(connection: Connection) -> None:
 
 APPLICATION = 0x5CA1EC71  # tells our files from others: https://www.sqlite.org/pragma.html#pragma_application_id
 BUSY_SECONDS = 30.0
-_NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "lustre", "beegfs", "gpfs", "ceph", "virtiofs"}
-_NETWORK |= {"fuse.sshfs", "fuse.gcsfuse", "fuse.s3fs", "fuse.juicefs", "fuse.glusterfs"}
 
 
 class Unusable(Refusal):
@@ -235,19 +232,3 @@ def _is_new(connection: Connection, path: Path) -> bool:
     if version > VERSION:
         raise NewerStore(f"{path} is a store of version {version}; this scalectl knows {VERSION}: upgrade scalectl.")
     return not tables
-
-
-def network_file_system(path: Path, mounts: Path = Path("/proc/mounts")) -> str:
-    """The kind of network file system that `path` lies on, such as nfs4, or nothing; known on Linux only."""
-    if not mounts.exists():
-        return ""
-    target = Path(os.path.realpath(path))
-    kinds = {}
-    for line in mounts.read_text(errors="replace").splitlines():
-        _, point, kind, *_ = line.split(" ")
-        kinds[Path(re.sub(r"\\(\d{3})", lambda code: chr(int(code[1], 8)), point))] = kind
-    around = [point for point in kinds if target.is_relative_to(point)]
-    if not around:
-        return ""
-    kind = kinds[max(around, key=lambda point: len(point.parts))]
-    return kind if kind in _NETWORK else ""

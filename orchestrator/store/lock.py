@@ -115,7 +115,7 @@ def working_in(folder: str) -> Iterator[None]:
         Path(folder).mkdir(parents=True, exist_ok=True)
         lock = Lock(Path(folder), "Give this launch another folder, with --set artifacts=FOLDER, or wait.")
     except OSError as error:
-        raise Refusal(f"refused: artifacts {error.filename}: {error.strerror}.") from error
+        raise Refusal(f"refused: artifacts {error.filename or folder}: {error.strerror}.") from error
     try:
         yield
     finally:

@@ -17,7 +17,8 @@ from scalectl.orchestrator.plan.plan import Plan, PlannedJob
 from scalectl.orchestrator.redact import redacted
 from scalectl.orchestrator.revision import revision
 from scalectl.orchestrator.store import rows
-from scalectl.orchestrator.store.database import Unusable, explained, file_number, network_file_system, writing
+from scalectl.orchestrator.store.database import Unusable, explained, file_number, writing
+from scalectl.orchestrator.store.file_systems import shared_file_system
 from scalectl.orchestrator.store.imported import Foreign
 from scalectl.orchestrator.store.intake import add_metrics, bury, now, take_in, take_in_others
 from scalectl.orchestrator.store.known import known
@@ -104,7 +105,7 @@ class Records:
             bury(connection)
             take_in(connection, plan, experiment.document, rows.of_fits(experiment.fits))
             _note(connection, "planned", f"{plan.study}: {len(plan.missing)} of {len(plan.runs)} runs are missing")
-            if kind := network_file_system(self.path):
+            if kind := shared_file_system(self.path):
                 _note(connection, "warning", f"the store is on {kind}, where SQLite's locks can't be trusted")
 
     def take_in(self, foreign: Sequence[Foreign], study: str, origin: str) -> int:
