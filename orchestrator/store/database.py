@@ -14,7 +14,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.schema import CreateColumn
 
-from scalectl.orchestrator.errors import Exit, NotFound, Refusal
+from scalectl.orchestrator.errors import NotFound
+from scalectl.orchestrator.store.beside import Unusable, check_journals
 from scalectl.orchestrator.store.tables import schema, studies
 from scalectl.orchestrator.store.views import create_views
 
@@ -83,12 +84,6 @@ _NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "lustre", "beeg
 _NETWORK |= {"fuse.sshfs", "fuse.gcsfuse", "fuse.s3fs", "fuse.juicefs", "fuse.glusterfs"}
 
 
-class Unusable(Refusal):
-    """A store that can't be opened, read or written as it is."""
-
-    exit = Exit.STORE
-
-
 class NotAStore(Unusable):
     """A file that is damaged, or was never a store."""
 
@@ -102,6 +97,7 @@ def writing(path: Path) -> Engine:
 
     Only the holder of its Lock may call this. Raises NotAStore, NewerStore or Unusable.
     """
+    check_journals(path)
     with explained(path):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives -wal and -shm the mode of the file
         with _looking(path) as connection:
@@ -133,6 +129,7 @@ def reading(path: Path) -> Iterator[Connection]:
         exists = path.exists()
     if not exists:
         raise NotFound(f"{path}: there is no store here; scalectl launch FILE makes one.")
+    check_journals(path)
     with explained(path), _looking(path) as connection:
         if _is_new(connection, path):
             raise NotFound(f"{path} is an empty file: nothing was planned in it yet.")
