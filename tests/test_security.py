@@ -9,7 +9,7 @@ import pytest
 from test_cli import scalectl
 from told import everything, planned, planning, rows, started, write
 
-from scalectl.orchestrator.cluster.ray_server import trusted
+from scalectl.orchestrator.cluster.ray_trust import trusted
 from scalectl.orchestrator.cluster.worker import stream
 from scalectl.orchestrator.errors import InvalidExperiment, Refusal
 from scalectl.orchestrator.experiment.reading import read
@@ -68,7 +68,10 @@ def test_a_cluster_is_joined_with_a_token_or_on_request_only(variable, monkeypat
     trusted(None, insecure=False)
     monkeypatch.setenv(variable, "token")
     if variable != "RAY_ADDRESS":
-        trusted("10.0.0.37:6379", insecure=False)
+        trusted("10.0.0.37:6379", insecure=False, ask=lambda address: True)
+        for answer, said in ((False, "takes whoever comes without a token"), (None, "did not answer")):
+            with pytest.raises(Refusal, match=rf"10\.0\.0\.37:6379 {said}.*--insecure"):
+                trusted("10.0.0.37:6379", insecure=False, ask=lambda address, answer=answer: answer)
 
 
 def test_launch_refuses_such_a_cluster_before_anything_is_written(study, monkeypatch, tmp_path):

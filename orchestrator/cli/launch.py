@@ -52,7 +52,7 @@ def launch(
     """Run what is missing, fit the law, draw the frontier."""
     if dry_run:
         return context.invoke(plan, file=file, changes=changes, slots=slots)
-    from scalectl.orchestrator.cluster.ray_server import trusted
+    from scalectl.orchestrator.cluster.ray_trust import trusted
     from scalectl.orchestrator.launch.session import admit, carry_out, planned
     from scalectl.orchestrator.plan.plan import Caps
 

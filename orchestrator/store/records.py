@@ -183,7 +183,7 @@ class Records:
         return {run: states[run] for run in run_ids}
 
     def stop_requests(self) -> frozenset[str]:
-        """The runs that `scalectl stop` has asked to stop since the last call; a file that can't be read is a warning."""
+        """The runs that `scalectl stop` has asked to stop since the last call; of others a warning is kept."""
         try:
             return asked_to_stop(self.path)
         except Unusable as error:
