@@ -69,7 +69,7 @@ def test_a_cluster_is_joined_with_a_token_or_on_request_only(variable, monkeypat
     monkeypatch.setenv(variable, "token")
     if variable != "RAY_ADDRESS":
         trusted("10.0.0.37:6379", insecure=False, ask=lambda address: True)
-        for answer, said in ((False, "takes whoever comes without a token"), (None, "did not answer")):
+        for answer, said in ((False, "takes whoever comes without a token"), (None, "did not say")):
             with pytest.raises(Refusal, match=rf"10\.0\.0\.37:6379 {said}.*--insecure"):
                 trusted("10.0.0.37:6379", insecure=False, ask=lambda address, answer=answer: answer)
 

@@ -1,11 +1,14 @@
 """stdout and stderr, which turn silent when nobody can read them any more."""
 
+import atexit
 import errno
 import io
 import logging
 import os
 import sys
 import threading
+from contextlib import suppress
+from typing import NoReturn
 
 from scalectl.orchestrator.errors import Exit, Refusal
 
@@ -66,6 +69,21 @@ def outlast(name: str) -> None:
     """Have this command go on when nobody can read that stream any more."""
     if name in _streams:  # else somebody else runs this command, and has streams of their own
         _streams[name].lasts = True
+
+
+def leave(code: int) -> NoReturn:
+    """End the process with a code, and with it threads of libraries that still wait for something.
+
+    Those of Orbax wait five minutes for a folder that nobody could make, and Python would wait for them.
+    """
+    threads = [thread for thread in threading.enumerate() if not thread.daemon]
+    if threads == [threading.main_thread()]:
+        sys.exit(code)
+    atexit._run_exitfuncs()  # which os._exit leaves out
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Unwritable, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def hush() -> None:

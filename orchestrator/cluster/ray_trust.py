@@ -42,7 +42,7 @@ def trusted(address: str | None, *, insecure: bool, ask: Callable[[str], bool | 
             return
         problem = "takes whoever comes without a token, so that whoever reaches its ports can run code there"
         if wants_token is None:
-            problem = "did not answer whether it wants a token; without one, whoever reaches its ports can run code there"
+            problem = "did not say whether it wants a token; if not, whoever reaches its ports can run code there"
     raise Refusal(f"refused: the cluster at {address} {problem}. {remedy}")
 
 
