@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+from scalectl.analysis.printable import printable_line
+
 _SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 
 
@@ -60,7 +62,7 @@ def duration(seconds: float) -> str:
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
     """Rows under their header, two spaces in, the first `left` columns flush left and the others right."""
-    lines = [header, *rows]
+    lines = [[printable_line(cell) for cell in line] for line in (header, *rows)]
     widths = [max(len(line[n]) for line in lines) for n in range(len(header))]
 
     def cell(text: str, n: int) -> str:
@@ -69,6 +71,11 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -
         return text.rjust(widths[n])
 
     return "\n".join("  " + "   ".join(cell(text, n) for n, text in enumerate(line)).rstrip() for line in lines)
+
+
+def one_line(text: str) -> str:
+    """A name or a reason on one line, so that nothing in it looks like a line of ours."""
+    return printable_line(" ".join(text.splitlines()))
 
 
 USUAL = Path("results.db")  # where commands look by default

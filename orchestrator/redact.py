@@ -11,7 +11,7 @@ from urllib.parse import quote, quote_plus
 # Words of names, which are divided by "_", "-", "." or a capital. No library that is kept has such a list: scanners of
 # repositories have rules for files, and most of them guess by entropy, which takes hashes and ids for secrets.
 _ENDS = "TOKEN|TOKENS|SECRET|SECRETS|PASSWORD|PASSWORDS|PASSWD|PASSPHRASE|APIKEY|CREDENTIAL|CREDENTIALS"
-_WORDS = "AUTH|AUTHORIZATION|BEARER|COOKIE|COOKIES|DSN|JWT|PASS|PAT|PW|PWD|SAS|SIGNATURE|WEBHOOK|WEBHOOKS"
+_WORDS = "AUTH|AUTHORIZATION|BEARER|COOKIE|COOKIES|DSN|JWT|PASS|PAT|PW|PWD|SAS|SIG|SIGNATURE|WEBHOOK|WEBHOOKS"
 _OF_KEYS = "ACCESS|ACCOUNT|API|AUTH|CLIENT|DEPLOY|ENCRYPTION|LICENSE|MASTER|PRIVATE|SERVICE|SHARED|SIGNING|SSH|STORAGE"
 _NAME = re.compile(rf"(?:^|[_.-])(?:\w*(?:{_ENDS})|{_WORDS}|(?:{_OF_KEYS})[_.-]?KEYS?)(?:$|[_.-])")
 _WORD = re.compile(_WORDS)  # alone, before a colon, it is a word like others

@@ -54,7 +54,7 @@ def test_a_lock_that_is_no_plain_file_is_refused_and_its_target_stays(store, tar
     lock = Path(f"{store}.lock")
     put(kind, lock, target)
     for attempt in (lambda: Records(store), lambda: holding(store).__enter__(), lambda: holder(store)):
-        with pytest.raises(Unusable, match="results.db.lock is .*Remove it") as refusal:
+        with pytest.raises(Unusable, match=r"results\.db\.lock is .*Remove it") as refusal:
             attempt()
         assert refusal.value.exit is Exit.STORE
     assert target.read_text() == "37"
@@ -70,7 +70,7 @@ def test_status_with_a_pipe_for_a_lock_ends_with_a_message(store):
 def test_the_lock_of_artifacts_that_is_no_plain_file_is_refused(tmp_path, target, kind):
     (tmp_path / "artifacts").mkdir()
     put(kind, tmp_path / "artifacts" / "launcher.lock", target)
-    with pytest.raises(Refusal, match="launcher.lock is"), working_in(str(tmp_path / "artifacts")):
+    with pytest.raises(Refusal, match=r"launcher\.lock is"), working_in(str(tmp_path / "artifacts")):
         pass
     assert target.read_text() == "37"
 
@@ -130,7 +130,7 @@ def test_requests_that_are_no_plain_file_are_warned_of_once_and_ignored(study, t
     records, _ = planning(study)
     put(kind, Path(f"{study.store}.stop"), target)
     assert [records.stop_requests() for _ in range(3)] == [frozenset()] * 3
-    with pytest.raises(Unusable, match="results.db.stop is"):
+    with pytest.raises(Unusable, match=r"results\.db\.stop is"):
         ask_to_stop(study.store, ["37"])
     records.close()
     Records(study.store).close()  # the owner isn't locked out

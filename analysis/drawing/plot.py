@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from scalectl.analysis.checks import Refused
-from scalectl.analysis.drawing.sheet import DOTS, SUFFIXES, write
+from scalectl.analysis.drawing.sheet import DOTS, SUFFIXES, clean, write
 from scalectl.analysis.report import Fitted
 
 
@@ -48,6 +48,7 @@ class Drawing:
 
     def _repr_png_(self) -> bytes:
         picture = BytesIO()
+        clean(self.figure)
         self.figure.savefig(picture, format="png", dpi=DOTS)
         return picture.getvalue()
 

@@ -1,6 +1,7 @@
-"""stdout and stderr, which turn silent when nobody can read them any more."""
+"""stdout and stderr: all text leaves through them, printable; they turn silent when nobody can read them any more."""
 
 import atexit
+import codecs
 import errno
 import io
 import logging
@@ -10,6 +11,7 @@ import threading
 from contextlib import suppress
 from typing import NoReturn
 
+from scalectl.analysis.printable import printable, printable_screen
 from scalectl.orchestrator.errors import Exit, Refusal
 
 
@@ -43,6 +45,24 @@ class _Stream(io.FileIO):
             return memoryview(data).nbytes  # type: ignore[arg-type]
 
 
+class _Printed(io.TextIOWrapper):
+    """A text stream that makes printable what is written to it; `screen` is the same one for what moves the cursor."""
+
+    def __init__(self, raw: _Stream, encoding: str, errors: str) -> None:
+        super().__init__(io.BufferedWriter(raw), encoding, errors, line_buffering=True)
+        self.screen = _Screen(self.buffer, encoding, errors, line_buffering=True)
+
+    def write(self, text: str) -> int:
+        super().write(printable(text))
+        return len(text)
+
+
+class _Screen(io.TextIOWrapper):
+    def write(self, text: str) -> int:
+        super().write(printable_screen(text))
+        return len(text)
+
+
 _streams: dict[str, _Stream] = {}
 
 
@@ -62,7 +82,17 @@ def _guarded(number: int, name: str) -> io.TextIOWrapper:
     encoding, errors = "utf-8", "replace"
     if old:
         encoding, errors = old.encoding, old.errors
-    return io.TextIOWrapper(io.BufferedWriter(raw), encoding, errors, line_buffering=True)
+    if codecs.lookup(encoding).name == "ascii":  # click would put a stream of its own in its place
+        encoding = "utf-8"
+    return _Printed(raw, encoding, errors)
+
+
+def clear() -> None:
+    """Empty the terminal that stdout is."""
+    sys.stdout.flush()
+    screen = getattr(sys.stdout, "screen", sys.stdout)
+    screen.write("\x1b[2J\x1b[1;1H")
+    screen.flush()
 
 
 def outlast(name: str) -> None:

@@ -9,6 +9,7 @@ import os
 import shutil
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -69,7 +70,16 @@ def end_processes(folder: Path) -> None:
     for process in processes:
         with suppress(psutil.Error):
             process.kill()
-    psutil.wait_procs(processes, _END_SECONDS)
+    deadline = time.monotonic() + _END_SECONDS
+    while any(map(_runs, processes)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def _runs(process: psutil.Process) -> bool:
+    """Whether a process can still do something; a container may have nobody to reap what has ended."""
+    with suppress(psutil.Error):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def _sweep(base: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
+from scalectl.analysis.printable import printable
 from scalectl.orchestrator.format import duration, share
 from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.pace import Pace
@@ -162,7 +163,8 @@ class Live:
         self._tally = Tally(plan)
         name, note = (TextColumn(text, markup=False) for text in ("  {task.description:<36}", "{task.fields[note]}"))
         columns = (name, BarColumn(24), note)
-        self._bars = Progress(*columns, console=Console(stderr=True), transient=True, expand=False)
+        screen = getattr(sys.stderr, "screen", sys.stderr)  # of cli/streams.py, which lets the bars move
+        self._bars = Progress(*columns, console=Console(file=screen), transient=True, expand=False)
         self._slots: dict[str, TaskID] = {}
         self._shown = 0.0
         self._study = self._bars.add_task(plan.study, total=1.0, note="")
@@ -181,7 +183,7 @@ class Live:
         self._tally.take(news)
         self._move(news)
         for line in filter(None, (*warnings(news), end_line(news, self._tally.measured[news.job.id]))):
-            self._bars.console.print(line, markup=False, highlight=False)
+            self._bars.console.print(printable(line), markup=False, highlight=False)
         if news.state is JobState.DONE or time.monotonic() - self._shown >= SHOW_SECONDS:
             self._shown = time.monotonic()
             note = f"{self._tally.ended}/{self._tally.runs} runs  {self._tally.left}"

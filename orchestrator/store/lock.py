@@ -79,12 +79,13 @@ class Lock:
         """
         if self._itself >= 0 or not self._held.exists():
             return
-        flags, take = os.O_RDWR, _byte_taken
-        if self._held.is_dir():
-            flags, take = os.O_RDONLY, _folder_taken
         try:
-            file = os.open(self._held, flags)
-            free = take(file)
+            if self._held.is_dir():
+                file = os.open(self._held, os.O_RDONLY)
+                free = _folder_taken(file)
+            else:
+                file = os.open(self._held, os.O_RDWR)
+                free = _byte_taken(file)
         except BaseException:
             self.release()
             raise
