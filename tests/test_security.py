@@ -31,39 +31,15 @@ def secret(monkeypatch):
     return SECRET
 
 
+# fmt: off
 VARIABLES = [
-    "HF_TOKEN",
-    "GITHUB_TOKEN",
-    "GITHUB_PAT",
-    "AZURE_DEVOPS_PAT",
-    "DB_PASSWORD",
-    "MYSQL_PWD",
-    "PGPASSWORD",
-    "REDIS_PASS",
-    "SSH_PASSPHRASE",
-    "SENTRY_DSN",
-    "SLACK_WEBHOOK",
-    "WEBHOOK_URL",
-    "SIGNING_KEY",
-    "ENCRYPTION_KEY",
-    "DEPLOY_KEY",
-    "SSH_KEY",
-    "STRIPE_KEY",
-    "WANDB_API_KEY",
-    "OPENAI_APIKEY",
-    "AWS_SECRET_ACCESS_KEY",
-    "AZURE_STORAGE_KEY",
-    "JWT",
-    "SESSION_JWT",
-    "BEARER",
-    "API_BEARER",
-    "SESSION_COOKIE",
-    "CLIENT_SECRET",
-    "CLIENT_CREDENTIALS",
-    "PROXY_AUTH",
-    "authToken",
-    "npm_config__auth",
+    "HF_TOKEN", "GITHUB_TOKEN", "GITHUB_PAT", "AZURE_DEVOPS_PAT", "DB_PASSWORD", "MYSQL_PWD", "PGPASSWORD",
+    "REDIS_PASS", "SSH_PASSPHRASE", "SENTRY_DSN", "SLACK_WEBHOOK", "WEBHOOK_URL", "SIGNING_KEY", "ENCRYPTION_KEY",
+    "DEPLOY_KEY", "SSH_KEY", "STRIPE_KEY", "WANDB_API_KEY", "OPENAI_APIKEY", "AWS_SECRET_ACCESS_KEY",
+    "AZURE_STORAGE_KEY", "JWT", "SESSION_JWT", "BEARER", "API_BEARER", "SESSION_COOKIE", "CLIENT_SECRET",
+    "CLIENT_CREDENTIALS", "PROXY_AUTH", "authToken", "npm_config__auth",
 ]
+# fmt: on
 PAIRS = [  # with the secret in place of @
     "password=@",
     "api_key: '@'",
