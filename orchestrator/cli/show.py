@@ -73,7 +73,7 @@ def _head(run: dict[str, Any]) -> str:
     if run["origin"]:
         state = f"imported from {one_line(run['origin'])}"
     if run["excluded"]:
-        state += f", left out of fits: {run['exclusion']}"
+        state += f", left out of fits: {one_line(run['exclusion'])}"
     lines = [f"{one_line(run['name'])} · {run['id']} · {one_line(run['study'])} · {state}"]
     if run["waits_for"]:
         lines.append(f"  waits for {run['waits_for']}")
