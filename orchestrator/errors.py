@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
 
+from scalectl.analysis.printable import printable_line
 from scalectl.orchestrator.format import counted
 
 
@@ -84,8 +85,8 @@ class Problem:
     def __str__(self) -> str:
         spot = self.spot
         parts = (spot.place, self.severity, self.key, self.message)
-        head = ": ".join(printable(part) for part in parts if part)
-        hint = printable(self.hint)
+        head = ": ".join(printable_line(part) for part in parts if part)
+        hint = printable_line(self.hint)
         if not spot.text:
             return "; ".join(filter(None, [head, hint]))
         number = str(spot.line)
@@ -123,7 +124,7 @@ def _excerpt(spot: Spot) -> tuple[str, str]:
     skip = 0
     if len(spot.text) > _SHOWN:
         skip = max(0, spot.column - 1 - _SHOWN // 2)
-    line = printable(spot.text[skip : skip + _SHOWN].replace("\t", " "))
+    line = printable_line(spot.text[skip : skip + _SHOWN].replace("\t", " "))
     before = line[: spot.column - 1 - skip]
     return line, " " * sum(map(_columns, before))
 
@@ -133,19 +134,6 @@ def _columns(char: str) -> int:
     if unicodedata.east_asian_width(char) in "WF":
         return 2
     return 1
-
-
-def printable(text: str) -> str:
-    """The text with a sign of replacement for each character that could steer a terminal."""
-    if text.isprintable():
-        return text
-    return "".join(_shown(char) for char in text)
-
-
-def _shown(char: str) -> str:
-    if char.isprintable():
-        return char
-    return "\N{REPLACEMENT CHARACTER}"
 
 
 def dotted(path: KeyPath) -> str:

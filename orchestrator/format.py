@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+from scalectl.analysis.printable import printable_line
+
 _GAP = "   "  # between columns
 _SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 
@@ -71,7 +73,7 @@ def table(
 
     Where the table is wider than `width`, it loses whole columns: those named in `spare`, from the first one on.
     """
-    lines = [header, *rows]
+    lines = [[printable_line(cell) for cell in line] for line in (header, *rows)]
     widths = [max(len(line[n]) for line in lines) for n in range(len(header))]
     shown = list(range(len(header)))
     for name in spare:
@@ -84,6 +86,11 @@ def table(
         return text.rjust(widths[n])
 
     return "\n".join("  " + _GAP.join(cell(line[n], n) for n in shown).rstrip() for line in lines)
+
+
+def one_line(text: str) -> str:
+    """A name or a reason on one line, so that nothing in it looks like a line of ours."""
+    return printable_line(" ".join(text.splitlines()))
 
 
 USUAL = Path("results.db")  # where commands look by default

@@ -16,8 +16,9 @@ from told import checkpoint, planning, progress, rows, started, told, write
 from scalectl.orchestrator.cli.show import text as run_text
 from scalectl.orchestrator.cli.status import text as status_text
 from scalectl.orchestrator.errors import NotFound
-from scalectl.orchestrator.store.lock import ask_to_stop, asked_to_stop, holder
+from scalectl.orchestrator.store.lock import holder
 from scalectl.orchestrator.store.reading import Store
+from scalectl.orchestrator.store.requests import ask_to_stop, asked_to_stop
 from scalectl.trainer.events import Failed, Skipped
 
 TRACE = 'Traceback (most recent call last):\n  File "data.py", line 37\nOSError: disk on fire'

@@ -9,6 +9,9 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from scalectl.analysis.printable import printable
 
 SUFFIXES = (".png", ".pdf", ".svg")
 COLUMN, PAGE = 85 / 25.4, 174 / 25.4  # widths of a column and of a page of two, in inches
@@ -48,9 +51,18 @@ def sheet(width: float, height: float) -> Figure:
     return figure
 
 
+def clean(figure: Figure) -> None:
+    """Make all texts of a figure printable: SVG and fonts have no other characters."""
+    for text in figure.findobj(Text):
+        shown = printable(text.get_text())
+        if shown != text.get_text():
+            text.set_text(shown)
+
+
 def write(figure: Figure, path: Path) -> None:
     """Write a figure in the format of the suffix, one of SUFFIXES, without the time; folders are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    clean(figure)
     with house_style():
         figure.savefig(path, dpi=DOTS, metadata=_NO_DATES[path.suffix])
 
@@ -58,6 +70,7 @@ def write(figure: Figure, path: Path) -> None:
 def png(figure: Figure) -> bytes:
     """The bytes of a figure as PNG."""
     picture = BytesIO()
+    clean(figure)
     with house_style():
         figure.savefig(picture, format="png", dpi=DOTS)
     return picture.getvalue()

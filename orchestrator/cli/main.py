@@ -14,7 +14,7 @@ from scalectl.orchestrator.cli.show import logs, show
 from scalectl.orchestrator.cli.simulate import preflight, simulate
 from scalectl.orchestrator.cli.status import status
 from scalectl.orchestrator.cli.steer import exclude, include, retry, stop
-from scalectl.orchestrator.cli.streams import Unwritable, guard
+from scalectl.orchestrator.cli.streams import Unwritable, guard, leave
 from scalectl.orchestrator.cli.verbs import Verbs
 from scalectl.orchestrator.errors import Exit, Refusal
 
@@ -47,7 +47,7 @@ def main() -> None:
         if "--debug" in sys.argv:
             raise
         code = _explain(error)
-    sys.exit(int(code or Exit.DONE))
+    leave(int(code or Exit.DONE))
 
 
 def _explain(error: Exception) -> Exit:

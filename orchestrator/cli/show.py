@@ -8,7 +8,7 @@ import click
 
 from scalectl.orchestrator.cli.options import answer, output, run_argument, store_option
 from scalectl.orchestrator.errors import Exit
-from scalectl.orchestrator.format import command, count, duration, flops, table
+from scalectl.orchestrator.format import command, count, duration, flops, one_line, table
 from scalectl.orchestrator.terminal import width
 
 if TYPE_CHECKING:
@@ -75,14 +75,14 @@ def text(details: "Details", store: Path) -> str:
 def _head(run: dict[str, Any]) -> str:
     state = _with_kind(run)
     if run["origin"]:
-        state = f"imported from {run['origin']}"
+        state = f"imported from {one_line(run['origin'])}"
     if run["excluded"]:
-        state += f", left out of fits: {run['exclusion']}"
-    lines = [f"{run['name']} · {run['id']} · {run['study']} · {state}"]
+        state += f", left out of fits: {one_line(run['exclusion'])}"
+    lines = [f"{one_line(run['name'])} · {run['id']} · {one_line(run['study'])} · {state}"]
     if run["waits_for"]:
         lines.append(f"  waits for {run['waits_for']}")
     elif run["reason"]:
-        lines.append(f"  {run['reason']}")
+        lines.append(f"  {one_line(run['reason'])}")
     return "\n".join(lines)
 
 

@@ -9,8 +9,9 @@ import click
 
 from scalectl.orchestrator import terminal
 from scalectl.orchestrator.cli.options import answer, output, store_option
+from scalectl.orchestrator.cli.streams import clear
 from scalectl.orchestrator.errors import Exit
-from scalectl.orchestrator.format import command, counted, duration, flops, share, table
+from scalectl.orchestrator.format import command, counted, duration, flops, one_line, share, table
 from scalectl.orchestrator.goodput import goodput, shares
 from scalectl.orchestrator.vocabulary import RunState
 
@@ -37,7 +38,7 @@ def status(store: Path, runs: bool, states: Sequence[str], watch: bool, check: b
         if states:
             shown = current.only(states)
         if watch and terminal.width():
-            click.clear()
+            clear()
         if form == "json" or watch:
             answer(form, shown.to_json, partial(_watched, shown, runs))
         else:
@@ -109,7 +110,7 @@ def _head(status: "Status") -> str:
     if status.seconds_left is not None:
         progress.append(f"{duration(status.seconds_left)} left")
     progress.append(f"{counted(status.checkpoints, 'checkpoint')} kept")
-    lines = [f"{', '.join(status.studies)} · {states}", f"  {' · '.join(progress)}", f"  {_launcher(status)}"]
+    lines = [f"{one_line(', '.join(status.studies))} · {states}", f"  {' · '.join(progress)}", f"  {_launcher(status)}"]
     if (useful := goodput(status.ledger)) is not None:
         launch = "the last launch"
         if status.launcher:
@@ -180,8 +181,8 @@ def _run_table(metric: str, runs: "Sequence[RunLine]", width: int | None) -> str
 
 def _reason(run: "RunLine") -> str:
     if run.waits_for:
-        return _short(f"waits for {run.waits_for}")
-    return _short(run.reason)
+        return _short(f"waits for {one_line(run.waits_for)}")
+    return _short(one_line(run.reason))
 
 
 def _state(run: "RunLine") -> str:
@@ -194,10 +195,14 @@ def _state(run: "RunLine") -> str:
 def _findings(status: "Status") -> str:
     """The best run, those that failed or diverged, and the warnings of the last launch."""
     best = status.best
-    lines = [f"  best: {best.name}  {status.metric} {best.value:.4g} at {flops(best.flops)} FLOPs"] if best else []
+    lines = (
+        [f"  best: {one_line(best.name)}  {status.metric} {best.value:.4g} at {flops(best.flops)} FLOPs"]
+        if best
+        else []
+    )
     bad = [run for run in status.runs if run.state in (RunState.FAILED, RunState.DIVERGED)]
-    lines += [f"  {_state(run)}: {run.name}  {run.reason}".rstrip() for run in bad]
-    lines += [f"  warning: {event.text}" for event in status.events if event.what == "warning"]
+    lines += [f"  {_state(run)}: {one_line(run.name)}  {one_line(run.reason)}".rstrip() for run in bad]
+    lines += [f"  warning: {one_line(event.text)}" for event in status.events if event.what == "warning"]
     return "\n".join(lines)
 
 
@@ -210,7 +215,7 @@ def _short(text: str, most: int = REASON) -> str:
 
 def _history(status: "Status") -> str:
     events = [event for event in status.events if event.what != "warning"]
-    return "\n".join(f"  {event.at}  {event.what}: {_short(event.run or event.text)}" for event in events)
+    return "\n".join(f"  {event.at}  {event.what}: {_short(one_line(event.run or event.text))}" for event in events)
 
 
 def _next(status: "Status", runs: bool) -> str:

@@ -73,8 +73,8 @@ def stop(words: Sequence[str], every: bool, store: Path) -> Exit:
 
     The next launch goes on with them. While no launch is running they are only marked as stopped.
     """
-    from scalectl.orchestrator.store.lock import ask_to_stop
     from scalectl.orchestrator.store.reading import Store
+    from scalectl.orchestrator.store.requests import ask_to_stop
 
     wanted, remark = chosen(store, words, every, "--all", (RunState.PLANNED, RunState.RUNNING))
     launcher = Store(store).launcher()

@@ -4,7 +4,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from scalectl.orchestrator.cluster.ray_server import Unreachable, knock, trusted
+from scalectl.orchestrator.cluster.ray_server import Unreachable, knock
+from scalectl.orchestrator.cluster.ray_trust import trusted
 from scalectl.orchestrator.errors import Refusal
 
 _ORIGIN = "The address is RAY_ADDRESS of the environment; --address local ignores it and trains on this machine."

@@ -8,10 +8,12 @@ import time
 import traceback
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from scalectl.orchestrator.cluster import process as heap
+from scalectl.orchestrator.cluster.lease import Taken, leased
 from scalectl.orchestrator.cluster.process import bind
 from scalectl.orchestrator.cluster.room import room
 from scalectl.orchestrator.redact import redacted
@@ -102,16 +104,29 @@ def _events(job: Job, stopping: Stop, place: Place) -> Iterator[Event]:
         prepare_jax(place)
         from scalectl.trainer.train import train
 
-        for event in train(job, stopping):
-            step = event.step
-            yield event
+        with _leased(job, stopping, place) as free:
+            if not free:
+                yield Stopped(step)
+                return
+            for event in train(job, stopping):
+                step = event.step
+                yield event
     except Exception as error:  # whatever the trainer raises is the job's failure, never the launcher's
         yield Failed(_kind(error), step, redacted("".join(traceback.format_exception(error)).rstrip()))
     finally:
         heap.give_back()  # the next job may be a small one
 
 
+def _leased(job: Job, stopping: Stop, place: Place) -> AbstractContextManager[bool]:
+    """The right to write the checkpoints of a job; of several hosts the first one writes."""
+    if place.host is not None and place.host.index:
+        return nullcontext(True)
+    return leased(job.folder, stopping)
+
+
 def _kind(error: Exception) -> str:
+    if isinstance(error, Taken):
+        return "no_capacity"
     if any(os.strerror(number) in str(error) for number in FULL):
         return "user_error"  # for TensorStore that is a resource that is exhausted, too
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
+from scalectl.analysis.printable import printable
 from scalectl.orchestrator.format import duration, share
 from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.pace import Pace
@@ -163,7 +164,8 @@ class Live:
         from scalectl.orchestrator.launch.room import Room
 
         self._tally = Tally(plan)
-        console = Console(stderr=True)
+        screen = getattr(sys.stderr, "screen", sys.stderr)  # of cli/streams.py, which lets the bars move
+        console = Console(file=screen)
         self._room = Room(console.width, max(map(len, [plan.study, *(job.job.name for job in plan.jobs)])))
         self._bars = Progress(*self._room.columns(), console=console, transient=True, expand=False)
         self._slots: dict[str, TaskID] = {}
@@ -184,7 +186,8 @@ class Live:
         self._tally.take(news)
         self._move(news)
         for line in filter(None, (*warnings(news), end_line(news, self._tally.measured[news.job.id]))):
-            self._bars.console.print(wrapped(line, self._room.width), markup=False, highlight=False, soft_wrap=True)
+            line = wrapped(printable(line), self._room.width)
+            self._bars.console.print(line, markup=False, highlight=False, soft_wrap=True)
         if news.state is JobState.DONE or time.monotonic() - self._shown >= SHOW_SECONDS:
             self._shown = time.monotonic()
             note = self._room.note(f"{self._tally.ended}/{self._tally.runs} runs", self._tally.left)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from scalectl.orchestrator.cluster.backends import opened
 from scalectl.orchestrator.cluster.base import Cluster, Request
+from scalectl.orchestrator.cluster.sessions import sweep
 from scalectl.orchestrator.cluster.supervisor import Patience, Supervisor
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.experiment.reading import Experiment
@@ -122,6 +123,7 @@ def carry_out(
                 records.note(LAUNCHED, again)
             session = _Session(experiment, plan, record, records, Meter(caps))
             if plan.jobs:
+                sweep()  # before its workers are given the same jobs
                 session.work(backend, slots, address)
             return session.outcome(time.monotonic() - began)
 

@@ -22,7 +22,8 @@ from scalectl.orchestrator.experiment.reading import Experiment
 from scalectl.orchestrator.experiment.schema import Fit
 from scalectl.orchestrator.report.study import DEFAULT, Ask, ask, held_out
 from scalectl.orchestrator.revision import revision
-from scalectl.orchestrator.store.database import Unusable, reading
+from scalectl.orchestrator.store.beside import Unusable
+from scalectl.orchestrator.store.database import reading
 from scalectl.orchestrator.store.records import Records
 
 

@@ -13,7 +13,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.schema import CreateColumn
 
-from scalectl.orchestrator.errors import Exit, NotFound, Refusal
+from scalectl.orchestrator.errors import NotFound
+from scalectl.orchestrator.store.beside import Unusable, check_journals
 from scalectl.orchestrator.store.tables import schema, studies
 from scalectl.orchestrator.store.views import create_views
 
@@ -80,12 +81,6 @@ APPLICATION = 0x5CA1EC71  # tells our files from others: https://www.sqlite.org/
 BUSY_SECONDS = 30.0
 
 
-class Unusable(Refusal):
-    """A store that can't be opened, read or written as it is."""
-
-    exit = Exit.STORE
-
-
 class NotAStore(Unusable):
     """A file that is damaged, or was never a store."""
 
@@ -99,6 +94,7 @@ def writing(path: Path) -> Engine:
 
     Only the holder of its Lock may call this. Raises NotAStore, NewerStore or Unusable.
     """
+    check_journals(path)
     with explained(path):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives -wal and -shm the mode of the file
         with _looking(path) as connection:
@@ -130,6 +126,7 @@ def reading(path: Path) -> Iterator[Connection]:
         exists = path.exists()
     if not exists:
         raise NotFound(f"{path}: there is no store here; scalectl launch FILE makes one.")
+    check_journals(path)
     with explained(path), _looking(path) as connection:
         if _is_new(connection, path):
             raise NotFound(f"{path} is an empty file: nothing was planned in it yet.")

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, assert_never
@@ -17,12 +17,14 @@ from scalectl.orchestrator.plan.plan import Plan, PlannedJob
 from scalectl.orchestrator.redact import redacted
 from scalectl.orchestrator.revision import revision
 from scalectl.orchestrator.store import rows
-from scalectl.orchestrator.store.database import Unusable, explained, file_number, writing
+from scalectl.orchestrator.store.beside import Unusable
+from scalectl.orchestrator.store.database import explained, file_number, writing
 from scalectl.orchestrator.store.file_systems import shared_file_system
 from scalectl.orchestrator.store.imported import Foreign
 from scalectl.orchestrator.store.intake import add_metrics, bury, now, take_in, take_in_others
 from scalectl.orchestrator.store.known import known
-from scalectl.orchestrator.store.lock import Lock, asked_to_stop
+from scalectl.orchestrator.store.lock import Lock
+from scalectl.orchestrator.store.requests import asked_to_stop
 from scalectl.orchestrator.store.tables import (
     attempts,
     checkpoints,
@@ -78,10 +80,14 @@ class Records:
             self._lock = lock or Lock(self.path)
         self._placed: dict[int, rows.Placed] = {}
         self._launch: int | None = None  # its number in the ledger
+        self._warned: set[str] = set()
         try:
             self._engine = writing(self.path)
             self._file = file_number(self.path)
-            asked_to_stop(self.path)  # of a launcher before this one
+            with explained(self.path):
+                self._lock.hold_itself()
+            with suppress(Unusable):
+                asked_to_stop(self.path)  # of a launcher before this one
         except BaseException:
             self._lock.release()
             raise
@@ -178,8 +184,14 @@ class Records:
         return {run: states[run] for run in run_ids}
 
     def stop_requests(self) -> frozenset[str]:
-        """The runs that `scalectl stop` has asked to stop since the last call."""
-        return asked_to_stop(self.path)
+        """The runs that `scalectl stop` has asked to stop since the last call; of others a warning is kept."""
+        try:
+            return asked_to_stop(self.path)
+        except Unusable as error:
+            if str(error) not in self._warned:
+                self._warned.add(str(error))
+                self.note("warning", f"requests to stop are ignored: {error}")
+            return frozenset()
 
     def exclude(self, run: str, reason: str) -> None:
         """Leave a run out of fits; raises NotFound for an id that the store lacks."""
