@@ -15,6 +15,7 @@ from scalectl.orchestrator.experiment.checks import CHECKS, hold_outs_leave_some
 from scalectl.orchestrator.experiment.checks_data import datasets_are_images, files_are_images
 from scalectl.orchestrator.experiment.document import Located, load, read_document, read_text
 from scalectl.orchestrator.experiment.grid import Cell, Resolved, resolve
+from scalectl.orchestrator.experiment.paths import NoPath, absolute
 from scalectl.orchestrator.experiment.resources import Limits, Resources
 from scalectl.orchestrator.experiment.schema import Document, Fit, keys
 from scalectl.orchestrator.experiment.specs import datasets, evaluations, known
@@ -216,15 +217,15 @@ def _wrong_kind(
     key: str, typed: str, path: Path, is_wrong: Callable[[Path], bool], message: str, hint: str
 ) -> Iterator[Finding]:
     try:
-        if is_wrong(_from(path, typed)):
+        if is_wrong(absolute(typed, path.parent)):
             yield Finding((key,), f"{typed!r} {message}", hint)
-    except (OSError, RuntimeError) as error:  # RuntimeError: no such user, a loop of links
+    except (OSError, NoPath) as error:
         yield Finding((key,), f"{shown(typed)}: {getattr(error, 'strerror', None) or error}")
 
 
 def _from(path: Path, typed: str) -> Path:
     """The absolute path that was typed in the file at `path`, where relative ones start from its folder."""
-    return (path.absolute().parent / Path(typed).expanduser()).resolve()
+    return absolute(typed, path.parent).resolve()
 
 
 def _is_remote(typed: str) -> bool:
