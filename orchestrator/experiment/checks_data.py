@@ -20,7 +20,7 @@ def files_are_images(data: Data) -> Iterator[Finding]:
         yield Finding(("data", "resize"), f"{data.resize} is less than image_size {data.image_size}")
     try:
         contents = registry.contents(data.source.kind, data.source.path)
-    except Unreadable as error:
+    except (Unreadable, OSError) as error:  # OSError: files that go while they are listed, as those of /proc do
         yield Finding(("data", "source"), str(error))
         return
     classes = data.num_classes or contents.num_classes or None
