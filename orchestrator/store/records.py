@@ -19,7 +19,7 @@ from scalectl.orchestrator.revision import revision
 from scalectl.orchestrator.store import rows
 from scalectl.orchestrator.store.database import Unusable, explained, file_number, network_file_system, writing
 from scalectl.orchestrator.store.imported import Foreign
-from scalectl.orchestrator.store.intake import add_metrics, bury, now, take_in, take_in_others
+from scalectl.orchestrator.store.intake import add_metrics, bury, now, take_back, take_in, take_in_others
 from scalectl.orchestrator.store.known import known
 from scalectl.orchestrator.store.lock import Lock, asked_to_stop
 from scalectl.orchestrator.store.tables import (
@@ -113,6 +113,13 @@ class Records:
             new = take_in_others(connection, foreign, study, origin)
             _note(connection, "imported", f"{len(foreign)} runs of {origin}, {new} of them new")
         return new
+
+    def take_back(self, study: str) -> int:
+        """Delete the runs of other people in a study, and return how many they are; raises NotFound without any."""
+        with self._writing() as connection:
+            number = take_back(connection, study)
+            _note(connection, "imported", f"{study} taken back: {counted(number, 'run')} deleted")
+        return number
 
     def start(self, job: PlannedJob, slot: str, slot_type: str = CPU) -> int:
         """Write down that a job was given to a slot, and return the number of this attempt."""

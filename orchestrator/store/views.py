@@ -24,6 +24,14 @@ _SPEED = ("images_per_second", "flops_per_second", "mfu")
 _CURVE = ("step", "loss", "learning_rate", "grad_norm", "images_seen", "flops", "device_seconds", *_SPEED)
 
 
+MAX_COLUMNS = 2000  # of a view in SQLite, unless somebody built another: https://www.sqlite.org/limits.html
+
+
+def most_metrics() -> int:
+    """The metrics that `points` has room for, beside the columns that it always has."""
+    return MAX_COLUMNS - len(_points({}).selected_columns)
+
+
 def create_views(connection: Connection) -> None:
     """Create `points`, its `columns`, `curves` and `observations`, or create them again because a metric is new."""
     names = {row.name: row.id for row in connection.execute(select(metrics).order_by(metrics.c.id))}

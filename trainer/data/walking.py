@@ -67,8 +67,8 @@ class Walk:
     def _look(self) -> None:
         self._looked += 1
         if self._looked > self._most:
-            message = f"{self._path}: more than {self._most:,} files and folders to look at: name a folder nearer to them"
-            raise Unreadable(message)
+            limit = f"more than {self._most:,} files and folders to look at"
+            raise Unreadable(f"{self._path}: {limit}: name a folder nearer to them")
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
