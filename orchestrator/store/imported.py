@@ -137,7 +137,8 @@ def alike(name: str, names: Iterable[str]) -> str:
 
 def _lines(path: Path) -> list[_Line]:
     reader = csv.reader(StringIO(_text(path), newline=""), strict=True)
-    lines, num_cells = [], 0
+    lines: list[_Line] = []
+    num_cells = 0
     try:
         for cells in filter(None, reader):
             num_cells += len(cells)
