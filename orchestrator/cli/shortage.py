@@ -33,7 +33,7 @@ def shortage(error: BaseException) -> str:
 
 
 def _lacking(error: BaseException) -> str:
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError | SystemError):  # SystemError: of an interpreter that got none midway
         return "memory"
     if isinstance(error, OSError) and error.errno in _ERRNOS:
         return _ERRNOS[error.errno]

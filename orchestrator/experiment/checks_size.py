@@ -23,7 +23,15 @@ def models_can_be_held(models: dict[str, Model], data: Data, train: Train) -> It
             continue
         number = params(shape(model), head=train.head, positions=train.positions, **counts)
         if number > MAX_NUMBERS:
-            yield Finding(("models", name), f"{number:.3g} parameters: no cluster holds them", "lower its sizes")
+            yield Finding(_largest(name, model), f"{number:.3g} parameters: no cluster holds them", "lower it")
+
+
+def _largest(name: str, model: Model) -> KeyPath:
+    """The path of the largest size of a model."""
+    sizes = {key: getattr(model, key) or 0 for key in ("width", "depth", "mlp_dim", "num_heads")}
+    if model.preset:
+        return ("models", name)
+    return ("models", name, max(sizes, key=lambda key: sizes[key]))
 
 
 def images_can_be_held(data: Data, evals: Evals) -> Iterator[Finding]:
