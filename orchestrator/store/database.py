@@ -152,7 +152,9 @@ def reading(path: Path) -> Iterator[Connection]:
         try:
             if connection.exec_driver_sql("PRAGMA user_version").scalar_one() == VERSION:
                 if name := missing_object(connection):
-                    raise NotAStore(f"{path} has lost {name}: the next launch makes it again, without what it held.")
+                    raise NotAStore(
+                        f"{path} has lost {name}. The next launch makes it again; rows that a table held are gone."
+                    )
                 yield connection
                 return
             with _upgraded(connection) as copy:
