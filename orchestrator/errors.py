@@ -63,14 +63,6 @@ class Spot:
             return self.source
         return f"{self.source}:{self.line}:{self.column}"
 
-    @classmethod
-    def within(cls, text: str, source: str, start: int, end: int) -> "Spot":
-        """The place of `text[start:end]`, cut at the end of its first line."""
-        begin = text.rfind("\n", 0, start) + 1
-        line = text[begin:].partition("\n")[0].rstrip("\r")
-        written = line[start - begin : end - begin].rstrip()
-        return cls(source, text.count("\n", 0, start) + 1, start - begin + 1, max(1, len(written)), line)
-
 
 @dataclass(frozen=True)
 class Problem:

@@ -248,7 +248,7 @@ def test_a_store_that_pandas_cant_read_is_a_refusal(study):
     planning(study)[0].close()
     with closing(sqlite3.connect(study.store)) as connection, connection:
         connection.execute("DROP VIEW points")
-    with pytest.raises(Unusable, match="no table or view `points`"):
+    with pytest.raises(Unusable, match="has lost the view 'points'"):
         study_points(study.store, None)
 
 

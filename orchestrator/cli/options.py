@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from scalectl.orchestrator.cli.verbs import STORE
 from scalectl.orchestrator.terminal import width, wrapped
 
 if TYPE_CHECKING:
@@ -19,8 +20,20 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 yaml_file = click.argument("file", type=click.Path(path_type=Path), metavar="FILE", default="experiments.yaml")
 overrides = click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a key of the file.")
+
+
+def _in_context(context: click.Context, parameter: click.Parameter, store: Path) -> Path:
+    context.meta[STORE] = store
+    return store
+
+
 store_option = click.option(
-    "--store", type=click.Path(path_type=Path), default="results.db", show_default=True, help="The store."
+    "--store",
+    type=click.Path(path_type=Path),
+    default="results.db",
+    show_default=True,
+    callback=_in_context,
+    help="The store.",
 )
 study_option = click.option("--study", help="A study in the store; by default the last one planned.")
 where_option = click.option("--where", metavar="EXPR", help='Runs to use: "data_size==3e9 and steps>=1000".')

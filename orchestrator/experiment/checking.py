@@ -14,6 +14,7 @@ from scalectl.orchestrator.experiment.checks import CHECKS, hold_outs_leave_some
 from scalectl.orchestrator.experiment.checks_files import FILES
 from scalectl.orchestrator.experiment.explained import of_pydantic, wrong_paths
 from scalectl.orchestrator.experiment.grid import Resolved, resolve
+from scalectl.orchestrator.experiment.paths import NoPath, absolute
 from scalectl.orchestrator.experiment.rules import Unsound
 from scalectl.orchestrator.experiment.schema import Document
 from scalectl.orchestrator.experiment.values import shown
@@ -108,13 +109,13 @@ def _wrong_kind(
     try:
         if is_wrong(in_folder_of(path, typed)):
             yield Finding((key,), f"{typed!r} {message}", hint)
-    except (OSError, RuntimeError) as error:  # RuntimeError: no such user, a loop of links
+    except (OSError, RuntimeError, NoPath) as error:  # RuntimeError: a loop of links
         yield Finding((key,), f"{shown(typed)}: {getattr(error, 'strerror', None) or error}")
 
 
 def in_folder_of(path: Path, typed: str) -> Path:
     """The absolute path that was typed in the file at `path`, where relative ones start from its folder."""
-    return (path.absolute().parent / Path(typed).expanduser()).resolve()
+    return absolute(typed, path.parent).resolve()
 
 
 def remote(typed: str) -> bool:

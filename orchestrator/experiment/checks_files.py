@@ -42,7 +42,7 @@ def files_are_images(data: Data) -> Iterator[Finding]:
         return
     try:
         train = contents(data)
-    except Unreadable as error:
+    except (Unreadable, OSError) as error:  # OSError: files that go while they are listed, as those of /proc do
         yield Finding(("data", "source"), str(error))
         yield from _test_is_there(data)
         return

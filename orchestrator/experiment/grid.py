@@ -1,5 +1,6 @@
 """Models x data sizes x budgets x seeds to the runs of a study."""
 
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -99,7 +100,7 @@ class _Length:
         if self.kind == "flops":
             return steps_for_flops(trunk, self.amount)
         if self.kind == "device_hours":
-            return steps_for_flops(trunk, 3600 * self.amount * self.flops_per_second)
+            return steps_for_flops(trunk, min(3600 * self.amount * self.flops_per_second, sys.float_info.max))
         if self.kind == "images":
             return steps_for_images(trunk, self.amount)
         return int(self.amount)
@@ -194,7 +195,9 @@ class _Resolution:
         length = _Length(("grid", "extra", i), "steps", extra.steps, share)
         run = RunSpec(TrunkSpec(model, data, plain, extra.seed), extra.steps, _cooldown(plain, share, extra.steps))
         cell = Cell(extra.model, run, _params(model, data, plain))
-        if run in made:
+        if extra.steps > MAX_STEPS:
+            self.notes[length] = _too_long(length, extra.steps, extra.model)
+        elif run in made:
             self.notes[length] = Finding(length.path, "a run that is there already: it runs once", severity="warning")
         elif self.is_long_enough(cell, length):
             made.add(run)
@@ -207,8 +210,7 @@ class _Resolution:
             steps = length.steps(trunk)
             first = ends.setdefault((steps, _cooldown(trunk.recipe, length.cooldown, steps)), length)
             if steps > MAX_STEPS:
-                message = f"{length} {_short(steps)} steps of {name}, more than {_short(MAX_STEPS)}"
-                self.notes.setdefault(length, Finding(length.path, message, "lower it"))
+                self.notes.setdefault(length, _too_long(length, steps, name))
             elif first is not length:
                 message = f"the same {steps:,} steps of {name} as {dotted(first.path)}: they run once"
                 self.notes.setdefault(length, Finding(length.path, message, severity="warning"))
@@ -253,6 +255,10 @@ def _apart(cells: list[Cell]) -> tuple[Cell, ...]:
     if len(numbers) == len(cells):
         return tuple(cells)
     return tuple(replace(cell, cooldown_differs=numbers[cell.name] > 1) for cell in cells)
+
+
+def _too_long(length: _Length, steps: int, model: str) -> Finding:
+    return Finding(length.path, f"{length} {_short(steps)} steps of {model}, more than {_short(MAX_STEPS)}", "lower it")
 
 
 def _cooldown(spec: RecipeSpec, share: Share, steps: int) -> int:

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, PlainValidator, ValidationInfo, WithJsonSch
 from pydantic_core import PydanticCustomError
 
 from scalectl.orchestrator.experiment import hints
+from scalectl.orchestrator.experiment.paths import NoPath, absolute
 from scalectl.trainer.data import registry
 from scalectl.trainer.data.storage import remote
 
@@ -302,7 +303,10 @@ def _absolute(value: Any, info: ValidationInfo) -> str:
         copied = _COPIED.get(scheme[1].lower(), "copy it")
         raise refusal(f"{shown(value)} is not on this machine", f"{copied} or mount it, and give the path here")
     folder = Path((info.context or {}).get("folder", "."))
-    return os.path.normpath(folder.absolute() / Path(_folder(value)).expanduser())
+    try:
+        return os.path.normpath(absolute(_folder(value), folder))
+    except NoPath as error:
+        raise refusal(f"{shown(value)}: {error}") from None
 
 
 def _place(value: Any, info: ValidationInfo) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pandas import DataFrame, read_sql_table
+from pandas.errors import DatabaseError
 
 from scalectl import analysis
 from scalectl.analysis.budgets import IsoFlop, isoflop
@@ -23,7 +24,7 @@ from scalectl.orchestrator.experiment.schema import Fit
 from scalectl.orchestrator.report.study import DEFAULT, Ask, ask, held_out
 from scalectl.orchestrator.revision import revision
 from scalectl.orchestrator.store.beside import Unusable
-from scalectl.orchestrator.store.database import reading
+from scalectl.orchestrator.store.database import check, reading
 from scalectl.orchestrator.store.records import Records
 
 
@@ -61,7 +62,8 @@ def study_points(
 def _points(store: Path) -> DataFrame:
     try:
         return analysis.read(store)
-    except ValueError as error:
+    except (ValueError, DatabaseError) as error:
+        check(store)  # which names the value or the page that is at fault
         raise Unusable(str(error)) from error
 
 

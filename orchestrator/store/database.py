@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,8 +15,17 @@ from sqlalchemy.schema import CreateColumn
 
 from scalectl.orchestrator.errors import NotFound
 from scalectl.orchestrator.store.beside import Unusable, check_journals
+from scalectl.orchestrator.store.soundness import (
+    APPLICATION,
+    damage,
+    has_foreign_log,
+    missing_object,
+    odd_value,
+    remedy,
+    strange_object,
+)
 from scalectl.orchestrator.store.tables import schema, studies
-from scalectl.orchestrator.store.views import create_views
+from scalectl.orchestrator.store.views import create_views, views_are_ours
 
 VERSION = 7  # of the tables and views; raised with every change to them
 
@@ -60,7 +69,7 @@ def _keep_laws(connection: Connection) -> None:
 def upgrade(connection: Connection) -> None:
     """Bring the tables, rows and views of an older store to VERSION."""
     version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-    if version == VERSION:
+    if version == VERSION and not missing_object(connection) and views_are_ours(connection):
         return
     schema.create_all(connection)
     for table in schema.sorted_tables:
@@ -77,7 +86,6 @@ def upgrade(connection: Connection) -> None:
     connection.exec_driver_sql(f"PRAGMA user_version={VERSION}")
 
 
-APPLICATION = 0x5CA1EC71  # tells our files from others: https://www.sqlite.org/pragma.html#pragma_application_id
 BUSY_SECONDS = 30.0
 
 
@@ -96,9 +104,11 @@ def writing(path: Path) -> Engine:
     """
     check_journals(path)
     with explained(path):
+        _refuse_foreign_log(path)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives -wal and -shm the mode of the file
         with _looking(path) as connection:
             new = _is_new(connection, path)  # before anything, even the journal's mode, is changed
+            _check(connection, path)
         engine = _engine(path, "BEGIN IMMEDIATE", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
         try:
             with engine.begin() as connection:
@@ -127,14 +137,67 @@ def reading(path: Path) -> Iterator[Connection]:
     if not exists:
         raise NotFound(f"{path}: there is no store here; scalectl launch FILE makes one.")
     check_journals(path)
+    with explained(path):
+        _refuse_foreign_log(path)
     with explained(path), _looking(path) as connection:
         if _is_new(connection, path):
             raise NotFound(f"{path} is an empty file: nothing was planned in it yet.")
-        if connection.exec_driver_sql("PRAGMA user_version").scalar_one() == VERSION:
-            yield connection
-            return
-        with _upgraded(connection) as copy:
-            yield copy
+        _refuse_objects(connection, path)
+        try:
+            if connection.exec_driver_sql("PRAGMA user_version").scalar_one() == VERSION:
+                if name := missing_object(connection):
+                    raise NotAStore(
+                        f"{path} has lost {name}. The next launch makes it again; rows that a table held are gone."
+                    )
+                yield connection
+                return
+            with _upgraded(connection) as copy:
+                yield copy
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+            _refuse_odd_values(connection, path, error)
+            raise
+
+
+def check(path: Path) -> None:
+    """Read the whole store and raise NotAStore for the first damage, for what isn't ours and for odd values in it."""
+    with explained(path), reading(path), _looking(path) as connection:
+        _check(connection, path, full=True)
+        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+    if broken:
+        raise NotAStore(
+            f"{path} is damaged: a row of {broken[0]} belongs to one of {broken[2]} that is gone. {remedy(path)}."
+        )
+
+
+def copy_to(path: Path, file: Path) -> None:
+    """Write a whole copy of a store, also while a launch writes to it, to a file that isn't there yet."""
+    with explained(path), reading(path), _looking(path) as connection, explained(file):
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        with closing(sqlite3.connect(file)) as copy:
+            connection.connection.backup(copy)
+
+
+def _check(connection: Connection, path: Path, *, full: bool = False) -> None:
+    if problem := damage(connection, full=full):
+        raise NotAStore(f"{path} is damaged: {problem}. {remedy(path)}.")
+    _refuse_objects(connection, path)
+    _refuse_odd_values(connection, path)
+
+
+def _refuse_foreign_log(path: Path) -> None:
+    if has_foreign_log(path):
+        text = f"{path}-wal is the log of another store, which would replace the rows of this one."
+        raise NotAStore(f"{text} Move {path}-wal and {path}-shm away.")
+
+
+def _refuse_objects(connection: Connection, path: Path) -> None:
+    if name := strange_object(connection):
+        raise NotAStore(f"{path} has {name}, which no store has: drop it, or use a copy from before it was made.")
+
+
+def _refuse_odd_values(connection: Connection, path: Path, cause: Exception | None = None) -> None:
+    if value := odd_value(connection):
+        raise NotAStore(f"{path} was changed by another program: {value}, which is no value of that column.") from cause
 
 
 @contextmanager
@@ -152,7 +215,7 @@ def explained(path: Path) -> Iterator[None]:
                 text += " Another program holds it: end that, then try again."
             raise Unusable(text) from error
         if type(cause) is sqlite3.DatabaseError:  # its subclasses are errors of this program, not of the file
-            raise NotAStore(f"{path} is not a store, or is damaged: {cause}.") from error
+            raise NotAStore(f"{path} is not a store, or is damaged: {cause}. {remedy(path)}.") from error
         raise
 
 

@@ -21,7 +21,7 @@ from scalectl.orchestrator.store.beside import Unusable
 from scalectl.orchestrator.store.database import explained, file_number, writing
 from scalectl.orchestrator.store.file_systems import shared_file_system
 from scalectl.orchestrator.store.imported import Foreign
-from scalectl.orchestrator.store.intake import add_metrics, bury, now, take_in, take_in_others
+from scalectl.orchestrator.store.intake import add_metrics, bury, now, take_back, take_in, take_in_others
 from scalectl.orchestrator.store.known import known
 from scalectl.orchestrator.store.lock import Lock
 from scalectl.orchestrator.store.requests import asked_to_stop
@@ -120,6 +120,13 @@ class Records:
             new = take_in_others(connection, foreign, study, origin)
             _note(connection, "imported", f"{len(foreign)} runs of {origin}, {new} of them new")
         return new
+
+    def take_back(self, study: str) -> int:
+        """Delete the runs of other people in a study, and return how many they are; raises NotFound without any."""
+        with self._writing() as connection:
+            number = take_back(connection, study)
+            _note(connection, "imported", f"{study} taken back: {counted(number, 'run')} deleted")
+        return number
 
     def start(self, job: PlannedJob, slot: str, slot_type: str = CPU) -> int:
         """Write down that a job was given to a slot, and return the number of this attempt."""
