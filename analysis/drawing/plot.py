@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from scalectl.analysis.checks import Refused
+from scalectl.analysis.documents import known
 from scalectl.analysis.drawing.sheet import DOTS, SUFFIXES, write
 from scalectl.analysis.report import Fitted
 
@@ -44,7 +45,7 @@ class Drawing:
         if path.suffix not in SUFFIXES:
             raise Refused(f"{path}: figures are {', '.join(SUFFIXES)}.")
         write(self.figure, path)
-        path.with_suffix(".json").write_text(json.dumps(self.data, indent=1, allow_nan=False) + "\n")
+        path.with_suffix(".json").write_text(json.dumps(known(dict(self.data)), indent=1, allow_nan=False) + "\n")
 
     def _repr_png_(self) -> bytes:
         picture = BytesIO()
@@ -71,9 +72,3 @@ class Plot:
     draw: Callable[..., Drawing]
     options: tuple[Option, ...] = ()
     curves: bool = False
-
-
-def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """A table as JSON objects, one a row."""
-    rows: list[dict[str, Any]] = json.loads(table.to_json(orient="records", double_precision=15))
-    return rows

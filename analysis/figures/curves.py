@@ -1,12 +1,11 @@
 """Draw the training curve of each run; --metric is one of their columns, loss by default."""
 
-import json
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from scalectl.analysis.checks import Refused
+from scalectl.analysis.documents import rows as cells
 from scalectl.analysis.drawing.legends import draw_legend, models
 from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, sheet
@@ -25,7 +24,7 @@ def draw(subject: Subject) -> Drawing:
     marks = Marks.of_runs(points[points["run"].isin(subject.curves["run"])])
     drawn = draw_curves(figure.subplots(), subject.curves, points, subject.curve, subject.x, marks)
     draw_legend(figure, {"model": models(marks)})
-    return Drawing(figure, {"columns": list(drawn.columns), "rows": json.loads(drawn.to_json(orient="values"))})
+    return Drawing(figure, {"columns": list(drawn.columns), "rows": cells(drawn)})
 
 
 def draw_curves(

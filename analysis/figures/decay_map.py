@@ -1,6 +1,5 @@
 """Draw the metric over two settings of a sweep, weight decay of head and body by default."""
 
-import json
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,8 @@ from matplotlib.patches import Rectangle
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from scalectl.analysis.checks import Refused
+from scalectl.analysis.comparison import comparable
+from scalectl.analysis.documents import rows as cells
 from scalectl.analysis.drawing.plot import Drawing, Option, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, sheet
 from scalectl.analysis.drawing.style import INK, SMALL, TEXT, error_label, share
@@ -28,7 +29,7 @@ def draw(subject: Subject, *, rows: str | None = None, columns: str | None = Non
     draw_map(axes, best, subject.metric)
     axes.set_title(f"{error_label(subject.metric)}, best run of each pair", fontsize=TEXT, loc="left")
     ends = {str(best.index.name): list(map(float, best.index)), str(best.columns.name): list(map(float, best.columns))}
-    return Drawing(figure, ends | {"cells": json.loads(best.to_json(orient="values"))})
+    return Drawing(figure, ends | {"cells": cells(best)})
 
 
 def table(points: pd.DataFrame, metric: str, x: str, rows: str, columns: str) -> pd.DataFrame:
@@ -41,7 +42,7 @@ def table(points: pd.DataFrame, metric: str, x: str, rows: str, columns: str) ->
             raise Refused(f"{name!r} is no setting with numbers: give one such as lr or weight_decay_body.")
     if rows == columns:
         raise Refused(f"a map needs two settings, not {rows} twice.")
-    runs = usable(points, metric, x)
+    runs = comparable(usable(points, metric, x), rows, columns)
     best = runs.pivot_table(index=rows, columns=columns, values=metric, aggfunc="min").sort_index(ascending=False)
     for name, values in ((rows, best.index), (columns, best.columns)):
         if not 2 <= len(values) <= _MOST:

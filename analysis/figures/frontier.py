@@ -7,9 +7,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from scalectl.analysis.documents import records
 from scalectl.analysis.drawing.legends import dots, draw_legend, lines
 from scalectl.analysis.drawing.panels import LIMITS, draw_law, draw_limit, draw_runs, reach
-from scalectl.analysis.drawing.plot import Drawing, Option, Plot, Subject, records
+from scalectl.analysis.drawing.plot import Drawing, Option, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, PAGE, sheet
 from scalectl.analysis.drawing.style import TEXT, Marks
 from scalectl.analysis.drawing.titles import title

@@ -5,9 +5,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from scalectl.analysis.checks import Refused
+from scalectl.analysis.documents import records
 from scalectl.analysis.drawing.legends import dots, draw_legend, lines
 from scalectl.analysis.drawing.panels import BEYOND, HELD_OUT, label_compute, reach
-from scalectl.analysis.drawing.plot import Drawing, Plot, Subject, records
+from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, sheet
 from scalectl.analysis.drawing.style import INK, STAR, TEXT, Marks, axis_of_compute, plain
 from scalectl.analysis.drawing.titles import title

@@ -3,9 +3,10 @@
 import pandas as pd
 from matplotlib.axes import Axes
 
+from scalectl.analysis.documents import records
 from scalectl.analysis.drawing.legends import dots, draw_legend
 from scalectl.analysis.drawing.panels import draw_dots, draw_trunks, label_error, least
-from scalectl.analysis.drawing.plot import Drawing, Plot, Subject, records
+from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, sheet
 from scalectl.analysis.drawing.style import TEXT, Marks, axis_of_compute, axis_of_errors, share
 from scalectl.analysis.runs import is_best, usable
