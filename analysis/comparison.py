@@ -35,7 +35,7 @@ def comparable(runs: pd.DataFrame, rows: str, columns: str) -> pd.DataFrame:
 
 
 def _others(runs: pd.DataFrame, rows: str, columns: str) -> list[str]:
-    """The other settings that differ among the runs, but for those that go with one of the two, as width with params."""
+    """The other settings that differ, but for those that go with one of the two, as width with params."""
     same = {rows, columns}
     for kind in (_SHAPE, _LENGTH):
         if same & kind:

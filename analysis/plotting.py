@@ -35,7 +35,7 @@ def plot(
     """
     family(law)  # a word that is wrong is no reason to draw without a law
     fitted, note = _law(points, metric, x, law, hold_out, draws)
-    return draw(figure, Subject(points, metric, x, fitted, note, curves, curve), **options)
+    return draw(figure, Subject(points, metric, x, fitted, note, curves, curve, hold_out), **options)
 
 
 def _law(
@@ -67,9 +67,9 @@ def draw(figure: str, subject: Subject, revision: str = "", **options: Any) -> D
 
 def about(subject: Subject, revision: str = "") -> dict[str, Any]:
     """What the JSON of every figure begins with: the question, the law, the runs left out, the revision."""
-    fitted, held, document = subject.fit, set[str](), None
+    fitted, held, document = subject.fit, set(subject.hold_out), None
     if fitted:
-        held, document = {run.run for run in fitted.held_out}, fitted.to_json()
+        held, document = held | {run.run for run in fitted.held_out}, fitted.to_json()
     return {
         "metric": subject.metric,
         "compute": subject.x,

@@ -9,7 +9,7 @@ from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 
 from scalectl.analysis.drawing.panels import BEYOND
-from scalectl.analysis.drawing.style import INK, SMALL, STAR, Marks, literal, short
+from scalectl.analysis.drawing.style import SMALL, STAR, Marks, ink, literal, paper, short
 from scalectl.analysis.report import Fitted
 
 Keys = dict[str, Line2D]
@@ -17,8 +17,8 @@ Keys = dict[str, Line2D]
 _ROWS = 3  # of a group of dots
 _GAP, _EDGE = 0.2, 0.05  # between groups, and around all of them, in inches
 _RING: dict[str, Any] = {"marker": "o", "linestyle": "none", "markerfacecolor": "none", "markeredgewidth": 0.7}
-_STAR: dict[str, Any] = {"marker": "*", "linestyle": "none", "markeredgecolor": INK, "markeredgewidth": 0.5}
-_DOT: dict[str, Any] = {"marker": "o", "linestyle": "none", "markeredgecolor": "white", "markeredgewidth": 0.3}
+_STAR: dict[str, Any] = {"marker": "*", "linestyle": "none", "markeredgewidth": 0.5}
+_DOT: dict[str, Any] = {"marker": "o", "linestyle": "none", "markeredgewidth": 0.3}
 _GREY = "#8b9097"
 
 
@@ -37,9 +37,9 @@ def sizes(marks: Marks) -> Keys:
     return {short(size): _dot(_GREY, area) for size, area in marks.areas.items()}
 
 
-def lines(fit: Fitted | None, rings: bool = True) -> Keys:
-    """What rings, lines and stars mean."""
-    return dict(_lines(fit, rings))
+def lines(fit: Fitted | None, rings: bool = True, stars: bool = False) -> Keys:
+    """What rings and lines mean, and stars where the law has held-out runs or `stars` says so."""
+    return dict(_lines(fit, rings, stars))
 
 
 def draw_legend(figure: Figure, groups: dict[str, Keys]) -> None:
@@ -103,14 +103,14 @@ def _group(figure: Figure, title: str, keys: Keys) -> Legend:
 
 
 def _dot(colour: Any, area: float) -> Line2D:
-    return Line2D([], [], color=colour, markersize=area**0.5, **_DOT)
+    return Line2D([], [], color=colour, markersize=area**0.5, markeredgecolor=paper(), **_DOT)
 
 
-def _lines(fit: Fitted | None, rings: bool) -> Iterator[tuple[str, Line2D]]:
+def _lines(fit: Fitted | None, rings: bool, stars: bool) -> Iterator[tuple[str, Line2D]]:
     if rings:
-        yield "frontier", Line2D([], [], color=INK, markersize=5, **_RING)
+        yield "frontier", Line2D([], [], color=ink(), markersize=5, **_RING)
     if fit:
-        yield "law, 90 % band", Line2D([], [], color=INK, linewidth=1.2)
-        yield "extrapolated", Line2D([], [], color=INK, linewidth=1.0, linestyle=BEYOND)
-    if fit and fit.held_out:
-        yield "held out", Line2D([], [], color=STAR, markersize=7, **_STAR)
+        yield "law, 90 % band", Line2D([], [], color=ink(), linewidth=1.2)
+        yield "extrapolated", Line2D([], [], color=ink(), linewidth=1.0, linestyle=BEYOND)
+    if stars or (fit and fit.held_out):
+        yield "held out", Line2D([], [], color=STAR, markersize=7, markeredgecolor=ink(), **_STAR)

@@ -1,7 +1,7 @@
 """What a figure is made of: the subject that it shows, the plot that draws it, and the drawing with its data."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -27,6 +27,7 @@ class Subject:
     note: str = ""
     curves: pd.DataFrame | None = None  # the training curves of the runs, for plots of curves
     curve: str = "loss"  # which of their columns
+    hold_out: Collection[str] = ()  # the ids of runs that no law is fitted to
 
 
 @dataclass(frozen=True, eq=False)

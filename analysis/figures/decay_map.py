@@ -11,9 +11,10 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.comparison import comparable
 from scalectl.analysis.documents import rows as cells
+from scalectl.analysis.drawing.labels import data_name, metric_label
 from scalectl.analysis.drawing.plot import Drawing, Option, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, sheet
-from scalectl.analysis.drawing.style import INK, SMALL, TEXT, error_label, share
+from scalectl.analysis.drawing.style import SMALL, TEXT, ink, share
 from scalectl.analysis.runs import usable
 
 DECAYS = ("weight_decay_head", "weight_decay_body")
@@ -27,7 +28,9 @@ def draw(subject: Subject, *, rows: str | None = None, columns: str | None = Non
     figure = sheet(COLUMN, 0.9 + 0.22 * max(len(best), 4))
     axes = figure.subplots()
     draw_map(axes, best, subject.metric)
-    axes.set_title(f"{error_label(subject.metric)}, best run of each pair", fontsize=TEXT, loc="left")
+    axes.set_title(
+        f"{metric_label(subject.metric, data_name(subject.points))}, best run of each pair", fontsize=TEXT, loc="left"
+    )
     ends = {str(best.index.name): list(map(float, best.index)), str(best.columns.name): list(map(float, best.columns))}
     return Drawing(figure, ends | {"cells": cells(best)})
 
@@ -65,7 +68,7 @@ def draw_map(axes: Axes, best: pd.DataFrame, metric: str) -> None:
             color=_ink(image.to_rgba(numbers[row, column])),
         )
     row, column = np.unravel_index(np.nanargmin(numbers), numbers.shape)
-    axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=INK, linewidth=1.6))
+    axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=ink(), linewidth=1.6))
     axes.set_xticks(range(len(best.columns)), [f"{value:g}" for value in best.columns])
     axes.set_yticks(range(len(best.index)), [f"{value:g}" for value in best.index])
     axes.set_xlabel(best.columns.name, fontsize=TEXT)
@@ -79,7 +82,7 @@ def _ink(background: Any) -> str:
     red, green, blue, *_ = background
     if 0.299 * red + 0.587 * green + 0.114 * blue < _DARK:
         return "white"
-    return INK
+    return ink()
 
 
 _OPTIONS = tuple(Option(side, f"The setting of the {side}, such as lr.", "SETTING") for side in ("rows", "columns"))

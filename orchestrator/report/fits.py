@@ -131,10 +131,11 @@ def draw_figure(
         metric = None
     request, points = study_points(store, study, where, metric=metric, x=x, law=law)
     wanted = next(iter(request.fits.values()))
-    fitted, refusal = fit_or_reason(points, wanted, held_out_runs(points, wanted, hold_out))
+    held = held_out_runs(points, wanted, hold_out)
+    fitted, refusal = fit_or_reason(points, wanted, held)
     if is_of_curves:
         curves = training_curves(store, points)
-    draw(name, Subject(points, wanted.metric, wanted.compute, fitted, refusal, curves, curve), file, **options)
+    draw(name, Subject(points, wanted.metric, wanted.compute, fitted, refusal, curves, curve, held), file, **options)
     return refusal
 
 
@@ -163,7 +164,9 @@ def conclude(experiment: Experiment) -> Iterator[str]:
                 else:
                     yield refusal
         name, first = next(iter(fits.items()))
-        draw("frontier", Subject(points, first.metric, first.compute, *laws[name]), figure, wide=True)
+        held = held_out_runs(points, first, None)
+        subject = Subject(points, first.metric, first.compute, *laws[name], hold_out=held)
+        draw("frontier", subject, figure, wide=True)
         yield f"{_near(figure)} written."
     except Refusal as refused:
         yield str(refused)

@@ -203,7 +203,7 @@ def _wrong(name: str, cell: str, factor: float) -> str:
 
 
 def _no_count(number: Decimal) -> str:
-    """Why a number can't be a whole one of the store, or nothing; a rest such as that of 5.7 x 1e6 in binary is none."""
+    """Why a number can't be a whole one of the store, or nothing."""
     if abs(number - round(number)) > _REST * max(1, number):
         return "not a whole number"
     if round(number) > _LARGEST:
