@@ -1,5 +1,6 @@
 """What colours, sizes and lines of a figure mean, below its panels."""
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -8,6 +9,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 
+from scalectl.analysis.checks import Refused
 from scalectl.analysis.drawing.panels import BEYOND
 from scalectl.analysis.drawing.style import SMALL, STAR, Marks, ink, literal, paper, short
 from scalectl.analysis.report import Fitted
@@ -15,6 +17,7 @@ from scalectl.analysis.report import Fitted
 Keys = dict[str, Line2D]
 
 _ROWS = 3  # of a group of dots
+_PANELS = 0.9  # least height of the panels, in inches
 _GAP, _EDGE = 0.2, 0.05  # between groups, and around all of them, in inches
 _RING: dict[str, Any] = {"marker": "o", "linestyle": "none", "markerfacecolor": "none", "markeredgewidth": 0.7}
 _STAR: dict[str, Any] = {"marker": "*", "linestyle": "none", "markeredgewidth": 0.5}
@@ -49,9 +52,24 @@ def draw_legend(figure: Figure, groups: dict[str, Keys]) -> None:
     """
     made = [_group(figure, title, keys) for title, keys in groups.items() if keys]
     width, above = figure.get_size_inches()
-    places, below = _flow([_inches(figure, legend) for legend in made], width)
-    height = above + below
+    _, below = _flow([_inches(figure, legend) for legend in made], width)
+    arrange(figure, width, above + below)
+
+
+def arrange(figure: Figure, width: float, height: float) -> None:
+    """Give a figure with or without a legend this size in inches; raises Refused where the legend has no room."""
+    made = [artist for artist in figure.artists if isinstance(artist, Legend)]
+    boxes = [_inches(figure, legend) for legend in made]
+    places, below = _flow(boxes, width)
+    needed = (max((wide for wide, _ in boxes), default=0) + 2 * _EDGE, below + _PANELS)
+    if width < needed[0] or height < needed[1]:
+        least = " x ".join(f"{math.ceil(side * 25.4)}" for side in (max(width, needed[0]), needed[1]))
+        raise Refused(
+            f"size {width * 25.4:.0f} x {height * 25.4:.0f} mm leaves no room beside the legend: {least} does."
+        )
     figure.set_size_inches(width, height)
+    if not made:
+        return
     engine = figure.get_layout_engine()
     if isinstance(engine, ConstrainedLayoutEngine):
         engine.set(rect=(0, below / height, 1, above / height))

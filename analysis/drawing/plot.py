@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from matplotlib.figure import Figure
 
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.documents import known
-from scalectl.analysis.drawing.sheet import DOTS, SUFFIXES, write
+from scalectl.analysis.drawing.sheet import SUFFIXES, png, write
 from scalectl.analysis.report import Fitted
 
 
@@ -49,9 +48,7 @@ class Drawing:
         path.with_suffix(".json").write_text(json.dumps(known(dict(self.data)), indent=1, allow_nan=False) + "\n")
 
     def _repr_png_(self) -> bytes:
-        picture = BytesIO()
-        self.figure.savefig(picture, format="png", dpi=DOTS)
-        return picture.getvalue()
+        return png(self.figure)
 
 
 @dataclass(frozen=True)
@@ -67,9 +64,11 @@ class Option:
 class Plot:
     """A figure by name: a function of a subject and of the options, which raises Refused where the runs can't carry it.
 
-    One of `curves` shows a column of the training curves in place of the metric.
+    One of `curves` shows a column of the training curves in place of the metric. `fixed` are the fields of a Look that
+    it can't have another way.
     """
 
     draw: Callable[..., Drawing]
     options: tuple[Option, ...] = ()
     curves: bool = False
+    fixed: frozenset[str] = frozenset()

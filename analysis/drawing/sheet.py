@@ -1,6 +1,10 @@
 """Figures at the size that they are printed at, and as files that are the same byte for byte for the same data."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import matplotlib as mpl
@@ -15,9 +19,37 @@ _FONTS: Any = {"pdf.fonttype": 42, "svg.fonttype": "path", "svg.hashsalt": "scal
 _NO_DATES: dict[str, dict[str, Any]] = {".png": {}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
 
 
+@contextmanager
+def house_style(style: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """Draw as Matplotlib does without a matplotlibrc, with the settings of a style on top; afterwards the user's
+    settings are as they were.
+    """
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_FONTS | dict(style or {}))
+        yield
+
+
+class Sheet(Figure):
+    """A figure that a user's settings of Matplotlib don't reach, also when the user draws or saves it."""
+
+    style: Mapping[str, Any] = MappingProxyType({})  # settings that it was asked to have
+    dots: int = DOTS
+
+    def draw(self, renderer: Any) -> None:
+        """Draw on a renderer."""
+        with house_style(self.style):
+            super().draw(renderer)
+
+    def savefig(self, fname: Any, **options: Any) -> None:
+        """Write to a file."""
+        with house_style(self.style):
+            super().savefig(fname, **options)
+
+
 def sheet(width: float, height: float) -> Figure:
     """An empty figure of this size in inches, which arranges its own panels."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Sheet(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
@@ -25,5 +57,19 @@ def sheet(width: float, height: float) -> Figure:
 def write(figure: Figure, path: Path) -> None:
     """Write a figure in the format of the suffix, one of SUFFIXES, without the time; folders are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with mpl.rc_context(_FONTS):
-        figure.savefig(path, dpi=DOTS, metadata=_NO_DATES[path.suffix])
+    with house_style():
+        figure.savefig(path, dpi=_dots(figure), metadata=_NO_DATES[path.suffix])
+
+
+def png(figure: Figure) -> bytes:
+    """The bytes of a figure as PNG."""
+    picture = BytesIO()
+    with house_style():
+        figure.savefig(picture, format="png", dpi=_dots(figure))
+    return picture.getvalue()
+
+
+def _dots(figure: Figure) -> int:
+    if isinstance(figure, Sheet):
+        return figure.dots
+    return DOTS

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.ticker import FixedLocator, FuncFormatter, Locator, MaxNLocator, NullFormatter, NullLocator
 
-FAINT, GRID, STAR = "#8f8f8f", "#e4e6e9", "#0072b2"  # the grid alone is paler than 3:1
+FAINT, STAR = "#8f8f8f", "#0072b2"
 TEXT, SMALL = 8.0, 7.0  # points
 _AREAS = (4.0, 34.0)  # of the smallest and the largest data size, in square points
 _AREA = 18.0  # where all are alike
@@ -37,6 +37,11 @@ def ink() -> Any:
 def paper() -> Any:
     """The colour behind the marks."""
     return mpl.rcParams["axes.facecolor"]
+
+
+def _grid() -> Any:
+    """The colour of the grid, which alone is paler than 3:1."""
+    return tuple(0.9 * np.array(to_rgb(paper())) + 0.1 * np.array(to_rgb(ink())))
 
 
 def shades(count: int) -> list[Colour]:
@@ -141,7 +146,7 @@ def axis_of_compute(axes: Axes, low: float, high: float) -> None:
 def plain(axes: Axes) -> None:
     """Take from the axes what carries no data, and lay a pale grid behind the rest."""
     axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(visible=True, which="major", color=GRID, linewidth=0.5)
+    axes.grid(visible=True, which="major", color=_grid(), linewidth=0.5)
     axes.set_axisbelow(True)
     axes.tick_params(labelsize=SMALL, width=0.6, length=2.5)
     axes.tick_params(which="minor", width=0.4, length=1.5)

@@ -32,4 +32,4 @@ def draw(subject: Subject) -> Drawing:
     return Drawing(figure, data)
 
 
-FIGURE = Plot(draw)
+FIGURE = Plot(draw, fixed=frozenset({"title", "xlabel", "xlim"}))

@@ -87,4 +87,4 @@ def _ink(background: Any) -> str:
 
 _OPTIONS = tuple(Option(side, f"The setting of the {side}, such as lr.", "SETTING") for side in ("rows", "columns"))
 
-FIGURE = Plot(draw, _OPTIONS)
+FIGURE = Plot(draw, _OPTIONS, fixed=frozenset({"xlim", "ylim"}))
