@@ -60,12 +60,14 @@ def kind(figure: str) -> Plot:
 
 
 def draw(figure: str, subject: Subject, revision: str = "", **options: Any) -> Drawing:
-    """The figure of that name; `options` are its own and the fields of a Look. Its data begin with the question, the law, the runs left out and the revision.
+    """The figure of that name; `options` are its own and the fields of a Look. Its data begin with
+    the question, the law, the runs left out and the revision.
 
     Raises Refused where the runs can't carry the figure.
     """
     chosen = kind(figure)
-    look = Look(**{name: options.pop(name) for name in LOOKS & {*options} if options[name] is not None})
+    asked = {name: options.pop(name) for name in LOOKS & {*options}}
+    look = Look(**{name: value for name, value in asked.items() if value is not None})
     for name in sorted(chosen.fixed):
         if getattr(look, name) is not None:
             raise Refused(f"{figure} takes no {name}: it has axes of its own.")

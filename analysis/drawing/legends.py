@@ -17,6 +17,7 @@ from scalectl.analysis.report import Fitted
 Keys = dict[str, Line2D]
 
 _ROWS = 3  # of a group of dots
+_LETTERS = 40  # of a name
 _PANELS = 0.9  # least height of the panels, in inches
 _GAP, _EDGE = 0.2, 0.05  # between groups, and around all of them, in inches
 _RING: dict[str, Any] = {"marker": "o", "linestyle": "none", "markerfacecolor": "none", "markeredgewidth": 0.7}
@@ -48,32 +49,40 @@ def lines(fit: Fitted | None, rings: bool = True, stars: bool = False) -> Keys:
 def draw_legend(figure: Figure, groups: dict[str, Keys]) -> None:
     """Draw these groups below the panels, side by side as far as there is room, and make the figure as much higher.
 
-    The name of a group stands above it; one without a name is a single row.
+    The name of a group stands above it; one without a name is a single row where that has room.
     """
     made = [_group(figure, title, keys) for title, keys in groups.items() if keys]
     width, above = figure.get_size_inches()
     _, below = _flow([_inches(figure, legend) for legend in made], width)
-    arrange(figure, width, above + below)
+    _place(figure, made, width, above + below)
 
 
 def arrange(figure: Figure, width: float, height: float) -> None:
     """Give a figure with or without a legend this size in inches; raises Refused where the legend has no room."""
     made = [artist for artist in figure.artists if isinstance(artist, Legend)]
     boxes = [_inches(figure, legend) for legend in made]
-    places, below = _flow(boxes, width)
-    needed = (max((wide for wide, _ in boxes), default=0) + 2 * _EDGE, below + _PANELS)
-    if width < needed[0] or height < needed[1]:
-        least = " x ".join(f"{math.ceil(side * 25.4)}" for side in (max(width, needed[0]), needed[1]))
-        raise Refused(
-            f"size {width * 25.4:.0f} x {height * 25.4:.0f} mm leaves no room beside the legend: {least} does."
-        )
+    widest = max((wide for wide, _ in boxes), default=0) + 2 * _EDGE
+    _, below = _flow(boxes, max(width, widest))
+    if width < widest or (made and height < below + _PANELS):
+        asked, least = (_size(*sides) for sides in ((width, height), (max(width, widest), below + _PANELS)))
+        raise Refused(f"size {asked} mm has no room for the legend: {least} has.")
+    _place(figure, made, width, height)
+
+
+def _size(width: float, height: float) -> str:
+    return f"{math.ceil(round(25.4 * width, 3))} x {math.ceil(round(25.4 * height, 3))}"
+
+
+def _place(figure: Figure, legends: list[Legend], width: float, height: float) -> None:
+    """Put the legends below and the panels above on a figure of this size in inches."""
     figure.set_size_inches(width, height)
-    if not made:
+    if not legends:
         return
+    places, below = _flow([_inches(figure, legend) for legend in legends], width)
     engine = figure.get_layout_engine()
     if isinstance(engine, ConstrainedLayoutEngine):
-        engine.set(rect=(0, below / height, 1, above / height))
-    for legend, (x, y) in zip(made, places, strict=True):
+        engine.set(rect=(0, below / height, 1, 1 - below / height))
+    for legend, (x, y) in zip(legends, places, strict=True):
         legend.set_bbox_to_anchor((x / width, (below - y) / height), figure.transFigure)
 
 
@@ -94,13 +103,23 @@ def _inches(figure: Figure, legend: Legend) -> tuple[float, float]:
 
 
 def _group(figure: Figure, title: str, keys: Keys) -> Legend:
+    """A group in as few rows as have room, from _ROWS on where it has a name."""
     columns = len(keys)
     if title:
         columns = -(-len(keys) // _ROWS)
+    while True:
+        legend = _legend(figure, title, keys, columns)
+        if columns == 1 or _inches(figure, legend)[0] <= figure.get_figwidth() - 2 * _EDGE:
+            figure.add_artist(legend)
+            return legend
+        columns -= 1
+
+
+def _legend(figure: Figure, title: str, keys: Keys, columns: int) -> Legend:
     legend = Legend(
         figure,
         list(keys.values()),
-        [literal(key) for key in keys],
+        [literal(_within(key)) for key in keys],
         title=title or None,
         loc="upper left",
         ncols=columns,
@@ -116,8 +135,14 @@ def _group(figure: Figure, title: str, keys: Keys) -> Legend:
         labelspacing=0.3,
     )
     legend.set_in_layout(False)
-    figure.add_artist(legend)
     return legend
+
+
+def _within(name: str) -> str:
+    """A name in at most _LETTERS letters, the middle of a longer one left out."""
+    if len(name) <= _LETTERS:
+        return name
+    return f"{name[: _LETTERS // 2]}...{name[-(_LETTERS // 2 - 3) :]}"
 
 
 def _dot(colour: Any, area: float) -> Line2D:

@@ -63,6 +63,12 @@ def luminance(colour: Any) -> float:
     return float(linear @ (0.2126, 0.7152, 0.0722))
 
 
+def contrast(colour: Any, other: Any) -> float:
+    """The contrast of two colours, from 1 to 21: WCAG 2.2, contrast ratio."""
+    dark, bright = sorted(map(luminance, (colour, other)))
+    return (bright + 0.05) / (dark + 0.05)
+
+
 @dataclass(frozen=True)
 class Marks:
     """The colour of each model and the area of each data size, smallest first."""
