@@ -145,7 +145,7 @@ def _whole(column: "DataFrame", connection: "Connection") -> "Series":
     from sqlalchemy import select, table
 
     name = column.columns[1]
-    query = select(named("run"), named(name)).select_from(table("points")).where(named(name).is_not(None))
+    query: Any = select(named("run"), named(name)).select_from(table("points")).where(named(name).is_not(None))
     values = {run: value for run, value in connection.execute(query)}  # noqa: C416 - dict() takes it for a mapping
     if not all(isinstance(value, int) for value in values.values()):
         return column[name]

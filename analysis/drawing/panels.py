@@ -1,5 +1,6 @@
 """The panels of the frontier figure, each drawn on axes that it is given."""
 
+import textwrap
 from collections.abc import Collection
 from typing import Any
 
@@ -18,6 +19,7 @@ from scalectl.analysis.drawing.style import (
     axis_of_compute,
     axis_of_errors,
     axis_of_sizes,
+    height,
     ink,
     paper,
     share,
@@ -32,6 +34,7 @@ FLOOR = 0.25  # a floor below this share of the end of the law is not drawn: it 
 AHEAD = 10.0  # the law is drawn up to this many times the largest compute of all runs
 BEYOND = (0, (4, 2))  # dashes
 _RING: dict[str, Any] = {"facecolor": "none", "linewidth": 0.7, "zorder": 5}
+_LETTER, _WORD = 0.5, 16  # width of a letter in its height, and the letters that no line of a label is shorter than
 _STAR, _SMALL_STAR = 60.0, 24.0  # areas of held-out runs that would be on the frontier, and of the others
 LIMITS = {"params": "Model size (parameters)", "data_size": "Distinct training images"}
 _OF_EACH = {"params": "best run of each model size", "data_size": "best run of each data size"}
@@ -91,6 +94,8 @@ def _held_out(fit: Fitted | None) -> set[str]:
 
 def draw_stars(axes: Axes, compute: ArrayLike, heights: ArrayLike, *, large: bool = True) -> None:
     """Draw held-out runs, larger where they would be on the frontier."""
+    if not len(np.atleast_1d(compute)):
+        return
     area = _SMALL_STAR
     if large:
         area = _STAR
@@ -119,7 +124,8 @@ def draw_dots(axes: Axes, runs: pd.DataFrame, across: pd.Series, metric: str, ma
 
 def label_error(axes: Axes, metric: str, data: str = "") -> None:
     """Name the y axis; `data` is the name of the study's data set."""
-    axes.set_ylabel(metric_label(metric, data), fontsize=TEXT)
+    letters = max(int(height(axes) / (_LETTER * TEXT)), _WORD)
+    axes.set_ylabel(textwrap.fill(metric_label(metric, data), letters), fontsize=TEXT)
 
 
 def label_compute(axes: Axes, x: str) -> None:
@@ -172,13 +178,13 @@ def draw_band(axes: Axes, across: Floats, low: Floats, high: Floats) -> None:
 
 
 def _floor(axes: Axes, fit: Fitted, factor: float) -> None:
-    height, unit = fit.law.floor * factor, ""
+    level, unit = fit.law.floor * factor, ""
     if factor == 100:
         unit = " %"
-    axes.axhline(height, color=ink(), linewidth=0.8, linestyle=":", zorder=1)
+    axes.axhline(level, color=ink(), linewidth=0.8, linestyle=":", zorder=1)
     axes.annotate(
-        f"floor c = {height:.3g}{unit}",
-        xy=(0.015, height),
+        f"floor c = {level:.3g}{unit}",
+        xy=(0.015, level),
         xycoords=("axes fraction", "data"),
         xytext=(0, 2),
         textcoords="offset points",

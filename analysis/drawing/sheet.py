@@ -11,6 +11,8 @@ import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from scalectl.analysis.drawing.fonts import families, no_glyph_warnings
+
 SUFFIXES = (".png", ".pdf", ".svg")
 COLUMN, PAGE = 85 / 25.4, 174 / 25.4  # widths of a column and of a page of two, in inches
 DOTS = 300  # per inch
@@ -24,9 +26,9 @@ def house_style(style: Mapping[str, Any] | None = None) -> Iterator[None]:
     """Draw as Matplotlib does without a matplotlibrc, with the settings of a style on top; afterwards the user's
     settings are as they were.
     """
-    with mpl.rc_context():
+    with mpl.rc_context(), no_glyph_warnings():
         mpl.rcdefaults()
-        mpl.rcParams.update(_FONTS | dict(style or {}))
+        mpl.rcParams.update({"font.family": families()} | _FONTS | dict(style or {}))
         yield
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
-from matplotlib.ticker import FixedLocator, FuncFormatter, Locator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, Locator, LogFormatterSciNotation, MaxNLocator, NullLocator
 
 FAINT, STAR = "#8f8f8f", "#0072b2"
 TEXT, SMALL = 8.0, 7.0  # points
@@ -20,7 +20,7 @@ _AREA = 18.0  # where all are alike
 _APART = 0.15  # least distance of labelled ticks along the x axis, as a share of it
 _ABOVE = 1.35 * SMALL  # the same along the y axis, in points
 PALETTE = colormaps["inferno"]
-_SHADES, _SHADES_ON_DARK = (0.12, 0.678), (0.4, 1.0)  # parts of the palette with 3:1 on white and on black
+_SHADES, _SHADES_ON_DARK = (0.12, 0.678), (0.46, 1.0)  # parts of the palette with 3:1 on white and on black
 _FEW, _DARKEST = 7, 0.03  # more colours than that begin darker, to stay apart
 _DARK = 0.18  # luminance of a paper that is dark: as far from white as from black in contrast
 _STEPS = (1, 2, 5, 3, 7, 1.5, 1.2, 9)  # of a decade: where ticks stand, as far as there is room, the first ones first
@@ -113,10 +113,14 @@ def short(number: float) -> str:
 
 
 def axis_of_errors(axes: Axes, low: float, high: float) -> None:
-    """Make the y axis logarithmic from `low` to `high`, with ticks that are plain numbers."""
+    """Make the y axis logarithmic from `low` to `high`, with ticks that are plain numbers; linear where all are 0."""
+    if axes.has_data() and math.isinf(axes.dataLim.minposy):  # every error is 0, which no logarithm has
+        axes.set_ylim(-0.05, 1)
+        plain(axes)
+        return
     axes.set_yscale("log", nonpositive="clip")
-    axes.set_ylim(low, high)
-    axes.yaxis.set_major_locator(_RoundNumbers())
+    axes.set_ylim(low, max(high, 1.1 * low))
+    axes.yaxis.set_major_locator(_RoundNumbers(axes))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:.3g}"))
     axes.yaxis.set_minor_locator(NullLocator())
     plain(axes)
@@ -145,7 +149,7 @@ def axis_of_compute(axes: Axes, low: float, high: float) -> None:
     """Make the x axis logarithmic from `low` to `high`."""
     axes.set_xscale("log")
     axes.set_xlim(low, high)
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_minor_formatter(LogFormatterSciNotation(minor_thresholds=(1, 0.4)))  # within one decade alone
     plain(axes)
 
 
@@ -159,25 +163,27 @@ def plain(axes: Axes) -> None:
 
 
 class _RoundNumbers(Locator):
-    """Ticks at round numbers, as many as the axis has room for, whatever its limits and its figure become."""
+    """Ticks at round numbers of a y axis, as many as it has room for, whatever its limits and its figure become."""
 
-    def __call__(self) -> list[float]:
+    def __init__(self, axes: Axes) -> None:
+        self._axes = axes
+
+    def __call__(self) -> Any:
         """The ticks of the axis as it is now."""
-        low, high = sorted(self.axis.get_view_interval())
-        return self.tick_values(low, high)
+        return self.tick_values(*sorted(self._axes.get_ylim()))
 
-    def tick_values(self, vmin: float, vmax: float) -> list[float]:
+    def tick_values(self, vmin: float, vmax: float) -> Any:
         """The ticks between two positive numbers."""
-        return _round_numbers(vmin, vmax, _ABOVE / _height(self.axis.axes))
+        return np.array(_round_numbers(vmin, vmax, _ABOVE / height(self._axes)), float)
 
 
-def _height(axes: Axes) -> float:
+def height(axes: Axes) -> float:
     """About how high the axes are, in points."""
     figure = axes.get_figure(root=True)
-    height = 4.8
+    inches = 4.8
     if figure:
-        height = figure.get_figheight()
-    return 72 * axes.get_position().height * height
+        inches = figure.get_figheight()
+    return 72 * axes.get_position().height * inches
 
 
 def _round_numbers(low: float, high: float, share: float) -> list[float]:

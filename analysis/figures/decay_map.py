@@ -28,9 +28,8 @@ def draw(subject: Subject, *, rows: str | None = None, columns: str | None = Non
     figure = sheet(COLUMN, 0.9 + 0.22 * max(len(best), 4))
     axes = figure.subplots()
     draw_map(axes, best, subject.metric)
-    axes.set_title(
-        f"{metric_label(subject.metric, data_name(subject.points))}, best run of each pair", fontsize=TEXT, loc="left"
-    )
+    label = metric_label(subject.metric, data_name(subject.points))
+    axes.set_title(f"{label}\nbest run of each pair", fontsize=TEXT, loc="left")
     ends = {str(best.index.name): list(map(float, best.index)), str(best.columns.name): list(map(float, best.columns))}
     return Drawing(figure, ends | {"cells": cells(best)})
 

@@ -101,7 +101,11 @@ def _figure(name: str) -> click.Command:
     def draw(file: Path, **options: Any) -> Exit:
         from scalectl.orchestrator.report.fits import draw_figure
 
-        refusal = draw_figure(name, file, **options)
+        refusal, letters = draw_figure(name, file, **options)
+        if letters:
+            click.echo(
+                f"No font of this machine has {letters}, so boxes are drawn. Install one, such as Noto Sans CJK."
+            )
         click.echo(f"{file} and {file.with_suffix('.json').name} written.")
         click.echo(f"Next: {_after(name, bool(refusal), options)}")
         return Exit.DONE

@@ -10,6 +10,7 @@ from pandas import DataFrame, read_sql_table
 from scalectl import analysis
 from scalectl.analysis.budgets import IsoFlop, isoflop
 from scalectl.analysis.checks import Refused
+from scalectl.analysis.drawing.fonts import missing
 from scalectl.analysis.drawing.plot import Subject
 from scalectl.analysis.fitting import fit
 from scalectl.analysis.groups import fit_each
@@ -102,10 +103,15 @@ def minima(points: DataFrame, wanted: Fit) -> IsoFlop:
         raise Refusal(str(refused)) from None
 
 
-def draw(name: str, subject: Subject, file: Path, **options: Any) -> None:
-    """Write a figure and its data; raises Refusal when there is nothing to draw, or no way to write it."""
+def draw(name: str, subject: Subject, file: Path, **options: Any) -> str:
+    """Write a figure and its data, and return the letters that no font has for it.
+
+    Raises Refusal when there is nothing to draw, or no way to write it.
+    """
     try:
-        drawing(name, subject, revision(), **options).save(file)
+        drawn = drawing(name, subject, revision(), **options)
+        drawn.save(file)
+        return missing(drawn.figure)
     except Refused as refused:
         raise Refusal(str(refused)) from refused
     except OSError as error:
@@ -124,8 +130,8 @@ def draw_figure(
     where: str | None,
     hold_out: str | None,
     **options: Any,
-) -> str:
-    """Write the figure of that name, with the law of its metric; the reason where it has none."""
+) -> tuple[str, str]:
+    """Write the figure of that name, with the law of its metric: why there is none, and letters that no font has."""
     curve, curves, is_of_curves = metric or "loss", None, kind(name).curves
     if is_of_curves:  # the metric is a column of theirs, and the law keeps the study's
         metric = None
@@ -135,8 +141,8 @@ def draw_figure(
     fitted, refusal = fit_or_reason(points, wanted, held)
     if is_of_curves:
         curves = training_curves(store, points)
-    draw(name, Subject(points, wanted.metric, wanted.compute, fitted, refusal, curves, curve, held), file, **options)
-    return refusal
+    subject = Subject(points, wanted.metric, wanted.compute, fitted, refusal, curves, curve, held)
+    return refusal, draw(name, subject, file, **options)
 
 
 def training_curves(store: Path, points: DataFrame) -> DataFrame:

@@ -204,7 +204,7 @@ def _wrong(name: str, cell: str, factor: float) -> str:
 
 def _no_count(number: Decimal) -> str:
     """Why a number can't be a whole one of the store, or nothing."""
-    if abs(number - round(number)) > _REST * max(1, number):
+    if abs(number - round(number)) > _REST * max(Decimal(1), number):
         return "not a whole number"
     if round(number) > _LARGEST:
         return "above 2^63 - 1, the largest whole number of a store"
