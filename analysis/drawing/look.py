@@ -91,7 +91,7 @@ def settings(name: str | None) -> dict[str, Any]:
 
 def _read(name: str) -> Mapping[str, Any]:
     if name in style.library:
-        return dict(style.library[name])
+        return dict(style.library[name].items())
     if not Path(name).is_file():
         near = difflib.get_close_matches(name, style.available, n=1)
         guess = f"did you mean {near[0]!r}?" if near else f"Matplotlib has {', '.join(style.available)}."
@@ -103,7 +103,7 @@ def _read(name: str) -> Mapping[str, Any]:
             raise Refused(f"style {name} can't be read: {error}.") from None
     if complaints:
         raise Refused(f"style {name}: {' '.join(complaints[0].split())}")
-    return dict(found)
+    return dict(found.items())
 
 
 @contextmanager
