@@ -9,6 +9,7 @@ import pandas as pd
 from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.budgets import isoflop
 from scalectl.analysis.checks import Refused, amounts, checked
+from scalectl.analysis.documents import known
 from scalectl.analysis.fitting import LAW, fit
 from scalectl.analysis.law import Floats
 from scalectl.analysis.notebook import Report
@@ -69,7 +70,8 @@ class Prediction(Report):
         document = asdict(self)
         question = {"unit": document.pop("unit"), "asked": document.pop("question")}
         head = {"metric": document.pop("metric"), "compute": document.pop("x"), **question}
-        return {**head, **document, "level": LEVEL, "warnings": list(self.warnings)}
+        document = {**head, **document, "level": LEVEL, "warnings": list(self.warnings)}
+        return {name: known(value) for name, value in document.items()}
 
     def __str__(self) -> str:
         question = ", ".join(f"{name} {number:.3g}" for name, number in self.question.items())

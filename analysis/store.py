@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from pandas import Categorical, DataFrame
+    from pandas import Categorical, DataFrame, Series
     from sqlalchemy import URL, Connection
 
 _COLUMNS = [("run", "i8"), ("metric", "i8"), ("step", "i8"), ("value", "f8")]
@@ -21,6 +21,8 @@ _NAMES = ("SELECT number, id FROM runs ORDER BY number", "SELECT id, name FROM m
 _ROLES = "SELECT name, role FROM columns"
 _MEASUREMENTS = "SELECT run, metric, step, value FROM measurements ORDER BY run, metric, step"
 
+
+_EXACT = 2**53  # whole numbers from which on a float may be another one
 
 # columns of a run's own in a table that doesn't say, as one made by hand or by an older store
 _OWN = {"run", "name", "study", "state", "excluded", "steps", "cooldown", "images_seen", "flops", "marginal_flops"}
@@ -37,6 +39,9 @@ def read(store: str | PathLike[str]) -> "DataFrame":
 
     with _opened(store) as connection:
         points = _numeric(pd.read_sql_table("points", connection))
+        for name in points.columns[[str(kind) == "float64" for kind in points.dtypes]]:
+            if points[name].abs().max() >= _EXACT:
+                points[name] = _whole(points[["run", name]], connection)
         points.attrs["columns"] = _roles(connection)
     return points
 
@@ -134,6 +139,20 @@ def _numeric(points: "DataFrame") -> "DataFrame":
         if not points[name].map(lambda value: isinstance(value, str)).any():
             points[name] = points[name].astype(float)
     return points
+
+
+def _whole(column: "DataFrame", connection: "Connection") -> "Series":
+    """A column as it is, or as nullable whole numbers where the store has such: a float loses digits of large ones."""
+    import pandas as pd
+    from sqlalchemy import column as named
+    from sqlalchemy import select, table
+
+    name = column.columns[1]
+    query: Any = select(named("run"), named(name)).select_from(table("points")).where(named(name).is_not(None))
+    values = {run: value for run, value in connection.execute(query)}  # noqa: C416 - dict() takes it for a mapping
+    if not all(isinstance(value, int) for value in values.values()):
+        return column[name]
+    return pd.Series([values.get(run) for run in column["run"]], column.index, dtype="Int64")
 
 
 def _url(store: str | PathLike[str]) -> "URL":

@@ -107,7 +107,10 @@ def test_the_minima_of_imported_budgets_are_drawn(imported, tmp_path):
         (("frontier", "--metric", "upstream/eror"), "did you mean 'upstream/error'?"),
         (("bottleneck", "--where", "steps > 10000"), "chooses none of the 48 runs"),
         (("samples", "--metric", "lost"), "unknown metric 'lost'"),
-        (("isoflop",), "no budget of flops has 3 model sizes: train several sizes at one compute."),
+        (
+            ("isoflop",),
+            "no budget of flops has 5 model sizes, at most 2, and a minimum needs them: ",
+        ),
         (("curves", "--metric", "lost"), "unknown column 'lost' of a training curve: curves have "),
         (("decay-map", "--rows", "lr"), "lr has 1 value among 48 runs, and a map shows 2 to "),
         (("decay-map", "--rows", "model"), "'model' is no setting with numbers"),

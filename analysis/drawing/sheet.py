@@ -1,9 +1,10 @@
 """Figures at the size that they are printed at, and as files that are the same byte for byte for the same data."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import matplotlib as mpl
@@ -11,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from scalectl.analysis.drawing.fonts import families, no_glyph_warnings
 from scalectl.analysis.printable import printable
 
 SUFFIXES = (".png", ".pdf", ".svg")
@@ -22,25 +24,30 @@ _NO_DATES: dict[str, dict[str, Any]] = {".png": {}, ".pdf": {"CreationDate": Non
 
 
 @contextmanager
-def house_style() -> Iterator[None]:
-    """Draw as Matplotlib does without a matplotlibrc; afterwards the user's settings are as they were."""
-    with mpl.rc_context():
+def house_style(style: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """Draw as Matplotlib does without a matplotlibrc, with the settings of a style on top; afterwards the user's
+    settings are as they were.
+    """
+    with mpl.rc_context(), no_glyph_warnings():
         mpl.rcdefaults()
-        mpl.rcParams.update(_FONTS)
+        mpl.rcParams.update({"font.family": families()} | _FONTS | dict(style or {}))
         yield
 
 
 class Sheet(Figure):
     """A figure that a user's settings of Matplotlib don't reach, also when the user draws or saves it."""
 
+    style: Mapping[str, Any] = MappingProxyType({})  # settings that it was asked to have
+    dots: int = DOTS
+
     def draw(self, renderer: Any) -> None:
         """Draw on a renderer."""
-        with house_style():
+        with house_style(self.style):
             super().draw(renderer)
 
     def savefig(self, fname: Any, **options: Any) -> None:
         """Write to a file."""
-        with house_style():
+        with house_style(self.style):
             super().savefig(fname, **options)
 
 
@@ -64,7 +71,7 @@ def write(figure: Figure, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     clean(figure)
     with house_style():
-        figure.savefig(path, dpi=DOTS, metadata=_NO_DATES[path.suffix])
+        figure.savefig(path, dpi=_dots(figure), metadata=_NO_DATES[path.suffix])
 
 
 def png(figure: Figure) -> bytes:
@@ -72,5 +79,11 @@ def png(figure: Figure) -> bytes:
     picture = BytesIO()
     clean(figure)
     with house_style():
-        figure.savefig(picture, format="png", dpi=DOTS)
+        figure.savefig(picture, format="png", dpi=_dots(figure))
     return picture.getvalue()
+
+
+def _dots(figure: Figure) -> int:
+    if isinstance(figure, Sheet):
+        return figure.dots
+    return DOTS

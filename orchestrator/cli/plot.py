@@ -8,7 +8,7 @@ import click
 
 from scalectl.analysis.vocabulary import FIGURES
 from scalectl.orchestrator.cli.fit import law_options
-from scalectl.orchestrator.cli.options import Command
+from scalectl.orchestrator.cli.options import Command, Range
 from scalectl.orchestrator.cli.verbs import Verbs
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command
@@ -35,8 +35,13 @@ class _Figure(click.Command):
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """The options of all figures, and those of this one."""
-        shared, own = super().get_params(ctx), map(_option, FIGURES[str(self.name)].options)
-        return [*shared[:-1], *own, shared[-1]]  # --help comes last
+        figure = FIGURES[str(self.name)]
+        *shared, helping = super().get_params(ctx)
+        return [
+            *(option for option in shared if option.name not in figure.fixed),
+            *map(_option, figure.options),
+            helping,
+        ]
 
 
 def _option(option: Any) -> click.Option:
@@ -70,15 +75,37 @@ def _output(name: str) -> Callable[[Command], Command]:
     )
 
 
+def _look_options(verb: Command) -> Command:
+    """A command with the options of how its figure looks, whose names are those of analysis.drawing.look.Look."""
+    number = Range()
+    for option in (
+        click.option("--style", metavar="NAME|FILE", help="A style of Matplotlib, or a file of one, on top of ours."),
+        click.option("--dpi", type=click.IntRange(30, 1200), help="Dots per inch of a .png, in place of 300."),
+        click.option("--size", nargs=2, type=number, metavar="WIDTH HEIGHT", help="In millimetres, with the legend."),
+        click.option("--ylim", nargs=2, type=number, metavar="LOW HIGH", help="Ends of the y axis, in its unit."),
+        click.option("--xlim", nargs=2, type=number, metavar="LOW HIGH", help="Ends of the x axis, in its unit."),
+        click.option("--ylabel", metavar="TEXT", help="Name of the y axis; $...$ is mathematics."),
+        click.option("--xlabel", metavar="TEXT", help="Name of the x axis."),
+        click.option("--title", metavar="TEXT", help="What stands above, in place of the law; '' for nothing."),
+    ):
+        verb = option(verb)
+    return verb
+
+
 def _figure(name: str) -> click.Command:
-    """The command that draws one figure; it has the options of `fit`, and its own."""
+    """The command that draws one figure; it has the options of `fit`, those of its look, and its own."""
 
     @law_options
     @_output(name)
+    @_look_options
     def draw(file: Path, **options: Any) -> Exit:
         from scalectl.orchestrator.report.fits import draw_figure
 
-        refusal, ahead = draw_figure(name, file, **options)
+        refusal, ahead, letters = draw_figure(name, file, **options)
+        if letters:
+            click.echo(
+                f"No font of this machine has {letters}, so boxes are drawn. Install one, such as Noto Sans CJK."
+            )
         click.echo(f"{file} and {file.with_suffix('.json').name} written.")
         click.echo(f"Next: {_after(name, bool(refusal), ahead, options)}")
         return Exit.DONE

@@ -11,6 +11,7 @@ from pandas.errors import DatabaseError
 from scalectl import analysis
 from scalectl.analysis.budgets import IsoFlop, isoflop
 from scalectl.analysis.checks import Refused
+from scalectl.analysis.drawing.fonts import missing
 from scalectl.analysis.drawing.plot import Subject
 from scalectl.analysis.fitting import fit
 from scalectl.analysis.groups import fit_each
@@ -105,10 +106,15 @@ def minima(points: DataFrame, wanted: Fit) -> IsoFlop:
         raise Refusal(f"refused: {refused}") from None
 
 
-def draw(name: str, subject: Subject, file: Path, **options: Any) -> None:
-    """Write a figure and its data; raises Refusal when there is nothing to draw, or no way to write it."""
+def draw(name: str, subject: Subject, file: Path, **options: Any) -> str:
+    """Write a figure and its data, and return the letters that no font has for it.
+
+    Raises Refusal when there is nothing to draw, or no way to write it.
+    """
     try:
-        drawing(name, subject, revision(), **options).save(file)
+        drawn = drawing(name, subject, revision(), **options)
+        drawn.save(file)
+        return missing(drawn.figure)
     except Refused as refused:
         raise Refusal(f"refused: {refused}") from refused
     except OSError as error:
@@ -127,21 +133,23 @@ def draw_figure(
     where: str | None,
     hold_out: str | None,
     **options: Any,
-) -> tuple[str, float]:
+) -> tuple[str, float, str]:
     """Write the figure of that name with the law of its metric.
 
-    Returns the reason where it has none, and a compute to predict at, 0 where that isn't known.
+    Returns why there is no law, a compute to predict at, 0 where that isn't known, and the letters that no font has.
     """
     curve, curves, is_of_curves = metric or "loss", None, kind(name).curves
     if is_of_curves:  # the metric is a column of theirs, and the law keeps the study's
         metric = None
     request, points = study_points(store, study, where, metric=metric, x=x, law=law)
     wanted = next(iter(request.fits.values()))
-    fitted, refusal = fit_or_reason(points, wanted, held_out_runs(points, wanted, hold_out))
+    held = held_out_runs(points, wanted, hold_out)
+    fitted, refusal = fit_or_reason(points, wanted, held)
     if is_of_curves:
         curves = training_curves(store, points)
-    draw(name, Subject(points, wanted.metric, wanted.compute, fitted, refusal, curves, curve), file, **options)
-    return refusal, ahead(points, wanted.compute)
+    subject = Subject(points, wanted.metric, wanted.compute, fitted, refusal, curves, curve, held)
+    letters = draw(name, subject, file, **options)
+    return refusal, ahead(points, wanted.compute), letters
 
 
 def ahead(points: DataFrame, x: str) -> float:
@@ -177,7 +185,9 @@ def conclude(experiment: Experiment) -> Iterator[str]:
                 else:
                     yield refusal
         name, first = next(iter(fits.items()))
-        draw("frontier", Subject(points, first.metric, first.compute, *laws[name]), figure, wide=True)
+        held = held_out_runs(points, first, None)
+        subject = Subject(points, first.metric, first.compute, *laws[name], hold_out=held)
+        draw("frontier", subject, figure, wide=True)
         yield f"{_near(figure)} written."
     except Refusal as refused:
         yield str(refused)

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from io import StringIO
 from itertools import accumulate, islice
@@ -49,6 +50,7 @@ MAX_LETTERS = 200  # of a name of a column
 MAX_PROBLEMS = 1000  # after which no more are looked for
 SHOWN = 20  # problems of a file on the screen: those of many rows are often one and the same
 _LARGEST = 2**63 - 1  # of SQLite's integers
+_REST = Decimal("1e-6")  # share of a whole number that is taken for rounding, as that of 5.7e6 in binary
 
 
 class InvalidImport(Refusal):
@@ -236,10 +238,23 @@ def _wrong(name: str, cell: str, factor: float) -> str:
         if name in COMPUTE:
             return "compute is above 0"
         return "at least 0"
-    whole = _COLUMNS[name] is not Float
-    if whole and (abs(value - round(value)) > 1e-6 * max(1.0, value) or value > _LARGEST):
+    if _COLUMNS[name] is Float:
+        return ""
+    return _no_count(_exact(cell, factor))
+
+
+def _no_count(number: Decimal) -> str:
+    """Why a number can't be a whole one of the store, or nothing."""
+    if abs(number - round(number)) > _REST * max(Decimal(1), number):
         return "not a whole number"
+    if round(number) > _LARGEST:
+        return "above 2^63 - 1, the largest whole number of a store"
     return ""
+
+
+def _exact(cell: str, factor: float) -> Decimal:
+    """The number of a cell in the unit of its column with all of its digits, of which a float keeps 15 to 17."""
+    return Decimal(cell) * Decimal(factor)
 
 
 def _run(line: _Line, names: Sequence[tuple[str, float]], kept: Sequence[int]) -> Foreign:
@@ -262,10 +277,9 @@ def _run(line: _Line, names: Sequence[tuple[str, float]], kept: Sequence[int]) -
 def _value(kind: Any, cell: str, factor: float) -> Any:
     if kind is Text:
         return cell
-    value = float(cell) * factor
     if kind is Float:
-        return value
-    return round(value)
+        return float(cell) * factor
+    return round(_exact(cell, factor))
 
 
 def _name(columns: Mapping[str, Any]) -> str:
