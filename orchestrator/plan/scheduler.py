@@ -77,14 +77,17 @@ class Queue:
 
     def again(self, job: PlannedJob) -> None:
         """Put a job that was placed back, with the seconds that are left of it; or one that is new."""
+        self._unmet[job.id] = 0
         self._wait(job)
         self._push(job)
 
     def after(self, job: PlannedJob, need: PlannedJob) -> None:
-        """Put a job that was placed back, to wait until another one is done."""
+        """Have a job wait until another one is done: one that was placed, or that was ready."""
+        if job.id not in self.waiting:
+            self._wait(job)
         self._unmet[job.id] = 1
         self._after[need.id].append(job.id)
-        self._wait(job)
+        self._lengthen(need.id)
 
     def drop(self, runs: Iterable[str]) -> None:
         """Forget the waiting jobs that serve no other runs than these."""
@@ -93,9 +96,25 @@ class Queue:
             self._remove(job)
 
     def _wait(self, job: PlannedJob) -> None:
-        self._length[job.id] = job.seconds + max((self._length[name] for name in self._after[job.id]), default=0.0)
+        self._length[job.id] = self._chain(job)
         self.waiting[job.id] = job
         self._work.update(dict.fromkeys(self._types(job), job.seconds))
+
+    def _lengthen(self, name: str) -> None:
+        """Give a job, and those that it needs, the length of the longest chain that begins with them by now."""
+        if name not in self.waiting:
+            return
+        job = self.waiting[name]
+        self._length[name] = self._chain(job)
+        if not self._unmet[name]:
+            self._push(job)
+        for need, names in self._after.items():
+            if name in names:
+                self._lengthen(need)
+
+    def _chain(self, job: PlannedJob) -> float:
+        after = [self._length[name] for name in self._after.get(job.id, ()) if name in self.waiting]
+        return job.seconds + max(after, default=0.0)
 
     def _types(self, job: PlannedJob) -> tuple[str, ...]:
         return tuple(kind for kind in self._count if job.fit.takes(kind))
@@ -117,12 +136,14 @@ class Queue:
         """Yield the groups that have a ready job, with the longest of each."""
         for key, heap in self._ready.items():
             while heap and not self._waits(heap[0]):
-                heapq.heappop(heap)  # placed or dropped since, or put back with another length
+                heapq.heappop(heap)  # placed or dropped since, or put back: with another length, or to wait for a job
             if heap and key[2] not in self.held:
                 yield key, heap[0]
 
     def _waits(self, entry: Entry) -> bool:
-        return entry[1] in self.waiting and -entry[0] == self._length[entry[1]]
+        """Tell whether an entry of the heap still stands for a job that waits for nothing but a slot."""
+        length, name = entry
+        return name in self.waiting and not self._unmet[name] and -length == self._length[name]
 
     def _next(self, free: Sequence[Slot]) -> tuple[PlannedJob, Slot] | None:
         """The job that goes first with its slot, or None where no free slot will do for a ready job."""
