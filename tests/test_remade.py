@@ -1,4 +1,4 @@
-"""Damaged branch points: their stretches are trained again, and whatever begins there waits for that and for no longer."""
+"""Damaged branch points: their stretches are trained again, and what begins there waits for that, and no longer."""
 
 from collections import Counter
 
