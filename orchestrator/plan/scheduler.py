@@ -28,7 +28,8 @@ class Queue:
     Of the jobs that are ready it places those of the highest priority first; of these the cheapest of each shape that
     never ran, as a canary; then those that the fewest types of slots will do for, so that small jobs don't take the
     slices that large ones need; and then the one with the longest chain of jobs behind it, so that trunks never starve
-    and cooldowns fill gaps. A slot stays with its shape, for which it is warm, while no chain is late for it.
+    and cooldowns fill gaps. A slot stays with its shape, for which it is warm, while no chain is late for it. Under the
+    same condition the cheapest cooldown of each shape goes before trunks, so that the first runs end early.
     """
 
     def __init__(self, jobs: Sequence[PlannedJob], slots: Iterable[Slot]) -> None:
@@ -39,6 +40,10 @@ class Queue:
         self._after: dict[str, list[str]] = defaultdict(list)
         self._unmet = {job.id: sum(need in self.waiting for need in job.needs) for job in jobs}
         self._ready: dict[Key, list[Entry]] = {}
+        self._endings: defaultdict[str, list[Entry]] = defaultdict(
+            list
+        )  # shape -> seconds of ready cooldowns, their ids
+        self._ended: set[str] = set()  # shapes of which a cooldown was placed
         self._work: Counter[str] = Counter()  # seconds of waiting jobs by the types of slots that will do for them
         self._proven: set[str] = set()  # shapes of which a job was placed
         self._warm: dict[str, str] = {}  # slot -> the shape that it ran last
@@ -122,6 +127,8 @@ class Queue:
     def _push(self, job: PlannedJob) -> None:
         key = (-job.fit.priority, self._types(job), job.shape)
         heapq.heappush(self._ready.setdefault(key, []), (-self._length[job.id], job.id))
+        if job.is_cooldown and job.shape not in self._ended:
+            heapq.heappush(self._endings[job.shape], (job.seconds, job.id))
 
     def _remove(self, job: PlannedJob) -> None:
         del self.waiting[job.id]
@@ -131,6 +138,8 @@ class Queue:
         self._remove(job)
         self._proven.add(job.shape)
         self._warm[slot.name] = job.shape
+        if job.is_cooldown:
+            self._ended.add(job.shape)
 
     def _tops(self) -> Iterator[tuple[Key, Entry]]:
         """Yield the groups that have a ready job, with the longest of each."""
@@ -143,7 +152,10 @@ class Queue:
     def _waits(self, entry: Entry) -> bool:
         """Tell whether an entry of the heap still stands for a job that waits for nothing but a slot."""
         length, name = entry
-        return name in self.waiting and not self._unmet[name] and -length == self._length[name]
+        return self._is_ready(name) and -length == self._length[name]
+
+    def _is_ready(self, name: str) -> bool:
+        return name in self.waiting and not self._unmet[name]
 
     def _next(self, free: Sequence[Slot]) -> tuple[PlannedJob, Slot] | None:
         """The job that goes first with its slot, or None where no free slot will do for a ready job."""
@@ -154,6 +166,8 @@ class Queue:
         ranks = {key: self._rank(key, top) for key, top in tops.items()}
         first = min(ranks, key=lambda key: ranks[key])
         job = self.waiting[ranks[first][-1]]
+        if job.shape in self._proven and (early := self._early(free, job)):
+            return early
         fitting = [slot for slot in free if slot.type in first[1]]
         slot = min(fitting, key=lambda slot: self._cost(slot, job, tops))  # the first of those that are alike
         warm = [key for key in tops if key[2] == self._warm.get(slot.name) != job.shape and slot.type in key[1]]
@@ -170,6 +184,30 @@ class Queue:
             return (priority, True, len(types), *top)
         canary = min((self.waiting[entry[1]].seconds, *entry) for entry in self._ready[key] if self._waits(entry))
         return (priority, False, len(types), canary[1], canary[2])
+
+    def _early(self, free: Sequence[Slot], first: PlannedJob) -> tuple[PlannedJob, Slot] | None:
+        """The cheapest cooldown of a shape that has ended no run yet, with a slot that is warm for it.
+
+        None where there is none, or where the chain of `first` would be late for it.
+        """
+        found = [(ending, slot) for slot in free for ending in self._cheapest_endings(slot)]
+        if not found:
+            return None
+        ending, slot = min(found, key=lambda placement: (placement[0].seconds, placement[0].id))
+        if ending.id == first.id or not self._stays(slot, ending, first):
+            return None
+        return ending, slot
+
+    def _cheapest_endings(self, slot: Slot) -> list[PlannedJob]:
+        """The cheapest ready cooldown of the shape that a slot is warm for, unless that has ended a run already."""
+        shape = self._warm.get(slot.name, "")
+        if shape in self._ended | self.held:
+            return []
+        heap = self._endings[shape]
+        while heap and not self._is_ready(heap[0][1]):
+            heapq.heappop(heap)
+        cheapest = [self.waiting[name] for _, name in heap[:1]]
+        return [job for job in cheapest if slot.type in self._types(job)]
 
     def _cost(self, slot: Slot, job: PlannedJob, tops: Mapping[Key, Entry]) -> tuple[float, int]:
         """The sorting key of slots: small before large, warm before cold, and cold before warm for another."""
