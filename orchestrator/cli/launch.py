@@ -73,7 +73,8 @@ def launch(
     if here and not context.find_root().params["debug"]:
         hush()
     outcome = carry_out(experiment, caps, backend=backend, slots=slots, address=address, agree=agree)
-    anew = outcome.worked or not experiment.figure.exists()
+    drawn = all(experiment.figure(fit).exists() for fit in experiment.fits or ("",))
+    anew = outcome.worked or not drawn
     if outcome.exit is not Exit.INTERRUPTED and outcome.done and anew:
         from scalectl.orchestrator.report.fits import conclude
 

@@ -146,11 +146,11 @@ def training_curves(store: Path, points: DataFrame) -> DataFrame:
 
 
 def conclude(experiment: Experiment) -> Iterator[str]:
-    """Store the laws of a launch, draw its frontier, and yield the lines that report them.
+    """Store the laws of a launch, draw the frontier of each, and yield the lines that report them.
 
     What the points can't carry is said in a line and fails nothing.
     """
-    store, figure = Path(experiment.store), experiment.figure
+    store = Path(experiment.store)
     _, points = study_points(store, experiment.name)
     fits = experiment.fits or DEFAULT
     laws = {name: fit_or_reason(points, fit, held_out_runs(points, fit, None)) for name, fit in fits.items()}
@@ -162,9 +162,10 @@ def conclude(experiment: Experiment) -> Iterator[str]:
                     yield f"{experiment.name} · {law}\n"
                 else:
                     yield refusal
-        name, first = next(iter(fits.items()))
-        draw("frontier", Subject(points, first.metric, first.compute, *laws[name]), figure, wide=True)
-        yield f"{_near(figure)} written."
+        for name, wanted in fits.items():
+            figure = experiment.figure(name)
+            draw("frontier", Subject(points, wanted.metric, wanted.compute, *laws[name]), figure, wide=True)
+            yield f"{_near(figure)} written."
     except Refusal as refused:
         yield str(refused)
 

@@ -12,7 +12,17 @@ from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.plan.plan import Plan
 from scalectl.orchestrator.store import rows
 from scalectl.orchestrator.store.imported import CAPITALS, Foreign, alike
-from scalectl.orchestrator.store.tables import attempts, imported, imports, jobs, metrics, runs, studies, trunks
+from scalectl.orchestrator.store.tables import (
+    attempts,
+    imported,
+    imports,
+    jobs,
+    members,
+    metrics,
+    runs,
+    studies,
+    trunks,
+)
 from scalectl.orchestrator.store.views import create_views
 from scalectl.orchestrator.vocabulary import AttemptState, JobState, RunState
 
@@ -23,14 +33,19 @@ def now() -> datetime:
 
 
 def take_in(connection: Connection, plan: Plan, document: str, fits: str) -> None:
-    """Write down everything that the plan names; runs that are done keep their state, the missing ones are planned."""
+    """Write down everything that the plan names; runs that are done keep their state, the missing ones are planned.
+
+    Other runs that the study has stay its own, and so do those that another study has as well.
+    """
     study = _study(connection, plan.study, document, fits)
     _upsert(connection, trunks, "id", [rows.of_trunk(name, spec) for name, spec in plan.trunks.items()])
     trunk = _numbers(connection, trunks)
-    connection.execute(update(runs).where(runs.c.study == study).values(listed=False))
     shared = {"study": study, "listed": True, "state": RunState.PLANNED}
     new = [{**shared, **rows.of_run(run), "trunk": trunk[run.trunk]} for run in plan.runs]
     _upsert(connection, runs, "id", new, keep={"state"})
+    run = _numbers(connection, runs)
+    own = [{"study": study, "run": run[planned.id]} for planned in plan.runs]
+    connection.execute(insert(members).on_conflict_do_nothing(), own)
     _plan_again(connection, [{"run": run.id, "why": run.reason} for run in plan.missing])
     _plan_jobs(connection, plan, study, trunk)
     add_metrics(connection, plan.evals.metrics())
