@@ -124,3 +124,12 @@ def test_what_a_job_on_its_slot_has_behind_it_is_not_to_come(plan, clock):
     for passed, rest in ((0.0, 5.0), (3.0, 2.0), (9.0, 0.0)):
         clock.seconds += passed
         assert pace.seconds(left(plan, 1)) == pytest.approx(SECONDS_A_STEP * 16 + rest)
+
+
+def test_a_machine_that_became_faster_is_taken_as_it_is_now(plan, clock):
+    pace, device_seconds = Pace(plan, ONE), 0.0
+    pace.take(News("cpu-0", plan.jobs[0]))
+    for step, each in enumerate([50.0] * 3 + [10.0] * 12, 1):
+        device_seconds += each
+        pace.take(News("cpu-0", plan.jobs[0], (replace(progress(step), device_seconds=device_seconds),)))
+    assert 10.0 * 16 < pace.seconds(left(plan, 1)) < 13.0 * 16  # where the mean of all is 15.7

@@ -114,7 +114,7 @@ class Experiment:
     warnings: tuple[Problem, ...]
 
     def figure(self, fit: str) -> Path:
-        """The file of the frontier that a launch draws of a fit, beside its store; no other study's or fit's is there."""
+        """The file of the frontier that a launch draws of a fit, beside its store: a file for each."""
         name = "frontier.png"
         if len(self.fits) > 1:
             name = f"frontier-{file_name(fit)}.png"

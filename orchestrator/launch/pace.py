@@ -11,18 +11,20 @@ from scalectl.orchestrator.plan.plan import Plan, PlannedJob
 from scalectl.orchestrator.vocabulary import JobState, Slot
 from scalectl.trainer.events import Progress, Spent, Started
 
+HALF_SECONDS = 60.0  # after which a measured time counts half
 Kind = tuple[str, bool]  # a shape, and whether its job is a cooldown: these evaluate
 
 
 @dataclass
 class _Rate:
-    """Seconds for each of something."""
+    """Seconds for each of something, lately: a laptop's other programs come and go."""
 
     seconds: float = 0.0
     over: float = 0.0
 
     def add(self, seconds: float, over: float = 1.0) -> None:
-        self.seconds, self.over = self.seconds + seconds, self.over + over
+        kept = 0.5 ** (seconds / HALF_SECONDS)  # of what was added before
+        self.seconds, self.over = kept * self.seconds + seconds, kept * self.over + over
 
     @property
     def mean(self) -> float:
@@ -30,7 +32,7 @@ class _Rate:
 
 
 class Pace:
-    """The speed of each shape, and what jobs take beside steps, without what happens once: starts, first compilations.
+    """The speed of each shape, and what jobs take beside steps, without what a slot does once: start, and compile.
 
     Until this launch has timed them, these are what earlier launches of the store took.
     """
@@ -79,9 +81,7 @@ class Pace:
 
     def _end(self, job: PlannedJob, spent: Spent) -> None:
         kind, now = (job.shape, job.is_cooldown), time.monotonic()
-        seconds = now - self._placed.get(job.id, now) - spent.train
-        if kind not in self._beside:
-            seconds -= spent.compile
+        seconds = now - self._placed.get(job.id, now) - spent.train - spent.compile
         self._beside[kind].add(max(0.0, seconds))
 
     def seconds(self, left: Mapping[str, float]) -> float | None:
