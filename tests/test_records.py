@@ -304,6 +304,8 @@ def test_two_studies_share_a_store_and_the_runs_that_both_have(study, begun):
     steps = dict(rows(study, "SELECT id, steps FROM runs"))
     of_study = {name: sorted(steps[run] for run in Store(study.store).study(name).runs) for name in ("small", "other")}
     assert of_study == {"small": [20, 40], "other": [40, 80]}
+    study.file.write_text(text.replace("[20, 40]", "[20]"))
+    assert planned(study).unlisted == 1  # the run that went over to the other study is of this one as well
 
 
 def test_an_exclusion_has_a_reason_and_can_be_taken_back(study, begun):

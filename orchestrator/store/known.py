@@ -139,7 +139,8 @@ def _overheads(connection: Connection) -> dict[tuple[str, bool], float]:
 def _listed(connection: Connection) -> dict[str, set[str]]:
     """The runs of each study."""
     listed: defaultdict[str, set[str]] = defaultdict(set)
-    query = select(studies.c.name, runs.c.id).select_from(members).join(studies).join(runs)
+    joined = members.join(studies).join(runs, runs.c.number == members.c.run)
+    query = select(studies.c.name, runs.c.id).select_from(joined)
     for study, run in connection.execute(query):
         listed[study].add(run)
     return dict(listed)

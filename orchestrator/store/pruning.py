@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from scalectl.orchestrator.errors import NotFound
+from scalectl.orchestrator.format import counted
 from scalectl.orchestrator.store import artifacts
 from scalectl.orchestrator.store.intake import now
 from scalectl.orchestrator.store.known import inside
@@ -141,14 +142,14 @@ def forget_runs(connection: Connection, found: Pruning) -> None:
             connection.execute(update(runs).where(runs.c.number == number).values(study=belongs))
     unbegun = delete(jobs).where(jobs.c.run.in_(numbers), jobs.c.id.not_in(select(attempts.c.job)))
     connection.execute(unbegun.where(jobs.c.study == study))
-    _note(connection, found, f"{len(found.runs)} runs left the study; their measurements are kept")
+    _note(connection, found, f"{counted(len(numbers), 'run')} left the study; what was measured is kept")
 
 
 def forget_checkpoints(connection: Connection, found: Pruning, removed: Collection[str]) -> None:
     """Delete the rows of checkpoints that were removed from these paths."""
     for path in removed:
         connection.execute(delete(checkpoints).where(checkpoints.c.path == path))
-    _note(connection, found, f"{len(removed)} checkpoints that nobody needs were removed")
+    _note(connection, found, f"removed {counted(len(removed), 'checkpoint')} that nobody needs")
 
 
 def _note(connection: Connection, found: Pruning, text: str) -> None:
