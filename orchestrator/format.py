@@ -1,5 +1,6 @@
 """Numbers, tables and next commands, as people read and paste them."""
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,6 +32,14 @@ def flops(value: float) -> str:
     if not value:
         return "0"
     return f"{value:.1e}"
+
+
+def size(number: float) -> str:
+    """An amount of bytes with three digits: 0 B, 950 B, 12.9 kB, 1.05 GB."""
+    for unit, suffix in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if number >= 0.9995 * unit:
+            return f"{number / unit:.3g} {suffix}"
+    return f"{number:.3g} B"
 
 
 def hours(value: float) -> str:
@@ -91,6 +100,11 @@ def table(
 def one_line(text: str) -> str:
     """A name or a reason on one line, so that nothing in it looks like a line of ours."""
     return printable_line(" ".join(text.splitlines()))
+
+
+def file_name(text: str) -> str:
+    """A text as the name of a file or folder: a different one for each, and never a path; "a/b" is "a%2Fb"."""
+    return re.sub(r'^\.|[/\\:*?"<>|%\x00-\x1f]', lambda sign: f"%{ord(sign[0]):02X}", text)
 
 
 USUAL = Path("results.db")  # where commands look by default

@@ -71,7 +71,7 @@ def test_runs_are_stopped_while_the_others_go_on_and_are_fitted(study):
     said = (study.folder / "log.txt").read_text().splitlines()
     assert said[-3].startswith("6 of 8 runs done") and said[-3].endswith(", 2 stopped")
     assert said[-1] == f"Runs were stopped on request; checkpoints are kept. Next: scalectl launch {study.file}"
-    assert (study.folder / "plots" / "frontier.png").exists()
+    assert (study.folder / "plots" / "small" / "frontier.png").exists()
 
 
 def test_without_a_launcher_runs_are_stopped_at_once_and_said_to_be(study, begun):

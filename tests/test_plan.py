@@ -280,9 +280,8 @@ def test_runs_that_left_the_file_are_said_and_left_alone(study):
         write(records, found.jobs)
     again = plan(read(study.write(steps="[20]")), known(study.store))
     assert again.unlisted == 2 and not again.jobs
-    assert "No longer in the file, and left alone: 2 runs of the last plan." in plan_screen.text(
-        again, "f", "s", slots=1
-    )
+    said = plan_screen.text(again, "f", "s", slots=1)
+    assert "The study has 2 more runs than this file: scalectl prune --dry-run f shows them." in said
     records, _ = planning(study, steps="[20]")
     records.close()
     assert rows(study, "SELECT state FROM runs") == ["done"] * 3

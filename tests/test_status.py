@@ -14,7 +14,9 @@ from scalectl.orchestrator.cli.status import text as status_text
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch.ledger import Ledger
 from scalectl.orchestrator.launch.news import News
+from scalectl.orchestrator.launch.pruning import prune
 from scalectl.orchestrator.store.reading import Store
+from scalectl.orchestrator.store.records import Records
 from scalectl.trainer.events import Failed, Skipped, Stopped
 from scalectl.trainer.flops import training_flops
 
@@ -55,16 +57,31 @@ def test_runs_that_wait_for_a_running_trunk_show_how_far_it_has_come(study, begu
     assert job.seconds_left == pytest.approx(12 * SECONDS_A_STEP) and job.images_per_second == 16 / SECONDS_A_STEP
 
 
-def test_the_time_left_is_that_of_each_missing_step_once(study, begun):
+def test_the_work_of_a_study_is_each_missing_step_once(study, begun):
     records, found = begun
     records.write(records.start(found.jobs[0], "cpu-0"), [started(), progress(6)])
-    left = 32 + 4 + 8 - 6
-    assert Store(study.store).status().seconds_left == pytest.approx(left * SECONDS_A_STEP)
     trunk = found.jobs[0].job.trunk
     assert Store(study.store).status().to_json()["flops"] == {
         "done": training_flops(trunk, 6),
         "total": training_flops(trunk, 44),
     }
+
+
+def test_the_time_left_is_what_the_launch_says_it_is(study, begun):
+    """Of this launch alone: one that was killed said what nobody waits for any more."""
+    records, _ = begun
+    books = Ledger(["cpu-0"])
+    assert Store(study.store).status().seconds_left is None
+    for seconds in (None, 37.5):
+        records.keep(books.entries(), seconds)
+        assert Store(study.store).status().seconds_left == seconds
+    assert "38 s left" in say(study)
+    records.close()
+    assert Store(study.store).status().seconds_left is None
+    with Records(study.store) as later:
+        assert Store(study.store).status().seconds_left is None
+        later.keep(books.entries(), 4.0)
+        assert Store(study.store).status().seconds_left == 4.0
 
 
 def test_a_resumed_attempt_shows_the_step_that_it_goes_on_from(study, begun):
@@ -179,11 +196,13 @@ def test_a_reason_of_thousands_of_letters_is_cut_in_the_table(study, begun):
     assert any(line.endswith("x" * 2000) for line in lines)  # where it stands by itself
 
 
-def test_runs_that_left_the_file_are_counted_and_not_shown(study, begun):
+def test_runs_that_were_pruned_are_counted_and_not_shown(study, begun):
     begun[0].close()
     planning(study, steps="[20]")[0].close()
+    assert Store(study.store).status().counts["planned"] == 2
+    prune(read(study.file), lambda found: True)
     text = say(study)
-    assert "not listed any more: 1 run of earlier plans" in text and "pico-60-40" not in text
+    assert "1 pruned run, which no study has any more" in text and "pico-60-40" not in text
 
 
 def test_status_does_not_wait_for_a_writer(study, begun):

@@ -11,7 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from conftest import Study
+from conftest import Study, stored
 from sqlalchemy.exc import IntegrityError
 from told import planning, progress, rows, started, told, write
 
@@ -139,6 +139,18 @@ def test_an_older_store_that_is_written_to_is_a_new_one_from_then_on(old):
 def test_a_copy_of_an_older_store_can_not_be_written_to(old):
     with pytest.raises(Unusable, match="readonly"), reading(old.store) as connection:
         connection.exec_driver_sql("DELETE FROM runs")
+
+
+def test_a_store_of_version_6_has_the_runs_that_its_studies_listed(study):
+    """Also where it is only read; the run that had left the file is none of them."""
+    stored(study, 6)
+    for _ in range(2):
+        names = dict(rows(study, "SELECT id, name FROM runs"))
+        of_study = {name: [names[run] for run in Store(study.store).study(name).runs] for name in ("small", "other")}
+        assert of_study == {"small": ["pico-60-20-s0"], "other": ["pico-60-40-s0"]}
+        assert Store(study.store).status().unlisted == 1
+        Records(study.store).close()
+    assert rows(study, "PRAGMA user_version") == [VERSION] and not rows(study, "PRAGMA foreign_key_check")
 
 
 @pytest.mark.parametrize("use", [Records, known, status])

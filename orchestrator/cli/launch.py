@@ -84,7 +84,8 @@ def launch(
         hush()
     again = command("launch", file, changes=changes)
     outcome = carry_out(experiment, caps, backend=backend, slots=slots, address=address, agree=agree, again=again)
-    anew = outcome.worked or not experiment.figure.exists()
+    drawn = all(experiment.figure(fit).exists() for fit in experiment.fits or ("",))
+    anew = outcome.worked or not drawn
     if outcome.exit is not Exit.INTERRUPTED and outcome.done and anew:
         from scalectl.orchestrator.report.fits import conclude
 

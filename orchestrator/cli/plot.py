@@ -11,7 +11,7 @@ from scalectl.orchestrator.cli.fit import law_options
 from scalectl.orchestrator.cli.options import Command, Range
 from scalectl.orchestrator.cli.verbs import Verbs
 from scalectl.orchestrator.errors import Exit
-from scalectl.orchestrator.format import command
+from scalectl.orchestrator.format import command, file_name
 
 _SUFFIXES = (".png", ".pdf", ".svg")
 
@@ -56,8 +56,8 @@ def plot() -> None:
     """Draw a figure of the runs in the store."""
 
 
-def _picture(context: click.Context, parameter: click.Parameter, path: Path) -> Path:
-    if path.suffix not in _SUFFIXES:
+def _picture(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
+    if path is not None and path.suffix not in _SUFFIXES:
         raise click.BadParameter(f"{path}: a figure is one of {', '.join(_SUFFIXES)}", context, parameter)
     return path
 
@@ -68,9 +68,8 @@ def _output(name: str) -> Callable[[Command], Command]:
         "--output",
         "file",
         type=click.Path(path_type=Path),
-        default=f"plots/{name}.png",
-        show_default=True,
         callback=_picture,
+        show_default=f"plots/STUDY/{name}.png",
         help="A .png, .pdf or .svg; its data go beside it as JSON.",
     )
 
@@ -98,9 +97,12 @@ def _figure(name: str) -> click.Command:
     @law_options
     @_output(name)
     @_look_options
-    def draw(file: Path, **options: Any) -> Exit:
+    def draw(file: Path | None, **options: Any) -> Exit:
         from scalectl.orchestrator.report.fits import draw_figure
+        from scalectl.orchestrator.report.study import ask
 
+        if file is None:
+            file = Path("plots", file_name(ask(options["store"], options["study"]).study), f"{name}.png")
         refusal, ahead, letters = draw_figure(name, file, **options)
         if letters:
             click.echo(

@@ -120,7 +120,7 @@ def _head(status: "Status") -> str:
             entries = entries.replace("lost", "not saved yet")
         lines.append(f"  goodput of {launch} {share(useful)}: {entries}")
     if status.unlisted:
-        lines.append(f"  not listed any more: {counted(status.unlisted, 'run')} of earlier plans")
+        lines.append(f"  {counted(status.unlisted, 'pruned run')}, which no study has any more")
     if status.imported:
         lines.append(f"  {counted(status.imported, 'imported run')}, which no launch works on")
     return "\n".join(lines)

@@ -13,6 +13,7 @@ from scalectl.orchestrator.experiment.resources import Limits, Resources
 from scalectl.orchestrator.experiment.schema import Document, Fit
 from scalectl.orchestrator.experiment.sources import SourceReport, reports
 from scalectl.orchestrator.experiment.specs import datasets, evaluations, known
+from scalectl.orchestrator.format import file_name
 from scalectl.trainer.spec import EvalSpec
 
 
@@ -35,10 +36,12 @@ class Experiment:
     sources: tuple[SourceReport, ...]  # what is read
     warnings: tuple[Problem, ...]
 
-    @property
-    def figure(self) -> Path:
-        """The file of the frontier that a launch draws, beside its store."""
-        return Path(self.store).parent / "plots" / "frontier.png"
+    def figure(self, fit: str) -> Path:
+        """The file of the frontier that a launch draws of a fit, beside its store: a file for each."""
+        name = "frontier.png"
+        if len(self.fits) > 1:
+            name = f"frontier-{file_name(fit)}.png"
+        return Path(self.store).parent / "plots" / file_name(self.name) / name
 
 
 def read(path: str | Path, overrides: Sequence[tuple[str, str]] = ()) -> Experiment:

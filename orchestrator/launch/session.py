@@ -21,7 +21,7 @@ from scalectl.orchestrator.goodput import summary
 from scalectl.orchestrator.launch.ledger import Ledger, Meter
 from scalectl.orchestrator.launch.loop import launch
 from scalectl.orchestrator.launch.news import News
-from scalectl.orchestrator.launch.progress import screen
+from scalectl.orchestrator.launch.progress import Tally, screen
 from scalectl.orchestrator.plan import planner
 from scalectl.orchestrator.plan.plan import ASK_DEVICE_HOURS, Caps, Known, Plan, wanted
 from scalectl.orchestrator.store.lock import holding, working_in
@@ -46,10 +46,15 @@ class Outcome:
     cap: str = ""  # what the launch was stopped by
     pause: str = ""  # what is paused, and why
     books: str = ""  # where the time of its slots went
+    unlisted: int = 0  # runs that the study has besides those of the file
 
     def text(self, file: Path, store: str, changes: Sequence[str] = ()) -> str:
         """The last lines of the launch, with the next command."""
-        return f"{self._summary()}\n{self._next(file, store, changes)}"
+        lines = [self._summary()]
+        if self.unlisted:
+            drop = command("prune --dry-run", file, changes=changes)
+            lines.append(f"The study has {counted(self.unlisted, 'more run')} than this file: {drop} shows them.")
+        return "\n".join([*lines, self._next(file, store, changes)])
 
     def _summary(self) -> str:
         ending = "; nothing was missing"
@@ -153,9 +158,10 @@ class _Session:
             limit_slots(cluster, slots)
             ledger = Ledger(cluster.slots)
             _check_slots(plan, cluster)
-            _say(f"about {duration(plan.seconds(len(cluster.slots)))} on {counted(len(cluster.slots), 'slot')}")
+            tally = Tally(plan, [Slot(name, cluster.types.get(name, CPU)) for name in cluster.slots])
+            _say(f"{counted(len(cluster.slots), 'slot')} · {tally.left}")
             with working_in(self._experiment.artifacts):  # not before: a refusal makes no folder
-                self._launch(cluster, ledger)
+                self._launch(cluster, ledger, tally)
         self._books = summary(ledger.entries())
 
     def _cluster(self, backend: str, slots: Sequence[Slot], address: str | None) -> Supervisor:
@@ -164,8 +170,8 @@ class _Session:
         request = Request(workers, address, wanted(self._plan.jobs), self._stopping)
         return opened(backend, request, Patience(limits.stall, limits.acquire))
 
-    def _launch(self, cluster: Cluster, ledger: Ledger) -> None:
-        with screen(self._plan) as shown:
+    def _launch(self, cluster: Cluster, ledger: Ledger, tally: Tally) -> None:
+        with screen(tally) as shown:
             for _ in launch(
                 self._plan,
                 self._records,
@@ -175,6 +181,7 @@ class _Session:
                 stopping=self._stopping,
                 meter=self._meter,
                 ledger=ledger,
+                seconds_left=tally.seconds_left,
                 listeners=[shown, self._ends],
             ):
                 pass  # the listeners have it
@@ -198,7 +205,8 @@ class _Session:
             code = Exit.REFUSED
         del states[RunState.DONE]
         unfinished = tuple((state, number) for state, number in sorted(states.items()) if number)
-        return Outcome(code, seconds, len(runs), done, bool(self._plan.jobs), unfinished, cap, pause, self._books)
+        worked, unlisted = bool(self._plan.jobs), self._plan.unlisted
+        return Outcome(code, seconds, len(runs), done, worked, unfinished, cap, pause, self._books, unlisted)
 
 
 class _Ends:

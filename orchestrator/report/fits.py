@@ -168,11 +168,11 @@ def training_curves(store: Path, points: DataFrame) -> DataFrame:
 
 
 def conclude(experiment: Experiment) -> Iterator[str]:
-    """Store the laws of a launch, draw its frontier, and yield the lines that report them.
+    """Store the laws of a launch, draw the frontier of each, and yield the lines that report them.
 
     What the points can't carry is said in a line and fails nothing.
     """
-    store, figure = Path(experiment.store), experiment.figure
+    store = Path(experiment.store)
     _, points = study_points(store, experiment.name)
     fits = experiment.fits or DEFAULT
     laws = {name: fit_or_reason(points, fit, held_out_runs(points, fit, None)) for name, fit in fits.items()}
@@ -184,11 +184,11 @@ def conclude(experiment: Experiment) -> Iterator[str]:
                     yield f"{experiment.name} · {law}\n"
                 else:
                     yield refusal
-        name, first = next(iter(fits.items()))
-        held = held_out_runs(points, first, None)
-        subject = Subject(points, first.metric, first.compute, *laws[name], hold_out=held)
-        draw("frontier", subject, figure, wide=True)
-        yield f"{_near(figure)} written."
+        for name, wanted in fits.items():
+            figure, held = experiment.figure(name), held_out_runs(points, wanted, None)
+            subject = Subject(points, wanted.metric, wanted.compute, *laws[name], hold_out=held)
+            draw("frontier", subject, figure, wide=True)
+            yield f"{_near(figure)} written."
     except Refusal as refused:
         yield str(refused)
 

@@ -56,6 +56,9 @@ UPDATE attempts SET
   slot_type = iif(instr(slot, '/') > 0, substr(slot, 1, instr(slot, '/') - 1), 'cpu')
 """
 
+# Until version 6 a run was listed by the one study that had planned it last, if that study's last plan had it.
+_MEMBERS = "INSERT OR IGNORE INTO members (study, run) SELECT study, number FROM runs WHERE listed"
+
 
 def _keep_laws(connection: Connection) -> None:
     """Give each study the laws of its file, which is all that is known of them: versions before 6 kept no overrides."""
@@ -82,6 +85,8 @@ def upgrade(connection: Connection) -> None:
         connection.exec_driver_sql(_JOBS)
         connection.exec_driver_sql(_ATTEMPTS)
         _keep_laws(connection)
+    if version < 7:
+        connection.exec_driver_sql(_MEMBERS)
     create_views(connection)
     connection.exec_driver_sql(f"PRAGMA user_version={VERSION}")
 

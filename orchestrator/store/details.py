@@ -89,7 +89,7 @@ def _trained(connection: Connection, run: str, *, launched: bool) -> Details:
     row = dict(connection.execute(query.select_from(joined).where(runs.c.id == run)).one()._mapping)
     number, trunk = row.pop("number"), row.pop("trunk_number")
     branch = row["steps"] - row["cooldown"]
-    waits = Waits(connection, launched=launched).why(row["state"], trunk, branch, row["reason"])
+    waits = Waits(connection, launched=launched).why(run, row["state"], trunk, branch, row["reason"])
     row |= {"waits_for": waits, "branch": branch, "spec": json.loads(row["spec"]), "origin": None}
     own_jobs = jobs_of(number, trunk, branch)
     tried = select(*(attempts.c[name] for name in (*_PLACE, *_COURSE, *_SPENT)), *_JOB).join_from(attempts, jobs)

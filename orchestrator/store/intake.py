@@ -18,6 +18,7 @@ from scalectl.orchestrator.store.tables import (
     imports,
     jobs,
     measurements,
+    members,
     metrics,
     runs,
     studies,
@@ -35,14 +36,19 @@ def now() -> datetime:
 
 
 def take_in(connection: Connection, plan: Plan, document: str, fits: str) -> None:
-    """Write down everything that the plan names; runs that are done keep their state, the missing ones are planned."""
+    """Write down everything that the plan names; runs that are done keep their state, the missing ones are planned.
+
+    Other runs that the study has stay its own, and so do those that another study has as well.
+    """
     study = _study(connection, plan.study, document, fits)
     _upsert(connection, trunks, "id", [rows.of_trunk(name, spec) for name, spec in plan.trunks.items()])
     trunk = _numbers(connection, trunks)
-    connection.execute(update(runs).where(runs.c.study == study).values(listed=False))
     shared = {"study": study, "listed": True, "state": RunState.PLANNED}
     new = [{**shared, **rows.of_run(run), "trunk": trunk[run.trunk]} for run in plan.runs]
     _upsert(connection, runs, "id", new, keep={"state"})
+    run = _numbers(connection, runs)
+    own = [{"study": study, "run": run[planned.id]} for planned in plan.runs]
+    connection.execute(insert(members).on_conflict_do_nothing(), own)
     _plan_again(connection, [{"run": run.id, "why": run.reason} for run in plan.missing])
     _plan_jobs(connection, plan, study, trunk)
     add_metrics(connection, plan.evals.metrics())

@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from scalectl.orchestrator.store.snapshot import (
     main_metric,
     run_lines,
     running_jobs,
+    seconds_left,
     study_names,
     unlisted_runs,
     work,
@@ -52,12 +54,13 @@ class Status:
     runs: tuple[RunLine, ...]
     running: tuple[RunningJob, ...]
     checkpoints: int
-    unlisted: int  # runs of earlier plans that no study lists any more
+    unlisted: int  # runs that were pruned
     imported: int  # runs of other people
     events: tuple[Happening, ...]
     ledger: Mapping[str, float]  # seconds of the slots of the last launch; empty before the first
     shown: tuple[RunLine, ...]  # of the runs: all of them, or those in some states
     again: str = ""  # the command of the last launch
+    seconds_left: float | None = None  # that the launch which works says that it still takes
 
     @property
     def work(self) -> tuple[float, float]:
@@ -80,15 +83,6 @@ class Status:
         """The run that is done, not excluded, and has the lowest value of the main metric."""
         done = [run for run in self.runs if run.state is RunState.DONE and not run.excluded]
         return min((run for run in done if run.value is not None), key=lambda run: run.value or 0.0, default=None)
-
-    @property
-    def seconds_left(self) -> float | None:
-        """The seconds that the rest takes at the speed of the jobs that run now, or None where none runs."""
-        speed = sum(job.flops_per_second or 0.0 for job in self.running)
-        if not self.launcher or not speed:
-            return None
-        done, whole = self.work
-        return (whole - done) / speed
 
     def only(self, states: Collection[str]) -> "Status":
         """The same status, of which only the runs in these states are shown."""
@@ -140,7 +134,14 @@ def _status(connection: Connection, store: Path) -> Status:
         ledger=last_ledger(connection),
         shown=lines,
         again=last_command(connection),
+        seconds_left=_seconds_left(connection, launcher),
     )
+
+
+def _seconds_left(connection: Connection, launcher: Holder | None) -> float | None:
+    if launcher is None:
+        return None
+    return seconds_left(connection, datetime.fromtimestamp(launcher.started, UTC).replace(tzinfo=None))
 
 
 WATCH_SECONDS = 2.0

@@ -24,6 +24,7 @@ from scalectl.orchestrator.store.imported import Foreign
 from scalectl.orchestrator.store.intake import add_metrics, bury, now, take_back, take_in, take_in_others
 from scalectl.orchestrator.store.known import known
 from scalectl.orchestrator.store.lock import Lock
+from scalectl.orchestrator.store.pruning import Pruning, forget_checkpoints, forget_runs
 from scalectl.orchestrator.store.requests import asked_to_stop
 from scalectl.orchestrator.store.tables import (
     attempts,
@@ -32,6 +33,7 @@ from scalectl.orchestrator.store.tables import (
     fits,
     imports,
     jobs,
+    launches,
     ledger,
     measurements,
     metrics,
@@ -128,6 +130,16 @@ class Records:
             _note(connection, "imported", f"{study} taken back: {counted(number, 'run')} deleted")
         return number
 
+    def prune_runs(self, found: Pruning) -> None:
+        """Take runs out of their study; what was measured of them stays."""
+        with self._writing() as connection:
+            forget_runs(connection, found)
+
+    def prune_checkpoints(self, found: Pruning, removed: Collection[str]) -> None:
+        """Forget checkpoints that were removed from these paths."""
+        with self._writing() as connection:
+            forget_checkpoints(connection, found, removed)
+
     def start(self, job: PlannedJob, slot: str, slot_type: str = CPU) -> int:
         """Write down that a job was given to a slot, and return the number of this attempt."""
         code = revision()
@@ -175,14 +187,16 @@ class Records:
                     (run,) = run_ids
                 _note(connection, state, text, run=run)
 
-    def keep(self, ledger_by_slot: Mapping[str, Entries]) -> None:
-        """Write down where the time of each slot has gone so far in this launch."""
+    def keep(self, ledger_by_slot: Mapping[str, Entries], seconds_left: float | None = None) -> None:
+        """Write down where the time of each slot has gone so far in this launch, and how long it still takes."""
         with self._writing() as connection:
             if self._launch is None:
                 self._launch = connection.scalars(select(func.coalesce(func.max(ledger.c.launch), 0) + 1)).one()
             new = rows.of_ledger(ledger_by_slot, self._launch, now())
             if new:
                 connection.execute(_replace(ledger), new)
+            forecast = {"launch": self._launch, "at": now(), "seconds_left": seconds_left}
+            connection.execute(_replace(launches).values(forecast))
 
     def states(self, run_ids: Iterable[str]) -> dict[str, RunState]:
         """The states of runs by their ids."""

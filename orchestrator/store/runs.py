@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
 
 from scalectl.orchestrator.errors import NotFound
-from scalectl.orchestrator.store.tables import imports, jobs, runs, studies
+from scalectl.orchestrator.store.tables import imports, jobs, members, runs, studies
 from scalectl.orchestrator.vocabulary import JobState, RunState
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ UNFINISHED = (RunState.PLANNED, RunState.STOPPED, RunState.FAILED)
 
 @dataclass(frozen=True)
 class Study:
-    """A study: the ids of the runs that it lists, and the laws that its last launch asked for, by name."""
+    """A study: the ids of the runs that it has, and the laws that its last launch asked for, by name."""
 
     name: str
     runs: frozenset[str]
@@ -54,7 +54,7 @@ def study(connection: Connection, store: Path, name: str | None = None) -> Study
 def _planned(connection: Connection, row: Row[Any]) -> Study:
     from scalectl.orchestrator.store.rows import fits_of  # only here: pydantic takes half a second
 
-    listed = select(runs.c.id).where(runs.c.study == row.number, runs.c.listed)
+    listed = select(runs.c.id).join_from(members, runs).where(members.c.study == row.number)
     return Study(row.name, frozenset(connection.scalars(listed)), fits_of(row.fits))
 
 
@@ -94,13 +94,19 @@ class Waits:
         todo = todo.where(jobs.c.run.is_(None), jobs.c.state != JobState.DONE).order_by(jobs.c.start)
         for job in connection.execute(todo):
             self._stretches[job.trunk].append(job)
+        last = select(studies.c.number).order_by(studies.c.planned.desc(), studies.c.number.desc()).limit(1)
+        live = (JobState.PLANNED, JobState.RUNNING)
+        ending = select(jobs.c.id).where(jobs.c.run.is_not(None), jobs.c.state.in_(live))
+        self._endings = {*connection.scalars(ending.where(jobs.c.study == last.scalar_subquery()))}  # of this launch
 
-    def why(self, state: RunState, trunk: int, branch: int, reason: str) -> str:
-        """Name what a run of this state, which branches off its trunk at `branch`, waits for; or nothing."""
+    def why(self, run: str, state: RunState, trunk: int, branch: int, reason: str) -> str:
+        """Name what a run of this id and state, which branches off its trunk at `branch`, waits for; or nothing."""
         if state not in UNFINISHED:
             return ""
-        if self._launched and state is RunState.PLANNED:
+        if self._launched and state is RunState.PLANNED and run in self._endings:
             return self._slot([job for job in self._stretches[trunk] if job.stop <= branch])
+        if self._launched and state is RunState.PLANNED:
+            return "a launch of a file that has it"
         if reason:
             return f"a launch: {reason}"
         return "a launch"

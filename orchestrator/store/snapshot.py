@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -25,6 +26,7 @@ from scalectl.orchestrator.store.tables import (
     events,
     imports,
     jobs,
+    launches,
     ledger,
     measurements,
     metrics,
@@ -130,7 +132,7 @@ def run_lines(connection: Connection, metric: str, *, launched: bool) -> tuple[R
     listed = query.join_from(runs, studies).where(runs.c.listed).order_by(runs.c.number)
     waits = Waits(connection, launched=launched)
     return tuple(
-        RunLine._make((*row, waits.why(row.state, row.trunk, row.steps - row.cooldown, row.reason)))
+        RunLine._make((*row, waits.why(row.id, row.state, row.trunk, row.steps - row.cooldown, row.reason)))
         for row in connection.execute(listed)
     )
 
@@ -143,6 +145,12 @@ def last_ledger(connection: Connection) -> dict[str, float]:
     if row[0] is None:
         return {}
     return dict(row._mapping)
+
+
+def seconds_left(connection: Connection, since: datetime) -> float | None:
+    """The seconds that a launch which began at `since` (UTC) still takes by its own account; None before it says so."""
+    last = select(launches.c.seconds_left).where(launches.c.at >= since).order_by(launches.c.launch.desc()).limit(1)
+    return connection.scalars(last).first()
 
 
 def _last(run: ColumnElement[int]) -> ScalarSelect[int]:
@@ -204,7 +212,7 @@ def kept_checkpoints(connection: Connection) -> int:
 
 
 def unlisted_runs(connection: Connection) -> int:
-    """The number of runs of earlier plans that no study lists any more."""
+    """The number of runs that were pruned: no study has them any more."""
     return connection.scalars(select(func.count()).where(~runs.c.listed)).one()
 
 

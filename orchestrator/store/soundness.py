@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 from sqlalchemy import Boolean, Column, Connection, DateTime, Float, Integer, Table
 
-from scalectl.orchestrator.store.tables import Words, schema
+from scalectl.orchestrator.store.columns import Words
+from scalectl.orchestrator.store.tables import schema
 from scalectl.orchestrator.store.views import VIEWS
 
 APPLICATION = 0x5CA1EC71  # tells our files from others: https://www.sqlite.org/pragma.html#pragma_application_id
