@@ -14,7 +14,7 @@ from scalectl.analysis.documents import rows as cells
 from scalectl.analysis.drawing.labels import data_name, metric_label
 from scalectl.analysis.drawing.plot import Drawing, Option, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, sheet
-from scalectl.analysis.drawing.style import SMALL, TEXT, ink, share
+from scalectl.analysis.drawing.style import SMALL, TEXT, share
 from scalectl.analysis.runs import usable
 
 DECAYS = ("weight_decay_head", "weight_decay_body")
@@ -70,7 +70,16 @@ def draw_map(axes: Axes, best: pd.DataFrame, metric: str) -> None:
             color=_ink(image.to_rgba(numbers[row, column])),
         )
     row, column = np.unravel_index(np.nanargmin(numbers), numbers.shape)
-    axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=ink(), linewidth=1.6))
+    axes.add_patch(
+        Rectangle(
+            (column - 0.5, row - 0.5),
+            1,
+            1,
+            fill=False,
+            edgecolor=_ink(image.to_rgba(numbers[row, column])),
+            linewidth=1.6,
+        )
+    )
     axes.set_xticks(range(len(best.columns)), [f"{value:g}" for value in best.columns])
     axes.set_yticks(range(len(best.index)), [f"{value:g}" for value in best.index])
     axes.set_xlabel(best.columns.name, fontsize=TEXT)
@@ -84,7 +93,7 @@ def _ink(background: Any) -> str:
     red, green, blue, *_ = background
     if 0.299 * red + 0.587 * green + 0.114 * blue < _DARK:
         return "white"
-    return ink()
+    return "black"
 
 
 _OPTIONS = tuple(Option(side, f"The setting of the {side}, such as lr.", "SETTING") for side in ("rows", "columns"))
