@@ -117,6 +117,17 @@ def test_a_folder_above_train_and_val_is_no_classifier_of_splits(tmp_path):
     assert "train and training are both of split train" in refusal(tmp_path, "folder:set")
 
 
+def test_a_flat_folder_beside_train_is_left_out_with_a_warning(tmp_path):
+    for number, name in enumerate(("ant", "bee")):
+        pictures(tmp_path / "set" / "train" / name, range(20 * number, 20 * number + 20))
+    pictures(tmp_path / "set" / "val", range(100, 110))
+    planned = study(tmp_path, "folder:set")
+    assert sorted(shown(planned)[0] + shown(planned)[1]) == list(range(40))
+    (warning,) = planned.warnings
+    assert f"{tmp_path}/set/val left out, without folders of classes" in str(warning)
+    assert f"give {tmp_path}/set/val as data.test, and the list of its labels as data.test_labels" in str(warning)
+
+
 def test_classes_that_are_named_like_splits_stay_classes(tmp_path):
     for name in ("train", "car", "plane"):  # a train is a vehicle
         pictures(tmp_path / name, range(3))

@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from scalectl.orchestrator.errors import Finding, KeyPath
 from scalectl.orchestrator.experiment.schema import Data, Evals
@@ -20,7 +21,8 @@ from scalectl.trainer.data.classes import difference
 from scalectl.trainer.data.copies import equal_pictures
 from scalectl.trainer.data.facts import Contents, Unreadable
 from scalectl.trainer.data.registry import Part
-from scalectl.trainer.data.storage import remote
+from scalectl.trainer.data.splits import EVALUATED
+from scalectl.trainer.data.storage import remote, root
 from scalectl.trainer.data.survey import survey
 
 MAX_LISTED = 5  # damaged pictures of a source
@@ -60,14 +62,36 @@ def _splits_are_told(data: Data, train: Contents) -> Iterator[Finding]:
     names = [split or "others" for split, _ in train.splits]
     message = f"{data.source} has files of {', '.join(names)}: {train.split} is trained on"
     if not data.test and test_path(data):
-        message += f", and held-out images are of {test_contents(data).split}"
+        message += f", and held-out images are of {next(split for split in EVALUATED if split in names)}"
+    if _test_is_inside(data):
+        message += "; files of data.test are among those of data.source, and are left out of training"
     hint = "to choose others, name the files of one split in data.source, and those of another in data.test"
+    if train.flat:
+        folder = train.flat[0]
+        message += f"; {' and '.join(train.flat)} left out, without folders of classes"
+        hint = f"give {folder} as data.test, and the list of its labels as data.test_labels"
     yield Finding(("data", "source"), message, hint, severity="warning")
 
 
+def _test_is_inside(data: Data) -> bool:
+    """Whether files of `data.test` lie in the folder that holds those of `data.source`."""
+    if not data.test or remote(data.source.path):
+        return False
+    try:
+        test = _real(test_contents(data).files)
+    except Unreadable:  # which is told by itself
+        return False
+    folder = os.path.realpath(root(data.source.path))
+    return any(Path(file).is_relative_to(folder) for file in test)
+
+
 def _pictures_are_sound(data: Data, key: str, part: Part) -> Iterator[Finding]:
-    """Yield what is wrong with the pictures that planning looks at; raises Unreadable."""
-    seen = survey(part)
+    """Yield what is wrong with the pictures that planning looks at."""
+    try:
+        seen = survey(part)
+    except Unreadable as error:
+        yield Finding(("data", key), str(error))
+        return
     for damaged in seen.damaged[:MAX_LISTED]:
         yield Finding(("data", key), damaged, "remove it, or put a sound picture in its place")
     if len(seen.damaged) > MAX_LISTED:
