@@ -18,7 +18,7 @@ from scalectl.orchestrator.experiment.specs import (
 )
 from scalectl.orchestrator.format import counted
 from scalectl.trainer.data.classes import difference
-from scalectl.trainer.data.copies import equal_pictures
+from scalectl.trainer.data.copies import equal_pictures, words
 from scalectl.trainer.data.facts import Contents, Unreadable
 from scalectl.trainer.data.registry import Part
 from scalectl.trainer.data.splits import EVALUATED
@@ -147,17 +147,28 @@ def _real(files: Iterable[str]) -> set[str]:
 
 def _pictures_are_distinct(data: Data) -> Iterator[Finding]:
     """Yield, as a warning, how many pictures are both trained on and held out, where comparing all of them is cheap."""
-    train = train_part(data)
+    train, apart = train_part(data), bool(test_path(data))
     try:
-        if not test_path(data):
-            number = equal_pictures(train, train)
-            message = f"{counted(number, 'picture')} of {data.source} are copies of others there, byte for byte"
-            hint = "a copy of a training picture may be held out: remove copies, or give data.test"
-        else:
-            number = equal_pictures(train, test_part(data))
-            message = f"{counted(number, 'picture')} to evaluate on are among the training pictures, byte for byte"
-            hint = "remove them from one of both"
+        number = equal_pictures(train, test_part(data) if apart else train)
     except Unreadable:  # which is told already
         return
+    hint = "remove them from one of both"
+    if not apart:
+        hint = "a copy of a training picture may be held out: remove copies, or give data.test"
     if number:
+        message = words(number, str(data.source), apart=apart)
         yield Finding(("data", "test" if data.test else "source"), message, hint, severity="warning")
+
+
+def datasets_are_apart(data: Data, evals: Evals) -> Iterator[Finding]:
+    """Yield, as warnings, how many test pictures of other datasets are trained on, where comparing them is cheap."""
+    if not data.source.path:
+        return
+    for name, section in evals.datasets.items():
+        dataset = as_data(section, side=1)
+        if not dataset.source.path or not test_path(dataset):
+            continue
+        number = equal_pictures(train_part(data), test_part(dataset))
+        if number:
+            message = words(number, str(data.source), apart=True)
+            yield Finding(("evals", "datasets", name), message, "remove them from one of both", severity="warning")
