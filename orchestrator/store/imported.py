@@ -36,7 +36,7 @@ _OURS = {
     "digest",
 }  # columns of `points` that no file can give
 _COLUMNS = {**SETTINGS, "device_seconds": Float, "core_days": Float, "name": Text}
-NAMES = {"name", "model", "source", "content", "test_content"}  # in words, of digits too
+NAMES = {"name", "model", "data_name", "source", "content", "test_content"}  # in words, of digits too
 CAPITALS = "differ in their capitals alone, which are one column to SQL"
 SHOWN = 20  # problems of a file on the screen: those of many rows are often one and the same
 _LARGEST = 2**63 - 1  # of SQLite's integers
