@@ -13,6 +13,7 @@ from numpy.polynomial import Polynomial as Poly
 
 from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.checks import Refused
+from scalectl.analysis.documents import known
 from scalectl.analysis.law import Floats
 from scalectl.analysis.notebook import Report, html_table
 from scalectl.analysis.runs import COMPUTE, METRIC, usable
@@ -66,7 +67,8 @@ class IsoFlop(Report):
         laws = {"params": asdict(self.params), "images_seen": asdict(self.images_seen)}
         budgets = {"budgets": tuple(map(asdict, self.budgets))}
         head = {"metric": self.metric, "compute": self.x}
-        return {**head, **budgets, **laws, "unit": AXES[self.x].unit, "level": LEVEL}
+        document = {**head, **budgets, **laws, "unit": AXES[self.x].unit, "level": LEVEL}
+        return {name: known(value) for name, value in document.items()}
 
     def __str__(self) -> str:
         lines = [self._head(), ""]
@@ -107,7 +109,7 @@ def isoflop(points: pd.DataFrame, metric: str = METRIC, x: str = COMPUTE) -> Iso
     if len(minima) < LEAST:
         reasons = "; ".join(reasons_of(every)) or "no run has params and images_seen"
         raise Refused(
-            f"refused: {len(minima)} of {len(every)} budgets have a minimum inside their model sizes, and an exponent"
+            f"{len(minima)} of {len(every)} budgets have a minimum inside their model sizes, and an exponent"
             f" needs {LEAST}: {reasons}. Train {NEAREST} or more sizes at each budget, on both sides of the best one."
         )
     spent, size, images = (

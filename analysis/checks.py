@@ -14,6 +14,10 @@ class Refused(ValueError):  # noqa: N818 - an answer, not an error
     """No answer, and why: what the data have, what is needed, and the remedy."""
 
 
+class NoStore(Refused, FileNotFoundError):  # noqa: N818 - an answer, not an error
+    """A store that isn't there."""
+
+
 def amounts(name: str, numbers: ArrayLike) -> NDArray[np.float64]:
     """Numbers as floats; raises Refused, which names the argument, unless all are finite and above 0."""
     try:
@@ -26,15 +30,32 @@ def amounts(name: str, numbers: ArrayLike) -> NDArray[np.float64]:
     return floats
 
 
+def a_table(table: object) -> None:
+    """Raise Refused for what is no table."""
+    if not isinstance(table, pd.DataFrame):
+        raise Refused(
+            f"{shortened(table)} is no table of runs: give what scalectl.read returns, or a DataFrame like it."
+        )
+
+
 def checked(table: pd.DataFrame, columns: Collection[str], numbers: Collection[str] = ()) -> pd.DataFrame:
     """The table with rows numbered from 0 and `numbers` as columns of numbers.
 
     Raises Refused, which names all of `columns` and `numbers` that it lacks, or the first value that is no number.
     """
-    if missing := [name for name in dict.fromkeys([*columns, *numbers]) if name not in table]:
+    a_table(table)
+    if missing := [name for name in dict.fromkeys(map(str, [*columns, *numbers])) if name not in table]:
         raise Refused(f"the table has no column {', '.join(missing)}; it has {', '.join(map(str, table)) or 'none'}.")
     table = table.reset_index(drop=True)
     return table.assign(**{name: _numbers(table[name]) for name in numbers})
+
+
+def known_runs(name: str, runs: Collection[str], points: pd.DataFrame) -> None:
+    """Raise Refused, which names the argument, for runs that aren't a list of ids of the table."""
+    if isinstance(runs, str):
+        raise Refused(f"{name} = {runs!r}: give a list of ids of runs.")
+    if unknown := sorted(map(str, set(runs).difference(points["run"]))):
+        raise Refused(f"{name}: the table has no run {', '.join(unknown[:3])}; its column run has the ids.")
 
 
 def above_0(runs: pd.DataFrame, columns: Collection[str]) -> None:

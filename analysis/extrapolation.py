@@ -29,6 +29,11 @@ _SCATTER = 5.0  # variance of the noise that a running best hides, in that of wh
 _LARGEST = 709.0  # exponent of e
 _WIDTHS = (0.5, 1.0)  # how far back points count, in log x
 _DAMPINGS = np.array([1.5, 2.5])  # log x over which the slope falls to 1/e of itself
+_RISING = (
+    1 / 3
+)  # Kendall's rank correlation above which a curve may be one that rises, and the chance below which it is
+_CHANCE = 1.645  # standard deviations: one-sided 5 %
+_TENTH = 1.1  # rise of two or three points, which are too few to test
 _RIDGE = (0.0, 1e-3, 0.05)  # held against level, slope and curvature
 _LOOSE = 0.1  # standard deviation of the slope ahead, as a share of it
 
@@ -63,7 +68,7 @@ def extrapolate(x_train: ArrayLike, y_train: ArrayLike, x_test: ArrayLike) -> Ex
 
     The points are those of a curve of which lower is better, such as an error or a loss, in any order and number from
     one. Raises Refused, which names the argument, for x that are not finite and above 0, for y that are not finite or
-    below 0, and for shapes that don't fit.
+    below 0, for y that rise with x, as an accuracy does, and for shapes that don't fit.
     """
     x_N, y_N = _positions("x_train", x_train), _errors("y_train", y_train)
     if x_N.ndim != 1 or x_N.shape != y_N.shape or not x_N.size:
@@ -72,6 +77,9 @@ def extrapolate(x_train: ArrayLike, y_train: ArrayLike, x_test: ArrayLike) -> Ex
     if not y_N.any():
         return Extrapolation(x, np.zeros(x.shape), np.zeros(x.shape), np.zeros(x.shape))
     curve, log_x, log_y = _measured(x_N, y_N)
+    if _rises(curve.v):
+        remedy = "a curve is of what falls, such as an error or a loss; give 1 - y where y is an accuracy"
+        raise Refused(f"y_train rises with x_train: {remedy}")
     pooled = _pooled(curve, np.log(x.ravel()) - log_x)
     reach_M = stdtrit(len(curve.t) + 1, 0.95) * np.sqrt(pooled.variance)
     ends = (pooled.mean, pooled.mean - reach_M, pooled.mean + reach_M)
@@ -120,6 +128,17 @@ def _measured(x_N: Floats, y_N: Floats) -> tuple[Curve, float, float]:
     u, v = (np.bincount(point_N, np.log(values)) / count for values in (x_N, y_N))
     falls = len(v) >= _RECORDS and bool((np.diff(v) <= 0).all())
     return Curve(u - u[-1], v - v[-1], count, falls), float(u[-1]), float(v[-1])
+
+
+def _rises(v_N: Floats) -> bool:
+    """Whether a curve rises beyond chance: the Mann-Kendall test of a trend, and a rule of thumb below four points."""
+    points = len(v_N)
+    if points < _LEAST:
+        return points > 1 and bool((np.diff(v_N) > 0).all()) and v_N[-1] - v_N[0] > np.log(_TENTH)
+    first, second = np.triu_indices(points, 1)
+    score = np.sign(v_N[second] - v_N[first]).sum()
+    spread = np.sqrt(points * (points - 1) * (2 * points + 5) / 18)
+    return bool(score > _RISING * len(first) and score - 1 > _CHANCE * spread)
 
 
 def _pooled(curve: Curve, t_M: Floats) -> Forecast:

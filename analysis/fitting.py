@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from scalectl.analysis.bootstrap import around, around_log, redrawn, widening
-from scalectl.analysis.checks import RUN, Refused, checked
+from scalectl.analysis.checks import RUN, Refused, checked, known_runs
 from scalectl.analysis.law import LADDER, Family, Floats, Law, family
 from scalectl.analysis.report import Counts, Fitted, HeldOut, Simpler
 from scalectl.analysis.runs import COMPUTE, METRIC, front_of, frontier, repeats, usable
 from scalectl.analysis.solver import Problem, best, solve
 from scalectl.analysis.vocabulary import AXES
-from scalectl.analysis.warnings import DECADES, EXPONENT_NEEDS, warnings
+from scalectl.analysis.warnings import DECADES, EXPONENT_NEEDS, decades, warnings
 
 LAW = "doubly-saturating"  # by default
 SPARE = 2  # frontier points that a law needs beyond its parameters
@@ -51,6 +51,7 @@ def fit(
     points = checked(points, needed)
     kept = points
     if hold_out:
+        known_runs("hold_out", hold_out, points)
         kept = points[~points["run"].isin(hold_out)]
     runs = usable(kept, metric, x)
     front = front_of(runs, metric)
@@ -82,24 +83,40 @@ def fit(
 
 def _enough(front: pd.DataFrame, runs: pd.DataFrame, metric: str, x: str, form: Family, one_model: bool) -> None:
     """Raise Refused where a frontier can't carry a law."""
-    needed, start = len(form.parameters) + SPARE, f"refused: {metric} vs {x} has"
+    needed, start = len(form.parameters) + SPARE, f"{metric} vs {x} has"
     if len(front) < needed:
         points = f"{len(front)} frontier points"
         if len(front) == 1:
             points = "1 frontier point"
-        remedy = "Add budgets or model sizes, so that more runs are the best at their compute."
+        remedy = _more(x, one_model)
         if runs[[x, metric]].corr("spearman").iloc[0, 1] > RISING:
             remedy = f"{metric} rises with compute: a law is of what falls, such as an error or a loss."
         short = f"{points} among {len(runs)} runs, and a law with {needed - SPARE} parameters needs {needed}"
         raise Refused(f"{start} {short}. {remedy}")
     if (span := float(np.log10(front[x].iloc[-1] / front[x].iloc[0]))) < DECADES:
-        short = f"a frontier over {span:.2g} decades of compute, and {EXPONENT_NEEDS}"
-        raise Refused(f"{start} {short}. Add smaller or larger budgets.")
+        short = f"a frontier over {decades(f'{span:.2g}')} of compute, and {EXPONENT_NEEDS}"
+        raise Refused(f"{start} {short}. Add smaller or larger {_wider(x)}.")
     if not one_model and front["model"].nunique() == 1:
         raise Refused(
             f"{start} all of its frontier on one model, {front['model'].iloc[0]}: that is its learning curve, not the"
             f" law of a study. Add model sizes, or say --per model for the law of each model."
         )
+
+
+def _more(x: str, one_model: bool) -> str:
+    """What to add to a study whose frontier over a column has too few points."""
+    if x == "data_size":
+        return "Add data sizes, so that more of them have a run that none of fewer images equals."
+    if one_model:
+        return "Add budgets, so that more runs are the best at their compute."
+    return "Add budgets or model sizes, so that more runs are the best at their compute."
+
+
+def _wider(x: str) -> str:
+    """What a study lacks whose frontier over a column is too short."""
+    if x == "data_size":
+        return "data sizes"
+    return "budgets"
 
 
 @dataclass(frozen=True)

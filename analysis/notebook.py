@@ -3,20 +3,26 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from scalectl.analysis.printable import printable
+
 
 class Report:
     """A result that prints itself, also at the prompt; a notebook shows the same text."""
 
     def __repr__(self) -> str:
-        return str(self)
+        return printable(str(self))
 
     def _repr_html_(self) -> str:
-        return f"<pre>{escape(str(self))}</pre>"
+        return f"<pre>{_shown(str(self))}</pre>"
 
 
 def html_table(caption: str, header: Sequence[str], rows: Iterable[Sequence[str]], notes: Iterable[str] = ()) -> str:
     """A table with a caption, and notes below it."""
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    below = "".join(f"<p>{escape(note)}</p>" for note in notes)
-    return f"<table><caption>{escape(caption)}</caption><tr>{head}</tr>{body}</table>{below}"
+    head = "".join(f"<th>{_shown(cell)}</th>" for cell in header)
+    body = "".join(f"<tr>{''.join(f'<td>{_shown(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    below = "".join(f"<p>{_shown(note)}</p>" for note in notes)
+    return f"<table><caption>{_shown(caption)}</caption><tr>{head}</tr>{body}</table>{below}"
+
+
+def _shown(text: str) -> str:
+    return escape(printable(text))

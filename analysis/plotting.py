@@ -6,7 +6,9 @@ from typing import Any
 import pandas as pd
 
 from scalectl.analysis.checks import Refused
+from scalectl.analysis.drawing.look import LOOKS, Look, adapt, settings
 from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
+from scalectl.analysis.drawing.sheet import Sheet, house_style
 from scalectl.analysis.fitting import DRAWS, LAW, fit
 from scalectl.analysis.law import family
 from scalectl.analysis.report import Fitted
@@ -27,7 +29,8 @@ def plot(
     curve: str = "loss",
     **options: Any,
 ) -> Drawing:
-    """The figure of that name, of these runs and the law of their frontier; `options` are the figure's own.
+    """The figure of that name, of these runs and the law of their frontier; `options` are the
+    figure's own, and its looks: title, xlabel, ylabel, xlim, ylim, size in millimetres, dpi and style.
 
     Plots of training curves take them as `curves`, the store's view of that name, and draw their column `curve`.
     Raises Refused for a figure without a file in figures/, and where the runs can't carry it; without a law the others
@@ -35,7 +38,7 @@ def plot(
     """
     family(law)  # a word that is wrong is no reason to draw without a law
     fitted, note = _law(points, metric, x, law, hold_out, draws)
-    return draw(figure, Subject(points, metric, x, fitted, note, curves, curve), **options)
+    return draw(figure, Subject(points, metric, x, fitted, note, curves, curve, hold_out), **options)
 
 
 def _law(
@@ -57,19 +60,31 @@ def kind(figure: str) -> Plot:
 
 
 def draw(figure: str, subject: Subject, revision: str = "", **options: Any) -> Drawing:
-    """The figure of that name; its data begin with the question, the law, the runs left out and the revision.
+    """The figure of that name; `options` are its own and the fields of a Look. Its data begin with
+    the question, the law, the runs left out and the revision.
 
     Raises Refused where the runs can't carry the figure.
     """
-    drawing = kind(figure).draw(subject, **options)
+    chosen = kind(figure)
+    asked = {name: options.pop(name) for name in LOOKS & {*options}}
+    look = Look(**{name: value for name, value in asked.items() if value is not None})
+    for name in sorted(chosen.fixed):
+        if getattr(look, name) is not None:
+            raise Refused(f"{figure} takes no {name}: it has axes of its own.")
+    style = settings(look.style)
+    with house_style(style):
+        drawing = chosen.draw(subject, **options)
+        if isinstance(drawing.figure, Sheet):
+            drawing.figure.style = style
+        adapt(drawing.figure, look)
     return Drawing(drawing.figure, {"figure": figure, **about(subject, revision), **drawing.data})
 
 
 def about(subject: Subject, revision: str = "") -> dict[str, Any]:
     """What the JSON of every figure begins with: the question, the law, the runs left out, the revision."""
-    fitted, held, document = subject.fit, set[str](), None
+    fitted, held, document = subject.fit, set(subject.hold_out), None
     if fitted:
-        held, document = {run.run for run in fitted.held_out}, fitted.to_json()
+        held, document = held | {run.run for run in fitted.held_out}, fitted.to_json()
     return {
         "metric": subject.metric,
         "compute": subject.x,

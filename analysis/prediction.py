@@ -9,6 +9,7 @@ import pandas as pd
 from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.budgets import isoflop
 from scalectl.analysis.checks import Refused, amounts, checked
+from scalectl.analysis.documents import known
 from scalectl.analysis.fitting import LAW, fit
 from scalectl.analysis.law import Floats
 from scalectl.analysis.notebook import Report
@@ -69,7 +70,8 @@ class Prediction(Report):
         document = asdict(self)
         question = {"unit": document.pop("unit"), "asked": document.pop("question")}
         head = {"metric": document.pop("metric"), "compute": document.pop("x"), **question}
-        return {**head, **document, "level": LEVEL, "warnings": list(self.warnings)}
+        document = {**head, **document, "level": LEVEL, "warnings": list(self.warnings)}
+        return {name: known(value) for name, value in document.items()}
 
     def __str__(self) -> str:
         question = ", ".join(f"{name} {number:.3g}" for name, number in self.question.items())
@@ -135,15 +137,13 @@ def best_size(points: pd.DataFrame, metric: str, x: str, compute: float) -> Allo
         try:
             surface, runs = _surface(points, metric)
         except Refused as second:
-            raise Refused(
-                f"{first} Nor has it a law of size and data: {str(second).removeprefix('refused: ')}"
-            ) from None
+            raise Refused(f"{first} Nor has it a law of size and data: {second}") from None
         spent = checked(runs, (), [x])[x].to_numpy(float)
         each = np.nanmedian(spent / (runs["params"] * runs["images_seen"]).to_numpy(float))
         size, images = map(float, surface.optimal(compute, float(each)))
         source = SURFACE
     if not np.isfinite([size, images]).all():
-        raise Refused(f"refused: at {compute:.3g} it is larger than any number.")
+        raise Refused(f"at {compute:.3g} it is larger than any number.")
     outside = max(_outside(size, points["params"]), _outside(images, points["images_seen"]))
     return Allocation(size, images, _steps(points, images), source, outside)
 
@@ -178,7 +178,7 @@ def _reaching(fitted: Fitted, error: float) -> Prediction:
     """The compute at which the law, and the ends of its band, come down to an error."""
     estimate = float(fitted.law.invert(error))
     if not 0 < estimate < np.inf:
-        raise Refused(f"refused: {fitted.metric} of {error:g}: {_never(fitted, error, estimate)}.")
+        raise Refused(f"{fitted.metric} of {error:g}: {_never(fitted, error, estimate)}.")
     spent = fitted.frontier[fitted.x].to_numpy(float)
     x_N = np.geomspace(min(spent[0], estimate) * 10**-_REACH, max(spent[-1], estimate) * 10**_REACH, _GRID)
     low_N, high_N = fitted.band(x_N)

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from scalectl.analysis.bootstrap import LEVEL, around_log, widening
+from scalectl.analysis.documents import known
 from scalectl.analysis.law import FLOOR, Floats, Law, Parameter
 from scalectl.analysis.notebook import Report, html_table
 
@@ -108,7 +109,7 @@ class Fitted(Report):
 
     def to_json(self) -> dict[str, Any]:
         """The fit as a JSON object."""
-        return {
+        document = {
             "law": self.law.family.name,
             "formula": self.law.family.formula,
             "metric": self.metric,
@@ -127,10 +128,11 @@ class Fitted(Report):
                 {"law": simpler.law.family.name, "params": simpler.law.params(), "aicc_gain": simpler.aicc_gain}
                 for simpler in self.simpler
             ],
-            "held_out": [_known(asdict(run)) for run in self.held_out],
+            "held_out": [asdict(run) for run in self.held_out],
             "held_out_rms": self.held_out_rms,
             "warnings": list(self.warnings),
         }
+        return {name: known(value) for name, value in document.items()}
 
     def __str__(self) -> str:
         return "\n".join([*_head(self), "", *_params(self), "", *_checks(self)])
@@ -140,17 +142,6 @@ class Fitted(Report):
         notes = [f"{self.law.family.formula}, C in {self.law.unit}", *(line.strip() for line in _checks(self))]
         interval = f"{100 * LEVEL:.0f} % interval"
         return html_table(" · ".join(_head(self)), ("", "parameter", "value", interval), rows, notes)
-
-
-def _known(values: dict[str, Any]) -> dict[str, Any]:
-    """Values with None in place of NaN, which JSON doesn't have."""
-    return {name: _json(value) for name, value in values.items()}
-
-
-def _json(value: Any) -> Any:
-    if value != value:
-        return None
-    return value
 
 
 def rms(values: Floats) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scalectl.analysis.checks import RUN, Refused, above_0, checked
+from scalectl.analysis.checks import RUN, Refused, a_table, above_0, checked
 from scalectl.analysis.store import metrics
 from scalectl.analysis.vocabulary import AXES
 
@@ -30,6 +30,7 @@ def usable(points: pd.DataFrame, metric: str, x: str = COMPUTE, *needed: str) ->
     Raises Refused for a metric or column of compute that is unknown or measured nowhere, for columns that are missing,
     and for values that no error or run can have.
     """
+    a_table(points)
     _know(points, metric, x)
     points = checked(points, RUN, (metric, x, *needed))
     done = (points["state"] == "done") & ~points["excluded"].astype(bool)
@@ -66,11 +67,11 @@ def is_best(error_BN: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def _know(points: pd.DataFrame, metric: str, x: str) -> None:
-    if x not in AXES:
+    if str(x) not in AXES:
         raise Refused(f"unknown compute {x!r}: give one of {', '.join(AXES)}.")
     known = metrics(points)
-    if metric not in known:
-        near = difflib.get_close_matches(metric, known, n=1)
+    if str(metric) not in known:
+        near = difflib.get_close_matches(str(metric), known, n=1)
         guess = f" did you mean {near[0]!r}?" if near else ""
         raise Refused(f"unknown metric {metric!r}:{guess} The store has {', '.join(known) or 'no metric yet'}.")
 

@@ -62,7 +62,7 @@ class _Token:
 class _Operand:
     """A column, or a number or text, with the token that it comes from."""
 
-    value: "pd.Series | float | str"
+    value: "pd.Series | float | int | str"
     token: _Token
 
     @property
@@ -173,8 +173,7 @@ class _Reader:
         token = self.next
         self.place += 1
         if token.kind == "number":
-            size = _SIZES.get(token.text[-1], 1.0)
-            return _Operand(float(token.text.rstrip("kMBT")) * size, token)
+            return _Operand(_number(token.text), token)
         if token.kind == "text":
             return _Operand(token.text[1:-1], token)
         if token.kind != "word":
@@ -205,6 +204,13 @@ class _Reader:
             if isinstance(operand.value, pd.Series):
                 rows = rows.where(operand.value.notna())
         return rows
+
+
+def _number(text: str) -> float | int:
+    """The number of a token: whole ones keep all of their digits, as a seed may have more than a float holds."""
+    if text.lstrip("-").isdecimal():
+        return int(text)
+    return float(text.rstrip("kMBT")) * _SIZES.get(text[-1], 1.0)
 
 
 def _tokens(text: str) -> Iterator[_Token]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from pandas import Categorical, DataFrame
+    from pandas import Categorical, DataFrame, Series
     from sqlalchemy import URL, Connection
 
 _COLUMNS = [("run", "i8"), ("metric", "i8"), ("step", "i8"), ("value", "f8")]
@@ -21,6 +21,8 @@ _NAMES = ("SELECT number, id FROM runs ORDER BY number", "SELECT id, name FROM m
 _ROLES = "SELECT name, role FROM columns"
 _MEASUREMENTS = "SELECT run, metric, step, value FROM measurements ORDER BY run, metric, step"
 
+
+_EXACT = 2**53  # whole numbers from which on a float may be another one
 
 # columns of a run's own in a table that doesn't say, as one made by hand or by an older store
 _OWN = {"run", "name", "study", "state", "excluded", "steps", "cooldown", "images_seen", "flops", "marginal_flops"}
@@ -30,12 +32,16 @@ _OWN |= {"device_seconds", "core_days", "images_per_second", "flops_per_second",
 def read(store: str | PathLike[str]) -> "DataFrame":
     """The view `points` of a store, a path or an SQLAlchemy URL: one row a run, with every setting and metric.
 
-    Raises FileNotFoundError where there is no store, and ValueError for a file that is none; nothing is ever made.
+    Raises Refused for a file that is no store, and NoStore, which is a FileNotFoundError as well, where there is none;
+    nothing is ever made.
     """
     import pandas as pd
 
     with _opened(store) as connection:
         points = _numeric(pd.read_sql_table("points", connection))
+        for name in points.columns[[str(kind) == "float64" for kind in points.dtypes]]:
+            if points[name].abs().max() >= _EXACT:
+                points[name] = _whole(points[["run", name]], connection)
         points.attrs["columns"] = _roles(connection)
     return points
 
@@ -109,6 +115,8 @@ def _opened(store: str | PathLike[str]) -> Iterator["Connection"]:
     from sqlalchemy import create_engine, inspect
     from sqlalchemy.exc import DatabaseError
 
+    from scalectl.analysis.checks import Refused
+
     url = _url(store)
     if url.get_backend_name() == "sqlite":
         _look(url.database)
@@ -117,10 +125,10 @@ def _opened(store: str | PathLike[str]) -> Iterator["Connection"]:
     try:
         with engine.connect() as connection:
             if not inspect(connection).has_table("points"):
-                raise ValueError(f"{store} has no table or view `points`: it is not a store of scalectl.")
+                raise Refused(f"{store} has no table or view `points`: it is not a store of scalectl.")
             yield connection
     except DatabaseError as error:
-        raise ValueError(f"{store} can't be read as a store: {error.orig}.") from error
+        raise Refused(f"{store} can't be read as a store: {error.orig}.") from error
     finally:
         engine.dispose()
 
@@ -131,6 +139,20 @@ def _numeric(points: "DataFrame") -> "DataFrame":
         if not points[name].map(lambda value: isinstance(value, str)).any():
             points[name] = points[name].astype(float)
     return points
+
+
+def _whole(column: "DataFrame", connection: "Connection") -> "Series":
+    """A column as it is, or as nullable whole numbers where the store has such: a float loses digits of large ones."""
+    import pandas as pd
+    from sqlalchemy import column as named
+    from sqlalchemy import select, table
+
+    name = column.columns[1]
+    query: Any = select(named("run"), named(name)).select_from(table("points")).where(named(name).is_not(None))
+    values = {run: value for run, value in connection.execute(query)}  # noqa: C416 - dict() takes it for a mapping
+    if not all(isinstance(value, int) for value in values.values()):
+        return column[name]
+    return pd.Series([values.get(run) for run in column["run"]], column.index, dtype="Int64")
 
 
 def _url(store: str | PathLike[str]) -> "URL":
@@ -145,7 +167,9 @@ def _url(store: str | PathLike[str]) -> "URL":
 def _look(database: str | None) -> None:
     """Raise unless the file is there: SQLite would make an empty one of that name."""
     if not database or not Path(database).is_file():
-        raise FileNotFoundError(f"{database or ':memory:'}: there is no store here; scalectl launch FILE makes one.")
+        from scalectl.analysis.checks import NoStore
+
+        raise NoStore(f"{database or ':memory:'}: there is no store here; scalectl launch FILE makes one.")
 
 
 def _as_it_is(url: "URL") -> "URL":

@@ -8,6 +8,7 @@ import pandas as pd
 
 from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.checks import Refused, above_0, amounts, checked
+from scalectl.analysis.documents import known
 from scalectl.analysis.law import Floats
 from scalectl.analysis.notebook import Report, html_table
 from scalectl.analysis.report import UNKNOWN, interval, value
@@ -59,7 +60,8 @@ class Advice(Report):
         document = asdict(self)
         head = {"metric": document.pop("metric"), "compute": document.pop("x")}
         ends = {"interval_before": [*self._ends(self.before)], "interval_after": [*self._ends(self.after)]}
-        return {**head, **document, "cost": self.cost, "runs": [asdict(run) for run in self.runs], **ends}
+        document = {**head, **document, "cost": self.cost, "runs": [asdict(run) for run in self.runs], **ends}
+        return {name: known(value) for name, value in document.items()}
 
     def _ends(self, sd: float) -> tuple[float, float]:
         factor = float(np.exp(_HALF * sd))
@@ -148,11 +150,11 @@ def _measured(
 def _enough(known: pd.DataFrame, candidates: pd.DataFrame, metric: str, x: str) -> None:
     if not AXES[x].cost:
         costs = ", ".join(name for name, axis in AXES.items() if axis.cost)
-        raise Refused(f"refused: {x} is no cost of training: give one of {costs}.")
+        raise Refused(f"{x} is no cost of training: give one of {costs}.")
     if len(known) < LEAST:
-        raise Refused(f"refused: {len(known)} runs with {metric} above 0, and advice needs {LEAST}. Run the cheapest.")
+        raise Refused(f"{len(known)} runs with {metric} above 0, and advice needs {LEAST}. Run the cheapest.")
     if not len(candidates):
-        raise Refused("refused: no run is left to suggest.")
+        raise Refused("no run is left to suggest.")
 
 
 def _suggested(

@@ -119,26 +119,24 @@ def fit_surface(N: ArrayLike, D: ArrayLike, L: ArrayLike) -> Surface:
     (E, A, B, alpha, beta), loss = _best(losses)
     for name, exponent in (("alpha", alpha), ("beta", beta)):
         if not EXPONENTS[0] < exponent < EXPONENTS[1]:
-            raise Refused(f"refused: {name} runs off to its bound {exponent:g}; the losses don't follow the law.")
+            raise Refused(f"{name} runs off to its bound {exponent:g}; the losses don't follow the law.")
     return Surface(float(E), float(A), float(B), float(alpha), float(beta), loss, losses)
 
 
 def _check(N: Floats, D: Floats, L: Floats) -> None:
     if N.ndim != 1 or not N.shape == D.shape == L.shape:
-        raise Refused(f"refused: N, D and L must be three lists of one length, not {N.shape}, {D.shape}, {L.shape}.")
+        raise Refused(f"N, D and L must be three lists of one length, not {N.shape}, {D.shape}, {L.shape}.")
     for name, values in (("N", N), ("D", D), ("L", L)):
         if bad := int((~(np.isfinite(values) & (values > 0))).sum()):
-            raise Refused(
-                f"refused: {bad} of {len(values)} values of {name} are not finite and above 0; leave them out."
-            )
+            raise Refused(f"{bad} of {len(values)} values of {name} are not finite and above 0; leave them out.")
     if len(N) < LEAST_POINTS:
-        raise Refused(f"refused: {len(N)} runs, and a law with 5 parameters needs {LEAST_POINTS}. Add runs.")
+        raise Refused(f"{len(N)} runs, and a law with 5 parameters needs {LEAST_POINTS}. Add runs.")
     for name, values, plural in (("N", N, "model sizes"), ("D", D, "amounts of data")):
         if np.ptp(np.log(values)) < 1e-9:
-            raise Refused(f"refused: all runs have {name} = {values[0]:.6g}; add other {plural}.")
+            raise Refused(f"all runs have {name} = {values[0]:.6g}; add other {plural}.")
     logs = np.log(np.stack([N, D], axis=1))
     if np.linalg.svd(logs - logs.mean(axis=0), compute_uv=False)[1] < 1e-9:
-        raise Refused("refused: N and D of all runs lie on one line in log-log; vary one while the other stays.")
+        raise Refused("N and D of all runs lie on one line in log-log; vary one while the other stays.")
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,13 @@ _AHEAD = 10.0  # times the compute of the frontier's last point
 _LOST = 0.05  # share of the draws
 
 
+def decades(span: str) -> str:
+    """A number of decades, as it is shown: 1 decade, 1.0 decades."""
+    if span == "1":
+        return "1 decade"
+    return f"{span} decades"
+
+
 def warnings(fit: Fitted, draws: int, most: float, ends: Mapping[str, tuple[float, float]]) -> Iterator[str]:
     """Yield what the report warns of.
 

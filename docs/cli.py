@@ -1,9 +1,7 @@
 """The page of every command with its options, docs/cli.md; `python docs/cli.py` writes it anew."""
 
 import inspect
-import sys
 from collections.abc import Iterator
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import click
@@ -21,10 +19,9 @@ HEAD = """\
 
 def program() -> click.Group:
     """The command line that the installed `scalectl` starts."""
-    (entry,) = entry_points(group="console_scripts", name="scalectl")
-    module = sys.modules[entry.load().__module__]
-    groups = [value for value in vars(module).values() if isinstance(value, click.Group) and value.name == "scalectl"]
-    return groups[0]
+    from scalectl.orchestrator.cli.main import scalectl
+
+    return scalectl
 
 
 def contexts(context: click.Context) -> Iterator[click.Context]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
 
+from scalectl.analysis.printable import printable_line
 from scalectl.orchestrator.format import counted
 
 
@@ -62,14 +63,6 @@ class Spot:
             return self.source
         return f"{self.source}:{self.line}:{self.column}"
 
-    @classmethod
-    def within(cls, text: str, source: str, start: int, end: int) -> "Spot":
-        """The place of `text[start:end]`, cut at the end of its first line."""
-        begin = text.rfind("\n", 0, start) + 1
-        line = text[begin:].partition("\n")[0].rstrip("\r")
-        written = line[start - begin : end - begin].rstrip()
-        return cls(source, text.count("\n", 0, start) + 1, start - begin + 1, max(1, len(written)), line)
-
 
 @dataclass(frozen=True)
 class Problem:
@@ -84,8 +77,8 @@ class Problem:
     def __str__(self) -> str:
         spot = self.spot
         parts = (spot.place, self.severity, self.key, self.message)
-        head = ": ".join(printable(part) for part in parts if part)
-        hint = printable(self.hint)
+        head = ": ".join(printable_line(part) for part in parts if part)
+        hint = printable_line(self.hint)
         if not spot.text:
             return "; ".join(filter(None, [head, hint]))
         number = str(spot.line)
@@ -123,7 +116,7 @@ def _excerpt(spot: Spot) -> tuple[str, str]:
     skip = 0
     if len(spot.text) > _SHOWN:
         skip = max(0, spot.column - 1 - _SHOWN // 2)
-    line = printable(spot.text[skip : skip + _SHOWN].replace("\t", " "))
+    line = printable_line(spot.text[skip : skip + _SHOWN].replace("\t", " "))
     before = line[: spot.column - 1 - skip]
     return line, " " * sum(map(_columns, before))
 
@@ -133,19 +126,6 @@ def _columns(char: str) -> int:
     if unicodedata.east_asian_width(char) in "WF":
         return 2
     return 1
-
-
-def printable(text: str) -> str:
-    """The text with a sign of replacement for each character that could steer a terminal."""
-    if text.isprintable():
-        return text
-    return "".join(_shown(char) for char in text)
-
-
-def _shown(char: str) -> str:
-    if char.isprintable():
-        return char
-    return "\N{REPLACEMENT CHARACTER}"
 
 
 def dotted(path: KeyPath) -> str:

@@ -1,10 +1,14 @@
 """Numbers, tables and next commands, as people read and paste them."""
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+from scalectl.analysis.printable import printable_line
+
+_GAP = "   "  # between columns
 _SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 
 
@@ -28,6 +32,14 @@ def flops(value: float) -> str:
     if not value:
         return "0"
     return f"{value:.1e}"
+
+
+def size(number: float) -> str:
+    """An amount of bytes with three digits: 0 B, 950 B, 12.9 kB, 1.05 GB."""
+    for unit, suffix in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if number >= 0.9995 * unit:
+            return f"{number / unit:.3g} {suffix}"
+    return f"{number:.3g} B"
 
 
 def hours(value: float) -> str:
@@ -58,17 +70,41 @@ def duration(seconds: float) -> str:
     return f"{whole // 86400:,} d"
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
-    """Rows under their header, two spaces in, the first `left` columns flush left and the others right."""
-    lines = [header, *rows]
+def table(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    left: int = 1,
+    *,
+    width: int | None = None,
+    spare: Sequence[str] = (),
+) -> str:
+    """Rows under their header, two spaces in, the first `left` columns flush left and the others right.
+
+    Where the table is wider than `width`, it loses whole columns: those named in `spare`, from the first one on.
+    """
+    lines = [[printable_line(cell) for cell in line] for line in (header, *rows)]
     widths = [max(len(line[n]) for line in lines) for n in range(len(header))]
+    shown = list(range(len(header)))
+    for name in spare:
+        if width is not None and sum(len(_GAP) + widths[n] for n in shown) - 1 > width:
+            shown.remove(header.index(name))
 
     def cell(text: str, n: int) -> str:
         if n < left:
             return text.ljust(widths[n])
         return text.rjust(widths[n])
 
-    return "\n".join("  " + "   ".join(cell(text, n) for n, text in enumerate(line)).rstrip() for line in lines)
+    return "\n".join("  " + _GAP.join(cell(line[n], n) for n in shown).rstrip() for line in lines)
+
+
+def one_line(text: str) -> str:
+    """A name or a reason on one line, so that nothing in it looks like a line of ours."""
+    return printable_line(" ".join(text.splitlines()))
+
+
+def file_name(text: str) -> str:
+    """A text as the name of a file or folder: a different one for each, and never a path; "a/b" is "a%2Fb"."""
+    return re.sub(r'^\.|[/\\:*?"<>|%\x00-\x1f]', lambda sign: f"%{ord(sign[0]):02X}", text)
 
 
 USUAL = Path("results.db")  # where commands look by default

@@ -107,7 +107,12 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Study:
 @pytest.fixture
 def old(study: Study) -> Study:
     """The study's store as version 5 wrote it."""
-    dump = (Path(__file__).parent / "stores" / "version5.sql").read_text()
+    return stored(study, 5)
+
+
+def stored(study: Study, version: int) -> Study:
+    """The study, with its store as that version wrote it."""
+    dump = (Path(__file__).parent / "stores" / f"version{version}.sql").read_text()
     with closing(sqlite3.connect(study.store)) as store:
-        store.executescript(f"{dump}; PRAGMA user_version = 5; PRAGMA application_id = {APPLICATION}")
+        store.executescript(f"{dump}; PRAGMA user_version = {version}; PRAGMA application_id = {APPLICATION}")
     return study

@@ -20,9 +20,12 @@ from pathlib import Path
 from scalectl.trainer.multihost import join
 job, host, out, stop = pickle.loads(Path(sys.argv[1]).read_bytes())
 join(host)
+import jax
+from scalectl.trainer.sharding import Layout
 from scalectl.trainer.train import train
+every = Layout(tuple(sorted(jax.devices(), key=lambda device: (device.process_index, device.id))))
 stopping, events = threading.Event(), []
-for event in train(job, stopping):
+for event in train(job, stopping, every):
     events.append(event)
     if getattr(event, "step", 0) >= stop:
         stopping.set()

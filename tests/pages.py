@@ -44,6 +44,6 @@ def defined(name: str) -> Any:
     """The value of a name that exactly one module defines, whichever module that is."""
     (path,) = [path for path in paths() if any(assigns(line, name) for line in ast.parse(path.read_text()).body)]
     (entry,) = entry_points(group="console_scripts", name="scalectl")
-    prefix, _, _ = entry.value.partition("orchestrator")
+    package, _, _ = entry.value.partition(".")
     module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-    return getattr(importlib.import_module(prefix + module), name)
+    return getattr(importlib.import_module(f"{package}.{module}"), name)

@@ -17,7 +17,7 @@ from scalectl.orchestrator.experiment.rules import Reals, Rule, key
 from scalectl.orchestrator.experiment.schema import Optimizer, Sweep, Train
 from scalectl.orchestrator.experiment.values import Fraction, NonNegative, Several
 from scalectl.orchestrator.plan.planner import shape
-from scalectl.orchestrator.store.tables import later_defaults, spec_columns
+from scalectl.orchestrator.store.columns import later_defaults, spec_columns
 from scalectl.trainer.spec import LATER, RecipeSpec, RunSpec, identity, recipe_fields
 
 TRUNK = read(Path(__file__).parents[1] / "experiments.yaml").cells[0].run.trunk

@@ -10,7 +10,7 @@ from test_control import until
 from test_crash import start
 from told import planning, rows, write
 
-from scalectl.orchestrator.store.lock import asked_to_stop
+from scalectl.orchestrator.store.requests import asked_to_stop
 
 SLOW = "  finetune: {dataset: digits, steps: 200000, batch_size: 32}\n"
 RUNNING = "SELECT state FROM attempts WHERE state = 'running'"

@@ -20,8 +20,8 @@ LIGHT = [
     "plan {file}",
     "simulate {file} --slots 2",
     "status --store {store}",
-    "show pico-60-20-s0 --store {store}",
-    "logs pico-60-20-s0 --store {store}",
+    "show pico-60-20 --store {store}",
+    "logs pico-60-20 --store {store}",
     "schema",
     "launch --help",
 ]

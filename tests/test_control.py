@@ -16,8 +16,9 @@ from told import checkpoint, planning, progress, rows, started, told, write
 from scalectl.orchestrator.cli.show import text as run_text
 from scalectl.orchestrator.cli.status import text as status_text
 from scalectl.orchestrator.errors import NotFound
-from scalectl.orchestrator.store.lock import ask_to_stop, asked_to_stop, holder
+from scalectl.orchestrator.store.lock import holder
 from scalectl.orchestrator.store.reading import Store
+from scalectl.orchestrator.store.requests import ask_to_stop, asked_to_stop
 from scalectl.trainer.events import Failed, Skipped
 
 TRACE = 'Traceback (most recent call last):\n  File "data.py", line 37\nOSError: disk on fire'
@@ -58,7 +59,7 @@ def test_runs_are_stopped_while_the_others_go_on_and_are_fitted(study):
     running = "SELECT name FROM jobs WHERE state = 'running' AND stop = 48000"
     for number in (1, 2):  # two long trunks, one after the other: there is one slot
         until(lambda: rows(study, running))
-        name = rows(study, running)[0].split("-s0")[0] + "-60000-s0"
+        name = rows(study, running)[0].split(" trunk")[0] + "-60000"
         asked = scalectl("stop", name, "--store", study.store)
         assert asked.returncode == 0 and f"process {launcher.pid}" in asked.stdout
         until(lambda name=name: rows(study, f"SELECT state FROM runs WHERE name = '{name}'") == ["stopped"])
@@ -70,7 +71,7 @@ def test_runs_are_stopped_while_the_others_go_on_and_are_fitted(study):
     said = (study.folder / "log.txt").read_text().splitlines()
     assert said[-3].startswith("6 of 8 runs done") and said[-3].endswith(", 2 stopped")
     assert said[-1] == f"Runs were stopped on request; checkpoints are kept. Next: scalectl launch {study.file}"
-    assert (study.folder / "plots" / "frontier.png").exists()
+    assert (study.folder / "plots" / "small" / "frontier.png").exists()
 
 
 def test_without_a_launcher_runs_are_stopped_at_once_and_said_to_be(study, begun):
@@ -84,7 +85,7 @@ def test_what_is_done_is_neither_stopped_nor_tried_again_and_that_is_said(study,
     records, found = begun
     write(records, found.jobs[2:3])
     for command, what in (("stop", "stop"), ("retry", "retry")):
-        done = scalectl(command, "pico-60-20-s0", "--store", study.store)  # while this process is its launcher
+        done = scalectl(command, "pico-60-20", "--store", study.store)  # while this process is its launcher
         assert (done.returncode, done.stderr) == (0, "") and "No launch" not in done.stdout
         assert done.stdout.startswith(f"There is nothing to {what}: 1 done.")
 
@@ -97,7 +98,7 @@ def test_failed_runs_are_planned_again_and_diverged_ones_only_by_name(study, beg
     records.close()
     assert "1 run planned" in scalectl("retry", "--failed", "--store", study.store).stdout
     assert rows(study, "SELECT state, kind FROM runs ORDER BY number") == [("planned", ""), ("diverged", "nonfinite")]
-    assert "1 run planned" in scalectl("retry", "pico-60-40-s0", "--store", study.store).stdout
+    assert "1 run planned" in scalectl("retry", "pico-60-40", "--store", study.store).stdout
     assert set(rows(study, "SELECT state FROM runs")) == {"planned"}
     assert scalectl("retry", "--store", study.store).returncode == 2
 
@@ -105,33 +106,33 @@ def test_failed_runs_are_planned_again_and_diverged_ones_only_by_name(study, beg
 def test_a_cooldown_stays_one_after_a_new_evaluation_was_planned_and_run(study, capsys):
     records, found = planning(study, steps="[20]")
     write(records, found.jobs)
-    before = Store(study.store).logs("pico-60-20-s0")
+    before = Store(study.store).logs("pico-60-20")
     records.close()
     records, found = planning(study, steps="[20]", shots="[5]")
     write(records, found.jobs)
     records.close()
-    after = Store(study.store).logs("pico-60-20-s0")
+    after = Store(study.store).logs("pico-60-20")
     trained = [line for line in after if "cooldown: " in line]
-    assert trained == [line for line in before if "cooldown: " in line] and len(trained) == 2
+    assert trained == [line for line in before if "cooldown: " in line] and len(trained) == 6
     assert [line.split(": ")[1].split(" on ")[0] for line in after if "evaluation: " in line] == [
         "attempt 2",
         "done at step 20",
     ]
-    shown = Store(study.store).run("pico-60-20-s0").to_json()["attempts"]
+    shown = Store(study.store).run("pico-60-20").to_json()["attempts"]
     assert [attempt["job_kind"] for attempt in shown] == ["trunk", "cooldown", "evaluation"]
-    assert [attempt["job"] for attempt in shown][1:] == ["pico-60-20-s0 cooldown", "pico-60-20-s0 evaluation"]
+    assert [attempt["job"] for attempt in shown][1:] == ["pico-60-20 cooldown", "pico-60-20 evaluation"]
 
 
 def test_a_run_is_shown_by_its_id_its_beginning_and_its_name(study, begun):
     records, found = begun
     checkpoint(found.jobs[1], 20, kept=False)
     run = found.runs[1].id
-    shown = [Store(study.store).run(word).to_json() for word in (run, run[:7], "pico-60-40-s0")]
+    shown = [Store(study.store).run(word).to_json() for word in (run, run[:7], "pico-60-40")]
     assert shown[0] == shown[1] == shown[2]
     one = shown[0]
     assert (one["id"], one["state"], one["branch"]) == (run, "planned", 32)
     assert [attempt["state"] for attempt in one["attempts"]] == ["done", "lost"]
-    assert one["waits_for"] == "pico-60-s0 trunk 16 to 32, which waits for a slot"
+    assert one["waits_for"] == "pico-60 trunk 16 to 32, which waits for a slot"
     assert [kept["step"] for kept in one["checkpoints"]] == [16] and one["measurements"] == []
     assert one["spec"]["steps"] == 40
     records.write(records.start(found.jobs[1], "here"), told(found.jobs[1], 16))
@@ -143,7 +144,7 @@ def test_a_run_is_shown_by_its_id_its_beginning_and_its_name(study, begun):
 
 def test_what_is_not_there_is_refused_with_what_may_have_been_meant(study, begun):
     for command in ("show", "logs", "stop", "retry", "include"):
-        done = scalectl(command, "pico-60-41-s0", "--store", study.store)
+        done = scalectl(command, "pico-60-41", "--store", study.store)
         assert done.returncode == 5 and "Did you mean 'pico-60-4" in done.stderr, command
 
 
@@ -151,28 +152,59 @@ def test_a_beginning_that_several_ids_share_is_refused_with_them(study):
     records, found = planning(study, seeds=str([*range(17)]), steps="[20]")  # more than there are digits
     records.close()
     digit, _ = Counter(run.id[0] for run in found.runs).most_common(1)[0]
-    with pytest.raises(NotFound, match=rf"names \d+ runs: {digit}\w+ \(pico-60-20-s"):
+    with pytest.raises(NotFound, match=rf"names \d+ runs: {digit}\w+ \(pico-60-20"):
         Store(study.store).run(digit)
+
+
+def test_the_beginning_of_a_name_is_enough_and_a_whole_name_comes_first(study):
+    records, found = planning(study, seeds="[0, 3, 30]", steps="[20, 200]")
+    records.close()
+    run = {planned.name: planned.id for planned in found.runs}
+    words = {"pico-60-20": "pico-60-20", "pico-60-20-s3": "pico-60-20-s3", "pico-60-200-s30": "pico-60-200-s30"}
+    words |= {"pico-60-20-s30": "pico-60-20-s30"}
+    assert Store(study.store).ids(list(words)) == [run[name] for name in words.values()]
+    with pytest.raises(NotFound, match=r"'pico' names 6 runs: .* Give more of the name"):
+        Store(study.store).ids(["pico"])
+    done = scalectl("exclude", "pico-60-20-s30", "--reason", "a test", "--store", study.store)
+    assert done.returncode == 0 and "pico-60-20-s30 is left out" in done.stdout
+
+
+def test_a_run_is_still_called_what_earlier_versions_called_it(study):
+    records, found = planning(
+        study, seeds="[0, 3], sweep: {lr: [0.003, 0.01], weight_decay_head: [3, 0]}", steps="[20]"
+    )
+    records.close()
+    run = {planned.name: planned.id for planned in found.runs}
+    former = {
+        "pico-60-20-s0-lr0.003-weight_decay_head3.0": "pico-60-20",
+        "pico-60-20-s3-lr0.01-weight_decay_head0.0": "pico-60-20-s3-lr0.01-hd0",
+    }
+    assert Store(study.store).ids(list(former)) == [run[name] for name in former.values()]
+    for vague in ("pico-60-20-s0", "pico-60-20-s0-lr0.01"):
+        with pytest.raises(NotFound, match="runs: "):
+            Store(study.store).ids([vague])
+    with pytest.raises(NotFound, match="no run"):
+        Store(study.store).ids(["pico-60-20-s0-lr0.02-weight_decay_head3.0"])
 
 
 def test_the_log_has_each_attempt_its_traceback_and_warnings_in_order(study, begun):
     records, found = begun
     records.write(records.start(found.jobs[1], "cpu-0"), [Skipped(20, "/a/20", "checkpoint /a/20 can't be used: torn")])
-    text = "\n".join(Store(study.store).logs("pico-60-40-s0"))
+    text = "\n".join(Store(study.store).logs("pico-60-40"))
     first, second = (job.job.name for job in found.jobs[:2])
     parts = (f"{first}: attempt 1 on", f"{first}: done at step 16", f"{second}: attempt 1 on")
     parts += ("lost (node_lost) at step 20", f"{second}: attempt 2 on")
     places = [text.index(part) for part in parts]
     assert places == sorted(places) and "    OSError: disk on fire" in text and "warning: " in text
     assert "process 4242" in text
-    other = "\n".join(Store(study.store).logs("pico-60-20-s0"))
+    other = "\n".join(Store(study.store).logs("pico-60-20"))
     assert "16 to 32" not in other  # that stretch is none of its
 
 
 def test_following_a_log_ends_with_the_launcher(study, begun):
     begun[0].close()
-    done = scalectl("logs", "pico-60-20-s0", "-f", "--store", study.store)
-    assert done.returncode == 0 and len(done.stdout.splitlines()) == len(Store(study.store).logs("pico-60-20-s0"))
+    done = scalectl("logs", "pico-60-20", "-f", "--store", study.store)
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == len(Store(study.store).logs("pico-60-20"))
 
 
 def test_each_waiting_run_says_what_for(study, begun):
@@ -181,10 +213,10 @@ def test_each_waiting_run_says_what_for(study, begun):
     def waits() -> list[str]:
         return [run["waits_for"] for run in Store(study.store).status().to_json()["runs"]]
 
-    assert waits() == ["a slot", "pico-60-s0 trunk 16 to 32, which waits for a slot"]
+    assert waits() == ["a slot", "pico-60 trunk 16 to 32, which waits for a slot"]
     attempt = records.start(found.jobs[1], "here")
-    assert waits()[1] == "pico-60-s0 trunk 16 to 32, which trains"
-    assert "waits for pico-60-s0 trunk 16 to 32, which trains" in status_text(
+    assert waits()[1] == "pico-60 trunk 16 to 32, which trains"
+    assert "waits for pico-60 trunk 16 to 32, which trains" in status_text(
         Store(study.store).status(), runs=True, width=None
     )
     records.write(attempt, told(found.jobs[1], 16))
@@ -193,7 +225,7 @@ def test_each_waiting_run_says_what_for(study, begun):
     records.settle([found.runs[1].id], "stopped", reason="limits.max_flops is reached: 1e15 FLOPs")
     assert waits()[1] == "a launch: limits.max_flops is reached: 1e15 FLOPs"
     records.close()
-    assert Store(study.store).status().only(["stopped"]).to_json()["runs"][0]["name"] == "pico-60-40-s0"
+    assert Store(study.store).status().only(["stopped"]).to_json()["runs"][0]["name"] == "pico-60-40"
 
 
 def test_status_shows_states_and_watches_to_the_end(study, begun):
@@ -201,7 +233,7 @@ def test_status_shows_states_and_watches_to_the_end(study, begun):
     write(records, found.jobs[2:3])
     records.close()
     done = scalectl("status", "--state", "done", "-w", "--store", study.store)
-    assert "pico-60-20-s0" in done.stdout and "pico-60-40-s0" not in done.stdout.split("done: ")[0]
+    assert "pico-60-20" in done.stdout and "pico-60-40" not in done.stdout.split("done: ")[0]
     assert scalectl("status", "--state", "dnoe", "--store", study.store).returncode == 2
 
 

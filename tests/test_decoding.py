@@ -235,14 +235,15 @@ def test_an_encoded_picture_of_too_many_bytes_is_refused(monkeypatch):
 def test_a_disk_without_room_is_named_before_parquet_is_unpacked(tmp_path, monkeypatch):
     from pictures import greys
 
-    from scalectl.trainer.data import parquet
     from scalectl.trainer.data.facts import Unreadable
+    from scalectl.trainer.data.registry import Part
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("scalectl.trainer.cache.free", lambda file: 100)
     file = greys(tmp_path / "train.parquet", range(9))
+    part = Part("parquet", str(file))
     with pytest.raises(Unreadable, match=r"train\.parquet: unpacking takes .* set XDG_CACHE_HOME"):
-        parquet.store(str(file), parquet.contents(str(file)).digest)
+        part.store(part.contents().digest)
     assert not list(Path(tmp_path / "cache").rglob("*.arrow"))
 
 

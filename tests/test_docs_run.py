@@ -50,7 +50,7 @@ def words(line: str) -> tuple[tuple[str, int], ...]:
     line = re.sub(r"(\d+ (h|min) )*\d+ s\b", "#", line)
     line = re.sub(r"\d[\d.e+:-]*\d|\d", "#", line)
     line = re.sub(r"# to #|unknown by itself", "#", line)
-    line = re.sub(r"\w+-#-s#", "RUN", line)  # which runs end first and last
+    line = re.sub(r"\b[a-z]+-#", "RUN", line)  # which runs end first and last
     return tuple(sorted(Counter(line.split()).items()))
 
 

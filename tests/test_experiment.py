@@ -221,6 +221,25 @@ BROKEN = [
     ("hold_out: {model: nano}", "hold_out: {modle: nano}", "21:45", "unknown key 'modle' ... did you mean 'model'?"),
     ("hold_out: {model: nano}", "hold_out: {model: [nano, Ti/2]}", "21:44", "holds out every run"),
     ("fits:", "---\nfits:", "20:1", "a second document"),
+    # what people type who know other programs
+    ("store:", "seed: 3\nstore:", "3:1", "unknown key 'seed' ... did you mean 'grid.seeds'? It takes a list"),
+    ("grid: {", "grid: {seed: 3, ", "16:8", "did you mean 'seeds'? It takes a list"),
+    ("batch_size: 64", "batch_size: 64\n  epochs: 3", "13:3", "did you mean 'budgets.images'? It counts images seen"),
+    ("lr: 1e-3", "learning_rate: 1e-3", "13:32", "unknown key 'learning_rate' ... did you mean 'lr'?"),
+    ("batch_size: 64", "batch_size: 64\n  learning_rate: 1", "13:3", "did you mean 'train.optimizer.lr'?"),
+    ("lr: 1e-3", "lr: 1e-3, weight_decay: 0.1", "13:56", "0.1 is not a mapping ... write {head: 0.1, body: 0.1}"),
+    ("{name: adafactor, lr: 1e-3}", "adamw", "13:14", "'adamw' is not a mapping ... write {name: adamw, lr: 1e-3}"),
+    ("{preset: Ti, ", "{preset: Ti/16, ", "7:18", "'Ti/16' is not one of s, Ti ... write preset: Ti, patch_size: 16"),
+    ("{preset: Ti, patch_size: 2}", "ViT-B/16", "7:9", "write {preset: B, patch_size: 16}"),
+    ("width: 16,", "embed_dim: 16,", "6:10", "unknown key 'embed_dim' ... did you mean 'width'?"),
+    ("evals:", "evals:\n  upstream: {metrics: [accuracy]}", "18:24", "accuracy is 1 - error: write error"),
+    ("metric: upstream/error", "metric: accuracy", "21:18", "accuracy is 1 - error: write upstream/error"),
+    ("source: digits", "source: ./pets", "9:11", "'./pets' is not one of ... write folder:./pets"),
+    ("source: digits", "source: x.parquet", "9:11", "write parquet:x.parquet"),
+    ("source: digits", "source: parquets:x", "9:11", "did you mean 'parquet'?"),
+    ("source: digits", "source: folder", "9:11", "write folder:PATH"),
+    ("{skip:", "{sweep: {learning_rate: [1]}, skip:", "16:16", "unknown key 'learning_rate' ... did you mean 'lr'?"),
+    ("{retries: 3}", "{budget: 3}", "19:10", "unknown key 'budget' ... it has retries, max_flops"),
 ]
 
 
@@ -275,6 +294,42 @@ def test_all_problems_come_at_once_from_top_to_bottom(tmp_path):
     text = text.replace("1e-3", "fast").replace("/error", "/eror").replace("name: digits", "name: digits\nname: again")
     lines = [problem.spot.line for problem in refusal(write(tmp_path, text)).problems]
     assert lines == [3, 7, 11, 14, 22]
+
+
+def test_what_the_schema_can_not_see_comes_at_once_with_what_it_can(tmp_path):
+    text = GOOD.replace("nano: {", "bad: {wdith: 8, depth: 2, num_heads: 2, patch_size: 99}\n  nano: {")  # line 6
+    text = text.replace("width: 16, depth: 2, num_heads: 2", "width: 16, depth: 2, num_heads: 3")  # line 7
+    text = text.replace("1.4k]", "9k]\n  augment: {flop: true}")  # lines 11, 12
+    text = text.replace("steps: [200", "steps: [2").replace("{model: nano}", "{model: nana}")  # lines 17, 23
+    text = text.replace("retries: 3", "retries: many").replace("store: results.db", "store: .")  # lines 21, 3
+    problems = refusal(write(tmp_path, text)).problems
+    assert [(problem.spot.line, problem.key) for problem in problems] == [
+        (3, "store"),
+        (6, "models.bad.wdith"),
+        (6, "models.bad.patch_size"),
+        (7, "models.nano.num_heads"),
+        (11, "data.sizes[2]"),
+        (12, "data.augment.flop"),
+        (21, "limits.retries"),
+        (23, "fits.main.hold_out.model"),
+    ]
+    right = text.replace("flop: true", "flip: true")  # budgets are checked for the models and sizes that are right
+    assert "budgets.steps[0]" in [problem.key for problem in refusal(write(tmp_path, right)).problems]
+
+
+def test_sources_that_are_not_there_are_told_with_all_else(tmp_path):
+    text = GOOD.replace("source: digits", "source: folder:none\n  test: nowhere").replace("retries", "retrys")
+    text = text.replace("datasets: [digits]", "datasets: [pets]").replace("width: 16", "width: 15")
+    text = text.replace("evals:", "evals:\n  datasets: {pets: {source: parquet:no.parquet}}")
+    keys = [problem.key for problem in refusal(write(tmp_path, text)).problems]
+    assert keys == [
+        "models.nano.num_heads",
+        "data.image_size",
+        "data.source",
+        "data.test",
+        "evals.datasets.pets.source",
+        "limits.retrys",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,6 @@ ODD = {
     "all zero": (X, np.zeros(30)),
     "zero at the end": (X, np.where(np.arange(30) > 25, 0, X**-0.5)),
     "twelve decades": (X, 0.9 * X**-0.3 + 0.01),
-    "rising": (X, X**0.2),
     "very steep": (np.arange(1.0, 20), np.exp(-3 * np.arange(1.0, 20))),
     "hardly apart": (1e9 + np.arange(10), 0.5 + 0.01 * np.sin(np.arange(10))),
     "near the least float": ([1.0, 2, 3, 4], [1e-300, 1e-305, 1e-307, 1e-308]),
@@ -188,3 +187,35 @@ def test_real_curves(cut, most, cover):
         errors.append(np.sqrt(np.mean(np.log(found / y[~known]) ** 2)))
         inside.append(np.mean((low <= y[~known]) & (y[~known] <= high)))
     assert np.mean(errors) <= most and cover[0] <= np.mean(inside) <= cover[1]
+
+
+RISING = {
+    "an accuracy": [0.1, 0.3, 0.5, 0.6, 0.7, 0.75],
+    "one in per cent": [10, 30, 25, 50, 45, 60],
+    "two points": [0.1, 0.3],
+    "four points that hardly rise": [0.70, 0.72, 0.73, 0.74],
+    "with zeros": [0, 0, 0.1, 0.2, 0.4],
+}
+
+
+@pytest.mark.parametrize("name", RISING)
+def test_a_curve_that_rises_is_refused(name):
+    y = RISING[name]
+    with pytest.raises(Refused, match=r"y_train rises with x_train.*give 1 - y where y is an accuracy"):
+        extrapolate(2.0 ** np.arange(len(y)), y, 100.0)
+
+
+@pytest.mark.parametrize("y", [[0.5, 0.51], [0.1, 0.102, 0.103, 0.101], [1, 0.4, 0.5, 0.6, 0.55, 0.7]])
+def test_scatter_and_a_late_rise_are_no_curve_that_rises(y):
+    assert extrapolate(2.0 ** np.arange(len(y)), y, 100.0).y <= max(y)
+
+
+def test_few_curves_that_stand_still_are_taken_for_rising():
+    random, refused = np.random.default_rng(3), 0
+    for _ in range(200):
+        y = 0.3 * np.exp(random.normal(0, 0.02, random.integers(4, 12)))
+        try:
+            extrapolate(2.0 ** np.arange(len(y)), y, 1e4)
+        except Refused:
+            refused += 1
+    assert refused <= 16  # 5 % are meant

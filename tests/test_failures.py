@@ -46,6 +46,21 @@ def test_a_job_lost_and_preempted_by_turns_without_a_step_fails(job):
     assert [failures.judge(job, Failed(kind, 0, "")) for kind in kinds] == 4 * ["retried"] + ["failed"]
 
 
+CRASH = "F1128 18:05:{0} 67{0} flags.cc:234] Unknown flag: --x\nthe worker of slot cpu-0 died: it is dead"
+
+
+def test_a_worker_that_crashes_twice_alike_is_not_tried_a_third_time(job):
+    failures = Failures(0)
+    ends = [Failed("node_lost", 0, CRASH.format(second)) for second in (37, 41)]
+    assert [failures.judge(job, end) for end in ends] == ["retried", "failed"]
+
+
+def test_workers_that_crash_at_other_steps_or_with_other_words_are(job):
+    failures = Failures(0)
+    ends = [(0, CRASH), (16, CRASH), (16, CRASH.replace("--x", "--y")), (16, "killed")]
+    assert {failures.judge(job, Failed("node_lost", step, reason)) for step, reason in ends} == {"retried"}
+
+
 def test_a_shape_that_works_is_not_held_back(job):
     failures = Failures(0)
     failures.done(job)

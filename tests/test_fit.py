@@ -318,7 +318,19 @@ def test_a_launch_stores_the_law_that_the_command_prints_and_draws_it_beside_the
     assert told.rows(study, "SELECT name, metric, unit, floor FROM fits") == [
         ("small/slow", "upstream/error", "FLOPs", floor)
     ]
-    assert (study.folder / "plots" / "frontier.png").exists()
+    assert (study.folder / "plots" / "small" / "frontier.png").exists()
+
+
+def test_each_fit_and_each_study_has_a_figure_of_its_own(store, study):
+    """One of several fits has its name; a second study beside the first overwrites nothing."""
+    fast = "fast: {metric: upstream/error, compute: device_seconds, law: m2}"
+    text = study.file.read_text().replace("fits: {", f"fits: {{{fast}, ")
+    for name in ("small", "large"):
+        study.file.write_text(text.replace("name: small", f"name: {name}"))
+        told.planning(study)[0].close()
+        assert "frontier-slow.png written." in "\n".join(conclude(read(study.file)))
+    figures = {str(path.relative_to(study.folder)) for path in study.folder.glob("plots/**/*.png")}
+    assert figures == {f"plots/{name}/frontier-{fit}.png" for name in ("small", "large") for fit in ("fast", "slow")}
 
 
 def test_a_law_that_a_launch_was_told_by_set_is_fitted_after_it_as_well(store, study):
@@ -331,7 +343,7 @@ def test_a_law_that_a_launch_was_told_by_set_is_fitted_after_it_as_well(store, s
     (stored,) = map(json.loads, told.rows(study, "SELECT document FROM fits"))
     document = json.loads(command("fit", "--store", store, "-o", "json").stdout)
     assert document == stored and document["law"] == "power law"
-    assert [point["name"] for point in document["held_out"]] == ["nano-60-2560-s0"]
+    assert [point["name"] for point in document["held_out"]] == ["nano-60-2560"]
 
 
 def test_the_laws_of_a_study_of_an_older_store_are_those_of_its_file(old):
@@ -343,7 +355,8 @@ def test_a_launch_whose_law_is_refused_says_so_and_draws_the_runs(study):
     records, found = told.planning(study)
     with records:
         told.write(records, found.jobs)
-    assert "needs 6" in "\n".join(conclude(read(study.file))) and (study.folder / "plots" / "frontier.png").exists()
+    assert "needs 6" in "\n".join(conclude(read(study.file)))
+    assert (study.folder / "plots" / "small" / "frontier.png").exists()
     assert told.rows(study, "SELECT * FROM fits") == []
 
 

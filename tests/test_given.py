@@ -5,14 +5,16 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
-from runs import METRIC, doubly, planted, table
+from runs import METRIC, doubly, laptop, planted, table
 
 from scalectl import analysis
 from scalectl.analysis.budgets import isoflop
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.fitting import fit
 from scalectl.analysis.groups import fit_each
+from scalectl.analysis.prediction import predict
 from scalectl.analysis.runs import frontier
+from scalectl.analysis.store import read
 
 POINTS = planted(doubly(4.0e8, 37e16, 0.55, 0.02, "FLOPs"), 1e16, 1e20, 30, 20, 0.01, seed=7).assign(images_seen=1e6)
 NEW = pd.DataFrame({"run": ["a", "b"], "name": ["a", "b"], "flops": [1e20, 3e20], "images_seen": 1e6, "data_size": 350})
@@ -106,3 +108,29 @@ def test_the_id_may_be_the_index_as_well():
     indexed = POINTS.set_index("run", drop=False)
     pd.testing.assert_frame_equal(frontier(indexed, METRIC), frontier(POINTS, METRIC))
     assert str(fit(indexed, draws=0)) == str(fit(POINTS, draws=0))
+
+
+@pytest.mark.parametrize("ask", [frontier, fit, isoflop, predict])
+def test_what_is_no_table_metric_or_column_is_refused_as_all_else_is(ask):
+    question = {"compute": 1e9} if ask is predict else {}
+    for given in ("results.db", None, [1, 2]):
+        with pytest.raises(Refused, match="is no table of runs"):
+            ask(given, **question)
+    with pytest.raises(Refused, match="unknown metric 3"):
+        ask(laptop(), 3, **question)
+    with pytest.raises(Refused, match=r"unknown compute|no column \['flops'\]"):
+        ask(laptop(), METRIC, ["flops"], **question)
+
+
+def test_runs_to_hold_out_are_ids_of_the_table():
+    with pytest.raises(Refused, match="hold_out: the table has no run nix"):
+        fit(laptop(), hold_out=["run-000", "nix"], draws=0)
+    with pytest.raises(Refused, match="give a list of ids"):
+        fit(laptop(), hold_out="run-000", draws=0)
+
+
+def test_a_store_that_is_not_there_is_refused_and_no_reason_says_so_twice(tmp_path):
+    with pytest.raises(Refused, match="there is no store here"):
+        read(tmp_path / "none.db")
+    with pytest.raises(Refused, match=r"^upstream/error vs flops has 1 frontier point among"):
+        fit(laptop().head(1))

@@ -212,7 +212,22 @@ def test_a_sweep_makes_a_run_of_each_combination_and_shares_no_trunk_between_the
     pairs = {(cell.run.trunk.recipe.lr, cell.run.trunk.recipe.weight_decay_head) for cell in experiment.cells}
     assert pairs == {(1e-3, 0.0), (1e-3, 3.0), (3e-3, 0.0), (3e-3, 3.0)}
     assert len({cell.run.trunk for cell in experiment.cells}) == 4 * 8
-    assert {cell.name for cell in experiment.cells} >= {"wide-100-100-s0-lr0.001-weight_decay_head3.0"}
+    names = {cell.name for cell in experiment.cells}
+    assert len(names) == len(experiment.cells)
+    assert names >= {"wide-100-100", "wide-100-100-hd0", "wide-100-100-lr0.003", "wide-100-100-s5-lr0.003-hd0"}
+
+
+def test_names_hold_every_setting_that_differs_from_train(resolved):
+    sweep = "{batch_size: [37, 64], head: [map, gap], clip_norm: [0.5], weight_decay_body: [0.03, 1e-5], warmup: [7]}"
+    names = [cell.name for cell in resolved(grid__sweep=sweep, data__sizes="[100]").cells]
+    assert len(set(names)) == len(names)
+    assert {"nano-100-100-clip0.5-w7", "nano-100-100-s5-b64-gap-clip0.5-bd1e-05-w7"} <= set(names)
+
+
+def test_runs_that_differ_in_their_cooldown_alone_are_named_by_it(resolved):
+    points = "{points: [{steps: 200, cooldown: 30}, {steps: 200, cooldown: 60}, {steps: 300, cooldown: 50%}]}"
+    names = {cell.name for cell in resolved(budgets=points, data__sizes="[100]", grid__seeds="[0]").cells}
+    assert names >= {"nano-100-200-c30", "nano-100-200-c60", "nano-100-300"}
 
 
 def test_a_sweep_of_the_value_that_train_says_is_the_same_run(resolved):

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from runs import SHARED
 
 from scalectl import analysis
+from scalectl.analysis.selection import select
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.cli.status import text as status_text
 from scalectl.orchestrator.errors import Refusal
@@ -262,3 +263,27 @@ def test_of_many_problems_the_first_are_shown_and_all_are_counted(tmp_path):
     ) as caught:
         read(file)
     assert len(caught.value.problems) == 37 and str(caught.value).count("many.csv:") == 20
+
+
+def test_whole_numbers_keep_all_of_their_digits_from_the_file_to_the_table(tmp_path):
+    file, path = tmp_path / "seeds.csv", tmp_path / "seeds.db"
+    rows = ("a,9007199254740993,1234567890123456789012,5.7,0.5", "a,9007199254740992,1e21,5.7,0.4", "b,,1e22,,0.3")
+    file.write_text("model,seed,flops,params_million,err\n" + "\n".join(rows) + "\n")
+    assert command("import", file, "--store", path).stdout.startswith("3 runs imported, 3 of them new")
+    points = analysis.read(path)
+    assert points["seed"].dropna().tolist() == [2**53 + 1, 2**53] and points["seed"].isna().sum() == 1
+    assert points["flops"][0] == float("1234567890123456789012") and points["params"][0] == 5_700_000
+    assert command("export", "-o", tmp_path / "e.json", "--store", path).return_value == 0
+    assert [run["seed"] for run in json.loads((tmp_path / "e.json").read_text())] == [2**53 + 1, 2**53, None]
+    assert list(points[select(points, "seed == 9007199254740993")]["name"]) == ["a-s9007199254740993"]
+
+
+def test_whole_numbers_above_2_to_the_63_are_refused_in_words(tmp_path):
+    file = tmp_path / "seeds.csv"
+    file.write_text(
+        "model,seed,flops,err\na,9223372036854775807,1e20,1\na,9223372036854775808,1e20,1\na,1e300,1e20,1\n"
+    )
+    with pytest.raises(InvalidImport) as refused:
+        read(file)
+    assert [problem.spot.line for problem in refused.value.problems] == [3, 4]
+    assert "seeds.csv:3:3: error: seed = 9223372036854775808: above 2^63 - 1, the largest whole" in str(refused.value)

@@ -24,8 +24,9 @@ from scalectl.orchestrator.plan import planner
 from scalectl.orchestrator.plan.plan import Caps
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.plan.simulator import simulate
-from scalectl.orchestrator.store.lock import Locked, ask_to_stop
+from scalectl.orchestrator.store.lock import Locked
 from scalectl.orchestrator.store.records import Records, known
+from scalectl.orchestrator.store.requests import ask_to_stop
 from scalectl.orchestrator.vocabulary import Slot
 from scalectl.trainer.events import Checkpoint
 from scalectl.trainer.spec import from_scratch

@@ -55,7 +55,7 @@ def test_budgets_share_one_trunk(study):
 def test_a_job_says_what_it_does_and_for_which_run_without_its_name(study):
     first = planned(study, steps="[20, 40]")
     kinds = [(job.kind, job.run_name) for job in first.jobs]
-    trunk, short, long = "pico-60-s0", "pico-60-20-s0", "pico-60-40-s0"
+    trunk, short, long = "pico-60", "pico-60-20", "pico-60-40"
     assert kinds == [("trunk", trunk), ("trunk", trunk), ("cooldown", short), ("cooldown", long)]
     assert [job.job.name for job in first.jobs[1:3]] == [f"{trunk} trunk 16 to 32", f"{short} cooldown"]
     assert [job.is_cooldown for job in first.jobs] == [False, False, True, True]
@@ -280,9 +280,8 @@ def test_runs_that_left_the_file_are_said_and_left_alone(study):
         write(records, found.jobs)
     again = plan(read(study.write(steps="[20]")), known(study.store))
     assert again.unlisted == 2 and not again.jobs
-    assert "No longer in the file, and left alone: 2 runs of the last plan." in plan_screen.text(
-        again, "f", "s", slots=1
-    )
+    said = plan_screen.text(again, "f", "s", slots=1)
+    assert "The study has 2 more runs than this file: scalectl prune --dry-run f shows them." in said
     records, _ = planning(study, steps="[20]")
     records.close()
     assert rows(study, "SELECT state FROM runs") == ["done"] * 3

@@ -3,17 +3,21 @@
 import json
 import subprocess
 import sys
+from io import BytesIO
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import cbook
 from matplotlib.collections import PathCollection
+from matplotlib.figure import Figure
 from matplotlib.text import Text
+from PIL import Image
 from runs import METRIC, laptop, table
 
 from scalectl.analysis.checks import Refused
-from scalectl.analysis.drawing.plot import Subject
+from scalectl.analysis.drawing.plot import Drawing, Subject
 from scalectl.analysis.drawing.style import Marks
 from scalectl.analysis.drawing.titles import equation
 from scalectl.analysis.drawing.trunks import trunks
@@ -47,6 +51,7 @@ def swept() -> pd.DataFrame:
     rows = [(h, b, 1 - right[h][n] / 100) for h in head for n, b in enumerate(body)]
     rows = [row for row in rows if row[:2] != (0.1, 1.0)] + [(10.0, 0.01, 0.9)]
     points = table(np.full(len(rows), 1e12), [error for *_, error in rows])
+    points["model"] = "B/16"
     return points.assign(weight_decay_head=[h for h, *_ in rows], weight_decay_body=[b for _, b, _ in rows])
 
 
@@ -185,7 +190,15 @@ def test_no_line_crosses_a_budget_that_imported_runs_lack():
 def test_it_names_models_sizes_law_and_axes():
     points = laptop()
     said = texts(draw("frontier", subject(points, fit(points, draws=20, hold_out=held_out(points)))).figure)
-    for text in ("nano", "mini", "1.4k", "Training compute (FLOPs)", "upstream/error (%)", "held out", "in FLOPs"):
+    for text in (
+        "nano",
+        "mini",
+        "1.4k",
+        "Training compute (FLOPs)",
+        "Top-1 error on held-out images (%)",
+        "held out",
+        "in FLOPs",
+    ):
         assert text in said
 
 
@@ -279,7 +292,7 @@ def test_a_minimum_at_the_edge_is_none_with_the_reason():
 def test_each_run_has_its_curve():
     points = laptop()
     figure, data = drawn("curves")
-    assert len(figure.axes[0].lines) == 36 and len(data["rows"]) == 3 * 36
+    assert len(figure.axes[0].lines) == 2 * 36 and len(data["rows"]) == 3 * 36
     with pytest.raises(Refused, match="curves have flops, loss"):
         draw("curves", subject(points, curves=curves(points), curve="lost"))
 
@@ -312,11 +325,60 @@ def test_residuals_are_those_of_the_report_and_of_the_held_out_runs():
 
 
 def test_no_global_state_of_matplotlib_is_touched(tmp_path):
-    import matplotlib as mpl
-
     before = dict(mpl.rcParams)
     draw("frontier", subject(laptop())).save(tmp_path / "f.svg")
     assert dict(mpl.rcParams) == before
+
+
+# keys of every kind that a user's matplotlibrc may hold: of text, of what is drawn, and of files
+RC = {
+    "text.usetex": True,
+    "font.family": "serif",
+    "font.size": 19,
+    "mathtext.fontset": "cm",
+    "axes.grid": True,
+    "axes.facecolor": "black",
+    "axes.spines.left": False,
+    "axes.unicode_minus": False,
+    "lines.linewidth": 7,
+    "lines.marker": "x",
+    "image.cmap": "gray",
+    "legend.frameon": True,
+    "figure.autolayout": True,
+    "figure.facecolor": "red",
+    "path.sketch": (1, 100, 2),
+    "savefig.bbox": "tight",
+    "savefig.facecolor": "blue",
+    "svg.fonttype": "none",
+}
+
+
+def saved(figure) -> bytes:
+    picture = BytesIO()
+    figure.savefig(picture, format="svg", metadata={"Date": None})
+    return picture.getvalue()
+
+
+@pytest.mark.parametrize("name", list(FIGURES))
+def test_a_users_matplotlibrc_reaches_no_figure_and_is_left_alone(name):
+    plain = saved(drawn(name)[0])
+    with mpl.rc_context(RC):
+        before = dict(mpl.rcParams)
+        figure, _ = drawn(name)
+        assert saved(figure) == plain
+        assert dict(mpl.rcParams) == before
+
+
+def test_a_figure_of_a_users_own_is_written_and_shown_without_their_matplotlibrc(tmp_path):
+    with mpl.rc_context(RC):
+        figure = Figure()
+        drawing = Drawing(figure, {})
+        with mpl.rc_context({"text.usetex": False}):  # as `draw` makes it
+            figure.suptitle("title")
+        drawing.save(tmp_path / "sizes.png")
+        assert drawing._repr_png_()[1:4] == b"PNG"
+    with Image.open(tmp_path / "sizes.png") as picture:
+        assert picture.size == (1920, 1440)  # all of it, at 300 dots an inch
 
 
 def test_dollars_in_names_are_dollars(tmp_path):

@@ -10,8 +10,10 @@ from told import planned, planning, progress, started, told, write
 
 from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.progress import Lines, Live, Tally, screen
-from scalectl.orchestrator.vocabulary import JobState
+from scalectl.orchestrator.vocabulary import JobState, Slot
 from scalectl.trainer.events import Failed, Noticed, Skipped, Stopped
+
+SLOTS = [Slot("cpu-0")]
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def failed(job, step: int, state: JobState = JobState.FAILED) -> News:
 
 def printed(plan, *news: News) -> list[str]:
     out = io.StringIO()
-    with Lines(plan, out) as shown:
+    with Lines(Tally(plan, SLOTS), out) as shown:
         for one in news:
             shown.take(one)
     return out.getvalue().splitlines()
@@ -48,13 +50,13 @@ def printed(plan, *news: News) -> list[str]:
 def test_where_nobody_looks_each_run_leaves_one_plain_line(plan, clock):
     lines = printed(plan, *map(done, plan.jobs))
     assert [line.split("  ")[0] for line in lines] == ["done", "done"]
-    assert "pico-60-20-s0  upstream/loss 0.25  upstream/error 0.25  1/2" in lines[0]
+    assert "pico-60-20  upstream/loss 0.25  upstream/error 0.25  1/2" in lines[0]
     assert lines[1].endswith("2/2  0 s left") and "\x1b" not in "".join(lines)
 
 
 def test_a_long_silence_ends_with_a_line_on_how_far_it_is(plan, clock):
     out, spoken = io.StringIO(), []
-    with Lines(plan, out) as shown:
+    with Lines(Tally(plan, SLOTS), out) as shown:
         for step in (3, 11, 13):  # 29 s, 58 s and 87 s from the beginning
             clock.seconds += 29
             shown.take(News("cpu-0", plan.jobs[0], (progress(step),)))
@@ -84,26 +86,26 @@ def test_what_a_job_notices_of_its_images_is_a_warning(plan, clock):
 
 def test_a_failure_is_one_line_with_its_cause(plan, clock):
     assert printed(plan, failed(plan.jobs[0], 8, JobState.RETRIED), failed(plan.jobs[0], 8)) == [
-        "retried   pico-60-s0 trunk 0 to 16: user_error: OSError: disk on fire  0/2  time left: measuring",
-        "failed    pico-60-s0 trunk 0 to 16: user_error: OSError: disk on fire  0/2  0 s left",
+        "retried   pico-60 trunk 0 to 16: user_error: OSError: disk on fire  0/2  time left: measuring",
+        "failed    pico-60 trunk 0 to 16: user_error: OSError: disk on fire  0/2  0 s left",
     ]
 
 
 def test_a_stop_says_where_its_checkpoint_is(plan, clock):
     (line,) = printed(plan, News("cpu-0", plan.jobs[0], (started(), Stopped(1037)), JobState.STOPPED))
-    assert line.startswith("stopped   pico-60-s0 trunk 0 to 16 at step 1,037; its checkpoint is kept")
+    assert line.startswith("stopped   pico-60 trunk 0 to 16 at step 1,037; its checkpoint is kept")
     assert line.endswith("  0/2")  # most of its work is left, which takes as long as ever
 
 
 def test_the_share_is_that_of_all_steps_and_the_time_left_is_said_once_there_is_a_basis(plan, clock):
-    tally = Tally(plan)
+    tally = Tally(plan, SLOTS)
     assert tally.left == "time left: measuring"
     tally.take(News("cpu-0", plan.jobs[0], (started(), progress(3), progress(11))))
     assert tally.share == pytest.approx(11 / 44) and tally.left == "8 s left"  # 33 steps
 
 
 def test_what_an_earlier_launch_did_is_no_work_to_come(plan, clock):
-    tally = Tally(plan)
+    tally = Tally(plan, SLOTS)
     tally.take(News("cpu-0", plan.jobs[0], (started(12),)))
     assert tally.share == pytest.approx(12 / 44) and tally.left == "time left: measuring"
     tally.take(News("cpu-0", plan.jobs[0], (progress(13), progress(14))))
@@ -111,7 +113,7 @@ def test_what_an_earlier_launch_did_is_no_work_to_come(plan, clock):
 
 
 def test_what_a_failure_takes_with_it_is_not_waited_for(plan, clock):
-    tally = Tally(plan)
+    tally = Tally(plan, SLOTS)
     for news in (done(plan.jobs[0]), failed(plan.jobs[1], 16), done(plan.jobs[2])):
         tally.take(news)
     assert tally.share == 1.0 and tally.left == "0 s left" and tally.ended == 1
@@ -119,7 +121,7 @@ def test_what_a_failure_takes_with_it_is_not_waited_for(plan, clock):
 
 @pytest.mark.parametrize("state", [JobState.DIVERGED, JobState.STOPPED])
 def test_when_everything_ends_at_once_nothing_is_left(plan, clock, state):
-    tally = Tally(plan)
+    tally = Tally(plan, SLOTS)
     tally.take(failed(plan.jobs[0], 0, state))
     assert tally.share == 1.0 and tally.left == "0 s left"
 
@@ -130,11 +132,11 @@ def test_a_run_that_is_evaluated_anew_is_named_without_the_kind_of_its_job(study
     records.close()
     again = planned(study, steps="[20]", shots="[5]")
     (line,) = printed(again, done(again.jobs[0]))
-    assert line.startswith("done      pico-60-20-s0  fewshot/digits/5shot/error 0.25")
+    assert line.startswith("done      pico-60-20  fewshot/digits/5shot/error 0.25")
 
 
 def test_bars_survive_all_kinds_of_news(plan, capsys):
-    with Live(plan) as shown:
+    with Live(Tally(plan, SLOTS)) as shown:
         shown.take(News("cpu-0", plan.jobs[0]))
         shown.take(News("cpu-0", plan.jobs[0], (started(), progress(3))))
         for news in (failed(plan.jobs[0], 3, JobState.RETRIED), *map(done, plan.jobs)):
@@ -148,7 +150,7 @@ def test_bars_survive_all_kinds_of_news(plan, capsys):
 )
 def test_the_bar_of_a_slot_says_what_its_job_does(plan, capsys, monkeypatch, events, note):
     monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
-    with Live(plan) as shown:
+    with Live(Tally(plan, SLOTS)) as shown:
         shown.take(News("cpu-0", plan.jobs[0]))
         if events:
             shown.take(News("cpu-0", plan.jobs[0], events))
@@ -158,7 +160,7 @@ def test_the_bar_of_a_slot_says_what_its_job_does(plan, capsys, monkeypatch, eve
 def test_names_are_shown_as_they_are_and_what_is_done_at_once(plan, capsys, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "200")
-    with Live(replace(plan, study="a [/x] b")) as shown:
+    with Live(Tally(replace(plan, study="a [/x] b"), SLOTS)) as shown:
         for job in plan.jobs[:3]:
             shown.take(done(job))
     said = capsys.readouterr().err
@@ -166,4 +168,4 @@ def test_names_are_shown_as_they_are_and_what_is_done_at_once(plan, capsys, monk
 
 
 def test_the_screen_is_plain_where_stderr_is_no_terminal(plan, capsys):
-    assert isinstance(screen(plan), Lines)
+    assert isinstance(screen(Tally(plan, SLOTS)), Lines)

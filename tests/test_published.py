@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 from pictures import STUDY, grey, levels, write
 
+from scalectl.analysis.drawing.labels import data_name
 from scalectl.orchestrator.errors import InvalidExperiment
 from scalectl.orchestrator.experiment.reading import Experiment, read
 from scalectl.trainer.data.split import split
@@ -134,3 +136,19 @@ def test_the_number_of_a_sample_is_no_label(tmp_path):
     shard(tmp_path / "a.tar", [{"png": grey(number), "index": str(number).encode()} for number in range(30)])
     assert "no label among index, png" in refusal(tmp_path, "webdataset:a.tar")
     assert len(rows(study(tmp_path, "webdataset:a.tar", ", columns: {label: index}"))) == 30
+
+
+@pytest.mark.parametrize(
+    ("columns", "name"),
+    [
+        ({"source": ["parquet"] * 2, "data_name": ["pets", "pets"]}, "pets"),
+        ({"source": ["parquet"] * 2, "data_name": ["parquet", "parquet"]}, ""),  # a kind says nothing
+        ({"source": ["parquet"] * 2, "data_name": ["pets", "birds"]}, ""),
+        ({"source": ["digits"] * 2, "data_name": ["", ""]}, "digits"),  # a store of an older version
+        ({"source": ["parquet", None], "data_name": ["pets", None]}, "pets"),
+        ({"source": ["digits"]}, "digits"),
+        ({}, ""),
+    ],
+)
+def test_figures_have_the_name_of_the_data_set_that_all_runs_share(columns, name):
+    assert data_name(pd.DataFrame(columns)) == name

@@ -284,12 +284,13 @@ def test_a_job_that_is_planned_again_says_so(study, begun):
     assert {states[job.id] for job in found.jobs} == {"planned"} and len(states) == 4
 
 
-def test_a_run_that_left_the_file_stays_in_the_store_unlisted(study, begun):
+def test_a_run_that_left_the_file_stays_in_the_study(study, begun):
     records, found = begun
     write(records, found.jobs)
     records.close()
     planning(study, steps="[20]")[0].close()
-    assert rows(study, "SELECT steps, state, listed FROM runs") == [(20, "done", 1), (40, "done", 0)]
+    assert rows(study, "SELECT steps, state, listed FROM runs") == [(20, "done", 1), (40, "done", 1)]
+    assert len(Store(study.store).study().runs) == 2
     again, found = planning(study, steps="[20, 40]")
     again.close()
     assert found.missing == () and rows(study, "SELECT listed FROM runs") == [1, 1]
@@ -308,6 +309,11 @@ def test_two_studies_share_a_store_and_the_runs_that_both_have(study, begun):
     other.close()
     owners = "SELECT steps, studies.name, listed FROM runs JOIN studies ON study = studies.number ORDER BY steps"
     assert rows(study, owners) == [(20, "small", 1), (40, "other", 1), (80, "other", 1)]
+    steps = dict(rows(study, "SELECT id, steps FROM runs"))
+    of_study = {name: sorted(steps[run] for run in Store(study.store).study(name).runs) for name in ("small", "other")}
+    assert of_study == {"small": [20, 40], "other": [40, 80]}
+    study.file.write_text(text.replace("[20, 40]", "[20]"))
+    assert planned(study).unlisted == 1  # the run that went over to the other study is of this one as well
 
 
 def test_an_exclusion_has_a_reason_and_can_be_taken_back(study, begun):

@@ -13,7 +13,9 @@ from told import planned, planning, progress, rows, started, write
 from scalectl.orchestrator.cli import data as sizes
 from scalectl.orchestrator.cli import plan as plan_screen
 from scalectl.orchestrator.cli import simulate as simulate_screen
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch.ledger import Ledger
+from scalectl.orchestrator.launch.pruning import prune
 from scalectl.orchestrator.plan import preflight
 from scalectl.orchestrator.plan import simulator as simulate
 from scalectl.orchestrator.store.reading import Store
@@ -60,15 +62,16 @@ def listed(section: str) -> dict[str, tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    """A study with a run that is done, one that trains, and one that left the file."""
+    """A study with a run that is done, one that trains, and one that was pruned."""
     from conftest import Study
 
     made = Study(tmp_path_factory.mktemp("page"))
     planning(made, steps="[20, 30, 40]")[0].close()
+    prune(read(made.write(steps="[20, 40]")), lambda found: True)
     records, found = planning(made, steps="[20, 40]")
     write(records, found.jobs[:3])
     records.write(records.start(found.jobs[3], "here"), [started(32), progress(34)])
-    records.keep(Ledger(["here"]).entries())
+    records.keep(Ledger(["here"]).entries(), 37.0)
     yield made
     records.close()
 

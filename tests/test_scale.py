@@ -28,7 +28,7 @@ def store(tmp_path_factory):
     return study.store
 
 
-@pytest.mark.parametrize("words", ["status", "status --runs", "show pico-60-20-s0", "logs pico-60-20-s0"])
+@pytest.mark.parametrize("words", ["status", "status --runs", "show pico-60-20", "logs pico-60-20"])
 def test_answers_take_less_than_a_second_of_cpu(store, words):
     command = [sys.executable, "-c", TIMED, *words.split(), "--store", str(store)]
     done = subprocess.run(command, capture_output=True, text=True)

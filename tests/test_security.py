@@ -1,15 +1,22 @@
 """What must not get out, and what must not get in: secrets, foreign clusters, YAML objects, paths of a bad store."""
 
+import base64
+import json
 import os
 import re
+import shlex
+import socket
 import sqlite3
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from test_cli import scalectl
 from told import everything, planned, planning, rows, started, write
 
-from scalectl.orchestrator.cluster.ray_server import trusted
+from scalectl.orchestrator.cluster.address import joined
+from scalectl.orchestrator.cluster.ray_server import Unreachable
+from scalectl.orchestrator.cluster.ray_trust import trusted
 from scalectl.orchestrator.cluster.worker import stream
 from scalectl.orchestrator.errors import InvalidExperiment, Refusal
 from scalectl.orchestrator.experiment.reading import read
@@ -25,6 +32,112 @@ SECRET = "s3cr3t-of-37-offset"
 def secret(monkeypatch):
     monkeypatch.setenv("HF_TOKEN", SECRET)
     return SECRET
+
+
+# fmt: off
+VARIABLES = [
+    "HF_TOKEN", "GITHUB_TOKEN", "GITHUB_PAT", "AZURE_DEVOPS_PAT", "DB_PASSWORD", "MYSQL_PWD", "PGPASSWORD",
+    "REDIS_PASS", "SSH_PASSPHRASE", "SENTRY_DSN", "SLACK_WEBHOOK", "WEBHOOK_URL", "SIGNING_KEY", "ENCRYPTION_KEY",
+    "DEPLOY_KEY", "SSH_KEY", "STRIPE_KEY", "WANDB_API_KEY", "OPENAI_APIKEY", "AWS_SECRET_ACCESS_KEY",
+    "AZURE_STORAGE_KEY", "JWT", "SESSION_JWT", "BEARER", "API_BEARER", "SESSION_COOKIE", "CLIENT_SECRET",
+    "CLIENT_CREDENTIALS", "PROXY_AUTH", "authToken", "npm_config__auth",
+]
+# fmt: on
+PAIRS = [  # with the secret in place of @
+    "password=@",
+    "api_key: '@'",
+    '{"apiKey": "@"}',
+    r"{\"client_secret\": \"@\"}",
+    "{'passphrase': '@'}",
+    "--password @",
+    "--api-key=@",
+    "DB_PWD=@;",
+    "GET /v1?token=@&page=2",
+    "https://api.example.org/v1?access_token=@",
+    "https://host/x#sig=@",
+    "postgres://ada:@@db.example.org/runs",
+    "https://@@github.com/ada/private.git",
+    "Authorization: Bearer @",
+    "authorization: basic @",
+    "{'Authorization': 'Token @'}",
+    '{"Proxy-Authorization": "Digest @"}',
+    "sent with bearer @",
+    "Cookie: session=@; theme=dark",
+    "Set-Cookie: id=@; HttpOnly",
+    "X-Api-Key: @",
+    "X-Auth-Token: @",
+    "signing_key => @",
+    "-----BEGIN OPENSSH PRIVATE KEY-----\n@\n-----END OPENSSH PRIVATE KEY-----",
+]
+TOKENS = [  # as their issuers make them, taken apart so that no scanner of repositories takes them for real
+    "gh" + "p_" + "a1B2" * 9,
+    "github_" + "pat_" + "a1B2" * 9,
+    "gl" + "pat-" + "a1B2" * 5,
+    "h" + "f_" + "a1B2" * 8,
+    "s" + "k-" + "a1B2" * 8,
+    "sk_" + "live_" + "a1B2" * 6,
+    "xox" + "b-37-37-" + "a1B2" * 5,
+    "AK" + "IA" + "A1B2" * 4,
+    "AI" + "za" + "a1B2" * 9,
+    "npm" + "_" + "a1B2" * 9,
+    "ey" + "J" + "a1B2" * 4 + ".ey" + "J" + "a1B2" * 4 + "." + "a1B2" * 4,
+    "https://hooks." + "slack.com/services/T37/B37/" + "a1B2" * 6,
+]
+ENCODED = [
+    lambda secret: base64.b64encode(secret.encode()).decode(),
+    lambda secret: base64.urlsafe_b64encode(secret.encode()).decode().rstrip("="),
+    lambda secret: quote(secret, safe=""),
+    lambda secret: json.dumps(secret),
+    repr,
+    shlex.quote,
+]
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_variables_that_are_named_like_secrets_are_replaced_by_their_names(name):
+    assert redacted(f"403 for {SECRET}.", {name: SECRET}) == f"403 for [{name}]."
+
+
+@pytest.mark.parametrize("text", PAIRS)
+def test_secrets_in_pairs_headers_and_addresses_are_replaced(text):
+    hidden = redacted(text.replace("@", SECRET, 1), {})
+    assert SECRET not in hidden and ("[secret]" in hidden or "[user]@" in hidden)
+
+
+@pytest.mark.parametrize("token", TOKENS)
+def test_tokens_are_known_by_how_they_begin(token):
+    assert redacted(f"401 with {token} again", {}) == "401 with [secret] again"
+
+
+@pytest.mark.parametrize("encode", ENCODED)
+def test_a_secret_is_known_by_its_encodings(encode):
+    secret = 'it\'s "37" a+b/c\\d ü?'
+    text = f"sent {encode(secret)}"
+    assert (
+        redacted(text, {"DB_PASSWORD": secret}).strip("'\"").removesuffix("=").rstrip("'\"").endswith("[DB_PASSWORD]")
+    )
+    assert "[DATABASE_URL]" in redacted("login with hunter22", {"DATABASE_URL": "postgres://ada:hunter22@db/runs"})
+
+
+HARMLESS = """KeyError: 'upstream/error'
+max_tokens=1234567, tokens: 37000000
+token = new_token(37); self._token = token_of(file)
+author=Ada_Lovelace compass=northwest monkey=banana37 tokenizer=bert-base
+PASS: everything; signature: (self, path)
+PATH=/usr/bin:/bin token_file=/home/ada/token
+https://example.org/key/37?page=upstream s3://bucket/secrets/37
+sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"""
+
+
+@pytest.mark.parametrize("line", HARMLESS.splitlines())
+def test_what_is_no_secret_stays(line):
+    environ = {"PATH": "/usr/bin:/bin", "PWD": "/home/ada", "SSH_AUTH_SOCK": "/tmp/agent", "AUTH_MODE": "northwest"}
+    environ |= {
+        "GIT_AUTHOR_NAME": "Ada_Lovelace",
+        "SSH_KEY": "/home/ada/.ssh/id",
+        "RAY_AUTH_TOKEN_PATH": "/home/ada/token",
+    }
+    assert redacted(line, environ) == line
 
 
 def test_secrets_of_the_environment_and_of_urls_are_replaced_by_their_names():
@@ -68,15 +181,39 @@ def test_a_cluster_is_joined_with_a_token_or_on_request_only(variable, monkeypat
     trusted(None, insecure=False)
     monkeypatch.setenv(variable, "token")
     if variable != "RAY_ADDRESS":
-        trusted("10.0.0.37:6379", insecure=False)
+        trusted("10.0.0.37:6379", insecure=False, ask=lambda address: True)
+        for answer, said in ((False, "takes whoever comes without a token"), (None, "did not say")):
+            with pytest.raises(Refusal, match=rf"10\.0\.0\.37:6379 {said}.*--insecure"):
+                trusted("10.0.0.37:6379", insecure=False, ask=lambda address, answer=answer: answer)
 
 
 def test_launch_refuses_such_a_cluster_before_anything_is_written(study, monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path / "nobody"))
     for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_AUTH_MODE"):
         monkeypatch.delenv(name, raising=False)
-    done = scalectl("launch", study.file, "--address", "127.0.0.1:37")
+    with socket.create_server(("127.0.0.1", 0)) as cluster:
+        done = scalectl("launch", study.file, "--address", f"127.0.0.1:{cluster.getsockname()[1]}")
     assert done.returncode == 4 and "--insecure" in done.stderr and not study.store.exists()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "http://127.0.0.1:8265", "head", "auto"])
+def test_a_stale_address_of_the_environment_is_named_before_tokens_are_asked_for(address, monkeypatch, tmp_path):
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    with pytest.raises(Unreachable, match=r"no Ray cluster at .* RAY_ADDRESS .* --address local"):
+        joined(address, by_variable=True, insecure=False)
+    with pytest.raises(Unreachable, match="no Ray cluster at") as refusal:
+        joined(address, by_variable=False, insecure=False)
+    assert "RAY_ADDRESS" not in str(refusal.value)
+
+
+def test_local_and_auto_are_meant_as_ray_means_them(monkeypatch, tmp_path):
+    assert joined("local", by_variable=True, insecure=False) is None
+    with socket.create_server(("127.0.0.1", 0)) as cluster:
+        address = f"127.0.0.1:{cluster.getsockname()[1]}"
+        (tmp_path / "ray").mkdir()
+        (tmp_path / "ray" / "ray_current_cluster").write_text(address)
+        monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+        assert joined("auto", by_variable=True, insecure=True) == address
 
 
 @pytest.mark.parametrize(

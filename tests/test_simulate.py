@@ -1,7 +1,10 @@
 """The schedule on a virtual clock: bounds, invariants over many seeds, and the paper's grid."""
 
+import itertools
 import json
 import math
+import random
+import statistics
 import time
 from collections import defaultdict
 from dataclasses import replace
@@ -16,7 +19,7 @@ from test_schedule import forests, on, planned
 
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.placement import Fit
-from scalectl.orchestrator.plan.plan import Caps
+from scalectl.orchestrator.plan.plan import Caps, PlannedJob
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.plan.simulator import (
     InvalidSlots,
@@ -27,7 +30,7 @@ from scalectl.orchestrator.plan.simulator import (
     parse_slots,
     simulate,
 )
-from scalectl.orchestrator.vocabulary import devices_of
+from scalectl.orchestrator.vocabulary import JobKind, devices_of
 
 ROOT = Path(__file__).parents[1]
 PAPER = ROOT / "studies" / "paper.yaml"
@@ -143,7 +146,7 @@ def test_slots_that_never_live_to_a_checkpoint_are_refused():
 
 @pytest.mark.parametrize("text", ["0xv5e-16", "x", "1000000xcpu", "4 v5e-16", "4xv5e-16,2", "-1"])
 def test_what_is_no_number_of_slots_is_refused(text):
-    with pytest.raises(InvalidSlots, match="COUNTxTYPE, COUNT up to 999999"):
+    with pytest.raises(InvalidSlots, match="COUNTxTYPE with a COUNT of 1 to 999999"):
         parse_slots([text])
 
 
@@ -233,3 +236,38 @@ def test_slots_that_will_not_do_are_refused(study):
     refused = scalectl("simulate", study.file, "--slots", "2", "--set", "resources={default: {type: v5e-16}}")
     assert refused.returncode == 4 and "need a slot of type v5e-16" in refused.stderr
     assert scalectl("simulate", study.file, "--slots", "two").returncode == 2
+
+
+def study_jobs(chance: random.Random) -> list[PlannedJob]:
+    """The trunks and cooldowns of a grid: models of growing cost, data sizes, seeds, and budgets that share trunks."""
+    budgets = [200 * 2**n for n in range(chance.randint(1, 5))]
+    share, growth, jobs = chance.choice([0.1, 0.2, 0.5, 1.0]), chance.uniform(1.2, 4.0), []
+    for model, trunk in itertools.product(range(chance.randint(1, 5)), range(chance.randint(1, 6))):
+        cost, need, reached, shape = growth**model * chance.uniform(0.8, 1.2), (), 0, f"shape-{model}"
+        for steps in budgets:
+            branch = round(steps * (1 - share))
+            if branch > reached:
+                stretch = planned(f"{model}-{trunk}-{branch}", cost * (branch - reached), need, shape)
+                need, reached = (stretch.id,), branch
+                jobs.append(stretch)
+            ending = planned(f"{model}-{trunk}-run-{steps}", cost * (steps - branch), need, shape)
+            jobs.append(replace(ending, kind=JobKind.COOLDOWN))
+    return jobs
+
+
+def first_end(lives) -> float:
+    return min(life.stop for life in lives if "run" in life.job.id)
+
+
+def test_first_runs_end_early_at_no_cost_to_the_whole():
+    """Against the same jobs with no word on which of them end runs; as benchmarks/early.py, on fewer grids."""
+    chance, later, longer = random.Random(37), [], []
+    for _ in range(60):
+        jobs, slots = study_jobs(chance), on(chance.choice([1, 2, 4, 8]))
+        early = simulate(jobs, slots)
+        plain = simulate([replace(job, kind=JobKind.TRUNK) for job in jobs], slots)
+        longer.append(early.makespan / plain.makespan)
+        later.append((first_end(early.lives) / plain.makespan, first_end(plain.lives) / plain.makespan))
+    assert statistics.mean(longer) < 1.002 and max(longer) < 1.03
+    now, before = (statistics.median(shares) for shares in zip(*later, strict=True))
+    assert now < before / 2

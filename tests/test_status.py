@@ -14,7 +14,9 @@ from scalectl.orchestrator.cli.status import text as status_text
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch.ledger import Ledger
 from scalectl.orchestrator.launch.news import News
+from scalectl.orchestrator.launch.pruning import prune
 from scalectl.orchestrator.store.reading import Store
+from scalectl.orchestrator.store.records import Records
 from scalectl.trainer.events import Failed, Skipped, Stopped
 from scalectl.trainer.flops import training_flops
 
@@ -29,8 +31,9 @@ def begun(study):
 
 def say(study) -> str:
     """The screen with its runs, which every test holds to its width."""
-    text = status_text(Store(study.store).status(), runs=True)
-    assert max(len(line) for line in text.splitlines() if not line.startswith("Next: ")) <= 100
+    for width in (80, 120, 100):
+        text = status_text(Store(study.store).status(), runs=True, width=width)
+        assert max(len(line) for line in text.splitlines() if not line.startswith("Next: ")) <= width
     json.dumps(Store(study.store).status().to_json(), allow_nan=False)
     return text
 
@@ -48,22 +51,37 @@ def test_runs_that_wait_for_a_running_trunk_show_how_far_it_has_come(study, begu
     write(records, found.jobs[:1])
     records.write(records.start(found.jobs[1], "cpu-1"), [started(16), progress(20)])
     text = say(study)
-    assert "pico-60-s0 trunk 16 to 32   cpu-1      20/32   25 %" in text
+    assert "pico-60 trunk 16 to 32   cpu-1      20/32   25 %" in text
     assert "16/20" in text and "20/40" in text
     (job,) = Store(study.store).status().running
     assert job.seconds_left == pytest.approx(12 * SECONDS_A_STEP) and job.images_per_second == 16 / SECONDS_A_STEP
 
 
-def test_the_time_left_is_that_of_each_missing_step_once(study, begun):
+def test_the_work_of_a_study_is_each_missing_step_once(study, begun):
     records, found = begun
     records.write(records.start(found.jobs[0], "cpu-0"), [started(), progress(6)])
-    left = 32 + 4 + 8 - 6
-    assert Store(study.store).status().seconds_left == pytest.approx(left * SECONDS_A_STEP)
     trunk = found.jobs[0].job.trunk
     assert Store(study.store).status().to_json()["flops"] == {
         "done": training_flops(trunk, 6),
         "total": training_flops(trunk, 44),
     }
+
+
+def test_the_time_left_is_what_the_launch_says_it_is(study, begun):
+    """Of this launch alone: one that was killed said what nobody waits for any more."""
+    records, _ = begun
+    books = Ledger(["cpu-0"])
+    assert Store(study.store).status().seconds_left is None
+    for seconds in (None, 37.5):
+        records.keep(books.entries(), seconds)
+        assert Store(study.store).status().seconds_left == seconds
+    assert "38 s left" in say(study)
+    records.close()
+    assert Store(study.store).status().seconds_left is None
+    with Records(study.store) as later:
+        assert Store(study.store).status().seconds_left is None
+        later.keep(books.entries(), 4.0)
+        assert Store(study.store).status().seconds_left == 4.0
 
 
 def test_a_resumed_attempt_shows_the_step_that_it_goes_on_from(study, begun):
@@ -97,7 +115,7 @@ def test_a_done_study_names_its_best_run_and_the_next_command(study, begun):
     records.close()
     text = say(study)
     assert text.startswith("small · 2 done\n  100 % of ")
-    assert "best: pico-60-40-s0  upstream/error 0.25 at " in text
+    assert "best: pico-60-40  upstream/error 0.25 at " in text
     assert text.endswith(f"Next: scalectl fit --store {study.store}")
     assert Store(study.store).status().unfinished == 0
 
@@ -117,7 +135,7 @@ def test_a_long_reason_is_whole_but_no_wider_than_the_screen(study, begun):
     records.write(records.start(found.jobs[0], "here"), [started(), Failed("user_error", 3, reason)])
     records.settle(found.jobs[0].runs, "failed", "user_error", reason)
     text = say(study)
-    assert "failed (user_error): pico-60-20-s0  OSError: shard-00000.parquet" in text
+    assert "failed (user_error): pico-60-20  OSError: shard-00000.parquet" in text
     assert "shard-00036.parquet" in text and "…" in text
 
 
@@ -178,11 +196,13 @@ def test_a_reason_of_thousands_of_letters_is_cut_in_the_table(study, begun):
     assert any(line.endswith("x" * 2000) for line in lines)  # where it stands by itself
 
 
-def test_runs_that_left_the_file_are_counted_and_not_shown(study, begun):
+def test_runs_that_were_pruned_are_counted_and_not_shown(study, begun):
     begun[0].close()
     planning(study, steps="[20]")[0].close()
+    assert Store(study.store).status().counts["planned"] == 2
+    prune(read(study.file), lambda found: True)
     text = say(study)
-    assert "not listed any more: 1 run of earlier plans" in text and "pico-60-40" not in text
+    assert "1 pruned run, which no study has any more" in text and "pico-60-40" not in text
 
 
 def test_status_does_not_wait_for_a_writer(study, begun):

@@ -11,7 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from conftest import Study
+from conftest import Study, stored
 from sqlalchemy.exc import IntegrityError
 from told import planning, progress, rows, started, told, write
 
@@ -26,9 +26,9 @@ from scalectl.orchestrator.store.database import (
     NewerStore,
     NotAStore,
     Unusable,
-    network_file_system,
     reading,
 )
+from scalectl.orchestrator.store.file_systems import shared_file_system
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.records import Records, known
 from scalectl.orchestrator.store.tables import runs
@@ -141,6 +141,18 @@ def test_a_copy_of_an_older_store_can_not_be_written_to(old):
         connection.exec_driver_sql("DELETE FROM runs")
 
 
+def test_a_store_of_version_6_has_the_runs_that_its_studies_listed(study):
+    """Also where it is only read; the run that had left the file is none of them."""
+    stored(study, 6)
+    for _ in range(2):
+        names = dict(rows(study, "SELECT id, name FROM runs"))
+        of_study = {name: [names[run] for run in Store(study.store).study(name).runs] for name in ("small", "other")}
+        assert of_study == {"small": ["pico-60-20-s0"], "other": ["pico-60-40-s0"]}
+        assert Store(study.store).status().unlisted == 1
+        Records(study.store).close()
+    assert rows(study, "PRAGMA user_version") == [VERSION] and not rows(study, "PRAGMA foreign_key_check")
+
+
 @pytest.mark.parametrize("use", [Records, known, status])
 def test_a_database_of_another_program_is_refused_and_left_as_it_is(tmp_path, use):
     path = foreign(tmp_path / "photos.db")
@@ -248,7 +260,7 @@ def test_a_store_that_pandas_cant_read_is_a_refusal(study):
     planning(study)[0].close()
     with closing(sqlite3.connect(study.store)) as connection, connection:
         connection.execute("DROP VIEW points")
-    with pytest.raises(Unusable, match="no table or view `points`"):
+    with pytest.raises(Unusable, match="has lost the view 'points'"):
         study_points(study.store, None)
 
 
@@ -294,6 +306,10 @@ filer:/home /home nfs4 rw 0 0
 /dev/sdb1 /home/scratch xfs rw 0 0
 //nas/labs /mnt/my\\040lab cifs rw 0 0
 bucket /mnt/b\xfccket fuse.gcsfuse rw 0 0
+mountpoint-s3 /mnt/s3 fuse rw 0 0
+box /mnt/box fuse.overlayfs-of-nobody rw 0 0
+encfs /mnt/crypt fuse.encfs rw 0 0
+drvfs /mnt/c 9p rw,aname=drvfs 0 0
 """
 
 
@@ -304,19 +320,39 @@ bucket /mnt/b\xfccket fuse.gcsfuse rw 0 0
         ("/home/scratch/results.db", ""),
         ("/homely/results.db", ""),
         ("/mnt/my lab/results.db", "cifs"),
+        ("/mnt/s3/results.db", "fuse.mountpoint-s3"),
+        ("/mnt/box/results.db", "fuse.overlayfs-of-nobody"),
+        ("/mnt/crypt/results.db", ""),
+        ("/mnt/c/results.db", "9p"),
     ],
 )
-def test_a_network_file_system_is_known_by_its_mount(tmp_path, path, kind):
+def test_a_file_system_that_others_share_is_known_by_its_mount(tmp_path, path, kind):
     (tmp_path / "mounts").write_bytes(MOUNTS.encode("latin-1"))
-    assert network_file_system(Path(path), tmp_path / "mounts") == kind
+    assert shared_file_system(Path(path), tmp_path / "mounts") == kind
+
+
+SHARED = """nfs4 lustre gpfs wekafs panfs ocfs2 gfs2 ceph fuse.ceph-fuse fuse.rclone fuse.blobfuse2 fuse.grpcfuse
+fakeowner drvfs 9p vboxsf virtiofs"""
+
+
+@pytest.mark.parametrize("kind", SHARED.split())
+def test_file_systems_of_networks_clusters_and_hosts_are_shared(tmp_path, kind):
+    (tmp_path / "mounts").write_text(f"anything / {kind} rw 0 0\n")
+    assert shared_file_system(tmp_path, tmp_path / "mounts") == kind
+
+
+@pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs", "zfs", "overlay", "tmpfs", "fuseblk", "fuse.fuse-overlayfs"])
+def test_file_systems_of_one_machine_are_not(tmp_path, kind):
+    (tmp_path / "mounts").write_text(f"anything / {kind} rw 0 0\n")
+    assert shared_file_system(tmp_path, tmp_path / "mounts") == ""
 
 
 def test_where_mounts_are_not_told_no_file_system_is_suspected(tmp_path):
-    assert network_file_system(tmp_path, tmp_path / "none") == ""
+    assert shared_file_system(tmp_path, tmp_path / "none") == ""
 
 
 def test_a_network_file_system_is_warned_of_in_the_history(study, monkeypatch):
-    monkeypatch.setattr("scalectl.orchestrator.store.records.network_file_system", lambda _: "nfs4")
+    monkeypatch.setattr("scalectl.orchestrator.store.records.shared_file_system", lambda _: "nfs4")
     planning(study)[0].close()
     assert "warning: the store is on nfs4" in status_text(Store(study.store).status())
 

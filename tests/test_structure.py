@@ -30,7 +30,13 @@ def test_floors_are_counted_from_the_ground():
 
 
 LIGHT = ("trainer.spec", "trainer.events", "trainer.failures", "trainer.flops", "trainer.hardware")
-LIGHT += ("trainer.data.registry", "analysis.vocabulary", "orchestrator.vocabulary", "orchestrator.errors")
+LIGHT += (
+    "trainer.data.registry",
+    "analysis.vocabulary",
+    "analysis.printable",
+    "orchestrator.vocabulary",
+    "orchestrator.errors",
+)
 
 
 @pytest.mark.parametrize("module", LIGHT)

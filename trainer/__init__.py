@@ -1,7 +1,5 @@
 """One job: a Job in, a stream of events out."""
 
-import os
+from scalectl.trainer.environment import note_start
 
-# JAX on a CPU sums in another order for another number of threads. With one, a run comes to the same bits on any slot
-# and any machine of a kind; more cores run more jobs. JAX reads this when its first array is made, so it stands here.
-os.environ.setdefault("PJRT_NPROC", "1")
+note_start()

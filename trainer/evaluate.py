@@ -44,7 +44,7 @@ def evaluations(
             yield spec.metric, fewshot(train, Images(held_out(data).features, test.labels), spec)
     if tuning := evals.finetune:
         pool, test = evalsets(tuning.data or own, tuning.resolution, model.channels)
-        tuned = finetune(model, params, pool, test, tuning, stopping)
+        tuned = finetune(model, params, pool, test, tuning, stopping, programs.layout)
         programs.compile_seconds += tuned.compile_seconds
         programs.compilations += tuned.compilations
         yield tuning.metric, tuned.error

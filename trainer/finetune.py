@@ -13,7 +13,7 @@ from scalectl.trainer.flops import TRAINING, flops_per_image
 from scalectl.trainer.optimizer import NEVER, Settings, family
 from scalectl.trainer.positions import resampled
 from scalectl.trainer.rng import Purpose, endless, permutation
-from scalectl.trainer.sharding import gathered
+from scalectl.trainer.sharding import Layout, everywhere, gathered
 from scalectl.trainer.spec import FinetuneSpec
 from scalectl.trainer.step import Metrics, Programs, Shape, State, dispatch, zeros
 from scalectl.trainer.vit import ViT
@@ -31,13 +31,22 @@ class Tuned(NamedTuple):
     compilations: int
 
 
-def finetune(vit: ViT, params: Params, pool: EvalSet, test: EvalSet, spec: FinetuneSpec, stopping: Stop) -> Tuned:
+def finetune(
+    vit: ViT,
+    params: Params,
+    pool: EvalSet,
+    test: EvalSet,
+    spec: FinetuneSpec,
+    stopping: Stop,
+    layout: Layout | None = None,
+) -> Tuned:
     """The error on `test` after fine-tuning on all of `pool` at the rate that is best on a part of it.
 
-    Where the loss is not finite at that rate after all, it is that of the next best one. Raises Interrupted.
+    Where the loss is not finite at that rate after all, it is that of the next best one. `layout` is over the devices
+    to train on, by default those of `sharding.everywhere`. Raises Interrupted.
     """
     larger = enlarged(vit, spec.resolution, pool.num_classes)
-    tuning = Finetuning(larger, transferred(params, larger), spec, stopping)
+    tuning = Finetuning(larger, transferred(params, larger), spec, stopping, layout)
     error = next(tuning.errors(pool, test), float("nan"))
     return Tuned(error, tuning.programs.compile_seconds, tuning.programs.compilations)
 
@@ -89,11 +98,13 @@ class _Shuffled:
 class Finetuning:
     """Weights to begin from, and the compiled programs that move them."""
 
-    def __init__(self, vit: ViT, params: Params, spec: FinetuneSpec, stopping: Stop) -> None:
+    def __init__(
+        self, vit: ViT, params: Params, spec: FinetuneSpec, stopping: Stop, layout: Layout | None = None
+    ) -> None:
         counts = {"image_size": vit.image_size, "channels": vit.channels, "num_classes": vit.num_classes}
         flops = TRAINING * spec.batch_size * flops_per_image(vit.model, head=vit.head, **counts)
         each = 1 if spec.ema else dispatch(flops)  # the average takes in the weights of every step
-        self.programs = Programs(Shape(vit, spec.batch_size, "softmax", "sgd", each))
+        self.programs = Programs(Shape(vit, spec.batch_size, "softmax", "sgd", each), layout=layout or everywhere())
         self.params, self.spec, self.stopping = params, spec, stopping
 
     def errors(self, pool: EvalSet, test: EvalSet) -> Iterator[float]:

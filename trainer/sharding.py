@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import groupby
 from typing import Any
 
 import jax
@@ -67,8 +68,11 @@ class Layout:
 
 @cache
 def everywhere() -> Layout:
-    """The layout over all devices of all processes."""
-    return Layout(tuple(sorted(jax.devices(), key=lambda device: (device.process_index, device.id))))
+    """The layout over all accelerators of all processes, or one CPU device of each: XLA_FLAGS may pretend more."""
+    devices = sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
+    if devices[0].platform == "cpu":
+        devices = [next(group) for _, group in groupby(devices, key=lambda device: device.process_index)]
+    return Layout(tuple(devices))
 
 
 def grid(count: int) -> tuple[int, int]:

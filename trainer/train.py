@@ -22,6 +22,7 @@ from scalectl.trainer.data.facts import Unreadable
 from scalectl.trainer.data.loader import Loader
 from scalectl.trainer.data.pictures import BadImage
 from scalectl.trainer.data.split import parts
+from scalectl.trainer.environment import pinned
 from scalectl.trainer.evalset import Interrupted
 from scalectl.trainer.evaluate import evaluations, shots_are_there
 from scalectl.trainer.events import (
@@ -31,8 +32,8 @@ from scalectl.trainer.events import (
     Event,
     Failed,
     Measurement,
-    Progress,
     Noticed,
+    Progress,
     Skipped,
     Spent,
     Started,
@@ -43,6 +44,7 @@ from scalectl.trainer.flops import training_flops
 from scalectl.trainer.hardware import peak, utilisation
 from scalectl.trainer.multihost import Stopping
 from scalectl.trainer.optimizer import settings
+from scalectl.trainer.sharding import Layout, everywhere
 from scalectl.trainer.spec import DataSpec, Job
 from scalectl.trainer.step import Metrics, Programs, State, abstract, shape
 from scalectl.trainer.timing import Laps, Speed
@@ -60,15 +62,23 @@ class Diverged(Exception):  # noqa: N818 - a result, not an error of the program
         self.step = step
 
 
-def train(job: Job, stopping: Stop | None = None) -> Iterator[Event]:
+def train(job: Job, stopping: Stop | None = None, layout: Layout | None = None) -> Iterator[Event]:
     """Yield Started, then progress, checkpoints and measurements, then one of Done, Stopped and Failed.
 
     Damaged checkpoints are reported first, as Skipped. A checkpoint is reported once it is complete, when training has
     gone on already; Done and Stopped come after the last one. `stopping` asks for a checkpoint and Stopped. A job
     always comes to the same numbers on the same machine, wherever it was interrupted; whatever its last checkpoint knew
-    is reported again.
+    is reported again. `layout` is over the devices to train on, by default those of `sharding.everywhere`.
+
+    JAX has the options of `environment.PINNED` meanwhile. Raises ValueError where it was started with other settings
+    before the trainer was imported.
     """
-    programs = Programs(shape(job.trunk))
+    with pinned():
+        yield from _train(job, stopping, layout or everywhere())
+
+
+def _train(job: Job, stopping: Stop | None, layout: Layout) -> Iterator[Event]:
+    programs = Programs(shape(job.trunk), layout=layout)
     together = Stopping(stopping or threading.Event(), programs.layout)
     laps = Laps(programs)
     try:

@@ -1,5 +1,6 @@
 """What colours, sizes and lines of a figure mean, below its panels."""
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -8,17 +9,20 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 
+from scalectl.analysis.checks import Refused
 from scalectl.analysis.drawing.panels import BEYOND
-from scalectl.analysis.drawing.style import INK, SMALL, STAR, Marks, literal, short
+from scalectl.analysis.drawing.style import SMALL, STAR, Marks, ink, literal, paper, short
 from scalectl.analysis.report import Fitted
 
 Keys = dict[str, Line2D]
 
 _ROWS = 3  # of a group of dots
+_LETTERS = 40  # of a name
+_PANELS = 0.9  # least height of the panels, in inches
 _GAP, _EDGE = 0.2, 0.05  # between groups, and around all of them, in inches
 _RING: dict[str, Any] = {"marker": "o", "linestyle": "none", "markerfacecolor": "none", "markeredgewidth": 0.7}
-_STAR: dict[str, Any] = {"marker": "*", "linestyle": "none", "markeredgecolor": INK, "markeredgewidth": 0.5}
-_DOT: dict[str, Any] = {"marker": "o", "linestyle": "none", "markeredgecolor": "white", "markeredgewidth": 0.3}
+_STAR: dict[str, Any] = {"marker": "*", "linestyle": "none", "markeredgewidth": 0.5}
+_DOT: dict[str, Any] = {"marker": "o", "linestyle": "none", "markeredgewidth": 0.3}
 _GREY = "#8b9097"
 
 
@@ -37,25 +41,48 @@ def sizes(marks: Marks) -> Keys:
     return {short(size): _dot(_GREY, area) for size, area in marks.areas.items()}
 
 
-def lines(fit: Fitted | None, rings: bool = True) -> Keys:
-    """What rings, lines and stars mean."""
-    return dict(_lines(fit, rings))
+def lines(fit: Fitted | None, rings: bool = True, stars: bool = False) -> Keys:
+    """What rings and lines mean, and stars where the law has held-out runs or `stars` says so."""
+    return dict(_lines(fit, rings, stars))
 
 
 def draw_legend(figure: Figure, groups: dict[str, Keys]) -> None:
     """Draw these groups below the panels, side by side as far as there is room, and make the figure as much higher.
 
-    The name of a group stands above it; one without a name is a single row.
+    The name of a group stands above it; one without a name is a single row where that has room.
     """
     made = [_group(figure, title, keys) for title, keys in groups.items() if keys]
     width, above = figure.get_size_inches()
-    places, below = _flow([_inches(figure, legend) for legend in made], width)
-    height = above + below
+    _, below = _flow([_inches(figure, legend) for legend in made], width)
+    _place(figure, made, width, above + below)
+
+
+def arrange(figure: Figure, width: float, height: float) -> None:
+    """Give a figure with or without a legend this size in inches; raises Refused where the legend has no room."""
+    made = [artist for artist in figure.artists if isinstance(artist, Legend)]
+    boxes = [_inches(figure, legend) for legend in made]
+    widest = max((wide for wide, _ in boxes), default=0) + 2 * _EDGE
+    _, below = _flow(boxes, max(width, widest))
+    if width < widest or (made and height < below + _PANELS):
+        asked, least = (_size(*sides) for sides in ((width, height), (max(width, widest), below + _PANELS)))
+        raise Refused(f"size {asked} mm has no room for the legend: {least} has.")
+    _place(figure, made, width, height)
+
+
+def _size(width: float, height: float) -> str:
+    return f"{math.ceil(round(25.4 * width, 3))} x {math.ceil(round(25.4 * height, 3))}"
+
+
+def _place(figure: Figure, legends: list[Legend], width: float, height: float) -> None:
+    """Put the legends below and the panels above on a figure of this size in inches."""
     figure.set_size_inches(width, height)
+    if not legends:
+        return
+    places, below = _flow([_inches(figure, legend) for legend in legends], width)
     engine = figure.get_layout_engine()
     if isinstance(engine, ConstrainedLayoutEngine):
-        engine.set(rect=(0, below / height, 1, above / height))
-    for legend, (x, y) in zip(made, places, strict=True):
+        engine.set(rect=(0, below / height, 1, 1 - below / height))
+    for legend, (x, y) in zip(legends, places, strict=True):
         legend.set_bbox_to_anchor((x / width, (below - y) / height), figure.transFigure)
 
 
@@ -76,13 +103,23 @@ def _inches(figure: Figure, legend: Legend) -> tuple[float, float]:
 
 
 def _group(figure: Figure, title: str, keys: Keys) -> Legend:
+    """A group in as few rows as have room, from _ROWS on where it has a name."""
     columns = len(keys)
     if title:
         columns = -(-len(keys) // _ROWS)
+    while True:
+        legend = _legend(figure, title, keys, columns)
+        if columns == 1 or _inches(figure, legend)[0] <= figure.get_figwidth() - 2 * _EDGE:
+            figure.add_artist(legend)
+            return legend
+        columns -= 1
+
+
+def _legend(figure: Figure, title: str, keys: Keys, columns: int) -> Legend:
     legend = Legend(
         figure,
         list(keys.values()),
-        [literal(key) for key in keys],
+        [literal(_within(key)) for key in keys],
         title=title or None,
         loc="upper left",
         ncols=columns,
@@ -98,19 +135,25 @@ def _group(figure: Figure, title: str, keys: Keys) -> Legend:
         labelspacing=0.3,
     )
     legend.set_in_layout(False)
-    figure.add_artist(legend)
     return legend
 
 
+def _within(name: str) -> str:
+    """A name in at most _LETTERS letters, the middle of a longer one left out."""
+    if len(name) <= _LETTERS:
+        return name
+    return f"{name[: _LETTERS // 2]}...{name[-(_LETTERS // 2 - 3) :]}"
+
+
 def _dot(colour: Any, area: float) -> Line2D:
-    return Line2D([], [], color=colour, markersize=area**0.5, **_DOT)
+    return Line2D([], [], color=colour, markersize=area**0.5, markeredgecolor=paper(), **_DOT)
 
 
-def _lines(fit: Fitted | None, rings: bool) -> Iterator[tuple[str, Line2D]]:
+def _lines(fit: Fitted | None, rings: bool, stars: bool) -> Iterator[tuple[str, Line2D]]:
     if rings:
-        yield "frontier", Line2D([], [], color=INK, markersize=5, **_RING)
+        yield "frontier", Line2D([], [], color=ink(), markersize=5, **_RING)
     if fit:
-        yield "law, 90 % band", Line2D([], [], color=INK, linewidth=1.2)
-        yield "extrapolated", Line2D([], [], color=INK, linewidth=1.0, linestyle=BEYOND)
-    if fit and fit.held_out:
-        yield "held out", Line2D([], [], color=STAR, markersize=7, **_STAR)
+        yield "law, 90 % band", Line2D([], [], color=ink(), linewidth=1.2)
+        yield "extrapolated", Line2D([], [], color=ink(), linewidth=1.0, linestyle=BEYOND)
+    if stars or (fit and fit.held_out):
+        yield "held out", Line2D([], [], color=STAR, markersize=7, markeredgecolor=ink(), **_STAR)

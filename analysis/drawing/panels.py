@@ -1,14 +1,17 @@
 """The panels of the frontier figure, each drawn on axes that it is given."""
 
+import textwrap
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
 
+from scalectl.analysis.drawing.labels import data_name, metric_label
 from scalectl.analysis.drawing.style import (
     FAINT,
-    INK,
     SMALL,
     STAR,
     TEXT,
@@ -16,7 +19,9 @@ from scalectl.analysis.drawing.style import (
     axis_of_compute,
     axis_of_errors,
     axis_of_sizes,
-    error_label,
+    height,
+    ink,
+    paper,
     share,
 )
 from scalectl.analysis.drawing.trunks import trunks
@@ -27,9 +32,10 @@ from scalectl.analysis.vocabulary import AXES
 
 FLOOR = 0.25  # a floor below this share of the end of the law is not drawn: it would squeeze all else
 AHEAD = 10.0  # the law is drawn up to this many times the largest compute of all runs
-HELD_OUT: dict[str, Any] = {"marker": "*", "color": STAR, "edgecolor": INK, "linewidth": 0.5, "s": 60, "zorder": 7}
 BEYOND = (0, (4, 2))  # dashes
-_RING: dict[str, Any] = {"facecolor": "none", "edgecolor": INK, "linewidth": 0.7, "zorder": 5}
+_RING: dict[str, Any] = {"facecolor": "none", "linewidth": 0.7, "zorder": 5}
+_LETTER, _WORD = 0.5, 16  # width of a letter in its height, and the letters that no line of a label is shorter than
+_STAR, _SMALL_STAR = 60.0, 24.0  # areas of held-out runs that would be on the frontier, and of the others
 LIMITS = {"params": "Model size (parameters)", "data_size": "Distinct training images"}
 _OF_EACH = {"params": "best run of each model size", "data_size": "best run of each data size"}
 
@@ -39,33 +45,68 @@ def reach(runs: pd.DataFrame, x: str) -> Floats:
     return np.geomspace(runs[x].min(), AHEAD * runs[x].max(), 300)
 
 
-def draw_runs(axes: Axes, points: pd.DataFrame, metric: str, x: str, marks: Marks, fit: Fitted | None = None) -> None:
-    """Draw every run, lines that join those of one trunk, and rings around the frontier that the law is fitted to.
+def draw_runs(
+    axes: Axes,
+    points: pd.DataFrame,
+    metric: str,
+    x: str,
+    marks: Marks,
+    fit: Fitted | None = None,
+    hold_out: Collection[str] = (),
+) -> pd.DataFrame:
+    """Draw every run, lines that join those of one trunk, and rings around the frontier, which is returned: that of the
+    law, or else of the runs whose ids are not in `hold_out`. Those are stars.
 
     Raises Refused when no run is done and measured.
     """
     runs, factor = usable(points, metric, x), share(metric)
     draw_trunks(axes, points, runs, metric, x, marks)
-    draw_dots(axes, runs, runs[x], metric, marks)
+    stars = runs["run"].isin({*hold_out, *_held_out(fit)})
+    draw_dots(axes, runs[~stars], runs[x][~stars], metric, marks)
+    front, last = frontier_of(runs[~stars], metric, x, fit), runs[x].max() * 1.6
     if fit:
-        front, held_out, last = fit.frontier, fit.held_out, reach(runs, x)[-1]
-    else:
-        front, held_out, last = frontier(runs, metric, x), (), runs[x].max() * 1.6
-    axes.scatter(front[x], front[metric] * factor, s=marks.area(front) + 10, **_RING)
-    for run in held_out:
-        axes.scatter(run.compute, run.got * factor, **HELD_OUT)
-    label_error(axes, metric)
+        last = reach(runs, x)[-1]
+    axes.scatter(front[x], front[metric] * factor, s=marks.area(front) + 10, edgecolor=ink(), **_RING)
+    for held in (runs[stars & runs["run"].isin(_held_out(fit))], runs[stars & ~runs["run"].isin(_held_out(fit))]):
+        draw_stars(axes, held[x], held[metric] * factor, large=held["run"].isin(_held_out(fit)).any())
+    label_error(axes, metric, data_name(points))
     label_compute(axes, x)
     lowest = least(runs, metric)
     axis_of_compute(axes, reach(runs, x)[0] / 1.6, last)
     axis_of_errors(axes, lowest * factor / 1.35, top_of(runs, metric))
+    return front
+
+
+def frontier_of(runs: pd.DataFrame, metric: str, x: str, fit: Fitted | None) -> pd.DataFrame:
+    """The frontier that the law is fitted to, or that of the runs; empty where there is no run."""
+    if fit:
+        return fit.frontier
+    if runs.empty:
+        return runs
+    return frontier(runs, metric, x)
+
+
+def _held_out(fit: Fitted | None) -> set[str]:
+    if fit is None:
+        return set()
+    return {run.run for run in fit.held_out}
+
+
+def draw_stars(axes: Axes, compute: ArrayLike, heights: ArrayLike, *, large: bool = True) -> None:
+    """Draw held-out runs, larger where they would be on the frontier."""
+    if not len(np.atleast_1d(compute)):
+        return
+    area = _SMALL_STAR
+    if large:
+        area = _STAR
+    axes.scatter(compute, heights, marker="*", s=area, color=STAR, edgecolor=ink(), linewidth=0.5, zorder=7)
 
 
 def draw_trunks(axes: Axes, points: pd.DataFrame, runs: pd.DataFrame, metric: str, across: str, marks: Marks) -> None:
     """Draw a thin line through the ends of each trunk, in the colour of its model."""
     for model, xs, ys in trunks(points, runs, metric, across):
         if model in marks.colours:
-            axes.plot(xs, ys * share(metric), color=marks.colours[model], linewidth=0.5, alpha=0.6, zorder=2)
+            axes.plot(xs, ys * share(metric), color=marks.colours[model], linewidth=0.4, zorder=2)
 
 
 def draw_dots(axes: Axes, runs: pd.DataFrame, across: pd.Series, metric: str, marks: Marks) -> None:
@@ -75,15 +116,16 @@ def draw_dots(axes: Axes, runs: pd.DataFrame, across: pd.Series, metric: str, ma
         runs[metric] * share(metric),
         s=marks.area(runs),
         color=runs["model"].map(marks.colours).tolist(),
-        edgecolor="white",
+        edgecolor=paper(),
         linewidth=0.3,
         zorder=4,
     )
 
 
-def label_error(axes: Axes, metric: str) -> None:
-    """Name the y axis."""
-    axes.set_ylabel(error_label(metric), fontsize=TEXT)
+def label_error(axes: Axes, metric: str, data: str = "") -> None:
+    """Name the y axis; `data` is the name of the study's data set."""
+    letters = max(int(height(axes) / (_LETTER * TEXT)), _WORD)
+    axes.set_ylabel(textwrap.fill(metric_label(metric, data), letters), fontsize=TEXT)
 
 
 def label_compute(axes: Axes, x: str) -> None:
@@ -112,11 +154,11 @@ def draw_law(axes: Axes, fit: Fitted, across: Floats) -> None:
     factor = share(fit.metric)
     low, high = fit.band(across)
     first, last = (float(fit.frontier[fit.x].iloc[n]) for n in (0, -1))
-    axes.fill_between(across, low * factor, high * factor, color=INK, alpha=0.13, linewidth=0, zorder=1)
+    draw_band(axes, across, low * factor, high * factor)
     inside = np.geomspace(first, last, 200)
-    axes.plot(inside, fit.law(inside) * factor, color=INK, linewidth=1.2, zorder=6)
+    axes.plot(inside, fit.law(inside) * factor, color=ink(), linewidth=1.2, zorder=6)
     for beyond in (across[across < first], across[across > last]):
-        axes.plot(beyond, fit.law(beyond) * factor, color=INK, linewidth=1.0, linestyle=BEYOND, zorder=6)
+        axes.plot(beyond, fit.law(beyond) * factor, color=ink(), linewidth=1.0, linestyle=BEYOND, zorder=6)
     bottom, top = axes.get_ylim()
     end = float(fit.law(across[-1]))
     floor = 0.0
@@ -128,14 +170,21 @@ def draw_law(axes: Axes, fit: Fitted, across: Floats) -> None:
         _floor(axes, fit, factor)
 
 
+def draw_band(axes: Axes, across: Floats, low: Floats, high: Floats) -> None:
+    """Draw an interval at each compute, pale between its two ends."""
+    axes.fill_between(across, low, high, color=ink(), alpha=0.13, linewidth=0, zorder=1)
+    for end in (low, high):
+        axes.plot(across, end, color=FAINT, linewidth=0.4, zorder=1)
+
+
 def _floor(axes: Axes, fit: Fitted, factor: float) -> None:
-    height, unit = fit.law.floor * factor, ""
+    level, unit = fit.law.floor * factor, ""
     if factor == 100:
         unit = " %"
-    axes.axhline(height, color=INK, linewidth=0.8, linestyle=":", zorder=1)
+    axes.axhline(level, color=ink(), linewidth=0.8, linestyle=":", zorder=1)
     axes.annotate(
-        f"floor c = {height:.3g}{unit}",
-        xy=(0.015, height),
+        f"floor c = {level:.3g}{unit}",
+        xy=(0.015, level),
         xycoords=("axes fraction", "data"),
         xytext=(0, 2),
         textcoords="offset points",
@@ -161,7 +210,7 @@ def draw_best(axes: Axes, runs: pd.DataFrame, metric: str, size: str, marks: Mar
     best = runs.loc[runs.groupby(size)[metric].idxmin()].sort_values(size)
     axes.scatter(runs[size], runs[metric] * factor, s=4, color=FAINT, linewidth=0, zorder=2)
     lower = best[best[metric] <= best[metric].cummin()]
-    axes.plot(lower[size], lower[metric] * factor, color=INK, linewidth=0.9, zorder=3)
+    axes.plot(lower[size], lower[metric] * factor, color=ink(), linewidth=0.9, zorder=3)
     draw_dots(axes, best, best[size], metric, marks)
     low = least(runs, metric)
     axis_of_sizes(axes, best[size].tolist())

@@ -1,9 +1,8 @@
 """What a figure is made of: the subject that it shows, the plot that draws it, and the drawing with its data."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from scalectl.analysis.checks import Refused
-from scalectl.analysis.drawing.sheet import DOTS, SUFFIXES, write
+from scalectl.analysis.documents import known
+from scalectl.analysis.drawing.sheet import SUFFIXES, png, write
 from scalectl.analysis.report import Fitted
 
 
@@ -26,6 +26,7 @@ class Subject:
     note: str = ""
     curves: pd.DataFrame | None = None  # the training curves of the runs, for plots of curves
     curve: str = "loss"  # which of their columns
+    hold_out: Collection[str] = ()  # the ids of runs that no law is fitted to
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,12 +45,10 @@ class Drawing:
         if path.suffix not in SUFFIXES:
             raise Refused(f"{path}: figures are {', '.join(SUFFIXES)}.")
         write(self.figure, path)
-        path.with_suffix(".json").write_text(json.dumps(self.data, indent=1, allow_nan=False) + "\n")
+        path.with_suffix(".json").write_text(json.dumps(known(dict(self.data)), indent=1, allow_nan=False) + "\n")
 
     def _repr_png_(self) -> bytes:
-        picture = BytesIO()
-        self.figure.savefig(picture, format="png", dpi=DOTS)
-        return picture.getvalue()
+        return png(self.figure)
 
 
 @dataclass(frozen=True)
@@ -65,15 +64,11 @@ class Option:
 class Plot:
     """A figure by name: a function of a subject and of the options, which raises Refused where the runs can't carry it.
 
-    One of `curves` shows a column of the training curves in place of the metric.
+    One of `curves` shows a column of the training curves in place of the metric. `fixed` are the fields of a Look that
+    it can't have another way.
     """
 
     draw: Callable[..., Drawing]
     options: tuple[Option, ...] = ()
     curves: bool = False
-
-
-def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """A table as JSON objects, one a row."""
-    rows: list[dict[str, Any]] = json.loads(table.to_json(orient="records", double_precision=15))
-    return rows
+    fixed: frozenset[str] = frozenset()

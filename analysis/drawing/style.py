@@ -3,27 +3,77 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.colors import to_rgb
+from matplotlib.ticker import FixedLocator, FuncFormatter, Locator, LogFormatterSciNotation, MaxNLocator, NullLocator
 
-INK, FAINT, GRID, STAR = "black", "#c9ccd1", "#e4e6e9", "#d95f02"
+FAINT, STAR = "#8f8f8f", "#0072b2"
 TEXT, SMALL = 8.0, 7.0  # points
 _AREAS = (4.0, 34.0)  # of the smallest and the largest data size, in square points
 _AREA = 18.0  # where all are alike
 _APART = 0.15  # least distance of labelled ticks along the x axis, as a share of it
 _ABOVE = 1.35 * SMALL  # the same along the y axis, in points
+PALETTE = colormaps["inferno"]
+_SHADES, _SHADES_ON_DARK = (0.12, 0.678), (0.46, 1.0)  # parts of the palette with 3:1 on white and on black
+_FEW, _DARKEST = 7, 0.03  # more colours than that begin darker, to stay apart
+_DARK = 0.18  # luminance of a paper that is dark: as far from white as from black in contrast
 _STEPS = (1, 2, 5, 3, 7, 1.5, 1.2, 9)  # of a decade: where ticks stand, as far as there is room, the first ones first
+
+
+Colour = tuple[float, float, float, float]
+
+
+def ink() -> Any:
+    """The colour of lines and letters that are no model's: that of text."""
+    return mpl.rcParams["text.color"]
+
+
+def paper() -> Any:
+    """The colour behind the marks."""
+    return mpl.rcParams["axes.facecolor"]
+
+
+def _grid() -> Any:
+    """The colour of the grid, which alone is paler than 3:1."""
+    return tuple(0.9 * np.array(to_rgb(paper())) + 0.1 * np.array(to_rgb(ink())))
+
+
+def shades(count: int) -> list[Colour]:
+    """So many colours in order, each with a contrast of 3:1 to the paper, that differ in grey as well."""
+    first, last = _SHADES
+    if count > _FEW:
+        first = _DARKEST
+    if luminance(paper()) < _DARK:
+        first, last = _SHADES_ON_DARK
+    if count == 1:
+        return [PALETTE((first + last) / 2)]
+    return [PALETTE(shade) for shade in np.linspace(first, last, count)]
+
+
+def luminance(colour: Any) -> float:
+    """The relative luminance of a colour, from 0 of black to 1 of white: WCAG 2.2, relative luminance."""
+    rgb = np.array(to_rgb(colour))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return float(linear @ (0.2126, 0.7152, 0.0722))
+
+
+def contrast(colour: Any, other: Any) -> float:
+    """The contrast of two colours, from 1 to 21: WCAG 2.2, contrast ratio."""
+    dark, bright = sorted(map(luminance, (colour, other)))
+    return (bright + 0.05) / (dark + 0.05)
 
 
 @dataclass(frozen=True)
 class Marks:
     """The colour of each model and the area of each data size, smallest first."""
 
-    colours: dict[str, tuple[float, float, float, float]]
+    colours: dict[str, Colour]
     areas: dict[int, float]
 
     @staticmethod
@@ -31,12 +81,10 @@ class Marks:
         """The marks of all models and data sizes among `runs`."""
         models = runs.groupby("model")["params"].min().reset_index().sort_values(["params", "model"])["model"]
         sizes = sorted(runs["data_size"].dropna().unique())
-        shades, areas = np.array([0.5]), np.full(len(sizes), _AREA)
-        if len(models) > 1:
-            shades = np.linspace(0.0, 0.93, len(models))
+        areas = np.full(len(sizes), _AREA)
         if len(sizes) > 1:
             areas = np.linspace(*_AREAS, len(sizes))
-        colours = {model: colormaps["viridis"](shade) for model, shade in zip(models, shades, strict=True)}
+        colours = dict(zip(models, shades(len(models)), strict=True))
         return Marks(colours, {int(size): float(area) for size, area in zip(sizes, areas, strict=True)})
 
     def area(self, runs: pd.DataFrame) -> pd.Series:
@@ -49,13 +97,6 @@ def share(metric: str) -> float:
     if metric.endswith("error"):
         return 100.0
     return 1.0
-
-
-def error_label(metric: str) -> str:
-    """The metric with its unit, as an axis names it."""
-    if share(metric) == 100:
-        return literal(f"{metric} (%)")
-    return literal(metric)
 
 
 def literal(text: str) -> str:
@@ -72,10 +113,14 @@ def short(number: float) -> str:
 
 
 def axis_of_errors(axes: Axes, low: float, high: float) -> None:
-    """Make the y axis logarithmic from `low` to `high`, with ticks that are plain numbers."""
+    """Make the y axis logarithmic from `low` to `high`, with ticks that are plain numbers; linear where all are 0."""
+    if axes.has_data() and math.isinf(axes.dataLim.minposy):  # every error is 0, which no logarithm has
+        axes.set_ylim(-0.05, 1)
+        plain(axes)
+        return
     axes.set_yscale("log", nonpositive="clip")
-    axes.set_ylim(low, high)
-    axes.yaxis.set_major_locator(FixedLocator(_round_numbers(low, high, _ABOVE / _height(axes))))
+    axes.set_ylim(low, max(high, 1.1 * low))
+    axes.yaxis.set_major_locator(_RoundNumbers(axes))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda number, _: f"{number:.3g}"))
     axes.yaxis.set_minor_locator(NullLocator())
     plain(axes)
@@ -104,26 +149,41 @@ def axis_of_compute(axes: Axes, low: float, high: float) -> None:
     """Make the x axis logarithmic from `low` to `high`."""
     axes.set_xscale("log")
     axes.set_xlim(low, high)
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_minor_formatter(LogFormatterSciNotation(minor_thresholds=(1, 0.4)))  # within one decade alone
     plain(axes)
 
 
 def plain(axes: Axes) -> None:
     """Take from the axes what carries no data, and lay a pale grid behind the rest."""
     axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(visible=True, which="major", color=GRID, linewidth=0.5)
+    axes.grid(visible=True, which="major", color=_grid(), linewidth=0.5)
     axes.set_axisbelow(True)
     axes.tick_params(labelsize=SMALL, width=0.6, length=2.5)
     axes.tick_params(which="minor", width=0.4, length=1.5)
 
 
-def _height(axes: Axes) -> float:
+class _RoundNumbers(Locator):
+    """Ticks at round numbers of a y axis, as many as it has room for, whatever its limits and its figure become."""
+
+    def __init__(self, axes: Axes) -> None:
+        self._axes = axes
+
+    def __call__(self) -> Any:
+        """The ticks of the axis as it is now."""
+        return self.tick_values(*sorted(self._axes.get_ylim()))
+
+    def tick_values(self, vmin: float, vmax: float) -> Any:
+        """The ticks between two positive numbers."""
+        return np.array(_round_numbers(vmin, vmax, _ABOVE / height(self._axes)), float)
+
+
+def height(axes: Axes) -> float:
     """About how high the axes are, in points."""
     figure = axes.get_figure(root=True)
-    height = 4.8
+    inches = 4.8
     if figure:
-        height = figure.get_figheight()
-    return 72 * axes.get_position().height * height
+        inches = figure.get_figheight()
+    return 72 * axes.get_position().height * inches
 
 
 def _round_numbers(low: float, high: float, share: float) -> list[float]:

@@ -1,5 +1,6 @@
 """What stands above a figure: its law, or the note that says why there is none."""
 
+import re
 import textwrap
 
 from scalectl.analysis.drawing.style import literal
@@ -10,10 +11,18 @@ WRAP = 62  # letters of a note in a column
 
 
 def title(fit: Fitted | None, runs: int, note: str = "") -> str:
-    """The law with the number of its points, or the note, or the number of runs."""
+    """The law with the number of its points, or in short why there is none, or the number of runs."""
     if fit is None:
-        return literal(textwrap.fill(note, WRAP)) or f"{runs} runs"
+        return literal(textwrap.shorten(_short(note, runs), WRAP, placeholder=" ..."))
     return f"{equation(fit.law)}\n{len(fit.frontier)} frontier points of {fit.counts.used} runs"
+
+
+def _short(note: str, runs: int) -> str:
+    """The reason why there is no law in a few words; the JSON beside the figure has all of them."""
+    if not note:
+        return f"{runs} runs"
+    reason = re.sub(r"^refused: .+? vs \S+ has ", "", note)
+    return f"no law: {re.split(r', and |[.:;] |[.]$', reason)[0]}"
 
 
 def equation(law: Law) -> str:

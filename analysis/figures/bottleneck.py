@@ -3,9 +3,11 @@
 from typing import Any
 
 from scalectl.analysis.checks import Refused
+from scalectl.analysis.documents import records
+from scalectl.analysis.drawing.labels import data_name
 from scalectl.analysis.drawing.legends import dots, draw_legend
 from scalectl.analysis.drawing.panels import LIMITS, draw_limit, label_error, least
-from scalectl.analysis.drawing.plot import Drawing, Plot, Subject, records
+from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, sheet
 from scalectl.analysis.drawing.style import Marks, axis_of_errors, share
 from scalectl.analysis.runs import usable
@@ -21,7 +23,7 @@ def draw(subject: Subject) -> Drawing:
         if runs[size].isna().all():
             raise Refused(f"no run has {size}: the file that was imported doesn't tell it.")
         best = draw_limit(axes, runs, subject.metric, size, marks)
-        label_error(axes, subject.metric)
+        label_error(axes, subject.metric, data_name(runs))
         data[size] = records(best[["run", "name", size, subject.metric]])
     factor = share(subject.metric)
     for axes in panels:  # the same range, so that they can be compared
@@ -30,4 +32,4 @@ def draw(subject: Subject) -> Drawing:
     return Drawing(figure, data)
 
 
-FIGURE = Plot(draw)
+FIGURE = Plot(draw, fixed=frozenset({"title", "xlabel", "xlim"}))

@@ -1,18 +1,43 @@
 """Draw the training curve of each run; --metric is one of their columns, loss by default."""
 
-import json
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.lines import Line2D
 
 from scalectl.analysis.checks import Refused
+from scalectl.analysis.documents import rows as cells
 from scalectl.analysis.drawing.legends import draw_legend, models
 from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, sheet
-from scalectl.analysis.drawing.style import TEXT, Marks, axis_of_compute, axis_of_errors, literal
+from scalectl.analysis.drawing.style import (
+    TEXT,
+    Colour,
+    Marks,
+    axis_of_compute,
+    axis_of_errors,
+    contrast,
+    ink,
+    literal,
+    paper,
+    short,
+)
+from scalectl.analysis.law import Floats
 from scalectl.analysis.vocabulary import AXES
 
+_NEAR = 1.08  # how far along the axis measurements are averaged, as a factor
+_LEAST = 3.0  # contrast of a line to the paper
+_DASHES: tuple[Any, ...] = ("-", (0, (5, 1.2)), (0, (5, 1.2, 1, 1.2)), (0, (2.2, 1.2)), (0, (1, 1.2)))
+_LABELS = {
+    "loss": "Training loss",
+    "learning_rate": "Learning rate",
+    "grad_norm": "Norm of the gradient",
+    "images_per_second": "Images per second",
+    "flops_per_second": "FLOPs per second",
+}
 _BEFORE = 20.0  # curves are shown from this share of the shortest run
 
 
@@ -24,14 +49,21 @@ def draw(subject: Subject) -> Drawing:
     figure = sheet(COLUMN, 2.7)
     marks = Marks.of_runs(points[points["run"].isin(subject.curves["run"])])
     drawn = draw_curves(figure.subplots(), subject.curves, points, subject.curve, subject.x, marks)
-    draw_legend(figure, {"model": models(marks)})
-    return Drawing(figure, {"columns": list(drawn.columns), "rows": json.loads(drawn.to_json(orient="values"))})
+    lengths = {short(size): _line(style) for size, style in reversed(dashes_of(marks).items())}
+    kinds = {"mean of neighbours": _line("-"), "measured": _line("-", 0.3)}
+    draw_legend(figure, {"model": models(marks), "training images": lengths, "": kinds})
+    return Drawing(figure, {"columns": list(drawn.columns), "rows": cells(drawn)})
+
+
+def _line(dash: Any, width: float = 1.0) -> Line2D:
+    return Line2D([], [], color=ink(), linewidth=width, linestyle=dash)
 
 
 def draw_curves(
     axes: Axes, curves: pd.DataFrame, points: pd.DataFrame, metric: str, x: str, marks: Marks
 ) -> pd.DataFrame:
-    """Draw a column of the curves of each run of `points` over the column `x`; return what is drawn.
+    """Draw a column of the curves of each run of `points` over the column `x`, smoothed and faintly as measured, dashed
+    by data size; return what is drawn.
 
     Raises Refused for columns that curves don't have, and where no run has any.
     """
@@ -39,25 +71,55 @@ def draw_curves(
         if name not in curves.columns:
             known = ", ".join(name for name in curves.columns if name not in ("run", "step"))
             raise Refused(f"unknown column {name!r} of a training curve: curves have {known}.")
-    drawn = curves.merge(points[["run", "name", "model", "params"]], on="run")
+    drawn = curves.merge(points[["run", "name", "model", "params", "data_size"]], on="run")
     drawn = drawn[np.isfinite(drawn[metric]) & (drawn[metric] > 0) & (drawn[x] > 0)]
     if drawn.empty:
         raise Refused(f"no run has a training curve of {metric} over {x}: imported runs have none.")
+    drawn = drawn.sort_values(["params", "run", x], kind="stable").reset_index(drop=True)
+    drawn["smoothed"] = np.nan
+    dashes = dashes_of(marks)
     for _, line in drawn.groupby("run", sort=False):
-        colour = marks.colours[line["model"].iloc[0]]
-        axes.plot(line[x], line[metric], color=colour, linewidth=0.5, alpha=0.6)
-    axes.set_ylabel(literal({"loss": "Training loss"}.get(metric, metric)), fontsize=TEXT)
-    axes.set_xlabel(f"Training ({_unit(x)})", fontsize=TEXT)
+        smooth = smoothed(line[x].to_numpy(float), line[metric].to_numpy(float))
+        colour, dash = marks.colours[line["model"].iloc[0]], dashes.get(line["data_size"].iloc[0], "-")
+        drawn.loc[line.index, "smoothed"] = smooth
+        axes.plot(line[x], line[metric], color=faint(colour), linewidth=0.2, zorder=2)
+        axes.plot(line[x], smooth, color=colour, linewidth=1.0, linestyle=dash, zorder=3)
+    axes.set_ylabel(literal(_LABELS.get(metric, metric)), fontsize=TEXT)
+    axes.set_xlabel(_along(x), fontsize=TEXT)
     ends = drawn.groupby("run")[x].max()
     axis_of_compute(axes, ends.min() / _BEFORE, ends.max() * 1.1)
     axis_of_errors(axes, drawn[metric].min() / 1.1, drawn[metric].max() * 1.1)
-    return drawn[["run", "name", "step", x, metric]]
+    return drawn[["run", "name", "step", x, metric, "smoothed"]]
 
 
-def _unit(x: str) -> str:
-    if x in AXES:
-        return AXES[x].unit
-    return x
+def smoothed(x_N: Floats, y_N: Floats) -> Floats:
+    """The geometric mean of the measurements around each x, sorted, from a little before to a little after it."""
+    before_N = np.searchsorted(x_N, x_N / _NEAR, side="left")
+    after_N = np.searchsorted(x_N, x_N * _NEAR, side="right")
+    sum_N = np.concatenate([[0.0], np.cumsum(np.log(y_N))])
+    return np.exp((sum_N[after_N] - sum_N[before_N]) / (after_N - before_N))
+
+
+def dashes_of(marks: Marks) -> dict[int, Any]:
+    """The dashes of each data size: a whole line for the largest, then shorter ones, and dots from the fifth on."""
+    return {size: _DASHES[min(place, len(_DASHES) - 1)] for place, size in enumerate(reversed(list(marks.areas)))}
+
+
+def faint(colour: Colour) -> Colour:
+    """A colour paled as far as its contrast to the paper stays 3:1."""
+    back = np.array((*to_rgb(paper()), 1.0))
+    for paleness in np.linspace(0.9, 0.0, 19):
+        red, green, blue, alpha = map(float, paleness * back + (1 - paleness) * np.array(colour))
+        if contrast((red, green, blue), paper()) >= _LEAST:
+            return red, green, blue, alpha
+    return colour
+
+
+def _along(x: str) -> str:
+    """The name of the x axis: how far a run had come, and in what."""
+    if x in AXES and AXES[x].label.lower() != AXES[x].unit:
+        return f"{AXES[x].label} so far ({AXES[x].unit})"
+    return f"{literal(x).replace('_', ' ').capitalize()} so far"
 
 
 FIGURE = Plot(draw, curves=True)

@@ -1,6 +1,5 @@
 """Draw the metric over two settings of a sweep, weight decay of head and body by default."""
 
-import json
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,12 @@ from matplotlib.patches import Rectangle
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from scalectl.analysis.checks import Refused
+from scalectl.analysis.comparison import comparable
+from scalectl.analysis.documents import rows as cells
+from scalectl.analysis.drawing.labels import data_name, metric_label
 from scalectl.analysis.drawing.plot import Drawing, Option, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, sheet
-from scalectl.analysis.drawing.style import INK, SMALL, TEXT, error_label, share
+from scalectl.analysis.drawing.style import SMALL, TEXT, share
 from scalectl.analysis.runs import usable
 
 DECAYS = ("weight_decay_head", "weight_decay_body")
@@ -26,9 +28,10 @@ def draw(subject: Subject, *, rows: str | None = None, columns: str | None = Non
     figure = sheet(COLUMN, 0.9 + 0.22 * max(len(best), 4))
     axes = figure.subplots()
     draw_map(axes, best, subject.metric)
-    axes.set_title(f"{error_label(subject.metric)}, best run of each pair", fontsize=TEXT, loc="left")
+    label = metric_label(subject.metric, data_name(subject.points))
+    axes.set_title(f"{label}\nbest run of each pair", fontsize=TEXT, loc="left")
     ends = {str(best.index.name): list(map(float, best.index)), str(best.columns.name): list(map(float, best.columns))}
-    return Drawing(figure, ends | {"cells": json.loads(best.to_json(orient="values"))})
+    return Drawing(figure, ends | {"cells": cells(best)})
 
 
 def table(points: pd.DataFrame, metric: str, x: str, rows: str, columns: str) -> pd.DataFrame:
@@ -41,11 +44,14 @@ def table(points: pd.DataFrame, metric: str, x: str, rows: str, columns: str) ->
             raise Refused(f"{name!r} is no setting with numbers: give one such as lr or weight_decay_body.")
     if rows == columns:
         raise Refused(f"a map needs two settings, not {rows} twice.")
-    runs = usable(points, metric, x)
+    runs = comparable(usable(points, metric, x), rows, columns)
     best = runs.pivot_table(index=rows, columns=columns, values=metric, aggfunc="min").sort_index(ascending=False)
     for name, values in ((rows, best.index), (columns, best.columns)):
         if not 2 <= len(values) <= _MOST:
-            raise Refused(f"{name} has {len(values)} values among {len(runs)} runs, and a map shows 2 to {_MOST}.")
+            number = f"{len(values)} values"
+            if len(values) == 1:
+                number = "1 value"
+            raise Refused(f"{name} has {number} among {len(runs)} runs, and a map shows 2 to {_MOST}.")
     return best
 
 
@@ -64,7 +70,16 @@ def draw_map(axes: Axes, best: pd.DataFrame, metric: str) -> None:
             color=_ink(image.to_rgba(numbers[row, column])),
         )
     row, column = np.unravel_index(np.nanargmin(numbers), numbers.shape)
-    axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=INK, linewidth=1.6))
+    axes.add_patch(
+        Rectangle(
+            (column - 0.5, row - 0.5),
+            1,
+            1,
+            fill=False,
+            edgecolor=_ink(image.to_rgba(numbers[row, column])),
+            linewidth=1.6,
+        )
+    )
     axes.set_xticks(range(len(best.columns)), [f"{value:g}" for value in best.columns])
     axes.set_yticks(range(len(best.index)), [f"{value:g}" for value in best.index])
     axes.set_xlabel(best.columns.name, fontsize=TEXT)
@@ -78,9 +93,9 @@ def _ink(background: Any) -> str:
     red, green, blue, *_ = background
     if 0.299 * red + 0.587 * green + 0.114 * blue < _DARK:
         return "white"
-    return INK
+    return "black"
 
 
 _OPTIONS = tuple(Option(side, f"The setting of the {side}, such as lr.", "SETTING") for side in ("rows", "columns"))
 
-FIGURE = Plot(draw, _OPTIONS)
+FIGURE = Plot(draw, _OPTIONS, fixed=frozenset({"xlim", "ylim"}))

@@ -7,13 +7,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from scalectl.analysis.documents import records
 from scalectl.analysis.drawing.legends import dots, draw_legend, lines
 from scalectl.analysis.drawing.panels import LIMITS, draw_law, draw_limit, draw_runs, reach
-from scalectl.analysis.drawing.plot import Drawing, Option, Plot, Subject, records
+from scalectl.analysis.drawing.plot import Drawing, Option, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, PAGE, sheet
 from scalectl.analysis.drawing.style import TEXT, Marks
 from scalectl.analysis.drawing.titles import title
-from scalectl.analysis.runs import frontier, usable
+from scalectl.analysis.runs import usable
 
 
 def draw(subject: Subject, *, wide: bool = False) -> Drawing:
@@ -22,14 +23,12 @@ def draw(subject: Subject, *, wide: bool = False) -> Drawing:
     runs = usable(points, metric, x)
     marks = Marks.of_runs(runs)
     figure, main = _panels(runs, metric, marks, wide)
-    draw_runs(main, points, metric, x, marks, fit)
+    front = draw_runs(main, points, metric, x, marks, fit, subject.hold_out)
     if fit:
         draw_law(main, fit, reach(runs, x))
-        front = fit.frontier
-    else:
-        front = frontier(runs, metric, x)
     main.set_title(title(fit, len(runs), subject.note), fontsize=TEXT, loc="left", linespacing=1.4)
-    draw_legend(figure, dots(marks) | {"": lines(fit)})
+    stars = runs["run"].isin(subject.hold_out).any()
+    draw_legend(figure, dots(marks) | {"": lines(fit, stars=bool(stars))})
     shown = runs[["run", "name", "model", "params", "data_size", x, metric]]
     rows = records(shown.assign(on_frontier=runs["run"].isin(front["run"])))
     return Drawing(figure, {"runs": rows, "curve": _curve(subject, runs)})

@@ -6,23 +6,34 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LogNorm
+from matplotlib.colors import LinearSegmentedColormap, LogNorm
 
-from scalectl.analysis.budgets import Budget, best_of_sizes, budgets, minimum, nearest, parabola, reasons_of
+from scalectl.analysis.budgets import NEAREST, Budget, best_of_sizes, budgets, minimum, nearest, parabola, reasons_of
 from scalectl.analysis.checks import Refused
+from scalectl.analysis.drawing.labels import data_name
 from scalectl.analysis.drawing.panels import label_error
 from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, sheet
-from scalectl.analysis.drawing.style import INK, SMALL, TEXT, axis_of_compute, axis_of_errors, literal, share
+from scalectl.analysis.drawing.style import (
+    SMALL,
+    TEXT,
+    axis_of_compute,
+    axis_of_errors,
+    ink,
+    literal,
+    paper,
+    shades,
+    share,
+)
 from scalectl.analysis.drawing.titles import WRAP
 from scalectl.analysis.runs import usable
 from scalectl.analysis.vocabulary import AXES
 
-SIZES = 3  # that a budget needs for a curve
-_MINIMUM: dict[str, Any] = {"marker": "D", "s": 16, "facecolor": "white", "edgecolor": INK, "linewidth": 0.8}
+SIZES = 3  # that a budget needs to be shown beside one with NEAREST sizes, which has a minimum
+_LEVELS = 64  # of the scale of colours
+_MINIMUM: dict[str, Any] = {"marker": "D", "s": 16, "linewidth": 0.8}
 
 
 def draw(subject: Subject) -> Drawing:
@@ -43,22 +54,26 @@ def draw(subject: Subject) -> Drawing:
 def draw_isoflop(axes: Axes, points: pd.DataFrame, metric: str, x: str) -> tuple[list[Budget], ScalarMappable]:
     """Draw the best run of each size at each budget and the minima; return the budgets and the scale of their colours.
 
-    Raises Refused where no budget has three sizes.
+    Raises Refused where no budget has the five sizes that a minimum is found from.
     """
     runs, factor = usable(points, metric, x, "params", "images_seen"), share(metric)
     groups = [group for group in budgets(runs, x) if group["params"].nunique() >= SIZES]
-    if not groups:
-        raise Refused(f"no budget of {x} has {SIZES} model sizes: train several sizes at one compute.")
+    most = max((group["params"].nunique() for group in budgets(runs, x)), default=0)
+    if most < NEAREST:
+        remedy = f"train {NEAREST} or more sizes at one compute"
+        raise Refused(
+            f"no budget of {x} has {NEAREST} model sizes, at most {most}, and a minimum needs them: {remedy}."
+        )
     drawn = [minimum(group, metric, x) for group in groups]
     low, high = drawn[0].compute, drawn[-1].compute
     if len(drawn) == 1:
         low, high = low / 2, high * 2
-    colours = ScalarMappable(LogNorm(low, high), colormaps["cividis"])
+    colours = ScalarMappable(LogNorm(low, high), LinearSegmentedColormap.from_list("budgets", shades(_LEVELS)))
     for budget, group in zip(drawn, groups, strict=True):
         _draw_budget(axes, budget, best_of_sizes(group, metric), metric, colours.to_rgba(np.asarray(budget.compute)))
     shown = pd.concat(groups)
     axes.set_xlabel("Model size (parameters)", fontsize=TEXT)
-    label_error(axes, metric)
+    label_error(axes, metric, data_name(points))
     axis_of_compute(axes, shown["params"].min() / 1.3, shown["params"].max() * 1.3)
     axis_of_errors(axes, shown[metric].min() * factor / 1.08, shown[metric].max() * factor * 1.05)
     return drawn, colours
@@ -74,7 +89,7 @@ def _draw_budget(axes: Axes, budget: Budget, best: pd.DataFrame, metric: str, co
     near = nearest(best, metric)
     size = np.geomspace(near["params"].iloc[0], near["params"].iloc[-1], 100)
     axes.plot(size, parabola(near, metric)(np.log(size)) * factor, color=colour, linewidth=1.2, zorder=4)
-    axes.scatter(budget.params, budget.error * factor, zorder=5, **_MINIMUM)
+    axes.scatter(budget.params, budget.error * factor, facecolor=paper(), edgecolor=ink(), zorder=5, **_MINIMUM)
 
 
 FIGURE = Plot(draw)

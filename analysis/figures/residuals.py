@@ -5,11 +5,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from scalectl.analysis.checks import Refused
+from scalectl.analysis.documents import records
 from scalectl.analysis.drawing.legends import dots, draw_legend, lines
-from scalectl.analysis.drawing.panels import BEYOND, HELD_OUT, label_compute, reach
-from scalectl.analysis.drawing.plot import Drawing, Plot, Subject, records
+from scalectl.analysis.drawing.panels import BEYOND, draw_band, draw_stars, label_compute, reach
+from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, sheet
-from scalectl.analysis.drawing.style import INK, STAR, TEXT, Marks, axis_of_compute, plain
+from scalectl.analysis.drawing.style import STAR, TEXT, Marks, axis_of_compute, ink, paper, plain
 from scalectl.analysis.drawing.titles import title
 from scalectl.analysis.law import Floats
 from scalectl.analysis.report import Fitted, HeldOut
@@ -56,18 +57,18 @@ def draw_residuals(axes: Axes, fit: Fitted, marks: Marks, across: Floats) -> pd.
     """Draw the residuals, held-out runs with their intervals, and the law's band at `across`; return the residuals."""
     shown, law = residuals(fit), fit.law(across)
     low, high = (_PERCENT * np.log(end / law) for end in fit.band(across))
-    axes.fill_between(across, low, high, color=INK, alpha=0.13, linewidth=0, zorder=1)
+    draw_band(axes, across, low, high)
     last = float(fit.frontier[fit.x].iloc[-1])
     for some, style in ((across <= last, "-"), (across >= last, BEYOND)):
-        axes.plot(across[some], 0 * across[some], color=INK, linewidth=1.1, linestyle=style, zorder=2)
+        axes.plot(across[some], 0 * across[some], color=ink(), linewidth=1.1, linestyle=style, zorder=2)
     inside, out = shown[~shown["held_out"].astype(bool)], shown[shown["held_out"].astype(bool)]
     colours = inside["model"].map(marks.colours).tolist()
-    dot = {"s": marks.area(inside), "color": colours, "edgecolor": "white", "linewidth": 0.3, "zorder": 4}
+    dot = {"s": marks.area(inside), "color": colours, "edgecolor": paper(), "linewidth": 0.3, "zorder": 4}
     axes.scatter(inside[fit.x], _PERCENT * inside["residual"], **dot)
     if len(out):
         low, high = (_PERCENT * out[end] for end in ("low", "high"))
         axes.vlines(out[fit.x], low, high, color=STAR, linewidth=0.8, zorder=3)
-        axes.scatter(out[fit.x], _PERCENT * out["residual"], **HELD_OUT)
+        draw_stars(axes, out[fit.x], _PERCENT * out["residual"])
     label_compute(axes, fit.x)
     axes.set_ylabel("log(measured / law), %", fontsize=TEXT)
     axis_of_compute(axes, across[0] / 1.2, across[-1])

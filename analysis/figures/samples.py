@@ -3,9 +3,11 @@
 import pandas as pd
 from matplotlib.axes import Axes
 
+from scalectl.analysis.documents import records
+from scalectl.analysis.drawing.labels import data_name
 from scalectl.analysis.drawing.legends import dots, draw_legend
 from scalectl.analysis.drawing.panels import draw_dots, draw_trunks, label_error, least
-from scalectl.analysis.drawing.plot import Drawing, Plot, Subject, records
+from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, sheet
 from scalectl.analysis.drawing.style import TEXT, Marks, axis_of_compute, axis_of_errors, share
 from scalectl.analysis.runs import is_best, usable
@@ -36,7 +38,7 @@ def draw_samples(axes: Axes, points: pd.DataFrame, metric: str, marks: Marks) ->
     for model, group in best.groupby("model", sort=False):
         axes.plot(group["images_seen"], group[metric] * factor, color=marks.colours[model], linewidth=1.5, zorder=5)
     axes.set_xlabel("Images seen", fontsize=TEXT)
-    label_error(axes, metric)
+    label_error(axes, metric, data_name(points))
     axis_of_compute(axes, runs["images_seen"].min() / _ROUND, runs["images_seen"].max() * _ROUND)
     axis_of_errors(axes, least(runs, metric) * factor / _ROUND, runs[metric].max() * factor * 1.1)
     return best

@@ -22,26 +22,47 @@ from scalectl.trainer.spec import SIZES, preset
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(path_type=Path), metavar="FILE.csv")
+@click.argument("file", type=click.Path(path_type=Path), metavar="[FILE.csv]", required=False)
 @click.option("--study", help="Name for these runs; by default the name of the file.")
+@click.option("--undo", metavar="STUDY", help="Delete the imported runs of this study instead.")
 @store_option
-def import_runs(file: Path, study: str | None, store: Path) -> Exit:
+def import_runs(file: Path | None, study: str | None, undo: str | None, store: Path) -> Exit:
     """Import other people's runs from a CSV file, to fit and draw them.
 
     Importing the same file again changes nothing.
     """
+    if (file is None) == (undo is None) or (undo and study):
+        raise click.UsageError("give FILE.csv to import, or --undo STUDY to delete what was imported.")
+    if file is None:
+        _undo(undo or "", store)
+    else:
+        _import(file, study or file.stem, store)
+    return Exit.DONE
+
+
+def _undo(study: str, store: Path) -> None:
+    from scalectl.orchestrator.store.database import reading
+    from scalectl.orchestrator.store.records import Records
+
+    with reading(store):
+        pass  # else a new store would be made
+    with Records(store) as records:
+        number = records.take_back(study)
+    click.echo(f"{counted(number, 'imported run')} of {study} deleted.")
+
+
+def _import(file: Path, study: str, store: Path) -> None:
     from scalectl.orchestrator.store.imported import read
     from scalectl.orchestrator.store.records import Records
 
     runs, left_out = read(file)
     with Records(store) as records:
-        new = records.take_in(runs, study or file.stem, file.name)
+        new = records.take_in(runs, study, file.name)
     metrics = list(dict.fromkeys(name for run in runs for name in run.metrics))
     click.echo(f"{len(runs)} runs imported, {new} of them new; metrics: {', '.join(metrics)}.")
     if left_out:
         click.echo(f"Left out, because they hold no number: {', '.join(left_out)}.", err=True)
     click.echo(f"Next: {command('fit', store=store, options={'metric': metrics[0]})}")
-    return Exit.DONE
 
 
 @click.command()

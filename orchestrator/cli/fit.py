@@ -90,6 +90,8 @@ def _laws(ask: "Ask", points: "DataFrame", hold_out: str | None, form: str, foll
         click.echo("\n\n".join(f"{ask.study} · {law}" for law in laws.values()))
         click.echo(f"\nNext: {following}")
     if len(laws) < len(ask.fits):
+        if not laws:
+            click.echo(f"Next: {following}", err=True)
         return Exit.REFUSED
     return Exit.DONE
 

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from scalectl.orchestrator.cli.options import Range, experiment_of, overrides, slots_option, yaml_file
 from scalectl.orchestrator.cli.plan import plan
 from scalectl.orchestrator.cli.streams import hush, outlast
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.format import command
+from scalectl.orchestrator.terminal import width, wrapped
 
 if TYPE_CHECKING:
     from scalectl.orchestrator.experiment.reading import Experiment
@@ -29,7 +31,9 @@ HOURS = Range(min=0, min_open=True)
 @click.option("-n", "--dry-run", is_flag=True, help="Plan only.")
 @click.option("-y", "--yes", is_flag=True, help="Start without asking, whatever it costs.")
 @click.option("--max-device-hours", type=HOURS, help="Cap in place of limits.max_device_hours.")
-@click.option("--address", envvar="RAY_ADDRESS", help="A running Ray cluster; also RAY_ADDRESS.")
+@click.option(
+    "--address", envvar="RAY_ADDRESS", help="A running Ray cluster, HOST:PORT, auto or local; also RAY_ADDRESS."
+)
 @click.option("--insecure", is_flag=True, help="Join a cluster without a token, on a network that keeps others out.")
 @click.option(
     "-d", "--detach", is_flag=True, help="Run in the background: follow it with status --watch, end it with stop --all."
@@ -52,7 +56,8 @@ def launch(
     """Run what is missing, fit the law, draw the frontier."""
     if dry_run:
         return context.invoke(plan, file=file, changes=changes, slots=slots)
-    from scalectl.orchestrator.cluster.ray_server import trusted
+    from scalectl.orchestrator.cluster.address import joined
+    from scalectl.orchestrator.cluster.start import check_start, ignored
     from scalectl.orchestrator.launch.session import admit, carry_out, planned
     from scalectl.orchestrator.plan.plan import Caps
 
@@ -60,7 +65,12 @@ def launch(
     backend = "ray"
     if here:
         backend, address = "here", None
-    trusted(address, insecure=insecure)
+    by_variable = context.get_parameter_source("address") is ParameterSource.ENVIRONMENT
+    address = joined(address, by_variable=by_variable, insecure=insecure)
+    if address is None:  # else jobs have the environment of their nodes
+        check_start()
+        if note := ignored():
+            click.echo(note, err=True)
     caps = Caps.from_limits(experiment.limits, max_device_hours)
     agree = partial(_ask, yes=yes)
     if detach:  # what runs in the background plans for itself, while it holds the store
@@ -72,14 +82,16 @@ def launch(
     outlast("stdout")
     if here and not context.find_root().params["debug"]:
         hush()
-    outcome = carry_out(experiment, caps, backend=backend, slots=slots, address=address, agree=agree)
-    anew = outcome.worked or not experiment.figure.exists()
+    again = command("launch", file, changes=changes)
+    outcome = carry_out(experiment, caps, backend=backend, slots=slots, address=address, agree=agree, again=again)
+    drawn = all(experiment.figure(fit).exists() for fit in experiment.fits or ("",))
+    anew = outcome.worked or not drawn
     if outcome.exit is not Exit.INTERRUPTED and outcome.done and anew:
         from scalectl.orchestrator.report.fits import conclude
 
         for line in conclude(experiment):
-            click.echo(line)
-    click.echo(outcome.text(file, experiment.store, changes))
+            click.echo(wrapped(line, width()))
+    click.echo(wrapped(outcome.text(file, experiment.store, changes), width()))
     return outcome.exit
 
 

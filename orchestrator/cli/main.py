@@ -5,16 +5,19 @@ import sys
 import click
 
 from scalectl.orchestrator.cli.data import example, export, import_runs, models, schema
+from scalectl.orchestrator.cli.db import db
 from scalectl.orchestrator.cli.fit import fit
 from scalectl.orchestrator.cli.launch import launch
 from scalectl.orchestrator.cli.plan import plan, validate
 from scalectl.orchestrator.cli.plot import plot
 from scalectl.orchestrator.cli.predict import predict, suggest
+from scalectl.orchestrator.cli.prune import prune
+from scalectl.orchestrator.cli.shortage import shortage
 from scalectl.orchestrator.cli.show import logs, show
 from scalectl.orchestrator.cli.simulate import preflight, simulate
 from scalectl.orchestrator.cli.status import status
 from scalectl.orchestrator.cli.steer import exclude, include, retry, stop
-from scalectl.orchestrator.cli.streams import Unwritable, guard
+from scalectl.orchestrator.cli.streams import Unwritable, guard, leave
 from scalectl.orchestrator.cli.verbs import Verbs
 from scalectl.orchestrator.errors import Exit, Refusal
 
@@ -28,9 +31,9 @@ def scalectl(debug: bool) -> None:
 
 scalectl.add("Start", validate, plan, preflight, simulate, launch)
 scalectl.add("Watch", status, show, logs)
-scalectl.add("Steer", stop, retry, exclude, include)
+scalectl.add("Steer", stop, retry, exclude, include, prune)
 scalectl.add("Learn", fit, plot, predict, suggest)
-scalectl.add("Data", example, import_runs, export, models, schema)
+scalectl.add("Data", example, import_runs, export, db, models, schema)
 
 
 def main() -> None:
@@ -47,7 +50,7 @@ def main() -> None:
         if "--debug" in sys.argv:
             raise
         code = _explain(error)
-    sys.exit(int(code or Exit.DONE))
+    leave(int(code or Exit.DONE))
 
 
 def _explain(error: Exception) -> Exit:
@@ -56,6 +59,9 @@ def _explain(error: Exception) -> Exit:
     if isinstance(error, Refusal):
         click.echo(str(error), err=True)
         return error.exit
+    if lacking := shortage(error):
+        click.echo(lacking, err=True)
+        return Exit.FAILED
     click.echo(f"internal error: {type(error).__name__}: {error}", err=True)
     click.echo("scalectl --debug COMMAND ... shows where; please report it.", err=True)
     return Exit.FAILED

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from scalectl.orchestrator.cli.verbs import STORE
+from scalectl.orchestrator.terminal import width, wrapped
+
 if TYPE_CHECKING:
     from scalectl.orchestrator.experiment.reading import Experiment
     from scalectl.orchestrator.vocabulary import Slot
@@ -17,8 +20,20 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 yaml_file = click.argument("file", type=click.Path(path_type=Path), metavar="FILE", default="experiments.yaml")
 overrides = click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a key of the file.")
+
+
+def _in_context(context: click.Context, parameter: click.Parameter, store: Path) -> Path:
+    context.meta[STORE] = store
+    return store
+
+
 store_option = click.option(
-    "--store", type=click.Path(path_type=Path), default="results.db", show_default=True, help="The store."
+    "--store",
+    type=click.Path(path_type=Path),
+    default="results.db",
+    show_default=True,
+    callback=_in_context,
+    help="The store.",
 )
 study_option = click.option("--study", help="A study in the store; by default the last one planned.")
 where_option = click.option("--where", metavar="EXPR", help='Runs to use: "data_size==3e9 and steps>=1000".')
@@ -60,11 +75,11 @@ def output(*formats: str) -> Callable[[Command], Command]:
 
 
 def answer(form: str, document: Callable[[], Any], text: Callable[[], str]) -> None:
-    """Print an answer as JSON if that is its form, else as the text for people; the other one isn't made."""
+    """Print an answer as JSON if that is its form, else as text for people, broken between words on a terminal."""
     if form == "json":
         click.echo(json.dumps(document(), indent=2))
     else:
-        click.echo(text())
+        click.echo(wrapped(text(), width()))
 
 
 class Range(click.FloatRange):
@@ -123,6 +138,7 @@ class Former(click.Option):
         (option,) = (option for option in ctx.command.params if self._now in option.opts)
         if option.name in opts:
             raise click.UsageError(f"{self._spelling} is now {self._now} here: give {self._now} alone.", ctx)
+        option.type_cast_value(ctx, opts[self.name])  # a value that is wrong needs no advice on its option
         opts[option.name] = opts.pop(self.name)
         now = shlex.join([self._now, opts[option.name]])
         click.echo(f"{self._spelling} is now {self._now} here: write {now}.", err=True)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from scalectl.analysis.printable import printable
 from scalectl.orchestrator.cli.options import answer, experiment_of, output, overrides, slots_option, yaml_file
-from scalectl.orchestrator.errors import Exit, printable
+from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, count, counted, duration, flops, share, table
 
 if TYPE_CHECKING:
@@ -69,12 +70,12 @@ def plan_file(file: Path, changes: Sequence[str] = (), slots: int = 0) -> Planne
 
     Raises InvalidExperiment for the file, and Unusable for a store that can't be read.
     """
-    from scalectl.orchestrator.cluster.process import usable
+    from scalectl.orchestrator.cluster.room import room
     from scalectl.orchestrator.launch.session import planned
 
     experiment = experiment_of(file, changes)
     plan, _ = planned(experiment)
-    return PlannedFile(plan, experiment, file, changes, slots or plan.slots(len(usable())))
+    return PlannedFile(plan, experiment, file, changes, slots or plan.slots(room().workers))
 
 
 @click.command()
@@ -106,10 +107,11 @@ def text(plan: "Plan", source: str, store: str, slots: int, fit: str = "", chang
     rows = [_row(plan, model, list(runs)) for model, runs in groupby(plan.runs, key=lambda run: run.model)]
     work = (flops(plan.flops), duration(3600 * plan.device_hours), "")
     total = ("total", "", "", "", str(len(plan.runs)), str(len(plan.missing)), *work)
+    drop = command("prune --dry-run", source, changes=changes)
     last = f"Nothing is missing. Next: {command('fit', store=store)}"
     if plan.missing:
         last = f"Nothing was started. Next: {command('launch', source, changes=changes)}"
-    return "\n\n".join([head, table(header, [*rows, total]), _notes(plan, slots, fit), last])
+    return "\n\n".join([head, table(header, [*rows, total]), _notes(plan, slots, fit, drop), last])
 
 
 def _row(plan: "Plan", model: str, runs: "list[PlannedRun]") -> tuple[str, ...]:
@@ -144,7 +146,7 @@ def tightest(fits: "Mapping[str, Fit]", cells: "Sequence[Cell]") -> str:
     return f"{line}."
 
 
-def _notes(plan: "Plan", slots: int, fit: str) -> str:
+def _notes(plan: "Plan", slots: int, fit: str, drop: str) -> str:
     notes = [
         f"  {number} {_counted_reason(number, reason)}"
         for reason, number in Counter(run.reason for run in plan.runs).most_common()
@@ -158,7 +160,7 @@ def _notes(plan: "Plan", slots: int, fit: str) -> str:
     if plan.skipped:
         notes.append(f"  {plan.skipped} of {len(plan.runs) + plan.skipped} runs are left out by the rules of grid.")
     if plan.unlisted:
-        notes.append(f"  No longer in the file, and left alone: {counted(plan.unlisted, 'run')} of the last plan.")
+        notes.append(f"  The study has {counted(plan.unlisted, 'more run')} than this file: {drop} shows them.")
     if plan.price is not None:
         notes.append(f"  Price: {plan.price:,.2f}.")
     if plan.jobs:

@@ -8,10 +8,10 @@ import click
 
 from scalectl.analysis.vocabulary import FIGURES
 from scalectl.orchestrator.cli.fit import law_options
-from scalectl.orchestrator.cli.options import Command
+from scalectl.orchestrator.cli.options import Command, Range
 from scalectl.orchestrator.cli.verbs import Verbs
 from scalectl.orchestrator.errors import Exit
-from scalectl.orchestrator.format import command
+from scalectl.orchestrator.format import command, file_name
 
 _SUFFIXES = (".png", ".pdf", ".svg")
 
@@ -35,8 +35,13 @@ class _Figure(click.Command):
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """The options of all figures, and those of this one."""
-        shared, own = super().get_params(ctx), map(_option, FIGURES[str(self.name)].options)
-        return [*shared[:-1], *own, shared[-1]]  # --help comes last
+        figure = FIGURES[str(self.name)]
+        *shared, helping = super().get_params(ctx)
+        return [
+            *(option for option in shared if option.name not in figure.fixed),
+            *map(_option, figure.options),
+            helping,
+        ]
 
 
 def _option(option: Any) -> click.Option:
@@ -51,8 +56,8 @@ def plot() -> None:
     """Draw a figure of the runs in the store."""
 
 
-def _picture(context: click.Context, parameter: click.Parameter, path: Path) -> Path:
-    if path.suffix not in _SUFFIXES:
+def _picture(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
+    if path is not None and path.suffix not in _SUFFIXES:
         raise click.BadParameter(f"{path}: a figure is one of {', '.join(_SUFFIXES)}", context, parameter)
     return path
 
@@ -63,37 +68,61 @@ def _output(name: str) -> Callable[[Command], Command]:
         "--output",
         "file",
         type=click.Path(path_type=Path),
-        default=f"plots/{name}.png",
-        show_default=True,
         callback=_picture,
+        show_default=f"plots/STUDY/{name}.png",
         help="A .png, .pdf or .svg; its data go beside it as JSON.",
     )
 
 
+def _look_options(verb: Command) -> Command:
+    """A command with the options of how its figure looks, whose names are those of analysis.drawing.look.Look."""
+    number = Range()
+    for option in (
+        click.option("--style", metavar="NAME|FILE", help="A style of Matplotlib, or a file of one, on top of ours."),
+        click.option("--dpi", type=click.IntRange(30, 1200), help="Dots per inch of a .png, in place of 300."),
+        click.option("--size", nargs=2, type=number, metavar="WIDTH HEIGHT", help="In millimetres, with the legend."),
+        click.option("--ylim", nargs=2, type=number, metavar="LOW HIGH", help="Ends of the y axis, in its unit."),
+        click.option("--xlim", nargs=2, type=number, metavar="LOW HIGH", help="Ends of the x axis, in its unit."),
+        click.option("--ylabel", metavar="TEXT", help="Name of the y axis; $...$ is mathematics."),
+        click.option("--xlabel", metavar="TEXT", help="Name of the x axis."),
+        click.option("--title", metavar="TEXT", help="What stands above, in place of the law; '' for nothing."),
+    ):
+        verb = option(verb)
+    return verb
+
+
 def _figure(name: str) -> click.Command:
-    """The command that draws one figure; it has the options of `fit`, and its own."""
+    """The command that draws one figure; it has the options of `fit`, those of its look, and its own."""
 
     @law_options
     @_output(name)
-    def draw(file: Path, **options: Any) -> Exit:
+    @_look_options
+    def draw(file: Path | None, **options: Any) -> Exit:
         from scalectl.orchestrator.report.fits import draw_figure
+        from scalectl.orchestrator.report.study import ask
 
-        refusal = draw_figure(name, file, **options)
+        if file is None:
+            file = Path("plots", file_name(ask(options["store"], options["study"]).study), f"{name}.png")
+        refusal, ahead, letters = draw_figure(name, file, **options)
+        if letters:
+            click.echo(
+                f"No font of this machine has {letters}, so boxes are drawn. Install one, such as Noto Sans CJK."
+            )
         click.echo(f"{file} and {file.with_suffix('.json').name} written.")
-        click.echo(f"Next: {_after(name, bool(refusal), options)}")
+        click.echo(f"Next: {_after(name, bool(refusal), ahead, options)}")
         return Exit.DONE
 
     return click.command(name, help=FIGURES.purpose(name), cls=_Figure)(draw)
 
 
-def _after(name: str, refused: bool, options: Mapping[str, Any]) -> str:
+def _after(name: str, refused: bool, ahead: float, options: Mapping[str, Any]) -> str:
     """The next command after a figure: a prediction of its law or, where it has none, the reason."""
     law = {key: options[key] for key in ("study", "where", "law", "x")}
     if not FIGURES[name].curves:  # whose metric is a column of the training curves
         law["metric"] = options["metric"]
-    if refused:
+    if refused or not ahead:
         return command("fit", store=options["store"], options={**law, "hold_out": options["hold_out"]})
-    return command("predict --compute C", store=options["store"], options=law)
+    return command(f"predict --compute {ahead:.2g}", store=options["store"], options=law)
 
 
 for _name in FIGURES:

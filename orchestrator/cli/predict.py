@@ -61,9 +61,19 @@ def predict(
     ask, points = study_points(store, study, where, metric=metric, x=x, law=law)
     first = next(iter(ask.fits.values()))
     prediction = predicted(points, first, compute=compute, error=error, params=params, data=data)
-    following = command("suggest FILE --budget X")
+    following = _following(store, points["flops"].sum(), study)
     answer(form, prediction.to_json, lambda: f"{ask.study} · {prediction}\n\nNext: {following}")
     return Exit.DONE
+
+
+def _following(store: Path, spent: float, study: str | None) -> str:
+    """The command after a prediction: to ask for runs that cost as much as those so far, where a file has them."""
+    from scalectl.orchestrator.store.reading import Store
+
+    again = shlex.split(Store(store).again())
+    if study or len(again) < 3 or not spent > 0:
+        return command("plot frontier", store=store, options={"study": study})
+    return command("suggest", again[2], options={"budget": f"{spent:.1g}"})
 
 
 STOP = 2.0  # per cent

@@ -8,7 +8,8 @@ import click
 
 from scalectl.orchestrator.cli.options import answer, output, run_argument, store_option
 from scalectl.orchestrator.errors import Exit
-from scalectl.orchestrator.format import command, count, duration, flops, table
+from scalectl.orchestrator.format import command, count, duration, flops, one_line, table
+from scalectl.orchestrator.terminal import width
 
 if TYPE_CHECKING:
     from scalectl.orchestrator.store.details import Details
@@ -23,7 +24,7 @@ FOLLOW_SECONDS = 1.0
 def show(run: str, store: Path, form: str) -> Exit:
     """Show all that is known of one run.
 
-    RUN is an id, its beginning, or a name.
+    RUN is a name, an id, or the beginning of either.
     """
     from scalectl.orchestrator.store.reading import Store
 
@@ -35,23 +36,26 @@ def show(run: str, store: Path, form: str) -> Exit:
 @click.command()
 @run_argument
 @store_option
-@click.option("-f", "--follow", is_flag=True, help="Keep printing until no launch is running.")
+@click.option("-f", "--follow", is_flag=True, help="Keep printing until the run or the launch has ended.")
 def logs(run: str, store: Path, follow: bool) -> Exit:
-    """Print the attempts, warnings and failures of a run.
+    """Print the attempts, losses, warnings and failures of a run.
 
-    Failures come with their tracebacks. RUN is an id, its beginning, or a name.
+    Failures come with their tracebacks. RUN is a name, an id, or the beginning of either.
     """
+    from scalectl.orchestrator.cli.waiting import until_there
     from scalectl.orchestrator.store.reading import Store
 
     reader = Store(store)
+    if follow:
+        reader = until_there(store)
     seen: set[str] = set()
     while True:
-        works = follow and reader.launcher() is not None  # before reading: the last lines come after the launcher's end
+        goes_on = follow and reader.goes_on(run)  # before reading: the last lines come after the end
         for line in reader.logs(run):
             if line not in seen:
                 click.echo(line)
                 seen.add(line)
-        if not works:
+        if not goes_on:
             return Exit.DONE
         time.sleep(FOLLOW_SECONDS)
 
@@ -71,14 +75,14 @@ def text(details: "Details", store: Path) -> str:
 def _head(run: dict[str, Any]) -> str:
     state = _with_kind(run)
     if run["origin"]:
-        state = f"imported from {run['origin']}"
+        state = f"imported from {one_line(run['origin'])}"
     if run["excluded"]:
-        state += f", left out of fits: {run['exclusion']}"
-    lines = [f"{run['name']} · {run['id']} · {run['study']} · {state}"]
+        state += f", left out of fits: {one_line(run['exclusion'])}"
+    lines = [f"{one_line(run['name'])} · {run['id']} · {one_line(run['study'])} · {state}"]
     if run["waits_for"]:
         lines.append(f"  waits for {run['waits_for']}")
     elif run["reason"]:
-        lines.append(f"  {run['reason']}")
+        lines.append(f"  {one_line(run['reason'])}")
     return "\n".join(lines)
 
 
@@ -94,11 +98,16 @@ def _settings(run: dict[str, Any]) -> str:
     size = f"{run['model']}: {count(run['params'])} params, width {run['width']}, depth {run['depth']}"
     name = run["data_name"] or run["source"]  # a store of an older version has no name
     data = f"{run['data_size']:,} images of {name}, batch {run['batch_size']}, seed {run['seed']}"
-    recipe = f"{run['optimizer']}, lr {run['lr']:g}, {run['schedule']}, {run['loss']}, {run['precision']}"
+    schedule = f"{run['schedule']}, warmup {run['warmup']:,}"
+    if run["timescale"]:
+        schedule += f", timescale {run['timescale']:,}"
+    recipe = f"{run['optimizer']}, lr {run['lr']:g}, {schedule}, {run['loss']}, head {run['head']}, {run['precision']}"
+    decay = f"weight decay {run['weight_decay_head']:g} of the head and {run['weight_decay_body']:g} of the body"
     cost = f"{flops(run['flops'])} FLOPs"
     if run["device_seconds"] is not None:
         cost += f" in {duration(run['device_seconds'])} of training"
-    return "\n".join(f"  {line}" for line in (size, data, steps, recipe, cost))
+    lines = (size, data, steps, recipe, f"{decay}, gradient norm clipped at {run['clip_norm']:g}", cost)
+    return "\n".join(f"  {line}" for line in lines)
 
 
 def _given(details: "Details") -> str:
@@ -129,7 +138,7 @@ def _attempts(details: "Details") -> str:
         )
         for attempt in details.attempts
     ]
-    return table(header, lines, left=4)
+    return table(header, lines, left=4, width=width(), spare=("HOST", "STARTED", "SLOT"))
 
 
 def _steps(first: int | None, last: int | None) -> str:

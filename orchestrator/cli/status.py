@@ -1,7 +1,5 @@
 """The verb status: what goes on in a store, as a screen and as JSON."""
 
-import sys
-import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -9,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from scalectl.orchestrator import terminal
 from scalectl.orchestrator.cli.options import answer, output, store_option
+from scalectl.orchestrator.cli.streams import clear
 from scalectl.orchestrator.errors import Exit
-from scalectl.orchestrator.format import command, counted, duration, flops, share, table
+from scalectl.orchestrator.format import command, counted, duration, flops, one_line, share, table
 from scalectl.orchestrator.goodput import goodput, shares
 from scalectl.orchestrator.vocabulary import RunState
 
@@ -32,27 +32,47 @@ def status(store: Path, runs: bool, states: Sequence[str], watch: bool, check: b
 
     if unknown := [state for state in states if state not in [*RunState]]:
         raise click.UsageError(f"--state {unknown[0]}: a run is one of {', '.join(RunState)}.")
-    width = None
-    if sys.stdout.isatty():
-        width = WIDTH
+    runs = runs or bool(states)
     for current in _statuses(store, watch=watch):
         shown = current
         if states:
             shown = current.only(states)
-        if watch and width:
-            click.clear()
-        answer(form, shown.to_json, partial(text, shown, runs=runs or bool(states), width=width))
+        if watch and terminal.width():
+            clear()
+        if form == "json" or watch:
+            answer(form, shown.to_json, partial(_watched, shown, runs))
+        else:
+            _paged(text(shown, runs=runs, width=terminal.width()))
     if check and current.unfinished:
         return Exit.WORK_LEFT
     return Exit.DONE
 
 
+def _watched(status: "Status", runs: bool) -> str:
+    """The status of which no more runs are listed than the terminal has lines for."""
+    whole, lines = text(status, runs=runs, width=terminal.width()), terminal.height()
+    if lines is None or not runs or whole.count("\n") < lines:
+        return whole
+    rest = text(status, runs=False, width=terminal.width()).count("\n")
+    return text(status, runs=True, width=terminal.width(), most=max(1, lines - rest - 6))
+
+
+def _paged(text: str) -> None:
+    """Print a text, through a pager where a terminal has fewer lines."""
+    lines = terminal.height()
+    if lines is not None and text.count("\n") >= lines:
+        click.echo_via_pager(text)
+    else:
+        click.echo(text)
+
+
 def _statuses(store: Path, *, watch: bool) -> "Iterable[Status]":
     """The status of a store now or, watched, again whenever it has changed."""
+    from scalectl.orchestrator.cli.waiting import until_there
     from scalectl.orchestrator.store.reading import Store
 
     if watch:
-        return Store(store).watch()
+        return until_there(store).watch()
     return [Store(store).status()]
 
 
@@ -60,22 +80,19 @@ WIDTH = 100  # columns
 REASON = 200  # letters
 
 
-def text(status: "Status", *, runs: bool = False, width: int | None = WIDTH) -> str:
-    """The status for people, with a line for each run where `runs` asks for it.
+def text(status: "Status", *, runs: bool = False, width: int | None = WIDTH, most: int | None = None) -> str:
+    """The status for people, with a line for each run where `runs` asks for it, or for `most` of them.
 
-    Lines longer than `width` columns are cut or wrapped; without a width, as for a program, none is.
+    Within `width` columns lines are broken between words, and tables lose columns; without a width, as for a program,
+    they are whole.
     """
-    lines = ""
+    listed = ""
     if runs and status.shown:
-        lines = _run_table(status.metric, status.shown)
-    parts = [
-        _wrapped(_head(status), width),
-        _clipped(_running(status), width),
-        _clipped(lines, width),
-        _wrapped(_findings(status), width),
-        _clipped(_history(status), width),
-    ]
-    return "\n\n".join([*filter(None, parts), f"Next: {_next(status, runs)}"])
+        listed = _run_table(status.metric, status.shown[:most], width)
+    if most is not None and len(status.shown) > most:
+        listed += f"\n  and {len(status.shown) - most:,} more: {command('status --runs', store=status.store)}"
+    parts = [_head(status), _running(status, width), listed, _findings(status), _history(status)]
+    return terminal.wrapped("\n\n".join([*filter(None, parts), f"Next: {_next(status, runs)}"]), width)
 
 
 def _head(status: "Status") -> str:
@@ -85,7 +102,7 @@ def _head(status: "Status") -> str:
             text += f" · {counted(status.imported, 'imported run')}"
         return text
     done, whole = status.work
-    states = " · ".join(f"{number} {state}" for state, number in status.counts.items() if number)
+    states = " · ".join(f"{number} {_now(status, state)}" for state, number in status.counts.items() if number)
     part = 1.0
     if whole:
         part = done / whole
@@ -93,17 +110,27 @@ def _head(status: "Status") -> str:
     if status.seconds_left is not None:
         progress.append(f"{duration(status.seconds_left)} left")
     progress.append(f"{counted(status.checkpoints, 'checkpoint')} kept")
-    lines = [f"{', '.join(status.studies)} · {states}", f"  {' · '.join(progress)}", f"  {_launcher(status)}"]
+    lines = [f"{one_line(', '.join(status.studies))} · {states}", f"  {' · '.join(progress)}", f"  {_launcher(status)}"]
     if (useful := goodput(status.ledger)) is not None:
         launch = "the last launch"
         if status.launcher:
             launch = "this launch so far"
-        lines.append(f"  goodput of {launch} {share(useful)}: {shares(status.ledger)}")
+        entries = shares(status.ledger)
+        if status.launcher:  # what no checkpoint holds yet counts as lost, and is lost only if it ends now
+            entries = entries.replace("lost", "not saved yet")
+        lines.append(f"  goodput of {launch} {share(useful)}: {entries}")
     if status.unlisted:
-        lines.append(f"  not listed any more: {counted(status.unlisted, 'run')} of earlier plans")
+        lines.append(f"  {counted(status.unlisted, 'pruned run')}, which no study has any more")
     if status.imported:
         lines.append(f"  {counted(status.imported, 'imported run')}, which no launch works on")
     return "\n".join(lines)
+
+
+def _now(status: "Status", state: str) -> str:
+    """The word for a state: a run can't be running where no launch is."""
+    if state == RunState.RUNNING and not status.launcher:
+        return "cut off"
+    return state
 
 
 def _launcher(status: "Status") -> str:
@@ -115,11 +142,12 @@ def _launcher(status: "Status") -> str:
     return text
 
 
-def _running(status: "Status") -> str:
+def _running(status: "Status", width: int | None) -> str:
     if not (status.running and status.launcher):
         return ""
     header = ("JOB", "SLOT", "PROGRESS", "", "LOSS", "IMG/S", "MFU", "ATTEMPT", "ETA")
-    return table(header, [_job(job) for job in status.running], left=2)
+    spare = ("ATTEMPT", "MFU", "SLOT", "IMG/S", "LOSS", "")
+    return table(header, [_job(job) for job in status.running], left=2, width=width, spare=spare)
 
 
 def _job(job: "RunningJob") -> tuple[str, ...]:
@@ -136,18 +164,25 @@ def _job(job: "RunningJob") -> tuple[str, ...]:
     )
 
 
-def _run_table(metric: str, runs: "Sequence[RunLine]") -> str:
+def _run_table(metric: str, runs: "Sequence[RunLine]", width: int | None) -> str:
+    """A row for each run with what it waits for or failed of at its end, or below it where that doesn't fit."""
     header = ("RUN", "ID", "STATE", "PROGRESS", metric.upper())
     rows = [(run.name, run.id, _state(run), f"{run.step:,}/{run.steps:,}", _number(run.value)) for run in runs]
     reasons = ("WHY", *map(_reason, runs))
-    lines = table(header, rows, left=3).splitlines()
-    return "\n".join(f"{line}   {reason}".rstrip() for line, reason in zip(lines, reasons, strict=True))
+    for spare in ((), ("ID",)):
+        lines = table(header, rows, left=3, width=0, spare=spare).splitlines()  # without these in any case
+        whole = [f"{line}   {reason}".rstrip() for line, reason in zip(lines, reasons, strict=True)]
+        if width is None or max(map(len, whole)) <= width:
+            return "\n".join(whole)
+    lines = table(header, rows, left=3, width=width, spare=("ID", "PROGRESS")).splitlines()
+    below = [f"\n      {reason}" if reason else "" for reason in ("", *reasons[1:])]
+    return "\n".join(line + reason for line, reason in zip(lines, below, strict=True))
 
 
 def _reason(run: "RunLine") -> str:
     if run.waits_for:
-        return _short(f"waits for {run.waits_for}")
-    return _short(run.reason)
+        return _short(f"waits for {one_line(run.waits_for)}")
+    return _short(one_line(run.reason))
 
 
 def _state(run: "RunLine") -> str:
@@ -160,10 +195,14 @@ def _state(run: "RunLine") -> str:
 def _findings(status: "Status") -> str:
     """The best run, those that failed or diverged, and the warnings of the last launch."""
     best = status.best
-    lines = [f"  best: {best.name}  {status.metric} {best.value:.4g} at {flops(best.flops)} FLOPs"] if best else []
+    lines = (
+        [f"  best: {one_line(best.name)}  {status.metric} {best.value:.4g} at {flops(best.flops)} FLOPs"]
+        if best
+        else []
+    )
     bad = [run for run in status.runs if run.state in (RunState.FAILED, RunState.DIVERGED)]
-    lines += [f"  {_state(run)}: {run.name}  {run.reason}".rstrip() for run in bad]
-    lines += [f"  warning: {event.text}" for event in status.events if event.what == "warning"]
+    lines += [f"  {_state(run)}: {one_line(run.name)}  {one_line(run.reason)}".rstrip() for run in bad]
+    lines += [f"  warning: {one_line(event.text)}" for event in status.events if event.what == "warning"]
     return "\n".join(lines)
 
 
@@ -176,19 +215,7 @@ def _short(text: str, most: int = REASON) -> str:
 
 def _history(status: "Status") -> str:
     events = [event for event in status.events if event.what != "warning"]
-    return "\n".join(f"  {event.at}  {event.what}: {event.run or event.text}" for event in events)
-
-
-def _wrapped(text: str, width: int | None) -> str:
-    if width is None:
-        return text
-    return "\n".join(textwrap.fill(line, width, subsequent_indent="    ") for line in text.splitlines())
-
-
-def _clipped(text: str, width: int | None) -> str:
-    if width is None:
-        return text
-    return "\n".join(_short(line, width) for line in text.splitlines())
+    return "\n".join(f"  {event.at}  {event.what}: {_short(one_line(event.run or event.text))}" for event in events)
 
 
 def _next(status: "Status", runs: bool) -> str:
@@ -197,8 +224,13 @@ def _next(status: "Status", runs: bool) -> str:
     if status.launcher:
         return command("status --runs", store=status.store)
     if status.unfinished or not (status.runs or status.imported):
-        return command("launch FILE")
-    return command("fit", store=status.store)
+        return status.again or command("launch FILE")
+    from scalectl.orchestrator.store.snapshot import MAIN_METRIC
+
+    metric = None
+    if not status.runs and status.metric != MAIN_METRIC:
+        metric = status.metric
+    return command("fit", store=status.store, options={"metric": metric})
 
 
 def _known(value: float | None, form: Callable[[float], str]) -> str:

@@ -42,11 +42,12 @@ def to_evaluate(store: Path, words: Sequence[str]) -> list[str]:
     return reader.to_evaluate(reader.ids(words))
 
 
-def ids(store: Path, words: Sequence[str]) -> list[str]:
-    """The ids of the runs that words name, imported ones too; raises NotFound for a word that names none or several."""
+def known(store: Path, word: str) -> tuple[str, str]:
+    """The id and the name of the run that a word names, an imported one too; raises NotFound for none or several."""
     from scalectl.orchestrator.store.reading import Store
 
-    return Store(store).ids(words, imported=True)
+    run = Store(store).run(word).run
+    return run["id"], run["name"]
 
 
 def held(store: Path) -> "Records":
@@ -54,6 +55,13 @@ def held(store: Path) -> "Records":
     from scalectl.orchestrator.store.records import Records
 
     return Records(store)
+
+
+def again(store: Path) -> str:
+    """The command of the last launch of a store."""
+    from scalectl.orchestrator.store.reading import Store
+
+    return Store(store).again() or command("launch FILE")
 
 
 @click.command()
@@ -65,8 +73,8 @@ def stop(words: Sequence[str], every: bool, store: Path) -> Exit:
 
     The next launch goes on with them. While no launch is running they are only marked as stopped.
     """
-    from scalectl.orchestrator.store.lock import ask_to_stop
     from scalectl.orchestrator.store.reading import Store
+    from scalectl.orchestrator.store.requests import ask_to_stop
 
     wanted, remark = chosen(store, words, every, "--all", (RunState.PLANNED, RunState.RUNNING))
     launcher = Store(store).launcher()
@@ -84,9 +92,7 @@ def stop(words: Sequence[str], every: bool, store: Path) -> Exit:
         return Exit.DONE
     with held(store) as records:
         records.settle(wanted, RunState.STOPPED, reason="asked to stop")
-    click.echo(
-        f"No launch is running on {store}; {counted(len(wanted), 'run')} stopped. Next: {command('launch FILE')}"
-    )
+    click.echo(f"No launch is running on {store}; {counted(len(wanted), 'run')} stopped. Next: {again(store)}")
     return Exit.DONE
 
 
@@ -105,7 +111,7 @@ def retry(words: Sequence[str], failed: bool, store: Path) -> Exit:
         return Exit.DONE
     with held(store) as records:
         records.settle(wanted, RunState.PLANNED, reason="asked to retry")
-    click.echo(f"{counted(len(wanted), 'run')} planned again. Next: {command('launch FILE')}")
+    click.echo(f"{counted(len(wanted), 'run')} planned again. Next: {again(store)}")
     return Exit.DONE
 
 
@@ -116,12 +122,14 @@ def retry(words: Sequence[str], failed: bool, store: Path) -> Exit:
 def exclude(run: str, reason: str, store: Path) -> Exit:
     """Leave a run out of fits; its numbers stay.
 
-    RUN is an id, its beginning, or a name.
+    RUN is a name, an id, or the beginning of either.
     """
-    (name,) = ids(store, [run])
+    if not reason.strip():
+        raise click.BadParameter("say why: fits leave the run out for this reason.", param_hint="--reason")
+    run_id, name = known(store, run)
     with held(store) as records:
-        records.exclude(name, reason)
-    click.echo(f"{run} is left out of fits. Next: {command('fit', store=store)}")
+        records.exclude(run_id, reason)
+    click.echo(f"{name} is left out of fits. Next: {command('fit', store=store)}")
     return Exit.DONE
 
 
@@ -131,10 +139,10 @@ def exclude(run: str, reason: str, store: Path) -> Exit:
 def include(run: str, store: Path) -> Exit:
     """Undo exclude.
 
-    RUN is an id, its beginning, or a name.
+    RUN is a name, an id, or the beginning of either.
     """
-    (name,) = ids(store, [run])
+    run_id, name = known(store, run)
     with held(store) as records:
-        records.include(name)
-    click.echo(f"{run} is fitted again. Next: {command('fit', store=store)}")
+        records.include(run_id)
+    click.echo(f"{name} is fitted again. Next: {command('fit', store=store)}")
     return Exit.DONE

@@ -1,12 +1,17 @@
-"""stdout and stderr, which turn silent when nobody can read them any more."""
+"""stdout and stderr: all text leaves through them, printable; they turn silent when nobody can read them any more."""
 
+import atexit
+import codecs
 import errno
 import io
 import logging
 import os
 import sys
 import threading
+from contextlib import suppress
+from typing import NoReturn
 
+from scalectl.analysis.printable import printable, printable_screen
 from scalectl.orchestrator.errors import Exit, Refusal
 
 
@@ -40,6 +45,24 @@ class _Stream(io.FileIO):
             return memoryview(data).nbytes  # type: ignore[arg-type]
 
 
+class _Printed(io.TextIOWrapper):
+    """A text stream that makes printable what is written to it; `screen` is the same one for what moves the cursor."""
+
+    def __init__(self, raw: _Stream, encoding: str, errors: str) -> None:
+        super().__init__(io.BufferedWriter(raw), encoding, errors, line_buffering=True)
+        self.screen = _Screen(self.buffer, encoding, errors, line_buffering=True)
+
+    def write(self, text: str) -> int:
+        super().write(printable(text))
+        return len(text)
+
+
+class _Screen(io.TextIOWrapper):
+    def write(self, text: str) -> int:
+        super().write(printable_screen(text))
+        return len(text)
+
+
 _streams: dict[str, _Stream] = {}
 
 
@@ -59,13 +82,38 @@ def _guarded(number: int, name: str) -> io.TextIOWrapper:
     encoding, errors = "utf-8", "replace"
     if old:
         encoding, errors = old.encoding, old.errors
-    return io.TextIOWrapper(io.BufferedWriter(raw), encoding, errors, line_buffering=True)
+    if codecs.lookup(encoding).name == "ascii":  # click would put a stream of its own in its place
+        encoding = "utf-8"
+    return _Printed(raw, encoding, errors)
+
+
+def clear() -> None:
+    """Empty the terminal that stdout is."""
+    sys.stdout.flush()
+    screen = getattr(sys.stdout, "screen", sys.stdout)
+    screen.write("\x1b[2J\x1b[1;1H")
+    screen.flush()
 
 
 def outlast(name: str) -> None:
     """Have this command go on when nobody can read that stream any more."""
     if name in _streams:  # else somebody else runs this command, and has streams of their own
         _streams[name].lasts = True
+
+
+def leave(code: int) -> NoReturn:
+    """End the process with a code, and with it threads of libraries that still wait for something.
+
+    Those of Orbax wait five minutes for a folder that nobody could make, and Python would wait for them.
+    """
+    threads = [thread for thread in threading.enumerate() if not thread.daemon]
+    if threads == [threading.main_thread()]:
+        sys.exit(code)
+    atexit._run_exitfuncs()  # which os._exit leaves out
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Unwritable, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def hush() -> None:

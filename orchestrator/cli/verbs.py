@@ -1,6 +1,10 @@
 """A group of verbs in sections: its help shows the first sentence of each, whole, under the heading of its section."""
 
+from typing import Any
+
 import click
+
+STORE = "scalectl.store"  # in the context of a verb: the path that its option --store gave
 
 
 class Verbs(click.Group):
@@ -15,6 +19,18 @@ class Verbs(click.Group):
         for verb in verbs:
             self.add_command(verb)
             self._sections.setdefault(section, []).append(verb)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a verb; where its store holds values that no store has, that is the reason of the errors they lead to."""
+        try:
+            return super().invoke(ctx)
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
+            store = ctx.meta.get(STORE)
+            if store is not None and store.exists():
+                from scalectl.orchestrator.store.database import check
+
+                check(store)
+            raise
 
     def sections(self, ctx: click.Context) -> dict[str, list[click.Command]]:
         """The verbs of each section, by its heading."""

@@ -13,6 +13,7 @@ from scalectl.orchestrator.cluster.ray_gang import Gang, released
 from scalectl.orchestrator.cluster.ray_server import Embedded, first_line, join, secure
 from scalectl.orchestrator.cluster.ray_slots import Draining, Seats, lacking, plain
 from scalectl.orchestrator.cluster.ray_slots import slots as slots_of
+from scalectl.orchestrator.cluster.room import room
 from scalectl.orchestrator.cluster.worker import Place, Worker
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.vocabulary import CPU
@@ -86,7 +87,7 @@ class Actor:
 def cpu_worker(ray: Any, cores: tuple[int, ...]) -> Actor:
     """The actor of a CPU worker on these cores, or on all where none is named."""
     options = {"num_cpus": 1, "runtime_env": {"env_vars": heap.ENVIRONMENT}, **_OPTIONS}
-    return Actor(ray, ray.remote(**options)(Seat).remote(Place(cores)))
+    return Actor(ray, ray.remote(**options)(Seat).remote(Place(cores, CPU)))
 
 
 def gpu_worker(ray: Any, seats: Seats) -> Actor:
@@ -138,8 +139,9 @@ class OnRay(Backend):
         import ray
 
         self._ray = ray
-        workers = max(request.slots or len(usable()), _largest_gang(request.wanted))
-        options |= {"num_cpus": workers, "include_dashboard": False, "object_store_memory": 100 * 2**20}
+        free = room()
+        workers = max(request.slots or free.workers, _largest_gang(request.wanted))
+        options |= {"num_cpus": workers, "include_dashboard": False, "object_store_memory": free.object_store}
         self._embedded = Embedded(ray, options)
 
     def _survey(self, request: Request) -> None:
@@ -211,6 +213,8 @@ class OnRay(Backend):
             kind = "out_of_memory"
         elif getattr(error, "preempted", False):
             kind = "preempted"
+        elif getattr(error, "actor_init_failed", False):  # an exception, which would be raised again
+            kind = "user_error"
         actor, victim = self._actors[slot], "worker"
         if actor.node and actor.node not in {entry["NodeID"] for entry in self._ray.nodes() if entry["Alive"]}:
             victim = "node"
@@ -269,6 +273,8 @@ def _largest_gang(wanted: Mapping[str, float]) -> int:
 
 
 def _cause(error: Exception) -> str:
-    """The sentence of Ray's message that says why an actor died."""
+    """What Ray says of why an actor died: a sentence, or the traceback of one that raised while it was made."""
+    if getattr(error, "actor_init_failed", False):
+        return str(error).strip()
     lines = [line.strip() for line in str(error).strip().splitlines()]
     return next((line for line in lines if line.startswith("The actor is dead because")), first_line(error))

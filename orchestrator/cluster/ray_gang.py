@@ -11,6 +11,7 @@ from typing import Any
 from scalectl.orchestrator.cluster import process as heap
 from scalectl.orchestrator.cluster.ray_slots import SLICE_LABEL, Draining, Seats, slices
 from scalectl.orchestrator.cluster.worker import Place, Worker, preempted
+from scalectl.orchestrator.vocabulary import CPU
 from scalectl.trainer.events import Done, Event, Failed, Stopped
 from scalectl.trainer.multihost import Host
 from scalectl.trainer.spec import Job
@@ -40,8 +41,8 @@ class Member(Worker):
             return number, f"{address}:{probe.getsockname()[1]}", node
 
     def join(self, platform: str, host: Host | None) -> None:
-        """Run jobs as this host; JAX_PLATFORMS of the node goes before `platform`."""
-        if "JAX_PLATFORMS" in os.environ:
+        """Run jobs as this host; JAX_PLATFORMS of a node with chips goes before `platform`."""
+        if platform != CPU and "JAX_PLATFORMS" in os.environ:
             platform = ""
         self._place = Place(platform=platform, host=host)
 

@@ -1,16 +1,15 @@
-"""A Ray cluster as processes and sockets: one that a launch starts for itself, and who may join another."""
+"""A Ray cluster as processes and sockets: one that a launch starts for itself, or one that it joins."""
 
 import os
 import secrets
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
-
+from scalectl.orchestrator.cluster.sessions import Session
 from scalectl.orchestrator.errors import Exit, Refusal
 
 KNOCK_SECONDS = 10.0
@@ -22,20 +21,6 @@ class Unreachable(Refusal):
     exit = Exit.NOT_FOUND
 
 
-def trusted(address: str | None, *, insecure: bool) -> None:
-    """Raise a Refusal for a cluster that anybody who reaches its ports could run code on, unless that is asked for.
-
-    Ray's tokens keep others out: https://docs.ray.io/en/latest/ray-security/token-auth.html
-    """
-    if address is None or insecure or has_token() or os.environ.get("RAY_AUTH_MODE", "").lower() == "token":
-        return
-    raise Refusal(
-        f"refused: the cluster at {address} would be joined without a token, so whoever reaches its ports can run code"
-        " there. Start it with RAY_AUTH_MODE=token and set RAY_AUTH_TOKEN_PATH here to a copy of its token,"
-        " or give --insecure if the network keeps others out."
-    )
-
-
 def has_token() -> bool:
     """Whether this user has a token for clusters: in the environment, or where Ray looks for it."""
     variables = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys()
@@ -44,12 +29,17 @@ def has_token() -> bool:
 
 def knock(address: str) -> None:
     """Raise Unreachable where nobody listens; Ray itself would ask for two minutes."""
+    scheme, separator, _ = address.rpartition("://")
+    if separator:
+        remedy = "give the HOST:PORT of its head, often port 6379"
+        raise Unreachable(f"no Ray cluster at {address!r}: {scheme}:// is another service of Ray; {remedy}.")
     host, _, port = address.rpartition(":")
+    if not port.isdecimal():
+        raise Unreachable(f"no Ray cluster at {address!r}: it has no port; give the HOST:PORT of its head.")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_SECONDS).close()
-    except (OSError, ValueError) as error:
-        remedy = "give the HOST:PORT of its head, and no ray:// address"
-        raise Unreachable(f"no Ray cluster at {address!r}: {error}; {remedy}.") from error
+    except (OSError, OverflowError) as error:  # the second for a port above 65535
+        raise Unreachable(f"no Ray cluster at {address!r}: {error}; give the HOST:PORT of its head.") from error
 
 
 def secure(address: str | None) -> None:
@@ -92,10 +82,18 @@ def join(address: str, options: dict[str, Any]) -> Any:
 
     try:
         with signals_held():
-            ray.init(address=address, **options)
+            ray.init(address=address, job_config=_alone(ray), **options)
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise Unreachable(f"the Ray cluster at {address} can't be joined: {first_line(error)}") from error
     return ray
+
+
+def _alone(ray: Any) -> Any:
+    """The settings with which Ray doesn't put the current folder first on the path of every worker.
+
+    A user's own numpy.py there would be imported in place of the library.
+    """
+    return ray.job_config.JobConfig(_client_job=True)
 
 
 def first_line(error: Exception) -> str:
@@ -115,13 +113,25 @@ class Embedded:
 
     def start(self) -> None:
         """Start Ray's processes; raises Refusal where this machine doesn't let them."""
+        self._session = Session()
         try:
             with signals_held():
-                self._ray.init(address="local", **self._options)
-        except (OSError, RuntimeError, ValueError, self._ray.exceptions.RayError) as error:
+                self._ray.init(
+                    address="local",
+                    job_config=_alone(self._ray),
+                    _temp_dir=str(self._session.folder),
+                    **self._options,
+                )
+        except BaseException as error:
+            self._session.remove()
+            if not isinstance(error, Exception):
+                raise
             cause = str(error).strip().partition("\n")[0].rstrip(".")
-            remedy = "Is TMPDIR a short path, and can it be written? --here trains without Ray."
-            raise Refusal(f"refused: Ray can't be started: {cause}. {remedy}") from error
+            remedy = "Is TMPDIR a short path, and can it be written?"
+            if "timed out" in cause:  # of 30 seconds, which Ray lets nobody change
+                remedy = "This machine may be too busy: try again."
+            raise Refusal(f"refused: Ray can't be started: {cause}. {remedy} --here trains without Ray.") from error
+        self._session.close_to_others()
         self._node = self._ray._private.worker._global_node
 
     def ended(self) -> str:
@@ -129,18 +139,14 @@ class Embedded:
         return next((name for name, process in self._started() if name in VITAL and process.poll() is not None), "")
 
     def shutdown(self) -> None:
-        """End Ray's processes and their own.
+        """End Ray's processes and their own, and remove their files.
 
-        They hold SIGTERM, with which Ray would have them end; and what a raylet that was killed has started finds that
-        out late, or, while a job runs, not at all. So all are killed.
+        They hold SIGTERM, with which Ray would have them end. So all are killed.
         """
         for _, process in self._started():
             process.terminate = process.kill  # else Ray waits a second for each
-        session = os.path.realpath(self._node.get_session_dir_path())
         self._ray.shutdown()
-        for process in _left(session):
-            with suppress(psutil.Error):
-                process.kill()
+        self._session.remove()
 
     def _started(self) -> Iterator[tuple[str, Any]]:
         for name, processes in self._node.all_processes.items():
@@ -162,16 +168,3 @@ def signals_held() -> Iterator[None]:
         for number, handler in handlers.items():
             signal.signal(number, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _left(session: str) -> list[psutil.Process]:
-    """The other processes of Ray's session in a folder: they write their logs to it, or have it as an argument."""
-    processes = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            files = process.open_files()
-            written = [file.path for file in files if getattr(file, "mode", "w") != "r"]  # macOS tells no mode
-            known = any(path.startswith(session) for path in written) or f"--session-dir={session}" in process.cmdline()
-            if process.pid != os.getpid() and known:
-                processes.append(process)
-    return processes

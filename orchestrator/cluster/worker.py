@@ -8,13 +8,16 @@ import time
 import traceback
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from scalectl.orchestrator.cluster import process as heap
-from scalectl.orchestrator.cluster.process import bind, usable
+from scalectl.orchestrator.cluster.lease import Taken, leased
+from scalectl.orchestrator.cluster.process import bind
+from scalectl.orchestrator.cluster.room import room
 from scalectl.orchestrator.redact import redacted
-from scalectl.trainer import cache
+from scalectl.trainer import cache, environment
 from scalectl.trainer.events import Alive, Done, Event, Failed, Started, Stop, Stopped
 from scalectl.trainer.multihost import Host, join, named
 from scalectl.trainer.spec import Job
@@ -101,16 +104,29 @@ def _events(job: Job, stopping: Stop, place: Place) -> Iterator[Event]:
         prepare_jax(place)
         from scalectl.trainer.train import train
 
-        for event in train(job, stopping):
-            step = event.step
-            yield event
+        with _leased(job, stopping, place) as free:
+            if not free:
+                yield Stopped(step)
+                return
+            for event in train(job, stopping):
+                step = event.step
+                yield event
     except Exception as error:  # whatever the trainer raises is the job's failure, never the launcher's
         yield Failed(_kind(error), step, redacted("".join(traceback.format_exception(error)).rstrip()))
     finally:
         heap.give_back()  # the next job may be a small one
 
 
+def _leased(job: Job, stopping: Stop, place: Place) -> AbstractContextManager[bool]:
+    """The right to write the checkpoints of a job; of several hosts the first one writes."""
+    if place.host is not None and place.host.index:
+        return nullcontext(True)
+    return leased(job.folder, stopping)
+
+
 def _kind(error: Exception) -> str:
+    if isinstance(error, Taken):
+        return "no_capacity"
     if any(os.strerror(number) in str(error) for number in FULL):
         return "user_error"  # for TensorStore that is a resource that is exhausted, too
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
@@ -121,16 +137,18 @@ def _kind(error: Exception) -> str:
 def prepare_jax(place: Place) -> None:
     """Point JAX at its place and at a compilation cache that only this user can read, unless the environment has one.
 
-    A TPU slice of several hosts is joined as `place.host` says, or as the variables of the slice do where it is None.
+    Of the environment only what changes no number is left. A TPU slice of several hosts is joined as `place.host` says,
+    or as the variables of the slice do where it is None.
     """
-    if place.platform:
-        os.environ["JAX_PLATFORMS"] = place.platform
-    if os.environ.setdefault("JAX_PLATFORMS", "cpu") != "cpu":  # the one thread of `trainer` is for sums on a CPU
-        os.environ["PJRT_NPROC"] = str(len(usable()))  # elsewhere the threads only compile
+    environment.clear(os.environ)
+    platforms = place.platform or environment.platforms(os.environ)
+    os.environ["JAX_PLATFORMS"] = platforms
+    if not platforms.startswith("cpu"):  # the one thread of `trainer` is for sums on a CPU
+        os.environ["PJRT_NPROC"] = str(room().cores)  # elsewhere the threads only compile
     import jax
 
     host = place.host
-    if host is None and os.environ["JAX_PLATFORMS"].startswith("tpu"):
+    if host is None and platforms.startswith("tpu"):
         host = named(os.environ)
     join(host)
     jax.config.update("jax_traceback_filtering", "off")  # else the last line of a traceback isn't its cause

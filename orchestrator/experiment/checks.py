@@ -10,6 +10,7 @@ from scalectl.orchestrator.experiment.checks_data import (
     source_takes_keys,
 )
 from scalectl.orchestrator.experiment.checks_files import datasets_are_apart
+from scalectl.orchestrator.experiment.checks_size import SIZES
 from scalectl.orchestrator.experiment.grid import Cell
 from scalectl.orchestrator.experiment.resources import Resources
 from scalectl.orchestrator.experiment.schema import Budgets, Data, Fit, Grid, Model, Train
@@ -240,6 +241,7 @@ CHECKS = (
     microbatches_are_whole,
     *EVALS,
     datasets_are_apart,
+    *SIZES,
     device_hours_have_a_speed,
     sweeps_are_used,
     rules_choose,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from scalectl.orchestrator.errors import Finding, KeyPath, did_you_mean
+from scalectl.orchestrator.experiment.hints import accuracy
 from scalectl.orchestrator.experiment.schema import Columns, Data, Evals, Fit, Model, Train
 from scalectl.orchestrator.experiment.sources import class_counts, listed
 from scalectl.orchestrator.experiment.specs import (
@@ -191,7 +192,8 @@ def metrics_are_measured(evals: Evals, fits: dict[str, Fit]) -> Iterator[Finding
     measured = list(evaluations(evals, 0, {}).metrics())
     for name, fit in fits.items():
         if fit.metric not in measured:
-            hint = did_you_mean(fit.metric, measured) or f"evals measures {', '.join(measured)}"
+            near = accuracy(fit.metric, "upstream/error") or did_you_mean(fit.metric, measured)
+            hint = near or f"evals measures {', '.join(measured)}"
             yield Finding(("fits", name, "metric"), f"{fit.metric!r} is not measured", hint)
         elif fit.metric.endswith("precision@1"):
             yield Finding(("fits", name, "metric"), f"{fit.metric!r} rises, and a law falls", "fit upstream/error")

@@ -28,18 +28,25 @@ from scalectl.trainer.data.survey import survey
 MAX_LISTED = 5  # damaged pictures of a source
 
 
-def files_are_images(data: Data) -> Iterator[Finding]:
-    """Yield the faults of the files of a study; without any, other checks can read them."""
+def pictures_have_a_side(data: Data) -> Iterator[Finding]:
+    """Yield the side of pictures that is missing, or larger than what they are resized to."""
     if not data.source.path:
         return
     if data.image_size is None:
         yield Finding(("data", "image_size"), "missing", "give the side in pixels that models see pictures at", True)
     elif data.resize is not None and data.resize < data.image_size:
         yield Finding(("data", "resize"), f"{data.resize} is less than image_size {data.image_size}")
+
+
+def files_are_images(data: Data) -> Iterator[Finding]:
+    """Yield the faults of the files of a study; without any, other checks can read them."""
+    if not data.source.path:
+        return
     try:
         train = contents(data)
-    except Unreadable as error:
+    except (Unreadable, OSError) as error:  # OSError: files that go while they are listed, as those of /proc do
         yield Finding(("data", "source"), str(error))
+        yield from _test_is_there(data)
         return
     classes = data.num_classes or train.num_classes or None
     if classes is None and train.largest is not None:
@@ -109,8 +116,18 @@ def _pictures_are_sound(data: Data, key: str, part: Part) -> Iterator[Finding]:
 def datasets_are_images(evals: Evals) -> Iterator[Finding]:
     """Yield the faults of the files of the datasets that evaluations have beside the study's own."""
     for name, dataset in evals.datasets.items():
-        for finding in files_are_images(as_data(dataset, side=1)):
+        data = as_data(dataset, side=1)
+        for finding in (*pictures_have_a_side(data), *files_are_images(data)):
             yield replace(finding, path=("evals", "datasets", name, *finding.path[1:]))
+
+
+def _test_is_there(data: Data) -> Iterator[Finding]:
+    """Yield that the test split can't be read either, where one is named."""
+    try:
+        if data.test:
+            test_contents(data)
+    except Unreadable as error:
+        yield Finding(("data", "test"), str(error))
 
 
 def _test_is_of_the_same(data: Data, classes: int | None, train: Contents) -> Iterator[Finding]:
@@ -172,3 +189,6 @@ def datasets_are_apart(data: Data, evals: Evals) -> Iterator[Finding]:
         if number:
             message = words(number, str(data.source), apart=True)
             yield Finding(("evals", "datasets", name), message, "remove them from one of both", severity="warning")
+
+
+FILES = (pictures_have_a_side, files_are_images, datasets_are_images)

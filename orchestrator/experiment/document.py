@@ -11,10 +11,16 @@ from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.reader import ReaderError
 
 from scalectl.orchestrator.errors import Finding, InvalidExperiment, KeyPath, Problem, Spot, dotted
+from scalectl.orchestrator.experiment.lines import Lines
+from scalectl.orchestrator.experiment.paths import NoPath, absolute
+from scalectl.orchestrator.experiment.values import shown
 
+# of a file and all that it extends together; docs/experiments.md names them
 MAX_BYTES = 100_000  # dozens of times a study; more is another kind of file
+MAX_FILES = 16
 MAX_DEPTH = 32
 MAX_VALUES = 20_000  # after aliases are expanded, so a few lines cannot grow into gigabytes
+MAX_DIGITS = 300  # of a whole number: more is no floating-point number either
 
 
 @dataclass
@@ -62,31 +68,31 @@ class Located:
             spots.update({path + inner: spot for inner, spot in new.items()})
         self.problems += part.problems
 
-    def overlay(self, top: "Located", path: KeyPath = ()) -> None:
+    def overlay(self, top: "Located") -> None:
         """Lay a document over this one: mappings key by key, all else as a whole; an empty value takes a key away."""
-        base = self.value_at(path)
-        for name, value in top.value_at(path).items():
-            inner = (*path, name)
-            if value is None and name in base:
-                del base[name]
-            elif isinstance(value, dict) and isinstance(base.get(name), dict):
-                self.overlay(top, inner)
-            else:
-                self.put(inner, top.part(inner))
+        replaced = set(_laid(self.value, top.value, ()))
+        for spots, new in ((self.keys, top.keys), (self.values, top.values)):
+            for path in [path for path in spots if _inside(path, replaced)]:
+                del spots[path]
+            spots.update({path: spot for path, spot in new.items() if _inside(path, replaced)})
 
-    def value_at(self, path: KeyPath) -> Any:
-        """The value at `path`; raises KeyError or IndexError where there is none."""
-        value = self.value
-        for name in path:
-            value = value[name]
-        return value
 
-    def part(self, path: KeyPath) -> "Located":
-        """The document at `path`, without its problems; raises KeyError or IndexError where there is none."""
-        part = Located(self.value_at(path), self.source)
-        for whole, spots in ((self.keys, part.keys), (self.values, part.values)):
-            spots.update({inner[len(path) :]: spot for inner, spot in whole.items() if inner[: len(path)] == path})
-        return part
+def _laid(base: dict[str, Any], top: dict[str, Any], path: KeyPath) -> Iterator[KeyPath]:
+    """Lay the values of `top` over those of `base`; yield the paths at which `top` has the last word."""
+    for name, value in top.items():
+        inner = (*path, name)
+        if value is None and name in base:
+            del base[name]
+        elif isinstance(value, dict) and isinstance(base.get(name), dict):
+            yield from _laid(base[name], value, inner)
+        else:
+            base[name] = value
+            yield inner
+
+
+def _inside(path: KeyPath, above: set[KeyPath]) -> bool:
+    """Whether a path, or one that leads to it, is among those above."""
+    return any(path[:end] in above for end in range(1, len(path) + 1))
 
 
 @dataclass(frozen=True)
@@ -98,29 +104,49 @@ class _Node:
     spot: Spot
 
 
-def read_document(path: Path, extended_by: tuple[Path, ...] = ()) -> Located:
-    """The document at `path` laid over the ones that it extends; `extended_by` are the files that led here.
+def read_document(path: Path) -> Located:
+    """The document at `path` laid over the ones that it extends.
 
     Mappings are laid over each other key by key, lists as a whole, and an empty value takes a key away.
-    Raises InvalidExperiment for files that can't be read or that extend each other in a circle.
+    Raises InvalidExperiment for files that can't be read, that extend each other in a circle, or are too many.
     """
-    document = load(read_text(path), str(path))
-    if not isinstance(document.value, dict) or not isinstance(document.value.get("extends"), str):
-        return document
-    chain = (*extended_by, path.resolve())
-    base = read_document(_base_path(document, path, chain), chain)
-    if not isinstance(base.value, dict):
-        raise _not_extended(document, f"{base.source} is not a mapping of keys to values")
-    base.source, base.problems = document.source, document.problems + base.problems
-    base.overlay(document)
-    return base
+    *tops, whole = _chain(path)
+    for top in reversed(tops):
+        if not isinstance(whole.value, dict):
+            raise _not_extended(top, f"{whole.source} is not a mapping of keys to values")
+        whole.source, whole.problems = top.source, top.problems + whole.problems
+        whole.overlay(top)
+    return whole
 
 
-def _base_path(document: Located, path: Path, chain: tuple[Path, ...]) -> Path:
+def _chain(path: Path) -> Iterator[Located]:
+    """Yield the document at `path`, the one that it extends, and so on; raises InvalidExperiment."""
+    files: list[Path] = []
+    num_bytes = num_values = 0
+    while True:
+        text = read_text(path)
+        document = load(text, str(path))
+        num_bytes, num_values = num_bytes + len(text.encode()), num_values + len(document.values)
+        files.append(path.resolve())
+        if num_bytes > MAX_BYTES or num_values > MAX_VALUES or len(files) > MAX_FILES:
+            limits = f"{MAX_FILES} files, {MAX_BYTES:,} bytes or {MAX_VALUES:,} values"
+            raise InvalidExperiment(Problem(Spot(str(path)), "", f"with the files that extend it more than {limits}"))
+        yield document
+        if not isinstance(document.value, dict) or not isinstance(document.value.get("extends"), str):
+            return
+        path = _base_path(document, path, files)
+
+
+def _base_path(document: Located, path: Path, files: list[Path]) -> Path:
     """The path of the file that the document at `path` extends; raises InvalidExperiment."""
-    base = path.parent / Path(document.value["extends"]).expanduser()
-    if base.resolve() in chain:
-        circle = " -> ".join(file.name for file in (*chain[chain.index(base.resolve()) :], base))
+    typed = document.value["extends"]
+    try:
+        absolute(typed, path.parent)
+    except NoPath as error:
+        raise _not_extended(document, f"{shown(typed)}: {error}") from None
+    base = path.parent / Path(typed).expanduser()
+    if base.resolve() in files:
+        circle = " -> ".join(file.name for file in (*files[files.index(base.resolve()) :], base))
         raise _not_extended(document, f"files that extend each other: {circle}", "cut the circle")
     if not base.is_file():
         raise _not_extended(document, f"no file {base}", "paths start from the folder of this file")
@@ -136,15 +162,16 @@ def read_text(path: Path) -> str:
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise InvalidExperiment(Problem(Spot(str(path)), "", error.strerror or str(error))) from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InvalidExperiment(Problem(Spot(str(path)), "", reason)) from None
     if len(content) > MAX_BYTES:
         raise InvalidExperiment(Problem(Spot(str(path)), "", f"larger than {MAX_BYTES:,} bytes"))
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = content[: error.start].decode("utf-8-sig", "replace")
-        spot = Spot.within(before + "\N{REPLACEMENT CHARACTER}", str(path), len(before), len(before) + 1)
+        spot = Lines(before + "\N{REPLACEMENT CHARACTER}", str(path)).spot(len(before), len(before) + 1)
         raise InvalidExperiment(Problem(spot, "", f"byte {content[error.start]:#04x} is not UTF-8 text")) from None
 
 
@@ -188,7 +215,8 @@ class _Tree:
     """Nodes from the events of the parser, so that tags, aliases and depth are seen before anything is built."""
 
     def __init__(self, text: str, source: str, before: str) -> None:
-        self.text, self.source, self.offset = before + text, source, len(before)
+        self.lines, self.offset = Lines(before + text, source), len(before)
+        self.count = 0
         self.anchors: dict[str, _Node] = {}
         self.problems: list[Problem] = []
         yaml = YAML(typ="safe", pure=True)
@@ -196,7 +224,7 @@ class _Tree:
         self.events: Iterator[Any] = iter(yaml.parse(text))
 
     def spot(self, start: int, end: int) -> Spot:
-        return Spot.within(self.text, self.source, start + self.offset, end + self.offset)
+        return self.lines.spot(start + self.offset, end + self.offset)
 
     def fail(self, event: Any, message: str, hint: str = "") -> InvalidExperiment:
         return InvalidExperiment(Problem(self.spot(event.start_mark.index, event.end_mark.index), "", message, hint))
@@ -219,6 +247,9 @@ class _Tree:
         kind = type(event).__name__
         if depth > MAX_DEPTH:
             raise self.fail(event, f"nested more than {MAX_DEPTH} deep")
+        self.count += 1
+        if self.count > 2 * MAX_VALUES:  # keys count here too
+            raise self.fail(event, f"more than {MAX_VALUES:,} values")
         if kind == "AliasEvent":
             if event.anchor not in self.anchors:
                 raise self.fail(event, f"*{event.anchor} stands before the end of its &{event.anchor}, or without one")
@@ -259,6 +290,8 @@ def _scalar(tag: str, text: str) -> Any:
     if tag == "bool":
         return text.lower() == "true"
     if tag == "int":
+        if len(text) > MAX_DIGITS:
+            raise ValueError
         has_base = text.lstrip("+-")[:2].lower() in ("0x", "0o", "0b")
         return int(text, 0 if has_base else 10)
     if tag == "float":

@@ -1,7 +1,9 @@
 """Models x data sizes x budgets x seeds to the runs of a study."""
 
+import sys
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -14,6 +16,15 @@ from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, RunSpec, Trun
 
 MAX_CELLS = 100_000
 MAX_STEPS = 10**9  # the longest run of the paper has 6.3 million
+_TAGS = {  # what goes before the value of a setting in the name of a run
+    "batch_size": "b",
+    "head": "",
+    "clip_norm": "clip",
+    "weight_decay_head": "hd",
+    "weight_decay_body": "bd",
+    "warmup": "w",
+    "timescale": "t",
+}
 
 
 @dataclass(frozen=True)
@@ -24,6 +35,8 @@ class Cell:
     run: RunSpec
     params: int
     swept: tuple[tuple[str, Any], ...] = ()  # settings of its recipe that the grid gives several values
+    differing: tuple[tuple[str, Any], ...] = ()  # those of them that have another value than in `train`
+    cooldown_differs: bool = False  # another run of its trunk has as many steps
 
     def settings(self) -> dict[str, Any]:
         """The settings that rules choose runs by."""
@@ -33,17 +46,23 @@ class Cell:
 
     @property
     def trunk_name(self) -> str:
-        """The name of its trunk for people, such as nano-350-s0 or nano-350-s0-lr0.003."""
-        return f"{self.model}-{self.run.trunk.data.size}{self._suffix}"
+        """The name of its trunk for people, such as nano-350 or nano-350-s1-lr0.003."""
+        return "-".join([self.model, str(self.run.trunk.data.size), *self._tags()])
 
     @property
     def name(self) -> str:
-        """Its name for people, such as nano-350-200-s0 or nano-350-200-s0-lr0.003."""
-        return f"{self.model}-{self.run.trunk.data.size}-{self.run.steps}{self._suffix}"
+        """Its name for people, such as nano-350-200 or nano-350-200-s1-lr0.003."""
+        words = [self.model, str(self.run.trunk.data.size), str(self.run.steps), *self._tags()]
+        if self.cooldown_differs:
+            words.append(f"c{self.run.cooldown}")
+        return "-".join(words)
 
-    @property
-    def _suffix(self) -> str:
-        return f"-s{self.run.trunk.seed}" + "".join(f"-{name}{value}" for name, value in self.swept)
+    def _tags(self) -> Iterator[str]:
+        """Yield a seed other than 0, and the swept settings that aren't those of `train`."""
+        if self.run.trunk.seed:
+            yield f"s{self.run.trunk.seed}"
+        for setting, value in self.differing:
+            yield f"{_TAGS.get(setting, setting)}{str(value).removesuffix('.0')}"
 
 
 @dataclass(frozen=True)
@@ -81,7 +100,7 @@ class _Length:
         if self.kind == "flops":
             return steps_for_flops(trunk, self.amount)
         if self.kind == "device_hours":
-            return steps_for_flops(trunk, 3600 * self.amount * self.flops_per_second)
+            return steps_for_flops(trunk, min(3600 * self.amount * self.flops_per_second, sys.float_info.max))
         if self.kind == "images":
             return steps_for_images(trunk, self.amount)
         return int(self.amount)
@@ -134,7 +153,7 @@ class _Resolution:
         self.skipped = 0
 
     def resolved(self) -> Resolved:
-        cells = tuple(cell for name, model in self.models.items() for cell in self.cells(name, shape(model)))
+        cells = _apart([cell for name, model in self.models.items() for cell in self.cells(name, shape(model))])
         findings = [self.too_short(length, *worst) for length, worst in self.short.items()] + list(self.notes.values())
         for kind, i in sorted(self.unmet):
             verb = {"skip": "skips", "only": "keeps"}[kind]
@@ -149,7 +168,9 @@ class _Resolution:
         """Yield the runs of a model, those beside the grid last."""
         subsets = [subset(self.data, size) for size in sorted(self.data.sizes)]
         smallest = subsets[0]
+        plain = vars(recipe(self.train, smallest.num_classes))
         recipes = {swept: recipe(self.train, smallest.num_classes, swept) for swept in self.grid.sweep.variants()}
+        differing = {swept: tuple(pair for pair in swept if plain[pair[0]] != pair[1]) for swept in recipes}
         counts = {swept: _params(model, smallest, variant) for swept, variant in recipes.items()}
         ends = {
             swept: self.ends(name, TrunkSpec(model, smallest, variant, seed=0)) for swept, variant in recipes.items()
@@ -158,7 +179,7 @@ class _Resolution:
         for data, (swept, variant), seed in product(subsets, recipes.items(), sorted(self.grid.seeds)):
             trunk = TrunkSpec(model, data, variant, seed)
             for (steps, cooldown), length in ends[swept].items():
-                cell = Cell(name, RunSpec(trunk, steps, cooldown), counts[swept], swept)
+                cell = Cell(name, RunSpec(trunk, steps, cooldown), counts[swept], swept, differing[swept])
                 if self.keeps(cell) and self.is_long_enough(cell, length):
                     made.add(cell.run)
                     yield cell
@@ -174,7 +195,9 @@ class _Resolution:
         length = _Length(("grid", "extra", i), "steps", extra.steps, share)
         run = RunSpec(TrunkSpec(model, data, plain, extra.seed), extra.steps, _cooldown(plain, share, extra.steps))
         cell = Cell(extra.model, run, _params(model, data, plain))
-        if run in made:
+        if extra.steps > MAX_STEPS:
+            self.notes[length] = _too_long(length, extra.steps, extra.model)
+        elif run in made:
             self.notes[length] = Finding(length.path, "a run that is there already: it runs once", severity="warning")
         elif self.is_long_enough(cell, length):
             made.add(run)
@@ -187,8 +210,7 @@ class _Resolution:
             steps = length.steps(trunk)
             first = ends.setdefault((steps, _cooldown(trunk.recipe, length.cooldown, steps)), length)
             if steps > MAX_STEPS:
-                message = f"{length} {_short(steps)} steps of {name}, more than {_short(MAX_STEPS)}"
-                self.notes.setdefault(length, Finding(length.path, message, "lower it"))
+                self.notes.setdefault(length, _too_long(length, steps, name))
             elif first is not length:
                 message = f"the same {steps:,} steps of {name} as {dotted(first.path)}: they run once"
                 self.notes.setdefault(length, Finding(length.path, message, severity="warning"))
@@ -225,6 +247,18 @@ class _Resolution:
             return Finding(length.path, f"{steps:,} steps are too few: {need}", "raise it, or shorten them")
         message = f"{length} {steps:,} steps of {model} at batch {spec.batch_size:,}; {need}"
         return Finding(length.path, message, "raise the budget, or drop that size")
+
+
+def _apart(cells: list[Cell]) -> tuple[Cell, ...]:
+    """The cells, of which those that differ in nothing but their cooldown have it in their names."""
+    numbers = Counter(cell.name for cell in cells)
+    if len(numbers) == len(cells):
+        return tuple(cells)
+    return tuple(replace(cell, cooldown_differs=numbers[cell.name] > 1) for cell in cells)
+
+
+def _too_long(length: _Length, steps: int, model: str) -> Finding:
+    return Finding(length.path, f"{length} {_short(steps)} steps of {model}, more than {_short(MAX_STEPS)}", "lower it")
 
 
 def _cooldown(spec: RecipeSpec, share: Share, steps: int) -> int:

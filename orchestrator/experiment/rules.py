@@ -7,9 +7,9 @@ results, because they choose runs before these exist; a test holds the two to th
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -107,10 +107,30 @@ def key(meaning: str, default: Any = ...) -> Any:
     return Field(default, description=meaning)
 
 
+class Unsound(Exception):  # noqa: N818 - an answer, not an error
+    """A key that is wrong in the file, so that nothing which needs it can be said."""
+
+
 class Section(BaseModel):
-    """Keys that belong together; none but these are allowed."""
+    """Keys that belong together; none but these are allowed.
+
+    One of a file with mistakes, as `sound.document` makes it, lacks the keys that are wrong: each raises Unsound.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=())
+
+    if not TYPE_CHECKING:  # else every attribute would be one for mypy
+
+        def __getattr__(self, name: str) -> Any:
+            if name in type(self).model_fields:
+                raise Unsound(name)
+            return super().__getattr__(name)
+
+    def __iter__(self) -> Generator[tuple[str, Any], None, None]:
+        """Yield the keys with their values; raises Unsound where one is wrong."""
+        if len(self.__dict__) < len(type(self).model_fields):
+            raise Unsound(type(self).__name__)
+        yield from self.__dict__.items()
 
 
 class Rule(Section):

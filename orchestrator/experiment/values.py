@@ -12,7 +12,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, PlainValidator, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from scalectl.orchestrator.errors import did_you_mean
+from scalectl.orchestrator.experiment import hints
+from scalectl.orchestrator.experiment.paths import NoPath, absolute
 from scalectl.trainer.data import registry
 from scalectl.trainer.data.storage import remote
 
@@ -279,7 +280,8 @@ def _source(value: Any, info: ValidationInfo) -> Source:
             return Source(kind, path(place, info), value)
         case registry.InMemory() | registry.Generated() if not colon:
             return Source(kind)
-    raise refusal(f"{shown(value)} is not one of {_choices()}", did_you_mean(str(value), list(registry.sources())))
+    folder = Path((info.context or {}).get("folder", "."))
+    raise refusal(f"{shown(value)} is not one of {_choices()}", hints.source(value, list(registry.sources()), folder))
 
 
 def _path_of(typed: str, name: str, catalogue: registry.Catalogue) -> str:
@@ -301,7 +303,10 @@ def _absolute(value: Any, info: ValidationInfo) -> str:
         copied = _COPIED.get(scheme[1].lower(), "copy it")
         raise refusal(f"{shown(value)} is not on this machine", f"{copied} or mount it, and give the path here")
     folder = Path((info.context or {}).get("folder", "."))
-    return os.path.normpath(folder.absolute() / Path(_folder(value)).expanduser())
+    try:
+        return os.path.normpath(absolute(_folder(value), folder))
+    except NoPath as error:
+        raise refusal(f"{shown(value)}: {error}") from None
 
 
 def _place(value: Any, info: ValidationInfo) -> str:

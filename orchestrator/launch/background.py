@@ -17,6 +17,7 @@ from scalectl.orchestrator.cluster.ray_server import Unreachable, knock, secure
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.store.lock import Holder, holder
 
+COMMAND = (sys.executable, "-P", "-m", "scalectl")  # -P: without the current folder on its path
 PATIENCE = 120.0  # seconds until it holds the store
 
 
@@ -47,7 +48,7 @@ def detach(words: Sequence[str], store: Path, folder: Path) -> Detached:
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / f"launch-{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() % 10**9:09}.log"
     log.touch(mode=0o600)
-    command = [sys.executable, "-c", "from scalectl.orchestrator.cli.main import main; main()", *words]
+    command = [*COMMAND, *words]
     with log.open("ab") as out:
         launcher = subprocess.Popen(  # noqa: S603 - this program itself
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
@@ -128,7 +129,7 @@ def _ended(client: Any, job: str, store: Path, before: Holder | None) -> bool:
 
 def _entrypoint(words: Sequence[str]) -> str:
     """The line for the shell of the head that runs these words in the folder of this process."""
-    command = [sys.executable, "-c", "from scalectl.orchestrator.cli.main import main; main()", *words]
+    command = [*COMMAND, *words]
     return f"cd {shlex.quote(str(Path.cwd()))} && exec {shlex.join(command)}"
 
 

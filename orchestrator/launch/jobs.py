@@ -148,14 +148,19 @@ class Board:
         return ""
 
     def _wait_for_origin(self, job: PlannedJob) -> None:
-        """Put a job back to begin once a stretch has made its checkpoint of the trunk again."""
+        """Put a job back to begin once a stretch has made its checkpoint of the trunk again.
+
+        All others that wait to begin from it do so too: each would fail, and use up what it may be tried again.
+        """
         live = [*self.queue.waiting.values(), *self.running.values()]
         making = [stretch for stretch in live if stretch.owner == job.trunk and stretch.job.stop == job.job.start]
         if making:
             self.queue.after(job, making[0])
             return
         stretch = self._stretch(job, live)
-        self.queue.after(job, stretch)
+        alike = [other for other in self.queue.waiting.values() if _begin_alike(job, other)]
+        for dependent in (job, *alike):
+            self.queue.after(dependent, stretch)
         self.queue.again(stretch)
 
     def _stretch(self, job: PlannedJob, live: Sequence[PlannedJob]) -> PlannedJob:
@@ -166,3 +171,8 @@ class Board:
         runs = tuple(dict.fromkeys(run for planned in served for run in planned.runs))
         folder, _, _ = folders[start].rpartition("/")  # which holds the checkpoint before the lost one, too
         return stretch_again(job, self._trunks[job.trunk], begin, folder, runs)
+
+
+def _begin_alike(job: PlannedJob, other: PlannedJob) -> bool:
+    """Tell whether two jobs begin from one checkpoint of their trunk; an evaluation begins from that of its run."""
+    return bool(other.flops) and other.trunk == job.trunk and other.job.start == job.job.start

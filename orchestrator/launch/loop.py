@@ -1,7 +1,7 @@
 """The loop of a launch: place what is ready, hear what jobs report, stop what nobody wants any more."""
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from scalectl.orchestrator.cluster.base import Cluster
 from scalectl.orchestrator.launch.jobs import ASKED, INTERRUPTED, Board
@@ -57,18 +57,19 @@ def launch(
     stopping: threading.Event,
     meter: Meter | None = None,
     ledger: Ledger | None = None,
+    seconds_left: Callable[[], float | None] = lambda: None,
     listeners: Sequence[Listener] = (),
 ) -> Iterator[News]:
     """Carry out a plan; yields news that is in the store and that all listeners have taken.
 
     It ends when every job is done, failed or, once `stopping` is set or a cap of `meter` is reached, stopped at a
     checkpoint. Runs that the store is asked to stop meanwhile leave the plan. `checkpoints` holds the folders of
-    checkpoints by trunk or run and by step; `ledger` is kept in the store once a second.
+    checkpoints by trunk or run and by step; `ledger` and `seconds_left` are kept in the store once a second.
     """
     slots = [Slot(name, cluster.types.get(name, CPU)) for name in cluster.slots]
     board = Board(plan, slots, checkpoints, max_retries)
-    loop = _Loop(board, records, cluster, stopping, meter or Meter(Caps()), ledger or Ledger(cluster.slots), listeners)
-    return loop.news()
+    meter, ledger = meter or Meter(Caps()), ledger or Ledger(cluster.slots)
+    return _Loop(board, records, cluster, stopping, meter, ledger, seconds_left, listeners).news()
 
 
 class _Loop:
@@ -80,10 +81,11 @@ class _Loop:
         stopping: threading.Event,
         meter: Meter,
         ledger: Ledger,
+        seconds_left: Callable[[], float | None],
         listeners: Sequence[Listener],
     ) -> None:
         self._board, self._records, self._cluster = board, records, cluster
-        self._stopping, self._meter, self._ledger = stopping, meter, ledger
+        self._stopping, self._meter, self._ledger, self._seconds_left = stopping, meter, ledger, seconds_left
         # the store comes first: whatever others hear is in it by then
         self._listeners: list[Listener] = [Recorder(records), meter, ledger, *listeners]
         self._signalled: set[str] = set()  # slots whose jobs were asked to stop
@@ -96,9 +98,12 @@ class _Loop:
             self._stop()
             yield from self._hear()
             if self._ledger.due(KEEP_SECONDS):
-                self._records.keep(self._ledger.entries())
-        self._records.keep(self._ledger.entries())
+                self._keep()
+        self._keep()
         self._leave()
+
+    def _keep(self) -> None:
+        self._records.keep(self._ledger.entries(), self._seconds_left())
 
     def _halt(self) -> None:
         if self._board.halted:

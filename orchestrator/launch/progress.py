@@ -3,16 +3,18 @@
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
+from scalectl.analysis.printable import printable
 from scalectl.orchestrator.format import duration, share
 from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.pace import Pace
 from scalectl.orchestrator.launch.retries import last_line
 from scalectl.orchestrator.plan.plan import Plan, PlannedJob
-from scalectl.orchestrator.vocabulary import JobState
+from scalectl.orchestrator.terminal import wrapped
+from scalectl.orchestrator.vocabulary import JobState, Slot
 from scalectl.trainer.events import Failed, Measurement, Noticed, Progress, Skipped, Started
 
 SHOW_SECONDS = 0.2  # between two sums over all jobs
@@ -35,7 +37,8 @@ class Screen(Protocol):
 class Tally:
     """How much of a plan is done, in runs and in FLOPs, when the rest will be, and what was measured."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, slots: Sequence[Slot]) -> None:
+        self.study, self.names = plan.study, [job.job.name for job in plan.jobs]
         self.runs = len(plan.missing)
         self.ended = 0
         self.measured: dict[str, dict[str, float]] = defaultdict(dict)  # job id -> metric -> value
@@ -43,7 +46,7 @@ class Tally:
         self._work = {job.id: float(max(1, job.flops)) for job in plan.jobs}
         self._done: dict[str, float] = {}
         self._open = {job.id for job in plan.jobs}
-        self._pace = Pace(plan)
+        self._pace = Pace(plan, slots)
 
     def take(self, news: News) -> None:
         """Count a piece of news."""
@@ -81,10 +84,14 @@ class Tally:
             return 1.0
         return min(1.0, sum(self._done.values()) / total)
 
+    def seconds_left(self) -> float | None:
+        """The seconds that the rest takes at the pace of this launch; None where that can't be told yet."""
+        return self._pace.seconds({name: self._work[name] - self._done.get(name, 0.0) for name in self._open})
+
     @property
     def left(self) -> str:
-        """The time that the rest takes at the pace of this launch, or that it can't be told yet."""
-        seconds = self._pace.seconds({name: self._work[name] - self._done.get(name, 0.0) for name in self._open})
+        """The time that the rest takes, or that it can't be told yet, in words."""
+        seconds = self.seconds_left()
         if seconds is None:
             return "time left: measuring"
         return f"{duration(seconds)} left"
@@ -123,8 +130,8 @@ def warnings(news: News) -> list[str]:
 class Lines:
     """One plain line for each run that ended, for each failure and for each warning, and one after a long silence."""
 
-    def __init__(self, plan: Plan, out: TextIO | None = None) -> None:
-        self._tally = Tally(plan)
+    def __init__(self, tally: Tally, out: TextIO | None = None) -> None:
+        self._tally = tally
         self._out = out or sys.stderr
         self._began = self._printed = time.monotonic()
 
@@ -157,17 +164,20 @@ class Lines:
 class Live:
     """A bar for each slot with loss and speed, and one for the study with the time left."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, tally: Tally) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TaskID, TextColumn
+        from rich.progress import Progress, TaskID
 
-        self._tally = Tally(plan)
-        name, note = (TextColumn(text, markup=False) for text in ("  {task.description:<36}", "{task.fields[note]}"))
-        columns = (name, BarColumn(24), note)
-        self._bars = Progress(*columns, console=Console(stderr=True), transient=True, expand=False)
+        from scalectl.orchestrator.launch.room import Room
+
+        self._tally = tally
+        screen = getattr(sys.stderr, "screen", sys.stderr)  # of cli/streams.py, which lets the bars move
+        console = Console(file=screen)
+        self._room = Room(console.width, max(map(len, [tally.study, *tally.names])))
+        self._bars = Progress(*self._room.columns(), console=console, transient=True, expand=False)
         self._slots: dict[str, TaskID] = {}
         self._shown = 0.0
-        self._study = self._bars.add_task(plan.study, total=1.0, note="")
+        self._study = self._bars.add_task(tally.study, total=1.0, note="")
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -183,10 +193,11 @@ class Live:
         self._tally.take(news)
         self._move(news)
         for line in filter(None, (*warnings(news), end_line(news, self._tally.measured[news.job.id]))):
-            self._bars.console.print(line, markup=False, highlight=False)
+            line = wrapped(printable(line), self._room.width)
+            self._bars.console.print(line, markup=False, highlight=False, soft_wrap=True)
         if news.state is JobState.DONE or time.monotonic() - self._shown >= SHOW_SECONDS:
             self._shown = time.monotonic()
-            note = f"{self._tally.ended}/{self._tally.runs} runs  {self._tally.left}"
+            note = self._room.note(f"{self._tally.ended}/{self._tally.runs} runs", self._tally.left)
             self._bars.update(self._study, completed=self._tally.share, note=note)
 
     def _move(self, news: News) -> None:
@@ -196,8 +207,8 @@ class Live:
         bar = self._slots[news.slot]
         last = next((event for event in reversed(news.events) if isinstance(event, Progress)), None)
         if last is not None:
-            rate = f"{last.images_per_second:,.0f} img/s"
-            note = f"{last.step:,}/{job.stop:,}  loss {last.loss:.3f}  {rate}"
+            parts = (f"{last.step:,}/{job.stop:,}", f"loss {last.loss:.3f}", f"{last.images_per_second:,.0f} img/s")
+            note = self._room.note(*parts)
             self._bars.update(bar, description=job.name, completed=part(news.job, last.step), note=note)
         elif not news.events:
             self._bars.update(bar, description=job.name, completed=0.0, note="starting")
@@ -205,8 +216,8 @@ class Live:
             self._bars.update(bar, note="compiling")
 
 
-def screen(plan: Plan) -> Screen:
-    """The screen that fits where stderr goes."""
+def screen(tally: Tally) -> Screen:
+    """The screen that fits where stderr goes; it keeps the tally up to date."""
     if sys.stderr.isatty():
-        return Live(plan)
-    return Lines(plan)
+        return Live(tally)
+    return Lines(tally)

@@ -1,5 +1,6 @@
 """Failures in a launch: how often a job is tried again, and when the launch should think twice."""
 
+import re
 from collections import Counter
 
 from scalectl.orchestrator.plan.plan import PlannedJob
@@ -8,6 +9,7 @@ from scalectl.trainer.events import Failed
 from scalectl.trainer.failures import FAILURE_KINDS, FailureKind
 
 LOSSES = 5  # of one job without a new checkpoint; a worker that dies again and again is killed by its own job
+_CRASH = re.compile(r"F\d{4} |Fatal Python error|\*\*\* SIG")  # of absl and of Python; one that is killed says nothing
 ALIKE = 3  # jobs that fail alike, before any is done, pause the study
 
 
@@ -32,6 +34,7 @@ class Failures:
         self._count: Counter[tuple[str, str]] = Counter()  # by job and kind
         self._losses: Counter[str] = Counter()  # by job, since its newest checkpoint
         self._reached: dict[str, int] = {}  # job -> its newest checkpoint
+        self._crashes: dict[str, tuple[int, list[str]]] = {}  # job -> the step and the words of its last loss
         self._sound: set[str] = set()  # shapes of which a job is done
         self._alike: Counter[str] = Counter()
 
@@ -49,7 +52,7 @@ class Failures:
     def judge(self, job: PlannedJob, end: Failed) -> JobState:
         """What a job that failed becomes: retried, failed or diverged."""
         kind = FAILURE_KINDS[end.kind]
-        if self._may_try_again(job, kind):
+        if self._may_try_again(job, kind) and not self._crashes_again(job, end):
             return JobState.RETRIED
         return JobState(kind.run)
 
@@ -63,6 +66,14 @@ class Failures:
             case "progress":
                 self._losses[job.id] += 1
                 return self._losses[job.id] < LOSSES
+
+    def _crashes_again(self, job: PlannedJob, end: Failed) -> bool:
+        """Whether a worker crashed at the step and with the words of the crash before, as it would once more."""
+        words = [re.sub(r"\d+|0x[0-9a-f]+", "", line) for line in end.reason.splitlines() if _CRASH.match(line)]
+        crash = (end.step, words[:1])
+        again = bool(words) and self._crashes.get(job.id) == crash
+        self._crashes[job.id] = crash
+        return again
 
     def pause(self, job: PlannedJob, end: Failed) -> str:
         """What is no longer placed after a job failed for good, and why; empty where the rest goes on.

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from scalectl.orchestrator.cluster.backends import opened
 from scalectl.orchestrator.cluster.base import Cluster, Request
+from scalectl.orchestrator.cluster.sessions import sweep
 from scalectl.orchestrator.cluster.supervisor import Patience, Supervisor
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.experiment.reading import Experiment
@@ -20,11 +21,12 @@ from scalectl.orchestrator.goodput import summary
 from scalectl.orchestrator.launch.ledger import Ledger, Meter
 from scalectl.orchestrator.launch.loop import launch
 from scalectl.orchestrator.launch.news import News
-from scalectl.orchestrator.launch.progress import screen
+from scalectl.orchestrator.launch.progress import Tally, screen
 from scalectl.orchestrator.plan import planner
 from scalectl.orchestrator.plan.plan import ASK_DEVICE_HOURS, Caps, Known, Plan, wanted
 from scalectl.orchestrator.store.lock import holding, working_in
 from scalectl.orchestrator.store.records import Records, known
+from scalectl.orchestrator.store.snapshot import LAUNCHED
 from scalectl.orchestrator.vocabulary import CPU, JobState, RunState, Slot
 
 # What becomes of a run that was done before and has new evaluations, where they aren't done.
@@ -44,10 +46,15 @@ class Outcome:
     cap: str = ""  # what the launch was stopped by
     pause: str = ""  # what is paused, and why
     books: str = ""  # where the time of its slots went
+    unlisted: int = 0  # runs that the study has besides those of the file
 
     def text(self, file: Path, store: str, changes: Sequence[str] = ()) -> str:
         """The last lines of the launch, with the next command."""
-        return f"{self._summary()}\n{self._next(file, store, changes)}"
+        lines = [self._summary()]
+        if self.unlisted:
+            drop = command("prune --dry-run", file, changes=changes)
+            lines.append(f"The study has {counted(self.unlisted, 'more run')} than this file: {drop} shows them.")
+        return "\n".join([*lines, self._next(file, store, changes)])
 
     def _summary(self) -> str:
         ending = "; nothing was missing"
@@ -101,11 +108,13 @@ def carry_out(
     slots: Sequence[Slot] = (),
     address: str | None = None,
     agree: Callable[[str], bool] = lambda question: True,
+    again: str = "",
 ) -> Outcome:
     """Run what is missing, and say what came of it; the store is held from before the plan to the end.
 
     `backend` is a name of cluster/backends.py, which takes the CPU workers of `slots` and `address`; of other types the
-    launch takes as many slots as `slots` names, or all. `agree` answers the question about what a large launch costs.
+    launch takes as many slots as `slots` names, or all. `agree` answers the question about what a large launch costs;
+    the store keeps `again`, the command that launches the same.
     Raises Refusal when that is no or a cap forbids the launch, before anything is written,
     and Locked when another launch holds the store or its artifacts.
     """
@@ -115,8 +124,11 @@ def carry_out(
         admit(plan, caps, agree)
         with Records(experiment.store, lock) as records:
             records.plan(plan, experiment)
+            if again:
+                records.note(LAUNCHED, again)
             session = _Session(experiment, plan, record, records, Meter(caps))
             if plan.jobs:
+                sweep()  # before its workers are given the same jobs
                 session.work(backend, slots, address)
             return session.outcome(time.monotonic() - began)
 
@@ -146,9 +158,10 @@ class _Session:
             limit_slots(cluster, slots)
             ledger = Ledger(cluster.slots)
             _check_slots(plan, cluster)
-            _say(f"about {duration(plan.seconds(len(cluster.slots)))} on {counted(len(cluster.slots), 'slot')}")
+            tally = Tally(plan, [Slot(name, cluster.types.get(name, CPU)) for name in cluster.slots])
+            _say(f"{counted(len(cluster.slots), 'slot')} · {tally.left}")
             with working_in(self._experiment.artifacts):  # not before: a refusal makes no folder
-                self._launch(cluster, ledger)
+                self._launch(cluster, ledger, tally)
         self._books = summary(ledger.entries())
 
     def _cluster(self, backend: str, slots: Sequence[Slot], address: str | None) -> Supervisor:
@@ -157,8 +170,8 @@ class _Session:
         request = Request(workers, address, wanted(self._plan.jobs), self._stopping)
         return opened(backend, request, Patience(limits.stall, limits.acquire))
 
-    def _launch(self, cluster: Cluster, ledger: Ledger) -> None:
-        with screen(self._plan) as shown:
+    def _launch(self, cluster: Cluster, ledger: Ledger, tally: Tally) -> None:
+        with screen(tally) as shown:
             for _ in launch(
                 self._plan,
                 self._records,
@@ -168,6 +181,7 @@ class _Session:
                 stopping=self._stopping,
                 meter=self._meter,
                 ledger=ledger,
+                seconds_left=tally.seconds_left,
                 listeners=[shown, self._ends],
             ):
                 pass  # the listeners have it
@@ -191,7 +205,8 @@ class _Session:
             code = Exit.REFUSED
         del states[RunState.DONE]
         unfinished = tuple((state, number) for state, number in sorted(states.items()) if number)
-        return Outcome(code, seconds, len(runs), done, bool(self._plan.jobs), unfinished, cap, pause, self._books)
+        worked, unlisted = bool(self._plan.jobs), self._plan.unlisted
+        return Outcome(code, seconds, len(runs), done, worked, unfinished, cap, pause, self._books, unlisted)
 
 
 class _Ends:

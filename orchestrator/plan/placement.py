@@ -73,6 +73,11 @@ def _types(place: Place) -> tuple[str, ...]:
     return (place.device,)
 
 
+def is_known(slot_type: str) -> bool:
+    """Whether a type of slot is one that needs no explanation: cpu, gpu, tpu, or a common chip such as v5e-16."""
+    return slot_type == CPU or (slot_type.rpartition("-")[0] or slot_type) in _KINDS
+
+
 def _peak(slot_type: str) -> float | None:
     """The published FLOP/s in bfloat16 of one of the devices that a type counts."""
     kind, parts = _KINDS.get(slot_type.rpartition("-")[0] or slot_type, ("", 1))

@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from scalectl.orchestrator.errors import Refusal
@@ -21,8 +21,9 @@ class Known:
     metrics: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # run id -> metric -> settings
     checkpoints: Mapping[str, Mapping[int, str]] = field(default_factory=dict)  # trunk or run id -> step -> path
     speeds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # shape -> slot type -> training FLOP/s
-    listed: Mapping[str, str] = field(default_factory=dict)  # run id -> the study whose last plan listed it
+    listed: Mapping[str, Collection[str]] = field(default_factory=dict)  # study -> ids of its runs
     failures: Mapping[str, str] = field(default_factory=dict)  # run id -> the kind of its failure
+    overheads: Mapping[tuple[str, bool], float] = field(default_factory=dict)  # seconds by shape, and ends a run or not
 
     def speed(self, shape: str, fit: Fit) -> float | None:
         """The measured FLOP/s of a slot of the first type that fits, or None; where any will do, of the last."""
@@ -99,7 +100,8 @@ class Plan:
     evals: EvalSpec
     measured: bool  # the estimate of time rests on speeds in the store, not on an assumption
     skipped: int = 0  # runs that the rules of the grid leave out
-    unlisted: int = 0  # runs that the study's last plan had and the file has no more
+    unlisted: int = 0  # runs that the study has of other files, or of this one as it was
+    overheads: Mapping[tuple[str, bool], float] = field(default_factory=dict)  # beside steps, of earlier launches
 
     @property
     def trunks(self) -> dict[str, TrunkSpec]:

@@ -22,8 +22,17 @@ def plan(experiment: Experiment, known: Known | None = None) -> Plan:
     maker = _Jobs(experiment, known)
     jobs = [job for _, group in groupby(runs, key=lambda run: run.trunk) for job in maker.of_trunk(list(group))]
     measured = all(known.speed(job.shape, job.fit) for job in jobs)
-    gone = {run for run, study in known.listed.items() if study == experiment.name} - {run.id for run in runs}
-    return Plan(experiment.name, tuple(runs), tuple(jobs), experiment.evals, measured, experiment.skipped, len(gone))
+    more = {*known.listed.get(experiment.name, ())} - {run.id for run in runs}
+    return Plan(
+        experiment.name,
+        tuple(runs),
+        tuple(jobs),
+        experiment.evals,
+        measured,
+        experiment.skipped,
+        len(more),
+        known.overheads,
+    )
 
 
 def stretch_again(job: PlannedJob, trunk_name: str, begin: int, folder: str, runs: tuple[str, ...]) -> PlannedJob:

@@ -110,7 +110,7 @@ def _estimate(trunk: TrunkSpec, need: Memory, devices: int) -> float:
 def text(answer: Answer) -> str:
     """The lines of one answer."""
     need = answer.memory
-    source = "estimated: the compiler is in the extra aot"
+    source = "estimated; after pip install 'scalectl[aot]' it is compiled"
     if need.compiled:
         source = f"compiled in {duration(need.seconds)}"
     verdict = "fits"

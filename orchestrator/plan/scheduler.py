@@ -28,7 +28,8 @@ class Queue:
     Of the jobs that are ready it places those of the highest priority first; of these the cheapest of each shape that
     never ran, as a canary; then those that the fewest types of slots will do for, so that small jobs don't take the
     slices that large ones need; and then the one with the longest chain of jobs behind it, so that trunks never starve
-    and cooldowns fill gaps. A slot stays with its shape, for which it is warm, while no chain is late for it.
+    and cooldowns fill gaps. A slot stays with its shape, for which it is warm, while no chain is late for it. Under the
+    same condition the cheapest cooldown of each shape goes before trunks, so that the first runs end early.
     """
 
     def __init__(self, jobs: Sequence[PlannedJob], slots: Iterable[Slot]) -> None:
@@ -39,6 +40,10 @@ class Queue:
         self._after: dict[str, list[str]] = defaultdict(list)
         self._unmet = {job.id: sum(need in self.waiting for need in job.needs) for job in jobs}
         self._ready: dict[Key, list[Entry]] = {}
+        self._endings: defaultdict[str, list[Entry]] = defaultdict(
+            list
+        )  # shape -> seconds of ready cooldowns, their ids
+        self._ended: set[str] = set()  # shapes of which a cooldown was placed
         self._work: Counter[str] = Counter()  # seconds of waiting jobs by the types of slots that will do for them
         self._proven: set[str] = set()  # shapes of which a job was placed
         self._warm: dict[str, str] = {}  # slot -> the shape that it ran last
@@ -77,14 +82,17 @@ class Queue:
 
     def again(self, job: PlannedJob) -> None:
         """Put a job that was placed back, with the seconds that are left of it; or one that is new."""
+        self._unmet[job.id] = 0
         self._wait(job)
         self._push(job)
 
     def after(self, job: PlannedJob, need: PlannedJob) -> None:
-        """Put a job that was placed back, to wait until another one is done."""
+        """Have a job wait until another one is done: one that was placed, or that was ready."""
+        if job.id not in self.waiting:
+            self._wait(job)
         self._unmet[job.id] = 1
         self._after[need.id].append(job.id)
-        self._wait(job)
+        self._lengthen(need.id)
 
     def drop(self, runs: Iterable[str]) -> None:
         """Forget the waiting jobs that serve no other runs than these."""
@@ -93,9 +101,25 @@ class Queue:
             self._remove(job)
 
     def _wait(self, job: PlannedJob) -> None:
-        self._length[job.id] = job.seconds + max((self._length[name] for name in self._after[job.id]), default=0.0)
+        self._length[job.id] = self._chain(job)
         self.waiting[job.id] = job
         self._work.update(dict.fromkeys(self._types(job), job.seconds))
+
+    def _lengthen(self, name: str) -> None:
+        """Give a job, and those that it needs, the length of the longest chain that begins with them by now."""
+        if name not in self.waiting:
+            return
+        job = self.waiting[name]
+        self._length[name] = self._chain(job)
+        if not self._unmet[name]:
+            self._push(job)
+        for need, names in self._after.items():
+            if name in names:
+                self._lengthen(need)
+
+    def _chain(self, job: PlannedJob) -> float:
+        after = [self._length[name] for name in self._after.get(job.id, ()) if name in self.waiting]
+        return job.seconds + max(after, default=0.0)
 
     def _types(self, job: PlannedJob) -> tuple[str, ...]:
         return tuple(kind for kind in self._count if job.fit.takes(kind))
@@ -103,6 +127,8 @@ class Queue:
     def _push(self, job: PlannedJob) -> None:
         key = (-job.fit.priority, self._types(job), job.shape)
         heapq.heappush(self._ready.setdefault(key, []), (-self._length[job.id], job.id))
+        if job.is_cooldown and job.shape not in self._ended:
+            heapq.heappush(self._endings[job.shape], (job.seconds, job.id))
 
     def _remove(self, job: PlannedJob) -> None:
         del self.waiting[job.id]
@@ -112,17 +138,24 @@ class Queue:
         self._remove(job)
         self._proven.add(job.shape)
         self._warm[slot.name] = job.shape
+        if job.is_cooldown:
+            self._ended.add(job.shape)
 
     def _tops(self) -> Iterator[tuple[Key, Entry]]:
         """Yield the groups that have a ready job, with the longest of each."""
         for key, heap in self._ready.items():
             while heap and not self._waits(heap[0]):
-                heapq.heappop(heap)  # placed or dropped since, or put back with another length
+                heapq.heappop(heap)  # placed or dropped since, or put back: with another length, or to wait for a job
             if heap and key[2] not in self.held:
                 yield key, heap[0]
 
     def _waits(self, entry: Entry) -> bool:
-        return entry[1] in self.waiting and -entry[0] == self._length[entry[1]]
+        """Tell whether an entry of the heap still stands for a job that waits for nothing but a slot."""
+        length, name = entry
+        return self._is_ready(name) and -length == self._length[name]
+
+    def _is_ready(self, name: str) -> bool:
+        return name in self.waiting and not self._unmet[name]
 
     def _next(self, free: Sequence[Slot]) -> tuple[PlannedJob, Slot] | None:
         """The job that goes first with its slot, or None where no free slot will do for a ready job."""
@@ -133,6 +166,8 @@ class Queue:
         ranks = {key: self._rank(key, top) for key, top in tops.items()}
         first = min(ranks, key=lambda key: ranks[key])
         job = self.waiting[ranks[first][-1]]
+        if job.shape in self._proven and (early := self._early(free, job)):
+            return early
         fitting = [slot for slot in free if slot.type in first[1]]
         slot = min(fitting, key=lambda slot: self._cost(slot, job, tops))  # the first of those that are alike
         warm = [key for key in tops if key[2] == self._warm.get(slot.name) != job.shape and slot.type in key[1]]
@@ -149,6 +184,30 @@ class Queue:
             return (priority, True, len(types), *top)
         canary = min((self.waiting[entry[1]].seconds, *entry) for entry in self._ready[key] if self._waits(entry))
         return (priority, False, len(types), canary[1], canary[2])
+
+    def _early(self, free: Sequence[Slot], first: PlannedJob) -> tuple[PlannedJob, Slot] | None:
+        """The cheapest cooldown of a shape that has ended no run yet, with a slot that is warm for it.
+
+        None where there is none, or where the chain of `first` would be late for it.
+        """
+        found = [(ending, slot) for slot in free for ending in self._cheapest_endings(slot)]
+        if not found:
+            return None
+        ending, slot = min(found, key=lambda placement: (placement[0].seconds, placement[0].id))
+        if ending.id == first.id or not self._stays(slot, ending, first):
+            return None
+        return ending, slot
+
+    def _cheapest_endings(self, slot: Slot) -> list[PlannedJob]:
+        """The cheapest ready cooldown of the shape that a slot is warm for, unless that has ended a run already."""
+        shape = self._warm.get(slot.name, "")
+        if shape in self._ended | self.held:
+            return []
+        heap = self._endings[shape]
+        while heap and not self._is_ready(heap[0][1]):
+            heapq.heappop(heap)
+        cheapest = [self.waiting[name] for _, name in heap[:1]]
+        return [job for job in cheapest if slot.type in self._types(job)]
 
     def _cost(self, slot: Slot, job: PlannedJob, tops: Mapping[Key, Entry]) -> tuple[float, int]:
         """The sorting key of slots: small before large, warm before cold, and cold before warm for another."""

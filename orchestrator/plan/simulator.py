@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.format import duration
+from scalectl.orchestrator.plan.placement import is_known
 from scalectl.orchestrator.plan.plan import Caps, PlannedJob
 from scalectl.orchestrator.plan.scheduler import Queue, lengths
 from scalectl.orchestrator.vocabulary import CPU, AttemptState, Slot, devices_of
@@ -92,7 +93,7 @@ def parse_slots(texts: Sequence[str]) -> tuple[Slot, ...]:
         match = re.fullmatch(r"([1-9][0-9]{0,5})(?:x([A-Za-z][\w.-]*))?", text)
         if match is None:
             raise InvalidSlots(
-                f"--slots {text}: write COUNTxTYPE, COUNT up to 999999, for example 4xv5e-16, or 8 for CPU workers."
+                f"--slots {text}: write COUNTxTYPE with a COUNT of 1 to 999999, such as 4xv5e-16, or 8 for CPU workers."
             )
         kind = match[2] or CPU
         first = sum(slot.type == kind for slot in slots)
@@ -119,8 +120,15 @@ def simulate(
 ) -> Simulation:
     """What becomes of jobs, which come after what they need, on slots that are all there from the start.
 
-    Raises Unplaceable where no slot will do for a job, or where none lives long enough for its next checkpoint.
+    Raises InvalidSlots for a type of slot that neither the jobs nor scalectl know,
+    Unplaceable where no slot will do for a job, or where none lives long enough for its next checkpoint.
     """
+    asked = {slot_type for job in jobs for slot_type in job.fit.types}
+    if strange := sorted({slot.type for slot in slots if slot.type not in asked and not is_known(slot.type)}):
+        raise InvalidSlots(
+            f"--slots: nothing is known of slots of type {', '.join(strange)}. Name them in resources.default.type,"
+            " or give a type such as cpu, gpu or v5e-16."
+        )
     clock = _Clock(jobs, slots, preemptions or Preemptions(), caps or Caps())
     if misfits := clock.queue.misfits():
         wanted = ", ".join(sorted({" or ".join(job.fit.types) for job in misfits}))

@@ -33,7 +33,7 @@ def predicted(points: DataFrame, wanted: Fit, **question: float | None) -> Predi
     try:
         return predict(points, wanted.metric, wanted.compute, law=wanted.law, **question)
     except Refused as refused:
-        raise Refusal(str(refused)) from None
+        raise Refusal(f"refused: {refused}") from None
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def suggested(file: Path, budget: float, metric: str | None, target: float | Non
     try:
         advice = suggest(points, table, budget, wanted.metric, "flops", target=target, stop=stop)
     except Refused as refused:
-        raise Refusal(str(refused)) from None
+        raise Refusal(f"refused: {refused}") from None
     chosen = [run.run for run in advice.runs]
     return Suggestion(experiment.name, advice, _headed(advice) + addition(file, experiment, wide, chosen, record))
 

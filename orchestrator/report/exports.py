@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pandas import DataFrame
 
+from scalectl.analysis.documents import records
 from scalectl.orchestrator.errors import Exit, Refusal, did_you_mean
 from scalectl.orchestrator.report.fits import study_points
 
@@ -39,8 +40,7 @@ def _csv(points: DataFrame, path: Path) -> None:
 @exporter(".json")
 def _json(points: DataFrame, path: Path) -> None:
     """A list of objects, one a run, with null for what isn't known; numbers keep all of their digits."""
-    known = points.astype(object).where(points.notna(), None)
-    path.write_text(json.dumps(known.to_dict("records"), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(records(points), indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 @exporter(".parquet")

@@ -6,23 +6,26 @@ from pathlib import Path
 from typing import Any
 
 from pandas import DataFrame, read_sql_table
+from pandas.errors import DatabaseError
 
 from scalectl import analysis
 from scalectl.analysis.budgets import IsoFlop, isoflop
 from scalectl.analysis.checks import Refused
+from scalectl.analysis.drawing.fonts import missing
 from scalectl.analysis.drawing.plot import Subject
 from scalectl.analysis.fitting import fit
 from scalectl.analysis.groups import fit_each
 from scalectl.analysis.plotting import draw as drawing
 from scalectl.analysis.plotting import kind
-from scalectl.analysis.report import Fitted
+from scalectl.analysis.report import AHEAD, Fitted
 from scalectl.analysis.selection import Unreadable, select
 from scalectl.orchestrator.errors import Exit, Problem, Refusal, Spot
 from scalectl.orchestrator.experiment.reading import Experiment
 from scalectl.orchestrator.experiment.schema import Fit
 from scalectl.orchestrator.report.study import DEFAULT, Ask, ask, held_out
 from scalectl.orchestrator.revision import revision
-from scalectl.orchestrator.store.database import Unusable, reading
+from scalectl.orchestrator.store.beside import Unusable
+from scalectl.orchestrator.store.database import check, reading
 from scalectl.orchestrator.store.records import Records
 
 
@@ -60,7 +63,8 @@ def study_points(
 def _points(store: Path) -> DataFrame:
     try:
         return analysis.read(store)
-    except ValueError as error:
+    except (ValueError, DatabaseError) as error:
+        check(store)  # which names the value or the page that is at fault
         raise Unusable(str(error)) from error
 
 
@@ -85,7 +89,7 @@ def fit_or_reason(points: DataFrame, wanted: Fit, hold_out: Collection[str]) -> 
     try:
         return fit(points, wanted.metric, wanted.compute, law=wanted.law, hold_out=hold_out), ""
     except Refused as refused:
-        return None, str(refused)
+        return None, f"refused: {refused}"
 
 
 def fit_per(points: DataFrame, wanted: Fit, per: str) -> tuple[dict[str, Fitted], dict[str, str], str]:
@@ -99,15 +103,20 @@ def minima(points: DataFrame, wanted: Fit) -> IsoFlop:
     try:
         return isoflop(points, wanted.metric, wanted.compute)
     except Refused as refused:
-        raise Refusal(str(refused)) from None
+        raise Refusal(f"refused: {refused}") from None
 
 
-def draw(name: str, subject: Subject, file: Path, **options: Any) -> None:
-    """Write a figure and its data; raises Refusal when there is nothing to draw, or no way to write it."""
+def draw(name: str, subject: Subject, file: Path, **options: Any) -> str:
+    """Write a figure and its data, and return the letters that no font has for it.
+
+    Raises Refusal when there is nothing to draw, or no way to write it.
+    """
     try:
-        drawing(name, subject, revision(), **options).save(file)
+        drawn = drawing(name, subject, revision(), **options)
+        drawn.save(file)
+        return missing(drawn.figure)
     except Refused as refused:
-        raise Refusal(str(refused)) from refused
+        raise Refusal(f"refused: {refused}") from refused
     except OSError as error:
         raise Refusal(f"{file}: {error.strerror}") from error
 
@@ -124,18 +133,31 @@ def draw_figure(
     where: str | None,
     hold_out: str | None,
     **options: Any,
-) -> str:
-    """Write the figure of that name, with the law of its metric; the reason where it has none."""
+) -> tuple[str, float, str]:
+    """Write the figure of that name with the law of its metric.
+
+    Returns why there is no law, a compute to predict at, 0 where that isn't known, and the letters that no font has.
+    """
     curve, curves, is_of_curves = metric or "loss", None, kind(name).curves
     if is_of_curves:  # the metric is a column of theirs, and the law keeps the study's
         metric = None
     request, points = study_points(store, study, where, metric=metric, x=x, law=law)
     wanted = next(iter(request.fits.values()))
-    fitted, refusal = fit_or_reason(points, wanted, held_out_runs(points, wanted, hold_out))
+    held = held_out_runs(points, wanted, hold_out)
+    fitted, refusal = fit_or_reason(points, wanted, held)
     if is_of_curves:
         curves = training_curves(store, points)
-    draw(name, Subject(points, wanted.metric, wanted.compute, fitted, refusal, curves, curve), file, **options)
-    return refusal
+    subject = Subject(points, wanted.metric, wanted.compute, fitted, refusal, curves, curve, held)
+    letters = draw(name, subject, file, **options)
+    return refusal, ahead(points, wanted.compute), letters
+
+
+def ahead(points: DataFrame, x: str) -> float:
+    """A compute worth a prediction: ten times the largest of the runs, or 0 where none has any."""
+    largest = points[x].max()
+    if not largest > 0:
+        return 0.0
+    return AHEAD * float(largest)
 
 
 def training_curves(store: Path, points: DataFrame) -> DataFrame:
@@ -146,11 +168,11 @@ def training_curves(store: Path, points: DataFrame) -> DataFrame:
 
 
 def conclude(experiment: Experiment) -> Iterator[str]:
-    """Store the laws of a launch, draw its frontier, and yield the lines that report them.
+    """Store the laws of a launch, draw the frontier of each, and yield the lines that report them.
 
     What the points can't carry is said in a line and fails nothing.
     """
-    store, figure = Path(experiment.store), experiment.figure
+    store = Path(experiment.store)
     _, points = study_points(store, experiment.name)
     fits = experiment.fits or DEFAULT
     laws = {name: fit_or_reason(points, fit, held_out_runs(points, fit, None)) for name, fit in fits.items()}
@@ -162,9 +184,11 @@ def conclude(experiment: Experiment) -> Iterator[str]:
                     yield f"{experiment.name} · {law}\n"
                 else:
                     yield refusal
-        name, first = next(iter(fits.items()))
-        draw("frontier", Subject(points, first.metric, first.compute, *laws[name]), figure, wide=True)
-        yield f"{_near(figure)} written."
+        for name, wanted in fits.items():
+            figure, held = experiment.figure(name), held_out_runs(points, wanted, None)
+            subject = Subject(points, wanted.metric, wanted.compute, *laws[name], hold_out=held)
+            draw("frontier", subject, figure, wide=True)
+            yield f"{_near(figure)} written."
     except Refusal as refused:
         yield str(refused)
 

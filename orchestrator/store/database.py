@@ -1,10 +1,9 @@
 """Opening results.db: what the file must be, and how SQLite is set up for one writer and many readers."""
 
 import os
-import re
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,9 +13,19 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.schema import CreateColumn
 
-from scalectl.orchestrator.errors import Exit, NotFound, Refusal
+from scalectl.orchestrator.errors import NotFound
+from scalectl.orchestrator.store.beside import Unusable, check_journals
+from scalectl.orchestrator.store.soundness import (
+    APPLICATION,
+    damage,
+    has_foreign_log,
+    missing_object,
+    odd_value,
+    remedy,
+    strange_object,
+)
 from scalectl.orchestrator.store.tables import schema, studies
-from scalectl.orchestrator.store.views import create_views
+from scalectl.orchestrator.store.views import create_views, views_are_ours
 
 VERSION = 7  # of the tables and views; raised with every change to them
 
@@ -47,6 +56,9 @@ UPDATE attempts SET
   slot_type = iif(instr(slot, '/') > 0, substr(slot, 1, instr(slot, '/') - 1), 'cpu')
 """
 
+# Until version 6 a run was listed by the one study that had planned it last, if that study's last plan had it.
+_MEMBERS = "INSERT OR IGNORE INTO members (study, run) SELECT study, number FROM runs WHERE listed"
+
 
 def _keep_laws(connection: Connection) -> None:
     """Give each study the laws of its file, which is all that is known of them: versions before 6 kept no overrides."""
@@ -60,7 +72,7 @@ def _keep_laws(connection: Connection) -> None:
 def upgrade(connection: Connection) -> None:
     """Bring the tables, rows and views of an older store to VERSION."""
     version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-    if version == VERSION:
+    if version == VERSION and not missing_object(connection) and views_are_ours(connection):
         return
     schema.create_all(connection)
     for table in schema.sorted_tables:
@@ -73,20 +85,13 @@ def upgrade(connection: Connection) -> None:
         connection.exec_driver_sql(_JOBS)
         connection.exec_driver_sql(_ATTEMPTS)
         _keep_laws(connection)
+    if version < 7:
+        connection.exec_driver_sql(_MEMBERS)
     create_views(connection)
     connection.exec_driver_sql(f"PRAGMA user_version={VERSION}")
 
 
-APPLICATION = 0x5CA1EC71  # tells our files from others: https://www.sqlite.org/pragma.html#pragma_application_id
 BUSY_SECONDS = 30.0
-_NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "lustre", "beegfs", "gpfs", "ceph", "virtiofs"}
-_NETWORK |= {"fuse.sshfs", "fuse.gcsfuse", "fuse.s3fs", "fuse.juicefs", "fuse.glusterfs"}
-
-
-class Unusable(Refusal):
-    """A store that can't be opened, read or written as it is."""
-
-    exit = Exit.STORE
 
 
 class NotAStore(Unusable):
@@ -102,10 +107,13 @@ def writing(path: Path) -> Engine:
 
     Only the holder of its Lock may call this. Raises NotAStore, NewerStore or Unusable.
     """
+    check_journals(path)
     with explained(path):
+        _refuse_foreign_log(path)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives -wal and -shm the mode of the file
         with _looking(path) as connection:
             new = _is_new(connection, path)  # before anything, even the journal's mode, is changed
+            _check(connection, path)
         engine = _engine(path, "BEGIN IMMEDIATE", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
         try:
             with engine.begin() as connection:
@@ -133,14 +141,68 @@ def reading(path: Path) -> Iterator[Connection]:
         exists = path.exists()
     if not exists:
         raise NotFound(f"{path}: there is no store here; scalectl launch FILE makes one.")
+    check_journals(path)
+    with explained(path):
+        _refuse_foreign_log(path)
     with explained(path), _looking(path) as connection:
         if _is_new(connection, path):
             raise NotFound(f"{path} is an empty file: nothing was planned in it yet.")
-        if connection.exec_driver_sql("PRAGMA user_version").scalar_one() == VERSION:
-            yield connection
-            return
-        with _upgraded(connection) as copy:
-            yield copy
+        _refuse_objects(connection, path)
+        try:
+            if connection.exec_driver_sql("PRAGMA user_version").scalar_one() == VERSION:
+                if name := missing_object(connection):
+                    raise NotAStore(
+                        f"{path} has lost {name}. The next launch makes it again; rows that a table held are gone."
+                    )
+                yield connection
+                return
+            with _upgraded(connection) as copy:
+                yield copy
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+            _refuse_odd_values(connection, path, error)
+            raise
+
+
+def check(path: Path) -> None:
+    """Read the whole store and raise NotAStore for the first damage, for what isn't ours and for odd values in it."""
+    with explained(path), reading(path), _looking(path) as connection:
+        _check(connection, path, full=True)
+        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+    if broken:
+        raise NotAStore(
+            f"{path} is damaged: a row of {broken[0]} belongs to one of {broken[2]} that is gone. {remedy(path)}."
+        )
+
+
+def copy_to(path: Path, file: Path) -> None:
+    """Write a whole copy of a store, also while a launch writes to it, to a file that isn't there yet."""
+    with explained(path), reading(path), _looking(path) as connection, explained(file):
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        with closing(sqlite3.connect(file)) as copy:
+            connection.connection.backup(copy)
+
+
+def _check(connection: Connection, path: Path, *, full: bool = False) -> None:
+    if problem := damage(connection, full=full):
+        raise NotAStore(f"{path} is damaged: {problem}. {remedy(path)}.")
+    _refuse_objects(connection, path)
+    _refuse_odd_values(connection, path)
+
+
+def _refuse_foreign_log(path: Path) -> None:
+    if has_foreign_log(path):
+        text = f"{path}-wal is the log of another store, which would replace the rows of this one."
+        raise NotAStore(f"{text} Move {path}-wal and {path}-shm away.")
+
+
+def _refuse_objects(connection: Connection, path: Path) -> None:
+    if name := strange_object(connection):
+        raise NotAStore(f"{path} has {name}, which no store has: drop it, or use a copy from before it was made.")
+
+
+def _refuse_odd_values(connection: Connection, path: Path, cause: Exception | None = None) -> None:
+    if value := odd_value(connection):
+        raise NotAStore(f"{path} was changed by another program: {value}, which is no value of that column.") from cause
 
 
 @contextmanager
@@ -158,7 +220,7 @@ def explained(path: Path) -> Iterator[None]:
                 text += " Another program holds it: end that, then try again."
             raise Unusable(text) from error
         if type(cause) is sqlite3.DatabaseError:  # its subclasses are errors of this program, not of the file
-            raise NotAStore(f"{path} is not a store, or is damaged: {cause}.") from error
+            raise NotAStore(f"{path} is not a store, or is damaged: {cause}. {remedy(path)}.") from error
         raise
 
 
@@ -235,19 +297,3 @@ def _is_new(connection: Connection, path: Path) -> bool:
     if version > VERSION:
         raise NewerStore(f"{path} is a store of version {version}; this scalectl knows {VERSION}: upgrade scalectl.")
     return not tables
-
-
-def network_file_system(path: Path, mounts: Path = Path("/proc/mounts")) -> str:
-    """The kind of network file system that `path` lies on, such as nfs4, or nothing; known on Linux only."""
-    if not mounts.exists():
-        return ""
-    target = Path(os.path.realpath(path))
-    kinds = {}
-    for line in mounts.read_text(errors="replace").splitlines():
-        _, point, kind, *_ = line.split(" ")
-        kinds[Path(re.sub(r"\\(\d{3})", lambda code: chr(int(code[1], 8)), point))] = kind
-    around = [point for point in kinds if target.is_relative_to(point)]
-    if not around:
-        return ""
-    kind = kinds[max(around, key=lambda point: len(point.parts))]
-    return kind if kind in _NETWORK else ""

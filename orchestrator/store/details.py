@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, literal, or_, select
 
-from scalectl.orchestrator.store.runs import Waits, ids, jobs_of
+from scalectl.orchestrator.store.names import ids
+from scalectl.orchestrator.store.runs import Waits, jobs_of
 from scalectl.orchestrator.store.tables import (
     SETTINGS,
     attempts,
@@ -21,11 +22,12 @@ from scalectl.orchestrator.store.tables import (
     jobs,
     measurements,
     metrics,
+    progress,
     runs,
     studies,
     trunks,
 )
-from scalectl.orchestrator.vocabulary import RunState, job_name
+from scalectl.orchestrator.vocabulary import JobKind, RunState, job_name
 
 _JOB = (jobs.c.run_name, jobs.c.start, jobs.c.stop)  # what the name of an attempt's job is made of, beside its kind
 _PLACE = ("id", "job_kind", "slot", "slot_type", "host", "pid", "device", "revision")
@@ -33,7 +35,9 @@ _COURSE = ("started", "ended", "state", "kind", "reason")
 _SPENT = ("first_step", "step", "flops", "device_seconds", "compile_seconds")
 _NAMED = ("id", "name", "study", "excluded")
 _COST = ("device_seconds", "core_days")
-Line = tuple[datetime, int, str]  # UTC, a number that keeps the order, text
+_POINTS = 5  # of the curve of a job that its log shows
+_NO_TIME = " " * len("2026-01-01 00:00:00")
+Line = tuple[datetime, tuple[int, ...], str]  # UTC, numbers that keep the order, text
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ def _trained(connection: Connection, run: str, *, launched: bool) -> Details:
     row = dict(connection.execute(query.select_from(joined).where(runs.c.id == run)).one()._mapping)
     number, trunk = row.pop("number"), row.pop("trunk_number")
     branch = row["steps"] - row["cooldown"]
-    waits = Waits(connection, launched=launched).why(row["state"], trunk, branch, row["reason"])
+    waits = Waits(connection, launched=launched).why(run, row["state"], trunk, branch, row["reason"])
     row |= {"waits_for": waits, "branch": branch, "spec": json.loads(row["spec"]), "origin": None}
     own_jobs = jobs_of(number, trunk, branch)
     tried = select(*(attempts.c[name] for name in (*_PLACE, *_COURSE, *_SPENT)), *_JOB).join_from(attempts, jobs)
@@ -110,7 +114,7 @@ def _rows(connection: Connection, query: Select[Any]) -> tuple[dict[str, Any], .
 
 
 def log(connection: Connection, word: str) -> list[str]:
-    """What the jobs of the run that a word names have said: attempts, ends, errors, warnings; oldest first.
+    """What the jobs of the run that a word names have said: attempts, losses, ends, errors, warnings; oldest first.
 
     Raises NotFound.
     """
@@ -118,18 +122,44 @@ def log(connection: Connection, word: str) -> list[str]:
     run = connection.execute(select(runs).where(runs.c.id == name)).one()
     own_jobs = jobs_of(run.number, run.trunk, run.steps - run.cooldown)
     lines = [*_attempts(connection, own_jobs), *_events(connection, own_jobs, run.number)]
-    return [f"{time.isoformat(' ', 'seconds')}  {text}" for time, _, text in sorted(lines)]
+    return [text for _, _, text in sorted(lines)]
 
 
 def _attempts(connection: Connection, own_jobs: ColumnElement[bool]) -> Iterator[Line]:
-    query = select(attempts, *_JOB).join_from(attempts, jobs).where(own_jobs)
+    query = select(attempts, *_JOB, jobs.c.trunk, jobs.c.run).join_from(attempts, jobs).where(own_jobs)
     count: Counter[str] = Counter()
-    for attempt in connection.execute(query.order_by(attempts.c.id)):
+    tried = connection.execute(query.order_by(attempts.c.id)).all()
+    last = {attempt.job: attempt.id for attempt in tried if attempt.job_kind is not JobKind.EVALUATION}
+    for attempt in tried:
         count[attempt.job] += 1
         name = job_name(attempt.job_kind, attempt.run_name, attempt.start, attempt.stop)
-        yield attempt.started, 2 * attempt.id, f"{name}: attempt {count[attempt.job]}{_place(attempt)}"
+        begin = f"{_clock(attempt.started)}  {name}: attempt {count[attempt.job]}{_place(attempt)}"
+        yield attempt.started, (attempt.id, 0), begin
+        if attempt.id == last.get(attempt.job):
+            yield from _curve(connection, attempt, name)
         if attempt.ended:
-            yield attempt.ended, 2 * attempt.id + 1, f"{name}: {_end(attempt)}"
+            yield attempt.ended, (attempt.id, 2), f"{_clock(attempt.ended)}  {name}: {_end(attempt)}"
+
+
+def _curve(connection: Connection, attempt: Row[Any], name: str) -> Iterator[Line]:
+    """Yield a few points of a job's curve, evenly spaced; a curve doesn't know its time, so none has one."""
+    own = (progress.c.trunk == attempt.trunk, progress.c.run == (attempt.run or 0))
+    inside = (progress.c.step > attempt.start, progress.c.step <= attempt.stop)
+    shown = 0
+    for point in connection.execute(select(progress).where(*own, *inside).order_by(progress.c.step)):
+        part = _POINTS * (point.step - attempt.start) // max(1, attempt.stop - attempt.start)
+        if part == shown:
+            continue
+        shown = part
+        loss = "--" if point.loss is None else f"{point.loss:.4g}"
+        text = f"{_NO_TIME}  {name}: step {point.step:,}, loss {loss}"
+        if point.images_per_second:
+            text += f", {point.images_per_second:,.0f} images/s"
+        yield attempt.started, (attempt.id, 1, point.step), text
+
+
+def _clock(time: datetime) -> str:
+    return time.isoformat(" ", "seconds")
 
 
 def _place(attempt: Row[Any]) -> str:
@@ -152,5 +182,7 @@ def _end(attempt: Row[Any]) -> str:
 
 def _events(connection: Connection, own_jobs: ColumnElement[bool], number: int) -> Iterator[Line]:
     own = or_(events.c.run == number, events.c.job.in_(select(jobs.c.id).where(own_jobs)))
-    for event in connection.execute(select(events).where(own, events.c.what != "done")):  # as its attempt says
-        yield event.at, 0, f"{event.what}: {event.text}"
+    for event in connection.execute(
+        select(events).where(own, events.c.what.not_in(("done", "evaluated")))
+    ):  # as its attempt says
+        yield event.at, (0,), f"{_clock(event.at)}  {event.what}: {event.text}"

@@ -6,6 +6,10 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from io import StringIO
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +42,15 @@ _OURS = {
 _COLUMNS = {**SETTINGS, "device_seconds": Float, "core_days": Float, "name": Text}
 NAMES = {"name", "model", "data_name", "source", "content", "test_content"}  # in words, of digits too
 CAPITALS = "differ in their capitals alone, which are one column to SQL"
+MAX_BYTES = 10_000_000  # thousands of runs; docs/results.md names these bounds
+MAX_RUNS = 20_000
+MAX_CELLS = 300_000
+MAX_COLUMNS = 2000  # of anything in SQLite
+MAX_LETTERS = 200  # of a name of a column
+MAX_PROBLEMS = 1000  # after which no more are looked for
 SHOWN = 20  # problems of a file on the screen: those of many rows are often one and the same
 _LARGEST = 2**63 - 1  # of SQLite's integers
+_REST = Decimal("1e-6")  # share of a whole number that is taken for rounding, as that of 5.7e6 in binary
 
 
 class InvalidImport(Refusal):
@@ -49,6 +60,8 @@ class InvalidImport(Refusal):
 
     def __init__(self, *problems: Problem) -> None:
         number = counted(len(problems), "error")
+        if len(problems) >= MAX_PROBLEMS:
+            number = f"{MAX_PROBLEMS:,} errors or more"
         if len(problems) > SHOWN:
             number += f", of which these are the first {SHOWN}"
         super().__init__("\n".join([*map(str, problems[:SHOWN]), f"{number}; nothing was imported."]))
@@ -72,13 +85,20 @@ class _Line:
     number: int
     cells: tuple[str, ...]
 
+    @cached_property
+    def _text(self) -> str:
+        return ",".join(self.cells)
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [0, *accumulate(len(cell) + 1 for cell in self.cells)]
+
     def problem(self, text: str, hint: str = "", cell: int | None = None) -> Problem:
         """The problem of the row, or of one of its cells."""
-        row = ",".join(self.cells)
-        start, width = 0, len(row)
+        start, width = 0, len(self._text)
         if cell is not None:
-            start, width = len(",".join([*self.cells[:cell], ""])), len(self.cells[cell])
-        return Problem(Spot(self.file, self.number, start + 1, max(1, width), row), "", text, hint)
+            start, width = self._starts[cell], len(self.cells[cell])
+        return Problem(Spot(self.file, self.number, start + 1, max(1, width), self._text), "", text, hint)
 
 
 def read(path: Path) -> tuple[list[Foreign], list[str]]:
@@ -87,7 +107,7 @@ def read(path: Path) -> tuple[list[Foreign], list[str]]:
     Raises NotFound, and InvalidImport with all that is wrong.
     """
     header, *lines = _lines(path)
-    problems = list(_of_header(header))
+    problems = list(islice(_of_header(header), MAX_PROBLEMS))
     if problems:
         raise InvalidImport(*problems)
     names = [ALIASES.get(name, (name, 1.0)) for name in header.cells]
@@ -105,6 +125,8 @@ def read(path: Path) -> tuple[list[Foreign], list[str]]:
             lines_by_id[run.id] = line
             runs.append(run)
         problems += wrong
+        if len(problems) >= MAX_PROBLEMS:
+            break
     if problems or not lines:
         raise InvalidImport(*problems or [header.problem("no run below the header")])
     return runs, [name for n, name in enumerate(header.cells) if n not in kept]
@@ -116,15 +138,16 @@ def alike(name: str, names: Iterable[str]) -> str:
 
 
 def _lines(path: Path) -> list[_Line]:
+    reader = csv.reader(StringIO(_text(path), newline=""), strict=True)
+    lines: list[_Line] = []
+    num_cells = 0
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise NotFound(f"{path}: there is no such file.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise Refusal(f"{path} can't be read as UTF-8 text: {error}.") from error
-    reader = csv.reader(text.splitlines(keepends=True), strict=True)
-    try:
-        lines = [_Line(str(path), reader.line_num, tuple(cell.strip() for cell in cells)) for cells in reader if cells]
+        for cells in filter(None, reader):
+            num_cells += len(cells)
+            if len(cells) > MAX_COLUMNS or len(lines) > MAX_RUNS or num_cells > MAX_CELLS:
+                limit = f"more than {MAX_COLUMNS:,} columns, {MAX_RUNS:,} runs or {MAX_CELLS:,} cells"
+                raise InvalidImport(Problem(Spot(str(path), reader.line_num, 1), "", limit, "split the file"))
+            lines.append(_Line(str(path), reader.line_num, tuple(cell.strip() for cell in cells)))
     except csv.Error as error:
         raise InvalidImport(Problem(Spot(str(path), reader.line_num, 1), "", f"not CSV: {error}")) from None
     if not lines:
@@ -132,17 +155,37 @@ def _lines(path: Path) -> list[_Line]:
     return lines
 
 
+def _text(path: Path) -> str:
+    """The text of a file; raises NotFound, Refusal or InvalidImport."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise InvalidImport(Problem(Spot(str(path)), "", f"larger than {MAX_BYTES:,} bytes", "split the file"))
+        return content.decode("utf-8-sig")
+    except FileNotFoundError:
+        raise NotFound(f"{path}: there is no such file.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refusal(f"{path} can't be read as UTF-8 text: {error}.") from error
+
+
 def _of_header(header: _Line) -> Iterator[Problem]:
     names = [ALIASES.get(name, (name, 1.0))[0] for name in header.cells]
+    first: dict[str, int] = {}
+    small = {name.lower(): name for name in (*_COLUMNS, *ALIASES, *sorted(_OURS))}
     for n, name in enumerate(names):
         if not name:
             yield header.problem(f"column {n + 1} has no name")
-        elif names.index(name) < n:
-            first = header.cells[names.index(name)]
-            yield header.problem(f"{header.cells[n]} comes twice: {first} is column {names.index(name) + 1}", cell=n)
+        elif len(name) > MAX_LETTERS:
+            yield header.problem(f"column {n + 1} has a name of {len(name):,} letters", "rename it", cell=n)
+        elif first.setdefault(name, n) < n:
+            before = first[name]
+            yield header.problem(
+                f"{header.cells[n]} comes twice: {header.cells[before]} is column {before + 1}", cell=n
+            )
         elif name in _OURS:
             yield header.problem(f"{name} is a column that scalectl fills", "rename it", cell=n)
-        elif other := alike(name, (*names[:n], *_COLUMNS, *ALIASES, *sorted(_OURS))):
+        elif (other := small.setdefault(name.lower(), name)) != name:
             yield header.problem(f"{header.cells[n]} and {other} {CAPITALS}", "rename it", cell=n)
     if "model" not in names:
         yield header.problem("no column model or size", "name the model of each run")
@@ -195,10 +238,23 @@ def _wrong(name: str, cell: str, factor: float) -> str:
         if name in COMPUTE:
             return "compute is above 0"
         return "at least 0"
-    whole = _COLUMNS[name] is not Float
-    if whole and (abs(value - round(value)) > 1e-6 * max(1.0, value) or value > _LARGEST):
+    if _COLUMNS[name] is Float:
+        return ""
+    return _no_count(_exact(cell, factor))
+
+
+def _no_count(number: Decimal) -> str:
+    """Why a number can't be a whole one of the store, or nothing."""
+    if abs(number - round(number)) > _REST * max(Decimal(1), number):
         return "not a whole number"
+    if round(number) > _LARGEST:
+        return "above 2^63 - 1, the largest whole number of a store"
     return ""
+
+
+def _exact(cell: str, factor: float) -> Decimal:
+    """The number of a cell in the unit of its column with all of its digits, of which a float keeps 15 to 17."""
+    return Decimal(cell) * Decimal(factor)
 
 
 def _run(line: _Line, names: Sequence[tuple[str, float]], kept: Sequence[int]) -> Foreign:
@@ -221,10 +277,9 @@ def _run(line: _Line, names: Sequence[tuple[str, float]], kept: Sequence[int]) -
 def _value(kind: Any, cell: str, factor: float) -> Any:
     if kind is Text:
         return cell
-    value = float(cell) * factor
     if kind is Float:
-        return value
-    return round(value)
+        return float(cell) * factor
+    return round(_exact(cell, factor))
 
 
 def _name(columns: Mapping[str, Any]) -> str:

@@ -1,20 +1,33 @@
 """A Plan into the store, as rows before anything starts, and the runs of other people."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Table, bindparam, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from scalectl.orchestrator.errors import Refusal
+from scalectl.orchestrator.errors import NotFound, Refusal
 from scalectl.orchestrator.plan.plan import Plan
 from scalectl.orchestrator.store import rows
 from scalectl.orchestrator.store.imported import CAPITALS, Foreign, alike
-from scalectl.orchestrator.store.tables import attempts, imported, imports, jobs, metrics, runs, studies, trunks
-from scalectl.orchestrator.store.views import create_views
+from scalectl.orchestrator.store.tables import (
+    attempts,
+    imported,
+    imports,
+    jobs,
+    measurements,
+    members,
+    metrics,
+    runs,
+    studies,
+    trunks,
+)
+from scalectl.orchestrator.store.views import create_views, most_metrics
 from scalectl.orchestrator.vocabulary import AttemptState, JobState, RunState
+
+BATCH_RUNS = 100  # imported at a time
 
 
 def now() -> datetime:
@@ -23,14 +36,19 @@ def now() -> datetime:
 
 
 def take_in(connection: Connection, plan: Plan, document: str, fits: str) -> None:
-    """Write down everything that the plan names; runs that are done keep their state, the missing ones are planned."""
+    """Write down everything that the plan names; runs that are done keep their state, the missing ones are planned.
+
+    Other runs that the study has stay its own, and so do those that another study has as well.
+    """
     study = _study(connection, plan.study, document, fits)
     _upsert(connection, trunks, "id", [rows.of_trunk(name, spec) for name, spec in plan.trunks.items()])
     trunk = _numbers(connection, trunks)
-    connection.execute(update(runs).where(runs.c.study == study).values(listed=False))
     shared = {"study": study, "listed": True, "state": RunState.PLANNED}
     new = [{**shared, **rows.of_run(run), "trunk": trunk[run.trunk]} for run in plan.runs]
     _upsert(connection, runs, "id", new, keep={"state"})
+    run = _numbers(connection, runs)
+    own = [{"study": study, "run": run[planned.id]} for planned in plan.runs]
+    connection.execute(insert(members).on_conflict_do_nothing(), own)
     _plan_again(connection, [{"run": run.id, "why": run.reason} for run in plan.missing])
     _plan_jobs(connection, plan, study, trunk)
     add_metrics(connection, plan.evals.metrics())
@@ -49,19 +67,51 @@ def take_in_others(connection: Connection, foreign: Sequence[Foreign], study: st
     add_metrics(connection, names)
     unknown = dict.fromkeys(column.name for column in imports.columns if column.nullable)
     shared = {**unknown, "study": study, "origin": origin, "at": now()}
-    _upsert(connection, imports, "id", [{**shared, "id": run.id, **run.columns} for run in foreign])
+    for batch in _batches(foreign):
+        _upsert(connection, imports, "id", [{**shared, "id": run.id, **run.columns} for run in batch])
     number = _numbers(connection, imports)
     metric = {row.name: row.id for row in connection.execute(select(metrics.c.name, metrics.c.id))}
-    listed = imported.c.metric.in_([metric[name] for name in names])
-    connection.execute(delete(imported).where(listed, imported.c.run.in_([number[run.id] for run in foreign])))
-    values = [
-        {"run": number[run.id], "metric": metric[name], "value": value}
-        for run in foreign
-        for name, value in run.metrics.items()
-    ]
-    if values:
-        connection.execute(insert(imported), values)
+    earlier = delete(imported).where(imported.c.run == bindparam("number"), imported.c.metric == bindparam("id"))
+    for batch in _batches(foreign):
+        connection.execute(earlier, [{"number": number[run.id], "id": metric[name]} for run in batch for name in names])
+        if values := list(_values(batch, number, metric)):
+            connection.execute(insert(imported), values)
     return len({run.id for run in foreign} - before)
+
+
+def _batches(foreign: Sequence[Foreign]) -> Iterator[Sequence[Foreign]]:
+    """Yield runs in parts: the rows of all at once would take a hundred times the memory of their file."""
+    for start in range(0, len(foreign), BATCH_RUNS):
+        yield foreign[start : start + BATCH_RUNS]
+
+
+def _values(foreign: Sequence[Foreign], number: Mapping[str, int], metric: Mapping[str, int]) -> Iterator[rows.Row]:
+    for run in foreign:
+        for name, value in run.metrics.items():
+            yield {"run": number[run.id], "metric": metric[name], "value": value}
+
+
+def take_back(connection: Connection, study: str) -> int:
+    """Delete the runs of other people in a study, and the metrics that nothing else has; return how many runs they are.
+
+    The view `points` is made anew, also where an earlier version gave it more columns than SQLite reads.
+    Raises NotFound where no import has that name.
+    """
+    names = list(connection.scalars(select(imports.c.study).distinct()))
+    if study not in names:
+        listed = ", ".join(names) or "none"
+        raise NotFound(f"{study} is no study of imported runs; this store has {listed}.")
+    ours = select(imports.c.number).where(imports.c.study == study)
+    mine = select(imported.c.metric).where(imported.c.run.in_(ours)).distinct()
+    candidates = list(connection.scalars(mine))
+    connection.execute(delete(imported).where(imported.c.run.in_(ours)))
+    number = connection.execute(delete(imports).where(imports.c.study == study)).rowcount
+    used = {*connection.scalars(select(imported.c.metric).union(select(measurements.c.metric)))}
+    unused = [{"unused": metric} for metric in candidates if metric not in used]
+    if unused:
+        connection.execute(delete(metrics).where(metrics.c.id == bindparam("unused")), unused)
+    create_views(connection)
+    return number
 
 
 def _can_stand_beside(connection: Connection, names: Iterable[str], study: str, origin: str) -> None:
@@ -95,10 +145,19 @@ def bury(connection: Connection) -> None:
 
 
 def add_metrics(connection: Connection, names: Iterable[str]) -> None:
-    """Give the view `points` a column for each metric that it has none for."""
-    new = [{"name": name} for name in names if name not in set(connection.scalars(select(metrics.c.name)))]
+    """Give the view `points` a column for each metric that it has none for; raises Refusal where it has no room."""
+    known = set(connection.scalars(select(metrics.c.name)))
+    new = [name for name in names if name not in known]
+    room = most_metrics() - len(known)
+    if len(new) > room:
+        surplus = new[max(0, room) :]
+        text = f"A store has room for {most_metrics():,} metrics, of which this one has {len(known):,}. Too many are "
+        text += ", ".join(surplus[:5])
+        if surplus[5:]:
+            text += f" and {len(surplus) - 5:,} others"
+        raise Refusal(f"{text}. Leave out columns or evaluations, or use another store.")
     if new:
-        connection.execute(insert(metrics), new)
+        connection.execute(insert(metrics), [{"name": name} for name in new])
         create_views(connection)
 
 

@@ -3,14 +3,25 @@
 import os
 from collections import defaultdict
 from pathlib import Path
+from statistics import median
 
 from sqlalchemy import Connection, func, select
 
 from scalectl.orchestrator.errors import NotFound
 from scalectl.orchestrator.plan.plan import Known
 from scalectl.orchestrator.store.database import reading
-from scalectl.orchestrator.store.tables import attempts, checkpoints, jobs, measurements, metrics, runs, studies, trunks
-from scalectl.orchestrator.vocabulary import RunState
+from scalectl.orchestrator.store.tables import (
+    attempts,
+    checkpoints,
+    jobs,
+    measurements,
+    members,
+    metrics,
+    runs,
+    studies,
+    trunks,
+)
+from scalectl.orchestrator.vocabulary import AttemptState, JobKind, RunState
 
 RECENT = 5  # attempts of a shape on a type of slots that its speed there is taken from
 
@@ -29,6 +40,7 @@ def known(path: str | Path, artifacts: str | None = None) -> Known:
                 _speeds(connection),
                 _listed(connection),
                 _failures(connection),
+                _overheads(connection),
             )
     except NotFound:
         return Known()
@@ -106,7 +118,29 @@ def _speeds(connection: Connection) -> dict[str, dict[str, float]]:
     return dict(speeds)
 
 
-def _listed(connection: Connection) -> dict[str, str]:
-    """The study of each run that was in its last plan."""
-    query = select(runs.c.id, studies.c.name).join_from(runs, studies).where(runs.c.listed)
-    return {row.id: row.name for row in connection.execute(query)}
+def _overheads(connection: Connection) -> dict[tuple[str, bool], float]:
+    """The median seconds that jobs took beside steps and compiling, by shape and by whether they end a run.
+
+    A median, as the first job of each worker takes as long as that needs to start.
+    """
+    ends_run = (attempts.c.job_kind != JobKind.TRUNK).label("ends_run")
+    where = (jobs.c.shape, ends_run)
+    days = func.julianday(attempts.c.ended) - func.julianday(attempts.c.started)
+    seconds = 86400 * days - attempts.c.device_seconds - func.coalesce(attempts.c.compile_seconds, 0.0)
+    order = func.row_number().over(partition_by=where, order_by=attempts.c.id.desc()).label("age")
+    finished = attempts.c.state == AttemptState.DONE
+    latest = select(*where, seconds.label("seconds"), order).join_from(attempts, jobs).where(finished).subquery()
+    spent: defaultdict[tuple[str, bool], list[float]] = defaultdict(list)
+    for row in connection.execute(select(latest).where(latest.c.age <= RECENT, latest.c.seconds.is_not(None))):
+        spent[row.shape, bool(row.ends_run)].append(row.seconds)
+    return {kind: max(0.0, median(values)) for kind, values in spent.items()}
+
+
+def _listed(connection: Connection) -> dict[str, set[str]]:
+    """The runs of each study."""
+    listed: defaultdict[str, set[str]] = defaultdict(set)
+    joined = members.join(studies).join(runs, runs.c.number == members.c.run)
+    query = select(studies.c.name, runs.c.id).select_from(joined)
+    for study, run in connection.execute(query):
+        listed[study].add(run)
+    return dict(listed)

@@ -1,18 +1,20 @@
-"""Who may write to a store, and what is asked of the launch that does, in files beside it."""
+"""Who may write to a store: whoever holds the lock beside it, and the store itself."""
 
+import errno
 import fcntl
 import json
 import os
 import socket
+import struct
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.format import command, duration
-from scalectl.orchestrator.store.database import Unusable
+from scalectl.orchestrator.store.beside import Unusable, opened
 from scalectl.trainer.data.storage import remote
 
 _PATIENCE = 0.5  # seconds; a status that looks at the lock holds it for microseconds
@@ -43,8 +45,9 @@ class Lock:
     """
 
     def __init__(self, store: Path, remedy: str = "") -> None:
-        self._path = _path(store)
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._held, self._path = store, _path(store)
+        self._itself = -1  # the store or the folder, open
+        self._file = opened(self._path, store, os.O_RDWR | os.O_CREAT)
         deadline = time.monotonic() + _PATIENCE
         while not self._take():
             if time.monotonic() > deadline:
@@ -54,6 +57,7 @@ class Lock:
                 remedy = remedy or f"Follow it: {follow}; end it: {end}"
                 raise Locked(f"{store} is held by {other}. {remedy}")
             time.sleep(0.02)
+        self.hold_itself()
         mine = Holder(socket.gethostname(), os.getpid(), time.time())
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, json.dumps(asdict(mine)).encode(), 0)
@@ -65,8 +69,30 @@ class Lock:
         if _is_at(self._path, self._file):
             return True
         os.close(self._file)
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._file = opened(self._path, self._held, os.O_RDWR | os.O_CREAT)
         return False
+
+    def hold_itself(self) -> None:
+        """Hold the store or the folder too, once it is made: whoever removed the lock file doesn't get in then.
+
+        Raises Locked, and lets go, where another process holds it.
+        """
+        if self._itself >= 0 or not self._held.exists():
+            return
+        try:
+            if self._held.is_dir():
+                file = os.open(self._held, os.O_RDONLY)
+                free = _folder_taken(file)
+            else:
+                file = os.open(self._held, os.O_RDWR)
+                free = _byte_taken(file)
+        except BaseException:
+            self.release()
+            raise
+        if not free:  # the file stays open: closing it would end the locks that SQLite has on it in this process
+            self.release()
+            raise Locked(f"{self._held} is held by another process, whose lock file is gone. Wait until that ends.")
+        self._itself = file
 
     def remove(self) -> None:
         """Take the file away while it is held; whoever waits for it makes it anew."""
@@ -74,9 +100,11 @@ class Lock:
 
     def release(self) -> None:
         """Let the next launcher in; the file stays."""
-        file, self._file = self._file, -1
-        if file >= 0:  # closed twice, its number may be that of another file by then
-            os.close(file)
+        files = self._itself, self._file
+        self._itself = self._file = -1
+        for file in files:
+            if file >= 0:  # closed twice, its number may be that of another file by then
+                os.close(file)
 
 
 @contextmanager
@@ -115,7 +143,7 @@ def working_in(folder: str) -> Iterator[None]:
         Path(folder).mkdir(parents=True, exist_ok=True)
         lock = Lock(Path(folder), "Give this launch another folder, with --set artifacts=FOLDER, or wait.")
     except OSError as error:
-        raise Refusal(f"refused: artifacts {error.filename}: {error.strerror}.") from error
+        raise Refusal(f"refused: artifacts {error.filename or folder}: {error.strerror}.") from error
     try:
         yield
     finally:
@@ -123,9 +151,9 @@ def working_in(folder: str) -> Iterator[None]:
 
 
 def holder(store: Path) -> Holder | None:
-    """The launcher that holds a store now, or None."""
+    """The launcher that holds a store now, or None; raises Unusable where its lock is no plain file."""
     try:
-        file = os.open(_path(store), os.O_RDONLY)
+        file = opened(_path(store), store, os.O_RDONLY)
     except OSError:
         return None
     try:
@@ -158,41 +186,34 @@ def _taken(file: int, kind: int) -> bool:
     return True
 
 
+_BYTE = 2**62  # of a store, far beyond its end; SQLite's own locks are on others
+
+
+def _byte_taken(file: int) -> bool:
+    """Whether this process holds a byte of an open store now, until it closes that; True where locks aren't known.
+
+    A lock of an open file, which Linux has, stays when SQLite closes the store. Others would end with that.
+    """
+    if not hasattr(fcntl, "F_OFD_SETLK"):
+        return True
+    request = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, _BYTE, 1, 0)  # struct flock of fcntl(2)
+    try:
+        fcntl.fcntl(file, fcntl.F_OFD_SETLK, request)
+    except OSError as error:
+        return error.errno not in (errno.EAGAIN, errno.EACCES)
+    return True
+
+
+def _folder_taken(folder: int) -> bool:
+    """Whether nobody else holds an open folder now; True on NFS, where none can be locked."""
+    try:
+        return _taken(folder, fcntl.LOCK_EX)
+    except OSError:
+        return True
+
+
 def _read(file: int) -> Holder | None:
     try:
         return Holder(**json.loads(os.pread(file, 4096, 0)))
     except (ValueError, TypeError):  # taken a moment ago, and not signed yet
         return None
-
-
-def ask_to_stop(store: Path, runs: Collection[str]) -> None:
-    """Ask the launcher of a store to stop runs, by their ids; it looks several times a second."""
-    with _requests_held(store) as file:
-        os.lseek(file, 0, os.SEEK_END)
-        os.write(file, "".join(f"{run}\n" for run in runs).encode())
-
-
-def asked_to_stop(store: Path) -> frozenset[str]:
-    """The runs that were asked for since the last call, which makes the file empty again."""
-    if not _requests(store).exists() or not _requests(store).stat().st_size:
-        return frozenset()
-    with _requests_held(store) as file:
-        size = os.fstat(file).st_size
-        text = os.pread(file, size, 0).decode(errors="replace")
-        os.ftruncate(file, 0)
-    return frozenset(text.split())
-
-
-@contextmanager
-def _requests_held(store: Path) -> Iterator[int]:
-    """Yield the file, made for this user alone when there is none, while nobody else reads or writes it."""
-    file = os.open(_requests(store), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield file
-    finally:
-        os.close(file)
-
-
-def _requests(store: Path) -> Path:
-    return Path(os.path.realpath(store) + ".stop")

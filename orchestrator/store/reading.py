@@ -4,13 +4,14 @@ import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
 from scalectl.orchestrator.goodput import goodput
-from scalectl.orchestrator.store import details, runs
+from scalectl.orchestrator.store import details, names, runs
 from scalectl.orchestrator.store.database import reading
 from scalectl.orchestrator.store.details import Details
 from scalectl.orchestrator.store.lock import Holder, holder
@@ -21,11 +22,13 @@ from scalectl.orchestrator.store.snapshot import (
     RunningJob,
     imported_runs,
     kept_checkpoints,
+    last_command,
     last_events,
     last_ledger,
     main_metric,
     run_lines,
     running_jobs,
+    seconds_left,
     study_names,
     unlisted_runs,
     work,
@@ -51,11 +54,13 @@ class Status:
     runs: tuple[RunLine, ...]
     running: tuple[RunningJob, ...]
     checkpoints: int
-    unlisted: int  # runs of earlier plans that no study lists any more
+    unlisted: int  # runs that were pruned
     imported: int  # runs of other people
     events: tuple[Happening, ...]
     ledger: Mapping[str, float]  # seconds of the slots of the last launch; empty before the first
     shown: tuple[RunLine, ...]  # of the runs: all of them, or those in some states
+    again: str = ""  # the command of the last launch
+    seconds_left: float | None = None  # that the launch which works says that it still takes
 
     @property
     def work(self) -> tuple[float, float]:
@@ -78,15 +83,6 @@ class Status:
         """The run that is done, not excluded, and has the lowest value of the main metric."""
         done = [run for run in self.runs if run.state is RunState.DONE and not run.excluded]
         return min((run for run in done if run.value is not None), key=lambda run: run.value or 0.0, default=None)
-
-    @property
-    def seconds_left(self) -> float | None:
-        """The seconds that the rest takes at the speed of the jobs that run now, or None where none runs."""
-        speed = sum(job.flops_per_second or 0.0 for job in self.running)
-        if not self.launcher or not speed:
-            return None
-        done, whole = self.work
-        return (whole - done) / speed
 
     def only(self, states: Collection[str]) -> "Status":
         """The same status, of which only the runs in these states are shown."""
@@ -137,7 +133,15 @@ def _status(connection: Connection, store: Path) -> Status:
         events=last_events(connection, _LAST_EVENTS),
         ledger=last_ledger(connection),
         shown=lines,
+        again=last_command(connection),
+        seconds_left=_seconds_left(connection, launcher),
     )
+
+
+def _seconds_left(connection: Connection, launcher: Holder | None) -> float | None:
+    if launcher is None:
+        return None
+    return seconds_left(connection, datetime.fromtimestamp(launcher.started, UTC).replace(tzinfo=None))
 
 
 WATCH_SECONDS = 2.0
@@ -161,6 +165,11 @@ class Store:
         with reading(self.path) as connection:
             return _status(connection, self.path)
 
+    def again(self) -> str:
+        """The command of the last launch with its file and changes, or nothing."""
+        with reading(self.path) as connection:
+            return last_command(connection)
+
     def watch(self, seconds: float = WATCH_SECONDS) -> Iterator[Status]:
         """Yield the status whenever it has changed, until no launch is running; the last one is whole."""
         before = None
@@ -183,6 +192,13 @@ class Store:
         with reading(self.path) as connection:
             return details.log(connection, word)
 
+    def goes_on(self, word: str) -> bool:
+        """Whether a launch is running that trains or evaluates the run that a word names; raises NotFound."""
+        if self.launcher() is None:
+            return False
+        run = self.ids([word])
+        return bool(self.in_states([RunState.PLANNED, RunState.RUNNING], run) or self.to_evaluate(run))
+
     def study(self, name: str | None = None) -> Study:
         """A study by its name, or the last one; raises NotFound where there is none."""
         with reading(self.path) as connection:
@@ -200,7 +216,7 @@ class Store:
     def ids(self, words: Sequence[str], *, imported: bool = False) -> list[str]:
         """The ids of the runs that words name; raises NotFound for a word that names none or several."""
         with reading(self.path) as connection:
-            return runs.ids(connection, words, imported=imported)
+            return names.ids(connection, words, imported=imported)
 
     def in_states(self, states: Sequence[RunState], among: Sequence[str] | None = None) -> list[str]:
         """The ids of the listed runs in these states; of those `among` them, where they are given."""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, assert_never
@@ -17,11 +17,15 @@ from scalectl.orchestrator.plan.plan import Plan, PlannedJob
 from scalectl.orchestrator.redact import redacted
 from scalectl.orchestrator.revision import revision
 from scalectl.orchestrator.store import rows
-from scalectl.orchestrator.store.database import Unusable, explained, file_number, network_file_system, writing
+from scalectl.orchestrator.store.beside import Unusable
+from scalectl.orchestrator.store.database import explained, file_number, writing
+from scalectl.orchestrator.store.file_systems import shared_file_system
 from scalectl.orchestrator.store.imported import Foreign
-from scalectl.orchestrator.store.intake import add_metrics, bury, now, take_in, take_in_others
+from scalectl.orchestrator.store.intake import add_metrics, bury, now, take_back, take_in, take_in_others
 from scalectl.orchestrator.store.known import known
-from scalectl.orchestrator.store.lock import Lock, asked_to_stop
+from scalectl.orchestrator.store.lock import Lock
+from scalectl.orchestrator.store.pruning import Pruning, forget_checkpoints, forget_runs
+from scalectl.orchestrator.store.requests import asked_to_stop
 from scalectl.orchestrator.store.tables import (
     attempts,
     checkpoints,
@@ -29,6 +33,7 @@ from scalectl.orchestrator.store.tables import (
     fits,
     imports,
     jobs,
+    launches,
     ledger,
     measurements,
     metrics,
@@ -37,7 +42,7 @@ from scalectl.orchestrator.store.tables import (
     trunks,
 )
 from scalectl.orchestrator.store.tables import events as history
-from scalectl.orchestrator.vocabulary import CPU, AttemptState, JobState, RunState
+from scalectl.orchestrator.vocabulary import CPU, AttemptState, JobKind, JobState, RunState
 from scalectl.trainer.events import (
     ROLLING,
     Alive,
@@ -46,8 +51,8 @@ from scalectl.trainer.events import (
     Event,
     Failed,
     Measurement,
-    Progress,
     Noticed,
+    Progress,
     Skipped,
     Spent,
     Started,
@@ -78,10 +83,14 @@ class Records:
             self._lock = lock or Lock(self.path)
         self._placed: dict[int, rows.Placed] = {}
         self._launch: int | None = None  # its number in the ledger
+        self._warned: set[str] = set()
         try:
             self._engine = writing(self.path)
             self._file = file_number(self.path)
-            asked_to_stop(self.path)  # of a launcher before this one
+            with explained(self.path):
+                self._lock.hold_itself()
+            with suppress(Unusable):
+                asked_to_stop(self.path)  # of a launcher before this one
         except BaseException:
             self._lock.release()
             raise
@@ -105,7 +114,7 @@ class Records:
             bury(connection)
             take_in(connection, plan, experiment.document, rows.of_fits(experiment.fits))
             _note(connection, "planned", f"{plan.study}: {len(plan.missing)} of {len(plan.runs)} runs are missing")
-            if kind := network_file_system(self.path):
+            if kind := shared_file_system(self.path):
                 _note(connection, "warning", f"the store is on {kind}, where SQLite's locks can't be trusted")
 
     def take_in(self, foreign: Sequence[Foreign], study: str, origin: str) -> int:
@@ -114,6 +123,23 @@ class Records:
             new = take_in_others(connection, foreign, study, origin)
             _note(connection, "imported", f"{len(foreign)} runs of {origin}, {new} of them new")
         return new
+
+    def take_back(self, study: str) -> int:
+        """Delete the runs of other people in a study, and return how many they are; raises NotFound without any."""
+        with self._writing() as connection:
+            number = take_back(connection, study)
+            _note(connection, "imported", f"{study} taken back: {counted(number, 'run')} deleted")
+        return number
+
+    def prune_runs(self, found: Pruning) -> None:
+        """Take runs out of their study; what was measured of them stays."""
+        with self._writing() as connection:
+            forget_runs(connection, found)
+
+    def prune_checkpoints(self, found: Pruning, removed: Collection[str]) -> None:
+        """Forget checkpoints that were removed from these paths."""
+        with self._writing() as connection:
+            forget_checkpoints(connection, found, removed)
 
     def start(self, job: PlannedJob, slot: str, slot_type: str = CPU) -> int:
         """Write down that a job was given to a slot, and return the number of this attempt."""
@@ -162,14 +188,16 @@ class Records:
                     (run,) = run_ids
                 _note(connection, state, text, run=run)
 
-    def keep(self, ledger_by_slot: Mapping[str, Entries]) -> None:
-        """Write down where the time of each slot has gone so far in this launch."""
+    def keep(self, ledger_by_slot: Mapping[str, Entries], seconds_left: float | None = None) -> None:
+        """Write down where the time of each slot has gone so far in this launch, and how long it still takes."""
         with self._writing() as connection:
             if self._launch is None:
                 self._launch = connection.scalars(select(func.coalesce(func.max(ledger.c.launch), 0) + 1)).one()
             new = rows.of_ledger(ledger_by_slot, self._launch, now())
             if new:
                 connection.execute(_replace(ledger), new)
+            forecast = {"launch": self._launch, "at": now(), "seconds_left": seconds_left}
+            connection.execute(_replace(launches).values(forecast))
 
     def states(self, run_ids: Iterable[str]) -> dict[str, RunState]:
         """The states of runs by their ids."""
@@ -178,8 +206,14 @@ class Records:
         return {run: states[run] for run in run_ids}
 
     def stop_requests(self) -> frozenset[str]:
-        """The runs that `scalectl stop` has asked to stop since the last call."""
-        return asked_to_stop(self.path)
+        """The runs that `scalectl stop` has asked to stop since the last call; of others a warning is kept."""
+        try:
+            return asked_to_stop(self.path)
+        except Unusable as error:
+            if str(error) not in self._warned:
+                self._warned.add(str(error))
+                self.note("warning", f"requests to stop are ignored: {error}")
+            return frozenset()
 
     def exclude(self, run: str, reason: str) -> None:
         """Leave a run out of fits; raises NotFound for an id that the store lacks."""
@@ -296,6 +330,8 @@ def _finish(connection: Connection, attempt: int, placed: rows.Placed, event: Do
     result = {"digest": event.digest, "device_seconds": rows.finite(event.device_seconds), "mfu": event.mfu}
     if connection.execute(unfinished.values(state=RunState.DONE, kind="", reason="", **result)).rowcount:
         _note(connection, "done", placed.job.job.name, run=placed.job.owner, job=placed.job.id)
+    elif placed.job.kind is JobKind.EVALUATION:
+        _note(connection, "evaluated", placed.job.run_name, run=placed.job.owner, job=placed.job.id)
 
 
 def _end(connection: Connection, attempt: int, placed: rows.Placed, state: AttemptState, **columns: Any) -> None:

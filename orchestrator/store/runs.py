@@ -1,28 +1,26 @@
-"""Studies and runs by the words that people use for them, and what runs wait for."""
+"""Studies by their names, runs by their states, and what runs wait for."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
 
 from scalectl.orchestrator.errors import NotFound
-from scalectl.orchestrator.store.tables import imports, jobs, runs, studies
+from scalectl.orchestrator.store.tables import imports, jobs, members, runs, studies
 from scalectl.orchestrator.vocabulary import JobState, RunState
 
 if TYPE_CHECKING:
     from scalectl.orchestrator.experiment.schema import Fit
 
 UNFINISHED = (RunState.PLANNED, RunState.STOPPED, RunState.FAILED)
-_SHOWN = 5  # of the runs that a word may mean
 
 
 @dataclass(frozen=True)
 class Study:
-    """A study: the ids of the runs that it lists, and the laws that its last launch asked for, by name."""
+    """A study: the ids of the runs that it has, and the laws that its last launch asked for, by name."""
 
     name: str
     runs: frozenset[str]
@@ -56,49 +54,8 @@ def study(connection: Connection, store: Path, name: str | None = None) -> Study
 def _planned(connection: Connection, row: Row[Any]) -> Study:
     from scalectl.orchestrator.store.rows import fits_of  # only here: pydantic takes half a second
 
-    listed = select(runs.c.id).where(runs.c.study == row.number, runs.c.listed)
+    listed = select(runs.c.id).join_from(members, runs).where(members.c.study == row.number)
     return Study(row.name, frozenset(connection.scalars(listed)), fits_of(row.fits))
-
-
-def ids(connection: Connection, words: Sequence[str], *, imported: bool = False) -> list[str]:
-    """The ids of the runs that words name: an id, the unique beginning of one, or the name of one run.
-
-    Raises NotFound, with what may have been meant, where a word names none or several, and for an imported run unless
-    these are meant as well.
-    """
-    own = _names(connection, runs)
-    foreign = _names(connection, imports)
-    if imported:
-        return [_id(own | foreign, word) for word in words]
-    for word in words:
-        if _matching(foreign, word) and not _matching(own, word):
-            raise NotFound(f"{word!r} is an imported run, which has no jobs. scalectl show {word} tells what is known.")
-    return [_id(own, word) for word in words]
-
-
-def _names(connection: Connection, table: Table) -> dict[str, str]:
-    rows = connection.execute(select(table.c.id, table.c.name).order_by(table.c.number))
-    return {row.id: row.name for row in rows}
-
-
-def _matching(names: Mapping[str, str], word: str) -> list[str]:
-    exact = [run for run in names if run == word]
-    named = [run for run, name in names.items() if name == word]
-    begun = [run for run in names if word and run.startswith(word)]
-    return exact or named or begun
-
-
-def _id(names: Mapping[str, str], word: str) -> str:
-    matching = _matching(names, word)
-    if len(matching) == 1:
-        return matching[0]
-    if matching:
-        several = ", ".join(f"{run} ({names[run]})" for run in matching[:_SHOWN])
-        if len(matching) > _SHOWN:
-            several += ", ..."
-        raise NotFound(f"{word!r} names {len(matching)} runs: {several}. Give the id of one.")
-    meant = "".join(f" Did you mean {close!r}?" for close in get_close_matches(word, [*names.values(), *names], n=1))
-    raise NotFound(f"the store has no run {word!r}.{meant} scalectl status --runs lists those that are no imports.")
 
 
 def in_states(connection: Connection, among: Sequence[str] | None, states: Sequence[RunState]) -> list[str]:
@@ -137,13 +94,19 @@ class Waits:
         todo = todo.where(jobs.c.run.is_(None), jobs.c.state != JobState.DONE).order_by(jobs.c.start)
         for job in connection.execute(todo):
             self._stretches[job.trunk].append(job)
+        last = select(studies.c.number).order_by(studies.c.planned.desc(), studies.c.number.desc()).limit(1)
+        live = (JobState.PLANNED, JobState.RUNNING)
+        ending = select(jobs.c.id).where(jobs.c.run.is_not(None), jobs.c.state.in_(live))
+        self._endings = {*connection.scalars(ending.where(jobs.c.study == last.scalar_subquery()))}  # of this launch
 
-    def why(self, state: RunState, trunk: int, branch: int, reason: str) -> str:
-        """Name what a run of this state, which branches off its trunk at `branch`, waits for; or nothing."""
+    def why(self, run: str, state: RunState, trunk: int, branch: int, reason: str) -> str:
+        """Name what a run of this id and state, which branches off its trunk at `branch`, waits for; or nothing."""
         if state not in UNFINISHED:
             return ""
-        if self._launched and state is RunState.PLANNED:
+        if self._launched and state is RunState.PLANNED and run in self._endings:
             return self._slot([job for job in self._stretches[trunk] if job.stop <= branch])
+        if self._launched and state is RunState.PLANNED:
+            return "a launch of a file that has it"
         if reason:
             return f"a launch: {reason}"
         return "a launch"

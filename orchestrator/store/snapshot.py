@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -25,6 +26,7 @@ from scalectl.orchestrator.store.tables import (
     events,
     imports,
     jobs,
+    launches,
     ledger,
     measurements,
     metrics,
@@ -35,6 +37,7 @@ from scalectl.orchestrator.store.tables import (
 from scalectl.orchestrator.vocabulary import AttemptState, RunState
 
 MAIN_METRIC = "upstream/error"
+LAUNCHED = "launched"  # the event that has the command of a launch as its text
 
 
 class RunLine(NamedTuple):
@@ -129,7 +132,7 @@ def run_lines(connection: Connection, metric: str, *, launched: bool) -> tuple[R
     listed = query.join_from(runs, studies).where(runs.c.listed).order_by(runs.c.number)
     waits = Waits(connection, launched=launched)
     return tuple(
-        RunLine._make((*row, waits.why(row.state, row.trunk, row.steps - row.cooldown, row.reason)))
+        RunLine._make((*row, waits.why(row.id, row.state, row.trunk, row.steps - row.cooldown, row.reason)))
         for row in connection.execute(listed)
     )
 
@@ -142,6 +145,12 @@ def last_ledger(connection: Connection) -> dict[str, float]:
     if row[0] is None:
         return {}
     return dict(row._mapping)
+
+
+def seconds_left(connection: Connection, since: datetime) -> float | None:
+    """The seconds that a launch which began at `since` (UTC) still takes by its own account; None before it says so."""
+    last = select(launches.c.seconds_left).where(launches.c.at >= since).order_by(launches.c.launch.desc()).limit(1)
+    return connection.scalars(last).first()
 
 
 def _last(run: ColumnElement[int]) -> ScalarSelect[int]:
@@ -203,7 +212,7 @@ def kept_checkpoints(connection: Connection) -> int:
 
 
 def unlisted_runs(connection: Connection) -> int:
-    """The number of runs of earlier plans that no study lists any more."""
+    """The number of runs that were pruned: no study has them any more."""
     return connection.scalars(select(func.count()).where(~runs.c.listed)).one()
 
 
@@ -212,9 +221,15 @@ def imported_runs(connection: Connection) -> int:
     return connection.scalars(select(func.count()).select_from(imports)).one()
 
 
+def last_command(connection: Connection) -> str:
+    """The command of the last launch with its file and changes, or nothing."""
+    launched = select(events.c.text).where(events.c.what == LAUNCHED).order_by(events.c.id.desc()).limit(1)
+    return connection.scalars(launched).first() or ""
+
+
 def last_events(connection: Connection, number: int) -> tuple[Happening, ...]:
     """The last entries of the history, oldest first, and before them the other warnings of the last launch."""
-    newest = select(events.c.id).order_by(events.c.id.desc()).limit(number)
+    newest = select(events.c.id).where(events.c.what != LAUNCHED).order_by(events.c.id.desc()).limit(number)
     launched = select(func.max(events.c.id)).where(events.c.what == "planned").scalar_subquery()
     shown = or_(events.c.id.in_(newest), and_(events.c.what == "warning", events.c.id > launched))
     query = select(events.c.at, events.c.what, runs.c.name, events.c.text).outerjoin_from(events, runs)

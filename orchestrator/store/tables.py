@@ -1,6 +1,5 @@
 """The tables of results.db; docs/results.md says what each column means, and in which unit."""
 
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -14,54 +13,15 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
-    TypeDecorator,
 )
 from sqlalchemy.types import TypeEngine
 
 from scalectl.orchestrator.goodput import ENTRIES
+from scalectl.orchestrator.store.columns import Words, later_defaults, spec_columns
 from scalectl.orchestrator.vocabulary import CPU, AttemptState, JobKind, JobState, RunState
-from scalectl.trainer.spec import DataSpec, ModelSpec, Plain, RecipeSpec, spec_fields
+from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec
 
 schema = MetaData()
-
-Spec = type[ModelSpec] | type[DataSpec] | type[RecipeSpec]
-_TYPES: dict[type, type[TypeEngine[Any]]] = {bool: Boolean, int: Integer, float: Float, str: Text}
-
-
-def spec_columns(spec: Spec) -> dict[str, type[TypeEngine[Any]]]:
-    """The types of the columns that hold the settings of a spec, in its order."""
-    return {setting.name: _TYPES[setting.type] for setting in spec_fields(spec)}
-
-
-def later_defaults(spec: Spec) -> dict[str, str]:
-    """The settings of a spec that came later, with the value that rows of older stores have, as SQLite spells it."""
-    return {setting.name: _spelt(setting.before) for setting in spec_fields(spec) if setting.before is not None}
-
-
-def _spelt(value: Plain) -> str:
-    if isinstance(value, bool):
-        return str(int(value))
-    return str(value)
-
-
-class Words(TypeDecorator[StrEnum]):
-    """A column of text whose values are those of an enumeration."""
-
-    impl = Text
-    cache_ok = True
-
-    def __init__(self, words: type[StrEnum]) -> None:
-        super().__init__()
-        self.words = words
-
-    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
-        """The text of a member; raises ValueError for any other text."""
-        return value and self.words(value).value
-
-    def process_result_value(self, value: Any | None, dialect: Any) -> Any:
-        """The member that a text stands for."""
-        return value and self.words(value)
-
 
 # what a run is, in the order in which `points` shows it
 _DATA = {{"size": "data_size"}.get(name, name): kind for name, kind in spec_columns(DataSpec).items()}
@@ -132,6 +92,15 @@ runs = Table(
     Column("mfu", Float),
     _text("digest"),
     Column("spec", Text, nullable=False),
+)
+
+# which runs a study has: those of all of its plans, but for what was pruned
+members = Table(
+    "members",
+    schema,
+    _key("study", "studies.number", primary_key=True),
+    _key("run", "runs.number", primary_key=True, index=True),
+    sqlite_with_rowid=False,
 )
 
 # runs of other people: what their file doesn't tell is NULL, and nothing is ever planned or trained for them
@@ -273,6 +242,14 @@ ledger = Table(
     Column("started", DateTime, nullable=False),
     Column("seconds", Float, nullable=False),
     *(Column(f"{entry}_seconds", Float, nullable=False) for entry in ENTRIES),
+)
+
+launches = Table(
+    "launches",
+    schema,
+    Column("launch", Integer, primary_key=True, autoincrement=False),
+    Column("at", DateTime, nullable=False),
+    Column("seconds_left", Float),
 )
 
 exclusions = Table(

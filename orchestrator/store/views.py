@@ -24,14 +24,35 @@ _SPEED = ("images_per_second", "flops_per_second", "mfu")
 _CURVE = ("step", "loss", "learning_rate", "grad_norm", "images_seen", "flops", "device_seconds", *_SPEED)
 
 
+VIEWS = ("points", "columns", "curves", "observations")
+MAX_COLUMNS = 2000  # of a view in SQLite, unless somebody built another: https://www.sqlite.org/limits.html
+
+
+def most_metrics() -> int:
+    """The metrics that `points` has room for, beside the columns that it always has."""
+    return MAX_COLUMNS - len(_points({}).selected_columns)
+
+
 def create_views(connection: Connection) -> None:
     """Create `points`, its `columns`, `curves` and `observations`, or create them again because a metric is new."""
-    names = {row.name: row.id for row in connection.execute(select(metrics).order_by(metrics.c.id))}
-    views = {"points": _points(names), "columns": _columns(), "curves": _curves(), "observations": _observations()}
-    for name, content in views.items():
-        sql = content.compile(connection, compile_kwargs={"literal_binds": True})
+    for name, sql in _statements(connection).items():
         connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
-        connection.exec_driver_sql(f"CREATE VIEW {name} AS {sql}")
+        connection.exec_driver_sql(sql)
+
+
+def views_are_ours(connection: Connection) -> bool:
+    """Whether the views are as this version makes them."""
+    names = ", ".join(f"'{name}'" for name in VIEWS)
+    query = f"SELECT name, sql FROM sqlite_master WHERE name IN ({names})"  # noqa: S608 - names of ours
+    return {row.name: row.sql for row in connection.exec_driver_sql(query)} == _statements(connection)
+
+
+def _statements(connection: Connection) -> dict[str, str]:
+    """The SQL that makes each view."""
+    names = {row.name: row.id for row in connection.execute(select(metrics).order_by(metrics.c.id))}
+    views = (_points(names), _columns(), _curves(), _observations())
+    texts = [str(content.compile(connection, compile_kwargs={"literal_binds": True})) for content in views]
+    return {name: f"CREATE VIEW {name} AS {text}" for name, text in zip(VIEWS, texts, strict=True)}
 
 
 def _points(names: Mapping[str, int]) -> SelectBase:

@@ -10,7 +10,7 @@ Laws, figures and columns are named by words: those of the command line. What ca
 reason. Every name is imported when it is used first, so that `import scalectl` loads no other library.
 """
 
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ _SCREENS = {"Screen", "plan", "status"}
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
+        from importlib import metadata
+
         return metadata.version("scalectl")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -70,4 +70,4 @@ def _refused() -> Iterator[None]:
     except Refusal as refusal:
         from scalectl.analysis import Refused
 
-        raise Refused(str(refusal)) from None
+        raise Refused(str(refusal).removeprefix("refused: ")) from None

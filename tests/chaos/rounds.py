@@ -1,4 +1,4 @@
-"""A round of chaos: a launch is struck at a random point, launched until done, and held against one that nothing struck."""
+"""A round of chaos: a launch is struck at a random point, and held against one that nothing struck."""
 
 import random
 import re

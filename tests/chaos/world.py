@@ -21,7 +21,7 @@ MARK = "SCALECTL_CHAOS_ROUND"  # in the environment of every process that a roun
 PATIENCE = 240.0  # seconds for a launch of some seconds on a busy machine
 
 
-class Ended(AssertionError):
+class Ended(AssertionError):  # noqa: N818 - not always an error
     """A launch that ended before it could be struck."""
 
 

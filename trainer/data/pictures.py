@@ -68,7 +68,7 @@ def _colours(picture: Picture) -> Image.Image:
         return image.convert("RGB")
     shown = image.convert("RGBA")
     if unforeseen:
-        if shown.getextrema()[3][0] < OPAQUE:
+        if shown.getchannel("A").getextrema() != (OPAQUE, OPAQUE):
             raise BadImage("transparent, as none that planning looked at is: set data.background")
         return image.convert("RGB")
     behind = Image.new("RGBA", image.size, BACKGROUNDS[background])

@@ -3,13 +3,13 @@
 import re
 from datetime import timedelta
 from functools import cache
-from glob import glob
 from pathlib import Path, PurePosixPath
 from textwrap import shorten
 from typing import Any
 
 from scalectl.trainer.data.endings import without_leftovers
 from scalectl.trainer.data.facts import Unreadable
+from scalectl.trainer.data.walking import Walk
 
 RETRY_SECONDS = 10  # that a bucket of Google's may take to answer; S3 has a number of tries of its own
 MESSAGE_LENGTH = 320  # letters of a bucket's error, which has the cause first
@@ -31,11 +31,11 @@ def matching(path: str, pattern: str, kind: str) -> list[Path]:
     """
     root = Path(path)
     if root.is_dir():
-        candidates = list(root.rglob(pattern))
+        candidates = list(Walk(path).below(pattern))
     elif root.exists():
         candidates = [root]
     else:
-        candidates = list(map(Path, glob(path, recursive=True)))  # noqa: PTH207 - absolute
+        candidates = list(Walk(path).matches())
         root = Path(*_before_pattern(root.parts, r"[*?[]"))
     own = (file for file in candidates if without_leftovers(file.relative_to(root).parts))
     files = sorted(file for file in own if file.is_file())

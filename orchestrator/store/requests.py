@@ -1,0 +1,61 @@
+"""What is asked of the launch that writes to a store, in a file beside it."""
+
+import fcntl
+import os
+from collections.abc import Collection
+from pathlib import Path
+
+from scalectl.orchestrator.errors import Refusal
+from scalectl.orchestrator.format import command
+from scalectl.orchestrator.store.beside import Unusable, opened, owner
+
+_MOST = 4 * 2**20  # bytes of a file of requests; an id has 16, and a study has thousands of runs
+
+
+def ask_to_stop(store: Path, runs: Collection[str]) -> None:
+    """Ask the launcher of a store to stop runs, by their ids; it looks several times a second.
+
+    Raises Refusal for a user whose request the launcher couldn't read: its own and root's alone are.
+    """
+    if os.geteuid() not in (0, owner(store)):
+        text = f"refused: {store} belongs to another user, whose launch can't read your request."
+        raise Refusal(f"{text} Ask its owner to give: {command('stop', store=store)}")
+    file = opened(_requests(store), store, os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        os.lseek(file, 0, os.SEEK_END)
+        os.write(file, "".join(f"{run}\n" for run in runs).encode())
+    finally:
+        os.close(file)
+
+
+def asked_to_stop(store: Path) -> frozenset[str]:
+    """The runs that were asked for since the last call, which makes the file empty again.
+
+    Raises Unusable, with the reason in words, for requests that can't be read.
+    """
+    path = _requests(store)
+    if not os.path.lexists(path):
+        return frozenset()
+    try:
+        file = opened(path, store, os.O_RDWR)
+    except OSError as error:
+        raise Unusable(f"{path}: {error.strerror}.") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        size = os.fstat(file).st_size
+        if not size:
+            return frozenset()
+        text = os.pread(file, _MOST, 0).decode(errors="replace")
+        os.ftruncate(file, 0)
+    except BlockingIOError:  # somebody writes to it right now; the next turn reads it
+        return frozenset()
+    finally:
+        os.close(file)
+    if size > _MOST:
+        raise Unusable(f"{path} has {size:,} bytes, and {_MOST:,} is the most that is read.")
+    return frozenset(text.split())
+
+
+def _requests(store: Path) -> str:
+    return f"{os.path.realpath(store)}.stop"

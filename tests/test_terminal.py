@@ -1,0 +1,109 @@
+"""Text on narrow terminals, and commands that wait for a store."""
+
+import threading
+import time
+
+import pytest
+from click.testing import CliRunner
+from told import planning, write
+
+from scalectl.orchestrator.cli import waiting
+from scalectl.orchestrator.cli.main import scalectl
+from scalectl.orchestrator.cli.status import text as status_text
+from scalectl.orchestrator.errors import NotFound
+from scalectl.orchestrator.format import table
+from scalectl.orchestrator.launch.room import Room
+from scalectl.orchestrator.store.reading import Store
+from scalectl.orchestrator.store.snapshot import LAUNCHED
+from scalectl.orchestrator.terminal import wrapped
+
+HEADER = ("RUN", "ID", "STATE", "LOSS")
+ROWS = [("nano-350-200", "0f2c34f1069b", "done", "0.123"), ("l-20000-600-hd3", "a45a456688ad", "failed", "7")]
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 120])
+def test_no_line_is_broken_inside_a_word(width):
+    text = "goodput 78 % of 2 slots: step 77 % · acquire 9.5 % · compile 4.4 %\n\n  warning: " + "points " * 30
+    lines = wrapped(text, width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert " ".join(wrapped(text, width).split()) == " ".join(text.split())
+    assert width < 40 or not any(line.strip().startswith(("%", "·")) for line in lines)
+
+
+def test_a_word_without_room_and_a_next_command_stay_whole():
+    path = "/" + "folder/" * 20
+    assert path in wrapped(f"checkpoint at {path} is kept", 40).splitlines()[1]
+    command = f"Next: scalectl launch {path}study.yaml --set train.batch_size=128"
+    assert wrapped(command, 40) == command and wrapped(path + " x", None) == path + " x"
+
+
+def test_a_table_loses_columns_and_never_values():
+    whole = table(HEADER, ROWS, left=3)
+    widest = max(map(len, whole.splitlines()))
+    assert table(HEADER, ROWS, left=3, width=widest, spare=("ID",)) == whole
+    narrow = table(HEADER, ROWS, left=3, width=widest - 1, spare=("ID", "STATE"))
+    assert [line.split() for line in narrow.splitlines()] == [[row[0], *row[2:]] for row in (HEADER, *ROWS)]
+    assert table(HEADER, ROWS, left=3, width=10, spare=("ID", "STATE")).splitlines()[1] == "  nano-350-200      0.123"
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120])
+def test_bars_keep_names_and_whole_parts_of_what_they_say(width):
+    room = Room(width, name=37)
+    note = room.note("1,600/1,600", "loss 0.123", "12,345 img/s")
+    bars = room.bar + 1 if room.bar else 0
+    assert 2 + 37 + 1 + bars + len(note) <= width
+    assert note in ("1,600/1,600", "1,600/1,600  loss 0.123", "1,600/1,600  loss 0.123  12,345 img/s")
+    assert (width < 100) or "img/s" in note
+
+
+def test_a_watch_waits_for_a_store_that_is_about_to_be_there(study):
+    def launch():
+        time.sleep(0.3)
+        planning(study, steps="[20]")[0].close()
+
+    launcher = threading.Thread(target=launch)
+    launcher.start()
+    done = CliRunner().invoke(scalectl, ["status", "-w", "--store", str(study.store)])
+    launcher.join()
+    assert done.exit_code == 0 and "1 planned" in done.stdout and "Waiting for" in done.stderr
+
+
+def test_a_store_that_never_comes_is_not_waited_for_without_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(waiting, "PATIENCE_SECONDS", 0.1)
+    with pytest.raises(NotFound, match="no store here"):
+        waiting.until_there(tmp_path / "none.db")
+
+
+def test_following_a_run_ends_with_it_while_the_launch_goes_on(study):
+    records, found = planning(study, steps="[20, 40]")
+    write(records, [job for job in found.jobs if found.runs[0].id in job.runs or job.id == found.runs[0].id])
+    done = CliRunner().invoke(scalectl, ["logs", "-f", "pico-60-20", "--store", str(study.store)])
+    assert done.exit_code == 0 and "done at step 20" in done.stdout and "step 20, loss 0.4" in done.stdout
+    assert Store(study.store).launcher() is not None and Store(study.store).goes_on("pico-60-40")
+    records.close()
+    assert not Store(study.store).goes_on("pico-60-40")
+
+
+def test_the_next_command_is_that_of_the_last_launch(study):
+    records, _ = planning(study, steps="[20]")
+    records.note(LAUNCHED, "scalectl launch small.yaml --set budgets.steps=[20]")
+    records.close()
+    screen = status_text(Store(study.store).status())
+    assert screen.endswith("Next: scalectl launch small.yaml --set budgets.steps=[20]")
+    stopped = CliRunner().invoke(scalectl, ["stop", "--all", "--store", str(study.store)])
+    assert stopped.stdout.endswith("Next: scalectl launch small.yaml --set budgets.steps=[20]\n")
+
+
+def test_a_run_that_a_dead_launch_left_is_not_called_running(study):
+    records, found = planning(study, steps="[20]")
+    records.start(found.jobs[-1], "here")
+    assert "1 running" in status_text(Store(study.store).status())
+    records.close()
+    screen = status_text(Store(study.store).status())
+    assert "1 cut off" in screen and "running · " not in screen.splitlines()[0]
+
+
+def test_a_reason_to_exclude_a_run_is_a_reason(study):
+    planning(study, steps="[20]")[0].close()
+    done = CliRunner().invoke(scalectl, ["exclude", "pico-60-20", "--reason", " ", "--store", str(study.store)])
+    assert done.exit_code == 2 and "say why" in done.stderr
