@@ -25,11 +25,11 @@ def classes_have_images(data: Data) -> Iterator[Finding]:
     """Yield, as a warning, the classes without an image."""
     if not data.source.path:
         return
-    counts = class_counts(train_part(data))
+    num_classes = known(data).num_classes
+    counts = class_counts(train_part(data), num_classes)
     if not counts:
         return
     names = contents(data).classes
-    num_classes = known(data).num_classes
     empty = [label for label in range(num_classes) if label not in counts]
     if empty:
         shown = listed(tuple(names[label] if label < len(names) else str(label) for label in empty))
