@@ -11,7 +11,6 @@ from scalectl.orchestrator.experiment import hints
 from scalectl.orchestrator.experiment.schema import keys
 from scalectl.orchestrator.experiment.values import shown
 
-
 _ALIKE, _SLIP = 0.6, 0.8  # how alike a key of a section is: at all, or more than a key of another section that fits
 
 
