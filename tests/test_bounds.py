@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from click.testing import CliRunner
+from pictures import grey
 from pyarrow import parquet
 
 from scalectl import analysis
@@ -67,11 +68,11 @@ def test_what_nothing_can_hold_is_one_error_at_its_place(tmp_path, key, value, s
 
 
 def test_labels_of_files_that_no_label_can_be_are_refused(tmp_path):
-    columns = {"image": [{"bytes": b"x"}] * 10, "label": pa.array([2**62] * 10, pa.int64())}
+    columns = {"image": [{"bytes": grey(7)}] * 10, "label": pa.array([2**62] * 10, pa.int64())}
     parquet.write_table(pa.table(columns), tmp_path / "train.parquet")
     data = "{source: parquet:train.parquet, sizes: [2], image_size: 8}"
-    (problem,) = refused(tmp_path, ("data", data)).problems
-    assert "labels go up to 2,147,483,646" in problem.message and problem.key == "data.source"
+    problems = refused(tmp_path, ("data", data)).problems
+    assert any("labels go up to 2,147,483,646" in one.message and one.key == "data.source" for one in problems)
 
 
 @pytest.mark.parametrize("typed", ['"a\\0b"', "a" * 300, "~nobody-of-this-name/x", "loop", "/dev/zero"])
@@ -109,7 +110,7 @@ def wide(tmp_path: Path, metrics: int) -> Path:
 
 def test_more_metrics_than_points_can_bear_are_refused_by_name(store, tmp_path):
     error = command("import", wide(tmp_path, 1990), "--store", store).exception
-    assert isinstance(error, Refusal) and "m1942, m1943, m1944, m1945, m1946 and" in str(error)
+    assert isinstance(error, Refusal) and "Too many are m19" in str(error)
     assert len(analysis.read(store)) == 6
 
 

@@ -21,7 +21,9 @@ WITHOUT = find_spec("aiohttp") is None
 
 @pytest.mark.skipif(not WITHOUT, reason="the extra `jobs` is installed")
 def test_without_the_extra_it_is_refused_with_its_name(study):
-    done = scalectl("launch", study.file, "-d", "--address", "127.0.0.1:1", "--insecure")
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        address = f"127.0.0.1:{head.getsockname()[1]}"
+        done = scalectl("launch", study.file, "-d", "--address", address, "--insecure")
     assert done.returncode == 4 and "pip install 'scalectl[jobs]'" in done.stderr
     assert not study.store.exists()
 

@@ -176,7 +176,7 @@ def test_the_same_file_gives_the_same_ids_in_any_folder_and_with_any_hash_seed(s
 
 def test_a_bucket_reaches_the_folders_of_the_jobs_as_it_was_typed(study, monkeypatch):
     monkeypatch.setattr(
-        "scalectl.orchestrator.experiment.reading.find_spec", lambda name: name
+        "scalectl.orchestrator.experiment.checking.find_spec", lambda name: name
     )  # as if gcsfs were installed
     file = study.write(steps="[20, 40]")
     file.write_text(file.read_text().replace("./artifacts", "gs://bucket/my/study/"))

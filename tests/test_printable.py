@@ -16,7 +16,8 @@ from scalectl.analysis.drawing.sheet import write
 from scalectl.analysis.notebook import Report, html_table
 from scalectl.analysis.printable import MARK, printable, printable_line, printable_screen
 from scalectl.orchestrator.cli.streams import _Printed, _Stream
-from scalectl.orchestrator.launch.progress import Live
+from scalectl.orchestrator.launch.progress import Live, Tally
+from scalectl.orchestrator.vocabulary import Slot
 from scalectl.trainer.events import Failed, Skipped
 
 # a colour, a cleared screen, a title, C1's CSI, a turned line, an isolate, a word that can't be seen, a line of its own
@@ -85,7 +86,7 @@ def test_the_bars_of_a_launch_move_and_let_nothing_else_through(study, monkeypat
     monkeypatch.setenv("TERM", "xterm")
     terminal, other = pty.openpty()
     monkeypatch.setattr(sys, "stderr", _Printed(_Stream(other, "w"), "utf-8", "replace"))
-    with Live(planned(study)):
+    with Live(Tally(planned(study), [Slot("cpu-0")])):
         print("library", HOSTILE.replace("\r", ""), file=sys.stderr)
     sys.stderr.close()
     said, screen = b"", io.FileIO(terminal)

@@ -11,7 +11,7 @@ from told import planned, planning, progress, started, told, write
 from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.progress import Lines, Live, Tally, screen
 from scalectl.orchestrator.vocabulary import JobState, Slot
-from scalectl.trainer.events import Failed, Skipped, Stopped
+from scalectl.trainer.events import Failed, Noticed, Skipped, Stopped
 
 SLOTS = [Slot("cpu-0")]
 
@@ -76,6 +76,12 @@ def test_a_damaged_checkpoint_is_a_warning_when_it_is_found(plan, clock):
     job, torn = plan.jobs[0], Skipped(8, "/runs/8", "checkpoint /runs/8 can't be used: torn")
     (line,) = printed(plan, News("cpu-0", job, (torn, started(4), progress(5))))
     assert line == f"warning   {job.job.name}: checkpoint /runs/8 can't be used: torn"
+
+
+def test_what_a_job_notices_of_its_images_is_a_warning(plan, clock):
+    job, seen = plan.jobs[0], Noticed(0, "5 pictures to evaluate on are among the training pictures of pets")
+    (line,) = printed(plan, News("cpu-0", job, (started(0), seen, progress(5))))
+    assert line == f"warning   {job.job.name}: {seen.text}"
 
 
 def test_a_failure_is_one_line_with_its_cause(plan, clock):

@@ -17,7 +17,7 @@ from scalectl.orchestrator.errors import NotFound
 from scalectl.orchestrator.revision import revision
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.records import Records, known
-from scalectl.trainer.events import Done, Failed, Measurement, Skipped, Stopped
+from scalectl.trainer.events import Done, Failed, Measurement, Noticed, Skipped, Stopped
 from scalectl.trainer.flops import training_flops
 
 
@@ -223,6 +223,14 @@ def test_a_damaged_checkpoint_is_forgotten_with_a_warning(study, begun):
     assert rows(study, "SELECT step FROM checkpoints") == [4]
     (text,) = rows(study, "SELECT text FROM events WHERE what = 'warning'")
     assert job.job.name in text and "8 can't be used: torn" in text
+
+
+def test_what_a_job_notices_of_its_images_is_a_warning_of_the_store(study, begun):
+    records, found = begun
+    records.write(records.start(found.jobs[0], "here"), [Noticed(0, "5 pictures are equal")])
+    (text,) = rows(study, "SELECT text FROM events WHERE what = 'warning'")
+    assert text == f"{found.jobs[0].job.name}: 5 pictures are equal"
+    assert "5 pictures are equal" in Store(study.store).status().to_json()["events"][-1]["text"]
 
 
 def test_a_kept_checkpoint_that_is_not_on_disk_is_trained_again(study, begun):

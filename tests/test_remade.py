@@ -58,7 +58,7 @@ def test_a_damaged_branch_point_costs_each_job_that_begins_there_one_attempt_at_
     ends = carried_out(plan, slots, Disk({16: 1}))
     tried = Counter(name for name, state in ends if state is JobState.RETRIED)
     assert tried and max(tried.values()) == 1
-    assert Counter(name for name, state in ends if state is JobState.DONE)["pico-60-s0 trunk 0 to 16"] == 2
+    assert Counter(name for name, state in ends if state is JobState.DONE)["pico-60 trunk 0 to 16"] == 2
     assert {state for _, state in ends} == {JobState.DONE, JobState.RETRIED}
 
 

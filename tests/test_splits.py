@@ -1,6 +1,7 @@
 """Files of several splits: which are read, what is told, and what is refused."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,12 @@ from records import greys as record_greys
 
 from scalectl.orchestrator.errors import InvalidExperiment
 from scalectl.orchestrator.experiment.reading import Experiment, read
+from scalectl.trainer.data import copies
 from scalectl.trainer.data.split import split
 from scalectl.trainer.data.splits import folders, grouped, named_by
+from scalectl.trainer.events import Noticed
+from scalectl.trainer.spec import EvalSpec, Job
+from scalectl.trainer.train import train
 
 
 @pytest.fixture(autouse=True)
@@ -117,6 +122,17 @@ def test_a_folder_above_train_and_val_is_no_classifier_of_splits(tmp_path):
     assert "train and training are both of split train" in refusal(tmp_path, "folder:set")
 
 
+def test_a_flat_folder_beside_train_is_left_out_with_a_warning(tmp_path):
+    for number, name in enumerate(("ant", "bee")):
+        pictures(tmp_path / "set" / "train" / name, range(20 * number, 20 * number + 20))
+    pictures(tmp_path / "set" / "val", range(100, 110))
+    planned = study(tmp_path, "folder:set")
+    assert sorted(shown(planned)[0] + shown(planned)[1]) == list(range(40))
+    (warning,) = planned.warnings
+    assert f"{tmp_path}/set/val left out, without folders of classes" in str(warning)
+    assert f"give {tmp_path}/set/val as data.test, and the list of its labels as data.test_labels" in str(warning)
+
+
 def test_classes_that_are_named_like_splits_stay_classes(tmp_path):
     for name in ("train", "car", "plane"):  # a train is a vehicle
         pictures(tmp_path / name, range(3))
@@ -144,6 +160,48 @@ def test_copies_of_training_pictures_are_counted(tmp_path):
     write(tmp_path / "train.parquet", layout([grey(level % 38) for level in range(40)], [0, 1] * 20))
     (warning,) = study(tmp_path, "parquet:train.parquet").warnings
     assert "2 pictures of parquet:train.parquet are copies of others there" in str(warning)
+
+
+def test_test_pictures_of_other_datasets_are_counted_among_the_training_pictures(tmp_path):
+    greys(tmp_path / "train.parquet", range(40))
+    greys(tmp_path / "pets" / "train-0.parquet", range(50, 80))
+    greys(tmp_path / "pets" / "test-0.parquet", range(38, 48))
+    evals = "evals: {datasets: {pets: {source: 'parquet:pets'}}, fewshot: {datasets: [pets], shots: [1]}}\n"
+    (tmp_path / "experiments.yaml").write_text(STUDY.format(source="parquet:train.parquet", more="") + evals)
+    told = [str(warning) for warning in read(tmp_path / "experiments.yaml").warnings]
+    assert sum("evals.datasets.pets: 2 pictures to evaluate on are among the training" in words for words in told) == 1
+
+
+def test_a_job_counts_equal_pictures_where_planning_does_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(copies, "CHEAP", 0)
+    greys(tmp_path / "train.parquet", range(40))
+    greys(tmp_path / "test.parquet", range(35, 45))
+    planned = study(tmp_path, "parquet:train.parquet", ", test: test.parquet")
+    assert not planned.warnings
+    assert "equal pictures: not counted, the files are large: the first job counts them" in lines(planned)
+    trunk = planned.cells[0].run.trunk
+    job = Job("a", "stretch", trunk, None, 0, 2, EvalSpec(), str(tmp_path / "job"), None, 100)
+    noticed = [event for event in train(job) if isinstance(event, Noticed)]
+    assert [event.text for event in noticed] == [
+        "5 pictures to evaluate on are among the training pictures of parquet, byte for byte"
+    ]
+    again = [event for event in train(replace(job, folder=str(tmp_path / "again"))) if isinstance(event, Noticed)]
+    assert not again  # told once
+    (warning,) = study(tmp_path, "parquet:train.parquet", ", test: test.parquet").warnings
+    assert "5 pictures to evaluate on are among the training pictures" in str(warning)
+
+
+def test_a_plan_says_where_nobody_counts_equal_pictures(tmp_path, monkeypatch):
+    monkeypatch.setattr(copies, "CHEAP", 0)
+    pictures(tmp_path / "set" / "ant", range(20))
+    pictures(tmp_path / "set" / "bee", range(20, 40))
+    assert "equal pictures: not counted, the files are large, and no job reads all of them" in lines(
+        study(tmp_path, "folder:set")
+    )
+
+
+def lines(experiment: Experiment) -> str:
+    return "\n".join(line for report in experiment.sources for line in report.lines())
 
 
 @pytest.mark.parametrize(

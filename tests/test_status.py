@@ -33,7 +33,8 @@ def say(study) -> str:
     """The screen with its runs, which every test holds to its width."""
     for width in (80, 120, 100):
         text = status_text(Store(study.store).status(), runs=True, width=width)
-        assert max(len(line) for line in text.splitlines() if not line.startswith("Next: ")) <= width
+        lines = [line for line in text.splitlines() if not line.startswith("Next: ") and str(study.store) not in line]
+        assert max(map(len, lines), default=0) <= width  # a path is not broken
     json.dumps(Store(study.store).status().to_json(), allow_nan=False)
     return text
 

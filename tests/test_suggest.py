@@ -165,8 +165,8 @@ def test_the_file_that_is_printed_launches_what_was_suggested(half):
 
 def test_it_looks_at_longer_runs_and_at_a_larger_model(half):
     names = {run["name"] for run in json.loads(answer(half, "--stop", "0", "-o", "json").stdout)["runs"]}
-    assert any(name.startswith("nano-x2") for name in names) and any("-160-" in name for name in names)
-    assert any("-80-" in name and "x2" not in name for name in names)
+    assert any(name.startswith("nano-x2") for name in names) and any(name.endswith("-160") for name in names)
+    assert any(name.endswith("-80") and "x2" not in name for name in names)
 
 
 def test_a_study_without_runs_is_told_so(half):

@@ -61,6 +61,14 @@ class Skipped:
 
 
 @dataclass(frozen=True)
+class Noticed:
+    """Something about the job's images that a person has to know, and that stops nothing."""
+
+    step: int
+    text: str
+
+
+@dataclass(frozen=True)
 class Spent:
     """Where the job's time on this slot went, in seconds, up to the checkpoint just reported, or to its end."""
 
@@ -121,5 +129,5 @@ class Stop(Protocol):
         """Whether it has to."""
 
 
-Event = Started | Alive | Progress | Checkpoint | Skipped | Spent | Measurement | Done | Stopped | Failed
+Event = Started | Alive | Progress | Checkpoint | Skipped | Noticed | Spent | Measurement | Done | Stopped | Failed
 End = Done | Stopped | Failed

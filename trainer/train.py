@@ -17,9 +17,11 @@ import numpy as np
 from scalectl.trainer import checkpoint
 from scalectl.trainer.checkpoint import Corrupt, Saved
 from scalectl.trainer.data.batches import Batches
+from scalectl.trainer.data.copies import newly_counted, words
 from scalectl.trainer.data.facts import Unreadable
 from scalectl.trainer.data.loader import Loader
 from scalectl.trainer.data.pictures import BadImage
+from scalectl.trainer.data.split import parts
 from scalectl.trainer.environment import pinned
 from scalectl.trainer.evalset import Interrupted
 from scalectl.trainer.evaluate import evaluations, shots_are_there
@@ -30,6 +32,7 @@ from scalectl.trainer.events import (
     Event,
     Failed,
     Measurement,
+    Noticed,
     Progress,
     Skipped,
     Spent,
@@ -42,7 +45,7 @@ from scalectl.trainer.hardware import peak, utilisation
 from scalectl.trainer.multihost import Stopping
 from scalectl.trainer.optimizer import settings
 from scalectl.trainer.sharding import Layout, everywhere
-from scalectl.trainer.spec import Job
+from scalectl.trainer.spec import DataSpec, Job
 from scalectl.trainer.step import Metrics, Programs, State, abstract, shape
 from scalectl.trainer.timing import Laps, Speed
 from scalectl.trainer.writer import Writer
@@ -86,6 +89,7 @@ def _train(job: Job, stopping: Stop | None, layout: Layout) -> Iterator[Event]:
         yield laps.spent(saved.step)
         training = _Training(job, programs, state, saved, laps)
         with closing(training):
+            yield from _copies(job.trunk.data, saved.step)
             yield from training.retold()
             yield from training.steps(together)
         yield from training.end(together)
@@ -117,6 +121,14 @@ def _latest(job: Job, programs: Programs) -> Generator[Skipped, None, tuple[Stat
     if job.origin is None:
         raise Corrupt(f"no checkpoint of the trunk at step {job.start:,} is left")
     return checkpoint.restore(job.origin, like)
+
+
+def _copies(data: DataSpec, step: int) -> Iterator[Noticed]:
+    """Yield how many pictures are trained on and evaluated on, if this job is the first that could count them."""
+    if data.content:
+        train_part, test_part = parts(data)
+        if number := newly_counted(train_part, test_part):
+            yield Noticed(step, words(number, data.name or data.source, apart=train_part != test_part))
 
 
 def _started(saved: Saved) -> Started:

@@ -29,12 +29,17 @@ def metric_label(metric: str, data: str = "") -> str:
 
 def data_name(points: pd.DataFrame) -> str:
     """The name of the data set that all of these runs share; empty where they don't, or don't tell."""
-    if "source" not in points:
+    kinds = _distinct(points, "source")
+    names = _distinct(points, "data_name") or kinds
+    if len(names) != 1 or not names.isdisjoint(kinds - {"digits", "synthetic", *_NAMES}):
         return ""
-    sources = points["source"].dropna().unique()
-    if len(sources) != 1 or sources[0] not in {"digits", "synthetic", *_NAMES}:
-        return ""
-    return str(sources[0])
+    return names.pop()
+
+
+def _distinct(points: pd.DataFrame, column: str) -> set[str]:
+    if column not in points:
+        return set()
+    return set(points[column].dropna()) - {""}
 
 
 def _words(metric: str, data: str) -> str:

@@ -82,15 +82,19 @@ def answer(form: str, document: Callable[[], Any], text: Callable[[], str]) -> N
         click.echo(wrapped(text(), width()))
 
 
-class Range(click.FloatRange):
-    """A range of finite numbers: click lets NaN through, which no comparison stops afterwards."""
+class Finite(click.types.FloatParamType):
+    """A finite number: click lets NaN through, which no comparison stops afterwards."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The number; fails for one that is outside, infinite or NaN."""
+        """The number; fails for one that is infinite or NaN."""
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
             self.fail(f"{value} is not a finite number.", param, ctx)
         return number
+
+
+class Range(click.FloatRange, Finite):
+    """A range of finite numbers."""
 
 
 class Amount(click.ParamType[float]):

@@ -8,7 +8,7 @@ import click
 
 from scalectl.analysis.vocabulary import FIGURES
 from scalectl.orchestrator.cli.fit import law_options
-from scalectl.orchestrator.cli.options import Command, Range
+from scalectl.orchestrator.cli.options import Command, Finite
 from scalectl.orchestrator.cli.verbs import Verbs
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, file_name
@@ -76,7 +76,7 @@ def _output(name: str) -> Callable[[Command], Command]:
 
 def _look_options(verb: Command) -> Command:
     """A command with the options of how its figure looks, whose names are those of analysis.drawing.look.Look."""
-    number = Range()
+    number = Finite()
     for option in (
         click.option("--style", metavar="NAME|FILE", help="A style of Matplotlib, or a file of one, on top of ours."),
         click.option("--dpi", type=click.IntRange(30, 1200), help="Dots per inch of a .png, in place of 300."),

@@ -25,7 +25,7 @@ SHOWN = 40  # rows of a table
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Remove it without asking.")
 def prune(file: Path, changes: Sequence[str], dry_run: bool, yes: bool) -> Exit:
-    """Take runs that FILE doesn't have out of its study, and remove checkpoints that nobody needs.
+    """Take out runs that FILE lacks, and remove unused checkpoints.
 
     No measurement is removed: runs that leave the study keep their rows in the store. A launch of a file that has them
     puts them back, and trains nothing that was measured.

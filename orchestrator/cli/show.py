@@ -96,7 +96,7 @@ def _with_kind(row: dict[str, Any]) -> str:
 def _settings(run: dict[str, Any]) -> str:
     steps = f"{run['steps']:,} steps, of which {run['cooldown']:,} after its branch off trunk {run['trunk']}"
     size = f"{run['model']}: {count(run['params'])} params, width {run['width']}, depth {run['depth']}"
-    name = run["spec"]["trunk"]["data"].get("name") or run["source"]
+    name = run["data_name"] or run["source"]  # a store of an older version has no name
     data = f"{run['data_size']:,} images of {name}, batch {run['batch_size']}, seed {run['seed']}"
     schedule = f"{run['schedule']}, warmup {run['warmup']:,}"
     if run["timescale"]:

@@ -9,6 +9,7 @@ from scalectl.orchestrator.experiment.checks_data import (
     several_labels_fit,
     source_takes_keys,
 )
+from scalectl.orchestrator.experiment.checks_files import datasets_are_apart
 from scalectl.orchestrator.experiment.checks_size import SIZES
 from scalectl.orchestrator.experiment.grid import Cell
 from scalectl.orchestrator.experiment.resources import Resources
@@ -239,6 +240,7 @@ CHECKS = (
     points_have_cooldowns,
     microbatches_are_whole,
     *EVALS,
+    datasets_are_apart,
     *SIZES,
     device_hours_have_a_speed,
     sweeps_are_used,

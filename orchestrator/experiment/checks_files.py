@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from scalectl.orchestrator.errors import Finding, KeyPath
 from scalectl.orchestrator.experiment.schema import Data, Evals
@@ -17,10 +18,11 @@ from scalectl.orchestrator.experiment.specs import (
 )
 from scalectl.orchestrator.format import counted
 from scalectl.trainer.data.classes import difference
-from scalectl.trainer.data.copies import equal_pictures
+from scalectl.trainer.data.copies import equal_pictures, words
 from scalectl.trainer.data.facts import Contents, Unreadable
 from scalectl.trainer.data.registry import Part
-from scalectl.trainer.data.storage import remote
+from scalectl.trainer.data.splits import EVALUATED
+from scalectl.trainer.data.storage import remote, root
 from scalectl.trainer.data.survey import survey
 
 MAX_LISTED = 5  # damaged pictures of a source
@@ -67,14 +69,36 @@ def _splits_are_told(data: Data, train: Contents) -> Iterator[Finding]:
     names = [split or "others" for split, _ in train.splits]
     message = f"{data.source} has files of {', '.join(names)}: {train.split} is trained on"
     if not data.test and test_path(data):
-        message += f", and held-out images are of {test_contents(data).split}"
+        message += f", and held-out images are of {next(split for split in EVALUATED if split in names)}"
+    if _test_is_inside(data):
+        message += "; files of data.test are among those of data.source, and are left out of training"
     hint = "to choose others, name the files of one split in data.source, and those of another in data.test"
+    if train.flat:
+        folder = train.flat[0]
+        message += f"; {' and '.join(train.flat)} left out, without folders of classes"
+        hint = f"give {folder} as data.test, and the list of its labels as data.test_labels"
     yield Finding(("data", "source"), message, hint, severity="warning")
 
 
+def _test_is_inside(data: Data) -> bool:
+    """Whether files of `data.test` lie in the folder that holds those of `data.source`."""
+    if not data.test or remote(data.source.path):
+        return False
+    try:
+        test = _real(test_contents(data).files)
+    except Unreadable:  # which is told by itself
+        return False
+    folder = os.path.realpath(root(data.source.path))
+    return any(Path(file).is_relative_to(folder) for file in test)
+
+
 def _pictures_are_sound(data: Data, key: str, part: Part) -> Iterator[Finding]:
-    """Yield what is wrong with the pictures that planning looks at; raises Unreadable."""
-    seen = survey(part)
+    """Yield what is wrong with the pictures that planning looks at."""
+    try:
+        seen = survey(part)
+    except Unreadable as error:
+        yield Finding(("data", key), str(error))
+        return
     for damaged in seen.damaged[:MAX_LISTED]:
         yield Finding(("data", key), damaged, "remove it, or put a sound picture in its place")
     if len(seen.damaged) > MAX_LISTED:
@@ -140,20 +164,31 @@ def _real(files: Iterable[str]) -> set[str]:
 
 def _pictures_are_distinct(data: Data) -> Iterator[Finding]:
     """Yield, as a warning, how many pictures are both trained on and held out, where comparing all of them is cheap."""
-    train = train_part(data)
+    train, apart = train_part(data), bool(test_path(data))
     try:
-        if not test_path(data):
-            number = equal_pictures(train, train)
-            message = f"{counted(number, 'picture')} of {data.source} are copies of others there, byte for byte"
-            hint = "a copy of a training picture may be held out: remove copies, or give data.test"
-        else:
-            number = equal_pictures(train, test_part(data))
-            message = f"{counted(number, 'picture')} to evaluate on are among the training pictures, byte for byte"
-            hint = "remove them from one of both"
+        number = equal_pictures(train, test_part(data) if apart else train)
     except Unreadable:  # which is told already
         return
+    hint = "remove them from one of both"
+    if not apart:
+        hint = "a copy of a training picture may be held out: remove copies, or give data.test"
     if number:
+        message = words(number, str(data.source), apart=apart)
         yield Finding(("data", "test" if data.test else "source"), message, hint, severity="warning")
+
+
+def datasets_are_apart(data: Data, evals: Evals) -> Iterator[Finding]:
+    """Yield, as warnings, how many test pictures of other datasets are trained on, where comparing them is cheap."""
+    if not data.source.path:
+        return
+    for name, section in evals.datasets.items():
+        dataset = as_data(section, side=1)
+        if not dataset.source.path or not test_path(dataset):
+            continue
+        number = equal_pictures(train_part(data), test_part(dataset))
+        if number:
+            message = words(number, str(data.source), apart=True)
+            yield Finding(("evals", "datasets", name), message, "remove them from one of both", severity="warning")
 
 
 FILES = (pictures_have_a_side, files_are_images, datasets_are_images)

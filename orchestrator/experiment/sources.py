@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from scalectl.orchestrator.experiment.schema import Data, Evals
 from scalectl.orchestrator.experiment.specs import as_data, held_out, known, test_part, test_path, train_part
-from scalectl.trainer.data.registry import Part
+from scalectl.trainer.data.copies import equal_pictures
+from scalectl.trainer.data.registry import Files, Part, source
 from scalectl.trainer.data.storage import remote
 from scalectl.trainer.data.survey import Survey, survey
 
@@ -30,6 +31,7 @@ class SourceReport:
     class_counts: dict[int, int] | None  # images by label; None where counting would mean to read the images
     left_out: tuple[tuple[str, int], ...]
     survey: Survey | None  # None where there are no pictures in files
+    copies: str = ""  # why equal pictures weren't counted; empty where they were
 
     @property
     def empty_classes(self) -> tuple[str, ...]:
@@ -60,6 +62,8 @@ class SourceReport:
             yield f"  pictures: {'; '.join(_pictures(self.survey, self.images or 0))}"
         if self.left_out:
             yield "  left out: " + ", ".join(f"{kind} ({count:,})" for kind, count in self.left_out)
+        if self.copies:
+            yield f"  equal pictures: not counted, {self.copies}"
         if self.empty_classes:
             yield f"  no images of: {listed(self.empty_classes)}"
 
@@ -78,6 +82,7 @@ class SourceReport:
             "empty_classes": list(self.empty_classes),
             "left_out": [{"kind": kind, "files": count} for kind, count in self.left_out],
             "pictures": None,
+            "copies": self.copies,
         }
         if self.class_counts is not None:
             document["class_counts"] = [self.class_counts.get(label, 0) for label in range(self.num_classes)]
@@ -144,9 +149,19 @@ def reports(data: Data, evals: Evals) -> tuple[SourceReport, ...]:
 
 def _of_section(use: str, data: Data) -> Iterator[SourceReport]:
     apart = test_path(data) if data.source.path else ""
-    yield _report(use, data, train_part(data), 0 if apart else held_out(data))
+    report = _report(use, data, train_part(data), 0 if apart else held_out(data))
+    yield replace(report, copies=_not_compared(data, train_part(data), test_part(data) if apart else train_part(data)))
     if apart:
         yield _report("test" if use == "training" else f"{use}, test", data, test_part(data), held_out(data))
+
+
+def _not_compared(data: Data, train: Part, test: Part) -> str:
+    """Why planning didn't count equal pictures, and whether a job will; empty where it did."""
+    if not train.path or equal_pictures(train, test) is not None:
+        return ""
+    if isinstance(kind := source(data.source.kind), Files) and kind.reads_all:
+        return "the files are large: the first job counts them"
+    return "the files are large, and no job reads all of them"
 
 
 def _report(use: str, data: Data, part: Part, kept: int) -> SourceReport:

@@ -15,7 +15,7 @@ from scalectl.orchestrator.launch.retries import last_line
 from scalectl.orchestrator.plan.plan import Plan, PlannedJob
 from scalectl.orchestrator.terminal import wrapped
 from scalectl.orchestrator.vocabulary import JobState, Slot
-from scalectl.trainer.events import Failed, Measurement, Progress, Skipped, Started
+from scalectl.trainer.events import Failed, Measurement, Noticed, Progress, Skipped, Started
 
 SHOW_SECONDS = 0.2  # between two sums over all jobs
 SAY_SECONDS, SAY_SHARE = 30.0, 0.02  # of silence, and of all time so far, after which a plain screen says how far it is
@@ -118,8 +118,10 @@ def end_line(news: News, measured: Mapping[str, float]) -> str:
 
 
 def warnings(news: News) -> list[str]:
-    """A line for each checkpoint that was damaged, and one for what is paused."""
-    lines = [f"warning   {news.job.job.name}: {event.reason}" for event in news.events if isinstance(event, Skipped)]
+    """A line for each checkpoint that was damaged, for what was noticed of images, and for what is paused."""
+    name = news.job.job.name
+    lines = [f"warning   {name}: {event.reason}" for event in news.events if isinstance(event, Skipped)]
+    lines += [f"warning   {name}: {event.text}" for event in news.events if isinstance(event, Noticed)]
     if news.pause:
         lines.append(f"paused    {news.pause}")
     return lines

@@ -40,7 +40,7 @@ _OURS = {
     "digest",
 }  # columns of `points` that no file can give
 _COLUMNS = {**SETTINGS, "device_seconds": Float, "core_days": Float, "name": Text}
-NAMES = {"name", "model", "source", "content", "test_content"}  # in words, of digits too
+NAMES = {"name", "model", "data_name", "source", "content", "test_content"}  # in words, of digits too
 CAPITALS = "differ in their capitals alone, which are one column to SQL"
 MAX_BYTES = 10_000_000  # thousands of runs; docs/results.md names these bounds
 MAX_RUNS = 20_000

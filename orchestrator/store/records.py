@@ -51,6 +51,7 @@ from scalectl.trainer.events import (
     Event,
     Failed,
     Measurement,
+    Noticed,
     Progress,
     Skipped,
     Spent,
@@ -284,6 +285,8 @@ def _write(connection: Connection, attempt: int, placed: rows.Placed, event: Eve
         case Skipped(_, path, reason):
             connection.execute(delete(checkpoints).where(checkpoints.c.path == path))
             _note(connection, "warning", f"{placed.job.job.name}: {reason}", run=placed.job.owner, job=placed.job.id)
+        case Noticed(_, text):
+            _note(connection, "warning", f"{placed.job.job.name}: {text}", run=placed.job.owner, job=placed.job.id)
         case Done():
             _finish(connection, attempt, placed, event)
         case Stopped():

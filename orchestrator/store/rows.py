@@ -53,6 +53,7 @@ def of_run(run: PlannedRun) -> Row:
         "model": run.model,
         **asdict(trunk.model),
         **asdict(trunk.recipe),
+        "data_name": trunk.data.name or trunk.data.source,
         "data_size": data.pop("size"),
         **data,
         "seed": trunk.seed,

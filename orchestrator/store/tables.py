@@ -33,12 +33,13 @@ SETTINGS: dict[str, type[TypeEngine[Any]]] = {
     **spec_columns(ModelSpec),
     "head": Text,
     **_COUNTS,
+    "data_name": Text,
     **_DATA,
     **spec_columns(RecipeSpec),
     "seed": Integer,
     **COST,
 }
-_BEFORE = later_defaults(DataSpec) | later_defaults(RecipeSpec)
+_BEFORE = later_defaults(DataSpec) | later_defaults(RecipeSpec) | {"data_name": ""}
 
 
 def _key(

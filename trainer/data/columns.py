@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scalectl.trainer.data.classes import difference
 from scalectl.trainer.data.facts import Unreadable
 from scalectl.trainer.selection import Selection
 
@@ -49,6 +50,24 @@ def columns(schema: pa.Schema, selection: Selection, file: str) -> Columns:
         raise Unreadable(f"{file}: column {image} is {_type(schema, image)}; {way}")
     several, words = _kind(_type(schema, label), label, file)
     return Columns(image, label, several, words, () if words else _names(features.get(label)))
+
+
+def alike(tables: Mapping[str, Columns]) -> Columns:
+    """The columns of all files, with the class names that some of them have; raises Unreadable where they differ."""
+    (first, table), *more = tables.items()
+    for file, other in more:
+        if other.several != table.several:
+            raise Unreadable(f"{file}: one label for each image here or in {first}, and lists of them in the other")
+        if other.words != table.words:
+            raise Unreadable(f"{file}: labels are words here or in {first}, and numbers in the other")
+        if (other.image, other.label) != (table.image, table.label):
+            raise Unreadable(
+                f"{file}: columns {other.image} and {other.label} here, and {table.image} and {table.label} in {first};"
+                " choose with data.columns"
+            )
+        if contrary := difference(table.names, f"in {first}", other.names, "here"):
+            raise Unreadable(f"{file}: {contrary}")
+    return next((table for table in tables.values() if table.names), table)
 
 
 def _one(schema: pa.Schema, given: str, known: Iterable[str], fits: Callable[[str], bool], key: str, file: str) -> str:
@@ -158,11 +177,19 @@ def _names(feature: Any) -> tuple[str, ...]:
     return tuple(names)
 
 
-def pictures(batch: pa.RecordBatch | pa.Table, name: str) -> Any:
-    """The encoded pictures of a batch as an array of bytes."""
+def pictures(batch: pa.RecordBatch | pa.Table, name: str, file: str) -> Any:
+    """The encoded pictures of a batch as an array of bytes; raises Unreadable where there are only their paths."""
     images = column(batch, name)
     if pa.types.is_struct(images.type):
+        paths = images
         images = _decoded(pc.struct_field(images, "bytes"))
+        if paths.type.get_field_index("path") >= 0 and len(images) and images.null_count == len(images):
+            known = pc.struct_field(paths, "path").drop_null()
+            if len(known):
+                raise Unreadable(
+                    f"{file}: column {name} has the paths of pictures and not their bytes, as to_parquet writes them:"
+                    f" such as {known[0].as_py()}; save_to_disk and push_to_hub put the bytes in"
+                )
     return images.cast(pa.binary())
 
 

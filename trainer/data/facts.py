@@ -41,6 +41,7 @@ class Contents:
     words: bool = False  # labels are words in the files, numbered in the order of `classes`
     split: str = ""  # that these files are, where those at the path are of several
     splits: tuple[tuple[str, int], ...] = ()  # all of these by name, with the number of their files
+    flat: tuple[str, ...] = ()  # folders of splits that aren't read, for they have no folders of classes
     columns: tuple[str, str] = ("", "")  # of pictures and labels, where the files have columns
     left_out: tuple[tuple[str, int], ...] = ()  # files that are not read: their ending or what they are, how many
 

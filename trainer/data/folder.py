@@ -29,11 +29,13 @@ def contents(path: str, selection: Selection) -> Contents:
         raise Unreadable(f"{path}: no such folder")
     if selection.labels:
         return flat.contents(path, selection.labels, selection.classes)
-    groups, split, root = splits.folders(path), "", path
-    if groups:
-        split = splits.chosen(groups, selection.purpose, path)
-        [root] = groups[split]
-    return replace(_known(root), split=split, splits=tuple((name, 1) for name in groups))
+    groups = splits.folders(path)
+    if not groups:
+        return _known(path)
+    split = splits.chosen(groups, selection.purpose, path)
+    [root] = groups[split]
+    sizes = tuple((name, 1) for name in groups)
+    return replace(_known(root), split=split, splits=sizes, flat=splits.flat_folders(path))
 
 
 def _known(path: str) -> Contents:

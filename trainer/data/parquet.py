@@ -6,7 +6,7 @@ mapped into memory, from which any of them can be had, by all processes of a mac
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
@@ -17,8 +17,7 @@ from pyarrow.parquet import ParquetFile, read_metadata
 
 from scalectl.trainer.data import columns as arrow
 from scalectl.trainer.data import splits
-from scalectl.trainer.data.classes import difference, numbered
-from scalectl.trainer.data.columns import Columns
+from scalectl.trainer.data.classes import numbered
 from scalectl.trainer.data.facts import Contents, Unreadable
 from scalectl.trainer.data.parquet_samples import explained, sampled
 from scalectl.trainer.data.storage import listed, matching, opened, remote, root
@@ -59,7 +58,7 @@ def _contents(
         counts.append(metadata.num_rows)
         if largest is not None and not tables[file].words:
             largest = _largest_label(metadata, tables[file].label, file, largest)
-    table = _alike(tables)
+    table = arrow.alike(tables)
     names = table.names
     if table.words:
         every = (word for file in tables for word in _words(file, table.label))
@@ -95,24 +94,6 @@ def _footer(file: str, size: int) -> tuple[Any, bytes]:
 def _schema(metadata: Any, file: str) -> pa.Schema:
     with explained(file):
         return metadata.schema.to_arrow_schema()
-
-
-def _alike(tables: Mapping[str, Columns]) -> Columns:
-    """The columns of all files, with the class names that some of them have; raises Unreadable where they differ."""
-    (first, table), *more = tables.items()
-    for file, other in more:
-        if other.several != table.several:
-            raise Unreadable(f"{file}: one label for each image here or in {first}, and lists of them in the other")
-        if other.words != table.words:
-            raise Unreadable(f"{file}: labels are words here or in {first}, and numbers in the other")
-        if (other.image, other.label) != (table.image, table.label):
-            raise Unreadable(
-                f"{file}: columns {other.image} and {other.label} here, and {table.image} and {table.label} in {first};"
-                " choose with data.columns"
-            )
-        if contrary := difference(table.names, f"in {first}", other.names, "here"):
-            raise Unreadable(f"{file}: {contrary}")
-    return next((table for table in tables.values() if table.names), table)
 
 
 def _largest_label(metadata: Any, label: str, file: str, largest: int) -> int | None:
@@ -202,4 +183,4 @@ def _batches(contents: Contents) -> Iterator[tuple[Any, Any]]:
     for file in contents.files:
         with explained(file), opened(file) as stream, ParquetFile(stream, pre_buffer=remote(file)) as table:
             for batch in table.iter_batches(BATCH_ROWS, columns=[image, label]):
-                yield arrow.pictures(batch, image), arrow.labels(batch, label, numbers)
+                yield arrow.pictures(batch, image, file), arrow.labels(batch, label, numbers)

@@ -49,7 +49,7 @@ def _group_images(file: str, group: int, image: str) -> Iterator[Any]:
     """Yield the bytes of the images of a row group, which is read page by page; raises Unreadable."""
     with explained(file), opened(file) as stream, ParquetFile(stream, buffer_size=2**18) as table:
         for batch in table.iter_batches(SAMPLED_ROWS, row_groups=[group], columns=[image], use_threads=False):
-            yield from arrow.pictures(batch, image).to_pylist()
+            yield from arrow.pictures(batch, image, file).to_pylist()
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from pyarrow import ipc
 from scalectl.trainer import cache
 from scalectl.trainer.data import labels, tf_example
 from scalectl.trainer.data.facts import Contents, Unreadable
+from scalectl.trainer.data.hashes import keep, picture_hash
 from scalectl.trainer.data.headers import BadImage, damage, refuse
 from scalectl.trainer.data.records import Shard, shard
 from scalectl.trainer.data.tf_example import BadRecord
@@ -56,26 +57,32 @@ def indexed(contents: Contents) -> Indexed:
 def _write(contents: Contents, index: Path) -> None:
     """Write where all pictures lie, and their labels, unless a picture is damaged."""
     damaged: list[str] = []
+    known: list[bytes] = []
     label = ("label", labels.arrow_type(several=contents.several_labels))
     schema = pa.schema([*((name, pa.int64()) for name in PICTURE), label])
     with cache.appearing(index) as part:
         with pa.OSFile(part, "wb") as sink, ipc.new_file(sink, schema) as writer:
             for file, count in zip(contents.files, contents.counts, strict=True):
-                rows = list(_rows(file, contents, damaged))
+                rows = list(_rows(file, contents, damaged, known))
                 if not damaged and len(rows) != count:
                     raise Unreadable(f"{file}: {len(rows):,} records, not {count:,}")
                 writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=schema))
         refuse(damaged)
+        keep(contents.digest, known)
 
 
-def _rows(file: str, contents: Contents, damaged: list[str]) -> Iterator[dict[str, Any]]:
-    """Yield where each picture lies and its label or labels; what is wrong with a picture is added to `damaged`."""
+def _rows(file: str, contents: Contents, damaged: list[str], known: list[bytes]) -> Iterator[dict[str, Any]]:
+    """Yield where each picture lies and its label or labels.
+
+    What is wrong with a picture is added to `damaged`, and its hash to `known`.
+    """
     row = 0
     image, name = contents.columns
     try:
         for key, record in shard(file).records():
             features = tf_example.features(record)
             picture = tf_example.one_bytes(features.get(image, ABSENT)) or ABSENT
+            known.append(picture_hash(picture))
             if reason := damage(picture):
                 damaged.append(f"{file}, row {row:,}: {reason}")
             position = (key, bytes(record).find(picture), len(picture))

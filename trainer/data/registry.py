@@ -108,6 +108,7 @@ class Files:
     format: Callable[[], Format]
     in_buckets: bool = False  # they are read from gs:// and s3:// too
     has_columns: bool = True  # of pictures and labels, or the like, which a study may name
+    reads_all: bool = True  # the first job reads every byte of them, and hashes pictures then
 
 
 @dataclass(frozen=True)
@@ -139,10 +140,10 @@ _SOURCES: dict[str, Source] = {
     "synthetic": Generated(32, 3, 10, _deferred("synthetic", "generator")),
     "parquet": Files(_module("parquet"), in_buckets=True),
     "array_record": Files(_module("array_record")),
-    "csv": Files(_module("listing")),
-    "webdataset": Files(_module("webdataset")),
+    "csv": Files(_module("listing"), reads_all=False),
+    "webdataset": Files(_module("webdataset"), reads_all=False),
     "save_to_disk": Files(_module("saved")),
-    "folder": Files(_module("folder"), has_columns=False),
+    "folder": Files(_module("folder"), has_columns=False, reads_all=False),
     "tfds": Named(_module("tfds")),
 }
 

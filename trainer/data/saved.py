@@ -56,7 +56,7 @@ def _files(folder: Path) -> list[str]:
         if not Path(file).is_file():
             raise Unreadable(f"{file}: no such file")
     if not files:
-        raise Unreadable(f"{folder}: no Arrow files")
+        raise Unreadable(f"{folder}: no images")
     return files
 
 
@@ -77,26 +77,31 @@ def _contents(
     """The contents of Arrow files of one schema; their hash is of schema, labels and the sizes of all pictures."""
     names = [file for file, *_ in files]
     tables = {file: _table(file) for file in names}
-    table = arrow.columns(tables[names[0]].schema, selection, names[0])
+    table = arrow.alike({file: arrow.columns(tables[file].schema, selection, file) for file in names})
     classes, largest = table.names, -1
-    digest, words = hashlib.sha256(f"{table.image} {table.label}".encode()), set()
+    digest, words, counts = hashlib.sha256(f"{table.image} {table.label}".encode()), set(), Counter[str]()
     for file, batch in [(name, batch) for name in names for batch in tables[name].to_batches()]:
         labels = arrow.column(batch, table.label)
+        sizes = pc.binary_length(arrow.pictures(batch, table.image, file)).to_pylist()
         if labels.null_count:
-            raise Unreadable(f"{file}: labels are missing")
-        sizes = pc.binary_length(arrow.pictures(batch, table.image)).to_pylist()
+            row = counts[file] + pc.index(labels.is_null(), True).as_py()
+            raise Unreadable(f"{file}, row {row:,}: no label")
+        counts[file] += len(labels)
         digest.update(json.dumps([sizes, labels.to_pylist()]).encode())
         if table.words:
             words |= set(arrow.flat(labels).unique().to_pylist())
-        elif len(whole := arrow.flat(labels)):
-            largest = max(largest, int(pc.max(whole.cast(pa.int64())).as_py()))
+        elif len(whole := arrow.flat(labels).cast(pa.int64())):
+            least, most = pc.min_max(whole).as_py().values()
+            if least < 0:
+                raise Unreadable(f"{file}: a label is {least}")
+            largest = max(largest, most)
     if table.words:
         classes = numbered(words, selection.classes, names[0])
         largest = len(classes) - 1
     digest.update("\n".join(classes).encode())
     return Contents(
         files=tuple(names),
-        counts=tuple(len(tables[file]) for file in names),
+        counts=tuple(counts[file] for file in names),
         num_classes=len(classes) or None,
         largest=largest,
         digest=digest.hexdigest()[:12],
@@ -136,7 +141,7 @@ def samples(path: str, contents: Contents, most: int) -> Iterator[tuple[int, Any
         own = [row for row in rows if first <= row < first + count]
         if own:
             some = _table(file).take([row - first for row in own])
-            yield from zip(own, arrow.pictures(some, contents.columns[0]).to_pylist(), strict=True)
+            yield from zip(own, arrow.pictures(some, contents.columns[0], file).to_pylist(), strict=True)
         first += count
 
 
@@ -154,4 +159,4 @@ def _batches(contents: Contents) -> Iterator[tuple[Any, Any]]:
     image, label = contents.columns
     for file in contents.files:
         for batch in _table(file).to_batches(BATCH_ROWS):
-            yield arrow.pictures(batch, image), arrow.labels(batch, label, contents.numbers)
+            yield arrow.pictures(batch, image, file), arrow.labels(batch, label, contents.numbers)

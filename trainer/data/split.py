@@ -52,14 +52,22 @@ def _generated(spec: DataSpec, kind: Generated) -> Split:
     return Split(Lazy(images, range(spec.held_out, kind.facts.num_images)), Lazy(images, range(spec.held_out)))
 
 
+def parts(spec: DataSpec) -> tuple[Part, Part]:
+    """The files to train on and those to evaluate on, the same where there is no test split; raises Unreadable."""
+    part = Part(spec.source, spec.path, spec.selection)
+    if not spec.test_content:
+        return part, part
+    return part, part.test(spec.test_path, spec.test_selection)
+
+
 def _in_files(spec: DataSpec) -> Split:
     """Pictures in files; those held out are of the test split where there is one."""
-    part = Part(spec.source, spec.path, spec.selection)
+    part, test_part = parts(spec)
     images = Encoded(part, spec.content, spec.num_classes, spec.image_size, spec.resize, decoding(spec))
     order = _order(images, spec)
     if not spec.test_content:
         return Split(Lazy(images, order[spec.held_out :]), Lazy(images, order[: spec.held_out]))
-    test = replace(images, part=part.test(spec.test_path, spec.test_selection), content=spec.test_content)
+    test = replace(images, part=test_part, content=spec.test_content)
     return Split(Lazy(images, order), Lazy(test, _order(test, spec)[: spec.held_out]))
 
 

@@ -113,5 +113,11 @@ def folders(path: str) -> dict[str, list[str]]:
     return groups
 
 
+def flat_folders(path: str) -> tuple[str, ...]:
+    """The folders right below one that are named as splits and hold no folders of classes."""
+    below = sorted(entry for entry in Path(path).iterdir() if entry.is_dir() and not leftover(entry.name))
+    return tuple(str(entry) for entry in below if keyword_split(entry.name) and not _holds_folders(entry))
+
+
 def _holds_folders(folder: Path) -> bool:
     return any(entry.is_dir() and not leftover(entry.name) for entry in folder.iterdir())

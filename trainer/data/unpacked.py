@@ -12,6 +12,7 @@ from pyarrow import ipc
 from scalectl.trainer import cache
 from scalectl.trainer.data import labels
 from scalectl.trainer.data.facts import Contents, Unreadable
+from scalectl.trainer.data.hashes import keep, picture_hash
 from scalectl.trainer.data.headers import damage, refuse
 
 Batches = Iterable[tuple[Any, Any]]  # arrays of encoded pictures, and of their labels
@@ -71,6 +72,11 @@ def _write(contents: Contents, batches: Batches, file: Path) -> None:
                 batch = pa.record_batch([pictures, classes.cast(schema.field("label").type)], schema=schema)
                 _fits(batch.nbytes, file, contents.files[0])  # a footer may say less than there is
                 writer.write_batch(batch)
-        images = Unpacked(Path(part))
-        damages = ((row, damage(images.encoded(row))) for row in range(contents.num_images))
-        refuse([f"{contents.locate(row)}: {reason}" for row, reason in damages if reason])
+        images, damaged, known = Unpacked(Path(part)), [], []
+        for row in range(contents.num_images):
+            picture = images.encoded(row)
+            known.append(picture_hash(picture))
+            if reason := damage(picture):
+                damaged.append(f"{contents.locate(row)}: {reason}")
+        refuse(damaged)
+        keep(contents.digest, known)

@@ -26,7 +26,8 @@ from scalectl.trainer.data.facts import Contents, Unreadable
 from scalectl.trainer.data.storage import matching, root
 from scalectl.trainer.selection import Selection
 
-LABELS = ("cls", "label", "class", "cls.txt", "label.txt", "index")  # endings of labels, the first that exists
+LABELS = ("cls", "label", "class", "cls.txt", "label.txt")  # endings of labels, the first that exists
+LISTED = 8  # endings of a sample
 LONGEST = 4096  # bytes of a label
 LONGEST_JSON = 2**20  # bytes of a JSON object that holds one
 
@@ -119,7 +120,9 @@ def _sample(
     pictures = [ending for ending in parts if f".{ending.rpartition('.')[2]}" in ENDINGS]
     if selection.image:
         pictures = [ending for ending in parts if ending == selection.image.lower()]
-    listed = ", ".join(parts)
+    listed = ", ".join(list(parts)[:LISTED])
+    if len(parts) > LISTED:
+        listed += " ... (a name ends at its first dot)"
     if len(pictures) != 1:
         number = "no picture" if not pictures else "several pictures"
         raise Unreadable(f"{location}: {number} among {listed}; data.columns: {{image: jpg}} names the ending")
@@ -128,7 +131,8 @@ def _sample(
     )
     label = next((ending for ending in ([wanted] if wanted else LABELS) if ending in parts), "")
     if not label:
-        raise Unreadable(f"{location}: no label among {listed}; data.columns: {{label: cls}} names the ending")
+        example = "json.label" if "json" in parts else "cls"
+        raise Unreadable(f"{location}: no label among {listed}; data.columns: {{label: {example}}} names the ending")
     place = parts[pictures[0]]
     return Sample(key, place.offset_data, place.size, _label(shard, parts[label], field, location))
 
@@ -141,7 +145,10 @@ def _label(shard: tarfile.TarFile, member: tarfile.TarInfo, field: str, location
         stream = shard.extractfile(member)
         text = stream.read().decode() if stream else ""
         if field:
-            text = str(json.loads(text)[field])
+            value = json.loads(text)[field]
+            if not isinstance(value, str | int):
+                raise ValueError(value)
+            text = str(value)
     except (ValueError, LookupError, TypeError) as error:
         raise Unreadable(f"{location}: {member.name} holds no label") from error
     if not (label := text.strip()) or re.match(r"-\d", label):

@@ -1,0 +1,154 @@
+"""Layouts that other libraries write: datasets 5.2's save_to_disk and to_parquet, webdataset 1.0's ShardWriter.
+
+Each was compared with files that these libraries wrote: schemas, metadata, state.json and names of members are theirs.
+"""
+
+import io
+import json
+import tarfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pictures import STUDY, grey, levels, write
+
+from scalectl.analysis.drawing.labels import data_name
+from scalectl.orchestrator.errors import InvalidExperiment
+from scalectl.orchestrator.experiment.reading import Experiment, read
+from scalectl.trainer.data.split import split
+
+IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+NAMES = ["ant", "bee", "cat"]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def study(folder: Path, source: str, more: str = "") -> Experiment:
+    (folder / "experiments.yaml").write_text(STUDY.format(source=source, more=more))
+    return read(folder / "experiments.yaml")
+
+
+def refusal(folder: Path, source: str, more: str = "") -> str:
+    with pytest.raises(InvalidExperiment) as caught:
+        study(folder, source, more)
+    return str(caught.value)
+
+
+def rows(experiment: Experiment) -> dict[int, Any]:
+    """The label of each image by its level of grey."""
+    parts = split(experiment.cells[0].run.trunk.data)
+    return {
+        level: label
+        for part in (parts.pool, parts.held_out)
+        for level, label in zip(levels(part.pixels[:]), part.labels[:].tolist(), strict=True)
+    }
+
+
+def dataset(images: Sequence[Mapping[str, Any]], labels: Sequence[int | None]) -> pa.Table:
+    features = {"image": {"_type": "Image"}, "label": {"names": NAMES, "_type": "ClassLabel"}}
+    schema = pa.schema([("image", IMAGE), ("label", pa.int64())])
+    kept = {"huggingface": json.dumps({"info": {"features": features}})}
+    columns = [pa.array(images, IMAGE), pa.array(labels, pa.int64())]
+    return pa.Table.from_arrays(columns, schema=schema.with_metadata(kept))
+
+
+def shown(numbers: Sequence[int]) -> pa.Table:
+    return dataset([{"bytes": grey(number)} for number in numbers], [number % 3 for number in numbers])
+
+
+def save_to_disk(folder: Path, shards: Sequence[pa.Table]) -> None:
+    folder.mkdir(parents=True)
+    names = [f"data-{number:05d}-of-{len(shards):05d}.arrow" for number in range(len(shards))]
+    for name, shard in zip(names, shards, strict=True):
+        with pa.OSFile(str(folder / name), "wb") as file, pa.ipc.new_stream(file, shard.schema) as writer:
+            writer.write_table(shard)
+    state: dict[str, Any] = {
+        "_data_files": [{"filename": name} for name in names],
+        "_fingerprint": "04daf3d15a874edf",
+        "_format_columns": None,
+        "_format_kwargs": {},
+        "_format_type": None,
+        "_output_all_columns": False,
+        "_split": "train",
+    }
+    (folder / "state.json").write_text(json.dumps(state, indent=2, sort_keys=True))
+    (folder / "dataset_info.json").write_text("{}")
+
+
+def test_shards_of_a_saved_dataset_are_read_in_order(tmp_path):
+    save_to_disk(tmp_path / "set", [shown(range(12)), shown(range(12, 20)), shown(range(20, 30))])
+    assert rows(study(tmp_path, "save_to_disk:set")) == {number: number % 3 for number in range(30)}
+
+
+def test_an_empty_split_of_a_saved_dict_is_an_error_where_it_would_be_read(tmp_path):
+    for name, empty in (("kept", "unsupervised"), ("lost", "test")):
+        save_to_disk(tmp_path / name / "train", [shown(range(30))])
+        save_to_disk(tmp_path / name / empty, [])  # as datasets writes it, and can't read it itself
+        (tmp_path / name / "dataset_dict.json").write_text(json.dumps({"splits": ["train", empty]}))
+    assert len(rows(study(tmp_path, "save_to_disk:kept"))) == 30
+    assert "lost/test: no images" in refusal(tmp_path, "save_to_disk:lost")
+
+
+def test_labels_that_a_saved_dataset_hides_are_an_error(tmp_path):
+    pictures = [{"bytes": grey(number)} for number in range(30)]
+    save_to_disk(tmp_path / "hidden", [dataset(pictures, [-1] * 30)])  # as test splits without labels have them
+    assert "data-00000-of-00001.arrow: a label is -1" in refusal(tmp_path, "save_to_disk:hidden")
+    save_to_disk(tmp_path / "missing", [dataset(pictures, [0] * 20 + [None] * 10)])
+    assert "data-00000-of-00001.arrow, row 20: no label" in refusal(tmp_path, "save_to_disk:missing")
+
+
+def test_pictures_that_are_only_paths_are_named(tmp_path):
+    made = dataset([{"path": f"/home/me/{number}.png"} for number in range(30)], [0] * 30)
+    write(tmp_path / "train.parquet", made)
+    save_to_disk(tmp_path / "set", [made])
+    for source in ("parquet:train.parquet", "save_to_disk:set"):
+        words = refusal(tmp_path, source)
+        assert "column image has the paths of pictures and not their bytes" in words and "/home/me/0.png" in words
+
+
+def shard(file: Path, samples: Sequence[Mapping[str, bytes]]) -> None:
+    with tarfile.open(file, "w") as tar:
+        for number, sample in enumerate(samples):
+            for ending, content in sorted(sample.items()):  # as ShardWriter sorts them
+                member = tarfile.TarInfo(f"sample{number:06d}.{ending}")
+                member.size, member.mode, member.uname, member.gname = len(content), 0o444, "bigdata", "bigdata"
+                tar.addfile(member, io.BytesIO(content))
+
+
+def test_labels_of_shards_are_files_or_fields_of_json(tmp_path):
+    words = [json.dumps({"label": NAMES[number % 3], "tags": [0, 1]}).encode() for number in range(30)]
+    samples = [{"png": grey(number), "json": words[number]} for number in range(30)]
+    shard(tmp_path / "a-000000.tar", samples)
+    assert "no label among json, png; data.columns: {label: json.label}" in refusal(tmp_path, "webdataset:a-000000.tar")
+    named = study(tmp_path, "webdataset:a-000000.tar", ", columns: {label: json.label}")
+    assert rows(named) == {number: number % 3 for number in range(30)}
+    lists = refusal(tmp_path, "webdataset:a-000000.tar", ", columns: {label: json.tags}")
+    assert "sample sample000000: sample000000.json holds no label" in lists
+
+
+def test_the_number_of_a_sample_is_no_label(tmp_path):
+    shard(tmp_path / "a.tar", [{"png": grey(number), "index": str(number).encode()} for number in range(30)])
+    assert "no label among index, png" in refusal(tmp_path, "webdataset:a.tar")
+    assert len(rows(study(tmp_path, "webdataset:a.tar", ", columns: {label: index}"))) == 30
+
+
+@pytest.mark.parametrize(
+    ("columns", "name"),
+    [
+        ({"source": ["parquet"] * 2, "data_name": ["pets", "pets"]}, "pets"),
+        ({"source": ["parquet"] * 2, "data_name": ["parquet", "parquet"]}, ""),  # a kind says nothing
+        ({"source": ["parquet"] * 2, "data_name": ["pets", "birds"]}, ""),
+        ({"source": ["digits"] * 2, "data_name": ["", ""]}, "digits"),  # a store of an older version
+        ({"source": ["parquet", None], "data_name": ["pets", None]}, "pets"),
+        ({"source": ["digits"]}, "digits"),
+        ({}, ""),
+    ],
+)
+def test_figures_have_the_name_of_the_data_set_that_all_runs_share(columns, name):
+    assert data_name(pd.DataFrame(columns)) == name
