@@ -91,7 +91,10 @@ def _enough(front: pd.DataFrame, runs: pd.DataFrame, metric: str, x: str, form: 
         remedy = _more(x, one_model)
         if runs[[x, metric]].corr("spearman").iloc[0, 1] > RISING:
             remedy = f"{metric} rises with compute: a law is of what falls, such as an error or a loss."
-        short = f"{points} among {len(runs)} runs, and a law with {needed - SPARE} parameters needs {needed}"
+        number = f"{len(runs)} runs"
+        if len(runs) == 1:
+            number = "1 run"
+        short = f"{points} among {number}, and a law with {needed - SPARE} parameters needs {needed}"
         raise Refused(f"{start} {short}. {remedy}")
     if (span := float(np.log10(front[x].iloc[-1] / front[x].iloc[0]))) < DECADES:
         short = f"a frontier over {decades(f'{span:.2g}')} of compute, and {EXPONENT_NEEDS}"

@@ -71,8 +71,11 @@ def _know(points: pd.DataFrame, metric: str, x: str) -> None:
         raise Refused(f"unknown compute {x!r}: give one of {', '.join(AXES)}.")
     known = metrics(points)
     if str(metric) not in known:
-        near = difflib.get_close_matches(str(metric), known, n=1)
-        guess = f" did you mean {near[0]!r}?" if near else ""
+        wanted = str(metric)
+        near, note = difflib.get_close_matches(wanted, known, n=1), ""
+        if "acc" in wanted.rpartition("/")[2] and (errors := [name for name in known if name.endswith("error")]):
+            near, note = difflib.get_close_matches(wanted, errors, n=1, cutoff=0), " It is 1 - accuracy."
+        guess = f" did you mean {near[0]!r}?{note}" if near else ""
         raise Refused(f"unknown metric {metric!r}:{guess} The store has {', '.join(known) or 'no metric yet'}.")
 
 

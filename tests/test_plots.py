@@ -207,6 +207,12 @@ def test_the_formula_has_two_digits_and_the_unit():
     assert equation(law) == r"$E = 0.12 + 0.70\,(C + 48)^{-0.29}$, $C$ in core-days"
 
 
+def test_one_run_is_not_one_runs():
+    with pytest.raises(Refused, match="1 frontier point among 1 run, and"):
+        fit(table([1e12], [0.3]), METRIC)
+    assert "\n1 run\n" in f"\n{texts(draw('frontier', subject(table([1e12], [0.3]))).figure)}\n"
+
+
 def test_where_the_law_is_refused_the_runs_are_drawn_and_the_reason_stands_above():
     points = laptop().iloc[:3]
     with pytest.raises(Refused) as refused:
@@ -388,6 +394,16 @@ def test_dollars_in_names_are_dollars(tmp_path):
     figure.savefig(tmp_path / "frontier.png")
     names = [line for line in texts(figure).splitlines() if "er_" in line or "frac" in line]
     assert len(names) >= 2 and not any(map(cbook.is_math_text, names))
+
+
+@pytest.mark.parametrize("name", ["frontier", "samples", "bottleneck", "isoflop"])
+def test_an_error_of_zero_is_said_where_its_axis_cannot_show_it(name):
+    points = budgets()
+    assert "at 0" not in texts(draw(name, subject(points)).figure)
+    points.loc[points[METRIC].idxmin(), METRIC] = 0.0
+    assert "1 run at 0: not on this axis" in texts(draw(name, subject(points)).figure)
+    points.loc[points[METRIC].nsmallest(2).index, METRIC] = 0.0
+    assert "2 runs at 0" in texts(draw(name, subject(points)).figure)
 
 
 def test_a_run_alone_on_its_trunk_has_no_line():

@@ -2,11 +2,13 @@
 
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 from told import planning, write
 
+from scalectl.orchestrator import terminal
 from scalectl.orchestrator.cli import waiting
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.cli.status import text as status_text
@@ -44,6 +46,17 @@ def test_a_table_loses_columns_and_never_values():
     narrow = table(HEADER, ROWS, left=3, width=widest - 1, spare=("ID", "STATE"))
     assert [line.split() for line in narrow.splitlines()] == [[row[0], *row[2:]] for row in (HEADER, *ROWS)]
     assert table(HEADER, ROWS, left=3, width=10, spare=("ID", "STATE")).splitlines()[1] == "  nano-350-200      0.123"
+
+
+@pytest.mark.parametrize("columns", [80, 100, 120])
+def test_the_tables_of_plan_simulate_and_models_lose_columns_and_never_wrap(study, monkeypatch, columns):
+    monkeypatch.setattr(terminal, "shutil", SimpleNamespace(get_terminal_size=lambda: SimpleNamespace(columns=columns)))
+    monkeypatch.setattr(terminal, "sys", SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: True)))
+    for words in (["plan", str(study.file)], ["simulate", str(study.file), "--slots", "4"], ["models"]):
+        said = CliRunner().invoke(scalectl, words).output
+        rows = [line for line in said.splitlines() if line.startswith("  ") and "   " in line.strip()]
+        assert len(rows) >= 2 and max(map(len, rows)) <= columns
+        assert len({line.split()[0] for line in rows}) == len(rows)  # no second line of a row
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 120])

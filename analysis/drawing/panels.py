@@ -74,6 +74,7 @@ def draw_runs(
     lowest = least(runs, metric)
     axis_of_compute(axes, reach(runs, x)[0] / 1.6, last)
     axis_of_errors(axes, lowest * factor / 1.35, top_of(runs, metric))
+    note_zeros(axes, runs, metric)
     return front
 
 
@@ -139,6 +140,17 @@ def least(runs: pd.DataFrame, metric: str) -> float:
     if positive.empty:
         return 1e-3
     return float(positive.min())
+
+
+def note_zeros(axes: Axes, runs: pd.DataFrame, metric: str) -> None:
+    """Write into a logarithmic panel how many of its runs have 0 as their metric, which it can't show."""
+    zeros = int((runs[metric] == 0).sum())
+    if not zeros or axes.get_yscale() != "log":
+        return
+    text = f"{zeros} runs at 0: not on this axis"
+    if zeros == 1:
+        text = "1 run at 0: not on this axis"
+    axes.text(0.015, 0.02, text, transform=axes.transAxes, fontsize=SMALL, zorder=8)
 
 
 def top_of(runs: pd.DataFrame, metric: str) -> float:
@@ -215,4 +227,5 @@ def draw_best(axes: Axes, runs: pd.DataFrame, metric: str, size: str, marks: Mar
     low = least(runs, metric)
     axis_of_sizes(axes, best[size].tolist())
     axis_of_errors(axes, low * factor / 1.25, max(best[metric].max(), low) * factor * 1.6)
+    note_zeros(axes, runs, metric)
     return best

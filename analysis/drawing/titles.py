@@ -20,7 +20,7 @@ def title(fit: Fitted | None, runs: int, note: str = "") -> str:
 def _short(note: str, runs: int) -> str:
     """The reason why there is no law in a few words; the JSON beside the figure has all of them."""
     if not note:
-        return f"{runs} runs"
+        return f"{runs} run{'s' * (runs != 1)}"
     reason = re.sub(r"^refused: .+? vs \S+ has ", "", note)
     return f"no law: {re.split(r', and |[.:;] |[.]$', reason)[0]}"
 

@@ -13,7 +13,7 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from scalectl.analysis.budgets import NEAREST, Budget, best_of_sizes, budgets, minimum, nearest, parabola, reasons_of
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.drawing.labels import data_name
-from scalectl.analysis.drawing.panels import label_error
+from scalectl.analysis.drawing.panels import label_error, least, note_zeros
 from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, sheet
 from scalectl.analysis.drawing.style import (
@@ -75,7 +75,8 @@ def draw_isoflop(axes: Axes, points: pd.DataFrame, metric: str, x: str) -> tuple
     axes.set_xlabel("Model size (parameters)", fontsize=TEXT)
     label_error(axes, metric, data_name(points))
     axis_of_compute(axes, shown["params"].min() / 1.3, shown["params"].max() * 1.3)
-    axis_of_errors(axes, shown[metric].min() * factor / 1.08, shown[metric].max() * factor * 1.05)
+    axis_of_errors(axes, least(shown, metric) * factor / 1.08, shown[metric].max() * factor * 1.05)
+    note_zeros(axes, shown, metric)
     return drawn, colours
 
 

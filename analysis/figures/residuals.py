@@ -23,7 +23,7 @@ _LEAST = 0.001  # an axis that shows less than this would magnify rounding
 def draw(subject: Subject) -> Drawing:
     """How far frontier and held-out runs lie from the law; raises Refused, with the reason, without one."""
     if subject.fit is None:
-        raise Refused(subject.note or "there is no law.")
+        raise Refused(subject.note.removeprefix("refused: ") or "there is no law.")
     runs = usable(subject.points, subject.metric, subject.x)
     figure = sheet(COLUMN, 2.7)
     axes = figure.subplots()

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from scalectl.analysis.documents import records
 from scalectl.analysis.drawing.labels import data_name
 from scalectl.analysis.drawing.legends import dots, draw_legend
-from scalectl.analysis.drawing.panels import draw_dots, draw_trunks, label_error, least
+from scalectl.analysis.drawing.panels import draw_dots, draw_trunks, label_error, least, note_zeros
 from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, sheet
 from scalectl.analysis.drawing.style import TEXT, Marks, axis_of_compute, axis_of_errors, share
@@ -41,6 +41,7 @@ def draw_samples(axes: Axes, points: pd.DataFrame, metric: str, marks: Marks) ->
     label_error(axes, metric, data_name(points))
     axis_of_compute(axes, runs["images_seen"].min() / _ROUND, runs["images_seen"].max() * _ROUND)
     axis_of_errors(axes, least(runs, metric) * factor / _ROUND, runs[metric].max() * factor * 1.1)
+    note_zeros(axes, runs, metric)
     return best
 
 

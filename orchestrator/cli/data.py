@@ -17,6 +17,7 @@ from scalectl.orchestrator.cli.options import (
 )
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, counted, table
+from scalectl.orchestrator.terminal import width
 from scalectl.trainer.flops import body_params, flops_per_image
 from scalectl.trainer.spec import SIZES, preset
 
@@ -125,7 +126,8 @@ def text() -> str:
         f"  at 224 and 384 pixels, average pooling and {JFT_CLASSES:,} classes: Table 2 of arXiv 2106.04560",
     )
     use = "In experiments.yaml: models: {B/16: {preset: B, patch_size: 16}}"
-    return "\n\n".join((table(header, [_cells(row) for row in document()]), "\n".join(notes), use))
+    lines = table(header, [_cells(row) for row in document()], width=width(), spare=("PATCH", "MLP DIM", "HEADS"))
+    return "\n\n".join((lines, "\n".join(notes), use))
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from scalectl.analysis.printable import printable
 from scalectl.orchestrator.cli.options import answer, experiment_of, output, overrides, slots_option, yaml_file
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, count, counted, duration, flops, share, table
+from scalectl.orchestrator.terminal import width as columns
 
 if TYPE_CHECKING:
     from scalectl.orchestrator.experiment.grid import Cell
@@ -51,12 +52,12 @@ class PlannedFile:
     changes: Sequence[str]
     slots: int
 
-    def text(self) -> str:
-        """The screen for people."""
+    def text(self, width: int | None = None) -> str:
+        """The screen for people, whose table is at most so many columns wide where it can be."""
         from scalectl.orchestrator.report.study import DEFAULT
 
         fit = tightest(self.experiment.fits or DEFAULT, self.experiment.cells)
-        shown = text(self.plan, str(self.file), self.experiment.store, self.slots, fit, self.changes)
+        shown = text(self.plan, str(self.file), self.experiment.store, self.slots, fit, self.changes, width)
         head, *rest = shown.split("\n\n")
         return "\n\n".join([head, "\n".join(_sources(self.experiment)), *rest])
 
@@ -90,13 +91,24 @@ def plan(file: Path, changes: Sequence[str], slots: "Sequence[Slot]", check: boo
     Nothing is started.
     """
     shown = plan_file(file, changes, len(slots))
-    answer(form, shown.to_json, shown.text)
+    answer(form, shown.to_json, lambda: shown.text(columns()))
     if check and shown.plan.missing:
         return Exit.WORK_LEFT
     return Exit.DONE
 
 
-def text(plan: "Plan", source: str, store: str, slots: int, fit: str = "", changes: Sequence[str] = ()) -> str:
+SPARE = ("SLOT", "FWD FLOPS", "DATA SIZES", "PARAMS", "MISSING")  # columns that a narrow screen goes without
+
+
+def text(
+    plan: "Plan",
+    source: str,
+    store: str,
+    slots: int,
+    fit: str = "",
+    changes: Sequence[str] = (),
+    width: int | None = None,
+) -> str:
     """The plan's screen: a line per model, the total, what sharing saves, the line `fit`, the next command."""
     done = len(plan.runs) - len(plan.missing)
     head = (
@@ -111,7 +123,8 @@ def text(plan: "Plan", source: str, store: str, slots: int, fit: str = "", chang
     last = f"Nothing is missing. Next: {command('fit', store=store)}"
     if plan.missing:
         last = f"Nothing was started. Next: {command('launch', source, changes=changes)}"
-    return "\n\n".join([head, table(header, [*rows, total]), _notes(plan, slots, fit, drop), last])
+    lines = table(header, [*rows, total], width=width, spare=SPARE)
+    return "\n\n".join([head, lines, _notes(plan, slots, fit, drop), last])
 
 
 def _row(plan: "Plan", model: str, runs: "list[PlannedRun]") -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import click
 from scalectl.orchestrator.cli.options import answer, experiment_of, output, overrides, slots_option, yaml_file
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, counted, duration, hours, share, table
+from scalectl.orchestrator.terminal import width
 
 if TYPE_CHECKING:
     from scalectl.orchestrator.plan.simulator import Simulation
@@ -102,7 +103,12 @@ def text(
     if simulation.done < simulation.runs:
         notes.append("  A cap of limits is reached before the end.")
     return "\n\n".join(
-        [head, table(header, rows), "\n".join(notes), f"Next: {command('launch', source, changes=changes)}"]
+        [
+            head,
+            table(header, rows, width=width(), spare=("COLD STARTS", "DEVICE-HOURS")),
+            "\n".join(notes),
+            f"Next: {command('launch', source, changes=changes)}",
+        ]
     )
 
 

@@ -11,6 +11,8 @@ from scalectl.orchestrator.experiment import hints
 from scalectl.orchestrator.experiment.schema import keys
 from scalectl.orchestrator.experiment.values import shown
 
+_ALIKE, _SLIP = 0.6, 0.8  # how alike a key of a section is: at all, or more than a key of another section that fits
+
 
 def of_pydantic(error: ValidationError) -> Iterator[Finding]:
     """Yield each error with the path that was typed, what is wrong and how to put it right."""
@@ -86,11 +88,10 @@ def meant(path: KeyPath) -> str:
     key = hints.elsewhere(section, name)
     if key and key.rpartition(".")[2] in _siblings(section):
         return f"{section}.{key.rpartition('.')[2]}".removeprefix(".")
-    for near in get_close_matches(name, _siblings(section), n=1):
+    same = key or next((key for key in keys() if key.rpartition(".")[2] == name), "")
+    for near in get_close_matches(name, _siblings(section), n=1, cutoff=_SLIP if same else _ALIKE):
         return f"{section}.{near}".removeprefix(".")
-    if key:
-        return key
-    return next((key for key in keys() if key.rpartition(".")[2] == name), "")
+    return same
 
 
 def _near(path: KeyPath) -> str:

@@ -36,6 +36,17 @@ _WORDS = {  # a key of this file -> what other programs call it
     "resources.default.workers": "num_workers dataloader_workers",
 }
 _KEYS = {word: key for key, words in _WORDS.items() for word in words.split()}
+_CHOICES = {  # a choice of this file -> what other programs call it
+    "gpu": "cuda nvidia",
+    "bfloat16": "half fp16",
+    "float32": "fp32 single",
+    "softmax": "crossentropy cross_entropy ce categorical_crossentropy",
+    "sigmoid": "bce bce_with_logits binary_crossentropy",
+    "tok": "cls cls_token",
+    "gap": "avg mean",
+}
+_CHOSEN = {word: choice for choice, words in _CHOICES.items() for word in words.split()}
+_SHAPES = {"tiny": "Ti", "small": "S", "base": "B", "large": "L", "giant": "g", "gigantic": "G"}  # words for presets
 _NOTES = {
     "grid.seeds": "It takes a list, such as [0]",
     "budgets.images": "It counts images seen: the number of epochs times a data size",
@@ -64,7 +75,11 @@ def choice(path: KeyPath, value: Any, choices: list[str]) -> str:
     """What to write in place of a word that is none of the choices; or nothing."""
     if path[-1] == "preset" and (shape := _preset(value)):
         name, patch = shape
+        if not patch:
+            return f"did you mean {name!r}?"
         return f"write preset: {name}, patch_size: {patch}"
+    if (known := _CHOSEN.get(str(value).lower())) in choices:
+        return f"did you mean {known!r}?"
     if "error" in choices and (hint := accuracy(value, "error")):
         return hint
     return did_you_mean(str(value), choices)
@@ -91,23 +106,25 @@ def mapping(path: KeyPath, value: Any) -> str:
     if key == "data" and word:
         return f"write {{source: {value}, sizes: [100]}}"
     if path == ("models",) and isinstance(value, tuple) and value and (shape := _preset(value[0])):
-        name, patch = shape
+        name, patch = shape[0], shape[1] or 16
         return f"write {{{value[0]}: {{preset: {name}, patch_size: {patch}}}, ...}}"
     if path[:1] == ("models",) and (shape := _preset(value)):
-        name, patch = shape
+        name, patch = shape[0], shape[1] or 16
         return f"write {{preset: {name}, patch_size: {patch}}}"
     return "write keys and values: {key: value}"
 
 
 def _preset(value: Any) -> tuple[str, int] | None:
-    """The preset and the patch size of a name such as Ti/16 or ViT-B/16, or None."""
-    match = re.fullmatch(r"(?:vit[-_/ ]?)?([A-Za-z]{1,2})[-_/ ]?([0-9]{1,2})", str(value), re.IGNORECASE)
+    """The preset and the patch size, or 0, of a name such as Ti/16, ViT-B or vit_base_patch16_224; or None."""
+    match = re.fullmatch(
+        r"(?:vit[-_/ ]?)?([A-Za-z]+?)(?:[-_/ ]?(?:patch)?([0-9]{1,2})(?:[-_][0-9]+)?)?", str(value), re.IGNORECASE
+    )
     if match is None:
         return None
     sizes = {name for name, _ in SIZES}
-    for name in (match[1], match[1].capitalize(), match[1].upper()):
+    for name in (match[1], match[1].capitalize(), match[1].upper(), _SHAPES.get(match[1].lower())):
         if name in sizes:
-            return name, int(match[2])
+            return name, int(match[2] or 0)
     return None
 
 

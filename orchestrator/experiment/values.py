@@ -178,6 +178,8 @@ class Share:
 def _share(value: Any) -> Share:
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?%", value) if isinstance(value, str) else None
     if match is None:
+        if isinstance(value, float) and 0 < value < 1:
+            raise refusal(f"{value} is not a whole number", f"write {100 * value:g}%, or a number of steps")
         return Share(steps=count(1)(value))
     if not 0 < Decimal(match[1]) <= 100:
         raise refusal(f"{shown(value)} is not above 0% and up to 100%")
