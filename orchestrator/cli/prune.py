@@ -68,7 +68,7 @@ def text(found: "Pruning", name: str) -> str:
     if not found:
         return f"{found.study} has no run that {name} lacks, and no checkpoint that nobody needs."
     parts = [
-        f"{found.study} · {counted(len(found.runs), 'run')} to leave the study; their measurements stay in the store"
+        f"{found.study} · {counted(len(found.runs), 'run')} to leave the study; measurements stay in the store"
     ]
     if found.runs:
         rows = [(run.name, run.id, str(run.state)) for run in found.runs]
