@@ -25,11 +25,11 @@ def classes_have_images(data: Data) -> Iterator[Finding]:
     """Yield, as a warning, the classes without an image."""
     if not data.source.path:
         return
-    counts = class_counts(train_part(data))
+    num_classes = known(data).num_classes
+    counts = class_counts(train_part(data), num_classes)
     if not counts:
         return
     names = contents(data).classes
-    num_classes = known(data).num_classes
     if num_classes == 1:
         hint = "there is nothing to tell apart"
         if data.source.kind == "folder":

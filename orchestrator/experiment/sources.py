@@ -13,7 +13,7 @@ from scalectl.trainer.data.registry import Files, Part, source
 from scalectl.trainer.data.storage import remote
 from scalectl.trainer.data.survey import Survey, survey
 
-COUNTED = 2**21  # images of which labels are counted at planning, where that doesn't need their pictures
+COUNTED = 2**21  # images, and classes, of which labels are counted at planning, where that doesn't need their pictures
 NAMED = 8  # classes that are named in a line
 
 
@@ -185,7 +185,7 @@ def _report(use: str, data: Data, part: Part, kept: int) -> SourceReport:
         image_size=facts.image_size,
         num_classes=facts.num_classes,
         class_names=contents.classes,
-        class_counts=class_counts(part),
+        class_counts=class_counts(part, facts.num_classes),
         left_out=contents.left_out,
         survey=survey(part),
     )
@@ -199,8 +199,8 @@ def _from_here(path: str) -> str:
         return path
 
 
-def class_counts(part: Part) -> Counter[int] | None:
+def class_counts(part: Part, num_classes: int) -> Counter[int] | None:
     """The number of images by label, where counting is cheap; raises Unreadable."""
-    if remote(part.path) or part.contents().num_images > COUNTED:
+    if remote(part.path) or max(part.contents().num_images, num_classes) > COUNTED:
         return None
     return part.class_counts()
