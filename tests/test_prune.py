@@ -107,7 +107,7 @@ def test_a_look_shows_runs_and_sizes_and_changes_nothing(grown):
     grown.write(sizes="[60]", steps="[20, 40]")
     before = grown.store.read_bytes(), on_disk(grown)
     shown = said(grown, "--dry-run")
-    assert shown.exit_code == 0 and "4 runs to leave the study; their measurements stay" in shown.output
+    assert shown.exit_code == 0 and "4 runs to leave the study; measurements stay" in shown.output
     assert "pico-120-80 " in shown.output and "not in the file" in shown.output and "kB" in shown.output
     assert "Nothing was removed. Next: scalectl prune" in shown.output
     assert (grown.store.read_bytes(), on_disk(grown)) == before

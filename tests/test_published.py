@@ -152,3 +152,42 @@ def test_the_number_of_a_sample_is_no_label(tmp_path):
 )
 def test_figures_have_the_name_of_the_data_set_that_all_runs_share(columns, name):
     assert data_name(pd.DataFrame(columns)) == name
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935\nsize 12345\n"
+
+
+def test_a_pointer_of_git_lfs_is_named_as_what_it_is(tmp_path):
+    (tmp_path / "train.parquet").write_bytes(POINTER)
+    assert "train.parquet: a pointer of Git LFS" in refusal(tmp_path, "parquet:train.parquet")
+    for name in NAMES:
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for number in range(4):
+            (tmp_path / "set" / name / f"{number}.jpg").write_bytes(grey(number) if number else POINTER)
+    assert "0.jpg: a pointer of Git LFS, not the file itself: git lfs pull" in refusal(tmp_path, "folder:set")
+
+
+def test_of_many_columns_the_first_are_named(tmp_path):
+    write(tmp_path / "x.parquet", pa.table({f"pixel{number}": [1.0] for number in range(784)}))
+    said = refusal(tmp_path, "parquet:x.parquet")
+    assert "pixel11 (double) and 772 more" in said and "pixel12" not in said
+    (tmp_path / "x.csv").write_text(",".join(f"pixel{number}" for number in range(784)) + "\n")
+    assert "pixel11 and 772 more" in refusal(tmp_path, "csv:x.csv")
+
+
+def test_a_folder_above_the_folders_of_classes_is_warned_of(tmp_path):
+    for name in NAMES:
+        (tmp_path / "set" / "inner" / name).mkdir(parents=True)
+        for number in range(4):
+            (tmp_path / "set" / "inner" / name / f"{number}.png").write_bytes(grey(number))
+    warned = [str(warning) for warning in study(tmp_path, "folder:set").warnings]
+    assert any("folder:set has one class: inner" in text and "are the classes" in text for text in warned)
+    assert not any("one class" in str(warning) for warning in study(tmp_path, "folder:set/inner").warnings)
+
+
+def test_classes_in_another_order_in_a_split_of_the_source_are_said_of_that_split(tmp_path):
+    other = json.dumps({"info": {"features": {"label": {"names": NAMES[::-1], "_type": "ClassLabel"}}}})
+    write(tmp_path / "data" / "train.parquet", shown(range(12)))
+    write(tmp_path / "data" / "test.parquet", shown(range(20, 26)).replace_schema_metadata({"huggingface": other}))
+    said = refusal(tmp_path, "parquet:data")
+    assert "class 0 is 'ant' in parquet:data and 'cat' in its split test" in said

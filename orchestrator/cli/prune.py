@@ -67,9 +67,7 @@ def text(found: "Pruning", name: str) -> str:
     """The runs that would leave the study of the file of that name and the checkpoints that would go, with sizes."""
     if not found:
         return f"{found.study} has no run that {name} lacks, and no checkpoint that nobody needs."
-    parts = [
-        f"{found.study} · {counted(len(found.runs), 'run')} to leave the study; their measurements stay in the store"
-    ]
+    parts = [f"{found.study} · {counted(len(found.runs), 'run')} to leave the study; measurements stay in the store"]
     if found.runs:
         rows = [(run.name, run.id, str(run.state)) for run in found.runs]
         parts.append(_cut(("RUN", "ID", "STATE"), rows, left=3))

@@ -18,7 +18,7 @@ from scalectl.orchestrator.experiment.specs import (
     train_part,
 )
 from scalectl.trainer.data import registry
-from scalectl.trainer.data.facts import PLENTY
+from scalectl.trainer.data.facts import PLENTY, few
 
 
 def classes_have_images(data: Data) -> Iterator[Finding]:
@@ -30,6 +30,11 @@ def classes_have_images(data: Data) -> Iterator[Finding]:
     if not counts:
         return
     names = contents(data).classes
+    if num_classes == 1:
+        hint = "there is nothing to tell apart"
+        if data.source.kind == "folder":
+            hint += ": the folders right below PATH are the classes"
+        yield Finding(("data", "source"), f"{data.source} has one class: {few(names) or 0}", hint, severity="warning")
     empty = [label for label in range(num_classes) if label not in counts]
     if empty:
         shown = listed(tuple(names[label] if label < len(names) else str(label) for label in empty))

@@ -149,12 +149,19 @@ def _test_is_of_the_same(data: Data, classes: int | None, train: Contents) -> It
     elif test.single and test.classes != train.classes:
         odd = ", ".join(sorted(set(test.classes) ^ set(train.classes))[:3])
         yield Finding(path, f"it has other folders than {data.source}: {odd}")
-    elif contrary := difference(train.classes, f"in {data.source}", test.classes, "in data.test"):
+    elif contrary := difference(train.classes, f"in {data.source}", test.classes, f"in {_tested(data, test)}"):
         yield Finding(path, contrary, "number the classes of both alike")
     elif classes and test.largest is not None and test.largest >= classes:
         yield Finding(path, f"it has the label {test.largest:,}, and {data.source} {classes:,} classes")
     if data.held_out and data.held_out > test.num_images:
         yield Finding(("data", "held_out"), f"{data.held_out:,} is more than the {test.num_images:,} of data.test")
+
+
+def _tested(data: Data, test: Contents) -> str:
+    """What the test files are called in a message."""
+    if data.test:
+        return "data.test"
+    return f"its split {test.split}"
 
 
 def _real(files: Iterable[str]) -> set[str]:

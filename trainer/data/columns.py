@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from scalectl.trainer.data.classes import difference
-from scalectl.trainer.data.facts import Unreadable
+from scalectl.trainer.data.facts import Unreadable, few
 from scalectl.trainer.selection import Selection
 
 IMAGES = ("image", "image.bytes", "img")  # names of columns, the first that exists
@@ -88,7 +88,7 @@ def _one(schema: pa.Schema, given: str, known: Iterable[str], fits: Callable[[st
 
 
 def _listed(schema: pa.Schema) -> str:
-    return ", ".join(f"{field.name} ({_short(field.type)})" for field in schema)
+    return few([f"{field.name} ({_short(field.type)})" for field in schema])
 
 
 def _short(column_type: Any) -> str:

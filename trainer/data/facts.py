@@ -1,5 +1,6 @@
 """What planning knows of images before any is read: counts, and a hash of their files; standard library only."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,6 +10,18 @@ PLENTY = 10_000  # of them that evaluations take to train on
 
 class Unreadable(ValueError):  # noqa: N818 - what is wrong lies in the files
     """Files that hold no images as they should; the message names the file and what is wrong with it."""
+
+
+POINTER = b"version https://git-lfs.github.com/spec/"  # how a file begins that Git LFS has not fetched
+POINTS = "a pointer of Git LFS, not the file itself: git lfs pull fetches it"
+NAMED = 12  # columns that a message names
+
+
+def few(names: Sequence[str]) -> str:
+    """The first of these names, and how many more there are."""
+    if len(names) <= NAMED:
+        return ", ".join(names)
+    return f"{', '.join(names[:NAMED])} and {len(names) - NAMED:,} more"
 
 
 class Facts(NamedTuple):

@@ -16,6 +16,7 @@ from PIL.ExifTags import Base
 
 from scalectl.trainer.data.decoding import MAX_ENCODED, Decoding
 from scalectl.trainer.data.endings import FORMATS
+from scalectl.trainer.data.facts import POINTER, POINTS
 from scalectl.trainer.spec import MAX_PIXELS
 
 MAX_LISTED = 5  # damaged pictures of one message
@@ -100,6 +101,8 @@ def opened(encoded: Any, decoding: Decoding = DEFAULTS) -> Picture:
     except BadImage:
         raise
     except Exception as error:  # decoders raise all kinds on damaged input
+        if encoded and bytes(memoryview(encoded)[: len(POINTER)]) == POINTER:
+            raise BadImage(POINTS) from error
         raise BadImage(reason(error)) from error
 
 

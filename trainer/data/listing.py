@@ -17,7 +17,7 @@ from typing import Any
 from scalectl.trainer.data import loose, splits
 from scalectl.trainer.data.classes import numbered
 from scalectl.trainer.data.endings import ENDINGS, ending
-from scalectl.trainer.data.facts import Contents, Unreadable
+from scalectl.trainer.data.facts import Contents, Unreadable, few
 from scalectl.trainer.data.loose import Loose
 from scalectl.trainer.selection import Selection
 
@@ -118,7 +118,7 @@ def _table(path: str, selection: Selection) -> tuple[list[Entry], tuple[str, str
     elif image is None or label is None:
         missing = "pictures" if image is None else "labels"
         key = "image" if image is None else "label"
-        listed = ", ".join(name.strip() for name in rows[0][1])
+        listed = few([name.strip() for name in rows[0][1]])
         question = f"which column has the {missing}? Write data.columns: {{{key}: NAME}}; there are {listed}"
         raise Unreadable(f"{path}, line {rows[0][0]}: {question}")
     else:

@@ -3,14 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import accumulate, islice
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from pyarrow.parquet import ParquetFile, read_metadata
 
 from scalectl.trainer.data import columns as arrow
-from scalectl.trainer.data.facts import Contents, Unreadable
-from scalectl.trainer.data.storage import opened
+from scalectl.trainer.data.facts import POINTER, POINTS, Contents, Unreadable
+from scalectl.trainer.data.storage import opened, remote
 
 SAMPLED_GROUPS = 16  # row groups that are looked at
 SAMPLED_ROWS = 16  # of them that are read at once
@@ -58,4 +59,15 @@ def explained(file: str) -> Iterator[str]:
     try:
         yield file
     except (OSError, pa.ArrowException) as error:
-        raise Unreadable(f"{file}: {error}") from error
+        raise Unreadable(f"{file}: {POINTS if _points(file) else error}") from error
+
+
+def _points(file: str) -> bool:
+    """Whether a file on this machine is a pointer of Git LFS."""
+    if remote(file):
+        return False
+    try:
+        with Path(file).open("rb") as stream:
+            return stream.read(len(POINTER)) == POINTER
+    except OSError:
+        return False
