@@ -16,8 +16,11 @@ from told import checkpoint, planning, progress, rows, started, told, write
 from scalectl.orchestrator.cli.show import text as run_text
 from scalectl.orchestrator.cli.status import text as status_text
 from scalectl.orchestrator.errors import NotFound
+from scalectl.orchestrator.experiment.reading import read
+from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.store.lock import holder
 from scalectl.orchestrator.store.reading import Store
+from scalectl.orchestrator.store.records import Records, known
 from scalectl.orchestrator.store.requests import ask_to_stop, asked_to_stop
 from scalectl.trainer.events import Failed, Skipped
 
@@ -267,3 +270,13 @@ def test_a_detached_launch_that_fails_says_why(study, begun):
 def test_show_and_status_json_are_json(study: Study, begun):
     for command in (["show", begun[1].runs[0].id], ["status"]):
         json.loads(scalectl(*command, "-o", "json", "--store", study.store).stdout)
+
+
+def test_runs_of_one_name_are_told_apart_by_what_differs(study):
+    for batch_size in (16, 8):
+        study.write(steps="[20]")
+        study.file.write_text(study.file.read_text().replace("batch_size: 16", f"batch_size: {batch_size}"))
+        with Records(study.store) as records:
+            records.plan(plan(read(study.file), known(study.store)), read(study.file))
+    with pytest.raises(NotFound, match=r"'pico-60-20' names 2 runs: .*, batch_size 16\), .*, batch_size 8\)\. Give"):
+        Store(study.store).run("pico-60-20")

@@ -11,6 +11,7 @@ from scalectl.trainer.spec import RecipeSpec, spec_fields
 
 _SHOWN = 5  # of the runs that a word may mean
 _SWEPT = tuple(setting.name for setting in spec_fields(RecipeSpec) if setting.swept)
+_TRAINED = tuple(setting.name for setting in spec_fields(RecipeSpec) if setting.name in runs.c)
 
 
 def ids(connection: Connection, words: Sequence[str], *, imported: bool = False) -> list[str]:
@@ -61,12 +62,21 @@ def _formerly(connection: Connection, word: str) -> Iterable[str]:
             yield row.id
 
 
+def _differences(connection: Connection, matching: Sequence[str]) -> dict[str, str]:
+    """The settings in which some runs differ, in words, by id: what tells runs of one name apart."""
+    query = select(runs.c.id, *(runs.c[name] for name in _TRAINED)).where(runs.c.id.in_(matching))
+    rows = connection.execute(query).mappings().all()
+    differing = [name for name in _TRAINED if len({row[name] for row in rows}) > 1]
+    return {row["id"]: "".join(f", {name} {row[name]}" for name in differing) for row in rows}
+
+
 def _id(connection: Connection, names: Mapping[str, str], word: str) -> str:
     matching = _matching(connection, names, word)
     if len(matching) == 1:
         return matching[0]
     if matching:
-        several = ", ".join(f"{run} ({names[run]})" for run in matching[:_SHOWN])
+        apart = _differences(connection, matching)
+        several = ", ".join(f"{run} ({names[run]}{apart.get(run, '')})" for run in matching[:_SHOWN])
         if len(matching) > _SHOWN:
             several += ", ..."
         raise NotFound(f"{word!r} names {len(matching)} runs: {several}. Give more of the name, or the id of one.")
