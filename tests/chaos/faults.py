@@ -222,7 +222,7 @@ FAULTS = (
     Fault("launcher paused", pause_launcher, (0,)),
     Fault("worker killed", to_worker(signal.SIGKILL), (0,), "node_lost|0 jobs", backends=(RAY,)),
     Fault("worker stopped", to_worker(signal.SIGSTOP), (0,), "stalled", backends=(RAY,)),
-    Fault("worker asked to end", to_worker(signal.SIGTERM), (0,), "preempted", backends=(RAY,)),
+    Fault("worker asked to end", to_worker(signal.SIGTERM), (0,), "preempted|runs done", backends=(RAY,)),
     Fault("worker aborted", to_worker(signal.SIGABRT), (0,), "Aborted", backends=(RAY,)),
     Fault("raylet killed", to_process("raylet"), (0,), "node_lost", backends=(RAY,)),
     Fault("GCS killed", to_process("gcs_server"), (0,), "node_lost", backends=(RAY,)),
