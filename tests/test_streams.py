@@ -28,7 +28,7 @@ def test_a_full_disk_is_told_in_a_few_lines(study):
     few = "ulimit -f 400; "  # KiB of each file, in place of a small disk: the store has less, a checkpoint more
     done = shell(f'{few}"$@"', "launch", file, "--here")
     lines = done.stderr.splitlines()
-    assert done.returncode == 1 and [line.split()[0] for line in lines] == ["small", "about", "paused", "failed"]
+    assert done.returncode == 1 and [line.split()[0] for line in lines] == ["small", "1", "paused", "failed"]
     assert "Failed to write" in lines[3]
     assert done.stdout.rstrip().splitlines()[-1].startswith("Next: scalectl status")
 
