@@ -12,6 +12,9 @@ from PIL import Image
 from pyarrow import parquet
 from runs import SHARED
 
+from scalectl.orchestrator.errors import InvalidExperiment
+from scalectl.orchestrator.experiment.reading import Experiment, read
+
 STUDY = """\
 version: 1
 name: pictures
@@ -20,6 +23,19 @@ data: {{source: "{source}", sizes: [6], image_size: 16{more}}}
 train: {{batch_size: 4, optimizer: {{name: adamw, lr: 3e-3}}, schedule: {{warmup: 2, timescale: 10}}}}
 budgets: {{steps: [10]}}
 """
+
+
+def study(folder: Path, source: str, more: str = "") -> Experiment:
+    """The study of these images, read from a file in a folder."""
+    (folder / "experiments.yaml").write_text(STUDY.format(source=source, more=more))
+    return read(folder / "experiments.yaml")
+
+
+def refusal(folder: Path, source: str, more: str = "") -> str:
+    """What is wrong with the study of these images."""
+    with pytest.raises(InvalidExperiment) as caught:
+        study(folder, source, more)
+    return str(caught.value)
 
 
 def jpeg(colour: Sequence[int], size: tuple[int, int] = (16, 16), kind: str = "JPEG", mode: str = "RGB") -> bytes:

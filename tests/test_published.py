@@ -13,11 +13,10 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pytest
-from pictures import STUDY, grey, levels, write
+from pictures import grey, levels, refusal, study, write
 
 from scalectl.analysis.drawing.labels import data_name
-from scalectl.orchestrator.errors import InvalidExperiment
-from scalectl.orchestrator.experiment.reading import Experiment, read
+from scalectl.orchestrator.experiment.reading import Experiment
 from scalectl.trainer.data.split import split
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -27,17 +26,6 @@ NAMES = ["ant", "bee", "cat"]
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
-def study(folder: Path, source: str, more: str = "") -> Experiment:
-    (folder / "experiments.yaml").write_text(STUDY.format(source=source, more=more))
-    return read(folder / "experiments.yaml")
-
-
-def refusal(folder: Path, source: str, more: str = "") -> str:
-    with pytest.raises(InvalidExperiment) as caught:
-        study(folder, source, more)
-    return str(caught.value)
 
 
 def rows(experiment: Experiment) -> dict[int, Any]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pictures import STUDY, grey, greys, layout, levels, write
+from pictures import STUDY, grey, greys, layout, levels, refusal, study, write
 from records import array_record
 from records import greys as record_greys
 
@@ -24,21 +24,10 @@ def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
-def study(folder: Path, source: str, more: str = "") -> Experiment:
-    (folder / "experiments.yaml").write_text(STUDY.format(source=source, more=more))
-    return read(folder / "experiments.yaml")
-
-
 def shown(experiment: Experiment) -> tuple[list[int], list[int]]:
     """The levels of grey that are trained on, and those that are held out."""
     parts = split(experiment.cells[0].run.trunk.data)
     return sorted(levels(parts.pool.pixels[:])), sorted(levels(parts.held_out.pixels[:]))
-
-
-def refusal(folder: Path, source: str, more: str = "") -> str:
-    with pytest.raises(InvalidExperiment) as caught:
-        study(folder, source, more)
-    return str(caught.value)
 
 
 # the rules of https://huggingface.co/docs/datasets/repository_structure and file names of published data sets

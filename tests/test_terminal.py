@@ -14,7 +14,7 @@ from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.cli.status import text as status_text
 from scalectl.orchestrator.errors import NotFound
 from scalectl.orchestrator.format import table
-from scalectl.orchestrator.launch.room import Room
+from scalectl.orchestrator.launch.bars import Layout
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.snapshot import LAUNCHED
 from scalectl.orchestrator.terminal import wrapped
@@ -61,7 +61,7 @@ def test_the_tables_of_plan_simulate_and_models_lose_columns_and_never_wrap(stud
 
 @pytest.mark.parametrize("width", [60, 80, 100, 120])
 def test_bars_keep_names_and_whole_parts_of_what_they_say(width):
-    room = Room(width, name=37)
+    room = Layout(width, name=37)
     note = room.note("1,600/1,600", "loss 0.123", "12,345 img/s")
     bars = room.bar + 1 if room.bar else 0
     assert 2 + 37 + 1 + bars + len(note) <= width

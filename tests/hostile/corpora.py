@@ -9,19 +9,8 @@ from contextlib import closing
 from pathlib import Path
 
 from PIL import Image
+from smallest import STUDY
 
-STUDY = """\
-version: 1
-name: smallest
-models:
-  nano: {width: 16, depth: 2, num_heads: 2, patch_size: 2}
-data: {source: digits, sizes: [350]}
-train:
-  batch_size: 64
-  optimizer: {name: adafactor, lr: 1e-3}
-  schedule: {warmup: 20, timescale: 100}
-budgets: {steps: [200]}
-"""
 FILES = "sizes: [350], image_size: 8"
 LONG = "9" * 4000
 HUGE = str(10**15)
