@@ -10,7 +10,7 @@ _MOST, _LEAST = 24, 6  # columns of a bar, below which there is none
 
 
 @dataclass(frozen=True)
-class Room:
+class Layout:
     """The columns of a terminal, and the letters of the longest name on it."""
 
     width: int

@@ -168,13 +168,13 @@ class Live:
         from rich.console import Console
         from rich.progress import Progress, TaskID
 
-        from scalectl.orchestrator.launch.room import Room
+        from scalectl.orchestrator.launch.bars import Layout
 
         self._tally = tally
         screen = getattr(sys.stderr, "screen", sys.stderr)  # of cli/streams.py, which lets the bars move
         console = Console(file=screen)
-        self._room = Room(console.width, max(map(len, [tally.study, *tally.names])))
-        self._bars = Progress(*self._room.columns(), console=console, transient=True, expand=False)
+        self._layout = Layout(console.width, max(map(len, [tally.study, *tally.names])))
+        self._bars = Progress(*self._layout.columns(), console=console, transient=True, expand=False)
         self._slots: dict[str, TaskID] = {}
         self._shown = 0.0
         self._study = self._bars.add_task(tally.study, total=1.0, note="")
@@ -193,11 +193,11 @@ class Live:
         self._tally.take(news)
         self._move(news)
         for line in filter(None, (*warnings(news), end_line(news, self._tally.measured[news.job.id]))):
-            line = wrapped(printable(line), self._room.width)
+            line = wrapped(printable(line), self._layout.width)
             self._bars.console.print(line, markup=False, highlight=False, soft_wrap=True)
         if news.state is JobState.DONE or time.monotonic() - self._shown >= SHOW_SECONDS:
             self._shown = time.monotonic()
-            note = self._room.note(f"{self._tally.ended}/{self._tally.runs} runs", self._tally.left)
+            note = self._layout.note(f"{self._tally.ended}/{self._tally.runs} runs", self._tally.left)
             self._bars.update(self._study, completed=self._tally.share, note=note)
 
     def _move(self, news: News) -> None:
@@ -208,7 +208,7 @@ class Live:
         last = next((event for event in reversed(news.events) if isinstance(event, Progress)), None)
         if last is not None:
             parts = (f"{last.step:,}/{job.stop:,}", f"loss {last.loss:.3f}", f"{last.images_per_second:,.0f} img/s")
-            note = self._room.note(*parts)
+            note = self._layout.note(*parts)
             self._bars.update(bar, description=job.name, completed=part(news.job, last.step), note=note)
         elif not news.events:
             self._bars.update(bar, description=job.name, completed=0.0, note="starting")

@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from scalectl.trainer.data import flat, loose, splits
+from scalectl.trainer.data import flat, splits
 from scalectl.trainer.data.endings import ENDINGS, ending, leftover
 from scalectl.trainer.data.facts import Contents, Unreadable
-from scalectl.trainer.data.loose import Loose
+from scalectl.trainer.data.loose import Loose, checked
+from scalectl.trainer.data.loose import class_counts as class_counts
+from scalectl.trainer.data.loose import pictures as pictures
+from scalectl.trainer.data.loose import samples as samples
 from scalectl.trainer.selection import Selection
 
 Times = dict[str, int]  # when folders were last changed, in nanoseconds
@@ -116,21 +118,6 @@ def _kind(name: str, picture: str) -> str:
     return ending(name) or "files without an ending"
 
 
-def class_counts(path: str, contents: Contents) -> Counter[int] | None:
-    """The number of images by label, without folders that have none."""
-    return loose.class_counts(contents)
-
-
-def pictures(contents: Contents) -> Iterator[Any]:
-    """Yield the bytes of each picture; raises Unreadable."""
-    yield from loose.pictures(contents)
-
-
-def samples(path: str, contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
-    """Yield the numbers and the bytes of up to `most` pictures; of a file that can't be read there are none."""
-    yield from loose.samples(contents, most)
-
-
 def store(path: str, digest: str, selection: Selection) -> Loose:
     """The pictures below `path`; raises Unreadable, or BadImage where some are damaged."""
-    return loose.checked(contents(path, selection).expect(digest, path))
+    return checked(contents(path, selection).expect(digest, path))

@@ -7,18 +7,19 @@ import csv
 import hashlib
 import os
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-from scalectl.trainer.data import loose, splits
+from scalectl.trainer.data import splits
 from scalectl.trainer.data.classes import numbered
 from scalectl.trainer.data.endings import ENDINGS, ending
 from scalectl.trainer.data.facts import Contents, Unreadable, few
-from scalectl.trainer.data.loose import Loose
+from scalectl.trainer.data.loose import Loose, checked
+from scalectl.trainer.data.loose import class_counts as class_counts
+from scalectl.trainer.data.loose import pictures as pictures
+from scalectl.trainer.data.loose import samples as samples
 from scalectl.trainer.selection import Selection
 
 IMAGES = ("image", "file_name", "filename", "filepath", "file", "path", "image_path", "img", "imageid")
@@ -173,21 +174,6 @@ def rows_of(path: str) -> list[tuple[int, list[str]]]:
         raise Unreadable(f"{path}: {error}") from error
 
 
-def class_counts(path: str, contents: Contents) -> Counter[int] | None:
-    """The number of images by label."""
-    return loose.class_counts(contents)
-
-
-def pictures(contents: Contents) -> Iterator[Any]:
-    """Yield the bytes of each picture; raises Unreadable."""
-    yield from loose.pictures(contents)
-
-
-def samples(path: str, contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
-    """Yield the numbers and the bytes of up to `most` pictures; of a file that can't be read there are none."""
-    yield from loose.samples(contents, most)
-
-
 def store(path: str, digest: str, selection: Selection) -> Loose:
     """The pictures of a table; raises Unreadable, or BadImage where some are damaged."""
-    return loose.checked(contents(path, selection).expect(digest, path))
+    return checked(contents(path, selection).expect(digest, path))

@@ -1,4 +1,7 @@
-"""Pictures that are files of their own: their bytes by number, and damage found before training."""
+"""Pictures that are files of their own: their bytes by number, and damage found before training.
+
+What every format of such files has; the modules of the formats add how the files are found.
+"""
 
 import mmap
 from collections import Counter
@@ -66,7 +69,7 @@ def pictures(contents: Contents) -> Iterator[Any]:
             raise Unreadable(f"{file}: {error.strerror}") from error
 
 
-def samples(contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
+def samples(path: str, contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
     """Yield the numbers and the bytes of up to `most` pictures; of a file that can't be read there are none."""
     for row in contents.spread(most):
         try:
@@ -76,6 +79,6 @@ def samples(contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
             yield row, b""
 
 
-def class_counts(contents: Contents) -> Counter[int]:
+def class_counts(path: str, contents: Contents) -> Counter[int] | None:
     """The number of images by label, without classes that have none."""
     return Counter(contents.labels)
