@@ -32,7 +32,8 @@ class _Rate:
 
 
 class Pace:
-    """The speed of each shape, and what jobs take beside steps, without what a slot does once: start, and compile.
+    """The speed of each shape, what jobs take beside steps, and what a shape takes to compile; not what workers take to
+    start.
 
     Until this launch has timed them, these are what earlier launches of the store took.
     """
@@ -45,6 +46,8 @@ class Pace:
         self._types = [slot.type for slot in slots]
         self._steps: defaultdict[str, _Rate] = defaultdict(_Rate)  # shape -> seconds for each FLOP
         self._beside: defaultdict[Kind, _Rate] = defaultdict(_Rate)  # seconds for each job
+        self._compile: defaultdict[bool, _Rate] = defaultdict(_Rate)  # seconds for each kind, of a cooldown or not
+        self._compiled: set[Kind] = set()
         self._placed: dict[str, float] = {}  # job on a slot -> since when, or since the worker of the slot runs
         self._started: set[str] = set()  # slots whose worker runs
         self._trained: defaultdict[str, float] = defaultdict(float)  # job on a slot -> seconds of its steps
@@ -83,18 +86,24 @@ class Pace:
         kind, now = (job.shape, job.is_cooldown), time.monotonic()
         seconds = now - self._placed.get(job.id, now) - spent.train - spent.compile
         self._beside[kind].add(max(0.0, seconds))
+        if kind not in self._compiled:
+            self._compiled.add(kind)
+            self._compile[job.is_cooldown].add(spent.compile)
 
     def seconds(self, left: Mapping[str, float]) -> float | None:
-        """The seconds that `left` takes: the FLOPs of each job to come; None where no speed is known yet.
+        """The seconds that `left` takes: the FLOPs of each job to come.
 
-        Jobs share the slots that will do for them; the longest chain of jobs may take longer.
+        None where no speed is known yet. Until a job has ended it is known of none what it takes beside its steps, so
+        that a short launch is told too little at first. Jobs share the slots that will do for them; the longest chain
+        of jobs may take longer.
         """
         ends: dict[str, float] = {}
+        compiled = set(self._compiled)  # or counted
         work: defaultdict[tuple[str, ...], float] = defaultdict(float)
         for job in self._jobs.values():
             own: float | None = 0.0
             if job.id in left:
-                own = self._job(job, left[job.id])
+                own = self._job(job, left[job.id], compiled)
             if own is None:
                 return None
             ends[job.id] = own + max((ends.get(need, 0.0) for need in job.needs), default=0.0)
@@ -106,8 +115,8 @@ class Pace:
         """The number of slots that will do for jobs of these types, or of any where there are none."""
         return sum(not types or slot_type in types for slot_type in self._types)
 
-    def _job(self, job: PlannedJob, flops: float) -> float | None:
-        """The seconds that a job still takes on its slot, or will take there."""
+    def _job(self, job: PlannedJob, flops: float, compiled: set[Kind]) -> float | None:
+        """The seconds that a job still takes on its slot, or will take there, as the first of its kind or not."""
         if not job.flops and not (self._beside or self._earlier):
             return None
         rate: float | None = 0.0
@@ -115,7 +124,12 @@ class Pace:
             rate = self._rate(job)
         if rate is None:
             return None
-        return flops * rate + max(0.0, self._overhead(job) - self._over(job))
+        beside, kind = self._overhead(job), (job.shape, job.is_cooldown)
+        if kind not in compiled and self._compile:
+            compiled.add(kind)
+            likely = self._compile.get(job.is_cooldown) or next(iter(self._compile.values()))
+            beside += likely.mean
+        return flops * rate + max(0.0, beside - self._over(job))
 
     def _over(self, job: PlannedJob) -> float:
         """The seconds beside steps that a job on a slot has behind it."""
@@ -138,13 +152,14 @@ class Pace:
         return self._steps[near.shape].mean
 
     def _overhead(self, job: PlannedJob) -> float:
-        """The seconds of a job beside steps: as those of its kind, now or before, else as any cooldown or stretch."""
+        """The seconds of a job beside steps: as those of its kind, now or before, else as the nearest that is known."""
         kind = job.shape, job.is_cooldown
         if kind in self._beside:
             return self._beside[kind].mean
         if kind in self._earlier:
             return self._earlier[kind]
-        rates = [rate for (_, is_cooldown), rate in self._beside.items() if is_cooldown == job.is_cooldown]
+        alike = [rate for (_, is_cooldown), rate in self._beside.items() if is_cooldown == job.is_cooldown]
+        rates = alike or [*self._beside.values()]
         return sum(rate.seconds for rate in rates) / max(1.0, sum(rate.over for rate in rates))
 
 

@@ -196,7 +196,10 @@ class Part:
             raise Unreadable(
                 f"{self.path}: only {', '.join(able)} files are read from buckets; copy it here, or mount it"
             )
-        return files.format().contents(self.path, self.selection)
+        contents = files.format().contents(self.path, self.selection)
+        if not contents.num_images:
+            raise Unreadable(f"{self.path}: no images")
+        return contents
 
     def test(self, path: str, selection: Selection) -> "Part":
         """The test split at a path, whose labels are numbered as those of this part are; raises Unreadable."""
