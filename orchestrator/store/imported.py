@@ -5,7 +5,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 from io import StringIO
@@ -38,6 +38,7 @@ _OURS = {
     "flops_per_second",
     "mfu",
     "digest",
+    "labels",
 }  # columns of `points` that no file can give
 _COLUMNS = {**SETTINGS, "device_seconds": Float, "core_days": Float, "name": Text}
 NAMES = {"name", "model", "data_name", "source", "content", "test_content"}  # in words, of digits too
@@ -75,6 +76,8 @@ class Foreign:
     id: str
     columns: Mapping[str, Any]
     metrics: Mapping[str, float]
+    test_images: int | None = None  # that each of its metrics was measured on
+    labels: Mapping[str, str | bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
