@@ -4,6 +4,7 @@ A store says in its view `columns` what each column of `points` is: a metric, wh
 is a run's own. The DataFrame carries that in `attrs`.
 """
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ UNION ALL SELECT imports.id, metrics.name, imported.test_images FROM imports CRO
   ON imported.run = imports.number AND imported.metric = metrics.id WHERE imported.test_images IS NOT NULL
 """
 
+_LABELS = "SELECT id, labels FROM imports WHERE labels NOT IN ('', '{}') ORDER BY number"
 IMAGES = "test_images"
 _OF_METRIC = f"/{IMAGES}"  # behind the name of a metric: a column of the images that it alone was measured on
 _EXACT = 2**53  # whole numbers from which on a float may be another one
@@ -54,7 +56,7 @@ def read(store: str | PathLike[str]) -> "DataFrame":
             if points[name].abs().max() >= _EXACT:
                 points[name] = _whole(points[["run", name]], connection)
         points.attrs["columns"] = _roles(connection)
-        return _with_test_images(points, connection)
+        return _with_labels(_with_test_images(points, connection), connection)
 
 
 def images_of(points: "DataFrame", metric: str) -> "Series[int]":
@@ -78,6 +80,27 @@ def _with_test_images(points: "DataFrame", connection: "Connection") -> "DataFra
     if images.isna().any() and IMAGES in points and metrics(points):
         for name, numbers in _differing(connection, set(points["run"][images.isna()])).items():
             columns[name + _OF_METRIC] = points["run"].map(numbers).astype("Int64")
+    return points.assign(**columns)
+
+
+def _with_labels(points: "DataFrame", connection: "Connection") -> "DataFrame":
+    """The points with the columns of text and of truth values that imported runs have beside their settings."""
+    from sqlalchemy import inspect
+
+    inspector = inspect(connection)
+    known = inspector.has_table("imports") and {column["name"] for column in inspector.get_columns("imports")}
+    if not known or "labels" not in known:
+        return points
+    labels = {run: json.loads(text) for run, text in connection.exec_driver_sql(_LABELS)}
+    columns: dict[str, Series[Any]] = {}
+    for label in dict.fromkeys(label for cells in labels.values() for label in cells):
+        name = label
+        if name in points:
+            name = f"file_{label}"
+        values = points["run"].map({run: cells[label] for run, cells in labels.items() if label in cells})
+        if values.dropna().map(lambda value: isinstance(value, bool)).all():
+            values = values.astype("boolean")
+        columns[name] = values
     return points.assign(**columns)
 
 

@@ -12,7 +12,8 @@ from sqlalchemy.dialects.sqlite import insert
 from scalectl.orchestrator.errors import NotFound, Refusal
 from scalectl.orchestrator.plan.plan import Plan
 from scalectl.orchestrator.store import rows
-from scalectl.orchestrator.store.imported import CAPITALS, Foreign, alike
+from scalectl.orchestrator.store.foreign import Foreign, alike
+from scalectl.orchestrator.store.layout import CAPITALS
 from scalectl.orchestrator.store.tables import (
     attempts,
     imported,
@@ -91,7 +92,7 @@ def _values(foreign: Sequence[Foreign], number: Mapping[str, int], metric: Mappi
     for run in foreign:
         for name, value in run.metrics.items():
             row = {"run": number[run.id], "metric": metric[name], "value": value}
-            yield {**row, "test_images": run.test_images}
+            yield {**row, "test_images": run.test_images.get(name)}
 
 
 def take_back(connection: Connection, study: str) -> int:

@@ -118,7 +118,7 @@ def csv_cases(place: Path) -> Iterator[tuple[str, Case]]:
 
 
 def store_cases(place: Path) -> Iterator[tuple[str, Case]]:
-    from scalectl.orchestrator.store.imported import Foreign
+    from scalectl.orchestrator.store.foreign import Foreign
     from scalectl.orchestrator.store.records import Records
 
     foreign = [
