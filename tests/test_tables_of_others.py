@@ -13,6 +13,7 @@ from scalectl.analysis.selection import select
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.store.imported import Import, read
 from scalectl.orchestrator.store.layout import Wishes
+from scalectl.orchestrator.store.meanings import HEADERS
 from scalectl.orchestrator.store.sheet import InvalidImport
 
 
@@ -229,3 +230,11 @@ def test_a_column_of_test_images_is_of_all_metrics_of_its_row(tmp_path):
         tmp_path, "model,flops,err,other,test_images\na,1e18,.5,.4,50000\nb,1e18,.5,.4,\n", test_images=37
     ).runs
     assert [run.test_images for run in runs] == [{"err": 50000, "other": 50000}, {"err": 37, "other": 37}]
+
+
+def test_the_page_lists_every_header_that_is_understood():
+    page = (Path(__file__).parents[1] / "docs" / "importing.md").read_text()
+    rows = {line.split("|")[1].strip(" `"): line for line in page.splitlines() if line.startswith("| `")}
+    assert set(rows) == set(HEADERS)
+    for column, headers in HEADERS.items():
+        assert all(f"`{header}`" in rows[column] for header in headers), column

@@ -28,7 +28,10 @@ class Numbers:
 
     def value(self, cell: str, *, counts: bool = False) -> float | None:
         """The number of a cell, or None for what isn't one; `counts` may have a suffix, as 7B or 1.4T."""
-        exact = self.exact(cell, counts=counts)
+        try:
+            return float(cell)  # as nearly all of a file are
+        except ValueError:
+            exact = self.exact(cell, counts=counts)
         if exact is None:
             return None
         return float(exact)
@@ -38,7 +41,7 @@ class Numbers:
         text, size = cell, Decimal(1)
         if self.decimal_comma:
             text = text.replace(",", ".", 1)
-        elif _THOUSANDS.fullmatch(text):
+        elif "," in text and _THOUSANDS.fullmatch(text):
             text = text.replace(",", "")
         if text.endswith("%"):
             text, size = text[:-1].rstrip(), Decimal("0.01")

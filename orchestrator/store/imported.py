@@ -52,12 +52,13 @@ def read(path: Path, wishes: Wishes | None = None) -> Import:
     problems, runs, wrong_rows = list(layout.problems), [], 0
     reader = _Reader(layout, path)
     for row in sheet.rows:
-        wrong = list(reader.problems(row))
+        values: dict[int, Any] = {}
+        wrong = list(reader.problems(row, values))
         if wrong:
             wrong_rows += 1
             problems += wrong
         elif not layout.problems:
-            runs.append(reader.run(row))
+            runs.append(reader.run(row, values))
         if len(problems) >= MAX_PROBLEMS:
             break
     problems += reader.one_images_work(runs)
@@ -91,8 +92,8 @@ class _Reader:
         self.percent = {place for place in measured if max(values[place], default=0.0) > 1} - self.signed
         self.mixed = {place for place in self.percent if _is_mixed(values[place])}
 
-    def problems(self, row: Row) -> Iterator[Problem]:
-        """Yield what is wrong with a row."""
+    def problems(self, row: Row, values: dict[int, Any]) -> Iterator[Problem]:
+        """Yield what is wrong with a row, whose values by their places go into `values`."""
         header = self.layout.headers
         if len(row.cells) != len(header):
             yield row.problem(f"{len(row.cells)} cells under {len(header)} headers")
@@ -104,7 +105,7 @@ class _Reader:
                     yield row.problem("no model")
                 continue
             try:
-                self._value(place, cell)
+                values[place] = self._value(place, cell)
             except BadCell as error:
                 yield row.problem(f"{column.header} = {cell}: {error}", error.hint, cell=place)
         if self.compute and all(is_missing(row.cells[place]) for place in self.compute):
@@ -126,13 +127,12 @@ class _Reader:
             case _:
                 return TRUTHS.get(cell.lower(), cell)
 
-    def run(self, row: Row) -> Foreign:
-        """The run of a row in which nothing is wrong."""
-        columns: dict[str, Any] = {}
+    def run(self, row: Row, values: Mapping[int, Any]) -> Foreign:
+        """The run of a row in which nothing is wrong, of its values by their places."""
         by_kind: dict[Kind, dict[str, Any]] = {kind: {} for kind in Kind}
-        for place, column in self.fields:
-            if not is_missing(row.cells[place]):
-                by_kind[column.kind][column.name] = self._value(place, row.cells[place])
+        for place, value in values.items():
+            column = self.layout.fields[place]
+            by_kind[column.kind][column.name] = value
         columns = by_kind[Kind.SETTING]
         metrics = by_kind[Kind.METRIC] | by_kind[Kind.ERROR]
         images = columns.pop(IMAGES, self.layout.wishes.test_images)

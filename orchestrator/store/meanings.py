@@ -27,7 +27,7 @@ OURS = {
     "labels",
 }  # columns of `points` that no file can give
 _UNITS = {"million": 1e6, "m": 1e6, "billion": 1e9, "b": 1e9, "trillion": 1e12}
-PREFIX = re.compile(r"^(metrics|params|tags\.mlflow|config|hparams|summary)[./]")  # of tables of MLflow and W&B
+PREFIX = re.compile(r"^(metrics|params|tags\.mlflow|config|hparams|summary|trainer)[./]")  # of tables of MLflow and W&B
 
 # Of each column the headers that mean it, the surest first; capitals and separators don't matter but in single letters.
 HEADERS: Mapping[str, tuple[str, ...]] = {
@@ -41,8 +41,7 @@ HEADERS: Mapping[str, tuple[str, ...]] = {
         "data_size": "data_size dataset_size unique_tokens unique_examples unique_images",
         "flops": "total_flops train_flops training_flops flops compute budget compute_budget flops_budget pf_days"
         " petaflop_days C",
-        "steps": "steps step global_step train_steps training_steps num_steps n_steps iterations iters"
-        " trainer/global_step",
+        "steps": "steps step global_step train_steps training_steps num_steps n_steps iterations iters",
         "cooldown": "cooldown cooldown_steps",
         "batch_size": "batch_size global_batch_size train_batch_size bs",
         "lr": "lr learning_rate peak_lr max_lr",

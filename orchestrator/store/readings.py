@@ -63,7 +63,9 @@ def exact_count(cell: str, numbers: Numbers) -> int:
 
 def metric(cell: str, numbers: Numbers, *, signed: bool) -> float:
     """A metric, also one in percent, in whose column others are `signed` with %; raises BadCell."""
-    value = float(_finite(numbers.exact(cell)))
+    value = numbers.value(cell)
+    if value is None or not math.isfinite(value):
+        value = float(_finite(numbers.exact(cell)))
     if signed and value > 1 and not cell.endswith("%"):
         raise BadCell("other cells have a % sign", f"write {cell}%, or a share of 1")
     return value

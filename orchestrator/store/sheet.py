@@ -17,10 +17,12 @@ MAX_BYTES = 10_000_000  # thousands of runs; docs/importing.md names these bound
 MAX_RUNS = 20_000
 MAX_CELLS = 300_000
 MAX_COLUMNS = 2000  # of anything in SQLite
-MAX_UNPACKED = 10 * MAX_BYTES  # of a Parquet file
+MAX_UNPACKED = 3 * MAX_BYTES  # of a Parquet file
+MAX_LETTERS = 10_000  # of a cell of a Parquet file, which may have it in every row and be small
 MAX_PROBLEMS = 1000  # after which no more are looked for
 SHOWN = 20  # problems of a file on the screen: those of many rows are often one and the same
 SEPARATORS = (",", ";", "\t", "|")  # of cells; of those that a header has most often the first
+DEEPEST = 5  # objects within objects of which the values are read
 BATCH_ROWS = 1000  # of a Parquet file at a time
 _BOUNDS = f"more than {MAX_COLUMNS:,} columns, {MAX_RUNS:,} runs or {MAX_CELLS:,} cells"
 
@@ -195,11 +197,12 @@ def _parsed(path: Path, number: int, text: str) -> Any:
         raise _invalid(path, number, f"not JSON: {error}", "give one object a line: a run each") from None
 
 
-def _flat(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+def _flat(document: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
     """Yield the plain values of an object as text; those of objects in it behind their name and a slash."""
     for name, value in document.items():
         if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}/")
+            if depth < DEEPEST:
+                yield from _flat(value, f"{prefix}{name}/", depth + 1)
         elif not isinstance(value, list):
             yield f"{prefix}{name}".strip(), _cell(value)
 
@@ -218,35 +221,55 @@ def _parquet(path: Path, content: bytes) -> Sheet:
         file = parquet.ParquetFile(BytesIO(content))
         about = file.metadata
         unpacked = sum(about.row_group(number).total_byte_size for number in range(about.num_row_groups))
-        if about.num_columns > MAX_COLUMNS or about.num_rows > MAX_RUNS or unpacked > MAX_UNPACKED:
+        columns = [file.schema.column(place) for place in range(about.num_columns)]
+        plain = [column for column in columns if not column.max_repetition_level and not _is_binary(column)]
+        too_many = len(plain) > MAX_COLUMNS or about.num_rows > MAX_RUNS or about.num_rows * len(plain) > MAX_CELLS
+        if too_many or unpacked > MAX_UNPACKED:
             raise _invalid(path, 0, _BOUNDS, "split the file")
-        names, cells = _columns_of(file.iter_batches(BATCH_ROWS))
+        texts = [column.path for column in plain if column.physical_type == "BYTE_ARRAY"]
+        file = parquet.ParquetFile(BytesIO(content), read_dictionary=texts)
+        names, cells = _columns_of(file.iter_batches(BATCH_ROWS, columns=[column.path for column in plain]))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _invalid(path, 0, f"not Parquet: {' '.join(str(error).split())[:200]}") from None
-    if len(names) > MAX_COLUMNS or len(names) * len(cells) > MAX_CELLS:
-        raise _invalid(path, 0, _BOUNDS, "split the file")
     return Sheet(Row(str(path), 0, names), [Row(str(path), number, row) for number, row in enumerate(cells, 1)])
 
 
+def _is_binary(column: Any) -> bool:
+    """Whether a column holds bytes that are no text, such as pictures."""
+    return column.physical_type.endswith("BYTE_ARRAY") and column.logical_type.type not in ("STRING", "ENUM", "DECIMAL")
+
+
 def _columns_of(batches: Iterable[Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """The names of the plain columns of a Parquet file, and their cells row by row."""
+    """The names of the columns of a Parquet file, those of a record as RECORD.NAME, and their cells row by row.
+
+    Raises ValueError for a text that is too long.
+    """
     import pyarrow as pa
 
     names: tuple[str, ...] = ()
     rows: list[tuple[str, ...]] = []
     for batch in batches:
-        table = pa.Table.from_batches([batch]).flatten()
-        plain = [column for column in table.schema if not (pa.types.is_nested(column.type) or _is_binary(column.type))]
-        names = tuple(column.name.strip() for column in plain)
-        columns = [table[table.schema.names.index(column.name)].to_pylist() for column in plain]
-        rows += [tuple(map(_cell, row)) for row in zip(*columns, strict=True)]
+        table = pa.Table.from_batches([batch])
+        while any(pa.types.is_struct(column.type) for column in table.schema):
+            table = table.flatten()
+        names = tuple(name.strip() for name in table.column_names)
+        columns = [list(map(_cell, _values(column))) for column in table.columns]
+        rows += zip(*columns, strict=True)
     return names, rows
 
 
-def _is_binary(kind: Any) -> bool:
+def _values(column: Any) -> list[Any]:
+    """The values of a column, none of them a text that is too long."""
     import pyarrow as pa
+    from pyarrow import compute
 
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind))
+    for chunk in column.chunks:
+        if pa.types.is_dictionary(chunk.type):
+            longest = compute.max(compute.binary_length(chunk.dictionary)).as_py() or 0
+            if longest > MAX_LETTERS:
+                raise ValueError(f"a text of {longest:,} bytes")
+    values: list[Any] = column.to_pylist()
+    return values
 
 
 def _without_empty_columns(sheet: Sheet) -> Sheet:
