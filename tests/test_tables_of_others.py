@@ -48,6 +48,7 @@ WANDB = """"Name","State","Notes","Runtime","n_params","tokens_seen","_step","va
 MLFLOW = "run_id,metrics.val_loss,params.n_params,params.tokens,tags.mlflow.runName\nabc,3.2,1000,20000,run-a\n"
 TENSORBOARD = "Wall time,Step,Value\n1700000000.12,100,9.1\n"
 LLAMA = "model,params_billion,tokens_billion,total_flops,flops,val_loss\nL-7B,7,1000,4.2e22,1.4e10,1.8\n"
+UNITS = "Model Size,# Params (M),Tokens (B),Training FLOPs,Validation Loss (nats)\nnet,86,2.5,1e21,2.1\n"
 ENGLISH = 'model,params,examples,top1\nnet,"25,557,032","1,281,167","0.76"\n'
 
 
@@ -66,6 +67,7 @@ ENGLISH = 'model,params,examples,top1\nnet,"25,557,032","1,281,167","0.76"\n'
         (MLFLOW, {"model": "run-a", "params": 1000, "images_seen": 20000, "val_loss": 3.2, "run_id": "abc"}),
         (TENSORBOARD, {"model": "table", "steps": 100, "Value": 9.1}),
         (LLAMA, {"params": 7 * 10**9, "images_seen": 10**12, "flops": 4.2e22, "file_flops": 1.4e10}),
+        (UNITS, {"model": "net", "params": 86_000_000, "images_seen": 2_500_000_000, "flops": 1e21}),
         (ENGLISH, {"params": 25_557_032, "images_seen": 1_281_167, "top1": 0.76}),
     ],
 )
@@ -101,6 +103,7 @@ def test_what_is_not_known_is_missing_however_it_is_spelt(tmp_path, cell):
         ("model;flops;err\na;1e18;0,25\n", 0.25),
         ("model\tflops\terr\t\t\na\t1e18\t0.25\t\t\n\t\t\t\t\n", 0.25),
         ("model|flops|err\na|1e18|25%\n", 0.25),
+        ("sep=;\nmodel;flops;err\na;1e18;0,25\n", 0.25),
         ('"model",flops,"err"\r\n"a",1e18,25.0 %\r\n,,\r\n', 0.25),
         ("\ufeffmodel,flops,err\na,1e18,0.25,,\n", 0.25),
     ],

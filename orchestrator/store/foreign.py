@@ -54,7 +54,10 @@ def numbered(runs: Iterable[Foreign]) -> tuple[list[Foreign], list[str]]:
         text = (
             f"{counted(repeats, 'run')} with the settings of another, as in lines {first[0].line} and {first[1].line}"
         )
-        notes.append(f"{text}: numbered as seeds of it.")
+        if "seed" in first[0].columns:
+            notes.append(f"{text}, and with its seed: all are kept.")
+        else:
+            notes.append(f"{text}: numbered as seeds of it.")
     if same:
         notes.append(f"Left out: {counted(same, 'row')}, the same as another in every cell.")
     return sorted(distinct, key=lambda run: run.line), notes

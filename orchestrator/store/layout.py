@@ -20,6 +20,7 @@ from scalectl.orchestrator.store.meanings import (
     OURS,
     PREFIX,
     SCALES,
+    SIZES,
     Meaning,
     meaning,
     plain,
@@ -206,7 +207,7 @@ class Layout:
         """Take a size in numbers for the number of parameters where another column is the model."""
         for place, header in enumerate(self.headers):
             spare = self.fields[place].kind is Kind.NOTHING and self.place("params") is None
-            if plain(header) == "size" and spare and self.shares[place] == 1:
+            if plain(header) in SIZES and spare and self.shares[place] == 1:
                 self.fields[place] = Field(header, Kind.SETTING, "params")
 
     def _can_be(self, place: int, named: Meaning) -> bool:

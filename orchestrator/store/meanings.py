@@ -33,7 +33,7 @@ PREFIX = re.compile(r"^(metrics|params|tags\.mlflow|config|hparams|summary|train
 HEADERS: Mapping[str, tuple[str, ...]] = {
     column: tuple(headers.split())
     for column, headers in {
-        "model": "model size arch architecture model_name backbone",
+        "model": "model size model_size arch architecture model_name backbone",
         "params": "params n_params num_params parameters n_parameters num_parameters total_params"
         " non_embedding_params param_count N",
         "images_seen": "images_seen samples_seen n_samples_seen examples_seen examples n_examples num_examples samples"
@@ -65,8 +65,9 @@ FACTORS = {
     "pf_days": 8.64e19,
     "petaflop_days": 8.64e19,
 }
+SIZES = ("size", "model_size")  # headers of models, or in numbers of their params
 RUN_NAMES = ("run_name", "name", "run", "runname", "run_id")  # that serve as a model where no column is one
-LEFT_OUT = {"unnamed:_0", "index", "__index_level_0__", "wall_time", "timestamp", "relative_time", "experiment_id"}
+LEFT_OUT = {"unnamed_0", "index", "index_level_0", "wall_time", "timestamp", "relative_time", "experiment_id"}
 TOKENS = re.compile(r"tokens|^D$")
 
 
@@ -84,7 +85,7 @@ def plain(header: str) -> str:
     bare = PREFIX.sub("", header).strip()
     if len(bare) == 1:
         return bare
-    return re.sub(r"[\s\-]+", "_", bare).lower().removeprefix("_") or bare
+    return re.sub(r"[^\w@./]+", "_", bare).lower().strip("_") or bare
 
 
 def meaning(header: str) -> Meaning | None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -128,6 +129,9 @@ def _invalid(path: Path, line: int, text: str, hint: str = "") -> InvalidImport:
 
 
 def _csv(path: Path, text: str) -> Sheet:
+    named = re.match(r"sep=(.)\r?\n", text)  # Excel's line above a header
+    if named:
+        text = f"\n{text[named.end() :]}"
     separator = _separator(text)
     reader = csv.reader(StringIO(text, newline=""), strict=True, delimiter=separator)
     rows: list[Row] = []
