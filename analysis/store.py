@@ -91,7 +91,7 @@ def _with_labels(points: "DataFrame", connection: "Connection") -> "DataFrame":
     known = inspector.has_table("imports") and {column["name"] for column in inspector.get_columns("imports")}
     if not known or "labels" not in known:
         return points
-    labels = {run: json.loads(text) for run, text in connection.exec_driver_sql(_LABELS)}
+    labels = {run: _labels(run, text) for run, text in connection.exec_driver_sql(_LABELS)}
     columns: dict[str, Series[Any]] = {}
     for label in dict.fromkeys(label for cells in labels.values() for label in cells):
         name = label
@@ -102,6 +102,18 @@ def _with_labels(points: "DataFrame", connection: "Connection") -> "DataFrame":
             values = values.astype("boolean")
         columns[name] = values
     return points.assign(**columns)
+
+
+def _labels(run: str, text: str) -> dict[str, Any]:
+    from scalectl.analysis.checks import Refused
+
+    try:
+        labels = json.loads(text)
+    except (ValueError, TypeError):
+        labels = None
+    if not isinstance(labels, dict):
+        raise Refused(f"the labels of the imported run {run} are no JSON object: another program changed the store.")
+    return labels
 
 
 def _differing(connection: "Connection", runs: set[str]) -> dict[str, dict[str, int]]:

@@ -1,6 +1,8 @@
 """Tables as others publish them: what each column becomes, what is told of it, and which rows are left out."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -226,6 +228,17 @@ def test_labels_and_test_images_come_to_points_to_expressions_and_to_exports(tmp
     again = read(tmp_path / "out.csv").runs[0]
     assert again.metrics == {"err": 0.3} and again.test_images == {"err": 360} and again.labels["phase"] == "hot"
     assert pd.read_parquet(tmp_path / "out.parquet")["phase"].tolist() == ["hot"]
+
+
+def test_labels_that_another_program_spoilt_are_a_refusal(tmp_path):
+    file, store = tmp_path / "gem.csv", tmp_path / "others.db"
+    file.write_text("model,flops,err,phase\na,1e18,0.3,hot\n")
+    assert command("import", file, "--store", store).return_value == 0
+    for labels in ("hot", "[1]"):
+        with closing(sqlite3.connect(store)) as connection, connection:
+            connection.execute("UPDATE imports SET labels = ?", (labels,))
+        with pytest.raises(analysis.Refused, match="are no JSON object"):
+            analysis.read(store)
 
 
 def test_a_column_of_test_images_is_of_all_metrics_of_its_row(tmp_path):
