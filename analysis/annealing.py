@@ -1,0 +1,60 @@
+"""What a learning rate does to a curve: progress follows the sum of it, and a curve falls as it comes down.
+
+    log y = curve(sum of the learning rate) - effect * (1 - learning rate / its largest so far)
+
+Tissue et al. (arXiv 2408.11029) have the same two terms. The effect is not known: it is weighed over a grid by what the
+curve shows of it, with a wide prior where the learning rate has not come down yet.
+
+Letters of shapes: N points, M places that are asked for, R effects.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.gaussian_process import Floats
+
+EFFECTS = np.geomspace(0.01, 0.64, 10)  # falls of log y from the largest learning rate to 0
+_MEDIAN, _SPREAD = 0.1, 1.0  # log-normal prior: median and standard deviation of the logarithm
+_LEAST = 1e-3  # of the largest learning rate: below it, progress goes on as there
+PRIOR = -((np.log(EFFECTS / _MEDIAN) / _SPREAD) ** 2) / 2  # logarithm [R]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The learning rate at the points of a curve and at the places that are asked for, as it acts on the curve."""
+
+    sum_N: Floats  # of the learning rate up to each point: above 0, and rising with x
+    sum_M: Floats
+    down_N: Floats  # share of its largest so far by which the learning rate has come down
+    down_M: Floats
+    varies: bool
+
+
+def schedule(x_N: Floats, x_M: Floats, rate_X: Floats) -> Schedule:
+    """The schedule with these learning rates, of the points and then of the places, joined by straight lines.
+
+    Raises Refused for another number of rates, for two at one x, and for none above 0.
+    """
+    x_X = np.concatenate([x_N, x_M])
+    if rate_X.shape != x_X.shape:
+        wanted = f"give one for each of x_train, then one for each of x_test: {len(x_N)} + {len(x_M)}"
+        raise Refused(f"learning_rate has the shape {rate_X.shape}; {wanted}")
+    known_K, first_K, place_X = np.unique(x_X, return_index=True, return_inverse=True)
+    rate_K = rate_X[first_K]
+    if (rate_K[place_X] != rate_X).any():
+        again = x_X[rate_K[place_X] != rate_X][0]
+        raise Refused(f"learning_rate has two values at x = {again:g}: a curve is of one training run")
+    largest_K = np.maximum.accumulate(rate_K)
+    if not largest_K[0]:  # a warmup begins at 0
+        largest_K = np.where(largest_K > 0, largest_K, largest_K.max())
+    if not largest_K[-1]:
+        raise Refused("learning_rate is 0 everywhere: leave it out")
+    acting_K = np.maximum(rate_K, _LEAST * largest_K[-1])
+    steps_K = np.diff(known_K, prepend=0.0) * (acting_K + np.append(acting_K[0], acting_K[:-1])) / 2
+    sum_X = np.cumsum(steps_K)[place_X]
+    down_X = (1 - rate_K / largest_K)[place_X]
+    points = len(x_N)
+    varies = bool((rate_K != rate_K[0]).any())
+    return Schedule(sum_X[:points], sum_X[points:], down_X[:points], down_X[points:], varies)
