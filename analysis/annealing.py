@@ -8,7 +8,7 @@ curve shows of it, with a wide prior where the learning rate has not come down y
 Letters of shapes: N points, M places that are asked for, R effects.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,11 +25,15 @@ PRIOR = -((np.log(EFFECTS / _MEDIAN) / _SPREAD) ** 2) / 2  # logarithm [R]
 class Schedule:
     """The learning rate at the points of a curve and at the places that are asked for, as it acts on the curve."""
 
-    sum_N: Floats  # of the learning rate up to each point: above 0, and rising with x
-    sum_M: Floats
-    down_N: Floats  # share of its largest so far by which the learning rate has come down
-    down_M: Floats
+    total: Floats  # sum of the learning rate up to each point: above 0, and rising with x [N]
+    down: Floats  # share of its largest so far by which the learning rate has come down [N]
+    total_ahead: Floats  # both at the places that are asked for [M]
+    down_ahead: Floats
     varies: bool
+
+    def at_end(self) -> "Schedule":
+        """The schedule with the last place alone."""
+        return replace(self, total_ahead=self.total_ahead[-1:], down_ahead=self.down_ahead[-1:])
 
 
 def schedule(x_N: Floats, x_M: Floats, rate_X: Floats) -> Schedule:
@@ -47,14 +51,12 @@ def schedule(x_N: Floats, x_M: Floats, rate_X: Floats) -> Schedule:
         again = x_X[rate_K[place_X] != rate_X][0]
         raise Refused(f"learning_rate has two values at x = {again:g}: a curve is of one training run")
     largest_K = np.maximum.accumulate(rate_K)
-    if not largest_K[0]:  # a warmup begins at 0
-        largest_K = np.where(largest_K > 0, largest_K, largest_K.max())
-    if not largest_K[-1]:
+    if not rate_K.any():
         raise Refused("learning_rate is 0 everywhere: leave it out")
     acting_K = np.maximum(rate_K, _LEAST * largest_K[-1])
     steps_K = np.diff(known_K, prepend=0.0) * (acting_K + np.append(acting_K[0], acting_K[:-1])) / 2
-    sum_X = np.cumsum(steps_K)[place_X]
-    down_X = (1 - rate_K / largest_K)[place_X]
+    total_X = np.cumsum(steps_K)[place_X]
+    down_X = ((largest_K - rate_K) / np.where(largest_K > 0, largest_K, 1.0))[place_X]  # 0 in a warmup
     points = len(x_N)
     varies = bool((rate_K != rate_K[0]).any())
-    return Schedule(sum_X[:points], sum_X[points:], down_X[:points], down_X[points:], varies)
+    return Schedule(total_X[:points], down_X[:points], total_X[points:], down_X[points:], varies)

@@ -9,7 +9,7 @@ from scalectl.analysis.checks import Refused
 from scalectl.analysis.gaussian_process import Curve, Floats
 from scalectl.analysis.running_best import likely_running_best
 
-_MOST = 200  # points; longer curves are averaged over neighbours, each average counting as many
+MOST = 200  # points; longer curves are averaged over neighbours, each average counting as many
 _TESTED = 4  # points from which on a rise can be tested
 _RISING = 1 / 3  # Kendall's rank correlation above which a curve may be one that rises,
 _CHANCE = 1.645  # and the standard deviations that are one-sided 5 %
@@ -43,8 +43,8 @@ def _checked(name: str, values: ArrayLike, least: float, wrong: str) -> Floats:
     return floats
 
 
-def measured(x_N: Floats, y_N: Floats) -> tuple[Curve, float, float]:
-    """The curve of measurements in any order, not all 0, and the logarithms of x and y of its last point.
+def measured(x_N: Floats, y_N: Floats, most: int = MOST) -> tuple[Curve, float, float]:
+    """The curve of measurements in any order, not all 0, in up to `most` points; and log x and log y of its last one.
 
     Copies of a measurement count once, others at the same x are averaged, and a y of 0 is taken for half the least y
     above 0.
@@ -54,8 +54,8 @@ def measured(x_N: Floats, y_N: Floats) -> tuple[Curve, float, float]:
     y_N = np.where(y_N > 0, y_N, half)
     _, point_N = np.unique(x_N, return_inverse=True)
     distinct = point_N[-1] + 1
-    if distinct > _MOST:
-        point_N = point_N * _MOST // distinct
+    if distinct > most:
+        point_N = point_N * most // distinct
     count = np.bincount(point_N).astype(float)
     u, v = (np.bincount(point_N, np.log(values)) / count for values in (x_N, y_N))
     return Curve(u - u[-1], v - v[-1], count, likely_running_best(u, v)), float(u[-1]), float(v[-1])
@@ -73,7 +73,7 @@ def rises(v_N: Floats) -> bool:
         return points > 1 and bool((np.diff(v_N) > 0).all()) and v_N[-1] - v_N[0] > np.log(_TENTH)
     rise, pairs = _rise(v_N), points * (points - 1) / 2
     _, alike = np.unique(v_N, return_counts=True)
-    spread = np.sqrt(_spread(np.array([points])) - _spread(alike))
+    spread = np.sqrt(_spread(points) - _spread(alike))
     return bool(rise > _RISING * pairs and rise - 1 > _CHANCE * spread)
 
 
@@ -83,6 +83,7 @@ def _rise(v_N: Floats) -> float:
     return float(np.sign(v_N[second] - v_N[first]).sum())
 
 
-def _spread(points: Floats) -> float:
-    """18th of n (n - 1) (2 n + 5), summed: the variance of the rise of n points, and what n equal ones take off it."""
-    return float((points * (points - 1) * (2 * points + 5) / 18).sum())
+def _spread(points: ArrayLike) -> float:
+    """The variance of the rise of so many points, or what groups of so many equal ones take off it."""
+    n = np.asarray(points, float)
+    return float((n * (n - 1) * (2 * n + 5) / 18).sum())

@@ -16,7 +16,7 @@ from scipy.special import stdtrit
 from scalectl.analysis import annealing
 from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.checks import Refused
-from scalectl.analysis.curve import errors, has_risen, measured, positions, rates, rises
+from scalectl.analysis.curve import MOST, errors, has_risen, measured, positions, rates, rises
 from scalectl.analysis.gaussian_process import Curve, Floats, Forecast, forecast
 from scalectl.analysis.notebook import html_table
 from scalectl.analysis.trend import LEAST, trend
@@ -26,6 +26,7 @@ _RISE = 0.75  # standard deviations that measurements lie above a running best
 _SCATTER = 4.0  # variance of the noise that a running best hides, in that of what it shows
 _FAR, _NEAR = 0.5, 1.5  # the variance far out, and what it has more at the end, in what is calculated
 _TRUST = 0.25  # of what a curve shows of the learning rate's effect: laws miss more than noise
+_FEW = 64  # points of a curve that is extrapolated once for each effect
 _LARGEST = 709.0  # exponent of e
 
 
@@ -92,26 +93,39 @@ def _no_rise(x_N: Floats, y_N: Floats) -> None:
         raise Refused(f"y_train rises with x_train: {remedy}")
 
 
-def along(x_N: Floats, y_N: Floats, x_M: Floats) -> tuple[Forecast, int]:
+def along(x_N: Floats, y_N: Floats, x_M: Floats, most: int = MOST) -> tuple[Forecast, int]:
     """The forecast of log y at each of `x_M`, and the degrees of freedom of its error; y are not all 0."""
-    curve, log_x, log_y = measured(x_N, y_N)
+    curve, log_x, log_y = measured(x_N, y_N, most)
     pooled = _pooled(curve, np.log(x_M) - log_x)
     return Forecast(log_y + pooled.mean, pooled.variance, pooled.evidence), len(curve.t) + 1
 
 
 def annealed(schedule: annealing.Schedule, y_N: Floats, prior_R: Floats) -> tuple[Forecast, int]:
     """The forecast of log y under a schedule, over effects of the learning rate with this logarithm of their prior."""
-    forecasts, freedom = [], 0
-    for effect in annealing.EFFECTS:
-        ahead, freedom = along(schedule.sum_N, y_N * np.exp(effect * schedule.down_N), schedule.sum_M)
-        forecasts.append(ahead)
-    mean_RM = np.array([ahead.mean for ahead in forecasts]) - annealing.EFFECTS[:, None] * schedule.down_M
+    forecasts, freedom = _each_effect(schedule, y_N)
+    weight_R = _weights(forecasts, prior_R)
+    mean_RM = np.array([ahead.mean for ahead in forecasts]) - annealing.EFFECTS[:, None] * schedule.down_ahead
+    mean_M = weight_R @ mean_RM
+    variance_RM = np.array([ahead.variance for ahead in forecasts])
+    return Forecast(mean_M, weight_R @ (variance_RM + (mean_RM - mean_M) ** 2)), freedom
+
+
+def effects(schedule: annealing.Schedule, y_N: Floats, prior_R: Floats) -> Floats:
+    """How likely each effect of the learning rate is, after a curve; they sum to 1 [R]."""
+    return _weights(_each_effect(schedule, y_N)[0], prior_R)
+
+
+def _each_effect(schedule: annealing.Schedule, y_N: Floats) -> tuple[list[Forecast], int]:
+    """The forecast of what is left of a curve without each effect, and the degrees of freedom of its error."""
+    level = [y_N * np.exp(effect * schedule.down) for effect in annealing.EFFECTS]
+    forecasts, freedoms = zip(*(along(schedule.total, y, schedule.total_ahead, _FEW) for y in level), strict=True)
+    return list(forecasts), freedoms[0]
+
+
+def _weights(forecasts: list[Forecast], prior_R: Floats) -> Floats:
     evidence_R = prior_R + _TRUST * np.array([ahead.evidence for ahead in forecasts])
     weight_R = np.exp(evidence_R - evidence_R.max())
-    weight_R /= weight_R.sum()
-    mean_M = weight_R @ mean_RM
-    variance_M = weight_R @ ([ahead.variance for ahead in forecasts] + (mean_RM - mean_M) ** 2)
-    return Forecast(mean_M, variance_M), freedom
+    return np.asarray(weight_R / weight_R.sum(), np.float64)
 
 
 def _pooled(curve: Curve, t_M: Floats) -> Forecast:

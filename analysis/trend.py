@@ -19,8 +19,8 @@ _RIDGE = np.diag([0.0, 1e-3, 0.05])  # held against level, slope and curvature
 _LOOSE = 0.1  # standard deviation of the slope ahead, as a share of it
 
 
-class _End(NamedTuple):
-    """A trend at the last point; `level_level` ... are the covariance of level and slope, in the variance of the noise."""
+class _Ends(NamedTuple):
+    """The trend at the last point for each width [W, 1, 1]; variances of level and slope are in that of the noise."""
 
     level: Floats
     slope: Floats
@@ -32,7 +32,9 @@ class _End(NamedTuple):
 
 def trend(curve: Curve, ahead_M: Floats) -> tuple[Forecast, float]:
     """The forecast at log x `ahead_M` >= 0 beyond the last of at least 4 points, and the variance of the noise."""
-    end_W11 = _End(*(np.array(column)[:, None, None] for column in zip(*(_end(curve, w) for w in _WIDTHS), strict=True)))
+    end_W11 = _Ends(
+        *(np.array(column)[:, None, None] for column in zip(*(_end(curve, w) for w in _WIDTHS), strict=True))
+    )
     reach_DM = -np.expm1(-ahead_M / _DAMPINGS[:, None]) * _DAMPINGS[:, None]
     mean_WDM = end_W11.level + end_W11.slope * reach_DM
     unsure_WDM = end_W11.level_level + 2 * end_W11.level_slope * reach_DM + end_W11.slope_slope * reach_DM**2
@@ -41,8 +43,8 @@ def trend(curve: Curve, ahead_M: Floats) -> tuple[Forecast, float]:
     return Forecast(mean_WDM.mean(axis=(0, 1)), variance_M), float(end_W11.noise.mean())
 
 
-def _end(curve: Curve, width: float) -> _End:
-    """The trend of the points within about a width of log x before the last one."""
+def _end(curve: Curve, width: float) -> tuple[float, ...]:
+    """The trend of the points within about a width of log x before the last one, in the order of `_Ends`."""
     width = max(width, -curve.t[-LEAST] / 2)
     weight_N = curve.count * np.exp(-0.5 * (curve.t / width) ** 2)
     basis_N3 = np.stack([np.ones_like(curve.t), curve.t, curve.t**2 / 2], axis=1)
@@ -52,4 +54,4 @@ def _end(curve: Curve, width: float) -> _End:
     noise = weight_N @ off_N**2 / max(weight_N.sum() - 2, 0.5)
     scatter_33 = basis_N3.T @ ((weight_N**2 / curve.count)[:, None] * basis_N3)
     unsure_33 = inverse_33 @ scatter_33 @ inverse_33
-    return _End(level, min(slope, 0.0), noise, unsure_33[0, 0], unsure_33[0, 1], unsure_33[1, 1])
+    return level, min(slope, 0.0), noise, unsure_33[0, 0], unsure_33[0, 1], unsure_33[1, 1]
