@@ -18,6 +18,7 @@ from scalectl.analysis.gaussian_process import Floats
 EFFECTS = np.geomspace(0.01, 0.64, 10)  # falls of log y from the largest learning rate to 0
 _MEDIAN, _SPREAD = 0.1, 1.0  # log-normal prior: median and standard deviation of the logarithm
 _LEAST = 1e-3  # of the largest learning rate: below it, progress goes on as there
+_SAME = 1e-3  # relative difference of two learning rates that may be rounding
 PRIOR = -((np.log(EFFECTS / _MEDIAN) / _SPREAD) ** 2) / 2  # logarithm [R]
 
 
@@ -47,9 +48,10 @@ def schedule(x_N: Floats, x_M: Floats, rate_X: Floats) -> Schedule:
         raise Refused(f"learning_rate has the shape {rate_X.shape}; {wanted}")
     known_K, first_K, place_X = np.unique(x_X, return_index=True, return_inverse=True)
     rate_K = rate_X[first_K]
-    if (rate_K[place_X] != rate_X).any():
-        again = x_X[rate_K[place_X] != rate_X][0]
-        raise Refused(f"learning_rate has two values at x = {again:g}: a curve is of one training run")
+    same_X = np.isclose(rate_K[place_X], rate_X, rtol=_SAME, atol=0.0)
+    if not same_X.all():
+        twice = x_X[~same_X][0]
+        raise Refused(f"learning_rate has two values at x = {twice:g}: a curve is of one training run")
     largest_K = np.maximum.accumulate(rate_K)
     if not rate_K.any():
         raise Refused("learning_rate is 0 everywhere: leave it out")

@@ -31,12 +31,11 @@ def predicted_ending(store: Path, word: str, where: str | None, metric: str | No
     request, points = study_points(store, details.run["study"], metric=metric)
     if run not in request.runs:
         raise Refusal(f"refused: study {request.study} has no run {details.run['name']} any more: it was pruned.")
-    others = points
     if metric is not None and metric not in (LOSS, *metrics(points)):
         raise Refusal(f"refused: unknown metric {metric!r}: the store has {', '.join(metrics(points)) or 'none yet'}.")
     if where is not None:
-        _, others = study_points(store, details.run["study"], where)
-    points = points[(points["run"] == run) | points["run"].isin(others["run"])].reset_index(drop=True)
+        _, chosen = study_points(store, details.run["study"], where)
+        points = points[(points["run"] == run) | points["run"].isin(chosen["run"])].reset_index(drop=True)
     readings = readings_by_run(training_curves(store, points))
     try:
         step = last_step(points[points["run"] == run].iloc[0], readings)
@@ -52,8 +51,9 @@ def _rates(details: Details, step: int) -> RatesAhead:
     numbers = settings(recipe, None)._replace(total=np.int32(run["steps"]))
     if not recipe.needs_horizon:
         numbers = numbers._replace(cooldown=np.int32(run["cooldown"]))
-    steps = np.linspace(step + 1, run["steps"], _STEPS).astype(int)
-    steps = np.unique(np.append(steps, [max(run["branch"], step + 1), run["steps"]]))
+    first = min(step + 1, run["steps"])
+    steps = np.linspace(first, run["steps"], _STEPS).astype(int)
+    steps = np.unique(np.append(steps, [max(run["branch"], first), run["steps"]]))
     factor = jax.jit(schedule)(
         jnp.asarray(steps - 1), numbers
     )  # a reading has the rate of the update that came before it
