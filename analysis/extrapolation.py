@@ -24,7 +24,7 @@ from scalectl.analysis.trend import LEAST, trend
 _SHARE, _TURN = 0.4, 1.5  # of the law in the pool, far out; log x by which it has 1 - 1/e of that
 _RISE = 0.75  # standard deviations that measurements lie above a running best
 _SCATTER = 4.0  # variance of the noise that a running best hides, in that of what it shows
-_FAR, _NEAR = 0.5, 1.5  # the variance far out, and what it has more at the end, in what is calculated
+_FAR, _NEAR = 0.3, 2.0  # of the variance that is calculated: far out, and what comes to it at the end
 _TRUST = 0.25  # of what a curve shows of the learning rate's effect: laws miss more than noise
 _FEW = 64  # points of a curve that is extrapolated once for each effect
 _LARGEST = 709.0  # exponent of e
