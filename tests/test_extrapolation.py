@@ -292,8 +292,8 @@ def test_a_curve_is_extrapolated_along_its_learning_rate(name):
 def test_a_learning_rate_that_stays_changes_nothing():
     law, x = PLANTED[0]
     y, ahead = noisy(law, x, 5), x[-1] * np.array([0.5, 2, 5])
-    told = extrapolate(x, y, ahead, learning_rate=np.full(len(x) + 3, 1e-3))
-    assert np.array_equal(list(told), list(extrapolate(x, y, ahead)))
+    steady = extrapolate(x, y, ahead, learning_rate=np.full(len(x) + 3, 1e-3))
+    assert np.array_equal(list(steady), list(extrapolate(x, y, ahead)))
 
 
 def test_a_schedule_has_no_unit_and_no_order():
