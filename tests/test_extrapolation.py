@@ -33,7 +33,8 @@ def test_it_follows_a_planted_law(law, x):
     assert (np.abs(np.log(np.mean(scattered, axis=0) / law(ahead))) < stand_still / 3).all()
 
 
-def test_nine_of_ten_new_measurements_lie_inside():
+@pytest.mark.parametrize("noise", [0.02, 0.1])
+def test_nine_of_ten_new_measurements_lie_inside(noise):
     inside = []
     for seed in range(60):
         random = np.random.default_rng(seed)
@@ -44,8 +45,8 @@ def test_nine_of_ten_new_measurements_lie_inside():
 
         x = np.geomspace(1, 1000, int(random.integers(8, 60)))
         ahead = np.geomspace(1100, 5000, 8)
-        _, low, high = extrapolate(x, noisy(law, x, seed, 0.02), ahead)
-        new = noisy(law, ahead, 1000 + seed, 0.02)
+        _, low, high = extrapolate(x, noisy(law, x, seed, noise), ahead)
+        new = noisy(law, ahead, 1000 + seed, noise)
         inside.append(np.mean((low <= new) & (new <= high)))
     assert 0.85 <= np.mean(inside) <= 0.99
 
