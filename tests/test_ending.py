@@ -128,7 +128,7 @@ def test_the_command_predicts_a_run_whose_trunk_is_under_way(study):
     assert document["name"] == trained and 0 < document["step"] < document["steps"]
     (loss,) = document["ends"]
     assert loss["metric"] == "loss" and loss["low"] < loss["estimate"] < loss["high"]
-    assert "readings of its loss and its learning rate" in command("--run", trained).stdout
+    assert "readings of its loss and its learning rate" in loss["basis"]
     for words, code, reason in (
         ((untrained,), Exit.REFUSED, "neither it nor its trunk has been trained"),
         (("nobody",), Exit.NOT_FOUND, "no run 'nobody'"),
