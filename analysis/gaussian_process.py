@@ -35,7 +35,7 @@ class Curve:
     t: Floats  # log x less that of the last point: rising to 0 [N]
     v: Floats  # log y less that of the last point [N]
     count: Floats  # of measurements in each point [N]
-    falls: bool  # never rises, as a running best doesn't
+    running_best: float  # how likely it is one, from 0 to 1
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Forecast:
 
     mean: Floats
     variance: Floats
+    evidence: float = 0.0  # logarithm of the probability of the points, up to a constant of their number
 
 
 def forecast(curve: Curve, t_M: Floats) -> Forecast:
@@ -58,7 +59,7 @@ def forecast(curve: Curve, t_M: Floats) -> Forecast:
     white = np.linalg.solve(root_KNN, np.concatenate([known_KNX, across_KNM], axis=2))
     ones_KN, off_KNL, across_KNM = white[:, :, 0], white[:, :, 1 : 1 + len(laws_LN)], white[:, :, 1 + len(laws_LN) :]
 
-    level_KL, weight_KL, noise_K = _weighed(ones_KN, off_KNL, root_KNN, prior_L)
+    level_KL, weight_KL, noise_K, evidence = _weighed(ones_KN, off_KNL, root_KNN, prior_L)
     unknown_KM = 1 - np.einsum("kn,knm->km", ones_KN, across_KNM)
     alone_KM += unknown_KM**2 / (ones_KN**2).sum(axis=1)[:, None] - (across_KNM**2).sum(axis=1)
     some_L = weight_KL.max(axis=0) > _NEGLIGIBLE
@@ -67,11 +68,13 @@ def forecast(curve: Curve, t_M: Floats) -> Forecast:
     weight_P = weight_KL[:, some_L].ravel()
     mean_PM = mean_KLM.reshape(len(weight_P), -1)
     mean_M = weight_P @ mean_PM / weight_P.sum()
-    return Forecast(mean_M, noise_K @ alone_KM + weight_P @ (mean_PM - mean_M) ** 2)
+    return Forecast(mean_M, noise_K @ alone_KM + weight_P @ (mean_PM - mean_M) ** 2, evidence)
 
 
-def _weighed(ones_KN: Floats, off_KNL: Floats, root_KNN: Floats, prior_L: Floats) -> tuple[Floats, Floats, Floats]:
-    """Level [K, L] and posterior weight [K, L] of each pair, and the weighted variance of the noise [K].
+def _weighed(
+    ones_KN: Floats, off_KNL: Floats, root_KNN: Floats, prior_L: Floats
+) -> tuple[Floats, Floats, Floats, float]:
+    """Level [K, L] and posterior weight [K, L] of each pair, the weighted variance of the noise [K], and the evidence.
 
     Ones and residuals come divided by the root. The level has a flat prior, the variance an inverse gamma one.
     """
@@ -82,9 +85,11 @@ def _weighed(ones_KN: Floats, off_KNL: Floats, root_KNN: Floats, prior_L: Floats
     freedom = ones_KN.shape[1] - 1 + _PRIOR_COUNT
     volume_K1 = np.log(np.diagonal(root_KNN, axis1=1, axis2=2)).sum(axis=1)[:, None] + np.log(precision_K1) / 2
     evidence_KL = prior_L - volume_K1 - freedom / 2 * np.log(squares_KL)
-    weight_KL = np.exp(evidence_KL - evidence_KL.max())
+    most = evidence_KL.max()
+    weight_KL = np.exp(evidence_KL - most)
+    evidence = float(most + np.log(weight_KL.sum()))
     weight_KL /= weight_KL.sum()
-    return level_KL, weight_KL, (weight_KL * squares_KL).sum(axis=1) / max(freedom - 2, 1)
+    return level_KL, weight_KL, (weight_KL * squares_KL).sum(axis=1) / max(freedom - 2, 1), evidence
 
 
 def _kernels(curve: Curve, t_M: Floats) -> tuple[Floats, Floats, Floats]:

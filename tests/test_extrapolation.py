@@ -33,7 +33,8 @@ def test_it_follows_a_planted_law(law, x):
     assert (np.abs(np.log(np.mean(scattered, axis=0) / law(ahead))) < stand_still / 3).all()
 
 
-def test_nine_of_ten_new_measurements_lie_inside():
+@pytest.mark.parametrize("noise", [0.02, 0.1])
+def test_nine_of_ten_new_measurements_lie_inside(noise):
     inside = []
     for seed in range(60):
         random = np.random.default_rng(seed)
@@ -44,8 +45,8 @@ def test_nine_of_ten_new_measurements_lie_inside():
 
         x = np.geomspace(1, 1000, int(random.integers(8, 60)))
         ahead = np.geomspace(1100, 5000, 8)
-        _, low, high = extrapolate(x, noisy(law, x, seed, 0.02), ahead)
-        new = noisy(law, ahead, 1000 + seed, 0.02)
+        _, low, high = extrapolate(x, noisy(law, x, seed, noise), ahead)
+        new = noisy(law, ahead, 1000 + seed, noise)
         inside.append(np.mean((low <= new) & (new <= high)))
     assert 0.85 <= np.mean(inside) <= 0.99
 
@@ -92,6 +93,35 @@ def test_what_follows_a_running_best_lies_above_it():
         _, low, high = extrapolate(x[best], known[best], ahead)
         inside.append(np.mean((low <= new) & (new <= high)))
     assert np.mean(inside) > 0.75
+
+
+def falls(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Seven points, each at twice the x of the one before, with 1 % noise; none of the first six rises."""
+    random = np.random.default_rng(seed)
+    exponent, floor, x = random.uniform(0.2, 0.6), random.uniform(0, 0.3), 3.7 * 2.0 ** np.arange(7)
+    while True:
+        y = noisy(lambda x: x**-exponent + floor, x, random)
+        if (np.diff(y[:6]) < 0).all():
+            return x, y
+
+
+def test_six_points_that_fall_are_no_running_best():
+    """With the lift of a running best the error was .026."""
+    off = []
+    for seed in range(24):
+        x, y = falls(seed)
+        off.append(np.log(extrapolate(x[:6], y[:6], x[6]).y / y[6]))
+    assert np.sqrt(np.mean(np.square(off))) < 0.022
+
+
+@pytest.mark.parametrize("step", [1, 0.7])
+def test_a_running_best_that_is_told_at_equal_steps_is_one(step):
+    inside, x, ahead = [], np.arange(1, 100) * step, np.linspace(101, 200, 20) * step
+    for seed in range(20):
+        known, new = np.split(noisy(lambda x: 0.8 * x**-0.4 + 0.1, np.append(x, ahead), seed, 0.02), [len(x)])
+        _, low, high = extrapolate(x, np.minimum.accumulate(known), ahead)
+        inside.append(np.mean((low <= new) & (new <= high)))
+    assert 0.8 < np.mean(inside) <= 0.99
 
 
 X = np.geomspace(1, 1e12, 30)
@@ -195,6 +225,7 @@ RISING = {
     "two points": [0.1, 0.3],
     "four points that hardly rise": [0.70, 0.72, 0.73, 0.74],
     "with zeros": [0, 0, 0.1, 0.2, 0.4],
+    "one that has stopped": [0.1, 0.5, 0.8, 0.8, 0.8, 0.8],
 }
 
 
@@ -210,6 +241,12 @@ def test_scatter_and_a_late_rise_are_no_curve_that_rises(y):
     assert extrapolate(2.0 ** np.arange(len(y)), y, 100.0).y <= max(y)
 
 
+@pytest.mark.parametrize("y", [[0.5, 0.51], [0.7, 0.72, 0.73], [0.7, 0.72, 0.71, 0.73, 0.72]])
+def test_what_rises_too_little_to_be_refused_is_not_forecast_to_fall(y):
+    ahead = extrapolate(2.0 ** np.arange(len(y)), y, [20.0, 200.0, 1e4]).y
+    assert (ahead >= np.mean(y) * 0.99).all()
+
+
 def test_few_curves_that_stand_still_are_taken_for_rising():
     random, refused = np.random.default_rng(3), 0
     for _ in range(200):
@@ -219,3 +256,74 @@ def test_few_curves_that_stand_still_are_taken_for_rising():
         except Refused:
             refused += 1
     assert refused <= 16  # 5 % are meant
+
+
+STEP = np.arange(1.0, 101)
+COSINE, COOLDOWN = 0.5 + 0.5 * np.cos(np.pi * STEP / 100), np.clip((100 - STEP) / 20, 0, 1)
+SCHEDULES = {  # the rates, the last step that is known, and the error in that without a schedule
+    "half a cosine": (COSINE, 50, 0.95),
+    "most of a cosine": (COSINE, 85, 0.5),
+    "a cooldown ahead": (COOLDOWN, 78, 0.5),
+    "half of a cooldown": (COOLDOWN, 90, 0.5),
+}
+
+
+def trained(rate: np.ndarray, seed: int) -> np.ndarray:
+    """A loss that falls with the sum of the learning rate, and as that comes down."""
+    random = np.random.default_rng(seed)
+    exponent, effect = random.uniform(0.2, 0.6), random.uniform(0.05, 0.2)
+    progress = np.cumsum(np.maximum(rate, 1e-3))
+    return (2 * progress**-exponent + 0.3) * np.exp(random.normal(0, 0.004, len(rate)) - effect * (1 - rate))
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_curve_is_extrapolated_along_its_learning_rate(name):
+    rate, last, most = SCHEDULES[name]
+    known, off, blind, inside = last >= STEP, [], [], []
+    for seed in range(8):
+        y = trained(rate, seed)
+        ahead = extrapolate(STEP[known], y[known], STEP[~known], learning_rate=37 * rate)
+        off.append(np.log(ahead.y / y[~known]))
+        blind.append(np.log(extrapolate(STEP[known], y[known], STEP[~known]).y / y[~known]))
+        inside.append((ahead.low <= y[~known]) & (y[~known] <= ahead.high))
+    assert np.linalg.norm(off) < most * np.linalg.norm(blind)
+    assert np.mean(inside) > 0.8
+
+
+def test_a_learning_rate_that_stays_changes_nothing():
+    law, x = PLANTED[0]
+    y, ahead = noisy(law, x, 5), x[-1] * np.array([0.5, 2, 5])
+    steady = extrapolate(x, y, ahead, learning_rate=np.full(len(x) + 3, 1e-3))
+    assert np.array_equal(list(steady), list(extrapolate(x, y, ahead)))
+
+
+def test_a_schedule_has_no_unit_and_no_order():
+    x, rate = np.arange(1.0, 31), np.linspace(1, 0.2, 33)
+    y, ahead, order = noisy(lambda x: x**-0.4, x, 6), np.array([31.0, 32, 33]), np.random.default_rng(1).permutation(30)
+    first = extrapolate(x, y, ahead, learning_rate=rate)
+    shuffled = np.append(rate[:30][order], rate[30:])
+    again = extrapolate(1e6 * x[order], y[order], 1e6 * ahead, learning_rate=1e-4 * shuffled)
+    assert np.array(list(again)) == pytest.approx(np.array(list(first)), rel=1e-9)
+
+
+def test_a_warmup_from_zero_and_nothing_asked_are_answered():
+    x = np.arange(1.0, 21)
+    rate = np.minimum(np.append(x, [21, 22]) - 1, 5) / 5
+    assert np.isfinite(list(extrapolate(x, x**-0.3, [21.0, 22], learning_rate=rate))).all()
+    assert extrapolate(x, x**-0.3, [], learning_rate=rate[:20]).y.size == 0
+
+
+@pytest.mark.parametrize(
+    ("rate", "reason"),
+    [
+        ([1, 1, 1], r"learning_rate has the shape \(3,\); give one for each of x_train, then .* x_test: 4 \+ 1"),
+        ([1, 1, 1, 1, -1], "learning_rate has values that are not finite or below 0"),
+        ([1, 1, 1, np.nan, 1], "learning_rate has values"),
+        ([0, 0, 0, 0, 0], "learning_rate is 0 everywhere"),
+        ([1, 1, 0.5, 1, 1], "learning_rate has two values at x = 2"),
+        ("cosine", "learning_rate must be a list"),
+    ],
+)
+def test_what_is_no_schedule_is_refused(rate, reason):
+    with pytest.raises(Refused, match=reason):
+        extrapolate([1, 2, 2, 3], [4, 3, 3, 2], [4], learning_rate=rate)

@@ -71,6 +71,15 @@ def test_what_jobs_take_beside_steps_is_added_for_each_to_come(plan, clock):
     assert pace.seconds({}) == 0.0
 
 
+def test_a_kind_of_job_that_was_not_compiled_yet_is_compiled_once_more(plan, clock):
+    pace = Pace(plan, ONE)
+    carried_out(pace, clock, plan.jobs[0], beside=1.7, compiled=37.0)
+    assert pace.seconds(left(plan, 1)) == pytest.approx(SECONDS_A_STEP * 16 + 1.7)
+    assert pace.seconds(left(plan, 2, 3)) == pytest.approx(SECONDS_A_STEP * (4 + 8) + 2 * 1.7 + 37.0)
+    carried_out(pace, clock, plan.jobs[2], beside=1.7, compiled=11.0)
+    assert pace.seconds(left(plan, 3)) == pytest.approx(SECONDS_A_STEP * 8 + 1.7)
+
+
 def test_slots_share_the_work_but_no_chain_of_jobs(study, clock):
     plan = planned(study, steps="[20, 40]", seeds="[0, 1]")
     pace = Pace(plan, [Slot("cpu-0"), Slot("cpu-1")])

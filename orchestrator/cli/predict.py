@@ -1,6 +1,7 @@
 """The verbs that look ahead: predict and suggest."""
 
 import json
+import os
 import shlex
 from pathlib import Path
 
@@ -34,6 +35,7 @@ from scalectl.orchestrator.format import command
 @click.option("--params", type=AMOUNT, metavar="N", help="Parameters; together with --data.")
 @click.option("--error", type=AMOUNT, metavar="E", help="What compute reaches this error?")
 @click.option("--compute", type=AMOUNT, metavar="C", help="What error does this compute reach?")
+@click.option("--run", metavar="RUN", help="Where will this run, which is not done, end?")
 @output("table", "json")
 def predict(
     store: Path,
@@ -46,15 +48,23 @@ def predict(
     error: float | None,
     params: float | None,
     data: float | None,
+    run: str | None,
     form: str,
 ) -> Exit:
     """Predict the error at a compute, or the compute for an error.
 
-    With --params and --data: the error of a model of that size that sees so many images.
+    With --params and --data: the error of a model of that size that sees so many images. With --run: the loss and the
+    metric at the end of a run, from its training so far; RUN is a name, an id, or the beginning of either.
     """
+    if run is not None:
+        if any(option is not None for option in (study, x, law, compute, error, params, data)):
+            raise click.UsageError("--run goes with --store, --metric and --where only")
+        return _ending(store, run, where, metric, form)
     both = params is not None and data is not None
     if [compute is not None, error is not None, both].count(True) != 1 or (not both and (params or data)):
-        raise click.UsageError("give exactly one of --compute C, --error E, and --params N with --data IMAGES")
+        raise click.UsageError(
+            "give exactly one of --compute C, --error E, --run RUN, and --params N with --data IMAGES"
+        )
     from scalectl.orchestrator.report.advice import predicted
     from scalectl.orchestrator.report.fits import study_points
 
@@ -63,6 +73,17 @@ def predict(
     prediction = predicted(points, first, compute=compute, error=error, params=params, data=data)
     following = _following(store, points["flops"].sum(), study)
     answer(form, prediction.to_json, lambda: f"{ask.study} · {prediction}\n\nNext: {following}")
+    return Exit.DONE
+
+
+def _ending(store: Path, run: str, where: str | None, metric: str | None, form: str) -> Exit:
+    """Print where a run will end."""
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")  # before JAX looks for devices: a launch may be using them
+    from scalectl.orchestrator.report.ending import predicted_ending
+
+    ending = predicted_ending(store, run, where, metric)
+    following = command(f"show {ending.run}", store=store)
+    answer(form, ending.to_json, lambda: f"{ending}\n\nNext: {following}")
     return Exit.DONE
 
 
