@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from scalectl.analysis.checks import RUN, Refused, a_table, above_0, checked
-from scalectl.analysis.store import metrics
+from scalectl.analysis.store import images_of, metrics
 from scalectl.analysis.vocabulary import AXES
 
 METRIC, COMPUTE = "upstream/error", "flops"  # by default
@@ -45,7 +45,7 @@ def usable(points: pd.DataFrame, metric: str, x: str = COMPUTE, *needed: str) ->
     if complete.empty:
         lacking = [name for name in needed if runs[name].isna().all()] or needed
         raise Refused(f"none of {len(runs)} measured runs has {' and '.join(lacking)}. {_source(points)}")
-    runs = complete
+    runs = complete.assign(test_images=images_of(complete, metric))
     above_0(runs, needed)
     return runs.sort_values([x, metric, "run"], ignore_index=True)
 

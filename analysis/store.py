@@ -4,6 +4,7 @@ A store says in its view `columns` what each column of `points` is: a metric, wh
 is a run's own. The DataFrame carries that in `attrs`.
 """
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,17 +17,29 @@ if TYPE_CHECKING:
     from pandas import Categorical, DataFrame, Series
     from sqlalchemy import URL, Connection
 
-_COLUMNS = [("run", "i8"), ("metric", "i8"), ("step", "i8"), ("value", "f8")]
+_COLUMNS = [("run", "i8"), ("metric", "i8"), ("step", "i8"), ("value", "f8"), ("test_images", "i4")]
 _NAMES = ("SELECT number, id FROM runs ORDER BY number", "SELECT id, name FROM metrics ORDER BY id")
 _ROLES = "SELECT name, role FROM columns"
-_MEASUREMENTS = "SELECT run, metric, step, value FROM measurements ORDER BY run, metric, step"
+_UNKNOWN = -1
+_MEASUREMENTS = "SELECT run, metric, step, value, {images} FROM measurements ORDER BY run, metric, step"
 
 
+_DIFFERING = """
+SELECT runs.id, metrics.name, measurements.test_images FROM runs CROSS JOIN metrics JOIN measurements
+  ON measurements.run = runs.number AND measurements.metric = metrics.id AND measurements.step = runs.steps
+  WHERE measurements.test_images IS NOT NULL
+UNION ALL SELECT imports.id, metrics.name, imported.test_images FROM imports CROSS JOIN metrics JOIN imported
+  ON imported.run = imports.number AND imported.metric = metrics.id WHERE imported.test_images IS NOT NULL
+"""
+
+_LABELS = "SELECT id, labels FROM imports WHERE labels NOT IN ('', '{}') ORDER BY number"
+IMAGES = "test_images"
+_OF_METRIC = f"/{IMAGES}"  # behind the name of a metric: a column of the images that it alone was measured on
 _EXACT = 2**53  # whole numbers from which on a float may be another one
 
 # columns of a run's own in a table that doesn't say, as one made by hand or by an older store
 _OWN = {"run", "name", "study", "state", "excluded", "steps", "cooldown", "images_seen", "flops", "marginal_flops"}
-_OWN |= {"device_seconds", "core_days", "images_per_second", "flops_per_second", "mfu", "digest"}
+_OWN |= {"device_seconds", "core_days", "images_per_second", "flops_per_second", "mfu", "test_images", "digest"}
 
 
 def read(store: str | PathLike[str]) -> "DataFrame":
@@ -43,7 +56,76 @@ def read(store: str | PathLike[str]) -> "DataFrame":
             if points[name].abs().max() >= _EXACT:
                 points[name] = _whole(points[["run", name]], connection)
         points.attrs["columns"] = _roles(connection)
-    return points
+        return _with_labels(_with_test_images(points, connection), connection)
+
+
+def images_of(points: "DataFrame", metric: str) -> "Series[int]":
+    """The number of test images behind a metric of each run, NA where it isn't known.
+
+    That is the column `test_images`, or METRIC/test_images where the metrics of a run were measured on different ones.
+    """
+    import pandas as pd
+
+    images = pd.Series(pd.NA, points.index, dtype="Int64", name=IMAGES)
+    for name in (metric + _OF_METRIC, IMAGES):
+        if name in points:
+            images = images.fillna(points[name].astype("Int64"))
+    return images
+
+
+def _with_test_images(points: "DataFrame", connection: "Connection") -> "DataFrame":
+    """The points with their test images as nullable whole numbers, and a column more for each metric that differs."""
+    images = images_of(points, "")
+    columns = {IMAGES: images}
+    if images.isna().any() and IMAGES in points and metrics(points):
+        for name, numbers in _differing(connection, set(points["run"][images.isna()])).items():
+            columns[name + _OF_METRIC] = points["run"].map(numbers).astype("Int64")
+    return points.assign(**columns)
+
+
+def _with_labels(points: "DataFrame", connection: "Connection") -> "DataFrame":
+    """The points with the columns of text and of truth values that imported runs have beside their settings."""
+    from sqlalchemy import inspect
+
+    inspector = inspect(connection)
+    known = inspector.has_table("imports") and {column["name"] for column in inspector.get_columns("imports")}
+    if not known or "labels" not in known:
+        return points
+    labels = {run: _labels(run, text) for run, text in connection.exec_driver_sql(_LABELS)}
+    columns: dict[str, Series[Any]] = {}
+    for label in dict.fromkeys(label for cells in labels.values() for label in cells):
+        name = label
+        if name in points:
+            name = f"file_{label}"
+        values = points["run"].map({run: cells[label] for run, cells in labels.items() if label in cells})
+        if values.dropna().map(lambda value: isinstance(value, bool)).all():
+            values = values.astype("boolean")
+        columns[name] = values
+    return points.assign(**columns)
+
+
+def _labels(run: str, text: str) -> dict[str, Any]:
+    from scalectl.analysis.checks import Refused
+
+    try:
+        labels = json.loads(text)
+    except (ValueError, TypeError):
+        labels = None
+    if not isinstance(labels, dict):
+        raise Refused(f"the labels of the imported run {run} are no JSON object: another program changed the store.")
+    return labels
+
+
+def _differing(connection: "Connection", runs: set[str]) -> dict[str, dict[str, int]]:
+    """The test images of the metrics of some runs, by metric, then by run."""
+    from sqlalchemy import inspect
+
+    numbers: dict[str, dict[str, int]] = {}
+    if inspect(connection).has_table("imported"):
+        for run, name, number in connection.exec_driver_sql(_DIFFERING):
+            if run in runs:
+                numbers.setdefault(name, {})[run] = number
+    return numbers
 
 
 def metrics(points: "DataFrame") -> list[str]:
@@ -54,7 +136,8 @@ def metrics(points: "DataFrame") -> list[str]:
     after = []
     if "digest" in columns:
         after = columns[columns.index("digest") + 1 :]
-    return [name for name in columns if "/" in name or name in after]
+    named = [name for name in columns if "/" in name or name in after]
+    return [name for name in named if name != IMAGES and not name.endswith(_OF_METRIC)]
 
 
 def of_trunk(points: "DataFrame") -> list[str]:
@@ -80,19 +163,27 @@ def _roles(connection: "Connection") -> dict[str, str]:
 
 
 def measurements(store: str | PathLike[str]) -> "DataFrame":
-    """Every reading of a store's own runs: `run` (its id) and `metric` as categories, `step` and `value`.
+    """Every reading of a store's own runs: `run` (its id) and `metric` as categories, `step`, `value`, `test_images`.
 
-    A value that was not finite is NaN. Raises what `read` raises.
+    A value that was not finite is NaN; images that aren't known are NA. Raises what `read` raises.
     """
     import numpy as np
     import pandas as pd
+    from sqlalchemy import inspect
 
     with _opened(store) as connection:
-        cursor: Any = connection.exec_driver_sql(_MEASUREMENTS).cursor
+        images = str(_UNKNOWN)
+        if any(column["name"] == IMAGES for column in inspect(connection).get_columns("measurements")):
+            images = f"coalesce({IMAGES}, {_UNKNOWN})"
+        cursor: Any = connection.exec_driver_sql(_MEASUREMENTS.format(images=images)).cursor
         rows = np.fromiter(cursor, np.dtype(_COLUMNS))  # row by row: as Python's objects all take far more memory
-        runs, named = (_names(connection, query) for query in _NAMES)  # now, as a launch may have added some
+        runs, metrics_by_number = (
+            _names(connection, query) for query in _NAMES
+        )  # now, as a launch may have added some
     columns = {name: rows[name] for name, _ in _COLUMNS}
-    return pd.DataFrame(columns | {"run": _named(rows["run"], runs), "metric": _named(rows["metric"], named)})
+    known = pd.arrays.IntegerArray(columns[IMAGES].copy(), columns[IMAGES] == _UNKNOWN)
+    named_columns = {"run": _named(rows["run"], runs), "metric": _named(rows["metric"], metrics_by_number)}
+    return pd.DataFrame(columns | named_columns | {IMAGES: known})
 
 
 def _names(connection: "Connection", query: str) -> dict[Any, str]:

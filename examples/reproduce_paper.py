@@ -38,7 +38,7 @@ def imported(file: Path) -> pd.DataFrame:
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "paper.db"
         with Records(store) as records:
-            records.take_in(read(file)[0], file.stem, file.name)
+            records.take_in(read(file).runs, file.stem, file.name)
         return analysis.read(store)
 
 

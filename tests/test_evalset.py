@@ -76,6 +76,8 @@ def test_an_evaluation_added_to_a_finished_study_is_measured_by_itself_on_its_ch
     assert {(event.step, event.loss) for event in told(later, Progress)} <= curve  # told again, none of them new
     new = Counter(event.metric for event in told(later, Measurement))
     assert new == dict.fromkeys(["fewshot/pets/1shot/error", "fewshot/marks/1shot/error", "finetune/marks/error"], 2)
+    images = {event.metric.split("/")[1]: event.test_images for event in told(later, Measurement)}
+    assert images == {"pets": 12, "marks": 360}
     assert launched(colour) == []
 
 

@@ -17,8 +17,10 @@ from scalectl.analysis.selection import select
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.cli.status import text as status_text
 from scalectl.orchestrator.errors import Refusal
-from scalectl.orchestrator.store.imported import InvalidImport, read
+from scalectl.orchestrator.store.imported import read
+from scalectl.orchestrator.store.layout import Wishes
 from scalectl.orchestrator.store.reading import Store
+from scalectl.orchestrator.store.sheet import InvalidImport
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "other_runs.csv"
 
@@ -39,7 +41,7 @@ def test_settings_and_compute_go_there_and_every_other_number_is_a_metric(store)
     for name in ("model", "params", "data_size", "steps", "seed", "flops", "core_days", "test_error"):
         assert points[name].tolist() == file[name].tolist()
     assert set(points["origin"]) == {"other_runs.csv"} and set(points["study"]) == {"other_runs"}
-    assert list(points.columns[-2:]) == ["digest", "test_error"] and points["width"].isna().all()
+    assert list(points.columns[-3:]) == ["digest", "test_error", "note"] and points["width"].isna().all()
     assert points["name"][0] == "tiny-5k-200"
 
 
@@ -162,14 +164,12 @@ HEADER = "model,steps,flops,error,note\n"
         (HEADER + "a,10,,0.5,x\n", ":2:1: error: no compute"),
         (HEADER + ",10,1e9,0.5,x\n", ":2:1: error: no model"),
         (HEADER + "a,10,1e9\n", ":2:1: error: 3 cells under 5 headers"),
-        (HEADER + "a,10,1e9,0.5,x\na,10,1e9,0.4,y\n", ":3:1: error: the same settings as in line 2"),
-        ("steps,flops\n10,1e9\n", ":1:1: error: no column model or size"),
-        ("model,steps\na,10\n", ":1:1: error: no column of compute"),
-        ("model,flops,size\na,1e9,b\n", ":1:13: error: size comes twice"),
-        ("model,flops,digest\na,1e9,1\n", ":1:13: error: digest is a column that scalectl fills"),
+        ("model,error\na,0.5\n", ":1:1: error: no column of compute"),
+        ("model,flops,err,err\na,1e9,1,2\n", ":1:17: error: err comes twice: it is column 3 as well"),
+        ("model,flops,err,\na,1e9,1,2\n", ":1:1: error: column 4 has no name"),
         ("model,flops,err,Err\na,1e9,1,2\n", ":1:17: error: Err and err differ in their capitals alone"),
-        ("model,flops,Flops\na,1e9,1\n", ":1:13: error: Flops and flops differ in their capitals alone"),
-        ("model,flops,MFU\na,1e9,1\n", ":1:13: error: MFU and mfu differ in their capitals alone"),
+        ("model;flops;n;err\na;1e9;1,000;1\n", ":1:1: error: the file has 1,000, which may be 1.000 or more"),
+        ("model,flops,err\na,1e9,12.5\nb,1e9,12.3%\nb,x,1\n", ":2:7: error: err = 12.5: other cells have a % sign"),
         (HEADER, ":1:1: error: no run below the header"),
         ("", "error: the file is empty"),
         (HEADER + 'a,10,"1e9,0.5,x\n', "error: not CSV"),
@@ -191,6 +191,17 @@ def test_all_bad_rows_are_said_at_once(tmp_path):
     with pytest.raises(InvalidImport) as refused:
         read(file)
     assert [problem.spot.line for problem in refused.value.problems] == [2, 4]
+
+
+def test_what_is_wrong_with_the_header_hides_nothing_that_is_wrong_with_the_rows(tmp_path):
+    file = tmp_path / "runs.csv"
+    file.write_text("model,steps,flops,err,err\na,x,1e9,0.5,1\na,10,1e9,0.5,1\n")
+    with pytest.raises(InvalidImport) as refused:
+        read(file, Wishes({"none": "params", "steps": "digest"}, errors=["acc"]))
+    assert [problem.spot.line for problem in refused.value.problems] == [1, 1, 1, 1, 2]
+    with pytest.raises(InvalidImport) as refused:
+        read(file)
+    assert [problem.spot.line for problem in refused.value.problems] == [1, 2]
 
 
 # the curves that Figure 2 of arXiv 2106.04560 draws, and the compute that they are drawn for, in core-days
@@ -242,17 +253,18 @@ def test_the_example_draws_the_figure_of_a_table_of_runs(tmp_path):
     assert target.read_bytes().startswith(b"\x89PNG") and "10 on the frontier" in done.stdout
 
 
-def test_a_measured_loss_is_not_taken_for_the_name_of_one_and_a_file_without_a_metric_is_refused(tmp_path):
+def test_a_measured_loss_is_a_metric_of_its_own_name_and_a_loss_in_words_a_setting(tmp_path):
     file = tmp_path / "losses.csv"
     file.write_text("model,flops,loss\nS/16,1e18,3.7\nB/16,1e19,\n")
-    with pytest.raises(InvalidImport, match="loss is a setting in words, and these are numbers") as caught:
-        read(file)
-    assert len(caught.value.problems) == 1 and "upstream/loss" in str(caught.value)
+    table = read(file)
+    assert table.runs[0].metrics == {"upstream/loss": 3.7} and table.runs[1].metrics == {}
+    assert "Read as: loss is upstream/loss." in table.notes
     file.write_text("model,flops,loss\nS/16,1e18,softmax\n")
     with pytest.raises(InvalidImport, match="no column is a metric"):
         read(file)
     file.write_text("model,flops,loss,upstream/loss\nS/16,1e18,softmax,3.7\n")
-    assert read(file)[0][0].metrics == {"upstream/loss": 3.7}
+    (run,) = read(file).runs
+    assert run.metrics == {"upstream/loss": 3.7} and run.columns["loss"] == "softmax"
 
 
 def test_of_many_problems_the_first_are_shown_and_all_are_counted(tmp_path):

@@ -8,7 +8,7 @@ from contextlib import closing
 import pandas as pd
 import pytest
 import told
-from conftest import Study
+from conftest import Study, stored
 
 from scalectl import analysis
 from scalectl.analysis.drawing.trunks import trunks
@@ -25,7 +25,7 @@ def store(study):
 
 
 def test_it_is_the_table_that_pandas_reads(store):
-    theirs = pd.read_sql_table("points", f"sqlite:///{store}")
+    theirs = pd.read_sql_table("points", f"sqlite:///{store}").astype({"test_images": "Int64"})
     pd.testing.assert_frame_equal(analysis.read(store), theirs)
     pd.testing.assert_frame_equal(analysis.read(f"sqlite:///{store}"), theirs)
 
@@ -61,9 +61,9 @@ def test_importing_it_loads_no_heavy_library():
 
 def test_measurements_are_the_readings_of_the_view(store):
     found = analysis.measurements(store)
-    theirs = pd.read_sql_table("observations", f"sqlite:///{store}")[["run", "metric", "step", "value"]]
+    theirs = pd.read_sql_table("observations", f"sqlite:///{store}")[["run", "metric", "step", "value", "test_images"]]
     order = ["run", "metric", "step"]
-    plain = found.astype({"run": theirs["run"].dtype, "metric": theirs["metric"].dtype})
+    plain = found.astype({name: theirs[name].dtype for name in ("run", "metric", "test_images")})
     left, right = (one.sort_values(order, ignore_index=True) for one in (plain, theirs))
     pd.testing.assert_frame_equal(left, right)
     assert len(found) and set(found["run"].cat.categories) == set(analysis.read(store)["run"])
@@ -85,6 +85,17 @@ def test_a_reading_that_was_not_finite_is_nan(store):
     found = analysis.measurements(store)
     assert found["value"].isna().any() and found["value"].notna().any()
     assert found["value"].dtype.kind == "f"
+
+
+def test_test_images_that_are_not_known_are_missing_also_in_an_older_store(study, store, tmp_path):
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute("UPDATE measurements SET test_images = NULL WHERE metric = 1")
+    found = analysis.measurements(store)
+    assert found["test_images"].isna().any() and set(found["test_images"].dropna()) == {told.TEST_IMAGES}
+    (tmp_path / "older").mkdir()
+    older = stored(Study(tmp_path / "older"), 7).store
+    assert analysis.measurements(older)["test_images"].isna().all()
+    assert analysis.read(older)["test_images"].isna().all()
 
 
 def test_a_store_says_what_each_column_of_its_points_is(store):

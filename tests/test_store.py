@@ -154,6 +154,20 @@ def test_a_store_of_version_6_has_the_runs_that_its_studies_listed(study):
     assert rows(study, "PRAGMA user_version") == [VERSION] and not rows(study, "PRAGMA foreign_key_check")
 
 
+def test_a_store_of_version_7_has_the_test_images_of_its_own_measurements(study):
+    """Also where it is only read; nobody knows those of the imported ones."""
+    stored(study, 7)
+    with closing(sqlite3.connect(study.store)) as store, store:
+        store.execute('UPDATE measurements SET settings = \'{"data":{"held_out":37}}\' WHERE metric = 3')
+    for _ in range(2):
+        read_off = Store(study.store).run("pico-60-40").measurements
+        assert [row["test_images"] for row in read_off] == [360, 360, 37]
+        assert [row["test_images"] for row in Store(study.store).run("b-s1").measurements] == [None]
+        Records(study.store).close()
+    assert rows(study, "PRAGMA user_version") == [VERSION] and rows(study, "PRAGMA integrity_check") == ["ok"]
+    assert rows(study, "SELECT DISTINCT labels FROM imports") == [""]
+
+
 @pytest.mark.parametrize("use", [Records, known, status])
 def test_a_database_of_another_program_is_refused_and_left_as_it_is(tmp_path, use):
     path = foreign(tmp_path / "photos.db")

@@ -87,6 +87,9 @@ def test_a_run_tells_its_whole_life_in_order(whole):
         (150, True),
     ]
     assert {one.metric: one.settings for one in of(Measurement, whole)} == EVALS.metrics()
+    assert {one.test_images for one in of(Measurement, whole)} == {TRUNK.data.held_out}
+    wrong = next(one.value * one.test_images for one in of(Measurement, whole) if one.metric == "upstream/error")
+    assert wrong == pytest.approx(round(wrong), abs=1e-9)
     assert whole[-1].step == 150 and whole[-1].digest == of(Checkpoint, whole)[-1].digest
     assert json.loads(whole[0].versions)["jax"]
 

@@ -15,6 +15,7 @@ from scalectl.orchestrator.store.records import Records, known
 from scalectl.trainer.events import Checkpoint, Done, Event, Measurement, Progress, Started
 
 SECONDS_A_STEP = 0.25
+TEST_IMAGES = 360  # of digits
 
 
 def planned(study: Study, **changes: str) -> Plan:
@@ -48,7 +49,7 @@ def told(job: PlannedJob, start: int | None = None, value: float = 0.25) -> list
     """All that a job tells from its start, or from `start`, to its end; its metrics are `value`."""
     first, stop = job.job.start if start is None else start, job.job.stop
     curve = [progress(step) for step in range(first + 1, stop + 1)]
-    read_off = [Measurement(name, stop, value, settings) for name, settings in job.job.evals.metrics().items()]
+    read_off = [Measurement(name, stop, value, text, TEST_IMAGES) for name, text in job.job.evals.metrics().items()]
     end = Done(stop, f"{stop:064x}", SECONDS_A_STEP * stop, 1.5, 1, 0.37)
     return [started(first), *curve, checkpoint(job, stop, kept=True), *read_off, end]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -19,10 +19,16 @@ from scalectl.trainer.step import Programs, Readings
 BIAS = 100.0  # a constant feature so large that the penalty hardly touches its weight
 
 
-def evaluations(
-    programs: Programs, params: Any, own: DataSpec, evals: EvalSpec, stopping: Stop
-) -> Iterator[tuple[str, float]]:
-    """Yield each metric of `evals` with its value, in the order of `EvalSpec.metrics`; losses are in nats.
+class Score(NamedTuple):
+    """The value of a metric, and the number of test images that it was measured on."""
+
+    metric: str
+    value: float
+    test_images: int
+
+
+def evaluations(programs: Programs, params: Any, own: DataSpec, evals: EvalSpec, stopping: Stop) -> Iterator[Score]:
+    """Yield the score of each metric of `evals`, in the order of `EvalSpec.metrics`; losses are in nats.
 
     `own` are the images of the study. The error of fine-tuning is NaN where no rate stayed finite. Raises Interrupted
     once `stopping` is set, and ValueError where a class has too few images.
@@ -34,20 +40,22 @@ def evaluations(
         return readings(programs, params, evalsets(data, model.image_size, model.channels)[1], stopping)
 
     for name in evals.upstream:
-        yield f"upstream/{name}", upstream(held_out(own), name)
+        read = held_out(own)
+        yield Score(f"upstream/{name}", upstream(read, name), len(read.wrong))
     for data, group in groupby(evals.fewshot, key=lambda spec: spec.data or own):
         specs = list(group)
         pool, test = evalsets(data, model.image_size, model.channels)
         rows = drawn(pool.labels, specs)
         train = Drawn(readings(programs, params, pool.take(rows), stopping).features, rows, pool.labels)
         for spec in specs:
-            yield spec.metric, fewshot(train, Images(held_out(data).features, test.labels), spec)
+            error = fewshot(train, Images(held_out(data).features, test.labels), spec)
+            yield Score(spec.metric, error, len(test))
     if tuning := evals.finetune:
         pool, test = evalsets(tuning.data or own, tuning.resolution, model.channels)
         tuned = finetune(model, params, pool, test, tuning, stopping, programs.layout)
         programs.compile_seconds += tuned.compile_seconds
         programs.compilations += tuned.compilations
-        yield tuning.metric, tuned.error
+        yield Score(tuning.metric, tuned.error, len(test))
 
 
 def shots_are_there(own: DataSpec, evals: EvalSpec) -> None:

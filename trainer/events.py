@@ -88,6 +88,7 @@ class Measurement:
     step: int
     value: float
     settings: str
+    test_images: int | None = None  # that the value was measured on
 
 
 @dataclass(frozen=True)

@@ -217,10 +217,10 @@ class _Training:
         """Yield what the weights are worth; raises Diverged, though not where only weights tuned further did."""
         evals, data = self.job.evals, self.job.trunk.data
         wanted, tuned = evals.metrics(), evals.finetune.metric if evals.finetune else None
-        for metric, value in evaluations(self.programs, self.state.params, data, evals, stopping):
-            if not math.isfinite(value) and metric != tuned:
-                raise Diverged(self.step, f"{metric} is not finite after {self.step:,} steps")
-            yield Measurement(metric, self.step, value, wanted[metric])
+        for score in evaluations(self.programs, self.state.params, data, evals, stopping):
+            if not math.isfinite(score.value) and score.metric != tuned:
+                raise Diverged(self.step, f"{score.metric} is not finite after {self.step:,} steps")
+            yield Measurement(score.metric, self.step, score.value, wanted[score.metric], score.test_images)
 
     def _count(self) -> int:
         """How many steps go into the next dispatch: it ends at the next checkpoint at the latest."""

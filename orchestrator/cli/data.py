@@ -4,10 +4,11 @@ import json
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from scalectl.analysis.vocabulary import AXES
 from scalectl.orchestrator.cli.options import (
     answer,
     output,
@@ -21,23 +22,59 @@ from scalectl.orchestrator.terminal import width
 from scalectl.trainer.flops import body_params, flops_per_image
 from scalectl.trainer.spec import SIZES, preset
 
+if TYPE_CHECKING:
+    from scalectl.orchestrator.store.layout import Wishes
+
+COMPUTE = "flops"  # that laws are over by default
+
+
+class Renamed(click.ParamType[tuple[str, str]]):
+    """COLUMN=NAME, cut at its last equals sign: a name of ours has none."""
+
+    name = "COLUMN=NAME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """The column and its name."""
+        if isinstance(value, tuple):
+            return value
+        column, equals, name = str(value).rpartition("=")
+        if not (equals and column.strip() and name.strip()):
+            self.fail(f"{value!r} is not COLUMN=NAME, such as n_weights=params", param, ctx)
+        return column.strip(), name.strip()
+
 
 @click.command("import")
-@click.argument("file", type=click.Path(path_type=Path), metavar="[FILE.csv]", required=False)
+@click.argument("file", type=click.Path(path_type=Path), metavar="[FILE]", required=False)
 @click.option("--study", help="Name for these runs; by default the name of the file.")
+@click.option("--as", "columns", type=Renamed(), multiple=True, help="What a column is, such as n_weights=params.")
+@click.option("--as-error", "errors", metavar="COLUMN", multiple=True, help="Import 1 - accuracy of this column.")
+@click.option("--test-images", type=click.IntRange(1, 2**63 - 1), help="Images that the metrics were measured on.")
+@click.option("--strict", is_flag=True, help="Refuse the file if a row is wrong, instead of leaving the row out.")
 @click.option("--undo", metavar="STUDY", help="Delete the imported runs of this study instead.")
 @store_option
-def import_runs(file: Path | None, study: str | None, undo: str | None, store: Path) -> Exit:
-    """Import other people's runs from a CSV file, to fit and draw them.
+def import_runs(
+    file: Path | None,
+    study: str | None,
+    columns: tuple[tuple[str, str], ...],
+    errors: tuple[str, ...],
+    test_images: int | None,
+    strict: bool,
+    undo: str | None,
+    store: Path,
+) -> Exit:
+    """Import other people's runs from a CSV, JSON lines or Parquet file, to fit and draw them.
 
-    Importing the same file again changes nothing.
+    Headers of usual tables are understood, and --as names the others. Importing the same file again changes nothing.
     """
-    if (file is None) == (undo is None) or (undo and study):
-        raise click.UsageError("give FILE.csv to import, or --undo STUDY to delete what was imported.")
+    from scalectl.orchestrator.store.layout import Wishes
+
+    wishes = Wishes(dict(columns), errors, test_images, strict)
+    if (file is None) == (undo is None) or (undo and (study or wishes != Wishes())):
+        raise click.UsageError("give FILE to import, or --undo STUDY to delete what was imported.")
     if file is None:
         _undo(undo or "", store)
     else:
-        _import(file, study or file.stem, store)
+        _import(file, study or file.stem, store, wishes)
     return Exit.DONE
 
 
@@ -52,18 +89,27 @@ def _undo(study: str, store: Path) -> None:
     click.echo(f"{counted(number, 'imported run')} of {study} deleted.")
 
 
-def _import(file: Path, study: str, store: Path) -> None:
+def _import(file: Path, study: str, store: Path, wishes: "Wishes") -> None:
     from scalectl.orchestrator.store.imported import read
     from scalectl.orchestrator.store.records import Records
+    from scalectl.orchestrator.store.sheet import how_many, shown
 
-    runs, left_out = read(file)
+    table = read(file, wishes)
+    runs = table.runs
     with Records(store) as records:
         new = records.take_in(runs, study, file.name)
     metrics = list(dict.fromkeys(name for run in runs for name in run.metrics))
-    click.echo(f"{len(runs)} runs imported, {new} of them new; metrics: {', '.join(metrics)}.")
-    if left_out:
-        click.echo(f"Left out, because they hold no number: {', '.join(left_out)}.", err=True)
-    click.echo(f"Next: {command('fit', store=store, options={'metric': metrics[0]})}")
+    click.echo(f"{counted(len(runs), 'run')} imported, {new} of them new; metrics: {', '.join(metrics)}.")
+    for note in table.notes:
+        click.echo(note, err=True)
+    if table.problems:
+        rows = f"{how_many(table.problems)}; {counted(table.left_out, 'row')} left out. --strict refuses such a file."
+        click.echo("\n".join([*shown(table.problems), rows]), err=True)
+    falling = [name for name in metrics if "err" in name.lower() or "loss" in name.lower()]
+    axes = [name for name in AXES if any(name in run.columns for run in table.runs)]
+    if axes:
+        options = {"metric": [*falling, *metrics][0], "x": None if axes[0] == COMPUTE else axes[0]}
+        click.echo(f"Next: {command('fit', store=store, options=options)}")
 
 
 @click.command()

@@ -27,7 +27,7 @@ from scalectl.orchestrator.store.soundness import (
 from scalectl.orchestrator.store.tables import schema, studies
 from scalectl.orchestrator.store.views import create_views, views_are_ours
 
-VERSION = 7  # of the tables and views; raised with every change to them
+VERSION = 8  # of the tables and views; raised with every change to them
 
 # Until version 5 the kind of a job and the name of its run were parts of the job's name, which the next plan replaced:
 # an attempt that came to steps before the last one was no evaluation.
@@ -59,6 +59,13 @@ UPDATE attempts SET
 # Until version 6 a run was listed by the one study that had planned it last, if that study's last plan had it.
 _MEMBERS = "INSERT OR IGNORE INTO members (study, run) SELECT study, number FROM runs WHERE listed"
 
+# Until version 7 nothing said how many test images a value rests on: all that its data set, or its run's, holds out.
+_TEST_IMAGES = """
+UPDATE measurements SET test_images = coalesce(
+  iif(json_valid(settings), json_extract(settings, '$.data.held_out'), NULL), runs.held_out
+) FROM runs WHERE runs.number = measurements.run AND measurements.step = runs.steps
+"""
+
 
 def _keep_laws(connection: Connection) -> None:
     """Give each study the laws of its file, which is all that is known of them: versions before 6 kept no overrides."""
@@ -87,6 +94,8 @@ def upgrade(connection: Connection) -> None:
         _keep_laws(connection)
     if version < 7:
         connection.exec_driver_sql(_MEMBERS)
+    if version < 8:
+        connection.exec_driver_sql(_TEST_IMAGES)
     create_views(connection)
     connection.exec_driver_sql(f"PRAGMA user_version={VERSION}")
 

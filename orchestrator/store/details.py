@@ -35,6 +35,7 @@ _COURSE = ("started", "ended", "state", "kind", "reason")
 _SPENT = ("first_step", "step", "flops", "device_seconds", "compile_seconds")
 _NAMED = ("id", "name", "study", "excluded")
 _COST = ("device_seconds", "core_days")
+_VALUE = ("step", "value", "test_images")
 _POINTS = 5  # of the curve of a job that its log shows
 _NO_TIME = " " * len("2026-01-01 00:00:00")
 Line = tuple[datetime, tuple[int, ...], str]  # UTC, numbers that keep the order, text
@@ -75,7 +76,9 @@ def _imported(connection: Connection, row: Row[Any]) -> Details:
     columns = {name: getattr(row, name) for name in (*_NAMED, *SETTINGS, *_COST, "origin")}
     columns |= dict.fromkeys(("trunk", "branch", "devices", "digest", "spec"))
     columns |= {"state": RunState.DONE, "kind": "", "reason": "", "waits_for": "", "exclusion": row.reason or None}
-    query = select(metrics.c.name.label("metric"), literal(row.steps).label("step"), imported.c.value)
+    query = select(
+        metrics.c.name.label("metric"), literal(row.steps).label("step"), imported.c.value, imported.c.test_images
+    )
     values = query.join_from(imported, metrics).where(imported.c.run == row.number)
     return Details(columns, (), (), _rows(connection, values))
 
@@ -94,7 +97,7 @@ def _trained(connection: Connection, run: str, *, launched: bool) -> Details:
     own_jobs = jobs_of(number, trunk, branch)
     tried = select(*(attempts.c[name] for name in (*_PLACE, *_COURSE, *_SPENT)), *_JOB).join_from(attempts, jobs)
     kept = select(*(checkpoints.c[name] for name in ("path", "step", "kept", "digest"))).join_from(checkpoints, jobs)
-    values = select(metrics.c.name.label("metric"), measurements.c.step, measurements.c.value)
+    values = select(metrics.c.name.label("metric"), *(measurements.c[name] for name in _VALUE))
     return Details(
         row,
         tuple(map(_attempt, _rows(connection, tried.where(own_jobs).order_by(attempts.c.id)))),

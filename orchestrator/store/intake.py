@@ -1,6 +1,7 @@
 """A Plan into the store, as rows before anything starts, and the runs of other people."""
 
 import hashlib
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,7 +12,8 @@ from sqlalchemy.dialects.sqlite import insert
 from scalectl.orchestrator.errors import NotFound, Refusal
 from scalectl.orchestrator.plan.plan import Plan
 from scalectl.orchestrator.store import rows
-from scalectl.orchestrator.store.imported import CAPITALS, Foreign, alike
+from scalectl.orchestrator.store.foreign import Foreign, alike
+from scalectl.orchestrator.store.layout import CAPITALS
 from scalectl.orchestrator.store.tables import (
     attempts,
     imported,
@@ -68,7 +70,8 @@ def take_in_others(connection: Connection, foreign: Sequence[Foreign], study: st
     unknown = dict.fromkeys(column.name for column in imports.columns if column.nullable)
     shared = {**unknown, "study": study, "origin": origin, "at": now()}
     for batch in _batches(foreign):
-        _upsert(connection, imports, "id", [{**shared, "id": run.id, **run.columns} for run in batch])
+        new = [{**shared, "id": run.id, **run.columns, "labels": json.dumps(dict(run.labels))} for run in batch]
+        _upsert(connection, imports, "id", new)
     number = _numbers(connection, imports)
     metric = {row.name: row.id for row in connection.execute(select(metrics.c.name, metrics.c.id))}
     earlier = delete(imported).where(imported.c.run == bindparam("number"), imported.c.metric == bindparam("id"))
@@ -88,7 +91,8 @@ def _batches(foreign: Sequence[Foreign]) -> Iterator[Sequence[Foreign]]:
 def _values(foreign: Sequence[Foreign], number: Mapping[str, int], metric: Mapping[str, int]) -> Iterator[rows.Row]:
     for run in foreign:
         for name, value in run.metrics.items():
-            yield {"run": number[run.id], "metric": metric[name], "value": value}
+            row = {"run": number[run.id], "metric": metric[name], "value": value}
+            yield {**row, "test_images": run.test_images.get(name)}
 
 
 def take_back(connection: Connection, study: str) -> int:

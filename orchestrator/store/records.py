@@ -20,7 +20,7 @@ from scalectl.orchestrator.store import rows
 from scalectl.orchestrator.store.beside import Unusable
 from scalectl.orchestrator.store.database import explained, file_number, writing
 from scalectl.orchestrator.store.file_systems import shared_file_system
-from scalectl.orchestrator.store.imported import Foreign
+from scalectl.orchestrator.store.foreign import Foreign
 from scalectl.orchestrator.store.intake import add_metrics, bury, now, take_back, take_in, take_in_others
 from scalectl.orchestrator.store.known import known
 from scalectl.orchestrator.store.lock import Lock

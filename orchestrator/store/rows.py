@@ -120,7 +120,7 @@ def of_checkpoint(event: Checkpoint, placed: Placed) -> Row:
 def of_measurement(event: Measurement, placed: Placed, metric: int) -> Row:
     """The row of a reading of the metric that has this number in the store."""
     value = {"step": event.step, "value": finite(event.value), "settings": event.settings}
-    return {"run": placed.run, "metric": metric, **value}
+    return {"run": placed.run, "metric": metric, **value, "test_images": event.test_images}
 
 
 def of_ledger(ledger_by_slot: Mapping[str, Entries], launch: int, now: datetime) -> list[Row]:

@@ -118,6 +118,7 @@ imports = Table(
     *(Column(name, kind) for name, kind in SETTINGS.items()),
     Column("device_seconds", Float),
     Column("core_days", Float),
+    _text("labels"),  # JSON object: its file's columns of text and truth values that have no other meaning
 )
 
 jobs = Table(
@@ -198,6 +199,7 @@ measurements = Table(
     Column("step", Integer, primary_key=True, autoincrement=False),
     Column("value", Float),
     _text("settings"),
+    Column("test_images", Integer),  # NULL where an older version measured it
     sqlite_with_rowid=False,
 )
 
@@ -207,6 +209,7 @@ imported = Table(
     _key("run", "imports.number", primary_key=True),
     _key("metric", "metrics.id", primary_key=True),
     Column("value", Float),
+    Column("test_images", Integer),
     sqlite_with_rowid=False,
 )
 

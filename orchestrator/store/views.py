@@ -3,7 +3,21 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Label, Select, Text, and_, false, literal, null, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Label,
+    Select,
+    Table,
+    Text,
+    and_,
+    false,
+    func,
+    literal,
+    null,
+    select,
+    union_all,
+)
 from sqlalchemy.sql.selectable import SelectBase
 
 from scalectl.orchestrator.store.tables import (
@@ -60,13 +74,15 @@ def _points(names: Mapping[str, int]) -> SelectBase:
     settings = (*SETTINGS, *_TIME)
     own = select(
         *_own_head(),
-        *(runs.c[name] for name in (*settings, *_SPEED, "digest")),
+        *(runs.c[name] for name in (*settings, *_SPEED)),
+        *(_test_images(), runs.c.digest),
         *(_end_value(number, name) for name, number in names.items()),
     ).join_from(runs, studies)
     foreign = select(
         *_imported_head(),
         *(imports.c[name] for name in settings),
-        *(null().label(name) for name in (*_SPEED, "digest")),
+        *(null().label(name) for name in _SPEED),
+        *(_imported_test_images(), null().label("digest")),
         *(_imported_value(number, name) for name, number in names.items()),
     )
     return union_all(own, foreign)
@@ -76,7 +92,7 @@ def _columns() -> SelectBase:
     """The role of each column of `points`: a metric, what the runs of one trunk share, or a run's own."""
     shared = ["origin", *(name for name in SETTINGS if name not in COST)]
     own = [column.name for column in _own_head() if column.name != "origin"]
-    own += [*COST, *_TIME, *_SPEED, "digest"]
+    own += [*COST, *_TIME, *_SPEED, "test_images", "digest"]
     roles = {**dict.fromkeys(own, "run"), **dict.fromkeys(shared, "trunk")}
     fixed = (select(literal(name, Text).label("name"), literal(role).label("role")) for name, role in roles.items())
     return union_all(*fixed, select(metrics.c.name, literal("metric").label("role")))
@@ -105,6 +121,27 @@ def _imported_value(metric: int, name: str) -> Label[float | None]:
     return select(imported.c.value).where(here).scalar_subquery().label(name)
 
 
+def _test_images() -> Label[int | None]:
+    """The images that all metrics at the end of a run were measured on; nothing where they differ, or one isn't known.
+
+    The metrics come first, as an index leads from each to its value; a run may have thousands of others on its way.
+    """
+    measured = measurements.c
+    at_end = and_(measured.run == runs.c.number, measured.metric == metrics.c.id, measured.step == runs.c.steps)
+    return _shared(measurements, at_end)
+
+
+def _imported_test_images() -> Label[int | None]:
+    return _shared(imported, and_(imported.c.run == imports.c.number, imported.c.metric == metrics.c.id))
+
+
+def _shared(table: Table, of_run: ColumnElement[bool]) -> Label[int | None]:
+    images = table.c.test_images
+    alike = and_(func.min(images) == func.max(images), func.count(images) == func.count())
+    query = select(images).join_from(metrics, table, of_run).group_by(table.c.run).having(alike)
+    return query.scalar_subquery().label("test_images")
+
+
 def _curves() -> SelectBase:
     """Each run's trunk rows up to its branch, then those of its cooldown."""
     branch = runs.c.steps - runs.c.cooldown
@@ -124,11 +161,12 @@ def _observations() -> SelectBase:
     own = select(
         *_own_head(),
         *(runs.c[name] for name in settings),
-        *(metric, measurements.c.step, measurements.c.value, measurements.c.settings),
+        *(metric, *(measurements.c[name] for name in ("step", "value", "test_images", "settings"))),
     ).select_from(runs.join(studies).join(measurements, measurements.c.run == runs.c.number).join(metrics))
     foreign = select(
         *_imported_head(),
         *(imports.c[name] for name in settings),
-        *(metric, imports.c.steps.label("step"), imported.c.value, literal("").label("settings")),
+        *(metric, imports.c.steps.label("step"), imported.c.value, imported.c.test_images),
+        literal("").label("settings"),
     ).select_from(imports.join(imported, imported.c.run == imports.c.number).join(metrics))
     return union_all(own, foreign)

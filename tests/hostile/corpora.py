@@ -72,7 +72,7 @@ CSV = {
     "columns": HEADER + ",".join(f"m{n}" for n in range(20_000)) + "\na,1e9" + ",1" * 20_000 + "\n",
     "metrics": HEADER + ",".join(f"m{n}" for n in range(1_990)) + "\na,1e9" + ",1" * 1_990 + "\n",
     "one name": HEADER + ",".join("m" for n in range(1_900)) + "\n" + ("a,1e9" + ",1" * 1_900 + "\n") * 100,
-    "wrong cells": HEADER + ",".join(f"m{n}" for n in range(400)) + "\n" + ("a,1e9,1" + ",x1" * 399 + "\n") * 700,
+    "wrong cells": HEADER + ",".join(f"m{n}" for n in range(400)) + "\n" + ("a,1e9,1" + ",1e999" * 399 + "\n") * 700,
     "rows": HEADER + "m\n" + "".join(f"a{n},1e9,1\n" for n in range(160_000)),
     "an open quote": HEADER + 'm\n"' + "a\n" * 4_900_000,
     "empty lines": HEADER + "m\n" + "\n" * 9_900_000,
@@ -80,6 +80,17 @@ CSV = {
     "commas": "," * 9_900_000,
     "bytes": "x" * 11_000_000,
     "a long integer": HEADER + f"steps,m\na,1e9,{LONG},1\n",
+}
+LINE = '{"model": "a", "flops": 1e9, "m": 1}'
+JSON = {
+    "brackets": "[" * 9_000_000,
+    "lists": "[" + "[]," * 3_000_000 + "[]]",
+    "objects": "{}\n" * 3_000_000,
+    "one object": "{" + ",".join(f'"m{n}": 1' for n in range(500_000)) + "}",
+    "other keys": "".join(LINE.replace("m", f"m{n}") + "\n" for n in range(15_000)),
+    "objects within": '{"a": ' * 15_000 + "1" + "}" * 15_000,
+    "a long integer": LINE.replace("1e9", LONG),
+    "a long text": LINE.replace("a", "a" * 9_900_000),
 }
 STORES = {
     "trigger": "CREATE TRIGGER t AFTER INSERT ON events BEGIN DELETE FROM imports; END",
@@ -108,6 +119,9 @@ def yaml_cases(place: Path) -> Iterator[tuple[str, Case]]:
 
 
 def csv_cases(place: Path) -> Iterator[tuple[str, Case]]:
+    import pyarrow as pa
+    from pyarrow import parquet
+
     for name, text in CSV.items():
         (place / f"{name}.csv").write_text(text)
         yield name, (["import", str(place / f"{name}.csv"), "--store", str(place / f"{name}.db")], {2, 4})
@@ -115,10 +129,17 @@ def csv_cases(place: Path) -> Iterator[tuple[str, Case]]:
     wide = place / "wide.csv"
     wide.write_text(HEADER + ",".join(f"m{n}" for n in range(400)) + "\n" + "\n".join(rows) + "\n")
     yield "many numbers", (["import", str(wide), "--store", str(place / "wide.db")], {0})
+    for name, text in JSON.items():
+        (place / f"{name}.jsonl").write_text(text)
+        yield f"JSON {name}", (["import", str(place / f"{name}.jsonl"), "--store", str(place / f"{name}.db")], {0, 2})
+    long = pa.DictionaryArray.from_arrays(pa.array([0] * 20_000), ["x" * 1_000_000])
+    columns = {"model": long, "flops": [1e9] * 20_000, "m": [1.0] * 20_000}
+    parquet.write_table(pa.table(columns), place / "long.parquet", compression="zstd")
+    yield "one text in each row", (["import", str(place / "long.parquet"), "--store", str(place / "long.db")], {2})
 
 
 def store_cases(place: Path) -> Iterator[tuple[str, Case]]:
-    from scalectl.orchestrator.store.imported import Foreign
+    from scalectl.orchestrator.store.foreign import Foreign
     from scalectl.orchestrator.store.records import Records
 
     foreign = [

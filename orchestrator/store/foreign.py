@@ -1,0 +1,90 @@
+"""Runs of other people as the store takes them, and those among them that repeat the settings of another."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from scalectl.orchestrator.format import count, counted
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A run of somebody else: what is known of it, by column of `points`, its metrics and its labels."""
+
+    id: str
+    columns: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    test_images: Mapping[str, int] = field(default_factory=dict)  # by metric
+    labels: Mapping[str, str | bool] = field(default_factory=dict)
+    line: int = 0  # of its file
+
+
+def alike(name: str, names: Iterable[str]) -> str:
+    """The first of the names that differs in its capitals alone, or nothing: to SQL they are one."""
+    return next((namesake for namesake in names if namesake.lower() == name.lower() and namesake != name), "")
+
+
+def numbered(runs: Iterable[Foreign]) -> tuple[list[Foreign], list[str]]:
+    """The runs with a seed each where they repeat settings, without those that repeat all of another, and notes."""
+    seen: Counter[str] = Counter()
+    lines: dict[str, int] = {}
+    groups: dict[str, list[Foreign]] = {}
+    same = 0
+    for run in runs:
+        document = json.dumps([run.columns, run.metrics, run.labels], sort_keys=True)
+        if document in lines:
+            same += 1
+            continue
+        lines[document] = run.line
+        if seen[run.id]:
+            number = hashlib.sha256(f"{run.id} {seen[run.id]}".encode()).hexdigest()[:12]
+            groups.setdefault(_key(run), []).append(replace(run, id=number))
+        else:
+            groups.setdefault(_key(run), []).append(run)
+        seen[run.id] += 1
+    repeated = [group for group in groups.values() if len(group) > 1]
+    distinct = [run for group in groups.values() for run in _seeded(group)]
+    notes = []
+    if repeated:
+        repeats = sum(len(group) - 1 for group in repeated)
+        first = repeated[0]
+        text = (
+            f"{counted(repeats, 'run')} with the settings of another, as in lines {first[0].line} and {first[1].line}"
+        )
+        if "seed" in first[0].columns:
+            notes.append(f"{text}, and with its seed: all are kept.")
+        else:
+            notes.append(f"{text}: numbered as seeds of it.")
+    if same:
+        notes.append(f"Left out: {counted(same, 'row')}, the same as another in every cell.")
+    return sorted(distinct, key=lambda run: run.line), notes
+
+
+def _key(run: Foreign) -> str:
+    settings = {name: value for name, value in run.columns.items() if name != "name"}
+    return json.dumps([settings, run.labels], sort_keys=True)
+
+
+def _seeded(group: list[Foreign]) -> list[Foreign]:
+    """The runs of equal settings with a seed each, unless the file has told seeds."""
+    if len(group) == 1 or "seed" in group[0].columns:
+        return group
+    return [_named({**run.columns, "seed": seed}, run) for seed, run in enumerate(group)]
+
+
+def _named(columns: dict[str, Any], run: Foreign) -> Foreign:
+    if columns["name"] == name_of(run.columns):
+        columns["name"] = name_of(columns)
+    return replace(run, columns=columns)
+
+
+def name_of(columns: Mapping[str, Any]) -> str:
+    """A name for people: model, data size, steps, seed, as far as they are known."""
+    parts = [columns["model"]]
+    parts += [count(columns[name]).replace(" ", "") for name in ("data_size", "steps") if name in columns]
+    if columns.get("seed"):
+        parts.append(f"s{columns['seed']}")
+    return "-".join(parts)

@@ -1,0 +1,293 @@
+"""What each column of a file of runs is: a setting, a metric, a label, or nothing that is kept."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import islice
+
+from sqlalchemy import Boolean, Text
+
+from scalectl.orchestrator.errors import Problem, did_you_mean
+from scalectl.orchestrator.store.cells import is_missing, numbers_of
+from scalectl.orchestrator.store.meanings import (
+    COLUMNS,
+    COMPUTE,
+    IMAGES,
+    LEFT_OUT,
+    NAMES,
+    OURS,
+    PREFIX,
+    SCALES,
+    SIZES,
+    Meaning,
+    meaning,
+    plain,
+    run_names,
+)
+from scalectl.orchestrator.store.sheet import MAX_PROBLEMS, Sheet
+
+CAPITALS = "differ in their capitals alone, which are one column to SQL"
+MAX_LETTERS = 200  # of a name of a column
+LEAST_BUDGET = 1e9  # FLOPs: a budget or compute of less is in another unit
+_OF_METRIC = f"/{IMAGES}"
+_VAGUE = ("compute", "budget", "compute_budget", "C")  # headers of FLOPs, or of anything else that is spent
+_UNSAID = re.compile(r"[^\w./@-]+")  # what no name in an expression of --where has
+_ACCURACY = re.compile(r"(?<![a-z])acc(uracy)?(?![a-z])", re.IGNORECASE)
+
+
+class Kind(StrEnum):
+    """What a column holds."""
+
+    SETTING = "setting"
+    METRIC = "metric"
+    ERROR = "error"  # 1 - the accuracy in the file
+    IMAGES = "images"  # behind one metric
+    LABEL = "label"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column of the file: its header, what it holds, under which name and in how many of its units."""
+
+    header: str
+    kind: Kind
+    name: str = ""
+    factor: float = 1.0
+    insisted: bool = False  # named by --as
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How a file is to be read: the columns that its headers are, accuracies that become errors, test images."""
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    errors: Sequence[str] = ()
+    test_images: int | None = None
+    strict: bool = False  # refuse a file with a wrong row, which is left out otherwise
+
+
+class Layout:
+    """The fields of a sheet, and all that is wrong with its header or odd about it."""
+
+    def __init__(self, sheet: Sheet, wishes: Wishes) -> None:
+        self.sheet, self.wishes = sheet, wishes
+        self.headers = sheet.header.cells
+        self.notes: list[str] = []
+        cells = (cell for row in sheet.rows for cell in row.cells)
+        self.numbers, comma = numbers_of(sheet.separator, cells)
+        self.filled = [list(self._filled(place)) for place in range(len(self.headers))]
+        self.shares = [self._share(place) for place in range(len(self.headers))]
+        self.fields: list[Field] = [Field(header, Kind.NOTHING) for header in self.headers]
+        found = [*self._of_comma(comma), *self._of_headers(), *self._of_wishes(), *self._settle(), *self._lacking()]
+        self.problems = list(islice(found, MAX_PROBLEMS))
+
+    def place(self, name: str, kind: Kind = Kind.SETTING) -> int | None:
+        """The place of the column that is a setting, or of another kind, of this name."""
+        for place, column in enumerate(self.fields):
+            if column.kind is kind and column.name == name:
+                return place
+        return None
+
+    @property
+    def compute(self) -> list[int]:
+        """The places of the columns of which each run needs one: of compute, or else of scale."""
+        for names in (COMPUTE, SCALES):
+            places = [place for name in names if (place := self.place(name)) is not None]
+            if places:
+                return places
+        return []
+
+    def _filled(self, place: int) -> Iterator[str]:
+        for row in self.sheet.rows:
+            if place < len(row.cells) and not is_missing(row.cells[place]):
+                yield row.cells[place]
+
+    def _share(self, place: int) -> float:
+        """The share of the cells of a column that are numbers."""
+        cells = self.filled[place]
+        counts = self._counts(place)
+        return sum(self.numbers.value(cell, counts=counts) is not None for cell in cells) / max(1, len(cells))
+
+    def _counts(self, place: int) -> bool:
+        named = meaning(self.headers[place])
+        return named is not None and COLUMNS[named.column] is not Text
+
+    def _of_comma(self, cell: str) -> Iterator[Problem]:
+        if cell and self.numbers.decimal_comma:
+            point = cell.replace(",", ".")
+            self.notes.append(f"Numbers have a decimal comma: {cell} is {point}.")
+        elif cell:
+            hint = "write numbers with a decimal point and no other mark"
+            yield self.sheet.header.problem(f"the file has {cell}, which may be {cell.replace(',', '.')} or more", hint)
+
+    def _of_headers(self) -> Iterator[Problem]:
+        first: dict[str, int] = {}
+        header = self.sheet.header
+        for place, name in enumerate(self.headers):
+            if not name and place == 0:
+                self.notes.append("The first column has no name: it numbers the rows, and is left out.")
+            elif not name:
+                yield header.problem(f"column {place + 1} has no name", "name it, or leave it out")
+            elif len(name) > MAX_LETTERS:
+                yield header.problem(f"column {place + 1} has a name of {len(name):,} letters", "rename it", cell=place)
+            elif first.setdefault(name, place) < place:
+                text = f"{name} comes twice: it is column {first[name] + 1} as well"
+                yield header.problem(text, "rename one, or leave it out", cell=place)
+
+    def _of_wishes(self) -> Iterator[Problem]:
+        """Yield columns that options name and the file lacks."""
+        options = {"--as": self.wishes.columns, "--as-error": self.wishes.errors}
+        for option, names in options.items():
+            for name in names:
+                if name not in self.headers:
+                    guess = did_you_mean(name, self.headers)
+                    yield self.sheet.header.problem(f"{option} {name}: the file has no such column", guess)
+        meanings = Counter(map(_target, self.wishes.columns.values()))
+        for header, name in self.wishes.columns.items():
+            if name.lower() in OURS:
+                yield self.sheet.header.problem(f"--as {header}={name}: {name} is a column that scalectl fills")
+            elif meanings[_target(name)] > 1:
+                yield self.sheet.header.problem(f"--as {header}={name}: another column is {_target(name)} as well")
+            elif len(name) > MAX_LETTERS:
+                yield self.sheet.header.problem(f"--as {header}: the name has {len(name):,} letters")
+
+    def _settle(self) -> Iterator[Problem]:
+        """Decide what each column is; yield names that would be one to SQL."""
+        self._insisted()
+        self._settings()
+        self._named()
+        taken = {name.lower(): name for name in (*COLUMNS, *OURS)}
+        taken |= {column.name.lower(): column.name for column in self.fields if column.insisted}
+        for place, column in enumerate(self.fields):
+            if column.kind is not Kind.NOTHING or not self.headers[place] or not self.filled[place]:
+                continue
+            settled = self._leftover(place, taken)
+            if namesake := taken.get(settled.name.lower()):
+                text = f"{column.header} and {namesake} {CAPITALS}"
+                if namesake == settled.name:
+                    text = f"{column.header} would be {namesake}, which is another column"
+                if column.header not in self.headers[:place]:
+                    yield self.sheet.header.problem(text, "rename it", cell=place)
+            elif settled.name:
+                taken[settled.name.lower()] = settled.name
+            self.fields[place] = settled
+
+    def _insisted(self) -> None:
+        for header, name in self.wishes.columns.items():
+            if header not in self.headers:
+                continue
+            place = self.headers.index(header)
+            named = meaning(name)
+            if named:
+                self.fields[place] = Field(header, Kind.SETTING, named.column, named.factor, insisted=True)
+            elif header in self.wishes.errors:
+                self.fields[place] = Field(header, Kind.ERROR, name, insisted=True)
+            else:
+                self.fields[place] = Field(header, Kind.METRIC, name, insisted=True)
+
+    def _settings(self) -> None:
+        """Give each column of `points` the header that means it most surely."""
+        best: dict[str, tuple[int, int, Meaning]] = {}
+        for place, header in enumerate(self.headers):
+            named = meaning(header)
+            decided = self.fields[place].kind is not Kind.NOTHING or header in self.wishes.errors
+            if named is None or decided or not self._can_be(place, named):
+                continue
+            rival = best.get(named.column)
+            if self.place(named.column) is None and (rival is None or named.rank < rival[0]):
+                best[named.column] = (named.rank, place, named)
+        for column, (_, place, named) in best.items():
+            self.fields[place] = Field(self.headers[place], Kind.SETTING, column, named.factor)
+        self._sized()
+
+    def _sized(self) -> None:
+        """Take a size in numbers for the number of parameters where another column is the model."""
+        for place, header in enumerate(self.headers):
+            spare = self.fields[place].kind is Kind.NOTHING and self.place("params") is None
+            if plain(header) in SIZES and spare and self.shares[place] == 1:
+                self.fields[place] = Field(header, Kind.SETTING, "params")
+
+    def _can_be(self, place: int, named: Meaning) -> bool:
+        """Whether a column may be what its header means: numbers, or else words."""
+        cells, share, header = self.filled[place], self.shares[place], self.headers[place]
+        if not cells:
+            return header == named.column
+        if COLUMNS[named.column] is Text:
+            return named.column in NAMES or share == 0
+        if plain(header) in _VAGUE:
+            return max((self.numbers.value(cell, counts=True) or 0.0) for cell in cells) >= LEAST_BUDGET
+        return header == named.column or share > 0 or COLUMNS[named.column] is Boolean
+
+    def _named(self) -> None:
+        """Take the name of a run for its model where no column is one."""
+        if self.place("model") is not None:
+            return
+        for place in run_names(self.headers):
+            if self.filled[place] and self.fields[place].name in ("", "name"):
+                self.fields[place] = Field(self.headers[place], Kind.SETTING, "model")
+                return
+
+    def _leftover(self, place: int, taken: Mapping[str, str]) -> Field:
+        """What a column is that has no other meaning: a metric if it holds numbers, else a label."""
+        header = self.headers[place]
+        if plain(header) in LEFT_OUT or (header in OURS and OURS - {"labels"} <= {*self.headers}):  # an export of ours
+            return Field(header, Kind.NOTHING)
+        metric = header.removesuffix(_OF_METRIC)
+        if header in self.wishes.errors:
+            return Field(header, Kind.ERROR, error_name(header))
+        if metric != header and metric in self.headers:
+            return Field(header, Kind.IMAGES, metric)
+        name = PREFIX.sub("", header)
+        if self.shares[place] < 0.5:
+            return Field(header, Kind.LABEL, _apart(_UNSAID.sub("_", name).strip("_"), taken))
+        return Field(header, Kind.METRIC, _apart(name, taken))
+
+    def _lacking(self) -> Iterator[Problem]:
+        header = self.sheet.header
+        if not self.compute:
+            names = ", ".join((*COMPUTE, *SCALES))
+            hint = f"name a column as one of {names}, as in --as COLUMN=flops"
+            yield header.problem("no column of compute", hint)
+        measured = any(column.kind in (Kind.METRIC, Kind.ERROR) for column in self.fields)
+        if self.sheet.rows and not measured:
+            yield header.problem("no column is a metric", "each column of numbers that has no other meaning is one")
+        if not self.sheet.rows:
+            yield header.problem("no run below the header")
+
+
+def _target(name: str) -> str:
+    """The column that a name means, or the metric of that name."""
+    named = meaning(name)
+    if named:
+        return named.column
+    return name
+
+
+def error_name(accuracy: str) -> str:
+    """The name of the error that belongs to an accuracy: test_error for test_acc, top1_error for top1."""
+    name, number = _ACCURACY.subn("error", accuracy)
+    if number:
+        return name
+    return f"{accuracy}_error"
+
+
+def _apart(name: str, taken: Mapping[str, str]) -> str:
+    """A name that no column of `points` has; a measured loss is `upstream/loss`, as the loss is a setting there."""
+    if name.lower() not in {known.lower() for known in (*COLUMNS, *OURS)}:
+        return name
+    if name.lower() == "loss" and "upstream/loss" not in taken:
+        return "upstream/loss"
+    return f"file_{name}"
+
+
+def read_as(fields: Iterable[Field]) -> str:
+    """The columns whose names in the store are others, in words."""
+    pairs = [
+        f"{column.header} is {column.name}"
+        for column in fields
+        if column.kind in (Kind.SETTING, Kind.METRIC, Kind.ERROR) and column.header != column.name
+    ]
+    return ", ".join(pairs)

@@ -1,0 +1,118 @@
+"""What the headers of other people's tables mean: the column of `points` that each is, and in how many of its units."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Float, Integer, Text
+
+from scalectl.analysis.vocabulary import AXES
+from scalectl.orchestrator.store.tables import SETTINGS
+
+IMAGES = "test_images"
+COLUMNS = {**SETTINGS, "device_seconds": Float, "core_days": Float, "name": Text, IMAGES: Integer}
+COMPUTE = tuple(axis.name for axis in AXES.values() if axis.grows)
+SCALES = ("params", "flops_per_image", "data_size", "steps")  # beside compute: what a law may be over
+NAMES = {"name", "model", "data_name", "source", "content", "test_content"}  # in words, of digits too
+OURS = {
+    "run",
+    "study",
+    "state",
+    "excluded",
+    "origin",
+    "images_per_second",
+    "flops_per_second",
+    "mfu",
+    "digest",
+    "labels",
+}  # columns of `points` that no file can give
+_UNITS = {"million": 1e6, "m": 1e6, "billion": 1e9, "b": 1e9, "trillion": 1e12}
+PREFIX = re.compile(r"^(metrics|params|tags\.mlflow|config|hparams|summary|trainer)[./]")  # of tables of MLflow and W&B
+
+# Of each column the headers that mean it, the surest first; capitals and separators don't matter but in single letters.
+HEADERS: Mapping[str, tuple[str, ...]] = {
+    column: tuple(headers.split())
+    for column, headers in {
+        "model": "model size model_size arch architecture model_name backbone",
+        "params": "params n_params num_params parameters n_parameters num_parameters total_params"
+        " non_embedding_params param_count N",
+        "images_seen": "images_seen samples_seen n_samples_seen examples_seen examples n_examples num_examples samples"
+        " tokens n_tokens num_tokens tokens_seen train_tokens training_tokens total_tokens D",
+        "data_size": "data_size dataset_size unique_tokens unique_examples unique_images",
+        "flops": "total_flops train_flops training_flops flops compute budget compute_budget flops_budget pf_days"
+        " petaflop_days C",
+        "steps": "steps step global_step train_steps training_steps num_steps n_steps iterations iters",
+        "cooldown": "cooldown cooldown_steps",
+        "batch_size": "batch_size global_batch_size train_batch_size bs",
+        "lr": "lr learning_rate peak_lr max_lr",
+        "seed": "seed random_seed",
+        "width": "width d_model n_embd hidden_size embed_dim",
+        "depth": "depth n_layers num_layers n_layer",
+        "num_heads": "num_heads n_heads n_head",
+        "mlp_dim": "mlp_dim d_ff intermediate_size",
+        "image_size": "image_size img_size resolution",
+        "flops_per_image": "flops_per_image gflops_per_image gflops_per_image_224 gflops gmacs macs",
+        IMAGES: "test_images num_test_images n_test_images n_test",
+    }.items()
+}
+FACTORS = {
+    "gflops_per_image": 1e9,
+    "gflops_per_image_224": 1e9,
+    "gflops": 1e9,
+    "gmacs": 2e9,  # a multiply-add is 2 FLOPs
+    "macs": 2.0,
+    "param_count": 1e6,  # timm's
+    "pf_days": 8.64e19,
+    "petaflop_days": 8.64e19,
+}
+SIZES = ("size", "model_size")  # headers of models, or in numbers of their params
+RUN_NAMES = ("run_name", "name", "run", "runname", "run_id")  # that serve as a model where no column is one
+LEFT_OUT = {"unnamed_0", "index", "index_level_0", "wall_time", "timestamp", "relative_time", "experiment_id"}
+TOKENS = re.compile(r"tokens|^D$")
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """The column that a header means, in how many of its units; its rank among the headers that mean the same."""
+
+    column: str
+    factor: float
+    rank: int
+
+
+def plain(header: str) -> str:
+    """A header without what tells nothing: capitals, separators, a prefix of MLflow."""
+    bare = PREFIX.sub("", header).strip()
+    if len(bare) == 1:
+        return bare
+    return re.sub(r"[^\w@./]+", "_", bare).lower().strip("_") or bare
+
+
+def meaning(header: str) -> Meaning | None:
+    """What a header means, if that is a column of `points` that a file can give."""
+    name = plain(header)
+    if header in COLUMNS and header not in HEADERS:
+        return Meaning(header, 1.0, 0)
+    for factor, stem in _stems(name):
+        for column, headers in HEADERS.items():
+            if stem in headers:
+                return Meaning(column, factor * FACTORS.get(stem, 1.0), headers.index(stem))
+    if name in COLUMNS and name not in HEADERS:
+        return Meaning(name, 1.0, 1)
+    return None
+
+
+def _stems(name: str) -> Iterator[tuple[float, str]]:
+    """Yield a name, and the same without the unit at its end."""
+    yield 1.0, name
+    stem, _, unit = name.rpartition("_")
+    if unit in _UNITS:
+        yield _UNITS[unit], stem
+
+
+def run_names(headers: Sequence[str]) -> Iterator[int]:
+    """Yield the places of headers that name runs, the surest first."""
+    for wanted in RUN_NAMES:
+        for place, header in enumerate(headers):
+            if plain(header) == wanted:
+                yield place
