@@ -41,8 +41,9 @@ def _packed(problem: Problem, weight_BN: Floats) -> Problem:
     most = int((weight_BN > 0).sum(axis=1).max())
     front_BN = np.argsort(weight_BN == 0, axis=1, kind="stable")[:, :most]
     weight_BN = np.take_along_axis(weight_BN, front_BN, axis=1).astype(float)
-    compute_N, error_N = problem.compute[0], problem.error[0]
-    return replace(problem, compute=compute_N[front_BN], error=error_N[front_BN], weight=weight_BN)
+    compute_N, error_N, noise_N = problem.compute[0], problem.error[0], problem.noise[0]
+    columns = {"compute": compute_N[front_BN], "error": error_N[front_BN], "noise": noise_N[front_BN]}
+    return replace(problem, weight=weight_BN, **columns)
 
 
 def widening(points: int, parameters: int) -> float:

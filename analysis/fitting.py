@@ -12,6 +12,7 @@ import pandas as pd
 from scalectl.analysis.bootstrap import around, around_log, redrawn, widening
 from scalectl.analysis.checks import RUN, Refused, checked, known_runs
 from scalectl.analysis.law import LADDER, Family, Floats, Law, family
+from scalectl.analysis.noise import relative
 from scalectl.analysis.report import Counts, Fitted, HeldOut, Simpler
 from scalectl.analysis.runs import COMPUTE, METRIC, front_of, frontier, repeats, usable
 from scalectl.analysis.solver import Problem, best, solve
@@ -145,7 +146,8 @@ class _Scales:
         compute_1N = compute.to_numpy(float)[None] / self.compute
         error_1N = error.to_numpy(float)[None] / self.error
         ends = (self.least / self.compute, self.most / self.compute)
-        return Problem(form, compute_1N, error_1N, np.ones_like(error_1N), *ends, self.delta / self.error)
+        noise_1N = relative(error_1N)
+        return Problem(form, compute_1N, error_1N, np.ones_like(error_1N), noise_1N, *ends, self.delta / self.error)
 
     def params(self, problem: Problem, coords_BP: Floats) -> Floats:
         """The parameters [B, P] in the units of the points."""
@@ -175,7 +177,7 @@ def _intervals(
             interval_around = around
         low, high = interval_around(np.array(estimate), column, wider)
         least, most = ends.get(parameter.name, (0.0, np.inf))
-        intervals[parameter.name] = (max(float(low), least), min(float(high), most))
+        intervals[parameter.name] = (max(min(float(low), estimate), least), min(max(float(high), estimate), most))
     return intervals
 
 

@@ -19,6 +19,7 @@ from scalectl.analysis.vocabulary import LAWS
 Floats = NDArray[np.float64]
 
 LADDER = ("power", "saturating", "doubly-saturating")  # each holds the one before
+_LUCK = 3.0  # a floor is at most this many times the best point, which may be better than the law by luck
 _HALVINGS = 80
 _EQUAL = 1e-12  # relative distance at which an error is that of the floor
 _FAR = 690.0  # exp(690) is about the largest number that there is
@@ -88,7 +89,7 @@ FLOOR = Parameter(
     "c",
     error=1,
     scale=LINEAR,
-    bounds=lambda span: (0.0, span.best),
+    bounds=lambda span: (0.0, np.minimum(_LUCK * span.best, span.worst)),
     starts=lambda span: span.best / 2,
 )
 

@@ -138,7 +138,7 @@ class Fitted(Report):
         return "\n".join([*_head(self), "", *_params(self), "", *_checks(self)])
 
     def _repr_html_(self) -> str:
-        rows = [(row.letter, row.name, row.value, row.ends) for row in _rows(self)]
+        rows = [(row.letter, row.name, f"{row.estimate:.3g}", row.ends) for row in _rows(self)]
         notes = [f"{self.law.family.formula}, C in {self.law.unit}", *(line.strip() for line in _checks(self))]
         interval = f"{100 * LEVEL:.0f} % interval"
         return html_table(" · ".join(_head(self)), ("", "parameter", "value", interval), rows, notes)
@@ -187,8 +187,10 @@ def _params(fit: Fitted) -> Iterator[str]:
     for row in _rows(fit):
         note = ""
         if row.parameter == FLOOR:
-            note = f"at least 0, at most the best point ({best:.3g})"
-        yield f"  {row.letter}   {row.name:<14}{row.value:<12}{row.ends:<24}{note}".rstrip()
+            note = "at least 0"
+            if row.estimate > best > 0:
+                note = f"above the best point ({best:.3g})"
+        yield f"  {row.letter}   {row.name:<14}{row.estimate:<12.3g}{row.ends:<24}{note}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -198,7 +200,7 @@ class _Row:
     parameter: Parameter
     letter: str
     name: str
-    value: str
+    estimate: float
     ends: str
 
 
@@ -208,7 +210,7 @@ def _rows(fit: Fitted) -> Iterator[_Row]:
         ends = ""
         if fit.intervals:
             ends = _ends(*fit.intervals[parameter.name])
-        yield _Row(parameter, parameter.letter, parameter.name, f"{params[parameter.name]:.3g}", ends)
+        yield _Row(parameter, parameter.letter, parameter.name, params[parameter.name], ends)
 
 
 def _ends(low: float, high: float) -> str:

@@ -193,9 +193,12 @@ def _floor(axes: Axes, fit: Fitted, factor: float) -> None:
     level, unit = fit.law.floor * factor, ""
     if factor == 100:
         unit = " %"
+    above = ""
+    if 0 < fit.frontier[fit.metric].iloc[-1] < fit.law.floor:
+        above = ", above the best run"
     axes.axhline(level, color=ink(), linewidth=0.8, linestyle=":", zorder=1)
     axes.annotate(
-        f"floor c = {level:.3g}{unit}",
+        f"floor c = {level:.3g}{unit}{above}",
         xy=(0.015, level),
         xycoords=("axes fraction", "data"),
         xytext=(0, 2),
