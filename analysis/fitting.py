@@ -3,12 +3,14 @@
 Letters of shapes: B fits, N points, P parameters.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
+from scalectl.analysis.averaging import Average, Member, weights
 from scalectl.analysis.bootstrap import around, around_log, redrawn, widening
 from scalectl.analysis.checks import RUN, Refused, checked, known_runs
 from scalectl.analysis.law import LADDER, Family, Floats, Law, family
@@ -23,6 +25,7 @@ LAW = "doubly-saturating"  # by default
 SPARE = 2  # frontier points that a law needs beyond its parameters
 RISING = 0.5  # rank correlation with compute above which a metric is taken for one that rises
 DRAWS = 1000
+_FEWEST = 100  # draws of a family beside the law
 HUBER = 0.01  # of the range of errors on the frontier
 
 
@@ -31,7 +34,7 @@ def fit(
     metric: str = METRIC,
     x: str = COMPUTE,
     *,
-    law: str = LAW,
+    law: str | None = None,
     hold_out: Collection[str] = (),
     one_model: bool = False,
     draws: int = DRAWS,
@@ -40,12 +43,14 @@ def fit(
     """The law of the frontier of `points` over the column `x`, without the runs whose ids are in `hold_out`; those are
     predicted.
 
+    A `law` is the family that alone predicts. Without one the law is the doubly saturating one, and predictions are
+    averaged over it and the simpler ones, each with the weight that AICc gives it.
     With no `draws` it is quick, and every interval is unknown: `intervals` is empty, ends of bands are NaN.
     Raises Refused for a law without a file in laws/, for columns that are missing, for a metric or values that can't be
     fitted, below two frontier points more than parameters, below a decade of compute, and, unless `one_model` says that
     this is meant, where one model has the whole frontier.
     """
-    form = family(law)
+    form = family(law or LAW)
     needed = [*RUN, x, "model"]
     if hold_out:
         needed.append("name")
@@ -58,24 +63,39 @@ def fit(
     front = front_of(runs, metric)
     _enough(front, runs, metric, x, form, one_model)
     scales = _Scales.of_frontier(front[x].to_numpy(float), front[metric].to_numpy(float), AXES[x].unit)
-    problem = scales.problem(front[x], front[metric], form)
-    coords_P, cost = best(problem)
-    drawn_BP = np.empty((0, len(coords_P)))
-    if draws:
-        every = scales.problem(runs[x], runs[metric], form)
-        drawn_BP = redrawn(every, coords_P, repeats(runs, x), draws, seed)
-    estimate, drawn, ends = scales.law(problem, coords_P), scales.params(problem, drawn_BP), scales.ends(problem)
+    solved = _Solved.of(scales.problem(front[x], front[metric], form))
+    simpler = [_Solved.of(replace(solved.problem, family=smaller)) for smaller in _smaller(form)]
+    families = [solved]
+    if law is None:
+        families = [*simpler, solved]
+    every, together = scales.problem(runs[x], runs[metric], form), repeats(runs, x)
+
+    def drawn(one: _Solved, number: int) -> Floats:
+        coords_BP = np.empty((0, len(one.coords)))
+        if number:
+            coords_BP = redrawn(replace(every, family=one.problem.family), one.coords, together, number, seed)
+        return scales.params(one.problem, coords_BP)
+
+    estimate, ends, drawn_BP = scales.law(solved), scales.ends(solved.problem), drawn(solved, draws)
+    members = []
+    for share, one in zip(weights([one.left_one_out for one in families], len(front)), families, strict=True):
+        if share and one is solved:
+            members.append(Member(estimate, float(share), drawn_BP, len(front)))
+        elif share:
+            enough = min(draws, max(_FEWEST, round(share * draws)))
+            members.append(Member(scales.law(one), float(share), drawn(one, enough), len(front)))
     fitted = Fitted(
         metric=metric,
         x=x,
         law=estimate,
-        intervals=_intervals(estimate, drawn, len(front), ends),
+        intervals=_intervals(estimate, drawn_BP, len(front), ends),
         frontier=front,
         counts=_counts(points, kept, runs),
-        draws=drawn,
-        delta=problem.delta * scales.error,
-        left_one_out=_left_one_out(problem, coords_P),
-        simpler=_simpler(problem, cost, scales),
+        draws=drawn_BP,
+        delta=solved.problem.delta * scales.error,
+        left_one_out=solved.left_one_out,
+        simpler=tuple(Simpler(scales.law(one), _aicc_gain(one, solved)) for one in simpler),
+        average=Average(tuple(members)),
         held_out=(),
     )
     fitted = replace(fitted, held_out=_held_out(points, fitted, hold_out, seed))
@@ -159,9 +179,45 @@ class _Scales:
         ends = zip(problem.family.names, map(float, low_P), map(float, high_P), strict=True)
         return {name: (low, high) for name, low, high in list(ends)[1:]}
 
-    def law(self, problem: Problem, coords_P: Floats) -> Law:
-        """The law that these coordinates of the solver stand for."""
-        return Law(problem.family, tuple(map(float, self.params(problem, coords_P[None])[0])), self.unit)
+    def law(self, solved: "_Solved") -> Law:
+        """The law that the coordinates of the solver stand for."""
+        values = self.params(solved.problem, solved.coords[None])[0]
+        return Law(solved.problem.family, tuple(map(float, values)), self.unit)
+
+
+@dataclass(frozen=True, eq=False)
+class _Solved:
+    """A family's fit to the frontier."""
+
+    problem: Problem
+    coords: Floats
+    cost: float
+
+    @staticmethod
+    def of(problem: Problem) -> "_Solved":
+        """The best fit of the problem."""
+        return _Solved(problem, *best(problem))
+
+    @property
+    def points(self) -> int:
+        """How many points the frontier has."""
+        return self.problem.compute.shape[1]
+
+    @property
+    def aicc(self) -> float:
+        """AICc from Huber's loss, which stands for half the sum of squares; only for points enough to define it."""
+        count = len(self.problem.family.parameters) + 1  # the spread is one more
+        correction = 2 * count * (count + 1) / (self.points - count - 1)
+        return float(self.points * np.log(max(self.cost, 1e-300) / self.points) + 2 * count + correction)
+
+    @cached_property
+    def left_one_out(self) -> float:
+        """The rms log error of each point, predicted by the fit to the others."""
+        without = replace(self.problem.repeated(self.points), weight=1.0 - np.eye(self.points))
+        coords_BP, _ = solve(without, np.tile(self.coords, (self.points, 1)))
+        measured_N, predicted_N = self.problem.error[0], np.diag(without.predicted(coords_BP))
+        positive_N = measured_N > 0
+        return float(np.sqrt(np.mean(np.log(predicted_N[positive_N] / measured_N[positive_N]) ** 2)))
 
 
 def _intervals(
@@ -187,39 +243,18 @@ def _counts(points: pd.DataFrame, kept: pd.DataFrame, runs: pd.DataFrame) -> Cou
     return Counts(len(runs), len(points) - len(kept), excluded, diverged, done - excluded - len(runs))
 
 
-def _left_one_out(problem: Problem, coords_P: Floats) -> float:
-    """The rms log error of each point, predicted by the fit to the others."""
-    points = problem.compute.shape[1]
-    without = replace(problem.repeated(points), weight=1.0 - np.eye(points))
-    coords_BP, _ = solve(without, np.tile(coords_P, (points, 1)))
-    measured_N, predicted_N = problem.error[0], np.diag(without.predicted(coords_BP))
-    positive = measured_N > 0
-    return float(np.sqrt(np.mean(np.log(predicted_N[positive] / measured_N[positive]) ** 2)))
+def _smaller(form: Family) -> Iterator[Family]:
+    """The laws of the ladder with fewer parameters, fewest first."""
+    for smaller in map(family, LADDER):
+        if len(smaller.parameters) < len(form.parameters):
+            yield smaller
 
 
-def _simpler(problem: Problem, cost: float, scales: _Scales) -> tuple[Simpler, ...]:
-    """The laws of the ladder with fewer parameters, fitted to the same points, fewest parameters first."""
-    laws = []
-    for form in map(family, LADDER):
-        if len(form.parameters) < len(problem.family.parameters):
-            simpler = replace(problem, family=form)
-            coords_P, simpler_cost = best(simpler)
-            laws.append(Simpler(scales.law(simpler, coords_P), _aicc_gain(problem, cost, simpler, simpler_cost)))
-    return tuple(laws)
-
-
-def _aicc_gain(problem: Problem, cost: float, simpler: Problem, simpler_cost: float) -> float | None:
-    """AICc of the simpler law less that of this one, from Huber's loss; None where AICc is not defined."""
-    points = problem.compute.shape[1]
-
-    def aicc(cost: float, form: Family) -> float:
-        count = len(form.parameters) + 1  # the spread is one more
-        correction = 2 * count * (count + 1) / (points - count - 1)
-        return float(points * np.log(max(cost, 1e-300) / points) + 2 * count + correction)
-
-    if points <= len(problem.family.parameters) + SPARE:
+def _aicc_gain(simpler: _Solved, solved: _Solved) -> float | None:
+    """AICc of the simpler law less that of this one; None where AICc is not defined."""
+    if solved.points <= len(solved.problem.family.parameters) + SPARE:
         return None
-    return aicc(simpler_cost, simpler.family) - aicc(cost, problem.family)
+    return simpler.aicc - solved.aicc
 
 
 def _held_out(points: pd.DataFrame, fitted: Fitted, hold_out: Collection[str], seed: int) -> tuple[HeldOut, ...]:
@@ -231,8 +266,6 @@ def _held_out(points: pd.DataFrame, fitted: Fitted, hold_out: Collection[str], s
     if chosen.empty:
         return ()
     compute = chosen[fitted.x].to_numpy(float)
-    drawn_BN = np.log(fitted.law.family.predictions(fitted.draws, compute))
-    scatter_BN = np.random.default_rng(seed).choice(fitted.residuals, size=drawn_BN.shape)
-    low, high = around_log(fitted.law(compute), np.exp(drawn_BN + scatter_BN), fitted.wider)
-    columns = (chosen["run"], chosen["name"], compute, fitted.law(compute), low, high, chosen[fitted.metric])
+    low, high = fitted.average.around(compute, fitted.residuals, seed=seed)
+    columns = (chosen["run"], chosen["name"], compute, fitted(compute), low, high, chosen[fitted.metric])
     return tuple(HeldOut(str(run), str(name), *map(float, row)) for run, name, *row in zip(*columns, strict=True))

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from scalectl.analysis.bootstrap import LEVEL, around_log, widening
+from scalectl.analysis.averaging import Average
+from scalectl.analysis.bootstrap import LEVEL, widening
 from scalectl.analysis.documents import known
 from scalectl.analysis.law import FLOOR, Floats, Law, Parameter
 from scalectl.analysis.notebook import Report, html_table
@@ -64,28 +65,26 @@ class Fitted(Report):
     delta: float  # residuals beyond it counted linearly
     left_one_out: float  # rms of the log error of each frontier point, predicted from the others
     simpler: tuple[Simpler, ...]
+    average: Average  # of the laws of several families, which predicts; the law alone where one was asked for
     held_out: tuple[HeldOut, ...]
     warnings: tuple[str, ...] = ()
 
     def __call__(self, compute: ArrayLike) -> Floats:
-        """The error that the law predicts at each compute."""
-        return self.law(compute)
+        """The error that is predicted at each compute: that of the law, averaged with those of other families."""
+        return self.average(compute)
 
     def band(self, compute: ArrayLike) -> tuple[Floats, Floats]:
-        """The ends of the law's 90 % interval at each compute.
+        """The ends of the 90 % interval of the prediction at each compute.
 
         Errors fall with compute: beyond the frontier the upper end is at most what it is at the frontier's last point,
         and before it the lower end at least what it is at the first.
         """
         ends = self.frontier[self.x].to_numpy(float)[[0, -1]]
-        (least, _), (_, most) = self._around(ends)
+        (least, _), (_, most) = self.average.around(ends)
         compute = np.asarray(compute, float)
-        low, high = self._around(compute)
+        low, high = self.average.around(compute)
         low = np.where(compute < ends[0], np.maximum(low, least), low)
         return low, np.where(compute > ends[1], np.minimum(high, most), high)
-
-    def _around(self, compute: Floats) -> tuple[Floats, Floats]:
-        return around_log(self.law(compute), self.law.family.predictions(self.draws, compute), self.wider)
 
     @property
     def wider(self) -> float:
@@ -127,6 +126,10 @@ class Fitted(Report):
             "simpler": [
                 {"law": simpler.law.family.name, "params": simpler.law.params(), "aicc_gain": simpler.aicc_gain}
                 for simpler in self.simpler
+            ],
+            "average": [
+                {"law": member.law.family.name, "params": member.law.params(), "weight": member.weight}
+                for member in self.average.members
             ],
             "held_out": [asdict(run) for run in self.held_out],
             "held_out_rms": self.held_out_rms,
@@ -223,8 +226,11 @@ def _checks(fit: Fitted) -> Iterator[str]:
     yield f"  residual (log) {rms(fit.residuals):.2g} rms · each point from the others {fit.left_one_out:.2g} rms"
     ahead = AHEAD * float(fit.frontier[fit.x].iloc[-1])
     low, high = (float(end[0]) for end in fit.band([ahead]))
-    predicted = _interval(fit.metric, float(fit.law(ahead)), low, high)
+    predicted = _interval(fit.metric, float(fit(ahead)), low, high)
     yield f"  {AHEAD:g} x the largest compute ({ahead:.2g} {fit.law.unit}): {predicted}"
+    if len(fit.average.members) > 1:
+        shares = (f"{100 * member.weight:.0f} % {member.law.family.name}" for member in fit.average.members)
+        yield f"  predictions average {', '.join(shares)}"
     for run in fit.held_out:
         predicted = _interval(fit.metric, run.predicted, run.low, run.high)
         yield f"  held out {run.name}: predicted {predicted}, got {value(fit.metric, run.got)}"
