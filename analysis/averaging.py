@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from scalectl.analysis.bootstrap import around, widening
 from scalectl.analysis.law import FAR, HALVINGS, Floats, Law
+from scalectl.analysis.noise import shared_noise
 
 _NORMAL = 1.645  # standard deviations of a normal distribution within which 90 % of it lie
 _TRUST, _GENERAL = 0.5, 5.0  # chosen on planted studies and on the paper's runs; docs/laws.md has the trial
@@ -45,6 +46,8 @@ class Average:
     """A law of several families: the mean of their logarithms by weight, which sum to 1."""
 
     members: tuple[Member, ...]
+    images: float | None = None  # that the runs are tested on
+    correlation: float = 0.0  # of the sampling noise of two runs, which no scatter between runs shows
 
     def __call__(self, compute: ArrayLike) -> Floats:
         """The error at each compute."""
@@ -68,6 +71,10 @@ class Average:
             spread_M = (_NORMAL * (family_M - middle_M)) ** 2
             below_M += member.weight * ((family_M - low_M) ** 2 + spread_M)
             above_M += member.weight * ((high_M - family_M) ** 2 + spread_M)
+        shared_M = np.zeros_like(middle_M)
+        if self.images:
+            shared_M = (_NORMAL * shared_noise(np.exp(middle_M), self.images, self.correlation) / np.exp(middle_M)) ** 2
+        below_M, above_M = below_M + shared_M, above_M + shared_M
         return np.exp(middle_M - wider * np.sqrt(below_M)), np.exp(middle_M + wider * np.sqrt(above_M))
 
     def invert(self, error: float) -> float:

@@ -9,14 +9,15 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from scalectl.analysis.averaging import Average, Member, weights
 from scalectl.analysis.bootstrap import around, around_log, redrawn, widening
 from scalectl.analysis.checks import RUN, Refused, checked, known_runs
 from scalectl.analysis.law import LADDER, Family, Floats, Law, family
-from scalectl.analysis.noise import relative
+from scalectl.analysis.noise import CORRELATION, averaged, images_of, weighed
 from scalectl.analysis.report import Counts, Fitted, HeldOut, Simpler
-from scalectl.analysis.runs import COMPUTE, METRIC, front_of, frontier, repeats, usable
+from scalectl.analysis.runs import COMPUTE, METRIC, cells, front_of, repeats, usable
 from scalectl.analysis.solver import Problem, best, solve
 from scalectl.analysis.vocabulary import AXES
 from scalectl.analysis.warnings import DECADES, EXPONENT_NEEDS, decades, warnings
@@ -27,6 +28,8 @@ RISING = 0.5  # rank correlation with compute above which a metric is taken for 
 DRAWS = 1000
 _FEWEST = 100  # draws of a family beside the law
 HUBER = 0.01  # of the range of errors on the frontier
+_LIKELY = 1.5  # standard deviations of noise, where it is known, within which residuals count squared
+SEEDS = ("mean", "each")  # of one cell: averaged, or each a run of its own
 
 
 def fit(
@@ -37,6 +40,8 @@ def fit(
     law: str | None = None,
     hold_out: Collection[str] = (),
     one_model: bool = False,
+    seeds: str = SEEDS[0],
+    correlation: float = CORRELATION,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Fitted:
@@ -44,7 +49,9 @@ def fit(
     predicted.
 
     A `law` is the family that alone predicts. Without one the law is the doubly saturating one, and predictions are
-    averaged over it and the simpler ones, each with the weight that AICc gives it.
+    averaged over it and the simpler ones. Runs that differ in their seed alone are averaged before the frontier is
+    found, or with `seeds` "each" are runs of their own. `correlation` is that of the sampling noise of two runs,
+    which are tested on the same images; it matters where the column `test_images` has their number.
     With no `draws` it is quick, and every interval is unknown: `intervals` is empty, ends of bands are NaN.
     Raises Refused for a law without a file in laws/, for columns that are missing, for a metric or values that can't be
     fitted, below two frontier points more than parameters, below a decade of compute, and, unless `one_model` says that
@@ -60,20 +67,24 @@ def fit(
         known_runs("hold_out", hold_out, points)
         kept = points[~points["run"].isin(hold_out)]
     runs = usable(kept, metric, x)
-    front = front_of(runs, metric)
+    each = weighed(_averaged(runs, metric, x, seeds), metric, correlation, seed)
+    front = front_of(each, metric)
     _enough(front, runs, metric, x, form, one_model)
-    scales = _Scales.of_frontier(front[x].to_numpy(float), front[metric].to_numpy(float), AXES[x].unit)
-    solved = _Solved.of(scales.problem(front[x], front[metric], form))
+    scales = _Scales.of_frontier(front, metric, x)
+    solved = _Solved.of(scales.problem(front, x, form))
     simpler = [_Solved.of(replace(solved.problem, family=smaller)) for smaller in _smaller(form)]
     families = [solved]
     if law is None:
         families = [*simpler, solved]
-    every, together = scales.problem(runs[x], runs[metric], form), repeats(runs, x)
+    every, together = scales.problem(each, x, form), repeats(each, x)
+
+    measured = each[metric].to_numpy(float)
 
     def drawn(one: _Solved, number: int) -> Floats:
         coords_BP = np.empty((0, len(one.coords)))
         if number:
-            coords_BP = redrawn(replace(every, family=one.problem.family), one.coords, together, number, seed)
+            drawing = replace(every, family=one.problem.family)
+            coords_BP = redrawn(drawing, measured, one.coords, together, number, seed)
         return scales.params(one.problem, coords_BP)
 
     estimate, ends, drawn_BP = scales.law(solved), scales.ends(solved.problem), drawn(solved, draws)
@@ -95,11 +106,21 @@ def fit(
         delta=solved.problem.delta * scales.error,
         left_one_out=solved.left_one_out,
         simpler=tuple(Simpler(scales.law(one), _aicc_gain(one, solved)) for one in simpler),
-        average=Average(tuple(members)),
+        average=Average(tuple(members), images_of(each, metric), correlation),
         held_out=(),
     )
-    fitted = replace(fitted, held_out=_held_out(points, fitted, hold_out, seed))
+    fitted = replace(fitted, held_out=_held_out(points, fitted, hold_out, seeds, seed))
     return replace(fitted, warnings=tuple(warnings(fitted, draws, float(runs[x].max()), ends)))
+
+
+def _averaged(runs: pd.DataFrame, metric: str, x: str, seeds: str, held: ArrayLike = False) -> pd.DataFrame:
+    """A row for each cell, or for each run; those that are `held` out have cells of their own."""
+    if seeds not in SEEDS:
+        raise Refused(f"seeds = {seeds!r}: give {' or '.join(SEEDS)}.")
+    together = np.arange(len(runs))
+    if seeds == SEEDS[0]:
+        together = 2 * cells(runs, x) + np.asarray(held, int)
+    return averaged(runs, metric, x, together)
 
 
 def _enough(front: pd.DataFrame, runs: pd.DataFrame, metric: str, x: str, form: Family, one_model: bool) -> None:
@@ -151,22 +172,27 @@ class _Scales:
     error: float
     least: float
     most: float
+    noise: float
     delta: float
     unit: str
 
     @staticmethod
-    def of_frontier(compute_N: Floats, error_N: Floats, unit: str) -> "_Scales":
+    def of_frontier(front: pd.DataFrame, metric: str, x: str) -> "_Scales":
         """The scales of a frontier: its middle compute and its largest error."""
+        compute_N, error_N, noise_N = (front[name].to_numpy(float) for name in (x, metric, "noise"))
         delta = HUBER * float(error_N[0] - error_N[-1])
+        if front["noise_known"].all():
+            delta = max(delta, _LIKELY * float(noise_N.max()))
         middle = float(np.exp(np.log(compute_N).mean()))
-        return _Scales(middle, float(error_N[0]), float(compute_N[0]), float(compute_N[-1]), delta, unit)
+        ends = (float(compute_N[0]), float(compute_N[-1]))
+        return _Scales(middle, float(error_N[0]), *ends, float(noise_N.max()), delta, AXES[x].unit)
 
-    def problem(self, compute: pd.Series, error: pd.Series, form: Family) -> Problem:
-        """The fit of these points, each counting once."""
-        compute_1N = compute.to_numpy(float)[None] / self.compute
-        error_1N = error.to_numpy(float)[None] / self.error
+    def problem(self, points: pd.DataFrame, x: str, form: Family) -> Problem:
+        """The fit of these points to what their errors would be without luck, each counting once."""
+        compute_1N = points[x].to_numpy(float)[None] / self.compute
+        error_1N = points["expected"].to_numpy(float)[None] / self.error
         ends = (self.least / self.compute, self.most / self.compute)
-        noise_1N = relative(error_1N)
+        noise_1N = points["noise"].to_numpy(float)[None] / self.noise
         return Problem(form, compute_1N, error_1N, np.ones_like(error_1N), noise_1N, *ends, self.delta / self.error)
 
     def params(self, problem: Problem, coords_BP: Floats) -> Floats:
@@ -257,11 +283,15 @@ def _aicc_gain(simpler: _Solved, solved: _Solved) -> float | None:
     return simpler.aicc - solved.aicc
 
 
-def _held_out(points: pd.DataFrame, fitted: Fitted, hold_out: Collection[str], seed: int) -> tuple[HeldOut, ...]:
+def _held_out(
+    points: pd.DataFrame, fitted: Fitted, hold_out: Collection[str], seeds: str, seed: int
+) -> tuple[HeldOut, ...]:
     """The held-out runs that would be on the frontier; their intervals hold the scatter of points as well."""
     if not points.loc[points["run"].isin(hold_out), fitted.metric].notna().any():
         return ()
-    front = frontier(points, fitted.metric, fitted.x)
+    runs = usable(points, fitted.metric, fitted.x)
+    held = runs["run"].isin(hold_out)
+    front = front_of(_averaged(runs, fitted.metric, fitted.x, seeds, held), fitted.metric)
     chosen = front[front["run"].isin(hold_out)]
     if chosen.empty:
         return ()

@@ -170,6 +170,8 @@ def interval(metric: str, low: float, high: float) -> str:
 def _head(fit: Fitted) -> list[str]:
     counts = fit.counts
     parts = [f"{counts.used} runs", f"{len(fit.frontier)} on the frontier"]
+    if (seeds := int(fit.frontier["seeds"].max())) > 1:
+        parts.append(f"means of up to {seeds} seeds")
     left_out = {
         "held out": counts.held_out,
         "excluded": counts.excluded,
@@ -228,6 +230,8 @@ def _checks(fit: Fitted) -> Iterator[str]:
     low, high = (float(end[0]) for end in fit.band([ahead]))
     predicted = _interval(fit.metric, float(fit(ahead)), low, high)
     yield f"  {AHEAD:g} x the largest compute ({ahead:.2g} {fit.law.unit}): {predicted}"
+    if fit.frontier["noise_known"].all():
+        yield f"  luck of the best of noisy runs at the end of the frontier: {_luck(fit)}, taken off"
     if len(fit.average.members) > 1:
         shares = (f"{100 * member.weight:.0f} % {member.law.family.name}" for member in fit.average.members)
         yield f"  predictions average {', '.join(shares)}"
@@ -245,6 +249,12 @@ def _checks(fit: Fitted) -> Iterator[str]:
             yield f"  {name}: AICc {simpler.aicc_gain:+.0f} -> {verdict} is supported"
     for warning in fit.warnings:
         yield f"  warning: {warning}"
+
+
+def _luck(fit: Fitted) -> str:
+    """By how much the last frontier point lies below what it would be without the luck of the best."""
+    last = fit.frontier.iloc[-1]
+    return f"{100 * (1 - last[fit.metric] / last['expected']):.2g} %"
 
 
 def _interval(metric: str, middle: float, low: float, high: float) -> str:

@@ -504,3 +504,44 @@ def test_what_one_decade_and_what_two_are_for_is_one_sentence():
     assert [warning for warning in warned.warnings if "decade" in warning] == [
         f"the frontier spans 1.5 decades of compute; {sentence}"
     ]
+
+
+def seeded(seeds: int, images: int, start: int = 0) -> pd.DataFrame:
+    """Eight models at eight lengths on a law, their errors counted on so many test images, each seed on its own."""
+    rng, law = np.random.default_rng(start), doubly(8e2, 3e9, 0.33, 0.03, "FLOPs")
+    compute = np.geomspace(1e9, 1e13, 64).repeat(seeds)
+    error = rng.binomial(images, law(compute)) / images
+    columns = {"seed": np.tile(np.arange(seeds), 64), "test_images": images}
+    return table(compute, error).assign(**columns, model=[f"model-{n % 8}" for n in np.arange(64).repeat(seeds)])
+
+
+def test_seeds_of_one_cell_are_averaged_before_the_frontier_and_each_is_a_run_when_asked_for():
+    points = seeded(seeds=2, images=360)
+    mean, each = fit(points, draws=0), fit(points, seeds="each", draws=0)
+    last = mean.frontier.iloc[-1]
+    assert last[METRIC] == pytest.approx(points[points["flops"] == last["flops"]][METRIC].mean())
+    assert (mean.frontier["seeds"] == 2).all() and (each.frontier["seeds"] == 1).all()
+    assert "means of up to 2 seeds" in str(mean) and "seeds" not in str(each).splitlines()[1]
+    with pytest.raises(Refused, match="seeds = 'best': give mean or each"):
+        fit(points, seeds="best")
+
+
+def test_the_luck_of_the_best_of_noisy_runs_is_taken_off_where_the_number_of_images_is_known():
+    truth = float(doubly(8e2, 3e9, 0.33, 0.03, "FLOPs")(1e13))
+
+    def bias(**columns: object) -> float:
+        studies = (seeded(2, 360, start).assign(**columns) for start in range(6))
+        ends = [float(fit(points, law="doubly-saturating", correlation=0.0, draws=0)(1e13)) for points in studies]
+        return float(np.mean(np.log(np.array(ends) / truth)))
+
+    unknown, known = bias(test_images=np.nan, seed=0), bias()
+    assert unknown < -0.1 and abs(known) < abs(unknown) / 2
+
+
+def test_noise_that_all_runs_share_widens_the_interval():
+    points = seeded(seeds=2, images=360)
+    widths = []
+    for correlation in (0.0, 0.5, 0.9):
+        low, high = fit(points, correlation=correlation, draws=50).band([1e13])
+        widths.append(float(np.log(high / low)[0]))
+    assert widths == sorted(widths) and widths[-1] > 1.2 * widths[0]

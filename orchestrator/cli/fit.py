@@ -43,6 +43,7 @@ def law_options(verb: Command) -> Command:
 @law_options
 @click.option("--per", type=click.Choice(PER), help="A law for each model, or for each data size.")
 @click.option("--by", cls=Former, now="--per")
+@click.option("--seeds", type=click.Choice(("mean", "each")), help="Seeds of one cell: averaged, or runs of their own.")
 @click.option("--isoflop", is_flag=True, help="The best model size at each budget, and how it grows.")
 @output("table", "json")
 def fit(
@@ -54,6 +55,7 @@ def fit(
     where: str | None,
     hold_out: str | None,
     per: str | None,
+    seeds: str | None,
     isoflop: bool,
     form: str,
 ) -> Exit:
@@ -65,7 +67,7 @@ def fit(
         raise click.UsageError("give only one of --per, --isoflop and --hold-out")
     from scalectl.orchestrator.report.fits import study_points
 
-    ask, points = study_points(store, study, where, metric=metric, x=x, law=law)
+    ask, points = study_points(store, study, where, metric=metric, x=x, law=law, seeds=seeds)
     if isoflop:
         return _isoflop(ask, points, form)
     if per:

@@ -43,13 +43,14 @@ def study_points(
     metric: str | None = None,
     x: str | None = None,
     law: str | None = None,
+    seeds: str | None = None,
 ) -> tuple[Ask, DataFrame]:
     """The fits of a study, with the words of the command line in place of its own, and its points that `where` chooses.
 
     Raises NotFound without a store or study, Unusable for a store that can't be read, and Refusal where `where`
     chooses none of its runs.
     """
-    request = ask(store, study).changed(metric=metric, compute=x, law=law)
+    request = ask(store, study).changed(metric=metric, compute=x, law=law, seeds=seeds)
     points = _points(store)
     points = points[points["run"].isin(request.runs)].reset_index(drop=True)
     if where is None:
@@ -87,7 +88,8 @@ def held_out_runs(points: DataFrame, fit: Fit, expression: str | None) -> Collec
 def fit_or_reason(points: DataFrame, wanted: Fit, hold_out: Collection[str]) -> tuple[Fitted | None, str]:
     """The law, or none and the reason why the points can't carry it."""
     try:
-        return fit(points, wanted.metric, wanted.compute, law=wanted.law, hold_out=hold_out), ""
+        options: dict[str, Any] = {"law": wanted.law, "seeds": wanted.seeds, "hold_out": hold_out}
+        return fit(points, wanted.metric, wanted.compute, **options), ""
     except Refused as refused:
         return None, f"refused: {refused}"
 
