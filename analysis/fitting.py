@@ -3,7 +3,7 @@
 Letters of shapes: B fits, N points, P parameters.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -77,24 +77,17 @@ def fit(
     if law is None:
         families = [*simpler, solved]
     every, together = scales.problem(each, x, form), repeats(each, x)
-
     measured = each[metric].to_numpy(float)
 
-    def drawn(one: _Solved, number: int) -> Floats:
-        coords_BP = np.empty((0, len(one.coords)))
+    def drawn(solution: _Solved, number: int) -> Floats:
+        coords_BP = np.empty((0, len(solution.coords)))
         if number:
-            drawing = replace(every, family=one.problem.family)
-            coords_BP = redrawn(drawing, measured, one.coords, together, number, seed)
-        return scales.params(one.problem, coords_BP)
+            drawing = replace(every, family=solution.problem.family)
+            coords_BP = redrawn(drawing, measured, solution.coords, together, number, seed)
+        return scales.params(solution.problem, coords_BP)
 
-    estimate, ends, drawn_BP = scales.law(solved), scales.ends(solved.problem), drawn(solved, draws)
-    members = []
-    for share, one in zip(weights([one.left_one_out for one in families], len(front)), families, strict=True):
-        if share and one is solved:
-            members.append(Member(estimate, float(share), drawn_BP, len(front)))
-        elif share:
-            enough = min(draws, max(_FEWEST, round(share * draws)))
-            members.append(Member(scales.law(one), float(share), drawn(one, enough), len(front)))
+    estimate, ends = scales.law(solved), scales.ends(solved.problem)
+    drawn_BP = drawn(solved, draws)
     fitted = Fitted(
         metric=metric,
         x=x,
@@ -105,8 +98,8 @@ def fit(
         draws=drawn_BP,
         delta=solved.problem.delta * scales.error,
         left_one_out=solved.left_one_out,
-        simpler=tuple(Simpler(scales.law(one), _aicc_gain(one, solved)) for one in simpler),
-        average=Average(tuple(members), images_of(each, metric), correlation),
+        simpler=tuple(Simpler(scales.law(solution), _aicc_gain(solution, solved)) for solution in simpler),
+        average=Average(_members(families, scales, drawn_BP, drawn), images_of(each, metric), correlation),
         held_out=(),
     )
     fitted = replace(fitted, held_out=_held_out(points, fitted, hold_out, seeds, seed))
@@ -267,6 +260,21 @@ def _counts(points: pd.DataFrame, kept: pd.DataFrame, runs: pd.DataFrame) -> Cou
     done, diverged = (int((kept["state"] == state).sum()) for state in ("done", "diverged"))
     excluded = int(((kept["state"] == "done") & kept["excluded"].astype(bool)).sum())
     return Counts(len(runs), len(points) - len(kept), excluded, diverged, done - excluded - len(runs))
+
+
+def _members(
+    families: Sequence[_Solved], scales: _Scales, drawn_BP: Floats, drawn: Callable[[_Solved, int], Floats]
+) -> tuple[Member, ...]:
+    """The laws that predictions are averaged over: the last with its draws, others with as many as they are worth."""
+    members, points = [], families[0].points
+    shares = weights([solution.left_one_out for solution in families], points)
+    for share, solution in zip(map(float, shares), families, strict=True):
+        draws_BP = drawn_BP
+        if share and solution is not families[-1]:
+            draws_BP = drawn(solution, min(len(drawn_BP), max(_FEWEST, round(share * len(drawn_BP)))))
+        if share:
+            members.append(Member(scales.law(solution), share, draws_BP, points))
+    return tuple(members)
 
 
 def _smaller(form: Family) -> Iterator[Family]:

@@ -9,6 +9,7 @@ from pandas import DataFrame, read_sql_table
 from pandas.errors import DatabaseError
 
 from scalectl import analysis
+from scalectl.analysis.backtests import Backtest, backtest
 from scalectl.analysis.budgets import IsoFlop, isoflop
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.drawing.fonts import missing
@@ -92,6 +93,15 @@ def fit_or_reason(points: DataFrame, wanted: Fit, hold_out: Collection[str]) -> 
         return fit(points, wanted.metric, wanted.compute, **options), ""
     except Refused as refused:
         return None, f"refused: {refused}"
+
+
+def tested(points: DataFrame, wanted: Fit, hold_out: Collection[str]) -> Backtest:
+    """The backtest of a law; raises Refusal where the points have no runs for it."""
+    try:
+        kept = points[~points["run"].isin(list(hold_out))]
+        return backtest(kept, wanted.metric, wanted.compute, law=wanted.law, seeds=wanted.seeds)
+    except Refused as refused:
+        raise Refusal(f"refused: {refused}") from None
 
 
 def fit_per(points: DataFrame, wanted: Fit, per: str) -> tuple[dict[str, Fitted], dict[str, str], str]:
