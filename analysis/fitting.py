@@ -4,8 +4,7 @@ Letters of shapes: B fits, N points, P parameters.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -18,8 +17,7 @@ from scalectl.analysis.law import LADDER, Family, Floats, Law, family
 from scalectl.analysis.noise import CORRELATION, averaged, images_of, weighed
 from scalectl.analysis.report import Counts, Fitted, HeldOut, Simpler
 from scalectl.analysis.runs import COMPUTE, METRIC, cells, front_of, repeats, usable
-from scalectl.analysis.solver import Problem, best, solve
-from scalectl.analysis.vocabulary import AXES
+from scalectl.analysis.scales import Scales, Solved
 from scalectl.analysis.warnings import DECADES, EXPONENT_NEEDS, decades, warnings
 
 LAW = "doubly-saturating"  # by default
@@ -27,8 +25,6 @@ SPARE = 2  # frontier points that a law needs beyond its parameters
 RISING = 0.5  # rank correlation with compute above which a metric is taken for one that rises
 DRAWS = 1000
 _FEWEST = 100  # draws of a family beside the law
-HUBER = 0.01  # of the range of errors on the frontier
-_LIKELY = 1.5  # standard deviations of noise, where it is known, within which residuals count squared
 SEEDS = ("mean", "each")  # of one cell: averaged, or each a run of its own
 
 
@@ -70,16 +66,16 @@ def fit(
     each = weighed(_averaged(runs, metric, x, seeds), metric, correlation, seed)
     front = front_of(each, metric)
     _enough(front, runs, metric, x, form, one_model)
-    scales = _Scales.of_frontier(front, metric, x)
-    solved = _Solved.of(scales.problem(front, x, form))
-    simpler = [_Solved.of(replace(solved.problem, family=smaller)) for smaller in _smaller(form)]
+    scales = Scales.of_frontier(front, metric, x)
+    solved = Solved.of(scales.problem(front, x, form))
+    simpler = [Solved.of(replace(solved.problem, family=smaller)) for smaller in _smaller(form)]
     families = [solved]
     if law is None:
         families = [*simpler, solved]
     every, together = scales.problem(each, x, form), repeats(each, x)
     measured = each[metric].to_numpy(float)
 
-    def drawn(solution: _Solved, number: int) -> Floats:
+    def drawn(solution: Solved, number: int) -> Floats:
         coords_BP = np.empty((0, len(solution.coords)))
         if number:
             drawing = replace(every, family=solution.problem.family)
@@ -157,88 +153,6 @@ def _wider(x: str) -> str:
     return "budgets"
 
 
-@dataclass(frozen=True)
-class _Scales:
-    """What compute and error are divided by, so that no fit depends on their units."""
-
-    compute: float
-    error: float
-    least: float
-    most: float
-    noise: float
-    delta: float
-    unit: str
-
-    @staticmethod
-    def of_frontier(front: pd.DataFrame, metric: str, x: str) -> "_Scales":
-        """The scales of a frontier: its middle compute and its largest error."""
-        compute_N, error_N, noise_N = (front[name].to_numpy(float) for name in (x, metric, "noise"))
-        delta = HUBER * float(error_N[0] - error_N[-1])
-        if front["noise_known"].all():
-            delta = max(delta, _LIKELY * float(noise_N.max()))
-        middle = float(np.exp(np.log(compute_N).mean()))
-        ends = (float(compute_N[0]), float(compute_N[-1]))
-        return _Scales(middle, float(error_N[0]), *ends, float(noise_N.max()), delta, AXES[x].unit)
-
-    def problem(self, points: pd.DataFrame, x: str, form: Family) -> Problem:
-        """The fit of these points to what their errors would be without luck, each counting once."""
-        compute_1N = points[x].to_numpy(float)[None] / self.compute
-        error_1N = points["expected"].to_numpy(float)[None] / self.error
-        ends = (self.least / self.compute, self.most / self.compute)
-        noise_1N = points["noise"].to_numpy(float)[None] / self.noise
-        return Problem(form, compute_1N, error_1N, np.ones_like(error_1N), noise_1N, *ends, self.delta / self.error)
-
-    def params(self, problem: Problem, coords_BP: Floats) -> Floats:
-        """The parameters [B, P] in the units of the points."""
-        return problem.family.in_units(problem.params(coords_BP), self.compute, self.error)
-
-    def ends(self, problem: Problem) -> dict[str, tuple[float, float]]:
-        """The least and largest that each parameter may be, but for the scale, which has no bounds."""
-        low_P, high_P = (self.params(problem, ends_1P)[0] for ends_1P in problem.bounds())
-        ends = zip(problem.family.names, map(float, low_P), map(float, high_P), strict=True)
-        return {name: (low, high) for name, low, high in list(ends)[1:]}
-
-    def law(self, solved: "_Solved") -> Law:
-        """The law that the coordinates of the solver stand for."""
-        values = self.params(solved.problem, solved.coords[None])[0]
-        return Law(solved.problem.family, tuple(map(float, values)), self.unit)
-
-
-@dataclass(frozen=True, eq=False)
-class _Solved:
-    """A family's fit to the frontier."""
-
-    problem: Problem
-    coords: Floats
-    cost: float
-
-    @staticmethod
-    def of(problem: Problem) -> "_Solved":
-        """The best fit of the problem."""
-        return _Solved(problem, *best(problem))
-
-    @property
-    def points(self) -> int:
-        """How many points the frontier has."""
-        return self.problem.compute.shape[1]
-
-    @property
-    def aicc(self) -> float:
-        """AICc from Huber's loss, which stands for half the sum of squares; only for points enough to define it."""
-        count = len(self.problem.family.parameters) + 1  # the spread is one more
-        correction = 2 * count * (count + 1) / (self.points - count - 1)
-        return float(self.points * np.log(max(self.cost, 1e-300) / self.points) + 2 * count + correction)
-
-    @cached_property
-    def left_one_out(self) -> float:
-        """The rms log error of each point, predicted by the fit to the others."""
-        without = replace(self.problem.repeated(self.points), weight=1.0 - np.eye(self.points))
-        coords_BP, _ = solve(without, np.tile(self.coords, (self.points, 1)))
-        measured_N, predicted_N = self.problem.error[0], np.diag(without.predicted(coords_BP))
-        positive_N = measured_N > 0
-        return float(np.sqrt(np.mean(np.log(predicted_N[positive_N] / measured_N[positive_N]) ** 2)))
-
-
 def _intervals(
     law: Law, drawn: Floats, points: int, ends: Mapping[str, tuple[float, float]]
 ) -> dict[str, tuple[float, float]]:
@@ -263,7 +177,7 @@ def _counts(points: pd.DataFrame, kept: pd.DataFrame, runs: pd.DataFrame) -> Cou
 
 
 def _members(
-    families: Sequence[_Solved], scales: _Scales, drawn_BP: Floats, drawn: Callable[[_Solved, int], Floats]
+    families: Sequence[Solved], scales: Scales, drawn_BP: Floats, drawn: Callable[[Solved, int], Floats]
 ) -> tuple[Member, ...]:
     """The laws that predictions are averaged over: the last with its draws, others with as many as they are worth."""
     members, points = [], families[0].points
@@ -284,7 +198,7 @@ def _smaller(form: Family) -> Iterator[Family]:
             yield smaller
 
 
-def _aicc_gain(simpler: _Solved, solved: _Solved) -> float | None:
+def _aicc_gain(simpler: Solved, solved: Solved) -> float | None:
     """AICc of the simpler law less that of this one; None where AICc is not defined."""
     if solved.points <= len(solved.problem.family.parameters) + SPARE:
         return None
