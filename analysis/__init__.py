@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from scalectl.analysis.backtests import backtest
     from scalectl.analysis.budgets import isoflop
     from scalectl.analysis.checks import Refused
     from scalectl.analysis.extrapolation import extrapolate
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Refused",
+    "backtest",
     "extrapolate",
     "fit",
     "fit_each",
@@ -36,6 +38,7 @@ __all__ = [
 # they load NumPy, pandas, SciPy or Matplotlib, so each module is imported when the first of its names is used
 _MODULES = {
     "Refused": "checks",
+    "backtest": "backtests",
     "extrapolate": "extrapolation",
     "fit": "fitting",
     "fit_each": "groups",

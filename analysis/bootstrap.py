@@ -18,16 +18,18 @@ LEVEL = 0.9  # of all intervals
 BIAS = math.e - 1
 
 
-def redrawn(problem: Problem, start_P: Floats, repeats_N: NDArray[np.int64], number: int, seed: int) -> Floats:
+def redrawn(
+    problem: Problem, measured_N: Floats, start_P: Floats, repeats_N: NDArray[np.int64], number: int, seed: int
+) -> Floats:
     """Coordinates [B, P] of up to `number` draws of the runs in the first row, each from `start_P`.
 
-    Runs of one number in `repeats_N` are drawn together, and count twice when it is drawn twice. Draws whose frontier
-    has too few distinct points for a law are left out.
+    The frontier is that of the measured errors. Runs of one number in `repeats_N` are drawn together, and count twice
+    when it is drawn twice. Draws whose frontier has too few distinct points for a law are left out.
     """
     distinct = int(repeats_N.max()) + 1
     share = np.full(distinct, 1 / distinct)
     times_BN = np.random.default_rng(seed).multinomial(distinct, share, size=number)[:, repeats_N]
-    drawn_BN = np.where(times_BN > 0, problem.error[0], np.inf)
+    drawn_BN = np.where(times_BN > 0, measured_N, np.inf)
     on_BN = is_best(drawn_BN)
     enough_B = on_BN.sum(axis=1) >= len(start_P)  # as many points as parameters
     if not enough_B.any():
@@ -41,8 +43,9 @@ def _packed(problem: Problem, weight_BN: Floats) -> Problem:
     most = int((weight_BN > 0).sum(axis=1).max())
     front_BN = np.argsort(weight_BN == 0, axis=1, kind="stable")[:, :most]
     weight_BN = np.take_along_axis(weight_BN, front_BN, axis=1).astype(float)
-    compute_N, error_N = problem.compute[0], problem.error[0]
-    return replace(problem, compute=compute_N[front_BN], error=error_N[front_BN], weight=weight_BN)
+    compute_N, error_N, noise_N = problem.compute[0], problem.error[0], problem.noise[0]
+    columns = {"compute": compute_N[front_BN], "error": error_N[front_BN], "noise": noise_N[front_BN]}
+    return replace(problem, weight=weight_BN, **columns)
 
 
 def widening(points: int, parameters: int) -> float:

@@ -3,26 +3,29 @@
 Letters of shapes: B fits, N points, P parameters.
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
+from scalectl.analysis.averaging import Average, Member, weights
 from scalectl.analysis.bootstrap import around, around_log, redrawn, widening
 from scalectl.analysis.checks import RUN, Refused, checked, known_runs
 from scalectl.analysis.law import LADDER, Family, Floats, Law, family
+from scalectl.analysis.noise import CORRELATION, averaged, images_of, weighed
 from scalectl.analysis.report import Counts, Fitted, HeldOut, Simpler
-from scalectl.analysis.runs import COMPUTE, METRIC, front_of, frontier, repeats, usable
-from scalectl.analysis.solver import Problem, best, solve
-from scalectl.analysis.vocabulary import AXES
+from scalectl.analysis.runs import COMPUTE, METRIC, cells, front_of, repeats, usable
+from scalectl.analysis.scales import Scales, Solved
 from scalectl.analysis.warnings import DECADES, EXPONENT_NEEDS, decades, warnings
 
 LAW = "doubly-saturating"  # by default
 SPARE = 2  # frontier points that a law needs beyond its parameters
 RISING = 0.5  # rank correlation with compute above which a metric is taken for one that rises
 DRAWS = 1000
-HUBER = 0.01  # of the range of errors on the frontier
+_FEWEST = 100  # draws of a family beside the law
+SEEDS = ("mean", "each")  # of one cell: averaged, or each a run of its own
 
 
 def fit(
@@ -30,21 +33,27 @@ def fit(
     metric: str = METRIC,
     x: str = COMPUTE,
     *,
-    law: str = LAW,
+    law: str | None = None,
     hold_out: Collection[str] = (),
     one_model: bool = False,
+    seeds: str = SEEDS[0],
+    correlation: float = CORRELATION,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Fitted:
     """The law of the frontier of `points` over the column `x`, without the runs whose ids are in `hold_out`; those are
     predicted.
 
+    A `law` is the family that alone predicts. Without one the law is the doubly saturating one, and predictions are
+    averaged over it and the simpler ones. Runs that differ in their seed alone are averaged before the frontier is
+    found, or with `seeds` "each" are runs of their own. `correlation` is that of the sampling noise of two runs,
+    which are tested on the same images; it matters where the column `test_images` has their number.
     With no `draws` it is quick, and every interval is unknown: `intervals` is empty, ends of bands are NaN.
     Raises Refused for a law without a file in laws/, for columns that are missing, for a metric or values that can't be
     fitted, below two frontier points more than parameters, below a decade of compute, and, unless `one_model` says that
     this is meant, where one model has the whole frontier.
     """
-    form = family(law)
+    form = family(law or LAW)
     needed = [*RUN, x, "model"]
     if hold_out:
         needed.append("name")
@@ -54,31 +63,53 @@ def fit(
         known_runs("hold_out", hold_out, points)
         kept = points[~points["run"].isin(hold_out)]
     runs = usable(kept, metric, x)
-    front = front_of(runs, metric)
+    each = weighed(_averaged(runs, metric, x, seeds), metric, correlation, seed)
+    front = front_of(each, metric)
     _enough(front, runs, metric, x, form, one_model)
-    scales = _Scales.of_frontier(front[x].to_numpy(float), front[metric].to_numpy(float), AXES[x].unit)
-    problem = scales.problem(front[x], front[metric], form)
-    coords_P, cost = best(problem)
-    drawn_BP = np.empty((0, len(coords_P)))
-    if draws:
-        every = scales.problem(runs[x], runs[metric], form)
-        drawn_BP = redrawn(every, coords_P, repeats(runs, x), draws, seed)
-    estimate, drawn, ends = scales.law(problem, coords_P), scales.params(problem, drawn_BP), scales.ends(problem)
+    scales = Scales.of_frontier(front, metric, x)
+    solved = Solved.of(scales.problem(front, x, form))
+    simpler = [Solved.of(replace(solved.problem, family=smaller)) for smaller in _smaller(form)]
+    families = [solved]
+    if law is None:
+        families = [*simpler, solved]
+    every, together = scales.problem(each, x, form), repeats(each, x)
+    measured = each[metric].to_numpy(float)
+
+    def drawn(solution: Solved, number: int) -> Floats:
+        coords_BP = np.empty((0, len(solution.coords)))
+        if number:
+            drawing = replace(every, family=solution.problem.family)
+            coords_BP = redrawn(drawing, measured, solution.coords, together, number, seed)
+        return scales.params(solution.problem, coords_BP)
+
+    estimate, ends = scales.law(solved), scales.ends(solved.problem)
+    drawn_BP = drawn(solved, draws)
     fitted = Fitted(
         metric=metric,
         x=x,
         law=estimate,
-        intervals=_intervals(estimate, drawn, len(front), ends),
+        intervals=_intervals(estimate, drawn_BP, len(front), ends),
         frontier=front,
         counts=_counts(points, kept, runs),
-        draws=drawn,
-        delta=problem.delta * scales.error,
-        left_one_out=_left_one_out(problem, coords_P),
-        simpler=_simpler(problem, cost, scales),
+        draws=drawn_BP,
+        delta=solved.problem.delta * scales.error,
+        left_one_out=solved.left_one_out,
+        simpler=tuple(Simpler(scales.law(solution), _aicc_gain(solution, solved)) for solution in simpler),
+        average=Average(_members(families, scales, drawn_BP, drawn), images_of(each, metric), correlation),
         held_out=(),
     )
-    fitted = replace(fitted, held_out=_held_out(points, fitted, hold_out, seed))
+    fitted = replace(fitted, held_out=_held_out(points, fitted, hold_out, seeds, seed))
     return replace(fitted, warnings=tuple(warnings(fitted, draws, float(runs[x].max()), ends)))
+
+
+def _averaged(runs: pd.DataFrame, metric: str, x: str, seeds: str, held: ArrayLike = False) -> pd.DataFrame:
+    """A row for each cell, or for each run; those that are `held` out have cells of their own."""
+    if seeds not in SEEDS:
+        raise Refused(f"seeds = {seeds!r}: give {' or '.join(SEEDS)}.")
+    together = np.arange(len(runs))
+    if seeds == SEEDS[0]:
+        together = 2 * cells(runs, x) + np.asarray(held, int)
+    return averaged(runs, metric, x, together)
 
 
 def _enough(front: pd.DataFrame, runs: pd.DataFrame, metric: str, x: str, form: Family, one_model: bool) -> None:
@@ -122,46 +153,6 @@ def _wider(x: str) -> str:
     return "budgets"
 
 
-@dataclass(frozen=True)
-class _Scales:
-    """What compute and error are divided by, so that no fit depends on their units."""
-
-    compute: float
-    error: float
-    least: float
-    most: float
-    delta: float
-    unit: str
-
-    @staticmethod
-    def of_frontier(compute_N: Floats, error_N: Floats, unit: str) -> "_Scales":
-        """The scales of a frontier: its middle compute and its largest error."""
-        delta = HUBER * float(error_N[0] - error_N[-1])
-        middle = float(np.exp(np.log(compute_N).mean()))
-        return _Scales(middle, float(error_N[0]), float(compute_N[0]), float(compute_N[-1]), delta, unit)
-
-    def problem(self, compute: pd.Series, error: pd.Series, form: Family) -> Problem:
-        """The fit of these points, each counting once."""
-        compute_1N = compute.to_numpy(float)[None] / self.compute
-        error_1N = error.to_numpy(float)[None] / self.error
-        ends = (self.least / self.compute, self.most / self.compute)
-        return Problem(form, compute_1N, error_1N, np.ones_like(error_1N), *ends, self.delta / self.error)
-
-    def params(self, problem: Problem, coords_BP: Floats) -> Floats:
-        """The parameters [B, P] in the units of the points."""
-        return problem.family.in_units(problem.params(coords_BP), self.compute, self.error)
-
-    def ends(self, problem: Problem) -> dict[str, tuple[float, float]]:
-        """The least and largest that each parameter may be, but for the scale, which has no bounds."""
-        low_P, high_P = (self.params(problem, ends_1P)[0] for ends_1P in problem.bounds())
-        ends = zip(problem.family.names, map(float, low_P), map(float, high_P), strict=True)
-        return {name: (low, high) for name, low, high in list(ends)[1:]}
-
-    def law(self, problem: Problem, coords_P: Floats) -> Law:
-        """The law that these coordinates of the solver stand for."""
-        return Law(problem.family, tuple(map(float, self.params(problem, coords_P[None])[0])), self.unit)
-
-
 def _intervals(
     law: Law, drawn: Floats, points: int, ends: Mapping[str, tuple[float, float]]
 ) -> dict[str, tuple[float, float]]:
@@ -175,7 +166,7 @@ def _intervals(
             interval_around = around
         low, high = interval_around(np.array(estimate), column, wider)
         least, most = ends.get(parameter.name, (0.0, np.inf))
-        intervals[parameter.name] = (max(float(low), least), min(float(high), most))
+        intervals[parameter.name] = (max(min(float(low), estimate), least), min(max(float(high), estimate), most))
     return intervals
 
 
@@ -185,52 +176,48 @@ def _counts(points: pd.DataFrame, kept: pd.DataFrame, runs: pd.DataFrame) -> Cou
     return Counts(len(runs), len(points) - len(kept), excluded, diverged, done - excluded - len(runs))
 
 
-def _left_one_out(problem: Problem, coords_P: Floats) -> float:
-    """The rms log error of each point, predicted by the fit to the others."""
-    points = problem.compute.shape[1]
-    without = replace(problem.repeated(points), weight=1.0 - np.eye(points))
-    coords_BP, _ = solve(without, np.tile(coords_P, (points, 1)))
-    measured_N, predicted_N = problem.error[0], np.diag(without.predicted(coords_BP))
-    positive = measured_N > 0
-    return float(np.sqrt(np.mean(np.log(predicted_N[positive] / measured_N[positive]) ** 2)))
+def _members(
+    families: Sequence[Solved], scales: Scales, drawn_BP: Floats, drawn: Callable[[Solved, int], Floats]
+) -> tuple[Member, ...]:
+    """The laws that predictions are averaged over: the last with its draws, others with as many as they are worth."""
+    members, points = [], families[0].points
+    shares = weights([solution.left_one_out for solution in families], points)
+    for share, solution in zip(map(float, shares), families, strict=True):
+        draws_BP = drawn_BP
+        if share and solution is not families[-1]:
+            draws_BP = drawn(solution, min(len(drawn_BP), max(_FEWEST, round(share * len(drawn_BP)))))
+        if share:
+            members.append(Member(scales.law(solution), share, draws_BP, points))
+    return tuple(members)
 
 
-def _simpler(problem: Problem, cost: float, scales: _Scales) -> tuple[Simpler, ...]:
-    """The laws of the ladder with fewer parameters, fitted to the same points, fewest parameters first."""
-    laws = []
-    for form in map(family, LADDER):
-        if len(form.parameters) < len(problem.family.parameters):
-            simpler = replace(problem, family=form)
-            coords_P, simpler_cost = best(simpler)
-            laws.append(Simpler(scales.law(simpler, coords_P), _aicc_gain(problem, cost, simpler, simpler_cost)))
-    return tuple(laws)
+def _smaller(form: Family) -> Iterator[Family]:
+    """The laws of the ladder with fewer parameters, fewest first."""
+    for smaller in map(family, LADDER):
+        if len(smaller.parameters) < len(form.parameters):
+            yield smaller
 
 
-def _aicc_gain(problem: Problem, cost: float, simpler: Problem, simpler_cost: float) -> float | None:
-    """AICc of the simpler law less that of this one, from Huber's loss; None where AICc is not defined."""
-    points = problem.compute.shape[1]
-
-    def aicc(cost: float, form: Family) -> float:
-        count = len(form.parameters) + 1  # the spread is one more
-        correction = 2 * count * (count + 1) / (points - count - 1)
-        return float(points * np.log(max(cost, 1e-300) / points) + 2 * count + correction)
-
-    if points <= len(problem.family.parameters) + SPARE:
+def _aicc_gain(simpler: Solved, solved: Solved) -> float | None:
+    """AICc of the simpler law less that of this one; None where AICc is not defined."""
+    if solved.points <= len(solved.problem.family.parameters) + SPARE:
         return None
-    return aicc(simpler_cost, simpler.family) - aicc(cost, problem.family)
+    return simpler.aicc - solved.aicc
 
 
-def _held_out(points: pd.DataFrame, fitted: Fitted, hold_out: Collection[str], seed: int) -> tuple[HeldOut, ...]:
+def _held_out(
+    points: pd.DataFrame, fitted: Fitted, hold_out: Collection[str], seeds: str, seed: int
+) -> tuple[HeldOut, ...]:
     """The held-out runs that would be on the frontier; their intervals hold the scatter of points as well."""
     if not points.loc[points["run"].isin(hold_out), fitted.metric].notna().any():
         return ()
-    front = frontier(points, fitted.metric, fitted.x)
+    runs = usable(points, fitted.metric, fitted.x)
+    held = runs["run"].isin(hold_out)
+    front = front_of(_averaged(runs, fitted.metric, fitted.x, seeds, held), fitted.metric)
     chosen = front[front["run"].isin(hold_out)]
     if chosen.empty:
         return ()
     compute = chosen[fitted.x].to_numpy(float)
-    drawn_BN = np.log(fitted.law.family.predictions(fitted.draws, compute))
-    scatter_BN = np.random.default_rng(seed).choice(fitted.residuals, size=drawn_BN.shape)
-    low, high = around_log(fitted.law(compute), np.exp(drawn_BN + scatter_BN), fitted.wider)
-    columns = (chosen["run"], chosen["name"], compute, fitted.law(compute), low, high, chosen[fitted.metric])
+    low, high = fitted.average.around(compute, fitted.residuals, seed=seed)
+    columns = (chosen["run"], chosen["name"], compute, fitted(compute), low, high, chosen[fitted.metric])
     return tuple(HeldOut(str(run), str(name), *map(float, row)) for run, name, *row in zip(*columns, strict=True))

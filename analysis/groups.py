@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from scalectl.analysis.checks import Refused, checked
-from scalectl.analysis.fitting import DRAWS, LAW, fit
+from scalectl.analysis.fitting import DRAWS, fit
 from scalectl.analysis.notebook import Report, html_table
 from scalectl.analysis.report import Fitted, rms
 from scalectl.analysis.runs import COMPUTE, METRIC
@@ -63,7 +63,7 @@ def fit_each(
     x: str = COMPUTE,
     *,
     per: str,
-    law: str = LAW,
+    law: str | None = None,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> FittedGroups:

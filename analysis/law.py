@@ -18,10 +18,11 @@ from scalectl.analysis.vocabulary import LAWS
 
 Floats = NDArray[np.float64]
 
-LADDER = ("power", "saturating", "doubly-saturating")  # each holds the one before
-_HALVINGS = 80
+LADDER = ("power", "saturating", "shifted", "doubly-saturating")  # the last holds all others
+_LUCK = 3.0  # a floor is at most this many times the best point, which may be better than the law by luck
+HALVINGS = 80
 _EQUAL = 1e-12  # relative distance at which an error is that of the floor
-_FAR = 690.0  # exp(690) is about the largest number that there is
+FAR = 690.0  # exp(690) is about the largest number that there is
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ FLOOR = Parameter(
     "c",
     error=1,
     scale=LINEAR,
-    bounds=lambda span: (0.0, span.best),
+    bounds=lambda span: (0.0, np.minimum(_LUCK * span.best, span.worst)),
     starts=lambda span: span.best / 2,
 )
 
@@ -194,11 +195,11 @@ def power(C: Floats, exponent: Floats) -> Floats:
 def inverted(family: Family, params_BP: Floats, error: ArrayLike) -> Floats:
     """The compute [B, N] at which each law reaches each error: infinity if never, 0 if from the start."""
     target_BN = np.broadcast_to(np.asarray(error, float), (len(params_BP), *np.shape(np.atleast_1d(error))))
-    low_BN, high_BN = np.full(target_BN.shape, -_FAR), np.full(target_BN.shape, _FAR)
+    low_BN, high_BN = np.full(target_BN.shape, -FAR), np.full(target_BN.shape, FAR)
     with np.errstate(over="ignore"):
         never_BN = family.predictions(params_BP, np.exp(high_BN)) >= target_BN * (1 - _EQUAL)
         always_BN = family.predictions(params_BP, np.exp(low_BN)) <= target_BN
-        for _ in range(_HALVINGS):
+        for _ in range(HALVINGS):
             middle_BN = (low_BN + high_BN) / 2
             above_BN = family.predictions(params_BP, np.exp(middle_BN)) > target_BN
             low_BN, high_BN = np.where(above_BN, middle_BN, low_BN), np.where(above_BN, high_BN, middle_BN)

@@ -22,7 +22,7 @@ def plot(
     metric: str = METRIC,
     x: str = COMPUTE,
     *,
-    law: str = LAW,
+    law: str | None = None,
     hold_out: Collection[str] = (),
     draws: int = DRAWS,
     curves: pd.DataFrame | None = None,
@@ -36,13 +36,13 @@ def plot(
     Raises Refused for a figure without a file in figures/, and where the runs can't carry it; without a law the others
     are drawn with the reason.
     """
-    family(law)  # a word that is wrong is no reason to draw without a law
+    family(law or LAW)  # a word that is wrong is no reason to draw without a law
     fitted, note = _law(points, metric, x, law, hold_out, draws)
     return draw(figure, Subject(points, metric, x, fitted, note, curves, curve, hold_out), **options)
 
 
 def _law(
-    points: pd.DataFrame, metric: str, x: str, law: str, hold_out: Collection[str], draws: int
+    points: pd.DataFrame, metric: str, x: str, law: str | None, hold_out: Collection[str], draws: int
 ) -> tuple[Fitted | None, str]:
     try:
         return fit(points, metric, x, law=law, hold_out=hold_out, draws=draws), ""

@@ -10,7 +10,7 @@ from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.budgets import isoflop
 from scalectl.analysis.checks import Refused, amounts, checked
 from scalectl.analysis.documents import known
-from scalectl.analysis.fitting import LAW, fit
+from scalectl.analysis.fitting import fit
 from scalectl.analysis.law import Floats
 from scalectl.analysis.notebook import Report
 from scalectl.analysis.report import Fitted, interval, value
@@ -103,10 +103,10 @@ def predict(
     error: float | None = None,
     params: float | None = None,
     data: float | None = None,
-    law: str = LAW,
+    law: str | None = None,
 ) -> Prediction:
     """The error at a `compute`, the compute at which the law reaches an `error`, or the error of `params` and `data`,
-    images seen; `x` is the column of compute.
+    images seen; `x` is the column of compute. Without a `law`, the laws of several families are averaged.
 
     Raises Refused where the points can't carry the law, where no compute reaches the error, for a number that is not
     finite and above 0, and ValueError unless exactly one of the three is given.
@@ -176,7 +176,7 @@ def _of_compute(points: pd.DataFrame, fitted: Fitted, compute: float) -> Predict
 
 def _reaching(fitted: Fitted, error: float) -> Prediction:
     """The compute at which the law, and the ends of its band, come down to an error."""
-    estimate = float(fitted.law.invert(error))
+    estimate = float(fitted.average.invert(error))
     if not 0 < estimate < np.inf:
         raise Refused(f"{fitted.metric} of {error:g}: {_never(fitted, error, estimate)}.")
     spent = fitted.frontier[fitted.x].to_numpy(float)

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from scalectl.analysis.bootstrap import LEVEL, around_log, widening
+from scalectl.analysis.averaging import Average
+from scalectl.analysis.bootstrap import LEVEL, widening
 from scalectl.analysis.documents import known
 from scalectl.analysis.law import FLOOR, Floats, Law, Parameter
 from scalectl.analysis.notebook import Report, html_table
@@ -64,28 +65,26 @@ class Fitted(Report):
     delta: float  # residuals beyond it counted linearly
     left_one_out: float  # rms of the log error of each frontier point, predicted from the others
     simpler: tuple[Simpler, ...]
+    average: Average  # of the laws of several families, which predicts; the law alone where one was asked for
     held_out: tuple[HeldOut, ...]
     warnings: tuple[str, ...] = ()
 
     def __call__(self, compute: ArrayLike) -> Floats:
-        """The error that the law predicts at each compute."""
-        return self.law(compute)
+        """The error that is predicted at each compute: that of the law, averaged with those of other families."""
+        return self.average(compute)
 
     def band(self, compute: ArrayLike) -> tuple[Floats, Floats]:
-        """The ends of the law's 90 % interval at each compute.
+        """The ends of the 90 % interval of the prediction at each compute.
 
         Errors fall with compute: beyond the frontier the upper end is at most what it is at the frontier's last point,
         and before it the lower end at least what it is at the first.
         """
         ends = self.frontier[self.x].to_numpy(float)[[0, -1]]
-        (least, _), (_, most) = self._around(ends)
+        (least, _), (_, most) = self.average.around(ends)
         compute = np.asarray(compute, float)
-        low, high = self._around(compute)
+        low, high = self.average.around(compute)
         low = np.where(compute < ends[0], np.maximum(low, least), low)
         return low, np.where(compute > ends[1], np.minimum(high, most), high)
-
-    def _around(self, compute: Floats) -> tuple[Floats, Floats]:
-        return around_log(self.law(compute), self.law.family.predictions(self.draws, compute), self.wider)
 
     @property
     def wider(self) -> float:
@@ -128,6 +127,10 @@ class Fitted(Report):
                 {"law": simpler.law.family.name, "params": simpler.law.params(), "aicc_gain": simpler.aicc_gain}
                 for simpler in self.simpler
             ],
+            "average": [
+                {"law": member.law.family.name, "params": member.law.params(), "weight": member.weight}
+                for member in self.average.members
+            ],
             "held_out": [asdict(run) for run in self.held_out],
             "held_out_rms": self.held_out_rms,
             "warnings": list(self.warnings),
@@ -138,7 +141,7 @@ class Fitted(Report):
         return "\n".join([*_head(self), "", *_params(self), "", *_checks(self)])
 
     def _repr_html_(self) -> str:
-        rows = [(row.letter, row.name, row.value, row.ends) for row in _rows(self)]
+        rows = [(row.letter, row.name, f"{row.estimate:.3g}", row.ends) for row in _rows(self)]
         notes = [f"{self.law.family.formula}, C in {self.law.unit}", *(line.strip() for line in _checks(self))]
         interval = f"{100 * LEVEL:.0f} % interval"
         return html_table(" · ".join(_head(self)), ("", "parameter", "value", interval), rows, notes)
@@ -167,6 +170,8 @@ def interval(metric: str, low: float, high: float) -> str:
 def _head(fit: Fitted) -> list[str]:
     counts = fit.counts
     parts = [f"{counts.used} runs", f"{len(fit.frontier)} on the frontier"]
+    if (seeds := int(fit.frontier["seeds"].max())) > 1:
+        parts.append(f"means of up to {seeds} seeds")
     left_out = {
         "held out": counts.held_out,
         "excluded": counts.excluded,
@@ -187,8 +192,10 @@ def _params(fit: Fitted) -> Iterator[str]:
     for row in _rows(fit):
         note = ""
         if row.parameter == FLOOR:
-            note = f"at least 0, at most the best point ({best:.3g})"
-        yield f"  {row.letter}   {row.name:<14}{row.value:<12}{row.ends:<24}{note}".rstrip()
+            note = "at least 0"
+            if row.estimate > best > 0:
+                note = f"above the best point ({best:.3g})"
+        yield f"  {row.letter}   {row.name:<14}{row.estimate:<12.3g}{row.ends:<24}{note}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -198,7 +205,7 @@ class _Row:
     parameter: Parameter
     letter: str
     name: str
-    value: str
+    estimate: float
     ends: str
 
 
@@ -208,7 +215,7 @@ def _rows(fit: Fitted) -> Iterator[_Row]:
         ends = ""
         if fit.intervals:
             ends = _ends(*fit.intervals[parameter.name])
-        yield _Row(parameter, parameter.letter, parameter.name, f"{params[parameter.name]:.3g}", ends)
+        yield _Row(parameter, parameter.letter, parameter.name, params[parameter.name], ends)
 
 
 def _ends(low: float, high: float) -> str:
@@ -221,8 +228,13 @@ def _checks(fit: Fitted) -> Iterator[str]:
     yield f"  residual (log) {rms(fit.residuals):.2g} rms · each point from the others {fit.left_one_out:.2g} rms"
     ahead = AHEAD * float(fit.frontier[fit.x].iloc[-1])
     low, high = (float(end[0]) for end in fit.band([ahead]))
-    predicted = _interval(fit.metric, float(fit.law(ahead)), low, high)
+    predicted = _interval(fit.metric, float(fit(ahead)), low, high)
     yield f"  {AHEAD:g} x the largest compute ({ahead:.2g} {fit.law.unit}): {predicted}"
+    if fit.frontier["noise_known"].all():
+        yield f"  luck of the best of noisy runs at the end of the frontier: {_luck(fit)}, taken off"
+    if len(fit.average.members) > 1:
+        shares = (f"{100 * member.weight:.0f} % {member.law.family.name}" for member in fit.average.members)
+        yield f"  predictions average {', '.join(shares)}"
     for run in fit.held_out:
         predicted = _interval(fit.metric, run.predicted, run.low, run.high)
         yield f"  held out {run.name}: predicted {predicted}, got {value(fit.metric, run.got)}"
@@ -237,6 +249,12 @@ def _checks(fit: Fitted) -> Iterator[str]:
             yield f"  {name}: AICc {simpler.aicc_gain:+.0f} -> {verdict} is supported"
     for warning in fit.warnings:
         yield f"  warning: {warning}"
+
+
+def _luck(fit: Fitted) -> str:
+    """By how much the last frontier point lies below what it would be without the luck of the best."""
+    last = fit.frontier.iloc[-1]
+    return f"{100 * (1 - last[fit.metric] / last['expected']):.2g} %"
 
 
 def _interval(metric: str, middle: float, low: float, high: float) -> str:

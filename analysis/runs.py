@@ -7,10 +7,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from scalectl.analysis.checks import RUN, Refused, a_table, above_0, checked
-from scalectl.analysis.store import images_of, metrics
+from scalectl.analysis.store import images_of, metrics, of_trunk
 from scalectl.analysis.vocabulary import AXES
 
 METRIC, COMPUTE = "upstream/error", "flops"  # by default
+_SEED = {"seed", "trunk", "study", "test_images"}  # what runs of one cell may differ in
 
 
 def frontier(points: pd.DataFrame, metric: str = METRIC, x: str = COMPUTE) -> pd.DataFrame:
@@ -57,6 +58,16 @@ def repeats(usable: pd.DataFrame, x: str) -> NDArray[np.int64]:
     if "flops" in usable:
         spent = usable["flops"].fillna(spent)
     keys = [*(usable[name] for name in known), spent]
+    return usable.groupby(keys, sort=False, dropna=False).ngroup().to_numpy()
+
+
+def cells(usable: pd.DataFrame, x: str) -> NDArray[np.int64]:
+    """A number for each run [N], the same for runs that differ in their seed alone."""
+    spent = x
+    if "flops" in usable and usable["flops"].notna().all():
+        spent = "flops"
+    columns = dict.fromkeys([*of_trunk(usable), "steps", "cooldown", "batch_size", spent])
+    keys = [name for name in columns if name in usable and name not in _SEED]
     return usable.groupby(keys, sort=False, dropna=False).ngroup().to_numpy()
 
 

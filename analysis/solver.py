@@ -9,6 +9,8 @@ Letters of shapes: B fits, N points, P parameters.
 
 import itertools
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,20 +32,23 @@ class Problem:
     compute: Floats  # [B, N], as are error and weight
     error: Floats
     weight: Floats
+    noise: Floats  # of each error, the largest about 1: what residuals are counted in
     least: float  # compute of the first frontier point, as `most` is of the last; what may be 0 is counted in them
     most: float
     delta: float  # residuals beyond it count linearly, not squared
 
     def rows(self, chosen: NDArray[np.bool_]) -> "Problem":
         """The problem of some of the fits."""
-        return replace(self, compute=self.compute[chosen], error=self.error[chosen], weight=self.weight[chosen])
+        arrays: dict[str, Any] = {name: array[chosen] for name, array in self._points().items()}
+        return replace(self, **arrays)
 
     def repeated(self, number: int) -> "Problem":
         """The problem in which the first fit comes `number` times."""
-        compute, error, weight = (
-            np.repeat(array[:1], number, axis=0) for array in (self.compute, self.error, self.weight)
-        )
-        return replace(self, compute=compute, error=error, weight=weight)
+        arrays: dict[str, Any] = {name: np.repeat(array[:1], number, axis=0) for name, array in self._points().items()}
+        return replace(self, **arrays)
+
+    def _points(self) -> dict[str, Floats]:
+        return {"compute": self.compute, "error": self.error, "weight": self.weight, "noise": self.noise}
 
     def bounds(self) -> tuple[Floats, Floats]:
         """The least and largest coordinates [B, P]."""
@@ -76,17 +81,33 @@ class Problem:
         return self.family.predictions(self.params(coords_BP), self.compute)
 
     def residual(self, coords_BP: Floats) -> Floats:
-        """Predicted less measured error [..., B, N]."""
-        return self.predicted(coords_BP) - self.error
+        """Predicted less measured error in units of the noise [..., B, N], and one column more where there is a floor.
+
+        That is the price of a floor above the best point: as if the floor had been measured there once, with a noise
+        that is the same share of the error as that of the largest error.
+        """
+        off_BN = (self.predicted(coords_BP) - self.error) / self.noise
+        if FLOOR not in self.family.parameters:
+            return off_BN
+        floor_B, best_B = self.params(coords_BP)[..., self.family.parameters.index(FLOOR)], self.span().best
+        above_B = np.maximum(floor_B / np.maximum(best_B, _EXACT) - 1, 0)
+        return np.concatenate([off_BN, above_B[..., None]], axis=-1)
+
+    @cached_property
+    def counted(self) -> Floats:
+        """How much each residual counts."""
+        if FLOOR not in self.family.parameters:
+            return self.weight
+        return np.concatenate([self.weight, np.ones((len(self.weight), 1))], axis=1)
 
     def cost(self, residual_BN: Floats) -> Floats:
         """The weighted sum of Huber's loss [B]: half the square up to delta, linear beyond."""
         off_BN = np.abs(residual_BN)
         loss_BN = np.where(off_BN <= self.delta, off_BN**2 / 2, self.delta * (off_BN - self.delta / 2))
-        return np.asarray((self.weight * loss_BN).sum(axis=1))
+        return np.asarray((self.counted * loss_BN).sum(axis=1))
 
     def slopes(self, coords_BP: Floats, residual_BN: Floats) -> Floats:
-        """The derivative of each residual by each coordinate [B, N, P]."""
+        """The derivative of each residual by each coordinate [B, N or N + 1, P]."""
         nudges_P1P = _NUDGE * np.eye(coords_BP.shape[1])[:, None]
         return np.moveaxis((self.residual(coords_BP + nudges_P1P) - residual_BN) / _NUDGE, 0, 2)
 
@@ -153,12 +174,12 @@ def _step(
     """
     slope_BNP = problem.slopes(coords_BP, off_BN)
     far_BN = np.abs(off_BN)
-    pull_BN = problem.weight * np.clip(off_BN, -problem.delta, problem.delta)
+    pull_BN = problem.counted * np.clip(off_BN, -problem.delta, problem.delta)
     gradient_BP = (pull_BN[:, None] @ slope_BNP)[:, 0]
     held_BP = ((coords_BP <= low_BP) & (gradient_BP > 0)) | ((coords_BP >= high_BP) & (gradient_BP < 0))
     slope_BNP = np.where(held_BP[:, None, :], 0.0, slope_BNP)
     gradient_BP = np.where(held_BP, 0.0, gradient_BP)
-    soft_BN = problem.weight * np.minimum(1, problem.delta / np.maximum(far_BN, 1e-300))
+    soft_BN = problem.counted * problem.delta / np.maximum(far_BN, problem.delta)
     share_BN = np.where(far_BN <= problem.delta, 1.0, np.minimum(1.0, damping_B / _SURE)[:, None])
     normal_BPP = np.swapaxes(slope_BNP * (share_BN * soft_BN)[..., None], 1, 2) @ slope_BNP
     size_BP = (soft_BN[:, None] @ slope_BNP**2)[:, 0]

@@ -25,6 +25,7 @@ from scipy.optimize import curve_fit, minimize
 
 from scalectl.analysis import extrapolate, fit_surface
 from scalectl.analysis.fitting import fit
+from scalectl.analysis.noise import relative
 
 DELTA = 1e-3
 # Hoffmann et al., arXiv 2203.15556, appendix D.3: log E, log A, log B, alpha, beta; from, to
@@ -60,7 +61,7 @@ def frontiers(on: int, above: int) -> None:
             began = time.process_time()
             law = way()
             spent.append(time.process_time() - began)
-        loss = huber(law(compute) - error, found.delta).sum()
+        loss = huber((law(compute) - error) / relative(error), found.delta).sum()
         print(f"{name:60}{1e6 * loss:9.3f}e-6{min(spent):9.4f}", flush=True)
 
     show("fit, no draws, with all that the report checks", lambda: fit(points, "error", draws=0))
@@ -93,7 +94,15 @@ def doubly(compute: np.ndarray, error: np.ndarray, delta: float) -> Callable[[np
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         at, _ = curve_fit(
-            law, compute / middle, error, start, bounds=bounds, loss="huber", f_scale=delta, max_nfev=2000
+            law,
+            compute / middle,
+            error,
+            start,
+            relative(error),
+            bounds=bounds,
+            loss="huber",
+            f_scale=delta,
+            max_nfev=2000,
         )
     return lambda x: law(x / middle, *at)
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from runs import doubly
+from runs import doubly, table
 
+from scalectl.analysis.fitting import fit
 from scalectl.analysis.law import family
 from scalectl.analysis.vocabulary import LAWS
 
@@ -77,4 +78,26 @@ def test_an_error_above_where_a_law_starts_takes_no_compute():
 
 
 def test_every_family_has_a_word_for_the_command_line():
-    assert set(LAWS) == {"power", "saturating", "doubly-saturating", "m1", "m2", "m3", "m4", "bnsl"}
+    assert set(LAWS) == {"power", "saturating", "shifted", "doubly-saturating", "m1", "m2", "m3", "m4", "bnsl"}
+
+
+def test_predictions_average_laws_that_the_points_do_not_tell_apart_and_hold_their_spread():
+    compute = np.geomspace(1e9, 1e12, 14)
+    noise = np.exp(0.02 * np.random.default_rng(3).normal(size=14))
+    points = table(compute, family("power").law("FLOPs", scale=60.0, exponent=0.25)(compute) * noise)
+    average, alone = fit(points, draws=100), fit(points, law="doubly-saturating", draws=100)
+    shares = {member.law.family.name: member.weight for member in average.average.members}
+    assert sum(shares.values()) == pytest.approx(1) and {"power law", "doubly saturating"} <= shares.keys()
+    assert average.law == alone.law and alone(1e13) == alone.law(1e13) != average(1e13)
+    predicted = [float(member.law(1e13)) for member in average.average.members]
+    low, high = average.band([1e13])
+    assert low < min(predicted) < average(1e13) < max(predicted) and average(1e13) < high
+    assert average.average.invert(float(average(3e12))) == pytest.approx(3e12)
+    assert "predictions average" in str(average) and "predictions average" not in str(alone)
+
+
+def test_a_law_that_the_points_reject_has_no_say():
+    compute = np.geomspace(1e9, 1e13, 20)
+    noise = np.exp(0.01 * np.random.default_rng(3).normal(size=20))
+    points = table(compute, doubly(8e2, 3e9, 0.33, 0.05, "FLOPs")(compute) * noise)
+    assert {member.law.family.name for member in fit(points, draws=0).average.members} == {"doubly saturating"}

@@ -153,7 +153,10 @@ def _lines(fit: Fitted | None, rings: bool, stars: bool) -> Iterator[tuple[str, 
     if rings:
         yield "frontier", Line2D([], [], color=ink(), markersize=5, **_RING)
     if fit:
-        yield "law, 90 % band", Line2D([], [], color=ink(), linewidth=1.2)
+        drawn = "law"
+        if len(fit.average.members) > 1:
+            drawn = "laws averaged"
+        yield f"{drawn}, 90 % band", Line2D([], [], color=ink(), linewidth=1.2)
         yield "extrapolated", Line2D([], [], color=ink(), linewidth=1.0, linestyle=BEYOND)
     if stars or (fit and fit.held_out):
         yield "held out", Line2D([], [], color=STAR, markersize=7, markeredgecolor=ink(), **_STAR)

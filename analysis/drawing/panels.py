@@ -168,11 +168,11 @@ def draw_law(axes: Axes, fit: Fitted, across: Floats) -> None:
     first, last = (float(fit.frontier[fit.x].iloc[n]) for n in (0, -1))
     draw_band(axes, across, low * factor, high * factor)
     inside = np.geomspace(first, last, 200)
-    axes.plot(inside, fit.law(inside) * factor, color=ink(), linewidth=1.2, zorder=6)
+    axes.plot(inside, fit(inside) * factor, color=ink(), linewidth=1.2, zorder=6)
     for beyond in (across[across < first], across[across > last]):
-        axes.plot(beyond, fit.law(beyond) * factor, color=ink(), linewidth=1.0, linestyle=BEYOND, zorder=6)
+        axes.plot(beyond, fit(beyond) * factor, color=ink(), linewidth=1.0, linestyle=BEYOND, zorder=6)
     bottom, top = axes.get_ylim()
-    end = float(fit.law(across[-1]))
+    end = float(fit(across[-1]))
     floor = 0.0
     if fit.law.floor > FLOOR * end:
         floor = fit.law.floor
@@ -193,9 +193,12 @@ def _floor(axes: Axes, fit: Fitted, factor: float) -> None:
     level, unit = fit.law.floor * factor, ""
     if factor == 100:
         unit = " %"
+    above = ""
+    if 0 < fit.frontier[fit.metric].iloc[-1] < fit.law.floor:
+        above = ", above the best run"
     axes.axhline(level, color=ink(), linewidth=0.8, linestyle=":", zorder=1)
     axes.annotate(
-        f"floor c = {level:.3g}{unit}",
+        f"floor c = {level:.3g}{unit}{above}",
         xy=(0.015, level),
         xycoords=("axes fraction", "data"),
         xytext=(0, 2),

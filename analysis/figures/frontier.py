@@ -52,7 +52,7 @@ def _curve(subject: Subject, runs: pd.DataFrame) -> Mapping[str, Any] | None:
     if subject.fit is None:
         return None
     across = reach(runs, subject.x)
-    curve = {"compute": across, subject.metric: subject.fit.law(across)}
+    curve = {"compute": across, subject.metric: subject.fit(across)}
     if subject.fit.intervals:
         curve |= dict(zip(("low", "high"), subject.fit.band(across), strict=True))
     return {name: list(map(float, values)) for name, values in curve.items()}

@@ -17,7 +17,8 @@ OFFSET = Parameter(
 )
 
 
-def _shifted(C: Floats, offset: Floats, exponent: Floats) -> Floats:
+def shifted(C: Floats, offset: Floats, exponent: Floats) -> Floats:
+    """(C + offset)^-exponent."""
     return np.exp(-exponent * np.log(C + offset))
 
 
@@ -26,6 +27,6 @@ LAW = Family(
     "E = a (C + d)^-b + c",
     "arXiv 2106.04560, section 2",
     (SCALE, OFFSET, EXPONENT, FLOOR),
-    shape=lambda C, offset, exponent, floor: _shifted(C, offset, exponent),
-    error=lambda C, scale, offset, exponent, floor: scale * _shifted(C, offset, exponent) + floor,
+    shape=lambda C, offset, exponent, floor: shifted(C, offset, exponent),
+    error=lambda C, scale, offset, exponent, floor: scale * shifted(C, offset, exponent) + floor,
 )

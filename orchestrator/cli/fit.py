@@ -43,6 +43,8 @@ def law_options(verb: Command) -> Command:
 @law_options
 @click.option("--per", type=click.Choice(PER), help="A law for each model, or for each data size.")
 @click.option("--by", cls=Former, now="--per")
+@click.option("--seeds", type=click.Choice(("mean", "each")), help="Seeds of one cell: averaged, or runs of their own.")
+@click.option("--backtest", is_flag=True, help="Laws of the cheaper runs, held against what dearer runs reached.")
 @click.option("--isoflop", is_flag=True, help="The best model size at each budget, and how it grows.")
 @output("table", "json")
 def fit(
@@ -54,7 +56,9 @@ def fit(
     where: str | None,
     hold_out: str | None,
     per: str | None,
+    seeds: str | None,
     isoflop: bool,
+    backtest: bool,
     form: str,
 ) -> Exit:
     """Fit the laws of a study.
@@ -63,9 +67,13 @@ def fit(
     """
     if [per is not None, isoflop, hold_out is not None].count(True) > 1:
         raise click.UsageError("give only one of --per, --isoflop and --hold-out")
+    if backtest and (per or isoflop):
+        raise click.UsageError("give only one of --backtest, --per and --isoflop")
     from scalectl.orchestrator.report.fits import study_points
 
-    ask, points = study_points(store, study, where, metric=metric, x=x, law=law)
+    ask, points = study_points(store, study, where, metric=metric, x=x, law=law, seeds=seeds)
+    if backtest:
+        return _backtest(ask, points, hold_out, form)
     if isoflop:
         return _isoflop(ask, points, form)
     if per:
@@ -109,6 +117,19 @@ def _each(ask: "Ask", points: "DataFrame", per: str, form: str) -> Exit:
     else:
         click.echo("\n\n".join(f"{ask.study} · {table}" for _, _, table in groups.values()))
     if all(laws for laws, _, _ in groups.values()):
+        return Exit.DONE
+    return Exit.REFUSED
+
+
+def _backtest(ask: "Ask", points: "DataFrame", hold_out: str | None, form: str) -> Exit:
+    from scalectl.orchestrator.report.fits import held_out_runs, tested
+
+    tests = {name: tested(points, fit, held_out_runs(points, fit, hold_out)) for name, fit in ask.fits.items()}
+    if form == "json":
+        _print({name: test.to_json() for name, test in tests.items()}, len(tests))
+    else:
+        click.echo("\n\n".join(f"{ask.study} · {test}" for test in tests.values()))
+    if all(test.cuts for test in tests.values()):
         return Exit.DONE
     return Exit.REFUSED
 

@@ -315,7 +315,8 @@ class Fit(Section):
 
     metric: Name = key("Metric on the y axis, such as upstream/error or fewshot/digits/10shot/error.")
     compute: Compute = key("Compute on the x axis, or the images seen or the size of the training set.", "flops")
-    law: LawName = key("Family of the law: docs/laws.md lists them.", "doubly-saturating")
+    law: LawName | None = key("Family that alone predicts, one of docs/laws.md. Without it laws are averaged.", None)
+    seeds: Literal["mean", "each"] = key("Seeds of one cell: averaged first, or runs of their own.", "mean")
     hold_out: Rule = key("Runs left out of the fit and predicted by it.", Rule())
 
 

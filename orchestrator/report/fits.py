@@ -9,6 +9,7 @@ from pandas import DataFrame, read_sql_table
 from pandas.errors import DatabaseError
 
 from scalectl import analysis
+from scalectl.analysis.backtests import Backtest, backtest
 from scalectl.analysis.budgets import IsoFlop, isoflop
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.drawing.fonts import missing
@@ -43,13 +44,14 @@ def study_points(
     metric: str | None = None,
     x: str | None = None,
     law: str | None = None,
+    seeds: str | None = None,
 ) -> tuple[Ask, DataFrame]:
     """The fits of a study, with the words of the command line in place of its own, and its points that `where` chooses.
 
     Raises NotFound without a store or study, Unusable for a store that can't be read, and Refusal where `where`
     chooses none of its runs.
     """
-    request = ask(store, study).changed(metric=metric, compute=x, law=law)
+    request = ask(store, study).changed(metric=metric, compute=x, law=law, seeds=seeds)
     points = _points(store)
     points = points[points["run"].isin(request.runs)].reset_index(drop=True)
     if where is None:
@@ -87,9 +89,19 @@ def held_out_runs(points: DataFrame, fit: Fit, expression: str | None) -> Collec
 def fit_or_reason(points: DataFrame, wanted: Fit, hold_out: Collection[str]) -> tuple[Fitted | None, str]:
     """The law, or none and the reason why the points can't carry it."""
     try:
-        return fit(points, wanted.metric, wanted.compute, law=wanted.law, hold_out=hold_out), ""
+        options: dict[str, Any] = {"law": wanted.law, "seeds": wanted.seeds, "hold_out": hold_out}
+        return fit(points, wanted.metric, wanted.compute, **options), ""
     except Refused as refused:
         return None, f"refused: {refused}"
+
+
+def tested(points: DataFrame, wanted: Fit, hold_out: Collection[str]) -> Backtest:
+    """The backtest of a law; raises Refusal where the points have no runs for it."""
+    try:
+        kept = points[~points["run"].isin(list(hold_out))]
+        return backtest(kept, wanted.metric, wanted.compute, law=wanted.law, seeds=wanted.seeds)
+    except Refused as refused:
+        raise Refusal(f"refused: {refused}") from None
 
 
 def fit_per(points: DataFrame, wanted: Fit, per: str) -> tuple[dict[str, Fitted], dict[str, str], str]:

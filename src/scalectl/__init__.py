@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from scalectl.analysis import (
         Refused,
+        backtest,
         extrapolate,
         fit,
         fit_each,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Refused",
     "Screen",
+    "backtest",
     "extrapolate",
     "fit",
     "fit_each",

@@ -1,0 +1,147 @@
+"""Backtests: the law of the cheaper runs, held against the frontier that dearer runs reached."""
+
+import math
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scalectl.analysis.bootstrap import LEVEL
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.documents import known
+from scalectl.analysis.fitting import fit
+from scalectl.analysis.notebook import Report, html_table
+from scalectl.analysis.report import Fitted, rms
+from scalectl.analysis.runs import COMPUTE, METRIC, frontier, usable
+
+SHARES = (10.0, 30.0)  # parts of the largest compute that the cheaper runs have
+DRAWS = 200
+_FAILED = 1.05  # factor of widths from which on a backtest is warned of
+LEAST = 2  # later frontier points that say something
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """The law of the runs up to a share of the compute, and the later frontier: measured, predicted, with intervals."""
+
+    share: float  # of the largest compute
+    compute: float  # that the fitted runs have at most
+    fitted: Fitted
+    later: pd.DataFrame  # run, name, the column of compute, got, predicted, low and high
+
+    @property
+    def rms(self) -> float:
+        """The rms of log(predicted / measured)."""
+        return rms(np.log((self.later["predicted"] / self.later["got"]).to_numpy(float)))
+
+    @property
+    def coverage(self) -> float:
+        """The share of the later points inside their interval."""
+        inside = (self.later["low"] <= self.later["got"]) & (self.later["got"] <= self.later["high"])
+        return float(inside.mean())
+
+    @property
+    def wider(self) -> float:
+        """The factor that would have made intervals, in log error, hold as many later points as they say; at least 1.
+
+        It is a quantile of the distances, each in units of its own half interval, as conformal prediction has it.
+        """
+        got, middle = np.log(self.later["got"]), np.log(self.later["predicted"])
+        reach = np.where(got < middle, middle - np.log(self.later["low"]), np.log(self.later["high"]) - middle)
+        return max(1.0, float(np.quantile(np.abs(got - middle) / reach, LEVEL)))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Backtest(Report):
+    """The cuts that the runs carry, and the reasons for those that they don't."""
+
+    metric: str
+    x: str
+    cuts: tuple[Cut, ...]
+    refused: dict[float, str]
+
+    @property
+    def wider(self) -> float:
+        """The factor by which intervals would have had to be wider: the geometric mean over the cuts; 1 without any."""
+        if not self.cuts:
+            return 1.0
+        return float(np.exp(np.mean([math.log(cut.wider) for cut in self.cuts])))
+
+    def to_json(self) -> dict[str, Any]:
+        """The backtest as a JSON object."""
+        cuts = [
+            {
+                "share": cut.share,
+                "compute": cut.compute,
+                "points": len(cut.later),
+                "rms": cut.rms,
+                "coverage": cut.coverage,
+                "wider": cut.wider,
+                "later": cut.later.to_dict("records"),
+            }
+            for cut in self.cuts
+        ]
+        refused = [{"share": share, "reason": reason} for share, reason in self.refused.items()]
+        document = {"metric": self.metric, "compute": self.x, "level": LEVEL, "wider": self.wider}
+        return {name: known(value) for name, value in (document | {"cuts": cuts, "refused": refused}).items()}
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.metric} vs {self.x} · backtest", "", *self.lines()])
+
+    def _repr_html_(self) -> str:
+        rows = [(_part(cut.share), str(len(cut.later)), f"{cut.rms:.2g}", f"{cut.coverage:.0%}") for cut in self.cuts]
+        header = ("fitted up to", "later points", "rms (log)", "inside")
+        return html_table(f"{self.metric} vs {self.x} · backtest", header, rows, self.refused.values())
+
+    def lines(self) -> Iterator[str]:
+        """Yield a line for each cut, and one for the width of intervals."""
+        for cut in self.cuts:
+            yield (
+                f"  backtest from {_part(cut.share)} of the compute: {cut.rms:.2g} rms (log) over {len(cut.later)}"
+                f" later frontier points, {cut.coverage:.0%} of them inside the {100 * LEVEL:.0f} % interval"
+            )
+        for share, reason in self.refused.items():
+            yield f"  backtest from {_part(share)} of the compute: {reason}"
+        if self.wider > _FAILED:
+            yield (
+                f"  warning: intervals would have had to be {self.wider:.2g} times as wide to hold"
+                f" {100 * LEVEL:.0f} % of these points"
+            )
+
+
+def _part(share: float) -> str:
+    return f"1/{share:g}"
+
+
+def backtest(
+    points: pd.DataFrame, metric: str = METRIC, x: str = COMPUTE, *, shares: Collection[float] = SHARES, **options: Any
+) -> Backtest:
+    """Fit the runs up to 1 / share of the largest compute, for each of `shares`, and predict the later frontier.
+
+    `options` are those of `fit`. A cut that can't be fitted or has fewer than two later points is among `refused`.
+    Raises what `usable` raises.
+    """
+    runs = usable(points, metric, x)
+    cuts, refused = [], {}
+    for share in shares:
+        try:
+            cuts.append(_cut(points, runs, metric, x, share, {"draws": DRAWS} | options))
+        except Refused as why:
+            refused[share] = str(why)
+    return Backtest(metric, x, tuple(cuts), refused)
+
+
+def _cut(points: pd.DataFrame, runs: pd.DataFrame, metric: str, x: str, share: float, options: dict[str, Any]) -> Cut:
+    most = float(runs[x].max()) / share
+    front = frontier(points, metric, x)
+    later = front[(front[x] > most) & (front[metric] > 0)]
+    if len(later) < LEAST:
+        raise Refused(f"{len(later)} later frontier points, and a backtest needs {LEAST}.")
+    cheap = points[points["run"].isin(runs["run"][runs[x] <= most])]
+    fitted = fit(cheap, metric, x, **options)
+    compute = later[x].to_numpy(float)
+    low, high = fitted.average.around(compute, fitted.residuals)
+    columns = {"got": later[metric].to_numpy(float), "predicted": fitted(compute), "low": low, "high": high}
+    return Cut(share, most, fitted, later[["run", "name", x]].reset_index(drop=True).assign(**columns))

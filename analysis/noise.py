@@ -1,0 +1,102 @@
+"""How noisy a measured error is, as far as that is known, and what that does to a frontier, the least of many.
+
+Letters of shapes: N runs or points, Z draws of noise.
+"""
+
+import math
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from scalectl.analysis.law import Floats
+
+# Between the noise of runs, which is about a share of the error, and none that changes; docs/laws.md has the trial.
+_POWER = 0.3
+_LEAST = 1e-3  # of the largest error, below which noise doesn't fall: an error of 0 is no exact one
+IMAGES = "test_images"  # the column with the number of images behind a metric
+CORRELATION = 0.5  # by default, of the sampling noise of two runs, which are tested on the same images
+_ENOUGH = 5  # differences of seeds from the mean of their cell that tell how much runs scatter
+_DRAWS = 400
+_MISFIT = 0.01  # of an error: how far laws lie from frontiers without noise
+# Noise that is added once more makes noise sqrt(2) times as large: where a bias b grows with it, by (sqrt(2) - 1) b.
+_BIAS = 1 / (math.sqrt(2) - 1)
+
+
+def relative(error_N: Floats) -> Floats:
+    """The noise of each error where nothing else is known, as a share of that of the largest, which is 1."""
+    return np.asarray(np.maximum(error_N / error_N.max(), _LEAST) ** _POWER)
+
+
+def averaged(runs: pd.DataFrame, metric: str, x: str, cells: NDArray[np.int64]) -> pd.DataFrame:
+    """A row for each cell, that of its first run, with the mean of the metric and of `x` over its runs.
+
+    Columns `seeds` and `spread` are added: how many runs, and the standard deviation of the metric among them.
+    """
+    groups = runs.groupby(cells, sort=False)
+    first = runs.groupby(cells, sort=False).head(1).copy()
+    first[metric], first[x] = groups[metric].mean().to_numpy(), groups[x].mean().to_numpy()
+    first["seeds"], first["spread"] = groups.size().to_numpy(), groups[metric].std(ddof=1).to_numpy()
+    return first.sort_values([x, metric, "run"], ignore_index=True)
+
+
+def shared_noise(error_N: Floats, images: float, correlation: float) -> Floats:
+    """The standard deviation of the noise that all runs share which are tested on the same images."""
+    return np.asarray(np.sqrt(correlation * np.clip(error_N * (1 - error_N), 0, None) / images))
+
+
+def images_of(cells: pd.DataFrame, metric: str) -> float | None:
+    """How many images stand behind the metric, the median of those runs that say it; None for what is no error."""
+    if not metric.endswith("error") or IMAGES not in cells or cells[IMAGES].isna().all():
+        return None
+    return float(cells[IMAGES].median())
+
+
+def known_noise(cells: pd.DataFrame, metric: str, correlation: float) -> Floats | None:
+    """The standard deviation of what the error of each cell has alone [N], of cells as `averaged` returns them.
+
+    None where neither images nor seeds tell it.
+
+    Of n test images and an error p, the part `correlation` of the binomial p (1 - p) / n is shared by all runs. What
+    the spread of seeds has beyond the rest grows with the error as `relative` says.
+    """
+    error_N, seeds_N = cells[metric].to_numpy(float), cells["seeds"].to_numpy(float)
+    binomial_N = np.zeros(len(cells))
+    if images_of(cells, metric):
+        images_N = pd.to_numeric(cells[IMAGES], errors="coerce").to_numpy(float, na_value=np.nan)
+        inside_N = (error_N * images_N + 1) / (images_N + 2)  # of an error of 0 as well
+        binomial_N = np.nan_to_num(np.clip(inside_N * (1 - inside_N), 0, None) / images_N)
+    own_N = (1 - correlation) * binomial_N
+    several_N = seeds_N > 1
+    if (freedom := float((seeds_N - 1).sum())) >= _ENOUGH:
+        scale_N = relative(error_N) ** 2
+        beyond_N = (cells["spread"].to_numpy(float) ** 2 - own_N) / scale_N
+        share = float(((seeds_N - 1)[several_N] * beyond_N[several_N]).sum()) / freedom
+        own_N = own_N + max(share, 0.0) * scale_N
+    if not own_N.any():
+        return None
+    return np.asarray(np.sqrt(own_N / seeds_N))
+
+
+def weighed(cells: pd.DataFrame, metric: str, correlation: float, seed: int) -> pd.DataFrame:
+    """The cells, cheapest first, with their `noise` and the `expected` error, that without the luck of the best so far.
+
+    Where nothing is known of the noise (`noise_known`) it has no unit, and what was measured is expected.
+    """
+    error_N = cells[metric].to_numpy(float)
+    noise_N = known_noise(cells, metric, correlation)
+    if noise_N is None:
+        return cells.assign(expected=error_N, noise=relative(error_N) / np.sqrt(cells["seeds"]), noise_known=False)
+    expected_N = error_N + too_low(error_N, noise_N, seed)
+    return cells.assign(expected=expected_N, noise=np.hypot(noise_N, _MISFIT * error_N), noise_known=True)
+
+
+def too_low(error_N: Floats, noise_N: Floats, seed: int) -> Floats:
+    """How far the least error up to each run, cheapest first, lies below what it would be without noise [N].
+
+    The frontier is found again with noise added once more, as SIMEX does (Cook and Stefanski, 1994).
+    """
+    random = np.random.default_rng(seed)
+    noisy_ZN = error_N + noise_N * random.normal(size=(_DRAWS, len(error_N)))
+    least_N = np.minimum.accumulate(noisy_ZN, axis=1).mean(axis=0)
+    return np.asarray(_BIAS * np.maximum(np.minimum.accumulate(error_N) - least_N, 0))
