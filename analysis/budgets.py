@@ -1,10 +1,12 @@
 """The best model size at each compute budget, and how it grows: approach 2 of arXiv 2203.15556.
 
-A parabola through all points of a budget is bent by those far from its minimum; five around it are enough.
+A parabola through all points of a budget is bent by those far from its minimum. So it goes through those around it: at
+least five sizes, and as many as span a factor of four. Even without noise its minimum is not that of the law below it
+(arXiv 2603.22339); by how much is estimated with a law of size and images, and told.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +16,13 @@ from numpy.polynomial import Polynomial as Poly
 from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.documents import known
-from scalectl.analysis.law import Floats
+from scalectl.analysis.growth import Growth, growth
 from scalectl.analysis.notebook import Report, html_table
 from scalectl.analysis.runs import COMPUTE, METRIC, usable
+from scalectl.analysis.sizes import SizeLaw
 from scalectl.analysis.vocabulary import AXES
 
-NEAREST = 5  # points that a minimum is found from
+NEAREST, ACROSS = 5, 4.0  # sizes that a minimum is found from at least, and the factor that they span
 TOGETHER = 1.25  # runs up to this many times the compute of the cheapest one have one budget
 LEAST = 3  # minima that an exponent needs
 
@@ -35,21 +38,7 @@ class Budget:
     images_seen: float | None = None
     error: float | None = None
     why: str = ""
-
-
-@dataclass(frozen=True)
-class Growth:
-    """y = coefficient C^exponent; the interval of the exponent is that of a regression in logarithms, 90 %."""
-
-    coefficient: float
-    exponent: float
-    low: float
-    high: float
-
-    def __call__(self, compute: float) -> float:
-        """y at a compute."""
-        with np.errstate(over="ignore"):
-            return float(self.coefficient * np.float64(compute) ** self.exponent)
+    nearest: tuple[float, ...] = field(default=(), repr=False)  # the sizes that the minimum was found from
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,10 +50,11 @@ class IsoFlop(Report):
     budgets: tuple[Budget, ...]
     params: Growth
     images_seen: Growth
+    bias: float | None = None  # factor by which the parabolas put N* off, by a law of size and images
 
     def to_json(self) -> dict[str, Any]:
         """All of it as a JSON object."""
-        laws = {"params": asdict(self.params), "images_seen": asdict(self.images_seen)}
+        laws = {"params": self.params.to_json(), "images_seen": self.images_seen.to_json(), "parabola": self.bias}
         budgets = {"budgets": tuple(map(asdict, self.budgets))}
         head = {"metric": self.metric, "compute": self.x}
         document = {**head, **budgets, **laws, "unit": AXES[self.x].unit, "level": LEVEL}
@@ -95,7 +85,13 @@ class IsoFlop(Report):
     def _growths(self) -> Iterator[str]:
         for letter, law, unit in (("N", self.params, "parameters"), ("D", self.images_seen, "images seen")):
             ends = f"{100 * LEVEL:.0f} % interval of the exponent {law.low:.3g} to {law.high:.3g}"
+            if not law.determined:
+                ends += ": not determined"
             yield f"{letter}*(C) = {law.coefficient:.3g} C^{law.exponent:.3g} {unit}   {ends}"
+        if self.bias is not None:
+            side = "above" if self.bias > 1 else "below"
+            off = 100 * abs(self.bias - 1)
+            yield f"Parabolas put N* {off:.2g} % {side} the minimum, by a law of size and images through all runs."
 
 
 def isoflop(points: pd.DataFrame, metric: str = METRIC, x: str = COMPUTE) -> IsoFlop:
@@ -115,7 +111,26 @@ def isoflop(points: pd.DataFrame, metric: str = METRIC, x: str = COMPUTE) -> Iso
     spent, size, images = (
         np.array([getattr(budget, name) for budget in minima], float) for name in ("compute", "params", "images_seen")
     )
-    return IsoFlop(metric, x, every, _growth(spent, size), _growth(spent, images))
+    return IsoFlop(metric, x, every, growth(spent, size), growth(spent, images), _bias(points, metric, x, minima))
+
+
+def _bias(points: pd.DataFrame, metric: str, x: str, minima: Sequence[Budget]) -> float | None:
+    """The factor by which parabolas through a law of size and images miss its own minima; None without that law."""
+    try:
+        law = SizeLaw.of(points, metric, x)
+        factors = [_missed(law, budget) for budget in minima]
+    except Refused:
+        return None
+    return float(np.exp(np.median(np.log(factors))))
+
+
+def _missed(law: SizeLaw, budget: Budget) -> float:
+    """What the parabola through the sizes of a budget makes of a law's own minimum there, as a factor of it."""
+    size, _, _ = law.best(budget.compute)
+    log_N = np.log(budget.nearest)
+    errors = law.at_compute(budget.compute, np.array(budget.nearest))
+    bottom = float(Poly.fit(log_N, errors, 2).deriv().roots()[0])
+    return float(np.exp(np.clip(bottom, log_N[0], log_N[-1]))) / size.estimate
 
 
 def reasons_of(budgets: Iterable[Budget]) -> list[str]:
@@ -139,9 +154,16 @@ def best_of_sizes(group: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def nearest(best: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """The sizes that the minimum is found from: those nearest to the best one in their logarithm."""
+    """The sizes that the minimum is found from: those nearest to the best one in their logarithm.
+
+    They are at least five, and more where these span less than a factor of four, as far as there are more.
+    """
     size_N, lowest = np.log(best["params"].to_numpy(float)), int(best[metric].to_numpy(float).argmin())
-    return best.iloc[np.sort(np.argsort(np.abs(size_N - size_N[lowest]), kind="stable")[:NEAREST])]
+    order_N = np.argsort(np.abs(size_N - size_N[lowest]), kind="stable")
+    number = NEAREST
+    while number < len(best) and np.ptp(size_N[order_N[:number]]) < np.log(ACROSS):
+        number += 1
+    return best.iloc[np.sort(order_N[:number])]
 
 
 def parabola(near: pd.DataFrame, metric: str) -> Poly:
@@ -170,18 +192,9 @@ def minimum(group: pd.DataFrame, metric: str, x: str) -> Budget:
     if not ends[0] < bottom < ends[1]:
         return _none(budget, "no minimum among the points around the best")
     images = np.exp(np.interp(bottom, np.log(best["params"]), np.log(best["images_seen"].to_numpy(float))))
-    error = float(curve(bottom))
-    return replace(budget, params=float(np.exp(bottom)), images_seen=float(images), error=error)
+    size, error, sizes = float(np.exp(bottom)), float(curve(bottom)), tuple(near["params"].astype(float))
+    return replace(budget, params=size, images_seen=float(images), error=error, nearest=sizes)
 
 
 def _none(budget: Budget, why: str) -> Budget:
     return replace(budget, why=why)
-
-
-def _growth(spent: Floats, best: Floats) -> Growth:
-    from scipy import stats
-
-    line = stats.linregress(np.log(spent), np.log(best))
-    reach = float(stats.t.ppf((1 + LEVEL) / 2, len(spent) - 2) * line.stderr)
-    slope = float(line.slope)
-    return Growth(float(np.exp(line.intercept)), slope, slope - reach, slope + reach)

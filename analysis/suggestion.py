@@ -10,16 +10,18 @@ from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.checks import Refused, above_0, amounts, checked
 from scalectl.analysis.documents import known
 from scalectl.analysis.law import Floats
+from scalectl.analysis.linear_laws import Outlook
 from scalectl.analysis.notebook import Report, html_table
+from scalectl.analysis.prediction import predict
 from scalectl.analysis.report import UNKNOWN, interval, value
 from scalectl.analysis.runs import COMPUTE, METRIC, usable
-from scalectl.analysis.surrogate import Outlook, outlook, positions
+from scalectl.analysis.sizes import HALF
+from scalectl.analysis.surrogate import outlook, positions, trunks
 from scalectl.analysis.vocabulary import AXES
 
 LEAST = 5  # runs that advice needs
 AHEAD = 10.0  # the target is at this many times the largest compute by default
 STOP = 0.02  # share by which a run has to narrow the interval to be worth it
-_HALF = 1.645  # standard deviations from the middle of a 90 % interval to its ends
 _SPLITS = 41  # of the target's compute into size and images
 
 
@@ -38,17 +40,24 @@ class Suggested:
 
 @dataclass(frozen=True, repr=False)
 class Advice(Report):
-    """Runs in the order of their worth, and the target's relative standard deviation before and after them."""
+    """Runs in the order of their worth, and the target's relative standard deviation before and after them.
+
+    The error there is what `predict` says of that compute. Where it refuses, for the reason in `refused`, it is what
+    the runs say of the best size.
+    """
 
     metric: str
     x: str  # the column of compute
     budget: float
     target: float  # compute
     predicted: float  # error there
+    low: float  # of its 90 % interval
+    high: float
     before: float
     after: float
     runs: tuple[Suggested, ...]
     stopped: str  # why there are no more
+    refused: str = ""
 
     @property
     def cost(self) -> float:
@@ -56,19 +65,21 @@ class Advice(Report):
         return sum(run.cost for run in self.runs)
 
     def to_json(self) -> dict[str, Any]:
-        """It as a JSON object; interval ends are factors of the predicted error."""
+        """It as a JSON object."""
         document = asdict(self)
         head = {"metric": document.pop("metric"), "compute": document.pop("x")}
-        ends = {"interval_before": [*self._ends(self.before)], "interval_after": [*self._ends(self.after)]}
+        del document["low"], document["high"]
+        ends = {"interval_before": [self.low, self.high], "interval_after": [*self._ends_after()]}
         document = {**head, **document, "cost": self.cost, "runs": [asdict(run) for run in self.runs], **ends}
         return {name: known(value) for name, value in document.items()}
 
-    def _ends(self, sd: float) -> tuple[float, float]:
-        factor = float(np.exp(_HALF * sd))
-        return self.predicted / factor, self.predicted * factor
+    def _ends_after(self) -> tuple[float, float]:
+        """The interval as much narrower as the target's deviation."""
+        share = self.after / self.before
+        low, high = (self.predicted * (end / self.predicted) ** share for end in (self.low, self.high))
+        return low, high
 
-    def _interval(self, sd: float) -> str:
-        low, high = self._ends(sd)
+    def _interval(self, low: float, high: float) -> str:
         if high < UNKNOWN * low:
             return interval(self.metric, low, high)
         return "unknown"
@@ -86,12 +97,17 @@ class Advice(Report):
         return html_table(expected, ("run", "cost", "narrows by", "reason"), rows, [*notes, self.stopped])
 
     def _head(self) -> list[str]:
-        now, then = (self._interval(sd) for sd in (self.before, self.after))
-        return [
-            f"{self.metric} at {self.x} = {self.target:.3g}: expected {value(self.metric, self.predicted)}",
-            f"{100 * LEVEL:.0f} % interval now: {now}",
-            f"after {len(self.runs)} runs of {self.cost:.3g} {self.x}: {then}",
+        expected = f"{self.metric} at {self.x} = {self.target:.3g}: expected {value(self.metric, self.predicted)}"
+        lines = [
+            expected,
+            f"{100 * LEVEL:.0f} % interval now: {self._interval(self.low, self.high)}",
+            f"after {len(self.runs)} runs of {self.cost:.3g} {self.x}: {self._interval(*self._ends_after())}",
         ]
+        if self.refused:
+            lines.append(
+                f"That is what the runs say of the best size. The law of the frontier is refused: {self.refused}"
+            )
+        return lines
 
 
 def suggest(
@@ -103,13 +119,15 @@ def suggest(
     *,
     target: float | None = None,
     stop: float = STOP,
+    law: str | None = None,
 ) -> Advice:
     """The candidates to run within a budget of the column `x`, from the runs that are done.
 
     Candidates have the columns run, name, images_seen, data_size and `x`; with `trunk`, `shared` and `paid`, compute
-    of the trunk that they share and that of it which is trained already, runs after the first cost less. Raises Refused
-    below five runs, for errors of 0, for a column that isn't spent by training, without candidates, and for numbers
-    that are not finite and above 0.
+    of the trunk that they share and that of it which is trained already, runs after the first cost less. `law` is the
+    one that predicts the error at the target, by default an average of several. Raises Refused below five runs, for
+    errors of 0, for a column that isn't spent by training, without candidates, and for numbers that are not finite and
+    above 0.
     """
     amounts("budget", budget)
     known, candidates = _measured(points, candidates, metric, x, target)
@@ -118,14 +136,27 @@ def suggest(
     known_N3, error_N = positions(known, x), known[metric].to_numpy(float)
     aim_13 = best_position(known_N3, error_N, target)
     new_M3 = np.concatenate([positions(candidates, x), aim_13])
-    expected = outlook(known_N3, error_N, new_M3)
+    expected = outlook(known_N3, error_N, new_M3, trunks(known))
     picks, left = greedy(expected, Costs.of_candidates(candidates, x), budget, targets=1, stop=stop)
     runs = tuple(_suggested(expected, candidates, pick, known_N3, new_M3) for pick in picks)
     before = float(expected.covariance[-1, -1] ** 0.5)
     after = before * float(np.prod([1 - pick.narrows for pick in picks]))
     paid_for = bool((candidates[x].to_numpy(float) <= left).any())
     why = _stopped(len(candidates) - len(picks), paid_for, left, stop)
-    return Advice(metric, x, budget, target, float(expected.mean[-1]), before, after, runs, why)
+    told = _told(points, metric, x, target, law, expected)
+    return Advice(metric, x, budget, target, *told[:3], before, after, runs, why, told[3])
+
+
+def _told(
+    points: pd.DataFrame, metric: str, x: str, target: float, law: str | None, expected: Outlook
+) -> tuple[float, float, float, str]:
+    """The error at the target with its interval, as `predict` tells it, or else the reason why it doesn't."""
+    try:
+        answer = predict(points, metric, x, compute=target, law=law)
+    except Refused as refused:
+        estimate, factor = float(expected.mean[-1]), float(np.exp(HALF * expected.covariance[-1, -1] ** 0.5))
+        return estimate, estimate / factor, estimate * factor, str(refused)
+    return answer.estimate, answer.low, answer.high or np.inf, ""
 
 
 def _measured(

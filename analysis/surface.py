@@ -12,6 +12,7 @@ Letters of shapes: B fits, N runs, P parameters.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import product
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +25,7 @@ from scalectl.analysis.notebook import html_table
 Floats = NDArray[np.float64]
 
 LEAST_POINTS = 7
+LEAST_TIED = 6  # with one exponent for both
 FLOPS = 6.0  # of training, for each parameter and each token: C = 6 N D
 FORMULA = "L = E + A / N^alpha + B / D^beta"
 EXPONENTS = (0.01, 5.0)
@@ -107,15 +109,21 @@ class Surface:
         return self.E, self.A, self.B, self.alpha, self.beta
 
 
-def fit_surface(N: ArrayLike, D: ArrayLike, L: ArrayLike) -> Surface:
+def fit_surface(N: ArrayLike, D: ArrayLike, L: ArrayLike, *, tied: bool | None = None) -> Surface:
     """The law of losses L of models of N parameters trained on D tokens or images, one run each.
 
-    Raises Refused below 7 runs, for numbers that are not finite and above 0, for runs of one model size, one amount of
-    data or one line of the two, and where an exponent has no optimum within its bounds.
+    With `tied` both exponents are one, which is the default for 6 runs. Raises Refused below 7 runs, or 6 where tied,
+    for numbers that are not finite and above 0, for runs of one model size, one amount of data or one line of the two,
+    and where an exponent has no optimum within its bounds.
     """
     runs = [np.asarray(values, float) for values in (N, D, L)]
-    _check(*runs)
-    losses = Losses.of_runs(*runs)
+    if tied is None:
+        tied = runs[0].size == LEAST_TIED
+    least = LEAST_POINTS
+    if tied:
+        least = LEAST_TIED
+    _check(runs[0], runs[1], runs[2], least)
+    losses = Losses.of_runs(runs[0], runs[1], runs[2], tied)
     (E, A, B, alpha, beta), loss = _best(losses)
     for name, exponent in (("alpha", alpha), ("beta", beta)):
         if not EXPONENTS[0] < exponent < EXPONENTS[1]:
@@ -123,14 +131,14 @@ def fit_surface(N: ArrayLike, D: ArrayLike, L: ArrayLike) -> Surface:
     return Surface(float(E), float(A), float(B), float(alpha), float(beta), loss, losses)
 
 
-def _check(N: Floats, D: Floats, L: Floats) -> None:
+def _check(N: Floats, D: Floats, L: Floats, least: int) -> None:
     if N.ndim != 1 or not N.shape == D.shape == L.shape:
         raise Refused(f"N, D and L must be three lists of one length, not {N.shape}, {D.shape}, {L.shape}.")
     for name, values in (("N", N), ("D", D), ("L", L)):
         if bad := int((~(np.isfinite(values) & (values > 0))).sum()):
             raise Refused(f"{bad} of {len(values)} values of {name} are not finite and above 0; leave them out.")
-    if len(N) < LEAST_POINTS:
-        raise Refused(f"{len(N)} runs, and a law with 5 parameters needs {LEAST_POINTS}. Add runs.")
+    if len(N) < least:
+        raise Refused(f"{len(N)} runs, and a law with {least - 2} parameters needs {least}. Add runs.")
     for name, values, plural in (("N", N, "model sizes"), ("D", D, "amounts of data")):
         if np.ptp(np.log(values)) < 1e-9:
             raise Refused(f"all runs have {name} = {values[0]:.6g}; add other {plural}.")
@@ -147,14 +155,15 @@ class Losses:
     log_d: Floats
     log_l: Floats
     middle: tuple[float, float, float]  # means of log N, log D and log L
+    tied: bool  # both exponents are one
 
     @staticmethod
-    def of_runs(n_N: Floats, d_N: Floats, l_N: Floats) -> "Losses":
+    def of_runs(n_N: Floats, d_N: Floats, l_N: Floats, tied: bool) -> "Losses":
         """The runs of sizes, data and losses above 0."""
         logs = [np.log(values) for values in (n_N, d_N, l_N)]
         middle = [float(values.mean()) for values in logs]
         log_n, log_d, log_l = (values - mean for values, mean in zip(logs, middle, strict=True))
-        return Losses(log_n, log_d, log_l, (middle[0], middle[1], middle[2]))
+        return Losses(log_n, log_d, log_l, (middle[0], middle[1], middle[2]), tied)
 
     def laws(self, coords_BP: Floats) -> Floats:
         """E, A, B, alpha and beta [B, 5] of the solver's parameters."""
@@ -190,8 +199,8 @@ def _redrawn(runs: Losses, law_P: Floats, number: int, seed: int) -> Floats:
 def _starts(runs: Losses) -> Floats:
     """The best starts [B, P] of a grid of exponents: the terms of least squares of L relative to L itself."""
     starts = []
-    for alpha in _STARTS:
-        for beta in _STARTS:
+    for alpha, beta in product(_STARTS, _STARTS):
+        if alpha == beta or not runs.tied:
             terms_N3 = np.stack([0 * runs.log_n, -alpha * runs.log_n, -beta * runs.log_d], axis=1)
             size_3, off = nnls(np.exp(terms_N3 - runs.log_l[:, None]), np.ones(len(runs.log_l)))
             starts.append((off, *np.log(np.maximum(size_3, _LEAST_TERM)), alpha, beta))
@@ -241,6 +250,11 @@ def _step(runs: Losses, weight_BN: Floats, coords_BP: Floats, damping_B: Floats)
     slope_BNP = np.stack([e_BN, a_BN, b_BN, -a_BN * runs.log_n, -b_BN * runs.log_d], axis=2)
     weighted_BPN = np.swapaxes(slope_BNP * weight_BN[:, :, None], 1, 2)
     normal_BPP = weighted_BPN @ slope_BNP
-    size_BP = np.einsum("bpp->bp", normal_BPP)
-    normal_BPP = normal_BPP + np.eye(coords_BP.shape[1]) * (damping_B[:, None] * size_BP + 1e-14)[:, None, :]
-    return -np.linalg.solve(normal_BPP, weighted_BPN @ off_BN[:, :, None])[:, :, 0]
+    pull_BP1 = weighted_BPN @ off_BN[:, :, None]
+    free_PF = np.eye(coords_BP.shape[1])
+    if runs.tied:
+        free_PF = np.concatenate([free_PF[:, :3], free_PF[:, 3:].sum(axis=1, keepdims=True)], axis=1)
+    normal_BFF = free_PF.T @ normal_BPP @ free_PF
+    size_BF = np.einsum("bff->bf", normal_BFF)
+    normal_BFF = normal_BFF + np.eye(free_PF.shape[1]) * (damping_B[:, None] * size_BF + 1e-14)[:, None, :]
+    return -(free_PF @ np.linalg.solve(normal_BFF, free_PF.T @ pull_BP1))[:, :, 0]

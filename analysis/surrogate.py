@@ -1,146 +1,122 @@
 """What the runs so far say of runs that are not there yet: their errors, and how these hang together.
 
-The error of a run is taken as E + A m^-alpha + B S^-beta + G U^-gamma for compute per image m, images seen S and
-distinct images U, times a smooth departure and noise. At given exponents that is linear, so E, A, B and G are
-integrated in closed form; exponents and sizes of departure lie on a grid, where each weighs what the runs give it.
+The error of a run is taken as a law of compute per image, images seen and distinct images. What an image is worth that
+is seen again is one of a few forms: each weighs what it would have predicted of the costliest runs from the others.
 
-Letters of shapes: K triples of exponents, N runs, M places that are asked for, P terms.
+Letters of shapes: N runs, M places that are asked for.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from scalectl.analysis.law import Floats
+from scalectl.analysis.linear_laws import Given, Outlook, Runs, blended
+from scalectl.analysis.repetition import DECAYS, worth
+from scalectl.analysis.store import of_trunk
 
-_EXPONENTS = tuple(np.geomspace(0.12, 1.0, 8))
-_SPREAD = 1.0  # standard deviation of each term at the middle of the runs before they are seen, in their mean error
-_RELATIVE = ((0.003, 0.003), (0.01, 0.005), (0.02, 0.01), (0.05, 0.02), (0.1, 0.03))  # departure and noise
-_LENGTH = 2.0  # of a departure, in each logarithm
-_LIGHT = 1e-3  # weight, in that of the heaviest, below which a law is left out
-_LEAST = 1e-3  # of the mean error, below which no law predicts
-
-
-@dataclass(frozen=True, eq=False)
-class Outlook:
-    """Errors at M places; `covariance` [M, M] is of what is not known of their logarithms, `noise` of a reading."""
-
-    mean: Floats
-    covariance: Floats
-    noise: float
+_HELD_OUT, _FEWEST = 1 / 3, 5  # the costliest runs that a form has to predict; those that it needs to predict from
 
 
 def positions(runs: pd.DataFrame, x: str) -> Floats:
-    """log compute per image, log images seen and log distinct images [N, 3]; without the last, one for all."""
+    """log compute per image, log images seen and log distinct images [N, 3].
+
+    Where that is not known of a run, its images are all distinct; of none, there is one number for all.
+    """
     seen = runs["images_seen"].to_numpy(float)
-    unique = np.ones(len(runs))
-    if "data_size" in runs:
-        unique = runs["data_size"].to_numpy(float)
-    return np.log(np.stack([runs[x].to_numpy(float) / seen, seen, unique], axis=1))
+    distinct = np.ones(len(runs))
+    if "data_size" in runs and runs["data_size"].notna().any():
+        distinct = runs["data_size"].fillna(runs["images_seen"]).to_numpy(float)
+    return np.log(np.stack([runs[x].to_numpy(float) / seen, seen, distinct], axis=1))
 
 
-def outlook(known_N3: Floats, error_N: Floats, new_M3: Floats) -> Outlook:
-    """What runs at these positions with errors above 0 say of new positions."""
-    varied_3 = np.ptp(np.concatenate([known_N3, new_M3]), axis=0) > 0
-    exponents_K3 = np.array(list(product(*map(_exponents, varied_3))))
-    terms = _Terms(known_N3.mean(axis=0), np.append(True, varied_3), exponents_K3)
-    scale = float(np.exp(np.log(error_N).mean()))
-    laws = [_Laws.given(terms, scale, known_N3, error_N, *relative) for relative in _RELATIVE]
-    heaviest = max(law.log_evidence.max() for law in laws)
-    weights = [np.exp(law.log_evidence - heaviest) for law in laws]
-    weights = [np.where(weight_K < _LIGHT, 0.0, weight_K) for weight_K in weights]
-    total = sum(weight_K.sum() for weight_K in weights)
-    parts = [
-        law.errors(new_M3, weight_K > 0, weight_K[weight_K > 0] / total)
-        for law, weight_K in zip(laws, weights, strict=True)
-        if weight_K.any()
-    ]
-    mean_M = sum(weight_k @ mean_kM for weight_k, mean_kM, _ in parts)
-    covariance = sum(within for *_, within in parts)
-    for weight_k, mean_kM, _ in parts:
-        off_kM = mean_kM / mean_M - 1
-        covariance = covariance + (weight_k[:, None] * off_kM).T @ off_kM
-    noise = sum(weight_K.sum() / total * law.noise**2 for law, weight_K in zip(laws, weights, strict=True))
-    return Outlook(np.asarray(mean_M), np.asarray(covariance), float(noise))
+def trunks(runs: pd.DataFrame) -> NDArray[np.int64]:
+    """A number for each run [N], the same where they branched off one trunk and so share its noise.
 
-
-def _exponents(varied: bool) -> tuple[float, ...]:
-    """The exponents of a term; one that is the same everywhere needs none."""
-    if varied:
-        return _EXPONENTS
-    return (0.0,)
-
-
-@dataclass(frozen=True)
-class _Terms:
-    """The terms of the laws, each 1 at the middle of the runs."""
-
-    middle_3: Floats
-    used_4: Floats  # a term that is the same for all runs and places is none
-    exponents: Floats  # [K, 3]
-
-    def values(self, x_M3: Floats, kept_K: Floats | slice = slice(None)) -> Floats:
-        """The terms [K, M, P] at positions."""
-        powers = np.exp(-self.exponents[kept_K][:, None, :] * (x_M3 - self.middle_3))
-        return np.concatenate([np.ones_like(powers[:, :, :1]), powers], axis=2)[:, :, self.used_4]
+    Of a table that doesn't say which columns the runs of a trunk share, and of imported runs, each is alone.
+    """
+    alone = np.arange(len(runs))
+    if not runs.attrs.get("columns"):
+        return alone
+    settings = [name for name in of_trunk(runs) if name in runs]
+    groups = runs.groupby(settings, dropna=False, sort=False, observed=True).ngroup().to_numpy()
+    if "origin" in runs:
+        groups = np.where(runs["origin"].isna(), groups, groups.max() + 1 + alone)
+    return np.asarray(groups)
 
 
 @dataclass(frozen=True, eq=False)
-class _Laws:
-    """The laws of all exponents given the runs, at one size of departure and noise.
+class Forecast:
+    """What runs at known positions say of others."""
 
-    `root` is the Cholesky factor of the runs' relative covariance; white is what was divided by it.
-    """
-
-    terms: _Terms
-    scale: float
-    runs: Floats  # their places [N, 3]
-    departure: float
-    noise: float
-    root: Floats  # [N, N]
-    white: Floats  # [K, N, P], the terms
-    missed: Floats  # [K, N], what the laws miss of the runs, whitened
-    sizes: Floats  # [K, P]
-    spread: Floats  # [K, P, P], covariance of the sizes
-    log_evidence: Floats  # [K]
+    decays: Sequence[float]
+    shares: Floats  # of each decay
+    given: Sequence[Given]
 
     @staticmethod
-    def given(terms: _Terms, scale: float, x_N3: Floats, error_N: Floats, departure: float, noise: float) -> "_Laws":
-        """The laws of runs, by linear regression of errors relative to themselves."""
-        near_NN = departure**2 * _nearness(x_N3, x_N3)
-        root_NN: Floats = np.linalg.cholesky(near_NN + noise**2 * np.eye(len(x_N3))).astype(float)
-        phi_KNP = terms.values(x_N3) * (scale / error_N)[:, None]
-        K, N, P = phi_KNP.shape
-        flat = np.linalg.solve(root_NN, np.swapaxes(phi_KNP, 0, 1).reshape(N, K * P))
-        white_KNP = np.swapaxes(flat.reshape(N, K, P), 0, 1)
-        before_P = np.full(P, 1 / P)
-        off_KN = np.linalg.solve(root_NN, np.ones(N)) - white_KNP @ before_P
-        normal_KPP = np.swapaxes(white_KNP, 1, 2) @ white_KNP + np.eye(P) / _SPREAD**2
-        spread_KPP: Floats = np.linalg.inv(normal_KPP).astype(float)
-        pull_KP = np.einsum("knp,kn->kp", white_KNP, off_KN)
-        step_KP = np.einsum("kpq,kq->kp", spread_KPP, pull_KP)
-        fits_K = (pull_KP * step_KP).sum(axis=1) - (off_KN**2).sum(axis=1) + np.linalg.slogdet(spread_KPP)[1]
-        log_evidence_K = fits_K / 2 - np.log(np.diag(root_NN)).sum()
-        missed_KN = off_KN - np.einsum("knp,kp->kn", white_KNP, step_KP)
-        sizes_KP = before_P + step_KP
-        return _Laws(
-            terms, scale, x_N3, departure, noise, root_NN, white_KNP, missed_KN, sizes_KP, spread_KPP, log_evidence_K
-        )
+    def of(
+        known_N3: Floats,
+        error_N: Floats,
+        trunks_N: NDArray[np.int64] | None = None,
+        new_M3: Floats | None = None,
+    ) -> "Forecast":
+        """The forecast of runs with errors above 0; those of one trunk share noise.
 
-    def errors(self, x_M3: Floats, kept_K: Floats, weight_k: Floats) -> tuple[Floats, Floats, Floats]:
-        """The weights, the means [k, M] of the kept laws, and their weighted relative covariance [M, M]."""
-        phi_kMP = self.terms.values(x_M3, kept_K)
-        near_NM = np.linalg.solve(self.root, self.departure**2 * _nearness(self.runs, x_M3))
-        plain_kM = np.maximum(np.einsum("kmp,kp->km", phi_kMP, self.sizes[kept_K]), _LEAST)
-        mean_kM = self.scale * np.maximum(plain_kM * (1 + self.missed[kept_K] @ near_NM), _LEAST)
-        lead_kMP = phi_kMP / plain_kM[:, :, None] - near_NM.T @ self.white[kept_K]
-        lean_kMP = lead_kMP @ np.linalg.cholesky(self.spread[kept_K]) * np.sqrt(weight_k)[:, None, None]
-        flat = np.swapaxes(lean_kMP, 0, 1).reshape(len(x_M3), -1)
-        departure_MM = self.departure**2 * _nearness(x_M3, x_M3) - near_NM.T @ near_NM
-        return weight_k, mean_kM, flat @ flat.T + weight_k.sum() * departure_MM
+        `new_M3` are positions in which others may differ where these runs don't.
+        """
+        if trunks_N is None:
+            trunks_N = np.arange(len(error_N))
+        runs = Runs(known_N3, error_N, trunks_N)
+        decays: Sequence[float] = DECAYS[:1]
+        if np.ptp(known_N3[:, 2]) > 0:  # else images seen and repeats are one
+            decays = DECAYS
+        every = known_N3
+        if new_M3 is not None:
+            every = np.concatenate([known_N3, new_M3])
+        varied_3 = np.ptp(every, axis=0) > 0
+        given = [Given.of(_valued(runs, decay), varied_3) for decay in decays]
+        return Forecast(decays, _shares(runs, decays, varied_3), given)
+
+    def at(self, new_M3: Floats) -> Outlook:
+        """The errors at these positions."""
+        parts = [given.at(_worth(new_M3, decay)) for given, decay in zip(self.given, self.decays, strict=True)]
+        return blended(list(zip(self.shares, parts, strict=True)))
 
 
-def _nearness(a_N3: Floats, b_M3: Floats) -> Floats:
-    return np.asarray(np.exp(-0.5 * (((a_N3[:, None] - b_M3) / _LENGTH) ** 2).sum(axis=2)))
+def outlook(known_N3: Floats, error_N: Floats, new_M3: Floats, trunks_N: NDArray[np.int64] | None = None) -> Outlook:
+    """What runs at these positions with errors above 0 say of new positions; runs of one trunk share noise."""
+    return Forecast.of(known_N3, error_N, trunks_N, new_M3).at(new_M3)
+
+
+def _worth(x_N3: Floats, decay: float) -> Floats:
+    """The same positions with what the images seen are worth in their place."""
+    if not np.isfinite(decay):
+        return x_N3
+    per_image, seen, distinct = x_N3.T
+    return np.stack([per_image, np.log(worth(np.exp(seen), np.exp(distinct), decay)), distinct], axis=1)
+
+
+def _valued(runs: Runs, decay: float) -> Runs:
+    return Runs(_worth(runs.places, decay), runs.errors, runs.groups)
+
+
+def _shares(runs: Runs, decays: Sequence[float], varied_3: NDArray[np.bool_]) -> Floats:
+    """The weight of each decay: how likely the costliest runs are to those who know only the others."""
+    count = len(runs.errors)
+    begin = max(count - round(_HELD_OUT * count), _FEWEST)
+    if len(decays) == 1 or begin >= count:
+        return np.full(len(decays), 1 / len(decays))
+    order_N = np.argsort(runs.places[:, :2].sum(axis=1), kind="stable")
+    scores = []
+    for decay in decays:
+        valued = _valued(runs, decay)
+        cheap, costly = valued.take(order_N[:begin]), valued.take(order_N[begin:])
+        expected = Given.of(cheap, varied_3).at(costly.places)
+        off_M = np.log(costly.errors / expected.mean) / expected.deviation
+        scores.append(float(np.mean(-0.5 * off_M**2 - np.log(expected.deviation))))
+    # neighbours err alike: of n runs, no more than the root of n count
+    weights = np.exp((np.array(scores) - max(scores)) * np.sqrt(count - begin))
+    return np.asarray(weights / weights.sum())

@@ -13,7 +13,7 @@ A, B, E, ALPHA, BETA = 482.01, 2085.43, 1.8172, 0.3478, 0.3658
 BUDGETS = np.array([6e18, 3e19, 1e20, 6e20, 3e21])
 
 
-def study(sizes: int = 11, shift: float = 1.0, noise: float = 0.0) -> pd.DataFrame:
+def study(sizes: int = 11, shift: float = 1.0, noise: float = 0.0, seed: int = 3) -> pd.DataFrame:
     """Runs at each budget, over sizes around `shift` times the best one."""
     rows = []
     for budget in BUDGETS:
@@ -21,7 +21,7 @@ def study(sizes: int = 11, shift: float = 1.0, noise: float = 0.0) -> pd.DataFra
             images = budget / (6 * params)
             rows.append((budget, params, images, E + A / params**ALPHA + B / images**BETA))
     compute, params, images, error = (np.array(column) for column in zip(*rows, strict=True))
-    error = error * (1 + noise * np.random.default_rng(3).normal(size=len(error)))
+    error = error * (1 + noise * np.random.default_rng(seed).normal(size=len(error)))
     return table(compute, error).assign(params=params, images_seen=images)
 
 
@@ -47,6 +47,40 @@ def test_budgets_that_are_only_nearly_equal_are_one():
     points = study()
     points["flops"] *= np.random.default_rng(0).uniform(0.95, 1.05, len(points))
     assert len(isoflop(points, METRIC).budgets) == len(BUDGETS)
+
+
+def test_a_dense_grid_keeps_its_minima():
+    """Five neighbours of 41 sizes span a factor of 1.5, and noise moved their minimum out of them."""
+    for seed in range(5):
+        found = isoflop(study(sizes=41, noise=0.003, seed=seed), METRIC)
+        assert all(one.params is not None for one in found.budgets)
+        assert [one.params for one in found.budgets] == pytest.approx(list(best(BUDGETS)), rel=0.5)
+
+
+def test_a_size_has_an_interval_that_holds_the_scatter_of_the_minima():
+    held = []
+    for seed in range(30):
+        growth = isoflop(study(noise=0.003, seed=seed), METRIC).params
+        low, high = growth.interval(1e22)
+        held.append(low < best(1e22) < high)
+    assert np.mean(held) >= 0.8
+    assert high / low > 1.1
+
+
+def test_what_a_parabola_misses_without_noise_is_told():
+    for shift, side in ((1.3, "below"), (3.0, "above")):
+        found = isoflop(study(sizes=5, shift=shift), METRIC)
+        missed = np.median([one.params for one in found.budgets] / best(BUDGETS))
+        assert found.bias == pytest.approx(missed, rel=0.005) and abs(missed - 1) > 0.01
+        assert f"Parabolas put N* {100 * abs(found.bias - 1):.2g} % {side} the minimum" in str(found)
+
+
+def test_an_exponent_that_may_be_one_is_not_determined():
+    points = study()
+    points.loc[:, METRIC] *= 1 + 0.1 * np.random.default_rng(5).normal(size=len(points))
+    found = isoflop(points, METRIC)
+    assert not found.params.determined and "not determined" in str(found)
+    assert isoflop(study(), METRIC).params.determined
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_images_have_no_best_size_and_runs_that_are_not_done_no_part_in_it():
     assert analysis.predict(sizes(), x="images_seen", compute=1e10).allocation is None
     planned = sizes().iloc[[0]].assign(run="planned", state="planned", params=1e15, images_seen=1e15)
     one, other = (
-        analysis.predict(points, compute=1e26).allocation
+        analysis.predict(points, compute=1e23).allocation
         for points in (sizes(), pd.concat([sizes(), planned], ignore_index=True))
     )
     assert one.decades_outside == other.decades_outside > 0
@@ -94,11 +94,73 @@ def test_without_minima_the_law_of_size_and_data_says_it():
     found = analysis.predict(points, compute=1e22).allocation
     assert found.source == "law of size and images seen"
     assert found.params == pytest.approx(best(1e22)[0], rel=0.05)
-    ahead = analysis.predict(points, compute=1e26).allocation
+    ahead = analysis.predict(points, compute=1e23).allocation
     beyond = [getattr(ahead, name) / points[name].max() for name in ("params", "images_seen")]
-    assert ahead.decades_outside == pytest.approx(np.log10(max(beyond))) and max(beyond) > 10
-    mixed = analysis.predict(points.assign(data_size=[100, 200] * (len(points) // 2)), compute=1e22)
-    assert any("several data sizes" in warning for warning in mixed.warnings)
+    assert ahead.decades_outside == pytest.approx(np.log10(max(beyond))) and max(beyond) > 1
+    assert ahead.params_low < best(1e23)[0] < ahead.params_high
+    far = analysis.predict(points, compute=1e26)
+    assert far.allocation is None and "more than 1 decade outside the sizes of the runs" in str(far)
+
+
+def test_the_best_size_has_the_error_that_a_question_about_that_size_gets():
+    for points in (sizes(0.002), sizes(0.002)[::2]):
+        found = analysis.predict(points, compute=1e22)
+        size = found.allocation
+        again = analysis.predict(points, params=size.params, data=size.images_seen)
+        assert size.expected.estimate == pytest.approx(again.estimate, rel=1e-3)
+        assert again.low < found.estimate < again.high
+        assert not [warning for warning in found.warnings if "size" in warning]
+
+
+def test_a_frontier_and_sizes_that_exclude_each_other_are_told():
+    points = sizes(0.002)[::2]
+    lucky = points.assign(params=np.nan, run=[f"{run}-b" for run in points["run"]])
+    lucky[METRIC] = 0.7 * lucky[METRIC]  # of runs that tell no size
+    found = analysis.predict(pd.concat([points, lucky], ignore_index=True), compute=1e22)
+    assert any("the law of size and images expects" in warning for warning in found.warnings)
+
+
+def test_a_size_differs_from_its_compute_where_patches_differ():
+    points = sizes(0.002)
+    other = points.assign(flops=4 * points["flops"], run=[f"{run}-b" for run in points["run"]])
+    other[METRIC] = 0.9 * other[METRIC]  # four times the tokens of an image
+    both = pd.concat([points, other], ignore_index=True)
+    found = analysis.predict(both, params=2e9, data=3e10)
+    assert any("patch size or resolution" in warning for warning in found.warnings)
+    assert not analysis.predict(points, params=2e9, data=3e10).warnings
+
+
+def repeated(distinct: list[float], most: float) -> pd.DataFrame:
+    """Runs on sets of images that they see up to `most` times, which are then worth ever less."""
+    rows = [
+        (N, U * epochs, U) for U in distinct for N in np.geomspace(1e6, 1e9, 6) for epochs in EPOCHS[most >= EPOCHS]
+    ]
+    N, D, U = np.array(rows).T
+    loss = truth(N, D, U) * np.exp(0.003 * np.random.default_rng(5).normal(size=len(N)))
+    return table(6 * N * D, loss).assign(params=N, images_seen=D, data_size=U)
+
+
+EPOCHS = np.array([0.25, 0.5, 1, 2, 4, 8, 16, 32])
+
+
+def truth(N, D, U):
+    """Hoffmann's form with repeats worth what Muennighoff et al. (arXiv 2305.16264) fitted."""
+    again = np.maximum(D / U - 1, 0)
+    worth = np.minimum(D, U) * (1 + 15.4 * (1 - np.exp(-again / 15.4)))
+    return 0.05 + 2.0 * N**-0.25 + 9.0 * worth**-0.3
+
+
+def test_images_that_are_seen_again_are_worth_less_or_their_worth_is_unknown():
+    known = repeated([1e5, 1e6, 1e7], 16)
+    found = analysis.predict(known, params=1e9, data=3.2e8)
+    assert found.low < truth(1e9, 3.2e8, 1e7) < found.high and found.high / found.low < 1.2
+    fewer = analysis.predict(known, params=1e9, data=1e7, data_size=1e6)
+    assert fewer.low < truth(1e9, 1e7, 1e6) < fewer.high
+    assert any("32 epochs of 10,000,000 images" in warning for warning in found.warnings)
+    with pytest.raises(Refused, match=r"17 epochs of 10,000,000 images.*runs of 4 epochs and fewer"):
+        analysis.predict(repeated([1e5, 1e6, 1e7], 4), params=1e9, data=1.7e8)
+    with pytest.raises(Refused, match="40 epochs"):
+        analysis.predict(repeated([1e7], 4), params=1e9, data=4e8)
 
 
 def test_a_size_with_its_data_is_predicted():
@@ -151,6 +213,7 @@ def test_its_exit_codes(store):
     assert ask(store).exit_code == 2 and ask(store, "--compute", "2X").exit_code == 2
     assert ask(store, "--params", "2B").exit_code == 2
     assert ask(store, "--compute", "1e22", "--error", "0.1").exit_code == 2
+    assert ask(store, "--compute", "1e22", "--data-size", "2").exit_code == 2
     refused = ask(store, "--error", "0.01").exception
     assert isinstance(refused, Refusal) and int(refused.exit) == 4
     refused = ask(store, "--compute", "1e22", "--where", "flops<1e19").exception

@@ -102,7 +102,7 @@ def test_the_report_has_the_ends_of_the_interval_as_predict_prints_them():
     inside, others = split(grid(), 0.4)
     found = analysis.suggest(inside, others, budget=1e16, stop=0.01)
     low, high = found.to_json()["interval_before"]
-    assert f"expected {100 * found.predicted:.3g} %\n" in str(found)
+    assert f"expected {100 * found.predicted:.3g} %\n" in str(found) and "frontier is refused" in str(found)
     assert f"90 % interval now: {100 * low:.3g} to {100 * high:.3g} %\n" in str(found)
 
 
@@ -110,8 +110,18 @@ def test_an_interval_of_an_error_that_passes_all_is_printed_with_a_word():
     inside, others = split(grid(), 0.4)
     found = analysis.suggest(inside, others, budget=1.0)
     assert "any error" not in str(found)
-    assert "%, past the 100 % of any error\n" in str(replace(found, before=5.0))
-    assert "90 % interval now: unknown\n" in str(replace(found, before=10.0))
+    assert "%, past the 100 % of any error\n" in str(replace(found, high=5.0))
+    assert "90 % interval now: unknown\n" in str(replace(found, high=1e9))
+
+
+def test_it_expects_what_predict_says_of_the_same_compute():
+    inside, others = split(grid(), 0.8)
+    inside["model"] = (inside["flops"] / inside["images_seen"]).map("m{:.3g}".format)
+    found = analysis.suggest(inside, others, budget=1e17, target=1e17, stop=0.01)
+    answer = analysis.predict(inside, compute=1e17)
+    assert (found.predicted, found.low, found.high) == (answer.estimate, answer.low, answer.high)
+    low, high = found.to_json()["interval_after"]
+    assert found.low < low < found.predicted < high < found.high and not found.refused
 
 
 def test_what_can_carry_no_advice_is_refused():

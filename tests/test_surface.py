@@ -135,7 +135,7 @@ REFUSED = {
     "nan": (changed(2, np.nan), "1 of 48 values of L are not finite"),
     "no size": (changed(0, 0), "values of N"),
     "no end": (changed(1, np.inf), "values of D"),
-    "few": ((N[:6], D[:6], L[:6]), "6 runs"),
+    "few": ((N[:5], D[:5], L[:5]), "5 runs, and a law with 5 parameters needs 7"),
     "one size": ((N * 0 + 37, D, L), "all runs have N = 37"),
     "one amount": ((N, D * 0 + 37, L), "all runs have D = 37"),
     "one line": ((N, 20.0 * N, L), "on one line"),
@@ -150,6 +150,19 @@ def test_what_carries_no_law_is_refused_with_the_reason(name):
     arguments, said = REFUSED[name]
     with pytest.raises(Refused, match=said):
         fit_surface(*arguments)
+
+
+def test_six_runs_carry_a_law_whose_exponents_are_one():
+    runs = np.array([(1e7, 1e9), (1e7, 3e9), (1e8, 1e9), (1e8, 1e10), (1e9, 3e9), (1e9, 3e10)])
+    tied = (0.7, 30.0, 80.0, 0.31, 0.31)
+    found = fit_surface(*runs.T, law(tied, *runs.T))
+    assert found.alpha == found.beta == pytest.approx(0.31, rel=1e-3)
+    assert found.predict(1e10, 1e11) == pytest.approx(law(tied, 1e10, 1e11), rel=1e-4)
+    with pytest.raises(Refused, match="5 parameters needs 7"):
+        fit_surface(*runs.T, law(tied, *runs.T), tied=False)
+    many = fit_surface(*planted(0.01), tied=True)
+    assert many.alpha == many.beta and many.loss > fit_surface(*planted(0.01)).loss
+    assert (many.draws(5)[:, 3] == many.draws(5)[:, 4]).all()
 
 
 def test_a_surface_is_a_value():

@@ -31,6 +31,9 @@ from scalectl.orchestrator.format import command
 @click.option("--by", cls=Former, now="--x")
 @law_option
 @where_option
+@click.option(
+    "--data-size", type=AMOUNT, metavar="IMAGES", help="Distinct images of --data; by default the largest data set."
+)
 @click.option("--data", type=AMOUNT, metavar="IMAGES", help="Images seen; together with --params.")
 @click.option("--params", type=AMOUNT, metavar="N", help="Parameters; together with --data.")
 @click.option("--error", type=AMOUNT, metavar="E", help="What compute reaches this error?")
@@ -49,6 +52,7 @@ def predict(
     params: float | None,
     data: float | None,
     run: str | None,
+    data_size: float | None,
     form: str,
 ) -> Exit:
     """Predict the error at a compute, or the compute for an error.
@@ -57,7 +61,7 @@ def predict(
     metric at the end of a run, from its training so far; RUN is a name, an id, or the beginning of either.
     """
     if run is not None:
-        if any(option is not None for option in (study, x, law, compute, error, params, data)):
+        if any(option is not None for option in (study, x, law, compute, error, params, data, data_size)):
             raise click.UsageError("--run goes with --store, --metric and --where only")
         return _ending(store, run, where, metric, form)
     both = params is not None and data is not None
@@ -65,12 +69,15 @@ def predict(
         raise click.UsageError(
             "give exactly one of --compute C, --error E, --run RUN, and --params N with --data IMAGES"
         )
+    if data_size is not None and not both:
+        raise click.UsageError("--data-size goes with --params N and --data IMAGES")
     from scalectl.orchestrator.report.advice import predicted
     from scalectl.orchestrator.report.fits import study_points
 
     ask, points = study_points(store, study, where, metric=metric, x=x, law=law)
     first = next(iter(ask.fits.values()))
-    prediction = predicted(points, first, compute=compute, error=error, params=params, data=data)
+    question = {"compute": compute, "error": error, "params": params, "data": data, "data_size": data_size}
+    prediction = predicted(points, first, **question)
     following = _following(store, points["flops"].sum(), study)
     answer(form, prediction.to_json, lambda: f"{ask.study} · {prediction}\n\nNext: {following}")
     return Exit.DONE

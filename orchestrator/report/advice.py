@@ -21,7 +21,7 @@ from scalectl.orchestrator.experiment.schema import Fit
 from scalectl.orchestrator.experiment.values import count
 from scalectl.orchestrator.plan.plan import Known, PlannedRun
 from scalectl.orchestrator.plan.planner import plan
-from scalectl.orchestrator.report.fits import study_points
+from scalectl.orchestrator.report.fits import held_out_runs, study_points
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.vocabulary import RunState
 from scalectl.trainer.flops import training_flops
@@ -29,11 +29,19 @@ from scalectl.trainer.spec import ModelSpec, identity
 
 
 def predicted(points: DataFrame, wanted: Fit, **question: float | None) -> Prediction:
-    """The answer to a question of `analysis.predict`; raises Refusal where the points can't carry it."""
+    """The answer to a question of `analysis.predict`, from the runs that the study doesn't hold out.
+
+    Raises Refusal where these can't carry it.
+    """
     try:
-        return predict(points, wanted.metric, wanted.compute, law=wanted.law, **question)
+        return predict(_kept(points, wanted), wanted.metric, wanted.compute, law=wanted.law, **question)
     except Refused as refused:
         raise Refusal(f"refused: {refused}") from None
+
+
+def _kept(points: DataFrame, wanted: Fit) -> DataFrame:
+    """The runs that a law isn't judged by."""
+    return points[~points["run"].isin(held_out_runs(points, wanted, None))].reset_index(drop=True)
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,8 @@ def suggested(file: Path, budget: float, metric: str | None, target: float | Non
     wide = widened(file, experiment)
     table = DataFrame(rows(wide, record))
     try:
-        advice = suggest(points, table, budget, wanted.metric, "flops", target=target, stop=stop)
+        kept = _kept(points, wanted)
+        advice = suggest(kept, table, budget, wanted.metric, "flops", target=target, stop=stop, law=wanted.law)
     except Refused as refused:
         raise Refusal(f"refused: {refused}") from None
     chosen = [run.run for run in advice.runs]

@@ -1,0 +1,128 @@
+"""The best model size for a compute: from the minima of equal budgets, or else from a law of size and images."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from scalectl.analysis.budgets import IsoFlop, isoflop
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.runs import usable
+from scalectl.analysis.sizes import FAR, Interval, SizeLaw
+
+ISOFLOP, SIZE_LAW = "IsoFLOP minima", "law of size and images seen"
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """The model size with its 90 % interval, the images seen and, where all runs have one batch, steps of the least
+    error for a compute; the error that the law of size and images expects there; and how many decades the size or the
+    images lie outside those of the runs.
+    """
+
+    params: float
+    params_low: float
+    params_high: float
+    images_seen: float
+    steps: float | None
+    source: str  # where it comes from
+    expected: Interval | None
+    decades_outside: float
+    warnings: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        between = f"({self.params_low:.3g} to {self.params_high:.3g})"
+        size, source = f"{self.params:.3g} parameters {between}, {self.images_seen:.3g} images", self.source
+        if self.steps:
+            size = f"{size}, {self.steps:.3g} steps"
+        if self.decades_outside:
+            source = f"{source}, {self.decades_outside:.2g} decades outside the runs"
+        return f"{size} ({source})"
+
+
+def best_size(points: pd.DataFrame, metric: str, x: str, compute: float) -> Allocation:
+    """The best size for a compute.
+
+    It is that of the IsoFLOP minima where their growth is determined, and else that of a law of size and images; where
+    both say one and they exclude each other, a warning tells it. Raises Refused, with both reasons, where the points
+    carry neither, and where it lies more than a decade beyond the sizes of the runs.
+    """
+    runs = usable(points, metric, x, "params", "images_seen")
+    minima, no_minima = _minima(points, metric, x)
+    law, no_law = _size_law(points, metric, x)
+    by_law, beyond = None, ""
+    if law:
+        try:
+            by_law = _of_law(law, runs, compute)
+        except Refused as refused:
+            beyond = str(refused)
+    if minima and minima.params.determined:
+        return _of_minima(minima, law, by_law, runs, compute)
+    if by_law:
+        return by_law
+    if beyond:
+        raise Refused(beyond)
+    raise Refused(f"{no_minima} Nor has it a law of size and images: {no_law}")
+
+
+def _minima(points: pd.DataFrame, metric: str, x: str) -> tuple[IsoFlop | None, str]:
+    try:
+        minima = isoflop(points, metric, x)
+    except Refused as refused:
+        return None, str(refused)
+    return minima, "The growth of the IsoFLOP minima is not determined."
+
+
+def _size_law(points: pd.DataFrame, metric: str, x: str) -> tuple[SizeLaw | None, str]:
+    try:
+        return SizeLaw.of(points, metric, x), ""
+    except Refused as refused:
+        return None, str(refused)
+
+
+def _of_law(law: SizeLaw, runs: pd.DataFrame, compute: float) -> Allocation:
+    size, images, expected = law.best(compute)
+    warnings = tuple(law.warnings(images))
+    return _allocation(size, images, runs, SIZE_LAW, expected, warnings)
+
+
+def _of_minima(
+    minima: IsoFlop, law: SizeLaw | None, by_law: Allocation | None, runs: pd.DataFrame, compute: float
+) -> Allocation:
+    size = Interval(minima.params(compute), *minima.params.interval(compute))
+    images, expected, warnings = minima.images_seen(compute), None, list[str]()
+    if not np.isfinite([size.estimate, images]).all() or decades_beyond(size.estimate, runs["params"]) > FAR:
+        raise Refused(f"at {compute:.3g} it lies more than {FAR:g} decade outside the sizes of the runs.")
+    if law:
+        warnings += law.warnings(images)
+        try:
+            expected = law.expected(size.estimate, images)
+        except Refused as refused:
+            warnings.append(str(refused))
+    if by_law and not size.meets(by_law.params_low, by_law.params_high):
+        ends = f"{by_law.params:.3g} parameters ({by_law.params_low:.3g} to {by_law.params_high:.3g})"
+        warnings.append(f"the law of size and images names another best size: {ends}")
+    return _allocation(size, images, runs, ISOFLOP, expected, tuple(warnings))
+
+
+def _allocation(
+    size: Interval, images: float, runs: pd.DataFrame, source: str, expected: Interval | None, warnings: tuple[str, ...]
+) -> Allocation:
+    beyond = max(decades_beyond(size.estimate, runs["params"]), decades_beyond(images, runs["images_seen"]))
+    steps = _steps(runs, images)
+    return Allocation(size.estimate, size.low, size.high, images, steps, source, expected, beyond, warnings)
+
+
+def _steps(points: pd.DataFrame, images: float) -> float | None:
+    """The steps that see so many images, where all runs have one batch size."""
+    if "batch_size" not in points:
+        return None
+    batches = points["batch_size"].dropna().unique()
+    if len(batches) != 1:
+        return None
+    return images / float(batches[0])
+
+
+def decades_beyond(number: float, known: pd.Series) -> float:
+    """The decades by which a number lies beyond the ends of what is known; 0 between them."""
+    return float(max(np.log10(number / known.max()), np.log10(known.min() / number), 0.0))

@@ -1,0 +1,210 @@
+"""What the runs say of a model size with the images that it sees, and of the best size for a compute."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from scalectl.analysis.bootstrap import LEVEL
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.law import Floats
+from scalectl.analysis.linear_laws import Outlook
+from scalectl.analysis.repetition import KNOWN_EPOCHS
+from scalectl.analysis.runs import usable
+from scalectl.analysis.surrogate import Forecast, outlook, positions, trunks
+from scalectl.analysis.vocabulary import AXES
+
+LEAST = 6  # runs that a law of size and images needs
+HALF = 1.645  # standard deviations from the middle of a 90 % interval to its ends
+FAR = 1.0  # decades beyond the sizes of the runs in which a best size is looked for
+_SPLITS, _DRAWS = 81, 400
+_SAME, _ALIKE = 1.001, 1.05  # factor between two costs of an image that are one; that models of one size may have
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its 90 % interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+    def meets(self, low: float, high: float) -> bool:
+        """Whether some number is in this interval and in another one."""
+        return self.low <= high and low <= self.high
+
+
+@dataclass(frozen=True, eq=False)
+class SizeLaw:
+    """The law of model size, images seen and distinct images of a table of runs; `x` is its column of compute."""
+
+    runs: pd.DataFrame
+    metric: str
+    x: str
+
+    @staticmethod
+    def of(points: pd.DataFrame, metric: str, x: str) -> "SizeLaw":
+        """The law of the runs that have all of these; raises Refused where they can't carry it."""
+        cost = _cost(points, x)
+        runs = usable(points, metric, cost, "params", "images_seen")
+        runs = runs[runs[metric] > 0].reset_index(drop=True)
+        runs = runs.astype(dict.fromkeys({"params", "images_seen", cost}, float))  # whole numbers would overflow
+        _enough(runs)
+        return SizeLaw(runs, metric, cost)
+
+    def expected(self, params: float, images: float, distinct: float | None = None) -> Interval:
+        """The error of a run of this size that sees so many images, of which `distinct` differ, by default all of the
+        largest data set of the runs.
+
+        Raises Refused for more epochs than are known.
+        """
+        if distinct is None:
+            distinct = self.distinct
+        if distinct is not None:
+            self._known_epochs(images, distinct)
+        place_13 = self._places(np.array([params]), np.array([images]), distinct)
+        return _interval(self._outlook(place_13, distinct))
+
+    def best(self, compute: float) -> tuple[Interval, float, Interval]:
+        """The parameters of the least expected error at a compute, the images seen, and that error.
+
+        Raises Refused where it lies further than a decade beyond the sizes of the runs.
+        """
+        ends = np.log10([self.runs["params"].min(), self.runs["params"].max()])
+        params = np.logspace(ends[0] - FAR - 0.5, ends[1] + FAR + 0.5, _SPLITS)
+        images = compute / (params * self._rate(params))
+        found = self._outlook(self._places(params, images, self.distinct), self.distinct)
+        at = int(found.mean.argmin())
+        outside = max(np.log10(params[at]) - ends[1], ends[0] - np.log10(params[at]))
+        if outside > FAR:
+            raise Refused(f"at {compute:.3g} it lies more than {FAR:g} decade outside the sizes of the runs.")
+        size = _lowest(np.log(params), found)
+        error = Outlook(found.mean[[at]], found.covariance[[at]][:, [at]], found.noise)
+        seen = compute / (size.estimate * float(self._rate(np.array([size.estimate]))[0]))
+        return size, seen, _interval(error)
+
+    def at_compute(self, compute: float, params_M: Floats) -> Floats:
+        """The expected errors [M] of these sizes at a compute."""
+        images_M = compute / (params_M * self._rate(params_M))
+        return self._outlook(self._places(params_M, images_M, self.distinct), self.distinct).mean
+
+    @property
+    def distinct(self) -> float | None:
+        """The distinct images of the largest data set, where that is known."""
+        if "data_size" not in self.runs or self.runs["data_size"].isna().all():
+            return None
+        return float(self.runs["data_size"].max())
+
+    def warnings(self, images: float, distinct: float | None = None) -> Iterator[str]:
+        """Yield what makes an answer at so many images, of which `distinct` differ, doubtful."""
+        if not self._one_cost:
+            yield (
+                "models of one size differ in the compute of an image (patch size or resolution): their middle is used;"
+                " choose by --where"
+            )
+        distinct = distinct or self.distinct
+        if distinct is not None:
+            epochs, most = images / distinct, self._epochs
+            if epochs > max(KNOWN_EPOCHS, most):
+                yield f"{epochs:,.0f} epochs of {distinct:,.0f} images; the runs have at most {most:,.0f}"
+
+    @cached_property
+    def _epochs(self) -> float:
+        """The most epochs of any run."""
+        return float((self.runs["images_seen"] / self.runs["data_size"]).max())
+
+    def _known_epochs(self, images: float, distinct: float) -> None:
+        epochs, most = images / distinct, self._epochs
+        if epochs > KNOWN_EPOCHS >= most:
+            raise Refused(
+                f"{epochs:,.0f} epochs of {distinct:,.0f} images: what images are worth that are seen so often is not"
+                f" known from runs of {most:.2g} epochs and fewer. Add runs that repeat their images,"
+                f" or ask for {KNOWN_EPOCHS * distinct:.3g} images at most."
+            )
+
+    @cached_property
+    def _forecast(self) -> Forecast:
+        return Forecast.of(positions(self.runs, self.x), self.runs[self.metric].to_numpy(float), trunks(self.runs))
+
+    def _outlook(self, places_M3: Floats, distinct: float | None) -> Outlook:
+        if distinct is None or distinct == self.distinct:
+            return self._forecast.at(places_M3)
+        errors = self.runs[self.metric].to_numpy(float)  # data sizes may differ only now
+        return outlook(positions(self.runs, self.x), errors, places_M3, trunks(self.runs))
+
+    def _places(self, params: Floats, images: Floats, distinct: float | None) -> Floats:
+        table = pd.DataFrame({"images_seen": images, self.x: params * self._rate(params) * images})
+        if distinct is not None:
+            table["data_size"] = distinct
+        return positions(table, self.x)
+
+    def _rate(self, params: Floats) -> Floats:
+        """The compute of an image for each parameter at these sizes, between those of the runs."""
+        known = np.log(self._rates)
+        return np.asarray(np.exp(np.interp(np.log(params), known.index.to_numpy(float), known.to_numpy(float))))
+
+    @cached_property
+    def _rates(self) -> pd.Series:
+        """The compute of an image for each parameter, the median of each size; by log size."""
+        return self._each.groupby(np.log(self.runs["params"])).median()
+
+    @cached_property
+    def _each(self) -> pd.Series:
+        return self.runs[self.x] / (self.runs["params"] * self.runs["images_seen"])
+
+    @property
+    def _one_cost(self) -> bool:
+        groups = self._each.groupby(self.runs["params"])
+        return bool((groups.max() <= _ALIKE * groups.min()).all())
+
+
+def _cost(points: pd.DataFrame, x: str) -> str:
+    """The column of compute that size is counted in: one that grows with the size of a model."""
+    if x in AXES and not AXES[x].cost and "flops" in points:
+        return "flops"
+    return x
+
+
+def _enough(runs: pd.DataFrame) -> None:
+    if len(runs) < LEAST:
+        raise Refused(f"{len(runs)} runs with sizes and errors above 0, and a law of size and images needs {LEAST}.")
+    for name, plural in (("params", "model sizes"), ("images_seen", "amounts of images")):
+        if runs[name].max() < _SAME * runs[name].min():
+            raise Refused(f"all runs have {name} = {runs[name].iloc[0]:.6g}; add other {plural}.")
+    logs = np.log(runs[["params", "images_seen"]].to_numpy(float))
+    if np.linalg.svd(logs - logs.mean(axis=0), compute_uv=False)[1] < np.log(_SAME):
+        raise Refused("params and images_seen of all runs lie on one line in log-log; vary one while the other stays.")
+
+
+def _interval(found: Outlook) -> Interval:
+    """The interval of a reading at the one place of an outlook."""
+    estimate, factor = float(found.mean[0]), float(np.exp(HALF * found.deviation[0]))
+    return Interval(estimate, estimate / factor, estimate * factor)
+
+
+def _lowest(log_M: Floats, found: Outlook) -> Interval:
+    """Where the expected error is least, and where it is in 90 % of what it may be."""
+    root = _root(found.covariance)
+    drawn = np.log(found.mean) + np.random.default_rng(0).normal(size=(_DRAWS, len(log_M))) @ root.T
+    low, high = np.quantile([_bottom(log_M, row) for row in drawn], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    estimate = _bottom(log_M, np.log(found.mean))
+    return Interval(*map(float, np.exp([estimate, min(low, estimate), max(high, estimate)])))
+
+
+def _root(covariance: Floats) -> Floats:
+    """A matrix whose product with its transpose is the covariance, which may lack rank."""
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0)))
+
+
+def _bottom(x_M: Floats, y_M: Floats) -> float:
+    """Where a curve is least, between its points by a parabola through the three lowest."""
+    at = int(np.clip(y_M.argmin(), 1, len(y_M) - 2))
+    before, middle, after = y_M[at - 1 : at + 2]
+    bend = before - 2 * middle + after
+    if bend <= 0:
+        return float(x_M[at])
+    shift = np.clip((before - after) / (2 * bend), -1, 1)
+    return float(x_M[at] + shift * (x_M[1] - x_M[0]))
