@@ -1,6 +1,7 @@
 """Play rounds of chaos and print what became of each: `python tests/chaos --rounds 200 --jobs 2`."""
 
 import argparse
+import signal
 import sys
 import tempfile
 import threading
@@ -66,6 +67,7 @@ def main() -> int:
     parser.add_argument("--on", choices=(HERE, RAY), help="of these rounds, only those with or without Ray")
     parser.add_argument("--fault", help="play only this fault, also one that is played by hand only")
     given = parser.parse_args()
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup has it ignored, by all that is started too
     rounds = [(seed, *chosen(seed)) for seed in range(given.first, given.first + given.rounds)]
     if given.fault:
         rounds = [(seed, *named(given.fault)) for seed, *_ in rounds]

@@ -101,14 +101,15 @@ def play(fault: Fault, backend: str, seed: int, whole: Study) -> Round:
     """One round; raises AssertionError where a promise was broken, and Skipped where it can't be played here."""
     chance, began = random.Random(seed), time.monotonic()
     share = chance.uniform(0.05, 0.8)  # of the steps of the study, before the strike
+    says = ""
     for _ in range(TRIES):
         try:
             code, launches = once(fault, backend, seed, share, whole)
-        except Ended:
-            share /= 2
+        except Ended as ended:
+            share, says = share / 2, str(ended)
         else:
             return Round(seed, backend, fault.name, code, launches, time.monotonic() - began)
-    raise AssertionError(f"the launch ended before it was struck, {TRIES} times")
+    raise AssertionError(f"the launch ended before it was struck, {TRIES} times: {says}")
 
 
 def once(fault: Fault, backend: str, seed: int, share: float, whole: Study) -> tuple[int, int]:
