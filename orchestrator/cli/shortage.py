@@ -9,8 +9,8 @@ from contextlib import suppress
 
 from scalectl.orchestrator.errors import Exit, Refusal
 
-ALONE = 24 + 4 * (os.cpu_count() or 1)  # threads of a launch without Ray: 26 were counted on two cores
-WITH_RAY = 256  # of one with Ray and one slot, all its processes together: 210 were counted
+_ALONE = 24 + 4 * (os.cpu_count() or 1)  # threads of a launch without Ray: 26 were counted on two cores
+_WITH_RAY = 256  # of one with Ray and one slot, all its processes together: 210 were counted
 _AMPLE = 10_000  # a limit that nobody reaches, so that nothing is tried
 
 
@@ -18,6 +18,14 @@ class Short(Refusal):
     """A command that the system gives too little of something."""
 
     exit = Exit.FAILED
+
+
+def require_launch(*, alone: bool) -> None:
+    """Raise Short where this user may not have the threads of a launch, which starts a cluster unless it is `alone`."""
+    if alone:
+        require_threads(_ALONE)
+    else:
+        require_threads(_WITH_RAY)
 
 
 def require_threads(number: int) -> None:
@@ -39,6 +47,7 @@ def require_threads(number: int) -> None:
             thread.join()
     if started < number:
         raise Short(_sentence("threads or processes"))
+
 
 _LIMITS = {  # by the words of the message: the limit, its letter in ulimit, and how many of its units are one there
     "memory": (resource.RLIMIT_AS, "v", 1024),
