@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.synchronize import Event as Flag
 from pathlib import Path
@@ -38,7 +38,7 @@ ROWS = 20  # of the curve of a job
 JOB_SECONDS = 4.0
 BATCH_SECONDS = 0.5
 READ_SECONDS = 5.0  # between what a reader reads, as people who watch a launch do
-MEASURED_FROM = 0.2  # of the time: memory is compared with what it was then
+MOMENTS = (0.2, 0.4, 0.6, 0.8, 1.0)  # of the time, at which memory is compared
 
 
 def told(job: Job) -> list[Event]:
@@ -83,7 +83,7 @@ class Simulated:
         """Nothing is held."""
 
 
-def fill(store: Path, jobs: list[PlannedJob], records: Records) -> None:
+def fill(jobs: Sequence[PlannedJob], records: Records) -> None:
     """Write down jobs as done."""
     for job in jobs:
         records.write(records.start(job, "cpu-0"), told(job.job))
@@ -120,6 +120,11 @@ def look(store: Path, number: int, ended: Flag, answers: "multiprocessing.Queue[
     answers.put((count, errors))
 
 
+def jobs_done(store: Path) -> int:
+    """The number of jobs that are done."""
+    return int(pd.read_sql_query("SELECT count(*) FROM jobs WHERE state = 'done'", f"sqlite:///{store}").iloc[0, 0])
+
+
 def sampled(processes: dict[str, int], minutes: float) -> Iterator[tuple[float, dict[str, float]]]:
     """The minute, and the MiB of each process, six times a minute."""
     began = time.monotonic()
@@ -129,18 +134,48 @@ def sampled(processes: dict[str, int], minutes: float) -> Iterator[tuple[float, 
 
 
 def report(memory: dict[str, list[tuple[float, float]]], minutes: float) -> None:
-    """Print what each kind of process had early and at the end."""
+    """Print what each kind of process had at some moments, the first after its start."""
+    moments = [minutes * share for share in MOMENTS]
     kinds = defaultdict(list)
     for name, samples in memory.items():
-        early = next(mib for minute, mib in samples if minute >= MEASURED_FROM * minutes)
-        kinds[name.split("-")[0]].append((early, samples[-1][1]))
-    for kind, pairs in kinds.items():
-        early, late = (sum(values) / len(values) for values in zip(*pairs, strict=True))
-        most = max(late - early for early, late in pairs)
+        after = [[mib for minute, mib in samples if minute >= moment] for moment in moments]
+        kinds[name.split("-")[0]].append([(found or [samples[-1][1]])[0] for found in after])
+    print(f"MiB in minutes {', '.join(f'{moment:.1f}' for moment in moments)}")
+    for kind, rows in kinds.items():
+        means = ", ".join(f"{sum(column) / len(column):.0f}" for column in zip(*rows, strict=True))
         print(
-            f"{kind}: {early:.0f} MiB in minute {MEASURED_FROM * minutes:.0f}, {late:.0f} MiB in minute {minutes:.0f}"
-            f" (mean of {len(pairs)}); the most that one grew by: {most:.0f} MiB"
+            f"{kind}: {means} (mean of {len(rows)}); the most that one grew by: {max(r[-1] - r[0] for r in rows):.0f}"
         )
+
+
+def watched(store: Path, file: Path, given: argparse.Namespace) -> None:
+    """Launch, read meanwhile, and print what came of it."""
+    context = multiprocessing.get_context("spawn")  # nothing of this process's memory is in theirs
+    ended, answers = context.Event(), context.Queue()
+    runs, jobs = Store(store).status().counts["done"], jobs_done(store)
+    launcher = context.Process(target=carry_out, args=(file, given.slots, ended), name="launcher")
+    launcher.start()
+    while Store(store).launcher() is None:
+        time.sleep(0.2)
+    readers = [
+        context.Process(target=look, args=(store, n, ended, answers), name=f"reader-{n}") for n in range(given.readers)
+    ]
+    for reader in readers:
+        reader.start()
+    memory = defaultdict(list)
+    for minute, sizes in sampled({process.name: process.pid for process in (launcher, *readers)}, given.minutes):
+        for process, mib in sizes.items():
+            memory[process].append((minute, mib))
+    print(f"the launch went on to the end: {launcher.is_alive()}; load {psutil.getloadavg()[0]:.0f}", flush=True)
+    ended.set()
+    said = [answers.get() for _ in readers]
+    for process in (launcher, *readers):
+        process.join()
+    errors = [error for _, some in said for error in some]
+    runs, jobs = Store(store).status().counts["done"] - runs, jobs_done(store) - jobs
+    print(f"meanwhile done: {jobs:,} jobs, {runs:,} runs; exit code of the launch: {launcher.exitcode}")
+    print(f"reads: {sum(count for count, _ in said):,}; errors: {errors[:5]} ({len(errors)})")
+    report(memory, given.minutes)
 
 
 def main() -> None:
@@ -151,42 +186,14 @@ def main() -> None:
     parser.add_argument("--slots", type=int, default=8)
     parser.add_argument("--folder", default=tempfile.gettempdir())
     given = parser.parse_args()
-    context = multiprocessing.get_context("spawn")  # nothing of this process's memory is in theirs
     with tempfile.TemporaryDirectory(dir=given.folder) as name:
         store, file = Path(name, "results.db"), Path(name, "experiments.yaml")
         found, experiment = planned(Path(name), given.runs)
         with Records(store) as records:
             records.plan(found, experiment)
-            fill(store, [*found.jobs[: int(DONE * len(found.jobs))]], records)
-        before = Store(store).status().counts["done"]
-        print(f"{len(found.runs):,} runs, {before:,} of them done, {store.stat().st_size / 2**20:,.0f} MiB", flush=True)
-        ended, answers = context.Event(), context.Queue()
-        launcher = context.Process(target=carry_out, args=(file, given.slots, ended), name="launcher")
-        launcher.start()
-        while Store(store).launcher() is None:
-            time.sleep(0.2)
-        readers = [
-            context.Process(target=look, args=(store, n, ended, answers), name=f"reader-{n}")
-            for n in range(given.readers)
-        ]
-        for reader in readers:
-            reader.start()
-        memory = defaultdict(list)
-        processes = {process.name: process.pid for process in (launcher, *readers)}
-        for minute, sizes in sampled(processes, given.minutes):
-            for process, mib in sizes.items():
-                memory[process].append((minute, mib))
-        alive = launcher.is_alive()
-        print(f"the launch went on to the end: {alive}; load {psutil.getloadavg()[0]:.0f}", flush=True)
-        now_done = Store(store).status().counts["done"]
-        ended.set()
-        told_back = [answers.get() for _ in readers]
-        for process in (launcher, *readers):
-            process.join()
-        errors = [error for _, found_errors in told_back for error in found_errors]
-        print(f"runs done meanwhile: {now_done - before:,}; exit codes: {launcher.exitcode}")
-        print(f"reads: {sum(count for count, _ in told_back):,}; errors: {errors[:5]} ({len(errors)})")
-        report(memory, given.minutes)
+            fill(found.jobs[: int(DONE * len(found.jobs))], records)
+        print(f"{len(found.runs):,} runs, {jobs_done(store):,} of {len(found.jobs):,} jobs done", flush=True)
+        watched(store, file, given)
 
 
 if __name__ == "__main__":
