@@ -197,11 +197,16 @@ def nothing_left(world: World, memory: set[str], seconds: float = 15.0) -> None:
 
 
 def mapped(name: str) -> bool:
-    """Whether any process maps a file of shared memory."""
+    """Whether any process maps a file of shared memory; by its number, as semaphores are made under another name."""
+    try:
+        number = str((Path("/dev/shm") / name).stat().st_ino)
+    except FileNotFoundError:
+        return True  # it is gone by now
     for maps in Path("/proc").glob("[0-9]*/maps"):
         try:
-            if f"/dev/shm/{name}" in maps.read_text():
-                return True
+            lines = maps.read_text().splitlines()
         except OSError:
             continue
+        if any(number in line.split()[4:5] and "/dev/shm/" in line for line in lines):
+            return True
     return False

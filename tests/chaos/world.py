@@ -17,7 +17,7 @@ from conftest import DEFAULTS, SMALL
 from launcher import Forked, Launcher, started
 
 GRID = {"steps": "[50, 100, 150]", "checkpoint_every": 20}
-LIMITS = "limits: {stall: 20, acquire: 60}\n"
+LIMITS = "limits: {stall: 40, acquire: 120}\n"
 MARK = "SCALECTL_CHAOS_ROUND"  # in the environment of every process that a round starts
 PATIENCE = 400.0  # seconds for a launch of some seconds on a busy machine
 STRIKES = 20  # at workers, until the store shows what became of one
