@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import stat
 import subprocess
 import sys
 from contextlib import suppress
@@ -38,10 +39,25 @@ def launched(tmp_path_factory):
 
     made = Study(tmp_path_factory.mktemp("launched"))
     made.write()
-    done = scalectl("launch", made.file, "--here")
+    before = os.umask(0o027)
+    try:
+        done = scalectl("launch", made.file, "--here")
+    finally:
+        os.umask(before)
     assert done.returncode == 0, done.stderr
     made.said = done
     return made
+
+
+def test_artifacts_and_plots_are_as_the_umask_says_and_the_store_is_its_owners(launched):
+    def modes(*paths):
+        return {stat.S_IMODE(path.stat().st_mode) for path in paths}
+
+    shared = [path for name in ("artifacts", "plots") for path in (launched.folder / name).rglob("*")]
+    shared = [path for path in shared if path.name != "launcher.lock"]
+    assert modes(*(path for path in shared if path.is_file())) == {0o640}
+    assert modes(*(path for path in shared if path.is_dir())) == {0o750}
+    assert modes(*launched.folder.glob("results.db*"), launched.folder / "artifacts" / "launcher.lock") == {0o600}
 
 
 @pytest.mark.parametrize("words", LIGHT)

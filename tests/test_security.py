@@ -4,14 +4,19 @@ import base64
 import json
 import os
 import re
+import secrets
 import shlex
 import socket
 import sqlite3
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from test_cli import scalectl
+from test_control import until
 from told import everything, planned, planning, rows, started, write
 
 from scalectl.orchestrator.cluster.address import joined
@@ -185,6 +190,35 @@ def test_a_cluster_is_joined_with_a_token_or_on_request_only(variable, monkeypat
         for answer, said in ((False, "takes whoever comes without a token"), (None, "did not say")):
             with pytest.raises(Refusal, match=rf"10\.0\.0\.37:6379 {said}.*--insecure"):
                 trusted("10.0.0.37:6379", insecure=False, ask=lambda address, answer=answer: answer)
+
+
+@pytest.mark.slow
+def test_a_real_cluster_without_tokens_says_so_to_whoever_has_one(monkeypatch, tmp_path):
+    """The head of a cluster whose tokens are switched off, on loopback alone; Ray may have them on by itself."""
+    for name in [name for name in os.environ if name.startswith(("RAY_AUTH", "RAY_ADDRESS"))]:
+        monkeypatch.delenv(name)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    alone = {"RAY_AUTH_MODE": "disabled", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+    alone |= {"RAY_USAGE_STATS_ENABLED": "0"}
+    with tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder:
+        options = [f"--port={address.split(':')[1]}", "--node-ip-address=127.0.0.1", f"--temp-dir={folder}"]
+        command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--num-cpus=0", *options]
+        log = tmp_path / "head.log"
+        with (
+            log.open("wb") as said,
+            subprocess.Popen(
+                [*command, "--include-dashboard=false"], stdout=said, stderr=said, env=os.environ | alone
+            ) as head,
+        ):
+            try:
+                until(lambda: b"Ray runtime started" in log.read_bytes())
+                monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+                with pytest.raises(Refusal, match=f"{address} takes whoever comes without a token.*--insecure"):
+                    trusted(address, insecure=False)
+            finally:
+                head.terminate()
 
 
 def test_launch_refuses_such_a_cluster_before_anything_is_written(study, monkeypatch, tmp_path):

@@ -90,10 +90,12 @@ def test_a_base_that_others_may_have_made_is_refused_with_a_remedy(base, monkeyp
     elif kind == "no TMPDIR":
         monkeypatch.setenv("TMPDIR", str(tmp_path / "none"))
     else:
+        base.mkdir()
         tmp_path.chmod(0o777)
     with pytest.raises(Refusal, match=r"scalectl-\d|anybody may replace") as refusal:
         Session()
     assert "TMPDIR" in str(refusal.value) and "--here" in str(refusal.value)
+    sweep()  # as a launch with --here does, too
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to somebody else")

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from scalectl.orchestrator.cli.options import Range, experiment_of, overrides, slots_option, yaml_file
 from scalectl.orchestrator.cli.plan import plan
+from scalectl.orchestrator.cli.shortage import require_launch
 from scalectl.orchestrator.cli.streams import hush, outlast
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.format import command
@@ -56,6 +57,7 @@ def launch(
     """Run what is missing, fit the law, draw the frontier."""
     if dry_run:
         return context.invoke(plan, file=file, changes=changes, slots=slots)
+    require_launch(alone=here or bool(address))  # before NumPy is imported, which starts some
     from scalectl.orchestrator.cluster.address import joined
     from scalectl.orchestrator.cluster.start import check_start, ignored
     from scalectl.orchestrator.launch.session import admit, carry_out, planned

@@ -1,5 +1,6 @@
 """The command line: verbs, flags, exit codes. Each command imports its own rooms, so that --help stays quick."""
 
+import os
 import sys
 
 import click
@@ -12,7 +13,7 @@ from scalectl.orchestrator.cli.plan import plan, validate
 from scalectl.orchestrator.cli.plot import plot
 from scalectl.orchestrator.cli.predict import predict, suggest
 from scalectl.orchestrator.cli.prune import prune
-from scalectl.orchestrator.cli.shortage import shortage
+from scalectl.orchestrator.cli.shortage import Short, require_threads, shortage
 from scalectl.orchestrator.cli.show import logs, show
 from scalectl.orchestrator.cli.simulate import preflight, simulate
 from scalectl.orchestrator.cli.status import status
@@ -45,12 +46,21 @@ def main() -> None:
         error.show()
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        code = Exit.INTERRUPTED
+        code = _interrupted()
     except Exception as error:
         if "--debug" in sys.argv:
             raise
         code = _explain(error)
     leave(int(code or Exit.DONE))
+
+
+def _interrupted() -> Exit:
+    """The code of a command that a signal ended: OpenBLAS sends itself one where it gets no threads."""
+    try:
+        require_threads(os.cpu_count() or 1)
+    except Short as refusal:
+        return _explain(refusal)
+    return Exit.INTERRUPTED
 
 
 def _explain(error: Exception) -> Exit:

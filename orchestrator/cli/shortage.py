@@ -1,8 +1,53 @@
 """What a process lacks when the system gives it no more memory, threads or files: the limit, and how to raise it."""
 
 import errno
+import os
 import re
 import resource
+import threading
+from contextlib import suppress
+
+from scalectl.orchestrator.errors import Exit, Refusal
+
+_ALONE = 24 + 4 * (os.cpu_count() or 1)  # threads of a launch without Ray: 26 were counted on two cores
+_WITH_RAY = 256  # of one with Ray and one slot, all its processes together: 210 were counted
+_AMPLE = 10_000  # a limit that nobody reaches, so that nothing is tried
+
+
+class Short(Refusal):
+    """A command that the system gives too little of something."""
+
+    exit = Exit.FAILED
+
+
+def require_launch(*, alone: bool) -> None:
+    """Raise Short where this user may not have the threads of a launch, which starts a cluster unless it is `alone`."""
+    if alone:
+        require_threads(_ALONE)
+    else:
+        require_threads(_WITH_RAY)
+
+
+def require_threads(number: int) -> None:
+    """Raise Short where this user may not have so many threads more: JAX would abort, and OpenBLAS interrupt itself."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NPROC)
+    if limit == resource.RLIM_INFINITY or limit > _AMPLE:
+        return
+    enough = threading.Event()
+    threads = [threading.Thread(target=enough.wait, daemon=True) for _ in range(number)]
+    started = 0
+    try:
+        with suppress(RuntimeError):
+            for thread in threads:
+                thread.start()
+                started += 1
+    finally:
+        enough.set()
+        for thread in threads[:started]:
+            thread.join()
+    if started < number:
+        raise Short(_sentence("threads or processes"))
+
 
 _LIMITS = {  # by the words of the message: the limit, its letter in ulimit, and how many of its units are one there
     "memory": (resource.RLIMIT_AS, "v", 1024),

@@ -55,9 +55,12 @@ class Session:
 
 
 def sweep() -> None:
-    """End what is left of clusters whose launch is gone: its workers would train on for a minute."""
+    """End what is left of clusters whose launch is gone: its workers would train on for a minute.
+
+    Where this user can't have a session there is none, and a launch without Ray needs none.
+    """
     if _place().exists():
-        with _base() as base:
+        with suppress(Refusal), _base() as base:
             _sweep(base)
 
 

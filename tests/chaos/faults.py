@@ -12,8 +12,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from damage import array_file, flip, truncate
-from world import World
+from world import Ended, World
 
 Act = Callable[[World, random.Random], None]
 KILLED = -signal.SIGKILL
@@ -26,12 +27,14 @@ class Fault:
 
     name: str
     strike: Act
-    codes: tuple[int, ...]  # of the launch that was struck
+    codes: tuple[int, ...]  # of the launch that was struck; where 0 is none of them, one that ends so wasn't struck
     says: str = ""  # a pattern of what it prints, or of what the attempts and events in its store say
     mend: Act | None = None  # before the next launch, what a person would do
     backends: tuple[str, ...] = (HERE, RAY)
     disk: bool = False  # whether store and artifacts are on a small disk of their own
-    faketime: bool = False
+    faketime: bool = False  # played by hand only: under libfaketime a launch takes minutes
+    nodes: bool = False  # whether it is on a cluster of several nodes, which launches join
+    gang: bool = False  # whether two processes train each job
     keeps_store: bool = True  # whether what was measured before is still there afterwards
 
 
@@ -55,24 +58,62 @@ def to_group(number: signal.Signals) -> Act:
     return act
 
 
-def to_worker(number: signal.Signals) -> Act:
-    """Send a signal to the process of a running job."""
+def to_worker(number: signal.Signals, kind: str, seconds: float = 20.0) -> Act:
+    """Send a signal to the process of a running job, until the store has an attempt that failed as this kind."""
 
     def act(world: World, chance: random.Random) -> None:
-        world.worker().send_signal(number)
+        world.strike_until(kind, lambda: world.worker().send_signal(number), seconds)
 
     return act
 
 
 def to_process(name: str) -> Act:
-    """Kill a process of Ray by its name."""
+    """Kill a process of Ray by its name, until an attempt in the store was lost with it."""
 
-    def act(world: World, chance: random.Random) -> None:
+    def strike(world: World) -> None:
+        world.worker()  # IndexError while no job runs
         for process in world.processes():
             if process.name() == name:
                 process.kill()
 
-    return act
+    return lambda world, chance: world.strike_until("node_lost", lambda: strike(world), 60.0)
+
+
+def to_gang(world: World, chance: random.Random) -> None:
+    """Kill one of the processes that train a job together."""
+
+    def strike() -> None:
+        world.worker()
+        members = [process for process in world.processes() if process.name().startswith("ray::Member")]
+        chance.choice(members).kill()
+
+    world.strike_until("node_lost", strike, 60.0)
+
+
+def node_of(process: psutil.Process) -> psutil.Process:
+    """The raylet of the node that a worker is on."""
+    return next(parent for parent in process.parents() if parent.name() == "raylet")
+
+
+def lose_node(world: World, chance: random.Random) -> None:
+    """Kill every process of the node that a job is on."""
+
+    def strike() -> None:
+        raylet = node_of(world.worker())
+        for process in (raylet, *raylet.children(recursive=True)):
+            process.kill()
+
+    world.strike_until("node_lost", strike, 120.0)
+
+
+def drain_node(world: World, chance: random.Random) -> None:
+    """Have the cluster announce that it takes away the node that a job is on."""
+
+    def strike() -> None:
+        words = node_of(world.worker()).cmdline()
+        world.drain(next(word.removeprefix("--node_id=") for word in words if word.startswith("--node_id=")))
+
+    world.strike_until("preempted", strike, 120.0)
 
 
 def pause_launcher(world: World, chance: random.Random) -> None:
@@ -200,42 +241,49 @@ def second_launcher(world: World, chance: random.Random) -> None:
     world.log = world.folder / "second.txt"
     code = world.launch_again()
     said, world.log = world.output(), log
+    if code == 0 and world.launcher is not None and world.launcher.poll() == 0:
+        raise Ended("the first launch had ended by then")
     assert code == 6, said
 
 
 def smaller_file(world: World, chance: random.Random) -> None:
     """Kill the launch and take budgets out of the file, launch that, then write the whole file again."""
-    world.write(steps="[150]")
+    world.write(steps="[50]")
     assert world.launch_again() == 0, world.output()[-2000:]
     world.write()
 
 
-ROUGH = (KILLED, 0)  # killed, unless it had ended just before
+ROUGH = (KILLED,)
+ASKED = (130,)
+KEPT = "checkpoints are kept"
 
 FAULTS = (
     Fault("launcher killed", to_launcher(signal.SIGKILL), ROUGH),
     Fault("every process killed", to_group(signal.SIGKILL), ROUGH),
-    Fault("launcher asked to end", to_launcher(signal.SIGTERM), (130, 0), "checkpoints are kept|runs done"),
-    Fault("launcher interrupted", to_launcher(signal.SIGINT), (130, 0), "checkpoints are kept|runs done"),
-    Fault("terminal lost", to_group(signal.SIGHUP), (130, 0), "checkpoints are kept|runs done"),
-    Fault("every process asked to end", to_group(signal.SIGTERM), (130, 0), "checkpoints are kept|runs done"),
+    Fault("launcher asked to end", to_launcher(signal.SIGTERM), ASKED, KEPT),
+    Fault("launcher interrupted", to_launcher(signal.SIGINT), ASKED, KEPT),
+    Fault("terminal lost", to_group(signal.SIGHUP), ASKED, KEPT),
+    Fault("every process asked to end", to_group(signal.SIGTERM), ASKED, KEPT),
     Fault("launcher paused", pause_launcher, (0,)),
-    Fault("worker killed", to_worker(signal.SIGKILL), (0,), "node_lost|0 jobs", backends=(RAY,)),
-    Fault("worker stopped", to_worker(signal.SIGSTOP), (0,), "stalled", backends=(RAY,)),
-    Fault("worker asked to end", to_worker(signal.SIGTERM), (0,), "preempted|runs done", backends=(RAY,)),
-    Fault("worker aborted", to_worker(signal.SIGABRT), (0,), "Aborted", backends=(RAY,)),
-    Fault("raylet killed", to_process("raylet"), (0,), "node_lost", backends=(RAY,)),
-    Fault("GCS killed", to_process("gcs_server"), (0,), "node_lost", backends=(RAY,)),
+    Fault("worker killed", to_worker(signal.SIGKILL, "node_lost"), (0,), backends=(RAY,)),
+    Fault("worker stopped", to_worker(signal.SIGSTOP, "stalled", 90.0), (0,), backends=(RAY,)),
+    Fault("worker asked to end", to_worker(signal.SIGTERM, "preempted"), (0,), backends=(RAY,)),
+    Fault("worker aborted", to_worker(signal.SIGABRT, "node_lost"), (0,), "Aborted", backends=(RAY,)),
+    Fault("raylet killed", to_process("raylet"), (0,), backends=(RAY,)),
+    Fault("GCS killed", to_process("gcs_server"), (0,), backends=(RAY,)),
+    Fault("node of a cluster lost", lose_node, (0,), backends=(RAY,), nodes=True),
+    Fault("node of a cluster drained", drain_node, (0,), backends=(RAY,), nodes=True),
+    Fault("host of a gang killed", to_gang, (0,), backends=(RAY,), gang=True),
     Fault("disk full", fill, (1, 6), "[Nn]o space|disk is full|full", mend=remove_filler, disk=True),
     Fault("disk read-only", refuse_writes, (1, 6), "[Rr]ead-only|readonly", mend=remount("rw"), disk=True),
     Fault("store deleted", delete_store, (6,), "results.db", keeps_store=False),
-    Fault("store replaced", replace_store, (6,), "results.db", mend=delete_store, keeps_store=False),
-    Fault("store damaged", kill_then(spoil_store), ROUGH, mend=restore_backup, keeps_store=False),
-    Fault("checkpoints truncated", kill_then(damage(truncate)), ROUGH),
-    Fault("checkpoints with a flipped bit", kill_then(damage(flip)), ROUGH),
-    Fault("some checkpoints removed", kill_then(remove_checkpoints), ROUGH),
-    Fault("all checkpoints removed", kill_then(remove_artifacts), ROUGH),
-    Fault("clock stepped", step_clock, (0,), faketime=True),
-    Fault("second launcher", second_launcher, (0,)),
-    Fault("file edited", kill_then(smaller_file), ROUGH),
+    Fault("store replaced", replace_store, (6,), "results.db", mend=delete_store, backends=(HERE,), keeps_store=False),
+    Fault("store damaged", kill_then(spoil_store), ROUGH, mend=restore_backup, backends=(HERE,), keeps_store=False),
+    Fault("checkpoints truncated", kill_then(damage(truncate)), ROUGH, backends=(HERE,)),
+    Fault("checkpoints with a flipped bit", kill_then(damage(flip)), ROUGH, backends=(HERE,)),
+    Fault("some checkpoints removed", kill_then(remove_checkpoints), ROUGH, backends=(HERE,)),
+    Fault("all checkpoints removed", kill_then(remove_artifacts), ROUGH, backends=(HERE,)),
+    Fault("second launcher", second_launcher, (0,), backends=(HERE,)),
+    Fault("file edited", kill_then(smaller_file), ROUGH, backends=(HERE,)),
 )
+BY_HAND = (Fault("clock stepped", step_clock, (0,), backends=(HERE,), faketime=True),)
