@@ -13,8 +13,9 @@ from runs import METRIC, shared, table
 
 from scalectl import analysis
 from scalectl.analysis.checks import Refused
+from scalectl.analysis.linear_laws import Outlook
 from scalectl.analysis.suggestion import Costs, greedy
-from scalectl.analysis.surrogate import Outlook, outlook, positions
+from scalectl.analysis.surrogate import outlook, positions, trunks
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.reading import read
@@ -50,6 +51,32 @@ def test_the_outlook_holds_a_planted_law_and_knows_less_the_further_it_looks():
     assert np.sqrt(np.mean(off**2)) < 0.05 and np.mean(np.abs(off) < 1.645 * sd) >= 0.8
     again = outlook(positions(inside, "flops"), inside[METRIC].to_numpy(), positions(inside, "flops"))
     assert np.sqrt(np.diag(again.covariance)).mean() < sd.mean() / 2
+
+
+def of_trunks(noise: float, seed: int) -> tuple[pd.DataFrame, pd.Series]:
+    """Runs of seven trunks of six lengths, that are off as their trunk is; and the errors that are not."""
+    random = np.random.default_rng(seed)
+    m, S = (axis.ravel() for axis in np.meshgrid(np.geomspace(1e6, 1e9, 7), np.geomspace(1e7, 1e9, 6)))
+    truth = pd.Series(0.05 + 0.3 * (m / 1e6) ** -0.35 + 0.4 * (S / 1e7) ** -0.3)
+    trunk = np.unique(m, return_inverse=True)[1]
+    off = noise * random.normal(size=7)[trunk] + 0.003 * random.normal(size=len(m))
+    runs = table(m * S, truth * np.exp(off)).assign(images_seen=S, model=[f"m{number}" for number in trunk])
+    runs.attrs["columns"] = {"model": "trunk", "data_size": "trunk", "seed": "trunk", "steps": "run"}
+    return runs, truth
+
+
+def test_runs_of_a_trunk_share_its_noise():
+    inside, missed, alone = [], [], []
+    for seed in range(12):
+        runs, truth = of_trunks(0.02, seed)
+        near = runs["flops"] <= runs["flops"].max() / 10
+        assert len(set(trunks(runs))) == 7
+        known, new = positions(runs[near], "flops"), positions(runs[~near], "flops")
+        for groups, off in ((None, alone), (trunks(runs[near]), missed)):
+            found = outlook(known, runs[near][METRIC].to_numpy(), new, groups)
+            off.append(np.abs(np.log(found.mean / truth[~near])))
+        inside.append(np.mean(missed[-1] < 1.645 * np.sqrt(np.diag(found.covariance))))
+    assert np.mean(inside) >= 0.85 and np.mean(missed) < 0.7 * np.mean(alone)
 
 
 def test_no_unit_matters():
