@@ -21,6 +21,7 @@ from scalectl.analysis.scales import Scales, Solved
 from scalectl.analysis.warnings import DECADES, EXPONENT_NEEDS, decades, warnings
 
 LAW = "doubly-saturating"  # by default
+_SIMPLER = ("saturating", "power")  # laws of fewer points
 SPARE = 2  # frontier points that a law needs beyond its parameters
 RISING = 0.5  # rank correlation with compute above which a metric is taken for one that rises
 DRAWS = 1000
@@ -119,7 +120,7 @@ def _enough(front: pd.DataFrame, runs: pd.DataFrame, metric: str, x: str, form: 
         points = f"{len(front)} frontier points"
         if len(front) == 1:
             points = "1 frontier point"
-        remedy = _more(x, one_model)
+        remedy = _more(x, one_model) + _carried(len(front))
         if runs[[x, metric]].corr("spearman").iloc[0, 1] > RISING:
             remedy = f"{metric} rises with compute: a law is of what falls, such as an error or a loss."
         number = f"{len(runs)} runs"
@@ -144,6 +145,15 @@ def _more(x: str, one_model: bool) -> str:
     if one_model:
         return "Add budgets, so that more runs are the best at their compute."
     return "Add budgets or model sizes, so that more runs are the best at their compute."
+
+
+def _carried(points: int) -> str:
+    """The laws that so few points carry, as words of the command line; none where they carry none."""
+    needs = {name: len(family(name).parameters) + SPARE for name in _SIMPLER}
+    carried = [f"--law {name} needs {need}" for name, need in needs.items() if need <= points]
+    if not carried:
+        return ""
+    return f" Equal budgets, as of IsoFLOP, give one point each; {' and '.join(carried)}."
 
 
 def _wider(x: str) -> str:

@@ -16,7 +16,7 @@ from scipy.linalg import solve_triangular
 
 from scalectl.analysis.law import Floats
 
-_EXPONENTS = (0.08, 1.4)
+_EXPONENTS = (0.12, 1.0)
 _COARSE, _FINE, _ROUNDS = 6, 6, 2  # exponents of an axis: at first, and in each round that closes in
 _REACH = 2.0  # standard deviations to both sides
 _BLUR = 0.4  # of a step of the grid: no standard deviation is known better

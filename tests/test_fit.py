@@ -545,3 +545,15 @@ def test_noise_that_all_runs_share_widens_the_interval():
         low, high = fit(points, correlation=correlation, draws=50).band([1e13])
         widths.append(float(np.log(high / low)[0]))
     assert widths == sorted(widths) and widths[-1] > 1.2 * widths[0]
+
+
+def test_too_few_points_for_the_law_are_told_which_laws_they_carry():
+    compute = np.geomspace(1e15, 1e18, 5)
+    points = table(compute, 30 * compute**-0.1 + 0.02)
+    with pytest.raises(Refused, match=r"5 frontier points .* --law saturating needs 5 and --law power needs 4\."):
+        fit(points, METRIC)
+    assert fit(points, METRIC, law="saturating").law.floor == pytest.approx(0.02, abs=0.01)
+    with pytest.raises(Refused, match=r"at their compute\. Equal budgets, .* one point each; --law power needs 4\.$"):
+        fit(points[:4], METRIC)
+    with pytest.raises(Refused, match=r"at their compute\.$"):
+        fit(points[:3], METRIC)
