@@ -385,8 +385,8 @@ def test_options_stand_in_for_the_words_of_the_file(store):
         command("fit", "--store", store, "--x", "device_seconds", "--hold-out", "steps=2560", "-o", "json").stdout
     )
     assert (document["unit"], document["runs"]["held_out"]) == ("device-seconds", 2)
-    assert document["params"]["exponent"] == pytest.approx(0.5, rel=1e-3)
-    assert document["held_out"][0]["got"] == pytest.approx(document["held_out"][0]["predicted"], rel=1e-3)
+    assert document["params"]["exponent"] == pytest.approx(0.5, rel=0.1)  # the luck of few test images is taken off
+    assert document["held_out"][0]["got"] == pytest.approx(document["held_out"][0]["predicted"], rel=0.03)
 
 
 def test_runs_of_earlier_plans_and_excluded_runs_are_not_fitted(store):

@@ -14,7 +14,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
-from runs import METRIC, laptop, table
+from runs import METRIC, doubly, laptop, planted, table
 
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.drawing.plot import Drawing, Subject
@@ -227,9 +227,14 @@ def test_perfect_equal_and_single_runs_are_drawn_too(error):
     frontier_axes(table(np.geomspace(1e9, 1e10, len(error)), error)).figure.canvas.draw()
 
 
+def long():
+    """Runs over four decades of compute, so that those up to a thirtieth of it carry a law."""
+    return planted(doubly(4.0e8, 37e16, 0.55, 0.02, "FLOPs"), 1e16, 1e20, 40, 20, 0.01, seed=7)
+
+
 def drawn(name):
     """A figure of each kind, from runs that it suits."""
-    points = {"decay-map": swept, "isoflop": budgets}.get(name, laptop)()
+    points = {"decay-map": swept, "isoflop": budgets, "backtest": long}.get(name, laptop)()
     if "images_seen" not in points:
         points["images_seen"] = 64 * points["steps"]
     law = fit(points, draws=20, hold_out=held_out(points)) if name in ("residuals", "frontier") else None

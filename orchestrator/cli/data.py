@@ -62,9 +62,10 @@ def import_runs(
     undo: str | None,
     store: Path,
 ) -> Exit:
-    """Import other people's runs from a CSV, JSON lines or Parquet file, to fit and draw them.
+    """Import other people's runs from a table, to fit and draw them.
 
-    Headers of usual tables are understood, and --as names the others. Importing the same file again changes nothing.
+    The file is CSV, JSON lines or Parquet. Headers of usual tables are understood, and --as names the others. Importing
+    the same file again changes nothing.
     """
     from scalectl.orchestrator.store.layout import Wishes
 
