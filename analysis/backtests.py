@@ -91,7 +91,7 @@ class Backtest(Report):
         return "\n".join([f"{self.metric} vs {self.x} · backtest", "", *self.lines()])
 
     def _repr_html_(self) -> str:
-        rows = [(_part(cut.share), str(len(cut.later)), f"{cut.rms:.2g}", f"{cut.coverage:.0%}") for cut in self.cuts]
+        rows = [(_part(cut.share), str(len(cut.later)), f"{cut.rms:.2g}", f"{100 * cut.coverage:.0f} %") for cut in self.cuts]
         header = ("fitted up to", "later points", "rms (log)", "inside")
         return html_table(f"{self.metric} vs {self.x} · backtest", header, rows, self.refused.values())
 
@@ -100,7 +100,7 @@ class Backtest(Report):
         for cut in self.cuts:
             yield (
                 f"  backtest from {_part(cut.share)} of the compute: {cut.rms:.2g} rms (log) over {len(cut.later)}"
-                f" later frontier points, {cut.coverage:.0%} of them inside the {100 * LEVEL:.0f} % interval"
+                f" later frontier points, {100 * cut.coverage:.0f} % of them inside the {100 * LEVEL:.0f} % interval"
             )
         for share, reason in self.refused.items():
             yield f"  backtest from {_part(share)} of the compute: {reason}"

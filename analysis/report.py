@@ -14,6 +14,7 @@ from scalectl.analysis.documents import known
 from scalectl.analysis.law import FLOOR, Floats, Law, Parameter
 from scalectl.analysis.notebook import Report, html_table
 
+_TOLD = 0.005  # of luck, below which nothing is told
 AHEAD = 10.0  # the report predicts the error at this many times the largest compute
 SUPPORTED = 2.0  # of AICc in favour of the law
 UNKNOWN = 1e9  # ratio of an interval's ends from which on the report doesn't print them
@@ -230,8 +231,8 @@ def _checks(fit: Fitted) -> Iterator[str]:
     low, high = (float(end[0]) for end in fit.band([ahead]))
     predicted = _interval(fit.metric, float(fit(ahead)), low, high)
     yield f"  {AHEAD:g} x the largest compute ({ahead:.2g} {fit.law.unit}): {predicted}"
-    if fit.frontier["noise_known"].all():
-        yield f"  luck of the best of noisy runs at the end of the frontier: {_luck(fit)}, taken off"
+    if fit.frontier["noise_known"].all() and (luck := _luck(fit)) >= _TOLD:
+        yield f"  luck of the best of noisy runs at the end of the frontier: {100 * luck:.2g} %, taken off"
     if len(fit.average.members) > 1:
         shares = (f"{100 * member.weight:.0f} % {member.law.family.name}" for member in fit.average.members)
         yield f"  predictions average {', '.join(shares)}"
@@ -251,10 +252,10 @@ def _checks(fit: Fitted) -> Iterator[str]:
         yield f"  warning: {warning}"
 
 
-def _luck(fit: Fitted) -> str:
-    """By how much the last frontier point lies below what it would be without the luck of the best."""
+def _luck(fit: Fitted) -> float:
+    """The share by which the last frontier point lies below what it would be without the luck of the best."""
     last = fit.frontier.iloc[-1]
-    return f"{100 * (1 - last[fit.metric] / last['expected']):.2g} %"
+    return float(1 - last[fit.metric] / last["expected"])
 
 
 def _interval(metric: str, middle: float, low: float, high: float) -> str:

@@ -40,7 +40,7 @@ def warnings(fit: Fitted, draws: int, most: float, ends: Mapping[str, tuple[floa
     yield from _at_bounds(fit, ends)
     if (lost := draws - len(fit.draws)) > _LOST * draws:
         few = f"fewer than {parameters} frontier points"
-        yield f"{lost / draws:.0%} of the draws left {few}: the intervals are too narrow"
+        yield f"{100 * lost / draws:.0f} % of the draws left {few}: the intervals are too narrow"
     yield from _of_runs(fit)
 
 
