@@ -91,7 +91,10 @@ class Backtest(Report):
         return "\n".join([f"{self.metric} vs {self.x} · backtest", "", *self.lines()])
 
     def _repr_html_(self) -> str:
-        rows = [(_part(cut.share), str(len(cut.later)), f"{cut.rms:.2g}", f"{100 * cut.coverage:.0f} %") for cut in self.cuts]
+        rows = [
+            (_part(cut.share), str(len(cut.later)), f"{cut.rms:.2g}", f"{100 * cut.coverage:.0f} %")
+            for cut in self.cuts
+        ]
         header = ("fitted up to", "later points", "rms (log)", "inside")
         return html_table(f"{self.metric} vs {self.x} · backtest", header, rows, self.refused.values())
 

@@ -57,7 +57,9 @@ def _draw_cut(axes: Axes, cut: Cut, most: float, factor: float) -> None:
 
 def _title(cuts: tuple[Cut, ...]) -> str:
     """A line for each cut: how far off it was, and how many later points its interval holds."""
-    return "\n".join(f"from 1/{cut.share:g}: {cut.rms:.2g} rms (log), {100 * cut.coverage:.0f} % inside" for cut in cuts)
+    return "\n".join(
+        f"from 1/{cut.share:g}: {cut.rms:.2g} rms (log), {100 * cut.coverage:.0f} % inside" for cut in cuts
+    )
 
 
 def _data(cut: Cut) -> dict[str, Any]:
