@@ -93,6 +93,7 @@ class _Loop:
     def news(self) -> Iterator[News]:
         while self._board.running or self._board.ready:
             self._halt()
+            self._stop()  # a backend in this process may have heard of it first
             yield from self._place()
             self._halt()  # whoever reads the news may have asked for it meanwhile
             self._stop()

@@ -84,6 +84,7 @@ class Records:
         self._placed: dict[int, rows.Placed] = {}
         self._launch: int | None = None  # its number in the ledger
         self._warned: set[str] = set()
+        self._requested: frozenset[str] = frozenset()  # that nobody has taken yet
         try:
             self._engine = writing(self.path)
             self._file = file_number(self.path)
@@ -207,13 +208,18 @@ class Records:
 
     def stop_requests(self) -> frozenset[str]:
         """The runs that `scalectl stop` has asked to stop since the last call; of others a warning is kept."""
+        requested, self._requested = self.stops_ahead(), frozenset()
+        return requested
+
+    def stops_ahead(self) -> frozenset[str]:
+        """What the next call of `stop_requests` returns, as far as it was asked by now."""
         try:
-            return asked_to_stop(self.path)
+            self._requested |= asked_to_stop(self.path)
         except Unusable as error:
             if str(error) not in self._warned:
                 self._warned.add(str(error))
                 self.note("warning", f"requests to stop are ignored: {error}")
-            return frozenset()
+        return self._requested
 
     def exclude(self, run: str, reason: str) -> None:
         """Leave a run out of fits; raises NotFound for an id that the store lacks."""
