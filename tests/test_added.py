@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from contextlib import contextmanager
 
 import pictures
 import pytest
@@ -27,25 +28,34 @@ def finished(study):
     return study
 
 
+@contextmanager
+def ended(launcher):
+    """A launcher that doesn't outlive the test."""
+    try:
+        yield launcher
+    finally:
+        launcher.kill()
+
+
 def said(study):
     return (study.folder / "log.txt").read_text()
 
 
 @pytest.mark.slow
 def test_an_interrupt_of_them_is_one_and_they_can_be_stopped_from_elsewhere(finished):
-    launcher = start(finished, "--here")
-    until(lambda: rows(finished, RUNNING))
-    os.killpg(launcher.pid, signal.SIGINT)
-    assert launcher.wait(timeout=60) == 130
+    with ended(start(finished, "--here")) as launcher:
+        until(lambda: rows(finished, RUNNING))
+        os.killpg(launcher.pid, signal.SIGINT)
+        assert launcher.wait(timeout=60) == 130
     assert "0 of 2 runs done in" in said(finished) and ", 2 not evaluated" in said(finished)
     assert rows(finished, "SELECT DISTINCT state FROM runs") == ["done"]
 
-    launcher = start(finished, "--here")
-    until(lambda: rows(finished, RUNNING))
-    time.sleep(5)  # in the midst of the last measurement, which takes minutes
-    asked = CliRunner().invoke(verbs, ["stop", "--all", "--store", str(finished.store)])
-    assert f"Asked process {launcher.pid}" in asked.output and "stop 2 runs" in asked.output
-    assert launcher.wait(timeout=60) == 0
+    with ended(start(finished, "--here")) as launcher:
+        until(lambda: rows(finished, RUNNING))
+        time.sleep(5)  # in the midst of the last measurement, which takes minutes
+        asked = CliRunner().invoke(verbs, ["stop", "--all", "--store", str(finished.store)])
+        assert f"Asked process {launcher.pid}" in asked.output and "stop 2 runs" in asked.output
+        assert launcher.wait(timeout=60) == 0
     assert "Runs were stopped on request" in said(finished)
 
 
