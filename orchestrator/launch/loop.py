@@ -93,11 +93,11 @@ class _Loop:
     def news(self) -> Iterator[News]:
         while self._board.running or self._board.ready:
             self._halt()
-            self._stop()  # a backend in this process may have heard of it first
             yield from self._place()
             self._halt()  # whoever reads the news may have asked for it meanwhile
             self._stop()
             yield from self._hear()
+            self._stop()  # before what a backend in this process has stopped for a request is placed again
             if self._ledger.due(KEEP_SECONDS):
                 self._keep()
         self._keep()
