@@ -9,11 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from scalectl.analysis.bootstrap import around, widening
+from scalectl.analysis.bootstrap import HALF, around, widening
 from scalectl.analysis.law import FAR, HALVINGS, Floats, Law
 from scalectl.analysis.noise import shared_noise
 
-_NORMAL = 1.645  # standard deviations of a normal distribution within which 90 % of it lie
 _TRUST, _GENERAL = 0.5, 5.0  # chosen on planted studies and on the paper's runs; docs/laws.md has the trial
 _EXACT = 1e-6  # rms below which points lie on the law
 NEGLIGIBLE = 0.02  # weight below which a family is left out: one in fifty is no help, and its draws take time
@@ -68,12 +67,12 @@ class Average:
         for member in self.members:
             low_M, high_M = member.around(compute_M, scatter, seed)
             family_M = np.log(member.law(compute_M))
-            spread_M = (_NORMAL * (family_M - middle_M)) ** 2
+            spread_M = (HALF * (family_M - middle_M)) ** 2
             below_M += member.weight * ((family_M - low_M) ** 2 + spread_M)
             above_M += member.weight * ((high_M - family_M) ** 2 + spread_M)
         shared_M = np.zeros_like(middle_M)
         if self.images:
-            shared_M = (_NORMAL * shared_noise(np.exp(middle_M), self.images, self.correlation) / np.exp(middle_M)) ** 2
+            shared_M = (HALF * shared_noise(np.exp(middle_M), self.images, self.correlation) / np.exp(middle_M)) ** 2
         below_M, above_M = below_M + shared_M, above_M + shared_M
         return np.exp(middle_M - wider * np.sqrt(below_M)), np.exp(middle_M + wider * np.sqrt(above_M))
 

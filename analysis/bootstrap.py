@@ -14,6 +14,7 @@ from scalectl.analysis.runs import is_best
 from scalectl.analysis.solver import Problem, solve
 
 LEVEL = 0.9  # of all intervals
+HALF = 1.645  # standard deviations of a normal distribution from its middle to the ends of such an interval
 # The shift that all runs have, in shifts of a draw: a draw has 1 - 1/e of the runs, and a shift falls as 1 / runs.
 BIAS = math.e - 1
 

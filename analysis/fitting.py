@@ -14,7 +14,7 @@ from scalectl.analysis.averaging import Average, Member, weights
 from scalectl.analysis.bootstrap import around, around_log, redrawn, widening
 from scalectl.analysis.checks import RUN, Refused, checked, known_runs
 from scalectl.analysis.law import LADDER, Family, Floats, Law, family
-from scalectl.analysis.noise import CORRELATION, averaged, images_of, weighed
+from scalectl.analysis.noise import CORRELATION, averaged, typical_images, weighed
 from scalectl.analysis.report import Counts, Fitted, HeldOut, Simpler
 from scalectl.analysis.runs import COMPUTE, METRIC, cells, front_of, repeats, usable
 from scalectl.analysis.scales import Scales, Solved
@@ -96,7 +96,7 @@ def fit(
         delta=solved.problem.delta * scales.error,
         left_one_out=solved.left_one_out,
         simpler=tuple(Simpler(scales.law(solution), _aicc_gain(solution, solved)) for solution in simpler),
-        average=Average(_members(families, scales, drawn_BP, drawn), images_of(each, metric), correlation),
+        average=Average(_members(families, scales, drawn_BP, drawn), typical_images(each, metric), correlation),
         held_out=(),
     )
     fitted = replace(fitted, held_out=_held_out(points, fitted, hold_out, seeds, seed))

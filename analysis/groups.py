@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from scalectl.analysis.checks import Refused, checked
-from scalectl.analysis.fitting import DRAWS, fit
+from scalectl.analysis.fitting import DRAWS, SEEDS, fit
 from scalectl.analysis.notebook import Report, html_table
 from scalectl.analysis.report import Fitted, rms
 from scalectl.analysis.runs import COMPUTE, METRIC
@@ -64,6 +64,7 @@ def fit_each(
     *,
     per: str,
     law: str | None = None,
+    seeds: str = SEEDS[0],
     draws: int = DRAWS,
     seed: int = 0,
 ) -> FittedGroups:
@@ -80,7 +81,7 @@ def fit_each(
         group = points[points[per] == name]
         one_model = group["model"].nunique() == 1
         try:
-            groups[str(name)] = fit(group, metric, x, law=law, one_model=one_model, draws=draws, seed=seed)
+            groups[str(name)] = fit(group, metric, x, law=law, one_model=one_model, seeds=seeds, draws=draws, seed=seed)
         except Refused as refused:
             groups[str(name)] = refused
     return FittedGroups(metric, x, per, groups)

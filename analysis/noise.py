@@ -10,11 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from scalectl.analysis.law import Floats
+from scalectl.analysis.store import IMAGES
 
 # Between the noise of runs, which is about a share of the error, and none that changes; docs/laws.md has the trial.
 _POWER = 0.3
 _LEAST = 1e-3  # of the largest error, below which noise doesn't fall: an error of 0 is no exact one
-IMAGES = "test_images"  # the column with the number of images behind a metric
 CORRELATION = 0.5  # by default, of the sampling noise of two runs, which are tested on the same images
 _ENOUGH = 5  # differences of seeds from the mean of their cell that tell how much runs scatter
 _DRAWS = 400
@@ -45,7 +45,7 @@ def shared_noise(error_N: Floats, images: float, correlation: float) -> Floats:
     return np.asarray(np.sqrt(correlation * np.clip(error_N * (1 - error_N), 0, None) / images))
 
 
-def images_of(cells: pd.DataFrame, metric: str) -> float | None:
+def typical_images(cells: pd.DataFrame, metric: str) -> float | None:
     """How many images stand behind the metric, the median of those runs that say it; None for what is no error."""
     if not metric.endswith("error") or IMAGES not in cells or cells[IMAGES].isna().all():
         return None
@@ -62,7 +62,7 @@ def known_noise(cells: pd.DataFrame, metric: str, correlation: float) -> Floats 
     """
     error_N, seeds_N = cells[metric].to_numpy(float), cells["seeds"].to_numpy(float)
     binomial_N = np.zeros(len(cells))
-    if images_of(cells, metric):
+    if typical_images(cells, metric):
         images_N = pd.to_numeric(cells[IMAGES], errors="coerce").to_numpy(float, na_value=np.nan)
         inside_N = (error_N * images_N + 1) / (images_N + 2)  # of an error of 0 as well
         binomial_N = np.nan_to_num(np.clip(inside_N * (1 - inside_N), 0, None) / images_N)

@@ -10,7 +10,7 @@ from scalectl.analysis.allocation import Allocation, best_size, decades_beyond
 from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.checks import Refused, amounts
 from scalectl.analysis.documents import known
-from scalectl.analysis.fitting import fit
+from scalectl.analysis.fitting import SEEDS, fit
 from scalectl.analysis.law import Floats
 from scalectl.analysis.notebook import Report
 from scalectl.analysis.report import Fitted, interval, value
@@ -81,9 +81,10 @@ def predict(
     data: float | None = None,
     data_size: float | None = None,
     law: str | None = None,
+    seeds: str = SEEDS[0],
 ) -> Prediction:
     """The error at a `compute`, the compute at which the law reaches an `error`, or the error of `params` and `data`,
-    images seen; `x` is the column of compute. Without a `law`, the laws of several families are averaged.
+    images seen; `x` is the column of compute. `law` and `seeds` are those of `fit`.
 
     `data_size` is how many of these images are distinct, by default the largest data set of the runs.
     Raises Refused where the points can't carry the law, where no compute reaches the error, for a number that is not
@@ -97,7 +98,7 @@ def predict(
             amounts(name, number)
     if params is not None and data is not None:
         return _of_size(points, metric, x, params, data, data_size)
-    fitted = fit(points, metric, x, law=law)
+    fitted = fit(points, metric, x, law=law, seeds=seeds)
     if compute is not None:
         return _of_compute(points, fitted, compute)
     return _reaching(fitted, error or 0.0)

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from scalectl.analysis.bootstrap import LEVEL
+from scalectl.analysis.bootstrap import HALF, LEVEL
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.law import Floats
 from scalectl.analysis.linear_laws import Outlook
@@ -17,7 +17,6 @@ from scalectl.analysis.surrogate import Forecast, outlook, positions, trunks
 from scalectl.analysis.vocabulary import AXES
 
 LEAST = 6  # runs that a law of size and images needs
-HALF = 1.645  # standard deviations from the middle of a 90 % interval to its ends
 FAR = 1.0  # decades beyond the sizes of the runs in which a best size is looked for
 _SPLITS, _DRAWS = 81, 400
 _SAME, _ALIKE = 1.001, 1.05  # factor between two costs of an image that are one; that models of one size may have

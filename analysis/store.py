@@ -33,7 +33,7 @@ UNION ALL SELECT imports.id, metrics.name, imported.test_images FROM imports CRO
 """
 
 _LABELS = "SELECT id, labels FROM imports WHERE labels NOT IN ('', '{}') ORDER BY number"
-IMAGES = "test_images"
+IMAGES = "test_images"  # the column with the number of images behind a metric
 _OF_METRIC = f"/{IMAGES}"  # behind the name of a metric: a column of the images that it alone was measured on
 _EXACT = 2**53  # whole numbers from which on a float may be another one
 

@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scalectl.analysis.bootstrap import LEVEL
+from scalectl.analysis.bootstrap import HALF, LEVEL
 from scalectl.analysis.checks import Refused, above_0, amounts, checked
 from scalectl.analysis.documents import known
+from scalectl.analysis.fitting import SEEDS
 from scalectl.analysis.law import Floats
 from scalectl.analysis.linear_laws import Outlook
 from scalectl.analysis.notebook import Report, html_table
 from scalectl.analysis.prediction import predict
 from scalectl.analysis.report import UNKNOWN, interval, value
 from scalectl.analysis.runs import COMPUTE, METRIC, usable
-from scalectl.analysis.sizes import HALF
 from scalectl.analysis.surrogate import outlook, positions, trunks
 from scalectl.analysis.vocabulary import AXES
 
@@ -120,12 +120,13 @@ def suggest(
     target: float | None = None,
     stop: float = STOP,
     law: str | None = None,
+    seeds: str = SEEDS[0],
 ) -> Advice:
     """The candidates to run within a budget of the column `x`, from the runs that are done.
 
     Candidates have the columns run, name, images_seen, data_size and `x`; with `trunk`, `shared` and `paid`, compute
-    of the trunk that they share and that of it which is trained already, runs after the first cost less. `law` is the
-    one that predicts the error at the target, by default an average of several. Raises Refused below five runs, for
+    of the trunk that they share and that of it which is trained already, runs after the first cost less. `law` and
+    `seeds` are those of `fit`, for the error at the target. Raises Refused below five runs, for
     errors of 0, for a column that isn't spent by training, without candidates, and for numbers that are not finite and
     above 0.
     """
@@ -143,16 +144,16 @@ def suggest(
     after = before * float(np.prod([1 - pick.narrows for pick in picks]))
     paid_for = bool((candidates[x].to_numpy(float) <= left).any())
     why = _stopped(len(candidates) - len(picks), paid_for, left, stop)
-    told = _told(points, metric, x, target, law, expected)
+    told = _told(points, metric, x, target, law, seeds, expected)
     return Advice(metric, x, budget, target, *told[:3], before, after, runs, why, told[3])
 
 
 def _told(
-    points: pd.DataFrame, metric: str, x: str, target: float, law: str | None, expected: Outlook
+    points: pd.DataFrame, metric: str, x: str, target: float, law: str | None, seeds: str, expected: Outlook
 ) -> tuple[float, float, float, str]:
     """The error at the target with its interval, as `predict` tells it, or else the reason why it doesn't."""
     try:
-        answer = predict(points, metric, x, compute=target, law=law)
+        answer = predict(points, metric, x, compute=target, law=law, seeds=seeds)
     except Refused as refused:
         estimate, factor = float(expected.mean[-1]), float(np.exp(HALF * expected.covariance[-1, -1] ** 0.5))
         return estimate, estimate / factor, estimate * factor, str(refused)

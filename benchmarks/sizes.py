@@ -17,10 +17,9 @@ import numpy as np
 import pandas as pd
 from suggest import planted
 
-from scalectl.analysis.bootstrap import LEVEL
+from scalectl.analysis.bootstrap import HALF, LEVEL
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.repetition import worth
-from scalectl.analysis.sizes import HALF
 from scalectl.analysis.surface import fit_surface
 from scalectl.analysis.surrogate import outlook, positions
 

@@ -112,6 +112,15 @@ def test_the_best_size_has_the_error_that_a_question_about_that_size_gets():
         assert not [warning for warning in found.warnings if "size" in warning]
 
 
+def test_seeds_are_taken_as_the_law_takes_them():
+    random = np.random.default_rng(11)
+    points = pd.concat([POINTS.assign(seed=seed, run=POINTS["run"] + f"-{seed}") for seed in (0, 1)], ignore_index=True)
+    points[METRIC] *= np.exp(0.05 * random.normal(size=len(points)))
+    answers = {seeds: analysis.predict(points, compute=1e21, seeds=seeds).estimate for seeds in ("mean", "each")}
+    assert answers["mean"] != answers["each"]
+    assert answers == {seeds: float(fit(points, METRIC, seeds=seeds)(1e21)) for seeds in answers}
+
+
 def test_a_frontier_and_sizes_that_exclude_each_other_are_told():
     points = sizes(0.002)[::2]
     lucky = points.assign(params=np.nan, run=[f"{run}-b" for run in points["run"]])

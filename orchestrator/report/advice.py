@@ -34,7 +34,9 @@ def predicted(points: DataFrame, wanted: Fit, **question: float | None) -> Predi
     Raises Refusal where these can't carry it.
     """
     try:
-        return predict(_kept(points, wanted), wanted.metric, wanted.compute, law=wanted.law, **question)
+        return predict(
+            _kept(points, wanted), wanted.metric, wanted.compute, law=wanted.law, seeds=wanted.seeds, **question
+        )
     except Refused as refused:
         raise Refusal(f"refused: {refused}") from None
 
@@ -64,8 +66,8 @@ def suggested(file: Path, budget: float, metric: str | None, target: float | Non
     wide = widened(file, experiment)
     table = DataFrame(rows(wide, record))
     try:
-        kept = _kept(points, wanted)
-        advice = suggest(kept, table, budget, wanted.metric, "flops", target=target, stop=stop, law=wanted.law)
+        kept, law, seeds = _kept(points, wanted), wanted.law, wanted.seeds
+        advice = suggest(kept, table, budget, wanted.metric, "flops", target=target, stop=stop, law=law, seeds=seeds)
     except Refused as refused:
         raise Refusal(f"refused: {refused}") from None
     chosen = [run.run for run in advice.runs]

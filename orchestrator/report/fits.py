@@ -106,7 +106,7 @@ def tested(points: DataFrame, wanted: Fit, hold_out: Collection[str]) -> Backtes
 
 def fit_per(points: DataFrame, wanted: Fit, per: str) -> tuple[dict[str, Fitted], dict[str, str], str]:
     """The law of each model or data size, the reasons of those that have none, and all of them as a table."""
-    groups = fit_each(points, wanted.metric, wanted.compute, per=per, law=wanted.law)
+    groups = fit_each(points, wanted.metric, wanted.compute, per=per, law=wanted.law, seeds=wanted.seeds)
     return groups.laws, {name: str(refused) for name, refused in groups.refused.items()}, str(groups)
 
 
