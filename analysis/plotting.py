@@ -9,7 +9,7 @@ from scalectl.analysis.checks import Refused
 from scalectl.analysis.drawing.look import LOOKS, Look, adapt, settings
 from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
 from scalectl.analysis.drawing.sheet import Sheet, house_style
-from scalectl.analysis.fitting import DRAWS, LAW, fit
+from scalectl.analysis.fitting import DRAWS, LAW, SEEDS, fit
 from scalectl.analysis.law import family
 from scalectl.analysis.report import Fitted
 from scalectl.analysis.runs import COMPUTE, METRIC
@@ -23,6 +23,7 @@ def plot(
     x: str = COMPUTE,
     *,
     law: str | None = None,
+    seeds: str = SEEDS[0],
     hold_out: Collection[str] = (),
     draws: int = DRAWS,
     curves: pd.DataFrame | None = None,
@@ -37,15 +38,16 @@ def plot(
     are drawn with the reason.
     """
     family(law or LAW)  # a word that is wrong is no reason to draw without a law
-    fitted, note = _law(points, metric, x, law, hold_out, draws)
-    return draw(figure, Subject(points, metric, x, fitted, note, curves, curve, hold_out), **options)
+    fitting = {"law": law, "seeds": seeds}
+    fitted, note = _law(points, metric, x, hold_out, {**fitting, "draws": draws})
+    return draw(figure, Subject(points, metric, x, fitted, note, curves, curve, hold_out, fitting), **options)
 
 
 def _law(
-    points: pd.DataFrame, metric: str, x: str, law: str | None, hold_out: Collection[str], draws: int
+    points: pd.DataFrame, metric: str, x: str, hold_out: Collection[str], fitting: dict[str, Any]
 ) -> tuple[Fitted | None, str]:
     try:
-        return fit(points, metric, x, law=law, hold_out=hold_out, draws=draws), ""
+        return fit(points, metric, x, hold_out=hold_out, **fitting), ""
     except Refused as refused:
         return None, str(refused)
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ class Subject:
     curves: pd.DataFrame | None = None  # the training curves of the runs, for plots of curves
     curve: str = "loss"  # which of their columns
     hold_out: Collection[str] = ()  # the ids of runs that no law is fitted to
+    fitting: Mapping[str, Any] = field(default_factory=dict)  # what laws are fitted with beside: options of `fit`
 
 
 @dataclass(frozen=True, eq=False)

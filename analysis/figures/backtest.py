@@ -24,7 +24,7 @@ def draw(subject: Subject) -> Drawing:
     points = subject.points[~subject.points["run"].isin(list(subject.hold_out))]
     metric, x = subject.metric, subject.x
     runs = usable(points, metric, x)
-    test = backtest(points, metric, x)
+    test = backtest(points, metric, x, **subject.fitting)
     if not test.cuts:
         raise Refused(" ".join(test.refused.values()))
     figure = sheet(COLUMN, 3.1)

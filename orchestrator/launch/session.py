@@ -19,16 +19,16 @@ from scalectl.orchestrator.experiment.reading import Experiment
 from scalectl.orchestrator.format import command, counted, duration, flops, hours
 from scalectl.orchestrator.goodput import summary
 from scalectl.orchestrator.launch.ledger import Ledger, Meter
-from scalectl.orchestrator.launch.loop import KEEP_SECONDS, launch
+from scalectl.orchestrator.launch.loop import launch
 from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.progress import Tally, screen
+from scalectl.orchestrator.launch.requested import Requested
 from scalectl.orchestrator.plan import planner
 from scalectl.orchestrator.plan.plan import ASK_DEVICE_HOURS, Caps, Known, Plan, wanted
 from scalectl.orchestrator.store.lock import holding, working_in
 from scalectl.orchestrator.store.records import Records, known
 from scalectl.orchestrator.store.snapshot import LAUNCHED
 from scalectl.orchestrator.vocabulary import CPU, JobState, RunState, Slot
-from scalectl.trainer.events import Stop
 
 # What becomes of a run that was done before and has new evaluations, where they aren't done.
 UNEVALUATED, EVALUATION_FAILED = "not evaluated", "evaluation failed"
@@ -141,6 +141,7 @@ class _Session:
         self._experiment, self._plan, self._record, self._records = experiment, plan, record, records
         self._meter = meter
         self._stopping = threading.Event()
+        self._requested = Requested(self._stopping, records)
         self._ends = _Ends(plan)
         self._books = ""
 
@@ -168,8 +169,7 @@ class _Session:
     def _cluster(self, backend: str, slots: Sequence[Slot], address: str | None) -> Supervisor:
         workers = sum(slot.type == CPU for slot in slots) or None
         limits = self._experiment.limits
-        stopping = _Asked(self._stopping, self._records, self._plan)
-        request = Request(workers, address, wanted(self._plan.jobs), stopping)
+        request = Request(workers, address, wanted(self._plan.jobs), self._requested)
         return opened(backend, request, Patience(limits.stall, limits.acquire))
 
     def _launch(self, cluster: Cluster, ledger: Ledger, tally: Tally) -> None:
@@ -184,7 +184,7 @@ class _Session:
                 meter=self._meter,
                 ledger=ledger,
                 seconds_left=tally.seconds_left,
-                listeners=[shown, self._ends],
+                listeners=[shown, self._ends, self._requested],
             ):
                 pass  # the listeners have it
 
@@ -209,25 +209,6 @@ class _Session:
         unfinished = tuple((state, number) for state, number in sorted(states.items()) if number)
         worked, unlisted = bool(self._plan.jobs), self._plan.unlisted
         return Outcome(code, seconds, len(runs), done, worked, unfinished, cap, pause, self._books, unlisted)
-
-
-class _Asked:
-    """A stop that is set once the launch is to end, or all of its runs are asked to stop.
-
-    A backend that trains in this process asks it while a job runs, when nobody else looks at what the store is asked.
-    """
-
-    def __init__(self, stopping: Stop, records: Records, plan: Plan) -> None:
-        self._stopping, self._records = stopping, records
-        self._runs = {run.id for run in plan.missing}
-        self._looked, self._stopped = 0.0, False
-
-    def is_set(self) -> bool:
-        """Whether it is; the store is looked at once a second."""
-        if time.monotonic() - self._looked > KEEP_SECONDS:
-            self._stopped = self._runs <= self._records.stops_ahead()
-            self._looked = time.monotonic()
-        return self._stopped or self._stopping.is_set()
 
 
 class _Ends:

@@ -159,7 +159,8 @@ def draw_figure(
     fitted, refusal = fit_or_reason(points, wanted, held)
     if is_of_curves:
         curves = training_curves(store, points)
-    subject = Subject(points, wanted.metric, wanted.compute, fitted, refusal, curves, curve, held)
+    fitting = {"law": wanted.law, "seeds": wanted.seeds}
+    subject = Subject(points, wanted.metric, wanted.compute, fitted, refusal, curves, curve, held, fitting)
     letters = draw(name, subject, file, **options)
     return refusal, ahead(points, wanted.compute), letters
 
