@@ -3,12 +3,12 @@
 Letters of shapes: B fits, N points, P parameters.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from scalectl.analysis.averaging import Average, Member, weights
 from scalectl.analysis.bootstrap import around, around_log, redrawn, widening
@@ -18,6 +18,7 @@ from scalectl.analysis.noise import CORRELATION, averaged, typical_images, weigh
 from scalectl.analysis.report import Counts, Fitted, HeldOut, Simpler
 from scalectl.analysis.runs import COMPUTE, METRIC, cells, front_of, repeats, usable
 from scalectl.analysis.scales import Scales, Solved
+from scalectl.analysis.solver import Problem
 from scalectl.analysis.warnings import DECADES, EXPONENT_NEEDS, decades, warnings
 
 LAW = "doubly-saturating"  # by default
@@ -59,10 +60,7 @@ def fit(
     if hold_out:
         needed.append("name")
     points = checked(points, needed)
-    kept = points
-    if hold_out:
-        known_runs("hold_out", hold_out, points)
-        kept = points[~points["run"].isin(hold_out)]
+    kept = _without(points, hold_out)
     runs = usable(kept, metric, x)
     each = weighed(_averaged(runs, metric, x, seeds), metric, correlation, seed)
     front = front_of(each, metric)
@@ -73,18 +71,9 @@ def fit(
     families = [solved]
     if law is None:
         families = [*simpler, solved]
-    every, together = scales.problem(each, x, form), repeats(each, x)
-    measured = each[metric].to_numpy(float)
-
-    def drawn(solution: Solved, number: int) -> Floats:
-        coords_BP = np.empty((0, len(solution.coords)))
-        if number:
-            drawing = replace(every, family=solution.problem.family)
-            coords_BP = redrawn(drawing, measured, solution.coords, together, number, seed)
-        return scales.params(solution.problem, coords_BP)
-
+    drawn = _Redrawn(scales, scales.problem(each, x, form), each[metric].to_numpy(float), repeats(each, x), seed)
     estimate, ends = scales.law(solved), scales.ends(solved.problem)
-    drawn_BP = drawn(solved, draws)
+    drawn_BP = drawn.laws(solved, draws)
     fitted = Fitted(
         metric=metric,
         x=x,
@@ -101,6 +90,33 @@ def fit(
     )
     fitted = replace(fitted, held_out=_held_out(points, fitted, hold_out, seeds, seed))
     return replace(fitted, warnings=tuple(warnings(fitted, draws, float(runs[x].max()), ends)))
+
+
+def _without(points: pd.DataFrame, hold_out: Collection[str]) -> pd.DataFrame:
+    """The runs that aren't held out."""
+    if not hold_out:
+        return points
+    known_runs("hold_out", hold_out, points)
+    return points[~points["run"].isin(hold_out)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Redrawn:
+    """The cells of a study, to be drawn again: as a problem, as they were measured, and those that go together."""
+
+    scales: Scales
+    every: Problem
+    measured: Floats
+    together: NDArray[np.int64]
+    seed: int
+
+    def laws(self, solution: Solved, number: int) -> Floats:
+        """The parameters [B, P] of a family's laws of so many draws."""
+        coords_BP = np.empty((0, len(solution.coords)))
+        if number:
+            drawing = replace(self.every, family=solution.problem.family)
+            coords_BP = redrawn(drawing, self.measured, solution.coords, self.together, number, self.seed)
+        return self.scales.params(solution.problem, coords_BP)
 
 
 def _averaged(runs: pd.DataFrame, metric: str, x: str, seeds: str, held: ArrayLike = False) -> pd.DataFrame:
@@ -186,16 +202,14 @@ def _counts(points: pd.DataFrame, kept: pd.DataFrame, runs: pd.DataFrame) -> Cou
     return Counts(len(runs), len(points) - len(kept), excluded, diverged, done - excluded - len(runs))
 
 
-def _members(
-    families: Sequence[Solved], scales: Scales, drawn_BP: Floats, drawn: Callable[[Solved, int], Floats]
-) -> tuple[Member, ...]:
+def _members(families: Sequence[Solved], scales: Scales, drawn_BP: Floats, drawn: _Redrawn) -> tuple[Member, ...]:
     """The laws that predictions are averaged over: the last with its draws, others with as many as they are worth."""
     members, points = [], families[0].points
     shares = weights([solution.left_one_out for solution in families], points)
     for share, solution in zip(map(float, shares), families, strict=True):
         draws_BP = drawn_BP
         if share and solution is not families[-1]:
-            draws_BP = drawn(solution, min(len(drawn_BP), max(_FEWEST, round(share * len(drawn_BP)))))
+            draws_BP = drawn.laws(solution, min(len(drawn_BP), max(_FEWEST, round(share * len(drawn_BP)))))
         if share:
             members.append(Member(scales.law(solution), share, draws_BP, points))
     return tuple(members)
