@@ -85,7 +85,7 @@ class Study:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return how many processes run tests at once where nobody says: one more than cores, as tests wait for processes."""
+    """Return how many processes run tests at once where nobody says: one more than cores, as many tests wait."""
     return min(len(usable()) + 1, MOST_WORKERS)
 
 
