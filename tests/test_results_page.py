@@ -11,9 +11,9 @@ import pytest
 from told import planned, planning, progress, rows, started, write
 
 from scalectl.orchestrator.cli import data as sizes
-from scalectl.orchestrator.cli.doctor import document as checked
 from scalectl.orchestrator.cli import plan as plan_screen
 from scalectl.orchestrator.cli import simulate as simulate_screen
+from scalectl.orchestrator.cli.doctor import document as checked
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch.checkup import Finding
 from scalectl.orchestrator.launch.ledger import Ledger
