@@ -66,12 +66,22 @@ CPU, GPU, TPU = "cpu", "gpu", "tpu"  # the types of slots of CPU workers, and of
 AUTO = "auto"  # of jobs that any slot will do for
 
 
+# A number after one of these words belongs to the name of a product, as in rtx-6000 and intel-gpu-max-1550.
+_PRODUCT = re.compile(r"(.*-)?(rtx|gtx|gt|rx|hd|pro|max|quadro)-[0-9]+")
+_COUNTED = re.compile(r"(.+)-([1-9][0-9]*)")
+
+
+def parted(slot_type: str) -> tuple[str, float]:
+    """The kind of device of a type of slot, and their number: v5e and 16 of v5e-16, rtx-6000 and 1 of rtx-6000."""
+    match = _COUNTED.fullmatch(slot_type)
+    if match is None or _PRODUCT.fullmatch(slot_type.lower()):
+        return slot_type, 1.0
+    return match[1], float(match[2])
+
+
 def devices_of(slot_type: str) -> float:
-    """The devices of a slot: the number after the last hyphen of its type, such as 16 of v5e-16, or one."""
-    match = re.search(r"-([1-9][0-9]*)$", slot_type)
-    if match is None:
-        return 1.0
-    return float(match[1])
+    """The devices of a slot: the number that its type ends in, such as 16 of v5e-16, or one."""
+    return parted(slot_type)[1]
 
 
 @dataclass(frozen=True, order=True)

@@ -10,8 +10,7 @@ from typing import Any
 
 from scalectl.orchestrator.cluster import process as heap
 from scalectl.orchestrator.cluster.ray_slots import SLICE_LABEL, Draining, Seats, slices
-from scalectl.orchestrator.cluster.worker import Place, Worker, preempted
-from scalectl.orchestrator.vocabulary import CPU
+from scalectl.orchestrator.cluster.worker import Place, Worker, on_node, preempted
 from scalectl.trainer.events import Done, Event, Failed, Stopped
 from scalectl.trainer.multihost import Host
 from scalectl.trainer.spec import Job
@@ -41,10 +40,8 @@ class Member(Worker):
             return number, f"{address}:{probe.getsockname()[1]}", node
 
     def join(self, platform: str, host: Host | None) -> None:
-        """Run jobs as this host; JAX_PLATFORMS of a node with chips goes before `platform`."""
-        if platform != CPU and "JAX_PLATFORMS" in os.environ:
-            platform = ""
-        self._place = Place(platform=platform, host=host)
+        """Run jobs as this host."""
+        self._place = on_node(Place(platform=platform, host=host))
 
 
 class Gang:
@@ -133,6 +130,10 @@ class Gang:
         options: dict[str, Any] = {"name": self._name}
         if name:
             options |= {"strategy": "STRICT_SPREAD", "bundle_label_selector": [{SLICE_LABEL: name}] * seats.hosts}
+        elif seats.gpus:  # each part on a host of its own
+            options |= {"strategy": "STRICT_SPREAD"}
+            if seats.selector:
+                options |= {"bundle_label_selector": [seats.selector] * seats.hosts}
         self._group = placement_group([seats.bundle] * seats.hosts, **options)
         try:
             if self._group.wait(GRASP_SECONDS):
@@ -153,6 +154,8 @@ class Gang:
         }
         if self._seats.chips:
             options |= {"resources": {"TPU": self._seats.chips}}
+        elif self._seats.gpus:  # of which type, the group says: an accelerator_type here would fit no bundle
+            options |= {"num_gpus": self._seats.gpus}
         else:
             options |= {"runtime_env": {"env_vars": heap.ENVIRONMENT}}
         return self._ray.remote(**options)(Member).remote()

@@ -3,17 +3,18 @@
 import math
 import re
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from scalectl.orchestrator.vocabulary import AUTO, CPU, Slot
+from scalectl.orchestrator.format import counted
+from scalectl.orchestrator.vocabulary import AUTO, CPU, GPU, TPU, Slot, parted
 
 GPU_LABEL = "ray.io/accelerator-type"
 SLICE_LABEL, POD_LABEL, TOPOLOGY_LABEL = (f"ray.io/tpu-{key}" for key in ("slice-name", "pod-type", "topology"))
-_TPU = re.compile(r"tpu|v\d\w*-\d+")
+_SLICE = re.compile(r"(v\d{1,2}[a-z]*|tpu\d\w*)-\d+")
 
 Node = Mapping[str, Any]  # as ray.nodes() has it
 
@@ -30,6 +31,13 @@ class Seats:
     platform: str = "cpu"
 
     @property
+    def selector(self) -> dict[str, str]:
+        """The labels of nodes that such GPUs are on, which a node has from Ray or from whoever started it."""
+        if self.gpus and self.kind:
+            return {GPU_LABEL: self.kind}
+        return {}
+
+    @property
     def gang(self) -> bool:
         """Whether the workers are placed together: those of a slice are, also where it has one host."""
         return self.hosts > 1 or bool(self.chips)
@@ -39,6 +47,8 @@ class Seats:
         """The resources of one worker of a gang, by Ray's names."""
         if self.chips:
             return {"TPU": self.chips}
+        if self.gpus:
+            return {"GPU": self.gpus}
         return {"CPU": self.cpus}
 
 
@@ -96,20 +106,24 @@ def plain(types: Mapping[str, float], special: Mapping[Slot, Seats]) -> bool:
 
 def lacking(types: Iterable[str], nodes: Sequence[Node]) -> str:
     """What a cluster has in place of slots of these types, in a few words."""
-    has = Counter[str]()
-    for node in nodes:
-        if node["Alive"]:
-            has.update({name: node["Resources"].get(name, 0) for name in ("CPU", "GPU")})
-    words = [f"{has[name]:g} {name}s" for name in ("CPU", "GPU") if has[name]]
+    living = [node for node in nodes if node["Alive"]]
+    words = []
+    if cpus := sum(node["Resources"].get("CPU", 0) for node in living):
+        words.append(f"{cpus:g} CPUs")
+    for label, hosts in _gpu_hosts(living).items():
+        kind = f"of type {label.lower()}"
+        if not label:
+            kind = "of no type, which the type gpu takes,"
+        words.append(f"{sum(hosts):g} GPUs {kind} on {counted(len(hosts), 'host')}")
     words += [f"slice {tpus.name} ({tpus.pod}, {tpus.alive} of {tpus.hosts} hosts alive)" for tpus in slices(nodes)]
     return f"no slots of type {', '.join(sorted(types))}: the cluster has {', '.join(words) or 'nothing'}"
 
 
 def pod(name: str) -> str:
     """Ray's word for a type of slice such as v5e-16; empty for any slice."""
-    if name in ("tpu", AUTO):
+    if name in (TPU, AUTO):
         return ""
-    return re.sub(r"^v5e-", "v5litepod-", name)
+    return re.sub(r"^v5e-", "v5litepod-", re.sub(r"^tpu(?=\d+x-)", "v", name))
 
 
 def _of_type(name: str, devices: float, living: Sequence[Node]) -> list[Seats]:
@@ -117,29 +131,62 @@ def _of_type(name: str, devices: float, living: Sequence[Node]) -> list[Seats]:
         return []
     if name == AUTO:
         return _gpus("", 1.0, living) + _tpus("", living)
-    if name.startswith("cpu-"):
+    if name.startswith(f"{CPU}-"):
         workers = int(devices)
         return [Seats(workers, cpus=1.0)] * int(sum(node["Resources"].get("CPU", 0) for node in living) // workers)
-    if _TPU.fullmatch(name):
+    if name == TPU or _SLICE.fullmatch(name):
         return _tpus(pod(name), living)
-    if name.startswith("gpu"):
+    kind, _ = parted(name)
+    if kind == GPU:
         return _gpus("", devices, living)
-    return _gpus(re.sub(r"-\d+$", "", name).upper(), devices, living)
+    if name.lower() in map(str.lower, _gpu_hosts(living)):  # a label may end in a number, which counts nothing
+        kind = name
+    return _gpus(kind, devices, living)
 
 
 def _tpus(kind: str, living: Sequence[Node]) -> list[Seats]:
     return [tpus.seats for tpus in slices(living) if tpus.intact and kind in ("", tpus.pod)]
 
 
+def _gpu_hosts(living: Sequence[Node]) -> dict[str, list[float]]:
+    """The GPUs of each host that has some, by the label that says their type; empty for hosts without it."""
+    hosts: dict[str, list[float]] = {}
+    for node in living:
+        if gpus := node["Resources"].get("GPU", 0):
+            hosts.setdefault(node["Labels"].get(GPU_LABEL, ""), []).append(gpus)
+    return hosts
+
+
 def _gpus(kind: str, devices: float, living: Sequence[Node]) -> list[Seats]:
-    """Slots of whole GPUs of one host each, or of an equal share of one."""
-    fitting = [node for node in living if kind in ("", node["Labels"].get(GPU_LABEL))]
-    gpus = [node["Resources"].get("GPU", 0) for node in fitting]
+    """Slots of whole GPUs of one host each, of an equal share of one, or of equal parts of several hosts."""
+    seats = []
+    for label, hosts in _gpu_hosts(living).items():
+        if not kind or label.lower() == kind.lower():
+            one_host = Seats(gpus=devices, platform="cuda")
+            if kind:
+                one_host = replace(one_host, kind=label)
+            seats += [one_host] * sum(_fits(gpus, devices) for gpus in hosts) or _gpu_gangs(label, devices, hosts)
+    return seats
+
+
+def _fits(gpus: float, devices: float) -> int:
+    """How many slots of so many devices a host has room for."""
     if devices < 1:
-        count = sum(int(number * int(1 / devices)) for number in gpus)
-    else:
-        count = sum(int(number // devices) for number in gpus)
-    return [Seats(gpus=devices, kind=kind, platform="cuda")] * count
+        return int(gpus * int(1 / devices))
+    return int(gpus // devices)
+
+
+def _gpu_gangs(kind: str, devices: float, gpus: Sequence[float]) -> list[Seats]:
+    """Slots of equal parts of the fewest hosts that can have them; all hosts of a slot are of one type."""
+    for hosts in range(2, len(gpus) + 1):
+        part, remainder = divmod(devices, hosts)
+        parts = [_fits(number, part) for number in gpus if part >= 1 and not remainder]
+        gangs = sum(parts) // hosts
+        while gangs and sum(min(number, gangs) for number in parts) < gangs * hosts:  # no host twice in a gang
+            gangs -= 1
+        if gangs:
+            return [Seats(hosts, gpus=part, kind=kind, platform="cuda")] * gangs
+    return []
 
 
 DRAIN_SECONDS = 1.0

@@ -9,7 +9,7 @@ import traceback
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from scalectl.orchestrator.cluster import process as heap
@@ -17,6 +17,7 @@ from scalectl.orchestrator.cluster.lease import Taken, leased
 from scalectl.orchestrator.cluster.process import bind
 from scalectl.orchestrator.cluster.room import room
 from scalectl.orchestrator.redact import redacted
+from scalectl.orchestrator.vocabulary import CPU
 from scalectl.trainer import cache, environment
 from scalectl.trainer.events import Alive, Done, Event, Failed, Started, Stop, Stopped
 from scalectl.trainer.multihost import Host, join, named
@@ -33,6 +34,13 @@ class Place:
     cores: tuple[int, ...] = ()  # all, where none is named
     platform: str = ""  # cpu, cuda or tpu; where none is named, JAX_PLATFORMS of the environment, or else cpu
     host: Host | None = None  # which of the processes that run each job together, where one is not enough
+
+
+def on_node(place: Place) -> Place:
+    """A place on a node with accelerators, whose own JAX_PLATFORMS goes before the platform of the slot."""
+    if place.platform != CPU and "JAX_PLATFORMS" in os.environ:
+        return replace(place, platform="")
+    return place
 
 
 class Worker:

@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from scalectl.orchestrator.experiment import hints
 from scalectl.orchestrator.experiment.paths import NoPath, absolute
+from scalectl.orchestrator.slot_types import NoSlotType, slot_type
 from scalectl.trainer.data import registry
 from scalectl.trainer.data.storage import remote
 
@@ -243,7 +244,17 @@ _COPIED = {
 
 
 def _types(value: Any) -> tuple[str, ...]:
-    return distinct(tuple(_text(item) for item in (value if isinstance(value, tuple) else (value,))))
+    if isinstance(value, tuple):
+        return distinct(tuple(_slot_type(item, i) for i, item in enumerate(value)))
+    return (_slot_type(value),)
+
+
+def _slot_type(value: Any, item: int | None = None) -> str:
+    """The one spelling of a type of slot."""
+    try:
+        return slot_type(_text(value))
+    except NoSlotType as error:
+        raise refusal(str(error), error.hint, item) from None
 
 
 _NAME_JSON = {"type": "string", "minLength": 1, "maxLength": 60}

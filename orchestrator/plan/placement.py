@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from scalectl.orchestrator.experiment.resources import Place
-from scalectl.orchestrator.vocabulary import CPU, GPU, TPU, devices_of
+from scalectl.orchestrator.vocabulary import CPU, GPU, TPU, devices_of, parted
 from scalectl.trainer.hardware import peak
 
 ASSUMED_FLOPS_PER_SECOND = 2e10  # of one CPU worker on tiny models, until the store has measured speeds
@@ -75,12 +75,12 @@ def _types(place: Place) -> tuple[str, ...]:
 
 def is_known(slot_type: str) -> bool:
     """Whether a type of slot is one that needs no explanation: cpu, gpu, tpu, or a common chip such as v5e-16."""
-    return slot_type == CPU or (slot_type.rpartition("-")[0] or slot_type) in _KINDS
+    return slot_type == CPU or parted(slot_type)[0] in _KINDS
 
 
 def _peak(slot_type: str) -> float | None:
     """The published FLOP/s in bfloat16 of one of the devices that a type counts."""
-    kind, parts = _KINDS.get(slot_type.rpartition("-")[0] or slot_type, ("", 1))
+    kind, parts = _KINDS.get(parted(slot_type)[0], ("", 1))
     published = peak([kind], "bfloat16")
     if published is None:
         return None

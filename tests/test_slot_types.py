@@ -1,0 +1,86 @@
+"""Types of slots: one spelling of each, and what is said to whoever writes another."""
+
+import re
+
+import pytest
+from test_cli import scalectl
+
+from scalectl.orchestrator.experiment.resources import Place
+from scalectl.orchestrator.plan.placement import fit
+from scalectl.orchestrator.slot_types import NoSlotType, slot_type
+from scalectl.orchestrator.vocabulary import devices_of, parted
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("H100", "h100"),
+        ("H100-8", "h100-8"),
+        ("h100-16", "h100-16"),
+        ("v5litepod-16", "v5e-16"),
+        ("V5E-16", "v5e-16"),
+        ("v5e:4x4", "v5e-16"),
+        ("tpu-v5-lite-podslice:4x4", "v5e-16"),
+        ("v3-2048", "v3-2048"),
+        ("v4-8", "v4-8"),
+        ("v7x-16", "tpu7x-16"),
+        ("v37-8", "v37-8"),  # of a generation that isn't here yet
+        ("V100", "v100"),
+        ("v100-8", "v100-8"),
+        ("RTX-6000", "rtx-6000"),
+        ("A100-80G", "a100-80g"),
+        ("cpu-2", "cpu-2"),
+        ("gpu", "gpu"),
+        ("tpu", "tpu"),
+    ],
+)
+def test_a_type_has_one_spelling(typed, meant):
+    assert slot_type(typed) == meant == slot_type(meant)
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        ("8xh100", "write h100-8 for a job on 8 GPUs, or h100 for a job on each"),
+        ("8 x H100", "write h100-8 "),
+        ("8*h100", "write h100-8 "),
+        ("h100:8", "write h100-8 "),
+        ("H100x8", "write h100-8 "),
+        ("h100 8", "write h100-8 "),
+        ("h100/8", "write h100-8 "),
+        ("2xrtx-6000", "write rtx-6000-2 "),
+        ("2xv5e-16", "write v5e-16, one slot; launch --slots 2xv5e-16 takes 2 of them"),
+        ("2xcpu", "write cpu-2 for a job on 2 of them together"),
+        ("v5e", "write v5e-16, or another size"),
+        ("v5e-7", "v5e-4.*v5e-8"),
+        ("v5e-512", "v5e-256"),
+        ("tpu-16", "write v5e-16"),
+        ("4x4", "write v5e-16"),
+        ("8", "h100-8"),
+        ("nvidia-h100-80gb", "write h100 "),
+        ("NVIDIA H100 80GB HBM3", "write h100 "),
+        ("nvidia-tesla-v100", "write v100 "),
+        ("NVIDIA GeForce RTX 4090", "write geforce-rtx-4090 "),
+        ("h100-0", "write h100 "),
+    ],
+)
+def test_what_is_no_type_is_refused_with_the_right_spelling(typed, hint):
+    with pytest.raises(NoSlotType, match=f"^{re.escape(repr(typed))} is not a type of slot$") as refused:
+        slot_type(typed)
+    assert re.search(hint, refused.value.hint), refused.value.hint
+
+
+def test_the_number_of_a_product_counts_no_devices():
+    types = {"rtx-6000": 1, "geforce-rtx-4090": 1, "rtx-6000-2": 2, "intel-gpu-max-1550": 1, "h100-8": 8, "v5e-16": 16}
+    assert {name: devices_of(name) for name in types} == types
+    assert parted("rtx-6000-2") == ("rtx-6000", 2)
+    assert fit(Place(type=("geforce-rtx-4090",))).devices == 1
+
+
+def test_every_wrong_type_of_a_file_is_said_at_its_place(study):
+    types = "{default: {type: [8xh100, v5litepod-16]}, rules: [{when: {model: pico}, use: {type: v5e}}]}"
+    study.write(f"resources: {types}\n")
+    done = scalectl("validate", study.file)
+    assert done.returncode == 2 and "2 errors" in done.stderr
+    assert "resources.default.type[0]: '8xh100' is not a type of slot" in done.stderr and "write h100-8" in done.stderr
+    assert "resources.rules[0].use.type: 'v5e' is not a type of slot" in done.stderr
