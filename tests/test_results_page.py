@@ -53,7 +53,8 @@ PRICED = "resources: {default: {device: cpu, price_per_device_hour: 0.37}}\n"
 
 
 def simulation(plan: Any) -> Any:
-    return simulate_screen.document(simulate.simulate(plan.jobs, simulate.parse_slots(["2"])))
+    slots = simulate.parse_slots(["2"])
+    return simulate_screen.document(simulate.simulate(plan.jobs, slots), slots)
 
 
 def listed(section: str) -> dict[str, tuple[str, str]]:
@@ -147,7 +148,7 @@ def test_it_lists_every_key_of_a_run_that_is_shown_and_no_other(study):
 def test_it_lists_every_key_of_the_plan_and_no_other(study, tmp_path):
     from conftest import Study
 
-    document = plan_screen.document(planned(Study(tmp_path), extra=PRICED), slots=2)
+    document = plan_screen.document(planned(Study(tmp_path), extra=PRICED), slots=simulate.parse_slots(["2"]))
     assert set(listed("plan -o json")) == set(keys(document))
 
 
@@ -182,7 +183,7 @@ KINDS = {str: "text", int: "integer", float: "real", bool: "boolean"}
 def test_it_gives_the_type_of_each_key(study, tmp_path):
     from conftest import Study
 
-    plan = plan_screen.document(planned(Study(tmp_path), extra=PRICED), slots=2)
+    plan = plan_screen.document(planned(Study(tmp_path), extra=PRICED), slots=simulate.parse_slots(["2"]))
     simulated = simulation(planned(Study(tmp_path)))
     for section, document in (
         ("status -o json", Store(study.store).status().to_json()),

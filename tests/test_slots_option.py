@@ -1,5 +1,6 @@
 """The option --slots, which means the same to a launch, a plan and a simulation."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -7,7 +8,10 @@ from click.testing import CliRunner
 
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Refusal
-from scalectl.orchestrator.launch.session import limit_slots
+from scalectl.orchestrator.experiment.reading import read
+from scalectl.orchestrator.launch.slots import limit_slots
+from scalectl.orchestrator.plan.plan import wanted
+from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.vocabulary import Slot
 
 
@@ -54,3 +58,30 @@ def test_more_slots_than_a_cluster_has_are_refused():
         Refusal, match="asks for 4 slots of type v5e-16, and this launch has only 2 of type cpu, 3 of type v5e-16"
     ):
         limit_slots(cluster(), [Slot(f"v5e-16/{n}", "v5e-16") for n in range(4)])
+
+
+def test_slots_on_which_no_job_would_run_are_refused_before_anything_is_written(study):
+    study.write("resources: {default: {type: [v5e-16, h100-8]}}\n")
+    refused = run("launch", study.file, "--slots", "2xh100", "-y").exception
+    said = "refused: --slots asks for 2 slots of type h100, on which no job would run: they need type h100-8, v5e-16."
+    assert str(refused) == said and refused.exit == 4
+    assert [path.name for path in study.folder.iterdir() if "lock" not in path.name] == ["experiments.yaml"]
+
+
+def test_jobs_that_take_any_slot_take_the_types_that_are_named(study):
+    jobs = plan(read(study.write())).jobs
+    assert wanted(jobs) == {"auto": 1.0}
+    assert wanted(jobs, ["h100-8"]) == {"h100-8": 8.0}
+
+
+@pytest.mark.parametrize("verb", ["plan", "simulate"])
+def test_slots_are_proposed_where_none_are_given(study, verb):
+    study.write(
+        'resources: {default: {type: v5e-16}, rules: [{when: {data_size: ">100"}, use: {type: v5e-32}}]}\n',
+        sizes="[60, 120]",
+    )
+    slots = json.loads(run(verb, study.file, "-o", "json").stdout)
+    counts = {entry["type"]: entry["count"] for entry in (slots.get("total") or slots)["slots_by_type"]}
+    assert counts.keys() == {"v5e-16", "v5e-32"} and all(0 < count <= 3 for count in counts.values())
+    given = run(verb, study.file, "--slots", "7xv5e-16", *(["--slots", "1xv5e-32"] if verb == "simulate" else []))
+    assert {"plan": "on 7 slots of v5e-16, 2 of v5e-32", "simulate": "7 x v5e-16"}[verb] in given.stdout

@@ -55,11 +55,9 @@ def experiment_of(file: Path, changes: Sequence[str]) -> "Experiment":
     return experiment
 
 
-def slots_option(purpose: str, *, required: bool = False) -> Callable[[Command], Command]:
+def slots_option(purpose: str) -> Callable[[Command], Command]:
     """The option --slots: each is a count of CPU workers, or of slots of a type; the command gets all as one tuple."""
-    return click.option(
-        "--slots", multiple=True, required=required, metavar="COUNT[xTYPE]", callback=_slots, help=purpose
-    )
+    return click.option("--slots", multiple=True, metavar="COUNT[xTYPE]", callback=_slots, help=purpose)
 
 
 def _slots(context: click.Context, parameter: click.Parameter, texts: Sequence[str]) -> "tuple[Slot, ...]":

@@ -50,7 +50,7 @@ class PlannedFile:
     experiment: "Experiment"
     file: Path
     changes: Sequence[str]
-    slots: int
+    slots: "Sequence[Slot]"
 
     def text(self, width: int | None = None) -> str:
         """The screen for people, whose table is at most so many columns wide where it can be."""
@@ -66,23 +66,24 @@ class PlannedFile:
         return document(self.plan, self.slots) | {"data": [report.to_json() for report in self.experiment.sources]}
 
 
-def plan_file(file: Path, changes: Sequence[str] = (), slots: int = 0) -> PlannedFile:
-    """The plan of a file, for as many slots as this machine would have by default; nothing is written.
+def plan_file(file: Path, changes: Sequence[str] = (), slots: "Sequence[Slot]" = ()) -> PlannedFile:
+    """The plan of a file, for these slots and as many others as its jobs need; nothing is written.
 
     Raises InvalidExperiment for the file, and Unusable for a store that can't be read.
     """
     from scalectl.orchestrator.cluster.room import room
     from scalectl.orchestrator.launch.session import planned
+    from scalectl.orchestrator.plan.proposal import completed
 
     experiment = experiment_of(file, changes)
     plan, _ = planned(experiment)
-    return PlannedFile(plan, experiment, file, changes, slots or plan.slots(room().workers))
+    return PlannedFile(plan, experiment, file, changes, completed(plan.jobs, slots, room().workers))
 
 
 @click.command()
 @yaml_file
 @overrides
-@slots_option("Jobs at a time, as 8 or 4xv5e-16; by default one per core.")
+@slots_option("Jobs at a time, as 8 or 4xv5e-16; by default one per core, and as many others as are of use.")
 @click.option("--check", is_flag=True, help="Exit 3 when something is left to do.")
 @output("table", "json")
 def plan(file: Path, changes: Sequence[str], slots: "Sequence[Slot]", check: bool, form: str) -> Exit:
@@ -90,13 +91,18 @@ def plan(file: Path, changes: Sequence[str], slots: "Sequence[Slot]", check: boo
 
     Nothing is started.
     """
-    shown = plan_file(file, changes, len(slots))
+    from scalectl.orchestrator.cluster.accelerators import notes
+
+    shown = plan_file(file, changes, slots)
+    for note in notes(job.fit.types for job in shown.plan.jobs):
+        click.echo(note, err=True)
     answer(form, shown.to_json, lambda: shown.text(columns()))
     if check and shown.plan.missing:
         return Exit.WORK_LEFT
     return Exit.DONE
 
 
+ABOUT = 30  # letters of a time on slots, above which it has a line of its own
 SPARE = ("SLOT", "FWD FLOPS", "DATA SIZES", "PARAMS", "MISSING")  # columns that a narrow screen goes without
 
 
@@ -104,7 +110,7 @@ def text(
     plan: "Plan",
     source: str,
     store: str,
-    slots: int,
+    slots: "Sequence[Slot]",
     fit: str = "",
     changes: Sequence[str] = (),
     width: int | None = None,
@@ -159,7 +165,10 @@ def tightest(fits: "Mapping[str, Fit]", cells: "Sequence[Cell]") -> str:
     return f"{line}."
 
 
-def _notes(plan: "Plan", slots: int, fit: str, drop: str) -> str:
+def _notes(plan: "Plan", slots: "Sequence[Slot]", fit: str, drop: str) -> str:
+    from scalectl.orchestrator.plan.proposal import in_words
+    from scalectl.orchestrator.plan.simulator import lower_bound
+
     notes = [
         f"  {number} {_counted_reason(number, reason)}"
         for reason, number in Counter(run.reason for run in plan.runs).most_common()
@@ -181,8 +190,11 @@ def _notes(plan: "Plan", slots: int, fit: str, drop: str) -> str:
         basis = "; ".join(sorted(bases))
         if plan.measured:
             basis = _measured(plan)
-        about = f"about {duration(plan.seconds(slots))} on {counted(slots, 'slot')}"
-        notes.append(f"  * estimate of the steps alone: {basis}; {about}.")
+        about = f"about {duration(lower_bound(plan.jobs, slots))} on {in_words(slots)}"
+        between = "; "
+        if len(about) > ABOUT:
+            between = ";\n    "
+        notes.append(f"  * estimate of the steps alone: {basis}{between}{about}.")
     return "\n".join(notes)
 
 
@@ -211,8 +223,11 @@ def _alone(plan: "Plan") -> list[str]:
     ]
 
 
-def document(plan: "Plan", slots: int) -> dict[str, Any]:
+def document(plan: "Plan", slots: "Sequence[Slot]") -> dict[str, Any]:
     """The plan as a JSON object: study, totals, runs and jobs; docs/results.md lists its keys."""
+    from scalectl.orchestrator.plan.proposal import by_type
+    from scalectl.orchestrator.plan.simulator import lower_bound
+
     return {
         "study": plan.study,
         "total": {
@@ -226,8 +241,9 @@ def document(plan: "Plan", slots: int) -> dict[str, Any]:
             "price": plan.price,
             "skipped": plan.skipped,
             "unlisted": plan.unlisted,
-            "seconds": plan.seconds(slots),
-            "slots": slots,
+            "seconds": lower_bound(plan.jobs, slots),
+            "slots": len(slots),
+            "slots_by_type": by_type(slots),
             "measured": plan.measured,
         },
         "runs": [_run(run) for run in plan.runs],

@@ -50,7 +50,7 @@ def preflight(file: Path, changes: Sequence[str], topology: str, smallest: bool,
 @click.command()
 @yaml_file
 @overrides
-@slots_option("Slots, as 4xv5e-16, or 8 for CPU workers; may be repeated.", required=True)
+@slots_option("Slots, as 4xv5e-16, or 8 for CPU workers; may be repeated. By default as many as are of use.")
 @click.option("--preempt", metavar="RATE", help="How often a slot is taken away, such as 0.2/h.")
 @click.option("--correlated", is_flag=True, help="All slots of a type are taken away at once.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the pre-emptions.")
@@ -68,17 +68,20 @@ def simulate(
 
     Jobs are placed by the schedule of a launch; nothing is started.
     """
+    from scalectl.orchestrator.cluster.room import room as machine
     from scalectl.orchestrator.launch.session import planned
     from scalectl.orchestrator.plan import simulator as room
     from scalectl.orchestrator.plan.plan import Caps
+    from scalectl.orchestrator.plan.proposal import proposed
 
     experiment = experiment_of(file, changes)
     plan, _ = planned(experiment)
+    slots = slots or proposed(plan.jobs, machine().workers)
     preemptions = room.Preemptions(room.parse_rate(preempt), correlated, seed)
     simulation = room.simulate(plan.jobs, slots, preemptions, Caps.from_limits(experiment.limits))
     answer(
         form,
-        lambda: document(simulation),
+        lambda: document(simulation, slots),
         lambda: text(simulation, plan.study, slots, str(file), changes),
     )
     return Exit.DONE
@@ -128,13 +131,16 @@ def _row(simulation: "Simulation", kind: str, number: int) -> tuple[str, ...]:
     )
 
 
-def document(simulation: "Simulation") -> dict[str, Any]:
+def document(simulation: "Simulation", slots: "Sequence[Slot]") -> dict[str, Any]:
     """The simulation as a JSON object; docs/results.md lists its keys."""
+    from scalectl.orchestrator.plan.proposal import by_type
+
     return {
         "makespan_seconds": simulation.makespan,
         "lower_bound_seconds": simulation.lower_bound,
         "device_hours": simulation.device_hours,
         "goodput": simulation.goodput,
+        "slots_by_type": by_type(slots),
         "runs": simulation.runs,
         "done": simulation.done,
         "lost_seconds": simulation.lost,

@@ -8,6 +8,7 @@ from scalectl.orchestrator.cluster.ray_cluster import OnRay
 from scalectl.orchestrator.cluster.supervisor import Patience, Supervisor
 from scalectl.orchestrator.cluster.worker import stream
 from scalectl.orchestrator.errors import NotFound, did_you_mean
+from scalectl.orchestrator.vocabulary import CPU
 from scalectl.trainer.events import Event, Stop
 from scalectl.trainer.spec import Job
 
@@ -63,6 +64,12 @@ class Here(Backend):
 
 
 BACKENDS: dict[str, Callable[[Request], Backend]] = {"here": Here, "ray": OnRay}
+
+
+def fixed_slots(name: str) -> dict[str, str]:
+    """The slots, with their types, of a backend that has the same ones on every machine; of any other none."""
+    backend = BACKENDS.get(name)
+    return dict.fromkeys(getattr(backend, "slots", ()), CPU)
 
 
 def opened(name: str, request: Request | None = None, patience: Patience | None = None) -> Supervisor:

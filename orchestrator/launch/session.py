@@ -23,6 +23,7 @@ from scalectl.orchestrator.launch.loop import launch
 from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.progress import Tally, screen
 from scalectl.orchestrator.launch.requested import Requested
+from scalectl.orchestrator.launch.slots import check_slots, check_use, limit_slots
 from scalectl.orchestrator.plan import planner
 from scalectl.orchestrator.plan.plan import ASK_DEVICE_HOURS, Caps, Known, Plan, wanted
 from scalectl.orchestrator.store.lock import holding, working_in
@@ -122,6 +123,7 @@ def carry_out(
     began = time.monotonic()
     with holding(Path(experiment.store)) as lock:
         plan, record = planned(experiment)
+        check_use(plan, slots, backend)
         admit(plan, caps, agree)
         with Records(experiment.store, lock) as records:
             records.plan(plan, experiment)
@@ -159,7 +161,7 @@ class _Session:
         ):
             limit_slots(cluster, slots)
             ledger = Ledger(cluster.slots)
-            _check_slots(plan, cluster)
+            check_slots(plan, cluster)
             tally = Tally(plan, [Slot(name, cluster.types.get(name, CPU)) for name in cluster.slots])
             _say(f"{counted(len(cluster.slots), 'slot')} · {tally.left}")
             with working_in(self._experiment.artifacts):  # not before: a refusal makes no folder
@@ -169,7 +171,10 @@ class _Session:
     def _cluster(self, backend: str, slots: Sequence[Slot], address: str | None) -> Supervisor:
         workers = sum(slot.type == CPU for slot in slots) or None
         limits = self._experiment.limits
-        request = Request(workers, address, wanted(self._plan.jobs), self._requested)
+        named = {slot.type for slot in slots}
+        if named <= {CPU}:  # a number of CPU workers rules no other slot out
+            named = set()
+        request = Request(workers, address, wanted(self._plan.jobs, named), self._requested)
         return opened(backend, request, Patience(limits.stall, limits.acquire))
 
     def _launch(self, cluster: Cluster, ledger: Ledger, tally: Tally) -> None:
@@ -237,31 +242,6 @@ class _Ends:
         if end in (JobState.FAILED, JobState.DIVERGED):
             return EVALUATION_FAILED
         return UNEVALUATED
-
-
-def limit_slots(cluster: Cluster, slots: Sequence[Slot]) -> None:
-    """Leave to a cluster as many slots of each type as are asked for; raises Refusal where it has fewer.
-
-    CPU workers are made as they are asked for.
-    """
-    types = {name: cluster.types.get(name, CPU) for name in cluster.slots}
-    for slot_type, number in Counter(slot.type for slot in slots if slot.type != CPU).items():
-        names = [name for name in cluster.slots if types[name] == slot_type]
-        if len(names) < number:
-            has = ", ".join(f"{count} of type {name}" for name, count in sorted(Counter(types.values()).items()))
-            raise Refusal(
-                f"refused: --slots asks for {number} slots of type {slot_type}, and this launch has only {has}."
-            )
-        cluster.slots = tuple(name for name in cluster.slots if name not in names[number:])
-
-
-def _check_slots(plan: Plan, cluster: Cluster) -> None:
-    """Raise a Refusal where a cluster has no slot for some of a plan's jobs."""
-    types = {cluster.types.get(name, CPU) for name in cluster.slots}
-    lacking = {" or ".join(job.fit.types) for job in plan.jobs if not any(map(job.fit.takes, types))}
-    if lacking:
-        present = ", ".join(sorted(types))
-        raise Refusal(f"refused: jobs need slots of type {', '.join(sorted(lacking))}, and there are only {present}.")
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.resources import Limits
 from scalectl.orchestrator.format import flops, hours
 from scalectl.orchestrator.plan.placement import ANYWHERE, Fit
-from scalectl.orchestrator.vocabulary import AUTO, CPU, JobKind, RunState
+from scalectl.orchestrator.vocabulary import AUTO, JobKind, RunState
 from scalectl.trainer.spec import EvalSpec, Job, RunSpec, TrunkSpec
 
 
@@ -142,28 +142,15 @@ class Plan:
             return None
         return sum(job.device_hours * (job.fit.price_per_device_hour or 0.0) for job in self.jobs)
 
-    def slots(self, cores: int) -> int:
-        """The slots to count on before any is seen: one a core, or one where no job takes CPU workers."""
-        if any(job.fit.takes(CPU) for job in self.jobs):
-            return cores
-        return 1
 
-    def seconds(self, slots: int) -> float:
-        """The least seconds that the jobs can take on `slots` slots: all work shared, or the longest chain."""
-        ends: dict[str, float] = {}
-        for job in self.jobs:
-            ends[job.id] = job.seconds + max((ends[need] for need in job.needs), default=0.0)
-        return max(sum(job.seconds for job in self.jobs) / slots, max(ends.values(), default=0.0))
-
-
-def wanted(jobs: Iterable[PlannedJob]) -> dict[str, float]:
-    """The types of slots that jobs ask for, with the devices of each.
+def wanted(jobs: Iterable[PlannedJob], named: Collection[str] = ()) -> dict[str, float]:
+    """The types of slots that jobs ask for, with the devices of each; jobs that take any slot take the `named` types.
 
     Raises Refusal where two places ask for slots of one type with different numbers of devices.
     """
     devices: defaultdict[str, set[float]] = defaultdict(set)
     for fit in {job.fit for job in jobs}:
-        for slot_type in fit.types or (AUTO,):
+        for slot_type in fit.types or named or (AUTO,):
             devices[slot_type].add(fit.devices_on(slot_type))
     for slot_type, numbers in devices.items():
         if len(numbers) > 1:

@@ -9,10 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from scalectl.orchestrator.errors import Exit, Refusal
-from scalectl.orchestrator.format import duration
+from scalectl.orchestrator.format import counted, duration
 from scalectl.orchestrator.plan.placement import is_known
 from scalectl.orchestrator.plan.plan import Caps, PlannedJob
+from scalectl.orchestrator.plan.proposal import proposed
 from scalectl.orchestrator.plan.scheduler import Queue, lengths
+from scalectl.orchestrator.slot_types import NoSlotType, slot_type
 from scalectl.orchestrator.vocabulary import CPU, AttemptState, Slot, devices_of
 
 AWAY_SECONDS = 120.0  # from a pre-emption until the slot is back
@@ -95,10 +97,17 @@ def parse_slots(texts: Sequence[str]) -> tuple[Slot, ...]:
             raise InvalidSlots(
                 f"--slots {text}: write COUNTxTYPE with a COUNT of 1 to 999999, such as 4xv5e-16, or 8 for CPU workers."
             )
-        kind = match[2] or CPU
+        kind = _type(text, match[2] or CPU)
         first = sum(slot.type == kind for slot in slots)
         slots += [Slot(f"{kind}/{first + n}", kind) for n in range(int(match[1]))]
     return tuple(slots)
+
+
+def _type(text: str, typed: str) -> str:
+    try:
+        return slot_type(typed)
+    except NoSlotType as error:
+        raise InvalidSlots(f"--slots {text}: {error}: {error.hint}.") from error
 
 
 def parse_rate(text: str | None) -> float:
@@ -132,7 +141,9 @@ def simulate(
     clock = _Clock(jobs, slots, preemptions or Preemptions(), caps or Caps())
     if misfits := clock.queue.misfits():
         wanted = ", ".join(sorted({" or ".join(job.fit.types) for job in misfits}))
-        raise Unplaceable(f"{len(misfits)} jobs need a slot of type {wanted}: add --slots COUNTxTYPE.")
+        counts = Counter(slot.type for slot in proposed(misfits, len(slots)))
+        remedy = " ".join(f"--slots {number}x{name}" for name, number in counts.items())
+        raise Unplaceable(f"{counted(len(misfits), 'job')} need a slot of type {wanted}: add {remedy}.")
     lives = tuple(clock.run())
     ended = {life.job.id for life in lives if life.state == AttemptState.DONE}
     served = {run for job in jobs for run in job.runs}
