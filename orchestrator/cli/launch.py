@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from scalectl.orchestrator.cli.fake_cluster import fake_cluster, rehearsed
 from scalectl.orchestrator.cli.options import Range, experiment_of, overrides, slots_option, yaml_file
 from scalectl.orchestrator.cli.plan import plan
 from scalectl.orchestrator.cli.shortage import require_launch
@@ -20,6 +22,7 @@ from scalectl.orchestrator.terminal import width, wrapped
 
 if TYPE_CHECKING:
     from scalectl.orchestrator.experiment.reading import Experiment
+    from scalectl.orchestrator.launch.session import Outcome
     from scalectl.orchestrator.vocabulary import Slot
 
 HOURS = Range(min=0, min_open=True)
@@ -40,6 +43,13 @@ HOURS = Range(min=0, min_open=True)
     "-d", "--detach", is_flag=True, help="Run in the background: follow it with status --watch, end it with stop --all."
 )
 @click.option("--here", is_flag=True, help="Train in this process, without Ray.")
+@click.option(
+    "--fake-cluster",
+    "fake",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Rehearse on TPU and GPU nodes that FILE describes, played by this machine's CPUs, in a store of its own.",
+)
 @click.pass_context
 def launch(
     context: click.Context,
@@ -53,26 +63,23 @@ def launch(
     insecure: bool,
     detach: bool,
     here: bool,
+    fake: Path | None,
 ) -> Exit:
     """Run what is missing, fit the law, draw the frontier."""
     if dry_run:
         return context.invoke(plan, file=file, changes=changes, slots=slots)
+    if fake:
+        if detach or here or _is_typed(context, "address"):
+            raise click.UsageError("--fake-cluster is a cluster of this launch: leave out --address, --detach, --here.")
+        changes = rehearsed(changes)
     require_launch(alone=here or bool(address))  # before NumPy is imported, which starts some
-    from scalectl.orchestrator.cluster.address import joined
-    from scalectl.orchestrator.cluster.start import check_start, ignored
     from scalectl.orchestrator.launch.session import admit, carry_out, planned
     from scalectl.orchestrator.plan.plan import Caps
 
     experiment = experiment_of(file, changes)
-    backend = "ray"
-    if here:
-        backend, address = "here", None
-    by_variable = context.get_parameter_source("address") is ParameterSource.ENVIRONMENT
-    address = joined(address, by_variable=by_variable, insecure=insecure)
-    if address is None:  # else jobs have the environment of their nodes
-        check_start()
-        if note := ignored():
-            click.echo(note, err=True)
+    if here or fake:
+        address = None
+    address = _joined(context, address, insecure=insecure)
     caps = Caps.from_limits(experiment.limits, max_device_hours)
     agree = partial(_ask, yes=yes)
     if detach:  # what runs in the background plans for itself, while it holds the store
@@ -84,8 +91,43 @@ def launch(
     outlast("stdout")
     if here and not context.find_root().params["debug"]:
         hush()
-    again = command("launch", file, changes=changes)
-    outcome = carry_out(experiment, caps, backend=backend, slots=slots, address=address, agree=agree, again=again)
+    backend = "ray"
+    if here:
+        backend = "here"
+    again = command("launch", file, changes=changes, options={"fake_cluster": fake})
+    with _cluster(fake, address) as place:
+        outcome = carry_out(experiment, caps, backend=backend, slots=slots, address=place, agree=agree, again=again)
+    return _concluded(experiment, outcome, file, changes)
+
+
+def _is_typed(context: click.Context, option: str) -> bool:
+    return context.get_parameter_source(option) is ParameterSource.COMMANDLINE
+
+
+def _joined(context: click.Context, address: str | None, *, insecure: bool) -> str | None:
+    """The HOST:PORT of the cluster that the launch joins; None where it starts its own, with this environment."""
+    from scalectl.orchestrator.cluster.accelerators import unusable
+    from scalectl.orchestrator.cluster.address import joined
+    from scalectl.orchestrator.cluster.start import check_start, ignored
+
+    by_variable = context.get_parameter_source("address") is ParameterSource.ENVIRONMENT
+    address = joined(address, by_variable=by_variable, insecure=insecure)
+    if address is None:  # else jobs have the environment of their nodes
+        check_start()
+        for note in filter(None, (ignored(), *unusable().values())):
+            click.echo(note, err=True)
+    return address
+
+
+def _cluster(fake: Path | None, address: str | None) -> AbstractContextManager[str | None]:
+    """The address of a cluster while it is there: one that runs, or the fake one of a file."""
+    if fake is None:
+        return nullcontext(address)
+    return fake_cluster(fake, partial(click.echo, err=True))
+
+
+def _concluded(experiment: "Experiment", outcome: "Outcome", file: Path, changes: Sequence[str]) -> Exit:
+    """Fit the laws and draw them where there is something new, and say what came of the launch."""
     drawn = all(experiment.figure(fit).exists() for fit in experiment.fits or ("",))
     anew = outcome.worked or not drawn
     if outcome.exit is not Exit.INTERRUPTED and outcome.done and anew:

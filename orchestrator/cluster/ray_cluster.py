@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from scalectl.orchestrator.cluster import process as heap
+from scalectl.orchestrator.cluster.accelerators import unusable
 from scalectl.orchestrator.cluster.base import Backend, Lost, Report, Request
 from scalectl.orchestrator.cluster.process import BINDS, last_words, stderr_file, usable
 from scalectl.orchestrator.cluster.ray_gang import Gang, released
@@ -14,7 +15,7 @@ from scalectl.orchestrator.cluster.ray_server import Embedded, first_line, join,
 from scalectl.orchestrator.cluster.ray_slots import Draining, Seats, lacking, plain
 from scalectl.orchestrator.cluster.ray_slots import slots as slots_of
 from scalectl.orchestrator.cluster.room import room
-from scalectl.orchestrator.cluster.worker import Place, Worker
+from scalectl.orchestrator.cluster.worker import Place, Worker, on_node
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.vocabulary import CPU
 from scalectl.trainer.events import Done, Event, Failed, Stopped
@@ -25,6 +26,9 @@ _OPTIONS = {"max_restarts": 0, "concurrency_groups": {"control": 1}}
 
 class Seat(Worker):
     """A Worker that knows which node Ray put it on."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(on_node(place))
 
     def node(self) -> str:
         """The id of its node."""
@@ -96,8 +100,8 @@ def gpu_worker(ray: Any, seats: Seats) -> Actor:
     if seats.gpus < 1:
         environment["XLA_CLIENT_MEM_FRACTION"] = f"{0.9 * seats.gpus:.2f}"
     options = {"num_cpus": 0, "num_gpus": seats.gpus, "runtime_env": {"env_vars": environment}, **_OPTIONS}
-    if seats.kind:
-        options["accelerator_type"] = seats.kind
+    if seats.selector:  # accelerator_type would look for a resource that Ray alone gives, with the label
+        options["label_selector"] = seats.selector
     return Actor(ray, ray.remote(**options)(Seat).remote(Place(platform=seats.platform)))
 
 
@@ -148,6 +152,8 @@ class OnRay(Backend):
         """Note the slots that the cluster has of the types that are wanted."""
         nodes, cores = self._ray.nodes(), usable()
         special = slots_of(request.wanted, nodes)
+        if self._embedded:  # Ray counts devices that JAX may not be built for
+            special = {slot: seats for slot, seats in special.items() if seats.platform not in unusable()}
         if plain(request.wanted, special):
             count = request.slots or int(self._ray.cluster_resources().get("CPU", 1))
             self._cores = {f"cpu-{n}": () for n in range(count)}
