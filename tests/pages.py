@@ -12,7 +12,14 @@ DOCS = ROOT / "docs"
 PACKAGES = ("orchestrator", "trainer", "analysis")
 GENERATED = {DOCS / "modules.md"}
 PAGES = sorted(
-    {ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.glob("*.md"), *DOCS.glob("decisions/*.md")} - GENERATED
+    {
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        *DOCS.glob("*.md"),
+        *DOCS.glob("decisions/*.md"),
+        *DOCS.glob("clusters/*.md"),
+    }
+    - GENERATED
 )
 
 

@@ -70,7 +70,7 @@ def rehearsed(changes: Sequence[str]) -> tuple[str, ...]:
 @contextmanager
 def fake_cluster(file: Path, say: Callable[[str], None]) -> Iterator[str]:
     """Start the cluster that a file describes, and yield its address; raises InvalidExperiment for the file."""
-    layout = _read(file)
+    layout = layout_of(file)
     from scalectl.orchestrator.cluster.fake import FakeCluster, Preemption, gpu_hosts, slice_hosts
 
     hosts = [host for name, number in layout.slices.items() for host in slice_hosts(name, number)]
@@ -82,7 +82,8 @@ def fake_cluster(file: Path, say: Callable[[str], None]) -> Iterator[str]:
         yield cluster.address
 
 
-def _read(file: Path) -> _FakeCluster:
+def layout_of(file: Path) -> _FakeCluster:
+    """What the file of a fake cluster says; raises InvalidExperiment with everything that is wrong with it."""
     located = load(read_text(file), str(file))
     if not isinstance(located.value, dict):
         raise InvalidExperiment(Problem(located.spot(()), "", "not a mapping of keys to values", "write cpus: 2"))

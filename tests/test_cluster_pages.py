@@ -1,0 +1,68 @@
+"""The pages of docs/clusters: what they have a person type are commands, and their blocks of YAML are read."""
+
+import re
+import shlex
+
+import click
+import pytest
+from pages import DOCS
+from ray.scripts.scripts import cli as ray
+from ruamel.yaml import YAML
+
+from scalectl.orchestrator.cli.fake_cluster import layout_of
+from scalectl.orchestrator.cli.main import scalectl
+from scalectl.orchestrator.experiment.reading import read
+
+PAGES = sorted((DOCS / "clusters").glob("*.md"))
+SECTIONS = ("Where things lie", "Token", "From a laptop")
+
+
+def blocks(page, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.M | re.S)
+
+
+def parsed(command: click.Command, words: list[str]) -> None:
+    """Parse words as a command line does, down to the verb; raises UsageError."""
+    context = command.make_context(words[0], words[1:])
+    if isinstance(command, click.Group):
+        name, verb, rest = command.resolve_command(context, [*context._protected_args, *context.args])
+        parsed(verb, [name, *rest])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_scalectl_of_a_page_is_a_command(page, monkeypatch):
+    monkeypatch.chdir(DOCS.parent)
+    lines = [line for block in blocks(page, "bash") for line in re.findall(r"\bscalectl [a-z][^\"&|\n]*", block)]
+    for line in lines:
+        parsed(scalectl, shlex.split(line.rstrip(")")))
+    assert lines or page.name in ("image.md", "slurm.md", "gke.md")
+
+
+def test_the_script_that_joins_machines_gives_ray_options_that_it_has():
+    text = (DOCS.parent / "deploy" / "join.sh").read_text()
+    several = (DOCS.parent / "deploy" / "slurm" / "several-nodes.sh").read_text().replace("\\\n", " ")
+    lines = re.findall(r"\bray (start --(?:head|address) [^\n]*)", text + several)
+    assert len(lines) == 4
+    for line in lines:
+        words = shlex.split(re.sub(r'"\$@"', "", line))
+        parsed(ray, ["ray", *(re.sub(r"\$(\{[^}]*\}|\w+)", "1", word) for word in words)])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_blocks_of_yaml_are_read(page, study, tmp_path, monkeypatch):
+    for block in blocks(page, "yaml"):
+        if "resources:" in block:
+            content = YAML(typ="safe").load(block)
+            study.write(f"resources: {content['resources']}\n".replace("'", '"'))
+            assert read(study.file).resources.default.type
+        else:
+            (tmp_path / "fake.yaml").write_text(block)
+            assert layout_of(tmp_path / "fake.yaml")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_each_way_says_where_things_lie_how_tokens_are_set_what_a_loss_costs_and_how_to_look_in(page):
+    if page.name in ("image.md", "rehearsal.md"):
+        return
+    text = page.read_text()
+    assert all(f"- **{section}" in text for section in SECTIONS) and "taken away.**" in text
