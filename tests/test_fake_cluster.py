@@ -53,7 +53,7 @@ def test_a_fake_gpu_host_has_the_label_of_a_real_one():
     assert [dict(host.labels) for host in gpu_hosts("gpu-2", 2)] == [{}, {}]
 
 
-def test_the_example_islayout_of():
+def test_the_example_is_read():
     layout = layout_of(ROOT / "deploy" / "fake-cluster.yaml")
     assert layout.slices and layout.gpu_hosts and {entry.type for entry in layout.preempt} == {"v4-16", "h100-2"}
 

@@ -43,13 +43,13 @@ def completed(jobs: Sequence[PlannedJob], slots: Sequence[Slot], cores: int) -> 
 def in_words(slots: Iterable[Slot]) -> str:
     """Slots by their types: 2 slots of CPU workers, or 4 slots of v3-32 and 1 of v3-128."""
     counts = Counter(slot.type for slot in slots)
-    first, *others = counts
+    first, *later = counts
     noun = "slot"
     if counts[first] > 1:
         noun = "slots"
     if list(counts) == [CPU]:
         return f"{counts[CPU]} {noun}"
-    return ", ".join([f"{counts[first]} {noun} of {first}", *(f"{counts[name]} of {name}" for name in others)])
+    return ", ".join([f"{counts[first]} {noun} of {first}", *(f"{counts[name]} of {name}" for name in later)])
 
 
 def by_type(slots: Iterable[Slot]) -> list[dict[str, str | int]]:
