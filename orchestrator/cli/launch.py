@@ -22,7 +22,6 @@ from scalectl.orchestrator.terminal import width, wrapped
 
 if TYPE_CHECKING:
     from scalectl.orchestrator.experiment.reading import Experiment
-    from scalectl.orchestrator.launch.session import Outcome
     from scalectl.orchestrator.vocabulary import Slot
 
 HOURS = Range(min=0, min_open=True)
@@ -72,13 +71,13 @@ def launch(
         if detach or here or _is_typed(context, "address"):
             raise click.UsageError("--fake-cluster is a cluster of this launch: leave out --address, --detach, --here.")
         changes = rehearsed(changes)
+    if here or fake:
+        address = None
     require_launch(alone=here or bool(address))  # before NumPy is imported, which starts some
     from scalectl.orchestrator.launch.session import admit, carry_out, planned
     from scalectl.orchestrator.plan.plan import Caps
 
     experiment = experiment_of(file, changes)
-    if here or fake:
-        address = None
     address = _joined(context, address, insecure=insecure)
     caps = Caps.from_limits(experiment.limits, max_device_hours)
     agree = partial(_ask, yes=yes)
@@ -97,7 +96,10 @@ def launch(
     again = command("launch", file, changes=changes, options={"fake_cluster": fake})
     with _cluster(fake, address) as place:
         outcome = carry_out(experiment, caps, backend=backend, slots=slots, address=place, agree=agree, again=again)
-    return _concluded(experiment, outcome, file, changes)
+    if outcome.exit is not Exit.INTERRUPTED and outcome.done:
+        _conclude(experiment, anew=outcome.worked)
+    click.echo(wrapped(outcome.text(file, experiment.store, changes, fake), width()))
+    return outcome.exit
 
 
 def _is_typed(context: click.Context, option: str) -> bool:
@@ -126,17 +128,13 @@ def _cluster(fake: Path | None, address: str | None) -> AbstractContextManager[s
     return fake_cluster(fake, partial(click.echo, err=True))
 
 
-def _concluded(experiment: "Experiment", outcome: "Outcome", file: Path, changes: Sequence[str]) -> Exit:
-    """Fit the laws and draw them where there is something new, and say what came of the launch."""
-    drawn = all(experiment.figure(fit).exists() for fit in experiment.fits or ("",))
-    anew = outcome.worked or not drawn
-    if outcome.exit is not Exit.INTERRUPTED and outcome.done and anew:
+def _conclude(experiment: "Experiment", *, anew: bool) -> None:
+    """Fit the laws and draw them, where there is something new or a figure is missing."""
+    if anew or not all(experiment.figure(fit).exists() for fit in experiment.fits or ("",)):
         from scalectl.orchestrator.report.conclusion import conclude
 
         for line in conclude(experiment):
             click.echo(wrapped(line, width()))
-    click.echo(wrapped(outcome.text(file, experiment.store, changes), width()))
-    return outcome.exit
 
 
 def _attached(words: Sequence[str]) -> list[str]:

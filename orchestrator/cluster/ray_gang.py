@@ -111,7 +111,8 @@ class Gang:
             return [""]
         free = self._ray._private.state.available_resources_per_node()
         drained, now = self._draining.nodes(), time.monotonic()
-        nodes = [node for node in self._ray.nodes() if node["NodeID"] not in drained]
+        living = [node for node in self._ray.nodes() if node["Alive"]]  # a slice may be back under its name
+        nodes = [node for node in living if node["NodeID"] not in drained]
         busy = {node["Labels"].get(SLICE_LABEL) for node in nodes if not free.get(node["NodeID"], {}).get("TPU")}
         return [
             tpus.name

@@ -50,13 +50,14 @@ class Outcome:
     books: str = ""  # where the time of its slots went
     unlisted: int = 0  # runs that the study has besides those of the file
 
-    def text(self, file: Path, store: str, changes: Sequence[str] = ()) -> str:
+    def text(self, file: Path, store: str, changes: Sequence[str] = (), fake_cluster: Path | None = None) -> str:
         """The last lines of the launch, with the next command."""
+        again = command("launch", file, changes=changes, options={"fake_cluster": fake_cluster})
         lines = [self._summary()]
         if self.unlisted:
             drop = command("prune --dry-run", file, changes=changes)
             lines.append(f"The study has {counted(self.unlisted, 'more run')} than this file: {drop} shows them.")
-        return "\n".join([*lines, self._next(file, store, changes)])
+        return "\n".join([*lines, self._next(again, store)])
 
     def _summary(self) -> str:
         ending = "; nothing was missing"
@@ -68,8 +69,7 @@ class Outcome:
             line += f"\n{self.books}"
         return line
 
-    def _next(self, file: Path, store: str, changes: Sequence[str]) -> str:
-        again = command("launch", file, changes=changes)
+    def _next(self, again: str, store: str) -> str:
         if self.cap:
             return f"{self.cap}; checkpoints are kept. Next: raise it, then {again}"
         if self.exit is Exit.INTERRUPTED:
