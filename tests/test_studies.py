@@ -1,10 +1,14 @@
 """The studies that come with scalectl are valid."""
 
+import re
+import shlex
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from pictures import cifar10
 
+from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.experiment.reading import read
 
 ROOT = Path(__file__).parents[1]
@@ -21,3 +25,21 @@ def test_the_study_of_cifar10_is_valid_where_its_files_are():
     experiment = read(ROOT / "studies" / "cifar10.yaml", overrides)
     assert len(experiment.cells) == 36 and experiment.warnings == ()
     assert experiment.cells[0].run.trunk.data.held_out == 10_000
+
+
+def test_the_commands_in_the_header_of_the_papers_study_work_as_written():
+    """Run where the study lies, with any machine's number of cores."""
+    header = (ROOT / "studies" / "paper.yaml").read_text().partition("\nversion:")[0]
+    commands = re.findall(r"^# +scalectl (.+)$", header, re.M)
+    assert [command.split()[0] for command in commands] == ["plan", "simulate", "simulate"]
+    screens = []
+    for command in commands:
+        words = [str(ROOT / word) if word.startswith("studies/") else word for word in shlex.split(command)]
+        done = CliRunner().invoke(scalectl, words, standalone_mode=False)
+        assert done.exception is None, done.output
+        screens.append(done.stdout)
+    plan, proposed, given = screens
+    slots = re.search(r"about \d+ d [^\n]*on (\d+) slots? of v3-32, (\d+) of v3-128, (\d+) of v3-512\.", plan)
+    counts = dict(zip(["v3-32", "v3-128", "v3-512"], slots.groups(), strict=True))
+    assert all(f"{count} x {slot_type}" in proposed for slot_type, count in counts.items())
+    assert "16 x v3-32" in given and "280 of 280 runs" in given
