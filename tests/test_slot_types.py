@@ -78,9 +78,10 @@ def test_the_number_of_a_product_counts_no_devices():
 
 
 def test_every_wrong_type_of_a_file_is_said_at_its_place(study):
-    types = "{default: {type: [8xh100, v5litepod-16]}, rules: [{when: {model: pico}, use: {type: v5e}}]}"
+    types = "{default: {type: [8xh100, v5litepod-16], devices: 1.5}, rules: [{when: {model: pico}, use: {type: v5e}}]}"
     study.write(f"resources: {types}\n")
     done = scalectl("validate", study.file)
-    assert done.returncode == 2 and "2 errors" in done.stderr
+    assert done.returncode == 2 and "3 errors" in done.stderr
     assert "resources.default.type[0]: '8xh100' is not a type of slot" in done.stderr and "write h100-8" in done.stderr
+    assert "resources.default.devices: 1.5 is not a number of devices" in done.stderr
     assert "resources.rules[0].use.type: 'v5e' is not a type of slot" in done.stderr

@@ -199,6 +199,16 @@ def places_are_of_trunks(models: dict[str, Model], resources: Resources) -> Iter
         yield from _unknown_models(where.when.names(), models, (*path, "model"))
 
 
+def devices_are_whole(resources: Resources) -> Iterator[Finding]:
+    """Yield the numbers of devices above one that are no whole numbers: a slot has a part of one, or some of them."""
+    places = {("default",): resources.default}
+    places |= {("rules", i, "use"): where.use for i, where in enumerate(resources.rules)}
+    for path, place in places.items():
+        if place.devices and place.devices > 1 and place.devices % 1:
+            hint = "write 0.5 to share each device between two jobs, or a whole number"
+            yield Finding(("resources", *path, "devices"), f"{place.devices:g} is not a number of devices", hint)
+
+
 def held_out_models_exist(models: dict[str, Model], fits: dict[str, Fit]) -> Iterator[Finding]:
     """Yield the fits that hold out an unknown model."""
     for name, fit in fits.items():
@@ -247,5 +257,6 @@ CHECKS = (
     rules_choose,
     extras_are_runs,
     places_are_of_trunks,
+    devices_are_whole,
     held_out_models_exist,
 )
