@@ -12,7 +12,7 @@ from scalectl.orchestrator.experiment.checks_data import (
 from scalectl.orchestrator.experiment.checks_files import datasets_are_apart
 from scalectl.orchestrator.experiment.checks_size import SIZES
 from scalectl.orchestrator.experiment.grid import Cell
-from scalectl.orchestrator.experiment.resources import Resources
+from scalectl.orchestrator.experiment.resources import Place, Resources
 from scalectl.orchestrator.experiment.schema import Budgets, Data, Fit, Grid, Model, Train
 from scalectl.orchestrator.experiment.specs import contents, held_out, known, left, shape, test_path
 from scalectl.trainer.data import registry
@@ -201,7 +201,7 @@ def places_are_of_trunks(models: dict[str, Model], resources: Resources) -> Iter
 
 def devices_are_whole(resources: Resources) -> Iterator[Finding]:
     """Yield the numbers of devices above one that are no whole numbers: a slot has a part of one, or some of them."""
-    places = {("default",): resources.default}
+    places: dict[KeyPath, Place] = {("default",): resources.default}
     places |= {("rules", i, "use"): where.use for i, where in enumerate(resources.rules)}
     for path, place in places.items():
         if place.devices and place.devices > 1 and place.devices % 1:
