@@ -193,11 +193,10 @@ class FakeCluster:
 
     def _lose(self, node: Any) -> None:
         """End all processes of a node at once, as on a machine that is switched off."""
-        for name, processes in node.all_processes.items():
-            for started in processes if name == "raylet" else ():
-                for process in psutil.Process(started.process.pid).children(recursive=True):
-                    with suppress(psutil.Error):
-                        process.kill()
+        for raylet in node.all_processes["raylet"]:
+            for process in psutil.Process(raylet.process.pid).children(recursive=True):
+                with suppress(psutil.Error):
+                    process.kill()
         self._cluster.remove_node(node, allow_graceful=False)
 
     def _drain(self, node: Any, seconds: float) -> None:
