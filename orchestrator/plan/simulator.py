@@ -14,6 +14,7 @@ from scalectl.orchestrator.plan.placement import is_known
 from scalectl.orchestrator.plan.plan import Caps, PlannedJob
 from scalectl.orchestrator.plan.scheduler import Queue, lengths
 from scalectl.orchestrator.vocabulary import CPU, AttemptState, Slot, devices_of
+from scalectl.trainer.topology import slot_type
 
 AWAY_SECONDS = 120.0  # from a pre-emption until the slot is back
 MOST_LIVES = 1000  # of a job that never gets as far as its next checkpoint
@@ -95,7 +96,7 @@ def parse_slots(texts: Sequence[str]) -> tuple[Slot, ...]:
             raise InvalidSlots(
                 f"--slots {text}: write COUNTxTYPE with a COUNT of 1 to 999999, such as 4xv5e-16, or 8 for CPU workers."
             )
-        kind = match[2] or CPU
+        kind = slot_type(match[2] or CPU)
         first = sum(slot.type == kind for slot in slots)
         slots += [Slot(f"{kind}/{first + n}", kind) for n in range(int(match[1]))]
     return tuple(slots)
