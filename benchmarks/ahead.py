@@ -9,9 +9,10 @@ import time
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
-from scalectl.trainer.aot import GIB, memory
 from scalectl.trainer.flops import params
+from scalectl.trainer.memory import GIB, compiler_here, estimate
 from scalectl.trainer.spec import DataSpec, RecipeSpec, TrunkSpec, preset
+from scalectl.trainer.topology import topology
 
 CLASSES = 29_593  # of JFT-3B, as the paper's GFLOPs imply
 
@@ -44,15 +45,18 @@ def main() -> None:
     of = trunk(args)
     counts = {"image_size": args.resolution, "channels": 3, "num_classes": args.classes}
     print(f"{args.model}: {params(of.model, head=args.head, **counts) / 1e6:,.0f}M parameters, batch {args.batch}")
-    found = memory(of, args.topology)
-    sizes = {name: getattr(found, name) for name in ("arguments", "outputs", "temporaries", "needed", "limit")}
-    for name, size in sizes.items():
-        print(f"{name:12} {'unknown' if size is None else f'{size / GIB:8.3f} GiB'} on each device")
-    over = (found.needed - found.limit) / GIB
-    how = "compiled by libtpu" if found.compiled else "only lowered: temporaries are known to libtpu alone"
-    verdict = "fits" if found.fits else f"out of memory by {over:.2f} GiB on each device"
-    print(f"{args.topology}, {found.devices} devices: {verdict} ({how})")
-    print(f"{found.seconds:.0f} s, of which this process was on a core {time.process_time():.0f} s")
+    slices = topology(args.topology)
+    if compiler_here():
+        from scalectl.trainer.aot import compiled
+
+        need = compiled(of, slices)
+    else:
+        need = estimate(of, slices)
+    for name in ("arguments", "peak", "limit"):
+        print(f"{name:12} {getattr(need, name) / GIB:8.3f} GiB on each device")
+    source = "compiled by libtpu" if need.compiled else "estimated: libtpu alone knows"
+    print(f"{slices}, {slices.devices} devices: {need.verdict} ({source})")
+    print(f"{need.seconds:.0f} s, and this process was on a core for {time.process_time():.0f} s")
 
 
 if __name__ == "__main__":

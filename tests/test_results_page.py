@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from test_train import TRUNK
 from told import planned, planning, progress, rows, started, write
 
 from scalectl.orchestrator.cli import data as sizes
@@ -23,8 +24,9 @@ from scalectl.orchestrator.plan import simulator as simulate
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.tables import schema
 from scalectl.orchestrator.vocabulary import RunState
-from scalectl.trainer.aot import Memory
 from scalectl.trainer.failures import FAILURE_KINDS
+from scalectl.trainer.memory import Need, Verdict
+from scalectl.trainer.topology import topology
 
 PAGE = (Path(__file__).parents[1] / "docs" / "results.md").read_text()
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S))
@@ -164,8 +166,9 @@ def test_it_lists_every_key_of_the_models_and_no_other():
 
 
 def preflighted() -> Any:
-    need = Memory("v5e:2x2", 4, 37, 0, 370, 407, 370, True, 3.7)
-    return preflight.document([preflight.Answer(("pico",), "8x1", need, "v5e:2x4", False)])
+    need = Need(Verdict.OVER, 407, 370, 37, compiled=True, seconds=3.7)
+    program = preflight.Program(("pico",), "8x1", TRUNK, topology("v5e:2x2"))
+    return preflight.document([preflight.Answer(program, need, "v5e:2x4", False)])
 
 
 def test_it_lists_every_key_of_a_preflight_and_no_other():

@@ -1,7 +1,12 @@
 """One step on 1 device, on 8, and on 2 processes with 2 each: the rule on shapes, and equal losses."""
 
+import json
 import math
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -12,8 +17,9 @@ from test_train import TRUNK, job
 
 from scalectl.trainer import checkpoint
 from scalectl.trainer.data.batches import Batches
+from scalectl.trainer.division import AXES, grid
 from scalectl.trainer.events import Checkpoint, Done, Event, Measurement, Progress
-from scalectl.trainer.sharding import AXES, Layout, cut, grid
+from scalectl.trainer.sharding import Layout, cut
 from scalectl.trainer.spec import Job, ModelSpec, RunSpec
 from scalectl.trainer.step import abstract, shape
 
@@ -105,3 +111,41 @@ def test_a_checkpoint_goes_to_any_number_of_devices_and_back(tmp_path):
     last = of(Checkpoint, whole[0])[-1]
     state, _ = checkpoint.restore(last.path, abstract(shape(WIDE)))
     assert whole[0][0].step == 10 and whole[1][-1].digest == last.digest == checkpoint.sha256(state.params)
+
+
+CODE = """
+import json, re
+from dataclasses import replace
+import jax
+from scalectl.trainer import aot, sharding, step, vit
+from test_sharding import UNEVEN
+lay, sides = sharding.Layout(tuple(jax.devices())), {}
+program = aot.parted(replace(step.shape(UNEVEN), steps=1), 16)
+for way in ("divided", "free"):
+    lowered = aot.lower(program, lay, aot.arguments(program, lay), UNEVEN, "cpu")
+    text = lowered.compile(compiler_options={"xla_backend_optimization_level": 0}).as_text()
+    shapes = re.findall("[a-z]+[0-9]+[[]([0-9,]+)[]]", text)
+    sides[way] = sorted({int(side) for sides in shapes for side in sides.split(",")})
+    vit.by_image = lambda rows: rows
+    jax.clear_caches()
+print(json.dumps(sides))
+"""
+# 260 and 516 are multiples of 4 and not of 16: on 4 x 4 devices they divide matrices along both sides, as 256 do G/14's
+UNEVEN = replace(
+    TRUNK,
+    model=ModelSpec(260, 1, 516, 4, 2),
+    recipe=replace(TRUNK.recipe, batch_size=176, layers="scan", remat="full", head="map"),
+)
+
+
+@pytest.mark.slow
+def test_no_device_holds_a_part_of_every_image_though_parameters_are_divided_along_both_sides():
+    assert list(cut((260, 516), (4, 4))) == ["inner", "outer"]
+    flags = "--xla_force_host_platform_device_count=16"
+    environment = os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags, "PYTHONPATH": str(Path(__file__).parent)}
+    done = subprocess.run([sys.executable, "-c", CODE], env=environment, capture_output=True, check=True)
+    sides = json.loads(done.stdout)
+    tokens = (UNEVEN.data.image_size // 2) ** 2
+    every = {176, 176 * tokens, 176 * 4}  # images of the batch, their tokens, their heads
+    assert not every & set(sides["divided"])
+    assert every & set(sides["free"])  # else this test could not fail

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from damage import HURTS, array_file, torn
 
-from scalectl.trainer import checkpoint, hardware, writer
+from scalectl.trainer import checkpoint, flops, hardware, writer
 from scalectl.trainer import step as programs
 from scalectl.trainer.events import (
     Checkpoint,
@@ -210,7 +210,7 @@ def test_a_job_that_had_ended_only_measures_again(tmp_path, whole):
 
 @pytest.mark.slow
 def test_how_steps_are_grouped_changes_no_bit(tmp_path, whole, monkeypatch):
-    monkeypatch.setattr(programs, "MAX_STEPS", 3)
+    monkeypatch.setattr(flops, "MAX_STEPS", 3)
     assert told(job(tmp_path, checkpoint_every=7))[-1].digest == whole[-1].digest
 
 

@@ -9,13 +9,13 @@ import numpy as np
 from scalectl.trainer.data.loader import Loader
 from scalectl.trainer.evalset import EvalSet, heed, readings
 from scalectl.trainer.events import Stop
-from scalectl.trainer.flops import TRAINING, flops_per_image
+from scalectl.trainer.flops import TRAINING, dispatch, flops_per_image
 from scalectl.trainer.optimizer import NEVER, Settings, family
 from scalectl.trainer.positions import resampled
 from scalectl.trainer.rng import Purpose, endless, permutation
 from scalectl.trainer.sharding import Layout, everywhere, gathered
 from scalectl.trainer.spec import FinetuneSpec
-from scalectl.trainer.step import Metrics, Programs, Shape, State, dispatch, zeros
+from scalectl.trainer.step import Metrics, Programs, Shape, State, zeros
 from scalectl.trainer.vit import ViT
 
 HELD_OUT = 0.02  # of the training images, to choose the learning rate on

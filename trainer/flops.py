@@ -7,6 +7,8 @@ from scalectl.trainer.spec import Head, ModelSpec, Positions, TrunkSpec
 # 29,593 classes they are the GFLOPs of Table 2 of arXiv 2106.04560.
 
 TRAINING = 3  # forward, and twice as much backward
+DISPATCH_FLOPS = 5e9  # work enough to hide what it costs to begin a dispatch
+MAX_STEPS = 16  # in one dispatch; more gained nothing on tiny models
 
 
 def tokens(model: ModelSpec, image_size: int) -> int:
@@ -99,3 +101,8 @@ def steps_for_flops(trunk: TrunkSpec, flops: float) -> int:
 def steps_for_images(trunk: TrunkSpec, images: float) -> int:
     """The most whole steps that see no more than `images` images, repeats counted."""
     return int(images) // trunk.recipe.batch_size
+
+
+def dispatch(flops: float) -> int:
+    """How many steps of so many FLOPs go into one dispatch."""
+    return min(MAX_STEPS, max(1, round(DISPATCH_FLOPS / flops)))

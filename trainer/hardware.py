@@ -18,6 +18,7 @@ _PEAKS: dict[str, tuple[float, float]] = {  # bfloat16, float32
     "TPU v5p": (459e12, 459e12),
     "TPU v6 lite": (918e12, 918e12),
     "TPU v6e": (918e12, 918e12),
+    "TPU7x": (1153.5e12, 1153.5e12),  # a chip is two devices
     "NVIDIA A100-SXM4-40GB": (312e12, 156e12),
     "NVIDIA A100-SXM4-80GB": (312e12, 156e12),
     "NVIDIA A100-PCIE-40GB": (312e12, 156e12),

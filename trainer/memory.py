@@ -1,23 +1,152 @@
-"""What a training step needs beside its arguments, by a formula: an estimate where no compiler can be asked."""
+"""What a training step needs on each device of a slice of TPUs, by a formula where no compiler can be asked."""
 
-from scalectl.trainer.flops import params, tokens
-from scalectl.trainer.spec import TrunkSpec
+from dataclasses import astuple, dataclass
+from enum import StrEnum
+from importlib.util import find_spec
 
-XLA = 2.4  # times the formula: 2.6 and 2.3 for Ti/16 and L/16, kept whole, as libtpu 0.0.42.1 compiled them for v5e:2x2
+from scalectl.trainer import state_size
+from scalectl.trainer.flops import dispatch, tokens, training_flops
+from scalectl.trainer.spec import Layers, Remat, TrunkSpec
+from scalectl.trainer.topology import Topology
+
+GIB = 2**30
+LANES, ROWS = 128, 8  # of a TPU: the last two dimensions of an array are padded to multiples of them
 
 
-def temporaries(trunk: TrunkSpec, devices: int) -> float:
-    """The bytes of temporaries on each of `devices`: about those of a scan; an unrolled loop needs less.
+class Verdict(StrEnum):
+    """Whether a step fits; where a formula can't tell, it is unsure."""
 
-    An encoder block keeps 34 + 5 heads x tokens / width bytes of each number at 16 bits, and one that is computed
-    again 2 (Korthikanti et al. 2022, arXiv 2205.05198, section 4). Gradients and gathered weights are whole: 6 bytes a
-    parameter.
-    """
+    FITS = "fits"
+    UNSURE = "unsure"
+    OVER = "out_of_memory"
+
+
+@dataclass(frozen=True)
+class Need:
+    """Bytes that a training step needs on each device of a slice."""
+
+    verdict: Verdict
+    peak: int  # the most at any time, arguments included; where it is refused, what it would take
+    limit: int
+    arguments: int  # the device's part of the state, and of the batches of one dispatch
+    compiled: bool  # by the TPU's compiler; else estimated
+    margin: float = 0.0  # by which the compiler's number may differ from an estimate, as a share
+    seconds: float = 0.0  # that the answer took
+
+    @property
+    def fits(self) -> bool:
+        """Whether it is sure to fit."""
+        return self.verdict is Verdict.FITS
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """The bytes of the arrays of a step on each device, as they are padded; or how many of each there are."""
+
+    gradients: float  # at 32 bits, divided as the parameters are
+    gathered: float  # the weights of a block and of the classifier, whole, where they are divided
+    images: float
+    logits: float
+    # of one block of the encoder: tokens x width, tokens x MLP width, heads x tokens x tokens, heads x tokens x head
+    stream: float
+    hidden: float
+    scores: float
+    heads: float
+    softmax: float = 0.0  # the scores at 32 bits
+
+    def dot(self, weights: "Arrays") -> float:
+        """The bytes of so many of each."""
+        return sum(size * weight for size, weight in zip(astuple(self), astuple(weights), strict=True))
+
+
+# How many of each array the peak holds beside the arguments: of all blocks together, and once. Fitted to what libtpu
+# 0.0.42.1 said of the cells of benchmarks/preflight_cells.csv by benchmarks/preflight_fit.py.
+BLOCKS: dict[tuple[Layers, Remat], Arrays] = {
+    ("loop", "none"): Arrays(0.0, 0.0, 0.0, 0.0, 2.04, 2.14, 0.45, 2.57, 0.0),
+    ("scan", "none"): Arrays(0.0, 0.0, 0.0, 0.0, 6.25, 5.68, 2.65, 11.04, 0.0),
+    ("loop", "full"): Arrays(0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0),
+    ("scan", "full"): Arrays(0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0),
+}
+ONCE: dict[tuple[Layers, Remat], Arrays] = {
+    ("loop", "none"): Arrays(1.06, 0.95, 0.33, 1.65, 0.0, 1.02, 0.0, 0.0, 0.45),
+    ("scan", "none"): Arrays(0.99, 1.01, 0.54, 1.96, 0.0, 1.65, 0.0, 0.0, 2.0),
+    ("loop", "full"): Arrays(0.99, 1.0, 0.91, 1.97, 2.91, 2.56, 0.81, 2.88, 0.33),
+    ("scan", "full"): Arrays(0.44, 0.0, 4.06, 1.92, 5.68, 1.29, 3.55, 8.91, 1.12),
+}
+MARGIN = 0.3  # twice what any of these cells is off by, for there are others
+MAKES_ROOM = 2.0  # times the limit: a larger estimate was never accepted
+
+
+def compiler_here() -> bool:
+    """Whether the TPU's compiler is installed."""
+    return find_spec("libtpu") is not None
+
+
+def estimate(trunk: TrunkSpec, slices: Topology) -> Need:
+    """What a trunk's step needs by the formula; raises ValueError where the slice's devices can't share a batch."""
+    devices, recipe = slices.devices, trunk.recipe
+    for size in (recipe.batch_size, recipe.microbatch):
+        if size % devices:
+            raise ValueError(f"{size} images can't be shared by {devices} devices: give a multiple of {devices}")
+    limit, peak = round(slices.generation.gib * GIB), round(peak_bytes(trunk, devices, length_of(trunk)))
+    verdict = Verdict.UNSURE
+    if peak * (1 + MARGIN) <= limit:
+        verdict = Verdict.FITS
+    elif peak > MAKES_ROOM * limit:
+        verdict = Verdict.OVER
+    return Need(verdict, peak, limit, round(given(trunk, devices)), compiled=False, margin=MARGIN)
+
+
+def length_of(trunk: TrunkSpec) -> int:
+    """The tokens of an image, with that of the head."""
+    return tokens(trunk.model, trunk.data.image_size) + (trunk.recipe.head == "tok")
+
+
+def given(trunk: TrunkSpec, devices: int) -> float:
+    """The bytes of a step's arguments on each of `devices`."""
+    return state_size.arguments(trunk, devices, dispatch(training_flops(trunk, 1)))
+
+
+def peak_bytes(trunk: TrunkSpec, devices: int, length: int) -> float:
+    """The bytes that each device needs at most, for images of so many tokens."""
+    sizes, choice = arrays(trunk, devices, length), (trunk.recipe.layers, trunk.recipe.remat)
+    return given(trunk, devices) + trunk.model.depth * sizes.dot(BLOCKS[choice]) + sizes.dot(ONCE[choice])
+
+
+def arrays(trunk: TrunkSpec, devices: int, length: int) -> Arrays:
+    """The arrays of a trunk's step on each of `devices`, for images of so many tokens."""
     model, recipe, data = trunk.model, trunk.recipe, trunk.data
-    length = tokens(model, data.image_size) + (recipe.head == "tok")
-    numbers = (recipe.microbatch or recipe.batch_size) / devices * length * model.width
-    whole = XLA * numbers * (34 + 5 * model.num_heads * length / model.width)
-    kept = model.depth * whole if recipe.remat == "none" else model.depth * 2 * numbers + whole
-    sizes = {"image_size": data.image_size, "channels": data.channels, "num_classes": data.num_classes}
-    weights = 6 * params(model, head=recipe.head, positions=recipe.positions, **sizes)
-    return kept * (1 if recipe.precision == "bfloat16" else 2) + weights
+    size = 2 if recipe.precision == "bfloat16" else 4
+    images = (recipe.microbatch or recipe.batch_size) / devices
+    rows, head = images * length * size, model.width // model.num_heads
+    pair = min(up(length, ROWS) * up(head, LANES), up(length, LANES) * up(head, ROWS))
+    scores = images * model.num_heads * up(length, ROWS) * up(length, LANES)
+    return Arrays(
+        gradients=4.0 * state_size.held(trunk, devices),
+        gathered=state_size.gathered(trunk) * (devices > 1),
+        images=4.0 * images * data.image_size**2 * data.channels,
+        logits=4.0 * images * up(data.num_classes, LANES),
+        stream=rows * up(model.width, LANES),
+        hidden=rows * up(model.mlp_dim, LANES),
+        scores=scores * size,
+        heads=images * model.num_heads * pair * size,
+        softmax=scores * 4,
+    )
+
+
+def up(size: int, multiple: int) -> int:
+    """The least multiple that is no smaller."""
+    return -(-size // multiple) * multiple
+
+
+def padding(trunk: TrunkSpec) -> str:
+    """What the padding of a trunk's tokens costs, in words; nothing where there is none."""
+    length = length_of(trunk)
+    below, above = length // LANES * LANES, up(length, LANES)
+    if length == above:
+        return ""
+    words = f"{length} tokens of an image take the room of {above} where tokens meet tokens"
+    if below and length - below < LANES // 4:
+        more = peak_bytes(trunk, 1, length) / peak_bytes(trunk, 1, below) - 1
+        words += f": about {100 * more:.0f} % more memory than {below} tokens"
+    return words

@@ -1,7 +1,7 @@
 """How arrays lie on devices: batches divided over all of them, and large parameters and moments too (FSDP)."""
 
-import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import groupby
@@ -12,9 +12,9 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-AXES = ("outer", "inner")
+from scalectl.trainer.division import AXES, divided, grid
+
 KINDS = (AxisType.Auto, AxisType.Auto)  # XLA chooses how what is computed between is divided
-SMALL = 2**16  # elements; an array with fewer is whole on every device
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,12 @@ class Layout:
     def batch(self, *before: None) -> NamedSharding:
         """The sharding of a batch, or of stacked ones, with None for each dimension before the images."""
         return NamedSharding(self.mesh, PartitionSpec(*before, AXES))
+
+    def traced(self) -> AbstractContextManager[Any]:
+        """The context in which a program for these devices is traced, so that `by_image` knows their grid."""
+        if self.alone:
+            return nullcontext()
+        return jax.sharding.use_abstract_mesh(self.mesh.abstract_mesh)
 
     def state(self, tree: Any) -> Any:
         """The sharding of each parameter or moment of a tree."""
@@ -75,30 +81,20 @@ def everywhere() -> Layout:
     return Layout(tuple(devices))
 
 
-def grid(count: int) -> tuple[int, int]:
-    """The two factors of a count that are nearest to each other, the smaller one first."""
-    smaller = next(factor for factor in range(math.isqrt(count), 0, -1) if count % factor == 0)
-    return smaller, count // smaller
-
-
 def cut(shape: Sequence[int], axes: tuple[int, int]) -> PartitionSpec:
-    """How an array is divided over a grid of devices: along its largest dimension that all of them divide.
+    """How an array is divided over a grid of devices."""
+    return PartitionSpec(*(names or None for names in divided(shape, axes)))
 
-    Where there is none, each axis of the grid divides the largest dimension that it can: 1664 x 1664 on 16 x 16.
+
+def by_image(rows: jax.Array) -> jax.Array:
+    """The same array, whose first dimension counts images or their tokens, divided over all devices along it.
+
+    Without this XLA may divide activations as parameters are divided, whose two axes of the grid can lie on two
+    dimensions: then each device holds a part of every image of the batch.
     """
-    parts: list[tuple[str, ...]] = [()] * len(shape)
-    if math.prod(shape) < SMALL:
-        return PartitionSpec()
-    left, every = list(shape), math.prod(axes)
-    together: list[tuple[tuple[str, ...], int]] = [(AXES, every)]
-    each: list[tuple[tuple[str, ...], int]] = [((name,), count) for name, count in zip(AXES, axes, strict=True)]
-    for names, count in together if any(side % every == 0 for side in shape) else each:
-        divisible = [place for place, side in enumerate(left) if side % count == 0]
-        if divisible:
-            place = max(divisible, key=left.__getitem__)
-            parts[place] += names
-            left[place] //= count
-    return PartitionSpec(*(names or None for names in parts))
+    if jax.sharding.get_abstract_mesh().empty:
+        return rows
+    return jax.lax.with_sharding_constraint(rows, PartitionSpec(AXES))
 
 
 def _put(leaf: Any, where: NamedSharding) -> jax.Array:

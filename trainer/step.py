@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Hashable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Literal, NamedTuple
@@ -11,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from scalectl.trainer.flops import training_flops
+from scalectl.trainer.flops import dispatch, training_flops
 from scalectl.trainer.optimizer import DECAYS, Settings, clip, direction, schedule, updated
 from scalectl.trainer.sharding import Layout, everywhere
 from scalectl.trainer.spec import Loss, Optimizer, TrunkSpec
@@ -19,8 +20,6 @@ from scalectl.trainer.vit import ViT, build
 
 Array = jax.Array
 
-DISPATCH_FLOPS = 5e9  # work enough to hide what it costs to begin a dispatch
-MAX_STEPS = 16  # in one dispatch; more gained nothing on tiny models
 READ_BATCH = 256  # images of one evaluation batch
 
 
@@ -71,11 +70,6 @@ def shape(trunk: TrunkSpec) -> Shape:
     recipe = trunk.recipe
     steps = dispatch(training_flops(trunk, 1))
     return Shape(build(trunk), recipe.batch_size, recipe.loss, recipe.optimizer, steps, recipe.microbatch)
-
-
-def dispatch(flops: float) -> int:
-    """How many steps of so many FLOPs go into one dispatch."""
-    return min(MAX_STEPS, max(1, round(DISPATCH_FLOPS / flops)))
 
 
 def losses(logits_BC: Array, labels_B: Array, kind: Loss) -> Array:
@@ -225,7 +219,8 @@ class Programs:
             return several_steps(shape, *arguments)
 
         name, out = ("train", labels.ndim), (lay.state(state), lay.whole)
-        program = self._ready(name, advance, state, count, images, labels, numbers, donate=(0,), out=out)
+        options = {"donate": (0,), "out": out, "context": lay.traced()}
+        program = self._ready(name, advance, state, count, images, labels, numbers, **options)
         advanced: tuple[State, Metrics] = program(state, count, images, labels, numbers)
         return advanced
 
@@ -245,7 +240,8 @@ class Programs:
         for start in range(0, len(labels), size):
             part = slice(start + mine.start, start + mine.stop)
             batch = lay.fed(some(images, part)), lay.fed(some(labels, part))
-            readings.append(self._ready(("read", batch[1].ndim), look, params, *batch, out=lay.whole)(params, *batch))
+            options = {"out": lay.whole, "context": lay.traced()}
+            readings.append(self._ready(("read", batch[1].ndim), look, params, *batch, **options)(params, *batch))
         return Readings(*(np.concatenate(parts)[: len(labels)] for parts in zip(*readings, strict=True)))
 
     def averaged(self, average: Any, params: Any, decay: float) -> Any:
@@ -264,7 +260,9 @@ class Programs:
         if key not in _compiled:
             began = time.perf_counter()
             where = {} if self.layout.alone else {"out_shardings": options["out"]}
-            lowered = jax.jit(function, donate_argnums=options.get("donate", ()), **where).lower(*arguments)
+            program = jax.jit(function, donate_argnums=options.get("donate", ()), **where)
+            with options.get("context", nullcontext()):
+                lowered = program.lower(*arguments)
             _compiled[key] = lowered.compile(compiler_options=options.get("options"))
             self.compile_seconds += time.perf_counter() - began
             self.compilations += 1

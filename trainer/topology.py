@@ -28,6 +28,11 @@ class Generation:
     single: bool = False  # is rented by the chip, too
 
     @property
+    def kind(self) -> str:
+        """The kind of its devices, as makers' tables and JAX have it."""
+        return "TPU7x" if self.name == "tpu7x" else f"TPU {self.name}"
+
+    @property
     def shapes(self) -> Iterator[tuple[int, ...]]:
         """Yield the shapes of its slices, smallest first."""
         if self.single:

@@ -9,6 +9,7 @@ from flax import linen as nn
 from flax.linen.initializers import Initializer
 
 from scalectl.trainer.positions import sincos2d
+from scalectl.trainer.sharding import by_image
 from scalectl.trainer.spec import Head, Layers, ModelSpec, Positions, Remat, TrunkSpec
 
 # B images, N tokens of an image, T = B x N tokens of a batch, D width, H heads, K width of a head, C classes
@@ -39,12 +40,12 @@ class ViT(nn.Module):
         if self.head == "tok":
             token = self.param("token", nn.initializers.zeros_init(), (1, 1, width)).astype(self.dtype)
             x_BND = jnp.concatenate([jnp.broadcast_to(token, (batch, 1, width)), x_BND], axis=1)
-        x_BND = self._encode(x_BND)
+        x_BND = self._encode(by_image(x_BND))
         x_BND = nn.LayerNorm(dtype=self.dtype, name="norm")(x_BND)
-        features_BD = self._pool(x_BND).astype(jnp.float32)
+        features_BD = by_image(self._pool(x_BND).astype(jnp.float32))
         kernel, bias = nn.initializers.zeros_init(), nn.initializers.constant(self.head_bias)
         head = nn.Dense(self.num_classes, dtype=self.dtype, kernel_init=kernel, bias_init=bias, name="head")
-        return head(features_BD).astype(jnp.float32), features_BD
+        return by_image(head(features_BD).astype(jnp.float32)), features_BD
 
     def _encode(self, x_BND: Array) -> Array:
         names = [f"block_{layer}" for layer in range(self.model.depth)]
@@ -105,11 +106,12 @@ class Block(nn.Module):
         """Tokens of the same shape."""
         shape, heads = x_BND.shape, self.model.num_heads
         x_TD = x_BND.reshape(-1, shape[-1])
-        qkv = dense(3 * shape[-1], self.dtype, "qkv")(nn.LayerNorm(dtype=self.dtype, name="attention_norm")(x_TD))
+        y_TD = nn.LayerNorm(dtype=self.dtype, name="attention_norm")(x_TD)
+        qkv = by_image(dense(3 * shape[-1], self.dtype, "qkv")(y_TD))
         q, k, v = split_heads(qkv, shape[0], 3, heads)
-        x_TD = x_TD + dense(shape[-1], self.dtype, "out")(join_heads(attend(q, k, v), heads))
+        x_TD = by_image(x_TD + dense(shape[-1], self.dtype, "out")(join_heads(attend(q, k, v), heads)))
         y_TD = nn.LayerNorm(dtype=self.dtype, name="mlp_norm")(x_TD)
-        return (x_TD + MLP(self.model.mlp_dim, self.dtype, name="mlp")(y_TD)).reshape(shape)
+        return by_image((x_TD + MLP(self.model.mlp_dim, self.dtype, name="mlp")(y_TD)).reshape(shape))
 
 
 def encode(block: Block, params: list[Any], x_BND: Array, layers: Layers, remat: Remat) -> Array:
@@ -144,8 +146,9 @@ class AttentionPool(nn.Module):
         probe = self.param("probe", nn.initializers.xavier_uniform(), (1, width)).astype(self.dtype)
         q_HQK = split_heads(dense(width, self.dtype, "q")(probe), 1, 1, heads)[0]
         q = jnp.tile(q_HQK, (batch, 1, 1))  # the same for all images, so projected once
-        k, v = split_heads(dense(2 * width, self.dtype, "kv")(x_BND.reshape(-1, width)), batch, 2, heads)
-        x_BD = dense(width, self.dtype, "out")(join_heads(attend(q, k, v), heads))
+        kv = by_image(dense(2 * width, self.dtype, "kv")(x_BND.reshape(-1, width)))
+        k, v = split_heads(kv, batch, 2, heads)
+        x_BD = by_image(dense(width, self.dtype, "out")(by_image(join_heads(attend(q, k, v), heads))))
         return x_BD + MLP(self.model.mlp_dim, self.dtype, name="mlp")(nn.LayerNorm(dtype=self.dtype, name="norm")(x_BD))
 
 
@@ -159,8 +162,8 @@ class MLP(nn.Module):
     def __call__(self, x_TD: Array) -> Array:
         """Rows of the same shape."""
         xavier = partial(nn.Dense, dtype=self.dtype, kernel_init=nn.initializers.xavier_uniform())
-        hidden = nn.gelu(xavier(self.hidden, name="up")(x_TD), approximate=True)
-        return xavier(x_TD.shape[-1], name="down")(hidden)
+        hidden = nn.gelu(by_image(xavier(self.hidden, name="up")(x_TD)), approximate=True)
+        return by_image(xavier(x_TD.shape[-1], name="down")(hidden))
 
 
 def dense(features: int, dtype: str, name: str) -> Any:

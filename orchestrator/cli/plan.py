@@ -13,6 +13,7 @@ from scalectl.analysis.printable import printable
 from scalectl.orchestrator.cli.options import answer, experiment_of, output, overrides, slots_option, yaml_file
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, count, counted, duration, flops, share, table
+from scalectl.orchestrator.plan.placement import basis
 from scalectl.orchestrator.terminal import width as columns
 
 if TYPE_CHECKING:
@@ -186,15 +187,14 @@ def _notes(plan: "Plan", slots: "Sequence[Slot]", fit: str, drop: str) -> str:
     if plan.price is not None:
         notes.append(f"  Price: {plan.price:,.2f}.")
     if plan.jobs:
-        bases = {job.fit.basis for job in plan.jobs}
-        basis = "; ".join(sorted(bases))
+        rests = basis(job.fit for job in plan.jobs)
         if plan.measured:
-            basis = _measured(plan)
+            rests = _measured(plan)
         about = f"about {duration(lower_bound(plan.jobs, slots))} on {in_words(slots)}"
         between = "; "
         if len(about) > ABOUT:
             between = ";\n    "
-        notes.append(f"  * estimate of the steps alone: {basis}{between}{about}.")
+        notes.append(f"  * estimate of the steps alone: {rests}{between}{about}.")
     return "\n".join(notes)
 
 

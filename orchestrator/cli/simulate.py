@@ -22,27 +22,32 @@ if TYPE_CHECKING:
 @click.command()
 @yaml_file
 @overrides
-@click.option("--topology", required=True, metavar="CHIP:SIDES", help="A slice of TPUs, such as v5e:4x4.")
+@click.option("--topology", metavar="SLICE", help="A slice such as v5e:4x4 or v5e-16; by default that of resources.")
 @click.option("--smallest", is_flag=True, help="Compile for other slices too, up to the smallest that fits.")
 @output("table", "json")
-def preflight(file: Path, changes: Sequence[str], topology: str, smallest: bool, form: str) -> Exit:
+def preflight(file: Path, changes: Sequence[str], topology: str | None, smallest: bool, form: str) -> Exit:
     """Check that the training steps of FILE fit on a slice of TPUs.
 
-    The steps are compiled for that slice; no TPU is needed.
+    No TPU is needed: the steps are compiled for it, or their memory is estimated where the TPU's compiler is missing.
     """
     os.environ.setdefault("JAX_PLATFORMS", "cpu")  # before JAX looks for devices
     from scalectl.orchestrator.launch.session import planned
     from scalectl.orchestrator.plan import preflight as room
 
     plan, _ = planned(experiment_of(file, changes))
+    programs = room.programs(plan, topology)
     answers = []
-    for slice_answer in room.preflight(plan, topology, search=smallest):
-        answers.append(slice_answer)
+    for number, program in enumerate(programs, 1):
+        if not room.is_cached(program):
+            click.echo(f"Compiling {program.names} for {program.slices}, {number} of {len(programs)} ...", err=True)
+        answers.append(room.check(program, search=smallest))
         if form == "table":
-            click.echo(room.text(slice_answer))
+            click.echo(room.text(answers[-1]))
     if form == "json":
         click.echo(json.dumps(room.document(answers), indent=2))
-    if all(slice_answer.memory.fits for slice_answer in answers):
+    elif not room.compiler_here():
+        click.echo("These are estimates: after pip install 'scalectl[aot]' the TPU's own compiler is asked.")
+    if all(checked.need.fits for checked in answers):
         return Exit.DONE
     return Exit.REFUSED
 

@@ -16,7 +16,10 @@ class Place(Section):
     type: Types | None = key("Type of a slot, or a list of types that will do.", None)
     devices: Positive | None = key("Devices of a slot; the number that its type ends in, or 1, when left out.", None)
     peak_flops: Positive | None = key("Peak FLOPs a second of one device; known of common types when left out.", None)
-    mfu: Fraction = key("Share of the peak that training reaches, until a first run was measured.", 0.4)
+    mfu: Fraction | None = key(
+        "Share of the peak that training reaches, until a first run was measured; by the model's size when left out.",
+        None,
+    )
     price_per_device_hour: NonNegative | None = key("Price of a device for an hour, in your currency.", None)
     priority: Real = key("Jobs of a higher priority are placed first.", 0.0)
     workers: Natural = key("Processes of each job that read pictures ahead; a thread does when there are none.", 0)

@@ -137,7 +137,7 @@ def _run(cell: Cell, trunk: str, own_steps: int, experiment: Experiment, known: 
         reason=reason,
         missing=missing,
         trunk_name=cell.trunk_name,
-        fit=fit(place),
+        fit=fit(place, spec.trunk),
         workers=place.workers,
     )
 

@@ -1,24 +1,24 @@
-"""Whether the training steps of a plan fit on a slice of TPUs, before one is rented."""
+"""Whether the training steps of a plan fit on slices of TPUs, before one is rented."""
 
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from scalectl.orchestrator.errors import Exit, Refusal
-from scalectl.orchestrator.format import duration
+from scalectl.orchestrator.format import duration, share
 from scalectl.orchestrator.plan.plan import Plan
 from scalectl.orchestrator.plan.planner import shape
-from scalectl.trainer.aot import GIB, Memory, Unknown, compiler_here, memory, parsed
+from scalectl.trainer import memory
 from scalectl.trainer.cache import appearing, folder
-from scalectl.trainer.memory import temporaries
+from scalectl.trainer.memory import GIB, Need, Verdict, compiler_here
 from scalectl.trainer.spec import TrunkSpec
+from scalectl.trainer.topology import Topology, Unknown, topology
 
-FLAT = ("2x2", "2x4", "4x4", "4x8", "8x8", "8x16", "16x16")  # slices of v5e and v6e, as Google Cloud's pages list them
-CUBES = ("2x2x1", "2x2x2", "2x2x4", "2x4x4", "4x4x4", "4x4x8", "4x8x8", "8x8x8", "8x8x16", "8x16x16")  # v4, v5p
+MEANING = 2  # of what is kept in the cache; raised with what a `Need` says
 
 
 class InvalidTopology(Refusal):
@@ -28,121 +28,191 @@ class InvalidTopology(Refusal):
 
 
 @dataclass(frozen=True)
-class Answer:
-    """The memory that one shape of a plan needs on each chip."""
+class Program:
+    """A training step that a plan has compiled, the models that share it, and the slice that it is meant for."""
 
     models: tuple[str, ...]
     shape: str
-    memory: Memory
-    smallest: str | None  # slice of the same chip that it fits on; None where none does, or where none was looked for
+    trunk: TrunkSpec
+    slices: Topology
+
+    @property
+    def names(self) -> str:
+        """The models as text."""
+        return ", ".join(self.models)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The memory that a program needs on each device of its slice."""
+
+    program: Program
+    need: Need
+    smallest: str | None  # slice of the same generation that it fits on; None where none does, or none is sure
     sure: bool  # that slice was compiled for, not estimated
 
     @property
-    def over(self) -> float:
-        """The GiB that are missing on each chip."""
-        return max(0.0, (self.memory.needed - self.memory.limit) / GIB)
+    def left(self) -> int:
+        """The bytes of a device that are left over; below zero where some are missing."""
+        return self.need.limit - self.need.peak
 
 
-def preflight(plan: Plan, topology: str, *, search: bool) -> Iterator[Answer]:
-    """Yield the memory that each distinct shape of a plan needs on a topology, and the smallest slice that it fits on.
+def programs(plan: Plan, text: str | None) -> list[Program]:
+    """The distinct programs of a plan, each with the slice of a text, or with that of its slots where there is none.
+
+    Raises InvalidTopology for a text that means none, or where neither names a slice.
+    """
+    models: dict[tuple[str, Topology], dict[str, TrunkSpec]] = {}
+    for run in plan.runs:
+        slices = _slice(text, run.fit.types)
+        models.setdefault((shape(run.spec.trunk), slices), {})[run.model] = run.spec.trunk
+    return [
+        Program(tuple(trunks), words, next(iter(trunks.values())), slices) for (words, slices), trunks in models.items()
+    ]
+
+
+def _slice(text: str | None, types: Sequence[str]) -> Topology:
+    """The slice that a text means; where it is none, or names no generation, the types of slots help."""
+    stated = [slices for slices in map(_of_type, types) if slices]
+    if text is None:
+        if not stated:
+            raise InvalidTopology(
+                "--topology is missing, and resources name no slice of TPUs: write one such as v5e:4x4."
+            )
+        return stated[0]
+    generations = {slices.generation.name: slices.generation for slices in stated}
+    default = None
+    if len(generations) == 1:
+        (default,) = generations.values()
+    try:
+        return topology(text, default)
+    except Unknown as error:
+        raise InvalidTopology(f"--topology: {error}.") from error
+
+
+def _of_type(slot_type: str) -> Topology | None:
+    try:
+        return topology(slot_type)
+    except Unknown:
+        return None
+
+
+def check(program: Program, *, search: bool) -> Answer:
+    """The memory that a program needs on its slice, and the smallest slice that it fits on.
 
     With `search` that slice is compiled for, which takes a compilation for each that is tried; else it is estimated.
-    Raises InvalidTopology for one that doesn't exist, and Refusal where its devices can't share a batch.
+    Raises Refusal where the devices of the slice can't share a batch.
     """
-    models: dict[str, dict[str, TrunkSpec]] = {}
-    for run in plan.runs:
-        models.setdefault(shape(run.spec.trunk), {})[run.model] = run.spec.trunk
-    for words, trunks in models.items():
-        trunk = next(iter(trunks.values()))
-        try:
-            need = known(trunk, topology)
-        except Unknown as error:
-            raise InvalidTopology(f"--topology: {error}.") from error
-        except ValueError as error:
-            raise Refusal(f"refused: {', '.join(trunks)} on {topology}: {error}.") from error
-        yield Answer(tuple(trunks), words, need, *_smallest(trunk, need, search=search))
+    try:
+        need = needed(program.trunk, program.slices)
+    except ValueError as error:
+        raise Refusal(f"refused: {program.names} on {program.slices}: {error}.") from error
+    if need.verdict is Verdict.FITS and not search:
+        return Answer(program, need, str(program.slices), need.compiled)
+    return Answer(program, need, *_smallest(program, search=search))
 
 
-def known(trunk: TrunkSpec, topology: str) -> Memory:
-    """The memory that a trunk needs on a topology, from the user's cache where these versions measured it before."""
-    packages = ["scalectl", "jax", "flax", "optax", *(["libtpu"] if compiler_here() else [])]
-    versions = [version(name) for name in packages]
-    key = hashlib.sha256(json.dumps([shape(trunk), trunk.data.channels, topology, *versions]).encode()).hexdigest()
-    file = folder("preflight") / f"{key}.json"
+def needed(trunk: TrunkSpec, slices: Topology) -> Need:
+    """What a trunk needs on a slice: as the compiler says where it is installed, else by the formula."""
+    if compiler_here():
+        return _compiled(trunk, slices)
+    return memory.estimate(trunk, slices)
+
+
+def is_cached(program: Program) -> bool:
+    """Whether the answer comes at once: it was compiled before, or there is no compiler to wait for."""
+    return not compiler_here() or _file(program.trunk, program.slices).exists()
+
+
+def _file(trunk: TrunkSpec, slices: Topology) -> Path:
+    versions = [version(name) for name in ("scalectl", "jax", "flax", "optax", "libtpu")]
+    facts = [MEANING, shape(trunk), trunk.data.channels, str(slices), *versions]
+    key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+    return folder("preflight") / f"{key}.json"
+
+
+def _compiled(trunk: TrunkSpec, slices: Topology) -> Need:
+    """What the compiler says, from the user's cache where these versions were asked before."""
+    from scalectl.trainer import aot
+
+    file = _file(trunk, slices)
     if file.exists():
-        return Memory(**json.loads(file.read_text()))
-    need = memory(trunk, topology)
-    if not need.compiled:
-        estimate = round(temporaries(trunk, need.devices))
-        need = replace(need, temporaries=estimate, needed=need.arguments + estimate)
+        kept = json.loads(file.read_text())
+        return Need(**kept | {"verdict": Verdict(kept["verdict"])})
+    need = aot.compiled(trunk, slices)
     with appearing(file) as path:
         Path(path).write_text(json.dumps(asdict(need)))
     return need
 
 
-def _smallest(trunk: TrunkSpec, need: Memory, *, search: bool) -> tuple[str | None, bool]:
-    if need.fits and not search:
-        return need.topology, need.compiled
-    chip, _ = parsed(need.topology)
-    most = float(need.limit)
-    if search:
-        most = 1.25 * need.limit  # the estimate may be too high
-    for sides in FLAT if chip in ("v5e", "v6e") else CUBES:
-        topology = f"{chip}:{sides}"
-        _, devices = parsed(topology)
-        if trunk.recipe.batch_size % devices or (trunk.recipe.microbatch or devices) % devices:
-            continue
-        if _estimate(trunk, need, devices) > most:
-            continue
-        if not search:
-            return topology, False
-        if known(trunk, topology).fits:
-            return topology, need.compiled
-    return None, search
+def _smallest(program: Program, *, search: bool) -> tuple[str | None, bool]:
+    """The smallest slice that a program fits on, and whether it was compiled for."""
+    for slices in _sharing(program):
+        estimated = memory.estimate(program.trunk, slices)
+        if search and compiler_here():
+            if estimated.verdict is not Verdict.OVER and needed(program.trunk, slices).verdict is Verdict.FITS:
+                return str(slices), True
+        elif estimated.verdict is Verdict.FITS:
+            return str(slices), False
+    return None, search and compiler_here()
 
 
-def _estimate(trunk: TrunkSpec, need: Memory, devices: int) -> float:
-    """The bytes on each of `devices`, from those on another number of them, as the formula scales them."""
-    scale = temporaries(trunk, devices) / temporaries(trunk, need.devices)
-    return need.arguments * need.devices / devices + (need.temporaries or 0) * scale
+def _sharing(program: Program) -> Iterator[Topology]:
+    """Yield the slices of the same generation whose devices can share a batch, smallest first."""
+    recipe, generation = program.trunk.recipe, program.slices.generation
+    for sides in generation.shapes:
+        slices = Topology(generation, sides)
+        if recipe.batch_size % slices.devices == 0 and recipe.microbatch % slices.devices == 0:
+            yield slices
+
+
+WORDS = {Verdict.FITS: "fits", Verdict.UNSURE: "unsure: the compiler has to be asked", Verdict.OVER: "out of memory"}
 
 
 def text(answer: Answer) -> str:
     """The lines of one answer."""
-    need = answer.memory
-    source = "estimated; after pip install 'scalectl[aot]' it is compiled"
-    if need.compiled:
-        source = f"compiled in {duration(need.seconds)}"
-    verdict = "fits"
-    if not need.fits:
-        verdict = f"out of memory by {answer.over:.2f} GiB on each chip"
-    line = f"{', '.join(answer.models)} on {need.topology}: {verdict}"
-    line += f" ({need.needed / GIB:.2f} of {need.limit / GIB:.2f} GiB; {source})"
-    if answer.smallest == need.topology:
-        return line
-    sure = "smallest slice that it fits on" if answer.sure else "smallest slice by estimate"
-    return f"{line}\n  {sure}: {answer.smallest or 'none of this chip'}"
+    need, program = answer.need, answer.program
+    source = "compiled"
+    if need.seconds:
+        source += f" in {duration(need.seconds)}"
+    if not need.compiled:
+        source = f"estimated, within {share(need.margin)}"
+    room = f"{answer.left / GIB:.2f} GiB left"
+    if answer.left < 0:
+        room = f"{-answer.left / GIB:.2f} GiB too much"
+    lines = [
+        f"{program.names} on {program.slices}: {WORDS[need.verdict]}"
+        f" ({need.peak / GIB:.2f} of {need.limit / GIB:.2f} GiB a device, {room}; {source})"
+    ]
+    if need.verdict is not Verdict.FITS or answer.smallest != str(program.slices):
+        how = "smallest slice that it fits on" if answer.sure else "smallest slice by estimate"
+        lines.append(f"  {how}: {answer.smallest or f'none of {program.slices.generation.name}'}")
+    if padding := memory.padding(program.trunk):
+        lines.append(f"  {padding}")
+    return "\n".join(lines)
 
 
 def document(answers: Sequence[Answer]) -> dict[str, Any]:
-    """The answers for -o json; bytes are those of each chip."""
-    return {"fits": all(answer.memory.fits for answer in answers), "shapes": [_record(answer) for answer in answers]}
+    """The answers for -o json; bytes are those of each device."""
+    fits = all(answer.need.verdict is Verdict.FITS for answer in answers)
+    return {"fits": fits, "shapes": [_record(answer) for answer in answers]}
 
 
 def _record(answer: Answer) -> dict[str, Any]:
-    need = answer.memory
+    need, program = answer.need, answer.program
     return {
-        "models": list(answer.models),
-        "shape": answer.shape,
-        "topology": need.topology,
-        "devices": need.devices,
-        "fits": need.fits,
-        "needed_bytes": need.needed,
-        "argument_bytes": need.arguments,
-        "temporary_bytes": need.temporaries,
+        "models": list(program.models),
+        "shape": program.shape,
+        "topology": str(program.slices),
+        "devices": program.slices.devices,
+        "fits": need.verdict is Verdict.FITS,
+        "verdict": need.verdict.value,
+        "peak_bytes": need.peak,
         "limit_bytes": need.limit,
-        "over_gib": round(answer.over, 3),
+        "left_bytes": answer.left,
+        "argument_bytes": need.arguments,
         "compiled": need.compiled,
+        "margin": need.margin,
         "seconds": round(need.seconds, 3),
         "smallest": answer.smallest,
         "smallest_compiled": answer.sure,

@@ -1,0 +1,40 @@
+"""Which dimensions of an array are divided over a grid of devices (FSDP)."""
+
+import math
+from collections.abc import Sequence
+
+AXES = ("outer", "inner")
+SMALL = 2**16  # elements; an array with fewer is whole on every device
+
+
+def grid(count: int) -> tuple[int, int]:
+    """The two factors of a count that are nearest to each other, the smaller one first."""
+    smaller = next(factor for factor in range(math.isqrt(count), 0, -1) if count % factor == 0)
+    return smaller, count // smaller
+
+
+def divided(shape: Sequence[int], axes: tuple[int, int]) -> list[tuple[str, ...]]:
+    """The axes of the grid that divide each dimension: both the largest that all devices divide.
+
+    Where there is none, each axis of the grid divides the largest dimension that it can: 1664 x 1664 on 16 x 16.
+    """
+    parts: list[tuple[str, ...]] = [()] * len(shape)
+    if math.prod(shape) < SMALL:
+        return parts
+    left, every = list(shape), math.prod(axes)
+    together: list[tuple[tuple[str, ...], int]] = [(AXES, every)]
+    each: list[tuple[tuple[str, ...], int]] = [((name,), count) for name, count in zip(AXES, axes, strict=True)]
+    for names, count in together if any(side % every == 0 for side in shape) else each:
+        divisible = [place for place, side in enumerate(left) if side % count == 0]
+        if divisible:
+            place = max(divisible, key=left.__getitem__)
+            parts[place] += names
+            left[place] //= count
+    return parts
+
+
+def share(shape: Sequence[int], devices: int) -> float:
+    """The elements of an array that each of `devices` holds."""
+    axes = grid(devices)
+    count = math.prod(axes[AXES.index(name)] for names in divided(shape, axes) for name in names)
+    return math.prod(shape) / count

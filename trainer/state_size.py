@@ -1,0 +1,69 @@
+"""The bytes of a trunk's state and of its batches on each of several devices, counted without building a model."""
+
+import math
+from collections.abc import Iterator
+
+from scalectl.trainer.division import share
+from scalectl.trainer.flops import tokens
+from scalectl.trainer.spec import TrunkSpec
+
+Sides = tuple[int, ...]
+FACTORED = 32  # Adafactor factors the second moment of matrices whose sides are at least so long
+
+
+def shapes(trunk: TrunkSpec) -> Iterator[tuple[Sides, int]]:
+    """Yield the shape of each parameter of a model, and how many there are of it."""
+    model, data, head = trunk.model, trunk.data, trunk.recipe.head
+    width, mlp = model.width, model.mlp_dim
+    blocks = model.depth + (head == "map")  # the pooling has a block's MLP, its output and one of its norms
+    yield (model.patch_size**2 * data.channels, width), 1
+    if trunk.recipe.positions == "learned":
+        yield (tokens(model, data.image_size), width), 1
+    yield (width, 3 * width), model.depth
+    yield (3 * width,), model.depth
+    yield (width, width), blocks
+    yield (width, mlp), blocks
+    yield (mlp, width), blocks
+    yield (mlp,), blocks
+    yield (width,), 6 * model.depth + 3  # norms and biases; embedding and last norm
+    if head == "map":
+        yield (width, width), 1
+        yield (width, 2 * width), 1
+        yield (width,), 8
+    if head == "tok":
+        yield (width,), 1
+    yield (width, data.num_classes), 1
+    yield (data.num_classes,), 1
+
+
+def count(trunk: TrunkSpec) -> int:
+    """The parameters of a model."""
+    return sum(number * math.prod(sides) for sides, number in shapes(trunk))
+
+
+def held(trunk: TrunkSpec, devices: int) -> float:
+    """The parameters that each device holds."""
+    return sum(number * share(sides, devices) for sides, number in shapes(trunk))
+
+
+def gathered(trunk: TrunkSpec) -> float:
+    """The bytes at 32 bits of the matrices of one block, and of the classifier's."""
+    model = trunk.model
+    block = 4 * model.width**2 + 2 * model.width * model.mlp_dim
+    return 4.0 * (block + model.width * trunk.data.num_classes)
+
+
+def arguments(trunk: TrunkSpec, devices: int, steps: int = 1) -> float:
+    """The bytes on each device of parameters, moments, and the batches of a dispatch."""
+    state = sum(number * _held(sides, trunk.recipe.optimizer, devices) for sides, number in shapes(trunk))
+    data = trunk.data
+    image = 4 * data.image_size**2 * data.channels + 4
+    return state + steps * trunk.recipe.batch_size / devices * image
+
+
+def _held(sides: Sides, optimizer: str, devices: int) -> float:
+    """The bytes of a parameter at 32 bits, its first moment at 16, and its second at 32, which Adafactor factors."""
+    whole = share(sides, devices)
+    if optimizer == "adafactor" and len(sides) == 2 and min(sides) >= FACTORED:
+        return 6 * whole + 4 * sum(share((side,), devices) for side in sides)
+    return 10 * whole
