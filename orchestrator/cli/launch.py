@@ -88,7 +88,7 @@ def launch(
     outcome = carry_out(experiment, caps, backend=backend, slots=slots, address=address, agree=agree, again=again)
     drawn = all(experiment.figure(fit).exists() for fit in experiment.fits or ("",))
     anew = outcome.worked or not drawn
-    if outcome.exit is not Exit.INTERRUPTED and outcome.done and anew:
+    if outcome.exit not in (Exit.INTERRUPTED, Exit.NOT_FOUND) and outcome.done and anew:
         from scalectl.orchestrator.report.fits import conclude
 
         for line in conclude(experiment):

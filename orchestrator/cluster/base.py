@@ -55,8 +55,8 @@ class Request:
     slots: int | None = None  # CPU workers; the backend chooses where None
     address: str | None = None  # of a cluster that runs already
     wanted: Mapping[str, float] = field(default_factory=dict)  # types of slots that jobs ask for -> devices of each
-    grows: bool = False  # no slot at all is no refusal: some may come
     stopping: Stop | None = None  # set once the launch is to end
+    grows: bool = False  # no slot at all is no refusal: some may come
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,7 @@ class Backend(ABC):
     slots: tuple[str, ...]
     types: Mapping[str, str] = {}  # of slots that are more than a CPU worker
     lost: str = ""  # why nothing can be started any more
+    grows: bool = False  # there may be more slots later
 
     @abstractmethod
     def start(self, slot: str, job: Job) -> None:

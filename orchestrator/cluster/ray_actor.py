@@ -4,8 +4,9 @@ from typing import Any
 
 from scalectl.orchestrator.cluster import process as heap
 from scalectl.orchestrator.cluster.process import last_words, stderr_file
-from scalectl.orchestrator.cluster.ray_gang import Gang, released
-from scalectl.orchestrator.cluster.ray_slots import Seats
+from scalectl.orchestrator.cluster.ray_gang import Gang
+from scalectl.orchestrator.cluster.ray_slots import Seats, elsewhere
+from scalectl.orchestrator.cluster.ray_visit import seen
 from scalectl.orchestrator.cluster.worker import Place, Worker
 from scalectl.orchestrator.vocabulary import CPU
 from scalectl.trainer.spec import Job
@@ -14,7 +15,11 @@ _OPTIONS = {"max_restarts": 0, "concurrency_groups": {"control": 1}}
 
 
 class Seat(Worker):
-    """A Worker that knows which node Ray put it on."""
+    """A Worker that knows which node Ray put it on; raises FileNotFoundError where that node doesn't see `probe`."""
+
+    def __init__(self, place: Place | None = None, probe: tuple[str, str] = ("", "")) -> None:
+        seen(probe)
+        super().__init__(place or Place())
 
     def node(self) -> str:
         """The id of its node."""
@@ -31,11 +36,12 @@ class Actor:
     """A long-lived actor with at most one job; `gang` is the name of the workers that it conducts, if it does."""
 
     def __init__(self, ray: Any, handle: Any, gang: str = "") -> None:
-        self._ray, self._handle, self._gang = ray, handle, gang
+        self._ray, self._handle, self.gang = ray, handle, gang
         self._node = handle.node.options(concurrency_group="control").remote()
         self._stderr = handle.stderr.options(concurrency_group="control").remote()
         self._turn = -1  # of its newest job
         self.stream: Any = None  # of batches, while a job runs
+        self.heard = False  # a batch
 
     def run(self, job: Job, turn: int) -> None:
         """Begin a job; no two have the same `turn`."""
@@ -49,8 +55,11 @@ class Actor:
     def kill(self) -> None:
         """End the process; Ray takes up to 5 seconds where it doesn't answer."""
         self._ray.kill(self._handle, no_restart=True)
-        if self._gang:
-            released(self._ray, self._gang)
+
+    @property
+    def there(self) -> bool:
+        """Whether it has its place; the workers of a gang have theirs once it is heard of."""
+        return self.heard or bool(self.node)
 
     @property
     def node(self) -> str:
@@ -74,28 +83,35 @@ class Actor:
             return ""
 
 
-def cpu_worker(ray: Any, cores: tuple[int, ...]) -> Actor:
-    """The actor of a CPU worker on these cores, or on all where none is named."""
-    options = {"num_cpus": 1, "runtime_env": {"env_vars": heap.ENVIRONMENT}, **_OPTIONS}
-    return Actor(ray, ray.remote(**options)(Seat).remote(Place(cores, CPU)))
+class Maker:
+    """Makes the actors of a launch, by whose name its gangs are known, on nodes that aren't `left_out`."""
 
+    def __init__(self, ray: Any, launcher: str) -> None:
+        self._ray, self._launcher = ray, launcher
+        self.left_out: frozenset[str] = frozenset()  # ids of nodes
+        self.probe = ("", "")  # a file that every worker has to see, with its text
 
-def gpu_worker(ray: Any, seats: Seats) -> Actor:
-    """The actor of whole GPUs of one host, or of a share of one."""
-    environment = {}
-    if seats.gpus < 1:
-        environment["XLA_CLIENT_MEM_FRACTION"] = f"{0.9 * seats.gpus:.2f}"
-    options = {"num_cpus": 0, "num_gpus": seats.gpus, "runtime_env": {"env_vars": environment}, **_OPTIONS}
-    if seats.kind:
-        options["accelerator_type"] = seats.kind
-    return Actor(ray, ray.remote(**options)(Seat).remote(Place(platform=seats.platform)))
+    def actor(self, slot: str, seats: Seats, cores: tuple[int, ...]) -> Actor:
+        """The actor of a slot; that of a plain CPU worker is bound to the cores, where some are named."""
+        if seats.gang:
+            return self._conductor(f"{slot} of {self._launcher}", seats)
+        place, environment = Place(cores, CPU), heap.ENVIRONMENT
+        options: dict[str, Any] = {"num_cpus": seats.cpus}
+        if seats.gpus:
+            place, environment = Place(platform=seats.platform), {}
+            options |= {"num_gpus": seats.gpus}
+            if seats.gpus < 1:
+                environment["XLA_CLIENT_MEM_FRACTION"] = f"{0.9 * seats.gpus:.2f}"
+            if seats.kind:
+                options |= {"accelerator_type": seats.kind}
+        options |= {"runtime_env": {"env_vars": environment}, "label_selector": elsewhere(self.left_out)}
+        return Actor(self._ray, self._ray.remote(**options, **_OPTIONS)(Seat).remote(place, self.probe))
 
-
-def conductor(ray: Any, seats: Seats, name: str) -> Actor:
-    """The actor that conducts the workers of a slot with several hosts; it stays on the launcher's own node."""
-    affinity = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
-        ray.get_runtime_context().get_node_id(),  # so that a conductor isn't lost with somebody's host
-        soft=False,  # a soft wish is forgotten: in Ray 2.60 nine of ten such actors went to other nodes
-    )
-    options = {"num_cpus": 0, "scheduling_strategy": affinity, **_OPTIONS}
-    return Actor(ray, ray.remote(**options)(Gang).remote(seats, name), name)
+    def _conductor(self, name: str, seats: Seats) -> Actor:
+        """The actor that conducts the workers of a slot with several hosts; it stays on the launcher's own node."""
+        affinity = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+            self._ray.get_runtime_context().get_node_id(),  # so that a conductor isn't lost with somebody's host
+            soft=False,  # a soft wish is forgotten: in Ray 2.60 nine of ten such actors went to other nodes
+        )
+        made = self._ray.remote(num_cpus=0, scheduling_strategy=affinity, **_OPTIONS)(Gang)
+        return Actor(self._ray, made.remote(seats, name, self.left_out), name)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from scalectl.orchestrator.cluster import process as heap
-from scalectl.orchestrator.cluster.ray_slots import SLICE_LABEL, Draining, Seats, slices
+from scalectl.orchestrator.cluster.ray_slots import SLICE_LABEL, Draining, Seats, elsewhere, slices
 from scalectl.orchestrator.cluster.worker import Place, Worker, preempted
 from scalectl.orchestrator.vocabulary import CPU
 from scalectl.trainer.events import Done, Event, Failed, Stopped
@@ -54,11 +54,11 @@ class Gang:
     a host fails all of them are killed and the slice is released; the next job is placed anew.
     """
 
-    def __init__(self, seats: Seats, name: str) -> None:
+    def __init__(self, seats: Seats, name: str, left_out: frozenset[str] = frozenset()) -> None:
         import ray
 
         self._ray: Any = ray
-        self._seats, self._name = seats, name
+        self._seats, self._name, self._left_out = seats, name, left_out
         self._members: list[Any] = []
         self._nodes: frozenset[str] = frozenset()  # that they are on
         self._draining = Draining(ray)
@@ -113,8 +113,8 @@ class Gang:
         if not self._seats.chips:
             return [""]
         free = self._ray._private.state.available_resources_per_node()
-        drained, now = self._draining.nodes(), time.monotonic()
-        nodes = [node for node in self._ray.nodes() if node["NodeID"] not in drained]
+        avoided, now = self._draining.nodes() | self._left_out, time.monotonic()
+        nodes = [node for node in self._ray.nodes() if node["NodeID"] not in avoided]
         busy = {node["Labels"].get(SLICE_LABEL) for node in nodes if not free.get(node["NodeID"], {}).get("TPU")}
         return [
             tpus.name
@@ -133,6 +133,8 @@ class Gang:
         options: dict[str, Any] = {"name": self._name}
         if name:
             options |= {"strategy": "STRICT_SPREAD", "bundle_label_selector": [{SLICE_LABEL: name}] * seats.hosts}
+        elif self._left_out:
+            options |= {"bundle_label_selector": [elsewhere(self._left_out)] * seats.hosts}
         self._group = placement_group([seats.bundle] * seats.hosts, **options)
         try:
             if self._group.wait(GRASP_SECONDS):

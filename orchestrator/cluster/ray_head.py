@@ -76,9 +76,8 @@ class Head:
         return self._answered >= self._knocked
 
     def _knocks(self) -> bool:
-        assert self._address is not None
         try:
-            knock(self._address, KNOCK_SECONDS)
+            knock(str(self._address), KNOCK_SECONDS)
         except Unreachable:
             return False
         finally:

@@ -4,14 +4,14 @@ import math
 import re
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from scalectl.orchestrator.vocabulary import AUTO, CPU, Slot
 
-GPU_LABEL = "ray.io/accelerator-type"
+NODE_LABEL, GPU_LABEL = "ray.io/node-id", "ray.io/accelerator-type"
 SLICE_LABEL, POD_LABEL, TOPOLOGY_LABEL = (f"ray.io/tpu-{key}" for key in ("slice-name", "pod-type", "topology"))
 _TPU = re.compile(r"tpu|v\d\w*-\d+")
 
@@ -39,6 +39,8 @@ class Seats:
         """The resources of one worker of a gang, by Ray's names."""
         if self.chips:
             return {"TPU": self.chips}
+        if self.gpus:
+            return {"GPU": self.gpus}
         return {"CPU": self.cpus}
 
 
@@ -103,6 +105,13 @@ def lacking(types: Iterable[str], nodes: Sequence[Node]) -> str:
     words = [f"{has[name]:g} {name}s" for name in ("CPU", "GPU") if has[name]]
     words += [f"slice {tpus.name} ({tpus.pod}, {tpus.alive} of {tpus.hosts} hosts alive)" for tpus in slices(nodes)]
     return f"no slots of type {', '.join(sorted(types))}: the cluster has {', '.join(words) or 'nothing'}"
+
+
+def elsewhere(nodes: Collection[str]) -> dict[str, str]:
+    """The labels of nodes that are none of these."""
+    if not nodes:
+        return {}
+    return {NODE_LABEL: f"!in({','.join(sorted(nodes))})"}
 
 
 def pod(name: str) -> str:

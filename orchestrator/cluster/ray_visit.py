@@ -4,8 +4,10 @@ A node where scalectl can't be imported would lose every job that it is given, a
 """
 
 import platform
+import secrets
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +15,10 @@ from typing import Any
 
 from scalectl.orchestrator.cluster.ray_slots import Node
 from scalectl.orchestrator.errors import Refusal
+from scalectl.orchestrator.format import last_line
+from scalectl.trainer.data.storage import remote
 
+FILE = "seen-by-all-nodes"
 PACKAGES = ("scalectl", "jax", "jaxlib")
 NEEDED = ("scalectl.orchestrator.cluster.worker", "jax")
 VISIT_SECONDS = 60.0  # that the nodes which are there are waited for; those that answer later are used from then on
@@ -80,13 +85,13 @@ class Visits:
             if node["NodeID"] not in {*self._under_way, *self._answers}:
                 name = node["NodeManagerHostname"]
                 self._under_way[node["NodeID"]] = name, self._asked(node["NodeID"])
-        new = []
-        for node, (name, reference) in list(self._under_way.items()):
+        new: list[str] = []
+        for visited, (name, reference) in list(self._under_way.items()):
             ready, _ = self._ray.wait([reference], timeout=0)
             if ready:
-                del self._under_way[node]
-                self._answers[node] = self._answer(name, reference)
-                new.append(node)
+                del self._under_way[visited]
+                self._answers[visited] = self._answer(name, reference)
+                new.append(visited)
         return new
 
     def wait(self, nodes: Sequence[Node]) -> list[str]:
@@ -112,14 +117,19 @@ class Visits:
             return self._answers[node].host
         return node[:8]
 
-    def left_out(self, nodes: Collection[str]) -> frozenset[str]:
-        """Those of some nodes that are not, or not yet, to be used."""
-        return frozenset(node for node in nodes if not self.usable(node))
+    def left_out(self, node: str) -> bool:
+        """Whether a node has answered that it can't run jobs or doesn't see the file."""
+        return node in self._answers and not self.usable(node)
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a node was asked that hasn't answered yet."""
+        return bool(self._under_way)
 
     def problems(self, nodes: Iterable[str]) -> list[str]:
         """Why some of these nodes can't run jobs, a sentence each."""
-        answers = {node: self._answers[node] for node in nodes if node in self._answers}
-        sentences = [f"node {answer.host} is left out: {answer.problem}" for answer in answers.values() if answer.problem]
+        answers = [self._answers[node] for node in nodes if node in self._answers]
+        sentences = [f"node {answer.host} is left out: {answer.problem}" for answer in answers if answer.problem]
         return list(dict.fromkeys(sentences))
 
     def blind(self, nodes: Iterable[str]) -> list[str]:
@@ -156,15 +166,44 @@ class Visits:
 
 def cause(error: Exception) -> str:
     """The last line of what Ray says of an error, which names the cause where that was raised on a node."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return [*lines, type(error).__name__][-1] if not lines else lines[-1]
+    return last_line(str(error)) or type(error).__name__
 
 
-class Probe:
-    """A file in the folder of artifacts that all nodes have to see, for as long as a launch goes on."""
+def written(artifacts: str) -> tuple[str, str]:
+    """A new file in the folder of artifacts, with its text; none in a bucket that only the nodes have access to.
 
-    def __init__(self, file: Path, text: str) -> None:
-        self.file, self.text = file, text
+    Raises OSError where a folder can't be written.
+    """
+    file, text = f"{artifacts}/{FILE}", secrets.token_hex(8)
+    try:
+        _path(file).write_text(text)
+    except Exception:
+        if not remote(artifacts):
+            raise
+        return "", ""
+    return file, text
+
+
+def seen(probe: tuple[str, str]) -> None:
+    """Raise FileNotFoundError where this machine doesn't see such a file; there may be none to see."""
+    file, text = probe
+    if file and not (_path(file).exists() and _path(file).read_text() == text):
+        raise FileNotFoundError(f"{file}: this machine does not see the artifacts folder of the launch")
+
+
+def remove(file: str) -> None:
+    """Take the file away, if it is there."""
+    if file:
+        with suppress(Exception):
+            _path(file).unlink()
+
+
+def _path(file: str) -> Any:
+    if not remote(file):
+        return Path(file)
+    from etils import epath
+
+    return epath.Path(file)
 
 
 def unseen(hosts: Sequence[str], artifacts: str) -> Refusal:
