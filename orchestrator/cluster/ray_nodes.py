@@ -15,7 +15,8 @@ from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.vocabulary import CPU, Slot
 
 LOOK_SECONDS = 15.0  # between two looks, for nodes that have joined
-HURRY_SECONDS = 1.0  # while a worker was lost, a node is asked, or there is no slot at all
+HURRY_SECONDS = 1.0  # the same soon after a worker was lost, while a node is asked, and where there is no slot at all
+LEARN_SECONDS = 30.0  # after a worker was lost: Ray may take as long to learn that its node is gone
 FREE_SECONDS = 2.0  # for which it is remembered what is free
 
 
@@ -33,20 +34,25 @@ class Nodes:
         self._own = str(ray.get_runtime_context().get_node_id())
         self._free: tuple[float, Mapping[str, Mapping[str, float]]] = (-FREE_SECONDS, {})
         self._known: list[Node] = []
+        self._hurried = -LEARN_SECONDS
         self._look()
 
     def _look(self) -> None:
-        self._looked, self._hurried = time.monotonic(), False
+        self._looked = time.monotonic()
         self._known = self._head.ask(self._ray.nodes, self._known)
 
     def hurry(self) -> None:
-        """Have the next look be soon."""
-        self._hurried = True
+        """Look more often for a while."""
+        self._hurried = time.monotonic()
 
     def follow(self) -> bool:
         """Look at the nodes again when it is time to, and visit new ones; returns whether that was done."""
         wait = LOOK_SECONDS
-        if self._hurried or not self._usable or (self._visits and self._visits.under_way):
+        if (
+            time.monotonic() - self._hurried < LEARN_SECONDS
+            or not self._usable
+            or (self._visits and self._visits.under_way)
+        ):
             wait = HURRY_SECONDS
         if time.monotonic() - self._looked < wait:
             return False

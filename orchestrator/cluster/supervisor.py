@@ -213,13 +213,13 @@ class Supervisor(Cluster):
 
         Returns the ends of jobs that were asked to stop before they had a worker.
         """
-        late, reasons = self._watch.late(ROOM_SECONDS), []
+        late, reasons = self._watch.late(ROOM_SECONDS), list[str]()
         if late:
             self.backend.make_room()
         ended = [(slot, self._withdrawn(slot)) for slot in late if slot in self._stopped]
-        for slot in self._watch.late(ROOM_SECONDS):
+        for slot in self._watch.late(2 * ROOM_SECONDS):  # a worker that only takes its time holds the place itself
             if held := self.backend.held(slot):
-                self._watch.excuse(slot, 2 * ROOM_SECONDS)
+                self._watch.excuse(slot, 3 * ROOM_SECONDS)
                 reasons.append(f"slot {slot}: {held}")
         self._waiting = ", ".join(reasons[:1])
         if len(reasons) > 1:

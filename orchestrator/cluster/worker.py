@@ -50,10 +50,10 @@ class Worker:
         self._place = place
         self._stopping: defaultdict[int, threading.Event] = defaultdict(threading.Event)
         self._running: set[int] = set()
-        self._leaving = False
+        self._leaving = ""  # why all jobs are to end, once they are
         self._at_once: Any = signal.signal(signal.SIGTERM, self._leave)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # Ray's own processes keep it blocked
-        ends_with_parent(self._stop_all, lambda: bool(self._running))
+        ends_with_parent(lambda: self._leave_all("its node has ended"), lambda: bool(self._running))
 
     def run(self, job: Job, turn: int) -> Iterator[list[Event]]:
         """Yield the job's events in batches; the last event of the last batch is Done, Stopped or Failed.
@@ -63,7 +63,7 @@ class Worker:
         self._running.add(turn)
         for batch in stream(job, self._stopping[turn], self._place):
             if self._leaving:
-                batch = preempted(batch, "its worker got SIGTERM")
+                batch = preempted(batch, self._leaving)
             yield batch
         self._running.discard(turn)
         del self._stopping[turn]
@@ -75,10 +75,10 @@ class Worker:
     def _leave(self, number: int, frame: object) -> None:
         if self._leaving or not self._running:
             self._at_once(number, frame)
-        self._leaving = True
-        self._stop_all()
+        self._leave_all("its worker got SIGTERM")
 
-    def _stop_all(self) -> None:
+    def _leave_all(self, reason: str) -> None:
+        self._leaving = reason
         for turn in list(self._running):
             self._stopping[turn].set()
 

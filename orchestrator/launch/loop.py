@@ -72,7 +72,7 @@ def launch(
     checkpoint; so it does when the cluster is lost, or has had no slot for any job for `acquire` seconds. Returns why
     nothing more was placed, which is nothing where all was. Runs that the store is asked to stop meanwhile leave the
     plan. `checkpoints` holds the folders of checkpoints by trunk or run and by step; `ledger` and `seconds_left` are
-    kept in the store once a second. Slots may come and go, which `followers` hear of; `hint` is given sentences on them.
+    kept in the store once a second. Slots may come and go, which `followers` hear of; `hint` is given sentences.
     """
     board = Board(plan, slots_of(cluster), checkpoints, max_retries)
     meter, ledger = meter or Meter(Caps()), ledger or Ledger(cluster.slots)

@@ -18,6 +18,9 @@ def slots_of(cluster: Cluster) -> list[Slot]:
     return [Slot(name, cluster.types.get(name, CPU)) for name in cluster.slots]
 
 
+STARVED_SECONDS = 5.0  # without a slot, after which that is said
+
+
 class Surroundings:
     """The surroundings of a launch, which its board, its store, its ledger and its screen follow."""
 
@@ -41,6 +44,8 @@ class Surroundings:
         for text in self._cluster.notices():
             self._records.note("warning", text)
             self._hint(f"warning   {text}")
+        if self._cluster.lost and not self._board.halted:
+            self._hint(f"stopping  {self._cluster.lost}: running jobs leave their checkpoints")
         self._follow_slots()
         self._follow_waiting()
 
@@ -58,7 +63,7 @@ class Surroundings:
 
     def _follow_waiting(self) -> None:
         waiting = self._cluster.waiting
-        if not waiting and self.starved:
+        if not waiting and self._starving > STARVED_SECONDS:
             waiting = "no slot of the cluster will do for the jobs that are left"
         if bool(waiting) != bool(self._waiting):
             self._records.note(WAITING, waiting)  # an empty one ends it
@@ -71,12 +76,17 @@ class Surroundings:
         """Whether jobs wait, and there is nothing that they could be placed on."""
         return self._board.ready and not self._board.running
 
-    def exhausted(self) -> str:
-        """That there has been no slot for too long, in the words that runs are stopped with; or nothing."""
+    @property
+    def _starving(self) -> float:
+        """The seconds for which that has been so."""
         if not self.starved:
             self._starved = None
-            return ""
+            return 0.0
         self._starved = self._starved or time.monotonic()
-        if time.monotonic() - self._starved < self._acquire:
+        return time.monotonic() - self._starved
+
+    def exhausted(self) -> str:
+        """That there has been no slot for too long, in the words that runs are stopped with; or nothing."""
+        if self._starving < self._acquire:
             return ""
         return f"limits.acquire is reached: no slot for the jobs that are left in {duration(self._acquire)}"
