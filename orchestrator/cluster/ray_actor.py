@@ -57,7 +57,12 @@ class Actor:
         self._ray.kill(self._handle, no_restart=True)
 
     @property
-    def there(self) -> bool:
+    def id(self) -> str:
+        """Its id in the cluster."""
+        return str(self._handle._actor_id.hex())
+
+    @property
+    def placed(self) -> bool:
         """Whether it has its place; the workers of a gang have theirs once it is heard of."""
         return self.heard or bool(self.node)
 

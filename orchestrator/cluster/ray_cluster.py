@@ -98,7 +98,7 @@ class OnRay(Backend):
 
     def _follow(self, nodes: Nodes) -> None:
         placed = self._busy
-        working = {name for name, actor in placed.items() if actor.there}
+        working = {name for name, actor in placed.items() if actor.placed}
         self._maker.left_out = nodes.left_out
         self._offer(followed(self._offered, nodes.slots(), working, placed))
         for name in self._actors.keys() - {*self.slots}:
@@ -187,13 +187,18 @@ class OnRay(Backend):
 
     def _not_made(self, slot: str, nodes: Nodes, error: Exception) -> Lost:
         """The loss of a slot on whose node no worker can be made; other nodes may do."""
-        nothing: dict[str, Any] = {}
-        actor = self._head.ask(lambda: self._ray._private.state.actors(getattr(error, "actor_id", "")), nothing)
-        node, reason = actor.get("Address", {}).get("NodeID", ""), last_line(str(error))
+        node, reason = self._node(getattr(error, "actor_id", "")), last_line(str(error))
         self.kill(slot)
         if not node:  # it would be tried there without an end
             return Lost(reason, "user_error")
         return Lost(f"no worker can be made on node {nodes.leave_out(node, reason)}: {reason}", "slot_lost")
+
+    def _node(self, actor: str) -> str:
+        """The node that an actor was given a place on, also before its process is there; nothing before that."""
+        nothing: dict[str, Any] = {}
+        entry = self._head.ask(lambda: self._ray._private.state.actors(actor), nothing)
+        node = str(entry.get("Address", {}).get("NodeID", ""))
+        return node.strip("f") and node  # Ray's id of no node
 
     def stop(self, slot: str) -> None:
         """Ask the job on a slot to leave a checkpoint and end with Stopped."""
@@ -212,7 +217,8 @@ class OnRay(Backend):
 
     def held(self, slot: str) -> str:
         """What others hold of the place that a slot waits for, in a cluster that was joined."""
-        if self._nodes is None:
+        actor = self._actors[slot]
+        if self._nodes is None or (not actor.gang and self._node(actor.id)):
             return ""
         return self._nodes.held(self._seats(slot))
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from scalectl.orchestrator.cluster import process as heap
+from scalectl.orchestrator.cluster.ray_head import Head
 from scalectl.orchestrator.cluster.ray_slots import SLICE_LABEL, Draining, Seats, elsewhere, slices
 from scalectl.orchestrator.cluster.worker import Place, Worker, preempted
 from scalectl.orchestrator.vocabulary import CPU
@@ -62,6 +63,7 @@ class Gang:
         self._members: list[Any] = []
         self._nodes: frozenset[str] = frozenset()  # that they are on
         self._draining = Draining(ray)
+        self._head = Head(ray.get_runtime_context().gcs_address)
         self._group: Any = None
         self._stopped: set[int] = set()
         self._cool: dict[str, float] = {}  # slice -> until when it is left alone
@@ -211,7 +213,7 @@ class Gang:
     @property
     def _drained(self) -> bool:
         """Whether a host of the workers will be taken away."""
-        return not self._nodes.isdisjoint(self._draining.nodes())
+        return not self._nodes.isdisjoint(self._head.ask(self._draining.nodes, frozenset[str]()))
 
     def _next(self, stream: Any, index: int, step: int) -> list[Event]:
         try:

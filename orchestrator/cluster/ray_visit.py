@@ -154,8 +154,8 @@ class Visits:
     def _asked(self, node: str) -> Any:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        there = NodeAffinitySchedulingStrategy(node, soft=False)
-        return self._look.options(scheduling_strategy=there).remote(PACKAGES, NEEDED, *self._probe)
+        pinned = NodeAffinitySchedulingStrategy(node, soft=False)
+        return self._look.options(scheduling_strategy=pinned).remote(PACKAGES, NEEDED, *self._probe)
 
     def _answer(self, name: str, reference: Any) -> Answer:
         try:
