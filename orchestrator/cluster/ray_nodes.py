@@ -1,5 +1,6 @@
 """The nodes of a cluster that a launch joined: which can be used, the slots that they make, and what is free."""
 
+import threading
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -110,11 +111,12 @@ class Nodes:
         except OSError as error:
             raise Refusal(f"refused: artifacts {artifacts}: {error.strerror}.") from error
         self._visits = Visits(self._ray, self.probe)
-        answered = self._visits.wait(self._serving)
+        stopping = self._request.stopping or threading.Event()
+        answered = self._visits.wait(self._serving, stopping)
         if blind := self._visits.blind(answered):
             raise unseen(blind, artifacts)
         problems = self._visits.problems(answered)
-        if self._serving and not self._usable:
+        if self._serving and not self._usable and not stopping.is_set():
             causes = "; ".join(problems) or "none has answered"
             raise Refusal(f"refused: no node of the cluster can run jobs: {causes}. Nothing was trained.")
         self._note(self._visits, answered)

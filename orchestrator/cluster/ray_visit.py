@@ -17,6 +17,7 @@ from scalectl.orchestrator.cluster.ray_slots import Node
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.format import last_line
 from scalectl.trainer.data.storage import remote
+from scalectl.trainer.events import Stop
 
 FILE = "seen-by-all-nodes"
 PACKAGES = ("scalectl", "jax", "jaxlib")
@@ -94,10 +95,10 @@ class Visits:
                 new.append(visited)
         return new
 
-    def wait(self, nodes: Sequence[Node]) -> list[str]:
-        """The same, once they have all answered, or VISIT_SECONDS have passed."""
+    def wait(self, nodes: Sequence[Node], stopping: Stop) -> list[str]:
+        """The same, once they have all answered, VISIT_SECONDS have passed, or the launch is to end."""
         deadline, new = time.monotonic() + VISIT_SECONDS, self.visit(nodes)
-        while self._under_way and time.monotonic() < deadline:
+        while self._under_way and time.monotonic() < deadline and not stopping.is_set():
             time.sleep(POLL_SECONDS)
             new += self.visit(nodes)
         return new
