@@ -19,7 +19,7 @@ class Exit(IntEnum):
     INVALID = 2  # usage, or an invalid experiments.yaml
     WORK_LEFT = 3  # --check found something to do
     REFUSED = 4  # a limit, or a fit that the data can't carry
-    NOT_FOUND = 5
+    NOT_FOUND = 5  # a store, run or file; a cluster, also one that is gone in the middle of a launch
     STORE = 6  # locked by another launcher, written by a newer scalectl, or not a store
     INTERRUPTED = 130
 

@@ -130,3 +130,9 @@ def command(
     if store is not None and Path(store).absolute() != USUAL.absolute():
         words += ["--store", str(store)]
     return shlex.join(words)
+
+
+def last_line(text: str) -> str:
+    """The last line of a traceback or of any other text, which names the cause."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else ""

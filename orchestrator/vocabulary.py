@@ -62,6 +62,9 @@ def job_name(kind: JobKind, run_name: str, start: int, stop: int) -> str:
     return f"{run_name} {kind}"
 
 
+WAITING = "waiting"  # the event that says what a launch waits for, or with no text that it waits no longer
+
+
 CPU, GPU, TPU = "cpu", "gpu", "tpu"  # the types of slots of CPU workers, and of any device of a kind
 AUTO = "auto"  # of jobs that any slot will do for
 

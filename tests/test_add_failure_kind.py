@@ -55,6 +55,7 @@ def test_users_are_told_what_each_kind_means_and_how_often_it_is_tried_again():
         "nonfinite": "never",
         "out_of_memory": "limits.retries times",
         "stalled": "limits.retries times",
+        "slot_lost": "always",
         "no_capacity": "limits.retries times",
         "checkpoint_corrupt": "limits.retries times",
         "preempted": f"up to {LOSSES - 1} times without a new checkpoint",

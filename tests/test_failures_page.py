@@ -12,6 +12,7 @@ AGAIN = {
     "once": r"no launch tries it again|does not try it again",
     "retries": r"`limits\.retries` times",
     "progress": r"for as long as the job comes forward",
+    "always": r"as often as it happens",
 }
 
 

@@ -15,7 +15,7 @@ from told import rows
 
 from scalectl.orchestrator.cluster.backends import Here, opened
 from scalectl.orchestrator.cluster.base import Batch, Cluster, Request
-from scalectl.orchestrator.cluster.ray_cluster import Seat
+from scalectl.orchestrator.cluster.ray_actor import Seat
 from scalectl.orchestrator.cluster.supervisor import Patience, Supervisor
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.experiment.reading import read

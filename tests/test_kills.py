@@ -11,6 +11,7 @@ import pytest
 from conftest import Study
 from told import SECONDS_A_STEP, progress, rows, started
 
+from scalectl.orchestrator.cluster.base import Cluster
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch.loop import launch
 from scalectl.orchestrator.plan.planner import plan
@@ -57,7 +58,7 @@ class Dying:
         return call
 
 
-class Pretended:
+class Pretended(Cluster):
     """Slots whose jobs take no time: they leave checkpoints on disk and tell what a trainer would."""
 
     types: ClassVar[dict[str, str]] = {}

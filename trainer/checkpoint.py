@@ -12,6 +12,7 @@ import numpy as np
 from etils import epath
 from orbax import checkpoint as ocp
 
+from scalectl.trainer.claim import FILE
 from scalectl.trainer.events import ROLLING, Progress
 from scalectl.trainer.step import State
 
@@ -105,9 +106,9 @@ def prune(folder: str, step: int) -> None:
     """
     if jax.process_index() > 0:
         return
-    newest = [str(older) for older in steps(folder) if older <= step][-ROLLING:]
+    kept = [FILE, *[str(older) for older in steps(folder) if older <= step][-ROLLING:]]
     for path in epath.Path(folder).iterdir():
-        if path.name not in newest and ".corrupt" not in path.name:
+        if path.name not in kept and ".corrupt" not in path.name:
             path.rmtree(missing_ok=True)
 
 

@@ -10,7 +10,7 @@ class FailureKind:
 
     name: str
     meaning: str  # a sentence for users
-    tries: Literal["once", "retries", "progress"]  # `limits.retries` more, or more while the job comes forward
+    tries: Literal["once", "retries", "progress", "always"]  # `limits.retries` more, or while the job comes forward
     attempt: Literal["failed", "preempted", "lost"] = "failed"  # the state of the attempt
     run: Literal["failed", "diverged"] = "failed"  # the state of its runs, once it isn't tried again
     makes_origin_again: bool = False  # before it is tried again: the checkpoint that the job began from is damaged
@@ -24,6 +24,7 @@ FAILURE_KINDS = {
         FailureKind("nonfinite", "A loss, a gradient norm or an evaluation is not finite.", "once", run="diverged"),
         FailureKind("out_of_memory", "The job or its worker ran out of memory.", "retries"),
         FailureKind("stalled", "The job reported nothing for too long, and was killed.", "retries", attempt="lost"),
+        FailureKind("slot_lost", "The slot left the cluster, or no worker starts there.", "always", attempt="lost"),
         FailureKind("no_capacity", "No worker came up on its slot in time.", "retries"),
         FailureKind(
             "checkpoint_corrupt",

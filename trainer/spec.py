@@ -295,6 +295,7 @@ class Job:
     origin: str | None
     checkpoint_every: int
     workers: int = 0  # processes that read images ahead; a thread does where there are none
+    token: str = ""  # of this attempt, which claimed the folder; none where no other attempt can be under way
 
 
 def canonical_json(value: Any) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 
 from scalectl.trainer import checkpoint
 from scalectl.trainer.checkpoint import Corrupt, Saved
+from scalectl.trainer.claim import check
 from scalectl.trainer.data.batches import Batches
 from scalectl.trainer.data.copies import newly_counted, words
 from scalectl.trainer.data.facts import Unreadable
@@ -71,7 +72,7 @@ def train(job: Job, stopping: Stop | None = None, layout: Layout | None = None) 
     is reported again. `layout` is over the devices to train on, by default those of `sharding.everywhere`.
 
     JAX has the options of `environment.PINNED` meanwhile. Raises ValueError where it was started with other settings
-    before the trainer was imported.
+    before the trainer was imported, and Superseded where a newer attempt has claimed the folder.
     """
     with pinned():
         yield from _train(job, stopping, layout or everywhere())
@@ -82,6 +83,7 @@ def _train(job: Job, stopping: Stop | None, layout: Layout) -> Iterator[Event]:
     together = Stopping(stopping or threading.Event(), programs.layout)
     laps = Laps(programs)
     try:
+        check(job.folder, job.token)
         shots_are_there(job.trunk.data, job.evals)
         state, saved = yield from _latest(job, programs)
         yield _started(saved)
@@ -154,7 +156,7 @@ class _Training:
         self.step = saved.step
         batches = Batches(job.trunk, programs.layout.rows(job.trunk.recipe.batch_size))
         self.feed = Loader(batches, self.step, job.stop, job.workers)
-        self.writer = Writer(job.folder)
+        self.writer = Writer(job.folder, job.token)
         self.seconds = saved.device_seconds
         self.curve = list(saved.curve) if self._own(saved) else []
         self.since = 0.0  # when the clock last stood still

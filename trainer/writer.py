@@ -8,6 +8,7 @@ import jax
 from jax.experimental import multihost_utils
 
 from scalectl.trainer.checkpoint import Saved, prune, save
+from scalectl.trainer.claim import check
 from scalectl.trainer.events import Progress
 from scalectl.trainer.sharding import gathered
 from scalectl.trainer.step import State
@@ -16,11 +17,12 @@ from scalectl.trainer.step import State
 class Writer:
     """Writes the checkpoints of a job to `folder`, one at a time, in a thread of its own, and prunes older ones.
 
-    Of several processes that hold a state together, the first one writes.
+    Of several processes that hold a state together, the first one writes. Raises Superseded, with the next checkpoint,
+    once a newer attempt than that of `token` has claimed the folder.
     """
 
-    def __init__(self, folder: str) -> None:
-        self._folder = folder
+    def __init__(self, folder: str, token: str = "") -> None:
+        self._folder, self._token = folder, token
         self._thread = ThreadPoolExecutor(1, "checkpoint")
         self._writing: Future[Saved] | None = None
 
@@ -55,6 +57,8 @@ class Writer:
         self._thread.shutdown()
 
     def _write(self, snapshot: State, device_seconds: float, curve: Sequence[Progress]) -> Saved:
+        check(self._folder, self._token)
         saved = save(self._folder, snapshot, device_seconds, curve)
+        check(self._folder, self._token)  # what looks half written may be the other's
         prune(self._folder, saved.step)
         return saved

@@ -96,7 +96,7 @@ def launch(
     again = command("launch", file, changes=changes, options={"fake_cluster": fake})
     with _cluster(fake, address) as place:
         outcome = carry_out(experiment, caps, backend=backend, slots=slots, address=place, agree=agree, again=again)
-    if outcome.exit is not Exit.INTERRUPTED and outcome.done:
+    if outcome.exit not in (Exit.INTERRUPTED, Exit.NOT_FOUND) and outcome.done:
         _conclude(experiment, anew=outcome.worked)
     click.echo(wrapped(outcome.text(file, experiment.store, changes, fake), width()))
     return outcome.exit

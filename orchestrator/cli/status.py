@@ -134,6 +134,8 @@ def _now(status: "Status", state: str) -> str:
 
 
 def _launcher(status: "Status") -> str:
+    if status.waits_for:
+        return f"launcher: {status.launcher}\n  waiting: {one_line(status.waits_for)}"
     if status.launcher:
         return f"launcher: {status.launcher}"
     text = "no launch is running"

@@ -12,10 +12,28 @@ Batch = tuple[str, list[Event]]
 
 
 class Cluster(Protocol):
-    """A fixed set of slots; each started job sends batches of events, the last of which ends with its end."""
+    """A set of slots; each started job sends batches of events, the last of which ends with its end.
+
+    While `events` is called slots may come and go; one that has a job stays until that has ended. A subclass inherits
+    what a place without neighbours needs of the rest.
+    """
 
     slots: tuple[str, ...]
     types: Mapping[str, str]  # of slots that are more than a CPU worker
+
+    @property
+    def waiting(self) -> str:
+        """What its slots are waited for that have a job and no worker yet, because others hold it; or nothing."""
+        return ""
+
+    @property
+    def lost(self) -> str:
+        """Why nothing can be started any more, so that jobs are to leave their checkpoints; empty while all is well."""
+        return ""
+
+    def notices(self) -> list[str]:
+        """What a person has to know of its nodes, a sentence each, since this was last asked."""
+        return []
 
     def start(self, slot: str, job: Job) -> None:
         """Begin a job on a free slot."""
@@ -38,6 +56,7 @@ class Request:
     address: str | None = None  # of a cluster that runs already
     wanted: Mapping[str, float] = field(default_factory=dict)  # types of slots that jobs ask for -> devices of each
     stopping: Stop | None = None  # set once the launch is to end
+    grows: bool = False  # no slot at all is no refusal: some may come
 
 
 @dataclass(frozen=True)
@@ -61,6 +80,8 @@ class Backend(ABC):
 
     slots: tuple[str, ...]
     types: Mapping[str, str] = {}  # of slots that are more than a CPU worker
+    lost: str = ""  # why nothing can be started any more
+    grows: bool = False  # there may be more slots later
 
     @abstractmethod
     def start(self, slot: str, job: Job) -> None:
@@ -96,3 +117,21 @@ class Backend(ABC):
     def inventory(self) -> str:
         """What the place has and what of it is free, in a few words, for whoever waited for a slot in vain."""
         return "nothing is free"
+
+    def held(self, slot: str) -> str:
+        """What others hold of the place that a slot waits for, in a few words; empty where its worker should come."""
+        return ""
+
+    def follow(self) -> None:  # noqa: B027 - most places stay as they are
+        """Bring `slots` up to date; those with a job stay."""
+
+    def notices(self) -> list[str]:
+        """What a person has to know of its machines, a sentence each, since this was last asked."""
+        return []
+
+    def admit(self, artifacts: str) -> None:  # noqa: B027 - most places are on this machine
+        """Leave out machines that can't run jobs; raises Refusal where one doesn't see the folder of artifacts."""
+
+    def lacking(self) -> str:
+        """What the place has in place of slots, in a few words, where it has none."""
+        return "it has no slots"

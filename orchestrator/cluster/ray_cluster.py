@@ -6,132 +6,53 @@ import secrets
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from scalectl.orchestrator.cluster import process as heap
 from scalectl.orchestrator.cluster.accelerators import unusable
 from scalectl.orchestrator.cluster.base import Backend, Lost, Report, Request
-from scalectl.orchestrator.cluster.process import BINDS, last_words, stderr_file, usable
-from scalectl.orchestrator.cluster.ray_gang import Gang, released
+from scalectl.orchestrator.cluster.following import followed, workers
+from scalectl.orchestrator.cluster.process import BINDS, usable
+from scalectl.orchestrator.cluster.ray_actor import Actor, Maker
+from scalectl.orchestrator.cluster.ray_gang import released
+from scalectl.orchestrator.cluster.ray_head import Head
+from scalectl.orchestrator.cluster.ray_nodes import Nodes
 from scalectl.orchestrator.cluster.ray_server import Embedded, first_line, join, secure
 from scalectl.orchestrator.cluster.ray_slots import Draining, Seats, lacking, plain
 from scalectl.orchestrator.cluster.ray_slots import slots as slots_of
 from scalectl.orchestrator.cluster.room import room
-from scalectl.orchestrator.cluster.worker import Place, Worker, on_node
 from scalectl.orchestrator.errors import Refusal
-from scalectl.orchestrator.vocabulary import CPU
+from scalectl.orchestrator.format import last_line
+from scalectl.orchestrator.vocabulary import CPU, Slot
 from scalectl.trainer.events import Done, Event, Failed, Stopped
 from scalectl.trainer.spec import Job
-
-_OPTIONS = {"max_restarts": 0, "concurrency_groups": {"control": 1}}
-
-
-class Seat(Worker):
-    """A Worker that knows which node Ray put it on."""
-
-    def __init__(self, place: Place) -> None:
-        super().__init__(on_node(place))
-
-    def node(self) -> str:
-        """The id of its node."""
-        import ray
-
-        return str(ray.get_runtime_context().get_node_id())
-
-    def stderr(self) -> str:
-        """The file of its process's stderr, on that node."""
-        return stderr_file()
-
-
-class Actor:
-    """A long-lived actor with at most one job; `gang` is the name of the workers that it conducts, if it does."""
-
-    def __init__(self, ray: Any, handle: Any, gang: str = "") -> None:
-        self._ray, self._handle, self._gang = ray, handle, gang
-        self._node = handle.node.options(concurrency_group="control").remote()
-        self._stderr = handle.stderr.options(concurrency_group="control").remote()
-        self._turn = -1  # of its newest job
-        self.stream: Any = None  # of batches, while a job runs
-
-    def run(self, job: Job, turn: int) -> None:
-        """Begin a job; no two have the same `turn`."""
-        self._turn = turn
-        self.stream = self._handle.run.options(num_returns="streaming").remote(job, turn)
-
-    def stop(self) -> None:
-        """Ask the job to leave a checkpoint and end with Stopped."""
-        self._handle.stop.options(concurrency_group="control").remote(self._turn)
-
-    def kill(self) -> None:
-        """End the process; Ray takes up to 5 seconds where it doesn't answer."""
-        self._ray.kill(self._handle, no_restart=True)
-        if self._gang:
-            released(self._ray, self._gang)
-
-    @property
-    def node(self) -> str:
-        """The id of the node that it is on, or nothing while that can't be told."""
-        return self._answer(self._node)
-
-    def last_words(self) -> str:
-        """The end of its stderr, where it was on this machine."""
-        if self.node != self._ray.get_runtime_context().get_node_id():
-            return ""
-        return last_words(self._answer(self._stderr))
-
-    def _answer(self, reference: Any) -> str:
-        """The answer to a question, or nothing before it has come; the stream of a job tells why it never does."""
-        ready, _ = self._ray.wait([reference], timeout=0)
-        if not ready:
-            return ""
-        try:
-            return str(self._ray.get(reference))
-        except self._ray.exceptions.RayError:
-            return ""
-
-
-def cpu_worker(ray: Any, cores: tuple[int, ...]) -> Actor:
-    """The actor of a CPU worker on these cores, or on all where none is named."""
-    options = {"num_cpus": 1, "runtime_env": {"env_vars": heap.ENVIRONMENT}, **_OPTIONS}
-    return Actor(ray, ray.remote(**options)(Seat).remote(Place(cores, CPU)))
-
-
-def gpu_worker(ray: Any, seats: Seats) -> Actor:
-    """The actor of whole GPUs of one host, or of a share of one."""
-    environment = {}
-    if seats.gpus < 1:
-        environment["XLA_CLIENT_MEM_FRACTION"] = f"{0.9 * seats.gpus:.2f}"
-    options = {"num_cpus": 0, "num_gpus": seats.gpus, "runtime_env": {"env_vars": environment}, **_OPTIONS}
-    if seats.selector:  # accelerator_type would look for a resource that Ray alone gives, with the label
-        options["label_selector"] = seats.selector
-    return Actor(ray, ray.remote(**options)(Seat).remote(Place(platform=seats.platform)))
-
-
-def conductor(ray: Any, seats: Seats, name: str) -> Actor:
-    """The actor that conducts the workers of a slot with several hosts; it stays on the launcher's own node."""
-    affinity = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
-        ray.get_runtime_context().get_node_id(),  # so that a conductor isn't lost with somebody's host
-        soft=False,  # a soft wish is forgotten: in Ray 2.60 nine of ten such actors went to other nodes
-    )
-    options = {"num_cpus": 0, "scheduling_strategy": affinity, **_OPTIONS}
-    return Actor(ray, ray.remote(**options)(Gang).remote(seats, name), name)
 
 
 class OnRay(Backend):
     """Long-lived Ray actors, one a slot, in an embedded cluster on 127.0.0.1 or in one that runs at an address.
 
-    Raises Unreachable when no cluster answers, and Refusal when it has no slot of the types that are wanted.
+    Slots of a cluster that was joined follow its nodes. Raises Unreachable when no cluster answers, and Refusal when it
+    has no slot of the types that are wanted, unless more may come.
     """
 
     def __init__(self, request: Request) -> None:
         self._embedded: Embedded | None = None
+        self._nodes: Nodes | None = None  # of a cluster that was joined
+        self._head = Head(request.address)
         self._connect(request)
-        self._seats: dict[str, Seats] = {}
+        self._offered: dict[Slot, Seats] = {}
         self._cores: dict[str, tuple[int, ...]] = {}
-        self._survey(request)
-        self.slots = (*self._cores, *self._seats)
-        self._launcher = f"{os.getpid()}-{secrets.token_hex(4)}"  # by which the gangs of this launch are known
+        if request.address is None:
+            self._survey(request)
+        else:
+            self._nodes, self.grows = Nodes(self._ray, self._head, request), True
+            self._offer(self._nodes.slots())
+        if not (self.slots or request.grows):
+            words = self.lacking()
+            self._shut_down()
+            raise Refusal(f"refused: {words}.")
+        self._maker = Maker(self._ray, f"{os.getpid()}-{secrets.token_hex(4)}")
         self._actors: dict[str, Actor] = {}
         self._turns = itertools.count()
         self._draining = Draining(self._ray)
+        self._returned: list[Report] = []  # jobs of slots that have left before their workers were there
 
     def _connect(self, request: Request) -> None:
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "configure_logging": True}
@@ -144,39 +65,71 @@ class OnRay(Backend):
 
         self._ray = ray
         free = room()
-        workers = max(request.slots or free.workers, _largest_gang(request.wanted))
-        options |= {"num_cpus": workers, "include_dashboard": False, "object_store_memory": free.object_store}
+        count = max(request.slots or free.workers, _largest_gang(request.wanted))
+        options |= {"num_cpus": count, "include_dashboard": False, "object_store_memory": free.object_store}
         self._embedded = Embedded(ray, options)
 
     def _survey(self, request: Request) -> None:
-        """Note the slots that the cluster has of the types that are wanted."""
-        nodes, cores = self._ray.nodes(), usable()
-        special = slots_of(request.wanted, nodes)
-        if self._embedded:  # Ray counts devices that JAX may not be built for
-            special = {slot: seats for slot, seats in special.items() if seats.platform not in unusable()}
-        if plain(request.wanted, special):
+        """Note the slots that an embedded cluster has of the types that are wanted."""
+        self._lacking = lacking(request.wanted, self._ray.nodes())
+        cores, slots = usable(), slots_of(request.wanted, self._ray.nodes())
+        useless = unusable()  # Ray counts devices that JAX may not be built for
+        slots = {slot: seats for slot, seats in slots.items() if seats.platform not in useless}
+        if plain(request.wanted, slots):
             count = request.slots or int(self._ray.cluster_resources().get("CPU", 1))
-            self._cores = {f"cpu-{n}": () for n in range(count)}
-            if BINDS and self._embedded and count <= len(cores):
-                self._cores = {f"cpu-{n}": tuple(cores[n::count]) for n in range(count)}
-        self._seats = {slot.name: seats for slot, seats in special.items()}
-        self.types = {slot.name: slot.type for slot in special}
-        if not (self._cores or self._seats):
-            self._shut_down()
-            raise Refusal(f"refused: {lacking(request.wanted, nodes)}.")
+            slots = workers(count) | slots
+            if BINDS and count <= len(cores):
+                self._cores = {f"{CPU}-{n}": tuple(cores[n::count]) for n in range(count)}
+        self._offer(slots)
+
+    def _offer(self, slots: Mapping[Slot, Seats]) -> None:
+        self._offered = dict(slots)
+        self.slots = tuple(slot.name for slot in slots)
+        self.types = {slot.name: slot.type for slot in slots if slot.type != CPU}
+
+    def admit(self, artifacts: str) -> None:
+        """Leave out the nodes of a cluster that can't run jobs; raises Refusal where one doesn't see the artifacts."""
+        if self._nodes:
+            self._nodes.admit(artifacts)
+            self._maker.probe = self._nodes.probe
+            self._follow(self._nodes)
+
+    def follow(self) -> None:
+        """Bring the slots up to date with the nodes of a cluster that was joined."""
+        if self._nodes and not self.lost and self._nodes.follow():
+            self._follow(self._nodes)
+
+    def _follow(self, nodes: Nodes) -> None:
+        placed = self._busy
+        working = {name for name, actor in placed.items() if actor.placed}
+        self._maker.left_out = nodes.left_out
+        self._offer(followed(self._offered, nodes.slots(), working, placed))
+        for name in self._actors.keys() - {*self.slots}:
+            self.kill(name)
+            if name in placed:
+                self._returned.append((name, Lost(f"the cluster has no place for slot {name} any more", "slot_lost")))
+
+    @property
+    def lost(self) -> str:  # type: ignore[override]
+        """Why nothing can be started any more: the head of a cluster that was joined is gone, or this node."""
+        if self._nodes is None:
+            return ""
+        return self._nodes.lost
+
+    def notices(self) -> list[str]:
+        """What a person has to know of the nodes of a cluster that was joined."""
+        if self._nodes is None:
+            return []
+        return self._nodes.notices()
 
     def start(self, slot: str, job: Job) -> None:
         """Begin a job on the slot's actor, which is made first when there is none or it died."""
         if slot not in self._actors:
-            self._actors[slot] = self._new_actor(slot)
+            self._actors[slot] = self._maker.actor(slot, self._seats(slot), self._cores.get(slot, ()))
         self._actors[slot].run(job, next(self._turns))
 
-    def _new_actor(self, slot: str) -> Actor:
-        if slot in self._cores:
-            return cpu_worker(self._ray, self._cores[slot])
-        if self._seats[slot].gang:
-            return conductor(self._ray, self._seats[slot], f"{slot} of {self._launcher}")
-        return gpu_worker(self._ray, self._seats[slot])
+    def _seats(self, slot: str) -> Seats:
+        return next(seats for offered, seats in self._offered.items() if offered.name == slot)
 
     @property
     def _busy(self) -> dict[str, Actor]:
@@ -184,6 +137,9 @@ class OnRay(Backend):
 
     def events(self, timeout: float) -> list[Report]:
         """The batches that have come, at most one a slot; where a process of Ray's own ended, all jobs are lost."""
+        if self._returned:
+            returned, self._returned = self._returned, []
+            return returned
         streams = {slot: actor.stream for slot, actor in self._busy.items()}
         if not streams:
             return []
@@ -208,25 +164,44 @@ class OnRay(Backend):
             return []
         except self._ray.exceptions.RayError as error:
             return self._lost(slot, error)
+        actor.heard = True
         if isinstance(batch[-1], Done | Stopped | Failed):
             actor.stream = None
         return batch
 
     def _lost(self, slot: str, error: Exception) -> Lost:
         """The loss of a worker; which exception it comes as says little, so the node is looked at."""
-        kind = "node_lost"
+        kind, actor, victim = "node_lost", self._actors[slot], "worker"
         if isinstance(error, self._ray.exceptions.OutOfMemoryError) or "running low on memory" in str(error):
             kind = "out_of_memory"
         elif getattr(error, "preempted", False):
             kind = "preempted"
         elif getattr(error, "actor_init_failed", False):  # an exception, which would be raised again
+            if self._nodes:
+                return self._not_made(slot, self._nodes, error)
             kind = "user_error"
-        actor, victim = self._actors[slot], "worker"
-        if actor.node and actor.node not in {entry["NodeID"] for entry in self._ray.nodes() if entry["Alive"]}:
-            victim = "node"
+        if self._nodes:
+            self._nodes.hurry()
+            if actor.node and not self._nodes.alive(actor.node):
+                victim = "node"
         words = actor.last_words()
         self.kill(slot)
         return Lost(f"{words}\nthe {victim} of slot {slot} died: {_cause(error)}".strip(), kind)
+
+    def _not_made(self, slot: str, nodes: Nodes, error: Exception) -> Lost:
+        """The loss of a slot on whose node no worker can be made; other nodes may do."""
+        node, reason = self._node(getattr(error, "actor_id", "")), last_line(str(error))
+        self.kill(slot)
+        if not node:  # it would be tried there without an end
+            return Lost(reason, "user_error")
+        return Lost(f"no worker can be made on node {nodes.leave_out(node, reason)}: {reason}", "slot_lost")
+
+    def _node(self, actor: str) -> str:
+        """The node that an actor was given a place on, also before its process is there; nothing before that."""
+        nothing: dict[str, Any] = {}
+        entry = self._head.ask(lambda: self._ray._private.state.actors(actor), nothing)
+        node = str(entry.get("Address", {}).get("NodeID", ""))
+        return node.strip("f") and node  # Ray's id of no node
 
     def stop(self, slot: str) -> None:
         """Ask the job on a slot to leave a checkpoint and end with Stopped."""
@@ -234,15 +209,25 @@ class OnRay(Backend):
 
     def kill(self, slot: str) -> None:
         """Kill the actor of a slot."""
-        self._actors.pop(slot).kill()
+        actor = self._actors.pop(slot)
+        actor.kill()
+        if actor.gang:
+            self._head.ask(lambda: released(self._ray, actor.gang), None)
 
     def present(self, slot: str) -> bool:
         """Whether the actor of a slot is there; a gang can't tell."""
         return bool(self._actors[slot].node)
 
+    def held(self, slot: str) -> str:
+        """What others hold of the place that a slot waits for, in a cluster that was joined."""
+        actor = self._actors[slot]
+        if self._nodes is None or (not actor.gang and self._node(actor.id)):
+            return ""
+        return self._nodes.held(self._seats(slot))
+
     def draining(self) -> Collection[str]:
         """The slots with jobs on nodes that will be taken away."""
-        nodes = self._draining.nodes()
+        nodes = self._head.ask(self._draining.nodes, frozenset[str]())
         return [slot for slot, actor in self._busy.items() if nodes and actor.node in nodes]
 
     def make_room(self) -> None:
@@ -252,17 +237,30 @@ class OnRay(Backend):
 
     def inventory(self) -> str:
         """The CPUs of the cluster, and those that are free."""
-        total, free = self._ray.cluster_resources(), self._ray.available_resources()
+        nothing: dict[str, float] = {}
+        total = self._head.ask(self._ray.cluster_resources, nothing)
+        free = self._head.ask(self._ray.available_resources, nothing)
         return f"it needs 1 CPU, and of {total.get('CPU', 0):g} in the cluster {free.get('CPU', 0):g} are free"
+
+    def lacking(self) -> str:
+        """What the cluster has in place of slots of the types that are wanted."""
+        if self._nodes:
+            return self._nodes.lacking()
+        return self._lacking
 
     def close(self) -> None:
         """Kill the actors; an embedded cluster ends with them, one that was joined goes on."""
         for slot in list(self._actors):
             self.kill(slot)
+        if self._nodes:
+            self._nodes.close()
         self._shut_down()
 
     def _shut_down(self) -> None:
-        (self._embedded or self._ray).shutdown()
+        if self._embedded:
+            self._embedded.shutdown()
+        else:
+            self._head.leave(self._ray)
 
     def _renew(self, embedded: Embedded, ended: str) -> list[Report]:
         """Start a cluster anew of which one of Ray's own processes ended; all jobs are lost."""

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from scalectl.orchestrator.cluster import process as heap
-from scalectl.orchestrator.cluster.ray_slots import SLICE_LABEL, Draining, Seats, slices
+from scalectl.orchestrator.cluster.ray_head import Head
+from scalectl.orchestrator.cluster.ray_slots import SLICE_LABEL, Draining, Seats, elsewhere, slices
 from scalectl.orchestrator.cluster.worker import Place, Worker, on_node, preempted
 from scalectl.trainer.events import Done, Event, Failed, Stopped
 from scalectl.trainer.multihost import Host
@@ -51,14 +52,15 @@ class Gang:
     a host fails all of them are killed and the slice is released; the next job is placed anew.
     """
 
-    def __init__(self, seats: Seats, name: str) -> None:
+    def __init__(self, seats: Seats, name: str, left_out: frozenset[str] = frozenset()) -> None:
         import ray
 
         self._ray: Any = ray
-        self._seats, self._name = seats, name
+        self._seats, self._name, self._left_out = seats, name, left_out
         self._members: list[Any] = []
         self._nodes: frozenset[str] = frozenset()  # that they are on
         self._draining = Draining(ray)
+        self._head = Head(ray.get_runtime_context().gcs_address)
         self._group: Any = None
         self._stopped: set[int] = set()
         self._cool: dict[str, float] = {}  # slice -> until when it is left alone
@@ -110,9 +112,9 @@ class Gang:
         if not self._seats.chips:
             return [""]
         free = self._ray._private.state.available_resources_per_node()
-        drained, now = self._draining.nodes(), time.monotonic()
+        avoided, now = self._draining.nodes() | self._left_out, time.monotonic()
         living = [node for node in self._ray.nodes() if node["Alive"]]  # a slice may be back under its name
-        nodes = [node for node in living if node["NodeID"] not in drained]
+        nodes = [node for node in living if node["NodeID"] not in avoided]
         busy = {node["Labels"].get(SLICE_LABEL) for node in nodes if not free.get(node["NodeID"], {}).get("TPU")}
         return [
             tpus.name
@@ -131,10 +133,12 @@ class Gang:
         options: dict[str, Any] = {"name": self._name}
         if name:
             options |= {"strategy": "STRICT_SPREAD", "bundle_label_selector": [{SLICE_LABEL: name}] * seats.hosts}
-        elif seats.gpus:  # each part on a host of its own
-            options |= {"strategy": "STRICT_SPREAD"}
-            if seats.selector:
-                options |= {"bundle_label_selector": [seats.selector] * seats.hosts}
+        else:
+            selector = seats.selector | elsewhere(self._left_out)
+            if seats.gpus:  # each part on a host of its own
+                options |= {"strategy": "STRICT_SPREAD"}
+            if selector:
+                options |= {"bundle_label_selector": [selector] * seats.hosts}
         self._group = placement_group([seats.bundle] * seats.hosts, **options)
         try:
             if self._group.wait(GRASP_SECONDS):
@@ -213,7 +217,7 @@ class Gang:
     @property
     def _drained(self) -> bool:
         """Whether a host of the workers will be taken away."""
-        return not self._nodes.isdisjoint(self._draining.nodes())
+        return not self._nodes.isdisjoint(self._head.ask(self._draining.nodes, frozenset[str]()))
 
     def _next(self, stream: Any, index: int, step: int) -> list[Event]:
         try:

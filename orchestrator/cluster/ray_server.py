@@ -27,8 +27,8 @@ def has_token() -> bool:
     return bool(variables) or (Path.home() / ".ray" / "auth_token").exists()
 
 
-def knock(address: str) -> None:
-    """Raise Unreachable where nobody listens; Ray itself would ask for two minutes."""
+def knock(address: str, seconds: float = KNOCK_SECONDS) -> None:
+    """Raise Unreachable where nobody listens within some seconds; Ray itself would ask for two minutes."""
     scheme, separator, _ = address.rpartition("://")
     if separator:
         remedy = "give the HOST:PORT of its head, often port 6379"
@@ -37,7 +37,7 @@ def knock(address: str) -> None:
     if not port.isdecimal():
         raise Unreachable(f"no Ray cluster at {address!r}: it has no port; give the HOST:PORT of its head.")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_SECONDS).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=seconds).close()
     except (OSError, OverflowError) as error:  # the second for a port above 65535
         raise Unreachable(f"no Ray cluster at {address!r}: {error}; give the HOST:PORT of its head.") from error
 

@@ -4,7 +4,7 @@ import math
 import re
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from scalectl.orchestrator.format import counted
 from scalectl.orchestrator.vocabulary import AUTO, CPU, GPU, TPU, Slot, parted
 
-GPU_LABEL = "ray.io/accelerator-type"
+NODE_LABEL, GPU_LABEL = "ray.io/node-id", "ray.io/accelerator-type"
 SLICE_LABEL, POD_LABEL, TOPOLOGY_LABEL = (f"ray.io/tpu-{key}" for key in ("slice-name", "pod-type", "topology"))
 _SLICE = re.compile(r"(v\d{1,2}[a-z]*|tpu\d\w*)-\d+")
 
@@ -117,6 +117,13 @@ def lacking(types: Iterable[str], nodes: Sequence[Node]) -> str:
         words.append(f"{sum(hosts):g} GPUs {kind} on {counted(len(hosts), 'host')}")
     words += [f"slice {tpus.name} ({tpus.pod}, {tpus.alive} of {tpus.hosts} hosts alive)" for tpus in slices(nodes)]
     return f"no slots of type {', '.join(sorted(types))}: the cluster has {', '.join(words) or 'nothing'}"
+
+
+def elsewhere(nodes: Collection[str]) -> dict[str, str]:
+    """The labels of nodes that are none of these."""
+    if not nodes:
+        return {}
+    return {NODE_LABEL: f"!in({','.join(sorted(nodes))})"}
 
 
 def pod(name: str) -> str:

@@ -1,11 +1,16 @@
 """What every backend gets: batches of events, slots that are watched, and machines that are left in time."""
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 
-from scalectl.orchestrator.cluster.base import Backend, Batch, Lost
+from scalectl.orchestrator.cluster.base import Backend, Batch, Cluster, Lost
 from scalectl.orchestrator.cluster.worker import preempted
+from scalectl.orchestrator.format import counted
+from scalectl.orchestrator.vocabulary import CPU
+from scalectl.trainer.claim import claim
+from scalectl.trainer.data.storage import remote
 from scalectl.trainer.events import Alive, Done, Event, Failed, Stopped
 from scalectl.trainer.spec import Job
 
@@ -84,9 +89,13 @@ class Watch:
         """The slots that are waited for."""
         return [slot for slot, vigil in self._vigils.items() if not vigil.acquired]
 
-    def waits(self, seconds: float) -> bool:
-        """Whether a slot is waited for since so many seconds."""
-        return any(self._vigils[slot].silent > seconds for slot in self.absent())
+    def late(self, seconds: float) -> list[str]:
+        """The slots that are waited for since so many seconds."""
+        return [slot for slot in self.absent() if self._vigils[slot].silent > seconds]
+
+    def excuse(self, slot: str, seconds: float) -> None:
+        """Let a slot be waited for since no more than so many seconds."""
+        self._vigils[slot].silent = min(self._vigils[slot].silent, seconds)
 
     def overdue(self) -> dict[str, float]:
         """The slots that have reported nothing for longer than they may, with those seconds."""
@@ -106,26 +115,70 @@ class Watch:
 
 
 ROOM_SECONDS = 10.0  # that a slot may be waited for before idle workers end: longer than a worker takes to be there
+LEAVE_SECONDS = 30.0  # that jobs have for their checkpoints once the place is lost; Ray ends what is left after 60
 
 
-class Supervisor:
+class Supervisor(Cluster):
     """A backend as a Cluster.
 
-    A worker that reports nothing for longer than `patience` allows is killed, and so is one that was pre-empted. Signs
-    of life are for the watch alone.
+    A worker that reports nothing for longer than `patience` allows is killed, and so is one that was pre-empted. A slot
+    that others hold is waited for without an end. Signs of life are for the watch alone.
     """
 
     def __init__(self, backend: Backend, patience: Patience | None = None) -> None:
         self.backend = backend
-        self.slots: tuple[str, ...] = backend.slots
-        self.types: Mapping[str, str] = backend.types
+        self._most: dict[str, int] = {}  # slots of a type that are used, where not all are
         self._watch = Watch(patience or Patience())
         self._leaving: set[str] = set()  # slots whose jobs were asked to leave a machine that is taken away
+        self._stopped: set[str] = set()  # slots whose jobs were asked to stop
+        self._waiting = ""
+        self._lost, self._lost_since = "", 0.0
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """The slots that there are by now, at most as many of a type as were last set."""
+        used, slots = Counter[str](), []
+        for slot in sorted(self.backend.slots, key=lambda slot: slot not in self._watch.slots):
+            kind = self.types.get(slot, CPU)
+            used[kind] += 1
+            if used[kind] <= self._most.get(kind, len(self.backend.slots)):
+                slots.append(slot)
+        return tuple(slot for slot in self.backend.slots if slot in slots)
+
+    @slots.setter
+    def slots(self, names: Collection[str]) -> None:
+        used = Counter(self.types.get(slot, CPU) for slot in names)
+        present = Counter(self.types.get(slot, CPU) for slot in self.backend.slots)
+        self._most |= {kind: used[kind] for kind, number in present.items() if used[kind] < number}
+
+    @property
+    def types(self) -> Mapping[str, str]:  # type: ignore[override]
+        """The types of slots that are more than a CPU worker."""
+        return self.backend.types
+
+    @property
+    def waiting(self) -> str:
+        """What its slots are waited for that have a job and no worker yet, because others hold it; or nothing."""
+        return self._waiting
+
+    @property
+    def lost(self) -> str:
+        """Why nothing can be started any more; empty while all is well."""
+        return self._lost
+
+    def notices(self) -> list[str]:
+        """What a person has to know of its nodes, a sentence each, since this was last asked."""
+        return self.backend.notices()
+
+    def admit(self, artifacts: str) -> None:
+        """Leave out machines that can't run jobs; raises Refusal where one doesn't see the folder of artifacts."""
+        self.backend.admit(artifacts)
 
     def start(self, slot: str, job: Job) -> None:
-        """Begin a job on a free slot."""
+        """Begin a job on a free slot, as the one attempt at it that may write its checkpoints."""
         self._watch.begin(slot, job)
-        self.backend.start(slot, job)
+        self._stopped.discard(slot)
+        self.backend.start(slot, replace(job, token=_claimed(job.folder)))
 
     def events(self, timeout: float) -> list[Batch]:
         """The news of the slots; a job whose worker is gone, or is killed for its silence, ends with Failed."""
@@ -133,15 +186,55 @@ class Supervisor:
         for slot in self._watch.absent():
             if self.backend.present(slot):
                 self._watch.acquire(slot)
-        self._leave()
-        if self._watch.waits(ROOM_SECONDS):
-            self.backend.make_room()
-        silent = self._watch.overdue().keys() - {slot for slot, _ in heard}
-        heard += [(slot, [self._overdue(slot)]) for slot in sorted(silent)]
+        self._note_loss()
+        if self._lost:
+            heard += self._given_up({slot for slot, _ in heard})
+        else:
+            self._leave()
+            heard += self._wait()
+            silent = self._watch.overdue().keys() - {slot for slot, _ in heard}
+            heard += [(slot, [self._overdue(slot)]) for slot in sorted(silent)]
+            self.backend.follow()
         return [(slot, batch) for slot, batch in heard if batch]
+
+    def _note_loss(self) -> None:
+        if not self._lost and self.backend.lost:
+            self._lost, self._lost_since = self.backend.lost, time.monotonic()
+
+    def _given_up(self, heard: Collection[str]) -> list[Batch]:
+        """The ends of jobs that have no worker, or have left no checkpoint in time, after the place was lost."""
+        slots = {*self._watch.absent()}
+        if time.monotonic() - self._lost_since >= LEAVE_SECONDS:
+            slots = self._watch.slots
+        return [(slot, [self._lose(slot, Lost(self._lost))]) for slot in sorted(slots - {*heard})]
+
+    def _wait(self) -> list[Batch]:
+        """Make room for slots that are waited for, and wait longer for those of which others hold the place.
+
+        Returns the ends of jobs that were asked to stop before they had a worker.
+        """
+        late, reasons = self._watch.late(ROOM_SECONDS), list[str]()
+        if late:
+            self.backend.make_room()
+        ended = [(slot, self._withdrawn(slot)) for slot in late if slot in self._stopped]
+        for slot in self._watch.late(2 * ROOM_SECONDS):  # a worker that only takes its time holds the place itself
+            if held := self.backend.held(slot):
+                self._watch.excuse(slot, 3 * ROOM_SECONDS)
+                reasons.append(f"slot {slot}: {held}")
+        self._waiting = ", ".join(reasons[:1])
+        if len(reasons) > 1:
+            self._waiting += f"; {counted(len(reasons) - 1, 'more slot')} like it"
+        return ended
+
+    def _withdrawn(self, slot: str) -> list[Event]:
+        step = self._watch.step(slot)
+        self._watch.end(slot)
+        self._kill(slot)
+        return [Stopped(step)]
 
     def stop(self, slot: str) -> None:
         """Ask the job on a slot to leave a checkpoint and end with Stopped."""
+        self._stopped.add(slot)
         self.backend.stop(slot)
 
     def close(self) -> None:
@@ -150,7 +243,7 @@ class Supervisor:
 
     def _hear(self, slot: str, report: list[Event] | Lost) -> list[Event]:
         if isinstance(report, Lost):
-            return [self._lost(slot, report)]
+            return [self._lose(slot, report)]
         last = report[-1]
         if isinstance(last, Done | Stopped | Failed):
             report = self._ended(slot, report)
@@ -167,7 +260,7 @@ class Supervisor:
             self._kill(slot)
         return batch
 
-    def _lost(self, slot: str, loss: Lost) -> Failed:
+    def _lose(self, slot: str, loss: Lost) -> Failed:
         step, kind = self._watch.step(slot), loss.kind
         if kind == "node_lost" and slot in self._leaving:
             kind = "preempted"
@@ -194,3 +287,13 @@ class Supervisor:
             if slot in self._watch.slots and slot not in self._leaving:
                 self._leaving.add(slot)
                 self.backend.stop(slot)
+
+
+def _claimed(folder: str) -> str:
+    """The token of a new attempt; none where the folder can't be written, which the first checkpoint will say."""
+    try:
+        return claim(folder)
+    except Exception as error:
+        if isinstance(error, OSError) or remote(folder):  # whose libraries have errors of their own
+            return ""
+        raise

@@ -14,11 +14,13 @@ from typing import Any
 
 from scalectl.orchestrator.cluster import process as heap
 from scalectl.orchestrator.cluster.lease import Taken, leased
+from scalectl.orchestrator.cluster.orphan import ends_with_parent
 from scalectl.orchestrator.cluster.process import bind
 from scalectl.orchestrator.cluster.room import room
 from scalectl.orchestrator.redact import redacted
 from scalectl.orchestrator.vocabulary import CPU
 from scalectl.trainer import cache, environment
+from scalectl.trainer.claim import Superseded
 from scalectl.trainer.events import Alive, Done, Event, Failed, Started, Stop, Stopped
 from scalectl.trainer.multihost import Host, join, named
 from scalectl.trainer.spec import Job
@@ -47,7 +49,7 @@ class Worker:
     """Runs jobs one after another in a process that keeps JAX and its compiled programs warm.
 
     It has the process to itself: a first SIGTERM is a notice that the machine is taken away, and lets the job leave a
-    checkpoint; a second one, or one while nothing runs, ends the process.
+    checkpoint; a second one, or one while nothing runs, ends the process. So does the end of its parent, soon after.
     """
 
     def __init__(self, place: Place = Place()) -> None:
@@ -56,9 +58,10 @@ class Worker:
         self._place = place
         self._stopping: defaultdict[int, threading.Event] = defaultdict(threading.Event)
         self._running: set[int] = set()
-        self._leaving = False
+        self._leaving = ""  # why all jobs are to end, once they are
         self._at_once: Any = signal.signal(signal.SIGTERM, self._leave)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # Ray's own processes keep it blocked
+        ends_with_parent(lambda: self._leave_all("its node has ended"), lambda: bool(self._running))
 
     def run(self, job: Job, turn: int) -> Iterator[list[Event]]:
         """Yield the job's events in batches; the last event of the last batch is Done, Stopped or Failed.
@@ -68,7 +71,7 @@ class Worker:
         self._running.add(turn)
         for batch in stream(job, self._stopping[turn], self._place):
             if self._leaving:
-                batch = preempted(batch, "its worker got SIGTERM")
+                batch = preempted(batch, self._leaving)
             yield batch
         self._running.discard(turn)
         del self._stopping[turn]
@@ -80,7 +83,10 @@ class Worker:
     def _leave(self, number: int, frame: object) -> None:
         if self._leaving or not self._running:
             self._at_once(number, frame)
-        self._leaving = True
+        self._leave_all("its worker got SIGTERM")
+
+    def _leave_all(self, reason: str) -> None:
+        self._leaving = reason
         for turn in list(self._running):
             self._stopping[turn].set()
 
@@ -135,6 +141,8 @@ def _leased(job: Job, stopping: Stop, place: Place) -> AbstractContextManager[bo
 def _kind(error: Exception) -> str:
     if isinstance(error, Taken):
         return "no_capacity"
+    if isinstance(error, Superseded):
+        return "node_lost"
     if any(os.strerror(number) in str(error) for number in FULL):
         return "user_error"  # for TensorStore that is a resource that is exhausted, too
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):

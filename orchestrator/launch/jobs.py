@@ -31,8 +31,22 @@ class Board:
         self._stopped: set[str] = set()  # runs that were asked to stop
         self._lost: set[str] = set()  # runs that failed or diverged
         self._slots = {slot.name: slot for slot in slots}
+        self._gone: set[str] = set()  # slots that jobs still run on, and none is placed on
         self._folders = {owner: dict(steps) for owner, steps in checkpoints.items()}
         self._trunks = {run.trunk: run.trunk_name for run in plan.runs}
+
+    def follow(self, slots: Sequence[Slot]) -> None:
+        """Place jobs on these slots from now on; jobs that run elsewhere go on."""
+        if slots == self.slots:
+            return
+        self._gone = self.running.keys() - {slot.name for slot in slots}
+        self._slots = {name: self._slots[name] for name in self._gone} | {slot.name: slot for slot in slots}
+        self.queue.follow(slots)
+
+    @property
+    def slots(self) -> list[Slot]:
+        """The slots that jobs may be placed on."""
+        return [slot for name, slot in self._slots.items() if name not in self._gone]
 
     @property
     def ready(self) -> bool:
@@ -43,7 +57,7 @@ class Board:
         """Take jobs that are ready off the queue, each with a free slot."""
         if not self.ready:
             return []
-        return self.queue.placements([slot for name, slot in self._slots.items() if name not in self.running])
+        return self.queue.placements([slot for slot in self.slots if slot.name not in self.running])
 
     def place(self, job: PlannedJob, slot: Slot) -> News:
         """Note that a slot has a job from now on."""

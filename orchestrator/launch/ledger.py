@@ -1,7 +1,7 @@
 """What a launch spends: the time of each slot by what it went into, FLOPs, and hours on devices."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from scalectl.orchestrator.format import flops, hours
@@ -62,8 +62,20 @@ class Ledger:
         self._clock = clock
         self._kept = clock()
         self._past: dict[str, Entries] = {slot: total([]) for slot in slots}
+        self._slots = {*self._past}
         self._free = dict.fromkeys(self._past, self._kept)  # slot -> since when it holds no job
         self._held: dict[str, _Held] = {}
+
+    def follow(self, slots: Collection[str]) -> None:
+        """Count the time of these slots from now on; of others that of a job that still runs."""
+        now = self._clock()
+        for slot in self._free.keys() - {*slots}:
+            self._add(slot, {"idle": now - self._free.pop(slot)})
+        for slot in slots:
+            if slot not in self._free and slot not in self._held:
+                self._past.setdefault(slot, total([]))
+                self._free[slot] = now
+        self._slots = {*slots}
 
     def take(self, news: News) -> None:
         """Note that a slot was given a job, what the job reports of its time, and its end."""
@@ -76,7 +88,8 @@ class Ledger:
         if news.ended:
             kept = isinstance(news.events[-1], Done | Stopped)
             self._add(slot, self._held.pop(slot).split(now, kept=kept))
-            self._free[slot] = now
+            if slot in self._slots:
+                self._free[slot] = now
 
     def due(self, every: float) -> bool:
         """Whether so many seconds have passed since this was last true."""
@@ -87,9 +100,10 @@ class Ledger:
         return True
 
     def entries(self) -> dict[str, Entries]:
-        """The seconds of each slot so far by what they went into; they add up to the wall time."""
+        """The seconds of each slot so far by what they went into; they add up to the time for which it was there."""
         now = self._clock()
-        current = {slot: held.split(now, kept=False) for slot, held in self._held.items()}
+        current = {slot: total([]) for slot in self._past}
+        current |= {slot: held.split(now, kept=False) for slot, held in self._held.items()}
         current |= {slot: {"idle": now - since} for slot, since in self._free.items()}
         return {slot: total([past, current[slot]]) for slot, past in self._past.items()}
 

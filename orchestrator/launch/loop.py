@@ -1,16 +1,19 @@
 """The loop of a launch: place what is ready, hear what jobs report, stop what nobody wants any more."""
 
+import math
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
 from scalectl.orchestrator.cluster.base import Cluster
+from scalectl.orchestrator.format import last_line
 from scalectl.orchestrator.launch.jobs import ASKED, INTERRUPTED, Board
 from scalectl.orchestrator.launch.ledger import Ledger, Meter
 from scalectl.orchestrator.launch.news import Listener, News
-from scalectl.orchestrator.launch.retries import last_line
+from scalectl.orchestrator.launch.surroundings import Follower, Surroundings, slots_of
 from scalectl.orchestrator.plan.plan import Caps, Plan
 from scalectl.orchestrator.store.records import Records
-from scalectl.orchestrator.vocabulary import CPU, JobState, RunState, Slot
+from scalectl.orchestrator.vocabulary import JobState, RunState
 from scalectl.trainer.events import Failed
 
 
@@ -59,20 +62,28 @@ def launch(
     ledger: Ledger | None = None,
     seconds_left: Callable[[], float | None] = lambda: None,
     listeners: Sequence[Listener] = (),
-) -> Iterator[News]:
+    followers: Sequence[Follower] = (),
+    hint: Callable[[str], None] = lambda text: None,
+    acquire: float = math.inf,
+) -> Generator[News, None, str]:
     """Carry out a plan; yields news that is in the store and that all listeners have taken.
 
     It ends when every job is done, failed or, once `stopping` is set or a cap of `meter` is reached, stopped at a
-    checkpoint. Runs that the store is asked to stop meanwhile leave the plan. `checkpoints` holds the folders of
-    checkpoints by trunk or run and by step; `ledger` and `seconds_left` are kept in the store once a second.
+    checkpoint; so it does when the cluster is lost, or has had no slot for any job for `acquire` seconds. Returns why
+    nothing more was placed, which is nothing where all was. Runs that the store is asked to stop meanwhile leave the
+    plan. `checkpoints` holds the folders of checkpoints by trunk or run and by step; `ledger` and `seconds_left` are
+    kept in the store once a second. Slots may come and go, which `followers` hear of; `hint` is given sentences.
     """
-    slots = [Slot(name, cluster.types.get(name, CPU)) for name in cluster.slots]
-    board = Board(plan, slots, checkpoints, max_retries)
+    board = Board(plan, slots_of(cluster), checkpoints, max_retries)
     meter, ledger = meter or Meter(Caps()), ledger or Ledger(cluster.slots)
-    return _Loop(board, records, cluster, stopping, meter, ledger, seconds_left, listeners).news()
+    loop = _Loop(board, records, cluster, stopping, meter, ledger, seconds_left, listeners)
+    loop.surroundings = Surroundings(board, records, cluster, ledger, followers, hint, acquire)
+    return loop.news()
 
 
 class _Loop:
+    surroundings: Surroundings
+
     def __init__(
         self,
         board: Board,
@@ -90,18 +101,22 @@ class _Loop:
         self._listeners: list[Listener] = [Recorder(records), meter, ledger, *listeners]
         self._signalled: set[str] = set()  # slots whose jobs were asked to stop
 
-    def news(self) -> Iterator[News]:
+    def news(self) -> Generator[News, None, str]:
         while self._board.running or self._board.ready:
+            self.surroundings.follow()
             self._halt()
             yield from self._place()
             self._halt()  # whoever reads the news may have asked for it meanwhile
             self._stop()
+            if self.surroundings.starved:
+                time.sleep(POLL_SECONDS)
             yield from self._hear()
             self._stop()  # before what a backend in this process has stopped for a request is placed again
             if self._ledger.due(KEEP_SECONDS):
                 self._keep()
         self._keep()
         self._leave()
+        return self._board.halted
 
     def _keep(self) -> None:
         self._records.keep(self._ledger.entries(), self._seconds_left())
@@ -112,7 +127,7 @@ class _Loop:
         if self._stopping.is_set():
             self._board.halted = INTERRUPTED
         else:
-            self._board.halted = self._meter.reached()
+            self._board.halted = self._cluster.lost or self._meter.reached() or self.surroundings.exhausted()
 
     def _place(self) -> Iterator[News]:
         for job, slot in self._board.placements():

@@ -53,6 +53,10 @@ class Pace:
         self._trained: defaultdict[str, float] = defaultdict(float)  # job on a slot -> seconds of its steps
         self._last: dict[str, Progress] = {}  # job -> its last point
 
+    def follow(self, slots: Sequence[Slot]) -> None:
+        """Reckon with these slots from now on."""
+        self._types = [slot.type for slot in slots]
+
     def take(self, news: News) -> None:
         """Note what a job reported, and when."""
         job = self._jobs.setdefault(news.job.id, news.job)

@@ -8,10 +8,9 @@ from types import TracebackType
 from typing import Protocol, Self, TextIO
 
 from scalectl.analysis.printable import printable
-from scalectl.orchestrator.format import duration, share
+from scalectl.orchestrator.format import duration, last_line, share
 from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.pace import Pace
-from scalectl.orchestrator.launch.retries import last_line
 from scalectl.orchestrator.plan.plan import Plan, PlannedJob
 from scalectl.orchestrator.terminal import wrapped
 from scalectl.orchestrator.vocabulary import JobState, Slot
@@ -47,6 +46,10 @@ class Tally:
         self._done: dict[str, float] = {}
         self._open = {job.id for job in plan.jobs}
         self._pace = Pace(plan, slots)
+
+    def follow(self, slots: Sequence[Slot]) -> None:
+        """Reckon with these slots from now on."""
+        self._pace.follow(slots)
 
     def take(self, news: News) -> None:
         """Count a piece of news."""

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 
+from scalectl.orchestrator.format import last_line
 from scalectl.orchestrator.plan.plan import PlannedJob
 from scalectl.orchestrator.vocabulary import JobState
 from scalectl.trainer.events import Failed
@@ -22,6 +23,8 @@ def tried_again(kind: FailureKind) -> str:
             return "limits.retries times"
         case "progress":
             return f"up to {LOSSES - 1} times without a new checkpoint"
+        case "always":
+            return "always"
 
 
 class Failures:
@@ -66,6 +69,8 @@ class Failures:
             case "progress":
                 self._losses[job.id] += 1
                 return self._losses[job.id] < LOSSES
+            case "always":
+                return True
 
     def _crashes_again(self, job: PlannedJob, end: Failed) -> bool:
         """Whether a worker crashed at the step and with the words of the crash before, as it would once more."""
@@ -95,9 +100,3 @@ class Failures:
     def waits(self, job: PlannedJob) -> str:
         """Why a job that waits is not placed; empty where it only waits for its turn."""
         return self.paused or self.held.get(job.shape, "")
-
-
-def last_line(text: str) -> str:
-    """The last line of a traceback or of any other text, which names the cause."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else ""

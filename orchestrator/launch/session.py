@@ -5,9 +5,8 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
 
 from scalectl.orchestrator.cluster.backends import opened
@@ -16,71 +15,23 @@ from scalectl.orchestrator.cluster.sessions import sweep
 from scalectl.orchestrator.cluster.supervisor import Patience, Supervisor
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.experiment.reading import Experiment
-from scalectl.orchestrator.format import command, counted, duration, flops, hours
+from scalectl.orchestrator.format import counted, flops, hours
 from scalectl.orchestrator.goodput import summary
+from scalectl.orchestrator.launch.awaiting import awaited
 from scalectl.orchestrator.launch.ledger import Ledger, Meter
 from scalectl.orchestrator.launch.loop import launch
 from scalectl.orchestrator.launch.news import News
+from scalectl.orchestrator.launch.outcome import EVALUATION_FAILED, UNEVALUATED, Outcome
 from scalectl.orchestrator.launch.progress import Tally, screen
 from scalectl.orchestrator.launch.requested import Requested
 from scalectl.orchestrator.launch.slots import check_slots, check_use, limit_slots
+from scalectl.orchestrator.launch.surroundings import slots_of
 from scalectl.orchestrator.plan import planner
 from scalectl.orchestrator.plan.plan import ASK_DEVICE_HOURS, Caps, Known, Plan, wanted
 from scalectl.orchestrator.store.lock import holding, working_in
 from scalectl.orchestrator.store.records import Records, known
 from scalectl.orchestrator.store.snapshot import LAUNCHED
 from scalectl.orchestrator.vocabulary import CPU, JobState, RunState, Slot
-
-# What becomes of a run that was done before and has new evaluations, where they aren't done.
-UNEVALUATED, EVALUATION_FAILED = "not evaluated", "evaluation failed"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a launch came to."""
-
-    exit: Exit
-    seconds: float
-    runs: int
-    done: int
-    worked: bool
-    states: tuple[tuple[str, int], ...]  # of the runs that aren't done
-    cap: str = ""  # what the launch was stopped by
-    pause: str = ""  # what is paused, and why
-    books: str = ""  # where the time of its slots went
-    unlisted: int = 0  # runs that the study has besides those of the file
-
-    def text(self, file: Path, store: str, changes: Sequence[str] = (), fake_cluster: Path | None = None) -> str:
-        """The last lines of the launch, with the next command."""
-        again = command("launch", file, changes=changes, options={"fake_cluster": fake_cluster})
-        lines = [self._summary()]
-        if self.unlisted:
-            drop = command("prune --dry-run", file, changes=changes)
-            lines.append(f"The study has {counted(self.unlisted, 'more run')} than this file: {drop} shows them.")
-        return "\n".join([*lines, self._next(again, store)])
-
-    def _summary(self) -> str:
-        ending = "; nothing was missing"
-        if self.worked:
-            ending = f" in {duration(self.seconds)}"
-        unfinished = "".join(f", {number} {state}" for state, number in self.states)
-        line = f"{self.done} of {counted(self.runs, 'run')} done{ending}{unfinished}"
-        if self.books:
-            line += f"\n{self.books}"
-        return line
-
-    def _next(self, again: str, store: str) -> str:
-        if self.cap:
-            return f"{self.cap}; checkpoints are kept. Next: raise it, then {again}"
-        if self.exit is Exit.INTERRUPTED:
-            return f"Stopped; checkpoints are kept. Next: {again}"
-        if self.pause:
-            return f"Paused: {self.pause}\nNext: mend that, then {again}"
-        if self.exit is Exit.FAILED:
-            return f"Next: {command('status', store=store)}"
-        if not {RunState.STOPPED, UNEVALUATED}.isdisjoint(dict(self.states)):
-            return f"Runs were stopped on request; checkpoints are kept. Next: {again}"
-        return f"Next: {command('status --runs', store=store)}"
 
 
 def planned(experiment: Experiment) -> tuple[Plan, Known]:
@@ -146,6 +97,8 @@ class _Session:
         self._requested = Requested(self._stopping, records)
         self._ends = _Ends(plan)
         self._books = ""
+        self._halted = ""  # why nothing more was placed
+        self._lost = ""  # why the cluster can't be used any more
 
     def work(self, backend: str, slots: Sequence[Slot], address: str | None) -> None:
         """Run the jobs of the plan and show how it goes."""
@@ -159,13 +112,16 @@ class _Session:
             redirect_stdout(sys.stderr),  # what Ray prints is no result
             closing(self._cluster(backend, slots, address)) as cluster,
         ):
+            if not awaited(cluster, plan, slots, self._experiment.limits.acquire, self._stopping, _say):
+                return
             limit_slots(cluster, slots)
-            ledger = Ledger(cluster.slots)
             check_slots(plan, cluster)
-            tally = Tally(plan, [Slot(name, cluster.types.get(name, CPU)) for name in cluster.slots])
-            _say(f"{counted(len(cluster.slots), 'slot')} · {tally.left}")
             with working_in(self._experiment.artifacts):  # not before: a refusal makes no folder
+                cluster.admit(self._experiment.artifacts)
+                ledger, tally = Ledger(cluster.slots), Tally(plan, slots_of(cluster))
+                _say(f"{counted(len(cluster.slots), 'slot')} · {tally.left}")
                 self._launch(cluster, ledger, tally)
+                self._lost = cluster.lost
         self._books = summary(ledger.entries())
 
     def _cluster(self, backend: str, slots: Sequence[Slot], address: str | None) -> Supervisor:
@@ -174,24 +130,28 @@ class _Session:
         named = {slot.type for slot in slots}
         if named <= {CPU}:  # a number of CPU workers rules no other slot out
             named = set()
-        request = Request(workers, address, wanted(self._plan.jobs, named), self._requested)
+        request = Request(workers, address, wanted(self._plan.jobs, named), self._requested, grows=True)
         return opened(backend, request, Patience(limits.stall, limits.acquire))
 
     def _launch(self, cluster: Cluster, ledger: Ledger, tally: Tally) -> None:
+        limits = self._experiment.limits
         with screen(tally) as shown:
-            for _ in launch(
+            going = launch(
                 self._plan,
                 self._records,
                 cluster,
                 checkpoints=self._record.checkpoints,
-                max_retries=self._experiment.limits.retries,
+                max_retries=limits.retries,
                 stopping=self._stopping,
                 meter=self._meter,
                 ledger=ledger,
                 seconds_left=tally.seconds_left,
                 listeners=[shown, self._ends, self._requested],
-            ):
-                pass  # the listeners have it
+                followers=[tally.follow],
+                hint=_say,
+                acquire=limits.acquire,
+            )
+            self._halted = _carried_out(going)
 
     def outcome(self, seconds: float) -> Outcome:
         """What came of it, after so many seconds."""
@@ -208,12 +168,23 @@ class _Session:
             code = Exit.FAILED
         if left and interrupted:
             code = Exit.INTERRUPTED
-        elif left and (cap := self._meter.reached()):
+        elif left and (cap := self._lost):
+            code = Exit.NOT_FOUND
+        elif left and (cap := self._meter.reached() or self._halted):
             code = Exit.REFUSED
         del states[RunState.DONE]
         unfinished = tuple((state, number) for state, number in sorted(states.items()) if number)
         worked, unlisted = bool(self._plan.jobs), self._plan.unlisted
         return Outcome(code, seconds, len(runs), done, worked, unfinished, cap, pause, self._books, unlisted)
+
+
+def _carried_out(going: Generator[News, None, str]) -> str:
+    """Why a launch placed nothing more, once it has ended; its listeners have the rest."""
+    while True:
+        try:
+            next(going)
+        except StopIteration as end:
+            return str(end.value)
 
 
 class _Ends:

@@ -54,6 +54,17 @@ class Queue:
             if not self._unmet[job.id]:
                 self._push(job)
 
+    def follow(self, slots: Iterable[Slot]) -> None:
+        """Place jobs on these slots from now on."""
+        self._count = Counter(slot.type for slot in slots)
+        self._work.clear()
+        self._ready.clear()
+        self._endings.clear()
+        for job in self.waiting.values():
+            self._work.update(dict.fromkeys(self._types(job), job.seconds))
+            if not self._unmet[job.id]:
+                self._push(job)
+
     @property
     def ready(self) -> bool:
         """Tell whether a job waits for nothing but a slot."""

@@ -31,6 +31,7 @@ from scalectl.orchestrator.store.snapshot import (
     seconds_left,
     study_names,
     unlisted_runs,
+    waits_for,
     work,
 )
 from scalectl.orchestrator.vocabulary import RunState
@@ -61,6 +62,7 @@ class Status:
     shown: tuple[RunLine, ...]  # of the runs: all of them, or those in some states
     again: str = ""  # the command of the last launch
     seconds_left: float | None = None  # that the launch which works says that it still takes
+    waits_for: str = ""  # what that launch waits for
 
     @property
     def work(self) -> tuple[float, float]:
@@ -101,6 +103,7 @@ class Status:
             "flops": {"done": done, "total": whole},
             "seconds_left": self.seconds_left,
             "launcher": asdict(self.launcher) if self.launcher else None,
+            "waits_for": self.waits_for,
             "running": [asdict(job) for job in self.running],
             "best": {"metric": self.metric, **_run(self.best)} if self.best else None,
             "checkpoints": self.checkpoints,
@@ -134,14 +137,16 @@ def _status(connection: Connection, store: Path) -> Status:
         ledger=last_ledger(connection),
         shown=lines,
         again=last_command(connection),
-        seconds_left=_seconds_left(connection, launcher),
+        **_by_launcher(connection, launcher),
     )
 
 
-def _seconds_left(connection: Connection, launcher: Holder | None) -> float | None:
+def _by_launcher(connection: Connection, launcher: Holder | None) -> dict[str, Any]:
+    """What a launch that works says of itself."""
     if launcher is None:
-        return None
-    return seconds_left(connection, datetime.fromtimestamp(launcher.started, UTC).replace(tzinfo=None))
+        return {}
+    since = datetime.fromtimestamp(launcher.started, UTC).replace(tzinfo=None)
+    return {"seconds_left": seconds_left(connection, since), "waits_for": waits_for(connection, since)}
 
 
 WATCH_SECONDS = 2.0

@@ -34,7 +34,7 @@ from scalectl.orchestrator.store.tables import (
     runs,
     studies,
 )
-from scalectl.orchestrator.vocabulary import AttemptState, RunState
+from scalectl.orchestrator.vocabulary import WAITING, AttemptState, RunState
 
 MAIN_METRIC = "upstream/error"
 LAUNCHED = "launched"  # the event that has the command of a launch as its text
@@ -227,9 +227,16 @@ def last_command(connection: Connection) -> str:
     return connection.scalars(launched).first() or ""
 
 
+def waits_for(connection: Connection, since: datetime) -> str:
+    """What the launch that began at `since` (UTC) waits for now by its own account; or nothing."""
+    last = select(events.c.text).where(events.c.what == WAITING, events.c.at >= since).order_by(events.c.id.desc())
+    return connection.scalars(last.limit(1)).first() or ""
+
+
 def last_events(connection: Connection, number: int) -> tuple[Happening, ...]:
     """The last entries of the history, oldest first, and before them the other warnings of the last launch."""
-    newest = select(events.c.id).where(events.c.what != LAUNCHED).order_by(events.c.id.desc()).limit(number)
+    silent = events.c.what.in_((LAUNCHED, WAITING))
+    newest = select(events.c.id).where(~silent).order_by(events.c.id.desc()).limit(number)
     launched = select(func.max(events.c.id)).where(events.c.what == "planned").scalar_subquery()
     shown = or_(events.c.id.in_(newest), and_(events.c.what == "warning", events.c.id > launched))
     query = select(events.c.at, events.c.what, runs.c.name, events.c.text).outerjoin_from(events, runs)

@@ -1,0 +1,87 @@
+"""The slots that a cluster has after its nodes have changed, by name: whoever works keeps its slot."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+
+from scalectl.orchestrator.cluster.ray_slots import GPU_LABEL, POD_LABEL, SLICE_LABEL, Node, Seats
+from scalectl.orchestrator.vocabulary import CPU, Slot
+
+WORKER = Seats(cpus=1.0)  # what a plain CPU worker needs
+
+
+def workers(number: int) -> dict[Slot, Seats]:
+    """So many plain CPU workers."""
+    return {Slot(f"{CPU}-{n}"): WORKER for n in range(number)}
+
+
+def followed(
+    before: Mapping[Slot, Seats], now: Mapping[Slot, Seats], working: Collection[str], placed: Collection[str]
+) -> dict[Slot, Seats]:
+    """The slots `before` that go on and new ones, so that there are as many of each kind as in `now`.
+
+    Those whose jobs are `working` go on in any case; of the others first those with a job that was `placed`.
+    """
+    left = Counter((slot.type, seats) for slot, seats in now.items())
+    slots: dict[Slot, Seats] = {}
+    for slot, seats in sorted(
+        before.items(), key=lambda entry: (entry[0].name not in working, entry[0].name not in placed)
+    ):
+        if left[slot.type, seats] > 0 or slot.name in working:
+            slots[slot] = seats
+            left[slot.type, seats] -= 1
+    names = {slot.name for slot in slots}
+    for (slot_type, seats), number in left.items():
+        for _ in range(number):
+            slot = Slot(_free_name(slot_type, names), slot_type)
+            names.add(slot.name)
+            slots[slot] = seats
+    return dict(sorted(slots.items(), key=lambda entry: (entry[0].type, len(entry[0].name), entry[0].name)))
+
+
+def _free_name(slot_type: str, names: Collection[str]) -> str:
+    sign = "/"
+    if slot_type == CPU:
+        sign = "-"
+    number = next(n for n in range(len(names) + 1) if f"{slot_type}{sign}{n}" not in names)
+    return f"{slot_type}{sign}{number}"
+
+
+def serves(node: Node, wanted: Mapping[str, float], *, plain: bool) -> bool:
+    """Whether a node may be a part of slots of these types, or, where they are wanted, of plain CPU workers."""
+    has = node["Resources"]
+    if has.get("CPU", 0) >= 1 and (plain or any(name.startswith(f"{CPU}-") for name in wanted)):
+        return True
+    return bool(has.get("GPU") or has.get("TPU")) and any(not name.startswith(CPU) for name in wanted)
+
+
+def room(seats: Seats, nodes: Sequence[Node], free: Mapping[str, Mapping[str, float]]) -> str:
+    """What is lacking of the room that a slot needs, in a few words; nothing where there is enough.
+
+    `free` has the resources of each node, by its id, that nobody has.
+    """
+    name, need = max(seats.bundle.items(), key=lambda entry: entry[1])
+    fitting = Counter[str]()  # places for its workers, by slice where it needs one
+    fitting_nodes = [node for node in nodes if _is_kind(node, seats)]
+    for node in fitting_nodes:
+        places = int(free.get(node["NodeID"], {}).get(name, 0) // need)
+        if seats.chips or seats.gpus:  # one on each host
+            places = min(places, 1)
+        fitting[_slice(node, seats)] += places
+    if max(fitting.values(), default=0) >= seats.hosts:
+        return ""
+    total = sum(node["Resources"].get(name, 0) for node in fitting_nodes)
+    unused = sum(free.get(node["NodeID"], {}).get(name, 0) for node in fitting_nodes)
+    return f"it needs {seats.hosts * need:g} {name}, and of {total:g} in the cluster {unused:g} are free"
+
+
+def _is_kind(node: Node, seats: Seats) -> bool:
+    label = GPU_LABEL
+    if seats.chips:
+        label = POD_LABEL
+    return seats.kind in ("", node["Labels"].get(label))
+
+
+def _slice(node: Node, seats: Seats) -> str:
+    if not seats.chips:
+        return ""
+    return str(node["Labels"].get(SLICE_LABEL))

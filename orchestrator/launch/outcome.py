@@ -1,0 +1,62 @@
+"""What a launch came to, as its exit code and its last lines."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scalectl.orchestrator.errors import Exit
+from scalectl.orchestrator.format import command, counted, duration
+from scalectl.orchestrator.vocabulary import RunState
+
+# What becomes of a run that was done before and has new evaluations, where they aren't done.
+UNEVALUATED, EVALUATION_FAILED = "not evaluated", "evaluation failed"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a launch came to."""
+
+    exit: Exit
+    seconds: float
+    runs: int
+    done: int
+    worked: bool
+    states: tuple[tuple[str, int], ...]  # of the runs that aren't done
+    cap: str = ""  # what the launch was stopped by: a limit, or the loss of its cluster
+    pause: str = ""  # what is paused, and why
+    books: str = ""  # where the time of its slots went
+    unlisted: int = 0  # runs that the study has besides those of the file
+
+    def text(self, file: Path, store: str, changes: Sequence[str] = (), fake_cluster: Path | None = None) -> str:
+        """The last lines of the launch, with the next command."""
+        again = command("launch", file, changes=changes, options={"fake_cluster": fake_cluster})
+        lines = [self._summary()]
+        if self.unlisted:
+            drop = command("prune --dry-run", file, changes=changes)
+            lines.append(f"The study has {counted(self.unlisted, 'more run')} than this file: {drop} shows them.")
+        return "\n".join([*lines, self._next(again, store)])
+
+    def _summary(self) -> str:
+        ending = "; nothing was missing"
+        if self.worked:
+            ending = f" in {duration(self.seconds)}"
+        unfinished = "".join(f", {number} {state}" for state, number in self.states)
+        line = f"{self.done} of {counted(self.runs, 'run')} done{ending}{unfinished}"
+        if self.books:
+            line += f"\n{self.books}"
+        return line
+
+    def _next(self, again: str, store: str) -> str:
+        if self.exit is Exit.NOT_FOUND:
+            return f"Stopped: {self.cap}; checkpoints are kept. Next: start the cluster again, then {again}"
+        if self.cap:
+            return f"{self.cap}; checkpoints are kept. Next: raise it, then {again}"
+        if self.exit is Exit.INTERRUPTED:
+            return f"Stopped; checkpoints are kept. Next: {again}"
+        if self.pause:
+            return f"Paused: {self.pause}\nNext: mend that, then {again}"
+        if self.exit is Exit.FAILED:
+            return f"Next: {command('status', store=store)}"
+        if not {RunState.STOPPED, UNEVALUATED}.isdisjoint(dict(self.states)):
+            return f"Runs were stopped on request; checkpoints are kept. Next: {again}"
+        return f"Next: {command('status --runs', store=store)}"

@@ -1,0 +1,308 @@
+"""Slots that come and go, in the parts of a launch: no cluster is started here."""
+
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from test_add_backend import Threads
+from told import rows
+
+from scalectl.orchestrator.cluster import ray_head, supervisor
+from scalectl.orchestrator.cluster.base import Report, Request
+from scalectl.orchestrator.cluster.following import followed, room, serves, workers
+from scalectl.orchestrator.cluster.ray_head import Head
+from scalectl.orchestrator.cluster.ray_slots import POD_LABEL, SLICE_LABEL, Seats
+from scalectl.orchestrator.cluster.ray_visit import Answer, Visits, own_versions, seen, unseen, written
+from scalectl.orchestrator.cluster.supervisor import Patience, Supervisor
+from scalectl.orchestrator.errors import Exit, Refusal
+from scalectl.orchestrator.experiment.reading import read
+from scalectl.orchestrator.launch.awaiting import awaited
+from scalectl.orchestrator.launch.jobs import Board
+from scalectl.orchestrator.launch.ledger import Ledger
+from scalectl.orchestrator.launch.loop import launch
+from scalectl.orchestrator.plan.planner import plan
+from scalectl.orchestrator.store.reading import Store
+from scalectl.orchestrator.store.records import Records
+from scalectl.orchestrator.vocabulary import Slot
+from scalectl.trainer.checkpoint import prune
+from scalectl.trainer.claim import Superseded, check, claim
+from scalectl.trainer.events import Failed, Stopped
+from scalectl.trainer.spec import Job
+from scalectl.trainer.train import train
+
+SLICE = Seats(2, chips=4.0, kind="v4-16", platform="tpu")
+
+
+def names(slots) -> list[str]:
+    return [slot.name for slot in slots]
+
+
+def test_slots_that_work_stay_those_that_only_wait_go_first_and_names_are_used_again():
+    three = workers(3)
+    assert names(followed(three, workers(5), set(), set())) == [f"cpu-{n}" for n in range(5)]
+    assert names(followed(three, workers(1), {"cpu-2"}, {"cpu-1", "cpu-2"})) == ["cpu-2"]
+    assert names(followed(three, workers(2), {"cpu-2"}, {"cpu-1", "cpu-2"})) == ["cpu-1", "cpu-2"]
+    assert names(followed(three, {}, {"cpu-0"}, {"cpu-0"})) == ["cpu-0"]  # its end is yet to come
+    slices = {Slot(f"v4-16/{n}", "v4-16"): SLICE for n in range(2)}
+    mixed = followed(three | slices, workers(1) | dict([*slices.items()][:1]), {"v4-16/1"}, {"v4-16/1"})
+    assert names(mixed) == ["cpu-0", "v4-16/1"] and mixed[Slot("v4-16/1", "v4-16")] == SLICE
+
+
+def node(name: str, resources: dict[str, float], **labels: str) -> dict[str, object]:
+    return {"NodeID": name, "Alive": True, "Resources": resources, "Labels": labels}
+
+
+def test_a_node_serves_what_it_has_something_of():
+    head, cpus, chips = node("head", {"CPU": 0.0}), node("a", {"CPU": 2.0}), node("b", {"CPU": 2.0, "TPU": 4.0})
+    assert [serves(one, {"cpu": 1.0}, plain=True) for one in (head, cpus, chips)] == [False, True, True]
+    assert [serves(one, {"v4-16": 16.0}, plain=False) for one in (head, cpus, chips)] == [False, False, True]
+    assert serves(cpus, {"cpu-2": 2.0}, plain=False)
+
+
+def test_what_is_lacking_of_the_room_for_a_slot():
+    nodes = [node("a", {"CPU": 2.0}), node("b", {"CPU": 1.0})]
+    assert room(Seats(cpus=1.0), nodes, {"a": {"CPU": 1.0}}) == ""
+    assert room(Seats(cpus=1.0), nodes, {"a": {}}) == "it needs 1 CPU, and of 3 in the cluster 0 are free"
+    assert room(Seats(2, cpus=1.0), nodes, {"a": {"CPU": 1.0}, "b": {"CPU": 0.5}}).endswith("1.5 are free")
+    hosts = [
+        node(f"{name}{n}", {"TPU": 4.0}, **{SLICE_LABEL: name, POD_LABEL: "v4-16"}) for name in "xy" for n in range(2)
+    ]
+    free = {"x0": {"TPU": 4.0}, "y0": {"TPU": 4.0}}
+    assert room(SLICE, hosts, free) == "it needs 8 TPU, and of 16 in the cluster 8 are free"  # of two halves
+    assert room(SLICE, hosts, free | {"x1": {"TPU": 4.0}}) == ""
+    assert room(replace(SLICE, kind="v5e-8"), hosts, free | {"x1": {"TPU": 4.0}}).endswith(
+        "of 0 in the cluster 0 are free"
+    )
+
+
+def test_a_board_places_on_the_slots_of_the_day_and_lets_jobs_end_where_they_are(study):
+    found = plan(read(study.write(steps="[20]", seeds="[0, 1, 2]")))
+    board = Board(found, [Slot("a"), Slot("b")], {}, 0)
+    for job, slot in board.placements():
+        board.place(job, slot)
+    assert set(board.running) == {"a", "b"}
+    board.follow([Slot("b"), Slot("c")])
+    assert names(board.slots) == ["b", "c"]
+    assert [slot.name for _, slot in board.placements()] == ["c"]
+    board.take("a", [Failed("slot_lost", 0, "gone")])
+    board.follow([])
+    board.take("b", [Failed("slot_lost", 0, "gone")])
+    assert board.ready and not board.placements() and not board.failures.held
+    board.follow([Slot("d")])
+    assert [slot.name for _, slot in board.placements()] == ["d"]
+
+
+def test_the_books_count_a_slot_for_as_long_as_it_is_there():
+    now = 0.0
+    ledger = Ledger(["a", "b"], lambda: now)
+    now = 10.0
+    ledger.follow(["b", "c"])
+    now = 15.0
+    ledger.follow(["a", "b", "c"])
+    now = 18.0
+    assert {slot: sum(entries.values()) for slot, entries in ledger.entries().items()} == {"a": 13, "b": 18, "c": 8}
+
+
+class Thinning(Threads):
+    """A place that can be full, shrink to nothing, or be gone."""
+
+    text, grows, came = "", False, False
+
+    def start(self, slot: str, job: Job) -> None:
+        if not self.text:
+            super().start(slot, job)
+            self.came = True
+
+    def present(self, slot: str) -> bool:
+        return self.came
+
+    def held(self, slot: str) -> str:
+        return self.text
+
+    def lacking(self) -> str:
+        return "it has 37 empty racks"
+
+    def events(self, timeout: float) -> list[Report]:
+        return super().events(0.05)
+
+
+@pytest.fixture
+def endless(study) -> Job:
+    return replace(plan(read(study.write(steps="[20]"))).jobs[0].job, stop=10**7)
+
+
+def test_a_full_place_is_no_failure_and_a_stop_ends_what_waits_for_it(endless, monkeypatch):
+    monkeypatch.setattr(supervisor, "ROOM_SECONDS", 0.1)
+    backend = Thinning(Request())
+    backend.text = "of 4 racks 0 are free"
+    with closing(Supervisor(backend, Patience(acquire=0.5))) as cluster:
+        cluster.start("thread", endless)
+        until = time.monotonic() + 1.5
+        while time.monotonic() < until:
+            assert cluster.events(0.05) == []
+        assert cluster.waiting == "slot thread: of 4 racks 0 are free"
+        cluster.backend.text = ""  # free, and still nobody comes
+        while not (batches := cluster.events(0.05)):
+            assert time.monotonic() < until + 5
+        ((_, (end,)),) = batches
+        assert isinstance(end, Failed) and end.kind == "no_capacity" and cluster.waiting == ""
+        backend.text = "full"
+        cluster.start("thread", endless)
+        cluster.stop("thread")
+        while not (batches := cluster.events(0.05)):
+            assert time.monotonic() < until + 10
+        assert batches == [("thread", [Stopped(endless.start)])]
+
+
+def test_a_place_that_is_lost_leaves_jobs_time_for_checkpoints_and_then_gives_them_up(endless, monkeypatch):
+    monkeypatch.setattr(supervisor, "LEAVE_SECONDS", 0.5)
+
+    class Deaf(Thinning):
+        def stop(self, slot: str) -> None: ...
+
+    backend = Deaf(Request())
+    with closing(Supervisor(backend)) as cluster:
+        cluster.start("thread", endless)
+        backend.lost = "the head is gone"
+        began, end = time.monotonic(), None
+        while not isinstance(end, Failed):
+            end = next((batch[-1] for _, batch in cluster.events(0.05)), None)
+        assert time.monotonic() - began > 0.5
+        assert (end.kind, end.reason, cluster.lost) == ("node_lost", "the head is gone", "the head is gone")
+
+
+def test_a_launch_without_a_slot_says_so_and_ends_at_its_limit(study, monkeypatch):
+    monkeypatch.setattr("scalectl.orchestrator.launch.surroundings.STARVED_SECONDS", 0.3)
+    experiment, said = read(study.write(steps="[20]")), list[str]()
+    backend = Thinning(Request())
+    backend.slots = ()
+    with closing(Supervisor(backend)) as cluster, Records(study.store) as records:
+        found = plan(experiment)
+        records.plan(found, experiment)
+        going = launch(
+            found,
+            records,
+            cluster,
+            checkpoints={},
+            max_retries=0,
+            stopping=threading.Event(),
+            acquire=1.2,
+            hint=said.append,
+        )
+        with pytest.raises(StopIteration) as end:
+            next(going)
+    assert end.value.value == "limits.acquire is reached: no slot for the jobs that are left in 1 s"
+    assert said == ["waiting   no slot of the cluster will do for the jobs that are left"]
+    assert set(rows(study, "SELECT state FROM runs")) == {"stopped"} and not rows(study, "SELECT id FROM attempts")
+    assert Store(study.store).status().waits_for == ""  # no launch is running
+
+
+def test_a_launch_waits_for_its_first_worker_and_then_refuses(study):
+    found, said = plan(read(study.file)), list[str]()
+    backend = Thinning(Request())
+    backend.slots, backend.grows = (), True
+    cluster, stopping = Supervisor(backend), threading.Event()
+    with pytest.raises(Refusal, match=r"no worker has joined the cluster in 0 s .*: it has 37 empty racks") as refused:
+        awaited(cluster, found, [], 0.1, stopping, said.append)
+    assert refused.value.exit is Exit.REFUSED
+    assert said == [
+        "No worker has joined the cluster yet: it has 37 empty racks. Waiting for nodes to join, up to 0 s."
+    ]
+    stopping.set()
+    assert not awaited(cluster, found, [], 60, stopping, said.append)
+    backend.slots = ("thread",)
+    assert awaited(cluster, found, [], 60, threading.Event(), said.append)
+
+
+def test_only_the_newest_attempt_writes_checkpoints(study, endless):
+    old = replace(endless, token=claim(endless.folder), stop=8, checkpoint_every=4)
+    events = train(old)
+    next(events)
+    new = replace(old, token=claim(endless.folder))
+    with pytest.raises(Superseded, match="belongs to a newer attempt"):
+        list(events)
+    assert not [path for path in Path(old.folder).iterdir() if path.name.isdigit()]
+    list(train(new))
+    assert (Path(new.folder) / "8").exists()
+    prune(new.folder, 8)
+    check(new.folder, new.token)
+    with pytest.raises(Superseded):
+        next(train(old))
+    (Path(new.folder) / "attempt").unlink()
+    check(old.folder, old.token)  # nobody's any more
+
+
+def test_nodes_are_told_apart_by_what_they_answer(tmp_path):
+    ray = SimpleNamespace(remote=lambda **options: lambda function: function)
+    visits, own = Visits(ray), own_versions()
+    visits._answers = {
+        "1": Answer("good", own),
+        "2": Answer("old", own | {"jax": "0.0.1"}),
+        "3": Answer("older", own | {"jax": "0.0.1", "Python": "3.9.0"}),
+        "4": Answer("broken", problem="ImportError: no libcuda"),
+        "5": Answer("blind", own, sees=False),
+    }
+    assert [number for number in "12345" if visits.usable(number)] == ["1", "2", "3"]
+    assert visits.problems("12345") == ["node broken is left out: ImportError: no libcuda"]
+    assert visits.blind("12345") == ["blind"]
+    jax, python = visits.differences("12345")
+    assert jax.startswith(f"jax is 0.0.1 on node old, older and {own['jax']} in this launch")
+    assert python.startswith(f"Python is 3.9.0 on node older and {own['Python']} in this launch")
+    refusal = str(unseen(["a", "b"], "/share"))
+    assert refusal.startswith("refused: nodes a, b don't see the artifacts folder /share") and refusal.endswith(
+        "trained."
+    )
+    file, text = written(str(tmp_path))
+    seen((file, text))
+    with pytest.raises(FileNotFoundError, match="does not see the artifacts folder"):
+        seen((file, "of another launch"))
+
+
+def test_a_head_that_is_gone_is_noticed_and_asked_nothing_more(monkeypatch):
+    monkeypatch.setattr(ray_head, "GONE_SECONDS", 0.2)
+    monkeypatch.setattr(ray_head, "KNOCK_SECONDS", 0.1)
+    monkeypatch.setattr(ray_head, "ANSWER_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        head = Head(address)
+        assert head.lost == "" and head.ask(lambda: 37, 0) == 37
+        hanging = threading.Event()
+        assert head.ask(hanging.wait, None) is None and head.ask(lambda: 37, 0) == 0  # one question at a time
+        hanging.set()
+    deadline = time.monotonic() + 5
+    while not head.lost:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert head.lost == f"the head of the cluster at {address} is gone"
+    assert head.ask(lambda: 37, 0) == 0
+
+
+ORPHAN = """
+import os, time
+from scalectl.orchestrator.cluster import orphan
+orphan.POLL_SECONDS = 0.1
+if os.fork():
+    time.sleep(0.5)
+    os._exit(0)
+saving = []
+def leave():
+    print("leaving", flush=True)
+    saving.extend("abc")
+def busy():
+    print("saving", saving.pop(), flush=True)
+    return bool(saving)
+orphan.ends_with_parent(leave, busy)
+time.sleep(1000)
+"""
+
+
+def test_a_worker_ends_with_its_parent():
+    done = subprocess.run([sys.executable, "-c", ORPHAN], capture_output=True, text=True, timeout=20)
+    assert done.stdout.split() == ["leaving", "saving", "c", "saving", "b", "saving", "a"]  # and it closed the pipe
