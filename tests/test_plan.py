@@ -269,7 +269,7 @@ def test_each_model_of_the_papers_grid_costs_what_the_paper_says():
     assert {name: days[name] for name in list(CORE_DAYS)[:-2]} == pytest.approx(
         dict(list(CORE_DAYS.items())[:-2]), rel=0.04
     )
-    said = plan_screen.text(found, "f", "s", slots=1)
+    said = plan_screen.text(found, "f", "s", slots=proposed(found.jobs, 1))
     assert "13 to 52 % of 61.5 TFLOP/s, ±20 %" in " ".join(said.split())
 
 
