@@ -7,6 +7,7 @@ import click
 
 from scalectl.orchestrator.cli.data import example, export, import_runs, models, schema
 from scalectl.orchestrator.cli.db import db
+from scalectl.orchestrator.cli.doctor import doctor
 from scalectl.orchestrator.cli.fit import fit
 from scalectl.orchestrator.cli.launch import launch
 from scalectl.orchestrator.cli.plan import plan, validate
@@ -31,7 +32,7 @@ def scalectl(debug: bool) -> None:
     """Plan, train and fit scaling-law studies of Vision Transformers."""
 
 
-scalectl.add("Start", validate, plan, preflight, simulate, launch)
+scalectl.add("Start", doctor, validate, plan, preflight, simulate, launch)
 scalectl.add("Watch", status, show, logs)
 scalectl.add("Steer", stop, retry, exclude, include, prune)
 scalectl.add("Learn", fit, plot, predict, suggest)
