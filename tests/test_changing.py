@@ -211,6 +211,7 @@ time.sleep(1000)
 
 def test_a_full_cluster_is_waited_for_and_status_says_so(study, nodes):
     study.write(steps="[20]", seeds="[0, 1]", schedule=SCHEDULES["linear"], extra="limits: {acquire: 8, retries: 0}\n")
+    nodes.wait_for_nodes()  # Ray places actors on nodes that have just ended
     command = [sys.executable, "-c", HOG, nodes.address]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as hog:
 
