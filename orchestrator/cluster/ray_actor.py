@@ -57,11 +57,6 @@ class Actor:
         self._ray.kill(self._handle, no_restart=True)
 
     @property
-    def id(self) -> str:
-        """Its id in the cluster."""
-        return str(self._handle._actor_id.hex())
-
-    @property
     def placed(self) -> bool:
         """Whether it has its place; the workers of a gang have theirs once it is heard of."""
         return self.heard or bool(self.node)

@@ -197,7 +197,7 @@ class OnRay(Backend):
         return Lost(f"no worker can be made on node {nodes.leave_out(node, reason)}: {reason}", "slot_lost")
 
     def _node(self, actor: str) -> str:
-        """The node that an actor was given a place on, also before its process is there; nothing before that."""
+        """The node that an actor was to be made on; nothing where that is not known."""
         nothing: dict[str, Any] = {}
         entry = self._head.ask(lambda: self._ray._private.state.actors(actor), nothing)
         node = str(entry.get("Address", {}).get("NodeID", ""))
@@ -220,8 +220,7 @@ class OnRay(Backend):
 
     def held(self, slot: str) -> str:
         """What others hold of the place that a slot waits for, in a cluster that was joined."""
-        actor = self._actors[slot]
-        if self._nodes is None or (not actor.gang and self._node(actor.id)):
+        if self._nodes is None:
             return ""
         return self._nodes.held(self._seats(slot))
 

@@ -213,17 +213,18 @@ class Supervisor(Cluster):
 
         Returns the ends of jobs that were asked to stop before they had a worker.
         """
-        late, reasons = self._watch.late(ROOM_SECONDS), list[str]()
-        if late:
+        reasons: list[str] = []
+        if late := self._watch.late(ROOM_SECONDS):
             self.backend.make_room()
         ended = [(slot, self._withdrawn(slot)) for slot in late if slot in self._stopped]
-        for slot in self._watch.late(2 * ROOM_SECONDS):  # a worker that only takes its time holds the place itself
+        patience = min(2 * ROOM_SECONDS, self._watch.patience.acquire / 2)  # that a worker may take to start
+        for slot in self._watch.late(patience):
             if held := self.backend.held(slot):
-                self._watch.excuse(slot, 3 * ROOM_SECONDS)
+                self._watch.excuse(slot, patience)
                 reasons.append(f"slot {slot}: {held}")
         self._waiting = ", ".join(reasons[:1])
-        if len(reasons) > 1:
-            self._waiting += f"; {counted(len(reasons) - 1, 'more slot')} like it"
+        if more := reasons[1:]:
+            self._waiting += f"; {counted(len(more), 'more slot')} like it"
         return ended
 
     def _withdrawn(self, slot: str) -> list[Event]:
