@@ -15,7 +15,9 @@ from scalectl.orchestrator.store import details, names, runs
 from scalectl.orchestrator.store.database import reading
 from scalectl.orchestrator.store.details import Details
 from scalectl.orchestrator.store.lock import Holder, holder
+from scalectl.orchestrator.store.provenance import Provenance, provenance
 from scalectl.orchestrator.store.runs import Study
+from scalectl.orchestrator.store.segments import Segment, segments
 from scalectl.orchestrator.store.snapshot import (
     Happening,
     RunLine,
@@ -203,6 +205,16 @@ class Store:
         """A study by its name, or the last one; raises NotFound where there is none."""
         with reading(self.path) as connection:
             return runs.study(connection, self.path, name)
+
+    def provenance(self, study: Study) -> Provenance:
+        """The file, code and machines that the numbers of a study come from, and what their time went into."""
+        with reading(self.path) as connection:
+            return provenance(connection, study.name, study.runs)
+
+    def segments(self, runs: Collection[str]) -> Iterator[Segment]:
+        """Yield the training curves of the runs with these ids, each step that runs share once."""
+        with reading(self.path) as connection:
+            yield from segments(connection, runs)
 
     def known(self, artifacts: str | None = None) -> "Known":
         """What a planner has to know of the store, which is nothing where there is none.
