@@ -14,6 +14,7 @@ from scalectl.orchestrator.cli.plot import plot
 from scalectl.orchestrator.cli.predict import predict, suggest
 from scalectl.orchestrator.cli.prune import prune
 from scalectl.orchestrator.cli.report import report
+from scalectl.orchestrator.cli.serve import serve
 from scalectl.orchestrator.cli.shortage import Short, require_threads, shortage
 from scalectl.orchestrator.cli.show import logs, show
 from scalectl.orchestrator.cli.simulate import preflight, simulate
@@ -32,7 +33,7 @@ def scalectl(debug: bool) -> None:
 
 
 scalectl.add("Start", validate, plan, preflight, simulate, launch)
-scalectl.add("Watch", status, show, logs)
+scalectl.add("Watch", status, serve, show, logs)
 scalectl.add("Steer", stop, retry, exclude, include, prune)
 scalectl.add("Learn", report, fit, plot, predict, suggest)
 scalectl.add("Data", example, import_runs, export, db, models, schema)

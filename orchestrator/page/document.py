@@ -30,28 +30,28 @@ from scalectl.orchestrator.store.reading import Status, Store
 Document = dict[str, Any]
 
 
-def document(path: Path, study: str | None = None) -> Document:
-    """The data of the page of a study, by default the one planned last.
+def document(path: Path, study: str | None = None, *, thorough: bool = True) -> Document:
+    """The data of the page of a study, by default the one planned last; with its own laws alone unless `thorough`.
 
     Raises NotFound without a store or study, and Unusable for a store that can't be read.
     """
     store = Store(path)
     ask, points = study_points(path, study)
-    status, source = _of_study(store.status(), ask), store.provenance(store.study(ask.study))
+    status, source = of_study(store.status(), ask), store.provenance(store.study(ask.study))
     points = runs.described(points, status.runs, source.exclusions)
     ask = _carried(ask, runs.measured(points), runs.spent(points))
     whole = {
         **_head(path, ask, own=store.study().name == ask.study),
         "summary": summary(status),
         **_runs(points),
-        **_laws(points, ask),
+        **_laws(points, ask, thorough=thorough),
         "curves": list(curve_documents(store.segments(ask.runs))),
         **_origin(source),
     }
-    return dict(_printable(known(whole)))
+    return dict(shown_text(known(whole)))
 
 
-def _of_study(status: Status, ask: Ask) -> Status:
+def of_study(status: Status, ask: Ask) -> Status:
     """The status of the runs of one study."""
     return replace(status, runs=tuple(line for line in status.runs if line.id in ask.runs))
 
@@ -122,13 +122,13 @@ def _runs(points: DataFrame) -> Document:
     }
 
 
-def _laws(points: DataFrame, ask: Ask) -> Document:
+def _laws(points: DataFrame, ask: Ask, *, thorough: bool) -> Document:
     metrics, axes = runs.measured(points), runs.spent(points)
     first = next(iter(ask.fits.values()))
     return {
         "families": [{"name": name} for name in LAWS],
-        "laws": list(law_documents(points, ask, metrics, axes)),
-        "backtests": list(backtest_documents(points, ask)),
+        "laws": list(law_documents(points, ask, metrics, axes, thorough=thorough)),
+        "backtests": list(backtest_documents(points, ask)) if thorough else [],
         "isoflops": list(isoflop_documents(points, first, metrics)),
     }
 
@@ -155,12 +155,12 @@ def _time(moment: datetime) -> str:
     return moment.isoformat(" ", "seconds")
 
 
-def _printable(value: Any) -> Any:
+def shown_text(value: Any) -> Any:
     """A JSON value without characters that steer a screen or can't be seen."""
     if isinstance(value, str):
         return printable(value)
     if isinstance(value, dict):
-        return {printable(str(name)): _printable(item) for name, item in value.items()}
+        return {printable(str(name)): shown_text(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_printable(item) for item in value]
+        return [shown_text(item) for item in value]
     return value

@@ -74,7 +74,11 @@ def library() -> str:
         raise NoCharts(
             "the page draws its figures with vl-convert-python, which is not installed: pip install 'scalectl[page]'"
         ) from error
-    return str(javascript_bundle("window.vegaEmbed = vegaEmbed;")).replace("</script", "<\\/script").replace("<!--", "<\\!--")
+    return (
+        str(javascript_bundle("window.vegaEmbed = vegaEmbed;"))
+        .replace("</script", "<\\/script")
+        .replace("<!--", "<\\!--")
+    )
 
 
 def _program() -> str:

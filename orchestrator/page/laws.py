@@ -23,13 +23,20 @@ _PARAMETERS = 4  # of a family that is fitted without being asked for; one with 
 Document = dict[str, Any]
 
 
-def law_documents(points: DataFrame, ask: Ask, metrics: Collection[str], axes: Collection[str]) -> Iterator[Document]:
-    """Yield the laws of a study and then the others that a page offers, each of a metric, a compute and a family once.
+def law_documents(
+    points: DataFrame, ask: Ask, metrics: Collection[str], axes: Collection[str], *, thorough: bool = True
+) -> Iterator[Document]:
+    """Yield the laws of a study and, where it is to be `thorough`, the others that a page offers.
+
+    Each is of a metric, a compute and a family; none comes twice.
 
     A law that the points can't carry has the reason as its `refusal`.
     """
     offered = set()
-    for wanted, asked in _wanted(ask, metrics, axes):
+    wishes = own_fits(ask)
+    if thorough:
+        wishes = _wanted(ask, metrics, axes)
+    for wanted, asked in wishes:
         key = (wanted.metric, wanted.compute, asked)
         if key not in offered:
             offered.add(key)

@@ -22,7 +22,7 @@ def described(points: pd.DataFrame, lines: Sequence[RunLine], exclusions: Mappin
     """The points with the kind of a failure, why a run is not done or left out, its step, and a number of its trunk."""
     by_run = {line.id: line for line in lines}
     known_lines = [by_run.get(run) for run in points["run"]]
-    reasons = [_why(line, exclusions.get(run, "")) for run, line in zip(points["run"], known_lines, strict=True)]
+    reasons = [why(line, exclusions.get(run, "")) for run, line in zip(points["run"], known_lines, strict=True)]
     return points.assign(
         kind=[line.kind if line else "" for line in known_lines],
         step=[line.step if line else None for line in known_lines],
@@ -31,7 +31,7 @@ def described(points: pd.DataFrame, lines: Sequence[RunLine], exclusions: Mappin
     )
 
 
-def _why(line: RunLine | None, exclusion: str) -> str:
+def why(line: RunLine | None, exclusion: str = "") -> str:
     """Why a run is left out of fits, failed, or waits; nothing for one that is done and used."""
     reasons = []
     if exclusion:

@@ -24,6 +24,7 @@ from scalectl.orchestrator.store.snapshot import (
     RunningJob,
     imported_runs,
     kept_checkpoints,
+    last_account,
     last_command,
     last_events,
     last_ledger,
@@ -143,7 +144,11 @@ def _status(connection: Connection, store: Path) -> Status:
 def _seconds_left(connection: Connection, launcher: Holder | None) -> float | None:
     if launcher is None:
         return None
-    return seconds_left(connection, datetime.fromtimestamp(launcher.started, UTC).replace(tzinfo=None))
+    return seconds_left(connection, _since(launcher))
+
+
+def _since(launcher: Holder) -> datetime:
+    return datetime.fromtimestamp(launcher.started, UTC).replace(tzinfo=None)
 
 
 WATCH_SECONDS = 2.0
@@ -166,6 +171,14 @@ class Store:
         """How far the studies are, and what each run waits for."""
         with reading(self.path) as connection:
             return _status(connection, self.path)
+
+    def heard(self) -> float | None:
+        """When the launch that works last wrote its account, in Unix seconds; None before that or without a launch."""
+        launcher = self.launcher()
+        if launcher is None:
+            return None
+        with reading(self.path) as connection:
+            return last_account(connection, _since(launcher))
 
     def again(self) -> str:
         """The command of the last launch with its file and changes, or nothing."""

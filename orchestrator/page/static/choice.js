@@ -123,7 +123,6 @@ function drawFacets(changed) {
         if (left.length) choice.filters[facet.name] = left;
         else delete choice.filters[facet.name];
         changed();
-        document.querySelector(`[data-facet="${CSS.escape(facet.name)}"][data-place="${facet.values.indexOf(value)}"]`)?.focus();
       };
       const place = facet.values.indexOf(value);
       return element("button", {type: "button", class: "chip", "aria-pressed": String(pressed), onclick: toggle,

@@ -24,7 +24,7 @@ function drawLimits() {
 
 function changed() {
   toAddress();
-  drawAll();
+  keepingFocus(drawAll);
 }
 
 function listen() {

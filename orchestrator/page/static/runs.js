@@ -54,15 +54,15 @@ function toggleRun(id) {
 
 // Everything that shows which runs are chosen, with the focus where it was.
 function chooseAgain() {
-  const focused = document.activeElement?.dataset?.run, place = document.activeElement?.closest("section")?.id;
-  drawFrontier();
-  drawLimits();
-  drawCurves();
-  drawCells();
-  drawRuns();
-  drawLaw();
-  drawChosen();
-  if (focused && place) document.querySelector(`#${place} [data-run="${CSS.escape(focused)}"]`)?.focus();
+  keepingFocus(() => {
+    drawFrontier();
+    drawLimits();
+    drawCurves();
+    drawCells();
+    drawRuns();
+    drawLaw();
+    drawChosen();
+  });
 }
 
 function drawChosen() {
