@@ -168,11 +168,14 @@ class Feed:
                 "behind": self._behind(status.launcher.started),
                 "silent_from": SILENT_SECONDS,
             }
+        again = ""
+        if status.unfinished:
+            again = status.again
         return {
             "summary": summary(status),
             "launch": launch,
             "goodput": goodput(status.ledger),
-            "again": status.again,
+            "again": again,
             "running": [asdict(job) for job in status.running] if launch else [],
             "runs": {run.id: [run.state.value, run.kind, run.step, why(run)] for run in status.runs},
         }

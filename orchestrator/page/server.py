@@ -30,7 +30,7 @@ def check_address(host: str, *, insecure: bool) -> None:
     """Raise Refusal for an address that other machines reach, unless `insecure` says that this is meant."""
     if not (insecure or _is_local(host)):
         raise Refusal(
-            f"refused: other machines reach {host}, and nothing that goes there is encrypted. Leave --host out and reach"
+            f"refused: other machines reach {host}, and nothing sent there is encrypted. Leave --host out and reach"
             f" the page by ssh -L PORT:127.0.0.1:PORT, or give --insecure on a network that keeps others out."
         )
 
