@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, redirect_stdout
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from scalectl.orchestrator.cluster.backends import opened
@@ -30,6 +31,7 @@ from scalectl.orchestrator.store.records import Records, known
 from scalectl.orchestrator.store.snapshot import LAUNCHED
 from scalectl.orchestrator.vocabulary import CPU, JobState, RunState, Slot
 
+CHARTS = "vl_convert"  # the library that a page needs, and a launch doesn't
 # What becomes of a run that was done before and has new evaluations, where they aren't done.
 UNEVALUATED, EVALUATION_FAILED = "not evaluated", "evaluation failed"
 
@@ -79,6 +81,8 @@ class Outcome:
             return f"Next: {command('status', store=store)}"
         if not {RunState.STOPPED, UNEVALUATED}.isdisjoint(dict(self.states)):
             return f"Runs were stopped on request; checkpoints are kept. Next: {again}"
+        if find_spec(CHARTS) is not None:
+            return f"Next: {command('report', store=store)}"
         return f"Next: {command('status --runs', store=store)}"
 
 

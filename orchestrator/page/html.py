@@ -21,7 +21,7 @@ _PROGRAM = (
     *("format", "choice", "marks", "views", "frontier", "sizes", "curves"),
     *("law", "cells", "runs", "origin", "live", "main"),
 )
-_DARK = "#131317"  # the paper of page.css on a dark screen
+_DARK = "#0d0d10"  # the paper of page.css on a dark screen
 _BASE = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
 

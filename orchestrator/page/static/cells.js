@@ -23,9 +23,10 @@ function cell(model, size) {
   const runs = RUNS.filter((row) => row.model === model && row.data_size === size);
   runs.sort((a, b) => order.map((name) => compared(a[name], b[name])).find((sign) => sign) ?? 0);
   return element("div", {class: "group"}, ...runs.map((row) => {
+    if (!isShown(row)) return element("span", {class: "cell hidden"});
     const value = row[choice.metric];
     const text = value === null || value === undefined ? "" : `, ${metricValue(choice.metric, value)}`;
-    return element("button", {type: "button", class: `cell ${row.state}${row.excluded ? " excluded" : ""}${isShown(row) ? "" : " hidden"}`, tabindex: "-1", title: `${row.name}: ${stateText(row)}${text}`,
+    return element("button", {type: "button", class: `cell ${row.state}${row.excluded ? " excluded" : ""}`, tabindex: "-1", title: `${row.name}: ${stateText(row)}${text}`,
       "aria-label": `${row.name}: ${stateText(row)}${text}`, "aria-pressed": String(chosen.has(row.run)), "data-run": row.run, onclick: () => toggleRun(row.run)}, cellSign(row));
   }));
 }

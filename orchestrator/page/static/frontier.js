@@ -16,18 +16,18 @@ function isMeasured(row, metric) {
   return value !== null && value !== undefined && (choice.yScale === "linear" || value > 0);
 }
 
-// The marks of runs: a halo around chosen ones, the marks, and rings around the frontier; rows are named `runs`.
+// The marks of runs: a halo around chosen ones, rings around the frontier, and the marks above both, for the pointer.
 function runLayers(x, y) {
   const at = {x, y, description: {field: "text"}};
   const only = (field) => [{filter: `datum.${field}`}];
   return [
     {transform: only("chosen"), mark: {type: "point", size: 420, filled: true, opacity: 0.25, color: ink(), tooltip: false, aria: false}, encoding: {x, y}},
+    {transform: only("ring"), mark: {type: "point", filled: false, shape: "circle", size: 190, color: ink(), strokeWidth: 1.4, opacity: 1, tooltip: false, aria: false},
+      encoding: {x, y}},
     {mark: {type: "point", filled: true, stroke: paper(), strokeWidth: 0.7, cursor: "pointer", tooltip: true},
       encoding: {...at, color: {field: "colour", type: "nominal", scale: null}, shape: {field: "shape", type: "nominal", scale: null},
         size: {field: "area", type: "quantitative", scale: null}, opacity: {condition: {test: "datum.pale", value: 0.45}, value: 1},
         tooltip: {field: "run"}}},
-    {transform: only("ring"), mark: {type: "point", filled: false, shape: "circle", size: 190, color: ink(), strokeWidth: 1.4, opacity: 1, tooltip: false, aria: false},
-      encoding: {x, y}},
   ];
 }
 
@@ -64,7 +64,7 @@ function frontierSpec(law, domains, width) {
       encoding: {x, y: {...y, field: "low"}, y2: {field: "high"}}},
     ...runLayers(x, y).map(clip),
   ];
-  if (!IS_COARSE) layers.at(-2).params = [{name: "box", select: {type: "interval", encodings: ["x", "y"], mark: {fill: ink(), fillOpacity: 0.1, stroke: ink(), strokeOpacity: 0.6}}}];
+  if (!IS_COARSE) layers.at(-1).params = [{name: "box", select: {type: "interval", encodings: ["x", "y"], mark: {fill: ink(), fillOpacity: 0.1, stroke: ink(), strokeOpacity: 0.6}}}];
   return {
     description: `${metricLabel(choice.metric)} against ${axisLabel(choice.x)}: ${counted(shownRuns().length, "run")}, their frontier, and the law.`,
     width: "container", height: width < 500 ? 320 : 460, autosize: {type: "fit", contains: "padding"}, config: config(),
@@ -140,6 +140,10 @@ function lawNote(law) {
 // A box that was drawn is zoomed into, or chooses the runs inside.
 function followBox(view, domains) {
   if (IS_COARSE) return;
+  for (const mark of view.container().querySelectorAll(".box_brush, .box_brush_bg")) {
+    mark.removeAttribute("role"); // it is no mark of the data, and has no name
+    mark.setAttribute("aria-hidden", "true");
+  }
   view.addEventListener("pointerup", () => setTimeout(() => {
     const box = view.signal("box");
     if (!box || !box.x || !box.y) return;
