@@ -85,8 +85,8 @@ class Study:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return how many processes run tests at once where nobody says."""
-    return min(len(usable()), MOST_WORKERS)
+    """Return how many processes run tests at once where nobody says: one more than cores, as many tests wait."""
+    return min(len(usable()) + 1, MOST_WORKERS)
 
 
 @pytest.fixture

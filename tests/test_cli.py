@@ -73,6 +73,19 @@ def test_quick_commands_load_no_heavy_library(launched, words):
     assert done.stderr.splitlines()[-2:] == ["0", "[]"]
 
 
+def test_verbs_that_fit_and_draw_nothing_load_no_matplotlib(launched):
+    code = (
+        "import sys\nfrom click.testing import CliRunner\nfrom scalectl.orchestrator.cli.main import scalectl\n"
+        "for words in ('fit', 'fit --backtest', 'predict --compute 1e12', 'predict --params 1e5 --data 1e4', "
+        "'predict --run pico-60-20'):\n"
+        "    CliRunner().invoke(scalectl, [*words.split(), '--store', sys.argv[1]])\n"
+        "    print(words, 'numpy' in sys.modules, 'matplotlib' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, launched.store], capture_output=True, text=True)
+    assert len(done.stdout.splitlines()) == 5, done.stderr
+    assert all(line.endswith("True False") for line in done.stdout.splitlines()), done.stdout
+
+
 def test_a_launch_ends_with_its_runs_and_the_next_command(launched):
     assert "2 of 2 runs done" in launched.said.stdout
     assert launched.said.stdout.rstrip().splitlines()[-1].startswith("Next: scalectl ")

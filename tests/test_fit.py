@@ -22,7 +22,7 @@ from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
-from scalectl.orchestrator.report.fits import conclude
+from scalectl.orchestrator.report.conclusion import conclude
 from scalectl.orchestrator.report.study import ask
 from scalectl.orchestrator.store.records import Records, known
 

@@ -13,7 +13,9 @@ from told import planned, planning, progress, rows, started, write
 from scalectl.orchestrator.cli import data as sizes
 from scalectl.orchestrator.cli import plan as plan_screen
 from scalectl.orchestrator.cli import simulate as simulate_screen
+from scalectl.orchestrator.cli.doctor import document as checked
 from scalectl.orchestrator.experiment.reading import read
+from scalectl.orchestrator.launch.checkup import Finding
 from scalectl.orchestrator.launch.ledger import Ledger
 from scalectl.orchestrator.launch.pruning import prune
 from scalectl.orchestrator.plan import preflight
@@ -27,7 +29,7 @@ from scalectl.trainer.failures import FAILURE_KINDS
 PAGE = (Path(__file__).parents[1] / "docs" / "results.md").read_text()
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S))
 TYPES = {"INTEGER": "integer", "TEXT": "text", "FLOAT": "real", "BOOLEAN": "boolean", "DATETIME": "time"}
-JSON = ("status -o json", "show -o json", "plan -o json", "preflight -o json", "simulate -o json", "models -o json")
+JSON = tuple(f"{verb} -o json" for verb in ("status", "show", "plan", "preflight", "simulate", "models", "doctor"))
 UNITS = {
     "batch_size": "images",
     "core_days": "core-days",
@@ -167,6 +169,11 @@ def preflighted() -> Any:
 
 def test_it_lists_every_key_of_a_preflight_and_no_other():
     assert list(listed("preflight -o json")) == list(dict.fromkeys(keys(preflighted())))
+
+
+def test_it_lists_every_key_of_a_checkup_and_no_other():
+    document = checked([Finding("disk", "ok", "72 GB free")])
+    assert list(listed("doctor -o json")) == list(dict.fromkeys(keys(document)))
 
 
 KINDS = {str: "text", int: "integer", float: "real", bool: "boolean"}

@@ -89,7 +89,7 @@ def launch(
     drawn = all(experiment.figure(fit).exists() for fit in experiment.fits or ("",))
     anew = outcome.worked or not drawn
     if outcome.exit is not Exit.INTERRUPTED and outcome.done and anew:
-        from scalectl.orchestrator.report.fits import conclude
+        from scalectl.orchestrator.report.conclusion import conclude
 
         for line in conclude(experiment):
             click.echo(wrapped(line, width()))

@@ -7,12 +7,14 @@ import click
 
 from scalectl.orchestrator.cli.data import example, export, import_runs, models, schema
 from scalectl.orchestrator.cli.db import db
+from scalectl.orchestrator.cli.doctor import doctor
 from scalectl.orchestrator.cli.fit import fit
 from scalectl.orchestrator.cli.launch import launch
 from scalectl.orchestrator.cli.plan import plan, validate
 from scalectl.orchestrator.cli.plot import plot
 from scalectl.orchestrator.cli.predict import predict, suggest
 from scalectl.orchestrator.cli.prune import prune
+from scalectl.orchestrator.cli.query import query
 from scalectl.orchestrator.cli.report import report
 from scalectl.orchestrator.cli.serve import serve
 from scalectl.orchestrator.cli.shortage import Short, require_threads, shortage
@@ -32,11 +34,11 @@ def scalectl(debug: bool) -> None:
     """Plan, train and fit scaling-law studies of Vision Transformers."""
 
 
-scalectl.add("Start", validate, plan, preflight, simulate, launch)
+scalectl.add("Start", doctor, validate, plan, preflight, simulate, launch)
 scalectl.add("Watch", status, serve, show, logs)
 scalectl.add("Steer", stop, retry, exclude, include, prune)
 scalectl.add("Learn", report, fit, plot, predict, suggest)
-scalectl.add("Data", example, import_runs, export, db, models, schema)
+scalectl.add("Data", example, import_runs, export, query, db, models, schema)
 
 
 def main() -> None:

@@ -98,7 +98,7 @@ def _figure(name: str) -> click.Command:
     @_output(name)
     @_look_options
     def draw(file: Path | None, **options: Any) -> Exit:
-        from scalectl.orchestrator.report.fits import draw_figure
+        from scalectl.orchestrator.report.figures import draw_figure
         from scalectl.orchestrator.report.study import ask
 
         if file is None:

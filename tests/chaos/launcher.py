@@ -18,7 +18,7 @@ IMPORTED = [  # by every launch; starting JAX is left to each
     "scalectl.orchestrator.cli.main",
     "scalectl.orchestrator.cluster.worker",
     "scalectl.orchestrator.launch.session",
-    "scalectl.orchestrator.report.fits",
+    "scalectl.orchestrator.report.conclusion",
     "scalectl.trainer.train",
 ]
 FORKS = multiprocessing.get_context("forkserver")

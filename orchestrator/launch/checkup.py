@@ -1,0 +1,141 @@
+"""What a launch would meet on this machine: packages, devices, memory, its file, the store, the disk, variables."""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+from scalectl.orchestrator.cluster.room import room
+from scalectl.orchestrator.cluster.start import ignored
+from scalectl.orchestrator.errors import Refusal
+from scalectl.orchestrator.experiment.reading import Experiment, read
+from scalectl.orchestrator.format import USUAL, counted, size
+from scalectl.orchestrator.redact import redacted
+from scalectl.orchestrator.store.database import check
+from scalectl.orchestrator.store.file_systems import shared_file_system
+from scalectl.trainer import environment
+
+PACKAGES = ("scalectl", "jax", "jaxlib", "flax", "optax", "ray", "sqlalchemy", "numpy", "scipy", "pandas", "matplotlib")
+PATIENCE = 120.0  # seconds that JAX may look for its devices
+LITTLE_DISK = 10**9  # bytes; checkpoints of a study of small models take less
+LITTLE_MEMORY = 2 * 2**30  # bytes: Ray and two workers with small models
+_DEVICES = "import jax, json; print(json.dumps([[d.platform, d.device_kind] for d in jax.devices()]))"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at, what was there, and what to do where it is not as it should be."""
+
+    subject: str
+    state: Literal["ok", "warning", "error"]
+    text: str
+    advice: str = ""
+
+
+def checkup(file: Path) -> Iterator[Finding]:
+    """Yield what was looked at, in the order in which a launch of `file` would need it; nothing is changed."""
+    yield Finding("Python", "ok", f"{platform.python_version()}, {sys.executable}")
+    yield _packages()
+    yield _devices()
+    yield _machine()
+    store = file.absolute().parent / USUAL
+    try:
+        experiment = read(file)
+    except Refusal as refusal:
+        first = str(refusal).splitlines()[0]
+        yield Finding(
+            "file", "error", first, f"scalectl validate {file} says all of it; scalectl example prints a file."
+        )
+    else:
+        yield _file(file, experiment)
+        store = Path(experiment.store)
+    yield from _store(store)
+    yield _disk(store)
+    if note := ignored():
+        yield Finding("variables", "warning", note, "Unset them, and nothing changes.")
+
+
+def _packages() -> Finding:
+    found, missing = [], []
+    for name in PACKAGES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        return Finding("packages", "error", f"not installed: {', '.join(missing)}", "pip install scalectl")
+    return Finding("packages", "ok", ", ".join(found))
+
+
+def _devices() -> Finding:
+    """The devices that a job would find, as another process sees them: this one takes none."""
+    kept = dict(os.environ)
+    environment.clear(kept)
+    try:
+        command = [sys.executable, "-P", "-c", _DEVICES]
+        done = subprocess.run(command, env=kept, capture_output=True, text=True, timeout=PATIENCE, check=False)  # noqa: S603
+    except subprocess.TimeoutExpired:
+        return Finding(
+            "devices", "error", f"JAX has found none in {PATIENCE:.0f} s", "A process may hold them: see nvidia-smi."
+        )
+    if done.returncode:
+        cause = (done.stderr.strip().splitlines() or ["no reason was given"])[-1]
+        return Finding(
+            "devices", "error", redacted(f"JAX doesn't start: {cause}"), "Set JAX_PLATFORMS=cpu to do without them."
+        )
+    devices = json.loads(done.stdout.splitlines()[-1])
+    kinds = dict.fromkeys(f"{where} ({kind})" for where, kind in devices)
+    return Finding("devices", "ok", f"{counted(len(devices), 'device')}: {', '.join(kinds)}")
+
+
+def _machine() -> Finding:
+    here = room()
+    text = f"{counted(here.cores, 'core')}, {size(here.memory)} of memory: {counted(here.workers, 'worker')} at a time"
+    if here.memory < LITTLE_MEMORY:
+        return Finding("machine", "warning", text, "Ray alone takes 1 GB: launch --here does without it.")
+    return Finding("machine", "ok", text)
+
+
+def _file(file: Path, experiment: Experiment) -> Finding:
+    text = f"{file}: study {experiment.name}, {counted(len(experiment.cells), 'cell')}"
+    if experiment.warnings:
+        advice = f"scalectl validate {file} shows what."
+        return Finding("file", "warning", f"{text}, {counted(len(experiment.warnings), 'warning')}", advice)
+    return Finding("file", "ok", text)
+
+
+def _store(store: Path) -> Iterator[Finding]:
+    if kind := shared_file_system(store.absolute().parent):
+        advice = "Keep the store on a disk of this machine: SQLite's locks can't be trusted there."
+        yield Finding("file system", "warning", f"{store} lies on {kind}", advice)
+    if not store.exists():
+        yield Finding("store", "ok", f"{store} will be made by the first launch")
+        return
+    try:
+        check(store)
+    except Refusal as refusal:
+        yield Finding("store", "error", str(refusal), "docs/results.md says how a store is restored.")
+        return
+    yield Finding("store", "ok", f"{store} is sound, {size(store.stat().st_size)}")
+
+
+def _disk(store: Path) -> Finding:
+    folder = store.absolute().parent
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    text = f"{size(free)} free at {folder}"
+    if not os.access(folder, os.W_OK):
+        return Finding("disk", "error", f"{folder} can't be written", "Name another --store.")
+    if free < LITTLE_DISK:
+        return Finding(
+            "disk", "warning", text, "Checkpoints may fill it: scalectl prune removes those that nobody needs."
+        )
+    return Finding("disk", "ok", text)

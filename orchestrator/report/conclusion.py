@@ -1,0 +1,47 @@
+"""What a launch ends with: its laws in the store and as text, and the frontier of each as a figure."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from scalectl.analysis.drawing.plot import Subject
+from scalectl.orchestrator.errors import Refusal
+from scalectl.orchestrator.experiment.reading import Experiment
+from scalectl.orchestrator.report.figures import draw
+from scalectl.orchestrator.report.fits import fit_or_reason, held_out_runs, study_points
+from scalectl.orchestrator.report.study import DEFAULT
+from scalectl.orchestrator.store.records import Records
+
+
+def conclude(experiment: Experiment) -> Iterator[str]:
+    """Store the laws of a launch, draw the frontier of each, and yield the lines that report them.
+
+    What the points can't carry is said in a line and fails nothing.
+    """
+    store = Path(experiment.store)
+    _, points = study_points(store, experiment.name)
+    fits = experiment.fits or DEFAULT
+    laws = {name: fit_or_reason(points, fit, held_out_runs(points, fit, None)) for name, fit in fits.items()}
+    try:
+        with Records(store) as records:
+            for name, (law, refusal) in laws.items():
+                if law:
+                    records.save_fit(f"{experiment.name}/{name}", law.to_json())
+                    yield f"{experiment.name} · {law}\n"
+                else:
+                    yield refusal
+        for name, wanted in fits.items():
+            figure, held = experiment.figure(name), held_out_runs(points, wanted, None)
+            subject = Subject(points, wanted.metric, wanted.compute, *laws[name], hold_out=held)
+            draw("frontier", subject, figure, wide=True)
+            yield f"{_near(figure)} written."
+    except Refusal as refused:
+        yield str(refused)
+
+
+def _near(path: Path) -> str:
+    """A path as it is reached from here, where that is downwards."""
+    here = os.path.relpath(path)
+    if here.startswith(".."):
+        return str(path)
+    return here

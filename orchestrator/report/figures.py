@@ -1,0 +1,60 @@
+"""The figures of a store, each with the law of its metric."""
+
+from pathlib import Path
+from typing import Any
+
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.drawing.fonts import missing
+from scalectl.analysis.drawing.plot import Subject
+from scalectl.analysis.plotting import draw as drawing
+from scalectl.analysis.plotting import kind
+from scalectl.orchestrator.errors import Refusal
+from scalectl.orchestrator.report.fits import ahead, fit_or_reason, held_out_runs, study_points, training_curves
+from scalectl.orchestrator.revision import revision
+
+
+def draw(name: str, subject: Subject, file: Path, **options: Any) -> str:
+    """Write a figure and its data, and return the letters that no font has for it.
+
+    Raises Refusal when there is nothing to draw, or no way to write it.
+    """
+    try:
+        drawn = drawing(name, subject, revision(), **options)
+        drawn.save(file)
+        return missing(drawn.figure)
+    except Refused as refused:
+        raise Refusal(f"refused: {refused}") from refused
+    except OSError as error:
+        raise Refusal(f"{file}: {error.strerror}") from error
+
+
+def draw_figure(
+    name: str,
+    file: Path,
+    store: Path,
+    *,
+    study: str | None,
+    metric: str | None,
+    x: str | None,
+    law: str | None,
+    where: str | None,
+    hold_out: str | None,
+    **options: Any,
+) -> tuple[str, float, str]:
+    """Write the figure of that name with the law of its metric.
+
+    Returns why there is no law, a compute to predict at, 0 where that isn't known, and the letters that no font has.
+    """
+    curve, curves, is_of_curves = metric or "loss", None, kind(name).curves
+    if is_of_curves:  # the metric is a column of theirs, and the law keeps the study's
+        metric = None
+    request, points = study_points(store, study, where, metric=metric, x=x, law=law)
+    wanted = next(iter(request.fits.values()))
+    held = held_out_runs(points, wanted, hold_out)
+    fitted, refusal = fit_or_reason(points, wanted, held)
+    if is_of_curves:
+        curves = training_curves(store, points)
+    fitting = {"law": wanted.law, "seeds": wanted.seeds}
+    subject = Subject(points, wanted.metric, wanted.compute, fitted, refusal, curves, curve, held, fitting)
+    letters = draw(name, subject, file, **options)
+    return refusal, ahead(points, wanted.compute), letters
