@@ -68,7 +68,7 @@ def test_the_law_is_that_of_fit_to_the_letter(others, of_others):
     lines = said("fit", "--store", others)
     numbers = json.loads(said("fit", "--store", others, "-o", "json"))
     law = of_others["laws"][0]
-    assert (law["metric"], law["x"], law["asked"]) == (METRIC, "flops", "")
+    assert (law["metric"], law["x"], law["family"]) == (METRIC, "flops", "")
     assert len(law["parameters"]) == 4
     for letter, name, value, ends, note in law["parameters"]:
         assert f"{letter} {name} {value} {ends} {note}".split() in [line.split() for line in lines.splitlines()]
@@ -99,7 +99,7 @@ def test_a_law_that_the_points_cannot_carry_has_the_reason_of_fit(study, of_stud
 
 
 def test_families_and_columns_of_compute_are_offered_once_each(of_others):
-    keys = [(law["metric"], law["x"], law["asked"]) for law in of_others["laws"]]
+    keys = [(law["metric"], law["x"], law["family"]) for law in of_others["laws"]]
     assert len(set(keys)) == len(keys)
     assert {(METRIC, "flops", ""), (METRIC, "data_size", ""), (METRIC, "flops", "power")} <= set(keys)
 

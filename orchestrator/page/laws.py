@@ -36,22 +36,22 @@ def law_documents(
     wishes = own_fits(ask)
     if thorough:
         wishes = _wanted(ask, metrics, axes)
-    for wanted, asked in wishes:
-        key = (wanted.metric, wanted.compute, asked)
+    for wanted, family in wishes:
+        key = (wanted.metric, wanted.compute, family)
         if key not in offered:
             offered.add(key)
-            yield law_document(points, wanted, asked)
+            yield law_document(points, wanted, family)
 
 
 def own_fits(ask: Ask) -> Iterator[tuple[Fit, str]]:
     """Yield the fits of a study, each with the family that --law has to name to get it, which is none for most."""
     plain = set()
     for fit in ask.fits.values():
-        asked = ""
+        family = ""
         if (fit.metric, fit.compute) in plain:
-            asked = fit.law or ""
+            family = fit.law or ""
         plain.add((fit.metric, fit.compute))
-        yield fit, asked
+        yield fit, family
 
 
 def _wanted(ask: Ask, metrics: Collection[str], axes: Collection[str]) -> Iterator[tuple[Fit, str]]:
@@ -66,9 +66,9 @@ def _wanted(ask: Ask, metrics: Collection[str], axes: Collection[str]) -> Iterat
                 yield fit.model_copy(update={"law": name}), name
 
 
-def law_document(points: DataFrame, wanted: Fit, asked: str) -> Document:
+def law_document(points: DataFrame, wanted: Fit, family: str) -> Document:
     """One law as a page shows it: its texts are those of `scalectl fit`, its numbers those of `fit -o json`."""
-    document: Document = {"metric": wanted.metric, "x": wanted.compute, "asked": asked}
+    document: Document = {"metric": wanted.metric, "x": wanted.compute, "family": family}
     fitted, refusal = fit_or_reason(points, wanted, held_out_runs(points, wanted, None))
     if fitted is None:
         return document | {"refusal": refusal.removeprefix("refused: ")}
@@ -107,8 +107,8 @@ def rounded(values: Floats, digits: int = _DIGITS) -> list[float]:
 
 def backtest_documents(points: DataFrame, ask: Ask) -> Iterator[Document]:
     """Yield the backtest of each law of a study that has one, in the lines of `scalectl fit --backtest`."""
-    for wanted, asked in own_fits(ask):
-        if asked:
+    for wanted, family in own_fits(ask):
+        if family:
             continue
         try:
             test = tested(points, wanted, held_out_runs(points, wanted, None))

@@ -35,7 +35,7 @@ class Content:
     tag: str
 
     @staticmethod
-    def of(text: str) -> "Content":
+    def of_text(text: str) -> "Content":
         """The content of a text."""
         plain = text.encode()
         return Content(gzip.compress(plain, 6, mtime=0), f'"{hashlib.sha256(plain).hexdigest()[:32]}"')
@@ -107,18 +107,18 @@ class Feed:
         self._request()
         versions = self._versions()
         if self._page is None or self._page[0] != versions:
-            self._page = versions, Content.of(page({**self._document, "live": versions}, connects=True))
+            self._page = versions, Content.of_text(page({**self._document, "live": versions}, connects=True))
         return self._page[1]
 
     def study(self) -> Content:
         """The data of the page."""
         self._request()
-        return self._study.content or Content.of("{}")
+        return self._study.content or Content.of_text("{}")
 
     def curves(self) -> Content:
         """The training curves."""
         self._request()
-        return self._curves.content or Content.of("[]")
+        return self._curves.content or Content.of_text("[]")
 
     def news(self, after: int, seconds: float) -> tuple[int, bytes] | None:
         """The number and text of the last news, once there are any later than number `after`; None after `seconds`."""
@@ -146,7 +146,7 @@ class Feed:
 
     def _look(self) -> None:
         try:
-            news = self._of(self._store.status())
+            news = self._news_of(self._store.status())
         except Refusal as refusal:  # the store was moved, say, or is being replaced
             news = {"problem": str(refusal)}
         if self._problem:
@@ -157,7 +157,7 @@ class Feed:
                 self._news, self._number = text, self._number + 1
                 self._changed.notify_all()
 
-    def _of(self, status: Status) -> dict[str, Any]:
+    def _news_of(self, status: Status) -> dict[str, Any]:
         """The news of the study in the status of its store."""
         self._states = (status.launcher is None, [(run.id, run.state, run.excluded, run.value) for run in status.runs])
         status, launch = of_study(status, self._ask), None
@@ -199,8 +199,8 @@ class Feed:
         self._ask = ask(self._path, self._ask.study)  # another file of this study may have added runs
         self._document = document(self._path, self._ask.study, thorough=not working)
         self._fitted = states
-        return Content.of(json.dumps(self._document, allow_nan=False))
+        return Content.of_text(json.dumps(self._document, allow_nan=False))
 
     def _make_curves(self) -> Content:
         curves = list(curve_documents(self._store.segments(self._ask.runs)))
-        return Content.of(json.dumps(curves, allow_nan=False))
+        return Content.of_text(json.dumps(curves, allow_nan=False))

@@ -12,8 +12,8 @@ function drawCells() {
   const unit = isError(choice.metric) ? " in per cent" : "";
   const note = `In each cell the runs by their steps${PAGE.swept.length ? `, then by ${PAGE.swept.join(", ")}` : ""}; of a run that is done its ${choice.metric}${unit}.`;
   fill("cells-table", element("ul", {class: "legend"}, ...key), element("p", {}, note),
-    element("table", {class: "cells", role: "grid", "aria-label": "Runs by model and data size", onkeydown: moveInCells},
-      element("thead", {}, element("tr", {}, element("th", {scope: "col"}, "model"), ...head)), element("tbody", {}, ...rows)));
+    element("div", {class: "wide"}, element("table", {class: "cells", role: "grid", "aria-label": "Runs by model and data size", onkeydown: moveInCells},
+      element("thead", {}, element("tr", {}, element("th", {scope: "col"}, "model"), ...head)), element("tbody", {}, ...rows))));
   const first = document.querySelector("#cells-table button");
   if (first) first.tabIndex = 0;
 }

@@ -38,7 +38,7 @@ function shownRuns() {
 
 // The law of the chosen metric, compute and family; the study's own where no family is asked for.
 function chosenLaw() {
-  return PAGE.laws.find((law) => law.metric === choice.metric && law.x === choice.x && law.asked === choice.family);
+  return PAGE.laws.find((law) => law.metric === choice.metric && law.x === choice.x && law.family === choice.family);
 }
 
 function isUsed(row) {

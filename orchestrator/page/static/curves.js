@@ -42,7 +42,7 @@ function drawCurves() {
       strokeDash: {field: "dash", type: "nominal", scale: null}, tooltip: {field: "run"}},
   };
   draw("curves-chart", spec, {runs: lines});
-  const known = sizes();
-  const dashes = known.length > 1 ? ` Dashes: data sizes, a whole line for the largest (${known.map((size) => countOf(size)).join(", ")}).` : "";
+  const known = sizes(); // smallest first
+  const dashes = known.length > 1 ? ` Dashes: data sizes, a whole line for the largest (${sizesText(known)}).` : "";
   fill("curves-note", `Each line is the mean of neighbours within 8 % along the axis. Runs of one trunk share its line up to their branch.${dashes}`);
 }

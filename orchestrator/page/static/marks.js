@@ -61,13 +61,18 @@ function symbol(model) {
   return drawing;
 }
 
+function sizesText(known) {
+  if (known.length <= 6) return known.map((size) => countOf(size)).join(", ");
+  return `from ${countOf(known[0])} to ${countOf(known.at(-1))}`;
+}
+
 function drawLegend(law) {
   const counts = new Map();
   for (const row of shownRuns()) counts.set(row.model, (counts.get(row.model) ?? 0) + 1);
   const models = PAGE.models.filter((model) => counts.has(model)).map((model) => element("li", {}, symbol(model), model ?? "not known"));
   const known = sizes();
   const notes = [];
-  if (known.length > 1) notes.push(`Larger marks: more distinct training images (${known.map((size) => countOf(size)).join(", ")}).`);
+  if (known.length > 1) notes.push(`Larger marks: more distinct training images (${sizesText(known)}).`);
   notes.push("Rings: the frontier.");
   if (law?.curve) notes.push("Line: the law, dashed beyond the frontier; band: its 90 % interval.");
   if (law?.held_out?.length) notes.push("Stars: runs that are held out.");
