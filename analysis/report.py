@@ -11,12 +11,13 @@ from numpy.typing import ArrayLike
 from scalectl.analysis.averaging import Average
 from scalectl.analysis.bootstrap import LEVEL, widening
 from scalectl.analysis.documents import known
-from scalectl.analysis.law import FLOOR, Floats, Law, Parameter
+from scalectl.analysis.law import FLOOR, Floats, Law
 from scalectl.analysis.notebook import Report, html_table
 
 _TOLD = 0.005  # of luck, below which nothing is told
 AHEAD = 10.0  # the report predicts the error at this many times the largest compute
 SUPPORTED = 2.0  # of AICc in favour of the law
+INTERVAL = f"{100 * LEVEL:.0f} % interval"
 UNKNOWN = 1e9  # ratio of an interval's ends from which on the report doesn't print them
 
 
@@ -139,13 +140,12 @@ class Fitted(Report):
         return {name: known(value) for name, value in document.items()}
 
     def __str__(self) -> str:
-        return "\n".join([*_head(self), "", *_params(self), "", *_checks(self)])
+        return "\n".join([*head(self), "", *_params(self), "", *(f"  {line}" for line in checks(self))])
 
     def _repr_html_(self) -> str:
-        rows = [(row.letter, row.name, f"{row.estimate:.3g}", row.ends) for row in _rows(self)]
-        notes = [f"{self.law.family.formula}, C in {self.law.unit}", *(line.strip() for line in _checks(self))]
-        interval = f"{100 * LEVEL:.0f} % interval"
-        return html_table(" · ".join(_head(self)), ("", "parameter", "value", interval), rows, notes)
+        rows = [(row.letter, row.name, row.value, row.ends) for row in estimates(self)]
+        notes = [f"{self.law.family.formula}, C in {self.law.unit}", *checks(self)]
+        return html_table(" · ".join(head(self)), ("", "parameter", "value", INTERVAL), rows, notes)
 
 
 def rms(values: Floats) -> float:
@@ -168,7 +168,8 @@ def interval(metric: str, low: float, high: float) -> str:
     return f"{value(metric, low).removesuffix(' %')} to {value(metric, high)}{beyond}"
 
 
-def _head(fit: Fitted) -> list[str]:
+def head(fit: Fitted) -> list[str]:
+    """The two lines that say what was fitted, and to how many runs."""
     counts = fit.counts
     parts = [f"{counts.used} runs", f"{len(fit.frontier)} on the frontier"]
     if (seeds := int(fit.frontier["seeds"].max())) > 1:
@@ -187,36 +188,35 @@ def _params(fit: Fitted) -> Iterator[str]:
     formula = f"{fit.law.family.formula}, C in {fit.law.unit}  "
     known = "no draws, no intervals"
     if fit.intervals:
-        known = f"{100 * LEVEL:.0f} % interval ({len(fit.draws)} draws of the runs)"
+        known = f"{INTERVAL} ({len(fit.draws)} draws of the runs)"
     yield f"  {formula:<44}{known}"
-    best = fit.frontier[fit.metric].iloc[-1]
-    for row in _rows(fit):
-        note = ""
-        if row.parameter == FLOOR:
-            note = "at least 0"
-            if row.estimate > best > 0:
-                note = f"above the best point ({best:.3g})"
-        yield f"  {row.letter}   {row.name:<14}{row.estimate:<12.3g}{row.ends:<24}{note}".rstrip()
+    for row in estimates(fit):
+        yield f"  {row.letter}   {row.name:<14}{row.value:<12}{row.ends:<24}{row.note}".rstrip()
 
 
 @dataclass(frozen=True)
-class _Row:
+class Estimate:
     """A parameter as the report shows it."""
 
-    parameter: Parameter
     letter: str
     name: str
-    estimate: float
-    ends: str
+    value: str
+    ends: str  # of its interval
+    note: str
 
 
-def _rows(fit: Fitted) -> Iterator[_Row]:
-    params = fit.law.params()
+def estimates(fit: Fitted) -> Iterator[Estimate]:
+    """Yield the parameters of a law by their letters."""
+    params, best = fit.law.params(), fit.frontier[fit.metric].iloc[-1]
     for parameter in sorted(fit.law.family.parameters, key=lambda parameter: parameter.letter):
-        ends = ""
+        ends = note = ""
         if fit.intervals:
             ends = _ends(*fit.intervals[parameter.name])
-        yield _Row(parameter, parameter.letter, parameter.name, params[parameter.name], ends)
+        if parameter == FLOOR:
+            note = "at least 0"
+            if params[parameter.name] > best > 0:
+                note = f"above the best point ({best:.3g})"
+        yield Estimate(parameter.letter, parameter.name, f"{params[parameter.name]:.3g}", ends, note)
 
 
 def _ends(low: float, high: float) -> str:
@@ -225,31 +225,37 @@ def _ends(low: float, high: float) -> str:
     return f"{low:.3g} to {high:.3g}"
 
 
-def _checks(fit: Fitted) -> Iterator[str]:
-    yield f"  residual (log) {rms(fit.residuals):.2g} rms · each point from the others {fit.left_one_out:.2g} rms"
-    ahead = AHEAD * float(fit.frontier[fit.x].iloc[-1])
-    low, high = (float(end[0]) for end in fit.band([ahead]))
-    predicted = _interval(fit.metric, float(fit(ahead)), low, high)
-    yield f"  {AHEAD:g} x the largest compute ({ahead:.2g} {fit.law.unit}): {predicted}"
+def checks(fit: Fitted) -> Iterator[str]:
+    """Yield a line for each thing that says how good a law is; warnings come last."""
+    yield f"residual (log) {rms(fit.residuals):.2g} rms · each point from the others {fit.left_one_out:.2g} rms"
+    compute, predicted = ahead(fit)
+    yield f"{AHEAD:g} x the largest compute ({compute:.2g} {fit.law.unit}): {predicted}"
     if fit.frontier["noise_known"].all() and (luck := _luck(fit)) >= _TOLD:
-        yield f"  luck of the best of noisy runs at the end of the frontier: {100 * luck:.2g} %, taken off"
+        yield f"luck of the best of noisy runs at the end of the frontier: {100 * luck:.2g} %, taken off"
     if len(fit.average.members) > 1:
         shares = (f"{100 * member.weight:.0f} % {member.law.family.name}" for member in fit.average.members)
-        yield f"  predictions average {', '.join(shares)}"
+        yield f"predictions average {', '.join(shares)}"
     for run in fit.held_out:
         predicted = _interval(fit.metric, run.predicted, run.low, run.high)
-        yield f"  held out {run.name}: predicted {predicted}, got {value(fit.metric, run.got)}"
+        yield f"held out {run.name}: predicted {predicted}, got {value(fit.metric, run.got)}"
     if fit.held_out_rms is not None:
-        yield f"  held out, all together: {fit.held_out_rms:.2g} rms (log)"
+        yield f"held out, all together: {fit.held_out_rms:.2g} rms (log)"
     for simpler in fit.simpler:
         if simpler.aicc_gain is not None:
             verdict = "the simpler one"
             if simpler.aicc_gain > SUPPORTED:
                 verdict = "the law"
             name = f"{simpler.law.family.name}, {simpler.law.family.formula}"
-            yield f"  {name}: AICc {simpler.aicc_gain:+.0f} -> {verdict} is supported"
+            yield f"{name}: AICc {simpler.aicc_gain:+.0f} -> {verdict} is supported"
     for warning in fit.warnings:
-        yield f"  warning: {warning}"
+        yield f"warning: {warning}"
+
+
+def ahead(fit: Fitted) -> tuple[float, str]:
+    """A compute of AHEAD times the frontier's largest, and what is predicted there, with its interval."""
+    compute = AHEAD * float(fit.frontier[fit.x].iloc[-1])
+    low, high = (float(end[0]) for end in fit.band([compute]))
+    return compute, _interval(fit.metric, float(fit(compute)), low, high)
 
 
 def _luck(fit: Fitted) -> float:

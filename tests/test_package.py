@@ -56,6 +56,8 @@ def test_a_wheel_holds_every_module_and_what_its_user_begins_with(wheel):
     modules = {f"scalectl/{path.relative_to(ROOT)}" for room in ROOMS for path in (ROOT / room).rglob("*.py")}
     assert len(modules) > 100
     assert modules <= names
+    static = {f"scalectl/{path.relative_to(ROOT)}" for path in (ROOT / "orchestrator/page/static").iterdir()}
+    assert len(static) > 10 and static <= names
     assert {"scalectl/experiments.yaml", "scalectl/experiments.schema.json", "scalectl/py.typed"} <= names
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"scalectl"}
 

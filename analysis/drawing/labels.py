@@ -17,6 +17,11 @@ _FORMS = (  # of our own metrics
 
 
 def metric_label(metric: str, data: str = "") -> str:
+    """What `metric_words` says, for Matplotlib."""
+    return literal(metric_words(metric, data))
+
+
+def metric_words(metric: str, data: str = "") -> str:
     """A metric in words: "Top-1 error on held-out CIFAR-10 (%)"; `data` is the name of the study's data set.
 
     A metric of the user's is named as it is, but for the underscores of a plain word.
@@ -24,7 +29,7 @@ def metric_label(metric: str, data: str = "") -> str:
     label = _words(metric, data)
     if share(metric) == 100:
         label += " (%)"
-    return literal(label)
+    return label
 
 
 def data_name(points: pd.DataFrame) -> str:

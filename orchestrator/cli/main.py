@@ -15,6 +15,8 @@ from scalectl.orchestrator.cli.plot import plot
 from scalectl.orchestrator.cli.predict import predict, suggest
 from scalectl.orchestrator.cli.prune import prune
 from scalectl.orchestrator.cli.query import query
+from scalectl.orchestrator.cli.report import report
+from scalectl.orchestrator.cli.serve import serve
 from scalectl.orchestrator.cli.shortage import Short, require_threads, shortage
 from scalectl.orchestrator.cli.show import logs, show
 from scalectl.orchestrator.cli.simulate import preflight, simulate
@@ -33,9 +35,9 @@ def scalectl(debug: bool) -> None:
 
 
 scalectl.add("Start", doctor, validate, plan, preflight, simulate, launch)
-scalectl.add("Watch", status, show, logs)
+scalectl.add("Watch", status, serve, show, logs)
 scalectl.add("Steer", stop, retry, exclude, include, prune)
-scalectl.add("Learn", fit, plot, predict, suggest)
+scalectl.add("Learn", report, fit, plot, predict, suggest)
 scalectl.add("Data", example, import_runs, export, query, db, models, schema)
 
 

@@ -33,6 +33,7 @@ def preflight(file: Path, changes: Sequence[str], topology: str | None, smallest
     os.environ.setdefault("JAX_PLATFORMS", "cpu")  # before JAX looks for devices
     from scalectl.orchestrator.launch.session import planned
     from scalectl.orchestrator.plan import preflight as room
+    from scalectl.trainer.memory import compiler_here
 
     plan, _ = planned(experiment_of(file, changes))
     programs = room.programs(plan, topology)
@@ -45,7 +46,7 @@ def preflight(file: Path, changes: Sequence[str], topology: str | None, smallest
             click.echo(room.text(answers[-1]))
     if form == "json":
         click.echo(json.dumps(room.document(answers), indent=2))
-    elif not room.compiler_here():
+    elif not compiler_here():
         click.echo("These are estimates: after pip install 'scalectl[aot]' the TPU's own compiler is asked.")
     if all(checked.need.fits for checked in answers):
         return Exit.DONE

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, counted, duration
 from scalectl.orchestrator.vocabulary import RunState
 
+CHARTS = "vl_convert"  # the library that a page needs, and a launch doesn't
 # What becomes of a run that was done before and has new evaluations, where they aren't done.
 UNEVALUATED, EVALUATION_FAILED = "not evaluated", "evaluation failed"
 
@@ -59,4 +61,6 @@ class Outcome:
             return f"Next: {command('status', store=store)}"
         if not {RunState.STOPPED, UNEVALUATED}.isdisjoint(dict(self.states)):
             return f"Runs were stopped on request; checkpoints are kept. Next: {again}"
+        if find_spec(CHARTS) is not None:
+            return f"Next: {command('report', store=store)}"
         return f"Next: {command('status --runs', store=store)}"

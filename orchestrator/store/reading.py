@@ -15,13 +15,16 @@ from scalectl.orchestrator.store import details, names, runs
 from scalectl.orchestrator.store.database import reading
 from scalectl.orchestrator.store.details import Details
 from scalectl.orchestrator.store.lock import Holder, holder
+from scalectl.orchestrator.store.provenance import Provenance, provenance
 from scalectl.orchestrator.store.runs import Study
+from scalectl.orchestrator.store.segments import Segment, segments
 from scalectl.orchestrator.store.snapshot import (
     Happening,
     RunLine,
     RunningJob,
     imported_runs,
     kept_checkpoints,
+    last_account,
     last_command,
     last_events,
     last_ledger,
@@ -145,8 +148,12 @@ def _by_launcher(connection: Connection, launcher: Holder | None) -> dict[str, A
     """What a launch that works says of itself."""
     if launcher is None:
         return {}
-    since = datetime.fromtimestamp(launcher.started, UTC).replace(tzinfo=None)
+    since = _since(launcher)
     return {"seconds_left": seconds_left(connection, since), "waits_for": waits_for(connection, since)}
+
+
+def _since(launcher: Holder) -> datetime:
+    return datetime.fromtimestamp(launcher.started, UTC).replace(tzinfo=None)
 
 
 WATCH_SECONDS = 2.0
@@ -169,6 +176,14 @@ class Store:
         """How far the studies are, and what each run waits for."""
         with reading(self.path) as connection:
             return _status(connection, self.path)
+
+    def heard(self) -> float | None:
+        """When the launch that works last wrote its account, in Unix seconds; None before that or without a launch."""
+        launcher = self.launcher()
+        if launcher is None:
+            return None
+        with reading(self.path) as connection:
+            return last_account(connection, _since(launcher))
 
     def again(self) -> str:
         """The command of the last launch with its file and changes, or nothing."""
@@ -208,6 +223,16 @@ class Store:
         """A study by its name, or the last one; raises NotFound where there is none."""
         with reading(self.path) as connection:
             return runs.study(connection, self.path, name)
+
+    def provenance(self, study: Study) -> Provenance:
+        """The file, code and machines that the numbers of a study come from, and what their time went into."""
+        with reading(self.path) as connection:
+            return provenance(connection, study.name, study.runs)
+
+    def segments(self, runs: Collection[str]) -> Iterator[Segment]:
+        """Yield the training curves of the runs with these ids, each step that runs share once."""
+        with reading(self.path) as connection:
+            yield from segments(connection, runs)
 
     def known(self, artifacts: str | None = None) -> "Known":
         """What a planner has to know of the store, which is nothing where there is none.

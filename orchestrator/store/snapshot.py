@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -151,6 +151,14 @@ def seconds_left(connection: Connection, since: datetime) -> float | None:
     """The seconds that a launch which began at `since` (UTC) still takes by its own account; None before it says so."""
     last = select(launches.c.seconds_left).where(launches.c.at >= since).order_by(launches.c.launch.desc()).limit(1)
     return connection.scalars(last).first()
+
+
+def last_account(connection: Connection, since: datetime) -> float | None:
+    """When a launch which began at `since` (UTC) has last written its account, in Unix seconds; None before it has."""
+    last = connection.scalars(select(func.max(launches.c.at)).where(launches.c.at >= since)).first()
+    if last is None:
+        return None
+    return last.replace(tzinfo=UTC).timestamp()
 
 
 def _last(run: ColumnElement[int]) -> ScalarSelect[int]:

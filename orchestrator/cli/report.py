@@ -1,0 +1,34 @@
+"""The verb report: a study as one page that opens from disk in any browser."""
+
+from pathlib import Path
+
+import click
+
+from scalectl.orchestrator.cli.options import store_option, study_option
+from scalectl.orchestrator.errors import Exit
+from scalectl.orchestrator.format import size
+
+
+@click.command()
+@click.option(
+    "-o",
+    "--output",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default="report.html",
+    show_default=True,
+    help="The page.",
+)
+@study_option
+@store_option
+def report(file: Path, study: str | None, store: Path) -> Exit:
+    """Write a study as one page for the browser.
+
+    It has the figures with hover, zoom and filters, the laws, all runs, what they cost and where they come from. The
+    file holds all that it shows and loads nothing, so that it can be mailed or kept.
+    """
+    from scalectl.orchestrator.page.writing import write_page
+
+    written = write_page(file, store, study)
+    click.echo(f"{file} written: {written.runs} runs, {size(written.size)}. Open it in a browser.")
+    return Exit.DONE

@@ -1,0 +1,57 @@
+"""The best runs of each model size at equal compute, as a page draws them."""
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import numpy as np
+from pandas import DataFrame
+
+from scalectl.analysis.budgets import NEAREST, best_of_sizes, budgets, minimum, nearest, parabola
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.figures.isoflop import SIZES
+from scalectl.analysis.runs import usable
+from scalectl.orchestrator.errors import Refusal
+from scalectl.orchestrator.experiment.schema import Fit
+from scalectl.orchestrator.page.laws import rounded
+from scalectl.orchestrator.report.fits import minima
+
+_POINTS = 30  # of a parabola
+Document = dict[str, Any]
+
+
+def isoflop_documents(points: DataFrame, wanted: Fit, metrics: Collection[str]) -> Iterator[Document]:
+    """Yield the budgets of each metric over the compute of the study's law, or the reason why there are none."""
+    for metric in metrics:
+        document: Document = {"metric": metric, "x": wanted.compute, "refusal": ""}
+        try:
+            yield document | _budgets(points, metric, wanted.compute) | {"text": _text(points, wanted, metric)}
+        except Refused as refused:
+            yield document | {"refusal": str(refused)}
+
+
+def _budgets(points: DataFrame, metric: str, x: str) -> Document:
+    runs = usable(points, metric, x, "params", "images_seen")
+    groups = [group for group in budgets(runs, x) if group["params"].nunique() >= SIZES]
+    most = max((group["params"].nunique() for group in groups), default=0)
+    if most < NEAREST:
+        raise Refused(f"No budget of {x} has the {NEAREST} model sizes that a minimum needs: train more at equal {x}.")
+    return {"budgets": [_budget(group, metric, x) for group in groups]}
+
+
+def _budget(group: DataFrame, metric: str, x: str) -> Document:
+    best, budget = best_of_sizes(group, metric), minimum(group, metric, x)
+    document: Document = {"compute": budget.compute, "best": best["run"].tolist(), "parabola": None}
+    if budget.params is None:
+        return document | {"why": budget.why}
+    near = nearest(best, metric)
+    sizes = np.geomspace(near["params"].iloc[0], near["params"].iloc[-1], _POINTS)
+    curve = {"x": rounded(sizes), "y": rounded(parabola(near, metric)(np.log(sizes)))}
+    return document | {"params": budget.params, "error": budget.error, "parabola": curve}
+
+
+def _text(points: DataFrame, wanted: Fit, metric: str) -> str:
+    """How the best size grows, as `scalectl fit --isoflop` says it, or why that isn't known."""
+    try:
+        return str(minima(points, wanted.model_copy(update={"metric": metric}))).rpartition("\n\n")[2].strip()
+    except Refusal as refusal:
+        return str(refusal).removeprefix("refused: ")

@@ -1,0 +1,166 @@
+"""The data of a page: all that it shows of one study, as one JSON object."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pandas import DataFrame
+
+from scalectl.analysis.documents import known
+from scalectl.analysis.drawing.labels import data_name, metric_words
+from scalectl.analysis.printable import printable
+from scalectl.analysis.report import value
+from scalectl.analysis.vocabulary import AXES, LAWS
+from scalectl.orchestrator.format import USUAL, counted, flops, share
+from scalectl.orchestrator.goodput import goodput
+from scalectl.orchestrator.page import runs
+from scalectl.orchestrator.page.budgets import isoflop_documents
+from scalectl.orchestrator.page.curves import curve_documents
+from scalectl.orchestrator.page.laws import backtest_documents, law_documents
+from scalectl.orchestrator.redact import redacted
+from scalectl.orchestrator.report.fits import study_points
+from scalectl.orchestrator.report.study import Ask
+from scalectl.orchestrator.revision import revision
+from scalectl.orchestrator.store.provenance import Provenance
+from scalectl.orchestrator.store.reading import Status, Store
+
+Document = dict[str, Any]
+
+
+def document(path: Path, study: str | None = None, *, thorough: bool = True) -> Document:
+    """The data of the page of a study, by default the one planned last; with its own laws alone unless `thorough`.
+
+    Raises NotFound without a store or study, and Unusable for a store that can't be read.
+    """
+    store = Store(path)
+    ask, points = study_points(path, study)
+    status, source = of_study(store.status(), ask), store.provenance(store.study(ask.study))
+    points = runs.described(points, status.runs, source.exclusions)
+    ask = _carried(ask, runs.measured(points), runs.spent(points))
+    whole = {
+        **_head(path, ask, own=store.study().name == ask.study),
+        "summary": summary(status),
+        **_runs(points),
+        **_laws(points, ask, thorough=thorough),
+        "curves": list(curve_documents(store.segments(ask.runs))),
+        **_origin(source),
+    }
+    return dict(shown_text(known(whole)))
+
+
+def of_study(status: Status, ask: Ask) -> Status:
+    """The status of the runs of one study."""
+    return replace(status, runs=tuple(line for line in status.runs if line.id in ask.runs))
+
+
+def _carried(ask: Ask, metrics: Sequence[str], axes: Sequence[str]) -> Ask:
+    """The ask with the fits whose metric and compute are known, or else with that of the first metric that falls.
+
+    Imported runs ask for nothing, and few of them have the metric of our own.
+    """
+    fits = {name: fit for name, fit in ask.fits.items() if fit.metric in metrics and fit.compute in axes}
+    if not fits and metrics and axes:
+        name, fit = next(iter(ask.fits.items()))
+        falling = [metric for metric in metrics if "err" in metric.lower() or "loss" in metric.lower()]
+        fits = {name: fit.model_copy(update={"metric": [*falling, *metrics][0], "compute": axes[0]})}
+    return replace(ask, fits=fits or ask.fits)
+
+
+def summary(status: Status) -> list[str]:
+    """A line on the runs of a study, in its parts."""
+    if not status.runs:
+        return [counted(status.imported, "imported run")]
+    done, whole = status.work
+    parts = [f"{number} {state}" for state, number in status.counts.items() if number]
+    if whole:
+        parts.append(f"{share(done / whole)} of {flops(whole)} FLOPs")
+    best = status.best
+    if best is not None and best.value is not None:
+        parts.append(
+            f"best: {best.name} with {status.metric} {value(status.metric, best.value)} at {flops(best.flops)} FLOPs"
+        )
+    return parts
+
+
+def _head(path: Path, ask: Ask, *, own: bool) -> Document:
+    name = str(path)
+    if path.absolute() == USUAL.absolute():
+        name = str(USUAL)
+    return {
+        "study": ask.study,
+        "own": own,
+        "store": name,
+        "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"),
+        "version": version("scalectl"),
+        "revision": revision(),
+        "live": None,
+        "fits": [{"metric": fit.metric, "x": fit.compute, "law": fit.law or ""} for fit in ask.fits.values()],
+    }
+
+
+def _runs(points: DataFrame) -> Document:
+    settings, data = runs.differing(points), data_name(points)
+    table = runs.table_columns(points, settings)
+    swept = [name for name in settings if name not in ("model", "data_size", "steps")]
+    card = ["why", "model", "params", "data_size", "steps", *swept, "flops", "device_seconds", "core_days"]
+    columns = runs.columns(points, settings)
+    return {
+        "metrics": [{"name": name, "label": metric_words(name, data)} for name in runs.measured(points)],
+        "axes": [{"name": name, "label": AXES[name].label, "unit": AXES[name].unit} for name in runs.spent(points)],
+        "models": runs.models(points),
+        "facets": runs.facets(points, settings),
+        "settings": settings,
+        "swept": swept,
+        "columns": table,
+        "numbers": runs.numbers(points, [*table, *settings]),
+        "card": [name for name in card if name in columns],
+        "shared": runs.alike(points),
+        "runs": columns,
+    }
+
+
+def _laws(points: DataFrame, ask: Ask, *, thorough: bool) -> Document:
+    metrics, axes = runs.measured(points), runs.spent(points)
+    first = next(iter(ask.fits.values()))
+    return {
+        "families": [{"name": name} for name in LAWS],
+        "laws": list(law_documents(points, ask, metrics, axes, thorough=thorough)),
+        "backtests": list(backtest_documents(points, ask)) if thorough else [],
+        "isoflops": list(isoflop_documents(points, first, metrics)),
+    }
+
+
+def _origin(source: Provenance) -> Document:
+    """The file without secrets, and the environments, losses and launches of the study."""
+    launches = [
+        {**asdict(launch), "started": _time(launch.started), "goodput": goodput(launch.entries)}
+        for launch in source.launches
+    ]
+    environments = [
+        {**asdict(environment), "first": _time(environment.first), "last": _time(environment.last)}
+        for environment in source.environments
+    ]
+    return {
+        "file": redacted(source.file),
+        "launches": launches,
+        "losses": [asdict(loss) for loss in source.losses],
+        "environments": environments,
+    }
+
+
+def _time(moment: datetime) -> str:
+    return moment.isoformat(" ", "seconds")
+
+
+def shown_text(value: Any) -> Any:
+    """A JSON value without characters that steer a screen or can't be seen."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, dict):
+        return {printable(str(name)): shown_text(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [shown_text(item) for item in value]
+    return value

@@ -1,0 +1,206 @@
+"""What viewers of a live page are told: made once for all of them, and only while somebody looks."""
+
+import gzip
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from scalectl.orchestrator.errors import Refusal
+from scalectl.orchestrator.goodput import goodput
+from scalectl.orchestrator.page.curves import curve_documents
+from scalectl.orchestrator.page.document import document, of_study, shown_text, summary
+from scalectl.orchestrator.page.html import embedded, page
+from scalectl.orchestrator.page.runs import why
+from scalectl.orchestrator.report.study import ask
+from scalectl.orchestrator.store.reading import Status, Store
+
+LOOK_SECONDS = 2.0  # between two looks at the store
+CURVES_SECONDS, STUDY_SECONDS = 5.0, 15.0  # at least, between two readings of all curves, and two fits of the laws
+REST = 10.0  # times as long as a look or a fit took, nothing is done: at most a tenth of a core is spent
+SILENT_SECONDS = 30.0  # a launch writes its account once a second
+IDLE_SECONDS = 60.0  # after the last request nobody looks
+
+
+@dataclass(frozen=True)
+class Content:
+    """An answer to all viewers, compressed, with its tag."""
+
+    body: bytes
+    tag: str
+
+    @staticmethod
+    def of_text(text: str) -> "Content":
+        """The content of a text."""
+        plain = text.encode()
+        return Content(gzip.compress(plain, 6, mtime=0), f'"{hashlib.sha256(plain).hexdigest()[:32]}"')
+
+
+class _Paced:
+    """Something that is made anew at most once in so many seconds, and in ten times the time that it takes."""
+
+    def __init__(self, seconds: float, make: Callable[[], Content]) -> None:
+        self._seconds, self._make = seconds, make
+        self._next = 0.0
+        self.number = 0
+        self.content: Content | None = None
+
+    def renew(self, *, wanted: bool) -> None:
+        """Make it, where that is wanted and it is time."""
+        begun = time.monotonic()
+        if self.content is not None and not (wanted and begun >= self._next):
+            return
+        content = self._make()
+        now = time.monotonic()
+        self._next = now + max(self._seconds, REST * (now - begun))
+        if self.content is None or content.tag != self.content.tag:
+            self.content, self.number = content, self.number + 1
+
+
+class Feed:
+    """The page of a study, its data, its curves, and the news of it, each as of a moment ago, until it is closed.
+
+    One thread looks at the store for all viewers; another reads the curves and fits the laws.
+    """
+
+    def __init__(self, path: Path, study: str | None = None) -> None:
+        self._path, self._store = path, Store(path)
+        self._ask = ask(path, study)
+        self._closed, self._wanted = threading.Event(), threading.Event()
+        self._changed = threading.Condition()
+        self._last_request = time.monotonic()
+        self._document: dict[str, Any] = {}
+        self._fitted: object = None  # the states of the runs when the laws were fitted
+        self._states: object = None
+        self._study = _Paced(STUDY_SECONDS, self._make_study)
+        self._curves = _Paced(CURVES_SECONDS, self._make_curves)
+        self._page: tuple[dict[str, int], Content] | None = None
+        self._news, self._number = b"", 0
+        self._problem = ""
+        self._look()
+        self._rebuild()
+        self._threads = [
+            threading.Thread(target=self._repeat, args=(action,), daemon=True) for action in (self._look, self._rebuild)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """End the threads, and have nobody wait for news any more."""
+        self._closed.set()
+        self._wanted.set()
+        with self._changed:
+            self._changed.notify_all()
+
+    @property
+    def closed(self) -> bool:
+        """Whether there will be no more news."""
+        return self._closed.is_set()
+
+    def page(self) -> Content:
+        """The whole page."""
+        self._request()
+        versions = self._versions()
+        if self._page is None or self._page[0] != versions:
+            self._page = versions, Content.of_text(page({**self._document, "live": versions}, connects=True))
+        return self._page[1]
+
+    def study(self) -> Content:
+        """The data of the page."""
+        self._request()
+        return self._study.content or Content.of_text("{}")
+
+    def curves(self) -> Content:
+        """The training curves."""
+        self._request()
+        return self._curves.content or Content.of_text("[]")
+
+    def news(self, after: int, seconds: float) -> tuple[int, bytes] | None:
+        """The number and text of the last news, once there are any later than number `after`; None after `seconds`."""
+        self._request()
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._number > after or self.closed, seconds):
+                return None
+            return self._number, self._news
+
+    def _request(self) -> None:
+        self._last_request = time.monotonic()
+        self._wanted.set()
+
+    def _versions(self) -> dict[str, int]:
+        return {"study": self._study.number, "curves": self._curves.number}
+
+    def _repeat(self, action: Callable[[], None]) -> None:
+        while not self.closed:
+            begun = time.monotonic()
+            if begun - self._last_request > IDLE_SECONDS:
+                self._wanted.clear()
+                self._wanted.wait()
+            action()
+            self._closed.wait(max(LOOK_SECONDS, REST * (time.monotonic() - begun)))
+
+    def _look(self) -> None:
+        try:
+            news = self._news_of(self._store.status())
+        except Refusal as refusal:  # the store was moved, say, or is being replaced
+            news = {"problem": str(refusal)}
+        if self._problem:
+            news.setdefault("problem", self._problem)
+        text = embedded(shown_text(news | self._versions())).encode()
+        with self._changed:
+            if text != self._news:
+                self._news, self._number = text, self._number + 1
+                self._changed.notify_all()
+
+    def _news_of(self, status: Status) -> dict[str, Any]:
+        """The news of the study in the status of its store."""
+        self._states = (status.launcher is None, [(run.id, run.state, run.excluded, run.value) for run in status.runs])
+        status, launch = of_study(status, self._ask), None
+        if status.launcher is not None:
+            launch = {
+                "process": str(status.launcher),
+                "seconds_left": status.seconds_left,
+                "behind": self._behind(status.launcher.started),
+                "silent_from": SILENT_SECONDS,
+            }
+        again = ""
+        if status.unfinished:
+            again = status.again
+        return {
+            "summary": summary(status),
+            "launch": launch,
+            "goodput": goodput(status.ledger),
+            "again": again,
+            "running": [asdict(job) for job in status.running] if launch else [],
+            "runs": {run.id: [run.state.value, run.kind, run.step, why(run)] for run in status.runs},
+        }
+
+    def _behind(self, started: float) -> float:
+        """The seconds since the launch wrote its account, or began."""
+        now = datetime.now(UTC).timestamp()
+        return max(0.0, now - (self._store.heard() or started))
+
+    def _rebuild(self) -> None:
+        try:
+            self._study.renew(wanted=self._states != self._fitted)
+            self._curves.renew(wanted=True)
+            self._problem = ""
+        except Refusal as refusal:
+            self._problem = str(refusal)
+
+    def _make_study(self) -> Content:
+        states = self._states
+        working = self._store.launcher() is not None
+        self._ask = ask(self._path, self._ask.study)  # another file of this study may have added runs
+        self._document = document(self._path, self._ask.study, thorough=not working)
+        self._fitted = states
+        return Content.of_text(json.dumps(self._document, allow_nan=False))
+
+    def _make_curves(self) -> Content:
+        curves = list(curve_documents(self._store.segments(self._ask.runs)))
+        return Content.of_text(json.dumps(curves, allow_nan=False))

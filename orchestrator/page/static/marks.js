@@ -1,0 +1,142 @@
+// How marks and axes look: one colour and shape a model, one size a data size, and ticks at round numbers.
+
+const SHAPES = ["circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left"];
+const PATHS = {
+  circle: "M8 3a5 5 0 1 0 .01 0z", square: "M3.5 3.5h9v9h-9z", "triangle-up": "M8 2.5l5.5 10h-11z", diamond: "M8 1.5l4.5 6.5-4.5 6.5-4.5-6.5z",
+  cross: "M6 2h4v4h4v4h-4v4h-4v-4h-4v-4h4z", "triangle-down": "M8 13.5l5.5-10h-11z", "triangle-right": "M13.5 8l-10 5.5v-11z",
+  "triangle-left": "M2.5 8l10 5.5v-11z",
+};
+const MANY = 1000; // points from which on a canvas is drawn in place of SVG
+const DASHES = [[], [6, 2], [6, 2, 1, 2], [3, 2], [1, 2]];
+
+function modelPlace(model) {
+  return Math.max(0, PAGE.models.indexOf(model));
+}
+
+// A colour as CSS knows it; a canvas needs its value of now.
+function colourOf(model) {
+  const name = `--model-${modelPlace(model)}`;
+  return isMany() ? getComputedStyle(document.documentElement).getPropertyValue(name).trim() : `var(${name})`;
+}
+
+function ink() {
+  return isMany() ? getComputedStyle(document.body).color : "currentColor";
+}
+
+function paper() {
+  return isMany() ? getComputedStyle(document.body).backgroundColor : "var(--paper)";
+}
+
+function isMany() {
+  return RUNS.length > MANY;
+}
+
+function shapeOf(model) {
+  return SHAPES[modelPlace(model) % SHAPES.length];
+}
+
+function sizes() {
+  return [...new Set(RUNS.map((row) => row.data_size).filter((size) => size > 0))].sort((a, b) => a - b);
+}
+
+function areaOf(row) {
+  const known = sizes(), place = known.indexOf(row.data_size);
+  if (place < 0 || known.length < 2) return 60;
+  return 25 + (115 * place) / (known.length - 1);
+}
+
+function dashOf(row) {
+  const known = sizes().reverse();
+  return DASHES[Math.min(Math.max(0, known.indexOf(row.data_size)), DASHES.length - 1)];
+}
+
+function symbol(model) {
+  const drawing = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  drawing.setAttribute("viewBox", "0 0 16 16");
+  drawing.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  path.setAttribute("d", PATHS[shapeOf(model)]);
+  path.style.fill = `var(--model-${modelPlace(model)})`;
+  drawing.append(path);
+  return drawing;
+}
+
+function sizesText(known) {
+  if (known.length <= 6) return known.map((size) => countOf(size)).join(", ");
+  return `from ${countOf(known[0])} to ${countOf(known.at(-1))}`;
+}
+
+function drawLegend(law) {
+  const counts = new Map();
+  for (const row of shownRuns()) counts.set(row.model, (counts.get(row.model) ?? 0) + 1);
+  const models = PAGE.models.filter((model) => counts.has(model)).map((model) => element("li", {}, symbol(model), model ?? "not known"));
+  const known = sizes();
+  const notes = [];
+  if (known.length > 1) notes.push(`Larger marks: more distinct training images (${sizesText(known)}).`);
+  notes.push("Rings: the frontier.");
+  if (law?.curve) notes.push("Line: the law, dashed beyond the frontier; band: its 90 % interval.");
+  if (law?.held_out?.length) notes.push("Stars: runs that are held out.");
+  fill("legend", element("ul", {class: "legend"}, ...models), element("p", {}, notes.join(" ")));
+}
+
+// Round numbers between two positive ones, as many as stay apart; the same as those of `scalectl plot`.
+function roundTicks(low, high, most) {
+  const apart = Math.log(high / low) / most;
+  const ticks = [];
+  const first = Math.floor(Math.log10(low)), last = Math.ceil(Math.log10(high));
+  for (const step of [1, 2, 5, 3, 7, 1.5, 1.2, 9]) {
+    for (let decade = first; decade <= last; decade++) {
+      const tick = Number(`${step}e${decade}`);
+      if (tick < low || tick > high) continue;
+      if (ticks.every((other) => Math.abs(Math.log(other / tick)) >= apart)) ticks.push(tick);
+    }
+  }
+  return ticks.sort((a, b) => a - b);
+}
+
+function scaleOf(kind, domain) {
+  return kind === "log" ? {type: "log", domain, nice: false} : {type: "linear", domain, nice: false, zero: false};
+}
+
+function axisOf(title, scale, domain, format, most) {
+  const axis = {title, labelFlush: false, labelOverlap: true, tickCount: most};
+  if (scale === "log" && domain) axis.values = roundTicks(domain[0], domain[1], most);
+  axis.labelExpr = format;
+  return axis;
+}
+
+const AS_COUNT = "replace(format(datum.value, '.3~s'), 'G', 'B')";
+const AS_POWER = "datum.value == 0 ? '0' : format(datum.value, '~e')";
+const AS_SHARE = "format(100 * datum.value, '~r') + ' %'";
+const AS_NUMBER = "format(datum.value, '~r')";
+
+function yFormat(metric) {
+  return isError(metric) ? AS_SHARE : AS_NUMBER;
+}
+
+function xFormat(name) {
+  return name === "flops" ? AS_POWER : AS_COUNT;
+}
+
+function extent(values, padding = 1.15) {
+  const known = values.filter((value) => value > 0 && Number.isFinite(value));
+  if (!known.length) return null;
+  return [Math.min(...known) / padding, Math.max(...known) * padding];
+}
+
+function metricLabel(name) {
+  return (PAGE.metrics.find((metric) => metric.name === name)?.label ?? name).replace(" (%)", "");
+}
+
+function axisLabel(name) {
+  const axis = PAGE.axes.find((entry) => entry.name === name);
+  if (!axis) return name;
+  return axis.label.toLowerCase() === axis.unit ? axis.label : `${axis.label} (${axis.unit})`;
+}
+
+function config() {
+  const colour = ink();
+  const axis = {labelColor: colour, titleColor: colour, domainColor: colour, tickColor: colour, gridColor: colour,
+    gridOpacity: 0.12, domainOpacity: 0.6, tickOpacity: 0.6, labelFontSize: 12, titleFontSize: 13, titleFontWeight: "normal", titlePadding: 8};
+  return {background: null, font: "system-ui, sans-serif", view: {stroke: null}, axis};
+}

@@ -1,0 +1,92 @@
+// What limits the error: the best run of each model size and of each data size, and model sizes at equal compute.
+
+const LIMIT_NAMES = {params: "Model size (parameters)", data_size: "Distinct training images"};
+
+function smallSpec(xTitle, xDomain, yDomain, layers, description, xAxis = {}) {
+  return {
+    description, width: "container", height: 280, autosize: {type: "fit", contains: "padding"}, config: config(),
+    data: {name: "runs"}, datasets: {}, layer: layers(
+      {field: "x", type: "quantitative", scale: scaleOf("log", xDomain), axis: {...axisOf(xTitle, "log", xDomain, AS_COUNT, 5), ...xAxis}},
+      {field: "y", type: "quantitative", scale: scaleOf(choice.yScale, yDomain),
+        axis: axisOf(metricLabel(choice.metric), choice.yScale, yDomain, yFormat(choice.metric), 7)}),
+  };
+}
+
+function bestOf(rows, size) {
+  const best = new Map();
+  for (const row of rows) {
+    const before = best.get(row[size]);
+    if (!before || row[choice.metric] < before[choice.metric]) best.set(row[size], row);
+  }
+  return best;
+}
+
+function drawLimit(id, size) {
+  const rows = shownRuns().filter((row) => isUsed(row) && !row.excluded && row[size] > 0 && isMeasured(row, choice.metric));
+  const xs = extent(rows.map((row) => row[size]), 1.5), ys = extent(rows.map((row) => row[choice.metric]), 1.2);
+  if (!xs || !ys) {
+    nothing(id, `No run that is shown has ${choice.metric} and ${size}.`);
+    return;
+  }
+  if (choice.yScale === "linear") ys[0] = 0;
+  const best = bestOf(rows, size);
+  const front = new Set([...best.values()].map((row) => row.run));
+  const lower = [...best.values()].sort((a, b) => a[size] - b[size]).filter((row, place, all) => all.slice(0, place).every((other) => other[choice.metric] >= row[choice.metric]));
+  const layers = (x, y) => [
+    {data: {name: "best"}, mark: {type: "line", color: ink(), strokeWidth: 1.5, tooltip: false, aria: false}, encoding: {x, y, order: {field: "x"}}},
+    ...runLayers(x, y),
+  ];
+  const ticks = {values: [...best.keys()].sort((a, b) => b - a).filter(apartBy(xs, 4.5))};
+  const spec = smallSpec(LIMIT_NAMES[size], xs, ys, layers, `${metricLabel(choice.metric)} of each run by ${LIMIT_NAMES[size].toLowerCase()}, the best of each joined.`, ticks);
+  const shown = runRows(size, choice.metric, front).filter((row) => rows.some((other) => other.run === row.run));
+  draw(id, spec, {best: lower.map((row) => ({x: row[size], y: row[choice.metric]})), runs: shown});
+}
+
+// Keeps of numbers, largest first, those that stand apart on a logarithmic axis that has room for so many.
+function apartBy([low, high], most) {
+  let last = Infinity;
+  return (value) => {
+    if (Math.log(last / value) < Math.log(high / low) / most) return false;
+    last = value;
+    return true;
+  };
+}
+
+function drawIsoflop() {
+  const known = PAGE.isoflops.find((entry) => entry.metric === choice.metric && entry.x === choice.x);
+  if (!known || known.refusal) {
+    nothing("isoflop-chart", known?.refusal ?? `This file has no budgets for ${choice.metric} over ${choice.x}.`);
+    fill("isoflop-note", "");
+    return;
+  }
+  const points = [], parabolas = [], minima = [];
+  known.budgets.forEach((budget, place) => {
+    const part = known.budgets.length > 1 ? place / (known.budgets.length - 1) : 0.5;
+    const colour = isMany() ? ink() : `color-mix(in oklab, var(--budget-first) ${100 * (1 - part)}%, var(--budget-last))`;
+    for (const run of budget.best) {
+      const row = PLACES.get(run);
+      if (row && isShown(row) && isMeasured(row, choice.metric)) points.push({run, x: row.params, y: row[choice.metric], colour, budget: place, bare: !budget.parabola, text: `${row.name}: ${metricValue(choice.metric, row[choice.metric])}`});
+    }
+    if (budget.parabola) {
+      budget.parabola.x.forEach((at, step) => parabolas.push({x: at, y: budget.parabola.y[step], colour, budget: place}));
+      minima.push({x: budget.params, y: budget.error, text: `best size ${countOf(budget.params)} at ${general(budget.compute, 2)} ${choice.x}`});
+    }
+  });
+  const xs = extent(points.map((row) => row.x), 1.5), ys = extent(points.map((row) => row.y), 1.15);
+  if (!xs || !ys) {
+    nothing("isoflop-chart", "No run of these budgets is shown.");
+    return;
+  }
+  const layers = (x, y) => {
+    const colour = {field: "colour", type: "nominal", scale: null};
+    const joined = {x, y, color: colour, detail: {field: "budget"}, order: {field: "x"}};
+    return [
+      {transform: [{filter: "datum.bare"}], mark: {type: "line", strokeDash: [2, 3], strokeWidth: 1, tooltip: false, aria: false}, encoding: joined},
+      {data: {name: "parabolas"}, mark: {type: "line", strokeWidth: 1.8, tooltip: false, aria: false}, encoding: joined},
+      {mark: {type: "point", filled: true, size: 45, opacity: 1, tooltip: true, cursor: "pointer"}, encoding: {x, y, color: colour, tooltip: {field: "run"}, description: {field: "text"}}},
+      {data: {name: "minima"}, mark: {type: "point", shape: "diamond", size: 110, filled: true, fill: paper(), stroke: ink(), strokeWidth: 1.5, opacity: 1, tooltip: false}, encoding: {x, y, description: {field: "text"}}},
+    ];
+  };
+  draw("isoflop-chart", smallSpec(LIMIT_NAMES.params, xs, ys, layers, `${metricLabel(choice.metric)} against model size at each budget, with the best sizes.`), {runs: points, parabolas, minima});
+  fill("isoflop-note", known.text);
+}

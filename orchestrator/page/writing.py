@@ -1,0 +1,38 @@
+"""A page as a file."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from scalectl.orchestrator.errors import Refusal
+from scalectl.orchestrator.page.document import document
+from scalectl.orchestrator.page.html import library, page
+
+
+@dataclass(frozen=True)
+class Written:
+    """How many runs a page shows, and its bytes."""
+
+    runs: int
+    size: int
+
+
+def write_page(file: Path, store: Path, study: str | None = None) -> Written:
+    """Write the page of a study in place of an earlier one; folders are made, and a page that fails is not there.
+
+    Raises NoCharts where the chart library is missing, Refusal for a file that can't be written, and what `document`
+    raises.
+    """
+    library()  # whose absence is told before the laws are fitted
+    whole = document(store, study)
+    text = page(whole).encode()
+    partial = file.with_name(f".{os.getpid()}-{file.name}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(text)
+        partial.replace(file)
+    except OSError as error:
+        raise Refusal(f"{file}: {error.strerror}.") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return Written(len(whole["runs"]["run"]), len(text))

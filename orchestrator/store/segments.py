@@ -1,0 +1,53 @@
+"""Training curves as the store keeps them, each step once: what runs of a trunk share, and what each has of its own."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from sqlalchemy import Connection, select
+
+from scalectl.orchestrator.store.tables import progress, runs
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The curve of a trunk, or what one run has of its own; numbers of equal place belong to one step."""
+
+    trunk: int
+    run: str  # its id, and nothing for the trunk itself
+    runs: tuple[str, ...]  # the ids of the runs that have these steps
+    steps: tuple[int, ...]
+    losses: tuple[float | None, ...]
+    device_seconds: tuple[float | None, ...]
+    images_per_step: float
+    flops_per_step: float
+
+
+def segments(connection: Connection, among: Collection[str]) -> Iterator[Segment]:
+    """Yield the segments of the runs with these ids, trunk by trunk."""
+    ids, members = dict[int, str](), dict[int, list[str]]()
+    for number, run, trunk in connection.execute(select(runs.c.number, runs.c.id, runs.c.trunk)):
+        if run in among:
+            ids[number] = run
+            members.setdefault(trunk, []).append(run)
+    columns = [progress.c[name] for name in ("trunk", "run", "step", "loss", "device_seconds", "images_seen", "flops")]
+    rows = connection.execute(select(*columns).order_by(progress.c.trunk, progress.c.run, progress.c.step))
+    for (trunk, number), group in groupby(rows, key=lambda row: (row.trunk, row.run)):
+        if trunk not in members or (number and number not in ids):
+            continue
+        run, sharing = "", tuple(members[trunk])
+        if number:
+            run = ids[number]
+            sharing = (run,)
+        points = list(group)
+        last = points[-1]
+        yield Segment(
+            trunk,
+            run,
+            sharing,
+            tuple(point.step for point in points),
+            tuple(point.loss for point in points),
+            tuple(point.device_seconds for point in points),
+            last.images_seen / max(1, last.step),
+            last.flops / max(1, last.step),
+        )

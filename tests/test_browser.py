@@ -1,0 +1,287 @@
+"""The page in a real Chromium, which has to be installed: apt-get install chromium, and the group `browser` of uv."""
+
+import csv
+import io
+import shlex
+import shutil
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from runs import METRIC
+from studies_of_pages import CLOSING, MARKUP, imported, named_with_markup, several
+
+from scalectl import analysis
+from scalectl.analysis.drawing.style import contrast
+from scalectl.orchestrator.page.writing import write_page
+from scalectl.orchestrator.store.records import Records
+from scalectl.orchestrator.store.snapshot import LAUNCHED
+
+pytestmark = pytest.mark.slow
+
+RUNS = 300
+PATIENCE = 200_000  # milliseconds, on a machine that does other things
+MOST_BYTES = 2_000_000
+FEW = "#only.model=%5B%22mini%22%5D&only.data_size=%5B350%5D"  # an address that shows a ninth of them
+POINTS = "#frontier-chart [aria-roledescription='point']"
+STUDY = """\
+version: 1
+name: followed
+models:
+  pico: {width: 8, depth: 1, num_heads: 2, patch_size: 4}
+  nano: {width: 16, depth: 1, num_heads: 2, patch_size: 4}
+data: {source: digits, sizes: [700]}
+train: {batch_size: 32, optimizer: {name: adafactor, lr: 5e-3}, schedule: {warmup: 4, timescale: 10}}
+budgets: {steps: [20, 40, 80, 160, 320]}
+evals: {upstream: {metrics: [error]}}
+fits: {power: {metric: upstream/error, law: power}}
+"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium without a window; it may run as root in a container."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="the group `browser` of uv has playwright")
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no Chromium is on the path: apt-get install chromium")
+    with playwright.sync_playwright() as started:
+        made = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A store of 300 runs, two of which have markup as their names; one is excluded for a reason with markup."""
+    folder = tmp_path_factory.mktemp("many")
+    path = imported(folder, named_with_markup(several(RUNS)))
+    points = analysis.read(path)
+    with Records(path) as records:
+        records.exclude(points["run"].iloc[7], "a spike <i>late</i>")
+        records.note(LAUNCHED, "scalectl launch")
+    return path
+
+
+@pytest.fixture(scope="module")
+def file(store):
+    """The page of the store."""
+    path = store.with_name("page.html")
+    assert write_page(path, store).size < MOST_BYTES
+    return path
+
+
+@pytest.fixture
+def opened(browser, file):
+    """Open the page with some settings of the browser; what it asked for and said is in `page.heard`."""
+    contexts = []
+
+    def opening(width: int = 1280, address: str = "", **settings: Any):
+        context = browser.new_context(viewport={"width": width, "height": 900}, **settings)
+        contexts.append(context)
+        page = context.new_page()
+        listen(page)
+        page.goto(f"file://{file}{address}")
+        page.wait_for_selector("html[data-ready]")
+        page.heard = [text for text in page.heard if not text.startswith((f"file://{file}", "data:,"))]
+        return page
+
+    yield opening
+    for context in contexts:
+        context.close()
+
+
+def listen(page) -> None:
+    """Keep what a page asks of others, and what its console says, as `page.heard`."""
+    page.heard = []
+    page.on("request", lambda request: page.heard.append(request.url))
+    page.on("console", lambda message: page.heard.append(message.text))
+    page.on("pageerror", lambda error: page.heard.append(str(error)))
+    page.on("dialog", lambda dialog: page.heard.append(dialog.message))
+
+
+def names_of(page) -> list[str]:
+    """The texts of the points of the frontier for those who hear them."""
+    return [text for text in (point.get_attribute("aria-label") for point in page.query_selector_all(POINTS)) if text]
+
+
+def test_it_opens_from_disk_in_silence_with_a_point_for_each_run(opened, store):
+    page = opened()
+    points = analysis.read(store)
+    labels = names_of(page)
+    assert len(labels) == points[METRIC].notna().sum() == RUNS
+    assert sum(label.startswith("micro-") or "micro" in label for label in labels) == (points["model"] == "micro").sum()
+    assert page.heard == []
+    for chart in ("frontier", "model", "data"):
+        assert page.get_attribute(f"#{chart}-chart [role='graphics-document']", "aria-label")
+
+
+def test_names_with_markup_are_text_and_run_nothing(opened):
+    page = opened()
+    assert page.title() == "others"
+    table = page.inner_text("#runs-table")
+    assert MARKUP in table and CLOSING in table and "a spike <i>late</i>" in table
+    page.click("#runs-table .run >> nth=0")
+    assert page.inner_text("#card strong") == MARKUP
+    page.evaluate("document.getElementById('frontier').scrollIntoView()")
+    page.wait_for_timeout(300)  # a card is taken away when the page is scrolled
+    page.hover(f"{POINTS} >> nth=-1", force=True)
+    page.wait_for_selector("#tip:not([hidden])")
+    assert page.inner_text("#tip strong").startswith("run-")
+    assert page.query_selector_all("img, #facets b, #runs-table i, #card b") == []
+    assert page.title() == "others" and page.heard == []
+
+
+def test_a_filter_acts_on_all_figures_and_is_in_the_address(opened, store):
+    page = opened()
+    points = analysis.read(store)
+    page.click("#facets button:text-is('micro')")
+    page.click("#facets button:text-is('350')")
+    chosen = points[(points["model"] == "micro") & (points["data_size"] == 350)]
+    page.wait_for_timeout(300)
+    assert len(names_of(page)) == len(chosen) > 0
+    assert page.inner_text("#shown") == f"{len(chosen)} of {RUNS} runs"
+    assert len(page.query_selector_all("#runs-table tbody tr")) == len(chosen)
+    assert len(page.query_selector_all("#model-chart [aria-roledescription='point'][aria-label]")) == len(chosen)
+    assert len(page.query_selector_all("#cells-table .cell:not(.hidden)[data-run]")) == len(chosen)
+    again = opened(address=page.url[page.url.index("#") :])
+    assert again.inner_text("#shown") == page.inner_text("#shown")
+    page.click("#clear")
+    assert page.inner_text("#shown") == f"{RUNS} runs"
+
+
+def test_metric_compute_law_and_axes_can_be_chosen(opened):
+    page = opened()
+    assert "E = " in page.inner_text("#frontier-note")
+    page.select_option("#family", "power")
+    assert page.inner_text("#law-text caption >> nth=0").startswith("E = a C^-b, ")
+    page.select_option("#x", "data_size")
+    page.select_option("#x-scale", "linear")
+    page.select_option("#y-scale", "linear")
+    page.wait_for_timeout(300)
+    assert "--x data_size --law power" in page.inner_text("#frontier-note")
+    assert len(names_of(page)) == RUNS
+    page.select_option("#family", "")
+    page.select_option("#x", "flops")
+    before = page.inner_html("#frontier-chart")
+    page.click("#zoom-in")
+    page.wait_for_timeout(300)
+    assert page.inner_html("#frontier-chart") != before
+    page.click("#zoom-reset")
+    assert page.heard == []
+
+
+def test_chosen_runs_give_a_condition_that_chooses_them_and_rows_as_csv(opened, store):
+    page = opened(permissions=["clipboard-read", "clipboard-write"])
+    points = analysis.read(store)
+
+    def where() -> str:
+        words = shlex.split(page.input_value("#where"))
+        return words[words.index("--where") + 1]
+
+    page.click("#facets button:text-is('mini')")
+    page.click("#facets button:text-is('1,600')")
+    page.click("#choose-shown")
+    page.click("#clear")
+    wanted = points[(points["model"] == "mini") & (points["steps"] == 1600)]
+    assert "run in" not in where()
+    assert points[analysis.select(points, where())]["run"].tolist() == wanted["run"].tolist()
+    page.click("#runs-table .run >> nth=0")
+    more = {points["run"].iloc[0], *wanted["run"]}
+    assert set(points[analysis.select(points, where())]["run"]) == more
+    page.click("#copy-rows")
+    page.wait_for_selector("#copy-rows:text('Copied')")
+    rows = list(csv.DictReader(io.StringIO(page.evaluate("navigator.clipboard.readText()"))))
+    assert {row["run"] for row in rows} == more
+    values = points.set_index("run")[METRIC]
+    assert {row["run"]: float(row[METRIC]) for row in rows} == {run: values[run] for run in more}
+
+
+def test_the_table_is_sorted_by_keyboard_and_says_so(opened, store):
+    page = opened()
+    head = f"#runs-table [data-sort='{METRIC}']"
+    for direction, best in (("ascending", "min"), ("descending", "max")):
+        page.focus(head)
+        page.keyboard.press("Enter")
+        assert page.get_attribute(f"th:has({head.removeprefix('#runs-table ')})", "aria-sort") == direction
+        assert page.evaluate("document.activeElement.dataset.sort") == METRIC
+        name = analysis.read(store).set_index("name")[METRIC].agg(f"idx{best}")
+        assert page.inner_text("#runs-table tbody th >> nth=0") == name
+    page.focus("#cells-table button >> nth=0")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    assert page.inner_text("#chosen") == "1 run chosen."
+    assert page.evaluate("document.activeElement.getAttribute('aria-pressed')") == "true"
+    assert page.inner_text("#card strong")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_it_fits_its_window_and_its_marks_stand_out(opened, width, scheme):
+    page = opened(width, color_scheme=scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    variable = "getComputedStyle(document.documentElement).getPropertyValue"
+    paper = page.evaluate(f"{variable}('--paper')").strip()
+    for place in range(3):
+        assert contrast(page.evaluate(f"{variable}('--model-{place}')").strip(), paper) >= 3
+    for name, least in (("--ink", 7), ("--soft", 4.5), ("--accent", 4.5), ("--warn", 4.5)):
+        assert contrast(page.evaluate(f"{variable}('{name}')").strip(), paper) >= least
+    assert page.heard == []
+
+
+def test_paper_is_white_also_from_a_dark_screen(opened):
+    page = opened(color_scheme="dark")
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert (
+        page.evaluate("getComputedStyle(document.querySelector('#frontier-chart svg text')).fill") == "rgb(27, 27, 31)"
+    )
+    assert page.is_hidden("nav")
+
+
+def test_axe_finds_no_serious_fault(opened, tmp_path):
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("npm brings axe-core, and is not on the path")
+    words = [npm, "install", "--silent", "--no-save", "axe-core@4.11.0"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, timeout=120)
+    if done.returncode:
+        pytest.skip("npm can't install axe-core here")
+    source = (tmp_path / "node_modules" / "axe-core" / "axe.min.js").read_text()
+    for settings in ({"color_scheme": "light"}, {"color_scheme": "dark", "width": 360}):
+        page = opened(address=FEW, **settings)
+        page.click("#runs-table .run >> nth=3")
+        page.evaluate(source)
+        violations = page.evaluate("axe.run()")["violations"]
+        serious = [fault for fault in violations if fault["impact"] in ("serious", "critical")]
+        assert [(fault["id"], node["html"]) for fault in serious for node in fault["nodes"]] == []
+
+
+def test_the_live_page_follows_a_launch_from_the_first_job_to_the_law(browser, tmp_path):
+    (tmp_path / "study.yaml").write_text(STUDY)
+    command = [sys.executable, "-m", "scalectl"]
+    pipes = {"cwd": tmp_path, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    launch = subprocess.Popen([*command, "launch", "study.yaml", "--here"], **pipes)
+    served = subprocess.Popen([*command, "serve"], **pipes)
+    try:
+        page = browser.new_page()
+        listen(page)
+        address = served.stdout.readline().strip()
+        page.goto(address)
+        page.wait_for_selector("html[data-ready]")
+        page.wait_for_selector("#now:not([hidden]) #jobs td", timeout=PATIENCE)
+        assert "A launch is running" in page.inner_text("#live")
+        page.wait_for_selector("#live:text('No launch is running')", timeout=PATIENCE)
+        page.wait_for_selector("#law-text p:text('10 runs')", timeout=PATIENCE)
+        status = subprocess.run([*command, "fit"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        for line in page.inner_text("#law-text ul >> nth=0").splitlines():
+            assert line in status.stdout
+        assert len(names_of(page)) == 10 and "10 done" in page.inner_text("#summary")
+        own = address.split("?")[0]
+        assert [text for text in page.heard if not text.startswith(own)] == []
+    finally:
+        served.terminate()
+        launch.communicate(timeout=120)
+        served.communicate(timeout=20)
+    assert launch.returncode == 0
