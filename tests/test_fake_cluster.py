@@ -15,7 +15,8 @@ from test_gang import losses
 from test_pods import members
 from told import rows
 
-from scalectl.orchestrator.cli.fake_cluster import layout_of, rehearsed
+from scalectl.orchestrator.cli.fake_cluster import layout_of
+from scalectl.orchestrator.cli.launch import rehearsed
 from scalectl.orchestrator.cli.main import scalectl as program
 from scalectl.orchestrator.cluster.backends import opened
 from scalectl.orchestrator.cluster.base import Request

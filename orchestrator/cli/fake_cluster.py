@@ -1,6 +1,6 @@
 """The file of `launch --fake-cluster`: what a fake cluster has, and what is taken away from it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -55,16 +55,6 @@ class _FakeCluster(Section):
     slices: dict[Annotated[str, PlainValidator(_slice)], _Count] = key("Slices of TPUs, by their type.", {})
     gpu_hosts: dict[Annotated[str, PlainValidator(_gpus)], _Count] = key("Hosts with GPUs, as h100-8.", {})
     preempt: tuple[_Preemption, ...] = key("What is taken away.", ())
-
-
-def rehearsed(changes: Sequence[str]) -> tuple[str, ...]:
-    """The changes of a file with a store and artifacts of their own, unless they name others.
-
-    What CPUs measured for a slice would else be taken for its speed.
-    """
-    keys = {change.partition("=")[0] for change in changes}
-    own = {"store": "rehearsal/results.db", "artifacts": "rehearsal/artifacts"}
-    return (*changes, *(f"{name}={path}" for name, path in own.items() if name not in keys))
 
 
 @contextmanager

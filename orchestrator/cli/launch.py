@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from scalectl.orchestrator.cli.fake_cluster import fake_cluster, rehearsed
 from scalectl.orchestrator.cli.options import Range, experiment_of, overrides, slots_option, yaml_file
 from scalectl.orchestrator.cli.plan import plan
 from scalectl.orchestrator.cli.shortage import require_launch
@@ -121,10 +120,22 @@ def _joined(context: click.Context, address: str | None, *, insecure: bool) -> s
     return address
 
 
+def rehearsed(changes: Sequence[str]) -> tuple[str, ...]:
+    """The changes of a file with a store and artifacts of their own, unless they name others.
+
+    What CPUs measured for a slice would else be taken for its speed.
+    """
+    keys = {change.partition("=")[0] for change in changes}
+    own = {"store": "rehearsal/results.db", "artifacts": "rehearsal/artifacts"}
+    return (*changes, *(f"{name}={path}" for name, path in own.items() if name not in keys))
+
+
 def _cluster(fake: Path | None, address: str | None) -> AbstractContextManager[str | None]:
     """The address of a cluster while it is there: one that runs, or the fake one of a file."""
     if fake is None:
         return nullcontext(address)
+    from scalectl.orchestrator.cli.fake_cluster import fake_cluster
+
     return fake_cluster(fake, partial(click.echo, err=True))
 
 

@@ -44,7 +44,7 @@ class OnRay(Backend):
         else:
             self._nodes, self.grows = Nodes(self._ray, self._head, request), True
             self._offer(self._nodes.slots())
-        if not (self.slots or request.grows):
+        if not (self.slots or (self._nodes and request.grows)):
             words = self.lacking()
             self._shut_down()
             raise Refusal(f"refused: {words}.")
