@@ -13,7 +13,6 @@ from scalectl.analysis.printable import printable
 from scalectl.orchestrator.cli.options import answer, experiment_of, output, overrides, slots_option, yaml_file
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, count, counted, duration, flops, share, table
-from scalectl.orchestrator.plan.placement import basis
 from scalectl.orchestrator.terminal import width as columns
 
 if TYPE_CHECKING:
@@ -167,6 +166,7 @@ def tightest(fits: "Mapping[str, Fit]", cells: "Sequence[Cell]") -> str:
 
 
 def _notes(plan: "Plan", slots: "Sequence[Slot]", fit: str, drop: str) -> str:
+    from scalectl.orchestrator.plan.placement import basis
     from scalectl.orchestrator.plan.proposal import in_words
     from scalectl.orchestrator.plan.simulator import lower_bound
 
