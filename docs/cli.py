@@ -14,6 +14,15 @@ HEAD = """\
 
 `scalectl --help` lists the commands, `scalectl COMMAND --help` shows one. Every command ends with an
 [exit code](failures.md#exit-codes). Every command takes `--help`.
+
+A shell completes commands, options, and the names of runs, studies and metrics in the store, once its
+start-up file has this line:
+
+| shell | file | line |
+|---|---|---|
+| bash | `~/.bashrc` | `eval "$(_SCALECTL_COMPLETE=bash_source scalectl)"` |
+| zsh | `~/.zshrc` | `eval "$(_SCALECTL_COMPLETE=zsh_source scalectl)"` |
+| fish | `~/.config/fish/completions/scalectl.fish` | `_SCALECTL_COMPLETE=fish_source scalectl \\| source` |
 """
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scalectl.analysis.vocabulary import AXES, LAWS, PER
+from scalectl.orchestrator.cli.completion import metrics
 from scalectl.orchestrator.cli.options import Command, Former, output, store_option, study_option, where_option
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from scalectl.orchestrator.report.study import Ask
 
-metric_option = click.option("--metric", help="Metric of the law, in place of the study's.")
+metric_option = click.option("--metric", shell_complete=metrics, help="Metric of the law, in place of the study's.")
 x_option = click.option(
     "--x", type=click.Choice(tuple(AXES)), help="Column that the law is over, in place of the study's."
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from scalectl.orchestrator.cli.completion import run_names, studies
 from scalectl.orchestrator.cli.verbs import STORE
 from scalectl.orchestrator.terminal import width, wrapped
 
@@ -35,7 +36,9 @@ store_option = click.option(
     callback=_in_context,
     help="The store.",
 )
-study_option = click.option("--study", help="A study in the store; by default the last one planned.")
+study_option = click.option(
+    "--study", shell_complete=studies, help="A study in the store; by default the last one planned."
+)
 where_option = click.option("--where", metavar="EXPR", help='Runs to use: "data_size==3e9 and steps>=1000".')
 
 
@@ -147,7 +150,7 @@ class Former(click.Option):
         return None, args
 
 
-run_argument = click.argument("run", metavar="RUN")
+run_argument = click.argument("run", metavar="RUN", shell_complete=run_names)
 
 
-runs_argument = click.argument("words", metavar="[RUN]...", nargs=-1)
+runs_argument = click.argument("words", metavar="[RUN]...", nargs=-1, shell_complete=run_names)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from scalectl.orchestrator.cli.completion import metrics, run_names
 from scalectl.orchestrator.cli.fit import law_option, metric_option, x_option
 from scalectl.orchestrator.cli.options import (
     AMOUNT,
@@ -38,7 +39,7 @@ from scalectl.orchestrator.format import command
 @click.option("--params", type=AMOUNT, metavar="N", help="Parameters; together with --data.")
 @click.option("--error", type=AMOUNT, metavar="E", help="What compute reaches this error?")
 @click.option("--compute", type=AMOUNT, metavar="C", help="What error does this compute reach?")
-@click.option("--run", metavar="RUN", help="Where will this run, which is not done, end?")
+@click.option("--run", metavar="RUN", shell_complete=run_names, help="Where will this run, which is not done, end?")
 @output("table", "json")
 def predict(
     store: Path,
@@ -113,7 +114,7 @@ STOP = 2.0  # per cent
 @click.option(
     "--target", type=AMOUNT, metavar="FLOPS", help="Compute to know the error at; by default 10 x the largest run."
 )
-@click.option("--metric", help="Metric, in place of that of the study's first law.")
+@click.option("--metric", shell_complete=metrics, help="Metric, in place of that of the study's first law.")
 @click.option(
     "--stop",
     type=Range(0, 100),

@@ -1,0 +1,33 @@
+"""What a shell completes beside verbs and options: names of runs, studies and metrics, from the store."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import click
+
+from scalectl.orchestrator.errors import Refusal
+from scalectl.orchestrator.format import USUAL
+
+MOST = 200  # words at a time; nobody reads more
+
+Complete = Callable[[click.Context, click.Parameter, str], list[str]]
+
+
+def _from_store(query: str, column: int = 0, within: str = "") -> Complete:
+    """Complete by a column of a query, by the words with `within` in them; by none where the store can't be read."""
+
+    def complete(context: click.Context, parameter: click.Parameter, beginning: str) -> list[str]:
+        from scalectl.orchestrator.store.sql import asked
+
+        words: list[str] = []
+        with suppress(Refusal), asked(Path(context.params.get("store") or USUAL), query) as answer:
+            words = [str(row[column]) for row in answer.rows]
+        return [word for word in words if word.startswith(beginning) and within in word][:MOST]
+
+    return complete
+
+
+run_names = _from_store("SELECT name FROM points ORDER BY name")
+studies = _from_store("SELECT name FROM studies ORDER BY name")
+metrics = _from_store("PRAGMA table_info(points)", column=1, within="/")

@@ -1,0 +1,71 @@
+"""What a shell completes: the words of the store, and nothing where there is none."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.shell_completion import ShellComplete
+from conftest import Study
+from told import planning, write
+
+from scalectl.orchestrator.cli.main import scalectl
+
+PAGE = (Path(__file__).parents[1] / "docs" / "cli.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    study = Study(tmp_path_factory.mktemp("filled"))
+    records, found = planning(study)
+    with records:
+        write(records, found.jobs)
+    return study
+
+
+def completed(folder, monkeypatch, *words):
+    monkeypatch.chdir(folder)
+    shell = ShellComplete(scalectl, {}, "scalectl", "_SCALECTL_COMPLETE")
+    return [item.value for item in shell.get_completions(list(words[:-1]), words[-1])]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("show", ""), ["pico-60-20", "pico-60-40"]),
+        (("stop", "pico-60-20", "pico-60-4"), ["pico-60-40"]),
+        (("predict", "--run", "pico-60-2"), ["pico-60-20"]),
+        (("fit", "--metric", "up"), ["upstream/error", "upstream/loss"]),
+        (("fit", "--study", "s"), ["small"]),
+        (("plot", "fr"), ["frontier"]),
+    ],
+)
+def test_names_come_from_the_store(filled, monkeypatch, words, expected):
+    assert sorted(completed(filled.folder, monkeypatch, *words)) == expected
+
+
+def test_the_store_is_the_one_that_was_typed(filled, tmp_path, monkeypatch):
+    assert completed(tmp_path, monkeypatch, "show", "") == []
+    words = ("show", "--store", str(filled.store), "pico-60-2")
+    assert completed(tmp_path, monkeypatch, *words) == ["pico-60-20"]
+
+
+def test_a_file_that_is_no_store_completes_nothing(tmp_path, monkeypatch):
+    (tmp_path / "results.db").write_text("these are notes")
+    assert completed(tmp_path, monkeypatch, "show", "") == []
+
+
+def test_the_line_of_the_page_makes_bash_complete_a_run(filled):
+    (line,) = re.findall(r"^\| bash .*`(eval .*?)` \|$", PAGE, re.M)
+    typed = "COMP_WORDS=(scalectl show pico-60-4); COMP_CWORD=2; _scalectl_completion scalectl; echo ${COMPREPLY[*]}"
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", f"{line}\n{typed}"],
+        cwd=filled.folder,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split() == ["pico-60-40"], done.stderr
