@@ -22,23 +22,36 @@ def start(study: Study, *flags: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen([*COMMAND, str(study.file), *flags], stdout=log, stderr=log, start_new_session=True)
 
 
-def launch_to_the_end(study: Study, *flags: str) -> float:
-    began = time.monotonic()
+def launch_to_the_end(study: Study, *flags: str) -> None:
     code = start(study, *flags).wait(timeout=280)
     assert code == 0, (study.folder / "log.txt").read_text()[-3000:]
-    return time.monotonic() - began
 
 
-def launch_and_kill(study: Study, after: float, *flags: str) -> bool:
-    """Kill the launcher's whole process group after some seconds; false when it had ended by then."""
+def launch_and_kill(study: Study, rows: float, *flags: str) -> None:
+    """Kill the launcher's whole process group as soon as the store has so many rows of curves."""
     launcher = start(study, *flags)
     try:
-        launcher.wait(timeout=after)
-    except subprocess.TimeoutExpired:
+        while measured(study) < rows:
+            assert launcher.poll() is None, (study.folder / "log.txt").read_text()[-3000:]
+            time.sleep(0.05)
+    finally:
         os.killpg(launcher.pid, signal.SIGKILL)
         launcher.wait()
-        return True
-    return False
+
+
+def measured(study: Study) -> int:
+    """Return how many rows the curves have, 0 also before there are any tables."""
+    if not study.store.exists():
+        return 0
+    with closing(sqlite3.connect(study.store, timeout=30)) as store:
+        tables = store.execute("SELECT name FROM sqlite_master WHERE name = 'curves'").fetchall()
+        return int(store.execute("SELECT count(*) FROM curves").fetchone()[0]) if tables else 0
+
+
+def moments(whole: Study, seed: int, kills: int) -> list[float]:
+    """Return rows of curves at which to kill, one after the other and none so late that nothing is left."""
+    rng = random.Random(seed)
+    return sorted(rng.uniform(0, 0.9) * measured(whole) for _ in range(kills))
 
 
 def points(study: Study) -> pd.DataFrame:
@@ -62,11 +75,10 @@ def compare(study: Study, whole: Study) -> None:
 
 @pytest.mark.slow
 def test_killed_three_times_without_ray_a_study_ends_the_same(study, whole):
-    seconds = launch_to_the_end(whole, "--here")
+    launch_to_the_end(whole, "--here")
     study.write(**GRID)
-    rng = random.Random(37)
-    kills = [launch_and_kill(study, rng.uniform(0.3, 0.9) * seconds, "--here") for _ in range(3)]
-    assert kills[0]
+    for rows in moments(whole, 37, kills=3):
+        launch_and_kill(study, rows, "--here")
     launch_to_the_end(study, "--here")
     compare(study, whole)
 
@@ -74,11 +86,10 @@ def test_killed_three_times_without_ray_a_study_ends_the_same(study, whole):
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_killed_five_times_on_ray_a_study_ends_the_same(study, whole):
-    seconds = launch_to_the_end(whole, "--slots", "2")
+    launch_to_the_end(whole, "--slots", "2")
     study.write(**GRID)
-    rng = random.Random(41)
-    kills = [launch_and_kill(study, rng.uniform(0.2, 0.95) * seconds, "--slots", "2") for _ in range(5)]
-    assert sum(kills) >= 3
+    for rows in moments(whole, 41, kills=5):
+        launch_and_kill(study, rows, "--slots", "2")
     launch_to_the_end(study, "--slots", "2")
     compare(study, whole)
 
@@ -88,16 +99,10 @@ def test_killed_five_times_on_ray_a_study_ends_the_same(study, whole):
 def test_asked_to_stop_it_leaves_checkpoints_and_exits_130(study, number):
     study.write(steps="[50000]", checkpoint_every=10**6)
     launcher = start(study, "--here")
-    while not study.store.exists() or not trained(study):
+    while not measured(study):
         assert launcher.poll() is None
         time.sleep(0.2)
     launcher.send_signal(number)
     assert launcher.wait(timeout=60) == 130
     assert set(points(study)["state"]) == {"stopped"}
     assert "checkpoints are kept" in (study.folder / "log.txt").read_text()
-
-
-def trained(study: Study) -> bool:
-    with closing(sqlite3.connect(study.store, timeout=30)) as store:
-        tables = store.execute("SELECT name FROM sqlite_master WHERE name = 'progress'").fetchall()
-        return bool(tables) and store.execute("SELECT count(*) FROM progress").fetchone()[0] > 0
