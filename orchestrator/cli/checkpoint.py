@@ -26,9 +26,7 @@ def checkpoint() -> None:
     metavar="PATH",
     help="A folder, or a file with the suffix of the format.",
 )
-@click.option(
-    "--format", "form", type=click.Choice(tuple(FORMATS)), help="By default that of the suffix, or safetensors."
-)
+@click.option("--format", "form", type=click.Choice(tuple(FORMATS)), help="By default by the suffix, else safetensors.")
 @click.option("--checkpoint", "folder", metavar="DIR", help="A copy of the checkpoint, where the store's isn't there.")
 @click.option("--force", is_flag=True, help="Overwrite files that are there.")
 @store_option
@@ -36,9 +34,9 @@ def export(run: str, output: Path, form: str | None, folder: str | None, force: 
     """Write the trained parameters of a run for other programs.
 
     They are those after its last step. safetensors and msgpack have the names of scalectl, npz those of big_vision,
-    which timm reads as well, and timm those of PyTorch's timm, in a file of safetensors. Beside them are config.json, with
-    settings, classes and preprocessing, and README.md, with the lines of Python that load them. RUN is a name, an id,
-    or the beginning of either.
+    which timm reads as well, and timm those of PyTorch's timm, in a file of safetensors. Beside them are config.json,
+    with settings, classes and preprocessing, and README.md, with the lines of Python that load them. RUN is a name,
+    an id, or the beginning of either.
     """
     os.environ.setdefault("JAX_PLATFORMS", "cpu")  # before JAX looks for devices: a launch may be using them
     from absl import logging

@@ -85,8 +85,9 @@ def _origin(facts: Mapping[str, Any]) -> str:
     run, model = facts["run"], facts["model"]
     shape = ", ".join(f"{name.replace('_', ' ')} {model[name]}" for name in SHAPE)
     return (
-        f"A Vision Transformer of {model['params']:,} parameters in float32 ({shape}, head {model['head']}): run {run['id']}"
-        f" of the study {one_line(run['study'])}, after {run['steps']:,} steps that computed in {model['precision']}."
+        f"A Vision Transformer of {model['params']:,} parameters in float32 ({shape}, head {model['head']}):"
+        f" run {run['id']} of the study {one_line(run['study'])},"
+        f" after {run['steps']:,} steps that computed in {model['precision']}."
         f" Written by scalectl {facts['scalectl']}."
     )
 
@@ -98,9 +99,11 @@ def _metrics(facts: Mapping[str, Any]) -> str:
 
 def _images(seen: Mapping[str, Any]) -> str:
     side = seen["image_size"]
-    text = f"{side} x {side} pixels, {counted(seen['channels'], 'channel')}, values from -1 to 1: (v - 0.5) / 0.5 of v from 0 to 1."
+    text = f"{side} x {side} pixels, {counted(seen['channels'], 'channel')}, values from -1 to 1:"
+    text += " (v - 0.5) / 0.5 of v from 0 to 1."
     if seen["resize"]:
-        text += f" Pictures were resized to {seen['resize']} pixels on their smaller side (bilinear), then cut to the middle."
+        text += f" Pictures were resized to {seen['resize']} pixels on their smaller side (bilinear)"
+        text += " and cut to the middle."
     return text
 
 
