@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from damage import flip, torn
 from hypothesis import given
 from hypothesis import strategies as st
+from pages import DOCS
 from pictures import grey
 from pictures import study as pictures_study
 from safetensors import safe_open
@@ -31,15 +32,17 @@ from scalectl.trainer import checkpoint
 from scalectl.trainer.events import Checkpoint
 from scalectl.trainer.exchange import FORMATS, big_vision, timm
 from scalectl.trainer.exchange.parameters import Unwritable
-from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, TrunkSpec
+from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, TrunkSpec, preset
 from scalectl.trainer.step import State, abstract, shape
 from scalectl.trainer.vit import build
 
 pytestmark = torn
 
 
-def trunk(head: str, model: ModelSpec, side: int, channels: int, positions: str = "learned") -> TrunkSpec:
-    data = DataSpec("digits", 60, 12, 0, 0, side, channels, 7)
+def trunk(
+    head: str, model: ModelSpec, side: int, channels: int, positions: str = "learned", classes: int = 7
+) -> TrunkSpec:
+    data = DataSpec("digits", 60, 12, 0, 0, side, channels, classes)
     recipe = RecipeSpec(
         16, "float32", head, 0.0, "sigmoid", "adafactor", 1e-3, 1.0, 3.0, 0.03, 4, 10, positions=positions
     )
@@ -105,8 +108,7 @@ def ran(lines: str, folder: Path, images) -> np.ndarray:
     return names["logits"]
 
 
-@pytest.mark.parametrize("form", ["safetensors", "msgpack"])
-@pytest.mark.parametrize("case", ["map", "fixed positions"])
+@pytest.mark.parametrize(("form", "case"), [("safetensors", "fixed positions"), ("msgpack", "map")])
 def test_the_lines_for_flax_give_the_same_logits(form, case, tmp_path):
     _, code = written(form, case, tmp_path)
     _, images, expected = answers(case)
@@ -156,13 +158,13 @@ def test_timm_makes_the_very_size_of_pictures_from_the_share_that_is_shown(side,
 @pytest.mark.parametrize("layout", [big_vision, timm])
 def test_what_a_layout_has_no_place_for_is_refused_by_name(layout):
     spec = CASES["tok"]
-    with pytest.raises(Unwritable, match="the parameters block_1/gate, registers"):
+    with pytest.raises(Unwritable, match="no place for the parameters block_1/gate, registers"):
         more = drawn(spec)["params"] | {"registers": np.ones((1, 4, 12))}
         more["block_1"] = more["block_1"] | {"gate": np.ones(12)}
         layout.arrays({"params": more}, spec)
     with pytest.raises(Unwritable, match=r"train\.head: register"):
         layout.arrays(drawn(spec), replace(spec, recipe=replace(spec.recipe, head="register")))
-    with pytest.raises(Unwritable, match="the lack of the parameter norm/bias"):
+    with pytest.raises(Unwritable, match="a place for norm/bias, which the model lacks"):
         layout.arrays({"params": drawn(spec)["params"] | {"norm": {"scale": np.ones(12)}}}, spec)
 
 
@@ -239,7 +241,7 @@ def test_a_checkpoint_that_is_not_there_is_named_with_the_way_to_keep_it(study):
     moved = shutil.move(short, study.folder / "copy")
     message = refused(study, "pico-60-20")
     assert short in message and "--checkpoint" in message and "scalectl prune keeps" in message
-    assert "not the last checkpoint of pico-60-20" in refused(study, "pico-60-20", folder=long)
+    assert "it is of another run or step" in refused(study, "pico-60-20", folder=long)
     assert export("pico-60-20", study.store, target(study.folder / "out", "npz"), folder=str(moved)) == "pico-60-20"
 
 
@@ -275,3 +277,10 @@ def test_classes_have_the_names_of_their_folders_while_these_are_there(tmp_path)
     (tmp_path / "train" / "ant" / "0.png").unlink()
     assert class_names(data) is None
     assert class_names(replace(data, path=str(tmp_path / "elsewhere"))) is None
+
+
+def test_the_lines_on_the_page_are_those_that_an_export_writes():
+    spec = trunk("map", preset("Ti", 16), 224, 3, classes=1000)
+    blocks = re.findall(r"```python\n(.+?)```", (DOCS / "using_models.md").read_text(), re.S)
+    code = [FILES[form].code(spec, f"model{suffix}") for form, suffix in FORMATS.items()]
+    assert sorted(blocks) == sorted(lines for ways in code for lines in ways.values())

@@ -79,18 +79,20 @@ def restore(path: str, like: State) -> tuple[State, Saved]:
     return restored.state, Saved(int(restored.state.step), path, notes["digest"], notes["device_seconds"], curve)
 
 
-def parameters(path: str, like: Any) -> tuple[Any, str]:
-    """The parameters that `save` wrote at `path`, given their shapes, and their digest; raises Corrupt."""
+def parameters(path: str, like: Any, digest: str) -> Any:
+    """The parameters that `save` wrote at `path`, given their shapes and digest; raises Corrupt for others."""
     try:
         restored = _read(path, {"params": like}, partial_restore=True)
-        params, digest = restored.state["params"], restored.notes["digest"]
+        params = restored.state["params"]
+        if restored.notes["digest"] != digest:
+            raise ValueError("it is of another run or step")
         if sha256(params) != digest:
             raise ValueError("its arrays aren't those that were written")
     except ELSEWHERE:
         raise
     except Exception as error:  # whatever Orbax makes of a torn file
-        raise Corrupt(f"checkpoint {path} can't be used: {error}.") from error
-    return params, digest
+        raise Corrupt(f"checkpoint {path} can't be used: {str(error).rstrip('.')}.") from error
+    return params
 
 
 def _read(path: str, like: Any, **options: bool) -> Any:

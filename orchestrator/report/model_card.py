@@ -24,7 +24,7 @@ def document(details: Details, spec: RunSpec, digest: str) -> Document:
     return {
         "scalectl": version("scalectl"),
         "run": {name: run[name] for name in ("id", "name", "study", "seed", "steps", "images_seen", "flops")},
-        "sha256": digest,
+        "sha256": digest,  # as results.db has it: of the names, types, shapes and bytes of all parameters
         "model": {
             **asdict(trunk.model),
             "head": trunk.recipe.head,

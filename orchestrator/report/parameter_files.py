@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from flax.serialization import msgpack_serialize
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from scalectl.trainer.exchange import FORMATS, big_vision, timm
@@ -28,18 +29,21 @@ class Format:
     config: Callable[[TrunkSpec, Document], Document] = lambda trunk, document: document  # what config.json has
 
 
-def _safetensors(arrays: Mapping[str, np.ndarray], framework: str, document: Document, path: Path) -> None:
-    """Write arrays in C order: safetensors 0.8.0 takes no heed of strides."""
+def _safetensors(arrays: Mapping[str, np.ndarray], document: Document, path: Path) -> None:
+    """Write arrays in C order, as safetensors 0.8.0 takes no heed of strides; it orders several entries by chance."""
     plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    save_file(plain, path, metadata={"format": framework, "scalectl": json.dumps(document)})
+    try:
+        save_file(plain, path, metadata={"scalectl": json.dumps(document)})
+    except SafetensorError as error:  # a full disk as well
+        raise OSError(str(error)) from error
 
 
 def _write_safetensors(variables: Any, trunk: TrunkSpec, document: Document, path: Path) -> None:
-    _safetensors(named(variables, "."), "np", document, path)
+    _safetensors(named(variables, "."), document, path)
 
 
 def _write_timm(variables: Any, trunk: TrunkSpec, document: Document, path: Path) -> None:
-    _safetensors(timm.arrays(variables, trunk), "pt", document, path)
+    _safetensors(timm.arrays(variables, trunk), document, path)
 
 
 def _write_msgpack(variables: Any, trunk: TrunkSpec, document: Document, path: Path) -> None:
@@ -59,7 +63,8 @@ def _model(trunk: TrunkSpec) -> str:
         "num_classes": data.num_classes,
     }
     arguments |= {"head": recipe.head, "head_bias": 0.0, "dtype": recipe.precision, "positions": recipe.positions}
-    return f"model = ViT(ModelSpec({_given(asdict(trunk.model))}), {_given(arguments)})"
+    spec = ", ".join(f"{name}={value}" for name, value in asdict(trunk.model).items())
+    return f"model = ViT(\n    ModelSpec({spec}),\n{_lines(arguments)})"
 
 
 def _code_safetensors(trunk: TrunkSpec, file: str) -> Code:
@@ -95,7 +100,8 @@ def _code_npz(trunk: TrunkSpec, file: str) -> Code:
     lines = f"""\
 from big_vision.models import vit
 
-config = dict({_given(big_vision.arguments(trunk))})
+config = dict(
+{_lines(big_vision.arguments(trunk))})
 params = vit.load(None, {json.dumps("./" + file)}, config)
 logits, layers = vit.Model(**config).apply({{"params": params}}, images)  # images (batch, height, width, channels)
 """
@@ -106,25 +112,21 @@ logits, layers = vit.Model(**config).apply({{"params": params}}, images)  # imag
 
 
 def _code_of_timm(trunk: TrunkSpec, file: str) -> Code:
-    load = f"""\
-from safetensors.torch import load_file
-
-model.load_state_dict(load_file({json.dumps(file)}))"""
-    code = {"timm": _code_timm(trunk, load)}
+    load = f"model.load_state_dict(load_file({json.dumps(file)}))"
+    code = {"timm": _code_timm(trunk, load, "from safetensors.torch import load_file\n")}
     if file == f"{STEM}{FORMATS['timm']}":
         code["timm, from this folder"] = LOCAL
     return code
 
 
-def _code_timm(trunk: TrunkSpec, load: str) -> str:
+def _code_timm(trunk: TrunkSpec, load: str, more: str = "") -> str:
     counts = {"num_classes": trunk.data.num_classes}
-    arguments = "".join(f"    {name}={_literal(value)},\n" for name, value in (counts | timm.arguments(trunk)).items())
     return f"""\
 import timm
-
+{more}
 model = timm.create_model(
     {_literal(timm.ARCHITECTURE)},
-{arguments}).eval()
+{_lines(counts | timm.arguments(trunk))}).eval()
 {load}
 logits = model(images)  # images (batch, channels, height, width)
 """
@@ -138,9 +140,9 @@ logits = model(images)  # images (batch, channels, height, width)
 """
 
 
-def _given(arguments: Mapping[str, Any]) -> str:
-    """Arguments as they stand in a call."""
-    return ", ".join(f"{name}={_literal(value)}" for name, value in arguments.items())
+def _lines(arguments: Mapping[str, Any]) -> str:
+    """The arguments of a call, each on a line."""
+    return "".join(f"    {name}={_literal(value)},\n" for name, value in arguments.items())
 
 
 def _literal(value: Any) -> str:

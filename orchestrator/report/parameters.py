@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from scalectl.orchestrator.errors import Exit, NotFound, Refusal
-from scalectl.orchestrator.format import one_line
+from scalectl.orchestrator.format import command, one_line
 from scalectl.orchestrator.report.model_card import document, page
 from scalectl.orchestrator.report.parameter_files import FILES, STEM
 from scalectl.orchestrator.store import artifacts
@@ -52,6 +52,8 @@ class Target:
 def target(output: Path, form: str | None) -> Target:
     """The files that go to a folder, or to a file with the suffix of its format; raises WrongFormat."""
     suffixes = {suffix: name for name, suffix in reversed(FORMATS.items())}
+    if output.is_file() and output.suffix not in suffixes:
+        raise WrongFormat(f"{output} is a file. Give a folder, or a file that ends in {', '.join(suffixes)}.")
     if output.suffix not in suffixes or output.is_dir():
         form = form or DEFAULT
         return Target(form, output / f"{STEM}{FORMATS[form]}", output / "config.json", output / "README.md")
@@ -74,12 +76,12 @@ def export(word: str, store: Path, files: Target, *, folder: str | None = None, 
             f"refused: {', '.join(present)} is there already. Give another folder, or --force to overwrite it."
         )
     details = Store(store).run(word)
-    path = folder or last_checkpoint(details, Store(store).again())
+    path = folder or last_checkpoint(details, Store(store).again() or command("launch FILE"))
     spec = TypeAdapter(RunSpec).validate_python(details.run["spec"])
-    variables, digest = _restored(path, spec, details)
+    digest = _digest(details)
+    variables = _restored(path, spec, digest)
     facts = document(details, spec, digest)
     form, trunk = FILES[files.form], spec.trunk
-    code = form.code(trunk, files.weights.name)
     try:
         files.weights.parent.mkdir(parents=True, exist_ok=True)
         with _written(files.weights) as partial:
@@ -87,10 +89,10 @@ def export(word: str, store: Path, files: Target, *, folder: str | None = None, 
         with _written(files.config) as partial:
             partial.write_text(json.dumps(form.config(trunk, facts), indent=1) + "\n", encoding="utf-8")
         with _written(files.readme) as partial:
+            code = form.code(trunk, files.weights.name)
             partial.write_text(page(facts, code, files.config.name), encoding="utf-8")
     except Unwritable as error:
-        others = " and ".join(WHOLE)
-        raise Refusal(f"refused: {files.form} has no place for {error}. {others} take all parameters.") from error
+        raise Refusal(f"refused: {files.form} has {error}. {' and '.join(WHOLE)} take all parameters.") from error
     except OSError as error:
         raise Refusal(f"{error.filename or files.weights}: {error.strerror or error}.") from error
     return str(details.run["name"])
@@ -114,23 +116,25 @@ def last_checkpoint(details: Details, again: str) -> str:
 
 
 KEPT = (
-    "scalectl prune keeps the last checkpoints of all runs that its file has, so export a run before you take it out of the"
-    " file. A launch of a file with the run and a metric that it lacks trains it again, to the same parameters."
+    "scalectl prune keeps the last checkpoints of all runs that its file has, so export a run before you take it out"
+    " of the file. A launch of a file with the run and a metric that it lacks trains it again, to the same parameters."
 )
 
 
-def _restored(path: str, spec: RunSpec, details: Details) -> tuple[Any, str]:
-    """The parameters in a checkpoint of the run with this spec, and their digest."""
+def _digest(details: Details) -> str:
+    """The digest of a run's parameters after its last step; only a checkpoint has it before the run is done."""
+    ends = [row["digest"] for row in details.checkpoints if row["step"] == details.run["steps"]]
+    return str(details.run["digest"] or "".join(ends[-1:]))
+
+
+def _restored(path: str, spec: RunSpec, digest: str) -> Any:
+    """The parameters in a checkpoint of this spec; raises Refusal for a damaged one, or one of another digest."""
     if "://" not in path:
         path = str(Path(path).absolute())
     try:
-        variables, digest = parameters(path, abstract(shape(spec.trunk)).params)
+        return parameters(path, abstract(shape(spec.trunk)).params, digest)
     except Corrupt as error:
         raise Refusal(f"refused: {error}") from error
-    expected = [row["digest"] for row in details.checkpoints if row["step"] == spec.steps] or [details.run["digest"]]
-    if digest not in expected:
-        raise Refusal(f"refused: {path} is not the last checkpoint of {one_line(details.run['name'])}.")
-    return variables, digest
 
 
 @contextmanager

@@ -12,7 +12,7 @@ POOLINGS = ("map", "gap", "tok")  # that other libraries have as well
 
 
 class Unwritable(ValueError):  # noqa: N818 - a fact about a model
-    """A model that a layout has no words for; the message names the setting or the parameters."""
+    """A model that a layout can't hold; the message says what the layout lacks, or what the model does."""
 
 
 def named(variables: Any, separator: str) -> dict[str, np.ndarray]:
@@ -26,14 +26,14 @@ class Parameters:
 
     def __init__(self, variables: Any, trunk: TrunkSpec) -> None:
         if trunk.recipe.head not in POOLINGS:
-            raise Unwritable(f"train.head: {trunk.recipe.head}")
+            raise Unwritable(f"no place for train.head: {trunk.recipe.head}")
         self.trunk = trunk
         self._left = named(variables, "/")
 
     def take(self, name: str) -> np.ndarray:
         """The array of a name; raises Unwritable where the model has none or it was taken before."""
         if name not in self._left:
-            raise Unwritable(f"the lack of the parameter {name}")
+            raise Unwritable(f"a place for {name}, which the model lacks")
         return np.asarray(self._left.pop(name))
 
     def dense(self, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -60,4 +60,4 @@ class Parameters:
     def finish(self) -> None:
         """Raise Unwritable where parameters are left that the layout has no place for."""
         if self._left:
-            raise Unwritable(f"the parameters {', '.join(sorted(self._left))}")
+            raise Unwritable(f"no place for the parameters {', '.join(sorted(self._left))}")

@@ -43,12 +43,12 @@ def arguments(trunk: TrunkSpec) -> dict[str, Any]:
 
 
 def reads_npz(trunk: TrunkSpec) -> bool:
-    """Whether timm reads a model from big_vision's files: it flattens kernels of patches of one pixel and channel."""
+    """Whether timm reads a model from big_vision's files: it refuses patches of a single pixel and channel."""
     return trunk.model.patch_size > 1 or trunk.data.channels > 1
 
 
 def config(trunk: TrunkSpec, document: Mapping[str, Any]) -> dict[str, Any]:
-    """The document of a run with what timm reads of a folder's config.json, for `timm.create_model("local-dir:...")`."""
+    """The document of a run with what timm reads of the config.json of a folder, its `local-dir:`."""
     seen, classes = document["preprocessing"], trunk.data.num_classes
     entries = {
         "architecture": ARCHITECTURE,
