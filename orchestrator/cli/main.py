@@ -10,6 +10,7 @@ from scalectl.orchestrator.cli.data import example, export, import_runs, models,
 from scalectl.orchestrator.cli.db import db
 from scalectl.orchestrator.cli.doctor import doctor
 from scalectl.orchestrator.cli.fit import fit
+from scalectl.orchestrator.cli.init import init
 from scalectl.orchestrator.cli.launch import launch
 from scalectl.orchestrator.cli.plan import plan, validate
 from scalectl.orchestrator.cli.plot import plot
@@ -35,7 +36,7 @@ def scalectl(debug: bool) -> None:
     """Plan, train and fit scaling-law studies of Vision Transformers."""
 
 
-scalectl.add("Start", doctor, validate, plan, preflight, simulate, launch)
+scalectl.add("Start", init, doctor, validate, plan, preflight, simulate, launch)
 scalectl.add("Watch", status, serve, show, logs)
 scalectl.add("Steer", stop, retry, exclude, include, prune)
 scalectl.add("Learn", report, fit, plot, predict, suggest)
