@@ -1,7 +1,6 @@
 """The verb init: what it writes can be planned as it is, and an editor finds the schema that its first line names."""
 
 import json
-import os
 import re
 from pathlib import Path
 
@@ -87,7 +86,7 @@ def test_files_that_are_there_stay_unless_they_may_go(tmp_path):
     file.write_text("mine")
     with pytest.raises(Refusal, match=r"study\.yaml is there already\. Give another file, or --force"):
         init.callback(file, "laptop", force=False)
-    assert file.read_text() == "mine" and os.listdir(tmp_path) == ["study.yaml"]
+    assert file.read_text() == "mine" and [path.name for path in tmp_path.iterdir()] == ["study.yaml"]
     ran("init", str(file), "--force")
     assert read(file).name == "digits"
     ran("init", str(file))  # the same again changes nothing

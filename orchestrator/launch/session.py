@@ -21,6 +21,7 @@ from scalectl.orchestrator.launch.awaiting import awaited
 from scalectl.orchestrator.launch.ledger import Ledger, Meter
 from scalectl.orchestrator.launch.loop import launch
 from scalectl.orchestrator.launch.news import News
+from scalectl.orchestrator.launch.notify import Notifier, notifying
 from scalectl.orchestrator.launch.outcome import EVALUATION_FAILED, UNEVALUATED, Outcome
 from scalectl.orchestrator.launch.progress import Tally, screen
 from scalectl.orchestrator.launch.requested import Requested
@@ -72,27 +73,33 @@ def carry_out(
     and Locked when another launch holds the store or its artifacts.
     """
     began = time.monotonic()
-    with holding(Path(experiment.store)) as lock:
-        plan, record = planned(experiment)
-        check_use(plan, slots, backend)
-        admit(plan, caps, agree)
-        with Records(experiment.store, lock) as records:
-            records.plan(plan, experiment)
-            if again:
-                records.note(LAUNCHED, again)
-            session = _Session(experiment, plan, record, records, Meter(caps))
-            if plan.jobs:
-                sweep()  # before its workers are given the same jobs
-                session.work(backend, slots, address)
-            return session.outcome(time.monotonic() - began)
+    with notifying(experiment, _say) as notifier:
+        with holding(Path(experiment.store)) as lock:
+            plan, record = planned(experiment)
+            check_use(plan, slots, backend)
+            admit(plan, caps, agree)
+            with Records(experiment.store, lock) as records:
+                records.plan(plan, experiment)
+                if again:
+                    records.note(LAUNCHED, again)
+                session = _Session(experiment, plan, record, records, Meter(caps), notifier)
+                if plan.jobs:
+                    notifier.begin()
+                    sweep()  # before its workers are given the same jobs
+                    session.work(backend, slots, address)
+                outcome = session.outcome(time.monotonic() - began)
+        notifier.end(outcome)  # not before: what it calls may want the store
+    return outcome
 
 
 class _Session:
     """What a launch has to do and what came of it."""
 
-    def __init__(self, experiment: Experiment, plan: Plan, record: Known, records: Records, meter: Meter) -> None:
+    def __init__(
+        self, experiment: Experiment, plan: Plan, record: Known, records: Records, meter: Meter, notifier: Notifier
+    ) -> None:
         self._experiment, self._plan, self._record, self._records = experiment, plan, record, records
-        self._meter = meter
+        self._meter, self._notifier = meter, notifier
         self._stopping = threading.Event()
         self._requested = Requested(self._stopping, records)
         self._ends = _Ends(plan)
@@ -146,7 +153,7 @@ class _Session:
                 meter=self._meter,
                 ledger=ledger,
                 seconds_left=tally.seconds_left,
-                listeners=[shown, self._ends, self._requested],
+                listeners=[shown, self._ends, self._requested, self._notifier],
                 followers=[tally.follow],
                 hint=_say,
                 acquire=limits.acquire,
