@@ -169,7 +169,7 @@ def test_a_server_that_refuses_is_named_without_its_path(code, said):
 
 def test_a_server_that_is_not_there_or_silent_is_a_reason(monkeypatch):
     monkeypatch.setattr(notify, "SECONDS", 0.2)
-    with server(seconds=0.5) as (url, _), pytest.raises(Unheard, match="127.0.0.1: .*timed out"):
+    with server(seconds=0.5) as (url, _), pytest.raises(Unheard, match=r"127\.0\.0\.1: .*timed out"):
         post(url, b"{}")
     with pytest.raises(Unheard, match="refused"):
         post(url, b"{}")
