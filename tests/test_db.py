@@ -98,11 +98,7 @@ def test_a_store_of_each_older_version_is_upgraded_once_and_keeps_its_rows(study
     stored(study, version)
     before = everything(study)
     assert version_of(study.store) == version < VERSION
-    assert (
-        "is sound" in db(study, "check")[1]
-        or "not on disk" in db(study, "check")[1]
-        or "is there" in db(study, "check")[1]
-    )
+    assert db(study, "check")[0] in (Exit.DONE, Exit.WORK_LEFT)  # its artifacts are elsewhere
     assert version_of(study.store) == version  # a look upgrades nothing
     assert db(study, "upgrade") == (Exit.DONE, f"{study.store} upgraded from version {version} to {VERSION}.\n")
     after = everything(study)

@@ -104,3 +104,15 @@ def test_a_file_that_cannot_be_written_is_refused_in_a_sentence(tmp_path):
 def test_who_has_no_file_hears_of_it(tmp_path):
     with pytest.raises(Refusal, match="No such file or directory; scalectl init writes one"):
         read(tmp_path / "experiments.yaml")
+
+
+@pytest.mark.parametrize("words", [(), ("launch",), ("db", "check"), ("plot", "frontier")])
+def test_help_of_a_verb_is_that_of_its_option(words):
+    assert ran("help", *words).rstrip("\n") == ran(*words, "--help").rstrip("\n")
+
+
+@pytest.mark.parametrize("words", [("lanch",), ("db", "chek"), ("launch", "now")])
+def test_help_of_an_unknown_verb_is_wrong_usage(words):
+    done = CliRunner().invoke(scalectl, ["help", *words])
+    assert done.exit_code == 2 and "no verb" in done.output
+    assert ("did you mean" in done.output) == (words != ("launch", "now"))

@@ -22,9 +22,9 @@ def db() -> None:
 def check(store: Path, repair: bool) -> Exit:
     """Read all of the store, and name what is damaged or doesn't fit its artifacts.
 
-    Commands that write to a store check its pages by themselves; this one reads its indexes and values too, looks for the
-    checkpoints on disk, and for workers and requests of launches that have ended. Exits with 6 for damage, and with 3
-    where something else is left to mend.
+    Commands that write to a store check its pages by themselves; this one reads its indexes and values too, and looks
+    for checkpoints on disk, and for workers and requests of launches that have ended. Exits with 6 for damage, and with
+    3 where something else is left to mend.
     """
     from scalectl.orchestrator.store.consistency import inconsistencies
     from scalectl.orchestrator.store.database import check as check_store
@@ -46,7 +46,7 @@ def check(store: Path, repair: bool) -> Exit:
     if not left:
         click.echo(f"{store} is sound.")
         return Exit.DONE
-    line = f"{store} is whole, and {counted(len(left), 'thing')} don't fit together."
+    line = f"{store} is whole; {counted(len(left), 'thing')} left to mend."
     if mendable and not repair:
         line += f" Next: {command('db check --repair', store=store)}"
     click.echo(line)

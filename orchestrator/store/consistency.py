@@ -56,7 +56,7 @@ def _lost(paths: list[str]) -> Iterator[Inconsistency]:
             advice = "Were the artifacts moved, or is a disk not there? A launch would train these runs again."
             yield Inconsistency(f"none of {counted(len(lost), 'checkpoint')} in {root} is there", advice=advice)
         elif lost:
-            text = f"{counted(len(lost), 'checkpoint')} of the store not on disk: {_shown(lost)}"
+            text = f"{counted(len(lost), 'checkpoint')} without a folder on disk: {_shown(lost)}"
             yield Inconsistency(text, remedy="their rows are removed; a launch trains what needs them", lost=lost)
 
 
