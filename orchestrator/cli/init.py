@@ -31,9 +31,9 @@ _MISSING = {  # what a preset reads that is not there yet
 def init(file: Path, preset: str, force: bool) -> Exit:
     """Write a study to begin with to FILE.
 
-    Its JSON Schema is written beside it and makes an editor with a YAML language server complete keys and underline mistakes. laptop runs in minutes
-    on handwritten digits; folder and cifar10 need pictures; gpu, tpu and paper run on images that are drawn, until you
-    name your own.
+    Its JSON Schema is written beside it, and makes an editor with a YAML language server complete keys and underline
+    mistakes. laptop runs in minutes on handwritten digits; folder and cifar10 need pictures; gpu, tpu and paper run on
+    images that are drawn, until you name your own.
     """
     from scalectl.orchestrator.experiment.schema import schema_json
 
