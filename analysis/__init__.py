@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from scalectl.analysis.prediction import predict
     from scalectl.analysis.runs import frontier
     from scalectl.analysis.selection import select
-    from scalectl.analysis.store import measurements, read
+    from scalectl.analysis.store import curves, measurements, read
     from scalectl.analysis.suggestion import suggest
     from scalectl.analysis.surface import fit_surface
 
 __all__ = [
     "Refused",
     "backtest",
+    "curves",
     "extrapolate",
     "fit",
     "fit_each",
@@ -39,6 +40,7 @@ __all__ = [
 _MODULES = {
     "Refused": "checks",
     "backtest": "backtests",
+    "curves": "store",
     "extrapolate": "extrapolation",
     "fit": "fitting",
     "fit_each": "groups",

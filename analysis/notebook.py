@@ -13,7 +13,12 @@ class Report:
         return printable(str(self))
 
     def _repr_html_(self) -> str:
-        return f"<pre>{_shown(str(self))}</pre>"
+        return preformatted(str(self))
+
+
+def preformatted(text: str) -> str:
+    """Text with its line breaks and blanks kept."""
+    return f"<pre>{_shown(text)}</pre>"
 
 
 def html_table(caption: str, header: Sequence[str], rows: Iterable[Sequence[str]], notes: Iterable[str] = ()) -> str:

@@ -186,6 +186,19 @@ def measurements(store: str | PathLike[str]) -> "DataFrame":
     return pd.DataFrame(columns | named_columns | {IMAGES: known})
 
 
+def curves(store: str | PathLike[str]) -> "DataFrame":
+    """The view `curves`, the training curve of every run of a store: `run` (its id) as a category, all else numbers.
+
+    A loss that was not finite is NaN, and so is what isn't known. Raises what `read` raises.
+    """
+    import pandas as pd
+
+    with _opened(store) as connection:
+        table = pd.read_sql_table("curves", connection)
+    run = table["run"].astype("category")
+    return _numeric(table.drop(columns="run")).assign(run=run)[list(table.columns)]
+
+
 def _names(connection: "Connection", query: str) -> dict[Any, str]:
     return {row[0]: row[1] for row in connection.exec_driver_sql(query)}
 

@@ -35,7 +35,10 @@ def house_style(style: Mapping[str, Any] | None = None) -> Iterator[None]:
 
 
 class Sheet(Figure):
-    """A figure that a user's settings of Matplotlib don't reach, also when the user draws or saves it."""
+    """A figure that a user's settings of Matplotlib don't reach, also when the user draws or saves it.
+
+    A notebook shows it as a picture.
+    """
 
     style: Mapping[str, Any] = MappingProxyType({})  # settings that it was asked to have
     dots: int = DOTS
@@ -49,6 +52,9 @@ class Sheet(Figure):
         """Write to a file."""
         with house_style(self.style):
             super().savefig(fname, **options)
+
+    def _repr_png_(self) -> bytes:
+        return png(self)
 
 
 def sheet(width: float, height: float) -> Figure:

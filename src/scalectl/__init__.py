@@ -2,7 +2,11 @@
 
     import scalectl
 
-    points = scalectl.read("results.db")
+    results = scalectl.open("results.db")
+    results.launch("experiments.yaml")
+    print(results.fit())  # the law of the study
+
+    points = scalectl.read("results.db")  # the same by hand: every function takes a table of runs
     law = scalectl.fit(points, "upstream/error", law="saturating")
     print(scalectl.predict(points, compute=1e16))
 
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
     from scalectl.analysis import (
         Refused,
         backtest,
+        curves,
         extrapolate,
         fit,
         fit_each,
@@ -30,14 +35,20 @@ if TYPE_CHECKING:
         select,
         suggest,
     )
+    from scalectl.launched import Launched, LaunchFailed
+    from scalectl.results import Results, open
     from scalectl.screens import Screen, plan, status
 
     __version__: str
 
 __all__ = [
+    "LaunchFailed",
+    "Launched",
     "Refused",
+    "Results",
     "Screen",
     "backtest",
+    "curves",
     "extrapolate",
     "fit",
     "fit_each",
@@ -45,6 +56,7 @@ __all__ = [
     "frontier",
     "isoflop",
     "measurements",
+    "open",
     "plan",
     "plot",
     "predict",
@@ -54,7 +66,8 @@ __all__ = [
     "suggest",
 ]
 
-_SCREENS = {"Screen", "plan", "status"}
+_HOMES = {"Screen": "screens", "plan": "screens", "status": "screens"}  # of names that are not the analysis's
+_HOMES |= {"Results": "results", "open": "results", "Launched": "launched", "LaunchFailed": "launched"}
 
 
 def __getattr__(name: str) -> Any:
@@ -64,10 +77,8 @@ def __getattr__(name: str) -> Any:
         return metadata.version("scalectl")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = "scalectl.analysis"
-    if name in _SCREENS:
-        home = "scalectl.screens"
-    return getattr(import_module(home), name)
+    home = _HOMES.get(name, "analysis")
+    return getattr(import_module(f"scalectl.{home}"), name)
 
 
 def __dir__() -> list[str]:

@@ -1,11 +1,13 @@
 """The plan of a file and the status of a store in Python: they print as on the command line, and hold its JSON."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from html import escape
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from scalectl.analysis.notebook import preformatted
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -32,19 +34,24 @@ class Screen:
         return self.text
 
     def _repr_html_(self) -> str:
-        return f"<pre>{escape(self.text)}</pre>"
+        return preformatted(self.text)
 
 
-def plan(file: str | Path = "experiments.yaml") -> Screen:
+def plan(file: str | PathLike[str] = "experiments.yaml") -> Screen:
     """The runs of a file, their cost, and why each will run; nothing is started and nothing is written.
 
     Raises Refused for an invalid file, with every error, and for a store that can't be read.
     """
+    return planned(file, ())
+
+
+def planned(file: str | PathLike[str], changes: Sequence[str]) -> Screen:
+    """The plan of a file with changes, written as behind --set."""
     from scalectl.orchestrator.cli.plan import plan_file
 
-    with _refused():
-        planned = plan_file(Path(file))
-    return Screen(planned.text(), planned.to_json())
+    with refusals():
+        shown = plan_file(Path(file), changes)
+    return Screen(shown.text(), shown.to_json())
 
 
 def status(store: str | Path = "results.db") -> Screen:
@@ -55,13 +62,13 @@ def status(store: str | Path = "results.db") -> Screen:
     from scalectl.orchestrator.cli import status as status_screen
     from scalectl.orchestrator.store.reading import Store
 
-    with _refused():
+    with refusals():
         current = Store(store).status()
     return Screen(status_screen.text(current, runs=True, width=None), current.to_json())
 
 
 @contextmanager
-def _refused() -> Iterator[None]:
+def refusals() -> Iterator[None]:
     """Have what the orchestrator refuses raised as the Refused of the rest of the API."""
     from scalectl.orchestrator.errors import Refusal
 

@@ -1,0 +1,191 @@
+"""A store in Python and in notebooks: its tables, its laws and figures, and launches that fill it."""
+
+import json
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scalectl import screens
+from scalectl.analysis import Refused
+from scalectl.analysis.notebook import preformatted
+from scalectl.launched import Launched, carry_out
+from scalectl.screens import Screen, refusals
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+    from scalectl.analysis.report import Fitted
+    from scalectl.orchestrator.experiment.schema import Fit
+
+
+def open(store: str | PathLike[str] = "results.db") -> "Results":
+    """A store to read, to plot and to launch into; a launch makes it where it isn't there yet."""
+    return Results(store)
+
+
+class Results:
+    """A store. Its tables are read anew each time, so that they follow a launch; all that reads raises Refused for a
+    store that is not there or can't be read."""
+
+    def __init__(self, store: str | PathLike[str]) -> None:
+        self.path = Path(store)
+
+    @property
+    def points(self) -> "DataFrame":
+        """A row for each run with its settings, costs and metrics: the view `points`."""
+        from scalectl.analysis import read
+
+        return read(self.path)
+
+    @property
+    def curves(self) -> "DataFrame":
+        """The training curves: the view `curves`, `run` as a category."""
+        from scalectl.analysis import curves
+
+        return curves(self.path)
+
+    @property
+    def measurements(self) -> "DataFrame":
+        """A row for each reading of a metric, `run` and `metric` as categories."""
+        from scalectl.analysis import measurements
+
+        return measurements(self.path)
+
+    def status(self) -> Screen:
+        """How far the studies are, and what each run waits for."""
+        return screens.status(self.path)
+
+    def fit(
+        self,
+        metric: str | None = None,
+        x: str | None = None,
+        *,
+        law: str | None = None,
+        where: str | None = None,
+        hold_out: str | None = None,
+        study: str | None = None,
+    ) -> "Fitted":
+        """The law of a study, by default of the one planned last, as its file asks for it; of several laws the first.
+
+        `metric`, `x` and `law` stand in place of the file's words. `where` chooses the runs and `hold_out` those to
+        predict, both as on the command line: "model == 'mini'". Raises Refused, with the reason, where the runs can't
+        carry the law.
+        """
+        from scalectl.analysis import fit
+        from scalectl.orchestrator.report.fits import held_out_runs
+
+        with refusals():
+            wanted, points = self._asked(study, where, metric, x, law)
+            held = held_out_runs(points, wanted, hold_out)
+        return fit(points, wanted.metric, wanted.compute, law=wanted.law, seeds=wanted.seeds, hold_out=held)
+
+    def plot(
+        self,
+        figure: str = "frontier",
+        metric: str | None = None,
+        x: str | None = None,
+        *,
+        law: str | None = None,
+        where: str | None = None,
+        hold_out: str | None = None,
+        study: str | None = None,
+        **options: Any,
+    ) -> "Figure":
+        """The figure of that name of a study, which a notebook shows; `options` are the figure's own, and its looks.
+
+        The other words are those of `fit`; a figure of training curves has a column of theirs as its `metric`. Raises
+        Refused for a figure that there isn't, and where the runs can't carry it.
+        """
+        from scalectl.analysis.plotting import kind, plot
+        from scalectl.orchestrator.report.fits import held_out_runs, training_curves
+
+        curve, curves, is_of_curves = metric or "loss", None, kind(figure).curves
+        if is_of_curves:
+            metric = None
+        with refusals():
+            wanted, points = self._asked(study, where, metric, x, law)
+            held = held_out_runs(points, wanted, hold_out)
+            if is_of_curves:
+                curves = training_curves(self.path, points)
+        options |= {"law": wanted.law, "seeds": wanted.seeds, "hold_out": held, "curves": curves, "curve": curve}
+        return plot(points, figure, wanted.metric, wanted.compute, **options).figure
+
+    def _asked(
+        self, study: str | None, where: str | None, metric: str | None, x: str | None, law: str | None
+    ) -> "tuple[Fit, DataFrame]":
+        """The fit of a study that has this metric, or else its first one with it, and the runs to fit."""
+        from scalectl.orchestrator.report.fits import study_points
+
+        request, points = study_points(self.path, study, where, x=x, law=law)
+        fits = [fit for fit in request.fits.values() if metric in (None, fit.metric)]
+        if not fits:
+            fits = [*request.changed(metric=metric).fits.values()]
+        return fits[0], points
+
+    def plan(
+        self, file: str | PathLike[str] = "experiments.yaml", *, changes: Mapping[str, Any] | None = None
+    ) -> Screen:
+        """The runs of a file with this store, their cost, and why each will run; nothing is started.
+
+        `changes` are keys of the file with other values, such as {"train.batch_size": 128}. Raises Refused for an
+        invalid file, with every error.
+        """
+        return screens.planned(file, self._into_here(file, changes or {}))
+
+    def launch(
+        self,
+        file: str | PathLike[str] = "experiments.yaml",
+        *,
+        changes: Mapping[str, Any] | None = None,
+        slots: int | str | None = None,
+        max_device_hours: float | None = None,
+        address: str | None = None,
+        here: bool = False,
+        yes: bool = False,
+    ) -> Launched:
+        """Run what is missing of a file into this store, in a process of its own, with its progress shown below.
+
+        The words are the options of `scalectl launch`: without `yes` a launch that is large by `limits` is refused.
+        To interrupt the cell, or Ctrl-C, stops the launch at a checkpoint; a second time ends it at once. Raises
+        LaunchFailed, which is a Refused, with what the launch said where it ended with any other code than 0.
+        """
+        options = {"slots": slots, "max-device-hours": max_device_hours, "address": address}
+        words = [f"--{name}={value}" for name, value in options.items() if value is not None]
+        words += [f"--{name}" for name, is_given in {"here": here, "yes": yes}.items() if is_given]
+        words += [f"--set={change}" for change in self._into_here(file, changes or {})]
+        text = carry_out([*words, "--", str(file)])
+        return Launched(text, self.points)
+
+    def _into_here(self, file: str | PathLike[str], changes: Mapping[str, Any]) -> tuple[str, ...]:
+        """The words behind --set that have the runs of a file in this store, where its own is another one."""
+        from scalectl.orchestrator.experiment.checking import in_folder_of
+        from scalectl.orchestrator.experiment.document import read_document
+
+        if "store" in changes:
+            raise Refused(f"store: the runs go to {self.path}, which is open; open the other store instead.")
+        words = tuple(f"{key}={_typed(value)}" for key, value in changes.items())
+        with refusals():
+            document = read_document(Path(file)).value
+        own = "results.db"
+        if isinstance(document, dict):
+            own = str(document.get("store", own))
+        if in_folder_of(Path(file), own).resolve() == self.path.resolve():
+            return words
+        return (*words, f"store={self.path.absolute()}")
+
+    def __repr__(self) -> str:
+        return f"scalectl.open({str(self.path)!r})"
+
+    def _repr_html_(self) -> str:
+        if not self.path.is_file():
+            return preformatted(f"{self!r}: there is no store here yet; a launch makes it.")
+        return self.status()._repr_html_()
+
+
+def _typed(value: object) -> str:
+    """A value as it stands behind --set: text as it is, all else as JSON, which is YAML, too."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value)
