@@ -9,8 +9,8 @@ from click.testing import CliRunner
 from conftest import Study, stored
 from told import everything, planning, rows, write
 
+from scalectl.orchestrator.cli.forms import FORMS
 from scalectl.orchestrator.cli.main import scalectl
-from scalectl.orchestrator.cli.query import FORMS
 from scalectl.orchestrator.errors import Exit, Refusal
 
 POINTS = 'SELECT name, flops, "upstream/error" AS error, origin FROM points ORDER BY name'

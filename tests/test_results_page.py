@@ -92,7 +92,7 @@ def columns(study: Any, name: str) -> dict[str, str]:
 def test_the_page_has_a_section_for_each_table_and_view_and_no_other(study):
     tables = set(rows(study, "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"))
     assert tables == {*schema.tables, "points", "columns", "curves", "observations"}
-    assert set(SECTIONS) == {*tables, "States", "What survives", "Speed", *JSON}
+    assert set(SECTIONS) == {*tables, "States", "What survives", "Speed", "Rows", *JSON}
 
 
 @pytest.mark.parametrize("name", ["points", "curves", "observations", *schema.tables])
@@ -115,7 +115,7 @@ def test_it_lists_the_columns_of_views_in_their_order(study, name):
 
 
 def test_columns_have_the_same_unit_wherever_they_stand():
-    for section in SECTIONS.keys() - {"States", "What survives", "Speed"}:
+    for section in SECTIONS.keys() - {"States", "What survives", "Speed", "Rows"}:
         for name, (_, unit) in listed(section).items():
             last = re.split(r"[.\]]", name)[-1]
             assert unit == UNITS.get(last, unit), (section, name)

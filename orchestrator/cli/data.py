@@ -10,12 +10,11 @@ import click
 
 from scalectl.analysis.vocabulary import AXES
 from scalectl.orchestrator.cli.options import (
-    answer,
-    output,
     store_option,
     study_option,
     where_option,
 )
+from scalectl.orchestrator.cli.rows import Rows, View, rows_options
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, counted, table
 from scalectl.orchestrator.terminal import width
@@ -188,10 +187,10 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 @click.command()
-@output("table", "json")
-def models(form: str) -> Exit:
+@rows_options()
+def models(view: View) -> Exit:
     """List the shapes of the paper's Table 2 with their size and FLOPs."""
-    answer(form, document, text)
+    view.answer(document, text, lambda: Rows(document()))
     return Exit.DONE
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scalectl.orchestrator.cli.options import answer, output, yaml_file
+from scalectl.orchestrator.cli.options import yaml_file
+from scalectl.orchestrator.cli.rows import Rows, View, rows_options
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, counted, one_line
 
@@ -19,8 +20,8 @@ SIGNS = {"ok": "ok", "warning": "warn", "error": "FAIL"}
 
 @click.command()
 @yaml_file
-@output("table", "json")
-def doctor(file: Path, form: str) -> Exit:
+@rows_options()
+def doctor(file: Path, view: View) -> Exit:
     """Check that this machine is ready to launch FILE.
 
     Looks at Python, packages, devices, memory, FILE, its store, the disk and variables of the environment. Ends with 1
@@ -29,7 +30,11 @@ def doctor(file: Path, form: str) -> Exit:
     from scalectl.orchestrator.launch.checkup import checkup
 
     findings = list(checkup(file))
-    answer(form, lambda: document(findings), lambda: _text(findings, file))
+    view.answer(
+        lambda: document(findings),
+        lambda: _text(findings, file),
+        lambda: Rows([asdict(finding) for finding in findings]),
+    )
     if _count(findings, "error"):
         return Exit.FAILED
     return Exit.DONE

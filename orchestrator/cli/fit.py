@@ -1,6 +1,7 @@
 """The verb fit: laws fitted to the runs in a store; and the options of all verbs that fit laws."""
 
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,13 +9,15 @@ import click
 
 from scalectl.analysis.vocabulary import AXES, LAWS, PER
 from scalectl.orchestrator.cli.completion import metrics
-from scalectl.orchestrator.cli.options import Command, Former, output, store_option, study_option, where_option
+from scalectl.orchestrator.cli.options import Command, Former, store_option, study_option, where_option
+from scalectl.orchestrator.cli.rows import Rows, View, rows_options
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from scalectl.analysis.report import Fitted
     from scalectl.orchestrator.report.study import Ask
 
 metric_option = click.option("--metric", shell_complete=metrics, help="Metric of the law, in place of the study's.")
@@ -47,7 +50,7 @@ def law_options(verb: Command) -> Command:
 @click.option("--seeds", type=click.Choice(("mean", "each")), help="Seeds of one cell: averaged, or runs of their own.")
 @click.option("--backtest", is_flag=True, help="Laws of the cheaper runs, held against what dearer runs reached.")
 @click.option("--isoflop", is_flag=True, help="The best model size at each budget, and how it grows.")
-@output("table", "json")
+@rows_options(where=False)
 def fit(
     store: Path,
     study: str | None,
@@ -60,7 +63,7 @@ def fit(
     seeds: str | None,
     isoflop: bool,
     backtest: bool,
-    form: str,
+    view: View,
 ) -> Exit:
     """Fit the laws of a study.
 
@@ -74,16 +77,16 @@ def fit(
 
     ask, points = study_points(store, study, where, metric=metric, x=x, law=law, seeds=seeds)
     if backtest:
-        return _backtest(ask, points, hold_out, form)
+        return _backtest(ask, points, hold_out, view)
     if isoflop:
-        return _isoflop(ask, points, form)
+        return _isoflop(ask, points, view)
     if per:
-        return _each(ask, points, per, form)
+        return _each(ask, points, per, view)
     options = {"study": study, "where": where, "hold_out": hold_out, "metric": metric, "x": x, "law": law}
-    return _laws(ask, points, hold_out, form, command("plot frontier", store=store, options=options))
+    return _laws(ask, points, hold_out, view, command("plot frontier", store=store, options=options))
 
 
-def _laws(ask: "Ask", points: "DataFrame", hold_out: str | None, form: str, following: str) -> Exit:
+def _laws(ask: "Ask", points: "DataFrame", hold_out: str | None, view: View, following: str) -> Exit:
     from scalectl.orchestrator.report.fits import fit_or_reason, held_out_runs, reported
 
     laws, reports = {}, []
@@ -94,9 +97,11 @@ def _laws(ask: "Ask", points: "DataFrame", hold_out: str | None, form: str, foll
             click.echo(refusal, err=True)
             continue
         laws[name] = law
-        if form != "json":
+        if not (view.is_of_rows or view.form == "json"):
             reports.append(f"{ask.study} · {reported(points, fit, held, law)}")
-    if form == "json":
+    if view.is_of_rows:
+        view.print(_rows({name: _parameters(law) for name, law in laws.items()}))
+    elif view.form == "json":
         _print({name: law.to_json() for name, law in laws.items()}, len(ask.fits))
     elif laws:
         click.echo("\n\n".join(reports))
@@ -108,11 +113,15 @@ def _laws(ask: "Ask", points: "DataFrame", hold_out: str | None, form: str, foll
     return Exit.DONE
 
 
-def _each(ask: "Ask", points: "DataFrame", per: str, form: str) -> Exit:
+def _each(ask: "Ask", points: "DataFrame", per: str, view: View) -> Exit:
     from scalectl.orchestrator.report.fits import fit_per
 
     groups = {name: fit_per(points, fit, per) for name, fit in ask.fits.items()}
-    if form == "json":
+    if view.is_of_rows:
+        for reason in (f"{group}: {reason}" for _, refused, _ in groups.values() for group, reason in refused.items()):
+            click.echo(reason, err=True)
+        view.print(_rows({name: _of_groups(laws, per) for name, (laws, _, _) in groups.items()}))
+    elif view.form == "json":
         documents = {
             name: {"by": per, "laws": {group: law.to_json() for group, law in laws.items()}, "refused": refused}
             for name, (laws, refused, _) in groups.items()
@@ -125,11 +134,17 @@ def _each(ask: "Ask", points: "DataFrame", per: str, form: str) -> Exit:
     return Exit.REFUSED
 
 
-def _backtest(ask: "Ask", points: "DataFrame", hold_out: str | None, form: str) -> Exit:
+def _backtest(ask: "Ask", points: "DataFrame", hold_out: str | None, view: View) -> Exit:
     from scalectl.orchestrator.report.fits import held_out_runs, tested
 
     tests = {name: tested(points, fit, held_out_runs(points, fit, hold_out)) for name, fit in ask.fits.items()}
-    if form == "json":
+    if view.is_of_rows:
+        cuts = {name: test.to_json()["cuts"] for name, test in tests.items()}
+        kept = {name: [{key: cut[key] for key in cut if key != "later"} for cut in cuts[name]] for name in cuts}
+        for reason in (reason for test in tests.values() for reason in test.refused.values()):
+            click.echo(f"refused: {reason}", err=True)
+        view.print(_rows(kept))
+    elif view.form == "json":
         _print({name: test.to_json() for name, test in tests.items()}, len(tests))
     else:
         click.echo("\n\n".join(f"{ask.study} · {test}" for test in tests.values()))
@@ -138,15 +153,37 @@ def _backtest(ask: "Ask", points: "DataFrame", hold_out: str | None, form: str) 
     return Exit.REFUSED
 
 
-def _isoflop(ask: "Ask", points: "DataFrame", form: str) -> Exit:
+def _isoflop(ask: "Ask", points: "DataFrame", view: View) -> Exit:
     from scalectl.orchestrator.report.fits import minima
 
     curves = {name: minima(points, fit) for name, fit in ask.fits.items()}
-    if form == "json":
+    if view.is_of_rows:
+        view.print(_rows({name: curve.to_json()["budgets"] for name, curve in curves.items()}))
+    elif view.form == "json":
         _print({name: curve.to_json() for name, curve in curves.items()}, len(curves))
     else:
         click.echo("\n\n".join(f"{ask.study} · {curve}" for curve in curves.values()))
     return Exit.DONE
+
+
+def _rows(rows: Mapping[str, Iterable[Mapping[str, Any]]]) -> Rows:
+    """The rows of all fits of a study, each with the name of its fit."""
+    return Rows([{"fit": name, **row} for name, rows_of_fit in rows.items() for row in rows_of_fit])
+
+
+def _parameters(law: "Fitted") -> list[dict[str, Any]]:
+    """A row for each parameter of a law, with the ends of its interval where that is known."""
+    document = law.to_json()
+    head = {name: document[name] for name in ("metric", "compute", "unit", "law")}
+    rows = []
+    for name, value in document["params"].items():
+        low, high = document["intervals"].get(name, (None, None))
+        rows.append({**head, "parameter": name, "value": value, "low": low, "high": high})
+    return rows
+
+
+def _of_groups(laws: "Mapping[str, Fitted]", per: str) -> list[dict[str, Any]]:
+    return [{per: group, **row} for group, law in laws.items() for row in _parameters(law)]
 
 
 def _print(documents: dict[str, Any], fits: int) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scalectl.analysis.printable import printable
-from scalectl.orchestrator.cli.options import answer, experiment_of, output, overrides, slots_option, yaml_file
+from scalectl.orchestrator.cli.options import experiment_of, overrides, slots_option, yaml_file
+from scalectl.orchestrator.cli.rows import Rows, View, rows_options
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, count, counted, duration, flops, share, table
 from scalectl.orchestrator.terminal import width as columns
@@ -85,8 +86,8 @@ def plan_file(file: Path, changes: Sequence[str] = (), slots: "Sequence[Slot]" =
 @overrides
 @slots_option("Jobs at a time, as 8 or 4xv5e-16; by default one per core, and as many others as are of use.")
 @click.option("--check", is_flag=True, help="Exit 3 when something is left to do.")
-@output("table", "json")
-def plan(file: Path, changes: Sequence[str], slots: "Sequence[Slot]", check: bool, form: str) -> Exit:
+@rows_options()
+def plan(file: Path, changes: Sequence[str], slots: "Sequence[Slot]", check: bool, view: View) -> Exit:
     """Show the runs of FILE, their cost, and why each will run.
 
     Nothing is started.
@@ -96,7 +97,7 @@ def plan(file: Path, changes: Sequence[str], slots: "Sequence[Slot]", check: boo
     shown = plan_file(file, changes, slots)
     for note in notes(job.fit.types for job in shown.plan.jobs):
         click.echo(note, err=True)
-    answer(form, shown.to_json, lambda: shown.text(columns()))
+    view.answer(shown.to_json, lambda: shown.text(columns()), lambda: Rows(shown.to_json()["runs"]))
     if check and shown.plan.missing:
         return Exit.WORK_LEFT
     return Exit.DONE

@@ -13,13 +13,12 @@ from scalectl.orchestrator.cli.options import (
     AMOUNT,
     Former,
     Range,
-    answer,
-    output,
     store_option,
     study_option,
     where_option,
     yaml_file,
 )
+from scalectl.orchestrator.cli.rows import Rows, View, flat, rows_options
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command
 
@@ -40,7 +39,7 @@ from scalectl.orchestrator.format import command
 @click.option("--error", type=AMOUNT, metavar="E", help="What compute reaches this error?")
 @click.option("--compute", type=AMOUNT, metavar="C", help="What error does this compute reach?")
 @click.option("--run", metavar="RUN", shell_complete=run_names, help="Where will this run, which is not done, end?")
-@output("table", "json")
+@rows_options(where=False)
 def predict(
     store: Path,
     study: str | None,
@@ -54,7 +53,7 @@ def predict(
     data: float | None,
     run: str | None,
     data_size: float | None,
-    form: str,
+    view: View,
 ) -> Exit:
     """Predict the error at a compute, or the compute for an error.
 
@@ -64,7 +63,7 @@ def predict(
     if run is not None:
         if any(option is not None for option in (study, x, law, compute, error, params, data, data_size)):
             raise click.UsageError("--run goes with --store, --metric and --where only")
-        return _ending(store, run, where, metric, form)
+        return _ending(store, run, where, metric, view)
     both = params is not None and data is not None
     if [compute is not None, error is not None, both].count(True) != 1 or (not both and (params or data)):
         raise click.UsageError(
@@ -80,18 +79,26 @@ def predict(
     question = {"compute": compute, "error": error, "params": params, "data": data, "data_size": data_size}
     prediction = predicted(points, first, **question)
     following = _following(store, points["flops"].sum(), study)
-    answer(form, prediction.to_json, lambda: f"{ask.study} · {prediction}\n\nNext: {following}")
+    view.answer(
+        prediction.to_json,
+        lambda: f"{ask.study} · {prediction}\n\nNext: {following}",
+        lambda: Rows([flat(prediction.to_json())]),
+    )
     return Exit.DONE
 
 
-def _ending(store: Path, run: str, where: str | None, metric: str | None, form: str) -> Exit:
+def _ending(store: Path, run: str, where: str | None, metric: str | None, view: View) -> Exit:
     """Print where a run will end."""
     os.environ.setdefault("JAX_PLATFORMS", "cpu")  # before JAX looks for devices: a launch may be using them
     from scalectl.orchestrator.report.ending import predicted_ending
 
     ending = predicted_ending(store, run, where, metric)
     following = command(f"show {ending.run}", store=store)
-    answer(form, ending.to_json, lambda: f"{ending}\n\nNext: {following}")
+    view.answer(
+        ending.to_json,
+        lambda: f"{ending}\n\nNext: {following}",
+        lambda: Rows([{"run": ending.run, "name": ending.name, **end} for end in ending.to_json()["ends"]]),
+    )
     return Exit.DONE
 
 
@@ -123,8 +130,10 @@ STOP = 2.0  # per cent
     metavar="PERCENT",
     help="Stop adding runs that narrow the interval by less.",
 )
-@output("table", "yaml", "json")
-def suggest(file: Path, budget: float, target: float | None, metric: str | None, stop: float, form: str) -> Exit:
+@rows_options("yaml")
+def suggest(
+    file: Path, budget: float, target: float | None, metric: str | None, stop: float, view: View
+) -> Exit:
     """Choose the runs to add that best pin down the error at a target.
 
     The runs fit into --budget; nothing is started.
@@ -133,9 +142,11 @@ def suggest(file: Path, budget: float, target: float | None, metric: str | None,
 
     suggestion = suggested(file, budget, metric, target, stop / 100)
     advice, study, yaml = suggestion.advice, suggestion.study, suggestion.yaml
-    if form == "json":
+    if view.is_of_rows and view.form != "yaml":
+        view.print(Rows(advice.to_json()["runs"]))
+    elif view.form == "json":
         click.echo(json.dumps({**advice.to_json(), "study": study, "yaml": yaml}, indent=2))
-    elif form == "yaml":
+    elif view.form == "yaml":
         click.echo(yaml, nl=False)
     else:
         click.echo(f"{study} · {advice}")

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scalectl.orchestrator.cli.options import answer, output, run_argument, store_option
+from scalectl.orchestrator.cli.options import run_argument, store_option
+from scalectl.orchestrator.cli.rows import Rows, View, rows_options
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, count, duration, flops, one_line, table
 from scalectl.orchestrator.terminal import width
@@ -15,21 +16,22 @@ if TYPE_CHECKING:
     from scalectl.orchestrator.store.details import Details
 
 FOLLOW_SECONDS = 1.0
+TIME = len("2026-01-01 00:00:00")  # letters of a line of a log
 
 
 @click.command()
 @run_argument
 @store_option
-@output("table", "json")
-def show(run: str, store: Path, form: str) -> Exit:
+@rows_options(where=False)
+def show(run: str, store: Path, view: View) -> Exit:
     """Show all that is known of one run.
 
-    RUN is a name, an id, or the beginning of either.
+    RUN is a name, an id, or the beginning of either. It is one row, with a column for each metric.
     """
     from scalectl.orchestrator.store.reading import Store
 
     details = Store(store).run(run)
-    answer(form, details.to_json, lambda: text(details, store))
+    view.answer(details.to_json, lambda: text(details, store), lambda: _rows(details))
     return Exit.DONE
 
 
@@ -37,7 +39,8 @@ def show(run: str, store: Path, form: str) -> Exit:
 @run_argument
 @store_option
 @click.option("-f", "--follow", is_flag=True, help="Keep printing until the run or the launch has ended.")
-def logs(run: str, store: Path, follow: bool) -> Exit:
+@rows_options()
+def logs(run: str, store: Path, follow: bool, view: View) -> Exit:
     """Print the attempts, losses, warnings and failures of a run.
 
     Failures come with their tracebacks. RUN is a name, an id, or the beginning of either.
@@ -46,6 +49,11 @@ def logs(run: str, store: Path, follow: bool) -> Exit:
     from scalectl.orchestrator.store.reading import Store
 
     reader = Store(store)
+    if view.is_of_rows or view.form == "json":
+        if follow:
+            raise click.UsageError("--follow prints lines for people: leave out -o, --columns, --where and --sort")
+        view.print(Rows([_line(text) for text in reader.logs(run)], ("at", "text")))
+        return Exit.DONE
     if follow:
         reader = until_there(store)
     seen: set[str] = set()
@@ -58,6 +66,18 @@ def logs(run: str, store: Path, follow: bool) -> Exit:
         if not goes_on:
             return Exit.DONE
         time.sleep(FOLLOW_SECONDS)
+
+
+def _rows(details: "Details") -> Rows:
+    """The run as one row: its settings and state, and the last value of each metric."""
+    document = details.to_json()
+    row = {name: value for name, value in document.items() if not isinstance(value, list)}
+    return Rows([row | {reading["metric"]: reading["value"] for reading in document["measurements"]}])
+
+
+def _line(text: str) -> dict[str, str | None]:
+    """A line of a log with its time, which points of a curve don't have."""
+    return {"at": text[:TIME].strip() or None, "text": text[TIME:].strip()}
 
 
 def text(details: "Details", store: Path) -> str:

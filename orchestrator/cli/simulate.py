@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scalectl.orchestrator.cli.options import answer, experiment_of, output, overrides, slots_option, yaml_file
+from scalectl.orchestrator.cli.rows import Rows, View, rows_options
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, counted, duration, hours, share, table
 from scalectl.orchestrator.terminal import width
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 @overrides
 @click.option("--topology", metavar="SLICE", help="A slice such as v5e:4x4 or v5e-16; by default that of resources.")
 @click.option("--smallest", is_flag=True, help="Compile for other slices too, up to the smallest that fits.")
-@output("table", "json")
-def preflight(file: Path, changes: Sequence[str], topology: str | None, smallest: bool, form: str) -> Exit:
+@rows_options()
+def preflight(file: Path, changes: Sequence[str], topology: str | None, smallest: bool, view: View) -> Exit:
     """Check that the training steps of FILE fit on a slice of TPUs.
 
     No TPU is needed: the steps are compiled for it, or their memory is estimated where the TPU's compiler is missing.
@@ -42,10 +43,13 @@ def preflight(file: Path, changes: Sequence[str], topology: str | None, smallest
         if not room.is_cached(program):
             click.echo(f"Compiling {program.names} for {program.slices}, {number} of {len(programs)} ...", err=True)
         answers.append(room.check(program, search=smallest))
-        if form == "table":
+        if not (view.is_of_rows or view.form == "json"):
             click.echo(room.text(answers[-1]))
-    if form == "json":
-        click.echo(json.dumps(room.document(answers), indent=2))
+    document = room.document(answers)
+    if view.is_of_rows:
+        view.print(Rows(document["shapes"]))
+    elif view.form == "json":
+        click.echo(json.dumps(document, indent=2))
     elif not compiler_here():
         click.echo("These are estimates: after pip install 'scalectl[aot]' the TPU's own compiler is asked.")
     if all(checked.need.fits for checked in answers):
@@ -60,7 +64,7 @@ def preflight(file: Path, changes: Sequence[str], topology: str | None, smallest
 @click.option("--preempt", metavar="RATE", help="How often a slot is taken away, such as 0.2/h.")
 @click.option("--correlated", is_flag=True, help="All slots of a type are taken away at once.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the pre-emptions.")
-@output("table", "json")
+@rows_options()
 def simulate(
     file: Path,
     changes: Sequence[str],
@@ -68,7 +72,7 @@ def simulate(
     preempt: str | None,
     correlated: bool,
     seed: int,
-    form: str,
+    view: View,
 ) -> Exit:
     """Carry FILE out on a virtual clock.
 
@@ -85,10 +89,10 @@ def simulate(
     slots = slots or proposed(plan.jobs, machine().workers)
     preemptions = room.Preemptions(room.parse_rate(preempt), correlated, seed)
     simulation = room.simulate(plan.jobs, slots, preemptions, Caps.from_limits(experiment.limits))
-    answer(
-        form,
+    view.answer(
         lambda: document(simulation, slots),
         lambda: text(simulation, plan.study, slots, str(file), changes),
+        lambda: Rows(document(simulation, slots)["order"]),
     )
     return Exit.DONE
 

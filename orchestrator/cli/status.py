@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from scalectl.orchestrator import terminal
-from scalectl.orchestrator.cli.options import answer, output, store_option
+from scalectl.orchestrator.cli.options import answer, store_option
+from scalectl.orchestrator.cli.rows import Rows, View, rows_options
 from scalectl.orchestrator.cli.status_lines import head, history, job_cells, number_text, short, state_text
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, flops, one_line, table
@@ -25,22 +26,27 @@ if TYPE_CHECKING:
 @click.option("--state", "states", multiple=True, metavar="STATE", help="Only runs in this state; may be repeated.")
 @click.option("-w", "--watch", is_flag=True, help="Follow until no launch is running; live on a terminal.")
 @click.option("--check", is_flag=True, help="Exit 3 unless every run is done.")
-@output("table", "json")
-def status(store: Path, runs: bool, states: Sequence[str], watch: bool, check: bool, form: str) -> Exit:
-    """Show how far a study is, and what each run waits for."""
+@rows_options()
+def status(store: Path, runs: bool, states: Sequence[str], watch: bool, check: bool, view: View) -> Exit:
+    """Show how far a study is, and what each run waits for.
+
+    The columns of its rows are those of -o json and of the view points.
+    """
 
     if unknown := [state for state in states if state not in [*RunState]]:
         raise click.UsageError(f"--state {unknown[0]}: a run is one of {', '.join(RunState)}.")
+    if watch and view.is_of_rows:
+        raise click.UsageError("--watch goes with -o table and -o json, without --columns, --where and --sort")
     runs = runs or bool(states)
     chosen = partial(_chosen, states=states)
-    if watch and form == "table" and terminal.width():
+    if watch and view.form == "table" and terminal.width():
         from scalectl.orchestrator.cli.waiting import until_there
         from scalectl.orchestrator.cli.watching import watched
 
         current = watched(until_there(store), chosen, runs=runs)
         click.echo(text(chosen(current), width=terminal.width()))
     else:
-        current = _printed(store, chosen, runs=runs, watch=watch, form=form)
+        current = _printed(store, chosen, runs=runs, watch=watch, view=view)
     if check and current.unfinished:
         return Exit.WORK_LEFT
     return Exit.DONE
@@ -53,22 +59,38 @@ def _chosen(status: "Status", states: Sequence[str]) -> "Status":
     return status
 
 
-def _printed(store: Path, chosen: "Callable[[Status], Status]", *, runs: bool, watch: bool, form: str) -> "Status":
+def _printed(store: Path, chosen: "Callable[[Status], Status]", *, runs: bool, watch: bool, view: View) -> "Status":
     """Print the status now or, watched, again whenever it has changed; return the last one."""
     from scalectl.orchestrator.cli.waiting import until_there
     from scalectl.orchestrator.store.reading import Store
 
     if not watch:
         current = Store(store).status()
-        if form == "json":
-            answer(form, chosen(current).to_json, str)
+        if view.is_of_rows:
+            view.print(_rows(store, chosen(current), all_columns=view.is_chosen))
+        elif view.form == "json":
+            answer(view.form, chosen(current).to_json, str)
         else:
             _paged(text(chosen(current), runs=runs, width=terminal.width()))
         return current
     for current in until_there(store).watch():
         shown = chosen(current)
-        answer(form, shown.to_json, partial(text, shown, runs=runs, width=terminal.width()))
+        answer(view.form, shown.to_json, partial(text, shown, runs=runs, width=terminal.width()))
     return current
+
+
+def _rows(store: Path, status: "Status", *, all_columns: bool) -> Rows:
+    """A row for each run, with all columns of the view `points` where these may be asked for."""
+    from scalectl.orchestrator.store.reading import RUN_COLUMNS
+
+    lines = status.to_json()["runs"]
+    if not all_columns:
+        return Rows(lines, RUN_COLUMNS)
+    from scalectl.analysis.documents import records
+    from scalectl.orchestrator.report.fits import all_points
+
+    points = {point["run"]: point for point in records(all_points(store))}
+    return Rows([{**points.get(line["id"], {}), **line} for line in lines], RUN_COLUMNS)
 
 
 def _paged(text: str) -> None:

@@ -44,7 +44,7 @@ def study_points(
     chooses none of its runs.
     """
     request = ask(store, study).changed(metric=metric, compute=x, law=law, seeds=seeds)
-    points = _points(store)
+    points = all_points(store)
     points = points[points["run"].isin(request.runs)].reset_index(drop=True)
     if where is None:
         return request, points
@@ -54,7 +54,8 @@ def study_points(
     return request, selected
 
 
-def _points(store: Path) -> DataFrame:
+def all_points(store: Path) -> DataFrame:
+    """All runs of a store; raises Unusable for one that can't be read."""
     try:
         return analysis.read(store)
     except (ValueError, DatabaseError) as error:

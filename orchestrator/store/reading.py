@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 
 _LAST_EVENTS = 5
-_RUN = ("id", "name", "study", "state", "kind", "reason", "waits_for", "excluded", "step", "steps", "flops", "value")
+RUN_COLUMNS = ("id", "name", "study", "state", "kind", "reason", "waits_for", "excluded", "step", "steps", "flops", "value")
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class Status:
 
 
 def _run(run: RunLine) -> dict[str, Any]:
-    return {**{column: getattr(run, column) for column in _RUN}, "state": run.state.value}
+    return {**{column: getattr(run, column) for column in RUN_COLUMNS}, "state": run.state.value}
 
 
 def _status(connection: Connection, store: Path) -> Status:

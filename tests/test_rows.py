@@ -1,0 +1,156 @@
+"""What read verbs print for other programs: their rows, in every form, chosen and in order."""
+
+import csv
+import io
+import json
+import math
+
+import pytest
+from click.testing import CliRunner
+from conftest import Study
+from pyarrow import parquet
+from told import planning, write
+
+from scalectl.orchestrator.cli.main import scalectl
+from scalectl.orchestrator.cli.rows import Rows, View, flat
+from scalectl.orchestrator.errors import Exit, Refusal
+
+RECORDS = [
+    {"name": "b", "size": 2, "loss": math.nan},
+    {"name": "a", "size": 2**53 + 1, "loss": 0.1 + 0.2},
+    {"name": "c", "size": None, "loss": math.inf},
+    {"name": "d", "size": 2**53, "loss": 1.0},
+]
+FORMS = ("csv", "json", "jsonl", "md")
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """A study of two runs that are done; nothing changes it here."""
+    study = Study(tmp_path_factory.mktemp("filled"))
+    records, found = planning(study)
+    with records:
+        write(records, found.jobs, value=1 / 3)
+    return study
+
+
+def printed(*words):
+    done = CliRunner().invoke(scalectl, [str(word) for word in words], standalone_mode=False)
+    if done.exception:
+        raise done.exception
+    return done.stdout
+
+
+def shown(capsys, records=RECORDS, **options):
+    View(**{"form": "jsonl", **options}).print(Rows(records))
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("sort", "names"),
+    [
+        (["size"], "bdac"),  # 2 ** 53 + 1 is the same float as 2 ** 53
+        (["-size"], "adbc"),
+        (["loss"], "adcb"),
+        (["-loss"], "cdab"),
+        (["-name"], "dcba"),
+    ],
+)
+def test_rows_are_in_order_and_those_without_a_value_come_last(capsys, sort, names):
+    assert "".join(json.loads(line)["name"] for line in shown(capsys, sort=sort).splitlines()) == names
+
+
+def test_the_first_column_of_an_order_counts_most(capsys):
+    records = [{"model": model, "flops": flops} for model, flops in [("b", 1), ("a", 1), ("b", 2), ("a", 2)]]
+    lines = shown(capsys, records, form="csv", sort=["model", "-flops"]).split()
+    assert lines == ["model,flops", "a,2", "a,1", "b,2", "b,1"]
+
+
+def test_numbers_keep_their_digits_and_json_has_no_infinity(capsys):
+    rows = json.loads(shown(capsys, form="json"), parse_constant=pytest.fail)
+    assert [row["loss"] for row in rows] == [None, 0.1 + 0.2, None, 1.0] and rows[1]["size"] == 2**53 + 1
+    lines = list(csv.DictReader(io.StringIO(shown(capsys, form="csv"))))
+    assert [line["loss"] for line in lines] == ["", repr(0.1 + 0.2), "inf", "1.0"] and lines[2]["size"] == ""
+
+
+@pytest.mark.parametrize(
+    ("where", "names"),
+    [("size >= 2", "bad"), ("name == 'c'", "c"), ("loss < 1 and name != 'b'", "a"), ("size > 9e18", "")],
+)
+def test_rows_are_chosen_by_an_expression(capsys, where, names):
+    assert "".join(json.loads(line)["name"] for line in shown(capsys, where=where).splitlines()) == names
+
+
+@pytest.mark.parametrize(
+    ("options", "advice"),
+    [
+        ({"columns": ["nmae"]}, "--columns: there is no column 'nmae'. Did you mean 'name'?"),
+        ({"sort": ["-sise"]}, "--sort: there is no column 'sise'. Did you mean 'size'?"),
+        ({"columns": ["x"]}, "There are name, size, loss."),
+        ({"where": "sise > 2"}, "did you mean 'size'?"),
+    ],
+)
+def test_a_column_that_is_not_there_is_refused_with_the_nearest_one(capsys, options, advice):
+    with pytest.raises(Refusal) as refused:
+        shown(capsys, **options)
+    assert advice in str(refused.value) and refused.value.exit == Exit.INVALID
+
+
+def test_objects_within_a_document_become_columns():
+    assert flat({"a": 1, "b": {"c": {"d": [2]}, "e": None}}) == {"a": 1, "b.c.d": [2], "b.e": None}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("verb", ["status", "show", "logs", "plan", "simulate", "models", "predict", "fit", "suggest"])
+def test_every_verb_that_reads_takes_the_options(filled, verb, form):
+    options = {"where": "rows", "columns": "columns", "sort": "sort", "form": "form"}
+    if verb in ("show", "predict", "fit", "suggest"):
+        options.pop("where")
+    names = {option.name: option for option in scalectl.commands[verb].params}
+    assert {*options.values()} <= {*names} and form in names["form"].type.choices
+
+
+def test_the_rows_of_a_status_have_all_that_the_store_knows(filled):
+    words = ("status", "--store", filled.store)
+    lines = list(csv.DictReader(io.StringIO(printed(*words, "-o", "csv"))))
+    document = json.loads(printed(*words, "-o", "json"))["runs"]
+    assert [{name: str(value) for name, value in run.items()} for run in document] == lines
+    chosen = ("--columns", "name,upstream/error,flops", "--sort", "-flops", "--where", "steps > 20")
+    (run,) = json.loads(printed(*words, *chosen, "-o", "json"))
+    assert run == {"name": "pico-60-40", "upstream/error": 1 / 3, "flops": document[1]["flops"]}
+    with pytest.raises(Exception, match="--watch goes with"):
+        printed(*words, "-w", "-o", "csv")
+
+
+def test_a_run_is_one_row_and_its_log_a_row_for_each_line(filled):
+    (run,) = json.loads(
+        printed("show", "pico-60-40", "--store", filled.store, "--columns", "name,upstream/error", "-o", "json")
+    )
+    assert run == {"name": "pico-60-40", "upstream/error": 1 / 3}
+    words = ("logs", "pico-60-40", "--store", filled.store)
+    texts = [json.loads(line)["text"] for line in printed(*words, "-o", "jsonl").splitlines()]
+    assert len(texts) == len(printed(*words).splitlines()) and texts[0] in printed(*words)
+
+
+def test_the_rows_of_a_plan_are_its_runs(filled):
+    lines = printed("plan", filled.file, "-o", "csv", "--columns", "name,state").splitlines()
+    assert lines == ["name,state", "pico-60-20,done", "pico-60-40,done"]
+
+
+def test_a_query_writes_parquet_that_others_read(filled):
+    def asked(sql):
+        words = ["query", sql, "--store", str(filled.store), "-o", "parquet"]
+        return CliRunner().invoke(scalectl, words, standalone_mode=False)
+
+    table = parquet.read_table(
+        io.BytesIO(asked("SELECT name, steps, 1.0 / 3 AS x, NULL AS y FROM points").stdout_bytes)
+    )
+    assert table.to_pylist() == [
+        {"name": name, "steps": steps, "x": 1 / 3, "y": None}
+        for name, steps in [("pico-60-20", 20), ("pico-60-40", 40)]
+    ]
+    assert parquet.read_table(io.BytesIO(asked("SELECT name FROM points WHERE 0").stdout_bytes)).column_names == [
+        "name"
+    ]
+    assert "x: Parquet has one type a column" in str(asked("SELECT 1 AS x UNION ALL SELECT 'a'").exception)
+    assert "two columns are named 'x'" in str(asked("SELECT 1 AS x, 2 AS x").exception)
