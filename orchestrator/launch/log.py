@@ -1,6 +1,7 @@
 """The log of a launch, in a file with times and levels; what it writes is printable and without secrets."""
 
 import logging
+import os
 import sys
 import time
 import traceback
@@ -19,6 +20,7 @@ from scalectl.orchestrator.vocabulary import JobState
 LOG = logging.Logger("scalectl", logging.DEBUG)
 LOG.manager = logging.Manager(LOG)  # type: ignore[arg-type] # whoever silences libraries doesn't silence this one
 LOG.addHandler(logging.NullHandler())
+_STDERR = 2  # by its number
 _WARNINGS = ("warning ", "waiting ", "stopping ")  # how lines begin that are said to whoever wants quiet
 
 
@@ -35,8 +37,12 @@ def say(text: str, loudness: Loudness = Loudness.NORMAL) -> None:
     warns = text.startswith(_WARNINGS)
     LOG.log(logging.WARNING if warns else logging.INFO, text)
     if warns or loudness > Loudness.QUIET:
-        sys.stderr.write(f"{text}\n")
-        sys.stderr.flush()
+        try:
+            sys.stderr.write(f"{text}\n")
+            sys.stderr.flush()
+        except RuntimeError:  # a signal came while a line was written, and a stream takes no other one within it
+            with suppress(OSError):
+                os.write(_STDERR, f"{text}\n".encode())
 
 
 class Journal:
