@@ -14,12 +14,16 @@ import modules  # noqa: E402
 
 project = "scalectl"
 release = metadata.version("scalectl")
-extensions = ["myst_parser"]
+extensions = ["myst_nb"]  # myst_parser, and notebooks that run when the site is built
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = f"scalectl {release}"
 html_copy_source = False
 html_show_copyright = False
+nb_execution_mode = "force"
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300  # seconds of a cell
 myst_heading_anchors = 3  # links such as laws.md#groups, as repositories make them
 
 (HERE / "modules.md").write_text(modules.page())

@@ -86,8 +86,7 @@ def _followed(process: "subprocess.Popen[str]", show: Callable[[str], None]) -> 
             return lines, interrupted
         except KeyboardInterrupt:
             interrupted = True
-            process.send_signal(signal.SIGINT)
-            show("interrupted: the launch stops at a checkpoint; once more ends it at once")
+            process.send_signal(signal.SIGINT)  # the launch says what that does
 
 
 def _progress() -> Callable[[str], None]:
