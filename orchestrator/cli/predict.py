@@ -131,9 +131,7 @@ STOP = 2.0  # per cent
     help="Stop adding runs that narrow the interval by less.",
 )
 @rows_options("yaml")
-def suggest(
-    file: Path, budget: float, target: float | None, metric: str | None, stop: float, view: View
-) -> Exit:
+def suggest(file: Path, budget: float, target: float | None, metric: str | None, stop: float, view: View) -> Exit:
     """Choose the runs to add that best pin down the error at a target.
 
     The runs fit into --budget; nothing is started.

@@ -147,7 +147,8 @@ def _series(values: Sequence[Any]) -> Any:
         return pd.Series(values, dtype=bool)
     if all(isinstance(value, int | float) for value in known):
         return pd.Series(values, dtype=float)
-    return pd.Series([None if value is None else str(value) for value in values], dtype="str")
+    texts = pd.Series([str(value) for value in values], dtype="str")
+    return texts.where([value is not None for value in values], None)
 
 
 def _sorted(records: Sequence[Mapping[str, Any]], name: str, *, falling: bool) -> list[Mapping[str, Any]]:
@@ -162,5 +163,6 @@ def _is_known(value: Any) -> bool:
 
 
 def _key(value: Any) -> tuple[bool, Any]:
-    is_number = isinstance(value, int | float)
-    return not is_number, value if is_number else str(value)
+    if isinstance(value, int | float):
+        return False, value
+    return True, str(value)

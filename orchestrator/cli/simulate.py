@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scalectl.orchestrator.cli.options import answer, experiment_of, output, overrides, slots_option, yaml_file
+from scalectl.orchestrator.cli.options import experiment_of, overrides, slots_option, yaml_file
 from scalectl.orchestrator.cli.rows import Rows, View, rows_options
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, counted, duration, hours, share, table

@@ -45,7 +45,20 @@ if TYPE_CHECKING:
 
 
 _LAST_EVENTS = 5
-RUN_COLUMNS = ("id", "name", "study", "state", "kind", "reason", "waits_for", "excluded", "step", "steps", "flops", "value")
+RUN_COLUMNS = (
+    "id",
+    "name",
+    "study",
+    "state",
+    "kind",
+    "reason",
+    "waits_for",
+    "excluded",
+    "step",
+    "steps",
+    "flops",
+    "value",
+)
 
 
 @dataclass(frozen=True)
