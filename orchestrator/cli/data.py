@@ -1,4 +1,4 @@
-"""The verbs on data: import and export of runs, and the shapes of the paper's Table 2."""
+"""The verbs on data: import of runs, and the shapes of the paper's Table 2."""
 
 import json
 from dataclasses import asdict
@@ -13,8 +13,6 @@ from scalectl.orchestrator.cli.options import (
     answer,
     output,
     store_option,
-    study_option,
-    where_option,
 )
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, counted, table
@@ -111,32 +109,6 @@ def _import(file: Path, study: str, store: Path, wishes: "Wishes") -> None:
     if axes:
         options = {"metric": [*falling, *metrics][0], "x": None if axes[0] == COMPUTE else axes[0]}
         click.echo(f"Next: {command('fit', store=store, options=options)}")
-
-
-@click.command()
-@click.option(
-    "-o",
-    "--output",
-    "file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    required=True,
-    metavar="FILE",
-    help="The file, in the format of its suffix, such as runs.csv.",
-)
-@click.option("--force", is_flag=True, help="Overwrite FILE if it is there.")
-@study_option
-@where_option
-@store_option
-def export(file: Path, store: Path, study: str | None, where: str | None, force: bool) -> Exit:
-    """Write the runs of a study to a CSV, JSON or Parquet file.
-
-    A row has the settings, costs and metrics of a run: the columns of the view points, which --where knows too.
-    """
-    from scalectl.orchestrator.report import exports
-
-    number = exports.export(file, store, study, where, force=force)
-    click.echo(f"{counted(number, 'run')} written to {file}.")
-    return Exit.DONE
 
 
 JFT_CLASSES = 29_593  # of the classifier that Table 2 counts the FLOPs of, behind average pooling

@@ -47,7 +47,7 @@ def place(folder: Path, mark: Mark, ours: Callable[[str], bool], write: Callable
     except OSError as error:
         raise Refusal(f"{folder}: {error.strerror}.") from error
     try:
-        os.chmod(partial, 0o777 & ~_umask())
+        partial.chmod(0o777 & ~_umask())
         write(partial)
         mark.write(partial, listed(partial))
         _swap(partial, folder)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tensorboard.compat.proto import event_pb2, summary_pb2
-from tensorboard.plugins.hparams import api_pb2, summary
+from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 from tensorboard.plugins.hparams.summary_v2 import HParam, Metric, hparams_config_pb, hparams_pb
 from tensorboard.summary.writer.record_writer import RecordWriter
 
@@ -47,7 +47,7 @@ class Writer:
         self._names = folder_names(content)
         columns = [HParam(name) for name in _settings(content)]
         metrics = [Metric(name) for name in _metrics(content)]
-        self._write(folder, 0.0, [hparams_config_pb(columns, metrics)], new=True)
+        self._write(folder, 0.0, [hparams_config_pb(columns, metrics, time_created_secs=0.0)], new=True)
 
     def begin(self, run: ExportedRun) -> None:
         """Begin a run with its settings."""
@@ -70,7 +70,7 @@ class Writer:
     def end(self, run: ExportedRun) -> None:
         """Say how a run ended, where it has."""
         if run.state in _STATUS:
-            self._write(self._place(run), run.ended, [summary.session_end_pb(_STATUS[run.state], run.ended)])
+            self._write(self._place(run), run.ended, [_session_end(_STATUS[run.state], run.ended)])
 
     def close(self) -> None:
         """Leave nothing open, which is so between any two calls."""
@@ -86,6 +86,14 @@ class Writer:
                 records.write(event_pb2.Event(wall_time=at, file_version=_VERSION).SerializeToString())
             for content in summaries:
                 records.write(event_pb2.Event(wall_time=at, summary=content).SerializeToString())
+
+
+def _session_end(status: int, at: float) -> Any:
+    """How a session ended: TensorBoard's own function for that wants TensorFlow."""
+    end = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=at)
+    said = metadata.create_summary_metadata(plugin_data_pb2.HParamsPluginData(session_end_info=end))
+    value = {"tag": metadata.SESSION_END_INFO_TAG, "metadata": said, "tensor": metadata.NULL_TENSOR}
+    return summary_pb2.Summary(value=[value])
 
 
 def _opened(place: Path) -> Any:
