@@ -63,18 +63,32 @@ def import_runs(
     """Import other people's runs from a table, to fit and draw them.
 
     The file is CSV, JSON lines or Parquet. Headers of usual tables are understood, and --as names the others. Importing
-    the same file again changes nothing.
+    the same file again changes nothing. A bundle of scalectl export --bundle is unpacked here instead: its study has
+    the same runs, and a launch goes on where it was.
     """
     from scalectl.orchestrator.store.layout import Wishes
 
     wishes = Wishes(dict(columns), errors, test_images, strict)
     if (file is None) == (undo is None) or (undo and (study or wishes != Wishes())):
         raise click.UsageError("give FILE to import, or --undo STUDY to delete what was imported.")
+    if file is not None and file.suffix.lower() == ".zip":
+        if study or wishes != Wishes():
+            raise click.UsageError("a bundle is imported as it is: leave out --study, --as and the like.")
+        _unbundle(file)
+        return Exit.DONE
     if file is None:
         _undo(undo or "", store)
     else:
         _import(file, study or file.stem, store, wishes)
     return Exit.DONE
+
+
+def _unbundle(file: Path) -> None:
+    from scalectl.orchestrator.export.unbundle import unbundle
+
+    done = unbundle(file, Path())
+    click.echo(f"{done.study} imported: {done.file}, and {done.store}.")
+    click.echo(f"Next: {command('status', store=done.store)}, then {done.command or command('launch', file=done.file)}")
 
 
 def _undo(study: str, store: Path) -> None:

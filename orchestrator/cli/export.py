@@ -6,7 +6,7 @@ import click
 
 from scalectl.orchestrator.cli.options import store_option, study_option, where_option
 from scalectl.orchestrator.errors import Exit
-from scalectl.orchestrator.format import counted
+from scalectl.orchestrator.format import counted, size
 
 FORMATS = ("csv", "parquet", "jsonl", "tensorboard", "wandb", "mlflow")
 
@@ -22,6 +22,13 @@ FORMATS = ("csv", "parquet", "jsonl", "tensorboard", "wandb", "mlflow")
     metavar="FILE",
     help="Write the runs to one file, in the format of its suffix, such as runs.csv.",
 )
+@click.option(
+    "--bundle",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="ZIP",
+    help="Write store, YAML, figures, page and environment to one file, for scalectl import on another machine.",
+)
+@click.option("--checkpoints", is_flag=True, help="Put checkpoints into the bundle, too.")
 @click.option("--force", is_flag=True, help="Overwrite FILE if it is there.")
 @study_option
 @where_option
@@ -30,6 +37,8 @@ def export(
     folder: Path | None,
     target: str | None,
     file: Path | None,
+    bundle: Path | None,
+    checkpoints: bool,
     store: Path,
     study: str | None,
     where: str | None,
@@ -39,10 +48,15 @@ def export(
 
     -o writes a row for each run to a CSV, JSON or Parquet file: the columns of the view points, which --where knows
     too. --to writes a folder: points, curves and measurements as tables, or all runs for TensorBoard, Weights & Biases
-    or MLflow. Writing the same again changes nothing, and a folder that holds anything else is refused.
+    or MLflow. Writing the same again changes nothing, and a folder that holds anything else is refused. --bundle writes
+    all of a study to one file, with which a launch goes on elsewhere.
     """
-    if (target is None) != (folder is None) or (target is None) == (file is None):
-        raise click.UsageError("give -o FILE, or --to FORMAT DIR.")
+    if (target is None) != (folder is None) or sum(way is not None for way in (target, file, bundle)) != 1:
+        raise click.UsageError("give -o FILE, --to FORMAT DIR, or --bundle ZIP.")
+    if (checkpoints and bundle is None) or (where and bundle):
+        raise click.UsageError("--checkpoints belongs to --bundle, which has all runs of a store.")
+    if bundle is not None:
+        _bundle(bundle, store, study, checkpoints=checkpoints)
     if target is not None and folder is not None:
         _to_folder(target, folder, store, study, where)
     if file is not None:
@@ -64,3 +78,13 @@ def _to_folder(target: str, folder: Path, store: Path, study: str | None, where:
     click.echo(f"{number} written to {folder}.")
     if opened_by := TARGETS[target].opened_by:
         click.echo(f"Next: {opened_by.format(folder)}")
+
+
+def _bundle(file: Path, store: Path, study: str | None, *, checkpoints: bool) -> None:
+    from scalectl.orchestrator.export.bundle import bundle
+
+    done = bundle(file, store, study, checkpoints=checkpoints)
+    click.echo(f"{file} written: {counted(len(done.members), 'file')}, {size(done.size)}.")
+    if done.no_page:
+        click.echo(f"It has no page: {done.no_page}", err=True)
+    click.echo(f"Next: scalectl import {file}, in a new folder on another machine")
