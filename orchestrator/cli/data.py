@@ -88,7 +88,7 @@ def _unbundle(file: Path) -> None:
 
     done = unbundle(file, Path())
     click.echo(f"{done.study} imported: {done.file}, and {done.store}.")
-    click.echo(f"Next: {command('status', store=done.store)}, then {done.command or command('launch', file=done.file)}")
+    click.echo(f"Next: {command('status', store=done.store)}, then {command('launch', file=done.file)}")
 
 
 def _undo(study: str, store: Path) -> None:

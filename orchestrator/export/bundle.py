@@ -65,7 +65,6 @@ class _Subject:
     document: str
     artifacts: str
     plots: Path
-    command: str
 
 
 def _subject(copy: Path, store: Path, name: str | None) -> _Subject:
@@ -76,7 +75,7 @@ def _subject(copy: Path, store: Path, name: str | None) -> _Subject:
     with reading(copy) as connection:
         artifacts = artifacts_of(connection, study.name)
     plots = store.parent / PLOTS / file_name(study.name)
-    return _Subject(study.name, document, artifacts, plots, Store(copy).again())
+    return _Subject(study.name, document, artifacts, plots)
 
 
 def _made(copy: Path, subject: _Subject, *, checkpoints: bool) -> Bundled:
@@ -88,7 +87,7 @@ def _made(copy: Path, subject: _Subject, *, checkpoints: bool) -> Bundled:
     members |= _plots(subject.plots)
     if checkpoints:
         members |= _checkpoints(copy, subject.artifacts)
-    said = {"layout": LAYOUT, "scalectl": version("scalectl"), "study": subject.study, "command": subject.command}
+    said = {"layout": LAYOUT, "scalectl": version("scalectl"), "study": subject.study}
     texts = {
         MANIFEST: json.dumps(said | {"artifacts": subject.artifacts, "checkpoints": checkpoints}, indent=1) + "\n",
         YAML: subject.document,

@@ -6,7 +6,8 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from math import isinf, isnan
+from functools import cache
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ASYNC_LOGGING"
 from mlflow.entities import Param, RunStatus, RunTag
 from mlflow.store.tracking.dbmodels.models import SqlLatestMetric, SqlMetric
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-from sqlalchemy import Table, event
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import event
+from sqlalchemy.dialects.sqlite import dialect, insert
 from sqlalchemy.engine import Engine
 
 from scalectl.orchestrator.errors import Refusal
@@ -29,7 +30,7 @@ _FILES = re.compile(rf"{re.escape(FILE)}(-wal|-shm|-journal)?")
 _ARTIFACTS = "artifacts"
 _LONGEST_PARAM, _LONGEST_NAME = 6000, 250
 _REFUSED = re.compile(r"[^\w/.:\- ]")  # that a name of MLflow can't have
-_BATCH = 10_000  # rows of one statement
+_COLUMNS = ("run_uuid", "key", "value", "timestamp", "step", "is_nan")
 _STATUS = {
     RunState.PLANNED: "SCHEDULED",
     RunState.RUNNING: "RUNNING",
@@ -38,6 +39,21 @@ _STATUS = {
     RunState.FAILED: "FAILED",
     RunState.DIVERGED: "FAILED",
 }
+
+
+def _insert(table: Any, *changes: str) -> str:
+    """The SQL that adds a row to a table of MLflow, and changes these columns of one that is there."""
+    statement = insert(table)
+    if changes:
+        new = {name: statement.excluded[name] for name in changes}
+        statement = statement.on_conflict_do_update(index_elements=["run_uuid", "key"], set_=new)
+    else:
+        statement = statement.on_conflict_do_nothing()
+    return str(statement.compile(dialect=dialect(paramstyle="named"), column_keys=list(_COLUMNS)))
+
+
+_ADD = _insert(SqlMetric.__table__)
+_LATEST = _insert(SqlLatestMetric.__table__, "value", "timestamp", "step", "is_nan")
 
 
 def ours(name: str) -> bool:
@@ -79,9 +95,13 @@ class Writer:
         for name in ("mlflow", "alembic"):  # each table that they make is no news
             logging.getLogger(name).setLevel(logging.WARNING)
         artifacts = (folder / _ARTIFACTS).absolute().as_uri()
-        with _quick():
-            self._store = SqlAlchemyStore(f"sqlite:///{(folder / FILE).absolute()}", artifacts)
-            self._experiment = self._store.create_experiment(content.study, artifact_location=f"{artifacts}/study")
+        event.listen(Engine, "connect", _hurry)
+        try:
+            self._store: Any = SqlAlchemyStore(f"sqlite:///{(folder / FILE).absolute()}", artifacts)
+        finally:
+            event.remove(Engine, "connect", _hurry)
+        event.listen(self._store.engine, "connect", _hurry)
+        self._experiment = self._store.create_experiment(content.study, artifact_location=f"{artifacts}/study")
         self._runs: dict[str, str] = {}  # MLflow's ids, by ours
 
     def begin(self, run: ExportedRun) -> None:
@@ -97,16 +117,9 @@ class Writer:
         """Add the scalars of a run to what is there."""
         rows = list(_metrics(run, self._runs[run.id]))
         last = {row["key"]: row for row in rows}
-        engine: Engine = self._store.engine
-        with engine.begin() as connection:
-            table: Table = SqlMetric.__table__
-            for start in range(0, len(rows), _BATCH):
-                connection.execute(insert(table).on_conflict_do_nothing(), rows[start : start + _BATCH])
-            if last:
-                latest = insert(SqlLatestMetric.__table__)
-                new = {name: latest.excluded[name] for name in ("value", "timestamp", "step", "is_nan")}
-                statement = latest.on_conflict_do_update(index_elements=["run_uuid", "key"], set_=new)
-                connection.execute(statement, list(last.values()))
+        with self._store.engine.begin() as connection:
+            connection.exec_driver_sql(_ADD, rows)
+            connection.exec_driver_sql(_LATEST, list(last.values()))
 
     def end(self, run: ExportedRun) -> None:
         """Say what became of a run."""
@@ -124,35 +137,26 @@ class Writer:
 
 
 def _metrics(run: ExportedRun, number: str) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a run; MLflow would show an infinite value as a finite one."""
     for scalars in run.scalars:
+        at = _millis(scalars.at)
         for name, value in scalars.values.items():
-            unknown = isnan(value) or isinf(value)  # MLflow would show an infinite one as a finite one
-            known = value
-            if unknown:
-                known = 0.0
-            yield {
-                "run_uuid": number,
-                "key": _REFUSED.sub("_", name)[:_LONGEST_NAME],
-                "value": known,
-                "timestamp": _millis(scalars.at),
-                "step": scalars.step,
-                "is_nan": unknown,
-            }
+            cells = (number, _key(name), value, at, scalars.step, False)
+            if not isfinite(value):
+                cells = (number, _key(name), 0.0, at, scalars.step, True)
+            yield dict(zip(_COLUMNS, cells, strict=True))
+
+
+@cache
+def _key(name: str) -> str:
+    """The name of a metric, without letters that MLflow refuses."""
+    return _REFUSED.sub("_", name)[:_LONGEST_NAME]
 
 
 def _millis(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-class _quick:  # noqa: N801 - a context, used as a function
-    """While a new store is made, SQLite need not wait for the disk at each table: a store that fails is thrown away."""
-
-    def __enter__(self) -> None:
-        event.listen(Engine, "connect", self._relax)
-
-    def __exit__(self, *error: object) -> None:
-        event.remove(Engine, "connect", self._relax)
-
-    @staticmethod
-    def _relax(connection: Any, _: object) -> None:
-        connection.execute("PRAGMA synchronous=OFF")
+def _hurry(connection: Any, _: object) -> None:
+    """Not wait for the disk at each of thousands of transactions: an export that is cut off is made again."""
+    connection.execute("PRAGMA synchronous=OFF")

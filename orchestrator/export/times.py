@@ -75,8 +75,8 @@ def lives(connection: Connection) -> dict[str, Lives]:
         if row.ended is not None:
             ended = _unix(row.ended)
         spans.setdefault(row.id, []).append(Span(started, ended, first))
-    for row in connection.execute(select(imports.c.id, imports.c.at)):
-        spans[row.id] = [Span(_unix(row.at), _unix(row.at), 0)]
+    for run, at in connection.execute(select(imports.c.id, imports.c.at)):
+        spans[run] = [Span(_unix(at), _unix(at), 0)]
     return {run: Lives(tuple(listed)) for run, listed in spans.items()}
 
 

@@ -35,12 +35,11 @@ class InvalidBundle(Refusal):
 
 @dataclass(frozen=True)
 class Unbundled:
-    """The study of a bundle, where it lies now, and the command that launched it last."""
+    """The study of a bundle, and where it lies now."""
 
     study: str
     file: Path
     store: Path
-    command: str
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ def _unbundled(archive: zipfile.ZipFile, file: Path, folder: Path) -> Unbundled:
         for before, after in places:
             after.parent.mkdir(parents=True, exist_ok=True)
             before.rename(after)
-    return Unbundled(home.study, folder / YAML, home.store, str(said.get("command", "")))
+    return Unbundled(home.study, folder / YAML, home.store)
 
 
 def _checked(archive: zipfile.ZipFile, file: Path) -> list[zipfile.ZipInfo]:
