@@ -4,7 +4,7 @@ import logging
 import os
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cache
 from math import isfinite
@@ -13,8 +13,8 @@ from typing import Any
 
 os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ASYNC_LOGGING": "false"}  # read at its import
 
-from mlflow.entities import Param, RunStatus, RunTag
-from mlflow.store.tracking.dbmodels.models import SqlLatestMetric, SqlMetric
+from mlflow.entities import RunStatus, RunTag
+from mlflow.store.tracking.dbmodels.models import SqlLatestMetric, SqlMetric, SqlParam, SqlTag
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from sqlalchemy import event
 from sqlalchemy.dialects.sqlite import dialect, insert
@@ -31,6 +31,7 @@ _ARTIFACTS = "artifacts"
 _LONGEST_PARAM, _LONGEST_NAME = 6000, 250
 _REFUSED = re.compile(r"[^\w/.:\- ]")  # that a name of MLflow can't have
 _COLUMNS = ("run_uuid", "key", "value", "timestamp", "step", "is_nan")
+_PAIR = ("run_uuid", "key", "value")
 _STATUS = {
     RunState.PLANNED: "SCHEDULED",
     RunState.RUNNING: "RUNNING",
@@ -41,19 +42,21 @@ _STATUS = {
 }
 
 
-def _insert(table: Any, *changes: str) -> str:
-    """The SQL that adds a row to a table of MLflow, and changes these columns of one that is there."""
+def _insert(table: Any, columns: Sequence[str], *changes: str) -> str:
+    """The SQL that adds a row to a table of MLflow, and changes some of the columns of one that is there."""
     statement = insert(table)
     if changes:
         new = {name: statement.excluded[name] for name in changes}
         statement = statement.on_conflict_do_update(index_elements=["run_uuid", "key"], set_=new)
     else:
         statement = statement.on_conflict_do_nothing()
-    return str(statement.compile(dialect=dialect(paramstyle="named"), column_keys=list(_COLUMNS)))
+    return str(statement.compile(dialect=dialect(paramstyle="named"), column_keys=list(columns)))
 
 
-_ADD = _insert(SqlMetric.__table__)
-_LATEST = _insert(SqlLatestMetric.__table__, "value", "timestamp", "step", "is_nan")
+_ADD = _insert(SqlMetric.__table__, _COLUMNS)
+_SET = _insert(SqlParam.__table__, _PAIR)
+_TAG = _insert(SqlTag.__table__, _PAIR, "value")
+_LATEST = _insert(SqlLatestMetric.__table__, _COLUMNS, "value", "timestamp", "step", "is_nan")
 
 
 def ours(name: str) -> bool:
@@ -106,12 +109,12 @@ class Writer:
 
     def begin(self, run: ExportedRun) -> None:
         """Begin a run with its settings and tags."""
-        tags = [RunTag(f"scalectl.{name}", text) for name, text in run.tags.items() if text]
         own = RunTag(RUN, run.id)
-        made = self._store.create_run(self._experiment, "scalectl", _millis(run.started), [own, *tags], run.name)
+        made = self._store.create_run(self._experiment, "scalectl", _millis(run.started), [own], run.name)
         self._runs[run.id] = made.info.run_id
-        settings = [Param(name, str(value)[:_LONGEST_PARAM]) for name, value in run.settings.items()]
-        self._store.log_batch(made.info.run_id, metrics=[], params=settings, tags=[])
+        settings = {name: str(value)[:_LONGEST_PARAM] for name, value in run.settings.items()}
+        self._pairs(_SET, run, settings)
+        self._pairs(_TAG, run, _tags(run))
 
     def add(self, run: ExportedRun) -> None:
         """Add the scalars of a run to what is there."""
@@ -128,12 +131,20 @@ class Writer:
             ended = _millis(run.ended)
         status = RunStatus.from_string(_STATUS[run.state])
         self._store.update_run_info(self._runs[run.id], status, ended, run.name)
-        state = [RunTag(f"scalectl.{name}", text) for name, text in run.tags.items() if text]
-        self._store.log_batch(self._runs[run.id], metrics=[], params=[], tags=state)
+        self._pairs(_TAG, run, _tags(run))
+
+    def _pairs(self, statement: str, run: ExportedRun, pairs: Mapping[str, str]) -> None:
+        rows = [dict(zip(_PAIR, (self._runs[run.id], *pair), strict=True)) for pair in pairs.items()]
+        with self._store.engine.begin() as connection:
+            connection.exec_driver_sql(statement, rows)
 
     def close(self) -> None:
         """Close the store."""
         self._store.engine.dispose()
+
+
+def _tags(run: ExportedRun) -> dict[str, str]:
+    return {f"scalectl.{name}": text for name, text in run.tags.items() if text}
 
 
 def _metrics(run: ExportedRun, number: str) -> Iterator[dict[str, Any]]:
