@@ -276,3 +276,25 @@ def _needs(target: str) -> None:
     extra = TARGETS[target].extra
     if extra:
         pytest.importorskip(extra, reason=f"uv sync --group exports installs {extra}")
+
+
+@pytest.mark.parametrize("target", ["tensorboard", "mlflow"])
+def test_what_is_followed_ends_as_a_whole_export(study, tmp_path, target):
+    """The store is read once while it is followed, and once more at its end; the folder is then that of export --to."""
+    _needs(target)
+    from scalectl.orchestrator.export.live import follow
+
+    looks = iter([False, True])
+    done = follow(target, tmp_path / "live", study.store, "small", lambda seconds: next(looks))
+    assert done.new and len(done.content.points) == 6
+    assert not export_to(target, tmp_path / "live", study.store, None).new
+    if target == "tensorboard":
+        export_to(target, tmp_path / "whole", study.store, None)
+        for path in (tmp_path / "whole").rglob("events*"):
+            assert path.read_bytes() == (tmp_path / "live" / path.relative_to(tmp_path / "whole")).read_bytes()
+
+
+@pytest.mark.parametrize("text", ["csv:out", "tensorboard", "tensorboard:", "wandb:out", "nothing:out"])
+def test_a_launch_refuses_what_it_cannot_write_as_it_goes(tmp_path, text):
+    refused = scale("launch", tmp_path / "none.yaml", "--export", text).exception
+    assert refused.exit == Exit.INVALID and "FORMAT:DIR" in str(refused)

@@ -1,5 +1,7 @@
 """The verb export: a study for other programs, as a file, a folder, or a bundle that goes on elsewhere."""
 
+import select
+import sys
 from pathlib import Path
 
 import click
@@ -29,6 +31,7 @@ FORMATS = ("csv", "parquet", "jsonl", "tensorboard", "wandb", "mlflow")
     help="Write store, YAML, figures, page and environment to one file, for scalectl import on another machine.",
 )
 @click.option("--checkpoints", is_flag=True, help="Put checkpoints into the bundle, too.")
+@click.option("--live", is_flag=True, hidden=True)  # what a launch with --export starts: ends with its input
 @click.option("--force", is_flag=True, help="Overwrite FILE if it is there.")
 @study_option
 @where_option
@@ -39,6 +42,7 @@ def export(
     file: Path | None,
     bundle: Path | None,
     checkpoints: bool,
+    live: bool,
     store: Path,
     study: str | None,
     where: str | None,
@@ -57,7 +61,9 @@ def export(
         raise click.UsageError("--checkpoints belongs to --bundle, which has all runs of a store.")
     if bundle is not None:
         _bundle(bundle, store, study, checkpoints=checkpoints)
-    if target is not None and folder is not None:
+    if target is not None and folder is not None and live:
+        _follow(target, folder, store, study or "")
+    elif target is not None and folder is not None:
         _to_folder(target, folder, store, study, where)
     if file is not None:
         from scalectl.orchestrator.report import exports
@@ -78,6 +84,12 @@ def _to_folder(target: str, folder: Path, store: Path, study: str | None, where:
     click.echo(f"{number} written to {folder}.")
     if opened_by := TARGETS[target].opened_by:
         click.echo(f"Next: {opened_by.format(folder)}")
+
+
+def _follow(target: str, folder: Path, store: Path, study: str) -> None:
+    from scalectl.orchestrator.export.live import follow
+
+    follow(target, folder, store, study, lambda seconds: bool(select.select([sys.stdin], [], [], seconds)[0]))
 
 
 def _bundle(file: Path, store: Path, study: str | None, *, checkpoints: bool) -> None:

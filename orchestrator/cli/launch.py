@@ -48,6 +48,13 @@ HOURS = Range(min=0, min_open=True)
     metavar="FILE",
     help="Rehearse on TPU and GPU nodes that FILE describes, played by this machine's CPUs, in a store of its own.",
 )
+@click.option(
+    "--export",
+    "exports",
+    multiple=True,
+    metavar="FORMAT:DIR",
+    help="Also write the runs to a folder as they train: tensorboard:DIR or mlflow:DIR.",
+)
 @click.pass_context
 def launch(
     context: click.Context,
@@ -62,6 +69,7 @@ def launch(
     detach: bool,
     here: bool,
     fake: Path | None,
+    exports: Sequence[str],
 ) -> Exit:
     """Run what is missing, fit the law, draw the frontier."""
     if dry_run:
@@ -76,6 +84,9 @@ def launch(
     from scalectl.orchestrator.launch.session import admit, carry_out, planned
     from scalectl.orchestrator.plan.plan import Caps
 
+    from scalectl.orchestrator.export.companion import companions, wish
+
+    wishes = [wish(text) for text in exports]
     experiment = experiment_of(file, changes)
     address = _joined(context, address, insecure=insecure)
     caps = Caps.from_limits(experiment.limits, max_device_hours)
@@ -93,7 +104,8 @@ def launch(
     if here:
         backend = "here"
     again = command("launch", file, changes=changes, options={"fake_cluster": fake})
-    with _cluster(fake, address) as place:
+    followed = companions(wishes, Path(experiment.store), experiment.name, partial(click.echo, err=True))
+    with followed, _cluster(fake, address) as place:
         outcome = carry_out(experiment, caps, backend=backend, slots=slots, address=place, agree=agree, again=again)
     if outcome.exit not in (Exit.INTERRUPTED, Exit.NOT_FOUND) and outcome.done:
         _conclude(experiment, anew=outcome.worked)

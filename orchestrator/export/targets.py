@@ -47,7 +47,6 @@ _ALL = (
     Target("mlflow", "mlflow", extra="mlflow", opened_by="mlflow server --backend-store-uri sqlite:///{}/mlflow.db"),
 )
 TARGETS = {target.name: target for target in _ALL}
-LIVE = ("tensorboard", "mlflow")  # that can be written while a launch works
 
 
 @dataclass(frozen=True)
