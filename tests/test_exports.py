@@ -280,11 +280,11 @@ def _needs(target: str) -> None:
 
 @pytest.mark.parametrize("target", ["tensorboard", "mlflow"])
 def test_what_is_followed_ends_as_a_whole_export(study, tmp_path, target):
-    """The store is read once while it is followed, and once more at its end; the folder is then that of export --to."""
+    """The store is read twice while it is followed, and once more at its end; the folder is then that of export --to."""
     _needs(target)
     from scalectl.orchestrator.export.live import follow
 
-    looks = iter([False, True])
+    looks = iter([False, False, True])
     done = follow(target, tmp_path / "live", study.store, "small", lambda seconds: next(looks))
     assert done.new and len(done.content.points) == 6
     assert not export_to(target, tmp_path / "live", study.store, None).new

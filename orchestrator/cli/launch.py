@@ -81,10 +81,9 @@ def launch(
     if here or fake:
         address = None
     require_launch(alone=here or bool(address))  # before NumPy is imported, which starts some
+    from scalectl.orchestrator.export.companion import companions, wish
     from scalectl.orchestrator.launch.session import admit, carry_out, planned
     from scalectl.orchestrator.plan.plan import Caps
-
-    from scalectl.orchestrator.export.companion import companions, wish
 
     wishes = [wish(text) for text in exports]
     experiment = experiment_of(file, changes)

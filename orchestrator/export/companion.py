@@ -1,4 +1,4 @@
-"""The processes that export while a launch works: they read the store and nothing else, and can't hold the launch up."""
+"""The processes that export while a launch works: they read the store alone, and never hold the launch up."""
 
 import subprocess
 import sys
@@ -57,7 +57,7 @@ def companions(wishes: Sequence[Wish], store: Path, study: str, warn: Callable[[
             for _, process in going:
                 _let_go(process)
             raise
-        for one, process in going:
+        for _, process in going:
             _let_go(process)
         for one, process in going:
             _await(one, process, errors, warn)

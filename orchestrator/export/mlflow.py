@@ -119,6 +119,8 @@ class Writer:
     def add(self, run: ExportedRun) -> None:
         """Add the scalars of a run to what is there."""
         rows = list(_metrics(run, self._runs[run.id]))
+        if not rows:
+            return
         last = {row["key"]: row for row in rows}
         with self._store.engine.begin() as connection:
             connection.exec_driver_sql(_ADD, rows)
@@ -134,6 +136,8 @@ class Writer:
         self._pairs(_TAG, run, _tags(run))
 
     def _pairs(self, statement: str, run: ExportedRun, pairs: Mapping[str, str]) -> None:
+        if not pairs:
+            return
         rows = [dict(zip(_PAIR, (self._runs[run.id], *pair), strict=True)) for pair in pairs.items()]
         with self._store.engine.begin() as connection:
             connection.exec_driver_sql(statement, rows)
