@@ -280,7 +280,7 @@ def _needs(target: str) -> None:
 
 @pytest.mark.parametrize("target", ["tensorboard", "mlflow"])
 def test_what_is_followed_ends_as_a_whole_export(study, tmp_path, target):
-    """The store is read twice while it is followed, and once more at its end; the folder is then that of export --to."""
+    """The store is read twice while it is followed, once more at its end; the folder is then that of export --to."""
     _needs(target)
     from scalectl.orchestrator.export.live import follow
 
