@@ -7,6 +7,9 @@ from runs import METRIC, doubly, table
 import scalectl
 from scalectl.analysis.backtests import backtest
 from scalectl.analysis.checks import Refused
+from scalectl.analysis.fitting import fit
+from scalectl.orchestrator.experiment.schema import Fit
+from scalectl.orchestrator.report.fits import reported
 
 COMPUTE = np.geomspace(1e9, 1e14, 36)
 NOISE = np.exp(0.01 * np.random.default_rng(1).normal(size=36))
@@ -34,6 +37,14 @@ def test_a_law_that_breaks_is_found_to_and_says_how_much_wider_it_should_have_be
 def test_too_few_runs_are_refused_cut_by_cut():
     test = backtest(table(COMPUTE[:8], LAW(COMPUTE[:8])), METRIC)
     assert not test.cuts and "needs 6" in test.refused[10] and "10 of the compute: upstream/error" in str(test)
+
+
+def test_a_report_ends_with_a_backtest_where_its_runs_carry_one():
+    points = table(COMPUTE, LAW(COMPUTE) * NOISE)
+    line = reported(points, Fit(metric=METRIC), (), fit(points, METRIC, draws=0)).splitlines()[-1]
+    assert line.startswith("  backtest from 1/10 of the compute: 0.0") and "inside the 90 % interval" in line
+    few, held = points.iloc[:12], set(points["run"].iloc[9:12])  # of runs that are held out nothing is foreseen
+    assert "backtest" not in reported(few, Fit(metric=METRIC), held, fit(few, METRIC, draws=0, hold_out=held))
 
 
 def test_the_figure_shows_every_cut_and_is_refused_without_one():

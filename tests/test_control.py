@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import Study
 from test_cli import scalectl
-from test_crash import start, trained
+from test_crash import measured, start
 from told import checkpoint, planning, progress, rows, started, told, write
 
 from scalectl.orchestrator.cli.show import text as run_text
@@ -58,7 +58,7 @@ def test_runs_are_stopped_while_the_others_go_on_and_are_fitted(study):
     grid = "[0], skip: [{data_size: 90, steps: '<60000'}]"
     study.write(sizes="[60, 90]", steps="[20, 25, 30, 35, 40, 45, 60000]", seeds=grid, checkpoint_every=10**6)
     launcher = start(study, "--here")
-    until(lambda: study.store.exists() and trained(study))
+    until(lambda: measured(study))
     running = "SELECT name FROM jobs WHERE state = 'running' AND stop = 48000"
     for number in (1, 2):  # two long trunks, one after the other: there is one slot
         until(lambda: rows(study, running))
@@ -252,7 +252,7 @@ def test_a_detached_launch_is_followed_and_stopped_from_elsewhere(study):
         assert log.stat().st_mode & 0o777 == 0o600
         second = scalectl("launch", study.file, "--here")
         assert second.returncode == 6 and "scalectl status --watch" in second.stderr
-        until(lambda: trained(study))
+        until(lambda: measured(study))
         assert scalectl("stop", "--all", "--store", study.store).returncode == 0
         until(lambda: holder(study.store) is None)
     finally:

@@ -9,7 +9,7 @@ import pytest
 from conftest import GRID
 from test_cli import scalectl
 from test_control import until
-from test_crash import compare, launch_to_the_end, start, trained
+from test_crash import compare, launch_to_the_end, measured, start
 from told import rows
 
 pytestmark = pytest.mark.slow
@@ -27,7 +27,7 @@ def test_when_every_process_gets_sigterm_the_jobs_leave_checkpoints(study):
     study.write(steps="[1000000]", checkpoint_every=10**6)
     launcher = start(study, "--slots", "1")
     try:
-        until(lambda: study.store.exists() and trained(study))
+        until(lambda: measured(study))
         processes = below(launcher)
         os.killpg(launcher.pid, signal.SIGTERM)
         assert launcher.wait(timeout=60) == 130
@@ -64,7 +64,7 @@ def test_a_launch_goes_on_when_a_process_of_ray_is_killed(study, whole, name):
     study.write(**GRID)
     launcher = start(study, "--slots", "1")
     try:
-        until(lambda: study.store.exists() and trained(study))
+        until(lambda: measured(study))
         processes = below(launcher)
         (lost,) = [one for one in processes if one.name() == name]
         lost.kill()

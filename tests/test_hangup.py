@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from test_control import until
-from test_crash import COMMAND, start, trained
+from test_crash import COMMAND, measured, start
 from told import rows
 
 
@@ -23,7 +23,7 @@ def test_a_lost_terminal_stops_a_launch_at_a_checkpoint(study, flags):
     study.write(steps="[100000]", checkpoint_every=10**6)
     launcher = start(study, *flags)
     try:
-        until(lambda: study.store.exists() and trained(study))
+        until(lambda: measured(study))
         for _ in range(2):  # the shell and the kernel both tell
             os.killpg(launcher.pid, signal.SIGHUP)
         assert launcher.wait(timeout=60) == 130
@@ -41,7 +41,7 @@ def test_a_ctrl_c_is_heard_by_the_launcher_and_not_by_the_processes_that_read(st
     study.file.write_text(drawn.replace("[digits]", "[synthetic]"))
     launcher = start(study, "--here")
     try:
-        until(lambda: study.store.exists() and trained(study))
+        until(lambda: measured(study))
         os.killpg(launcher.pid, signal.SIGINT)
         assert launcher.wait(timeout=60) == 130
     finally:
@@ -55,6 +55,6 @@ def test_under_nohup_a_launch_goes_on(study):
     with (study.folder / "log.txt").open("wb") as log:
         words = ["nohup", *COMMAND, str(study.file), "--here"]
         launcher = subprocess.Popen(words, stdout=log, stderr=log)
-    until(lambda: study.store.exists() and trained(study))
+    until(lambda: measured(study))
     launcher.send_signal(signal.SIGHUP)
     assert launcher.wait(timeout=100) == 0

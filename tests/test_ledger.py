@@ -7,7 +7,7 @@ import time
 
 import pytest
 from conftest import Study
-from test_crash import COMMAND, start, trained
+from test_crash import COMMAND, measured, start
 from test_schedule import planned
 from told import rows, started
 
@@ -135,7 +135,7 @@ def test_the_books_of_a_launch_on_ray_add_up_to_its_wall_time(study):
 def test_a_launcher_that_is_killed_has_lost_what_no_checkpoint_held(study):
     study.write(steps="[50000]", checkpoint_every=10**6)
     launcher = start(study, "--here")
-    while not study.store.exists() or not trained(study):
+    while not measured(study):
         assert launcher.poll() is None
         time.sleep(0.2)
     time.sleep(3)

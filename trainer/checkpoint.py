@@ -32,7 +32,7 @@ FIRST = ocp.options.MultiprocessingOptions(primary_host=0, active_processes={0})
 
 
 class Corrupt(Exception):  # noqa: N818 - a fact about a file
-    """A checkpoint that can't be read, or doesn't hold what was written; it has been moved aside."""
+    """A checkpoint that can't be read, or doesn't hold what was written."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,8 @@ def save(folder: str, state: State, device_seconds: float, curve: Sequence[Progr
 
 def restore(path: str, like: State) -> tuple[State, Saved]:
     """What `save` wrote at `path`, given its shapes; raises Corrupt after moving a bad one aside."""
-    arguments = jax.tree.map(lambda leaf: ocp.RestoreArgs(restore_type=np.ndarray, dtype=leaf.dtype), like)
-    tree = ocp.args.PyTreeRestore(item=like, restore_args=arguments)
     try:
-        with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
-            items = ocp.args.Composite(state=tree, notes=ocp.args.JsonRestore())
-            restored = checkpointer.restore(epath.Path(path), items)
+        restored = _read(path, like)
         notes = restored.notes
         if sha256(restored.state) != notes["whole"]:
             raise ValueError("its arrays aren't those that were written")
@@ -81,6 +77,30 @@ def restore(path: str, like: State) -> tuple[State, Saved]:
     except Exception as error:  # whatever Orbax makes of a torn file
         raise Corrupt(f"checkpoint {path} can't be used: {error}.{_moved_aside(epath.Path(path))}") from error
     return restored.state, Saved(int(restored.state.step), path, notes["digest"], notes["device_seconds"], curve)
+
+
+def parameters(path: str, like: Any, digest: str) -> Any:
+    """The parameters that `save` wrote at `path`, given their shapes and digest; raises Corrupt for others."""
+    try:
+        restored = _read(path, {"params": like}, partial_restore=True)
+        params = restored.state["params"]
+        if restored.notes["digest"] != digest:
+            raise ValueError("it is of another run or step")
+        if sha256(params) != digest:
+            raise ValueError("its arrays aren't those that were written")
+    except ELSEWHERE:
+        raise
+    except Exception as error:  # whatever Orbax makes of a torn file
+        raise Corrupt(f"checkpoint {path} can't be used: {str(error).rstrip('.')}.") from error
+    return params
+
+
+def _read(path: str, like: Any, **options: bool) -> Any:
+    """The arrays at `path` that are `like` these, as `state`, and the `notes` beside them."""
+    arguments = jax.tree.map(lambda leaf: ocp.RestoreArgs(restore_type=np.ndarray, dtype=leaf.dtype), like)
+    tree = ocp.args.PyTreeRestore(item=like, restore_args=arguments, **options)
+    with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
+        return checkpointer.restore(epath.Path(path), ocp.args.Composite(state=tree, notes=ocp.args.JsonRestore()))
 
 
 def _curve(notes: dict[str, Any]) -> tuple[Progress, ...]:

@@ -84,19 +84,22 @@ def fit(
 
 
 def _laws(ask: "Ask", points: "DataFrame", hold_out: str | None, form: str, following: str) -> Exit:
-    from scalectl.orchestrator.report.fits import fit_or_reason, held_out_runs
+    from scalectl.orchestrator.report.fits import fit_or_reason, held_out_runs, reported
 
-    laws = {}
+    laws, reports = {}, []
     for name, fit in ask.fits.items():
-        law, refusal = fit_or_reason(points, fit, held_out_runs(points, fit, hold_out))
-        if law:
-            laws[name] = law
-        else:
+        held = held_out_runs(points, fit, hold_out)
+        law, refusal = fit_or_reason(points, fit, held)
+        if not law:
             click.echo(refusal, err=True)
+            continue
+        laws[name] = law
+        if form != "json":
+            reports.append(f"{ask.study} · {reported(points, fit, held, law)}")
     if form == "json":
         _print({name: law.to_json() for name, law in laws.items()}, len(ask.fits))
     elif laws:
-        click.echo("\n\n".join(f"{ask.study} · {law}" for law in laws.values()))
+        click.echo("\n\n".join(reports))
         click.echo(f"\nNext: {following}")
     if len(laws) < len(ask.fits):
         if not laws:

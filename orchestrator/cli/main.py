@@ -5,6 +5,7 @@ import sys
 
 import click
 
+from scalectl.orchestrator.cli.checkpoint import checkpoint
 from scalectl.orchestrator.cli.data import example, import_runs, models, schema
 from scalectl.orchestrator.cli.db import db
 from scalectl.orchestrator.cli.doctor import doctor
@@ -39,7 +40,7 @@ scalectl.add("Start", doctor, validate, plan, preflight, simulate, launch)
 scalectl.add("Watch", status, serve, show, logs)
 scalectl.add("Steer", stop, retry, exclude, include, prune)
 scalectl.add("Learn", report, fit, plot, predict, suggest)
-scalectl.add("Data", example, import_runs, export, query, db, models, schema)
+scalectl.add("Data", example, import_runs, export, checkpoint, query, db, models, schema)
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from scalectl.analysis.drawing.plot import Subject
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.reading import Experiment
 from scalectl.orchestrator.report.figures import draw
-from scalectl.orchestrator.report.fits import fit_or_reason, held_out_runs, study_points
+from scalectl.orchestrator.report.fits import fit_or_reason, held_out_runs, reported, study_points
 from scalectl.orchestrator.report.study import DEFAULT
 from scalectl.orchestrator.store.records import Records
 
@@ -21,18 +21,20 @@ def conclude(experiment: Experiment) -> Iterator[str]:
     store = Path(experiment.store)
     _, points = study_points(store, experiment.name)
     fits = experiment.fits or DEFAULT
-    laws = {name: fit_or_reason(points, fit, held_out_runs(points, fit, None)) for name, fit in fits.items()}
+    held = {name: held_out_runs(points, fit, None) for name, fit in fits.items()}
+    laws = {name: fit_or_reason(points, fit, held[name]) for name, fit in fits.items()}
+    reports = {name: reported(points, fits[name], held[name], law) for name, (law, _) in laws.items() if law}
     try:
         with Records(store) as records:
             for name, (law, refusal) in laws.items():
                 if law:
                     records.save_fit(f"{experiment.name}/{name}", law.to_json())
-                    yield f"{experiment.name} · {law}\n"
+                    yield f"{experiment.name} · {reports[name]}\n"
                 else:
                     yield refusal
         for name, wanted in fits.items():
-            figure, held = experiment.figure(name), held_out_runs(points, wanted, None)
-            subject = Subject(points, wanted.metric, wanted.compute, *laws[name], hold_out=held)
+            figure = experiment.figure(name)
+            subject = Subject(points, wanted.metric, wanted.compute, *laws[name], hold_out=held[name])
             draw("frontier", subject, figure, wide=True)
             yield f"{_near(figure)} written."
     except Refusal as refused:

@@ -8,7 +8,7 @@ from pandas import DataFrame, read_sql_table
 from pandas.errors import DatabaseError
 
 from scalectl import analysis
-from scalectl.analysis.backtests import Backtest, backtest
+from scalectl.analysis.backtests import SHARES, Backtest, backtest
 from scalectl.analysis.budgets import IsoFlop, isoflop
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.fitting import fit
@@ -85,6 +85,19 @@ def fit_or_reason(points: DataFrame, wanted: Fit, hold_out: Collection[str]) -> 
         return fit(points, wanted.metric, wanted.compute, **options), ""
     except Refused as refused:
         return None, f"refused: {refused}"
+
+
+def reported(points: DataFrame, wanted: Fit, hold_out: Collection[str], fitted: Fitted) -> str:
+    """The report of a law, and how well the law of its cheaper runs, up to a tenth of the compute, foresaw the dearer.
+
+    There is no such line where the cheaper runs carry no law, or too few dearer ones are on the frontier.
+    """
+    kept = points[~points["run"].isin(list(hold_out))]
+    share = SHARES[:1]
+    test = backtest(kept, wanted.metric, wanted.compute, shares=share, law=wanted.law, seeds=wanted.seeds)
+    if not test.cuts:
+        return str(fitted)
+    return "\n".join([str(fitted), *test.lines()])
 
 
 def tested(points: DataFrame, wanted: Fit, hold_out: Collection[str]) -> Backtest:
