@@ -174,4 +174,5 @@ def _millis(seconds: float) -> int:
 
 def _hurry(connection: Any, _: object) -> None:
     """Not wait for the disk at each of thousands of transactions: an export that is cut off is made again."""
-    connection.execute("PRAGMA synchronous=OFF")
+    for pragma in ("synchronous=OFF", "journal_mode=MEMORY", "cache_size=-100000"):
+        connection.execute(f"PRAGMA {pragma}")
