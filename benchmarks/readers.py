@@ -59,6 +59,8 @@ class Simulated:
     slots: tuple[str, ...]
     types: dict[str, str] = field(default_factory=dict)
     left: dict[str, list[Event]] = field(default_factory=dict)
+    waiting: str = ""
+    lost: str = ""
 
     def start(self, slot: str, job: Job) -> None:
         """Begin a job."""
@@ -75,6 +77,10 @@ class Simulated:
             if not self.left[slot]:
                 del self.left[slot]
         return batches
+
+    def notices(self) -> list[str]:
+        """Nothing is noticed."""
+        return []
 
     def stop(self, slot: str) -> None:
         """Nothing: a job ends within seconds."""

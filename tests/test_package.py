@@ -58,6 +58,7 @@ def test_a_wheel_holds_every_module_and_what_its_user_begins_with(wheel):
     assert modules <= names
     static = {f"scalectl/{path.relative_to(ROOT)}" for path in (ROOT / "orchestrator/page/static").iterdir()}
     assert len(static) > 10 and static <= names
+    assert {f"scalectl/studies/{path.name}" for path in (ROOT / "studies").glob("*.yaml")} <= names
     assert {"scalectl/experiments.yaml", "scalectl/experiments.schema.json", "scalectl/py.typed"} <= names
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"scalectl"}
 
@@ -78,6 +79,9 @@ def test_a_wheel_works_beside_files_of_the_user_with_the_names_of_its_rooms(whee
     (Path(ours) / "dependencies.pth").write_text(sysconfig.get_path("purelib"))  # which links of its own don't count in
     (tmp_path / "experiments.yaml").write_text(run("example", python=python))
     assert "is valid: 48 runs" in run("validate", "experiments.yaml", python=python)
+    for preset in ("laptop", "tpu", "paper"):
+        run("init", f"{preset}.yaml", "--preset", preset, python=python)
+        assert "is valid: " in run("validate", f"{preset}.yaml", python=python)
     code = "import scalectl.analysis, scalectl.trainer.spec; print(scalectl.trainer.spec.__file__)"
     done = subprocess.run([python, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.strip().startswith(ours)

@@ -306,7 +306,9 @@ def test_nothing_reads_pickles_or_unsafe_yaml():
     root = Path(__file__).parents[1]
     for path in (path for room in ("orchestrator", "trainer", "analysis") for path in (root / room).rglob("*.py")):
         text = path.read_text()
-        assert not re.search(r"\bpickle\b|\byaml\.(unsafe_)?load\b|allow_pickle=True|\beval\(|\bexec\(", text), path
+        assert not re.search(r"\bpickle\b|\byaml\.(unsafe_)?load\b|allow_pickle=True|(?<!\.)\beval\(|\bexec\(", text), (
+            path
+        )
         assert not re.search(r"YAML\(typ=.(unsafe|base)", text), path
 
 

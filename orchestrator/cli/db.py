@@ -1,30 +1,76 @@
-"""The verbs on the store as a file: db check and db backup."""
+"""The verbs on the store as a file: db check, backup, upgrade and prune."""
 
 from pathlib import Path
 
 import click
 
 from scalectl.orchestrator.cli.options import store_option
+from scalectl.orchestrator.cli.prune import prune
 from scalectl.orchestrator.cli.verbs import Verbs
 from scalectl.orchestrator.errors import Exit
+from scalectl.orchestrator.format import command, counted, one_line
 
 
 @click.group(cls=Verbs)
 def db() -> None:
-    """Check the store for damage, or copy it."""
+    """Check, copy, upgrade or prune the store."""
 
 
 @click.command()
 @store_option
-def check(store: Path) -> Exit:
-    """Read all of the store and name what is damaged, and what helps.
+@click.option("--repair", is_flag=True, help="Mend what can be mended without losing a measurement.")
+def check(store: Path, repair: bool) -> Exit:
+    """Read all of the store, and name what is damaged or doesn't fit its artifacts.
 
-    Commands that write to a store check its pages by themselves; this one reads its indexes and values too.
+    Commands that write to a store check its pages by themselves; this one reads its indexes and values too, and looks
+    for checkpoints on disk, and for workers and requests of launches that have ended. Exits with 6 for damage, and with
+    3 where something else is left to mend.
     """
+    from scalectl.orchestrator.store.consistency import inconsistencies
     from scalectl.orchestrator.store.database import check as check_store
+    from scalectl.orchestrator.store.database import reading
+    from scalectl.orchestrator.store.records import Records
 
     check_store(store)
-    click.echo(f"{store} is sound.")
+    with reading(store) as connection:
+        problems = inconsistencies(connection, store)
+    mendable = [problem for problem in problems if problem.remedy]
+    if repair and mendable:
+        with Records(store) as records:
+            records.repair([path for problem in mendable for path in problem.lost])
+    for problem in problems:
+        click.echo(f"  {one_line(problem.text)}")
+        if note := problem.advice or problem.remedy:
+            click.echo(f"      {('repaired: ' if repair and problem.remedy else '') + note}")
+    left = [problem for problem in problems if not (repair and problem.remedy)]
+    if not left:
+        click.echo(f"{store} is sound.")
+        return Exit.DONE
+    line = f"{store} is whole; {counted(len(left), 'thing')} left to mend."
+    if mendable and not repair:
+        line += f" Next: {command('db check --repair', store=store)}"
+    click.echo(line)
+    return Exit.WORK_LEFT
+
+
+@click.command()
+@store_option
+def upgrade(store: Path) -> Exit:
+    """Bring a store of an older version to the one of this program.
+
+    A launch does the same by itself, and commands that only read need no upgrade. Older versions of scalectl don't read
+    the store afterwards: copy it before with db backup.
+    """
+    from scalectl.orchestrator.store.database import VERSION, version_of
+    from scalectl.orchestrator.store.records import Records
+
+    before = version_of(store)
+    if before == VERSION:
+        click.echo(f"{store} is of version {VERSION} already.")
+        return Exit.DONE
+    with Records(store):
+        pass
+    click.echo(f"{store} upgraded from version {before} to {VERSION}.")
     return Exit.DONE
 
 
@@ -40,4 +86,4 @@ def backup(file: Path, store: Path) -> Exit:
     return Exit.DONE
 
 
-db.add("Store", check, backup)
+db.add("Store", check, backup, upgrade, prune)

@@ -1,5 +1,6 @@
 """The verb launch: run what is missing of a file, here, in the background or on a cluster."""
 
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from scalectl.orchestrator.vocabulary import Slot
 
 HOURS = Range(min=0, min_open=True)
+LEVELS = ("debug", "info", "warning", "error")  # of a log
 
 
 @click.command()
@@ -55,6 +57,12 @@ HOURS = Range(min=0, min_open=True)
     metavar="FORMAT:DIR",
     help="Also write the runs to a folder as they train: tensorboard:DIR or mlflow:DIR.",
 )
+@click.option("-v", "--verbose", is_flag=True, help="Show jobs that start, checkpoints and measurements, too.")
+@click.option("-q", "--quiet", is_flag=True, help="Show warnings, failures and the end alone.")
+@click.option(
+    "--log-file", type=click.Path(path_type=Path, dir_okay=False), help="Append what happens, with times, to this file."
+)
+@click.option("--log-level", type=click.Choice(LEVELS), help="The least that the log file has.  [default: info]")
 @click.pass_context
 def launch(
     context: click.Context,
@@ -70,18 +78,22 @@ def launch(
     here: bool,
     fake: Path | None,
     exports: Sequence[str],
+    verbose: bool,
+    quiet: bool,
+    log_file: Path | None,
+    log_level: str | None,
 ) -> Exit:
     """Run what is missing, fit the law, draw the frontier."""
     if dry_run:
         return context.invoke(plan, file=file, changes=changes, slots=slots)
+    _check_usage(context)
     if fake:
-        if detach or here or _is_typed(context, "address"):
-            raise click.UsageError("--fake-cluster is a cluster of this launch: leave out --address, --detach, --here.")
         changes = rehearsed(changes)
     if here or fake:
         address = None
     require_launch(alone=here or bool(address))  # before NumPy is imported, which starts some
     from scalectl.orchestrator.export.companion import companions, wish
+    from scalectl.orchestrator.launch.log import LOG, Loudness, logging_to
     from scalectl.orchestrator.launch.session import admit, carry_out, planned
     from scalectl.orchestrator.plan.plan import Caps
 
@@ -104,12 +116,28 @@ def launch(
         backend = "here"
     again = command("launch", file, changes=changes, options={"fake_cluster": fake})
     followed = companions(wishes, Path(experiment.store), experiment.name, partial(click.echo, err=True))
-    with followed, _cluster(fake, address) as place:
-        outcome = carry_out(experiment, caps, backend=backend, slots=slots, address=place, agree=agree, again=again)
+    loudness = Loudness(verbose - quiet)
+    with logging_to(log_file, log_level or "info"), followed, _cluster(fake, address) as place:
+        LOG.info(f"process {os.getpid()}: {again}")
+        outcome = carry_out(
+            experiment, caps, backend=backend, slots=slots, address=place, agree=agree, again=again, loudness=loudness
+        )
+        LOG.info(outcome.text(file, experiment.store, changes, fake))
     if outcome.exit not in (Exit.INTERRUPTED, Exit.NOT_FOUND) and outcome.done:
         _conclude(experiment, anew=outcome.worked)
     click.echo(wrapped(outcome.text(file, experiment.store, changes, fake), width()))
     return outcome.exit
+
+
+def _check_usage(context: click.Context) -> None:
+    """Raise UsageError for options that contradict each other."""
+    given = context.params
+    if given["fake"] and (given["detach"] or given["here"] or _is_typed(context, "address")):
+        raise click.UsageError("--fake-cluster is a cluster of this launch: leave out --address, --detach, --here.")
+    if given["verbose"] and given["quiet"]:
+        raise click.UsageError("give one of --verbose and --quiet.")
+    if given["log_level"] and given["log_file"] is None:
+        raise click.UsageError("--log-level is that of a log file: give --log-file as well.")
 
 
 def _is_typed(context: click.Context, option: str) -> bool:
@@ -163,7 +191,7 @@ def _attached(words: Sequence[str]) -> list[str]:
     """The words of a command line without --detach and -d, also where that is one letter of several as in -dy."""
     attached = []
     for word in words:
-        if re.fullmatch("-[ndy]+", word):
+        if re.fullmatch("-[dnqvy]+", word):
             word = word.replace("d", "")
         if word not in ("-", "--detach"):
             attached.append(word)

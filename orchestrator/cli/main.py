@@ -11,6 +11,7 @@ from scalectl.orchestrator.cli.db import db
 from scalectl.orchestrator.cli.doctor import doctor
 from scalectl.orchestrator.cli.export import export
 from scalectl.orchestrator.cli.fit import fit
+from scalectl.orchestrator.cli.init import init
 from scalectl.orchestrator.cli.launch import launch
 from scalectl.orchestrator.cli.plan import plan, validate
 from scalectl.orchestrator.cli.plot import plot
@@ -26,7 +27,7 @@ from scalectl.orchestrator.cli.status import status
 from scalectl.orchestrator.cli.steer import exclude, include, retry, stop
 from scalectl.orchestrator.cli.streams import Unwritable, guard, leave
 from scalectl.orchestrator.cli.verbs import Verbs
-from scalectl.orchestrator.errors import Exit, Refusal
+from scalectl.orchestrator.errors import Exit, Refusal, did_you_mean
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -36,11 +37,28 @@ def scalectl(debug: bool) -> None:
     """Plan, train and fit scaling-law studies of Vision Transformers."""
 
 
-scalectl.add("Start", doctor, validate, plan, preflight, simulate, launch)
+@click.command("help")
+@click.argument("words", metavar="[VERB]...", nargs=-1)
+@click.pass_context
+def help_verb(context: click.Context, words: tuple[str, ...]) -> Exit:
+    """Show the help of a verb, or the list of all."""
+    place = context.find_root()
+    for word in words:
+        group = place.command
+        verb = group.get_command(place, word) if isinstance(group, click.Group) else None
+        if verb is None:
+            names = group.list_commands(place) if isinstance(group, click.Group) else []
+            raise click.UsageError(f"no verb {' '.join(words)!r}. {did_you_mean(word, names)}".strip(), place)
+        place = click.Context(verb, parent=place, info_name=word)
+    click.echo(place.get_help())
+    return Exit.DONE
+
+
+scalectl.add("Start", init, doctor, validate, plan, preflight, simulate, launch)
 scalectl.add("Watch", status, serve, show, logs)
 scalectl.add("Steer", stop, retry, exclude, include, prune)
 scalectl.add("Learn", report, fit, plot, predict, suggest)
-scalectl.add("Data", example, import_runs, export, checkpoint, query, db, models, schema)
+scalectl.add("Data", example, import_runs, export, checkpoint, query, db, models, schema, help_verb)
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """The verb status: what goes on in a store, as a screen and as JSON."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,22 +9,21 @@ import click
 
 from scalectl.orchestrator import terminal
 from scalectl.orchestrator.cli.options import answer, output, store_option
-from scalectl.orchestrator.cli.streams import clear
+from scalectl.orchestrator.cli.status_lines import head, history, job_cells, number_text, short, state_text
 from scalectl.orchestrator.errors import Exit
-from scalectl.orchestrator.format import command, counted, duration, flops, one_line, share, table
-from scalectl.orchestrator.goodput import goodput, shares
+from scalectl.orchestrator.format import command, flops, one_line, table
 from scalectl.orchestrator.vocabulary import RunState
 
 if TYPE_CHECKING:
     from scalectl.orchestrator.store.reading import Status
-    from scalectl.orchestrator.store.snapshot import RunLine, RunningJob
+    from scalectl.orchestrator.store.snapshot import RunLine
 
 
 @click.command()
 @store_option
 @click.option("--runs", is_flag=True, help="A line for each run.")
 @click.option("--state", "states", multiple=True, metavar="STATE", help="Only runs in this state; may be repeated.")
-@click.option("-w", "--watch", is_flag=True, help="Keep updating until no launch is running.")
+@click.option("-w", "--watch", is_flag=True, help="Follow until no launch is running; live on a terminal.")
 @click.option("--check", is_flag=True, help="Exit 3 unless every run is done.")
 @output("table", "json")
 def status(store: Path, runs: bool, states: Sequence[str], watch: bool, check: bool, form: str) -> Exit:
@@ -33,28 +32,43 @@ def status(store: Path, runs: bool, states: Sequence[str], watch: bool, check: b
     if unknown := [state for state in states if state not in [*RunState]]:
         raise click.UsageError(f"--state {unknown[0]}: a run is one of {', '.join(RunState)}.")
     runs = runs or bool(states)
-    for current in _statuses(store, watch=watch):
-        shown = current
-        if states:
-            shown = current.only(states)
-        if watch and terminal.width():
-            clear()
-        if form == "json" or watch:
-            answer(form, shown.to_json, partial(_watched, shown, runs))
-        else:
-            _paged(text(shown, runs=runs, width=terminal.width()))
+    chosen = partial(_chosen, states=states)
+    if watch and form == "table" and terminal.width():
+        from scalectl.orchestrator.cli.waiting import until_there
+        from scalectl.orchestrator.cli.watching import watched
+
+        current = watched(until_there(store), chosen, runs=runs)
+        click.echo(text(chosen(current), width=terminal.width()))
+    else:
+        current = _printed(store, chosen, runs=runs, watch=watch, form=form)
     if check and current.unfinished:
         return Exit.WORK_LEFT
     return Exit.DONE
 
 
-def _watched(status: "Status", runs: bool) -> str:
-    """The status of which no more runs are listed than the terminal has lines for."""
-    whole, lines = text(status, runs=runs, width=terminal.width()), terminal.height()
-    if lines is None or not runs or whole.count("\n") < lines:
-        return whole
-    rest = text(status, runs=False, width=terminal.width()).count("\n")
-    return text(status, runs=True, width=terminal.width(), most=max(1, lines - rest - 6))
+def _chosen(status: "Status", states: Sequence[str]) -> "Status":
+    """The status, of which only the runs in these states are shown, where there are some."""
+    if states:
+        return status.only(states)
+    return status
+
+
+def _printed(store: Path, chosen: "Callable[[Status], Status]", *, runs: bool, watch: bool, form: str) -> "Status":
+    """Print the status now or, watched, again whenever it has changed; return the last one."""
+    from scalectl.orchestrator.cli.waiting import until_there
+    from scalectl.orchestrator.store.reading import Store
+
+    if not watch:
+        current = Store(store).status()
+        if form == "json":
+            answer(form, chosen(current).to_json, str)
+        else:
+            _paged(text(chosen(current), runs=runs, width=terminal.width()))
+        return current
+    for current in until_there(store).watch():
+        shown = chosen(current)
+        answer(form, shown.to_json, partial(text, shown, runs=runs, width=terminal.width()))
+    return current
 
 
 def _paged(text: str) -> None:
@@ -66,82 +80,20 @@ def _paged(text: str) -> None:
         click.echo(text)
 
 
-def _statuses(store: Path, *, watch: bool) -> "Iterable[Status]":
-    """The status of a store now or, watched, again whenever it has changed."""
-    from scalectl.orchestrator.cli.waiting import until_there
-    from scalectl.orchestrator.store.reading import Store
-
-    if watch:
-        return until_there(store).watch()
-    return [Store(store).status()]
-
-
 WIDTH = 100  # columns
-REASON = 200  # letters
 
 
-def text(status: "Status", *, runs: bool = False, width: int | None = WIDTH, most: int | None = None) -> str:
-    """The status for people, with a line for each run where `runs` asks for it, or for `most` of them.
+def text(status: "Status", *, runs: bool = False, width: int | None = WIDTH) -> str:
+    """The status for people, with a line for each run where `runs` asks for it.
 
     Within `width` columns lines are broken between words, and tables lose columns; without a width, as for a program,
     they are whole.
     """
     listed = ""
     if runs and status.shown:
-        listed = _run_table(status.metric, status.shown[:most], width)
-    if most is not None and len(status.shown) > most:
-        listed += f"\n  and {len(status.shown) - most:,} more: {command('status --runs', store=status.store)}"
-    parts = [_head(status), _running(status, width), listed, _findings(status), _history(status)]
+        listed = _run_table(status.metric, status.shown, width)
+    parts = [head(status), _running(status, width), listed, _findings(status), history(status)]
     return terminal.wrapped("\n\n".join([*filter(None, parts), f"Next: {_next(status, runs)}"]), width)
-
-
-def _head(status: "Status") -> str:
-    if not status.runs:
-        text = f"{status.store} holds no study yet"
-        if status.imported:
-            text += f" · {counted(status.imported, 'imported run')}"
-        return text
-    done, whole = status.work
-    states = " · ".join(f"{number} {_now(status, state)}" for state, number in status.counts.items() if number)
-    part = 1.0
-    if whole:
-        part = done / whole
-    progress = [f"{share(part)} of {flops(whole)} FLOPs"]
-    if status.seconds_left is not None:
-        progress.append(f"{duration(status.seconds_left)} left")
-    progress.append(f"{counted(status.checkpoints, 'checkpoint')} kept")
-    lines = [f"{one_line(', '.join(status.studies))} · {states}", f"  {' · '.join(progress)}", f"  {_launcher(status)}"]
-    if (useful := goodput(status.ledger)) is not None:
-        launch = "the last launch"
-        if status.launcher:
-            launch = "this launch so far"
-        entries = shares(status.ledger)
-        if status.launcher:  # what no checkpoint holds yet counts as lost, and is lost only if it ends now
-            entries = entries.replace("lost", "not saved yet")
-        lines.append(f"  goodput of {launch} {share(useful)}: {entries}")
-    if status.unlisted:
-        lines.append(f"  {counted(status.unlisted, 'pruned run')}, which no study has any more")
-    if status.imported:
-        lines.append(f"  {counted(status.imported, 'imported run')}, which no launch works on")
-    return "\n".join(lines)
-
-
-def _now(status: "Status", state: str) -> str:
-    """The word for a state: a run can't be running where no launch is."""
-    if state == RunState.RUNNING and not status.launcher:
-        return "cut off"
-    return state
-
-
-def _launcher(status: "Status") -> str:
-    if status.waits_for:
-        return f"launcher: {status.launcher}\n  waiting: {one_line(status.waits_for)}"
-    if status.launcher:
-        return f"launcher: {status.launcher}"
-    text = "no launch is running"
-    if status.running:
-        text += f"; the last ended with {counted(len(status.running), 'job')} under way, to go on at the next launch"
-    return text
 
 
 def _running(status: "Status", width: int | None) -> str:
@@ -149,27 +101,13 @@ def _running(status: "Status", width: int | None) -> str:
         return ""
     header = ("JOB", "SLOT", "PROGRESS", "", "LOSS", "IMG/S", "MFU", "ATTEMPT", "ETA")
     spare = ("ATTEMPT", "MFU", "SLOT", "IMG/S", "LOSS", "")
-    return table(header, [_job(job) for job in status.running], left=2, width=width, spare=spare)
-
-
-def _job(job: "RunningJob") -> tuple[str, ...]:
-    return (
-        job.name,
-        job.slot,
-        f"{job.step:,}/{job.stop:,}",
-        share((job.step - job.start) / max(1, job.stop - job.start)),
-        _number(job.loss),
-        _number(job.images_per_second),
-        _known(job.mfu, share),
-        str(job.attempt),
-        _known(job.seconds_left, duration),
-    )
+    return table(header, [job_cells(job) for job in status.running], left=2, width=width, spare=spare)
 
 
 def _run_table(metric: str, runs: "Sequence[RunLine]", width: int | None) -> str:
     """A row for each run with what it waits for or failed of at its end, or below it where that doesn't fit."""
     header = ("RUN", "ID", "STATE", "PROGRESS", metric.upper())
-    rows = [(run.name, run.id, _state(run), f"{run.step:,}/{run.steps:,}", _number(run.value)) for run in runs]
+    rows = [(run.name, run.id, state_text(run), f"{run.step:,}/{run.steps:,}", number_text(run.value)) for run in runs]
     reasons = ("WHY", *map(_reason, runs))
     for spare in ((), ("ID",)):
         lines = table(header, rows, left=3, width=0, spare=spare).splitlines()  # without these in any case
@@ -183,15 +121,8 @@ def _run_table(metric: str, runs: "Sequence[RunLine]", width: int | None) -> str
 
 def _reason(run: "RunLine") -> str:
     if run.waits_for:
-        return _short(f"waits for {one_line(run.waits_for)}")
-    return _short(one_line(run.reason))
-
-
-def _state(run: "RunLine") -> str:
-    state = run.state.with_failure(run.kind)
-    if run.excluded:
-        state += ", excluded"
-    return state
+        return short(f"waits for {one_line(run.waits_for)}")
+    return short(one_line(run.reason))
 
 
 def _findings(status: "Status") -> str:
@@ -203,21 +134,9 @@ def _findings(status: "Status") -> str:
         else []
     )
     bad = [run for run in status.runs if run.state in (RunState.FAILED, RunState.DIVERGED)]
-    lines += [f"  {_state(run)}: {one_line(run.name)}  {one_line(run.reason)}".rstrip() for run in bad]
+    lines += [f"  {state_text(run)}: {one_line(run.name)}  {one_line(run.reason)}".rstrip() for run in bad]
     lines += [f"  warning: {one_line(event.text)}" for event in status.events if event.what == "warning"]
     return "\n".join(lines)
-
-
-def _short(text: str, most: int = REASON) -> str:
-    """A text without its tail, which may be a library's whole specification."""
-    if len(text) <= most:
-        return text
-    return f"{text[: most - 1]}…"
-
-
-def _history(status: "Status") -> str:
-    events = [event for event in status.events if event.what != "warning"]
-    return "\n".join(f"  {event.at}  {event.what}: {_short(one_line(event.run or event.text))}" for event in events)
 
 
 def _next(status: "Status", runs: bool) -> str:
@@ -233,13 +152,3 @@ def _next(status: "Status", runs: bool) -> str:
     if not status.runs and status.metric != MAIN_METRIC:
         metric = status.metric
     return command("fit", store=status.store, options={"metric": metric})
-
-
-def _known(value: float | None, form: Callable[[float], str]) -> str:
-    if value is None:
-        return "--"
-    return form(value)
-
-
-def _number(value: float | None) -> str:
-    return _known(value, lambda number: f"{number:,.4g}" if abs(number) < 1000 else f"{number:,.0f}")

@@ -87,14 +87,6 @@ def _guarded(number: int, name: str) -> io.TextIOWrapper:
     return _Printed(raw, encoding, errors)
 
 
-def clear() -> None:
-    """Empty the terminal that stdout is."""
-    sys.stdout.flush()
-    screen = getattr(sys.stdout, "screen", sys.stdout)
-    screen.write("\x1b[2J\x1b[1;1H")
-    screen.flush()
-
-
 def outlast(name: str) -> None:
     """Have this command go on when nobody can read that stream any more."""
     if name in _streams:  # else somebody else runs this command, and has streams of their own

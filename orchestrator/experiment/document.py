@@ -163,8 +163,10 @@ def read_text(path: Path) -> str:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InvalidExperiment(Problem(Spot(str(path)), "", reason)) from None
+        reason, hint = getattr(error, "strerror", None) or str(error), ""
+        if isinstance(error, FileNotFoundError):
+            hint = "scalectl init writes one to begin with"
+        raise InvalidExperiment(Problem(Spot(str(path)), "", reason, hint)) from None
     if len(content) > MAX_BYTES:
         raise InvalidExperiment(Problem(Spot(str(path)), "", f"larger than {MAX_BYTES:,} bytes"))
     try:

@@ -9,6 +9,7 @@ from scalectl.orchestrator.errors import InvalidExperiment, Problem, Spot
 from scalectl.orchestrator.experiment.checking import checked, in_folder_of, remote
 from scalectl.orchestrator.experiment.document import Located, load, read_document, read_text
 from scalectl.orchestrator.experiment.grid import Cell, Resolved
+from scalectl.orchestrator.experiment.hooks import Hook
 from scalectl.orchestrator.experiment.resources import Limits, Resources
 from scalectl.orchestrator.experiment.schema import Document, Fit
 from scalectl.orchestrator.experiment.sources import SourceReport, reports
@@ -35,6 +36,7 @@ class Experiment:
     resources: Resources
     sources: tuple[SourceReport, ...]  # what is read
     warnings: tuple[Problem, ...]
+    notify: Hook | None = None  # what is called when a launch ends, fails or pauses
 
     def figure(self, fit: str) -> Path:
         """The file of the frontier that a launch draws of a fit, beside its store: a file for each."""
@@ -105,4 +107,5 @@ def _experiment(
         resources=document.resources,
         sources=reports(document.data, document.evals),
         warnings=warnings,
+        notify=document.notify,
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from scalectl.analysis.vocabulary import AXES, LAWS
+from scalectl.orchestrator.experiment.hooks import HookText
 from scalectl.orchestrator.experiment.resources import Limits, Resources
 from scalectl.orchestrator.experiment.rules import Rule, Section, key
 from scalectl.orchestrator.experiment.values import (
@@ -337,6 +338,7 @@ class Document(Section):
     resources: Resources = key("Where jobs run.", Resources())
     limits: Limits = key("Bounds on what a launch may spend.", Limits())
     fits: dict[Name, Fit] = key("Laws to fit, by name.", {})
+    notify: HookText | None = key("Command or URL that is called when a launch ends, fails or pauses.", None)
 
 
 @cache

@@ -32,13 +32,14 @@ class Outcome:
     def text(self, file: Path, store: str, changes: Sequence[str] = (), fake_cluster: Path | None = None) -> str:
         """The last lines of the launch, with the next command."""
         again = command("launch", file, changes=changes, options={"fake_cluster": fake_cluster})
-        lines = [self._summary()]
+        lines = [self.summary()]
         if self.unlisted:
             drop = command("prune --dry-run", file, changes=changes)
             lines.append(f"The study has {counted(self.unlisted, 'more run')} than this file: {drop} shows them.")
         return "\n".join([*lines, self._next(again, store)])
 
-    def _summary(self) -> str:
+    def summary(self) -> str:
+        """How many runs are done and in what time, and what became of the others."""
         ending = "; nothing was missing"
         if self.worked:
             ending = f" in {duration(self.seconds)}"

@@ -14,7 +14,7 @@ from scalectl.orchestrator.launch.pace import Pace
 from scalectl.orchestrator.plan.plan import Plan, PlannedJob
 from scalectl.orchestrator.terminal import wrapped
 from scalectl.orchestrator.vocabulary import JobState, Slot
-from scalectl.trainer.events import Failed, Measurement, Noticed, Progress, Skipped, Started
+from scalectl.trainer.events import Checkpoint, Failed, Measurement, Noticed, Progress, Skipped, Started
 
 SHOW_SECONDS = 0.2  # between two sums over all jobs
 SAY_SECONDS, SAY_SHARE = 30.0, 0.02  # of silence, and of all time so far, after which a plain screen says how far it is
@@ -130,11 +130,22 @@ def warnings(news: News) -> list[str]:
     return lines
 
 
+def details(news: News) -> list[str]:
+    """A line for a job that starts, for each checkpoint that is kept, and for each measurement."""
+    name = news.job.job.name
+    if not news.events:
+        return [f"started   {name} on {news.slot}"]
+    kept = [event for event in news.events if isinstance(event, Checkpoint) and event.kept]
+    lines = [f"saved     {name} at step {event.step:,}" for event in kept]
+    values = [event for event in news.events if isinstance(event, Measurement)]
+    return lines + [f"measured  {name} at step {event.step:,}: {event.metric} {event.value:.4g}" for event in values]
+
+
 class Lines:
     """One plain line for each run that ended, for each failure and for each warning, and one after a long silence."""
 
-    def __init__(self, tally: Tally, out: TextIO | None = None) -> None:
-        self._tally = tally
+    def __init__(self, tally: Tally, out: TextIO | None = None, *, verbose: bool = False) -> None:
+        self._tally, self._verbose = tally, verbose
         self._out = out or sys.stderr
         self._began = self._printed = time.monotonic()
 
@@ -149,6 +160,9 @@ class Lines:
     def take(self, news: News) -> None:
         """Print the lines of the news, if it warns or ended something."""
         self._tally.take(news)
+        if self._verbose:
+            for line in details(news):
+                self._print(line)
         for line in warnings(news):
             self._print(line)
         place = f"{self._tally.ended}/{self._tally.runs}"
@@ -167,13 +181,13 @@ class Lines:
 class Live:
     """A bar for each slot with loss and speed, and one for the study with the time left."""
 
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, tally: Tally, *, verbose: bool = False) -> None:
         from rich.console import Console
         from rich.progress import Progress, TaskID
 
         from scalectl.orchestrator.launch.bars import Layout
 
-        self._tally = tally
+        self._tally, self._verbose = tally, verbose
         screen = getattr(sys.stderr, "screen", sys.stderr)  # of cli/streams.py, which lets the bars move
         console = Console(file=screen)
         self._layout = Layout(console.width, max(map(len, [tally.study, *tally.names])))
@@ -195,7 +209,8 @@ class Live:
         """Move the bars; a run that ended leaves its line above them."""
         self._tally.take(news)
         self._move(news)
-        for line in filter(None, (*warnings(news), end_line(news, self._tally.measured[news.job.id]))):
+        more = details(news) if self._verbose else []
+        for line in filter(None, (*more, *warnings(news), end_line(news, self._tally.measured[news.job.id]))):
             line = wrapped(printable(line), self._layout.width)
             self._bars.console.print(line, markup=False, highlight=False, soft_wrap=True)
         if news.state is JobState.DONE or time.monotonic() - self._shown >= SHOW_SECONDS:
@@ -219,8 +234,23 @@ class Live:
             self._bars.update(bar, note="compiling")
 
 
-def screen(tally: Tally) -> Screen:
+class Quiet(Lines):
+    """The lines of failures and warnings alone."""
+
+    def take(self, news: News) -> None:
+        """Print the lines of the news that warn, or say of a failure."""
+        self._tally.take(news)
+        lines = warnings(news)
+        if news.ended and isinstance(news.events[-1], Failed):
+            lines.append(end_line(news, {}))
+        for line in lines:
+            self._print(line)
+
+
+def screen(tally: Tally, *, quiet: bool = False, verbose: bool = False) -> Screen:
     """The screen that fits where stderr goes; it keeps the tally up to date."""
+    if quiet:
+        return Quiet(tally)
     if sys.stderr.isatty():
-        return Live(tally)
-    return Lines(tally)
+        return Live(tally, verbose=verbose)
+    return Lines(tally, verbose=verbose)

@@ -19,8 +19,10 @@ from scalectl.orchestrator.format import counted, flops, hours
 from scalectl.orchestrator.goodput import summary
 from scalectl.orchestrator.launch.awaiting import awaited
 from scalectl.orchestrator.launch.ledger import Ledger, Meter
+from scalectl.orchestrator.launch.log import Journal, Loudness, say
 from scalectl.orchestrator.launch.loop import launch
 from scalectl.orchestrator.launch.news import News
+from scalectl.orchestrator.launch.notify import Notifier, notifying
 from scalectl.orchestrator.launch.outcome import EVALUATION_FAILED, UNEVALUATED, Outcome
 from scalectl.orchestrator.launch.progress import Tally, screen
 from scalectl.orchestrator.launch.requested import Requested
@@ -62,37 +64,51 @@ def carry_out(
     address: str | None = None,
     agree: Callable[[str], bool] = lambda question: True,
     again: str = "",
+    loudness: Loudness = Loudness.NORMAL,
 ) -> Outcome:
     """Run what is missing, and say what came of it; the store is held from before the plan to the end.
 
     `backend` is a name of cluster/backends.py, which takes the CPU workers of `slots` and `address`; of other types the
     launch takes as many slots as `slots` names, or all. `agree` answers the question about what a large launch costs;
-    the store keeps `again`, the command that launches the same.
+    the store keeps `again`, the command that launches the same. `loudness` says how much is shown on stderr.
     Raises Refusal when that is no or a cap forbids the launch, before anything is written,
     and Locked when another launch holds the store or its artifacts.
     """
     began = time.monotonic()
-    with holding(Path(experiment.store)) as lock:
-        plan, record = planned(experiment)
-        check_use(plan, slots, backend)
-        admit(plan, caps, agree)
-        with Records(experiment.store, lock) as records:
-            records.plan(plan, experiment)
-            if again:
-                records.note(LAUNCHED, again)
-            session = _Session(experiment, plan, record, records, Meter(caps))
-            if plan.jobs:
-                sweep()  # before its workers are given the same jobs
-                session.work(backend, slots, address)
-            return session.outcome(time.monotonic() - began)
+    with notifying(experiment, say) as notifier:
+        with holding(Path(experiment.store)) as lock:
+            plan, record = planned(experiment)
+            check_use(plan, slots, backend)
+            admit(plan, caps, agree)
+            with Records(experiment.store, lock) as records:
+                records.plan(plan, experiment)
+                if again:
+                    records.note(LAUNCHED, again)
+                session = _Session(experiment, plan, record, records, Meter(caps), notifier, loudness)
+                if plan.jobs:
+                    notifier.begin()
+                    sweep()  # before its workers are given the same jobs
+                    session.work(backend, slots, address)
+                outcome = session.outcome(time.monotonic() - began)
+        notifier.end(outcome)  # not before: what it calls may want the store
+    return outcome
 
 
 class _Session:
     """What a launch has to do and what came of it."""
 
-    def __init__(self, experiment: Experiment, plan: Plan, record: Known, records: Records, meter: Meter) -> None:
+    def __init__(
+        self,
+        experiment: Experiment,
+        plan: Plan,
+        record: Known,
+        records: Records,
+        meter: Meter,
+        notifier: Notifier,
+        loudness: Loudness,
+    ) -> None:
         self._experiment, self._plan, self._record, self._records = experiment, plan, record, records
-        self._meter = meter
+        self._meter, self._notifier, self._loudness = meter, notifier, loudness
         self._stopping = threading.Event()
         self._requested = Requested(self._stopping, records)
         self._ends = _Ends(plan)
@@ -100,10 +116,13 @@ class _Session:
         self._halted = ""  # why nothing more was placed
         self._lost = ""  # why the cluster can't be used any more
 
+    def _say(self, text: str) -> None:
+        say(text, self._loudness)
+
     def work(self, backend: str, slots: Sequence[Slot], address: str | None) -> None:
         """Run the jobs of the plan and show how it goes."""
         plan = self._plan
-        _say(
+        self._say(
             f"{plan.study} · {len(plan.missing)} of {counted(len(plan.runs), 'run')}"
             f" on {counted(plan.shared, 'trunk')} · {flops(plan.flops)} FLOPs"
         )
@@ -112,14 +131,14 @@ class _Session:
             redirect_stdout(sys.stderr),  # what Ray prints is no result
             closing(self._cluster(backend, slots, address)) as cluster,
         ):
-            if not awaited(cluster, plan, slots, self._experiment.limits.acquire, self._stopping, _say):
+            if not awaited(cluster, plan, slots, self._experiment.limits.acquire, self._stopping, self._say):
                 return
             limit_slots(cluster, slots)
             check_slots(plan, cluster)
             with working_in(self._experiment.artifacts):  # not before: a refusal makes no folder
                 cluster.admit(self._experiment.artifacts)
                 ledger, tally = Ledger(cluster.slots), Tally(plan, slots_of(cluster))
-                _say(f"{counted(len(cluster.slots), 'slot')} · {tally.left}")
+                self._say(f"{counted(len(cluster.slots), 'slot')} · {tally.left}")
                 self._launch(cluster, ledger, tally)
                 self._lost = cluster.lost
         self._books = summary(ledger.entries())
@@ -135,7 +154,8 @@ class _Session:
 
     def _launch(self, cluster: Cluster, ledger: Ledger, tally: Tally) -> None:
         limits = self._experiment.limits
-        with screen(tally) as shown:
+        quiet, verbose = self._loudness is Loudness.QUIET, self._loudness is Loudness.VERBOSE
+        with screen(tally, quiet=quiet, verbose=verbose) as shown:
             going = launch(
                 self._plan,
                 self._records,
@@ -146,9 +166,9 @@ class _Session:
                 meter=self._meter,
                 ledger=ledger,
                 seconds_left=tally.seconds_left,
-                listeners=[shown, self._ends, self._requested],
+                listeners=[shown, Journal(tally), self._ends, self._requested, self._notifier],
                 followers=[tally.follow],
-                hint=_say,
+                hint=self._say,
                 acquire=limits.acquire,
             )
             self._halted = _carried_out(going)
@@ -231,7 +251,7 @@ def _interruptible(stopping: threading.Event) -> Iterator[None]:
             hurrying.set()
             raise KeyboardInterrupt
         stopping.set()
-        _say("Stopping at the next checkpoint; press Ctrl-C again to stop at once.")
+        say("Stopping at the next checkpoint; press Ctrl-C again to stop at once.")
 
     numbers = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
@@ -242,8 +262,3 @@ def _interruptible(stopping: threading.Event) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()

@@ -183,6 +183,12 @@ def check(path: Path) -> None:
         )
 
 
+def version_of(path: Path) -> int:
+    """The version of the store at `path`; raises what `reading` does."""
+    with reading(path), _looking(path) as connection:
+        return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+
+
 def copy_to(path: Path, file: Path) -> None:
     """Write a whole copy of a store, also while a launch writes to it, to a file that isn't there yet."""
     with explained(path), reading(path), _looking(path) as connection, explained(file):

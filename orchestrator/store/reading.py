@@ -14,6 +14,7 @@ from scalectl.orchestrator.goodput import goodput
 from scalectl.orchestrator.store import details, names, runs
 from scalectl.orchestrator.store.database import reading
 from scalectl.orchestrator.store.details import Details
+from scalectl.orchestrator.store.live import Training, training
 from scalectl.orchestrator.store.lock import Holder, holder
 from scalectl.orchestrator.store.provenance import Provenance, provenance
 from scalectl.orchestrator.store.runs import Study
@@ -176,6 +177,11 @@ class Store:
         """How far the studies are, and what each run waits for."""
         with reading(self.path) as connection:
             return _status(connection, self.path)
+
+    def training(self) -> Training:
+        """The models of the runs, and the losses of the jobs that run."""
+        with reading(self.path) as connection:
+            return training(connection)
 
     def heard(self) -> float | None:
         """When the launch that works last wrote its account, in Unix seconds; None before that or without a launch."""

@@ -132,6 +132,14 @@ class Records:
             _note(connection, "imported", f"{study} taken back: {counted(number, 'run')} deleted")
         return number
 
+    def repair(self, lost: Collection[str]) -> None:
+        """Put down as lost what an earlier launch left running, and delete the rows of checkpoints that are gone."""
+        with self._writing() as connection:
+            bury(connection)
+            for path in lost:
+                connection.execute(delete(checkpoints).where(checkpoints.c.path == path))
+            _note(connection, "repaired", f"{counted(len(lost), 'checkpoint')} that are gone; what was left running")
+
     def prune_runs(self, found: Pruning) -> None:
         """Take runs out of their study; what was measured of them stays."""
         with self._writing() as connection:

@@ -57,5 +57,13 @@ def asked_to_stop(store: Path) -> frozenset[str]:
     return frozenset(text.split())
 
 
+def open_requests(store: Path) -> bool:
+    """Whether there are requests that nobody has taken."""
+    try:
+        return bool(os.lstat(_requests(store)).st_size)
+    except OSError:
+        return False
+
+
 def _requests(store: Path) -> str:
     return f"{os.path.realpath(store)}.stop"

@@ -1,0 +1,130 @@
+"""The verbs on the store as a file: what `db check` names and mends, and stores of every older version."""
+
+import fcntl
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from conftest import stored
+from told import everything, planning, rows, write
+
+from scalectl.orchestrator.cli.main import scalectl
+from scalectl.orchestrator.errors import Exit
+from scalectl.orchestrator.store.database import VERSION, version_of
+from scalectl.orchestrator.store.requests import ask_to_stop
+
+VERSIONS = [int(path.stem.removeprefix("version")) for path in (Path(__file__).parent / "stores").glob("*.sql")]
+
+
+def db(study, *words):
+    done = CliRunner().invoke(scalectl, ["db", *words, "--store", str(study.store)], standalone_mode=False)
+    assert done.exception is None, done.exception
+    return done.return_value, done.stdout
+
+
+@pytest.fixture
+def kept(study):
+    """A study whose store and checkpoints fit together, with the paths of its checkpoints."""
+    records, planned = planning(study, steps="[20, 40]")
+    write(records, planned.jobs)
+    records.close()
+    assert db(study, "check") == (Exit.DONE, f"{study.store} is sound.\n")
+    return rows(study, "SELECT path FROM checkpoints WHERE kept ORDER BY path")
+
+
+def test_a_checkpoint_that_is_gone_is_named_and_its_row_removed(study, kept):
+    measured = rows(study, "SELECT * FROM measurements")
+    shutil.rmtree(kept[0])
+    code, text = db(study, "check")
+    assert code is Exit.WORK_LEFT and kept[0] in text and kept[1] not in text and "Next: scalectl db check" in text
+    assert rows(study, "SELECT count(*) FROM checkpoints WHERE kept") == [len(kept)]  # a look changes nothing
+    code, text = db(study, "check", "--repair")
+    assert code is Exit.DONE and "repaired: " in text
+    assert rows(study, "SELECT path FROM checkpoints WHERE kept ORDER BY path") == kept[1:]
+    assert db(study, "check")[0] is Exit.DONE and rows(study, "SELECT * FROM measurements") == measured
+
+
+def test_artifacts_that_are_all_gone_may_come_back(study, kept):
+    shutil.move(study.folder / "artifacts", study.folder / "elsewhere")
+    for _ in range(2):
+        code, text = db(study, "check", "--repair")
+        assert code is Exit.WORK_LEFT and f"none of {len(kept)} checkpoints" in text and "--repair" not in text
+    shutil.move(study.folder / "elsewhere", study.folder / "artifacts")
+    assert db(study, "check")[0] is Exit.DONE
+
+
+def test_a_folder_of_no_run_is_named_and_stays(study, kept):
+    folder = Path(kept[0]).parents[1] / "0123456789ab" / "40"
+    folder.mkdir(parents=True)
+    code, text = db(study, "check", "--repair")
+    assert code is Exit.WORK_LEFT and str(folder.parent) in text and folder.exists()
+
+
+def test_what_a_killed_launch_left_running_is_put_down_as_stopped(study):
+    records, planned = planning(study, steps="[20]")
+    records.start(planned.jobs[-1], "here")
+    assert db(study, "check")[0] is Exit.DONE  # the launch works
+    records.close()
+    assert "1 job written down as running" in db(study, "check")[1]
+    assert db(study, "check", "--repair")[0] is Exit.DONE
+    assert rows(study, "SELECT state FROM attempts") == ["lost"] and rows(study, "SELECT state FROM runs") == [
+        "stopped"
+    ]
+    assert db(study, "check")[0] is Exit.DONE
+
+
+def test_requests_that_nobody_takes_are_dropped(study, kept):
+    ask_to_stop(study.store, ["0123456789ab"])
+    assert "requests to stop" in db(study, "check")[1]
+    assert db(study, "check", "--repair")[0] is Exit.DONE and db(study, "check")[0] is Exit.DONE
+
+
+def test_a_worker_that_outlived_its_launch_is_named(study, kept):
+    (folder, *_) = rows(study, "SELECT folder FROM jobs")
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        code, text = db(study, "check", "--repair")
+        assert code is Exit.WORK_LEFT and folder in text and "still writes" in text
+    finally:
+        os.close(file)
+    assert db(study, "check")[0] is Exit.DONE
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_store_of_each_older_version_is_upgraded_once_and_keeps_its_rows(study, version):
+    stored(study, version)
+    before = everything(study)
+    assert version_of(study.store) == version < VERSION
+    assert db(study, "check")[0] in (Exit.DONE, Exit.WORK_LEFT)  # its artifacts are elsewhere
+    assert version_of(study.store) == version  # a look upgrades nothing
+    assert db(study, "upgrade") == (Exit.DONE, f"{study.store} upgraded from version {version} to {VERSION}.\n")
+    after = everything(study)
+    assert {table: len(lines) for table, lines in after.items() if table in before and table != "members"} == {
+        table: len(lines) for table, lines in before.items() if table != "members"
+    }
+    assert db(study, "upgrade") == (Exit.DONE, f"{study.store} is of version {VERSION} already.\n")
+
+
+def test_every_older_version_has_a_store():
+    assert VERSIONS and sorted(VERSIONS) == [*range(min(VERSIONS), VERSION)]
+
+
+def test_a_backup_during_a_launch_is_whole_and_can_be_upgraded(study):
+    records, planned = planning(study, steps="[20, 40]")
+    write(records, planned.jobs[:1])
+    code, _ = db(study, "backup", str(study.folder / "copy.db"))
+    write(records, planned.jobs[1:])
+    records.close()
+    assert code is Exit.DONE
+    study.store = study.folder / "copy.db"
+    assert rows(study, "SELECT count(*) FROM jobs WHERE state = 'done'") == [1]
+    assert db(study, "upgrade")[0] is Exit.DONE
+
+
+def test_prune_is_also_a_verb_of_the_store(study):
+    from scalectl.orchestrator.cli.db import db as group
+
+    assert group.commands["prune"] is scalectl.commands["prune"]
