@@ -1,4 +1,4 @@
-"""The verbs on data: import and export of runs, and the shapes of the paper's Table 2."""
+"""The verbs on data: import of runs, and the shapes of the paper's Table 2."""
 
 import json
 from dataclasses import asdict
@@ -11,8 +11,6 @@ import click
 from scalectl.analysis.vocabulary import AXES
 from scalectl.orchestrator.cli.options import (
     store_option,
-    study_option,
-    where_option,
 )
 from scalectl.orchestrator.cli.rows import Rows, View, rows_options
 from scalectl.orchestrator.errors import Exit
@@ -64,18 +62,32 @@ def import_runs(
     """Import other people's runs from a table, to fit and draw them.
 
     The file is CSV, JSON lines or Parquet. Headers of usual tables are understood, and --as names the others. Importing
-    the same file again changes nothing.
+    the same file again changes nothing. A bundle of scalectl export --bundle is unpacked here instead: its study has
+    the same runs, and a launch goes on where it was.
     """
     from scalectl.orchestrator.store.layout import Wishes
 
     wishes = Wishes(dict(columns), errors, test_images, strict)
     if (file is None) == (undo is None) or (undo and (study or wishes != Wishes())):
         raise click.UsageError("give FILE to import, or --undo STUDY to delete what was imported.")
+    if file is not None and file.suffix.lower() == ".zip":
+        if study or wishes != Wishes():
+            raise click.UsageError("a bundle is imported as it is: leave out --study, --as and the like.")
+        _unbundle(file)
+        return Exit.DONE
     if file is None:
         _undo(undo or "", store)
     else:
         _import(file, study or file.stem, store, wishes)
     return Exit.DONE
+
+
+def _unbundle(file: Path) -> None:
+    from scalectl.orchestrator.export.unbundle import unbundle
+
+    done = unbundle(file, Path())
+    click.echo(f"{done.study} imported: {done.file}, and {done.store}.")
+    click.echo(f"Next: {command('status', store=done.store)}, then {command('launch', file=done.file)}")
 
 
 def _undo(study: str, store: Path) -> None:
@@ -110,32 +122,6 @@ def _import(file: Path, study: str, store: Path, wishes: "Wishes") -> None:
     if axes:
         options = {"metric": [*falling, *metrics][0], "x": None if axes[0] == COMPUTE else axes[0]}
         click.echo(f"Next: {command('fit', store=store, options=options)}")
-
-
-@click.command()
-@click.option(
-    "-o",
-    "--output",
-    "file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    required=True,
-    metavar="FILE",
-    help="The file, in the format of its suffix, such as runs.csv.",
-)
-@click.option("--force", is_flag=True, help="Overwrite FILE if it is there.")
-@study_option
-@where_option
-@store_option
-def export(file: Path, store: Path, study: str | None, where: str | None, force: bool) -> Exit:
-    """Write the runs of a study to a CSV, JSON or Parquet file.
-
-    A row has the settings, costs and metrics of a run: the columns of the view points, which --where knows too.
-    """
-    from scalectl.orchestrator.report import exports
-
-    number = exports.export(file, store, study, where, force=force)
-    click.echo(f"{counted(number, 'run')} written to {file}.")
-    return Exit.DONE
 
 
 JFT_CLASSES = 29_593  # of the classifier that Table 2 counts the FLOPs of, behind average pooling

@@ -50,6 +50,13 @@ LEVELS = ("debug", "info", "warning", "error")  # of a log
     metavar="FILE",
     help="Rehearse on TPU and GPU nodes that FILE describes, played by this machine's CPUs, in a store of its own.",
 )
+@click.option(
+    "--export",
+    "exports",
+    multiple=True,
+    metavar="FORMAT:DIR",
+    help="Also write the runs to a folder as they train: tensorboard:DIR or mlflow:DIR.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Show jobs that start, checkpoints and measurements, too.")
 @click.option("-q", "--quiet", is_flag=True, help="Show warnings, failures and the end alone.")
 @click.option(
@@ -70,6 +77,7 @@ def launch(
     detach: bool,
     here: bool,
     fake: Path | None,
+    exports: Sequence[str],
     verbose: bool,
     quiet: bool,
     log_file: Path | None,
@@ -84,10 +92,12 @@ def launch(
     if here or fake:
         address = None
     require_launch(alone=here or bool(address))  # before NumPy is imported, which starts some
+    from scalectl.orchestrator.export.companion import companions, wish
     from scalectl.orchestrator.launch.log import LOG, Loudness, logging_to
     from scalectl.orchestrator.launch.session import admit, carry_out, planned
     from scalectl.orchestrator.plan.plan import Caps
 
+    wishes = [wish(text) for text in exports]
     experiment = experiment_of(file, changes)
     address = _joined(context, address, insecure=insecure)
     caps = Caps.from_limits(experiment.limits, max_device_hours)
@@ -105,8 +115,9 @@ def launch(
     if here:
         backend = "here"
     again = command("launch", file, changes=changes, options={"fake_cluster": fake})
+    followed = companions(wishes, Path(experiment.store), experiment.name, partial(click.echo, err=True))
     loudness = Loudness(verbose - quiet)
-    with logging_to(log_file, log_level or "info"), _cluster(fake, address) as place:
+    with logging_to(log_file, log_level or "info"), followed, _cluster(fake, address) as place:
         LOG.info(f"process {os.getpid()}: {again}")
         outcome = carry_out(
             experiment, caps, backend=backend, slots=slots, address=place, agree=agree, again=again, loudness=loudness

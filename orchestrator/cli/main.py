@@ -6,9 +6,10 @@ import sys
 import click
 
 from scalectl.orchestrator.cli.checkpoint import checkpoint
-from scalectl.orchestrator.cli.data import example, export, import_runs, models, schema
+from scalectl.orchestrator.cli.data import example, import_runs, models, schema
 from scalectl.orchestrator.cli.db import db
 from scalectl.orchestrator.cli.doctor import doctor
+from scalectl.orchestrator.cli.export import export
 from scalectl.orchestrator.cli.fit import fit
 from scalectl.orchestrator.cli.init import init
 from scalectl.orchestrator.cli.launch import launch

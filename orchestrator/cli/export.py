@@ -1,0 +1,102 @@
+"""The verb export: a study for other programs, as a file, a folder, or a bundle that goes on elsewhere."""
+
+import select
+import sys
+from pathlib import Path
+
+import click
+
+from scalectl.orchestrator.cli.options import store_option, study_option, where_option
+from scalectl.orchestrator.errors import Exit
+from scalectl.orchestrator.format import counted, size
+
+FORMATS = ("csv", "parquet", "jsonl", "tensorboard", "wandb", "mlflow")
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="[DIR]", required=False)
+@click.option("--to", "target", type=click.Choice(FORMATS), help="Write points, curves and measurements to DIR.")
+@click.option(
+    "-o",
+    "--output",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the runs to one file, in the format of its suffix, such as runs.csv.",
+)
+@click.option(
+    "--bundle",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="ZIP",
+    help="Write store, YAML, figures, page and environment to one file, for scalectl import on another machine.",
+)
+@click.option("--checkpoints", is_flag=True, help="Put checkpoints into the bundle, too.")
+@click.option("--live", is_flag=True, hidden=True)  # what a launch with --export starts: ends with its input
+@click.option("--force", is_flag=True, help="Overwrite FILE if it is there.")
+@study_option
+@where_option
+@store_option
+def export(
+    folder: Path | None,
+    target: str | None,
+    file: Path | None,
+    bundle: Path | None,
+    checkpoints: bool,
+    live: bool,
+    store: Path,
+    study: str | None,
+    where: str | None,
+    force: bool,
+) -> Exit:
+    """Write a study for other programs.
+
+    -o writes a row for each run to a CSV, JSON or Parquet file: the columns of the view points, which --where knows
+    too. --to writes a folder: points, curves and measurements as tables, or all runs for TensorBoard, Weights & Biases
+    or MLflow. Writing the same again changes nothing, and a folder that holds anything else is refused. --bundle writes
+    all of a study to one file, with which a launch goes on elsewhere.
+    """
+    if (target is None) != (folder is None) or sum(way is not None for way in (target, file, bundle)) != 1:
+        raise click.UsageError("give -o FILE, --to FORMAT DIR, or --bundle ZIP.")
+    if (checkpoints and bundle is None) or (where and bundle):
+        raise click.UsageError("--checkpoints belongs to --bundle, which has all runs of a store.")
+    if bundle is not None:
+        _bundle(bundle, store, study, checkpoints=checkpoints)
+    if target is not None and folder is not None and live:
+        _follow(target, folder, store, study or "")
+    elif target is not None and folder is not None:
+        _to_folder(target, folder, store, study, where)
+    if file is not None:
+        from scalectl.orchestrator.report import exports
+
+        number = exports.export(file, store, study, where, force=force)
+        click.echo(f"{counted(number, 'run')} written to {file}.")
+    return Exit.DONE
+
+
+def _to_folder(target: str, folder: Path, store: Path, study: str | None, where: str | None) -> None:
+    from scalectl.orchestrator.export.targets import TARGETS, export_to
+
+    done = export_to(target, folder, store, study, where)
+    number = counted(len(done.content.points), "run")
+    if not done.new:
+        click.echo(f"{folder} has these {number} already; nothing was changed.")
+        return
+    click.echo(f"{number} written to {folder}.")
+    if opened_by := TARGETS[target].opened_by:
+        click.echo(f"Next: {opened_by.format(folder)}")
+
+
+def _follow(target: str, folder: Path, store: Path, study: str) -> None:
+    from scalectl.orchestrator.export.live import follow
+
+    follow(target, folder, store, study, lambda seconds: bool(select.select([sys.stdin], [], [], seconds)[0]))
+
+
+def _bundle(file: Path, store: Path, study: str | None, *, checkpoints: bool) -> None:
+    from scalectl.orchestrator.export.bundle import bundle
+
+    done = bundle(file, store, study, checkpoints=checkpoints)
+    click.echo(f"{file} written: {counted(len(done.members), 'file')}, {size(done.size)}.")
+    if done.no_page:
+        click.echo(f"It has no page: {done.no_page}", err=True)
+    click.echo(f"Next: scalectl import {file}, in a new folder on another machine")

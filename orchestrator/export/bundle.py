@@ -1,0 +1,150 @@
+"""A study as one zip file that goes on elsewhere: store, YAML, figures, page, environment, and checkpoints if asked."""
+
+import json
+import os
+import platform
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import distributions, version
+from pathlib import Path
+
+from scalectl.orchestrator.errors import Exit, Refusal
+from scalectl.orchestrator.export.manifest import CHECKPOINTS, ENVIRONMENT, LAYOUT, MANIFEST, PAGE, PLOTS, STORE, YAML
+from scalectl.orchestrator.format import file_name
+from scalectl.orchestrator.store.database import copy_to, reading
+from scalectl.orchestrator.store.moved import artifacts_of, kept_paths
+from scalectl.orchestrator.store.reading import Store
+from scalectl.trainer.data.storage import remote
+
+ZIP = "bundle.zip"
+_MOMENT = (1980, 1, 1, 0, 0, 0)  # the first that a zip can have: the same files make the same bytes
+
+
+class NotInBundle(Refusal):
+    """A study that can't be bundled as it is."""
+
+    exit = Exit.REFUSED
+
+
+@dataclass(frozen=True)
+class Bundled:
+    """What a bundle has: its members, bytes, and why there is no page in it."""
+
+    members: tuple[str, ...]
+    size: int
+    no_page: str
+
+
+def bundle(file: Path, store: Path, study: str | None = None, *, checkpoints: bool = False) -> Bundled:
+    """Write the bundle of a study to a file that isn't there yet; one that fails is not there.
+
+    The store is a whole copy as of this moment, also while a launch works. Raises Refusal.
+    """
+    if file.exists() or file.is_symlink():
+        raise Refusal(f"refused: {file} is there already. Give another file.")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{file.name}-", dir=file.parent) as folder:
+            copy = Path(folder) / STORE
+            copy_to(store, copy)
+            made = _made(copy, _subject(copy, store, study), checkpoints=checkpoints)
+            (Path(folder) / ZIP).replace(file)
+    except OSError as error:
+        raise Refusal(f"{file}: {error.strerror or error}.") from error
+    return made
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """The study that is bundled: its YAML, the folder of its artifacts, and that of its figures."""
+
+    study: str
+    document: str
+    artifacts: str
+    plots: Path
+
+
+def _subject(copy: Path, store: Path, name: str | None) -> _Subject:
+    study = Store(copy).study(name)
+    document = Store(copy).provenance(study).file
+    if not document:
+        raise NotInBundle(f"refused: {study.name} was imported from a table, and nothing can go on with it elsewhere.")
+    with reading(copy) as connection:
+        artifacts = artifacts_of(connection, study.name)
+    plots = store.parent / PLOTS / file_name(study.name)
+    return _Subject(study.name, document, artifacts, plots)
+
+
+def _made(copy: Path, subject: _Subject, *, checkpoints: bool) -> Bundled:
+    page = copy.with_name(PAGE)
+    members = {STORE: copy}
+    no_page = _page(page, copy, subject.study)
+    if not no_page:
+        members[PAGE] = page
+    members |= _plots(subject.plots)
+    if checkpoints:
+        members |= _checkpoints(copy, subject.artifacts)
+    said = {"layout": LAYOUT, "scalectl": version("scalectl"), "study": subject.study}
+    texts = {
+        MANIFEST: json.dumps(said | {"artifacts": subject.artifacts, "checkpoints": checkpoints}, indent=1) + "\n",
+        YAML: subject.document,
+        ENVIRONMENT: _environment(),
+    }
+    whole = copy.with_name(ZIP)
+    with zipfile.ZipFile(whole, "w") as archive:
+        for name, text in texts.items():
+            archive.writestr(_info(name), text.encode())
+        for name, path in sorted(members.items()):
+            with path.open("rb") as source, archive.open(_info(name), "w", force_zip64=True) as target:
+                shutil.copyfileobj(source, target)
+    return Bundled((*texts, *sorted(members)), whole.stat().st_size, no_page)
+
+
+def _info(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, _MOMENT)
+    entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+    return entry
+
+
+def _page(file: Path, store: Path, study: str) -> str:
+    """Write the page of the study, and say why where there can be none."""
+    from scalectl.orchestrator.page.writing import write_page
+
+    try:
+        write_page(file, store, study)
+    except Refusal as refusal:
+        return str(refusal)
+    return ""
+
+
+def _plots(folder: Path) -> dict[str, Path]:
+    """The figures that launches drew of the study."""
+    files = (path for path in sorted(folder.glob("*")) if path.is_file() and not path.is_symlink())
+    return {f"{PLOTS}/{path.name}": path for path in files}
+
+
+def _checkpoints(store: Path, artifacts: str) -> dict[str, Path]:
+    """The files of all checkpoints that the store knows inside the artifacts; a link is left out."""
+    if remote(artifacts):
+        raise NotInBundle(f"refused: the checkpoints are at {artifacts}, not on this disk: leave --checkpoints out.")
+    with reading(store) as connection:
+        paths = kept_paths(connection, artifacts)
+    files = (file for path in paths for file in _files(Path(path)))
+    return {f"{CHECKPOINTS}/{file.relative_to(artifacts).as_posix()}": file for file in files}
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for parent, _, files in os.walk(folder):
+        for name in sorted(files):
+            if not Path(parent, name).is_symlink():
+                yield Path(parent, name)
+
+
+def _environment() -> str:
+    """The Python and the packages with which the bundle was made; the store has those of each attempt."""
+    packages = sorted({f"{package.name}=={package.version}" for package in distributions()}, key=str.lower)
+    lines = [f"# Python {platform.python_version()}, {platform.system()} {platform.machine()}", *packages]
+    return "\n".join(lines) + "\n"

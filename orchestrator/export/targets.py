@@ -1,0 +1,80 @@
+"""The formats that a study is exported to, and the extra that each needs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from scalectl.orchestrator.errors import Exit, Refusal
+from scalectl.orchestrator.export.content import Content, content
+from scalectl.orchestrator.export.folder import Mark, check_replaceable, place
+
+
+class NoPackage(Refusal):
+    """The package that a format needs is not installed."""
+
+    exit = Exit.NOT_FOUND
+
+
+@dataclass(frozen=True)
+class Target:
+    """A format: the module that writes it, the name of its function, and the extra that brings its package."""
+
+    name: str
+    module: str
+    function: str = "write"
+    extra: str = ""
+    opened_by: str = ""  # what people do with the folder
+
+    def load(self) -> Any:
+        """The module; raises NoPackage where its package is missing."""
+        try:
+            return import_module(f"scalectl.orchestrator.export.{self.module}")
+        except ModuleNotFoundError as error:
+            if not self.extra or (error.name or "").startswith("scalectl"):
+                raise
+            hint = f"pip install 'scalectl[{self.extra}]'"
+            raise NoPackage(f"--to {self.name} needs {error.name}, which is not installed: {hint}") from error
+
+
+_ALL = (
+    Target("csv", "tables", "write_csv"),
+    Target("parquet", "tables", "write_parquet"),
+    Target("jsonl", "tables", "write_jsonl"),
+    Target("tensorboard", "tensorboard", extra="tensorboard", opened_by="tensorboard --logdir {}"),
+    Target("wandb", "wandb", extra="wandb", opened_by="wandb sync {}/wandb/offline-run-*"),
+    Target("mlflow", "mlflow", extra="mlflow", opened_by="mlflow server --backend-store-uri sqlite:///{}/mlflow.db"),
+)
+TARGETS = {target.name: target for target in _ALL}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export has, and whether anything was written."""
+
+    content: Content
+    new: bool
+
+
+def export_to(name: str, folder: Path, store: Path, study: str | None, where: str | None = None) -> Exported:
+    """Write a study in a format to a folder, in place of an earlier export of ours there.
+
+    The same content again changes nothing. Raises NoPackage, Refusal for a folder that holds anything else, and what
+    `content` raises.
+    """
+    target = TARGETS[name]
+    module = target.load()
+    ready(name, folder, module)
+    chosen = content(store, study, where)
+    write: Callable[[Content, Path], None] = getattr(module, target.function)
+    mark = Mark(name, chosen.study, chosen.fingerprint())
+    new = place(folder, mark, module.ours, lambda partial: write(chosen, partial))
+    return Exported(chosen, new)
+
+
+def ready(name: str, folder: Path, module: Any) -> None:
+    """Raise Refusal where a folder holds anything that an export to this format did not write."""
+    check_replaceable(folder, name, module.ours)
+    if hasattr(module, "check_runs"):
+        module.check_runs(folder)

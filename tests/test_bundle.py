@@ -1,0 +1,148 @@
+"""A study goes to another machine as one file: the same runs, nothing runs again, and a zip is never trusted."""
+
+import json
+import stat
+import zipfile
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from conftest import Study
+from studies_of_pages import imported, several, trained
+from told import everything, planned
+
+from scalectl import analysis
+from scalectl.orchestrator.cli.main import scalectl
+from scalectl.orchestrator.errors import Exit, Refusal
+from scalectl.orchestrator.export import bundle as bundling
+from scalectl.orchestrator.export import unbundle as unbundling
+from scalectl.orchestrator.export.bundle import bundle
+from scalectl.orchestrator.export.unbundle import InvalidBundle, unbundle
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    made = trained(tmp_path_factory.mktemp("here"))
+    for path in Path(made.folder, "artifacts").rglob("*"):
+        if path.is_dir() and path.name.isdigit():
+            (path / "params").write_text(path.parent.name)
+    return made
+
+
+@pytest.fixture(scope="module")
+def packed(study):
+    file = study.folder / "study.zip"
+    bundle(file, study.store, checkpoints=True)
+    return file
+
+
+def test_a_study_is_the_same_elsewhere_and_nothing_runs_again(study, packed, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(scalectl, ["import", str(packed)], standalone_mode=False)
+    assert done.return_value == Exit.DONE and done.stdout.startswith("small imported")
+    here = Study(tmp_path)
+    assert here.file.read_text() == study.file.read_text()
+    assert analysis.read(here.store).equals(analysis.read(study.store))
+    changes = {"sizes": "[60, 120]", "steps": "[20, 40, 80]"}
+    before, after = planned(study, **changes), planned(here, **changes)
+    assert [run.id for run in after.missing] == [run.id for run in before.missing] and len(after.missing) == 1
+    assert [(job.id, job.job.start) for job in after.jobs] == [(job.id, job.job.start) for job in before.jobs]
+    moved = {path.replace(str(tmp_path), str(study.folder)) for path, *_ in everything(here)["checkpoints"]}
+    assert moved == {path for path, *_ in everything(study)["checkpoints"]}
+    for path, *_ in everything(here)["checkpoints"]:
+        assert path.startswith(str(tmp_path)) and (Path(path) / "params").is_file()
+    assert stat.S_IMODE(here.store.stat().st_mode) == 0o600
+
+
+def test_a_bundle_has_what_people_look_at(packed):
+    with zipfile.ZipFile(packed) as archive:
+        assert archive.testzip() is None
+        names = set(archive.namelist())
+        assert {"bundle.json", "experiments.yaml", "results.db", "environment.txt", "report.html"} <= names
+        assert "jax==" in archive.read("environment.txt").decode()
+
+
+def test_without_checkpoints_none_come_along_and_the_same_bundle_has_the_same_bytes(study, tmp_path, monkeypatch):
+    monkeypatch.setattr(bundling, "_page", lambda *words: "left out")  # it says when it was written
+    for name in ("one.zip", "two.zip"):
+        bundle(tmp_path / name, study.store)
+    with zipfile.ZipFile(tmp_path / "one.zip") as one:
+        assert not [name for name in one.namelist() if name.startswith("checkpoints/")]
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+
+
+def test_nothing_is_overwritten(study, packed, tmp_path):
+    with pytest.raises(Refusal, match="is there already"):
+        bundle(packed, study.store)
+    for name in ("experiments.yaml", "results.db"):
+        folder = tmp_path / name.replace(".", "")
+        folder.mkdir()
+        (folder / name).write_text("mine")
+        with pytest.raises(Refusal, match="is there already"):
+            unbundle(packed, folder)
+        assert [(path.name, path.read_text()) for path in folder.iterdir()] == [(name, "mine")]
+
+
+def test_an_imported_study_has_nothing_to_go_on_with(tmp_path):
+    store = imported(tmp_path, several(9))
+    with pytest.raises(Refusal, match="imported from a table"):
+        bundle(tmp_path / "study.zip", store)
+    assert not (tmp_path / "study.zip").exists()
+
+
+def changed(packed: Path, file: Path, **texts: str) -> Path:
+    """A bundle with other texts for some of its members, and with more members."""
+    with zipfile.ZipFile(packed) as whole, zipfile.ZipFile(file, "w") as archive:
+        for name in whole.namelist():
+            if name not in texts:
+                archive.writestr(name, whole.read(name))
+        for name, text in texts.items():
+            archive.writestr(name, text)
+    return file
+
+
+@pytest.mark.parametrize(
+    "name", ["../beside", "/absolute", "plots/../../up", "plots//x", "plots\\x", "C:x", "other", "other/x", "plots/"]
+)
+def test_a_member_that_no_bundle_has_is_refused(packed, tmp_path, name):
+    with pytest.raises(InvalidBundle, match="Nothing was imported"):
+        unbundle(changed(packed, tmp_path / "b.zip", **{name: "harmless"}), tmp_path / "here")
+    assert [path.name for path in tmp_path.iterdir()] == ["b.zip"]
+
+
+def test_a_link_is_refused(packed, tmp_path):
+    link = zipfile.ZipInfo("plots/link")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    changed(packed, tmp_path / "b.zip")
+    with zipfile.ZipFile(tmp_path / "b.zip", "a") as archive:
+        archive.writestr(link, "frontier.png")
+    with pytest.raises(InvalidBundle, match="no plain file"):
+        unbundle(tmp_path / "b.zip", tmp_path / "here")
+
+
+@pytest.mark.parametrize("key", ["store", "artifacts"])
+def test_a_yaml_that_leads_out_of_the_folder_is_refused(study, packed, tmp_path, key):
+    text = study.file.read_text().replace(f"{key}: ", f"{key}: ../elsewhere/")
+    with pytest.raises(InvalidBundle, match="outside of"):
+        unbundle(changed(packed, tmp_path / "b.zip", **{"experiments.yaml": text}), tmp_path / "here")
+    assert not (tmp_path / "elsewhere").exists() and not list((tmp_path / "here").iterdir())
+
+
+def test_bounds_are_kept(packed, tmp_path, monkeypatch):
+    for name, bound in (("MAX_MEMBERS", 3), ("MAX_BYTES", 1000), ("MAX_TEXT", 10)):
+        with monkeypatch.context() as patch:
+            patch.setattr(unbundling, name, bound)
+            with pytest.raises(InvalidBundle):
+                unbundle(packed, tmp_path / "here")
+    assert not (tmp_path / "here").exists()
+
+
+def test_what_is_no_bundle_is_named(packed, tmp_path):
+    (tmp_path / "b.zip").write_text("no zip")
+    with pytest.raises(InvalidBundle, match="no bundle"):
+        unbundle(tmp_path / "b.zip", tmp_path / "here")
+    later = json.dumps({"layout": 99, "artifacts": "x"})
+    with pytest.raises(InvalidBundle, match="layout 99"):
+        unbundle(changed(packed, tmp_path / "c.zip", **{"bundle.json": later}), tmp_path / "here")
+    with pytest.raises(Refusal, match="not a store"):
+        unbundle(changed(packed, tmp_path / "d.zip", **{"results.db": "no store"}), tmp_path / "here")
