@@ -27,11 +27,15 @@ class Rows:
 
     records: Sequence[Mapping[str, Any]]
     columns: Sequence[str] = ()
+    others: Sequence[str] = ()  # columns that records lack where nobody asked for them
 
     @property
     def known(self) -> list[str]:
         """All columns, those that are shown first."""
-        return list(dict.fromkeys([*self.columns, *(name for record in self.records for name in record)]))
+        names = dict.fromkeys(self.columns)
+        for record in self.records:
+            names |= dict.fromkeys(record)
+        return list(names | dict.fromkeys(self.others))
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,11 @@ class View:
     def is_of_rows(self) -> bool:
         """Whether the answer is rows alone."""
         return self.is_chosen or self.form not in DOCUMENTS
+
+    def names(self, column: str) -> bool:
+        """Whether a column may be asked for: by name, or somewhere in the condition for rows."""
+        falling = f"-{column}"
+        return column in self.columns or column in self.sort or falling in self.sort or column in (self.where or "")
 
     def answer(self, document: Callable[[], Any], text: Callable[[], str], rows: Callable[[], Rows]) -> None:
         """Print the rows if they were asked for, or else a JSON document, or text for people."""
@@ -132,9 +141,8 @@ def _chosen(
 
     from scalectl.orchestrator.report.fits import select_runs
 
-    table = pd.DataFrame(
-        {name: _series([record.get(name) for record in records]) for name in columns}, range(len(records))
-    )
+    asked = {name: _series([record.get(name) for record in records]) for name in columns if name in where}
+    table = pd.DataFrame(dict.fromkeys(columns) | asked, range(len(records)))
     return [records[number] for number in select_runs(table, "--where", where).index]
 
 

@@ -67,7 +67,7 @@ def _printed(store: Path, chosen: "Callable[[Status], Status]", *, runs: bool, w
     if not watch:
         current = Store(store).status()
         if view.is_of_rows:
-            view.print(_rows(store, chosen(current), all_columns=view.is_chosen))
+            view.print(_rows(store, chosen(current), view))
         elif view.form == "json":
             answer(view.form, chosen(current).to_json, str)
         else:
@@ -79,18 +79,20 @@ def _printed(store: Path, chosen: "Callable[[Status], Status]", *, runs: bool, w
     return current
 
 
-def _rows(store: Path, status: "Status", *, all_columns: bool) -> Rows:
-    """A row for each run, with all columns of the view `points` where these may be asked for."""
+def _rows(store: Path, status: "Status", view: View) -> Rows:
+    """A row for each run, with those columns of the view `points` that are asked for."""
     from scalectl.orchestrator.store.reading import RUN_COLUMNS
 
     lines = status.to_json()["runs"]
-    if not all_columns:
+    if not view.is_chosen:
         return Rows(lines, RUN_COLUMNS)
     from scalectl.analysis.documents import records
     from scalectl.orchestrator.report.fits import all_points
 
-    points = {point["run"]: point for point in records(all_points(store))}
-    return Rows([{**points.get(line["id"], {}), **line} for line in lines], RUN_COLUMNS)
+    table = all_points(store)
+    wanted = ["run", *(name for name in table.columns if view.names(name) and name not in ("run", *RUN_COLUMNS))]
+    points = dict(zip(table["run"], records(table[wanted]), strict=True))
+    return Rows([points.get(line["id"], {}) | line for line in lines], RUN_COLUMNS, list(table.columns))
 
 
 def _paged(text: str) -> None:
