@@ -7,11 +7,13 @@ Letters of shapes: N runs, M places that are asked for.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from scalectl.analysis.law import Floats
 from scalectl.analysis.linear_laws import Given, Outlook, Runs, blended
@@ -19,6 +21,12 @@ from scalectl.analysis.repetition import DECAYS, worth
 from scalectl.analysis.store import of_trunk
 
 _HELD_OUT, _FEWEST = 1 / 3, 5  # the costliest runs that a form has to predict; those that it needs to predict from
+
+
+def _on_one_thread() -> AbstractContextManager[object]:
+    """BLAS on one thread: matrices are small and many here, and a second one doubles the time and triples the CPU."""
+    limited: AbstractContextManager[object] = threadpool_limits(1, user_api="blas")
+    return limited
 
 
 def positions(runs: pd.DataFrame, x: str) -> Floats:
@@ -77,13 +85,15 @@ class Forecast:
         if new_M3 is not None:
             every = np.concatenate([known_N3, new_M3])
         varied_3 = np.ptp(every, axis=0) > 0
-        given = [Given.of(_valued(runs, decay), varied_3) for decay in decays]
-        return Forecast(decays, _shares(runs, decays, varied_3), given)
+        with _on_one_thread():
+            given = [Given.of(_valued(runs, decay), varied_3) for decay in decays]
+            return Forecast(decays, _shares(runs, decays, varied_3), given)
 
     def at(self, new_M3: Floats) -> Outlook:
         """The errors at these positions."""
-        parts = [given.at(_worth(new_M3, decay)) for given, decay in zip(self.given, self.decays, strict=True)]
-        return blended(list(zip(self.shares, parts, strict=True)))
+        with _on_one_thread():
+            parts = [given.at(_worth(new_M3, decay)) for given, decay in zip(self.given, self.decays, strict=True)]
+            return blended(list(zip(self.shares, parts, strict=True)))
 
 
 def outlook(known_N3: Floats, error_N: Floats, new_M3: Floats, trunks_N: NDArray[np.int64] | None = None) -> Outlook:
