@@ -1,6 +1,7 @@
 """Studies small enough for a test: real digits, real training, seconds."""
 
 import os
+import signal
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +20,9 @@ os.environ |= {
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
     "JAX_NUMPY_RANK_PROMOTION": "raise",  # of arrays; a bias that meets another axis by its length alone is an error
 }
+
+# A shell that starts tests in the background has Ctrl-C ignored, and what a test starts would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 MOST_WORKERS = 4  # of a run of tests: each has JAX, and some a Ray cluster, of its own
 

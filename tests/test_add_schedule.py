@@ -43,6 +43,7 @@ def test_a_schedule_with_a_timescale_trains_with_its_rates(monkeypatch, tmp_path
     assert factors == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_schedule_that_needs_the_horizon_falls_over_the_whole_run(monkeypatch, tmp_path):
     add_falling(monkeypatch)
     wanted = with_recipe(tmp_path, schedule="falling")

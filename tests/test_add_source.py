@@ -56,6 +56,7 @@ IN_MEMORY = InMemory(Facts(120, 6, 1, 2), stripes)
 GENERATED = Generated(6, 3, 2, lambda spec: Shades(spec.image_size))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", [IN_MEMORY, GENERATED], ids=["in memory", "generated"])
 def test_a_study_trains_on_a_source_that_was_registered_from_outside(source, tmp_path):
     with registered("stripes", source):

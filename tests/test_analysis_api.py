@@ -4,6 +4,7 @@ import inspect
 import subprocess
 import sys
 from dataclasses import fields, is_dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -34,9 +35,14 @@ RESULTS = {
 }
 
 
+@cache
+def result_of(name):
+    return RESULTS[name]()
+
+
 @pytest.mark.parametrize("name", RESULTS)
 def test_a_result_is_a_frozen_value_with_a_report_and_html(name):
-    result = RESULTS[name]()
+    result = result_of(name)
     assert is_dataclass(result) and type(result).__dataclass_params__.frozen
     assert "object at 0x" not in str(result) and f"{type(result).__name__}(" not in str(result)
     html = result._repr_html_()
@@ -44,7 +50,7 @@ def test_a_result_is_a_frozen_value_with_a_report_and_html(name):
 
 
 def test_names_of_the_users_are_escaped_in_html():
-    assert "&lt;b&gt;&amp;" in analysis.suggest(POINTS, NEW, 1e14)._repr_html_()
+    assert "&lt;b&gt;&amp;" in result_of("suggest")._repr_html_()
     tagged = POINTS.rename(columns={METRIC: "<i>/error"})
     assert "<i>" not in analysis.fit(tagged, "<i>/error", draws=0)._repr_html_()
 

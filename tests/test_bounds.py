@@ -96,6 +96,7 @@ def wide(tmp_path: Path, metrics: int) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_more_metrics_than_points_can_bear_are_refused_by_name(store, tmp_path):
     error = command("import", wide(tmp_path, 1990), "--store", store).exception
     assert isinstance(error, Refusal)

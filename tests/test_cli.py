@@ -212,6 +212,7 @@ def test_jobs_that_no_slot_will_do_for_are_refused(study, words, said):
     assert not (study.folder / "artifacts").exists()
 
 
+@pytest.mark.slow
 def test_a_launch_that_reaches_a_cap_says_so_and_exits_4(study):
     done = scalectl("launch", study.file, "--here", "--max-device-hours", "1e-5", "--set", "limits.max_flops=1e15")
     assert done.returncode == 4, done.stderr

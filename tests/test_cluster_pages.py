@@ -41,6 +41,7 @@ def test_every_scalectl_of_a_page_is_a_command(page, monkeypatch):
     assert lines or page.name in ("image.md", "slurm.md", "gke.md")
 
 
+@pytest.mark.slow
 def test_the_script_that_joins_machines_gives_ray_options_that_it_has():
     text = (DOCS.parent / "deploy" / "join.sh").read_text()
     several = (DOCS.parent / "deploy" / "slurm" / "several-nodes.sh").read_text().replace("\\\n", " ")

@@ -123,6 +123,7 @@ print(events[-1].digest)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["worker", "python"])
 def test_a_job_has_the_same_digest_whatever_the_environment_says(way, job, tmp_path):
     digest = [*train(job)][-1].digest

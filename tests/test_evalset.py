@@ -81,6 +81,7 @@ def test_an_evaluation_added_to_a_finished_study_is_measured_by_itself_on_its_ch
     assert launched(colour) == []
 
 
+@pytest.mark.slow
 def test_where_checkpoints_are_gone_it_is_said_and_the_runs_are_trained_again_to_the_same(colour):
     before = values(told(launched(colour), Measurement))
     shutil.rmtree(colour.store.parent / "artifacts")

@@ -278,6 +278,7 @@ def _needs(target: str) -> None:
         pytest.importorskip(extra, reason=f"uv sync --group exports installs {extra}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["tensorboard", "mlflow"])
 def test_what_is_followed_ends_as_a_whole_export(study, tmp_path, target):
     """The store is read twice while it is followed, once more at its end; the folder is then that of export --to."""

@@ -100,6 +100,7 @@ def test_epochs_are_permutations_and_no_two_are_alike():
     assert len({tuple(row) for row in rows.tolist()}) == 3
 
 
+@pytest.mark.slow
 def test_fine_tuning_learns_the_same_each_time():
     longer = replace(SPEC, steps=300, lrs=(0.1, 0.01))
     errors = [tuned(longer).error for _ in range(2)]
@@ -151,6 +152,7 @@ def test_it_ends_at_the_next_dispatch_when_asked_to(looks):
     assert asked.looks == -1
 
 
+@pytest.mark.slow
 def test_the_average_of_weights_is_that_of_the_recursion_step_by_step():
     """The same training step by step in a loop of its own, its weights averaged in NumPy."""
     spec = replace(SPEC, steps=7, lrs=(0.1,), schedule="flat", ema=0.8)

@@ -187,6 +187,7 @@ def test_errors_in_per_cent_are_noticed():
     assert "divide by 100" in warning
 
 
+@pytest.mark.slow
 def test_intervals_of_studies_with_repeated_seeds_cover_as_often():
     """Three seeds of each setting, 12 of them on the law: drawn one by one, they covered it in 73 % of these cases."""
     found = []
@@ -341,6 +342,7 @@ def test_a_launch_stores_the_law_that_the_command_prints_and_draws_it_beside_the
     assert (study.folder / "plots" / "small" / "frontier.png").exists()
 
 
+@pytest.mark.slow
 def test_each_fit_and_each_study_has_a_figure_of_its_own(store, study):
     """One of several fits has its name; a second study beside the first overwrites nothing."""
     fast = "fast: {metric: upstream/error, compute: device_seconds, law: m2}"

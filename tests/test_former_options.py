@@ -42,6 +42,7 @@ def test_a_former_spelling_answers_the_same_with_a_note(store, verb, former, tod
     assert old.return_value == new.return_value == 0
 
 
+@pytest.mark.slow
 def test_figures_take_the_former_spelling_too(store, tmp_path):
     drawn = run("plot", "frontier", "--store", store, "--compute", "device_seconds", "-o", str(tmp_path / "F.png"))
     assert drawn.return_value == 0 and drawn.stderr == "--compute is now --x here: write --x device_seconds.\n"

@@ -57,6 +57,7 @@ def test_a_dense_grid_keeps_its_minima():
         assert [one.params for one in found.budgets] == pytest.approx(list(best(BUDGETS)), rel=0.5)
 
 
+@pytest.mark.slow
 def test_a_size_has_an_interval_that_holds_the_scatter_of_the_minima():
     held = []
     for seed in range(12):

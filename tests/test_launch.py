@@ -84,6 +84,7 @@ def test_what_a_listener_hears_is_in_the_store(study):
     assert all(attempt in (job, "starting") for job, attempt in heard)
 
 
+@pytest.mark.slow
 def test_fine_tuning_is_measured_later_without_training_again(study):
     launched(study, steps="[20]")
     before = points(study)

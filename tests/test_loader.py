@@ -115,6 +115,7 @@ def drawn() -> TrunkSpec:
     return replace(trunk(batch=8), data=DataSpec("synthetic", 10**6, 100, 0, 0, 16, 3, 10))
 
 
+@pytest.mark.slow
 def test_readers_end_with_the_process_that_they_read_for(tmp_path):
     script = tmp_path / "reading.py"
     script.write_text(READING)

@@ -204,6 +204,7 @@ def test_batches_show_what_the_subset_holds(tmp_path):
     assert labels.reshape(-1).tolist() == [level % 3 for level in seen]
 
 
+@pytest.mark.slow
 def test_a_run_on_pictures_ends_with_its_metrics(tmp_path):
     greys(tmp_path / "train.parquet", range(40))
     events = list(train(from_scratch(plan(study(tmp_path)).jobs[-1].job, str(tmp_path / "alone"))))

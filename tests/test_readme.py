@@ -49,10 +49,13 @@ def test_the_figure_is_there():
     assert (ROOT / "docs" / "frontier.png").read_bytes().startswith(b"\x89PNG")
 
 
+TAGS = {"scalectl.run"}  # of a run in MLflow
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_name_in_python_exists(page):
     names = set(re.findall(r"(?<!/)\bscalectl(?:\.[A-Za-z_]\w*)+(?!\w*\.md)", page.read_text()))
-    assert [name for name in sorted(names) if not importable(name)] == []
+    assert [name for name in sorted(names - TAGS) if not importable(name)] == []
 
 
 def importable(name: str) -> bool:

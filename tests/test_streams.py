@@ -14,6 +14,7 @@ def shell(line: str, *words: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", ['"$@" 2>&1 | true', '"$@" >/dev/full 2>&-'])
 def test_a_launch_trains_on_when_nobody_can_read_it(study, line):
     done = shell(line, "launch", study.file, "--here")

@@ -186,6 +186,7 @@ def answer(study, *options: str):
     return CliRunner().invoke(scalectl, ["suggest", str(study.file), "--budget", "1e12", *options])
 
 
+@pytest.mark.slow
 def test_the_file_that_is_printed_launches_what_was_suggested(half):
     found = json.loads(answer(half, "--stop", "0", "-o", "json").stdout)
     assert found["runs"] and found["cost"] <= 1e12
@@ -200,6 +201,7 @@ def test_the_file_that_is_printed_launches_what_was_suggested(half):
     assert planned.flops == pytest.approx(found["cost"], rel=1e-9)
 
 
+@pytest.mark.slow
 def test_it_looks_at_longer_runs_and_at_a_larger_model(half):
     names = {run["name"] for run in json.loads(answer(half, "--stop", "0", "-o", "json").stdout)["runs"]}
     assert any(name.startswith("nano-x2") for name in names) and any(name.endswith("-160") for name in names)

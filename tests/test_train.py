@@ -141,12 +141,8 @@ def test_training_learns(tmp_path):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"head": "gap"},
-        {"head": "tok"},
-        {"loss": "softmax"},
-        {"optimizer": "adamw"},
-        {"positions": "sincos2d"},
-        {"layers": "scan", "remat": "full", "microbatch": 4},
+        {"head": "gap", "loss": "softmax", "positions": "sincos2d"},
+        {"head": "tok", "optimizer": "adamw", "layers": "scan", "remat": "full", "microbatch": 4},
     ],
 )
 def test_every_head_loss_and_optimizer_learns(tmp_path, changes):
@@ -154,6 +150,7 @@ def test_every_head_loss_and_optimizer_learns(tmp_path, changes):
     assert np.mean(losses[-10:]) < 0.95 * np.mean(losses[:3])
 
 
+@pytest.mark.slow
 def test_bfloat16_trains(tmp_path):
     losses = [event.loss for event in of(Progress, told(with_recipe(tmp_path, lr=1e-2, precision="bfloat16")))]
     assert np.mean(losses[-10:]) < 0.95 * np.mean(losses[:3])

@@ -23,8 +23,8 @@ def built(head="map", dtype="float32", bias=0.0, classes=10, layers="loop", rema
 
 def disturbed(weights):
     """Weights with no zeros among them, so that nothing hides behind the head's kernel."""
-    keys = iter(jax.random.split(jax.random.key(11), len(jax.tree.leaves(weights))))
-    return jax.tree.map(lambda leaf: leaf + 0.1 * jax.random.normal(next(keys), leaf.shape), weights)
+    rng = np.random.default_rng(11)
+    return jax.tree.map(lambda leaf: leaf + 0.1 * rng.normal(size=leaf.shape).astype(np.float32), weights)
 
 
 def test_patches_are_the_squares_of_the_image_from_left_to_right_and_top_to_bottom():
@@ -63,6 +63,7 @@ def gradient(vit):
     return jax.jit(jax.grad(lambda weights, images: vit.apply(weights, images)[0].sum()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("layers", "remat"), [("scan", "none"), ("loop", "full"), ("scan", "full")])
 def test_scan_and_rematerialisation_change_the_order_of_rounding_alone(layers, remat):
     (plain, weights), (other, same) = built(), built(layers=layers, remat=remat)
@@ -71,6 +72,7 @@ def test_scan_and_rematerialisation_change_the_order_of_rounding_alone(layers, r
     jax.tree.map(lambda one, two: np.testing.assert_allclose(one, two, rtol=1e-3, atol=1e-4), found, expected)
 
 
+@pytest.mark.slow
 def test_a_scan_with_rematerialisation_keeps_few_activations():
     deep, images = ModelSpec(16, 12, 64, 2, 2), jax.ShapeDtypeStruct((64, 16, 16, 1), jnp.float32)
 
