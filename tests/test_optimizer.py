@@ -1,6 +1,6 @@
 """Schedule, optimizers and decay against the paper's formulas in plain NumPy."""
 
-from functools import partial
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -126,16 +126,24 @@ def test_adamw_descends_along_adam():
         np.testing.assert_allclose(found, expected, rtol=2e-2)
 
 
+VIT = ViT(ModelSpec(32, 1, 64, 1, 2), 8, 1, 37, "map", -3.0, "float32")
+
+
+@cache
+def program(function, optimizer):
+    """A compiled function of the step of a small model."""
+    return jax.jit(partial(function, Shape(VIT, 16, "sigmoid", optimizer, 1)))
+
+
 def whole_step(optimizer, clip_norm):
     """Parameters of a small model before and after its first step, and the gradient that it had, by path."""
-    vit = ViT(ModelSpec(32, 1, 64, 1, 2), 8, 1, 37, "map", -3.0, "float32")
-    of = Shape(vit, 16, "sigmoid", optimizer, 1)
+    of = Shape(VIT, 16, "sigmoid", optimizer, 1)
     images, labels = RNG.normal(size=of.images).astype(np.float32), RNG.integers(0, 37, 16)
-    params = jax.jit(vit.init)(jax.random.key(5), images)
+    params = jax.jit(VIT.init)(jax.random.key(5), images)
     params = jax.tree.map(lambda leaf: leaf + 0.01 * RNG.normal(size=leaf.shape).astype(np.float32), params)
     state = State(np.int32(0), params, direction(optimizer).init(params))
-    after, told = jax.jit(partial(one_step, of))(state, images, labels, PAPER._replace(clip_norm=clip_norm, warmup=4))
-    _, grads = jax.jit(partial(gradient, of))(params, images, labels)
+    after, told = program(one_step, optimizer)(state, images, labels, PAPER._replace(clip_norm=clip_norm, warmup=4))
+    _, grads = program(gradient, "adamw")(params, images, labels)  # which no optimizer changes
     trees = (params, after.params, grads)
     flat = [
         {
