@@ -8,8 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from conftest import Study
 from runs import laptop
 from studies_of_pages import CLOSING, imported, named_with_markup, trained
+from test_crash import start
 
 from scalectl import analysis
 from scalectl.orchestrator.cli.main import scalectl
@@ -299,3 +301,14 @@ def test_what_is_followed_ends_as_a_whole_export(study, tmp_path, target):
 def test_a_launch_refuses_what_it_cannot_write_as_it_goes(tmp_path, text):
     refused = scale("launch", tmp_path / "none.yaml", "--export", text).exception
     assert refused.exit == Exit.INVALID and "FORMAT:DIR" in str(refused)
+
+
+@pytest.mark.slow
+def test_a_launch_exports_what_it_trains_and_ends_as_the_whole_export(tmp_path):
+    _needs("tensorboard")
+    made = Study(tmp_path)
+    made.write()
+    launched = start(made, "--here", "--export", f"tensorboard:{tmp_path / 'board'}")
+    assert launched.wait(timeout=250) == 0, (tmp_path / "log.txt").read_text()
+    assert "warning" not in (tmp_path / "log.txt").read_text()
+    assert not export_to("tensorboard", tmp_path / "board", made.store, None).new
