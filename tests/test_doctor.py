@@ -48,6 +48,12 @@ def test_a_jax_that_does_not_start_is_an_error_with_its_reason(monkeypatch):
     assert "JAX doesn't start" in states["devices"]["text"] and "JAX_PLATFORMS=cpu" in states["devices"]["advice"]
 
 
+def test_a_device_that_the_installed_jax_cannot_use_is_a_warning(study, devices, monkeypatch):
+    monkeypatch.setattr(checkup, "unusable", lambda: {"cuda": "A GPU is here: pip install 'scalectl[cuda]'"})
+    done = CliRunner().invoke(scalectl, ["doctor"], standalone_mode=False)
+    assert done.return_value == Exit.DONE and "scalectl[cuda]" in done.stdout and "Ready, 1 warning." in done.stdout
+
+
 def test_mistakes_of_the_file_are_named_with_their_place(study, devices):
     study.file.write_text(study.file.read_text().replace("depth: 1", "dept: 1"))
     code, states = findings()

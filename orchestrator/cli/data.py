@@ -180,9 +180,9 @@ def models(view: View) -> Exit:
     return Exit.DONE
 
 
-@click.command()
+@click.command(hidden=True)
 def example() -> Exit:
-    """Print a study to begin with: save it as experiments.yaml."""
+    """Print what `init` writes; it was here first."""
     click.echo((files("scalectl") / "experiments.yaml").read_text(), nl=False)
     return Exit.DONE
 

@@ -33,8 +33,8 @@ class Verbs(click.Group):
             raise
 
     def sections(self, ctx: click.Context) -> dict[str, list[click.Command]]:
-        """The verbs of each section, by its heading."""
-        return self._sections
+        """The verbs of each section that are shown, by its heading."""
+        return {name: [verb for verb in verbs if not verb.hidden] for name, verbs in self._sections.items()}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all verbs, section by section."""

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
+from scalectl.orchestrator.cluster.accelerators import unusable
 from scalectl.orchestrator.cluster.room import room
 from scalectl.orchestrator.cluster.start import ignored
 from scalectl.orchestrator.errors import Refusal
@@ -44,15 +45,14 @@ def checkup(file: Path) -> Iterator[Finding]:
     yield Finding("Python", "ok", f"{platform.python_version()}, {sys.executable}")
     yield _packages()
     yield _devices()
+    yield from (Finding("devices", "warning", sentence) for sentence in unusable().values())
     yield _machine()
     store = file.absolute().parent / USUAL
     try:
         experiment = read(file)
     except Refusal as refusal:
         first = str(refusal).splitlines()[0]
-        yield Finding(
-            "file", "error", first, f"scalectl validate {file} says all of it; scalectl example prints a file."
-        )
+        yield Finding("file", "error", first, f"scalectl validate {file} says all of it; scalectl init writes one.")
     else:
         yield _file(file, experiment)
         store = Path(experiment.store)
