@@ -128,6 +128,14 @@ def test_a_yaml_that_leads_out_of_the_folder_is_refused(study, packed, tmp_path,
     assert not (tmp_path / "elsewhere").exists() and not list((tmp_path / "here").iterdir())
 
 
+def test_what_a_launch_would_call_is_told(study, packed, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = study.file.read_text() + "notify: ./tell.sh done\n"
+    changed(packed, tmp_path / "b.zip", **{"experiments.yaml": text})
+    done = CliRunner().invoke(scalectl, ["import", "b.zip"], standalone_mode=False)
+    assert done.return_value == Exit.DONE and "calls ./tell.sh done on this machine: notify" in done.stderr
+
+
 def test_bounds_are_kept(packed, tmp_path, monkeypatch):
     for name, bound in (("MAX_MEMBERS", 3), ("MAX_BYTES", 1000), ("MAX_TEXT", 10)):
         with monkeypatch.context() as patch:

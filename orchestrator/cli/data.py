@@ -14,7 +14,7 @@ from scalectl.orchestrator.cli.options import (
 )
 from scalectl.orchestrator.cli.rows import Rows, View, rows_options
 from scalectl.orchestrator.errors import Exit
-from scalectl.orchestrator.format import command, counted, table
+from scalectl.orchestrator.format import command, counted, one_line, table
 from scalectl.orchestrator.terminal import width
 from scalectl.trainer.flops import body_params, flops_per_image
 from scalectl.trainer.spec import SIZES, preset
@@ -87,6 +87,9 @@ def _unbundle(file: Path) -> None:
 
     done = unbundle(file, Path())
     click.echo(f"{done.study} imported: {done.file}, and {done.store}.")
+    if done.notify:
+        text = f"warning: a launch of {done.file} calls {one_line(done.notify)} on this machine: notify in the file."
+        click.echo(f"{text} Look at it before you launch, or take the key out.", err=True)
     click.echo(f"Next: {command('status', store=done.store)}, then {command('launch', file=done.file)}")
 
 

@@ -35,11 +35,12 @@ class InvalidBundle(Refusal):
 
 @dataclass(frozen=True)
 class Unbundled:
-    """The study of a bundle, and where it lies now."""
+    """The study of a bundle, and where it lies now; `notify` is what its launches call, if anything."""
 
     study: str
     file: Path
     store: Path
+    notify: str
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class _Home:
     study: str
     store: Path
     artifacts: str
+    notify: str
 
 
 def unbundle(file: Path, folder: Path) -> Unbundled:
@@ -85,7 +87,7 @@ def _unbundled(archive: zipfile.ZipFile, file: Path, folder: Path) -> Unbundled:
         for before, after in places:
             after.parent.mkdir(parents=True, exist_ok=True)
             before.rename(after)
-    return Unbundled(home.study, folder / YAML, home.store)
+    return Unbundled(home.study, folder / YAML, home.store, home.notify)
 
 
 def _checked(archive: zipfile.ZipFile, file: Path) -> list[zipfile.ZipInfo]:
@@ -164,7 +166,8 @@ def _home(unpacked: Path, folder: Path) -> _Home:
     artifacts = said["artifacts"]
     if not remote(artifacts):
         artifacts = str(in_folder_of(folder / YAML, artifacts))
-    return _Home(said["name"], in_folder_of(folder / YAML, said["store"]), artifacts)
+    store = in_folder_of(folder / YAML, said["store"])
+    return _Home(said["name"], store, artifacts, str(document.get("notify") or ""))
 
 
 def _move_paths(store: Path, before: str, after: str) -> None:
