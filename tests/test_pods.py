@@ -107,9 +107,10 @@ def test_two_jobs_have_a_slice_each_and_one_whose_host_is_killed_goes_on_when_a_
         first = {slot: tale.until(slot, Started) for slot in SLOTS}
         where = {slot: slice_of(begun.pid) for slot, begun in first.items()}
         assert set(where.values()) == {("a", "0"), ("b", "0")}  # host 0 tells, each of its own slice
-        before = members()
+        before = {pid: host for pid, host in members().items() if host[0] in ("a", "b")}  # not those of other tests
         assert sorted(before.values()) == [("a", "0"), ("a", "1"), ("b", "0"), ("b", "1")]
-        assert list(members("Gang").values()) == [("", "")] * 2  # not on hosts, with which they would be lost
+        conductors = members("Gang").values()
+        assert len(conductors) >= 2 and not {host for host, _ in conductors} & {"a", "b"}  # they'd be lost with a host
         saved = tale.until(SLOTS[0], Checkpoint)
 
         lost = where[SLOTS[0]][0]
