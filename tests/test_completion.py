@@ -7,9 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import told
 from click.shell_completion import ShellComplete
-from conftest import Study
-from told import planning, write
 
 from scalectl.orchestrator.cli.main import scalectl
 
@@ -18,11 +17,7 @@ PAGE = (Path(__file__).parents[1] / "docs" / "cli.md").read_text()
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory):
-    study = Study(tmp_path_factory.mktemp("filled"))
-    records, found = planning(study)
-    with records:
-        write(records, found.jobs)
-    return study
+    return told.filled(tmp_path_factory.mktemp("filled"))
 
 
 def completed(folder, monkeypatch, *words):

@@ -5,9 +5,10 @@ import io
 import json
 
 import pytest
+import told
 from click.testing import CliRunner
-from conftest import Study, stored
-from told import everything, planning, rows, write
+from conftest import stored
+from told import everything, rows
 
 from scalectl.orchestrator.cli.forms import FORMS
 from scalectl.orchestrator.cli.main import scalectl
@@ -19,11 +20,7 @@ POINTS = 'SELECT name, flops, "upstream/error" AS error, origin FROM points ORDE
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory):
     """A study of two runs that are done; nothing changes it here."""
-    study = Study(tmp_path_factory.mktemp("filled"))
-    records, found = planning(study)
-    with records:
-        write(records, found.jobs, value=1 / 3)
-    return study
+    return told.filled(tmp_path_factory.mktemp("filled"))
 
 
 def said(study, *words):

@@ -6,10 +6,9 @@ import json
 import math
 
 import pytest
+import told
 from click.testing import CliRunner
-from conftest import Study
 from pyarrow import parquet
-from told import planning, write
 
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.cli.rows import Rows, View, flat
@@ -27,11 +26,7 @@ FORMS = ("csv", "json", "jsonl", "md")
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory):
     """A study of two runs that are done; nothing changes it here."""
-    study = Study(tmp_path_factory.mktemp("filled"))
-    records, found = planning(study)
-    with records:
-        write(records, found.jobs, value=1 / 3)
-    return study
+    return told.filled(tmp_path_factory.mktemp("filled"))
 
 
 def printed(*words):

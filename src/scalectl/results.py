@@ -1,7 +1,7 @@
 """A store in Python and in notebooks: its tables, its laws and figures, and launches that fill it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,11 +74,9 @@ class Results:
         carry the law.
         """
         from scalectl.analysis import fit
-        from scalectl.orchestrator.report.fits import held_out_runs
 
         with refusals():
-            wanted, points = self._asked(study, where, metric, x, law)
-            held = held_out_runs(points, wanted, hold_out)
+            wanted, points, held = self._asked(study, where, hold_out, metric, x, law)
         return fit(points, wanted.metric, wanted.compute, law=wanted.law, seeds=wanted.seeds, hold_out=held)
 
     def plot(
@@ -99,30 +97,35 @@ class Results:
         Refused for a figure that there isn't, and where the runs can't carry it.
         """
         from scalectl.analysis.plotting import kind, plot
-        from scalectl.orchestrator.report.fits import held_out_runs, training_curves
+        from scalectl.orchestrator.report.fits import training_curves
 
         curve, curves, is_of_curves = metric or "loss", None, kind(figure).curves
         if is_of_curves:
             metric = None
         with refusals():
-            wanted, points = self._asked(study, where, metric, x, law)
-            held = held_out_runs(points, wanted, hold_out)
+            wanted, points, held = self._asked(study, where, hold_out, metric, x, law)
             if is_of_curves:
                 curves = training_curves(self.path, points)
         options |= {"law": wanted.law, "seeds": wanted.seeds, "hold_out": held, "curves": curves, "curve": curve}
         return plot(points, figure, wanted.metric, wanted.compute, **options).figure
 
     def _asked(
-        self, study: str | None, where: str | None, metric: str | None, x: str | None, law: str | None
-    ) -> "tuple[Fit, DataFrame]":
-        """The fit of a study that has this metric, or else its first one with it, and the runs to fit."""
-        from scalectl.orchestrator.report.fits import study_points
+        self,
+        study: str | None,
+        where: str | None,
+        hold_out: str | None,
+        metric: str | None,
+        x: str | None,
+        law: str | None,
+    ) -> "tuple[Fit, DataFrame, Collection[str]]":
+        """The fit of a study that has this metric, or else its first one with it, the runs, and those to hold out."""
+        from scalectl.orchestrator.report.fits import held_out_runs, study_points
 
         request, points = study_points(self.path, study, where, x=x, law=law)
         fits = [fit for fit in request.fits.values() if metric in (None, fit.metric)]
         if not fits:
             fits = [*request.changed(metric=metric).fits.values()]
-        return fits[0], points
+        return fits[0], points, held_out_runs(points, fits[0], hold_out)
 
     def plan(
         self, file: str | PathLike[str] = "experiments.yaml", *, changes: Mapping[str, Any] | None = None
