@@ -17,12 +17,13 @@ import numpy as np
 from scalectl.trainer import checkpoint
 from scalectl.trainer.checkpoint import Corrupt, Saved
 from scalectl.trainer.claim import check
+from scalectl.trainer.data import squares
 from scalectl.trainer.data.batches import Batches
 from scalectl.trainer.data.copies import newly_counted, words
 from scalectl.trainer.data.facts import Unreadable
 from scalectl.trainer.data.loader import Loader
 from scalectl.trainer.data.pictures import BadImage
-from scalectl.trainer.data.split import parts
+from scalectl.trainer.data.split import parts, split
 from scalectl.trainer.environment import pinned
 from scalectl.trainer.evalset import Interrupted
 from scalectl.trainer.evaluate import evaluations, shots_are_there
@@ -88,6 +89,8 @@ def _train(job: Job, stopping: Stop | None, layout: Layout) -> Iterator[Event]:
         shots_are_there(job.trunk.data, job.evals)
         state, saved = yield from _latest(job, programs)
         yield _started(saved)
+        for _ in squares.write(job.trunk.data, split(job.trunk.data).pool, max(1, job.workers or 0)):
+            yield Alive(saved.step)
         laps.end("begin")
         yield laps.spent(saved.step)
         training = _Training(job, programs, state, saved, laps)

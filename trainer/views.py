@@ -71,8 +71,7 @@ def weights(begin: Array, end: Array, size: int, side: int) -> Array:
     """What each of `size` pixels adds to each of `side` that a stretch of them is resized to (side, size)."""
     scale = (end - begin) / side
     reach = jnp.maximum(scale, 1.0)
-    centres = begin + (jnp.arange(side) + 0.5) * scale
-    distances = jnp.abs(jnp.arange(size) + 0.5 - centres[:, None]) / reach
-    inside = (jnp.arange(size) + 0.5 > begin - 0.5) & (jnp.arange(size) + 0.5 < end + 0.5)
-    shares = jnp.where(inside, jnp.maximum(0.0, 1.0 - distances), 0.0)
+    centres = begin + (jnp.arange(side)[:, None] + 0.5) * scale
+    distances = jnp.abs(jnp.arange(size)[None] + 0.5 - centres) / reach
+    shares = jnp.maximum(0.0, 1.0 - distances)
     return shares / shares.sum(axis=1, keepdims=True)

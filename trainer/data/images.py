@@ -118,6 +118,17 @@ class Encoded:
 
         return self._decoded(rows, part)
 
+    def whole(self, rows: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+        """The sizes of pictures (count, 2), and all of each as a square (count, side, side, 3) of bytes."""
+        sizes = []
+
+        def square(picture: Picture, _: int) -> np.ndarray:
+            sizes.append(picture.size)
+            return pictures.crop(picture, (0, 0, *picture.size), side)
+
+        squares = self._decoded(rows, square)
+        return np.array(sizes), squares
+
     def locate(self, row: int) -> str:
         """The file and row of an image."""
         return self.part.contents().locate(row)
