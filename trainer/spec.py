@@ -296,7 +296,7 @@ class Job:
     folder: str
     origin: str | None
     checkpoint_every: int
-    workers: int = 0  # processes that read images ahead; a thread does where there are none
+    workers: int | None = 0  # processes that read images ahead, and a thread where there are none; None: by the slot
     token: str = ""  # of this attempt, which claimed the folder; none where no other attempt can be under way
 
 
