@@ -3,6 +3,7 @@
 import io
 from dataclasses import replace
 
+import jax
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,6 +18,7 @@ from scalectl.trainer.data.colours import Colours
 from scalectl.trainer.data.pictures import Picture, crop, in_range, middle, opened
 from scalectl.trainer.data.split import load
 from scalectl.trainer.spec import DataSpec, TrunkSpec
+from scalectl.trainer.views import seen
 
 WHOLE = Part(40, slice(None))
 SYNTHETIC = DataSpec("synthetic", 40, 37, 5, 0, 16, 3, 10)
@@ -119,3 +121,21 @@ def test_a_step_sees_the_bits_that_the_host_would_give_it(how):
     assert images.pixels.dtype == np.uint8
     np.testing.assert_array_equal(as_seen(images), expected)
     assert in_range(np.arange(256, dtype=np.uint8)).tobytes() == as_seen(EVERY).tobytes()
+
+
+@pytest.mark.parametrize(("platform", "way"), [("cpu", "gather"), ("cuda", "gather"), ("tpu", "divide")])
+def test_bytes_become_numbers_by_a_table_and_on_a_tpu_by_arithmetic(platform, way):
+    images = Colours(jax.ShapeDtypeStruct((4, 24, 24, 3), "uint8"))
+    text = jax.jit(seen, static_argnums=1).trace(images, 24).lower(lowering_platforms=(platform,)).as_text()
+    assert [name for name in ("gather", "divide") if f"stablehlo.{name}" in text] == [way]
+
+
+def test_a_crop_on_the_device_is_that_of_pillow():
+    pixels = np.random.default_rng(5).integers(0, 256, (3, 40, 40, 3), np.uint8)
+    boxes = np.array([(3.5, 2.25, 30.75, 38.0), (0, 0, 40, 40), (10, 11, 19.5, 18.25)], np.float32)
+    found = as_seen(Colours(pixels, boxes), 16)
+    whole = [
+        Image.fromarray(one).resize((16, 16), Image.Resampling.BILINEAR, box=tuple(map(float, box)))
+        for one, box in zip(pixels, boxes, strict=True)
+    ]
+    assert np.abs(found - in_range(np.stack(whole))).max() * 127.5 < 1.01  # Pillow rounds after each direction
