@@ -214,7 +214,7 @@ def read(card: Card, work: Work, of: TrunkSpec, readers: int) -> str:
     made, steps = "", card.sizes.steps + 1
     if of.data.cached:
         began = time.perf_counter()
-        for _ in squares.write(of.data, split(of.data).pool, readers):
+        for _ in squares.write(of.data, split(of.data).pool):
             pass
         made = f"; cached at {of.data.cached / (time.perf_counter() - began):.0f} images/s"
     return fed(card, work, Loader(Batches(of), 0, 10 * steps, readers), of) + made

@@ -129,7 +129,7 @@ def measure(kind: str, file: Path, images: int, side: int, *, cached: bool) -> N
 
 def kept(trunk: TrunkSpec) -> Batches:
     """Batches of cached images, which are written first."""
-    for _ in squares.write(trunk.data, split(trunk.data).pool, 1):
+    for _ in squares.write(trunk.data, split(trunk.data).pool):
         pass
     return Batches(trunk)
 

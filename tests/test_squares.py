@@ -48,7 +48,7 @@ def kept(folder: Path, size: int = 25, **changes) -> TrunkSpec:
 
 def fill(of: TrunkSpec) -> int:
     """Write the cached images, and count the signs of life."""
-    return len(list(squares.write(of.data, split(of.data).pool, 2)))
+    return len(list(squares.write(of.data, split(of.data).pool)))
 
 
 def files() -> list[Path]:
@@ -94,7 +94,7 @@ def racing(of: TrunkSpec, told: "multiprocessing.Queue[tuple[int, int]]") -> Non
     """Write the images, and say how many groups this process decoded and which file there is then."""
     decoded = []
     squares._fill = lambda *arguments, fill=squares._fill: (decoded.append(1), (yield from fill(*arguments)))[0]
-    list(squares.write(of.data, split(of.data).pool, 1))
+    list(squares.write(of.data, split(of.data).pool))
     told.put((len(decoded), files()[0].stat().st_ino))
 
 

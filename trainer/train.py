@@ -89,7 +89,7 @@ def _train(job: Job, stopping: Stop | None, layout: Layout) -> Iterator[Event]:
         shots_are_there(job.trunk.data, job.evals)
         state, saved = yield from _latest(job, programs)
         yield _started(saved)
-        for _ in squares.write(job.trunk.data, split(job.trunk.data).pool, max(1, job.workers or 0)):
+        for _ in squares.write(job.trunk.data, split(job.trunk.data).pool):
             yield Alive(saved.step)
         laps.end("begin")
         yield laps.spent(saved.step)

@@ -125,7 +125,7 @@ def _events(job: Job, stopping: Stop, place: Place) -> Iterator[Event]:
                 yield Stopped(step)
                 return
             if job.workers is None:
-                job = replace(job, workers=readers(os.environ["JAX_PLATFORMS"], place.gpus))
+                job = replace(job, workers=_readers(job, place))
             for event in train(job, stopping):
                 step = event.step
                 yield event
@@ -133,6 +133,13 @@ def _events(job: Job, stopping: Stop, place: Place) -> Iterator[Event]:
         yield Failed(_kind(error), step, redacted("".join(traceback.format_exception(error)).rstrip()))
     finally:
         heap.give_back()  # the next job may be a small one
+
+
+def _readers(job: Job, place: Place) -> int:
+    """The processes that read images for a job whose study names no number; a thread is enough for cached ones."""
+    if job.trunk.data.cached:
+        return 0
+    return readers(os.environ["JAX_PLATFORMS"], place.gpus)
 
 
 def _leased(job: Job, stopping: Stop, place: Place) -> AbstractContextManager[bool]:

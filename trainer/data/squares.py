@@ -74,8 +74,8 @@ def cached(spec: DataSpec, pool: Images | Lazy) -> Images | Lazy:
     return Lazy(Squares(pool, _file(spec)), range(spec.cached))
 
 
-def write(spec: DataSpec, pool: Images | Lazy, threads: int) -> Iterator[None]:
-    """Write the cached images of a spec unless they are there, and yield at least every few seconds.
+def write(spec: DataSpec, pool: Images | Lazy) -> Iterator[None]:
+    """Write the cached images of a spec on all cores unless they are there, and yield at least every few seconds.
 
     Where another process of the machine writes them, wait for it. Raises BadImage, and Unreadable where the disk has
     no place for them.
@@ -90,7 +90,7 @@ def write(spec: DataSpec, pool: Images | Lazy, threads: int) -> Iterator[None]:
         if not _written(spec):
             _check_room(spec, file)
             with cache.appearing(file) as part:
-                yield from _fill(spec, pool, part, threads)
+                yield from _fill(spec, pool, part)
             _mapped.cache_clear()
 
 
@@ -102,11 +102,12 @@ def _held(lock: Any) -> bool:
     return True
 
 
-def _fill(spec: DataSpec, pool: Lazy, part: str, threads: int) -> Iterator[None]:
+def _fill(spec: DataSpec, pool: Lazy, part: str) -> Iterator[None]:
     """Write all images to a file that others don't see yet."""
     images = np.lib.format.open_memmap(part, "w+", _kind(spec), (spec.cached,))
     with Path(part).open("r+b") as file:
-        os.posix_fallocate(file.fileno(), 0, Path(part).stat().st_size)  # a full disk is an error here, not a signal
+        if hasattr(os, "posix_fallocate"):  # a full disk is an error here, and a signal later
+            os.posix_fallocate(file.fileno(), 0, Path(part).stat().st_size)
 
         def group(start: int) -> None:
             stop = min(start + GROUP, spec.cached)
@@ -118,11 +119,18 @@ def _fill(spec: DataSpec, pool: Lazy, part: str, threads: int) -> Iterator[None]
                 sizes = np.full((stop - start, 2), side(spec))
             images["pixels"][start:stop], images["size"][start:stop] = pixels, sizes
 
-        with ThreadPoolExecutor(max(1, threads)) as pool_of_threads:  # Pillow decodes without Python's lock
-            for _ in pool_of_threads.map(group, range(0, spec.cached, GROUP)):
+        with ThreadPoolExecutor(_cores()) as threads:  # Pillow decodes without Python's lock
+            for _ in threads.map(group, range(0, spec.cached, GROUP)):
                 yield
         images.flush()
         os.fsync(file.fileno())
+
+
+def _cores() -> int:
+    """The cores that this process may use: one of a slot on the CPU, all of a machine otherwise."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _check_room(spec: DataSpec, file: Path) -> None:
