@@ -142,7 +142,7 @@ def test_a_disk_without_room_is_refused_and_named(photographs, monkeypatch):
 
 def test_images_that_nobody_has_written_are_no_images(photographs):
     with pytest.raises(Unreadable, match="no cached images"):
-        Batches(kept(photographs))
+        Batches(kept(photographs)).batch(0)
 
 
 @pytest.mark.parametrize(

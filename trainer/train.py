@@ -89,8 +89,9 @@ def _train(job: Job, stopping: Stop | None, layout: Layout) -> Iterator[Event]:
         shots_are_there(job.trunk.data, job.evals)
         state, saved = yield from _latest(job, programs)
         yield _started(saved)
-        for _ in squares.write(job.trunk.data, split(job.trunk.data).pool):
-            yield Alive(saved.step)
+        if saved.step < job.stop:
+            for _ in squares.write(job.trunk.data, split(job.trunk.data).pool):
+                yield Alive(saved.step)
         laps.end("begin")
         yield laps.spent(saved.step)
         training = _Training(job, programs, state, saved, laps)
@@ -144,11 +145,6 @@ def _started(saved: Saved) -> Started:
     return Started(saved.step, socket.gethostname(), os.getpid(), device, json.dumps(versions))
 
 
-def _kinds(state: State) -> list[str]:
-    """The kind of each device that a state lies on."""
-    return [device.device_kind for device in jax.tree.leaves(state)[0].devices()]
-
-
 class _Training:
     """A state on its way from one step to the next, and the clock that runs while the device works."""
 
@@ -156,7 +152,8 @@ class _Training:
         self.job, self.programs, self.saved = job, programs, saved
         self.numbers = settings(job.trunk.recipe, job.run)
         self.state: State = programs.layout.put(state)
-        self.peak = peak(_kinds(self.state), job.trunk.recipe.precision)
+        kinds = [device.device_kind for device in programs.layout.devices]
+        self.peak = peak(kinds, job.trunk.recipe.precision)
         self.step = saved.step
         batches = Batches(job.trunk, programs.layout.rows(job.trunk.recipe.batch_size))
         counts = dispatches(self.step, job.stop, job.checkpoint_every, programs.shape.steps)

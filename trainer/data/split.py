@@ -28,10 +28,7 @@ def split(spec: DataSpec) -> Split:
 
 
 def load(spec: DataSpec) -> Images | Lazy:
-    """The training subset of a spec, which lies inside every larger one and meets no held-out image.
-
-    Raises Unreadable, also where it is to be of cached images and `squares.write` has not written them.
-    """
+    """The training subset of a spec, which lies inside every larger one and meets no held-out image."""
     return squares.cached(spec, split(spec).pool).first(spec.size)
 
 

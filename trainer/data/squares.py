@@ -34,13 +34,20 @@ class Squares:
     pool: Lazy
     file: Path
 
+    @property
+    def _images(self) -> np.ndarray:
+        try:
+            return _mapped(self.file)
+        except (OSError, ValueError) as error:
+            raise Unreadable(f"{self.file}: no cached images: somebody removed them") from error
+
     def colours(self, rows: np.ndarray) -> np.ndarray:
         """Images (count, side, side, channels) as bytes: central squares, or whole pictures to take crops of."""
-        return _mapped(self.file)["pixels"][rows]
+        return self._images["pixels"][rows]
 
     def boxes(self, rows: np.ndarray, draws: np.ndarray) -> np.ndarray:
         """The crops (count, 4) that draws are of the pictures, in pixels of their squares."""
-        images = _mapped(self.file)
+        images = self._images
         side = images["pixels"].shape[1]
         sizes = images["size"][rows]
         crops = [box(width, height, one) for (width, height), one in zip(sizes.tolist(), draws, strict=True)]
@@ -66,11 +73,9 @@ def size(spec: DataSpec) -> int:
 
 
 def cached(spec: DataSpec, pool: Images | Lazy) -> Images | Lazy:
-    """The pool of a spec, of its cached images where it has any; raises Unreadable where they are not there."""
+    """The pool of a spec, of its cached images where it has any, which `write` has to have written when one is read."""
     if not spec.cached or not isinstance(pool, Lazy):
         return pool
-    if not _written(spec):
-        raise Unreadable(f"{_file(spec)}: no cached images: somebody removed them")
     return Lazy(Squares(pool, _file(spec)), range(spec.cached))
 
 
