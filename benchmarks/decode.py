@@ -1,9 +1,10 @@
 """What a training image costs beside the bare decoding of its JPEG, on one core.
 
-uv run python benchmarks/decode.py [--images 400] [--parquet FILE --side 32] [--array-record]
+uv run python benchmarks/decode.py [--images 400] [--parquet FILE --side 32] [--array-record] [--cached]
 
 Without a parquet file, photograph-like pictures of 500 x 375 pixels are made and seen at 224 pixels.
-With --array-record the same pictures are read from an ArrayRecord file.
+With --array-record the same pictures are read from an ArrayRecord file. With --cached they are read from `data.cache`,
+too: whole, and as squares that are an eighth larger, of which the device takes crops.
 """
 
 import argparse
@@ -20,8 +21,10 @@ import pyarrow as pa
 from PIL import Image
 from pyarrow import parquet as files
 
+from scalectl.trainer.data import squares
 from scalectl.trainer.data.batches import Batches
 from scalectl.trainer.data.registry import Part
+from scalectl.trainer.data.split import split
 from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, TrunkSpec
 
 BATCH = 50
@@ -84,16 +87,17 @@ def main() -> None:
     parser.add_argument("--parquet", type=Path)
     parser.add_argument("--side", type=int, default=224)
     parser.add_argument("--array-record", action="store_true")
+    parser.add_argument("--cached", action="store_true")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_CACHE_HOME"] = folder
         kind, file = "parquet", asked.parquet or photographs(Path(folder), asked.images)
         if asked.array_record:
             kind, file = "array_record", array_record(Path(folder), file, asked.images)
-        measure(kind, file, asked.images, asked.side)
+        measure(kind, file, asked.images, asked.side, cached=asked.cached)
 
 
-def measure(kind: str, file: Path, images: int, side: int) -> None:
+def measure(kind: str, file: Path, images: int, side: int, *, cached: bool) -> None:
     content = Part(kind, str(file)).contents().digest
     data = DataSpec(kind, images, 0, 0, 0, side, 3, 1000, resize=side * 8 // 7, content=content, path=str(file))
     recipe = RecipeSpec(BATCH, "float32", "map", 0.0, "sigmoid", "adafactor", 1e-3, 1.0, 3.0, 0.03, 20, 100)
@@ -112,11 +116,22 @@ def measure(kind: str, file: Path, images: int, side: int) -> None:
         "training, crop and flip": lambda number: [training.batch(number * steps + step) for step in range(steps)],
         "evaluation, central crop": lambda number: [evaluation.batch(number * steps + step) for step in range(steps)],
     }
+    if cached:
+        for name, more in {"whole": {}, "crops": {"crop": True, "cache": side * 8 // 7}}.items():
+            batches = kept(replace(trunk, data=replace(data, cached=images, flip=True, **more)))
+            ways[f"cached, {name}"] = lambda number, of=batches: [of.batch(number * steps + n) for n in range(steps)]
     alone = 0.0
     for name, way in ways.items():
         spent = best(way) / images
         alone = alone or spent
         print(f"{name:26}{1e3 * spent:8.3f} ms an image {spent / alone:6.2f} x bare {1 / spent:8.0f} images/s a core")
+
+
+def kept(trunk: TrunkSpec) -> Batches:
+    """Batches of cached images, which are written first."""
+    for _ in squares.write(trunk.data, split(trunk.data).pool):
+        pass
+    return Batches(trunk)
 
 
 if __name__ == "__main__":

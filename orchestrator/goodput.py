@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 
 from scalectl.orchestrator.format import counted, duration, share
 
-ENTRIES = ("acquire", "compile", "step", "evaluate", "checkpoint", "lost", "idle")
+ENTRIES = ("acquire", "compile", "step", "input", "evaluate", "checkpoint", "lost", "idle")
 USEFUL = ("step", "evaluate")
+STARVED, LEAST_SECONDS = 0.2, 5.0  # of the time of steps and in all, for a wait for images that is worth a word
 Entries = Mapping[str, float]  # seconds
 
 
@@ -24,13 +25,14 @@ def total(slots: Iterable[Entries]) -> Entries:
 
 
 def summary(slots: Mapping[str, Entries]) -> str:
-    """One line on a launch: its goodput, and the shares of its slots' time."""
+    """A line on a launch, its goodput and the shares of its slots' time, and one on devices that wait for images."""
     whole = total(slots.values())
     part = goodput(whole)
     if part is None:
         return ""
     seconds = sum(whole.values())
-    return f"goodput {share(part)} of {counted(len(slots), 'slot')} x {duration(seconds / len(slots))}: {shares(whole)}"
+    line = f"goodput {share(part)} of {counted(len(slots), 'slot')} x {duration(seconds / len(slots))}: {shares(whole)}"
+    return "\n".join(filter(None, [line, starved(whole)]))
 
 
 def shares(entries: Entries) -> str:
@@ -38,3 +40,15 @@ def shares(entries: Entries) -> str:
     seconds = sum(entries.values())
     sizes = sorted(entries.items(), key=lambda entry: -entry[1])
     return " · ".join(f"{name} {share(part / seconds)}" for name, part in sizes if part)
+
+
+def starved(entries: Entries) -> str:
+    """What helps devices that wait for images; empty where they wait for little of the time in which they train."""
+    waited = entries.get("input", 0.0)
+    training = waited + entries.get("step", 0.0)
+    if waited < max(STARVED * training, LEAST_SECONDS):
+        return ""
+    return (
+        f"the device waits for images {share(waited / training)} of the time in which it trains:"
+        " raise resources.workers, or set data.cache"
+    )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -14,6 +15,8 @@ from runs import SHARED
 
 from scalectl.orchestrator.errors import InvalidExperiment
 from scalectl.orchestrator.experiment.reading import Experiment, read
+from scalectl.trainer.data.colours import Colours
+from scalectl.trainer.views import seen
 
 STUDY = """\
 version: 1
@@ -66,6 +69,16 @@ def write(file: Path, table: pa.Table, **how: Any) -> Path:
 def greys(file: Path, levels: Sequence[int], classes: int = 3) -> Path:
     """Write pictures of these levels of grey; the class of each is its level modulo the classes."""
     return write(file, layout([grey(level) for level in levels], [level % classes for level in levels]))
+
+
+def as_seen(images: Any, side: int = 0) -> np.ndarray:
+    """Batches as steps see them, from -1 to 1: what the device makes of Colours, and arrays as they are."""
+    if not isinstance(images, Colours):
+        return np.asarray(images)
+    *stack, _, width, _ = images.pixels.shape
+    flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[len(stack) :]), images)
+    pixels = np.asarray(jax.jit(seen, static_argnums=1)(flat, side or width))
+    return pixels.reshape(*stack, *pixels.shape[1:])
 
 
 def levels(pixels: np.ndarray) -> list[int]:

@@ -3,21 +3,27 @@
 import io
 from dataclasses import replace
 
+import jax
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pictures import as_seen
 from PIL import Image
 from test_data import trunk
 
-from scalectl.trainer.data.augment import Part, box, crop_draws, flipped
+from scalectl.trainer.data.augment import Part, box, crop_draws, moved
 from scalectl.trainer.data.batches import Batches
+from scalectl.trainer.data.colours import Colours
 from scalectl.trainer.data.pictures import Picture, crop, in_range, middle, opened
 from scalectl.trainer.data.split import load
 from scalectl.trainer.spec import DataSpec, TrunkSpec
+from scalectl.trainer.views import seen
 
 WHOLE = Part(40, slice(None))
 SYNTHETIC = DataSpec("synthetic", 40, 37, 5, 0, 16, 3, 10)
+EVERY = Colours(np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1))
+MIRRORED = replace(SYNTHETIC, flip=True)
 
 
 def pictures(**changes) -> TrunkSpec:
@@ -78,20 +84,21 @@ def test_half_of_the_images_are_mirrored_anew_each_step():
     first, second = (
         [
             np.array_equal(after, before[:, ::-1])
-            for before, after in zip(images, flipped(images, 3, step, WHOLE), strict=True)
+            for before, after in zip(images, moved(images, MIRRORED, 3, step, WHOLE), strict=True)
         ]
         for step in (0, 1)
     )
     assert 10 < sum(first) < 30 and first != second
-    still = [np.array_equal(*pair) for pair in zip(images, flipped(images, 3, 0, WHOLE), strict=True)]
+    still = [np.array_equal(*pair) for pair in zip(images, moved(images, MIRRORED, 3, 0, WHOLE), strict=True)]
     assert still == [not mirrored for mirrored in first]
 
 
 def test_crops_show_other_parts_of_an_image_at_each_step():
     whole, part = (Batches(pictures(crop=crop)).stacked(0, 1) for crop in (False, True))
-    assert whole[0].shape == part[0].shape
+    assert as_seen(whole[0]).shape == as_seen(part[0]).shape
     np.testing.assert_array_equal(whole[1], part[1])
-    assert len({one.tobytes() for one in Batches(pictures(crop=True, size=1)).stacked(0, 2)[0].reshape(64, -1)}) > 55
+    again = as_seen(Batches(pictures(crop=True, size=1)).stacked(0, 2)[0])
+    assert len({one.tobytes() for one in again.reshape(64, -1)}) > 55
 
 
 @given(st.integers(0, 10**6), st.integers(1, 4), st.sampled_from([{"crop": True}, {"flip": True, "shift": 2}]))
@@ -99,7 +106,36 @@ def test_crops_show_other_parts_of_an_image_at_each_step():
 def test_a_batch_depends_on_seed_and_step_alone(step, count, how):
     together = Batches(pictures(**how)).stacked(step, count)
     alone = Batches(pictures(**how)).stacked(step + count - 1, 1)
-    np.testing.assert_array_equal(together[0][-1], alone[0][0])
+    np.testing.assert_array_equal(as_seen(together[0])[-1], as_seen(alone[0])[0])
     np.testing.assert_array_equal(together[1][-1], alone[1][0])
     other = Batches(replace(pictures(**how), seed=6)).stacked(step, 1)
-    assert not np.array_equal(other[0][0], Batches(pictures(**how)).stacked(step, 1)[0][0])
+    assert not np.array_equal(as_seen(other[0])[0], as_seen(Batches(pictures(**how)).stacked(step, 1)[0])[0])
+
+
+@pytest.mark.parametrize("how", [{}, {"flip": True}, {"shift": 2}, {"flip": True, "shift": 3}])
+def test_a_step_sees_the_bits_that_the_host_would_give_it(how):
+    trunk = pictures(**how)
+    rows = Batches(trunk)._rows(5 * 32)
+    expected = moved(load(trunk.data).pixels[rows], trunk.data, trunk.seed, 5, Part(32, slice(None)))
+    images, _ = Batches(trunk).batch(5)
+    assert images.pixels.dtype == np.uint8
+    np.testing.assert_array_equal(as_seen(images), expected)
+    assert in_range(np.arange(256, dtype=np.uint8)).tobytes() == as_seen(EVERY).tobytes()
+
+
+@pytest.mark.parametrize(("platform", "way"), [("cpu", "gather"), ("cuda", "gather"), ("tpu", "divide")])
+def test_bytes_become_numbers_by_a_table_and_on_a_tpu_by_arithmetic(platform, way):
+    images = Colours(jax.ShapeDtypeStruct((4, 24, 24, 3), "uint8"))
+    text = jax.jit(seen, static_argnums=1).trace(images, 24).lower(lowering_platforms=(platform,)).as_text()
+    assert [name for name in ("gather", "divide") if f"stablehlo.{name}" in text] == [way]
+
+
+def test_a_crop_on_the_device_is_that_of_pillow():
+    pixels = np.random.default_rng(5).integers(0, 256, (3, 40, 40, 3), np.uint8)
+    boxes = np.array([(3.5, 2.25, 30.75, 38.0), (0, 0, 40, 40), (10, 11, 19.5, 18.25)], np.float32)
+    found = as_seen(Colours(pixels, boxes), 16)
+    whole = [
+        Image.fromarray(one).resize((16, 16), Image.Resampling.BILINEAR, box=tuple(map(float, box)))
+        for one, box in zip(pixels, boxes, strict=True)
+    ]
+    assert np.abs(found - in_range(np.stack(whole))).max() * 127.5 < 1.01  # Pillow rounds after each direction

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pictures import as_seen
 from sklearn.datasets import load_digits
 
 from scalectl.trainer.data.batches import Batches
@@ -144,5 +145,5 @@ def test_scattered_orders_look_like_chance():
 def test_a_subset_too_large_to_hold_is_seen_once_an_epoch():
     endless = replace(trunk().data, source="synthetic", size=3 * 10**9, image_size=8, channels=3)
     batches = Batches(replace(trunk(batch=1000), data=endless))
-    seen = names(batches.stacked(2_999_999, 2)[0].reshape(-1, 8, 8, 3))
+    seen = names(as_seen(batches.stacked(2_999_999, 2)[0]).reshape(-1, 8, 8, 3))
     assert len(set(seen)) == 2000

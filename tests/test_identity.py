@@ -108,7 +108,7 @@ def changed(spec: Any, path: tuple[str, ...]) -> Any:
 
 
 # where files lie now, what they are called, and what is refused: no science
-PLACES = {("trunk", "data", name) for name in ("path", "test_path", "name", "max_pixels", "left_open")}
+PLACES = {("trunk", "data", name) for name in ("path", "test_path", "name", "max_pixels", "cached", "left_open")}
 PLACES |= {  # what is read there is in the hash of the contents
     ("trunk", "data", selection, part.name)
     for selection in ("selection", "test_selection")

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pyarrow as pa
 import pytest
-from pictures import STUDY, grey, layout, levels, write
+from pictures import STUDY, as_seen, grey, layout, levels, write
 from records import array_record, dataset, example
 from scipy.special import expit
 
@@ -69,7 +69,7 @@ def test_targets_are_ones_at_the_labels_of_each_image(made, tmp_path):
     trunk = made(tmp_path).cells[0].run.trunk
     assert trunk.data.num_classes == 5
     pixels, targets = Batches(trunk).batch(3)
-    expected = [[int(label in labels(level)) for label in range(5)] for level in levels(pixels)]
+    expected = [[int(label in labels(level)) for label in range(5)] for level in levels(as_seen(pixels))]
     assert targets.tolist() == expected
     found = split(trunk.data)
     assert found.held_out.labels[2:4].shape == (2, 5) and sorted(levels(found.pool.pixels[:])) != []

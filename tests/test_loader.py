@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import jax
 import numpy as np
 import psutil
 import pytest
@@ -49,7 +50,8 @@ def hashes(of: TrunkSpec, start: int, stop: int, workers: int, each: int = 1) ->
         while len(found) < stop - start:
             pixels, labels = feed.stacked(min(each, stop - start - len(found)))
             found += [
-                hashlib.sha256(a.tobytes() + b.tobytes()).hexdigest() for a, b in zip(pixels, labels, strict=True)
+                hashlib.sha256(b"".join(leaf.tobytes() for leaf in leaves)).hexdigest()
+                for leaves in zip(*jax.tree.leaves((pixels, labels)), strict=True)
             ]
     finally:
         feed.close()

@@ -14,6 +14,7 @@ from zlib import crc32
 import jax
 import numpy as np
 import pytest
+from pictures import as_seen
 
 from scalectl.trainer.data.batches import Batches
 from scalectl.trainer.optimizer import settings
@@ -128,7 +129,7 @@ def measured(case: Case) -> dict[str, Numbers]:
 
 def seen(batches: Batches, step: int) -> Numbers:
     images, labels = batches.batch(step)
-    return projections({"images": images, "labels": labels})
+    return projections({"images": as_seen(images), "labels": labels})
 
 
 def begun(state: State, step: int) -> State:

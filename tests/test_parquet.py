@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from pictures import STUDY, cifar10, grey, greys, jpeg, layout, levels, write
+from pictures import STUDY, as_seen, cifar10, grey, greys, jpeg, layout, levels, write
 from PIL import Image
 from pyarrow import parquet as files
 from test_cli import HEAVY
@@ -199,7 +199,7 @@ def test_batches_show_what_the_subset_holds(tmp_path):
     greys(tmp_path / "train.parquet", range(40))
     trunk = study(tmp_path).cells[0].run.trunk
     pixels, labels = Batches(trunk).stacked(0, 3)
-    seen = levels(pixels.reshape(-1, 16, 16, 3))
+    seen = levels(as_seen(pixels).reshape(-1, 16, 16, 3))
     assert sorted(seen[:6]) == sorted(seen[6:]) == sorted(levels(load(trunk.data).pixels[:]))
     assert labels.reshape(-1).tolist() == [level % 3 for level in seen]
 

@@ -1,5 +1,6 @@
 """The benchmarks run, and docs/performance.md calls their parts by their names."""
 
+import os
 import re
 import subprocess
 import sys
@@ -46,6 +47,19 @@ def test_the_benchmark_compares_the_sides_that_are_there():
     assert told[0] == "smallest: 8 pixels, batch 2, float32"
     assert [line.split()[0] for line in told[1:]] == ["scalectl", "linen", "linen*"]
     assert all(0 <= float(re.search(r"idle +([\d.]+)%", line)[1]) < 100 for line in told[1:])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_all_parts_of_the_measurements_on_a_card_run_on_a_cpu():
+    command = [sys.executable, "benchmarks/card.py", "--tiny"]
+    environment = os.environ | {"JAX_PLATFORMS": "cpu"}
+    told = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=True, env=environment).stdout
+    parts = [line.split(maxsplit=1) for line in told.splitlines()[1:]]
+    assert list(dict.fromkeys(part for part, _ in parts)) == ["rate", "resident", "fed", "readers", "pico", "linen"]
+    failed = [line for _, line in parts if "images/s" not in line and "FLOP/s" not in line]
+    assert [line.split("  ")[0] for line in failed] == ["smallest, attention cudnn"]
+    assert re.search(r"cached, crops of 12 .* waited \d+ %; cached at \d+ images/s", told)
 
 
 class Answers:

@@ -78,6 +78,7 @@ class Spent:
     train: float
     evaluate: float
     save: float  # in which training stood still
+    input: float = 0.0  # in which the device had nothing to do until images were there
 
 
 @dataclass(frozen=True)

@@ -115,12 +115,14 @@ class DataSpec:
     levels: Levels = field(default="cut", metadata=LATER)
     black: float = field(default=0.0, metadata=LATER)  # the values of such grey pictures that become black and white;
     white: float = field(default=0.0, metadata=LATER)  # both 0: as the depth has it that their files declare
+    cache: int = field(default=0, metadata=LATER)  # side of the squares that crops are taken of; 0: of the pictures
     path: str = field(default="", compare=False)  # where the files lie now: no part of what a run is
     test_path: str = field(default="", compare=False)
     selection: Selection = field(default=Selection(), compare=False)  # of the files there; `content` says what it gave
     test_selection: Selection = field(default=Selection("test"), compare=False)
     name: str = field(default="", compare=False)  # of the data set, for people
     max_pixels: int = field(default=MAX_PIXELS, compare=False)  # of one picture
+    cached: int = field(default=0, compare=False)  # images that are decoded once for all, the largest subset's; 0: none
     # keys that the file leaves out because no picture that planning looked at needs them; one that does is refused
     left_open: tuple[str, ...] = field(default=(), compare=False)
 
@@ -294,7 +296,7 @@ class Job:
     folder: str
     origin: str | None
     checkpoint_every: int
-    workers: int = 0  # processes that read images ahead; a thread does where there are none
+    workers: int | None = 0  # processes that read images ahead, and a thread where there are none; None: by the slot
     token: str = ""  # of this attempt, which claimed the folder; none where no other attempt can be under way
 
 

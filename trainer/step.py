@@ -16,6 +16,7 @@ from scalectl.trainer.flops import dispatch, training_flops
 from scalectl.trainer.optimizer import DECAYS, Settings, clip, direction, schedule, updated
 from scalectl.trainer.sharding import Layout, everywhere
 from scalectl.trainer.spec import Loss, Optimizer, TrunkSpec
+from scalectl.trainer.views import seen
 from scalectl.trainer.vit import ViT, build
 
 Array = jax.Array
@@ -37,6 +38,14 @@ class Metrics(NamedTuple):
     loss: Any
     learning_rate: Any
     grad_norm: Any
+
+
+class Fed(NamedTuple):
+    """The batches of a dispatch where its program takes them: how many there are, their images and their labels."""
+
+    count: Any
+    images: Any
+    labels: Any
 
 
 class Readings(NamedTuple):
@@ -83,10 +92,10 @@ def losses(logits_BC: Array, labels_B: Array, kind: Loss) -> Array:
     return optax.sigmoid_binary_cross_entropy(logits_BC, targets_BC).sum(axis=-1)
 
 
-def one_step(shape: Shape, state: State, images: Array, labels: Array, numbers: Settings) -> tuple[State, Metrics]:
+def one_step(shape: Shape, state: State, images: Any, labels: Array, numbers: Settings) -> tuple[State, Metrics]:
     """The state after an update on one batch, with what the batch told before it."""
 
-    loss, grads = gradient(shape, state.params, images, labels)
+    loss, grads = gradient(shape, state.params, seen(images, shape.model.image_size), labels)
     clipped, norm = clip(grads, numbers.clip_norm)
     towards, moments = direction(shape.optimizer).update(clipped, state.moments, state.params)
     lr = numbers.lr * schedule(state.step, numbers)
@@ -122,16 +131,20 @@ def pieces_of(shape: Shape, rows: Array) -> Array:
 
 
 def several_steps(
-    shape: Shape, state: State, count: Array, images: Array, labels: Array, numbers: Settings
+    shape: Shape, state: State, count: Array, images: Any, labels: Array, numbers: Settings
 ) -> tuple[State, Metrics]:
     """The state after the first `count` of the stacked batches; how steps are grouped changes no bit."""
+
+    def of_step(i: Any) -> tuple[Any, Array]:
+        return jax.tree.map(lambda rows: rows[i], (images, labels))
+
     if shape.steps == 1:  # no loop: a GPU's would hold the host until the step is done, and no batch be read meanwhile
-        state, metrics = one_step(shape, state, images[0], labels[0], numbers)
+        state, metrics = one_step(shape, state, *of_step(0), numbers)
         return state, jax.tree.map(lambda metric: metric[None], metrics)
 
     def body(i: Array, carried: tuple[State, Metrics]) -> tuple[State, Metrics]:
         state, metrics = carried
-        state, latest = one_step(shape, state, images[i], labels[i], numbers)
+        state, latest = one_step(shape, state, *of_step(i), numbers)
         return state, jax.tree.map(lambda steps, step: steps.at[i].set(step), metrics, latest)
 
     return jax.lax.fori_loop(0, count, body, (state, Metrics(*[jnp.zeros(shape.steps)] * 3)))
@@ -206,22 +219,36 @@ class Programs:
         state: State = self.layout.put(zeros(self.shape)._replace(params=program(np.uint32(seed))))
         return state
 
-    def train(self, state: State, images: np.ndarray, labels: np.ndarray, numbers: Settings) -> tuple[State, Metrics]:
-        """`state`, which is consumed, advanced by the stacked batches, of which there are at most `shape.steps`.
+    def fed(self, images: Any, labels: np.ndarray) -> Fed:
+        """The stacked batches, of which there are at most `shape.steps`, on several devices where there are several.
 
-        Each process gives its own rows of every batch. Metrics have one entry for each of `shape.steps`; those after
-        the last batch are zero.
+        Images are an array or Colours. Each process gives its own rows of every batch.
         """
-        shape, count, lay = self.shape, np.int32(len(labels)), self.layout
-        images, labels = (lay.fed(padded(rows, shape.steps), None) for rows in (images, labels))
+
+        def put(rows: np.ndarray) -> Any:
+            return self.layout.fed(padded(rows, self.shape.steps), None)
+
+        return Fed(np.int32(len(labels)), jax.tree.map(put, images), put(labels))
+
+    def train(self, state: State, images: Any, labels: np.ndarray, numbers: Settings) -> tuple[State, Metrics]:
+        """`state`, which is consumed, advanced by the stacked batches, which are as `fed` takes them."""
+        return self.advance(state, self.fed(images, labels), numbers)
+
+    def advance(self, state: State, batches: Fed, numbers: Settings) -> tuple[State, Metrics]:
+        """`state`, which is consumed, advanced by batches.
+
+        Metrics have one entry for each of `shape.steps`; those after the last batch are zero.
+        """
+        shape, lay = self.shape, self.layout
 
         def advance(*arguments: Any) -> tuple[State, Metrics]:
             return several_steps(shape, *arguments)
 
-        name, out = ("train", labels.ndim), (lay.state(state), lay.whole)
+        kinds = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(batches)]
+        name, out = ("train", jax.tree.structure(batches), *kinds), (lay.state(state), lay.whole)
         options = {"donate": (0,), "out": out, "context": lay.traced()}
-        program = self._ready(name, advance, state, count, images, labels, numbers, **options)
-        advanced: tuple[State, Metrics] = program(state, count, images, labels, numbers)
+        program = self._ready(name, advance, state, *batches, numbers, **options)
+        advanced: tuple[State, Metrics] = program(state, *batches, numbers)
         return advanced
 
     def read(self, params: Any, images: Any, labels: Any) -> Readings:

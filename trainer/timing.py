@@ -8,7 +8,7 @@ from typing import Literal
 from scalectl.trainer.events import Spent
 from scalectl.trainer.step import Programs
 
-Lap = Literal["begin", "train", "evaluate", "save"]
+Lap = Literal["begin", "train", "input", "evaluate", "save"]
 DISPATCHES = 16  # that a speed is the mean of
 
 
@@ -27,10 +27,16 @@ class Laps:
         self._seconds[lap] += now - self._since - (compiled - self._compiled)
         self._since, self._compiled = now, compiled
 
+    def waited(self, seconds: float) -> None:
+        """Put down so much of the time since the last call of `end` as that of waiting for images."""
+        self._seconds["input"] += seconds
+        self._since += seconds
+
     def spent(self, step: int) -> Spent:
         """The laps up to the last call of `end`."""
         seconds = self._seconds
-        return Spent(step, seconds["begin"], self._compiled, seconds["train"], seconds["evaluate"], seconds["save"])
+        beside = (seconds["evaluate"], seconds["save"], seconds["input"])
+        return Spent(step, seconds["begin"], self._compiled, seconds["train"], *beside)
 
 
 class Speed:

@@ -17,12 +17,13 @@ import numpy as np
 from scalectl.trainer import checkpoint
 from scalectl.trainer.checkpoint import Corrupt, Saved
 from scalectl.trainer.claim import check
+from scalectl.trainer.data import squares
 from scalectl.trainer.data.batches import Batches
 from scalectl.trainer.data.copies import newly_counted, words
 from scalectl.trainer.data.facts import Unreadable
 from scalectl.trainer.data.loader import Loader
 from scalectl.trainer.data.pictures import BadImage
-from scalectl.trainer.data.split import parts
+from scalectl.trainer.data.split import parts, split
 from scalectl.trainer.environment import pinned
 from scalectl.trainer.evalset import Interrupted
 from scalectl.trainer.evaluate import evaluations, shots_are_there
@@ -41,6 +42,7 @@ from scalectl.trainer.events import (
     Stop,
     Stopped,
 )
+from scalectl.trainer.feed import Feed, dispatches
 from scalectl.trainer.flops import training_flops
 from scalectl.trainer.hardware import peak, utilisation
 from scalectl.trainer.multihost import Stopping
@@ -87,6 +89,9 @@ def _train(job: Job, stopping: Stop | None, layout: Layout) -> Iterator[Event]:
         shots_are_there(job.trunk.data, job.evals)
         state, saved = yield from _latest(job, programs)
         yield _started(saved)
+        if saved.step < job.stop:
+            for _ in squares.write(job.trunk.data, split(job.trunk.data).pool):
+                yield Alive(saved.step)
         laps.end("begin")
         yield laps.spent(saved.step)
         training = _Training(job, programs, state, saved, laps)
@@ -140,11 +145,6 @@ def _started(saved: Saved) -> Started:
     return Started(saved.step, socket.gethostname(), os.getpid(), device, json.dumps(versions))
 
 
-def _kinds(state: State) -> list[str]:
-    """The kind of each device that a state lies on."""
-    return [device.device_kind for device in jax.tree.leaves(state)[0].devices()]
-
-
 class _Training:
     """A state on its way from one step to the next, and the clock that runs while the device works."""
 
@@ -152,10 +152,13 @@ class _Training:
         self.job, self.programs, self.saved = job, programs, saved
         self.numbers = settings(job.trunk.recipe, job.run)
         self.state: State = programs.layout.put(state)
-        self.peak = peak(_kinds(self.state), job.trunk.recipe.precision)
+        kinds = [device.device_kind for device in programs.layout.devices]
+        self.peak = peak(kinds, job.trunk.recipe.precision)
         self.step = saved.step
         batches = Batches(job.trunk, programs.layout.rows(job.trunk.recipe.batch_size))
-        self.feed = Loader(batches, self.step, job.stop, job.workers)
+        counts = dispatches(self.step, job.stop, job.checkpoint_every, programs.shape.steps)
+        self.feed = Feed(Loader(batches, self.step, job.stop, job.workers or 0), programs, counts)
+        self.latest: Metrics | None = None  # of the last dispatch
         self.writer = Writer(job.folder, job.token)
         self.seconds = saved.device_seconds
         self.curve = list(saved.curve) if self._own(saved) else []
@@ -183,11 +186,12 @@ class _Training:
         self.laps.end("begin")
         self.since = time.perf_counter()
         pending: tuple[int, Metrics] | None = None
-        while count := 0 if stopping.is_set() else self._count():
-            before, pending = pending, (count, self._advance(count))
+        while not stopping.is_set() and self.step < self.job.stop:
+            begun, metrics = self.step, self._advance()
+            before, pending = pending, (self.step - begun, metrics)
             yield Alive(self.step)
             if before:  # reported only now, so that the device worked meanwhile
-                yield from self._tell(self.step - count, *before)
+                yield from self._tell(begun, *before)
             yield from self._complete()
             if self._at_checkpoint():
                 yield from self._tell(self.step, *pending)
@@ -224,21 +228,24 @@ class _Training:
                 raise Diverged(self.step, f"{score.metric} is not finite after {self.step:,} steps")
             yield Measurement(score.metric, self.step, score.value, wanted[score.metric], score.test_images)
 
-    def _count(self) -> int:
-        """How many steps go into the next dispatch: it ends at the next checkpoint at the latest."""
-        every = self.job.checkpoint_every
-        return min(self.programs.shape.steps, self.job.stop - self.step, every - self.step % every)
-
     def _at_checkpoint(self) -> bool:
         return self.step == self.job.stop or self.step % self.job.checkpoint_every == 0
 
-    def _advance(self, count: int) -> Metrics:
+    def _advance(self) -> Metrics:
         compiled = self.programs.compile_seconds
-        images, labels = self.feed.stacked(count)
-        self.state, metrics = self.programs.train(self.state, images, labels, self.numbers)
-        self.step += count
+        batches, waited = self.feed.take(self._busy)
+        if self.latest is None:  # readers have to start first
+            self.laps.end("begin")
+        else:
+            self.laps.waited(waited)
+        self.state, self.latest = self.programs.advance(self.state, batches, self.numbers)
+        self.step += int(batches.count)
         self.since += self.programs.compile_seconds - compiled
-        return metrics
+        return self.latest
+
+    def _busy(self) -> bool:
+        """Whether the device still works on the last dispatch."""
+        return self.latest is not None and not self.latest.loss.is_ready()
 
     def _tell(self, end: int, count: int, metrics: Metrics) -> Iterator[Event]:
         """Yield the points of the curve among the `count` steps up to `end`; raises Diverged."""

@@ -93,9 +93,10 @@ def plan(file: Path, changes: Sequence[str], slots: "Sequence[Slot]", check: boo
     Nothing is started.
     """
     from scalectl.orchestrator.cluster.accelerators import notes
+    from scalectl.orchestrator.plan.supply import shortfalls
 
     shown = plan_file(file, changes, slots)
-    for note in notes(job.fit.types for job in shown.plan.jobs):
+    for note in (*notes(job.fit.types for job in shown.plan.jobs), *shortfalls(shown.plan)):
         click.echo(note, err=True)
     view.answer(shown.to_json, lambda: shown.text(columns()), lambda: Rows(shown.to_json()["runs"]))
     if check and shown.plan.missing:

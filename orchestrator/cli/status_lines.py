@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from scalectl.orchestrator.format import counted, duration, flops, one_line, share
-from scalectl.orchestrator.goodput import goodput, shares
+from scalectl.orchestrator.goodput import goodput, shares, starved
 from scalectl.orchestrator.vocabulary import RunState
 
 if TYPE_CHECKING:
@@ -31,19 +31,24 @@ def head(status: "Status") -> str:
         progress.append(f"{duration(status.seconds_left)} left")
     progress.append(f"{counted(status.checkpoints, 'checkpoint')} kept")
     lines = [f"{one_line(', '.join(status.studies))} · {states}", f"  {' · '.join(progress)}", f"  {_launcher(status)}"]
-    if (useful := goodput(status.ledger)) is not None:
-        launch = "the last launch"
-        if status.launcher:
-            launch = "this launch so far"
-        entries = shares(status.ledger)
-        if status.launcher:  # what no checkpoint holds yet counts as lost, and is lost only if it ends now
-            entries = entries.replace("lost", "not saved yet")
-        lines.append(f"  goodput of {launch} {share(useful)}: {entries}")
+    lines += _books(status)
     if status.unlisted:
         lines.append(f"  {counted(status.unlisted, 'pruned run')}, which no study has any more")
     if status.imported:
         lines.append(f"  {counted(status.imported, 'imported run')}, which no launch works on")
     return "\n".join(lines)
+
+
+def _books(status: "Status") -> list[str]:
+    """The goodput of the last launch, where its time went, and what to do about devices that wait for images."""
+    useful = goodput(status.ledger)
+    if useful is None:
+        return []
+    launch, entries = "the last launch", shares(status.ledger)
+    if status.launcher:  # what no checkpoint holds yet counts as lost, and is lost only if it ends now
+        launch, entries = "this launch so far", entries.replace("lost", "not saved yet")
+    hint = starved(status.ledger)
+    return [f"  {line}" for line in (f"goodput of {launch} {share(useful)}: {entries}", hint) if line]
 
 
 def state_word(status: "Status", state: str) -> str:

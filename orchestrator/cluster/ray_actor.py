@@ -98,7 +98,7 @@ class Maker:
         place, environment = Place(cores, CPU), heap.ENVIRONMENT
         options: dict[str, Any] = {"num_cpus": seats.cpus}
         if seats.gpus:
-            place, environment = Place(platform=seats.platform), {}
+            place, environment = Place(platform=seats.platform, gpus=seats.gpus), {}
             options |= {"num_gpus": seats.gpus}
             if seats.gpus < 1:
                 environment["XLA_CLIENT_MEM_FRACTION"] = f"{0.9 * seats.gpus:.2f}"

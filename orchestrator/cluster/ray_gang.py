@@ -40,9 +40,9 @@ class Member(Worker):
             probe.bind((address, 0))
             return number, f"{address}:{probe.getsockname()[1]}", node
 
-    def join(self, platform: str, host: Host | None) -> None:
-        """Run jobs as this host."""
-        self._place = on_node(Place(platform=platform, host=host))
+    def join(self, platform: str, gpus: float, host: Host | None) -> None:
+        """Run jobs as this host, on so many of its GPUs."""
+        self._place = on_node(Place(platform=platform, gpus=gpus, host=host))
 
 
 class Gang:
@@ -176,7 +176,8 @@ class Gang:
         if count > 1:
             hosts = [Host(coordinator, count, index) for index in range(count)]
         ordered = [members[n] for n in order]
-        joins = [member.join.remote(self._seats.platform, host) for member, host in zip(ordered, hosts, strict=True)]
+        seat = (self._seats.platform, self._seats.gpus)
+        joins = [member.join.remote(*seat, host) for member, host in zip(ordered, hosts, strict=True)]
         self._ray.get(joins, timeout=SEAT_SECONDS)
         return ordered
 

@@ -16,6 +16,7 @@ from scalectl.orchestrator.cluster import process as heap
 from scalectl.orchestrator.cluster.lease import Taken, leased
 from scalectl.orchestrator.cluster.orphan import ends_with_parent
 from scalectl.orchestrator.cluster.process import bind
+from scalectl.orchestrator.cluster.readers import readers
 from scalectl.orchestrator.cluster.room import room
 from scalectl.orchestrator.redact import redacted
 from scalectl.orchestrator.vocabulary import CPU
@@ -35,6 +36,7 @@ class Place:
 
     cores: tuple[int, ...] = ()  # all, where none is named
     platform: str = ""  # cpu, cuda or tpu; where none is named, JAX_PLATFORMS of the environment, or else cpu
+    gpus: float = 0.0  # of the host's that are its own; 0: whatever devices there are
     host: Host | None = None  # which of the processes that run each job together, where one is not enough
 
 
@@ -122,6 +124,8 @@ def _events(job: Job, stopping: Stop, place: Place) -> Iterator[Event]:
             if not free:
                 yield Stopped(step)
                 return
+            if job.workers is None:
+                job = replace(job, workers=_readers(job, place))
             for event in train(job, stopping):
                 step = event.step
                 yield event
@@ -129,6 +133,13 @@ def _events(job: Job, stopping: Stop, place: Place) -> Iterator[Event]:
         yield Failed(_kind(error), step, redacted("".join(traceback.format_exception(error)).rstrip()))
     finally:
         heap.give_back()  # the next job may be a small one
+
+
+def _readers(job: Job, place: Place) -> int:
+    """The processes that read images for a job whose study names no number; a thread is enough for cached ones."""
+    if job.trunk.data.cached:
+        return 0
+    return readers(os.environ["JAX_PLATFORMS"], place.gpus)
 
 
 def _leased(job: Job, stopping: Stop, place: Place) -> AbstractContextManager[bool]:

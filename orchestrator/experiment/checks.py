@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from scalectl.orchestrator.errors import Finding, KeyPath, did_you_mean
+from scalectl.orchestrator.experiment.checks_cache import cached_images_fit
 from scalectl.orchestrator.experiment.checks_data import (
     EVALS,
     classes_have_images,
@@ -244,6 +245,7 @@ CHECKS = (
     several_labels_fit,
     crop_has_pictures,
     shift_fits,
+    cached_images_fit,
     one_kind_of_budget,
     one_cooldown,
     schedule_is_whole,

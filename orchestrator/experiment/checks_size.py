@@ -52,7 +52,7 @@ def _of_images(data: Data, path: KeyPath) -> Iterator[Finding]:
         if data.num_classes is None:
             key = "source"
         yield Finding((*path, key), f"{classes:,} classes: labels go up to {MAX_CLASSES - 1:,}", "number them from 0")
-    for key in ("image_size", "resize"):
+    for key in ("image_size", "resize", "cache"):
         side = getattr(data, key)
         if side is not None and side > MAX_SIDE and not (key == "image_size" and len(path) > 1):
             yield Finding((*path, key), f"{side:,} pixels are more than {MAX_SIDE:,}", "lower it")

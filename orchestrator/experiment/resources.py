@@ -22,7 +22,11 @@ class Place(Section):
     )
     price_per_device_hour: NonNegative | None = key("Price of a device for an hour, in your currency.", None)
     priority: Real = key("Jobs of a higher priority are placed first.", 0.0)
-    workers: Natural = key("Processes of each job that read pictures ahead; a thread does when there are none.", 0)
+    workers: Natural | None = key(
+        "Processes of each job that read pictures ahead; when left out none on a CPU, where a thread does, and"
+        " elsewhere one for each core that belongs to the slot, but one.",
+        None,
+    )
 
 
 class Where(Section):

@@ -123,6 +123,11 @@ class Data(Section):
     background: Background | None = _BACKGROUND
     range: Range | None = _RANGE
     max_pixels: Count = _MAX_PIXELS
+    cache: Count | None = key(
+        "Side in pixels of training images that are decoded once and kept on each machine; at least image_size where"
+        " augment.crop takes parts of them, and else image_size. None are kept when left out.",
+        None,
+    )
     augment: Augment = key("Augmentation of training images.", Augment())
 
 

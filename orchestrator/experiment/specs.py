@@ -123,6 +123,8 @@ def subset(data: Data, size: int, name: str = "") -> DataSpec:
         test_selection=testing(data),
         name=name or own_name(data),
         max_pixels=data.max_pixels,
+        cache=(data.cache or 0) if data.augment.crop else 0,
+        cached=max(data.sizes) if data.cache else 0,
         **_decoding(data),
     )
 

@@ -34,12 +34,13 @@ class _Held:
             return {"acquire": held}
         first, last = self.first, self.last
         placing = max(0.0, self.started - self.since - first.begin - first.compile)
-        reported = last.begin + last.compile + last.train + last.evaluate + last.save
+        reported = last.begin + last.compile + last.train + last.evaluate + last.save + last.input
         unreported = max(0.0, held - placing - reported)
         entries = {
             "acquire": placing + last.begin,
             "compile": last.compile,
             "step": last.train,
+            "input": last.input,
             "evaluate": last.evaluate,
             "checkpoint": last.save,
             "lost": 0.0,

@@ -88,7 +88,7 @@ class Pace:
 
     def _end(self, job: PlannedJob, spent: Spent) -> None:
         kind, now = (job.shape, job.is_cooldown), time.monotonic()
-        seconds = now - self._placed.get(job.id, now) - spent.train - spent.compile
+        seconds = now - self._placed.get(job.id, now) - spent.train - spent.input - spent.compile
         self._beside[kind].add(max(0.0, seconds))
         if kind not in self._compiled:
             self._compiled.add(kind)

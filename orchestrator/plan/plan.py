@@ -51,7 +51,7 @@ class PlannedRun:
     missing: bool
     trunk_name: str
     fit: Fit
-    workers: int
+    workers: int | None
     failure: str = ""  # its kind, of a run that failed
 
 

@@ -237,6 +237,8 @@ events = Table(
     _text("text"),
 )
 
+_UNTIMED = {"input": "0"}  # in older launches, which counted it as steps
+
 ledger = Table(
     "ledger",
     schema,
@@ -244,7 +246,7 @@ ledger = Table(
     Column("slot", Text, primary_key=True),
     Column("started", DateTime, nullable=False),
     Column("seconds", Float, nullable=False),
-    *(Column(f"{entry}_seconds", Float, nullable=False) for entry in ENTRIES),
+    *(Column(f"{entry}_seconds", Float, nullable=False, server_default=_UNTIMED.get(entry)) for entry in ENTRIES),
 )
 
 launches = Table(

@@ -44,28 +44,35 @@ def box(width: int, height: int, draws: np.ndarray) -> Box:
     return left, top, left + w, top + h
 
 
-def moved(images: np.ndarray, data: DataSpec, seed: int, step: int, part: Part, *, empty: float) -> np.ndarray:
-    """Images shifted and mirrored as `data` says; what comes into view has the value `empty`."""
+def moves(data: DataSpec, seed: int, step: int, part: Part) -> dict[str, np.ndarray]:
+    """How `data` has images moved, by the names that Colours has for it.
+
+    Shifts (count, 2) are pixels down and right, up to `data.shift` each way; mirrored (count) is each image, left to
+    right, with a chance of one in two.
+    """
+    found = {}
     if data.shift:
-        images = shifted(images, data.shift, seed, step, part, empty)
+        drawn = words(seed, Purpose.SHIFT, step, 2 * part.size) % (2 * data.shift + 1)
+        found["shifts"] = drawn.astype(np.int32).reshape(2, -1).T[part.rows] - np.int32(data.shift)
     if data.flip:
-        images = flipped(images, seed, step, part)
+        found["mirrored"] = words(seed, Purpose.FLIP, step, part.size)[part.rows] >> np.uint64(63) == 1
+    return found
+
+
+def moved(images: np.ndarray, data: DataSpec, seed: int, step: int, part: Part) -> np.ndarray:
+    """Images from -1 to 1 moved as `data` says; what comes into view is -1."""
+    drawn = moves(data, seed, step, part)
+    if "shifts" in drawn:
+        images = shifted(images, drawn["shifts"], data.shift)
+    if "mirrored" in drawn:
+        images = np.where(drawn["mirrored"][:, None, None, None], images[:, :, ::-1], images)
     return images
 
 
-def shifted(images: np.ndarray, limit: int, seed: int, step: int, part: Part, empty: float) -> np.ndarray:
+def shifted(images: np.ndarray, shifts: np.ndarray, limit: int) -> np.ndarray:
     """Images translated by up to `limit` pixels each way."""
     edge = (limit, limit)
-    padded = np.pad(images, ((0, 0), edge, edge, (0, 0)), constant_values=empty)
-    shifts = words(seed, Purpose.SHIFT, step, 2 * part.size) % (2 * limit + 1)
-    down, right = shifts.astype(np.int64).reshape(2, -1, 1, 1)[:, part.rows]
+    padded = np.pad(images, ((0, 0), edge, edge, (0, 0)), constant_values=-1.0)
+    down, right = (shifts.T + limit)[:, :, None, None]
     side, rows = np.arange(images.shape[1]), np.arange(len(images))
     return padded[rows[:, None, None], down + side[:, None], right + side]
-
-
-def flipped(images: np.ndarray, seed: int, step: int, part: Part) -> np.ndarray:
-    """Images of which each is mirrored, left to right, with a chance of one in two."""
-    mirrored = words(seed, Purpose.FLIP, step, part.size)[part.rows] >> np.uint64(63) == 1
-    turned = images.copy()
-    turned[mirrored] = images[mirrored][:, :, ::-1]
-    return turned

@@ -1,13 +1,15 @@
 """The batches of a trunk, each a function of seed and step alone."""
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
-from scalectl.trainer.data.augment import Part, crop_draws, moved
+from scalectl.trainer.data.augment import Part, crop_draws, moved, moves
+from scalectl.trainer.data.colours import Colours, stacked
 from scalectl.trainer.data.images import Images
-from scalectl.trainer.data.pictures import in_range
 from scalectl.trainer.data.split import load
+from scalectl.trainer.data.squares import Squares
 from scalectl.trainer.rng import Purpose, permutation, scattered
 from scalectl.trainer.spec import TrunkSpec
 
@@ -23,13 +25,16 @@ class Batches:
         self.images = load(trunk.data)
         self._data, self._seed, self._size = trunk.data, trunk.seed, trunk.recipe.batch_size
 
-    def stacked(self, step: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    def stacked(self, step: int, count: int) -> tuple[Any, np.ndarray]:
         """Images (count, batch, height, width, channels) and labels (count, batch) from `step` updates on."""
         batches = [self.batch(number) for number in range(step, step + count)]
-        return np.stack([pixels for pixels, _ in batches]), np.stack([labels for _, labels in batches])
+        return stacked([images for images, _ in batches]), stacked([labels for _, labels in batches])
 
-    def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """The images (batch, height, width, channels) and labels (batch[, classes]) after `step` updates."""
+    def batch(self, step: int) -> tuple[Any, np.ndarray]:
+        """The images (batch, height, width, channels) and labels (batch[, classes]) after `step` updates.
+
+        Images that are in memory come from -1 to 1 and moved; all others are Colours, and a step moves them.
+        """
         rows = self._rows(step * self._size)[self.part]
         return self._seen(rows, step), self.images.labels[rows]
 
@@ -47,17 +52,21 @@ class Batches:
             return scattered(self._seed, Purpose.ORDER, epoch, len(self.images), positions)
         return _epoch(self._seed, epoch, len(self.images))[positions]
 
-    def _seen(self, rows: np.ndarray, step: int) -> np.ndarray:
-        """Images as a step sees them."""
+    def _seen(self, rows: np.ndarray, step: int) -> Any:
+        """Images as a step sees them, or as it takes them."""
         images, data, seed, part = self.images, self._data, self._seed, Part(self._size, self.part)
         if isinstance(images, Images):
-            return moved(images.pixels[rows], data, seed, step, part, empty=-1.0)
+            return moved(images.pixels[rows], data, seed, step, part)
         source_rows = images.source_rows(rows)
+        if data.crop and isinstance(images.source, Squares):
+            draws = crop_draws(seed, step, self._size)[self.part]
+            boxes = images.source.boxes(source_rows, draws)
+            return Colours(images.source.colours(source_rows), boxes, **moves(data, seed, step, part))
         if data.crop:
             colours = images.source.cropped(source_rows, crop_draws(seed, step, self._size)[self.part])
         else:
             colours = images.source.colours(source_rows)
-        return in_range(moved(colours, data, seed, step, part, empty=0))
+        return Colours(colours, **moves(data, seed, step, part))
 
 
 @lru_cache(maxsize=8)

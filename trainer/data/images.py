@@ -1,5 +1,6 @@
 """Some images of a source by number: in memory, generated, or decoded from files when they are needed."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,6 +11,7 @@ import numpy as np
 from scalectl.trainer.data import pictures
 from scalectl.trainer.data.augment import box
 from scalectl.trainer.data.decoding import Decoding
+from scalectl.trainer.data.decoding_rate import Meter
 from scalectl.trainer.data.headers import DEFAULTS, BadImage, Picture, opened
 from scalectl.trainer.data.labels import Labels, Several, checked
 from scalectl.trainer.data.pictures import in_range
@@ -118,6 +120,17 @@ class Encoded:
 
         return self._decoded(rows, part)
 
+    def whole(self, rows: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+        """The sizes of pictures (count, 2), and all of each as a square (count, side, side, 3) of bytes."""
+        sizes = []
+
+        def square(picture: Picture, _: int) -> np.ndarray:
+            sizes.append(picture.size)
+            return pictures.crop(picture, (0, 0, *picture.size), side)
+
+        squares = self._decoded(rows, square)
+        return np.array(sizes), squares
+
     def locate(self, row: int) -> str:
         """The file and row of an image."""
         return self.part.contents().locate(row)
@@ -129,6 +142,7 @@ class Encoded:
     def _decoded(self, rows: np.ndarray, square: Callable[[Picture, int], np.ndarray]) -> np.ndarray:
         """The squares of pictures and their positions among `rows`; raises BadImage with file and row."""
         store, squares, row = self.store(), [], 0
+        began = time.thread_time()
         try:
             for start in range(0, len(rows), READ_TOGETHER):
                 group, encoded = rows[start : start + READ_TOGETHER].tolist(), {}
@@ -138,7 +152,13 @@ class Encoded:
                     squares.append(square(opened(encoded[row], self.decoding), position))
         except BadImage as error:
             raise BadImage(f"{self.locate(row)}: {error}") from error
+        _meter(self.content, self.image_size).add(len(squares), time.thread_time() - began)
         return np.stack(squares)
+
+
+@lru_cache(maxsize=4)
+def _meter(content: str, side: int) -> Meter:
+    return Meter(content, side)
 
 
 @lru_cache(maxsize=4)

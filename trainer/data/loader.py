@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from scalectl.trainer.data.colours import stacked
 from scalectl.trainer.data.images import Images
 
 AHEAD = 2  # batches that wait, of each reader
@@ -19,10 +20,10 @@ class StepBatches(Protocol):
 
     images: Any
 
-    def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """The images and labels of a step."""
+    def batch(self, step: int) -> tuple[Any, np.ndarray]:
+        """The images, an array or Colours, and labels of a step."""
 
-    def stacked(self, step: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    def stacked(self, step: int, count: int) -> tuple[Any, np.ndarray]:
         """The images and labels of `count` steps, one after the other."""
 
 
@@ -37,7 +38,7 @@ class _Steps:
     def __len__(self) -> int:
         return self.stop - self.start
 
-    def __getitem__(self, position: int) -> tuple[np.ndarray, np.ndarray]:
+    def __getitem__(self, position: int) -> tuple[Any, np.ndarray]:
         return self.batches.batch(self.start + position)
 
 
@@ -48,14 +49,19 @@ class Loader:
         self._steps, self._step, self._workers = _Steps(batches, start, stop), start, workers
         self._ahead: Any = None
 
-    def stacked(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+    @property
+    def reads(self) -> bool:
+        """Whether images have to be read or made; else they are in memory already."""
+        return not isinstance(self._steps.batches.images, Images)
+
+    def stacked(self, count: int) -> tuple[Any, np.ndarray]:
         """The images (count, batch, height, width, channels) and labels (count, batch) of the next steps."""
         step, self._step = self._step, self._step + count
-        if isinstance(self._steps.batches.images, Images):  # in memory already
+        if not self.reads:
             return self._steps.batches.stacked(step, count)
         self._ahead = self._ahead or _ahead(self._steps, self._workers)
         batches = [next(self._ahead) for _ in range(count)]
-        return np.stack([pixels for pixels, _ in batches]), np.stack([labels for _, labels in batches])
+        return stacked([images for images, _ in batches]), stacked([labels for _, labels in batches])
 
     def close(self) -> None:
         """End the readers."""

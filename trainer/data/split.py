@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from scalectl.trainer.data import squares
 from scalectl.trainer.data.decoding import decoding
 from scalectl.trainer.data.images import Encoded, Images, Lazy
 from scalectl.trainer.data.labels import Labels, Several
@@ -23,12 +24,12 @@ class Split:
 
 def split(spec: DataSpec) -> Split:
     """The source of a spec with its held-out images set apart; the same for subsets of all sizes. Raises Unreadable."""
-    return _split(replace(spec, size=0, shift=0, crop=False, flip=False), source(spec.source))
+    return _split(replace(spec, size=0, shift=0, crop=False, flip=False, cache=0, cached=0), source(spec.source))
 
 
 def load(spec: DataSpec) -> Images | Lazy:
     """The training subset of a spec, which lies inside every larger one and meets no held-out image."""
-    return split(spec).pool.first(spec.size)
+    return squares.cached(spec, split(spec).pool).first(spec.size)
 
 
 @lru_cache(maxsize=4)
