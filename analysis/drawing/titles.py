@@ -6,6 +6,7 @@ import textwrap
 from scalectl.analysis.drawing.style import literal
 from scalectl.analysis.law import LADDER, Law, family
 from scalectl.analysis.report import Fitted
+from scalectl.analysis.vocabulary import FRONTIER
 
 WRAP = 62  # letters of a note in a column
 
@@ -14,7 +15,10 @@ def title(fit: Fitted | None, runs: int, note: str = "") -> str:
     """The law with the number of its points, or in short why there is none, or the number of runs."""
     if fit is None:
         return literal(textwrap.shorten(_short(note, runs), WRAP, placeholder=" ..."))
-    return f"{equation(fit.law)}\n{len(fit.frontier)} frontier points of {fit.counts.used} runs"
+    points = f"{len(fit.frontier)} frontier points of {fit.counts.used} runs"
+    if fit.runs != FRONTIER:
+        points = f"all of {fit.counts.used} runs"
+    return f"{equation(fit.law)}\n{points}"
 
 
 def _short(note: str, runs: int) -> str:
