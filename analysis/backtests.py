@@ -49,13 +49,11 @@ class Cut:
     def wider(self) -> float:
         """The factor that would have made intervals, in log error, hold as many later points as they say; at least 1.
 
-        It is a quantile of the distances, each in units of its own half interval, as conformal prediction has it: that
-        of one point more, or the largest where points are too few for it.
+        It is a quantile of the distances, each in units of its own half interval, as conformal prediction has it.
         """
         got, middle = np.log(self.later["got"]), np.log(self.later["predicted"])
         reach = np.where(got < middle, middle - np.log(self.later["low"]), np.log(self.later["high"]) - middle)
-        distance, count = np.sort(np.abs(got - middle) / reach), len(self.later)
-        return max(1.0, float(distance[min(math.ceil((count + 1) * LEVEL), count) - 1]))
+        return max(1.0, float(np.quantile(np.abs(got - middle) / reach, LEVEL)))
 
     @property
     def failed(self) -> bool:

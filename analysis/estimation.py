@@ -18,7 +18,7 @@ from scalectl.analysis.enough import SPARE, enough, several_models
 from scalectl.analysis.law import LADDER, Family, Floats, Law, family
 from scalectl.analysis.noise import averaged, typical_images, weighed
 from scalectl.analysis.report import Counts, Fitted, HeldOut, Simpler
-from scalectl.analysis.runs import cells, front_of, repeats, trunks, usable
+from scalectl.analysis.runs import cells, front_of, known_column, repeats, trunks, usable
 from scalectl.analysis.scales import Scales, Solved
 from scalectl.analysis.vocabulary import CORRELATION, FRONTIER, RUNS, SEEDS
 from scalectl.analysis.warnings import warnings
@@ -63,6 +63,7 @@ def estimated(
 
     Intervals are `stretch` times as wide as the runs alone have them. Raises what `fit` raises.
     """
+    known_column(x)
     needed = [*RUN, x, "model"]
     if hold_out:
         needed.append("name")
@@ -131,7 +132,7 @@ class _Study:
         enough(fitted, runs, metric, x, manner.family, manner.runs)
         if by_luck and not manner.one_model:
             several_models(fitted, metric, x)
-        return _Study(every, fitted, metric, x, manner, Scales.of_points(fitted, metric, x))
+        return _Study(every, fitted, metric, x, manner, Scales.of_points(fitted, metric, x, float(by_luck)))
 
     def solutions(self) -> list[Solved]:
         """The fits of the laws with fewer parameters, fewest first, and that of the law."""

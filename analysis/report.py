@@ -146,11 +146,12 @@ class Fitted(Report):
         return {name: known(value) for name, value in document.items()}
 
     def __str__(self) -> str:
-        return "\n".join([*head(self), "", *_params(self), "", *(f"  {line}" for line in checks(self))])
+        below = (f"  {line}" for line in (*checks(self), *self.backtest))
+        return "\n".join([*head(self), "", *_params(self), "", *below])
 
     def _repr_html_(self) -> str:
         rows = [(row.letter, row.name, row.value, row.ends) for row in estimates(self)]
-        notes = [f"{self.law.family.formula}, C in {self.law.unit}", *checks(self)]
+        notes = [f"{self.law.family.formula}, C in {self.law.unit}", *checks(self), *self.backtest]
         return html_table(" · ".join(head(self)), ("", "parameter", "value", INTERVAL), rows, notes)
 
 
@@ -222,7 +223,7 @@ def estimates(fit: Fitted) -> Iterator[Estimate]:
             ends = _ends(*fit.intervals[parameter.name])
         if parameter == FLOOR:
             note = "at least 0"
-            if params[parameter.name] > best > 0:
+            if fit.runs == FRONTIER and params[parameter.name] > best > 0:
                 note = f"above the best point ({best:.3g})"
         yield Estimate(parameter.letter, parameter.name, f"{params[parameter.name]:.3g}", ends, note)
 
@@ -243,6 +244,9 @@ def checks(fit: Fitted) -> Iterator[str]:
     if len(fit.average.members) > 1:
         shares = (f"{100 * member.weight:.0f} % {member.law.family.name}" for member in fit.average.members)
         yield f"predictions average {', '.join(shares)}"
+    if fit.average.stretch > 1:
+        wide = f"{fit.average.stretch:.2g} times as wide as the runs alone have them"
+        yield f"intervals are {wide}: those of the backtest failed"
     for run in fit.held_out:
         predicted = _interval(fit.metric, run.predicted, run.low, run.high)
         yield f"held out {run.name}: predicted {predicted}, got {value(fit.metric, run.got)}"
@@ -257,9 +261,6 @@ def checks(fit: Fitted) -> Iterator[str]:
             yield f"{name}: AICc {simpler.aicc_gain:+.0f} -> {verdict} is supported"
     for warning in fit.warnings:
         yield f"warning: {warning}"
-    yield from fit.backtest
-    if fit.average.stretch > 1:
-        yield f"so all intervals here are {fit.average.stretch:.2g} times as wide as the runs alone have them"
 
 
 def ahead(fit: Fitted) -> tuple[float, str]:

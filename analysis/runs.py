@@ -92,9 +92,14 @@ def is_best(error_BN: NDArray[np.float64]) -> NDArray[np.bool_]:
     return error_BN < np.concatenate([np.full((len(error_BN), 1), np.inf), before_BN], axis=1)
 
 
-def _know(points: pd.DataFrame, metric: str, x: str) -> None:
+def known_column(x: str) -> None:
+    """Raise Refused for a column that no law is over."""
     if str(x) not in AXES:
         raise Refused(f"unknown compute {x!r}: give one of {', '.join(AXES)}.")
+
+
+def _know(points: pd.DataFrame, metric: str, x: str) -> None:
+    known_column(x)
     known = metrics(points)
     if str(metric) not in known:
         wanted = str(metric)

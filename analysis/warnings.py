@@ -74,7 +74,8 @@ def _unbeaten(fit: Fitted, most: float) -> str:
 def _at_bounds(fit: Fitted, ends: Mapping[str, tuple[float, float]]) -> Iterator[str]:
     params, best = fit.law.params(), float(fit.frontier[fit.metric].min())
     if FLOOR in fit.law.family.parameters:
-        yield from _of_floor(fit.metric, params[FLOOR.name], best, fit.intervals.get(FLOOR.name, (1.0, 1.0))[0])
+        least, _ = fit.intervals.get(FLOOR.name, (1.0, 1.0))
+        yield from _of_floor(fit.metric, params[FLOOR.name], best, least, frontier=fit.runs == FRONTIER)
     for parameter in fit.law.family.parameters:
         name, estimate = parameter.name.replace("_", " "), params[parameter.name]
         if parameter.scale.zero:
@@ -86,12 +87,12 @@ def _at_bounds(fit: Fitted, ends: Mapping[str, tuple[float, float]]) -> Iterator
                 yield f"the {name} is at its bound {estimate:.3g}"
 
 
-def _of_floor(metric: str, floor: float, best: float, least: float) -> Iterator[str]:
+def _of_floor(metric: str, floor: float, best: float, least: float, *, frontier: bool) -> Iterator[str]:
     if floor == 0:
         yield "the floor is at its bound 0: the points show no saturation at high compute"
     elif least == 0:
         yield "the points don't rule out a floor of 0"
-    if floor > best > 0:
+    if frontier and floor > best > 0:
         yield (
             f"the floor, {value(metric, floor)}, is above the best point, {value(metric, best)}:"
             " that run is better than the law by luck, or the law is wrong there"

@@ -159,7 +159,7 @@ def _lines(fit: Fitted | None, rings: bool, stars: bool) -> Iterator[tuple[str, 
             drawn = "laws averaged"
         wider = ""
         if fit.average.stretch > 1:
-            wider = f" ({fit.average.stretch:.2g} x wider: it failed a backtest)"
+            wider = f", {fit.average.stretch:.2g} x wider"  # as the report says, for a backtest failed
         yield f"{drawn}, 90 % band{wider}", Line2D([], [], color=ink(), linewidth=1.2)
         yield "extrapolated", Line2D([], [], color=ink(), linewidth=1.0, linestyle=BEYOND)
     if stars or (fit and fit.held_out):

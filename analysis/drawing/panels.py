@@ -195,7 +195,7 @@ def _floor(axes: Axes, fit: Fitted, factor: float) -> None:
     if factor == 100:
         unit = " %"
     above = ""
-    if 0 < fit.frontier[fit.metric].min() < fit.law.floor:
+    if fit.runs == FRONTIER and 0 < fit.frontier[fit.metric].min() < fit.law.floor:
         above = ", above the best run"
     axes.axhline(level, color=ink(), linewidth=0.8, linestyle=":", zorder=1)
     axes.annotate(

@@ -9,6 +9,7 @@ from scalectl.analysis.report import Fitted
 from scalectl.analysis.vocabulary import FRONTIER
 
 WRAP = 62  # letters of a note in a column
+_LONG = 9  # letters of a unit, as of core-days
 
 
 def title(fit: Fitted | None, runs: int, note: str = "") -> str:
@@ -18,7 +19,10 @@ def title(fit: Fitted | None, runs: int, note: str = "") -> str:
     points = f"{len(fit.frontier)} frontier points of {fit.counts.used} runs"
     if fit.runs != FRONTIER:
         points = f"all of {fit.counts.used} runs"
-    return f"{equation(fit.law)}\n{points}"
+    law, unit, below = equation(fit.law).partition(", $C$ in ")
+    if len(below) > _LONG:  # no room for it behind the law
+        return f"{law}\n{unit.removeprefix(', ')}{below}: {points}"
+    return f"{law}{unit}{below}\n{points}"
 
 
 def _short(note: str, runs: int) -> str:
