@@ -5,9 +5,9 @@ uv run python benchmarks/laws.py [--curves FILE] [--cut SHARE] [--surface FILE] 
 uv run --with chinchilla python benchmarks/laws.py --surface FILE
 
 Tables and frontiers need no file: runs are planted on a law and above it. FILE of curves: columns curve, x, y and
-split (train or test). FILE of runs: columns params, tokens and loss. The literature's way is a grid of starts, each by SciPy's L-BFGS;
-so does the package `chinchilla` when it is installed, by BFGS with numerical gradients. --axis is the number of starts
-along each of the five axes.
+split (train or test). FILE of runs: columns params, tokens and loss. The literature's way is a grid of starts, each by
+SciPy's L-BFGS; so does the package `chinchilla` when it is installed, by BFGS with numerical gradients. --axis is the
+number of starts along each of the five axes.
 """
 
 import argparse
