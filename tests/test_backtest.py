@@ -73,11 +73,11 @@ def test_intervals_that_failed_a_backtest_are_widened_by_what_they_missed_and_bo
 def test_few_later_points_and_one_that_lies_outside_by_chance_widen_nothing():
     """Of five intervals that are right, one misses in four studies of ten."""
     (cut,) = backtest(table(COMPUTE, LAW(COMPUTE) * NOISE), METRIC, shares=[10], draws=50).cuts
-    right = cut.later.iloc[:5].assign(got=cut.later["predicted"])
-    one_off = right.assign(got=right["got"].where(right.index > 0, 9.0))
+    right = cut.later.iloc[:5].assign(expected=cut.later["predicted"])
+    one_off = right.assign(expected=right["expected"].where(right.index > 0, 9.0))
     assert replace(cut, later=one_off).coverage == 0.8 and not replace(cut, later=one_off).failed
-    assert not replace(cut, later=one_off.iloc[:4].assign(got=9.0)).failed
-    assert replace(cut, later=one_off.assign(got=9.0)).failed
+    assert not replace(cut, later=one_off.iloc[:4].assign(expected=9.0)).failed
+    assert replace(cut, later=one_off.assign(expected=9.0)).failed
 
 
 def test_the_figure_shows_every_cut_and_is_refused_without_one():
