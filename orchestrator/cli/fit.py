@@ -31,8 +31,8 @@ class _Column(click.Choice[str]):
         return super().convert(SAID.get(value, value), param, ctx)
 
 
-def manner_options(verb: Command) -> Command:
-    """A verb with the options of how a law is fitted, each in place of the study's own word."""
+def noise_options(verb: Command) -> Command:
+    """A verb with the options of how seeds and the noise of test images are treated."""
     for option in (
         click.option(
             "--correlation",
@@ -41,6 +41,15 @@ def manner_options(verb: Command) -> Command:
             help="Share of the sampling noise of test images that all runs have in common, in place of the study's.",
         ),
         click.option("--seeds", type=click.Choice(SEEDS), help="Seeds of one cell: averaged, or runs of their own."),
+    ):
+        verb = option(verb)
+    return verb
+
+
+def manner_options(verb: Command) -> Command:
+    """A verb with the options of how a law is fitted, each in place of the study's own word."""
+    for option in (
+        noise_options,
         click.option("--law", type=click.Choice(tuple(LAWS)), help="Family of the law, in place of the study's."),
         click.option("--runs", type=click.Choice(RUNS), help="Runs that a law is fitted to, in place of the study's."),
         click.option(

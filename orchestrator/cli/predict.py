@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from scalectl.orchestrator.cli.completion import metrics, run_names
-from scalectl.orchestrator.cli.fit import manner_options, metric_option, said
+from scalectl.orchestrator.cli.fit import manner_options, metric_option, noise_options, said
 from scalectl.orchestrator.cli.options import (
     AMOUNT,
     Former,
@@ -129,15 +129,18 @@ STOP = 2.0  # per cent
     metavar="PERCENT",
     help="Stop adding runs that narrow the interval by less.",
 )
+@noise_options
 @rows_options("yaml")
-def suggest(file: Path, budget: float, target: float | None, metric: str | None, stop: float, view: View) -> Exit:
+def suggest(
+    file: Path, budget: float, target: float | None, metric: str | None, stop: float, view: View, **noise: Any
+) -> Exit:
     """Choose the runs to add that best pin down the error at a target.
 
     The runs fit into --budget; nothing is started.
     """
     from scalectl.orchestrator.report.advice import suggested
 
-    suggestion = suggested(file, budget, target, stop / 100, metric=metric)
+    suggestion = suggested(file, budget, target, stop / 100, metric=metric, **noise)
     advice, study, yaml = suggestion.advice, suggestion.study, suggestion.yaml
     if view.is_of_rows and view.form != "yaml":
         view.print(Rows(advice.to_json()["runs"]))
@@ -147,7 +150,7 @@ def suggest(file: Path, budget: float, target: float | None, metric: str | None,
         click.echo(yaml, nl=False)
     else:
         click.echo(f"{study} · {advice}")
-        options: dict[str, object] = {"budget": f"{budget:g}", "target": target, "metric": metric}
+        options: dict[str, object] = {"budget": f"{budget:g}", "target": target, "metric": metric, **noise}
         if stop != STOP:
             options["stop"] = stop
         again = command("suggest -o yaml", file, options=options)
