@@ -47,15 +47,14 @@ class Average:
     members: tuple[Member, ...]
     images: float | None = None  # that the runs are tested on
     correlation: float = 0.0  # of the sampling noise of two runs, which no scatter between runs shows
+    stretch: float = 1.0  # of intervals, in log error, where a backtest failed
 
     def __call__(self, compute: ArrayLike) -> Floats:
         """The error at each compute."""
         logs = [member.weight * np.log(member.law(compute)) for member in self.members]
         return np.asarray(np.exp(np.sum(logs, axis=0)))
 
-    def around(
-        self, compute: ArrayLike, scatter: Floats | None = None, wider: float = 1.0, seed: int = 0
-    ) -> tuple[Floats, Floats]:
+    def around(self, compute: ArrayLike, scatter: Floats | None = None, seed: int = 0) -> tuple[Floats, Floats]:
         """The ends of the interval at each compute; with residuals as `scatter`, that of a single point.
 
         The squares of two distances add up, each averaged over the families: from a family to the end of its own
@@ -74,7 +73,8 @@ class Average:
         if self.images:
             shared_M = (HALF * shared_noise(np.exp(middle_M), self.images, self.correlation) / np.exp(middle_M)) ** 2
         below_M, above_M = below_M + shared_M, above_M + shared_M
-        return np.exp(middle_M - wider * np.sqrt(below_M)), np.exp(middle_M + wider * np.sqrt(above_M))
+        below_M, above_M = (self.stretch * np.sqrt(square_M) for square_M in (below_M, above_M))
+        return np.exp(middle_M - below_M), np.exp(middle_M + above_M)
 
     def invert(self, error: float) -> float:
         """The compute at which the average reaches an error: infinity if never, 0 if from the start."""

@@ -11,15 +11,20 @@ import pandas as pd
 from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.documents import known
-from scalectl.analysis.fitting import fit
+from scalectl.analysis.estimation import Manner, averaged_cells, estimated, points_of
+from scalectl.analysis.noise import weighed
 from scalectl.analysis.notebook import Report, html_table
 from scalectl.analysis.report import Fitted, rms
-from scalectl.analysis.runs import COMPUTE, METRIC, frontier, usable
+from scalectl.analysis.runs import COMPUTE, METRIC, usable
+from scalectl.analysis.vocabulary import AXES, FRONTIER
 
 SHARES = (10.0, 30.0)  # parts of the largest compute that the cheaper runs have
 DRAWS = 200
 _FAILED = 1.05  # factor of widths from which on a backtest is warned of
-LEAST = 2  # later frontier points that say something
+LEAST = 2  # later points that say something
+_ENOUGH = 5  # later points that may widen the intervals of a law
+_ROUNDING = 1e-6  # of log error, below which an interval has no width
+_CHANCE = 0.1  # of as many of them outside or more, were the intervals right, below which these have failed
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,17 +34,17 @@ class Cut:
     share: float  # of the largest compute
     compute: float  # that the fitted runs have at most
     fitted: Fitted
-    later: pd.DataFrame  # run, name, the column of compute, got, predicted, low and high
+    later: pd.DataFrame  # run, name, the column of compute, got, expected without luck, predicted, low and high
 
     @property
     def rms(self) -> float:
-        """The rms of log(predicted / measured)."""
-        return rms(np.log((self.later["predicted"] / self.later["got"]).to_numpy(float)))
+        """The rms of log(predicted / measured), without the luck of the best where it is known."""
+        return rms(np.log((self.later["predicted"] / self.later["expected"]).to_numpy(float)))
 
     @property
     def coverage(self) -> float:
         """The share of the later points inside their interval."""
-        inside = (self.later["low"] <= self.later["got"]) & (self.later["got"] <= self.later["high"])
+        inside = (self.later["low"] <= self.later["expected"]) & (self.later["expected"] <= self.later["high"])
         return float(inside.mean())
 
     @property
@@ -48,9 +53,17 @@ class Cut:
 
         It is a quantile of the distances, each in units of its own half interval, as conformal prediction has it.
         """
-        got, middle = np.log(self.later["got"]), np.log(self.later["predicted"])
+        got, middle = np.log(self.later["expected"]), np.log(self.later["predicted"])
         reach = np.where(got < middle, middle - np.log(self.later["low"]), np.log(self.later["high"]) - middle)
-        return max(1.0, float(np.quantile(np.abs(got - middle) / reach, LEVEL)))
+        return max(1.0, float(np.quantile(np.abs(got - middle) / np.maximum(reach, _ROUNDING), LEVEL)))
+
+    @property
+    def failed(self) -> bool:
+        """Whether too many of enough later points lie outside their intervals for that to be chance."""
+        count = len(self.later)
+        outside = round((1 - self.coverage) * count)
+        tails = (math.comb(count, n) * (1 - LEVEL) ** n * LEVEL ** (count - n) for n in range(outside, count + 1))
+        return count >= _ENOUGH and sum(tails) < _CHANCE
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -68,6 +81,11 @@ class Backtest(Report):
         if not self.cuts:
             return 1.0
         return float(np.exp(np.mean([math.log(cut.wider) for cut in self.cuts])))
+
+    @property
+    def stretch(self) -> float:
+        """The factor by which intervals of laws of these runs are widened: that of the cuts that failed, else 1."""
+        return max((cut.wider for cut in self.cuts if cut.failed), default=1.0)
 
     def to_json(self) -> dict[str, Any]:
         """The backtest as a JSON object."""
@@ -100,13 +118,16 @@ class Backtest(Report):
 
     def lines(self) -> Iterator[str]:
         """Yield a line for each cut, and one for the width of intervals."""
+        word, points = AXES[self.x].word, "runs"
+        if all(cut.fitted.runs == FRONTIER for cut in self.cuts):
+            points = "frontier points"
         for cut in self.cuts:
             yield (
-                f"  backtest from {_part(cut.share)} of the compute: {cut.rms:.2g} rms (log) over {len(cut.later)}"
-                f" later frontier points, {100 * cut.coverage:.0f} % of them inside the {100 * LEVEL:.0f} % interval"
+                f"  backtest from {_part(cut.share)} of the {word}: {cut.rms:.2g} rms (log) over {len(cut.later)}"
+                f" later {points}, {100 * cut.coverage:.0f} % of them inside the {100 * LEVEL:.0f} % interval"
             )
         for share, reason in self.refused.items():
-            yield f"  backtest from {_part(share)} of the compute: {reason}"
+            yield f"  backtest from {_part(share)} of the {word}: {reason}"
         if self.wider > _FAILED:
             yield (
                 f"  warning: intervals would have had to be {self.wider:.2g} times as wide to hold"
@@ -128,23 +149,28 @@ def backtest(
     """
     runs = usable(points, metric, x)
     cuts, refused = [], {}
+    manner = Manner(**({"draws": DRAWS} | options))
     for share in shares:
         try:
-            cuts.append(_cut(points, runs, metric, x, share, {"draws": DRAWS} | options))
+            cuts.append(_cut(points, runs, metric, x, share, manner))
         except Refused as why:
             refused[share] = str(why)
     return Backtest(metric, x, tuple(cuts), refused)
 
 
-def _cut(points: pd.DataFrame, runs: pd.DataFrame, metric: str, x: str, share: float, options: dict[str, Any]) -> Cut:
+def _cut(points: pd.DataFrame, runs: pd.DataFrame, metric: str, x: str, share: float, manner: Manner) -> Cut:
     most = float(runs[x].max()) / share
-    front = frontier(points, metric, x)
-    later = front[(front[x] > most) & (front[metric] > 0)]
+    name, by_luck = "runs", manner.runs == FRONTIER
+    if by_luck:
+        name = "frontier points"
+    means = averaged_cells(runs, metric, x, manner.seeds)
+    reached = points_of(weighed(means, metric, manner.correlation, manner.seed, by_luck=by_luck), metric, manner.runs)
+    later = reached[(reached[x] > most) & (reached[metric] > 0)]
     if len(later) < LEAST:
-        raise Refused(f"{len(later)} later frontier points, and a backtest needs {LEAST}.")
-    cheap = points[points["run"].isin(runs["run"][runs[x] <= most])]
-    fitted = fit(cheap, metric, x, **options)
+        raise Refused(f"{len(later)} later {name}, and a backtest needs {LEAST}.")
+    fitted = estimated(points[points["run"].isin(runs["run"][runs[x] <= most])], metric, x, (), manner)
     compute = later[x].to_numpy(float)
     low, high = fitted.average.around(compute, fitted.residuals)
-    columns = {"got": later[metric].to_numpy(float), "predicted": fitted(compute), "low": low, "high": high}
+    columns = {"got": later[metric].to_numpy(float), "expected": later["expected"].to_numpy(float)}
+    columns |= {"predicted": fitted(compute), "low": low, "high": high}
     return Cut(share, most, fitted, later[["run", "name", x]].reset_index(drop=True).assign(**columns))

@@ -4,7 +4,7 @@ Letters of shapes: B draws, N runs or points, P parameters.
 """
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,25 +17,57 @@ LEVEL = 0.9  # of all intervals
 HALF = 1.645  # standard deviations of a normal distribution from its middle to the ends of such an interval
 # The shift that all runs have, in shifts of a draw: a draw has 1 - 1/e of the runs, and a shift falls as 1 / runs.
 BIAS = math.e - 1
+# A weight of (m - 1) / (m + 1) in variance has m runs of a trunk vary together as much as when it is drawn as a whole.
+# Twice that makes up for trunks being few; docs/laws.md has the trial.
+TOGETHER = 2.0
 
 
-def redrawn(
-    problem: Problem, measured_N: Floats, start_P: Floats, repeats_N: NDArray[np.int64], number: int, seed: int
-) -> Floats:
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """How runs [N] are drawn: what was measured, and numbers that are the same for repeats, and for runs of a trunk."""
+
+    measured: Floats
+    repeats: NDArray[np.int64]
+    trunks: NDArray[np.int64]
+    frontier: bool  # whether only the frontier of a draw counts
+
+    def weights(self, number: int, seed: int) -> Floats:
+        """How often each run counts in each draw [B, N], 0 for those that were not drawn or are not on its frontier.
+
+        Repeats are drawn together. Runs of a trunk share its noise: they count by a weight of the trunk as well, of
+        mean 1 (the Bayesian bootstrap; Rubin, 1981).
+        """
+        random, distinct = np.random.default_rng(seed), int(self.repeats.max()) + 1
+        times_BN = random.multinomial(distinct, np.full(distinct, 1 / distinct), size=number)[:, self.repeats]
+        counted_BN = times_BN * self._of_trunks(number, random)
+        if self.frontier:
+            on_BN = is_best(np.where(times_BN > 0, self.measured, np.inf))
+            counted_BN = np.where(on_BN, counted_BN, 0)
+        return np.asarray(counted_BN)
+
+    def _of_trunks(self, number: int, random: np.random.Generator) -> Floats:
+        """The weight of each run's trunk [B, N]; of a trunk with one run that counts it is 1."""
+        counts_N = np.ones(len(self.measured), bool)
+        if self.frontier:
+            counts_N = is_best(self.measured[None])[0]
+        runs_T = np.bincount(self.trunks, counts_N)
+        weight_BT = np.ones((number, len(runs_T)))
+        for trunk in np.flatnonzero(runs_T > 1):
+            variance = TOGETHER * (runs_T[trunk] - 1) / (runs_T[trunk] + 1)
+            weight_BT[:, trunk] = random.gamma(1 / variance, variance, size=number)
+        return weight_BT[:, self.trunks]
+
+
+def redrawn(problem: Problem, drawn: Drawn, start_P: Floats, number: int, seed: int) -> Floats:
     """Coordinates [B, P] of up to `number` draws of the runs in the first row, each from `start_P`.
 
-    The frontier is that of the measured errors. Runs of one number in `repeats_N` are drawn together, and count twice
-    when it is drawn twice. Draws whose frontier has too few distinct points for a law are left out.
+    Draws with too few distinct points for a law are left out.
     """
-    distinct = int(repeats_N.max()) + 1
-    share = np.full(distinct, 1 / distinct)
-    times_BN = np.random.default_rng(seed).multinomial(distinct, share, size=number)[:, repeats_N]
-    drawn_BN = np.where(times_BN > 0, measured_N, np.inf)
-    on_BN = is_best(drawn_BN)
-    enough_B = on_BN.sum(axis=1) >= len(start_P)  # as many points as parameters
+    weight_BN = drawn.weights(number, seed)
+    enough_B = (weight_BN > 0).sum(axis=1) >= len(start_P)  # as many points as parameters
     if not enough_B.any():
         return np.empty((0, len(start_P)))
-    draws = _packed(problem, np.where(on_BN, times_BN, 0)[enough_B])
+    draws = _packed(problem, weight_BN[enough_B])
     return solve(draws, np.tile(start_P, (int(enough_B.sum()), 1)))[0]
 
 

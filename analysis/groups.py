@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from scalectl.analysis.checks import Refused, checked
-from scalectl.analysis.fitting import DRAWS, SEEDS, fit
+from scalectl.analysis.estimation import DRAWS, Manner
+from scalectl.analysis.fitting import fit
 from scalectl.analysis.notebook import Report, html_table
 from scalectl.analysis.report import Fitted, rms
 from scalectl.analysis.runs import COMPUTE, METRIC
+from scalectl.analysis.vocabulary import CORRELATION, FRONTIER, SEEDS
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -64,11 +67,13 @@ def fit_each(
     *,
     per: str,
     law: str | None = None,
+    runs: str = FRONTIER,
     seeds: str = SEEDS[0],
+    correlation: float = CORRELATION,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> FittedGroups:
-    """The law of the frontier of each group of runs, a group for each value of the column `per`.
+    """The law of each group of runs, a group for each value of the column `per`; the other options are those of `fit`.
 
     Raises Refused for columns that are missing; a group that can't carry a law is among the result's `refused`.
     """
@@ -76,12 +81,15 @@ def fit_each(
     if per == "model":
         order = ["params", "model"]
     points = checked(points, [per, *order])
+    options: dict[str, Any] = {"law": law, "runs": runs, "seeds": seeds, "correlation": correlation}
+    options |= {"draws": draws, "seed": seed}
+    Manner(**options)  # a word that is wrong is no group's reason
     groups: dict[str, Fitted | Refused] = {}
     for name in points.sort_values(order)[per].dropna().unique():
         group = points[points[per] == name]
         one_model = group["model"].nunique() == 1
         try:
-            groups[str(name)] = fit(group, metric, x, law=law, one_model=one_model, seeds=seeds, draws=draws, seed=seed)
+            groups[str(name)] = fit(group, metric, x, one_model=one_model, **options)
         except Refused as refused:
             groups[str(name)] = refused
     return FittedGroups(metric, x, per, groups)

@@ -15,7 +15,6 @@ from scalectl.analysis.store import IMAGES
 # Between the noise of runs, which is about a share of the error, and none that changes; docs/laws.md has the trial.
 _POWER = 0.3
 _LEAST = 1e-3  # of the largest error, below which noise doesn't fall: an error of 0 is no exact one
-CORRELATION = 0.5  # by default, of the sampling noise of two runs, which are tested on the same images
 _ENOUGH = 5  # differences of seeds from the mean of their cell that tell how much runs scatter
 _DRAWS = 400
 _MISFIT = 0.01  # of an error: how far laws lie from frontiers without noise
@@ -78,8 +77,9 @@ def known_noise(cells: pd.DataFrame, metric: str, correlation: float) -> Floats 
     return np.asarray(np.sqrt(own_N / seeds_N))
 
 
-def weighed(cells: pd.DataFrame, metric: str, correlation: float, seed: int) -> pd.DataFrame:
-    """The cells, cheapest first, with their `noise` and the `expected` error, that without the luck of the best so far.
+def weighed(cells: pd.DataFrame, metric: str, correlation: float, seed: int, *, by_luck: bool = True) -> pd.DataFrame:
+    """The cells, cheapest first, with their `noise` and the `expected` error: where the best are chosen `by_luck` as
+    well, that without the luck of the best so far.
 
     Where nothing is known of the noise (`noise_known`) it has no unit, and what was measured is expected.
     """
@@ -87,7 +87,9 @@ def weighed(cells: pd.DataFrame, metric: str, correlation: float, seed: int) -> 
     noise_N = known_noise(cells, metric, correlation)
     if noise_N is None:
         return cells.assign(expected=error_N, noise=relative(error_N) / np.sqrt(cells["seeds"]), noise_known=False)
-    expected_N = error_N + too_low(error_N, noise_N, seed)
+    expected_N = error_N
+    if by_luck:
+        expected_N = error_N + too_low(error_N, noise_N, seed)
     return cells.assign(expected=expected_N, noise=np.hypot(noise_N, _MISFIT * error_N), noise_known=True)
 
 

@@ -9,11 +9,11 @@ from scalectl.analysis.checks import Refused
 from scalectl.analysis.drawing.look import LOOKS, Look, adapt, settings
 from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
 from scalectl.analysis.drawing.sheet import Sheet, house_style
-from scalectl.analysis.fitting import DRAWS, LAW, SEEDS, fit
-from scalectl.analysis.law import family
+from scalectl.analysis.estimation import DRAWS, Manner
+from scalectl.analysis.fitting import fit
 from scalectl.analysis.report import Fitted
 from scalectl.analysis.runs import COMPUTE, METRIC
-from scalectl.analysis.vocabulary import AXES, FIGURES
+from scalectl.analysis.vocabulary import AXES, CORRELATION, FIGURES, FRONTIER, SEEDS
 
 
 def plot(
@@ -23,22 +23,24 @@ def plot(
     x: str = COMPUTE,
     *,
     law: str | None = None,
+    runs: str = FRONTIER,
     seeds: str = SEEDS[0],
+    correlation: float = CORRELATION,
     hold_out: Collection[str] = (),
     draws: int = DRAWS,
     curves: pd.DataFrame | None = None,
     curve: str = "loss",
     **options: Any,
 ) -> Drawing:
-    """The figure of that name, of these runs and the law of their frontier; `options` are the
+    """The figure of that name, of these runs and their law, fitted as `fit` does; `options` are the
     figure's own, and its looks: title, xlabel, ylabel, xlim, ylim, size in millimetres, dpi and style.
 
     Plots of training curves take them as `curves`, the store's view of that name, and draw their column `curve`.
     Raises Refused for a figure without a file in figures/, and where the runs can't carry it; without a law the others
     are drawn with the reason.
     """
-    family(law or LAW)  # a word that is wrong is no reason to draw without a law
-    fitting = {"law": law, "seeds": seeds}
+    Manner(law, runs, seeds, correlation)  # a word that is wrong is no reason to draw without a law
+    fitting = {"law": law, "runs": runs, "seeds": seeds, "correlation": correlation}
     fitted, note = _law(points, metric, x, hold_out, {**fitting, "draws": draws})
     return draw(figure, Subject(points, metric, x, fitted, note, curves, curve, hold_out, fitting), **options)
 

@@ -10,13 +10,13 @@ from scalectl.analysis.allocation import Allocation, best_size, decades_beyond
 from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.checks import Refused, amounts
 from scalectl.analysis.documents import known
-from scalectl.analysis.fitting import SEEDS, fit
+from scalectl.analysis.fitting import fit
 from scalectl.analysis.law import Floats
 from scalectl.analysis.notebook import Report
 from scalectl.analysis.report import Fitted, interval, value
 from scalectl.analysis.runs import COMPUTE, METRIC
 from scalectl.analysis.sizes import FAR, SizeLaw
-from scalectl.analysis.vocabulary import AXES
+from scalectl.analysis.vocabulary import AXES, CORRELATION, FRONTIER, SEEDS
 
 _REACH = 12.0  # decades beyond the data within which an interval's end is looked for
 _GRID = 500
@@ -81,10 +81,13 @@ def predict(
     data: float | None = None,
     data_size: float | None = None,
     law: str | None = None,
+    runs: str = FRONTIER,
     seeds: str = SEEDS[0],
+    correlation: float = CORRELATION,
 ) -> Prediction:
     """The error at a `compute`, the compute at which the law reaches an `error`, or the error of `params` and `data`,
-    images seen; `x` is the column of compute. `law` and `seeds` are those of `fit`.
+    images seen; `x` is the column of compute. `law`, `runs`, `seeds` and
+    `correlation` are those of `fit`.
 
     `data_size` is how many of these images are distinct, by default the largest data set of the runs.
     Raises Refused where the points can't carry the law, where no compute reaches the error, for a number that is not
@@ -98,7 +101,7 @@ def predict(
             amounts(name, number)
     if params is not None and data is not None:
         return _of_size(points, metric, x, params, data, data_size)
-    fitted = fit(points, metric, x, law=law, seeds=seeds)
+    fitted = fit(points, metric, x, law=law, runs=runs, seeds=seeds, correlation=correlation)
     if compute is not None:
         return _of_compute(points, fitted, compute)
     return _reaching(fitted, error or 0.0)
@@ -108,7 +111,7 @@ def _of_compute(points: pd.DataFrame, fitted: Fitted, compute: float) -> Predict
     low, high = (float(end[0]) for end in fitted.band([compute]))
     allocation, refused = None, ""
     try:
-        if AXES[fitted.x].cost:
+        if AXES[fitted.x].cost and fitted.runs == FRONTIER:
             allocation = best_size(points, fitted.metric, fitted.x, compute)
     except Refused as why:
         refused = str(why)

@@ -13,6 +13,7 @@ from scalectl.analysis.bootstrap import LEVEL, widening
 from scalectl.analysis.documents import known
 from scalectl.analysis.law import FLOOR, Floats, Law
 from scalectl.analysis.notebook import Report, html_table
+from scalectl.analysis.vocabulary import AXES, FRONTIER
 
 _TOLD = 0.005  # of luck, below which nothing is told
 AHEAD = 10.0  # the report predicts the error at this many times the largest compute
@@ -58,10 +59,11 @@ class Fitted(Report):
     """A law with all that is known about how good it is."""
 
     metric: str
-    x: str  # the column of compute
+    x: str  # the column that the law is over
+    runs: str  # that the law is fitted to: the frontier or all
     law: Law
     intervals: dict[str, tuple[float, float]]
-    frontier: pd.DataFrame  # the points that the law was fitted to
+    frontier: pd.DataFrame  # the points that the law was fitted to: of all runs, a row for each cell
     counts: Counts
     draws: Floats  # [B, P]: the parameters of each bootstrap draw, in the unit of the law
     delta: float  # residuals beyond it counted linearly
@@ -70,6 +72,7 @@ class Fitted(Report):
     average: Average  # of the laws of several families, which predicts; the law alone where one was asked for
     held_out: tuple[HeldOut, ...]
     warnings: tuple[str, ...] = ()
+    backtest: tuple[str, ...] = ()  # lines on how well the law of the cheaper runs foresaw the dearer
 
     def __call__(self, compute: ArrayLike) -> Floats:
         """The error that is predicted at each compute: that of the law, averaged with those of other families."""
@@ -116,6 +119,7 @@ class Fitted(Report):
             "metric": self.metric,
             "compute": self.x,
             "unit": self.law.unit,
+            "fitted_to": self.runs,
             "params": self.law.params(),
             "intervals": {name: list(ends) for name, ends in self.intervals.items()},
             "level": LEVEL,
@@ -135,16 +139,19 @@ class Fitted(Report):
             ],
             "held_out": [asdict(run) for run in self.held_out],
             "held_out_rms": self.held_out_rms,
+            "widened": self.average.stretch,
+            "backtest": list(self.backtest),
             "warnings": list(self.warnings),
         }
         return {name: known(value) for name, value in document.items()}
 
     def __str__(self) -> str:
-        return "\n".join([*head(self), "", *_params(self), "", *(f"  {line}" for line in checks(self))])
+        below = (f"  {line}" for line in (*checks(self), *self.backtest))
+        return "\n".join([*head(self), "", *_params(self), "", *below])
 
     def _repr_html_(self) -> str:
         rows = [(row.letter, row.name, row.value, row.ends) for row in estimates(self)]
-        notes = [f"{self.law.family.formula}, C in {self.law.unit}", *checks(self)]
+        notes = [f"{self.law.family.formula}, C in {self.law.unit}", *checks(self), *self.backtest]
         return html_table(" · ".join(head(self)), ("", "parameter", "value", INTERVAL), rows, notes)
 
 
@@ -172,6 +179,8 @@ def head(fit: Fitted) -> list[str]:
     """The two lines that say what was fitted, and to how many runs."""
     counts = fit.counts
     parts = [f"{counts.used} runs", f"{len(fit.frontier)} on the frontier"]
+    if fit.runs != FRONTIER:
+        parts = [f"all of {counts.used} runs"]
     if (seeds := int(fit.frontier["seeds"].max())) > 1:
         parts.append(f"means of up to {seeds} seeds")
     left_out = {
@@ -207,14 +216,14 @@ class Estimate:
 
 def estimates(fit: Fitted) -> Iterator[Estimate]:
     """Yield the parameters of a law by their letters."""
-    params, best = fit.law.params(), fit.frontier[fit.metric].iloc[-1]
+    params, best = fit.law.params(), fit.frontier[fit.metric].min()
     for parameter in sorted(fit.law.family.parameters, key=lambda parameter: parameter.letter):
         ends = note = ""
         if fit.intervals:
             ends = _ends(*fit.intervals[parameter.name])
         if parameter == FLOOR:
             note = "at least 0"
-            if params[parameter.name] > best > 0:
+            if fit.runs == FRONTIER and params[parameter.name] > best > 0:
                 note = f"above the best point ({best:.3g})"
         yield Estimate(parameter.letter, parameter.name, f"{params[parameter.name]:.3g}", ends, note)
 
@@ -229,12 +238,15 @@ def checks(fit: Fitted) -> Iterator[str]:
     """Yield a line for each thing that says how good a law is; warnings come last."""
     yield f"residual (log) {rms(fit.residuals):.2g} rms · each point from the others {fit.left_one_out:.2g} rms"
     compute, predicted = ahead(fit)
-    yield f"{AHEAD:g} x the largest compute ({compute:.2g} {fit.law.unit}): {predicted}"
-    if fit.frontier["noise_known"].all() and (luck := _luck(fit)) >= _TOLD:
+    yield f"{AHEAD:g} x the largest {AXES[fit.x].word} ({compute:.2g} {fit.law.unit}): {predicted}"
+    if fit.runs == FRONTIER and fit.frontier["noise_known"].all() and (luck := _luck(fit)) >= _TOLD:
         yield f"luck of the best of noisy runs at the end of the frontier: {100 * luck:.2g} %, taken off"
     if len(fit.average.members) > 1:
         shares = (f"{100 * member.weight:.0f} % {member.law.family.name}" for member in fit.average.members)
         yield f"predictions average {', '.join(shares)}"
+    if fit.average.stretch > 1:
+        wide = f"{fit.average.stretch:.2g} times as wide as the runs alone have them"
+        yield f"intervals are {wide}: those of the backtest failed"
     for run in fit.held_out:
         predicted = _interval(fit.metric, run.predicted, run.low, run.high)
         yield f"held out {run.name}: predicted {predicted}, got {value(fit.metric, run.got)}"

@@ -61,6 +61,21 @@ def repeats(usable: pd.DataFrame, x: str) -> NDArray[np.int64]:
     return usable.groupby(keys, sort=False, dropna=False).ngroup().to_numpy()
 
 
+def trunks(runs: pd.DataFrame) -> NDArray[np.int64]:
+    """A number for each run [N], the same where they branched off one trunk and so share its noise.
+
+    Of a table that doesn't say which columns the runs of a trunk share, and of imported runs, each is alone.
+    """
+    alone = np.arange(len(runs))
+    if not runs.attrs.get("columns"):
+        return alone
+    settings = [name for name in of_trunk(runs) if name in runs]
+    groups = runs.groupby(settings, dropna=False, sort=False, observed=True).ngroup().to_numpy()
+    if "origin" in runs:
+        groups = np.where(runs["origin"].isna(), groups, groups.max() + 1 + alone)
+    return np.asarray(groups)
+
+
 def cells(usable: pd.DataFrame, x: str) -> NDArray[np.int64]:
     """A number for each run [N], the same for runs that differ in their seed alone."""
     spent = x
@@ -77,9 +92,14 @@ def is_best(error_BN: NDArray[np.float64]) -> NDArray[np.bool_]:
     return error_BN < np.concatenate([np.full((len(error_BN), 1), np.inf), before_BN], axis=1)
 
 
-def _know(points: pd.DataFrame, metric: str, x: str) -> None:
+def known_column(x: str) -> None:
+    """Raise Refused for a column that no law is over."""
     if str(x) not in AXES:
         raise Refused(f"unknown compute {x!r}: give one of {', '.join(AXES)}.")
+
+
+def _know(points: pd.DataFrame, metric: str, x: str) -> None:
+    known_column(x)
     known = metrics(points)
     if str(metric) not in known:
         wanted = str(metric)

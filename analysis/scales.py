@@ -28,17 +28,18 @@ class Scales:
     noise: float
     delta: float
     unit: str
+    price: float  # of a floor above the best point
 
     @staticmethod
-    def of_frontier(front: pd.DataFrame, metric: str, x: str) -> "Scales":
-        """The scales of a frontier: its middle compute and its largest error."""
-        compute_N, error_N, noise_N = (front[name].to_numpy(float) for name in (x, metric, "noise"))
-        delta = HUBER * float(error_N[0] - error_N[-1])
-        if front["noise_known"].all():
+    def of_points(points: pd.DataFrame, metric: str, x: str, price: float) -> "Scales":
+        """The scales of the points that a law is fitted to: their middle compute and largest error."""
+        compute_N, error_N, noise_N = (points[name].to_numpy(float) for name in (x, metric, "noise"))
+        delta = HUBER * float(np.ptp(error_N))
+        if points["noise_known"].all():
             delta = max(delta, _LIKELY * float(noise_N.max()))
         middle = float(np.exp(np.log(compute_N).mean()))
         ends = (float(compute_N[0]), float(compute_N[-1]))
-        return Scales(middle, float(error_N[0]), *ends, float(noise_N.max()), delta, AXES[x].unit)
+        return Scales(middle, float(error_N.max()), *ends, float(noise_N.max()), delta, AXES[x].unit, price)
 
     def problem(self, points: pd.DataFrame, x: str, form: Family) -> Problem:
         """The fit of these points to what their errors would be without luck, each counting once."""
@@ -46,7 +47,8 @@ class Scales:
         error_1N = points["expected"].to_numpy(float)[None] / self.error
         ends = (self.least / self.compute, self.most / self.compute)
         noise_1N = points["noise"].to_numpy(float)[None] / self.noise
-        return Problem(form, compute_1N, error_1N, np.ones_like(error_1N), noise_1N, *ends, self.delta / self.error)
+        weight_1N, delta = np.ones_like(error_1N), self.delta / self.error
+        return Problem(form, compute_1N, error_1N, weight_1N, noise_1N, *ends, delta, self.price)
 
     def params(self, problem: Problem, coords_BP: Floats) -> Floats:
         """The parameters [B, P] in the units of the points."""

@@ -12,8 +12,8 @@ from scalectl.analysis.checks import Refused
 from scalectl.analysis.law import Floats
 from scalectl.analysis.linear_laws import Outlook
 from scalectl.analysis.repetition import KNOWN_EPOCHS
-from scalectl.analysis.runs import usable
-from scalectl.analysis.surrogate import Forecast, outlook, positions, trunks
+from scalectl.analysis.runs import trunks, usable
+from scalectl.analysis.surrogate import Forecast, outlook, positions
 from scalectl.analysis.vocabulary import AXES
 
 LEAST = 6  # runs that a law of size and images needs

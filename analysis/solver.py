@@ -36,6 +36,7 @@ class Problem:
     least: float  # compute of the first frontier point, as `most` is of the last; what may be 0 is counted in them
     most: float
     delta: float  # residuals beyond it count linearly, not squared
+    price: float = 1.0  # how much a floor above the best point counts, which is what all but frontiers may have
 
     def rows(self, chosen: NDArray[np.bool_]) -> "Problem":
         """The problem of some of the fits."""
@@ -98,7 +99,7 @@ class Problem:
         """How much each residual counts."""
         if FLOOR not in self.family.parameters:
             return self.weight
-        return np.concatenate([self.weight, np.ones((len(self.weight), 1))], axis=1)
+        return np.concatenate([self.weight, np.full((len(self.weight), 1), self.price)], axis=1)
 
     def cost(self, residual_BN: Floats) -> Floats:
         """The weighted sum of Huber's loss [B]: half the square up to delta, linear beyond."""

@@ -9,15 +9,14 @@ import pandas as pd
 from scalectl.analysis.bootstrap import HALF, LEVEL
 from scalectl.analysis.checks import Refused, above_0, amounts, checked
 from scalectl.analysis.documents import known
-from scalectl.analysis.fitting import SEEDS
 from scalectl.analysis.law import Floats
 from scalectl.analysis.linear_laws import Outlook
 from scalectl.analysis.notebook import Report, html_table
 from scalectl.analysis.prediction import predict
 from scalectl.analysis.report import UNKNOWN, interval, value
-from scalectl.analysis.runs import COMPUTE, METRIC, usable
-from scalectl.analysis.surrogate import outlook, positions, trunks
-from scalectl.analysis.vocabulary import AXES
+from scalectl.analysis.runs import COMPUTE, METRIC, trunks, usable
+from scalectl.analysis.surrogate import outlook, positions
+from scalectl.analysis.vocabulary import AXES, CORRELATION, FRONTIER, SEEDS
 
 LEAST = 5  # runs that advice needs
 AHEAD = 10.0  # the target is at this many times the largest compute by default
@@ -120,15 +119,17 @@ def suggest(
     target: float | None = None,
     stop: float = STOP,
     law: str | None = None,
+    runs: str = FRONTIER,
     seeds: str = SEEDS[0],
+    correlation: float = CORRELATION,
 ) -> Advice:
     """The candidates to run within a budget of the column `x`, from the runs that are done.
 
     Candidates have the columns run, name, images_seen, data_size and `x`; with `trunk`, `shared` and `paid`, compute
-    of the trunk that they share and that of it which is trained already, runs after the first cost less. `law` and
-    `seeds` are those of `fit`, for the error at the target. Raises Refused below five runs, for
-    errors of 0, for a column that isn't spent by training, without candidates, and for numbers that are not finite and
-    above 0.
+    of the trunk that they share and that of it which is trained already, runs after the first cost less. `law`,
+    `runs`, `seeds` and `correlation` are those of `fit`, for the error at the target. Raises Refused below five runs,
+    for errors of 0, for a column that isn't spent by training, without candidates, and for numbers that are not finite
+    and above 0.
     """
     amounts("budget", budget)
     known, candidates = _measured(points, candidates, metric, x, target)
@@ -139,21 +140,22 @@ def suggest(
     new_M3 = np.concatenate([positions(candidates, x), aim_13])
     expected = outlook(known_N3, error_N, new_M3, trunks(known))
     picks, left = greedy(expected, Costs.of_candidates(candidates, x), budget, targets=1, stop=stop)
-    runs = tuple(_suggested(expected, candidates, pick, known_N3, new_M3) for pick in picks)
+    suggested = tuple(_suggested(expected, candidates, pick, known_N3, new_M3) for pick in picks)
     before = float(expected.covariance[-1, -1] ** 0.5)
     after = before * float(np.prod([1 - pick.narrows for pick in picks]))
     paid_for = bool((candidates[x].to_numpy(float) <= left).any())
     why = _stopped(len(candidates) - len(picks), paid_for, left, stop)
-    told = _told(points, metric, x, target, law, seeds, expected)
-    return Advice(metric, x, budget, target, *told[:3], before, after, runs, why, told[3])
+    fitting: dict[str, Any] = {"law": law, "runs": runs, "seeds": seeds, "correlation": correlation}
+    told = _told(points, metric, x, target, expected, fitting)
+    return Advice(metric, x, budget, target, *told[:3], before, after, suggested, why, told[3])
 
 
 def _told(
-    points: pd.DataFrame, metric: str, x: str, target: float, law: str | None, seeds: str, expected: Outlook
+    points: pd.DataFrame, metric: str, x: str, target: float, expected: Outlook, fitting: dict[str, Any]
 ) -> tuple[float, float, float, str]:
     """The error at the target with its interval, as `predict` tells it, or else the reason why it doesn't."""
     try:
-        answer = predict(points, metric, x, compute=target, law=law, seeds=seeds)
+        answer = predict(points, metric, x, compute=target, **fitting)
     except Refused as refused:
         estimate, factor = float(expected.mean[-1]), float(np.exp(HALF * expected.covariance[-1, -1] ** 0.5))
         return estimate, estimate / factor, estimate * factor, str(refused)

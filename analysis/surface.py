@@ -73,7 +73,10 @@ class Surface:
         return lean * product**exponent_N, product**exponent_D / lean
 
     def draws(self, n: int, seed: int = 0) -> Floats:
-        """E, A, B, alpha and beta [n, 5] of `n` draws of the runs, each fitted from where the first fit ended."""
+        """E, A, B, alpha and beta [n, 5] of `n` draws of the runs, each fitted from where the first fit ended.
+
+        Runs of one trunk are drawn together.
+        """
         return _redrawn(self.runs, np.array(self._values()), n, seed)
 
     def bootstrap(self, n: int = 200, seed: int = 0) -> dict[str, tuple[float, float]]:
@@ -109,10 +112,13 @@ class Surface:
         return self.E, self.A, self.B, self.alpha, self.beta
 
 
-def fit_surface(N: ArrayLike, D: ArrayLike, L: ArrayLike, *, tied: bool | None = None) -> Surface:
+def fit_surface(
+    N: ArrayLike, D: ArrayLike, L: ArrayLike, *, trunks: ArrayLike | None = None, tied: bool | None = None
+) -> Surface:
     """The law of losses L of models of N parameters trained on D tokens or images, one run each.
 
-    With `tied` both exponents are one, which is the default for 6 runs. Raises Refused below 7 runs, or 6 where tied,
+    Runs of equal `trunks` share noise, as branches of one training run do; without it none does. With `tied` both
+    exponents are one, which is the default for 6 runs. Raises Refused below 7 runs, or 6 where tied,
     for numbers that are not finite and above 0, for runs of one model size, one amount of data or one line of the two,
     and where an exponent has no optimum within its bounds.
     """
@@ -123,12 +129,22 @@ def fit_surface(N: ArrayLike, D: ArrayLike, L: ArrayLike, *, tied: bool | None =
     if tied:
         least = LEAST_TIED
     _check(runs[0], runs[1], runs[2], least)
-    losses = Losses.of_runs(runs[0], runs[1], runs[2], tied)
+    losses = Losses.of_runs(runs[0], runs[1], runs[2], tied, _numbered(trunks, len(runs[0])))
     (E, A, B, alpha, beta), loss = _best(losses)
     for name, exponent in (("alpha", alpha), ("beta", beta)):
         if not EXPONENTS[0] < exponent < EXPONENTS[1]:
             raise Refused(f"{name} runs off to its bound {exponent:g}; the losses don't follow the law.")
     return Surface(float(E), float(A), float(B), float(alpha), float(beta), loss, losses)
+
+
+def _numbered(trunks: ArrayLike | None, count: int) -> NDArray[np.int64]:
+    """A number for each run [N], the same for those of one trunk; raises Refused unless each run has one."""
+    if trunks is None:
+        return np.arange(count)
+    labels = np.asarray(trunks)
+    if labels.shape != (count,):
+        raise Refused(f"trunks must be a list as long as N, D and L, {count}, not {labels.shape}.")
+    return np.unique(labels, return_inverse=True)[1]
 
 
 def _check(N: Floats, D: Floats, L: Floats, least: int) -> None:
@@ -156,14 +172,15 @@ class Losses:
     log_l: Floats
     middle: tuple[float, float, float]  # means of log N, log D and log L
     tied: bool  # both exponents are one
+    trunks: NDArray[np.int64]  # the same for runs that share noise
 
     @staticmethod
-    def of_runs(n_N: Floats, d_N: Floats, l_N: Floats, tied: bool) -> "Losses":
+    def of_runs(n_N: Floats, d_N: Floats, l_N: Floats, tied: bool, trunks_N: NDArray[np.int64]) -> "Losses":
         """The runs of sizes, data and losses above 0."""
         logs = [np.log(values) for values in (n_N, d_N, l_N)]
         middle = [float(values.mean()) for values in logs]
         log_n, log_d, log_l = (values - mean for values, mean in zip(logs, middle, strict=True))
-        return Losses(log_n, log_d, log_l, (middle[0], middle[1], middle[2]), tied)
+        return Losses(log_n, log_d, log_l, (middle[0], middle[1], middle[2]), tied, trunks_N)
 
     def laws(self, coords_BP: Floats) -> Floats:
         """E, A, B, alpha and beta [B, 5] of the solver's parameters."""
@@ -189,9 +206,10 @@ def _best(runs: Losses) -> tuple[Floats, float]:
 
 
 def _redrawn(runs: Losses, law_P: Floats, number: int, seed: int) -> Floats:
-    """E, A, B, alpha and beta [B, 5] of `number` draws of the runs with replacement, each from `law_P`."""
-    count = len(runs.log_l)
-    times_BN = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=number).astype(float)
+    """E, A, B, alpha and beta [B, 5] of `number` draws of the trunks with replacement, each from `law_P`."""
+    count = int(runs.trunks.max()) + 1
+    times_BT = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=number).astype(float)
+    times_BN = times_BT[:, runs.trunks]
     start_BP = np.tile(runs.parameters(law_P[None]), (number, 1))
     return runs.laws(_solve(runs, times_BN, start_BP, _NEAR)[0])
 

@@ -18,7 +18,6 @@ from threadpoolctl import threadpool_limits
 from scalectl.analysis.law import Floats
 from scalectl.analysis.linear_laws import Given, Outlook, Runs, blended
 from scalectl.analysis.repetition import DECAYS, worth
-from scalectl.analysis.store import of_trunk
 
 _HELD_OUT, _FEWEST = 1 / 3, 5  # the costliest runs that a form has to predict; those that it needs to predict from
 
@@ -39,21 +38,6 @@ def positions(runs: pd.DataFrame, x: str) -> Floats:
     if "data_size" in runs and runs["data_size"].notna().any():
         distinct = runs["data_size"].fillna(runs["images_seen"]).to_numpy(float)
     return np.log(np.stack([runs[x].to_numpy(float) / seen, seen, distinct], axis=1))
-
-
-def trunks(runs: pd.DataFrame) -> NDArray[np.int64]:
-    """A number for each run [N], the same where they branched off one trunk and so share its noise.
-
-    Of a table that doesn't say which columns the runs of a trunk share, and of imported runs, each is alone.
-    """
-    alone = np.arange(len(runs))
-    if not runs.attrs.get("columns"):
-        return alone
-    settings = [name for name in of_trunk(runs) if name in runs]
-    groups = runs.groupby(settings, dropna=False, sort=False, observed=True).ngroup().to_numpy()
-    if "origin" in runs:
-        groups = np.where(runs["origin"].isna(), groups, groups.max() + 1 + alone)
-    return np.asarray(groups)
 
 
 @dataclass(frozen=True, eq=False)

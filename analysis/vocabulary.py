@@ -22,6 +22,7 @@ class Axis:
     label: str
     grows: bool = True  # as a run goes on
     cost: bool = True  # of training, which grows with the size of a model as well
+    word: str = "compute"  # in a sentence
 
 
 AXES = {
@@ -30,12 +31,18 @@ AXES = {
         Axis("flops", "FLOPs", "Training compute"),
         Axis("device_seconds", "device-seconds", "Training time"),
         Axis("core_days", "core-days", "Training compute"),
-        Axis("images_seen", "images seen", "Images seen", cost=False),
-        Axis("data_size", "distinct images", "Training set", grows=False, cost=False),
+        Axis("images_seen", "images seen", "Images seen", cost=False, word="number of images seen"),
+        Axis("data_size", "distinct images", "Training set", grows=False, cost=False, word="training set size"),
+        Axis("params", "parameters", "Model size", grows=False, cost=False, word="model size"),
     )
 }
+SAID = {"compute": "flops"}  # words for a column that have another name in tables
 
 
+FRONTIER, ALL = "frontier", "all"
+RUNS = (FRONTIER, ALL)  # that a law is fitted to
+SEEDS = ("mean", "each")  # of one cell: averaged, or each a run of its own
+CORRELATION = 0.5  # by default, of the sampling noise of two runs, which are tested on the same images
 PER = ("model", "data_size")  # columns that part runs into groups with a law each
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.law import FLOOR
 from scalectl.analysis.report import Fitted, value
+from scalectl.analysis.vocabulary import AXES, FRONTIER
 
 DECADES = 1.0  # of compute, below which there is no law
 SAFE_DECADES = 2.0  # below which its exponent is in doubt
@@ -29,17 +30,20 @@ def warnings(fit: Fitted, draws: int, most: float, ends: Mapping[str, tuple[floa
     `draws` is the number that was wanted, `most` the largest run's compute, `ends` the least and largest of each
     parameter.
     """
-    compute, parameters = fit.frontier[fit.x].to_numpy(float), len(fit.law.values)
+    compute, parameters = np.unique(fit.frontier[fit.x].to_numpy(float)), len(fit.law.values)
+    points, spanning = "frontier points", "frontier spans"
+    if fit.runs != FRONTIER:
+        points, spanning = f"values of {fit.x}", "runs span"
     if len(compute) < _FEW + parameters:
-        few = f"{len(compute)} frontier points for {parameters} parameters"
+        few = f"{len(compute)} {points} for {parameters} parameters"
         yield f"{few}: trust the curve between them, not the parameters"
     if (span := np.log10(compute[-1] / compute[0])) < SAFE_DECADES:
-        yield f"the frontier spans {span:.1f} decades of compute; {EXPONENT_NEEDS}"
+        yield f"the {spanning} {span:.1f} decades of {AXES[fit.x].word}; {EXPONENT_NEEDS}"
     if most > _AHEAD * compute[-1]:
         yield _unbeaten(fit, most)
     yield from _at_bounds(fit, ends)
     if (lost := draws - len(fit.draws)) > _LOST * draws:
-        few = f"fewer than {parameters} frontier points"
+        few = f"fewer than {parameters} {points}"
         yield f"{100 * lost / draws:.0f} % of the draws left {few}: the intervals are too narrow"
     yield from _of_runs(fit)
 
@@ -68,13 +72,14 @@ def _unbeaten(fit: Fitted, most: float) -> str:
 
 
 def _at_bounds(fit: Fitted, ends: Mapping[str, tuple[float, float]]) -> Iterator[str]:
-    params, best = fit.law.params(), float(fit.frontier[fit.metric].iloc[-1])
+    params, best = fit.law.params(), float(fit.frontier[fit.metric].min())
     if FLOOR in fit.law.family.parameters:
-        yield from _of_floor(fit.metric, params[FLOOR.name], best, fit.intervals.get(FLOOR.name, (1.0, 1.0))[0])
+        least, _ = fit.intervals.get(FLOOR.name, (1.0, 1.0))
+        yield from _of_floor(fit.metric, params[FLOOR.name], best, least, frontier=fit.runs == FRONTIER)
     for parameter in fit.law.family.parameters:
         name, estimate = parameter.name.replace("_", " "), params[parameter.name]
         if parameter.scale.zero:
-            if parameter.compute == 1 and estimate > float(fit.frontier[fit.x].iloc[-1]):
+            if parameter.compute == 1 and estimate > float(fit.frontier[fit.x].max()):
                 yield f"the {name} is above the largest compute: the points are far from a power law"
         elif parameter.name in ends:
             low, high = ends[parameter.name]
@@ -82,12 +87,12 @@ def _at_bounds(fit: Fitted, ends: Mapping[str, tuple[float, float]]) -> Iterator
                 yield f"the {name} is at its bound {estimate:.3g}"
 
 
-def _of_floor(metric: str, floor: float, best: float, least: float) -> Iterator[str]:
+def _of_floor(metric: str, floor: float, best: float, least: float, *, frontier: bool) -> Iterator[str]:
     if floor == 0:
         yield "the floor is at its bound 0: the points show no saturation at high compute"
     elif least == 0:
         yield "the points don't rule out a floor of 0"
-    if floor > best > 0:
+    if frontier and floor > best > 0:
         yield (
             f"the floor, {value(metric, floor)}, is above the best point, {value(metric, best)}:"
             " that run is better than the law by luck, or the law is wrong there"

@@ -1,12 +1,13 @@
 """Laws beside what is used elsewhere, in one run: frontiers fitted, curves extrapolated, and L(N, D) fitted.
 
+uv run python benchmarks/laws.py --tables STUDIES
 uv run python benchmarks/laws.py [--curves FILE] [--cut SHARE] [--surface FILE] [--axis STARTS]
 uv run --with chinchilla python benchmarks/laws.py --surface FILE
 
-Frontiers need no file: runs are planted on a law and above it. FILE of curves: columns curve, x, y and split (train or
-test). FILE of runs: columns params, tokens and loss. The literature's way is a grid of starts, each by SciPy's L-BFGS;
-so does the package `chinchilla` when it is installed, by BFGS with numerical gradients. --axis is the number of starts
-along each of the five axes.
+Tables and frontiers need no file: runs are planted on a law and above it. FILE of curves: columns curve, x, y and
+split (train or test). FILE of runs: columns params, tokens and loss. The literature's way is a grid of starts, each by
+SciPy's L-BFGS; so does the package `chinchilla` when it is installed, by BFGS with numerical gradients. --axis is the
+number of starts along each of the five axes.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from planted_laws import tables
 from scipy.optimize import curve_fit, minimize
 
 from scalectl.analysis import extrapolate, fit_surface
@@ -39,7 +41,11 @@ def main() -> None:
     parser.add_argument("--cut", type=float, help="train on x up to this share of the largest, whatever `split` says")
     parser.add_argument("--surface", type=Path)
     parser.add_argument("--axis", type=int, default=3)
+    parser.add_argument("--tables", type=int, help="only the tables of docs/laws.md, from so many studies of each law")
     asked = parser.parse_args()
+    if asked.tables:
+        tables(asked.tables)
+        return
     for on, above in ((24, 12), (30, 270)):
         frontiers(on, above)
     if asked.curves:

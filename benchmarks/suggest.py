@@ -1,6 +1,6 @@
 """Advice replayed: which way of spending a tenth of a study's compute predicts its largest runs best?
 
-uv run python benchmarks/suggest.py [--paper FILE] [--chinchilla FILE] [--orders 20] [--share 0.1]
+uv run python benchmarks/suggest.py [--paper FILE] [--chinchilla FILE] [--orders 20] [--share 0.1 ...] [--public]
 
 --paper: columns images_seen, data_size, core_days, imagenet_10shot_error and imagenet_finetune_error. --chinchilla:
 tokens, flops, loss. Planted laws need no file. The dearest 5 % of the runs are held out; the budget is a share of what
@@ -32,15 +32,19 @@ def main() -> None:
     parser.add_argument("--paper", type=Path)
     parser.add_argument("--chinchilla", type=Path)
     parser.add_argument("--orders", type=int, default=20)
-    parser.add_argument("--share", type=float, default=0.1)
+    parser.add_argument("--share", type=float, nargs="+", default=[0.1])
+    parser.add_argument("--public", action="store_true", help="studies of files alone, none planted")
     asked = parser.parse_args()
-    print(f"{asked.orders} orders, {asked.share:.0%} of the compute; median log error on the largest runs")
-    print(f"{'':32}{''.join(f'{way:>16}' for way in WAYS)}{'runs':>7}{'CPU s':>7}")
-    for name, study in studies(asked.paper, asked.chinchilla):
-        began = time.process_time()
-        found = medians(study, asked.orders, asked.share)
-        errors = "".join(f"{found[way][0]:16.4f}" for way in WAYS)
-        print(f"{name:32}{errors}{found['suggested'][1]:7.0f}{time.process_time() - began:7.1f}", flush=True)
+    for share in asked.share:
+        print(f"{asked.orders} orders, {share:.0%} of the compute; median log error on the largest runs")
+        print(f"{'':32}{''.join(f'{way:>16}' for way in WAYS)}{'runs':>7}{'CPU s':>7}")
+        for name, study in studies(asked.paper, asked.chinchilla):
+            if asked.public and name.startswith("planted"):
+                continue
+            began = time.process_time()
+            found = medians(study, asked.orders, share)
+            errors = "".join(f"{found[way][0]:16.4f}" for way in WAYS)
+            print(f"{name:32}{errors}{found['suggested'][1]:7.0f}{time.process_time() - began:7.1f}", flush=True)
 
 
 def studies(paper: Path | None, chinchilla: Path | None) -> Iterator[tuple[str, Callable[[int], pd.DataFrame]]]:

@@ -1,5 +1,7 @@
 """Laws of the cheaper runs against the frontier that dearer ones reached."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from runs import METRIC, doubly, table
@@ -7,13 +9,19 @@ from runs import METRIC, doubly, table
 import scalectl
 from scalectl.analysis.backtests import backtest
 from scalectl.analysis.checks import Refused
+from scalectl.analysis.estimation import Manner, estimated
 from scalectl.analysis.fitting import fit
-from scalectl.orchestrator.experiment.schema import Fit
-from scalectl.orchestrator.report.fits import reported
 
 COMPUTE = np.geomspace(1e9, 1e14, 36)
 NOISE = np.exp(0.01 * np.random.default_rng(1).normal(size=36))
 LAW = doubly(8e2, 3e9, 0.33, 0.03, "FLOPs")
+
+
+def broken() -> np.ndarray:
+    """Errors that fall more steeply from a hundredth of the largest compute on."""
+    error = LAW(COMPUTE) * NOISE
+    error[COMPUTE > 3e12] *= (COMPUTE[COMPUTE > 3e12] / 3e12) ** -0.5
+    return error
 
 
 def test_a_law_that_goes_on_is_found_to():
@@ -27,9 +35,7 @@ def test_a_law_that_goes_on_is_found_to():
 
 
 def test_a_law_that_breaks_is_found_to_and_says_how_much_wider_it_should_have_been():
-    error = LAW(COMPUTE) * NOISE
-    error[COMPUTE > 3e12] *= (COMPUTE[COMPUTE > 3e12] / 3e12) ** -0.5
-    test = backtest(table(COMPUTE, error), METRIC, draws=50)
+    test = backtest(table(COMPUTE, broken()), METRIC, draws=50)
     assert test.wider > 1.5 and min(cut.coverage for cut in test.cuts) < 0.5
     assert "intervals would have had to be" in str(test)
 
@@ -41,10 +47,37 @@ def test_too_few_runs_are_refused_cut_by_cut():
 
 def test_a_report_ends_with_a_backtest_where_its_runs_carry_one():
     points = table(COMPUTE, LAW(COMPUTE) * NOISE)
-    line = reported(points, Fit(metric=METRIC), (), fit(points, METRIC, draws=0)).splitlines()[-1]
+    fitted = fit(points, METRIC, draws=200)
+    line = str(fitted).splitlines()[-1]
     assert line.startswith("  backtest from 1/10 of the compute: 0.0") and "inside the 90 % interval" in line
+    assert fitted.to_json()["backtest"] == [line.strip()] and fitted.to_json()["widened"] == 1
     few, held = points.iloc[:12], set(points["run"].iloc[9:12])  # of runs that are held out nothing is foreseen
-    assert "backtest" not in reported(few, Fit(metric=METRIC), held, fit(few, METRIC, draws=0, hold_out=held))
+    assert "backtest" not in str(fit(few, METRIC, draws=50, hold_out=held))
+
+
+def test_intervals_that_failed_a_backtest_are_widened_by_what_they_missed_and_both_report_and_figure_say_so():
+    points = table(COMPUTE, broken())
+    fitted, alone = fit(points, METRIC, draws=50), estimated(points, METRIC, "flops", (), Manner(draws=50))
+    (cut,) = backtest(points, METRIC, shares=[10], draws=50).cuts
+    assert cut.failed and fitted.average.stretch == pytest.approx(cut.wider) and cut.wider > 1.5
+    assert fitted.law == alone.law and f"intervals are {cut.wider:.2g} times as wide" in str(fitted)
+    inside = np.array([1e12])
+    low, high = (np.log(end / fitted(inside)) for end in fitted.band(inside))
+    near, far = (np.log(end / alone(inside)) for end in alone.band(inside))
+    assert low == pytest.approx(cut.wider * near) and high == pytest.approx(cut.wider * far)
+    drawing = scalectl.plot(points, metric=METRIC, draws=50)
+    texts = [text.get_text() for legend in drawing.figure.artists for text in legend.get_texts()]
+    assert any(text.endswith(f"90 % band, {cut.wider:.2g} x wider") for text in texts)
+
+
+def test_few_later_points_and_one_that_lies_outside_by_chance_widen_nothing():
+    """Of five intervals that are right, one misses in four studies of ten."""
+    (cut,) = backtest(table(COMPUTE, LAW(COMPUTE) * NOISE), METRIC, shares=[10], draws=50).cuts
+    right = cut.later.iloc[:5].assign(expected=cut.later["predicted"])
+    one_off = right.assign(expected=right["expected"].where(right.index > 0, 9.0))
+    assert replace(cut, later=one_off).coverage == 0.8 and not replace(cut, later=one_off).failed
+    assert not replace(cut, later=one_off.iloc[:4].assign(expected=9.0)).failed
+    assert replace(cut, later=one_off.assign(expected=9.0)).failed
 
 
 def test_the_figure_shows_every_cut_and_is_refused_without_one():

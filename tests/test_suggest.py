@@ -14,8 +14,9 @@ from runs import METRIC, shared, table
 from scalectl import analysis
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.linear_laws import Outlook
+from scalectl.analysis.runs import trunks
 from scalectl.analysis.suggestion import Costs, greedy
-from scalectl.analysis.surrogate import outlook, positions, trunks
+from scalectl.analysis.surrogate import outlook, positions
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.reading import read

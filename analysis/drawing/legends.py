@@ -13,6 +13,7 @@ from scalectl.analysis.checks import Refused
 from scalectl.analysis.drawing.panels import BEYOND
 from scalectl.analysis.drawing.style import SMALL, STAR, Marks, ink, literal, paper, short
 from scalectl.analysis.report import Fitted
+from scalectl.analysis.vocabulary import FRONTIER
 
 Keys = dict[str, Line2D]
 
@@ -150,13 +151,16 @@ def _dot(colour: Any, area: float) -> Line2D:
 
 
 def _lines(fit: Fitted | None, rings: bool, stars: bool) -> Iterator[tuple[str, Line2D]]:
-    if rings:
+    if rings and (fit is None or fit.runs == FRONTIER):
         yield "frontier", Line2D([], [], color=ink(), markersize=5, **_RING)
     if fit:
         drawn = "law"
         if len(fit.average.members) > 1:
             drawn = "laws averaged"
-        yield f"{drawn}, 90 % band", Line2D([], [], color=ink(), linewidth=1.2)
+        wider = ""
+        if fit.average.stretch > 1:
+            wider = f", {fit.average.stretch:.2g} x wider"  # as the report says, for a backtest failed
+        yield f"{drawn}, 90 % band{wider}", Line2D([], [], color=ink(), linewidth=1.2)
         yield "extrapolated", Line2D([], [], color=ink(), linewidth=1.0, linestyle=BEYOND)
     if stars or (fit and fit.held_out):
         yield "held out", Line2D([], [], color=STAR, markersize=7, markeredgecolor=ink(), **_STAR)

@@ -28,7 +28,7 @@ from scalectl.analysis.drawing.trunks import trunks
 from scalectl.analysis.law import Floats
 from scalectl.analysis.report import Fitted
 from scalectl.analysis.runs import frontier, usable
-from scalectl.analysis.vocabulary import AXES
+from scalectl.analysis.vocabulary import AXES, FRONTIER
 
 FLOOR = 0.25  # a floor below this share of the end of the law is not drawn: it would squeeze all else
 AHEAD = 10.0  # the law is drawn up to this many times the largest compute of all runs
@@ -66,7 +66,8 @@ def draw_runs(
     front, last = frontier_of(runs[~stars], metric, x, fit), runs[x].max() * 1.6
     if fit:
         last = reach(runs, x)[-1]
-    axes.scatter(front[x], front[metric] * factor, s=marks.area(front) + 10, edgecolor=ink(), **_RING)
+    if fit is None or fit.runs == FRONTIER:
+        axes.scatter(front[x], front[metric] * factor, s=marks.area(front) + 10, edgecolor=ink(), **_RING)
     for held in (runs[stars & runs["run"].isin(_held_out(fit))], runs[stars & ~runs["run"].isin(_held_out(fit))]):
         draw_stars(axes, held[x], held[metric] * factor, large=held["run"].isin(_held_out(fit)).any())
     label_error(axes, metric, data_name(points))
@@ -194,7 +195,7 @@ def _floor(axes: Axes, fit: Fitted, factor: float) -> None:
     if factor == 100:
         unit = " %"
     above = ""
-    if 0 < fit.frontier[fit.metric].iloc[-1] < fit.law.floor:
+    if fit.runs == FRONTIER and 0 < fit.frontier[fit.metric].min() < fit.law.floor:
         above = ", above the best run"
     axes.axhline(level, color=ink(), linewidth=0.8, linestyle=":", zorder=1)
     axes.annotate(

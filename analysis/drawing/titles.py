@@ -6,15 +6,23 @@ import textwrap
 from scalectl.analysis.drawing.style import literal
 from scalectl.analysis.law import LADDER, Law, family
 from scalectl.analysis.report import Fitted
+from scalectl.analysis.vocabulary import FRONTIER
 
 WRAP = 62  # letters of a note in a column
+_LONG = 9  # letters of a unit, as of core-days
 
 
 def title(fit: Fitted | None, runs: int, note: str = "") -> str:
     """The law with the number of its points, or in short why there is none, or the number of runs."""
     if fit is None:
         return literal(textwrap.shorten(_short(note, runs), WRAP, placeholder=" ..."))
-    return f"{equation(fit.law)}\n{len(fit.frontier)} frontier points of {fit.counts.used} runs"
+    points = f"{len(fit.frontier)} frontier points of {fit.counts.used} runs"
+    if fit.runs != FRONTIER:
+        points = f"all of {fit.counts.used} runs"
+    law, unit, below = equation(fit.law).partition(", $C$ in ")
+    if len(below) > _LONG:  # no room for it behind the law
+        return f"{law}\n{unit.removeprefix(', ')}{below}: {points}"
+    return f"{law}{unit}{below}\n{points}"
 
 
 def _short(note: str, runs: int) -> str:

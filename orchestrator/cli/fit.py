@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scalectl.analysis.vocabulary import AXES, LAWS, PER
+from scalectl.analysis.vocabulary import AXES, LAWS, PER, RUNS, SAID, SEEDS
 from scalectl.orchestrator.cli.completion import metrics
-from scalectl.orchestrator.cli.options import Command, Former, store_option, study_option, where_option
+from scalectl.orchestrator.cli.options import Command, Former, Range, store_option, study_option, where_option
 from scalectl.orchestrator.cli.rows import Rows, View, rows_options
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command
@@ -21,10 +21,47 @@ if TYPE_CHECKING:
     from scalectl.orchestrator.report.study import Ask
 
 metric_option = click.option("--metric", shell_complete=metrics, help="Metric of the law, in place of the study's.")
-x_option = click.option(
-    "--x", type=click.Choice(tuple(AXES)), help="Column that the law is over, in place of the study's."
-)
-law_option = click.option("--law", type=click.Choice(tuple(LAWS)), help="Family of the law, in place of the study's.")
+
+
+class _Column(click.Choice[str]):
+    """A column that a law may be over; `compute` is the usual one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name of the column; fails for what is none."""
+        return super().convert(SAID.get(value, value), param, ctx)
+
+
+def noise_options(verb: Command) -> Command:
+    """A verb with the options of how seeds and the noise of test images are treated."""
+    for option in (
+        click.option(
+            "--correlation",
+            type=Range(0, 1),
+            metavar="SHARE",
+            help="Share of the sampling noise of test images that all runs have in common, in place of the study's.",
+        ),
+        click.option("--seeds", type=click.Choice(SEEDS), help="Seeds of one cell: averaged, or runs of their own."),
+    ):
+        verb = option(verb)
+    return verb
+
+
+def manner_options(verb: Command) -> Command:
+    """A verb with the options of how a law is fitted, each in place of the study's own word."""
+    for option in (
+        noise_options,
+        click.option("--law", type=click.Choice(tuple(LAWS)), help="Family of the law, in place of the study's."),
+        click.option("--runs", type=click.Choice(RUNS), help="Runs that a law is fitted to, in place of the study's."),
+        click.option(
+            "--over",
+            "--x",
+            "x",
+            type=_Column(tuple(AXES)),
+            help="Column that the law is over, in place of the study's.",
+        ),
+    ):
+        verb = option(verb)
+    return verb
 
 
 def law_options(verb: Command) -> Command:
@@ -32,9 +69,8 @@ def law_options(verb: Command) -> Command:
     for option in (
         click.option("--hold-out", metavar="EXPR", help="Runs to leave out and predict: \"model=='mini'\"."),
         where_option,
-        law_option,
         click.option("--compute", cls=Former, now="--x"),
-        x_option,
+        manner_options,
         metric_option,
         study_option,
         store_option,
@@ -43,27 +79,28 @@ def law_options(verb: Command) -> Command:
     return verb
 
 
+def said(metric: str | None, x: str | None, **manner: str | float | None) -> dict[str, Any]:
+    """The words of the command line that stand in place of the study's, by the keys of its file."""
+    return {"metric": metric, "compute": x, **manner}
+
+
 @click.command()
 @law_options
 @click.option("--per", type=click.Choice(PER), help="A law for each model, or for each data size.")
 @click.option("--by", cls=Former, now="--per")
-@click.option("--seeds", type=click.Choice(("mean", "each")), help="Seeds of one cell: averaged, or runs of their own.")
 @click.option("--backtest", is_flag=True, help="Laws of the cheaper runs, held against what dearer runs reached.")
 @click.option("--isoflop", is_flag=True, help="The best model size at each budget, and how it grows.")
 @rows_options(where=False)
 def fit(
     store: Path,
     study: str | None,
-    metric: str | None,
-    x: str | None,
-    law: str | None,
     where: str | None,
     hold_out: str | None,
     per: str | None,
-    seeds: str | None,
     isoflop: bool,
     backtest: bool,
     view: View,
+    **words: Any,
 ) -> Exit:
     """Fit the laws of a study.
 
@@ -75,19 +112,19 @@ def fit(
         raise click.UsageError("give only one of --backtest, --per and --isoflop")
     from scalectl.orchestrator.report.fits import study_points
 
-    ask, points = study_points(store, study, where, metric=metric, x=x, law=law, seeds=seeds)
+    ask, points = study_points(store, study, where, **said(**words))
     if backtest:
         return _backtest(ask, points, hold_out, view)
     if isoflop:
         return _isoflop(ask, points, view)
     if per:
         return _each(ask, points, per, view)
-    options = {"study": study, "where": where, "hold_out": hold_out, "metric": metric, "x": x, "law": law}
+    options = {"study": study, "where": where, "hold_out": hold_out, **words}
     return _laws(ask, points, hold_out, view, command("plot frontier", store=store, options=options))
 
 
 def _laws(ask: "Ask", points: "DataFrame", hold_out: str | None, view: View, following: str) -> Exit:
-    from scalectl.orchestrator.report.fits import fit_or_reason, held_out_runs, reported
+    from scalectl.orchestrator.report.fits import fit_or_reason, held_out_runs
 
     laws, reports = {}, []
     for name, fit in ask.fits.items():
@@ -98,7 +135,7 @@ def _laws(ask: "Ask", points: "DataFrame", hold_out: str | None, view: View, fol
             continue
         laws[name] = law
         if not (view.is_of_rows or view.form == "json"):
-            reports.append(f"{ask.study} · {reported(points, fit, held, law)}")
+            reports.append(f"{ask.study} · {law}")
     if view.is_of_rows:
         view.print(_rows({name: _parameters(law) for name, law in laws.items()}))
     elif view.form == "json":

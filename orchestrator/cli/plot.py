@@ -7,12 +7,13 @@ from typing import Any
 import click
 
 from scalectl.analysis.vocabulary import FIGURES
-from scalectl.orchestrator.cli.fit import law_options
+from scalectl.orchestrator.cli.fit import law_options, said
 from scalectl.orchestrator.cli.options import Command, Finite
 from scalectl.orchestrator.cli.verbs import Verbs
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, file_name
 
+WORDS = ("metric", "x", "runs", "law", "seeds", "correlation")  # that stand in place of the study's
 _SUFFIXES = (".png", ".pdf", ".svg")
 
 
@@ -103,7 +104,9 @@ def _figure(name: str) -> click.Command:
 
         if file is None:
             file = Path("plots", file_name(ask(options["store"], options["study"]).study), f"{name}.png")
-        refusal, ahead, letters = draw_figure(name, file, **options)
+        words = said(**{word: options[word] for word in WORDS})
+        others = {option: value for option, value in options.items() if option not in WORDS}
+        refusal, ahead, letters = draw_figure(name, file, said=words, **others)
         if letters:
             click.echo(
                 f"No font of this machine has {letters}, so boxes are drawn. Install one, such as Noto Sans CJK."
@@ -117,7 +120,7 @@ def _figure(name: str) -> click.Command:
 
 def _after(name: str, refused: bool, ahead: float, options: Mapping[str, Any]) -> str:
     """The next command after a figure: a prediction of its law or, where it has none, the reason."""
-    law = {key: options[key] for key in ("study", "where", "law", "x")}
+    law = {key: options[key] for key in ("study", "where", *WORDS) if key != "metric"}
     if not FIGURES[name].curves:  # whose metric is a column of the training curves
         law["metric"] = options["metric"]
     if refused or not ahead:

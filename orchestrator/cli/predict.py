@@ -4,11 +4,12 @@ import json
 import os
 import shlex
 from pathlib import Path
+from typing import Any
 
 import click
 
 from scalectl.orchestrator.cli.completion import metrics, run_names
-from scalectl.orchestrator.cli.fit import law_option, metric_option, x_option
+from scalectl.orchestrator.cli.fit import manner_options, metric_option, noise_options, said
 from scalectl.orchestrator.cli.options import (
     AMOUNT,
     Former,
@@ -27,9 +28,8 @@ from scalectl.orchestrator.format import command
 @store_option
 @study_option
 @metric_option
-@x_option
+@manner_options
 @click.option("--by", cls=Former, now="--x")
-@law_option
 @where_option
 @click.option(
     "--data-size", type=AMOUNT, metavar="IMAGES", help="Distinct images of --data; by default the largest data set."
@@ -44,8 +44,6 @@ def predict(
     store: Path,
     study: str | None,
     metric: str | None,
-    x: str | None,
-    law: str | None,
     where: str | None,
     compute: float | None,
     error: float | None,
@@ -54,6 +52,7 @@ def predict(
     run: str | None,
     data_size: float | None,
     view: View,
+    **manner: Any,
 ) -> Exit:
     """Predict the error at a compute, or the compute for an error.
 
@@ -61,7 +60,7 @@ def predict(
     metric at the end of a run, from its training so far; RUN is a name, an id, or the beginning of either.
     """
     if run is not None:
-        if any(option is not None for option in (study, x, law, compute, error, params, data, data_size)):
+        if any(option is not None for option in (study, *manner.values(), compute, error, params, data, data_size)):
             raise click.UsageError("--run goes with --store, --metric and --where only")
         return _ending(store, run, where, metric, view)
     both = params is not None and data is not None
@@ -74,7 +73,7 @@ def predict(
     from scalectl.orchestrator.report.advice import predicted
     from scalectl.orchestrator.report.fits import study_points
 
-    ask, points = study_points(store, study, where, metric=metric, x=x, law=law)
+    ask, points = study_points(store, study, where, **said(metric, **manner))
     first = next(iter(ask.fits.values()))
     question = {"compute": compute, "error": error, "params": params, "data": data, "data_size": data_size}
     prediction = predicted(points, first, **question)
@@ -130,15 +129,18 @@ STOP = 2.0  # per cent
     metavar="PERCENT",
     help="Stop adding runs that narrow the interval by less.",
 )
+@noise_options
 @rows_options("yaml")
-def suggest(file: Path, budget: float, target: float | None, metric: str | None, stop: float, view: View) -> Exit:
+def suggest(
+    file: Path, budget: float, target: float | None, metric: str | None, stop: float, view: View, **noise: Any
+) -> Exit:
     """Choose the runs to add that best pin down the error at a target.
 
     The runs fit into --budget; nothing is started.
     """
     from scalectl.orchestrator.report.advice import suggested
 
-    suggestion = suggested(file, budget, metric, target, stop / 100)
+    suggestion = suggested(file, budget, target, stop / 100, metric=metric, **noise)
     advice, study, yaml = suggestion.advice, suggestion.study, suggestion.yaml
     if view.is_of_rows and view.form != "yaml":
         view.print(Rows(advice.to_json()["runs"]))
@@ -148,7 +150,7 @@ def suggest(file: Path, budget: float, target: float | None, metric: str | None,
         click.echo(yaml, nl=False)
     else:
         click.echo(f"{study} · {advice}")
-        options: dict[str, object] = {"budget": f"{budget:g}", "target": target, "metric": metric}
+        options: dict[str, object] = {"budget": f"{budget:g}", "target": target, "metric": metric, **noise}
         if stop != STOP:
             options["stop"] = stop
         again = command("suggest -o yaml", file, options=options)

@@ -138,6 +138,17 @@ Fraction = Annotated[
 ]
 
 
+def _correlation(value: Any) -> float:
+    number = real(0, above=False)(value)
+    if number > 1:
+        raise refusal(f"{shown(value)} is above 1")
+    return number
+
+
+_CORRELATION_JSON = {"type": "number", "minimum": 0, "maximum": 1}
+Correlation = Annotated[float, PlainValidator(_correlation), WithJsonSchema(_CORRELATION_JSON)]
+
+
 def _decay(value: Any) -> float:
     number = real(0, above=True)(value)
     if number >= 1:

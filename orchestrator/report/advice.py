@@ -28,15 +28,13 @@ from scalectl.trainer.flops import training_flops
 from scalectl.trainer.spec import ModelSpec, identity
 
 
-def predicted(points: DataFrame, wanted: Fit, **question: float | None) -> Prediction:
+def predicted(points: DataFrame, wanted: Fit, **question: Any) -> Prediction:
     """The answer to a question of `analysis.predict`, from the runs that the study doesn't hold out.
 
     Raises Refusal where these can't carry it.
     """
     try:
-        return predict(
-            _kept(points, wanted), wanted.metric, wanted.compute, law=wanted.law, seeds=wanted.seeds, **question
-        )
+        return predict(_kept(points, wanted), wanted.metric, wanted.compute, **wanted.manner, **question)
     except Refused as refused:
         raise Refusal(f"refused: {refused}") from None
 
@@ -55,19 +53,19 @@ class Suggestion:
     yaml: str
 
 
-def suggested(file: Path, budget: float, metric: str | None, target: float | None, stop: float) -> Suggestion:
-    """The runs that the study of a file should add for a budget of training FLOPs.
+def suggested(file: Path, budget: float, target: float | None, stop: float, **said: Any) -> Suggestion:
+    """The runs that the study of a file should add for a budget of training FLOPs; `said` is as in `study_points`.
 
     Raises InvalidExperiment for its file, NotFound without a store, and Refusal where the runs can't carry advice.
     """
     experiment = read(file)
-    request, points = study_points(Path(experiment.store), experiment.name, metric=metric)
+    request, points = study_points(Path(experiment.store), experiment.name, **said)
     wanted, record = next(iter(request.fits.values())), Store(experiment.store).known()
     wide = widened(file, experiment)
     table = DataFrame(rows(wide, record))
     try:
-        kept, law, seeds = _kept(points, wanted), wanted.law, wanted.seeds
-        advice = suggest(kept, table, budget, wanted.metric, "flops", target=target, stop=stop, law=law, seeds=seeds)
+        kept, fitting = _kept(points, wanted), {"target": target, "stop": stop, **wanted.manner}
+        advice = suggest(kept, table, budget, wanted.metric, "flops", **fitting)
     except Refused as refused:
         raise Refusal(f"refused: {refused}") from None
     chosen = [run.run for run in advice.runs]

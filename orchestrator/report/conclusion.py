@@ -8,7 +8,7 @@ from scalectl.analysis.drawing.plot import Subject
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.reading import Experiment
 from scalectl.orchestrator.report.figures import draw
-from scalectl.orchestrator.report.fits import fit_or_reason, held_out_runs, reported, study_points
+from scalectl.orchestrator.report.fits import fit_or_reason, held_out_runs, study_points
 from scalectl.orchestrator.report.study import DEFAULT
 from scalectl.orchestrator.store.records import Records
 
@@ -23,13 +23,12 @@ def conclude(experiment: Experiment) -> Iterator[str]:
     fits = experiment.fits or DEFAULT
     held = {name: held_out_runs(points, fit, None) for name, fit in fits.items()}
     laws = {name: fit_or_reason(points, fit, held[name]) for name, fit in fits.items()}
-    reports = {name: reported(points, fits[name], held[name], law) for name, (law, _) in laws.items() if law}
     try:
         with Records(store) as records:
             for name, (law, refusal) in laws.items():
                 if law:
                     records.save_fit(f"{experiment.name}/{name}", law.to_json())
-                    yield f"{experiment.name} · {reports[name]}\n"
+                    yield f"{experiment.name} · {law}\n"
                 else:
                     yield refusal
         for name, wanted in fits.items():

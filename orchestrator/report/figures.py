@@ -34,27 +34,24 @@ def draw_figure(
     store: Path,
     *,
     study: str | None,
-    metric: str | None,
-    x: str | None,
-    law: str | None,
     where: str | None,
     hold_out: str | None,
+    said: dict[str, Any],
     **options: Any,
 ) -> tuple[str, float, str]:
-    """Write the figure of that name with the law of its metric.
+    """Write the figure of that name with the law of its metric; what was `said` stands in place of the study's words.
 
     Returns why there is no law, a compute to predict at, 0 where that isn't known, and the letters that no font has.
     """
-    curve, curves, is_of_curves = metric or "loss", None, kind(name).curves
+    curve, curves, is_of_curves = said["metric"] or "loss", None, kind(name).curves
     if is_of_curves:  # the metric is a column of theirs, and the law keeps the study's
-        metric = None
-    request, points = study_points(store, study, where, metric=metric, x=x, law=law)
+        said = said | {"metric": None}
+    request, points = study_points(store, study, where, **said)
     wanted = next(iter(request.fits.values()))
     held = held_out_runs(points, wanted, hold_out)
     fitted, refusal = fit_or_reason(points, wanted, held)
     if is_of_curves:
         curves = training_curves(store, points)
-    fitting = {"law": wanted.law, "seeds": wanted.seeds}
-    subject = Subject(points, wanted.metric, wanted.compute, fitted, refusal, curves, curve, held, fitting)
+    subject = Subject(points, wanted.metric, wanted.compute, fitted, refusal, curves, curve, held, wanted.manner)
     letters = draw(name, subject, file, **options)
     return refusal, ahead(points, wanted.compute), letters

@@ -8,7 +8,7 @@ from pandas import DataFrame, read_sql_table
 from pandas.errors import DatabaseError
 
 from scalectl import analysis
-from scalectl.analysis.backtests import SHARES, Backtest, backtest
+from scalectl.analysis.backtests import Backtest, backtest
 from scalectl.analysis.budgets import IsoFlop, isoflop
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.fitting import fit
@@ -32,18 +32,14 @@ def study_points(
     store: Path,
     study: str | None,
     where: str | None = None,
-    *,
-    metric: str | None = None,
-    x: str | None = None,
-    law: str | None = None,
-    seeds: str | None = None,
+    **said: Any,
 ) -> tuple[Ask, DataFrame]:
-    """The fits of a study, with the words of the command line in place of its own, and its points that `where` chooses.
+    """The fits of a study, with what was `said` in place of its own words, and its points that `where` chooses.
 
     Raises NotFound without a store or study, Unusable for a store that can't be read, and Refusal where `where`
     chooses none of its runs.
     """
-    request = ask(store, study).changed(metric=metric, compute=x, law=law, seeds=seeds)
+    request = ask(store, study).changed(**said)
     points = all_points(store)
     points = points[points["run"].isin(request.runs)].reset_index(drop=True)
     if where is None:
@@ -82,37 +78,23 @@ def held_out_runs(points: DataFrame, fit: Fit, expression: str | None) -> Collec
 def fit_or_reason(points: DataFrame, wanted: Fit, hold_out: Collection[str]) -> tuple[Fitted | None, str]:
     """The law, or none and the reason why the points can't carry it."""
     try:
-        options: dict[str, Any] = {"law": wanted.law, "seeds": wanted.seeds, "hold_out": hold_out}
-        return fit(points, wanted.metric, wanted.compute, **options), ""
+        return fit(points, wanted.metric, wanted.compute, hold_out=hold_out, **wanted.manner), ""
     except Refused as refused:
         return None, f"refused: {refused}"
-
-
-def reported(points: DataFrame, wanted: Fit, hold_out: Collection[str], fitted: Fitted) -> str:
-    """The report of a law, and how well the law of its cheaper runs, up to a tenth of the compute, foresaw the dearer.
-
-    There is no such line where the cheaper runs carry no law, or too few dearer ones are on the frontier.
-    """
-    kept = points[~points["run"].isin(list(hold_out))]
-    share = SHARES[:1]
-    test = backtest(kept, wanted.metric, wanted.compute, shares=share, law=wanted.law, seeds=wanted.seeds)
-    if not test.cuts:
-        return str(fitted)
-    return "\n".join([str(fitted), *test.lines()])
 
 
 def tested(points: DataFrame, wanted: Fit, hold_out: Collection[str]) -> Backtest:
     """The backtest of a law; raises Refusal where the points have no runs for it."""
     try:
         kept = points[~points["run"].isin(list(hold_out))]
-        return backtest(kept, wanted.metric, wanted.compute, law=wanted.law, seeds=wanted.seeds)
+        return backtest(kept, wanted.metric, wanted.compute, **wanted.manner)
     except Refused as refused:
         raise Refusal(f"refused: {refused}") from None
 
 
 def fit_per(points: DataFrame, wanted: Fit, per: str) -> tuple[dict[str, Fitted], dict[str, str], str]:
     """The law of each model or data size, the reasons of those that have none, and all of them as a table."""
-    groups = fit_each(points, wanted.metric, wanted.compute, per=per, law=wanted.law, seeds=wanted.seeds)
+    groups = fit_each(points, wanted.metric, wanted.compute, per=per, **wanted.manner)
     return groups.laws, {name: str(refused) for name, refused in groups.refused.items()}, str(groups)
 
 

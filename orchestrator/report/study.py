@@ -20,7 +20,7 @@ class Ask:
     runs: frozenset[str]
     fits: Mapping[str, Fit]
 
-    def changed(self, **said: str | None) -> "Ask":
+    def changed(self, **said: str | float | None) -> "Ask":
         """The ask with what the command line says in place of the file's words; equal laws come once."""
         new = {name: value for name, value in said.items() if value is not None}
         fits: dict[str, Fit] = {}

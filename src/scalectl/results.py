@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from scalectl import screens
 from scalectl.analysis import Refused
 from scalectl.analysis.notebook import preformatted
+from scalectl.analysis.vocabulary import SAID
 from scalectl.launched import Launched, carry_out
 from scalectl.screens import Screen, refusals
 
@@ -62,22 +63,27 @@ class Results:
         metric: str | None = None,
         x: str | None = None,
         *,
+        over: str | None = None,
+        runs: str | None = None,
         law: str | None = None,
+        seeds: str | None = None,
+        correlation: float | None = None,
         where: str | None = None,
         hold_out: str | None = None,
         study: str | None = None,
     ) -> "Fitted":
         """The law of a study, by default of the one planned last, as its file asks for it; of several laws the first.
 
-        `metric`, `x` and `law` stand in place of the file's words. `where` chooses the runs and `hold_out` those to
-        predict, both as on the command line: "model == 'mini'". Raises Refused, with the reason, where the runs can't
-        carry the law.
+        `metric`, `x` or `over`, `runs`, `law`, `seeds` and `correlation` stand in place of the file's words. `where`
+        chooses the runs and `hold_out` those to predict, both as on the command line: "model == 'mini'". Raises
+        Refused, with the reason, where the runs can't carry the law.
         """
         from scalectl.analysis import fit
 
         with refusals():
-            wanted, points, held = self._asked(study, where, hold_out, metric, x, law)
-        return fit(points, wanted.metric, wanted.compute, law=wanted.law, seeds=wanted.seeds, hold_out=held)
+            manner = _given(compute=over or x, runs=runs, law=law, seeds=seeds, correlation=correlation)
+            wanted, points, held = self._asked(study, where, hold_out, metric, manner)
+        return fit(points, wanted.metric, wanted.compute, hold_out=held, **wanted.manner)
 
     def plot(
         self,
@@ -85,7 +91,11 @@ class Results:
         metric: str | None = None,
         x: str | None = None,
         *,
+        over: str | None = None,
+        runs: str | None = None,
         law: str | None = None,
+        seeds: str | None = None,
+        correlation: float | None = None,
         where: str | None = None,
         hold_out: str | None = None,
         study: str | None = None,
@@ -103,10 +113,11 @@ class Results:
         if is_of_curves:
             metric = None
         with refusals():
-            wanted, points, held = self._asked(study, where, hold_out, metric, x, law)
+            manner = _given(compute=over or x, runs=runs, law=law, seeds=seeds, correlation=correlation)
+            wanted, points, held = self._asked(study, where, hold_out, metric, manner)
             if is_of_curves:
                 curves = training_curves(self.path, points)
-        options |= {"law": wanted.law, "seeds": wanted.seeds, "hold_out": held, "curves": curves, "curve": curve}
+        options |= {**wanted.manner, "hold_out": held, "curves": curves, "curve": curve}
         return plot(points, figure, wanted.metric, wanted.compute, **options).figure
 
     def _asked(
@@ -115,13 +126,12 @@ class Results:
         where: str | None,
         hold_out: str | None,
         metric: str | None,
-        x: str | None,
-        law: str | None,
+        manner: Mapping[str, Any],
     ) -> "tuple[Fit, DataFrame, Collection[str]]":
         """The fit of a study that has this metric, or else its first one with it, the runs, and those to hold out."""
         from scalectl.orchestrator.report.fits import held_out_runs, study_points
 
-        request, points = study_points(self.path, study, where, x=x, law=law)
+        request, points = study_points(self.path, study, where, **manner)
         fits = [fit for fit in request.fits.values() if metric in (None, fit.metric)]
         if not fits:
             fits = [*request.changed(metric=metric).fits.values()]
@@ -185,6 +195,11 @@ class Results:
         if not self.path.is_file():
             return preformatted(f"{self!r}: there is no store here yet; a launch makes it.")
         return self.status()._repr_html_()
+
+
+def _given(compute: str | None, **manner: Any) -> dict[str, Any]:
+    """The words for a fit by the keys of a study's file."""
+    return {"compute": SAID.get(compute or "", compute), **manner}
 
 
 def _typed(value: object) -> str:
