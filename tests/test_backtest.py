@@ -8,7 +8,7 @@ import scalectl
 from scalectl.analysis.backtests import backtest
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.fitting import fit
-from scalectl.orchestrator.experiment.schema import Fit
+from scalectl.orchestrator.experiment.fits import Fit
 from scalectl.orchestrator.report.fits import reported
 
 COMPUTE = np.geomspace(1e9, 1e14, 36)

@@ -17,9 +17,9 @@ from scalectl.orchestrator.format import command, count, counted, duration, flop
 from scalectl.orchestrator.terminal import width as columns
 
 if TYPE_CHECKING:
+    from scalectl.orchestrator.experiment.fits import Fit
     from scalectl.orchestrator.experiment.grid import Cell
     from scalectl.orchestrator.experiment.reading import Experiment
-    from scalectl.orchestrator.experiment.schema import Fit
     from scalectl.orchestrator.plan.plan import Plan, PlannedRun
     from scalectl.orchestrator.vocabulary import Slot
 

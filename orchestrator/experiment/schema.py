@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from decimal import Decimal
 from functools import cache
 from itertools import product
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from scalectl.analysis.vocabulary import AXES, LAWS
+from scalectl.orchestrator.experiment.fits import Fit
 from scalectl.orchestrator.experiment.hooks import HookText
 from scalectl.orchestrator.experiment.resources import Limits, Resources
 from scalectl.orchestrator.experiment.rules import Rule, Section, key
@@ -302,23 +302,6 @@ class Evals(Section):
     datasets: dict[Name, Dataset] = key("Images to evaluate on beside the study's own, by name.", {})
     fewshot: Fewshot | None = key("Linear evaluation from few images; none when left out.", None)
     finetune: Finetune | None = key("Training all weights further; none when left out.", None)
-
-
-if TYPE_CHECKING:
-    Compute: TypeAlias = str
-    LawName: TypeAlias = str
-else:
-    Compute, LawName = Literal[tuple(AXES)], Literal[tuple(LAWS)]
-
-
-class Fit(Section):
-    """A law to fit to the points."""
-
-    metric: Name = key("Metric on the y axis, such as upstream/error or fewshot/digits/10shot/error.")
-    compute: Compute = key("Compute on the x axis, or the images seen or the size of the training set.", "flops")
-    law: LawName | None = key("Family that alone predicts, one of docs/laws.md. Without it laws are averaged.", None)
-    seeds: Literal["mean", "each"] = key("Seeds of one cell: averaged first, or runs of their own.", "mean")
-    hold_out: Rule = key("Runs left out of the fit and predicted by it.", Rule())
 
 
 class Document(Section):

@@ -2,24 +2,26 @@
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pandas import DataFrame, read_sql_table
 from pandas.errors import DatabaseError
 
 from scalectl import analysis
 from scalectl.analysis.backtests import SHARES, Backtest, backtest
-from scalectl.analysis.budgets import IsoFlop, isoflop
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.fitting import fit
 from scalectl.analysis.groups import fit_each
 from scalectl.analysis.report import AHEAD, Fitted
 from scalectl.analysis.selection import Unreadable, select
 from scalectl.orchestrator.errors import Exit, Problem, Refusal, Spot
-from scalectl.orchestrator.experiment.schema import Fit
+from scalectl.orchestrator.experiment.fits import Fit
 from scalectl.orchestrator.report.study import Ask, ask, held_out
 from scalectl.orchestrator.store.beside import Unusable
 from scalectl.orchestrator.store.database import check, reading
+
+if TYPE_CHECKING:
+    from scalectl.analysis.budgets import IsoFlop
 
 
 class InvalidExpression(Refusal):
@@ -116,8 +118,10 @@ def fit_per(points: DataFrame, wanted: Fit, per: str) -> tuple[dict[str, Fitted]
     return groups.laws, {name: str(refused) for name, refused in groups.refused.items()}, str(groups)
 
 
-def minima(points: DataFrame, wanted: Fit) -> IsoFlop:
+def minima(points: DataFrame, wanted: Fit) -> "IsoFlop":
     """The best model size at each budget and its growth; raises Refusal where the points can't carry it."""
+    from scalectl.analysis.budgets import isoflop  # which loads SciPy, and no other answer needs it
+
     try:
         return isoflop(points, wanted.metric, wanted.compute)
     except Refused as refused:

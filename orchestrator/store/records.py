@@ -20,6 +20,7 @@ from scalectl.orchestrator.store import rows
 from scalectl.orchestrator.store.beside import Unusable
 from scalectl.orchestrator.store.database import explained, file_number, writing
 from scalectl.orchestrator.store.file_systems import shared_file_system
+from scalectl.orchestrator.store.fits import of_fits
 from scalectl.orchestrator.store.foreign import Foreign
 from scalectl.orchestrator.store.intake import add_metrics, bury, now, take_back, take_in, take_in_others
 from scalectl.orchestrator.store.known import known
@@ -113,7 +114,7 @@ class Records:
         """Write down all that a study needs, before anything starts; runs that are done stay so."""
         with self._writing() as connection:
             bury(connection)
-            take_in(connection, plan, experiment.document, rows.of_fits(experiment.fits))
+            take_in(connection, plan, experiment.document, of_fits(experiment.fits))
             _note(connection, "planned", f"{plan.study}: {len(plan.missing)} of {len(plan.runs)} runs are missing")
             if kind := shared_file_system(self.path):
                 _note(connection, "warning", f"the store is on {kind}, where SQLite's locks can't be trusted")
