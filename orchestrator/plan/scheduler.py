@@ -62,7 +62,9 @@ class Queue:
         self._work: Counter[str] = Counter()  # seconds of waiting jobs by the types of slots that will do for them
         self._proven: set[str] = set()  # shapes of which a job was placed
         self._warm: dict[str, str] = {}  # slot -> the shape that it ran last
+        self._of_trunk: dict[str, list[str]] = defaultdict(list)
         for job in jobs:
+            self._of_trunk[job.trunk].append(job.id)
             for need in job.needs:
                 self._after[need].append(job.id)
             self._work.update(dict.fromkeys(self._types(job), job.seconds))
@@ -108,8 +110,8 @@ class Queue:
 
     def again(self, job: PlannedJob) -> None:
         """Put a job that was placed back, with the seconds that are left of it; or one that is new."""
-        self._unmet[job.id] = 0
         self._wait(job)
+        self._unmet[job.id] = 0
         self._push(job)
 
     def after(self, job: PlannedJob, need: PlannedJob) -> None:
@@ -120,14 +122,19 @@ class Queue:
         self._after[need.id].append(job.id)
         self._lengthen(need.id)
 
-    def drop(self, runs: Iterable[str]) -> None:
-        """Forget the waiting jobs that serve no other runs than these."""
+    def drop(self, runs: Iterable[str], trunk: str | None = None) -> None:
+        """Forget the waiting jobs that serve no other runs than these; with `trunk`, those of that trunk alone."""
         lost = set(runs)
-        for job in [job for job in self.waiting.values() if lost.issuperset(job.runs)]:
+        jobs: Iterable[PlannedJob] = self.waiting.values()
+        if trunk is not None:
+            jobs = [self.waiting[name] for name in self._of_trunk[trunk] if name in self.waiting]
+        for job in [job for job in jobs if lost.issuperset(job.runs)]:
             self._remove(job)
 
     def _wait(self, job: PlannedJob) -> None:
         self._length[job.id] = self._chain(job)
+        if job.id not in self._unmet:  # a stretch that is new
+            self._of_trunk[job.trunk].append(job.id)
         self.waiting[job.id] = job
         self._work.update(dict.fromkeys(self._types(job), job.seconds))
 

@@ -152,6 +152,8 @@ def add_metrics(connection: Connection, names: Iterable[str]) -> None:
     """Give the view `points` a column for each metric that it has none for; raises Refusal where it has no room."""
     known = set(connection.scalars(select(metrics.c.name)))
     new = [name for name in names if name not in known]
+    if not new:
+        return
     room = most_metrics() - len(known)
     if len(new) > room:
         surplus = new[max(0, room) :]
@@ -160,9 +162,8 @@ def add_metrics(connection: Connection, names: Iterable[str]) -> None:
         if surplus[5:]:
             text += f" and {len(surplus) - 5:,} others"
         raise Refusal(f"{text}. Leave out columns or evaluations, or use another store.")
-    if new:
-        connection.execute(insert(metrics), [{"name": name} for name in new])
-        create_views(connection)
+    connection.execute(insert(metrics), [{"name": name} for name in new])
+    create_views(connection)
 
 
 def _study(connection: Connection, name: str, document: str, fits: str) -> int:

@@ -14,7 +14,7 @@ from scalectl.trainer.spec import DataSpec, TrunkSpec, canonical_json, spec_fiel
 Row = dict[str, Any]
 
 
-@dataclass
+@dataclass(slots=True)
 class Placed:
     """A job on its slot, with the numbers of its trunk and run in the store, and where its attempt began."""
 
