@@ -5,29 +5,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pandas import DataFrame, read_sql_table
-from pandas.errors import DatabaseError
 
-from scalectl import analysis
 from scalectl.analysis.backtests import SHARES, Backtest, backtest
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.fitting import fit
 from scalectl.analysis.groups import fit_each
 from scalectl.analysis.report import AHEAD, Fitted
-from scalectl.analysis.selection import Unreadable, select
-from scalectl.orchestrator.errors import Exit, Problem, Refusal, Spot
+from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.fits import Fit
+from scalectl.orchestrator.report.points import all_points, select_runs
 from scalectl.orchestrator.report.study import Ask, ask, held_out
-from scalectl.orchestrator.store.beside import Unusable
-from scalectl.orchestrator.store.database import check, reading
+from scalectl.orchestrator.store.database import reading
 
 if TYPE_CHECKING:
     from scalectl.analysis.budgets import IsoFlop
-
-
-class InvalidExpression(Refusal):
-    """A --where or --hold-out that can't be read."""
-
-    exit = Exit.INVALID
 
 
 def study_points(
@@ -54,24 +45,6 @@ def study_points(
     if selected.empty and len(points):
         raise Refusal(f"--where {where!r} chooses none of the {len(points)} runs of {request.study}.")
     return request, selected
-
-
-def all_points(store: Path) -> DataFrame:
-    """All runs of a store; raises Unusable for one that can't be read."""
-    try:
-        return analysis.read(store)
-    except (ValueError, DatabaseError) as error:
-        check(store)  # which names the value or the page that is at fault
-        raise Unusable(str(error)) from error
-
-
-def select_runs(points: DataFrame, option: str, text: str) -> DataFrame:
-    """The rows that an expression of the command line chooses; raises InvalidExpression with the place."""
-    try:
-        return points[select(points, text)]
-    except Unreadable as wrong:
-        spot = Spot(option, 1, wrong.start + 1, wrong.end - wrong.start, wrong.text)
-        raise InvalidExpression(str(Problem(spot, "", wrong.problem, wrong.hint))) from None
 
 
 def held_out_runs(points: DataFrame, fit: Fit, expression: str | None) -> Collection[str]:
