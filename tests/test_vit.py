@@ -7,9 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from scalectl.trainer.products import attend, product
 from scalectl.trainer.spec import ModelSpec
 from scalectl.trainer.step import losses
-from scalectl.trainer.vit import ViT, attend, join_heads, patches, split_heads
+from scalectl.trainer.vit import ViT, join_heads, patches, split_heads
 
 MODEL = ModelSpec(width=24, depth=2, mlp_dim=50, num_heads=3, patch_size=2)
 IMAGES = np.random.default_rng(5).uniform(-1, 1, (4, 8, 8, 1)).astype(np.float32)
@@ -40,6 +41,27 @@ def test_attention_is_that_of_jax():
     found = join_heads(attend(*split_heads(jnp.asarray(rows), 2, 3, 4)), 4)
     expected = jax.nn.dot_product_attention(q, k, v)
     np.testing.assert_allclose(found, expected.reshape(10, -1), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_gradients_of_products_are_those_that_jax_derives(dtype):
+    def ours(rows, kernel, q, k, v):
+        return (jnp.square(product(rows, kernel)).sum() + jnp.sin(attend(q, k, v)).sum()).astype(jnp.float32)
+
+    def derived(rows, kernel, q, k, v):
+        heads = (each[:, :, None] for each in (q, k, v))
+        return (jnp.square(rows @ kernel).sum() + jnp.sin(jax.nn.dot_product_attention(*heads)).sum()).astype(
+            jnp.float32
+        )
+
+    rng = np.random.default_rng(7)
+    shapes = [(12, 6), (6, 5), (4, 1, 8), (4, 7, 8), (4, 7, 8)]  # as many queries as pooling has
+    arrays = [jnp.asarray(rng.normal(size=shape), dtype) for shape in shapes]
+    found, expected = (jax.jit(jax.grad(terms, argnums=range(5)))(*arrays) for terms in (ours, derived))
+    rounding = 1e-5 if dtype == "float32" else 3e-2
+    for one, two in zip(found, expected, strict=True):
+        assert one.dtype == two.dtype
+        np.testing.assert_allclose(*(np.asarray(x, np.float32) for x in (one, two)), rtol=rounding, atol=rounding)
 
 
 @pytest.mark.parametrize("head", ["map", "gap", "tok"])

@@ -9,11 +9,13 @@ from flax import linen as nn
 from flax.linen.initializers import Initializer
 
 from scalectl.trainer.positions import sincos2d
+from scalectl.trainer.products import attend, projected
 from scalectl.trainer.sharding import by_image
 from scalectl.trainer.spec import Head, Layers, ModelSpec, Positions, Remat, TrunkSpec
 
 # B images, N tokens of an image, T = B x N tokens of a batch, D width, H heads, K width of a head, C classes
 Array = jax.Array
+Dense = partial(nn.Dense, dot_general=projected)
 
 
 class ViT(nn.Module):
@@ -34,7 +36,7 @@ class ViT(nn.Module):
     def __call__(self, images: Array) -> tuple[Array, Array]:
         """Float32 logits and features."""
         width, batch = self.model.width, images.shape[0]
-        x_TD = nn.Dense(width, dtype=self.dtype, name="embedding")(patches(images, self.model.patch_size))
+        x_TD = Dense(width, dtype=self.dtype, name="embedding")(patches(images, self.model.patch_size))
         x_BND = x_TD.reshape(batch, -1, width)
         x_BND = x_BND + self._positions(x_BND.shape[1]).astype(self.dtype)[None]
         if self.head == "tok":
@@ -44,7 +46,7 @@ class ViT(nn.Module):
         x_BND = nn.LayerNorm(dtype=self.dtype, name="norm")(x_BND)
         features_BD = by_image(self._pool(x_BND).astype(jnp.float32))
         kernel, bias = nn.initializers.zeros_init(), nn.initializers.constant(self.head_bias)
-        head = nn.Dense(self.num_classes, dtype=self.dtype, kernel_init=kernel, bias_init=bias, name="head")
+        head = Dense(self.num_classes, dtype=self.dtype, kernel_init=kernel, bias_init=bias, name="head")
         return by_image(head(features_BD).astype(jnp.float32)), features_BD
 
     def _encode(self, x_BND: Array) -> Array:
@@ -161,7 +163,7 @@ class MLP(nn.Module):
     @nn.compact
     def __call__(self, x_TD: Array) -> Array:
         """Rows of the same shape."""
-        xavier = partial(nn.Dense, dtype=self.dtype, kernel_init=nn.initializers.xavier_uniform())
+        xavier = partial(Dense, dtype=self.dtype, kernel_init=nn.initializers.xavier_uniform())
         hidden = nn.gelu(by_image(xavier(self.hidden, name="up")(x_TD)), approximate=True)
         return by_image(xavier(x_TD.shape[-1], name="down")(hidden))
 
@@ -169,7 +171,7 @@ class MLP(nn.Module):
 def dense(features: int, dtype: str, name: str) -> Any:
     """A projection initialised as square Xavier-uniform ones are, however many lie side by side in it."""
     init: Initializer = nn.initializers.lecun_uniform()  # variance 1/D: that of Xavier's 2/(D + D)
-    return nn.Dense(features, dtype=dtype, kernel_init=init, name=name)
+    return Dense(features, dtype=dtype, kernel_init=init, name=name)
 
 
 def split_heads(x: Array, batch: int, parts: int, heads: int) -> Array:
@@ -182,10 +184,3 @@ def join_heads(x: Array, heads: int) -> Array:
     """Return (B x H, N, K) as rows (T, H x K)."""
     x = x.reshape(-1, heads, *x.shape[1:]).transpose(0, 2, 1, 3)
     return x.reshape(-1, heads * x.shape[-1])
-
-
-def attend(q: Array, k: Array, v: Array) -> Array:
-    """Softmax attention of queries (B x H, Q, K) on keys and values (B x H, N, K), weights in float32."""
-    scores = jnp.einsum("xqk,xnk->xqn", q * q.shape[-1] ** -0.5, k)
-    weights = nn.softmax(scores.astype(jnp.float32)).astype(v.dtype)
-    return jnp.einsum("xqn,xnk->xqk", weights, v)
