@@ -12,9 +12,9 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
 
 from scalectl.analysis.law import Floats
+from scalectl.analysis.triangular import solve_lower
 
 _EXPONENTS = (0.12, 1.0)
 _COARSE, _FINE, _ROUNDS = 6, 6, 2  # exponents of an axis: at first, and in each round that closes in
@@ -175,10 +175,10 @@ class _Laws:
         near_NN = departure**2 * _nearness(runs.places, runs.places)
         alike_NN = (runs.groups[:, None] == runs.groups) * shared + (1 - shared) * np.eye(N)
         root_NN: Floats = np.linalg.cholesky(near_NN + noise**2 * alike_NN).astype(float)
-        flat = solve_triangular(root_NN, np.swapaxes(scale * relative_KNP, 0, 1).reshape(N, K * P), lower=True)
+        flat = solve_lower(root_NN, np.swapaxes(scale * relative_KNP, 0, 1).reshape(N, K * P))
         white_KNP = np.swapaxes(flat.reshape(N, K, P), 0, 1)
         before_P = np.full(P, 1 / P)
-        off_KN = solve_triangular(root_NN, np.ones(N), lower=True) - white_KNP @ before_P
+        off_KN = solve_lower(root_NN, np.ones(N)) - white_KNP @ before_P
         normal_KPP = np.swapaxes(white_KNP, 1, 2) @ white_KNP + np.eye(P) / _SPREAD**2
         spread_KPP: Floats = np.linalg.inv(normal_KPP).astype(float)
         pull_KP = np.einsum("knp,kn->kp", white_KNP, off_KN)
@@ -204,7 +204,7 @@ class _Laws:
     def errors(self, x_MX: Floats, kept_K: NDArray[np.bool_], weight_k: Floats) -> tuple[Floats, Floats, Floats]:
         """The weights, the means [k, M] of the kept laws, and their weighted relative covariance [M, M]."""
         phi_kMP = self.terms.values(x_MX, kept_K)
-        near_NM = solve_triangular(self.root, self.departure**2 * _nearness(self.places, x_MX), lower=True)
+        near_NM = solve_lower(self.root, self.departure**2 * _nearness(self.places, x_MX))
         plain_kM = np.maximum(np.einsum("kmp,kp->km", phi_kMP, self.sizes[kept_K]), _LEAST)
         mean_kM = self.scale * np.maximum(plain_kM * (1 + self.missed[kept_K] @ near_NM), _LEAST)
         lead_kMP = phi_kMP / plain_kM[:, :, None] - near_NM.T @ self.white[kept_K]

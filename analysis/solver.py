@@ -53,13 +53,14 @@ class Problem:
 
     def bounds(self) -> tuple[Floats, Floats]:
         """The least and largest coordinates [B, P]."""
-        span = self.span()
+        span = self.span
         shape = (len(span.best), len(self.family.parameters))
         low_BP, high_BP = np.empty(shape), np.empty(shape)
         for column, parameter in enumerate(self.family.parameters):
             low_BP[:, column], high_BP[:, column] = parameter.coordinates(span)
         return low_BP, high_BP
 
+    @cached_property
     def span(self) -> Span:
         """What the bounds and starts of parameters depend on."""
         counts_BN = self.weight > 0
@@ -87,10 +88,11 @@ class Problem:
         That is the price of a floor above the best point: as if the floor had been measured there once, with a noise
         that is the same share of the error as that of the largest error.
         """
-        off_BN = (self.predicted(coords_BP) - self.error) / self.noise
+        params_BP = self.params(coords_BP)
+        off_BN = (self.family.predictions(params_BP, self.compute) - self.error) / self.noise
         if FLOOR not in self.family.parameters:
             return off_BN
-        floor_B, best_B = self.params(coords_BP)[..., self.family.parameters.index(FLOOR)], self.span().best
+        floor_B, best_B = params_BP[..., self.family.parameters.index(FLOOR)], self.span.best
         above_B = np.maximum(floor_B / np.maximum(best_B, _EXACT) - 1, 0)
         return np.concatenate([off_BN, above_B[..., None]], axis=-1)
 
@@ -123,7 +125,7 @@ def best(problem: Problem) -> tuple[Floats, float]:
 
 def _starts(problem: Problem) -> Floats:
     """Starts [B, P] over all but the scale, with the level that meets the mean error above half a floor."""
-    parameters, span = problem.family.parameters, problem.rows(np.arange(len(problem.error)) == 0).span()
+    parameters, span = problem.family.parameters, problem.rows(np.arange(len(problem.error)) == 0).span
     known_N = problem.weight[0] > 0
     compute_N, error_N = problem.compute[0][known_N], problem.error[0][known_N]
     starts_BP = np.array(list(itertools.product(*(parameter.starts(span) for parameter in parameters))))

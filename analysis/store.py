@@ -42,6 +42,13 @@ _OWN = {"run", "name", "study", "state", "excluded", "steps", "cooldown", "image
 _OWN |= {"device_seconds", "core_days", "images_per_second", "flops_per_second", "mfu", "test_images", "digest"}
 
 
+class _Roles(dict[str, str]):
+    """The role of each column by name; pandas copies what is in `attrs` deeply with every piece of a table."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "_Roles":
+        return self
+
+
 def read(store: str | PathLike[str]) -> "DataFrame":
     """The view `points` of a store, a path or an SQLAlchemy URL: one row a run, with every setting and metric.
 
@@ -153,13 +160,13 @@ def _roles_of(points: "DataFrame") -> dict[str, str]:
     return roles
 
 
-def _roles(connection: "Connection") -> dict[str, str]:
+def _roles(connection: "Connection") -> _Roles:
     """The role of each column of `points`; none in a store whose last writer was older."""
     from sqlalchemy import inspect
 
     if not inspect(connection).has_table("columns"):
-        return {}
-    return _names(connection, _ROLES)
+        return _Roles()
+    return _Roles(_names(connection, _ROLES))
 
 
 def measurements(store: str | PathLike[str]) -> "DataFrame":

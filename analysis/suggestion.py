@@ -9,10 +9,10 @@ import pandas as pd
 from scalectl.analysis.bootstrap import HALF, LEVEL
 from scalectl.analysis.checks import Refused, above_0, amounts, checked
 from scalectl.analysis.documents import known
+from scalectl.analysis.fitting import fit
 from scalectl.analysis.law import Floats
 from scalectl.analysis.linear_laws import Outlook
 from scalectl.analysis.notebook import Report, html_table
-from scalectl.analysis.prediction import predict
 from scalectl.analysis.report import UNKNOWN, interval, value
 from scalectl.analysis.runs import COMPUTE, METRIC, trunks, usable
 from scalectl.analysis.surrogate import outlook, positions
@@ -155,11 +155,12 @@ def _told(
 ) -> tuple[float, float, float, str]:
     """The error at the target with its interval, as `predict` tells it, or else the reason why it doesn't."""
     try:
-        answer = predict(points, metric, x, compute=target, **fitting)
+        fitted = fit(points, metric, x, **fitting)
     except Refused as refused:
         estimate, factor = float(expected.mean[-1]), float(np.exp(HALF * expected.covariance[-1, -1] ** 0.5))
         return estimate, estimate / factor, estimate * factor, str(refused)
-    return answer.estimate, answer.low, answer.high or np.inf, ""
+    low, high = (float(end[0]) for end in fitted.band([target]))
+    return float(fitted(target)), low, high, ""
 
 
 def _measured(

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from scalectl.orchestrator.experiment.reading import Experiment, read
 from scalectl.orchestrator.plan.planner import plan
-from scalectl.orchestrator.plan.simulator import Simulation, parse_slots, simulate
+from scalectl.orchestrator.plan.simulator import Simulation, simulate
+from scalectl.orchestrator.plan.typed_slots import parse_slots
 from scalectl.orchestrator.vocabulary import JobKind
 
 

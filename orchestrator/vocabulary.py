@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 
 class RunState(StrEnum):
@@ -74,6 +75,7 @@ _PRODUCT = re.compile(r"(.*-)?(rtx|gtx|gt|rx|hd|pro|max|quadro)-[0-9]+")
 _COUNTED = re.compile(r"(.+)-([1-9][0-9]*)")
 
 
+@lru_cache(maxsize=256)
 def parted(slot_type: str) -> tuple[str, float]:
     """The kind of device of a type of slot, and their number: v5e and 16 of v5e-16, rtx-6000 and 1 of rtx-6000."""
     match = _COUNTED.fullmatch(slot_type)

@@ -73,17 +73,18 @@ def test_quick_commands_load_no_heavy_library(launched, words):
     assert done.stderr.splitlines()[-2:] == ["0", "[]"]
 
 
-def test_verbs_that_fit_and_draw_nothing_load_no_matplotlib(launched):
+def test_verbs_that_fit_and_draw_nothing_load_no_matplotlib_and_laws_nothing_but_numpy_and_pandas(launched):
     code = (
         "import sys\nfrom click.testing import CliRunner\nfrom scalectl.orchestrator.cli.main import scalectl\n"
         "for words in ('fit', 'fit --backtest', 'predict --compute 1e12', 'predict --params 1e5 --data 1e4', "
         "'predict --run pico-60-20'):\n"
         "    CliRunner().invoke(scalectl, [*words.split(), '--store', sys.argv[1]])\n"
-        "    print(words, 'numpy' in sys.modules, 'matplotlib' in sys.modules)"
+        f"    print(words, 'numpy' in sys.modules, 'matplotlib' in sys.modules, sorted({HEAVY!r} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code, launched.store], capture_output=True, text=True)
     assert len(done.stdout.splitlines()) == 5, done.stderr
-    assert all(line.endswith("True False") for line in done.stdout.splitlines()), done.stdout
+    assert all(" True False [" in line for line in done.stdout.splitlines()), done.stdout
+    assert all(line.endswith(" ['pandas']") for line in done.stdout.splitlines()[:4]), done.stdout
 
 
 def test_a_launch_ends_with_its_runs_and_the_next_command(launched):

@@ -487,7 +487,7 @@ def test_the_file_and_the_command_line_know_the_same_laws_and_computes():
     from typing import get_args
 
     from scalectl.analysis.vocabulary import AXES, LAWS
-    from scalectl.orchestrator.experiment.schema import Compute, LawName
+    from scalectl.orchestrator.experiment.fits import Compute, LawName
 
     choices = {option.name: option.type for option in scalectl.commands["fit"].params}
     assert tuple(choices["law"].choices) == get_args(LawName) == tuple(LAWS)

@@ -14,7 +14,7 @@ from test_spec import TRUNK
 
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.trainer.selection import Selection
-from scalectl.trainer.spec import RunSpec, identity
+from scalectl.trainer.spec import Identities, RunSpec, identity
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = Path(__file__).with_name("identities.json")
@@ -69,7 +69,7 @@ def test_neither_the_order_of_keys_nor_folders_resources_and_limits_change_an_id
 def test_neither_hash_seeds_nor_working_folders_change_an_id(tmp_path):
     (tmp_path / "study.yaml").write_text(STUDY)
     code = "import sys; from scalectl.orchestrator.experiment.reading import read;"
-    code += "from scalectl.trainer.spec import identity;"
+    code += "from scalectl.trainer.spec import Identities, identity;"
     code += "print(sorted(identity(cell.run) for cell in read(sys.argv[1]).cells))"
     said = {
         subprocess.check_output(
@@ -128,6 +128,15 @@ def test_no_two_fields_stand_for_each_other():
 
 def test_a_run_and_its_trunk_are_never_the_same():
     assert identity(RUN) != identity(RUN.trunk)
+
+
+def test_a_run_has_the_same_id_among_others_as_alone():
+    """Equal numbers of two types are two texts: each run has the id of its own."""
+    whole = replace(RUN, trunk=replace(TRUNK, recipe=replace(TRUNK.recipe, lr=1)))
+    real = replace(RUN, trunk=replace(TRUNK, recipe=replace(TRUNK.recipe, lr=1.0)))
+    together, runs = Identities(), [RUN, whole, real, replace(RUN, steps=137), TRUNK]
+    assert [together.of(run) for run in runs] == [identity(run) for run in runs]
+    assert whole == real and identity(whole) != identity(real)
 
 
 def golden() -> dict[str, dict[str, str]]:

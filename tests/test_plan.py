@@ -16,10 +16,11 @@ from test_cli import scalectl
 
 from scalectl.orchestrator.cli import plan as plan_screen
 from scalectl.orchestrator.experiment.reading import read
+from scalectl.orchestrator.plan.bound import lower_bound
 from scalectl.orchestrator.plan.plan import Known, Plan
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.plan.proposal import proposed
-from scalectl.orchestrator.plan.simulator import lower_bound, parse_slots
+from scalectl.orchestrator.plan.typed_slots import parse_slots
 from scalectl.orchestrator.store.known import known
 from scalectl.orchestrator.vocabulary import RunState
 from scalectl.trainer.flops import training_flops

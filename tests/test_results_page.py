@@ -20,7 +20,8 @@ from scalectl.orchestrator.launch.checkup import Finding
 from scalectl.orchestrator.launch.ledger import Ledger
 from scalectl.orchestrator.launch.pruning import prune
 from scalectl.orchestrator.plan import preflight
-from scalectl.orchestrator.plan import simulator as simulate
+from scalectl.orchestrator.plan.simulator import simulate
+from scalectl.orchestrator.plan.typed_slots import parse_slots
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.tables import schema
 from scalectl.orchestrator.vocabulary import RunState
@@ -55,8 +56,8 @@ PRICED = "resources: {default: {device: cpu, price_per_device_hour: 0.37}}\n"
 
 
 def simulation(plan: Any) -> Any:
-    slots = simulate.parse_slots(["2"])
-    return simulate_screen.document(simulate.simulate(plan.jobs, slots), slots)
+    slots = parse_slots(["2"])
+    return simulate_screen.document(simulate(plan.jobs, slots), slots)
 
 
 def listed(section: str) -> dict[str, tuple[str, str]]:
@@ -150,7 +151,7 @@ def test_it_lists_every_key_of_a_run_that_is_shown_and_no_other(study):
 def test_it_lists_every_key_of_the_plan_and_no_other(study, tmp_path):
     from conftest import Study
 
-    document = plan_screen.document(planned(Study(tmp_path), extra=PRICED), slots=simulate.parse_slots(["2"]))
+    document = plan_screen.document(planned(Study(tmp_path), extra=PRICED), slots=parse_slots(["2"]))
     assert set(listed("plan -o json")) == set(keys(document))
 
 
@@ -186,7 +187,7 @@ KINDS = {str: "text", int: "integer", float: "real", bool: "boolean"}
 def test_it_gives_the_type_of_each_key(study, tmp_path):
     from conftest import Study
 
-    plan = plan_screen.document(planned(Study(tmp_path), extra=PRICED), slots=simulate.parse_slots(["2"]))
+    plan = plan_screen.document(planned(Study(tmp_path), extra=PRICED), slots=parse_slots(["2"]))
     simulated = simulation(planned(Study(tmp_path)))
     for section, document in (
         ("status -o json", Store(study.store).status().to_json()),

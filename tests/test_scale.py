@@ -1,10 +1,12 @@
-"""Answers from a store of thousands of runs, by the CPU time of the commands that people type."""
+"""What people type answers in little CPU time from stores of thousands of runs, and no launch slows down."""
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import Study
+from sqlalchemy import event
 from told import planning, rows, write
 
 RUNS = 4000
@@ -34,3 +36,39 @@ def test_answers_take_less_than_a_second_of_cpu(store, words):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout
     assert float(done.stderr.splitlines()[-1]) < 1
+
+
+def test_columns_of_runs_are_printed_without_the_table_of_points(store):
+    code = f"{TIMED}print(sorted({{'pandas', 'numpy', 'pydantic'}} & set(sys.modules)), file=sys.stderr)"
+    words = ["status", "--columns", "name,state,flops", "--sort", "-flops", "--store", str(store)]
+    code = code.replace("try: cli.main()", "try: cli.main()\nexcept SystemExit: pass")
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+    assert done.stderr.splitlines()[-1] == "[]" and len(done.stdout.splitlines()) == RUNS + 1
+
+
+def statements(folder, seeds: int) -> list[str]:
+    """The SQL of two jobs, the third and the fourth of a study of so many seeds."""
+    study = Study(folder)
+    records, found = planning(study, seeds=str([*range(seeds)]), steps="[20, 25, 30, 35]")
+    said: list[str] = []
+    with records:
+        write(records, found.jobs[:2])
+        event.listen(records._engine, "before_cursor_execute", lambda *given: said.append(given[2]))
+        write(records, found.jobs[2:4])
+    return said
+
+
+def test_a_job_takes_as_many_statements_in_a_large_study_as_in_a_small_one(tmp_path):
+    (tmp_path / "small").mkdir()
+    (tmp_path / "large").mkdir()
+    small, large = statements(tmp_path / "small", 1), statements(tmp_path / "large", 50)
+    assert small == large and len(small) <= 2 * 18
+
+
+def test_the_benchmark_plans_simulates_and_launches(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
+    import scale
+
+    assert scale.planning(tmp_path, 200)["done"] == 200
+    assert scale.simulating(tmp_path, 200)["done"] == 400
+    assert 24 <= scale.looping(tmp_path, 200, 24)["done"] <= 24 + scale.SLOTS

@@ -18,18 +18,13 @@ from test_cli import scalectl
 from test_schedule import forests, on, planned
 
 from scalectl.orchestrator.experiment.reading import read
+from scalectl.orchestrator.plan.bound import lower_bound
 from scalectl.orchestrator.plan.placement import Fit
 from scalectl.orchestrator.plan.plan import Caps, PlannedJob
 from scalectl.orchestrator.plan.planner import plan
-from scalectl.orchestrator.plan.simulator import (
-    InvalidSlots,
-    Preemptions,
-    Unplaceable,
-    lower_bound,
-    parse_rate,
-    parse_slots,
-    simulate,
-)
+from scalectl.orchestrator.plan.preemptions import Preemptions, parse_rate
+from scalectl.orchestrator.plan.simulator import Unplaceable, simulate
+from scalectl.orchestrator.plan.typed_slots import InvalidSlots, parse_slots
 from scalectl.orchestrator.vocabulary import JobKind, devices_of
 
 ROOT = Path(__file__).parents[1]

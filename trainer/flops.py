@@ -1,5 +1,7 @@
 """Parameters and FLOPs of a ViT in closed form, and what a budget buys of them; a multiply-add is 2 FLOPs."""
 
+from functools import lru_cache
+
 from scalectl.trainer.spec import Head, ModelSpec, Positions, TrunkSpec
 
 # The counts are those of XLA's cost analysis of trainer.vit at batch 1: matrix products, and one FLOP for each
@@ -44,6 +46,7 @@ def params(
     return body + pool + classifier
 
 
+@lru_cache(maxsize=1024)
 def flops_per_image(model: ModelSpec, *, head: Head, image_size: int, channels: int, num_classes: int) -> int:
     """The FLOPs of the forward pass of one image."""
     width, patches = model.width, tokens(model, image_size)

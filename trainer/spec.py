@@ -188,7 +188,7 @@ def _spec_field(declared: Field[Any]) -> SpecField:
     return SpecField(declared.name, kind, choices, "swept" in declared.metadata, before)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TrunkSpec:
     """Everything that decides the state of training before any cooldown begins."""
 
@@ -198,7 +198,7 @@ class TrunkSpec:
     seed: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RunSpec:
     """One cell of the grid: a trunk followed to `steps - cooldown`, then cooled down to zero at `steps`.
 
@@ -278,7 +278,7 @@ class EvalSpec:
         return EvalSpec(upstream, fewshot, finetune)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Job:
     """What is placed on a slot: steps `start` to `stop` of a trunk, or of a run's cooldown with its evaluation.
 
@@ -302,7 +302,10 @@ class Job:
 
 def canonical_json(value: Any) -> str:
     """`value` as JSON with one spelling per value; raises ValueError where there is none."""
-    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return _ENCODER.encode(_plain(value))
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
 def _plain(value: Any) -> Any:
@@ -323,8 +326,33 @@ def _plain(value: Any) -> Any:
 
 def identity(spec: TrunkSpec | RunSpec) -> str:
     """12 hexadecimal digits of the sha256 of the spec and of the trainer's semantics version."""
-    document = {"kind": type(spec).__name__, "semantics": SEMANTICS, "spec": _science(spec)}
-    return hashlib.sha256(canonical_json(document).encode()).hexdigest()[:12]
+    return Identities().of(spec)
+
+
+class Identities:
+    """The identities of the runs of a study: what many of them share is written as text once."""
+
+    def __init__(self) -> None:
+        self._texts: dict[
+            int, tuple[Any, str]
+        ] = {}  # by id() of an object, which is held; equal ones may differ in text
+
+    def of(self, spec: TrunkSpec | RunSpec) -> str:
+        """What `identity` says of a spec."""
+        document = f'{{"kind":"{type(spec).__name__}","semantics":{SEMANTICS},"spec":{self._text(spec)}}}'
+        return hashlib.sha256(document.encode()).hexdigest()[:12]
+
+    def _text(self, spec: TrunkSpec | RunSpec) -> str:
+        """Its science as canonical JSON, put together from that of its parts; each key in its place."""
+        if isinstance(spec, RunSpec):
+            return f'{{"cooldown":{spec.cooldown},"steps":{spec.steps},"trunk":{self._text(spec.trunk)}}}'
+        data, model, recipe = (self._shared(part) for part in (spec.data, spec.model, spec.recipe))
+        return f'{{"data":{data},"model":{model},"recipe":{recipe},"seed":{spec.seed}}}'
+
+    def _shared(self, part: ModelSpec | DataSpec | RecipeSpec) -> str:
+        if id(part) not in self._texts:
+            self._texts[id(part)] = (part, canonical_json(_science(part)))
+        return self._texts[id(part)][1]
 
 
 def _science(spec: Any) -> dict[str, Any]:

@@ -94,7 +94,8 @@ def launch(
     require_launch(alone=here or bool(address))  # before NumPy is imported, which starts some
     from scalectl.orchestrator.export.companion import companions, wish
     from scalectl.orchestrator.launch.log import LOG, Loudness, logging_to
-    from scalectl.orchestrator.launch.session import admit, carry_out, planned
+    from scalectl.orchestrator.launch.planned import planned
+    from scalectl.orchestrator.launch.session import admit, carry_out
     from scalectl.orchestrator.plan.plan import Caps
 
     wishes = [wish(text) for text in exports]

@@ -64,7 +64,7 @@ def slots_option(purpose: str) -> Callable[[Command], Command]:
 
 
 def _slots(context: click.Context, parameter: click.Parameter, texts: Sequence[str]) -> "tuple[Slot, ...]":
-    from scalectl.orchestrator.plan.simulator import parse_slots
+    from scalectl.orchestrator.plan.typed_slots import parse_slots
 
     return parse_slots(texts)
 

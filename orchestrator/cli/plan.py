@@ -17,9 +17,9 @@ from scalectl.orchestrator.format import command, count, counted, duration, flop
 from scalectl.orchestrator.terminal import width as columns
 
 if TYPE_CHECKING:
+    from scalectl.orchestrator.experiment.fits import Fit
     from scalectl.orchestrator.experiment.grid import Cell
     from scalectl.orchestrator.experiment.reading import Experiment
-    from scalectl.orchestrator.experiment.schema import Fit
     from scalectl.orchestrator.plan.plan import Plan, PlannedRun
     from scalectl.orchestrator.vocabulary import Slot
 
@@ -73,7 +73,7 @@ def plan_file(file: Path, changes: Sequence[str] = (), slots: "Sequence[Slot]" =
     Raises InvalidExperiment for the file, and Unusable for a store that can't be read.
     """
     from scalectl.orchestrator.cluster.room import room
-    from scalectl.orchestrator.launch.session import planned
+    from scalectl.orchestrator.launch.planned import planned
     from scalectl.orchestrator.plan.proposal import completed
 
     experiment = experiment_of(file, changes)
@@ -137,7 +137,7 @@ def text(
 
 def _row(plan: "Plan", model: str, runs: "list[PlannedRun]") -> tuple[str, ...]:
     ids = {run.id for run in runs}
-    jobs = [job for job in plan.jobs if ids.intersection(job.runs)]
+    jobs = [job for job in plan.jobs if not ids.isdisjoint(job.runs)]
     return (
         model,
         count(runs[0].params),
@@ -153,24 +153,30 @@ def _row(plan: "Plan", model: str, runs: "list[PlannedRun]") -> tuple[str, ...]:
 
 def tightest(fits: "Mapping[str, Fit]", cells: "Sequence[Cell]") -> str:
     """The law of a study that will rest on the fewest runs, with the numbers of these, as a line."""
-    rules = {name: fit.hold_out for name, fit in fits.items()}
-    runs = [cell.settings() for cell in cells]
-    fitted = {
-        name: [run for run in runs if not (rule.conditions() and rule.holds(run))] for name, rule in rules.items()
-    }
+    fitted = {name: _fitted(fit, cells) for name, fit in fits.items()}
     name = min(fitted, key=lambda name: len(fitted[name]))
-    kinds = {"model": "model", "data size": "data_size", "budget": "steps"}
-    numbers = {word: len({run[key] for run in fitted[name]}) for word, key in kinds.items()}
+    numbers = {
+        "model": len({cell.model for cell in fitted[name]}),
+        "data size": len({cell.run.trunk.data.size for cell in fitted[name]}),
+        "budget": len({cell.run.steps for cell in fitted[name]}),
+    }
     line = f"Tightest fit: {name} has " + ", ".join(counted(number, word) for word, number in numbers.items())
     if held_out := len(cells) - len(fitted[name]):
         line += f"; {held_out} of {len(cells)} runs are held out"
     return f"{line}."
 
 
+def _fitted(fit: "Fit", cells: "Sequence[Cell]") -> "Sequence[Cell]":
+    """The cells that a fit doesn't hold out."""
+    if not fit.hold_out.conditions():
+        return cells
+    return [cell for cell in cells if not fit.hold_out.holds(cell.settings())]
+
+
 def _notes(plan: "Plan", slots: "Sequence[Slot]", fit: str, drop: str) -> str:
+    from scalectl.orchestrator.plan.bound import lower_bound
     from scalectl.orchestrator.plan.placement import basis
     from scalectl.orchestrator.plan.proposal import in_words
-    from scalectl.orchestrator.plan.simulator import lower_bound
 
     notes = [
         f"  {number} {_counted_reason(number, reason)}"
@@ -227,8 +233,8 @@ def _alone(plan: "Plan") -> list[str]:
 
 def document(plan: "Plan", slots: "Sequence[Slot]") -> dict[str, Any]:
     """The plan as a JSON object: study, totals, runs and jobs; docs/results.md lists its keys."""
+    from scalectl.orchestrator.plan.bound import lower_bound
     from scalectl.orchestrator.plan.proposal import by_type
-    from scalectl.orchestrator.plan.simulator import lower_bound
 
     return {
         "study": plan.study,

@@ -1,7 +1,7 @@
 """The rows of a verb, in the form that -o names: which columns, which rows, and in what order."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
@@ -61,6 +61,10 @@ class View:
         """Whether a column may be asked for: by name, or somewhere in the condition for rows."""
         falling = f"-{column}"
         return column in self.columns or column in self.sort or falling in self.sort or column in (self.where or "")
+
+    def needs_only(self, columns: Collection[str]) -> bool:
+        """Whether no other columns than these are asked for, nor a condition, which may name any."""
+        return not self.where and {*self.columns, *(name.removeprefix("-") for name in self.sort)} <= {*columns}
 
     def answer(self, document: Callable[[], Any], text: Callable[[], str], rows: Callable[[], Rows]) -> None:
         """Print the rows if they were asked for, or else a JSON document, or text for people."""
@@ -139,7 +143,7 @@ def _chosen(
         return records
     import pandas as pd
 
-    from scalectl.orchestrator.report.fits import select_runs
+    from scalectl.orchestrator.report.points import select_runs
 
     asked = {name: _series([record.get(name) for record in records]) for name in columns if name in where}
     table = pd.DataFrame(dict.fromkeys(columns) | asked, range(len(records)))

@@ -32,7 +32,7 @@ def preflight(file: Path, changes: Sequence[str], topology: str | None, smallest
     No TPU is needed: the steps are compiled for it, or their memory is estimated where the TPU's compiler is missing.
     """
     os.environ.setdefault("JAX_PLATFORMS", "cpu")  # before JAX looks for devices
-    from scalectl.orchestrator.launch.session import planned
+    from scalectl.orchestrator.launch.planned import planned
     from scalectl.orchestrator.plan import preflight as room
     from scalectl.trainer.memory import compiler_here
 
@@ -79,15 +79,16 @@ def simulate(
     Jobs are placed by the schedule of a launch; nothing is started.
     """
     from scalectl.orchestrator.cluster.room import room as machine
-    from scalectl.orchestrator.launch.session import planned
+    from scalectl.orchestrator.launch.planned import planned
     from scalectl.orchestrator.plan import simulator as room
     from scalectl.orchestrator.plan.plan import Caps
+    from scalectl.orchestrator.plan.preemptions import Preemptions, parse_rate
     from scalectl.orchestrator.plan.proposal import proposed
 
     experiment = experiment_of(file, changes)
     plan, _ = planned(experiment)
     slots = slots or proposed(plan.jobs, machine().workers)
-    preemptions = room.Preemptions(room.parse_rate(preempt), correlated, seed)
+    preemptions = Preemptions(parse_rate(preempt), correlated, seed)
     simulation = room.simulate(plan.jobs, slots, preemptions, Caps.from_limits(experiment.limits))
     view.answer(
         lambda: document(simulation, slots),

@@ -84,10 +84,10 @@ def _rows(store: Path, status: "Status", view: View) -> Rows:
     from scalectl.orchestrator.store.reading import RUN_COLUMNS
 
     lines = status.to_json()["runs"]
-    if not view.is_chosen:
+    if view.needs_only(RUN_COLUMNS):
         return Rows(lines, RUN_COLUMNS)
     from scalectl.analysis.documents import records
-    from scalectl.orchestrator.report.fits import all_points
+    from scalectl.orchestrator.report.points import all_points
 
     table = all_points(store)
     wanted = ["run", *(name for name in table.columns if view.names(name) and name not in ("run", *RUN_COLUMNS))]

@@ -27,7 +27,7 @@ _TAGS = {  # what goes before the value of a setting in the name of a run
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Cell:
     """One run of the grid under the name that its model has in experiments.yaml."""
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from scalectl.orchestrator.errors import InvalidExperiment, Problem, Spot
 from scalectl.orchestrator.experiment.checking import checked, in_folder_of, remote
 from scalectl.orchestrator.experiment.document import Located, load, read_document, read_text
+from scalectl.orchestrator.experiment.fits import Fit
 from scalectl.orchestrator.experiment.grid import Cell, Resolved
 from scalectl.orchestrator.experiment.hooks import Hook
 from scalectl.orchestrator.experiment.resources import Limits, Resources
-from scalectl.orchestrator.experiment.schema import Document, Fit
+from scalectl.orchestrator.experiment.schema import Document
 from scalectl.orchestrator.experiment.sources import SourceReport, reports
 from scalectl.orchestrator.experiment.specs import datasets, evaluations, known
 from scalectl.orchestrator.format import file_name

@@ -32,8 +32,8 @@ class Board:
         self._lost: set[str] = set()  # runs that failed or diverged
         self._slots = {slot.name: slot for slot in slots}
         self._gone: set[str] = set()  # slots that jobs still run on, and none is placed on
-        self._folders = {owner: dict(steps) for owner, steps in checkpoints.items()}
         self._trunks = {run.trunk: run.trunk_name for run in plan.runs}
+        self._folders = {trunk: dict(checkpoints.get(trunk, {})) for trunk in self._trunks}
 
     def follow(self, slots: Sequence[Slot]) -> None:
         """Place jobs on these slots from now on; jobs that run elsewhere go on."""
@@ -66,7 +66,7 @@ class Board:
 
     def resolved(self, planned: PlannedJob) -> Job:
         """The trainer's job with the folder of the checkpoint that it begins from."""
-        return replace(planned.job, origin=self._folders.get(planned.trunk, {}).get(planned.job.start))
+        return replace(planned.job, origin=self._folders[planned.trunk].get(planned.job.start))
 
     @property
     def unwanted(self) -> set[str]:
@@ -90,15 +90,15 @@ class Board:
         runs: dict[str, list[str]] = defaultdict(list)
         for job in self.queue.waiting.values():
             if cause := self.failures.waits(job):
-                runs[cause] += self._left(job)
-        return runs
+                runs[cause] += job.runs
+        gone = self._lost | self._stopped
+        return {cause: [run for run in held if run not in gone] for cause, held in runs.items()}
 
     def waiting(self) -> list[str]:
         """The runs whose jobs wait."""
-        return list({run: None for job in self.queue.waiting.values() for run in self._left(job)})
-
-    def _left(self, job: PlannedJob) -> list[str]:
-        return [run for run in job.runs if run not in self._lost | self._stopped]
+        gone = self._lost | self._stopped
+        waiting = dict.fromkeys(run for job in self.queue.waiting.values() for run in job.runs)
+        return [run for run in waiting if run not in gone]
 
     def take(self, slot: str, events: Sequence[Event]) -> News:
         """Note what a job reported; returns that with what it means for the job and for those that wait."""
@@ -118,8 +118,8 @@ class Board:
         for event in events:
             if isinstance(event, Checkpoint):
                 self.failures.reach(job, event.step)
-                if event.kept:
-                    self._folders.setdefault(job.owner, {})[event.step] = event.path
+                if event.kept and not job.is_cooldown:
+                    self._folders[job.trunk][event.step] = event.path
 
     def _judge(self, job: PlannedJob, end: End) -> JobState:
         """What a job that ended becomes; it is put back where it goes on later."""
@@ -140,7 +140,7 @@ class Board:
         state = self.failures.judge(job, end)
         if state is not JobState.RETRIED:
             self._lost.update(job.runs)
-            self.queue.drop(self._lost | self._stopped)
+            self.queue.drop(self._lost | self._stopped, job.trunk)
         elif self._unwanted(job):
             return JobState.STOPPED
         elif FAILURE_KINDS[end.kind].makes_origin_again and job.job.start:

@@ -75,7 +75,8 @@ class Pace:
         if spent and news.state is JobState.DONE:
             self._end(job, spent)
         if news.ended:
-            self._placed.pop(job.id, None)
+            for kept in (self._placed, self._trained, self._last):
+                kept.pop(job.id, None)
 
     def _point(self, job: PlannedJob, point: Progress) -> None:
         before = self._last.get(job.id, point)

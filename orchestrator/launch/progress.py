@@ -1,9 +1,11 @@
 """What a launch shows while it runs: live bars on a terminal, plain lines anywhere else; always on stderr."""
 
+import math
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
@@ -16,6 +18,7 @@ from scalectl.orchestrator.terminal import wrapped
 from scalectl.orchestrator.vocabulary import JobState, Slot
 from scalectl.trainer.events import Checkpoint, Failed, Measurement, Noticed, Progress, Skipped, Started
 
+RECKON = 50  # times as long as it took is a sum over all jobs good for, so that a large study is no slower than a small
 SHOW_SECONDS = 0.2  # between two sums over all jobs
 SAY_SECONDS, SAY_SHARE = 30.0, 0.02  # of silence, and of all time so far, after which a plain screen says how far it is
 
@@ -33,6 +36,16 @@ class Screen(Protocol):
         """Show one piece of news."""
 
 
+@dataclass(frozen=True)
+class _Sum:
+    """The share of the work that is done and the seconds that are left, as of a moment, and until when that will do."""
+
+    share: float = 0.0
+    left: float | None = None
+    at: float = -math.inf
+    until: float = -math.inf
+
+
 class Tally:
     """How much of a plan is done, in runs and in FLOPs, when the rest will be, and what was measured."""
 
@@ -40,12 +53,16 @@ class Tally:
         self.study, self.names = plan.study, [job.job.name for job in plan.jobs]
         self.runs = len(plan.missing)
         self.ended = 0
-        self.measured: dict[str, dict[str, float]] = defaultdict(dict)  # job id -> metric -> value
-        self._jobs = plan.jobs
+        self.measured: dict[str, dict[str, float]] = defaultdict(dict)  # job on a slot -> metric -> value
+        self._jobs: defaultdict[str, list[PlannedJob]] = defaultdict(list)  # by trunk
+        for job in plan.jobs:
+            self._jobs[job.trunk].append(job)
+        self._on: dict[str, str] = {}  # slot -> its last job
         self._work = {job.id: float(max(1, job.flops)) for job in plan.jobs}
         self._done: dict[str, float] = {}
         self._open = {job.id for job in plan.jobs}
         self._pace = Pace(plan, slots)
+        self._summed = _Sum()
 
     def follow(self, slots: Sequence[Slot]) -> None:
         """Reckon with these slots from now on."""
@@ -55,6 +72,9 @@ class Tally:
         """Count a piece of news."""
         job = news.job
         self._pace.take(news)
+        if not news.events:
+            self.measured.pop(self._on.get(news.slot, ""), None)
+            self._on[news.slot] = job.id
         if not news.ended:
             self._work.setdefault(job.id, float(max(1, job.flops)))  # of a stretch that is trained again
             self._open.add(job.id)
@@ -73,8 +93,10 @@ class Tally:
 
     def _lose(self, news: News) -> None:
         """Take what is left of a job that ended early, and all that waits for it or is held back, out of the work."""
-        lost = set(news.job.runs)
-        for job in self._jobs:
+        lost, jobs = set(news.job.runs), self._jobs[news.job.trunk]
+        if news.pause:
+            jobs = [job for of_trunk in self._jobs.values() for job in of_trunk]
+        for job in jobs:
             if lost.issuperset(job.runs) or (news.pause and job.shape == news.job.shape):
                 self._work[job.id] = self._done.get(job.id, 0.0)
                 self._open.discard(job.id)
@@ -82,14 +104,27 @@ class Tally:
     @property
     def share(self) -> float:
         """The share of the plan's FLOPs that is done, 0 to 1."""
-        total = sum(self._work.values())
-        if not total:
-            return 1.0
-        return min(1.0, sum(self._done.values()) / total)
+        self._sum()
+        return self._summed.share
 
     def seconds_left(self) -> float | None:
         """The seconds that the rest takes at the pace of this launch; None where that can't be told yet."""
-        return self._pace.seconds({name: self._work[name] - self._done.get(name, 0.0) for name in self._open})
+        self._sum()
+        if self._summed.left is None:
+            return None
+        return max(0.0, self._summed.left - (time.monotonic() - self._summed.at))
+
+    def _sum(self) -> None:
+        """Sum up all jobs, unless that was done a moment ago and took long."""
+        began = time.monotonic()
+        if began < self._summed.until and self._open:
+            return
+        left = self._pace.seconds({name: self._work[name] - self._done.get(name, 0.0) for name in self._open})
+        share, total = 1.0, sum(self._work.values())
+        if total:
+            share = min(1.0, sum(self._done.values()) / total)
+        now = time.monotonic()
+        self._summed = _Sum(share, left, now, now + RECKON * (now - began))
 
     @property
     def left(self) -> str:

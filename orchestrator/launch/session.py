@@ -24,22 +24,16 @@ from scalectl.orchestrator.launch.loop import launch
 from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.notify import Notifier, notifying
 from scalectl.orchestrator.launch.outcome import EVALUATION_FAILED, UNEVALUATED, Outcome
+from scalectl.orchestrator.launch.planned import planned
 from scalectl.orchestrator.launch.progress import Tally, screen
 from scalectl.orchestrator.launch.requested import Requested
 from scalectl.orchestrator.launch.slots import check_slots, check_use, limit_slots
 from scalectl.orchestrator.launch.surroundings import slots_of
-from scalectl.orchestrator.plan import planner
 from scalectl.orchestrator.plan.plan import ASK_DEVICE_HOURS, Caps, Known, Plan, wanted
 from scalectl.orchestrator.store.lock import holding, working_in
-from scalectl.orchestrator.store.records import Records, known
+from scalectl.orchestrator.store.records import Records
 from scalectl.orchestrator.store.snapshot import LAUNCHED
 from scalectl.orchestrator.vocabulary import CPU, JobState, RunState, Slot
-
-
-def planned(experiment: Experiment) -> tuple[Plan, Known]:
-    """The plan of an experiment and what its store knows; nothing is written."""
-    record = known(experiment.store, experiment.artifacts)
-    return planner.plan(experiment, record), record
 
 
 def admit(plan: Plan, caps: Caps, agree: Callable[[str], bool]) -> None:

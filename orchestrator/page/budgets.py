@@ -11,7 +11,7 @@ from scalectl.analysis.checks import Refused
 from scalectl.analysis.figures.isoflop import SIZES
 from scalectl.analysis.runs import usable
 from scalectl.orchestrator.errors import Refusal
-from scalectl.orchestrator.experiment.schema import Fit
+from scalectl.orchestrator.experiment.fits import Fit
 from scalectl.orchestrator.page.laws import rounded
 from scalectl.orchestrator.report.fits import minima
 

@@ -13,7 +13,7 @@ from scalectl.analysis.report import INTERVAL, Fitted, ahead, checks, estimates,
 from scalectl.analysis.runs import usable
 from scalectl.analysis.vocabulary import LAWS
 from scalectl.orchestrator.errors import Refusal
-from scalectl.orchestrator.experiment.schema import Fit
+from scalectl.orchestrator.experiment.fits import Fit
 from scalectl.orchestrator.report.fits import fit_or_reason, held_out_runs, tested
 from scalectl.orchestrator.report.study import Ask
 

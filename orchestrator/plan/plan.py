@@ -33,7 +33,7 @@ class Known:
         return next(reversed([*speeds.values()]), None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PlannedRun:
     """A cell of the grid with its identity, its cost, and why it will run or will not."""
 
@@ -55,7 +55,7 @@ class PlannedRun:
     failure: str = ""  # its kind, of a run that failed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PlannedJob:
     """A job, the jobs that must end before it, and the runs that can't end without it.
 

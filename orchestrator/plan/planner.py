@@ -1,26 +1,30 @@
 """From an experiment and what the record holds to a plan: which runs are missing, and the jobs that make them."""
 
+import sys
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import groupby
 
 from scalectl.orchestrator.experiment.grid import Cell
 from scalectl.orchestrator.experiment.reading import Experiment
-from scalectl.orchestrator.plan.placement import fit
+from scalectl.orchestrator.plan.placement import Fit, fit
 from scalectl.orchestrator.plan.plan import Known, Plan, PlannedJob, PlannedRun
 from scalectl.orchestrator.vocabulary import JobKind, RunState, job_name
 from scalectl.trainer.flops import flops_per_image, training_flops
-from scalectl.trainer.spec import EvalSpec, Job, RecipeSpec, SpecField, TrunkSpec, identity, spec_fields
+from scalectl.trainer.spec import EvalSpec, Identities, Job, RecipeSpec, SpecField, TrunkSpec, spec_fields
+
+_NO_EVALS = EvalSpec(upstream=(), fewshot=())  # of a stretch of a trunk
 
 
 def plan(experiment: Experiment, known: Known | None = None) -> Plan:
     """The plan of an experiment given what the record holds; nothing is read, written or started."""
     known = known or Known()
     runs = _runs(experiment, known)
-    maker = _Jobs(experiment, known)
-    jobs = [job for _, group in groupby(runs, key=lambda run: run.trunk) for job in maker.of_trunk(list(group))]
+    trunks = groupby(runs, key=lambda run: run.trunk)
+    jobs = [job for _, group in trunks for job in _Jobs(experiment, known, list(group)).jobs()]
     measured = all(known.speed(job.shape, job.fit) for job in jobs)
     more = {*known.listed.get(experiment.name, ())} - {run.id for run in runs}
     return Plan(
@@ -45,7 +49,7 @@ def stretch_again(job: PlannedJob, trunk_name: str, begin: int, folder: str, run
         run=None,
         start=begin,
         stop=stop,
-        evals=EvalSpec(upstream=(), fewshot=()),
+        evals=_NO_EVALS,
         folder=folder,
     )
     flops = training_flops(trunk, stop - begin)
@@ -97,56 +101,69 @@ def _later(recipe: RecipeSpec) -> list[SpecField]:
 def _runs(experiment: Experiment, known: Known) -> list[PlannedRun]:
     """The runs with those of one trunk side by side, shortest branch first."""
     by_trunk: dict[TrunkSpec, list[Cell]] = defaultdict(list)
-    for cell in experiment.cells:
-        by_trunk[cell.run.trunk].append(cell)
-    runs: list[PlannedRun] = []
-    for spec, cells in by_trunk.items():
-        trunk, reached = identity(spec), 0
+    for trunk, cells in groupby(experiment.cells, key=lambda cell: cell.run.trunk):
+        by_trunk[trunk] += cells
+    maker = _Runs(experiment, known)
+    return [run for trunk, cells in by_trunk.items() for run in maker.of_trunk(trunk, cells)]
+
+
+class _Runs:
+    """Makes the runs of one trunk after another."""
+
+    def __init__(self, experiment: Experiment, known: Known) -> None:
+        self.resources = experiment.resources
+        self.wanted = experiment.evals.metrics()
+        self.known = known
+        self.identities = Identities()
+        self.fits: dict[Fit, Fit] = {}  # one object for all that are equal
+
+    def of_trunk(self, trunk: TrunkSpec, cells: Sequence[Cell]) -> Iterator[PlannedRun]:
+        """Yield the runs of a trunk, shortest branch first; rules of places know no steps, so all have one place."""
+        place = self.resources.place(cells[0].settings())
+        slots = fit(place, trunk)
+        slots = self.fits.setdefault(slots, slots)
+        name, shared, reached = self.identities.of(trunk), cells[0].trunk_name, 0
         for cell in sorted(cells, key=lambda cell: (cell.run.branch, cell.run.steps)):
-            own_steps = max(0, cell.run.branch - reached) + cell.run.cooldown
-            reached = max(reached, cell.run.branch)
-            runs.append(_run(cell, trunk, own_steps, experiment, known))
-    return runs
+            spec = cell.run
+            own_steps = max(0, spec.branch - reached) + spec.cooldown
+            reached = max(reached, spec.branch)
+            run = self.identities.of(spec)
+            reason, missing = self._reason(run, spec.steps)
+            yield PlannedRun(
+                id=run,
+                name=cell.name,
+                model=cell.model,
+                trunk=name,
+                spec=spec,
+                params=cell.params,
+                flops_per_image=_flops_per_image(trunk),
+                flops=training_flops(trunk, spec.steps),
+                marginal_flops=training_flops(trunk, own_steps),
+                state=self.known.states.get(run, RunState.PLANNED),
+                failure=self.known.failures.get(run, ""),
+                reason=reason,
+                missing=missing,
+                trunk_name=shared,
+                fit=slots,
+                workers=place.workers,
+            )
+
+    def _reason(self, run: str, steps: int) -> tuple[str, bool]:
+        trained = steps in self.known.checkpoints.get(run, {})
+        return _reason(run, self.wanted, self.known, trained=trained)
 
 
-def _run(cell: Cell, trunk: str, own_steps: int, experiment: Experiment, known: Known) -> PlannedRun:
-    spec, model = cell.run, cell.run.trunk.model
-    data, recipe = spec.trunk.data, spec.trunk.recipe
-    run = identity(spec)
-    trained = spec.steps in known.checkpoints.get(run, {})
-    reason, missing = _reason(run, experiment.evals, known, trained=trained)
-    place = experiment.resources.place(cell.settings())
-    return PlannedRun(
-        id=run,
-        name=cell.name,
-        model=cell.model,
-        trunk=trunk,
-        spec=spec,
-        params=cell.params,
-        flops_per_image=flops_per_image(
-            model,
-            head=recipe.head,
-            image_size=data.image_size,
-            channels=data.channels,
-            num_classes=data.num_classes,
-        ),
-        flops=training_flops(spec.trunk, spec.steps),
-        marginal_flops=training_flops(spec.trunk, own_steps),
-        state=known.states.get(run, RunState.PLANNED),
-        failure=known.failures.get(run, ""),
-        reason=reason,
-        missing=missing,
-        trunk_name=cell.trunk_name,
-        fit=fit(place, spec.trunk),
-        workers=place.workers,
-    )
+def _flops_per_image(trunk: TrunkSpec) -> int:
+    data = trunk.data
+    sides = {"image_size": data.image_size, "channels": data.channels, "num_classes": data.num_classes}
+    return flops_per_image(trunk.model, head=trunk.recipe.head, **sides)
 
 
-def _reason(run: str, evals: EvalSpec, known: Known, *, trained: bool) -> tuple[str, bool]:
-    """Why a run will or won't be worked on, and whether it will."""
+def _reason(run: str, wanted: Mapping[str, str], known: Known, *, trained: bool) -> tuple[str, bool]:
+    """Why a run will or won't be worked on, given the settings of metrics that are wanted, and whether it will."""
     state = known.states.get(run, RunState.PLANNED)
     if state is RunState.DONE:
-        reason = _unmeasured(known.metrics.get(run, {}), evals.metrics())
+        reason = _unmeasured(known.metrics.get(run, {}), wanted)
         if not reason:
             return "already done", False
         if trained:
@@ -173,32 +190,34 @@ def _unmeasured(measured: Mapping[str, str], wanted: Mapping[str, str]) -> str:
 
 
 class _Jobs:
-    """Makes the jobs of one trunk after another."""
+    """Makes the jobs of one trunk, whose runs come with the shortest branch first."""
 
-    def __init__(self, experiment: Experiment, known: Known) -> None:
+    def __init__(self, experiment: Experiment, known: Known, runs: Sequence[PlannedRun]) -> None:
         self.experiment = experiment
         self.known = known
+        self.runs = runs
         self.folder = experiment.artifacts
+        self.shape = sys.intern(shape(runs[0].spec.trunk))  # most trunks of a study have one of a few
 
-    def of_trunk(self, runs: Sequence[PlannedRun]) -> Iterable[PlannedJob]:
-        """Yield the stretches and cooldowns that the missing runs of one trunk need, each after what it needs."""
-        trunk = runs[0].trunk
-        stored = self.known.checkpoints.get(trunk, {})
-        todo = [run for run in runs if run.missing]
-        untrained = [run for run in todo if run.spec.steps not in self.known.checkpoints.get(run.id, {})]
+    def jobs(self) -> Iterator[PlannedJob]:
+        """Yield the stretches and cooldowns that the missing runs need, each after what it needs."""
+        stored = self.known.checkpoints.get(self.runs[0].trunk, {})
+        todo = [run for run in self.runs if run.missing]
+        untrained = {run.id: run for run in todo if run.spec.steps not in self.known.checkpoints.get(run.id, {})}
+        ids, branches = tuple(untrained), [run.spec.branch for run in untrained.values()]
         made: dict[int, str] = {}
-        for stop in sorted({run.spec.branch for run in untrained} - stored.keys() - {0}):
-            start = max((step for step in (*stored, *made) if step < stop), default=0)
-            served = tuple(run.id for run in untrained if run.spec.branch >= stop)
-            stretch = self._stretch(runs[0], start, stop, (made[start],) if start in made else (), served)
-            made[stop] = stretch.id
+        last = 0
+        for stop in sorted({*branches} - stored.keys() - {0}):
+            start = max((last, *(step for step in stored if step < stop)))
+            served = ids[bisect_left(branches, stop) :]
+            stretch = self._stretch(start, stop, (made[start],) if start in made else (), served)
+            made[stop], last = stretch.id, stop
             yield stretch
         for run in todo:
-            yield self._ending(run, made, trained=run not in untrained)
+            yield self._ending(run, made, trained=run.id not in untrained)
 
-    def _stretch(
-        self, run: PlannedRun, start: int, stop: int, needs: tuple[str, ...], served: tuple[str, ...]
-    ) -> PlannedJob:
+    def _stretch(self, start: int, stop: int, needs: tuple[str, ...], served: tuple[str, ...]) -> PlannedJob:
+        run = self.runs[0]
         job = Job(
             id=f"{run.trunk}-{start}-{stop}",
             name=job_name(JobKind.TRUNK, run.trunk_name, start, stop),
@@ -206,7 +225,7 @@ class _Jobs:
             run=None,
             start=start,
             stop=stop,
-            evals=EvalSpec(upstream=(), fewshot=()),
+            evals=_NO_EVALS,
             folder=f"{self.folder}/trunks/{run.trunk}/{stop}",
             origin=None,
             checkpoint_every=self.experiment.checkpoint_every,
@@ -241,9 +260,9 @@ class _Jobs:
         self, job: Job, kind: JobKind, run: PlannedRun, needs: tuple[str, ...], runs: tuple[str, ...]
     ) -> PlannedJob:
         steps = 0 if kind is JobKind.EVALUATION else job.stop - job.start
-        flops, key = training_flops(job.trunk, steps), shape(job.trunk)
-        seconds = flops / (self.known.speed(key, run.fit) or run.fit.flops_per_second)
+        flops = training_flops(job.trunk, steps)
+        seconds = flops / (self.known.speed(self.shape, run.fit) or run.fit.flops_per_second)
         run_name, owner = run.name, run.id
         if kind is JobKind.TRUNK:
             run_name, owner = run.trunk_name, run.trunk
-        return PlannedJob(job, kind, run_name, run.trunk, owner, needs, runs, flops, seconds, key, run.fit)
+        return PlannedJob(job, kind, run_name, run.trunk, owner, needs, runs, flops, seconds, self.shape, run.fit)

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from scalectl.orchestrator.plan.plan import PlannedJob
-from scalectl.orchestrator.plan.scheduler import lengths
+from scalectl.orchestrator.plan.scheduler import longest
 from scalectl.orchestrator.vocabulary import CPU, Slot
 
 
@@ -22,7 +22,7 @@ def proposed(jobs: Sequence[PlannedJob], cores: int) -> tuple[Slot, ...]:
             slot_type = job.fit.types[0]
         work[slot_type] += job.seconds
         numbers[slot_type] += 1
-    chain = max(lengths(jobs).values(), default=0.0)
+    chain = longest(jobs)
     counts = {CPU: cores}
     for slot_type in work.keys() - {CPU}:
         enough = 1

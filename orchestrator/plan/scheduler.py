@@ -2,7 +2,8 @@
 
 import heapq
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from operator import attrgetter
 
 from scalectl.orchestrator.plan.plan import PlannedJob
 from scalectl.orchestrator.vocabulary import Slot, devices_of
@@ -11,15 +12,29 @@ Key = tuple[float, tuple[str, ...], str]  # jobs alike in priority, in the slots
 Entry = tuple[float, str]  # a job of a group: minus its length, and its id
 
 
+def chains(
+    jobs: Sequence[PlannedJob], seconds: Callable[[PlannedJob], float] = attrgetter("seconds")
+) -> Iterator[tuple[str, float]]:
+    """Yield each job's id with the seconds of the longest chain that begins with it, the last job first.
+
+    `jobs` come after what they need; `seconds` says how long each takes.
+    """
+    after: dict[str, float] = {}
+    for job in reversed(jobs):
+        length = seconds(job) + after.pop(job.id, 0.0)
+        for need in job.needs:
+            after[need] = max(after.get(need, 0.0), length)
+        yield job.id, length
+
+
 def lengths(jobs: Sequence[PlannedJob]) -> dict[str, float]:
     """The seconds of the longest chain that begins with each job; `jobs` come after what they need."""
-    after: dict[str, float] = {}
-    chains: dict[str, float] = {}
-    for job in reversed(jobs):
-        chains[job.id] = job.seconds + after.get(job.id, 0.0)
-        for need in job.needs:
-            after[need] = max(after.get(need, 0.0), chains[job.id])
-    return chains
+    return dict(chains(jobs))
+
+
+def longest(jobs: Sequence[PlannedJob], seconds: Callable[[PlannedJob], float] = attrgetter("seconds")) -> float:
+    """The seconds of the longest chain of jobs; 0 without jobs."""
+    return max((length for _, length in chains(jobs, seconds)), default=0.0)
 
 
 class Queue:
@@ -40,14 +55,16 @@ class Queue:
         self._after: dict[str, list[str]] = defaultdict(list)
         self._unmet = {job.id: sum(need in self.waiting for need in job.needs) for job in jobs}
         self._ready: dict[Key, list[Entry]] = {}
-        self._endings: defaultdict[str, list[Entry]] = defaultdict(
-            list
-        )  # shape -> seconds of ready cooldowns, their ids
+        self._endings: dict[
+            str, list[Entry]
+        ] = {}  # shape of which no cooldown was placed -> seconds, ids of ready ones
         self._ended: set[str] = set()  # shapes of which a cooldown was placed
         self._work: Counter[str] = Counter()  # seconds of waiting jobs by the types of slots that will do for them
         self._proven: set[str] = set()  # shapes of which a job was placed
         self._warm: dict[str, str] = {}  # slot -> the shape that it ran last
+        self._of_trunk: dict[str, list[str]] = defaultdict(list)
         for job in jobs:
+            self._of_trunk[job.trunk].append(job.id)
             for need in job.needs:
                 self._after[need].append(job.id)
             self._work.update(dict.fromkeys(self._types(job), job.seconds))
@@ -93,8 +110,8 @@ class Queue:
 
     def again(self, job: PlannedJob) -> None:
         """Put a job that was placed back, with the seconds that are left of it; or one that is new."""
-        self._unmet[job.id] = 0
         self._wait(job)
+        self._unmet[job.id] = 0
         self._push(job)
 
     def after(self, job: PlannedJob, need: PlannedJob) -> None:
@@ -105,14 +122,19 @@ class Queue:
         self._after[need.id].append(job.id)
         self._lengthen(need.id)
 
-    def drop(self, runs: Iterable[str]) -> None:
-        """Forget the waiting jobs that serve no other runs than these."""
+    def drop(self, runs: Iterable[str], trunk: str | None = None) -> None:
+        """Forget the waiting jobs that serve no other runs than these; with `trunk`, those of that trunk alone."""
         lost = set(runs)
-        for job in [job for job in self.waiting.values() if lost.issuperset(job.runs)]:
+        jobs: Iterable[PlannedJob] = self.waiting.values()
+        if trunk is not None:
+            jobs = [self.waiting[name] for name in self._of_trunk[trunk] if name in self.waiting]
+        for job in [job for job in jobs if lost.issuperset(job.runs)]:
             self._remove(job)
 
     def _wait(self, job: PlannedJob) -> None:
         self._length[job.id] = self._chain(job)
+        if job.id not in self._unmet:  # a stretch that is new
+            self._of_trunk[job.trunk].append(job.id)
         self.waiting[job.id] = job
         self._work.update(dict.fromkeys(self._types(job), job.seconds))
 
@@ -139,7 +161,7 @@ class Queue:
         key = (-job.fit.priority, self._types(job), job.shape)
         heapq.heappush(self._ready.setdefault(key, []), (-self._length[job.id], job.id))
         if job.is_cooldown and job.shape not in self._ended:
-            heapq.heappush(self._endings[job.shape], (job.seconds, job.id))
+            heapq.heappush(self._endings.setdefault(job.shape, []), (job.seconds, job.id))
 
     def _remove(self, job: PlannedJob) -> None:
         del self.waiting[job.id]
@@ -151,6 +173,7 @@ class Queue:
         self._warm[slot.name] = job.shape
         if job.is_cooldown:
             self._ended.add(job.shape)
+            self._endings.pop(job.shape, None)
 
     def _tops(self) -> Iterator[tuple[Key, Entry]]:
         """Yield the groups that have a ready job, with the longest of each."""
@@ -180,7 +203,7 @@ class Queue:
         if job.shape in self._proven and (early := self._early(free, job)):
             return early
         fitting = [slot for slot in free if slot.type in first[1]]
-        slot = min(fitting, key=lambda slot: self._cost(slot, job, tops))  # the first of those that are alike
+        slot = self._cheapest(fitting, job, {key[2] for key in tops})
         warm = [key for key in tops if key[2] == self._warm.get(slot.name) != job.shape and slot.type in key[1]]
         if warm and job.shape in self._proven:
             alike = self.waiting[min(ranks[key] for key in warm)[-1]]
@@ -201,6 +224,8 @@ class Queue:
 
         None where there is none, or where the chain of `first` would be late for it.
         """
+        if not self._endings:
+            return None
         found = [(ending, slot) for slot in free for ending in self._cheapest_endings(slot)]
         if not found:
             return None
@@ -212,21 +237,32 @@ class Queue:
     def _cheapest_endings(self, slot: Slot) -> list[PlannedJob]:
         """The cheapest ready cooldown of the shape that a slot is warm for, unless that has ended a run already."""
         shape = self._warm.get(slot.name, "")
-        if shape in self._ended | self.held:
+        heap = self._endings.get(shape)
+        if not heap or shape in self.held:
             return []
-        heap = self._endings[shape]
         while heap and not self._is_ready(heap[0][1]):
             heapq.heappop(heap)
         cheapest = [self.waiting[name] for _, name in heap[:1]]
         return [job for job in cheapest if slot.type in self._types(job)]
 
-    def _cost(self, slot: Slot, job: PlannedJob, tops: Mapping[Key, Entry]) -> tuple[float, int]:
+    def _cheapest(self, slots: Sequence[Slot], job: PlannedJob, shapes: Collection[str]) -> Slot:
+        """The slot that costs least for a job, given the shapes that are ready; the first of those that are alike."""
+        costs: dict[tuple[str, str | None], tuple[float, int]] = {}
+
+        def cost(slot: Slot) -> tuple[float, int]:
+            alike = (slot.type, self._warm.get(slot.name))
+            if alike not in costs:
+                costs[alike] = self._cost(slot, job, shapes)
+            return costs[alike]
+
+        return min(slots, key=cost)
+
+    def _cost(self, slot: Slot, job: PlannedJob, shapes: Collection[str]) -> tuple[float, int]:
         """The sorting key of slots: small before large, warm before cold, and cold before warm for another."""
         shape = self._warm.get(slot.name)
         if shape == job.shape:
             return devices_of(slot.type), 0
-        warm_for_another = any(key[2] == shape for key in tops)
-        return devices_of(slot.type), 2 if warm_for_another else 1
+        return devices_of(slot.type), 2 if shape in shapes else 1
 
     def _stays(self, slot: Slot, warm: PlannedJob, first: PlannedJob) -> bool:
         """Tell whether a slot may run a job of its shape first: the chain of `first` still ends with the others."""

@@ -2,43 +2,26 @@
 
 import heapq
 import math
-import random
-import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from scalectl.orchestrator.errors import Exit, Refusal
+from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.format import counted, duration
+from scalectl.orchestrator.plan.bound import lower_bound
 from scalectl.orchestrator.plan.placement import is_known
 from scalectl.orchestrator.plan.plan import Caps, PlannedJob
+from scalectl.orchestrator.plan.preemptions import Preemptions, notices
 from scalectl.orchestrator.plan.proposal import proposed
-from scalectl.orchestrator.plan.scheduler import Queue, lengths
-from scalectl.orchestrator.slot_types import NoSlotType, slot_type
-from scalectl.orchestrator.vocabulary import CPU, AttemptState, Slot, devices_of
+from scalectl.orchestrator.plan.scheduler import Queue
+from scalectl.orchestrator.plan.typed_slots import InvalidSlots
+from scalectl.orchestrator.vocabulary import AttemptState, Slot
 
-AWAY_SECONDS = 120.0  # from a pre-emption until the slot is back
 MOST_LIVES = 1000  # of a job that never gets as far as its next checkpoint
 
 
 class Unplaceable(Refusal):
     """A study that these slots can't finish."""
-
-
-class InvalidSlots(Refusal):
-    """A --slots or --preempt that isn't one."""
-
-    exit = Exit.INVALID
-
-
-@dataclass(frozen=True)
-class Preemptions:
-    """How often a slot is taken away: independently, or all slots of a type at once."""
-
-    per_hour: float = 0.0
-    correlated: bool = False
-    seed: int = 0
-    away: float = AWAY_SECONDS
 
 
 @dataclass(frozen=True)
@@ -88,39 +71,6 @@ class Simulation:
         return 1 - sum(life.lost * life.devices for life in self.lives) / 3600 / spent
 
 
-def parse_slots(texts: Sequence[str]) -> tuple[Slot, ...]:
-    """The slots of texts such as "4xv5e-16", or "8" for CPU workers; raises InvalidSlots."""
-    slots: list[Slot] = []
-    for text in texts:
-        match = re.fullmatch(r"([1-9][0-9]{0,5})(?:x([A-Za-z][\w.-]*))?", text)
-        if match is None:
-            raise InvalidSlots(
-                f"--slots {text}: write COUNTxTYPE with a COUNT of 1 to 999999, such as 4xv5e-16, or 8 for CPU workers."
-            )
-        kind = _type(text, match[2] or CPU)
-        first = sum(slot.type == kind for slot in slots)
-        slots += [Slot(f"{kind}/{first + n}", kind) for n in range(int(match[1]))]
-    return tuple(slots)
-
-
-def _type(text: str, typed: str) -> str:
-    try:
-        return slot_type(typed)
-    except NoSlotType as error:
-        raise InvalidSlots(f"--slots {text}: {error}: {error.hint}.") from error
-
-
-def parse_rate(text: str | None) -> float:
-    """The pre-emptions an hour of a text such as "0.2/h" or "5/d"; raises InvalidSlots."""
-    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)/(h|d)", text or "0/h")
-    if match is None:
-        raise InvalidSlots(f"--preempt {text}: write a rate in plain digits, for example 0.2/h or 5/d.")
-    per_hour = float(match[1]) / {"h": 1, "d": 24}[match[2]]
-    if per_hour > 3600 / AWAY_SECONDS:
-        raise InvalidSlots(f"--preempt {text}: a slot is away for {AWAY_SECONDS:g} s each time; 30/h is the most.")
-    return per_hour
-
-
 def simulate(
     jobs: Sequence[PlannedJob],
     slots: Sequence[Slot],
@@ -152,28 +102,6 @@ def simulate(
     return Simulation(lives, makespan, lower_bound(jobs, slots), len(served), len(served - lost))
 
 
-def lower_bound(jobs: Sequence[PlannedJob], slots: Sequence[Slot]) -> float:
-    """The seconds that no schedule can do without: the longest chain on the largest slots, or work that is shared.
-
-    Jobs that only some types of slots will do for share the devices of those.
-    """
-    devices = {kind: devices_of(kind) for kind in {slot.type for slot in slots}}
-    devices |= {kind: job.fit.devices_on(kind) for job in jobs for kind in devices if job.fit.takes(kind)}
-    work: dict[frozenset[str], float] = defaultdict(float)
-    quickest = []
-    for job in jobs:
-        fitting = frozenset(kind for kind in devices if job.fit.takes(kind))
-        work[fitting] += job.seconds * job.fit.devices
-        most = max(devices[kind] for kind in fitting)
-        quickest.append(replace(job, seconds=job.seconds * job.fit.devices / most))
-    shares = [
-        sum(amount for inner, amount in work.items() if inner <= group)
-        / sum(devices[slot.type] for slot in slots if slot.type in group)
-        for group in (*work, frozenset(devices))
-    ]
-    return max(*shares, *lengths(quickest).values(), 0.0)
-
-
 @dataclass(frozen=True)
 class _Stay:
     """A job on its slot until `stop`, unless something happens first."""
@@ -202,7 +130,7 @@ class _Clock:
         self.warm: dict[Slot, str] = {}
         self.fruitless: Counter[str] = Counter()  # lives in a row that reached no checkpoint
         self.ends: list[tuple[float, int, Slot]] = []
-        self.notices = heapq.merge(*(_notices(preemptions, group) for group in _groups(preemptions, slots)))
+        self.notices = notices(preemptions, slots)
         self.notice = next(self.notices, None)
 
     def run(self) -> Iterator[Life]:
@@ -241,6 +169,9 @@ class _Clock:
         if self.notice:
             times.append(self.notice[0])
         then = min(times, default=math.inf)
+        if math.inf == self.caps.max_flops == self.caps.max_device_hours:
+            self.now = then
+            return False
         devices = sum(stay.job.fit.devices_on(slot.type) for slot, stay in self.stays.items())
         speed = sum(self._flops_per_second(stay) for stay in self.stays.values())
         capped = min(
@@ -250,7 +181,7 @@ class _Clock:
         passed = min(then, capped) - self.now
         self.device_seconds += devices * passed
         self.flops += speed * passed
-        self.now += passed
+        self.now = min(then, capped)
         return capped < then
 
     def _flops_per_second(self, stay: _Stay) -> float:
@@ -308,20 +239,3 @@ def _reached(now: float, spent: float, speed: float, cap: float) -> float:
     if not speed:
         return math.inf
     return now + max(0.0, cap - spent) / speed
-
-
-def _groups(preemptions: Preemptions, slots: Sequence[Slot]) -> list[tuple[Slot, ...]]:
-    """The slots that are taken away together."""
-    if preemptions.per_hour <= 0:
-        return []
-    if not preemptions.correlated:
-        return [(slot,) for slot in slots]
-    return [tuple(slot for slot in slots if slot.type == kind) for kind in dict.fromkeys(slot.type for slot in slots)]
-
-
-def _notices(preemptions: Preemptions, group: tuple[Slot, ...]) -> Iterator[tuple[float, tuple[Slot, ...]]]:
-    """Yield the times at which a group of slots is taken away: a Poisson process of its own, drawn from the seed."""
-    chance, time = random.Random(f"{preemptions.seed} {group[0].name}"), 0.0  # noqa: S311 - no secret
-    while True:
-        time += 3600 * chance.expovariate(preemptions.per_hour)
-        yield time, group

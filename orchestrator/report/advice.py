@@ -15,9 +15,9 @@ from scalectl.analysis.prediction import Prediction, predict
 from scalectl.analysis.suggestion import Advice, suggest
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.document import read_document
+from scalectl.orchestrator.experiment.fits import Fit
 from scalectl.orchestrator.experiment.grid import MAX_STEPS, Cell
 from scalectl.orchestrator.experiment.reading import Experiment, read
-from scalectl.orchestrator.experiment.schema import Fit
 from scalectl.orchestrator.experiment.values import count
 from scalectl.orchestrator.plan.plan import Known, PlannedRun
 from scalectl.orchestrator.plan.planner import plan

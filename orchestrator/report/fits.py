@@ -2,30 +2,23 @@
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pandas import DataFrame, read_sql_table
-from pandas.errors import DatabaseError
 
-from scalectl import analysis
 from scalectl.analysis.backtests import Backtest, backtest
-from scalectl.analysis.budgets import IsoFlop, isoflop
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.fitting import fit
 from scalectl.analysis.groups import fit_each
 from scalectl.analysis.report import AHEAD, Fitted
-from scalectl.analysis.selection import Unreadable, select
-from scalectl.orchestrator.errors import Exit, Problem, Refusal, Spot
-from scalectl.orchestrator.experiment.schema import Fit
+from scalectl.orchestrator.errors import Refusal
+from scalectl.orchestrator.experiment.fits import Fit
+from scalectl.orchestrator.report.points import all_points, select_runs
 from scalectl.orchestrator.report.study import Ask, ask, held_out
-from scalectl.orchestrator.store.beside import Unusable
-from scalectl.orchestrator.store.database import check, reading
+from scalectl.orchestrator.store.database import reading
 
-
-class InvalidExpression(Refusal):
-    """A --where or --hold-out that can't be read."""
-
-    exit = Exit.INVALID
+if TYPE_CHECKING:
+    from scalectl.analysis.budgets import IsoFlop
 
 
 def study_points(
@@ -48,24 +41,6 @@ def study_points(
     if selected.empty and len(points):
         raise Refusal(f"--where {where!r} chooses none of the {len(points)} runs of {request.study}.")
     return request, selected
-
-
-def all_points(store: Path) -> DataFrame:
-    """All runs of a store; raises Unusable for one that can't be read."""
-    try:
-        return analysis.read(store)
-    except (ValueError, DatabaseError) as error:
-        check(store)  # which names the value or the page that is at fault
-        raise Unusable(str(error)) from error
-
-
-def select_runs(points: DataFrame, option: str, text: str) -> DataFrame:
-    """The rows that an expression of the command line chooses; raises InvalidExpression with the place."""
-    try:
-        return points[select(points, text)]
-    except Unreadable as wrong:
-        spot = Spot(option, 1, wrong.start + 1, wrong.end - wrong.start, wrong.text)
-        raise InvalidExpression(str(Problem(spot, "", wrong.problem, wrong.hint))) from None
 
 
 def held_out_runs(points: DataFrame, fit: Fit, expression: str | None) -> Collection[str]:
@@ -98,8 +73,10 @@ def fit_per(points: DataFrame, wanted: Fit, per: str) -> tuple[dict[str, Fitted]
     return groups.laws, {name: str(refused) for name, refused in groups.refused.items()}, str(groups)
 
 
-def minima(points: DataFrame, wanted: Fit) -> IsoFlop:
+def minima(points: DataFrame, wanted: Fit) -> "IsoFlop":
     """The best model size at each budget and its growth; raises Refusal where the points can't carry it."""
+    from scalectl.analysis.budgets import isoflop  # which loads SciPy, and no other answer needs it
+
     try:
         return isoflop(points, wanted.metric, wanted.compute)
     except Refused as refused:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scalectl.orchestrator.experiment.fits import Fit
 from scalectl.orchestrator.experiment.rules import SETTINGS, Rule
-from scalectl.orchestrator.experiment.schema import Fit
 from scalectl.orchestrator.store.reading import Store
 
 DEFAULT = {"upstream": Fit(metric="upstream/error")}  # of a study that asks for none

@@ -69,7 +69,7 @@ UPDATE measurements SET test_images = coalesce(
 
 def _keep_laws(connection: Connection) -> None:
     """Give each study the laws of its file, which is all that is known of them: versions before 6 kept no overrides."""
-    from scalectl.orchestrator.store.rows import fits_of_document, of_fits  # which status needs for no store of its own
+    from scalectl.orchestrator.store.fits import fits_of_document, of_fits  # which status needs for no store of its own
 
     for number, document in connection.execute(select(studies.c.number, studies.c.document)).all():
         fits = of_fits(fits_of_document(document))

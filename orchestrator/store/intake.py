@@ -5,12 +5,14 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
+from typing import TypeVar
 
 from sqlalchemy import Connection, Table, bindparam, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from scalectl.orchestrator.errors import NotFound, Refusal
-from scalectl.orchestrator.plan.plan import Plan
+from scalectl.orchestrator.plan.plan import Plan, PlannedRun
 from scalectl.orchestrator.store import rows
 from scalectl.orchestrator.store.foreign import Foreign, alike
 from scalectl.orchestrator.store.layout import CAPITALS
@@ -29,7 +31,8 @@ from scalectl.orchestrator.store.tables import (
 from scalectl.orchestrator.store.views import create_views, most_metrics
 from scalectl.orchestrator.vocabulary import AttemptState, JobState, RunState
 
-BATCH_RUNS = 100  # imported at a time
+PART = 100  # rows or runs that are made and written at a time
+Item = TypeVar("Item")
 
 
 def now() -> datetime:
@@ -43,15 +46,16 @@ def take_in(connection: Connection, plan: Plan, document: str, fits: str) -> Non
     Other runs that the study has stay its own, and so do those that another study has as well.
     """
     study = _study(connection, plan.study, document, fits)
-    _upsert(connection, trunks, "id", [rows.of_trunk(name, spec) for name, spec in plan.trunks.items()])
+    _upsert(connection, trunks, "id", (rows.of_trunk(name, spec) for name, spec in plan.trunks.items()))
     trunk = _numbers(connection, trunks)
     shared = {"study": study, "listed": True, "state": RunState.PLANNED}
-    new = [{**shared, **rows.of_run(run), "trunk": trunk[run.trunk]} for run in plan.runs]
+    new = ({**shared, **rows.of_run(run), "trunk": trunk[run.trunk]} for run in plan.runs)
     _upsert(connection, runs, "id", new, keep={"state"})
     run = _numbers(connection, runs)
-    own = [{"study": study, "run": run[planned.id]} for planned in plan.runs]
-    connection.execute(insert(members).on_conflict_do_nothing(), own)
-    _plan_again(connection, [{"run": run.id, "why": run.reason} for run in plan.missing])
+    for part in _parts(plan.runs):
+        own = [{"study": study, "run": run[planned.id]} for planned in part]
+        connection.execute(insert(members).on_conflict_do_nothing(), own)
+    _plan_again(connection, plan.missing)
     _plan_jobs(connection, plan, study, trunk)
     add_metrics(connection, plan.evals.metrics())
 
@@ -69,23 +73,23 @@ def take_in_others(connection: Connection, foreign: Sequence[Foreign], study: st
     add_metrics(connection, names)
     unknown = dict.fromkeys(column.name for column in imports.columns if column.nullable)
     shared = {**unknown, "study": study, "origin": origin, "at": now()}
-    for batch in _batches(foreign):
-        new = [{**shared, "id": run.id, **run.columns, "labels": json.dumps(dict(run.labels))} for run in batch]
-        _upsert(connection, imports, "id", new)
+    new = ({**shared, "id": run.id, **run.columns, "labels": json.dumps(dict(run.labels))} for run in foreign)
+    _upsert(connection, imports, "id", new)
     number = _numbers(connection, imports)
     metric = {row.name: row.id for row in connection.execute(select(metrics.c.name, metrics.c.id))}
     earlier = delete(imported).where(imported.c.run == bindparam("number"), imported.c.metric == bindparam("id"))
-    for batch in _batches(foreign):
+    for batch in _parts(foreign):
         connection.execute(earlier, [{"number": number[run.id], "id": metric[name]} for run in batch for name in names])
         if values := list(_values(batch, number, metric)):
             connection.execute(insert(imported), values)
     return len({run.id for run in foreign} - before)
 
 
-def _batches(foreign: Sequence[Foreign]) -> Iterator[Sequence[Foreign]]:
-    """Yield runs in parts: the rows of all at once would take a hundred times the memory of their file."""
-    for start in range(0, len(foreign), BATCH_RUNS):
-        yield foreign[start : start + BATCH_RUNS]
+def _parts(whole: Iterable[Item]) -> Iterator[list[Item]]:
+    """Yield parts: the rows of all at once would take a hundred times the memory of the file that they come from."""
+    items = iter(whole)
+    while part := list(islice(items, PART)):
+        yield part
 
 
 def _values(foreign: Sequence[Foreign], number: Mapping[str, int], metric: Mapping[str, int]) -> Iterator[rows.Row]:
@@ -152,6 +156,8 @@ def add_metrics(connection: Connection, names: Iterable[str]) -> None:
     """Give the view `points` a column for each metric that it has none for; raises Refusal where it has no room."""
     known = set(connection.scalars(select(metrics.c.name)))
     new = [name for name in names if name not in known]
+    if not new:
+        return
     room = most_metrics() - len(known)
     if len(new) > room:
         surplus = new[max(0, room) :]
@@ -160,9 +166,8 @@ def add_metrics(connection: Connection, names: Iterable[str]) -> None:
         if surplus[5:]:
             text += f" and {len(surplus) - 5:,} others"
         raise Refusal(f"{text}. Leave out columns or evaluations, or use another store.")
-    if new:
-        connection.execute(insert(metrics), [{"name": name} for name in new])
-        create_views(connection)
+    connection.execute(insert(metrics), [{"name": name} for name in new])
+    create_views(connection)
 
 
 def _study(connection: Connection, name: str, document: str, fits: str) -> int:
@@ -176,25 +181,25 @@ def _plan_jobs(connection: Connection, plan: Plan, study: int, trunk: Mapping[st
     connection.execute(delete(jobs).where(jobs.c.study == study, jobs.c.id.not_in(select(attempts.c.job))))
     run = _numbers(connection, runs)
     shared = {"study": study, "state": JobState.PLANNED}
-    owners = [{"trunk": trunk[job.trunk], "run": run.get(job.owner)} for job in plan.jobs]
-    new = [{**shared, **rows.of_job(job), **own} for job, own in zip(plan.jobs, owners, strict=True)]
+    new = ({**shared, **rows.of_job(job), "trunk": trunk[job.trunk], "run": run.get(job.owner)} for job in plan.jobs)
     _upsert(connection, jobs, "id", new)
 
 
 def _upsert(
-    connection: Connection, table: Table, key: str, new: Sequence[rows.Row], keep: Collection[str] = ()
+    connection: Connection, table: Table, key: str, new: Iterable[rows.Row], keep: Collection[str] = ()
 ) -> None:
     """Insert rows or, where their key is known, bring all but the columns `keep` up to date."""
-    if new:
+    for part in _parts(new):
         statement = insert(table)
-        changed = {name: statement.excluded[name] for name in new[0].keys() - {*keep}}
-        connection.execute(statement.on_conflict_do_update(index_elements=[key], set_=changed), new)
+        changed = {name: statement.excluded[name] for name in part[0].keys() - {*keep}}
+        connection.execute(statement.on_conflict_do_update(index_elements=[key], set_=changed), part)
 
 
-def _plan_again(connection: Connection, missing: Sequence[Mapping[str, str]]) -> None:
-    if missing:
-        again = update(runs).where(runs.c.id == bindparam("run"), runs.c.state != RunState.DONE)
-        connection.execute(again.values(state=RunState.PLANNED, kind="", reason=bindparam("why")), missing)
+def _plan_again(connection: Connection, missing: Iterable[PlannedRun]) -> None:
+    again = update(runs).where(runs.c.id == bindparam("run"), runs.c.state != RunState.DONE)
+    again = again.values(state=RunState.PLANNED, kind="", reason=bindparam("why"))
+    for part in _parts(missing):
+        connection.execute(again, [{"run": run.id, "why": run.reason} for run in part])
 
 
 def _numbers(connection: Connection, table: Table) -> dict[str, int]:

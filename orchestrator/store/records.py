@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, assert_never
+from typing import Any, Self
 
-from sqlalchemy import Connection, ScalarSelect, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from scalectl.orchestrator.errors import NotFound
 from scalectl.orchestrator.experiment.reading import Experiment
@@ -17,57 +17,32 @@ from scalectl.orchestrator.plan.plan import Plan, PlannedJob
 from scalectl.orchestrator.redact import redacted
 from scalectl.orchestrator.revision import revision
 from scalectl.orchestrator.store import rows
+from scalectl.orchestrator.store.attempts import begin, note, number_of, replacing, take
 from scalectl.orchestrator.store.beside import Unusable
 from scalectl.orchestrator.store.database import explained, file_number, writing
 from scalectl.orchestrator.store.file_systems import shared_file_system
+from scalectl.orchestrator.store.fits import of_fits
 from scalectl.orchestrator.store.foreign import Foreign
-from scalectl.orchestrator.store.intake import add_metrics, bury, now, take_back, take_in, take_in_others
+from scalectl.orchestrator.store.intake import bury, now, take_back, take_in, take_in_others
 from scalectl.orchestrator.store.known import known
 from scalectl.orchestrator.store.lock import Lock
 from scalectl.orchestrator.store.pruning import Pruning, forget_checkpoints, forget_runs
 from scalectl.orchestrator.store.requests import asked_to_stop
 from scalectl.orchestrator.store.tables import (
-    attempts,
     checkpoints,
     exclusions,
     fits,
     imports,
-    jobs,
     launches,
     ledger,
-    measurements,
-    metrics,
-    progress,
     runs,
-    trunks,
 )
-from scalectl.orchestrator.store.tables import events as history
-from scalectl.orchestrator.vocabulary import CPU, AttemptState, JobKind, JobState, RunState
+from scalectl.orchestrator.vocabulary import CPU, RunState
 from scalectl.trainer.events import (
-    ROLLING,
-    Alive,
-    Checkpoint,
-    Done,
     Event,
-    Failed,
-    Measurement,
-    Noticed,
-    Progress,
-    Skipped,
-    Spent,
-    Started,
-    Stopped,
 )
-from scalectl.trainer.failures import FAILURE_KINDS
-from scalectl.trainer.flops import training_flops
 
 __all__ = ["Records", "known"]
-
-_JOBS = {AttemptState.DONE: JobState.DONE, AttemptState.STOPPED: JobState.STOPPED}  # after any other end: failed
-
-
-def _replace(table: Any) -> Any:
-    return insert(table).prefix_with("OR REPLACE")
 
 
 class Records:
@@ -113,23 +88,23 @@ class Records:
         """Write down all that a study needs, before anything starts; runs that are done stay so."""
         with self._writing() as connection:
             bury(connection)
-            take_in(connection, plan, experiment.document, rows.of_fits(experiment.fits))
-            _note(connection, "planned", f"{plan.study}: {len(plan.missing)} of {len(plan.runs)} runs are missing")
+            take_in(connection, plan, experiment.document, of_fits(experiment.fits))
+            note(connection, "planned", f"{plan.study}: {len(plan.missing)} of {len(plan.runs)} runs are missing")
             if kind := shared_file_system(self.path):
-                _note(connection, "warning", f"the store is on {kind}, where SQLite's locks can't be trusted")
+                note(connection, "warning", f"the store is on {kind}, where SQLite's locks can't be trusted")
 
     def take_in(self, foreign: Sequence[Foreign], study: str, origin: str) -> int:
         """Write down runs of other people, and return how many of them are new."""
         with self._writing() as connection:
             new = take_in_others(connection, foreign, study, origin)
-            _note(connection, "imported", f"{len(foreign)} runs of {origin}, {new} of them new")
+            note(connection, "imported", f"{len(foreign)} runs of {origin}, {new} of them new")
         return new
 
     def take_back(self, study: str) -> int:
         """Delete the runs of other people in a study, and return how many they are; raises NotFound without any."""
         with self._writing() as connection:
             number = take_back(connection, study)
-            _note(connection, "imported", f"{study} taken back: {counted(number, 'run')} deleted")
+            note(connection, "imported", f"{study} taken back: {counted(number, 'run')} deleted")
         return number
 
     def repair(self, lost: Collection[str]) -> None:
@@ -138,7 +113,7 @@ class Records:
             bury(connection)
             for path in lost:
                 connection.execute(delete(checkpoints).where(checkpoints.c.path == path))
-            _note(connection, "repaired", f"{counted(len(lost), 'checkpoint')} that are gone; what was left running")
+            note(connection, "repaired", f"{counted(len(lost), 'checkpoint')} that are gone; what was left running")
 
     def prune_runs(self, found: Pruning) -> None:
         """Take runs out of their study; what was measured of them stays."""
@@ -154,35 +129,14 @@ class Records:
         """Write down that a job was given to a slot, and return the number of this attempt."""
         code = revision()
         with self._writing() as connection:
-            trunk = connection.scalars(select(trunks.c.number).where(trunks.c.id == job.trunk)).one()
-            run = connection.scalars(select(runs.c.number).where(runs.c.id == job.owner)).one_or_none()
-            _add_job(connection, job, trunk)
-            began = {"state": AttemptState.STARTING, "started": now(), "revision": code}
-            place = {"slot": slot, "slot_type": slot_type}
-            new = insert(attempts).values(job=job.id, job_kind=job.kind, **place, **began)
-            attempt = int(connection.scalars(new.returning(attempts.c.id)).one())
-            connection.execute(update(jobs).where(jobs.c.id == job.id).values(state=JobState.RUNNING))
-            working = update(runs).where(runs.c.number == run, runs.c.state != RunState.DONE)
-            connection.execute(working.values(state=RunState.RUNNING, kind="", reason=""))
-        self._placed[attempt] = rows.Placed(job, trunk, run, training_flops(job.job.trunk, 1))
+            attempt, placed = begin(connection, job, {"slot": slot, "slot_type": slot_type, "revision": code})
+        self._placed[attempt] = placed
         return attempt
 
     def write(self, attempt: int, events: Sequence[Event]) -> None:
         """Write down a batch of a job's events, all of it or nothing."""
-        placed = self._placed[attempt]
         with self._writing() as connection:
-            curve = [rows.of_progress(event, placed) for event in events if isinstance(event, Progress)]
-            if curve:
-                connection.execute(_replace(progress), curve)
-            read_off = [event for event in events if isinstance(event, Measurement)]
-            if read_off:
-                add_metrics(connection, dict.fromkeys(event.metric for event in read_off))
-                number = {row.name: row.id for row in connection.execute(select(metrics.c.name, metrics.c.id))}
-                new = [rows.of_measurement(event, placed, number[event.metric]) for event in read_off]
-                connection.execute(_replace(measurements), new)
-            for event in events:
-                _write(connection, attempt, placed, event)
-            _count(connection, attempt, placed, events)
+            take(connection, attempt, self._placed[attempt], events)
 
     def settle(self, run_ids: Collection[str], state: RunState, kind: str = "", reason: str = "") -> None:
         """Write down the launcher's verdict on runs: failed, diverged, stopped or planned; done ones stay done."""
@@ -195,7 +149,7 @@ class Records:
                 run = None
                 if len(run_ids) == 1:
                     (run,) = run_ids
-                _note(connection, state, text, run=run)
+                note(connection, state, text, run=run)
 
     def keep(self, ledger_by_slot: Mapping[str, Entries], seconds_left: float | None = None) -> None:
         """Write down where the time of each slot has gone so far in this launch, and how long it still takes."""
@@ -204,9 +158,9 @@ class Records:
                 self._launch = connection.scalars(select(func.coalesce(func.max(ledger.c.launch), 0) + 1)).one()
             new = rows.of_ledger(ledger_by_slot, self._launch, now())
             if new:
-                connection.execute(_replace(ledger), new)
+                connection.execute(replacing(ledger), new)
             forecast = {"launch": self._launch, "at": now(), "seconds_left": seconds_left}
-            connection.execute(_replace(launches).values(forecast))
+            connection.execute(replacing(launches).values(forecast))
 
     def states(self, run_ids: Iterable[str]) -> dict[str, RunState]:
         """The states of runs by their ids."""
@@ -233,13 +187,13 @@ class Records:
         """Leave a run out of fits; raises NotFound for an id that the store lacks."""
         with self._writing() as connection:
             if self._mark(connection, run, reason, excluded=True):
-                connection.execute(_replace(exclusions).values(run=_number(run), reason=reason, at=now()))
+                connection.execute(replacing(exclusions).values(run=number_of(run), reason=reason, at=now()))
 
     def include(self, run: str) -> None:
         """Take an exclusion back; raises NotFound for an id that the store lacks."""
         with self._writing() as connection:
             if self._mark(connection, run, "", excluded=False):
-                connection.execute(delete(exclusions).where(exclusions.c.run == _number(run)))
+                connection.execute(delete(exclusions).where(exclusions.c.run == number_of(run)))
 
     def _mark(self, connection: Connection, run: str, reason: str, *, excluded: bool) -> bool:
         """Mark a run, and return whether it is one of a study; an imported one keeps its reason beside it."""
@@ -253,7 +207,7 @@ class Records:
     def note(self, kind: str, text: str, run: str | None = None, job: str | None = None) -> None:
         """Write down that something happened, with the ids of the run and of the job that it happened to."""
         with self._writing() as connection:
-            _note(connection, kind, text, run, job)
+            note(connection, kind, text, run, job)
 
     def save_fit(self, name: str, document: dict[str, Any]) -> None:
         """Write down a fitted law in place of an earlier one of that name."""
@@ -262,7 +216,7 @@ class Records:
         columns |= {column: parameters.get(column) for column in ("scale", "offset", "exponent", "floor")}
         text = json.dumps(rows.without_nan(document), allow_nan=False)
         with self._writing() as connection:
-            connection.execute(_replace(fits).values(name=name, at=now(), document=text, **columns))
+            connection.execute(replacing(fits).values(name=name, at=now(), document=text, **columns))
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
@@ -278,99 +232,3 @@ class Records:
                 f"{self.path} was moved, deleted or replaced while this process wrote to it."
                 " Put it back if you can; launching again goes on from what it holds."
             )
-
-
-def _add_job(connection: Connection, job: PlannedJob, trunk: int) -> None:
-    """Write down a job that no plan named: a stretch that makes a lost checkpoint again."""
-    study = select(func.max(jobs.c.study)).where(jobs.c.trunk == trunk).scalar_subquery()
-    row = {**rows.of_job(job), "study": study, "trunk": trunk, "state": JobState.PLANNED}
-    connection.execute(insert(jobs).prefix_with("OR IGNORE").values(row))
-
-
-def _write(connection: Connection, attempt: int, placed: rows.Placed, event: Event) -> None:
-    match event:
-        case Started(step, host, pid, device, versions):
-            placed.began = placed.began or _beginning(connection, placed, step)
-            where = {"host": host, "pid": pid, "device": device, "versions": versions, "first_step": step}
-            _attempt(connection, attempt, state=AttemptState.RUNNING, **where)
-        case Checkpoint():
-            connection.execute(_replace(checkpoints).values(rows.of_checkpoint(event, placed)))
-            _forget_pruned(connection, placed.job.id, event.step)
-        case Skipped(_, path, reason):
-            connection.execute(delete(checkpoints).where(checkpoints.c.path == path))
-            _note(connection, "warning", f"{placed.job.job.name}: {reason}", run=placed.job.owner, job=placed.job.id)
-        case Noticed(_, text):
-            _note(connection, "warning", f"{placed.job.job.name}: {text}", run=placed.job.owner, job=placed.job.id)
-        case Done():
-            _finish(connection, attempt, placed, event)
-        case Stopped():
-            _end(connection, attempt, placed, AttemptState.STOPPED)
-        case Progress() | Measurement():
-            pass  # written many at a time
-        case Alive() | Spent():
-            pass  # for the launcher alone
-        case Failed(kind, _, reason):
-            state = AttemptState(FAILURE_KINDS[kind].attempt)
-            _end(connection, attempt, placed, state, kind=kind, reason=redacted(reason))
-        case _:
-            assert_never(event)
-
-
-def _forget_pruned(connection: Connection, job: str, step: int) -> None:
-    """Delete the rows of rolling checkpoints that the one of `step` has pruned from disk."""
-    own = (checkpoints.c.job == job, checkpoints.c.step <= step)
-    newest = select(checkpoints.c.step).where(*own).order_by(checkpoints.c.step.desc()).limit(ROLLING)
-    connection.execute(delete(checkpoints).where(*own, ~checkpoints.c.kept, checkpoints.c.step.not_in(newest)))
-
-
-def _beginning(connection: Connection, placed: rows.Placed, step: int) -> tuple[int, float] | None:
-    """The step and the device seconds that an attempt goes on from, where the store knows them."""
-    if step == 0:
-        return 0, 0.0
-    own = or_(checkpoints.c.run.is_(None), checkpoints.c.run == placed.run)
-    query = select(checkpoints.c.device_seconds).where(
-        checkpoints.c.trunk == placed.trunk, checkpoints.c.step == step, own
-    )
-    seconds = connection.scalars(query).first()
-    if seconds is None:
-        return None
-    return step, seconds
-
-
-def _finish(connection: Connection, attempt: int, placed: rows.Placed, event: Done) -> None:
-    compiling = {"compile_seconds": rows.finite(event.compile_seconds), "compilations": event.compilations}
-    _end(connection, attempt, placed, AttemptState.DONE, **compiling)
-    unfinished = update(runs).where(runs.c.number == placed.run, runs.c.state != RunState.DONE)
-    result = {"digest": event.digest, "device_seconds": rows.finite(event.device_seconds), "mfu": event.mfu}
-    if connection.execute(unfinished.values(state=RunState.DONE, kind="", reason="", **result)).rowcount:
-        _note(connection, "done", placed.job.job.name, run=placed.job.owner, job=placed.job.id)
-    elif placed.job.kind is JobKind.EVALUATION:
-        _note(connection, "evaluated", placed.job.run_name, run=placed.job.owner, job=placed.job.id)
-
-
-def _end(connection: Connection, attempt: int, placed: rows.Placed, state: AttemptState, **columns: Any) -> None:
-    _attempt(connection, attempt, state=state, ended=func.coalesce(attempts.c.ended, now()), **columns)
-    job_state = _JOBS.get(state, JobState.FAILED)
-    connection.execute(update(jobs).where(jobs.c.id == placed.job.id).values(state=job_state))
-
-
-def _count(connection: Connection, attempt: int, placed: rows.Placed, events: Sequence[Event]) -> None:
-    """Write down how far the attempt has come, and what it has spent; a checkpoint may come steps after its own."""
-    timed = [event for event in events if isinstance(event, Progress | Checkpoint | Done)]
-    if timed:
-        last = max(timed, key=lambda event: event.step)
-        further = or_(attempts.c.step.is_(None), attempts.c.step <= last.step)
-        gained = placed.gained(last.step, last.device_seconds)
-        connection.execute(update(attempts).where(attempts.c.id == attempt, further).values(**gained))
-
-
-def _attempt(connection: Connection, attempt: int, **columns: Any) -> None:
-    connection.execute(update(attempts).where(attempts.c.id == attempt).values(**columns))
-
-
-def _number(run: str | None) -> ScalarSelect[int]:
-    return select(runs.c.number).where(runs.c.id == run).scalar_subquery()
-
-
-def _note(connection: Connection, kind: str, text: str, run: str | None = None, job: str | None = None) -> None:
-    connection.execute(insert(history).values(at=now(), what=kind, text=redacted(text), run=_number(run), job=job))

@@ -1,17 +1,11 @@
-"""Plans, laws and events as rows of results.db; pure."""
+"""Plans and events as rows of results.db; pure."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
-from scalectl.orchestrator.experiment.document import load
-from scalectl.orchestrator.experiment.rules import Condition, Rule
-from scalectl.orchestrator.experiment.schema import Fit
 from scalectl.orchestrator.goodput import Entries
 from scalectl.orchestrator.plan.plan import PlannedJob, PlannedRun
 from scalectl.trainer.events import Checkpoint, Measurement, Progress
@@ -20,7 +14,7 @@ from scalectl.trainer.spec import DataSpec, TrunkSpec, canonical_json, spec_fiel
 Row = dict[str, Any]
 
 
-@dataclass
+@dataclass(slots=True)
 class Placed:
     """A job on its slot, with the numbers of its trunk and run in the store, and where its attempt began."""
 
@@ -153,39 +147,3 @@ def without_nan(value: Any) -> Any:
     if isinstance(value, float):
         return finite(value)
     return value
-
-
-def of_fits(fits: Mapping[str, Fit]) -> str:
-    """The laws as a JSON object by name; `hold_out` has an operator and the values of which any will do, by setting."""
-    return json.dumps({name: {**dict(fit), "hold_out": _conditions(fit.hold_out)} for name, fit in fits.items()})
-
-
-def fits_of(text: str) -> dict[str, Fit]:
-    """The laws that `of_fits` wrote."""
-    laws = json.loads(text)
-    return {name: Fit(**{**keys, "hold_out": _rule(keys["hold_out"])}) for name, keys in laws.items()}
-
-
-def _conditions(rule: Rule) -> dict[str, Any]:
-    return {setting: asdict(condition) for setting, condition in rule.conditions().items()}
-
-
-def _rule(conditions: Mapping[str, Any]) -> Rule:
-    """The rule of these conditions, whose values were checked before they were written."""
-    checked: dict[str, Any] = {
-        setting: Condition(condition["operator"], tuple(condition["values"]))
-        for setting, condition in conditions.items()
-    }
-    return Rule.model_construct(None, **checked)
-
-
-def fits_of_document(text: str) -> dict[str, Fit]:
-    """The laws of an experiments.yaml, or none where they are only valid together with the overrides of its launch.
-
-    For studies of versions that kept no laws: overrides are lost.
-    """
-    section = load(text, "").value.get("fits") or {}
-    try:
-        return TypeAdapter(dict[str, Fit]).validate_python(section)
-    except ValidationError:
-        return {}

@@ -13,7 +13,7 @@ from scalectl.orchestrator.store.tables import imports, jobs, members, runs, stu
 from scalectl.orchestrator.vocabulary import JobState, RunState
 
 if TYPE_CHECKING:
-    from scalectl.orchestrator.experiment.schema import Fit
+    from scalectl.orchestrator.experiment.fits import Fit
 
 UNFINISHED = (RunState.PLANNED, RunState.STOPPED, RunState.FAILED)
 
@@ -52,7 +52,7 @@ def study(connection: Connection, store: Path, name: str | None = None) -> Study
 
 
 def _planned(connection: Connection, row: Row[Any]) -> Study:
-    from scalectl.orchestrator.store.rows import fits_of  # only here: pydantic takes half a second
+    from scalectl.orchestrator.store.fits import fits_of  # only here: pydantic takes half a second
 
     listed = select(runs.c.id).join_from(members, runs).where(members.c.study == row.number)
     return Study(row.name, frozenset(connection.scalars(listed)), fits_of(row.fits))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from scalectl.analysis.report import Fitted
-    from scalectl.orchestrator.experiment.schema import Fit
+    from scalectl.orchestrator.experiment.fits import Fit
 
 
 def open(store: str | PathLike[str] = "results.db") -> "Results":
