@@ -3,6 +3,7 @@
 import os
 import signal
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -91,6 +92,16 @@ class Study:
 def pytest_xdist_auto_num_workers() -> int:
     """Return how many processes run tests at once where nobody says: one more than cores, as many tests wait."""
     return min(len(usable()) + 1, MOST_WORKERS)
+
+
+@pytest.fixture(scope="module")
+def little_optimised() -> Iterator[None]:
+    """Compiles in two thirds of the time what a module computes once, to compare it with formulas."""
+    import jax
+
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.fixture

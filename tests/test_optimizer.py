@@ -12,6 +12,8 @@ from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, RunSpec, Trun
 from scalectl.trainer.step import Shape, State, gradient, one_step
 from scalectl.trainer.vit import ViT
 
+pytestmark = pytest.mark.usefixtures("little_optimised")
+
 RNG = np.random.default_rng(23)
 PAPER = Settings(8e-4, 1.0, 3.0, 0.03, 10_000, 10_000, NEVER, 1)
 

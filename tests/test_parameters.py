@@ -36,7 +36,7 @@ from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, TrunkSpec, pr
 from scalectl.trainer.step import State, abstract, shape
 from scalectl.trainer.vit import build
 
-pytestmark = torn
+pytestmark = [torn, pytest.mark.usefixtures("little_optimised")]
 
 
 def trunk(

@@ -12,6 +12,8 @@ from scalectl.trainer.spec import ModelSpec
 from scalectl.trainer.step import Shape, gradient
 from scalectl.trainer.vit import ViT
 
+pytestmark = pytest.mark.usefixtures("little_optimised")
+
 WHOLE = Shape(ViT(ModelSpec(16, 1, 64, 2, 2), 8, 1, 10, "gap", -2.3, "float32"), 48, "sigmoid", "adafactor", 1)
 IMAGES = np.random.default_rng(5).uniform(-1, 1, (48, 8, 8, 1)).astype(np.float32)
 LABELS = np.arange(48) % 10

@@ -12,6 +12,8 @@ from scalectl.trainer.spec import ModelSpec
 from scalectl.trainer.step import losses
 from scalectl.trainer.vit import ViT, join_heads, patches, split_heads
 
+pytestmark = pytest.mark.usefixtures("little_optimised")
+
 MODEL = ModelSpec(width=24, depth=2, mlp_dim=50, num_heads=3, patch_size=2)
 IMAGES = np.random.default_rng(5).uniform(-1, 1, (4, 8, 8, 1)).astype(np.float32)
 
