@@ -10,7 +10,7 @@ torn = pytest.mark.filterwarnings("ignore:Exception ignored in. None:pytest.Pyte
 
 def array_file(path: str | Path) -> Path:
     """The file that holds most of the arrays of a checkpoint."""
-    files = [file for file in (Path(path) / "state").rglob("*") if file.is_file()]
+    files = [file for name in ("state", "packed") for file in (Path(path) / name).rglob("*") if file.is_file()]
     return max(files, key=lambda file: file.stat().st_size)
 
 

@@ -15,7 +15,7 @@ from damage import HURTS, array_file, torn
 from etils import epath
 from fsspec.implementations.memory import MemoryFileSystem
 
-from scalectl.trainer import checkpoint
+from scalectl.trainer import checkpoint, packing
 from scalectl.trainer.events import Progress
 from scalectl.trainer.step import State
 
@@ -37,6 +37,25 @@ def test_what_is_restored_is_what_was_saved_to_the_bit(folder):
     jax.tree.map(np.testing.assert_array_equal, state, STATE)
     assert [leaf.dtype for leaf in jax.tree.leaves(state)] == [leaf.dtype for leaf in jax.tree.leaves(STATE)]
     assert found == saved and (found.step, found.device_seconds, found.curve) == (48, 1.7, tuple(CURVE))
+
+
+@pytest.mark.parametrize("packed", [True, False])  # large states aren't, and none was in earlier versions
+def test_a_state_and_its_parameters_alone_are_read_however_they_were_written(folder, monkeypatch, packed):
+    monkeypatch.setattr(packing, "SMALL", 1e9 * packed)
+    path = checkpoint.save(folder, STATE, 1.7, CURVE).path
+    monkeypatch.undo()
+    assert [name for name in ("packed", "state") if (Path(path) / name).exists()] == ["packed" if packed else "state"]
+    jax.tree.map(np.testing.assert_array_equal, checkpoint.restore(path, LIKE)[0], STATE)
+    digest = checkpoint.sha256(PARAMS)
+    jax.tree.map(np.testing.assert_array_equal, checkpoint.parameters(path, LIKE, digest), PARAMS)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_state_of_another_shape_is_refused(folder, monkeypatch, packed):
+    monkeypatch.setattr(packing, "SMALL", 1e9 * packed)
+    path = checkpoint.save(folder, STATE, 1.7, CURVE).path
+    with pytest.raises(checkpoint.Corrupt, match="can't be used"):
+        checkpoint.restore(path, LIKE._replace(moments=()))
 
 
 def notes(path: str) -> Path:

@@ -33,7 +33,7 @@ from scalectl.trainer.events import Checkpoint
 from scalectl.trainer.exchange import FORMATS, big_vision, timm
 from scalectl.trainer.exchange.parameters import Unwritable
 from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, TrunkSpec, preset
-from scalectl.trainer.step import State, abstract, shape
+from scalectl.trainer.step import State, abstract, shape, zeros
 from scalectl.trainer.vit import build
 
 pytestmark = [torn, pytest.mark.usefixtures("little_optimised")]
@@ -176,7 +176,8 @@ def trained(study, extra: str = "", **changes: object):
         for job in plan.jobs:
             *events, end = told(job)
             if job.job.run:
-                state = State(np.int32(job.job.stop), drawn(job.job.trunk, job.job.stop), ())
+                moments = zeros(shape(job.job.trunk)).moments
+                state = State(np.int32(job.job.stop), drawn(job.job.trunk, job.job.stop), moments)
                 saved = checkpoint.save(job.job.folder, state, 0.0, [])
                 events = [
                     replace(event, digest=saved.digest) if isinstance(event, Checkpoint) else event for event in events
@@ -262,7 +263,7 @@ def test_a_run_that_is_not_done_has_nothing_to_export(study):
 def test_a_damaged_checkpoint_is_refused_and_stays_where_it_is(study):
     trained(study, steps="[20]")
     (path,) = rows(study, "SELECT path FROM checkpoints WHERE run IS NOT NULL")
-    for file in (Path(path) / "state").rglob("d/*"):
+    for file in (Path(path) / "packed").rglob("d/*"):
         flip(file)
     assert path in refused(study) and Path(path).is_dir()
 

@@ -14,6 +14,7 @@ from orbax import checkpoint as ocp
 
 from scalectl.trainer.claim import FILE
 from scalectl.trainer.events import ROLLING, Progress
+from scalectl.trainer.packing import lengths, packed, small, unpacked
 from scalectl.trainer.step import State
 
 POSITIONAL = (  # the columns of a curve in checkpoints that didn't name them; the oldest end after images_per_second
@@ -28,6 +29,7 @@ POSITIONAL = (  # the columns of a curve in checkpoints that didn't name them; t
 )
 ELSEWHERE = (ImportError, MemoryError, PermissionError, ConnectionError, TimeoutError)  # none of the checkpoint's doing
 
+PACKED = "packed"  # in place of `state` where its arrays are small
 FIRST = ocp.options.MultiprocessingOptions(primary_host=0, active_processes={0})  # it waits for no other process
 
 
@@ -56,7 +58,11 @@ def save(folder: str, state: State, device_seconds: float, curve: Sequence[Progr
     if jax.process_index() == 0:
         rows = [asdict(point) for point in curve]
         notes = {"digest": digest, "whole": sha256(state), "device_seconds": device_seconds, "curve": rows}
-        items = ocp.args.Composite(state=ocp.args.PyTreeSave(state), notes=ocp.args.JsonSave(notes))
+        arrays: dict[str, Any] = {"state": state}
+        if small(state):
+            arrays = {PACKED: packed(state)}
+        trees = {name: ocp.args.PyTreeSave(tree) for name, tree in arrays.items()}
+        items = ocp.args.Composite(notes=ocp.args.JsonSave(notes), **trees)
         handler = ocp.CompositeCheckpointHandler(composite_options=ocp.CompositeOptions(FIRST))
         with ocp.Checkpointer(handler, multiprocessing_options=FIRST) as checkpointer:
             checkpointer.save(path, items, force=True)
@@ -67,24 +73,23 @@ def save(folder: str, state: State, device_seconds: float, curve: Sequence[Progr
 def restore(path: str, like: State) -> tuple[State, Saved]:
     """What `save` wrote at `path`, given its shapes; raises Corrupt after moving a bad one aside."""
     try:
-        restored = _read(path, like)
-        notes = restored.notes
-        if sha256(restored.state) != notes["whole"]:
+        state, notes = _read(path, like)
+        if sha256(state) != notes["whole"]:
             raise ValueError("its arrays aren't those that were written")
         curve = _curve(notes)
     except ELSEWHERE:
         raise
     except Exception as error:  # whatever Orbax makes of a torn file
         raise Corrupt(f"checkpoint {path} can't be used: {error}.{_moved_aside(epath.Path(path))}") from error
-    return restored.state, Saved(int(restored.state.step), path, notes["digest"], notes["device_seconds"], curve)
+    return state, Saved(int(state.step), path, notes["digest"], notes["device_seconds"], curve)
 
 
-def parameters(path: str, like: Any, digest: str) -> Any:
-    """The parameters that `save` wrote at `path`, given their shapes and digest; raises Corrupt for others."""
+def parameters(path: str, like: State, digest: str) -> Any:
+    """The parameters that `save` wrote at `path`, given the state's shapes; raises Corrupt for those of other digests."""
     try:
-        restored = _read(path, {"params": like}, partial_restore=True)
-        params = restored.state["params"]
-        if restored.notes["digest"] != digest:
+        state, notes = _read(path, like, params_alone=True)
+        params = state.params
+        if notes["digest"] != digest:
             raise ValueError("it is of another run or step")
         if sha256(params) != digest:
             raise ValueError("its arrays aren't those that were written")
@@ -95,12 +100,25 @@ def parameters(path: str, like: Any, digest: str) -> Any:
     return params
 
 
-def _read(path: str, like: Any, **options: bool) -> Any:
-    """The arrays at `path` that are `like` these, as `state`, and the `notes` beside them."""
+def _read(path: str, like: State, *, params_alone: bool = False) -> tuple[State, dict[str, Any]]:
+    """The state at `path`, which is `like` this, and the notes beside it; with `params_alone` its moments may lack."""
+    if (epath.Path(path) / PACKED).exists():
+        arrays, notes = _items(path, PACKED, lengths(like))
+        return unpacked(arrays, like), notes
+    if params_alone:
+        arrays, notes = _items(path, "state", {"params": like.params}, partial_restore=True)
+        return like._replace(params=arrays["params"]), notes
+    return _items(path, "state", like)
+
+
+def _items(path: str, name: str, like: Any, **options: bool) -> tuple[Any, dict[str, Any]]:
+    """The arrays called `name` at `path`, which are `like` these, and the notes beside them."""
     arguments = jax.tree.map(lambda leaf: ocp.RestoreArgs(restore_type=np.ndarray, dtype=leaf.dtype), like)
     tree = ocp.args.PyTreeRestore(item=like, restore_args=arguments, **options)
     with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
-        return checkpointer.restore(epath.Path(path), ocp.args.Composite(state=tree, notes=ocp.args.JsonRestore()))
+        wanted = ocp.args.Composite(notes=ocp.args.JsonRestore(), **{name: tree})
+        restored = checkpointer.restore(epath.Path(path), wanted)
+    return restored[name], restored.notes
 
 
 def _curve(notes: dict[str, Any]) -> tuple[Progress, ...]:

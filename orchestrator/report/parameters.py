@@ -132,7 +132,7 @@ def _restored(path: str, spec: RunSpec, digest: str) -> Any:
     if "://" not in path:
         path = str(Path(path).absolute())
     try:
-        return parameters(path, abstract(shape(spec.trunk)).params, digest)
+        return parameters(path, abstract(shape(spec.trunk)), digest)
     except Corrupt as error:
         raise Refusal(f"refused: {error}") from error
 
