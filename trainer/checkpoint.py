@@ -85,7 +85,7 @@ def restore(path: str, like: State) -> tuple[State, Saved]:
 
 
 def parameters(path: str, like: State, digest: str) -> Any:
-    """The parameters that `save` wrote at `path`, given the state's shapes; raises Corrupt for those of other digests."""
+    """The parameters that `save` wrote at `path`, given the state's shapes; raises Corrupt for another digest."""
     try:
         state, notes = _read(path, like, params_alone=True)
         params = state.params
