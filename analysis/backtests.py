@@ -173,4 +173,5 @@ def _cut(points: pd.DataFrame, runs: pd.DataFrame, metric: str, x: str, share: f
     low, high = fitted.average.around(compute, fitted.residuals)
     columns = {"got": later[metric].to_numpy(float), "expected": later["expected"].to_numpy(float)}
     columns |= {"predicted": fitted(compute), "low": low, "high": high}
-    return Cut(share, most, fitted, later[["run", "name", x]].reset_index(drop=True).assign(**columns))
+    known = [column for column in ("run", "name", x) if column in later]
+    return Cut(share, most, fitted, later[known].reset_index(drop=True).assign(**columns))

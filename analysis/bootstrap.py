@@ -103,4 +103,5 @@ def around(estimate: Floats, draws: Floats, wider: float) -> tuple[Floats, Float
 def around_log(estimate: Floats, draws: Floats, wider: float) -> tuple[Floats, Floats]:
     """The same interval for a positive quantity, as far in its logarithm."""
     low, high = around(np.log(estimate), np.log(draws), wider)
-    return np.exp(low), np.exp(high)
+    with np.errstate(over="ignore"):  # an end beyond all numbers is infinite
+        return np.exp(low), np.exp(high)

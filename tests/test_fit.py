@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import told
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from runs import METRIC, doubly, laptop, paper, planted, table
 from scipy.optimize import least_squares
@@ -132,8 +132,9 @@ def test_no_start_of_scipys_finds_a_better_law(law, low, high):
     assert cost((found.law(compute) - error) / noise) <= min(cost(one.fun) for one in tried) * (1 + 1e-6)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.floats(-25, 25), st.integers(0, 99))
+@example(19.0, 27)  # the scale's interval ends beyond all numbers
 def test_the_unit_of_compute_changes_no_prediction(power, seed):
     law, low, high = PLANTED[0]
     points = planted(law, low, high, on=14, above=10, noise=0.02, seed=seed)

@@ -29,7 +29,8 @@ STUDIES = {
 @pytest.fixture
 def clock(monkeypatch):
     made = SimpleNamespace(seconds=0.0, monotonic=lambda: made.seconds)
-    monkeypatch.setattr("scalectl.orchestrator.launch.pace.time", made)
+    for module in ("pace", "progress"):
+        monkeypatch.setattr(f"scalectl.orchestrator.launch.{module}.time", made)
     return made
 
 
