@@ -215,7 +215,7 @@ class Programs:
 
         quick = {"xla_backend_optimization_level": 0}  # runs once, and compiles in half the time
         like = abstract(self.shape)
-        program = self._ready("first", draw, np.uint32(seed), options=quick, out=self.layout.state(like.params))
+        program = self._ready("first", draw, np.uint32(seed), options=quick, out=lambda: self.layout.state(like.params))
         state: State = self.layout.put(zeros(self.shape)._replace(params=program(np.uint32(seed))))
         return state
 
@@ -245,8 +245,8 @@ class Programs:
             return several_steps(shape, *arguments)
 
         kinds = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(batches)]
-        name, out = ("train", jax.tree.structure(batches), *kinds), (lay.state(state), lay.whole)
-        options = {"donate": (0,), "out": out, "context": lay.traced()}
+        name, out = ("train", jax.tree.structure(batches), *kinds), lambda: (lay.state(state), lay.whole)
+        options = {"donate": (0,), "out": out, "context": lay.traced}
         program = self._ready(name, advance, state, *batches, numbers, **options)
         advanced: tuple[State, Metrics] = program(state, *batches, numbers)
         return advanced
@@ -267,8 +267,9 @@ class Programs:
         for start in range(0, len(labels), size):
             part = slice(start + mine.start, start + mine.stop)
             batch = lay.fed(some(images, part)), lay.fed(some(labels, part))
-            options = {"out": lay.whole, "context": lay.traced()}
-            readings.append(self._ready(("read", batch[1].ndim), look, params, *batch, **options)(params, *batch))
+            options = {"out": lambda: lay.whole, "context": lay.traced}
+            program = self._ready(("read", batch[1].ndim), look, params, *batch, **options)
+            readings.append(program(params, *batch))
         return Readings(*(np.concatenate(parts)[: len(labels)] for parts in zip(*readings, strict=True)))
 
     def averaged(self, average: Any, params: Any, decay: float) -> Any:
@@ -277,7 +278,7 @@ class Programs:
         def towards(average: Any, params: Any, share: Array) -> Any:
             return jax.tree.map(lambda old, new: old + share * (new - old), average, params)
 
-        share, out = np.float32(1.0 - decay), self.layout.state(average)
+        share, out = np.float32(1.0 - decay), lambda: self.layout.state(average)
         program = self._ready("averaged", towards, average, params, share, donate=(0,), out=out)
         return program(average, params, share)
 
@@ -286,9 +287,9 @@ class Programs:
         key = (name, self.shape, self.layout, tuple(DECAYS))
         if key not in _compiled:
             began = time.perf_counter()
-            where = {} if self.layout.alone else {"out_shardings": options["out"]}
+            where = {} if self.layout.alone else {"out_shardings": options["out"]()}
             program = jax.jit(function, donate_argnums=options.get("donate", ()), **where)
-            with options.get("context", nullcontext()):
+            with options.get("context", nullcontext)():
                 lowered = program.lower(*arguments)
             _compiled[key] = lowered.compile(compiler_options=options.get("options"))
             self.compile_seconds += time.perf_counter() - began

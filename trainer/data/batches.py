@@ -40,11 +40,12 @@ class Batches:
 
     def _rows(self, start: int) -> np.ndarray:
         """The images at `start` and after it in the endless row of epochs, each in an order of its own."""
-        positions = np.arange(start, start + self._size)
-        epochs = positions // len(self.images)
-        return np.concatenate(
-            [self._order(int(epoch), positions[epochs == epoch] % len(self.images)) for epoch in np.unique(epochs)]
-        )
+        stop, size = start + self._size, len(self.images)
+        orders = []
+        for epoch in range(start // size, (stop - 1) // size + 1):
+            begin = epoch * size
+            orders.append(self._order(epoch, np.arange(max(start - begin, 0), min(stop - begin, size))))
+        return np.concatenate(orders)
 
     def _order(self, epoch: int, positions: np.ndarray) -> np.ndarray:
         """The images at some positions of an epoch."""
