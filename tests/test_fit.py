@@ -151,6 +151,7 @@ def covered(points: pd.DataFrame, law: Law, low: float, high: float) -> np.ndarr
     return (below <= law(compute)) & (law(compute) <= above)
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_planted_error_about_nine_times_in_ten():
     found = []
     for seed in range(18):
@@ -171,6 +172,7 @@ def test_beyond_the_data_nothing_worse_is_expected_than_at_its_end():
     assert high[-1] < 1.2 * steep(1e6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("law", ["m4", "bnsl"])
 def test_intervals_end_at_the_bounds_of_parameters_and_one_at_its_bound_is_said_to_be(law):
     compute = np.geomspace(1e12, 1e17, 30)

@@ -107,6 +107,7 @@ CASES = {
     "the same, late, adamw": case(data=MIRRORED, recipe=TOKEN, begin=LATE, rounding=Tolerance(1e-3, 2e-2)),
     "bfloat16": case(recipe=replace(RECIPE, precision="bfloat16"), rounding=Tolerance(1e-2, 2.0)),
 }
+SLOW = {"adamw, softmax, gap, sincos2d, scan", "bfloat16"}  # to compile
 
 
 def measured(case: Case) -> dict[str, Numbers]:
@@ -204,7 +205,9 @@ def check(name: str, numbers: dict[str, Numbers], rounding: Tolerance) -> None:
     assert not moved, "\n".join([f"{len(moved)} numbers of training moved:", *moved[:SHOWN], ADVICE])
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [name if name not in SLOW else pytest.param(name, marks=pytest.mark.slow) for name in CASES]
+)
 def test_training_has_the_numbers_of_the_table(name):
     check(name, measured(CASES[name]), CASES[name].rounding)
 

@@ -113,7 +113,7 @@ def test_a_scan_with_rematerialisation_keeps_few_activations():
     ("classes", "bias", "loss"), [(29_593, -10.0, 11.3435), (21_843, -10.0, 10.9916), (1000, -6.9, 7.9073)]
 )
 def test_the_first_loss_is_that_of_the_head_bias(classes, bias, loss):
-    vit, weights = built(bias=bias, classes=classes)
+    vit, weights = built("gap", bias=bias, classes=classes)  # a head is begun alike after any pooling
     logits, _ = jax.jit(vit.apply)(weights, IMAGES)
     found = losses(logits, jnp.arange(4), "sigmoid")
     np.testing.assert_allclose(found, loss, rtol=2e-5)
