@@ -2,11 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
-# reading a torn checkpoint, tensorstore may still call the event loop that Orbax has closed by then
-torn = pytest.mark.filterwarnings("ignore:Exception ignored in. None:pytest.PytestUnraisableExceptionWarning")
-
 
 def array_file(path: str | Path) -> Path:
     """The file that holds most of the arrays of a checkpoint."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from conftest import SCHEDULES, Study
-from damage import array_file, flip, torn
+from damage import array_file, flip
 from told import rows
 
 from scalectl.orchestrator.cluster.backends import Here, opened
@@ -186,7 +186,6 @@ def whole(tmp_path_factory) -> Study:
     return made
 
 
-@torn
 def test_a_branch_point_that_is_damaged_is_made_again_in_the_same_launch(study, whole):
     def damage(news: News) -> None:
         if news.state is JobState.DONE and news.job.job.stop == 16 and not damaged:
@@ -204,7 +203,6 @@ def test_a_branch_point_that_is_damaged_is_made_again_in_the_same_launch(study, 
     assert attempts[2] == ("done", "", 15, 0, 16)  # from the rolling checkpoint before the damaged one
 
 
-@torn
 def test_a_branch_point_damaged_between_launches_is_made_again(study, whole):
     with closing(opened("here")) as cluster:
         launched(study, cluster, **TRUNK | {"steps": "[20]"})

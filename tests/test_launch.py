@@ -8,7 +8,7 @@ from contextlib import closing
 import pandas as pd
 import pytest
 from conftest import SCHEDULES, Study
-from damage import array_file, flip, torn
+from damage import array_file, flip
 from told import rows
 
 from scalectl.orchestrator.cluster.backends import Here, opened
@@ -123,7 +123,6 @@ def test_a_trunk_with_cooldowns_equals_runs_from_scratch_bit_for_bit(study, tmp_
         assert alone == {name: found.loc[job.id, name] for name in alone}
 
 
-@torn
 def test_a_study_whose_newest_checkpoint_is_damaged_ends_as_if_it_were_not(study, tmp_path):
     whole = Study(tmp_path / "whole")
     whole.folder.mkdir()

@@ -14,7 +14,7 @@ import layouts
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from damage import flip, torn
+from damage import flip
 from hypothesis import given
 from hypothesis import strategies as st
 from pages import DOCS
@@ -36,7 +36,7 @@ from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, TrunkSpec, pr
 from scalectl.trainer.step import State, abstract, shape, zeros
 from scalectl.trainer.vit import build
 
-pytestmark = [torn, pytest.mark.usefixtures("little_optimised")]
+pytestmark = pytest.mark.usefixtures("little_optimised")
 
 
 def trunk(

@@ -16,7 +16,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from damage import HURTS, array_file, torn
+from damage import HURTS, array_file
 
 from scalectl.trainer import checkpoint, flops, hardware, writer
 from scalectl.trainer import step as programs
@@ -226,7 +226,6 @@ def left_at(step: int, folder: Path) -> None:
             return
 
 
-@torn
 @pytest.mark.parametrize("hurt", HURTS)
 def test_a_damaged_newest_checkpoint_costs_only_the_steps_after_the_one_before(tmp_path, whole, hurt):
     left_at(120, tmp_path)
@@ -238,7 +237,6 @@ def test_a_damaged_newest_checkpoint_costs_only_the_steps_after_the_one_before(t
     assert curve(after) == curve(whole)
 
 
-@torn
 def test_when_both_are_damaged_it_begins_again(tmp_path, whole):
     left_at(120, tmp_path)
     for step in ("80", "120"):
@@ -288,7 +286,6 @@ def test_a_checkpoint_that_cannot_be_written_ends_the_job(tmp_path, monkeypatch)
         told(job(tmp_path))
 
 
-@torn
 def test_a_damaged_origin_ends_the_job_and_names_it(tmp_path):
     origin = of(Checkpoint, told(job(tmp_path / "trunk", run=None, stop=120, evals=EvalSpec((), ()))))[-1]
     HURTS[1](array_file(origin.path))
