@@ -9,7 +9,6 @@ from scalectl.trainer.data.augment import Part, crop_draws, moved, moves
 from scalectl.trainer.data.colours import Colours, stacked
 from scalectl.trainer.data.images import Images
 from scalectl.trainer.data.split import load
-from scalectl.trainer.data.squares import Squares
 from scalectl.trainer.rng import Purpose, permutation, scattered
 from scalectl.trainer.spec import TrunkSpec
 
@@ -59,15 +58,13 @@ class Batches:
         if isinstance(images, Images):
             return moved(images.pixels[rows], data, seed, step, part)
         source_rows = images.source_rows(rows)
-        if data.crop and isinstance(images.source, Squares):
-            draws = crop_draws(seed, step, self._size)[self.part]
-            boxes = images.source.boxes(source_rows, draws)
-            return Colours(images.source.colours(source_rows), boxes, **moves(data, seed, step, part))
         if data.crop:
             colours = images.source.cropped(source_rows, crop_draws(seed, step, self._size)[self.part])
         else:
             colours = images.source.colours(source_rows)
-        return Colours(colours, **moves(data, seed, step, part))
+        if not isinstance(colours, Colours):
+            colours = Colours(colours)
+        return colours._replace(**moves(data, seed, step, part))
 
 
 @lru_cache(maxsize=8)

@@ -35,7 +35,10 @@ class RandomAccess(Protocol):
         """Images (count, height, width, channels) as bytes, and as evaluation sees them."""
 
     def cropped(self, rows: Any, draws: Any) -> Any:
-        """Random parts of images (count, height, width, channels) as bytes, each as its own draws say."""
+        """Random parts of images (count, height, width, channels) as bytes, each as its own draws say.
+
+        Or Colours, of which a step takes the parts.
+        """
 
     def labels(self, rows: Any) -> Any:
         """Labels (count), or where images may have several, ones at them and zeros (count, num_classes)."""

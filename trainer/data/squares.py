@@ -19,6 +19,7 @@ import numpy as np
 
 from scalectl.trainer import cache
 from scalectl.trainer.data.augment import box
+from scalectl.trainer.data.colours import Colours
 from scalectl.trainer.data.facts import Unreadable
 from scalectl.trainer.data.images import Encoded, Images, Lazy
 from scalectl.trainer.spec import SEMANTICS, DataSpec, canonical_json
@@ -45,17 +46,14 @@ class Squares:
         """Images (count, side, side, channels) as bytes: central squares, or whole pictures to take crops of."""
         return self._images["pixels"][rows]
 
-    def boxes(self, rows: np.ndarray, draws: np.ndarray) -> np.ndarray:
-        """The crops (count, 4) that draws are of the pictures, in pixels of their squares."""
+    def cropped(self, rows: np.ndarray, draws: np.ndarray) -> Colours:
+        """Whole pictures as squares, with the parts of them, in pixels of their squares, that a step takes."""
         images = self._images
         side = images["pixels"].shape[1]
         sizes = images["size"][rows]
         crops = [box(width, height, one) for (width, height), one in zip(sizes.tolist(), draws, strict=True)]
-        return (np.array(crops) * side / np.tile(sizes, 2)).astype(np.float32)
-
-    def cropped(self, rows: np.ndarray, draws: np.ndarray) -> np.ndarray:
-        """Nothing: a step takes crops of squares."""
-        raise NotImplementedError
+        boxes = (np.array(crops) * side / np.tile(sizes, 2)).astype(np.float32)
+        return Colours(self.colours(rows), boxes)
 
     def labels(self, rows: np.ndarray) -> np.ndarray:
         """The labels, as those of the pool."""
