@@ -18,7 +18,8 @@ from scalectl.orchestrator.experiment.schema import Optimizer, Sweep, Train
 from scalectl.orchestrator.experiment.values import Fraction, NonNegative, Several
 from scalectl.orchestrator.plan.planner import shape
 from scalectl.orchestrator.store.columns import later_defaults, spec_columns
-from scalectl.trainer.spec import LATER, RecipeSpec, RunSpec, identity, recipe_fields
+from scalectl.trainer.identity import identity
+from scalectl.trainer.spec import LATER, RecipeSpec, RunSpec, recipe_fields
 
 TRUNK = read(Path(__file__).parents[1] / "experiments.yaml").cells[0].run.trunk
 

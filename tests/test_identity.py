@@ -13,8 +13,9 @@ from ruamel.yaml import YAML
 from test_spec import TRUNK
 
 from scalectl.orchestrator.experiment.reading import read
+from scalectl.trainer.identity import Identities, identity
 from scalectl.trainer.selection import Selection
-from scalectl.trainer.spec import Identities, RunSpec, identity
+from scalectl.trainer.spec import RunSpec
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = Path(__file__).with_name("identities.json")
@@ -69,7 +70,7 @@ def test_neither_the_order_of_keys_nor_folders_resources_and_limits_change_an_id
 def test_neither_hash_seeds_nor_working_folders_change_an_id(tmp_path):
     (tmp_path / "study.yaml").write_text(STUDY)
     code = "import sys; from scalectl.orchestrator.experiment.reading import read;"
-    code += "from scalectl.trainer.spec import Identities, identity;"
+    code += "from scalectl.trainer.identity import identity;"
     code += "print(sorted(identity(cell.run) for cell in read(sys.argv[1]).cells))"
     said = {
         subprocess.check_output(

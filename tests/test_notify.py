@@ -24,7 +24,7 @@ from scalectl.orchestrator.launch.notify import Notifier, Unheard, execute, noti
 from scalectl.orchestrator.launch.outcome import Outcome
 from scalectl.orchestrator.launch.session import carry_out
 from scalectl.orchestrator.plan.plan import Caps
-from scalectl.trainer.spec import identity
+from scalectl.trainer.identity import identity
 
 SMALL = {"schedule": SCHEDULES["linear"], "steps": "[8]", "seeds": "[0, 1]"}
 

@@ -22,7 +22,8 @@ from scalectl.trainer.data.facts import Unreadable
 from scalectl.trainer.data.headers import BadImage
 from scalectl.trainer.data.split import load, split
 from scalectl.trainer.events import Done, Measurement
-from scalectl.trainer.spec import DataSpec, from_scratch, identity
+from scalectl.trainer.identity import identity
+from scalectl.trainer.spec import DataSpec, from_scratch
 from scalectl.trainer.train import train
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import test_train
 
+from scalectl.trainer.identity import identity
 from scalectl.trainer.spec import (
     DataSpec,
     ModelSpec,
@@ -12,7 +13,6 @@ from scalectl.trainer.spec import (
     RunSpec,
     SpecField,
     TrunkSpec,
-    identity,
     recipe_fields,
     spec_fields,
 )

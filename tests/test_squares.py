@@ -18,7 +18,8 @@ from scalectl.trainer.data.facts import Unreadable
 from scalectl.trainer.data.headers import BadImage
 from scalectl.trainer.data.registry import Part
 from scalectl.trainer.data.split import split
-from scalectl.trainer.spec import DataSpec, TrunkSpec, identity
+from scalectl.trainer.identity import identity
+from scalectl.trainer.spec import DataSpec, TrunkSpec
 
 COUNT = 40
 

@@ -13,7 +13,8 @@ from scalectl.trainer.data import registry, storage
 from scalectl.trainer.data import split as splits
 from scalectl.trainer.data.facts import Unreadable
 from scalectl.trainer.data.split import load
-from scalectl.trainer.spec import TrunkSpec, identity
+from scalectl.trainer.identity import identity
+from scalectl.trainer.spec import TrunkSpec
 
 
 @pytest.fixture(autouse=True)

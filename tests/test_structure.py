@@ -29,7 +29,7 @@ def test_floors_are_counted_from_the_ground():
     assert str(made) == "3 files, 2 arrows, 3 floors"
 
 
-LIGHT = ("trainer.spec", "trainer.events", "trainer.failures", "trainer.flops", "trainer.hardware")
+LIGHT = ("trainer.spec", "trainer.identity", "trainer.events", "trainer.failures", "trainer.flops", "trainer.hardware")
 LIGHT += (
     "trainer.data.registry",
     "analysis.vocabulary",

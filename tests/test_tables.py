@@ -15,7 +15,8 @@ from scalectl.orchestrator.errors import InvalidExperiment
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.trainer.data.facts import Unreadable
 from scalectl.trainer.data.split import split
-from scalectl.trainer.spec import DataSpec, identity
+from scalectl.trainer.identity import identity
+from scalectl.trainer.spec import DataSpec
 
 WORDS = ("ant", "bee", "cat")
 PICTURES = [grey(level) for level in range(30)]

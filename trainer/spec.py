@@ -1,12 +1,10 @@
-"""What a run is: the resolved science of one cell of the grid, the jobs that train it, and their identities."""
+"""What a run is: the resolved science of one cell of the grid, and the jobs that train it."""
 
-import hashlib
-import json
-import math
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
+from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any, Literal, NamedTuple, get_args
 
+from scalectl.trainer.canonical import canonical_json, science
 from scalectl.trainer.selection import Selection
 
 SEMANTICS = 1  # raised whenever the trainer's numbers change for an unchanged spec
@@ -263,10 +261,10 @@ class EvalSpec:
         """Each metric's name with the canonical JSON of the settings that its value depends on."""
         settings_of = {f"upstream/{name}": "{}" for name in self.upstream}
         for spec in self.fewshot:
-            settings = {name: value for name, value in _science(spec).items() if name not in ("dataset", "shots")}
+            settings = {name: value for name, value in science(spec).items() if name not in ("dataset", "shots")}
             settings_of[spec.metric] = canonical_json(settings)
         if tuning := self.finetune:
-            settings_of[tuning.metric] = canonical_json(_science(tuning))
+            settings_of[tuning.metric] = canonical_json(science(tuning))
         return settings_of
 
     def without(self, measured: Mapping[str, str]) -> "EvalSpec":
@@ -298,71 +296,6 @@ class Job:
     checkpoint_every: int
     workers: int | None = 0  # processes that read images ahead, and a thread where there are none; None: by the slot
     token: str = ""  # of this attempt, which claimed the folder; none where no other attempt can be under way
-
-
-def canonical_json(value: Any) -> str:
-    """`value` as JSON with one spelling per value; raises ValueError where there is none."""
-    return _ENCODER.encode(_plain(value))
-
-
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        if not all(isinstance(key, str) for key in value):
-            raise ValueError(f"keys of {value!r} are not all text")
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise ValueError(f"{value!r} has no stable serialisation")
-        return value
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    raise ValueError(f"{value!r} has no stable serialisation")
-
-
-def identity(spec: TrunkSpec | RunSpec) -> str:
-    """12 hexadecimal digits of the sha256 of the spec and of the trainer's semantics version."""
-    return Identities().of(spec)
-
-
-class Identities:
-    """The identities of the runs of a study: what many of them share is written as text once."""
-
-    def __init__(self) -> None:
-        self._texts: dict[
-            int, tuple[Any, str]
-        ] = {}  # by id() of an object, which is held; equal ones may differ in text
-
-    def of(self, spec: TrunkSpec | RunSpec) -> str:
-        """What `identity` says of a spec."""
-        document = f'{{"kind":"{type(spec).__name__}","semantics":{SEMANTICS},"spec":{self._text(spec)}}}'
-        return hashlib.sha256(document.encode()).hexdigest()[:12]
-
-    def _text(self, spec: TrunkSpec | RunSpec) -> str:
-        """Its science as canonical JSON, put together from that of its parts; each key in its place."""
-        if isinstance(spec, RunSpec):
-            return f'{{"cooldown":{spec.cooldown},"steps":{spec.steps},"trunk":{self._text(spec.trunk)}}}'
-        data, model, recipe = (self._shared(part) for part in (spec.data, spec.model, spec.recipe))
-        return f'{{"data":{data},"model":{model},"recipe":{recipe},"seed":{spec.seed}}}'
-
-    def _shared(self, part: ModelSpec | DataSpec | RecipeSpec) -> str:
-        if id(part) not in self._texts:
-            self._texts[id(part)] = (part, canonical_json(_science(part)))
-        return self._texts[id(part)][1]
-
-
-def _science(spec: Any) -> dict[str, Any]:
-    """A spec as plain values, without places and settings that came later and say what was done before."""
-    science = {}
-    for declared in fields(spec):
-        value = getattr(spec, declared.name)
-        if declared.compare and (value != declared.default or "later" not in declared.metadata):
-            science[declared.name] = _science(value) if is_dataclass(value) else value
-    return science
 
 
 def from_scratch(job: Job, folder: str) -> Job:

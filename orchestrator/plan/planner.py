@@ -14,7 +14,8 @@ from scalectl.orchestrator.plan.placement import Fit, fit
 from scalectl.orchestrator.plan.plan import Known, Plan, PlannedJob, PlannedRun
 from scalectl.orchestrator.vocabulary import JobKind, RunState, job_name
 from scalectl.trainer.flops import flops_per_image, training_flops
-from scalectl.trainer.spec import EvalSpec, Identities, Job, RecipeSpec, SpecField, TrunkSpec, spec_fields
+from scalectl.trainer.identity import Identities
+from scalectl.trainer.spec import EvalSpec, Job, RecipeSpec, SpecField, TrunkSpec, spec_fields
 
 _NO_EVALS = EvalSpec(upstream=(), fewshot=())  # of a stretch of a trunk
 

@@ -25,7 +25,8 @@ from scalectl.orchestrator.report.fits import held_out_runs, study_points
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.vocabulary import RunState
 from scalectl.trainer.flops import training_flops
-from scalectl.trainer.spec import ModelSpec, identity
+from scalectl.trainer.identity import identity
+from scalectl.trainer.spec import ModelSpec
 
 
 def predicted(points: DataFrame, wanted: Fit, **question: Any) -> Prediction:

@@ -8,8 +8,9 @@ from typing import Any
 
 from scalectl.orchestrator.goodput import Entries
 from scalectl.orchestrator.plan.plan import PlannedJob, PlannedRun
+from scalectl.trainer.canonical import canonical_json
 from scalectl.trainer.events import Checkpoint, Measurement, Progress
-from scalectl.trainer.spec import DataSpec, TrunkSpec, canonical_json, spec_fields
+from scalectl.trainer.spec import DataSpec, TrunkSpec, spec_fields
 
 Row = dict[str, Any]
 

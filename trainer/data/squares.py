@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 
 from scalectl.trainer import cache
+from scalectl.trainer.canonical import canonical_json
 from scalectl.trainer.data.augment import box
 from scalectl.trainer.data.colours import Colours
 from scalectl.trainer.data.facts import Unreadable
 from scalectl.trainer.data.images import Encoded, Images, Lazy
-from scalectl.trainer.spec import SEMANTICS, DataSpec, canonical_json
+from scalectl.trainer.spec import SEMANTICS, DataSpec
 
 GROUP = 64  # images that are decoded and written at a time
 LOOK_SECONDS = 0.5  # between two looks whether another job has written the file
