@@ -1,6 +1,7 @@
 """Whether a study fits on a slice: the answers, what they are kept by, the spellings of a slice, and the exit codes."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -139,3 +140,17 @@ def test_the_compiler_refuses_a_large_model(ask):
     (one,) = shapes(stdout)
     assert code == 4 and one["compiled"] and one["peak_bytes"] > 50 * GIB and one["verdict"] == "out_of_memory"
     assert "Compiling L for v5e:2x2, 1 of 1" in stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(not compiler_here(), reason="needs libtpu: uv sync --extra aot")
+def test_the_compiler_leaves_nothing_in_a_cache_of_compiled_programs(tmp_path):
+    file, programs = tmp_path / "experiments.yaml", tmp_path / "programs"
+    file.write_text(STUDY.replace("MODEL", "Ti").replace("PRESET", "Ti"))
+    caches = {"JAX_COMPILATION_CACHE_DIR": str(programs), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    command = [sys.executable, "-W", "error", "-m", "scalectl", "preflight", str(file), "--topology", "v5e:2x2"]
+    environment = os.environ | caches | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0 and "compiled in" in done.stdout
+    assert not programs.exists() or not any(programs.iterdir())

@@ -75,6 +75,8 @@ def devices_of(slices: Topology) -> tuple[Any, ...]:
 
     for name, value in ALONE.items():
         os.environ.setdefault(name, value)
+    # Programs for absent devices can't be loaded: out of a cache of them JAX 0.12 gets nothing but a warning.
+    jax.config.update("jax_enable_compilation_cache", False)
     options: dict[str, Any] = {}
     if slices.generation.name == "v4":
         options["chip_config_name"] = "megacore"  # a chip is one device, as on a v4 host
