@@ -71,6 +71,8 @@ def big_vision(file: Arrays, images: np.ndarray, pool: str) -> np.ndarray:
         x = (x + mlp("MAPHead_0/MlpBlock_0", norm("MAPHead_0/LayerNorm_0", x)))[:, 0]
     else:
         x = {"gap": x.mean(axis=1), "tok": x[:, 0]}[pool]
+    if "pre_logits/kernel" in w:
+        x = np.tanh(x @ w["pre_logits/kernel"] + w["pre_logits/bias"])
     return x @ w["head/kernel"] + w["head/bias"]
 
 

@@ -57,15 +57,15 @@ SHAPES = [
 
 
 @pytest.mark.parametrize("positions", ["learned", "sincos2d"])
-@pytest.mark.parametrize("head", ["map", "gap", "tok"])
+@pytest.mark.parametrize(("head", "pre_logits"), [("map", "none"), ("gap", "none"), ("tok", "none"), ("tok", "tanh")])
 @pytest.mark.parametrize(("model", "size", "channels", "classes"), SHAPES)
-def test_counts_are_those_of_the_model_and_of_xla(model, size, channels, classes, head, positions):
+def test_counts_are_those_of_the_model_and_of_xla(model, size, channels, classes, head, pre_logits, positions):
     if positions == "sincos2d":
         model = replace(model, width=-(-model.width // 12) * 12)
-    vit = ViT(model, size, channels, classes, head, 0.0, "float32", positions)
+    vit = ViT(model, size, channels, classes, head, 0.0, "float32", positions, pre_logits=pre_logits)
     images = jax.ShapeDtypeStruct((1, size, size, channels), jnp.float32)
     weights = jax.eval_shape(vit.init, jax.random.key(0), images)
-    shape = {"head": head, "image_size": size, "channels": channels, "num_classes": classes}
+    shape = {"head": head, "pre_logits": pre_logits, "image_size": size, "channels": channels, "num_classes": classes}
     assert params(model, **shape, positions=positions) == sum(leaf.size for leaf in jax.tree.leaves(weights))
     cost = jax.jit(lambda *arguments: vit.apply(*arguments)[0]).lower(weights, images).cost_analysis()
     assert flops_per_image(model, **shape) == cost["flops"]

@@ -49,14 +49,20 @@ def trunk(
     return TrunkSpec(model, data, recipe, 0)
 
 
+def dense_tanh(spec: TrunkSpec) -> TrunkSpec:
+    return replace(spec, recipe=replace(spec.recipe, pre_logits="tanh"))
+
+
 CASES = {
     "map": trunk("map", ModelSpec(24, 2, 50, 3, 2), 8, 1),
     "gap, images cut at their edges": trunk("gap", ModelSpec(16, 1, 64, 2, 4), 11, 3),
     "tok": trunk("tok", ModelSpec(12, 2, 59, 3, 4), 8, 3),
     "fixed positions": trunk("map", ModelSpec(16, 1, 70, 4, 4), 12, 3, "sincos2d"),
+    "tok and a layer of tanh": dense_tanh(trunk("tok", ModelSpec(8, 1, 20, 2, 4), 8, 3)),
     "patches of a pixel": trunk("gap", ModelSpec(8, 1, 20, 2, 1), 3, 1),
 }
 every_case = pytest.mark.parametrize("case", CASES)
+held_by_timm = pytest.mark.parametrize("case", [case for case in CASES if "tanh" not in case])
 
 
 def drawn(spec: TrunkSpec, seed: int = 37):
@@ -87,7 +93,7 @@ def test_the_layout_of_big_vision_gives_the_same_logits(case):
     same(layouts.big_vision(arrays, images, big_vision.arguments(CASES[case])["pool_type"]), expected)
 
 
-@every_case
+@held_by_timm
 def test_the_layout_of_timm_gives_the_same_logits(case):
     variables, images, expected = answers(case)
     same(layouts.timm(timm.arrays(variables, CASES[case]), images, timm.arguments(CASES[case])), expected)
@@ -116,7 +122,7 @@ def test_the_lines_for_flax_give_the_same_logits(form, case, tmp_path):
 
 
 @pytest.mark.slow
-@every_case
+@held_by_timm
 def test_timm_itself_gives_the_same_logits(case, tmp_path):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed: uv pip install torch timm")
     pytest.importorskip("timm", reason="timm is not installed: uv pip install timm")
@@ -212,6 +218,14 @@ def test_a_run_is_exported_with_what_loads_and_describes_it(study, form):
     assert isinstance(again.exception, Refusal) and "is there already" in str(again.exception)
     assert said(study, "pico", "-o", str(study.folder / "out"), "--format", form, "--force").exit_code == 0
     assert {name: path.read_bytes() for name, path in files.items()} == before
+
+
+def test_a_layer_of_tanh_is_refused_for_timm_which_has_no_place_for_it(tmp_path):
+    spec = CASES["tok and a layer of tanh"]
+    with pytest.raises(Unwritable, match="no place for the parameters pre_logits/bias, pre_logits/kernel"):
+        timm.arrays(drawn(spec), spec)
+    _, code = written("npz", "tok and a layer of tanh", tmp_path)
+    assert set(code) == {"big_vision"} and "rep_size=True" in code["big_vision"]
 
 
 def test_a_file_has_its_description_beside_it_and_in_its_metadata(study):

@@ -12,7 +12,11 @@ from scalectl.orchestrator.experiment.rules import SETTINGS, Rule
 
 SIZES = [60, 100, 350, 1_000_000, 300_000_000]
 RATES = [0.0, 1e-05, 0.001, 0.003, 1.0, 1e16]
-WORDS = {"model": ["nano", "B/16", "it's", "two words", "and"], "head": ["map", "gap", "tok"]}
+WORDS = {
+    "model": ["nano", "B/16", "it's", "two words", "and"],
+    "head": ["map", "gap", "tok"],
+    "pre_logits": ["none", "tanh"],
+}
 REALS = ("lr", "clip_norm", "weight_decay_head", "weight_decay_body")
 
 

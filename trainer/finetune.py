@@ -102,7 +102,8 @@ class Finetuning:
         self, vit: ViT, params: Params, spec: FinetuneSpec, stopping: Stop, layout: Layout | None = None
     ) -> None:
         counts = {"image_size": vit.image_size, "channels": vit.channels, "num_classes": vit.num_classes}
-        flops = TRAINING * spec.batch_size * flops_per_image(vit.model, head=vit.head, **counts)
+        forward = flops_per_image(vit.model, head=vit.head, pre_logits=vit.pre_logits, **counts)
+        flops = TRAINING * spec.batch_size * forward
         each = 1 if spec.ema else dispatch(flops)  # the average takes in the weights of every step
         self.programs = Programs(Shape(vit, spec.batch_size, "softmax", "sgd", each), layout=layout or everywhere())
         self.params, self.spec, self.stopping = params, spec, stopping

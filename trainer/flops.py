@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from scalectl.trainer.spec import Head, ModelSpec, Positions, TrunkSpec
+from scalectl.trainer.spec import Head, ModelSpec, Positions, PreLogits, TrunkSpec
 
 # The counts are those of XLA's cost analysis of trainer.vit at batch 1: matrix products, and one FLOP for each
 # element-wise addition, multiplication or comparison; exp, tanh and rsqrt are none. With the gap head and the paper's
@@ -35,25 +35,34 @@ def params(
     channels: int,
     num_classes: int,
     positions: Positions = "learned",
+    pre_logits: PreLogits = "none",
 ) -> int:
-    """All parameters of a model, those of its pooling and of its classifier included."""
+    """All parameters of a model, those of its pooling, its layer before the classifier and its classifier included."""
     width = model.width
     pool = {"gap": 0, "tok": width, "map": width + 4 * width * (width + 1) + 2 * width}[head]
     if head == "map":
         pool += _mlp_params(width, model.mlp_dim)
-    classifier = num_classes * (width + 1)
+    classifier = num_classes * (width + 1) + (pre_logits == "tanh") * width * (width + 1)
     body = body_params(model, image_size=image_size, channels=channels, positions=positions)
     return body + pool + classifier
 
 
 @lru_cache(maxsize=1024)
-def flops_per_image(model: ModelSpec, *, head: Head, image_size: int, channels: int, num_classes: int) -> int:
+def flops_per_image(
+    model: ModelSpec,
+    *,
+    head: Head,
+    image_size: int,
+    channels: int,
+    num_classes: int,
+    pre_logits: PreLogits = "none",
+) -> int:
     """The FLOPs of the forward pass of one image."""
     width, patches = model.width, tokens(model, image_size)
     rows = patches + (head == "tok")
     embedding = 2 * patches * channels * model.patch_size**2 * width + 2 * patches * width  # bias, position
     norm = rows * (7 * width + 4)
-    classifier = 2 * width * num_classes + num_classes
+    classifier = 2 * width * num_classes + num_classes + (pre_logits == "tanh") * (2 * width**2 + width)
     return embedding + model.depth * _block_flops(model, rows) + norm + _pool_flops(model, head, rows) + classifier
 
 
@@ -92,6 +101,7 @@ def training_flops(trunk: TrunkSpec, steps: int) -> int:
         image_size=data.image_size,
         channels=data.channels,
         num_classes=data.num_classes,
+        pre_logits=trunk.recipe.pre_logits,
     )
     return TRAINING * forward * trunk.recipe.batch_size * steps
 

@@ -10,6 +10,7 @@ from scalectl.trainer.selection import Selection
 SEMANTICS = 1  # raised whenever the trainer's numbers change for an unchanged spec
 
 Head = Literal["map", "gap", "tok"]
+PreLogits = Literal["none", "tanh"]
 Loss = Literal["sigmoid", "softmax"]
 Upstream = Literal["loss", "error", "precision@1"]
 Optimizer = Literal["adafactor", "adamw"]
@@ -137,6 +138,7 @@ class RecipeSpec:
     remat: Remat = field(default="none", metadata=LATER, kw_only=True)
     microbatch: int = field(default=0, metadata=LATER, kw_only=True)  # images of a gradient at a time; 0: all
     head: Head = field(metadata=SWEPT)
+    pre_logits: PreLogits = field(default="none", metadata=LATER | SWEPT, kw_only=True)  # what follows the pooling
     head_bias: float
     loss: Loss
     optimizer: Optimizer

@@ -32,6 +32,9 @@ def shapes(trunk: TrunkSpec) -> Iterator[tuple[Sides, int]]:
         yield (width,), 8
     if head == "tok":
         yield (width,), 1
+    if trunk.recipe.pre_logits == "tanh":
+        yield (width, width), 1
+        yield (width,), 1
     yield (width, data.num_classes), 1
     yield (data.num_classes,), 1
 

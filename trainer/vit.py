@@ -11,7 +11,7 @@ from flax.linen.initializers import Initializer
 from scalectl.trainer.positions import sincos2d
 from scalectl.trainer.products import attend, projected
 from scalectl.trainer.sharding import by_image
-from scalectl.trainer.spec import Head, Layers, ModelSpec, Positions, Remat, TrunkSpec
+from scalectl.trainer.spec import Head, Layers, ModelSpec, Positions, PreLogits, Remat, TrunkSpec
 
 # B images, N tokens of an image, T = B x N tokens of a batch, D width, H heads, K width of a head, C classes
 Array = jax.Array
@@ -31,6 +31,7 @@ class ViT(nn.Module):
     positions: Positions = "learned"
     layers: Layers = "loop"
     remat: Remat = "none"
+    pre_logits: PreLogits = "none"
 
     @nn.compact
     def __call__(self, images: Array) -> tuple[Array, Array]:
@@ -44,7 +45,10 @@ class ViT(nn.Module):
             x_BND = jnp.concatenate([jnp.broadcast_to(token, (batch, 1, width)), x_BND], axis=1)
         x_BND = self._encode(by_image(x_BND))
         x_BND = nn.LayerNorm(dtype=self.dtype, name="norm")(x_BND)
-        features_BD = by_image(self._pool(x_BND).astype(jnp.float32))
+        x_BD = by_image(self._pool(x_BND))
+        if self.pre_logits == "tanh":
+            x_BD = jnp.tanh(Dense(width, dtype=self.dtype, name="pre_logits")(x_BD))
+        features_BD = by_image(x_BD.astype(jnp.float32))
         kernel, bias = nn.initializers.zeros_init(), nn.initializers.constant(self.head_bias)
         head = Dense(self.num_classes, dtype=self.dtype, kernel_init=kernel, bias_init=bias, name="head")
         return by_image(head(features_BD).astype(jnp.float32)), features_BD
@@ -86,6 +90,7 @@ def build(trunk: TrunkSpec) -> ViT:
         recipe.positions,
         recipe.layers,
         recipe.remat,
+        recipe.pre_logits,
     )
 
 

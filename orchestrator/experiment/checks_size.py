@@ -21,7 +21,7 @@ def models_can_be_held(models: dict[str, Model], data: Data, train: Train) -> It
     for name, model in models.items():
         if not model.preset and None in (model.width, model.depth, model.num_heads):
             continue
-        number = params(shape(model), head=train.head, positions=train.positions, **counts)
+        number = params(shape(model), head=train.head, positions=train.positions, pre_logits=train.pre_logits, **counts)
         if number > MAX_NUMBERS:
             yield Finding(_largest(name, model), f"{number:.3g} parameters: no cluster holds them", "lower it")
 

@@ -19,6 +19,7 @@ MAX_STEPS = 10**9  # the longest run of the paper has 6.3 million
 _TAGS = {  # what goes before the value of a setting in the name of a run
     "batch_size": "b",
     "head": "",
+    "pre_logits": "",
     "clip_norm": "clip",
     "weight_decay_head": "hd",
     "weight_decay_body": "bd",
@@ -276,4 +277,5 @@ def _params(model: ModelSpec, data: DataSpec, spec: RecipeSpec) -> int:
         channels=data.channels,
         num_classes=data.num_classes,
         positions=spec.positions,
+        pre_logits=spec.pre_logits,
     )

@@ -144,6 +144,7 @@ class Rule(Section):
     # settings of the recipe, by the names that it has
     batch_size: Numbers | None = key("Images of one step, in the same forms.", None)
     head: Names | None = key("Pooling before the classifier, or a list of poolings.", None)
+    pre_logits: Names | None = key("none, tanh, or a list of both.", None)
     lr: Reals | None = key('Peak learning rate: 0.001, [0.001, 0.01] or ">0.001".', None)
     clip_norm: Reals | None = key("Largest global norm of the gradient, in the same forms.", None)
     weight_decay_head: Reals | None = key("Weight decay of the head, in the same forms.", None)

@@ -43,6 +43,7 @@ from scalectl.trainer.spec import (
     Orientation,
     Positions,
     Precision,
+    PreLogits,
     Remat,
     Tuning,
 )
@@ -165,6 +166,7 @@ class Train(Section):
     precision: Precision = key("Type of the matrix products; parameters stay float32.", "float32")
     positions: Positions = key("Position embeddings: learned, or fixed sines and cosines of x and y.", "learned")
     head: Head = key("Pooling before the classifier: attention (map), average (gap) or class token (tok).", "map")
+    pre_logits: PreLogits = key("Layer between pooling and classifier: none, or a dense one with a tanh.", "none")
     head_bias: Bias | None = key(
         "First bias of the classifier; -log(num_classes) for sigmoid and 0 for softmax when left out.", None
     )
@@ -207,6 +209,7 @@ class Sweep(Section):
 
     batch_size: Several[Count] | None = key("Images of one step.", None)
     head: Several[Head] | None = key("Poolings before the classifier.", None)
+    pre_logits: Several[PreLogits] | None = key("Layers between pooling and classifier.", None)
     lr: Several[Rate] | None = key("Peak learning rates.", None)
     clip_norm: Several[Rate] | None = key("Largest global norms of the gradient.", None)
     weight_decay_head: Several[Strength] | None = key("Weight decays of the classification head.", None)

@@ -157,7 +157,7 @@ class _Runs:
 def _flops_per_image(trunk: TrunkSpec) -> int:
     data = trunk.data
     sides = {"image_size": data.image_size, "channels": data.channels, "num_classes": data.num_classes}
-    return flops_per_image(trunk.model, head=trunk.recipe.head, **sides)
+    return flops_per_image(trunk.model, head=trunk.recipe.head, pre_logits=trunk.recipe.pre_logits, **sides)
 
 
 def _reason(run: str, wanted: Mapping[str, str], known: Known, *, trained: bool) -> tuple[str, bool]:

@@ -28,6 +28,7 @@ def document(details: Details, spec: RunSpec, digest: str) -> Document:
         "model": {
             **asdict(trunk.model),
             "head": trunk.recipe.head,
+            "pre_logits": trunk.recipe.pre_logits,
             "positions": trunk.recipe.positions,
             "activation": "gelu_tanh",
             "layer_norm_epsilon": EPSILON,

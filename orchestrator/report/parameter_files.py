@@ -63,6 +63,8 @@ def _model(trunk: TrunkSpec) -> str:
         "num_classes": data.num_classes,
     }
     arguments |= {"head": recipe.head, "head_bias": 0.0, "dtype": recipe.precision, "positions": recipe.positions}
+    if recipe.pre_logits != "none":
+        arguments["pre_logits"] = recipe.pre_logits
     spec = ", ".join(f"{name}={value}" for name, value in asdict(trunk.model).items())
     return f"model = ViT(\n    ModelSpec({spec}),\n{_lines(arguments)})"
 

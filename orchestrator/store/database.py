@@ -27,7 +27,7 @@ from scalectl.orchestrator.store.soundness import (
 from scalectl.orchestrator.store.tables import schema, studies
 from scalectl.orchestrator.store.views import create_views, views_are_ours
 
-VERSION = 9  # of the tables and views; raised with every change to them
+VERSION = 10  # of the tables and views; raised with every change to them
 
 # Until version 5 the kind of a job and the name of its run were parts of the job's name, which the next plan replaced:
 # an attempt that came to steps before the last one was no evaluation.

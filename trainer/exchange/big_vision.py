@@ -22,6 +22,7 @@ def arrays(variables: Any, trunk: TrunkSpec) -> dict[str, np.ndarray]:
 def arguments(trunk: TrunkSpec) -> dict[str, Any]:
     """The arguments of its `Model`; fixed positions are a table in the file, so they count as learned."""
     model = trunk.model
+    layer = {"rep_size": True} if trunk.recipe.pre_logits == "tanh" else {}
     return {
         "num_classes": trunk.data.num_classes,
         "patch_size": (model.patch_size, model.patch_size),
@@ -32,6 +33,7 @@ def arguments(trunk: TrunkSpec) -> dict[str, Any]:
         "posemb": "learn",
         "pool_type": trunk.recipe.head,
         "dtype_mm": trunk.recipe.precision,
+        **layer,
     }
 
 
@@ -45,6 +47,8 @@ def _model(source: Parameters) -> Named:
     yield from _pair("Transformer/encoder_norm", "scale", source.norm("norm"))
     if source.trunk.recipe.head == "map":
         yield from _pool(source)
+    if source.trunk.recipe.pre_logits == "tanh":
+        yield from _pair("pre_logits", "kernel", source.dense("pre_logits"))
     yield from _pair("head", "kernel", source.dense("head"))
 
 

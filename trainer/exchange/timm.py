@@ -43,8 +43,8 @@ def arguments(trunk: TrunkSpec) -> dict[str, Any]:
 
 
 def reads_npz(trunk: TrunkSpec) -> bool:
-    """Whether timm reads a model from big_vision's files: it refuses patches of a single pixel and channel."""
-    return trunk.model.patch_size > 1 or trunk.data.channels > 1
+    """Whether timm reads a model from big_vision's files: not a patch of one number, nor a layer after pooling."""
+    return (trunk.model.patch_size > 1 or trunk.data.channels > 1) and trunk.recipe.pre_logits == "none"
 
 
 def config(trunk: TrunkSpec, document: Mapping[str, Any]) -> dict[str, Any]:
