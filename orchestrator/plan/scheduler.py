@@ -44,7 +44,7 @@ class Queue:
     never ran, as a canary; then those that the fewest types of slots will do for, so that small jobs don't take the
     slices that large ones need; and then the one with the longest chain of jobs behind it, so that trunks never starve
     and cooldowns fill gaps. A slot stays with its shape, for which it is warm, while no chain is late for it. Under the
-    same condition the cheapest cooldown of each shape goes before trunks, so that the first runs end early.
+    same condition the cheapest cooldown of its shape goes before trunks, so that runs end from early on.
     """
 
     def __init__(self, jobs: Sequence[PlannedJob], slots: Iterable[Slot]) -> None:
@@ -55,10 +55,7 @@ class Queue:
         self._after: dict[str, list[str]] = defaultdict(list)
         self._unmet = {job.id: sum(need in self.waiting for need in job.needs) for job in jobs}
         self._ready: dict[Key, list[Entry]] = {}
-        self._endings: dict[
-            str, list[Entry]
-        ] = {}  # shape of which no cooldown was placed -> seconds, ids of ready ones
-        self._ended: set[str] = set()  # shapes of which a cooldown was placed
+        self._endings: dict[str, list[Entry]] = {}  # shape -> seconds and ids of its ready cooldowns
         self._work: Counter[str] = Counter()  # seconds of waiting jobs by the types of slots that will do for them
         self._proven: set[str] = set()  # shapes of which a job was placed
         self._warm: dict[str, str] = {}  # slot -> the shape that it ran last
@@ -160,7 +157,7 @@ class Queue:
     def _push(self, job: PlannedJob) -> None:
         key = (-job.fit.priority, self._types(job), job.shape)
         heapq.heappush(self._ready.setdefault(key, []), (-self._length[job.id], job.id))
-        if job.is_cooldown and job.shape not in self._ended:
+        if job.is_cooldown:
             heapq.heappush(self._endings.setdefault(job.shape, []), (job.seconds, job.id))
 
     def _remove(self, job: PlannedJob) -> None:
@@ -171,9 +168,6 @@ class Queue:
         self._remove(job)
         self._proven.add(job.shape)
         self._warm[slot.name] = job.shape
-        if job.is_cooldown:
-            self._ended.add(job.shape)
-            self._endings.pop(job.shape, None)
 
     def _tops(self) -> Iterator[tuple[Key, Entry]]:
         """Yield the groups that have a ready job, with the longest of each."""
@@ -220,12 +214,10 @@ class Queue:
         return (priority, False, len(types), canary[1], canary[2])
 
     def _early(self, free: Sequence[Slot], first: PlannedJob) -> tuple[PlannedJob, Slot] | None:
-        """The cheapest cooldown of a shape that has ended no run yet, with a slot that is warm for it.
+        """The cheapest ready cooldown, with a slot that is warm for it.
 
         None where there is none, or where the chain of `first` would be late for it.
         """
-        if not self._endings:
-            return None
         found = [(ending, slot) for slot in free for ending in self._cheapest_endings(slot)]
         if not found:
             return None
@@ -235,7 +227,7 @@ class Queue:
         return ending, slot
 
     def _cheapest_endings(self, slot: Slot) -> list[PlannedJob]:
-        """The cheapest ready cooldown of the shape that a slot is warm for, unless that has ended a run already."""
+        """The cheapest ready cooldown of the shape that a slot is warm for."""
         shape = self._warm.get(slot.name, "")
         heap = self._endings.get(shape)
         if not heap or shape in self.held:
