@@ -1,4 +1,4 @@
-"""An export for MLflow: a tracking store on SQLite that MLflow makes; runs and metrics go into its tables by the thousand."""
+"""An export for MLflow: a tracking store on SQLite that MLflow makes, into whose tables runs and metrics go at once."""
 
 import logging
 import os
@@ -137,7 +137,7 @@ class Writer:
     def end(self, run: ExportedRun) -> None:
         """Say what became of a run."""
         with self._store.engine.begin() as connection:
-            own = SqlRun.run_uuid == self._runs[run.id]
+            own: Any = SqlRun.run_uuid == self._runs[run.id]
             connection.execute(update(SqlRun.__table__).where(own), _row(run))
             self._pairs(connection, _TAG, run, _tags(run))
 
