@@ -23,6 +23,8 @@ start-up file has this line:
 | bash | `~/.bashrc` | `eval "$(_SCALECTL_COMPLETE=bash_source scalectl)"` |
 | zsh | `~/.zshrc` | `eval "$(_SCALECTL_COMPLETE=zsh_source scalectl)"` |
 | fish | `~/.config/fish/completions/scalectl.fish` | `_SCALECTL_COMPLETE=fish_source scalectl \\| source` |
+
+In zsh, `autoload -Uz compinit; compinit` has to stand above that line, as most start-up files have it.
 """
 
 

@@ -6,7 +6,7 @@ import click
 
 from scalectl.orchestrator.cli.options import store_option, study_option
 from scalectl.orchestrator.errors import Exit
-from scalectl.orchestrator.format import size
+from scalectl.orchestrator.format import command, counted, size
 
 
 @click.command()
@@ -30,5 +30,6 @@ def report(file: Path, study: str | None, store: Path) -> Exit:
     from scalectl.orchestrator.page.writing import write_page
 
     written = write_page(file, store, study)
-    click.echo(f"{file} written: {written.runs} runs, {size(written.size)}. Open it in a browser.")
+    click.echo(f"{file} written: {counted(written.runs, 'run')}, {size(written.size)}. Open it in a browser.")
+    click.echo(f"Next: {command('fit', store=store, options={'study': study})}")
     return Exit.DONE
