@@ -209,8 +209,7 @@ def test_a_log_ends_with_the_next_command_for_people(study, begun):
     lines = len(Store(study.store).logs("pico-60-20"))
     done = scalectl("logs", "pico-60-20", "--store", study.store)
     assert len(done.stdout.splitlines()) == lines and done.stderr.startswith("Next: scalectl show ")
-    (job,) = [job for job in found.jobs if job.job.run and job.owner == found.runs[0].id]
-    records.write(records.start(job, "cpu-1"), [started(16), Failed("bad_config", 16, TRACE)])
+    records.settle([found.runs[0].id], "failed", "user_error", "disk on fire")
     done = scalectl("logs", found.runs[0].id, "--store", study.store)
     assert done.stderr.startswith(f"Next: scalectl retry {found.runs[0].id}")
     assert scalectl("logs", "pico-60-20", "-o", "csv", "--store", study.store).stderr == ""
