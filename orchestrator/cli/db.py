@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scalectl.orchestrator.cli.options import answer, store_option
+from scalectl.orchestrator.cli.options import answer, quiet_option, say, store_option
 from scalectl.orchestrator.cli.prune import prune
 from scalectl.orchestrator.cli.rows import Rows, View, rows_options
 from scalectl.orchestrator.cli.verbs import Verbs
@@ -78,6 +78,7 @@ def _said(records: Sequence[Mapping[str, Any]], store: Path) -> str:
 
 @click.command()
 @store_option
+@quiet_option
 def upgrade(store: Path) -> Exit:
     """Bring a store of an older version to the one of this program.
 
@@ -89,23 +90,24 @@ def upgrade(store: Path) -> Exit:
 
     before = version_of(store)
     if before == VERSION:
-        click.echo(f"{store} is of version {VERSION} already.")
+        say(f"{store} is of version {VERSION} already.")
         return Exit.DONE
     with Records(store):
         pass
-    click.echo(f"{store} upgraded from version {before} to {VERSION}.")
+    say(f"{store} upgraded from version {before} to {VERSION}.")
     return Exit.DONE
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
 @store_option
+@quiet_option
 def backup(file: Path, store: Path) -> Exit:
     """Copy the store to FILE as of this moment, also during a launch."""
     from scalectl.orchestrator.store.database import copy_to
 
     copy_to(store, file)
-    click.echo(f"{store} copied to {file}.")
+    say(f"{store} copied to {file}.")
     return Exit.DONE
 
 
