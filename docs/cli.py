@@ -15,8 +15,8 @@ HEAD = """\
 `scalectl --help` lists the commands, `scalectl COMMAND --help` shows one. Every command ends with an
 [exit code](failures.md#exit-codes). Every command takes `--help`, and `scalectl help COMMAND` shows the same.
 
-`-q` has commands that write something say nothing but warnings and errors. `launch` has `-v`, `--log-file` and `--log-level` as well: no other command
-has more to tell than what it prints.
+`-q` has commands that write something say nothing but warnings and errors. `launch` has `-v`, `--log-file` and
+`--log-level` as well: no other command has more to tell than what it prints.
 
 A shell completes commands, options, and the names of runs, studies and metrics in the store, once its
 start-up file has this line:
