@@ -13,7 +13,10 @@ HEAD = """\
 <!-- Written by `python docs/cli.py` from the commands themselves: change them, not this page. -->
 
 `scalectl --help` lists the commands, `scalectl COMMAND --help` shows one. Every command ends with an
-[exit code](failures.md#exit-codes). Every command takes `--help`.
+[exit code](failures.md#exit-codes). Every command takes `--help`, and `scalectl help COMMAND` shows the same.
+
+`-q` has commands that write something say nothing but warnings and errors. `launch` has `-v`, `--log-file` and
+`--log-level` as well: no other command has more to tell than what it prints.
 
 A shell completes commands, options, and the names of runs, studies and metrics in the store, once its
 start-up file has this line:
@@ -23,6 +26,8 @@ start-up file has this line:
 | bash | `~/.bashrc` | `eval "$(_SCALECTL_COMPLETE=bash_source scalectl)"` |
 | zsh | `~/.zshrc` | `eval "$(_SCALECTL_COMPLETE=zsh_source scalectl)"` |
 | fish | `~/.config/fish/completions/scalectl.fish` | `_SCALECTL_COMPLETE=fish_source scalectl \\| source` |
+
+In zsh, `autoload -Uz compinit; compinit` has to stand above that line, as most start-up files have it.
 """
 
 

@@ -37,7 +37,7 @@ def several(number: int) -> pd.DataFrame:
     base = laptop()
     copies = [
         base.assign(seed=copy, flops=base["flops"] * 1.01**copy, **{METRIC: base[METRIC] * 0.995**copy})
-        for copy in range(9)
+        for copy in range(-(-number // len(base)))
     ]
     runs = pd.concat(copies, ignore_index=True).iloc[:number]
     names = [f"run-{place:03d}" for place in range(len(runs))]

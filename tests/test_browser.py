@@ -117,6 +117,33 @@ def test_it_opens_from_disk_in_silence_with_a_point_for_each_run(opened, store):
         assert page.get_attribute(f"#{chart}-chart [role='graphics-document']", "aria-label")
 
 
+def test_a_page_of_more_runs_than_svg_is_for_has_them_all_on_a_canvas(browser, tmp_path):
+    """Filters, the table and the grid work as ever; cells of more than a hundred runs are folded."""
+    many = 1_200
+    path = tmp_path / "many.html"
+    write_page(path, imported(tmp_path, several(many)))
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    listen(page)
+    page.goto(f"file://{path}")
+    page.wait_for_selector("html[data-ready]")
+    assert page.query_selector("#frontier-chart canvas") and not page.query_selector(POINTS)
+    assert page.inner_text("#shown") == f"{many} runs" and "of 1100" in page.inner_text("#more")
+    cells = page.query_selector_all("#cells-table summary")
+    counts = [int(cell.inner_text().split()[0]) for cell in cells]
+    assert len(cells) == 9 and min(counts) > 100 and sum(counts) == many
+    assert page.query_selector("#cells-table button") is None
+    cells[0].click()
+    page.wait_for_selector("#cells-table details[open] button")
+    assert len(page.query_selector_all("#cells-table button")) == counts[0]
+    page.click("#facets [data-facet='model'] >> nth=0")
+    shown = int(page.inner_text("#shown").split()[0])
+    assert shown == sum(counts[:3]) and len(page.query_selector_all("#cells-table button")) == counts[0]
+    lit = "(() => { const c = document.querySelector('#frontier-chart canvas'); const d = c.getContext('2d')"
+    assert page.evaluate(f"{lit}.getImageData(0, 0, c.width, c.height).data; return d.some((v) => v > 0) }})()")
+    assert [text for text in page.heard if not text.startswith(("file://", "data:,"))] == []
+    page.close()
+
+
 def test_names_with_markup_are_text_and_run_nothing(opened):
     page = opened()
     assert page.title() == "others"

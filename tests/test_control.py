@@ -204,6 +204,17 @@ def test_the_log_has_each_attempt_its_traceback_and_warnings_in_order(study, beg
     assert "16 to 32" not in other  # that stretch is none of its
 
 
+def test_a_log_ends_with_the_next_command_for_people(study, begun):
+    records, found = begun
+    lines = len(Store(study.store).logs("pico-60-20"))
+    done = scalectl("logs", "pico-60-20", "--store", study.store)
+    assert len(done.stdout.splitlines()) == lines and done.stderr.startswith("Next: scalectl show ")
+    records.settle([found.runs[0].id], "failed", "user_error", "disk on fire")
+    done = scalectl("logs", found.runs[0].id, "--store", study.store)
+    assert done.stderr.startswith(f"Next: scalectl retry {found.runs[0].id}")
+    assert scalectl("logs", "pico-60-20", "-o", "csv", "--store", study.store).stderr == ""
+
+
 def test_following_a_log_ends_with_the_launcher(study, begun):
     begun[0].close()
     done = scalectl("logs", "pico-60-20", "-f", "--store", study.store)

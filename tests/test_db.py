@@ -1,6 +1,7 @@
 """The verbs on the store as a file: what `db check` names and mends, and stores of every older version."""
 
 import fcntl
+import json
 import os
 import shutil
 from pathlib import Path
@@ -22,6 +23,20 @@ def db(study, *words):
     done = CliRunner().invoke(scalectl, ["db", *words, "--store", str(study.store)], standalone_mode=False)
     assert done.exception is None, done.exception
     return done.return_value, done.stdout
+
+
+def test_what_is_left_to_mend_is_rows_and_a_document_too(study, kept):
+    shutil.rmtree(kept[0])
+    code, text = db(study, "check", "-o", "json")
+    (problem,) = json.loads(text)["problems"]
+    assert code is Exit.WORK_LEFT and kept[0] in problem["text"] and problem["repairable"] and not problem["repaired"]
+    assert db(study, "check", "-o", "csv", "--columns", "repairable,repaired") == (
+        code,
+        "repairable,repaired\nTrue,False\n",
+    )
+    code, text = db(study, "check", "--repair", "-o", "jsonl", "--columns", "repaired")
+    assert code is Exit.DONE and json.loads(text) == {"repaired": True}
+    assert json.loads(db(study, "check", "-o", "json")[1])["problems"] == []
 
 
 @pytest.fixture

@@ -2,10 +2,13 @@
 
 import io
 import json
+import shlex
+import shutil
 from math import isnan
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 from click.testing import CliRunner
 from conftest import Study
@@ -18,6 +21,7 @@ from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.export import content as contents
 from scalectl.orchestrator.export import targets
+from scalectl.orchestrator.export.companion import Wish, companions
 from scalectl.orchestrator.export.content import content
 from scalectl.orchestrator.export.folder import MARKER
 from scalectl.orchestrator.export.targets import TARGETS, export_to
@@ -295,6 +299,35 @@ def test_what_is_followed_ends_as_a_whole_export(study, tmp_path, target):
         export_to(target, tmp_path / "whole", study.store, None)
         for path in (tmp_path / "whole").rglob("events*"):
             assert path.read_bytes() == (tmp_path / "live" / path.relative_to(tmp_path / "whole")).read_bytes()
+
+
+def test_a_folder_that_is_gone_while_it_is_followed_is_the_reason_in_one_line(study, tmp_path):
+    _needs("tensorboard")
+    from scalectl.orchestrator.export.live import follow
+
+    folder, looks = tmp_path / "live", iter(range(9))
+
+    def ended(seconds):
+        if next(looks) == 1:
+            shutil.rmtree(folder)
+            folder.write_text("somebody else's")
+        return False
+
+    with pytest.raises(Refusal, match="live: Not a directory"):
+        follow("tensorboard", folder, study.store, "small", ended)
+    assert folder.read_text() == "somebody else's"
+
+
+def test_an_exporter_that_is_killed_is_a_warning_with_the_command_that_mends_it(study, tmp_path):
+    _needs("tensorboard")
+    warnings, before = [], set(psutil.Process().children())
+    folder = tmp_path / "board"
+    with companions([Wish("tensorboard", folder)], study.store, "small", warnings.append):
+        (exporter,) = set(psutil.Process().children()) - before
+        exporter.kill()
+    (line,) = warnings
+    again = shlex.split(line.partition("Try again: scalectl ")[2])
+    assert "signal 9 ended it" in line and scale(*again).exception is None and (folder / MARKER).exists()
 
 
 @pytest.mark.parametrize("text", ["csv:out", "tensorboard", "tensorboard:", "wandb:out", "nothing:out"])

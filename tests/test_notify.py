@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ from types import SimpleNamespace
 import pytest
 from conftest import SCHEDULES
 from smallest import STUDY
+from told import planning, rows, write
 
 from scalectl.orchestrator.errors import Exit, InvalidExperiment
 from scalectl.orchestrator.experiment.hooks import Hook
@@ -92,7 +95,7 @@ def test_a_server_and_a_command_get_the_same_of_a_launch_that_fails_and_of_one_t
     folder = study.file.parent
     done = json.loads((folder / "payload").read_text())  # one object: it was called once
     assert (done["event"], done["study"], done["runs"], done["done"]) == ("done", read(study.file).name, 2, 2)
-    assert set(done) == set(failed) == set(paused) | {"runs", "done", "states", "seconds", "exit"}
+    assert set(done) == set(failed) == set(paused) | {"runs", "done", "states", "laws", "seconds", "exit"}
     assert done["text"].startswith(f"{done['study']}: 2 of 2 runs done in ")
     assert (folder / "word").read_text() == "two words\n"
     assert Path((folder / "where").read_text().strip()) == folder
@@ -104,10 +107,41 @@ def test_a_server_and_a_command_get_the_same_of_a_launch_that_fails_and_of_one_t
     assert "notify" not in capfd.readouterr().err
 
 
+@pytest.mark.parametrize(("most", "wanted"), [(2560, "law"), (80, "refused")])
+def test_the_end_of_a_study_is_told_with_its_law_or_why_there_is_none(study, most, wanted):
+    """The last of its runs is trained; when the command is called the law is in the store, which nobody holds."""
+    steps = [20 * 2**power for power in range(8) if 20 * 2**power <= most]
+    second = "  nano: {width: 12, depth: 1, num_heads: 2, patch_size: 4}\ndata:\n"
+    study.write("\nnotify: ./note.sh\n", schedule=SCHEDULES["linear"], steps=str(steps))
+    study.file.write_text(study.file.read_text().replace("data:\n", second, 1))
+    study.write = lambda **_: study.file
+    records, found = planning(study)
+    last = min(found.jobs, key=lambda job: job.job.stop)
+    with records:
+        for job in found.jobs:
+            turn = (job.job.stop // 20).bit_length() % 2 == (job.job.trunk.model.width == 8)
+            if job is not last:
+                write(records, [job], value=0.05 + 0.7 * (1 + job.job.stop / 30) ** -0.5 if turn else 0.9)
+    look = "import sqlite3; print(sqlite3.connect('results.db').execute('SELECT count(*) FROM fits').fetchone()[0])"
+    script(study.folder / "note.sh", f'cat > payload; {sys.executable} -c "{look}" > laws')
+    words = [sys.executable, "-m", "scalectl", "launch", str(study.file), "--here"]
+    done = subprocess.run(words, cwd=study.folder, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0 and "warning   notify" not in done.stderr, done.stderr
+    told = json.loads((study.folder / "payload").read_text())
+    (law,) = told["laws"].values()
+    assert (study.folder / "laws").read_text() == f"{int(wanted == 'law')}\n"
+    assert told["event"] == "done" and told["done"] == 2 * len(steps) and wanted in law
+    if wanted == "law":
+        (stored,) = rows(study, "SELECT document FROM fits")
+        assert json.loads(stored) == law and law["runs"]["used"] == told["done"]
+    else:
+        assert law["refused"].removeprefix("refused: ") in " ".join(done.stdout.split())
+
+
 def test_the_page_lists_every_key_of_what_a_hook_is_told():
     page = (Path(__file__).parents[1] / "docs" / "experiments.md").read_text()
     section = page.partition("## Notify")[2].partition("\n## ")[0]
-    sent = told(lambda notifier: notifier.end(Outcome(Exit.DONE, 1.0, 1, 1, True, ())))
+    sent = told(lambda notifier: notifier.end(Outcome(Exit.DONE, 1.0, 1, 1, True, ()), {}))
     assert all(f"`{key}`" in section for key in sent)
 
 
@@ -139,7 +173,7 @@ OUTCOME = Outcome(Exit.DONE, 1.0, 4, 4, True, ())
     ],
 )
 def test_the_event_says_whether_something_is_left_to_do(changes, event):
-    assert told(lambda notifier: notifier.end(replace(OUTCOME, **changes)))["event"] == event
+    assert told(lambda notifier: notifier.end(replace(OUTCOME, **changes), {}))["event"] == event
 
 
 def test_an_error_that_ends_a_launch_is_told(tmp_path):
@@ -203,7 +237,7 @@ def test_a_hook_that_cannot_be_called_is_a_warning_when_the_launch_begins(hook, 
     experiment = SimpleNamespace(notify=Hook(hook), path=str(tmp_path / "f.yaml"), name="study", store="s")
     notifier = Notifier(experiment, warnings.append)
     notifier.begin()
-    notifier.end(OUTCOME)
+    notifier.end(OUTCOME, {})
     assert len(warnings) == 2 and all(line.startswith("warning   notify: ") for line in warnings)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from scalectl.orchestrator.cli.options import run_argument, store_option
+from scalectl.orchestrator.cli.options import quiet_option, run_argument, say, store_option
 from scalectl.orchestrator.cli.verbs import Verbs
 from scalectl.orchestrator.errors import Exit
 from scalectl.trainer.exchange import FORMATS
@@ -30,6 +30,7 @@ def checkpoint() -> None:
 @click.option("--checkpoint", "folder", metavar="DIR", help="A copy of the checkpoint, where the store's isn't there.")
 @click.option("--force", is_flag=True, help="Overwrite files that are there.")
 @store_option
+@quiet_option
 def export(run: str, output: Path, form: str | None, folder: str | None, force: bool, store: Path) -> Exit:
     """Write the trained parameters of a run for other programs.
 
@@ -46,8 +47,8 @@ def export(run: str, output: Path, form: str | None, folder: str | None, force: 
     logging.set_verbosity(logging.ERROR)  # Orbax warns of its own settings
     files = parameters.target(output, form)
     name = parameters.export(run, store, files, folder=folder, force=force)
-    click.echo(f"Parameters of {name} written to {files.weights}.")
-    click.echo(f"{files.readme} has the lines that load them.")
+    say(f"Parameters of {name} written to {files.weights}.")
+    say(f"{files.readme} has the lines that load them.")
     return Exit.DONE
 
 

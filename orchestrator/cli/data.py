@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scalectl.analysis.vocabulary import AXES
-from scalectl.orchestrator.cli.options import (
-    store_option,
-)
+from scalectl.orchestrator.cli.options import quiet_option, say, store_option
 from scalectl.orchestrator.cli.rows import Rows, View, rows_options
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, counted, one_line, table
@@ -49,6 +47,7 @@ class Renamed(click.ParamType[tuple[str, str]]):
 @click.option("--strict", is_flag=True, help="Refuse the file if a row is wrong, instead of leaving the row out.")
 @click.option("--undo", metavar="STUDY", help="Delete the imported runs of this study instead.")
 @store_option
+@quiet_option
 def import_runs(
     file: Path | None,
     study: str | None,
@@ -86,11 +85,11 @@ def _unbundle(file: Path) -> None:
     from scalectl.orchestrator.export.unbundle import unbundle
 
     done = unbundle(file, Path())
-    click.echo(f"{done.study} imported: {done.file}, and {done.store}.")
+    say(f"{done.study} imported: {done.file}, and {done.store}.")
     if done.notify:
         text = f"warning: a launch of {done.file} calls {one_line(done.notify)} on this machine: notify in the file."
         click.echo(f"{text} Look at it before you launch, or take the key out.", err=True)
-    click.echo(f"Next: {command('status', store=done.store)}, then {command('launch', file=done.file)}")
+    say(f"Next: {command('status', store=done.store)}, then {command('launch', file=done.file)}")
 
 
 def _undo(study: str, store: Path) -> None:
@@ -101,7 +100,7 @@ def _undo(study: str, store: Path) -> None:
         pass  # else a new store would be made
     with Records(store) as records:
         number = records.take_back(study)
-    click.echo(f"{counted(number, 'imported run')} of {study} deleted.")
+    say(f"{counted(number, 'imported run')} of {study} deleted.")
 
 
 def _import(file: Path, study: str, store: Path, wishes: "Wishes") -> None:
@@ -114,7 +113,7 @@ def _import(file: Path, study: str, store: Path, wishes: "Wishes") -> None:
     with Records(store) as records:
         new = records.take_in(runs, study, file.name)
     metrics = list(dict.fromkeys(name for run in runs for name in run.metrics))
-    click.echo(f"{counted(len(runs), 'run')} imported, {new} of them new; metrics: {', '.join(metrics)}.")
+    say(f"{counted(len(runs), 'run')} imported, {new} of them new; metrics: {', '.join(metrics)}.")
     for note in table.notes:
         click.echo(note, err=True)
     if table.problems:
@@ -124,7 +123,7 @@ def _import(file: Path, study: str, store: Path, wishes: "Wishes") -> None:
     axes = [name for name in AXES if any(name in run.columns for run in table.runs)]
     if axes:
         options = {"metric": [*falling, *metrics][0], "x": None if axes[0] == COMPUTE else axes[0]}
-        click.echo(f"Next: {command('fit', store=store, options=options)}")
+        say(f"Next: {command('fit', store=store, options=options)}")
 
 
 JFT_CLASSES = 29_593  # of the classifier that Table 2 counts the FLOPs of, behind average pooling

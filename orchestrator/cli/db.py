@@ -1,14 +1,20 @@
 """The verbs on the store as a file: db check, backup, upgrade and prune."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from scalectl.orchestrator.cli.options import store_option
+from scalectl.orchestrator.cli.options import answer, quiet_option, say, store_option
 from scalectl.orchestrator.cli.prune import prune
+from scalectl.orchestrator.cli.rows import Rows, View, rows_options
 from scalectl.orchestrator.cli.verbs import Verbs
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, counted, one_line
+
+if TYPE_CHECKING:
+    from scalectl.orchestrator.store.consistency import Inconsistency
 
 
 @click.group(cls=Verbs)
@@ -19,7 +25,8 @@ def db() -> None:
 @click.command()
 @store_option
 @click.option("--repair", is_flag=True, help="Mend what can be mended without losing a measurement.")
-def check(store: Path, repair: bool) -> Exit:
+@rows_options()
+def check(store: Path, repair: bool, view: View) -> Exit:
     """Read all of the store, and name what is damaged or doesn't fit its artifacts.
 
     Commands that write to a store check its pages by themselves; this one reads its indexes and values too, and looks
@@ -38,23 +45,40 @@ def check(store: Path, repair: bool) -> Exit:
     if repair and mendable:
         with Records(store) as records:
             records.repair([path for problem in mendable for path in problem.lost])
-    for problem in problems:
-        click.echo(f"  {one_line(problem.text)}")
-        if note := problem.advice or problem.remedy:
-            click.echo(f"      {('repaired: ' if repair and problem.remedy else '') + note}")
     left = [problem for problem in problems if not (repair and problem.remedy)]
+    found = [_record(problem, repaired=repair and bool(problem.remedy)) for problem in problems]
+    if view.is_of_rows:
+        view.print(Rows(found, ("text", "remedy", "repaired")))
+    else:
+        answer(view.form, lambda: {"store": str(store), "problems": found}, lambda: _said(found, store))
+    return Exit.WORK_LEFT if left else Exit.DONE
+
+
+def _record(problem: "Inconsistency", *, repaired: bool) -> dict[str, Any]:
+    """What doesn't fit, what mends it, whether `--repair` does, and whether that was done now."""
+    remedy = one_line(problem.advice or problem.remedy)
+    return {"text": one_line(problem.text), "remedy": remedy, "repairable": bool(problem.remedy), "repaired": repaired}
+
+
+def _said(records: Sequence[Mapping[str, Any]], store: Path) -> str:
+    """All that doesn't fit, for people, with the next command."""
+    lines = []
+    for record in records:
+        lines.append(f"  {record['text']}")
+        if record["remedy"]:
+            lines.append(f"      {'repaired: ' if record['repaired'] else ''}{record['remedy']}")
+    left = [record for record in records if not record["repaired"]]
     if not left:
-        click.echo(f"{store} is sound.")
-        return Exit.DONE
-    line = f"{store} is whole; {counted(len(left), 'thing')} left to mend."
-    if mendable and not repair:
-        line += f" Next: {command('db check --repair', store=store)}"
-    click.echo(line)
-    return Exit.WORK_LEFT
+        return "\n".join([*lines, f"{store} is sound."])
+    last = f"{store} is whole; {counted(len(left), 'thing')} left to mend."
+    if any(record["repairable"] for record in left):
+        last += f" Next: {command('db check --repair', store=store)}"
+    return "\n".join([*lines, last])
 
 
 @click.command()
 @store_option
+@quiet_option
 def upgrade(store: Path) -> Exit:
     """Bring a store of an older version to the one of this program.
 
@@ -66,23 +90,24 @@ def upgrade(store: Path) -> Exit:
 
     before = version_of(store)
     if before == VERSION:
-        click.echo(f"{store} is of version {VERSION} already.")
+        say(f"{store} is of version {VERSION} already.")
         return Exit.DONE
     with Records(store):
         pass
-    click.echo(f"{store} upgraded from version {before} to {VERSION}.")
+    say(f"{store} upgraded from version {before} to {VERSION}.")
     return Exit.DONE
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
 @store_option
+@quiet_option
 def backup(file: Path, store: Path) -> Exit:
     """Copy the store to FILE as of this moment, also during a launch."""
     from scalectl.orchestrator.store.database import copy_to
 
     copy_to(store, file)
-    click.echo(f"{store} copied to {file}.")
+    say(f"{store} copied to {file}.")
     return Exit.DONE
 
 

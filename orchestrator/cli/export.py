@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from scalectl.orchestrator.cli.options import store_option, study_option, where_option
+from scalectl.orchestrator.cli.options import quiet_option, say, store_option, study_option, where_option
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import counted, size
 
@@ -36,6 +36,7 @@ FORMATS = ("csv", "parquet", "jsonl", "tensorboard", "wandb", "mlflow")
 @study_option
 @where_option
 @store_option
+@quiet_option
 def export(
     folder: Path | None,
     target: str | None,
@@ -69,7 +70,7 @@ def export(
         from scalectl.orchestrator.report import exports
 
         number = exports.export(file, store, study, where, force=force)
-        click.echo(f"{counted(number, 'run')} written to {file}.")
+        say(f"{counted(number, 'run')} written to {file}.")
     return Exit.DONE
 
 
@@ -79,11 +80,11 @@ def _to_folder(target: str, folder: Path, store: Path, study: str | None, where:
     done = export_to(target, folder, store, study, where)
     number = counted(len(done.content.points), "run")
     if not done.new:
-        click.echo(f"{folder} has these {number} already; nothing was changed.")
+        say(f"{folder} has these {number} already; nothing was changed.")
         return
-    click.echo(f"{number} written to {folder}.")
+    say(f"{number} written to {folder}.")
     if opened_by := TARGETS[target].opened_by:
-        click.echo(f"Next: {opened_by.format(folder)}")
+        say(f"Next: {opened_by.format(folder)}")
 
 
 def _follow(target: str, folder: Path, store: Path, study: str) -> None:
@@ -96,7 +97,7 @@ def _bundle(file: Path, store: Path, study: str | None, *, checkpoints: bool) ->
     from scalectl.orchestrator.export.bundle import bundle
 
     done = bundle(file, store, study, checkpoints=checkpoints)
-    click.echo(f"{file} written: {counted(len(done.members), 'file')}, {size(done.size)}.")
+    say(f"{file} written: {counted(len(done.members), 'file')}, {size(done.size)}.")
     if done.no_page:
         click.echo(f"It has no page: {done.no_page}", err=True)
-    click.echo(f"Next: scalectl import {file}, in a new folder on another machine")
+    say(f"Next: scalectl import {file}, in a new folder on another machine")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 from click.core import ParameterSource
@@ -22,6 +22,8 @@ from scalectl.orchestrator.terminal import width, wrapped
 
 if TYPE_CHECKING:
     from scalectl.orchestrator.experiment.reading import Experiment
+    from scalectl.orchestrator.launch.notify import Laws
+    from scalectl.orchestrator.launch.outcome import Outcome
     from scalectl.orchestrator.vocabulary import Slot
 
 HOURS = Range(min=0, min_open=True)
@@ -121,11 +123,17 @@ def launch(
     with logging_to(log_file, log_level or "info"), followed, _cluster(fake, address) as place:
         LOG.info(f"process {os.getpid()}: {again}")
         outcome = carry_out(
-            experiment, caps, backend=backend, slots=slots, address=place, agree=agree, again=again, loudness=loudness
+            experiment,
+            caps,
+            backend=backend,
+            slots=slots,
+            address=place,
+            agree=agree,
+            again=again,
+            loudness=loudness,
+            conclude=partial(_conclude, experiment),
         )
         LOG.info(outcome.text(file, experiment.store, changes, fake))
-    if outcome.exit not in (Exit.INTERRUPTED, Exit.NOT_FOUND) and outcome.done:
-        _conclude(experiment, anew=outcome.worked)
     click.echo(wrapped(outcome.text(file, experiment.store, changes, fake), width()))
     return outcome.exit
 
@@ -179,13 +187,20 @@ def _cluster(fake: Path | None, address: str | None) -> AbstractContextManager[s
     return fake_cluster(fake, partial(click.echo, err=True))
 
 
-def _conclude(experiment: "Experiment", *, anew: bool) -> None:
-    """Fit the laws and draw them, where there is something new or a figure is missing."""
-    if anew or not all(experiment.figure(fit).exists() for fit in experiment.fits or ("",)):
-        from scalectl.orchestrator.report.conclusion import conclude
+def _conclude(experiment: "Experiment", outcome: "Outcome") -> "Laws":
+    """Fit the laws and draw them, where there is something new or a figure is missing; the laws that were fitted."""
+    if outcome.exit in (Exit.INTERRUPTED, Exit.NOT_FOUND) or not outcome.done:
+        return {}
+    if not outcome.worked and all(experiment.figure(fit).exists() for fit in experiment.fits or ("",)):
+        return {}
+    from scalectl.orchestrator.report.conclusion import conclude
 
-        for line in conclude(experiment):
-            click.echo(wrapped(line, width()))
+    lines = conclude(experiment)
+    while True:
+        try:
+            click.echo(wrapped(next(lines), width()))
+        except StopIteration as end:
+            return cast("Laws", end.value)
 
 
 def _attached(words: Sequence[str]) -> list[str]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from scalectl.orchestrator.vocabulary import Slot
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+_QUIET = "scalectl.quiet"  # in the context of a verb: whether its option --quiet was given
 
 yaml_file = click.argument("file", type=click.Path(path_type=Path), metavar="FILE", default="experiments.yaml")
 overrides = click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a key of the file.")
@@ -40,6 +41,26 @@ study_option = click.option(
     "--study", shell_complete=studies, help="A study in the store; by default the last one planned."
 )
 where_option = click.option("--where", metavar="EXPR", help='Runs to use: "data_size==3e9 and steps>=1000".')
+
+
+def _note_quiet(context: click.Context, parameter: click.Parameter, quiet: bool) -> None:
+    context.meta[_QUIET] = quiet
+
+
+quiet_option = click.option(
+    "-q",
+    "--quiet",
+    is_flag=True,
+    expose_value=False,
+    callback=_note_quiet,
+    help="Print warnings and errors alone.",
+)
+
+
+def say(text: str) -> None:
+    """Print what a verb has done, unless its option --quiet was given."""
+    if not click.get_current_context().meta.get(_QUIET):
+        click.echo(text)
 
 
 def experiment_of(file: Path, changes: Sequence[str]) -> "Experiment":

@@ -8,7 +8,7 @@ import click
 
 from scalectl.analysis.vocabulary import FIGURES
 from scalectl.orchestrator.cli.fit import law_options, said
-from scalectl.orchestrator.cli.options import Command, Finite
+from scalectl.orchestrator.cli.options import Command, Finite, quiet_option, say
 from scalectl.orchestrator.cli.verbs import Verbs
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, file_name
@@ -98,6 +98,7 @@ def _figure(name: str) -> click.Command:
     @law_options
     @_output(name)
     @_look_options
+    @quiet_option
     def draw(file: Path | None, **options: Any) -> Exit:
         from scalectl.orchestrator.report.figures import draw_figure
         from scalectl.orchestrator.report.study import ask
@@ -111,8 +112,8 @@ def _figure(name: str) -> click.Command:
             click.echo(
                 f"No font of this machine has {letters}, so boxes are drawn. Install one, such as Noto Sans CJK."
             )
-        click.echo(f"{file} and {file.with_suffix('.json').name} written.")
-        click.echo(f"Next: {_after(name, bool(refusal), ahead, options)}")
+        say(f"{file} and {file.with_suffix('.json').name} written.")
+        say(f"Next: {_after(name, bool(refusal), ahead, options)}")
         return Exit.DONE
 
     return click.command(name, help=FIGURES.purpose(name), cls=_Figure)(draw)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from scalectl.orchestrator.cli.options import store_option, study_option
+from scalectl.orchestrator.cli.options import quiet_option, say, store_option, study_option
 from scalectl.orchestrator.errors import Exit
-from scalectl.orchestrator.format import size
+from scalectl.orchestrator.format import command, counted, size
 
 
 @click.command()
@@ -21,6 +21,7 @@ from scalectl.orchestrator.format import size
 )
 @study_option
 @store_option
+@quiet_option
 def report(file: Path, study: str | None, store: Path) -> Exit:
     """Write a study as one page for the browser.
 
@@ -30,5 +31,6 @@ def report(file: Path, study: str | None, store: Path) -> Exit:
     from scalectl.orchestrator.page.writing import write_page
 
     written = write_page(file, store, study)
-    click.echo(f"{file} written: {written.runs} runs, {size(written.size)}. Open it in a browser.")
+    say(f"{file} written: {counted(written.runs, 'run')}, {size(written.size)}. Open it in a browser.")
+    say(f"Next: {command('fit', store=store, options={'study': study})}")
     return Exit.DONE

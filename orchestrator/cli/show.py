@@ -11,9 +11,11 @@ from scalectl.orchestrator.cli.rows import Rows, View, rows_options
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, count, duration, flops, one_line, table
 from scalectl.orchestrator.terminal import width
+from scalectl.orchestrator.vocabulary import RunState
 
 if TYPE_CHECKING:
     from scalectl.orchestrator.store.details import Details
+    from scalectl.orchestrator.store.reading import Store
 
 FOLLOW_SECONDS = 1.0
 TIME = len("2026-01-01 00:00:00")  # letters of a line of a log
@@ -64,8 +66,17 @@ def logs(run: str, store: Path, follow: bool, view: View) -> Exit:
                 click.echo(line)
                 seen.add(line)
         if not goes_on:
+            click.echo(f"Next: {_after(reader, run, store)}", err=True)  # stdout has the lines of the log alone
             return Exit.DONE
         time.sleep(FOLLOW_SECONDS)
+
+
+def _after(reader: "Store", run: str, store: Path) -> str:
+    """The next command after a log: the run is tried again if it failed, and else there is more to see of it."""
+    found = reader.run(run).run
+    if found["state"] == RunState.FAILED:
+        return command(f"retry {found['id']}", store=store)
+    return command(f"show {found['id']}", store=store)
 
 
 def _rows(details: "Details") -> Rows:

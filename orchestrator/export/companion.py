@@ -12,7 +12,7 @@ from typing import IO
 
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.export.folder import check_replaceable
-from scalectl.orchestrator.format import last_line
+from scalectl.orchestrator.format import command, last_line
 
 LIVE = ("tensorboard", "mlflow")  # formats that can be written while a launch works
 LAST_SECONDS = 300.0  # that the last export may take when the launch has ended
@@ -60,7 +60,9 @@ def companions(wishes: Sequence[Wish], store: Path, study: str, warn: Callable[[
         for _, process in going:
             _let_go(process)
         for one, process in going:
-            _await(one, process, errors, warn)
+            again = command(f"export --to {one.target}", one.folder, store=store, options={"study": study})
+            if cause := _failed(process, errors):
+                warn(f"warning: nothing was exported to {one.folder}: {cause} Try again: {again}")
 
 
 def _started(wished: Wish, store: Path, study: str, errors: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -79,14 +81,16 @@ def _let_go(process: subprocess.Popen[bytes]) -> None:
         process.stdin.close()
 
 
-def _await(wished: Wish, process: subprocess.Popen[bytes], errors: IO[bytes], warn: Callable[[str], None]) -> None:
+def _failed(process: subprocess.Popen[bytes], errors: IO[bytes]) -> str:
+    """Why a process failed, once it has ended; empty where it did not."""
     try:
         code = process.wait(LAST_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         code = process.wait()
-    if code:
-        errors.seek(0)
-        cause = last_line(errors.read().decode(errors="replace")) or f"it ended with exit code {code}."
-        again = f"scalectl export --to {wished.target} {wished.folder}"
-        warn(f"warning: nothing was exported to {wished.folder}: {cause} Try again: {again}")
+    if not code:
+        return ""
+    errors.seek(0)
+    if code < 0:
+        return f"signal {-code} ended it."
+    return last_line(errors.read().decode(errors="replace")) or f"it ended with exit code {code}."

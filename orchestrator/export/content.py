@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ _NAMES = ("name", "study", "state", "excluded", "origin", "digest")  # of a run,
 _CURVE = ("loss", "learning_rate", "grad_norm", "images_seen", "flops", "device_seconds")
 _SPEED = ("images_per_second", "flops_per_second", "mfu")
 GROUP = "train"  # the first part of the names of what a curve has
+_NAMED = tuple(f"{GROUP}/{name}" for name in (*_CURVE, *_SPEED))
+_LOSS = f"{GROUP}/loss"  # which is shown where it was not finite; of others that is not known
 Setting = str | bool | int | float
 
 
@@ -133,10 +136,10 @@ def plain(value: Any) -> Setting:
 
 def _scalars(curve: pd.DataFrame, readings: pd.DataFrame, life: Lives) -> Iterator[Scalars]:
     """Yield the values of each step, those of the curve and the readings of that step as one."""
-    values: dict[int, dict[str, float]] = {}
-    for row in curve.to_dict("records"):
-        known = {name: row[name] for name in (*_CURVE, *_SPEED) if name == "loss" or not pd.isna(row[name])}
-        values[int(row["step"])] = {f"{GROUP}/{name}": float(value) for name, value in known.items()}
+    values = {
+        step: {name: value for name, value in zip(_NAMED, row, strict=True) if not isnan(value) or name == _LOSS}
+        for step, row in zip(curve["step"].tolist(), curve[[*_CURVE, *_SPEED]].to_numpy(float).tolist(), strict=True)
+    }
     for row in readings.to_dict("records"):
         step = 0  # of an imported run whose file has no steps
         if not pd.isna(row["step"]):

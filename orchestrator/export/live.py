@@ -38,7 +38,10 @@ def follow(target: str, folder: Path, store: Path, study: str, ended: Callable[[
                 session.close()
             place(folder, Mark(target, study, ""), module.ours, lambda partial: None)
             session = _Session(module.Writer(folder, chosen), chosen)
-        session.add(chosen)
+        try:
+            session.add(chosen)
+        except OSError as error:  # a full disk, or a folder that is gone or can't be written any more
+            raise Refusal(f"{folder}: {error.strerror or error}.") from error
         pause = max(LOOK_SECONDS, REST * (time.monotonic() - begun))
     if session is not None:
         session.close()

@@ -1,9 +1,10 @@
-"""An export for MLflow: a tracking store on SQLite that MLflow makes; metrics go into its tables by the thousand."""
+"""An export for MLflow: a tracking store on SQLite that MLflow makes, into whose tables runs and metrics go at once."""
 
 import logging
 import os
 import re
 import sqlite3
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cache
@@ -13,10 +14,11 @@ from typing import Any
 
 os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ASYNC_LOGGING": "false"}  # read at its import
 
-from mlflow.entities import RunStatus, RunTag
-from mlflow.store.tracking.dbmodels.models import SqlLatestMetric, SqlMetric, SqlParam, SqlTag
+from mlflow.entities import LifecycleStage, SourceType
+from mlflow.store.tracking.dbmodels.models import SqlLatestMetric, SqlMetric, SqlParam, SqlRun, SqlTag
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-from sqlalchemy import event
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
+from sqlalchemy import Connection, event, update
 from sqlalchemy.dialects.sqlite import dialect, insert
 from sqlalchemy.engine import Engine
 
@@ -104,17 +106,23 @@ class Writer:
         finally:
             event.remove(Engine, "connect", _hurry)
         event.listen(self._store.engine, "connect", _hurry)
-        self._experiment = self._store.create_experiment(content.study, artifact_location=f"{artifacts}/study")
+        self._artifacts = f"{artifacts}/study"
+        self._experiment = int(self._store.create_experiment(content.study, artifact_location=self._artifacts))
         self._runs: dict[str, str] = {}  # MLflow's ids, by ours
 
     def begin(self, run: ExportedRun) -> None:
         """Begin a run with its settings and tags."""
-        own = RunTag(RUN, run.id)
-        made = self._store.create_run(self._experiment, "scalectl", _millis(run.started), [own], run.name)
-        self._runs[run.id] = made.info.run_id
+        number = self._runs[run.id] = uuid.uuid4().hex
         settings = {name: str(value)[:_LONGEST_PARAM] for name, value in run.settings.items()}
-        self._pairs(_SET, run, settings)
-        self._pairs(_TAG, run, _tags(run))
+        row = _row(run) | {
+            "run_uuid": number,
+            "experiment_id": self._experiment,
+            "artifact_uri": f"{self._artifacts}/{number}/{SqlAlchemyStore.ARTIFACTS_FOLDER_NAME}",
+        }
+        with self._store.engine.begin() as connection:
+            connection.execute(insert(SqlRun.__table__), row)
+            self._pairs(connection, _SET, run, settings)
+            self._pairs(connection, _TAG, run, {RUN: run.id, MLFLOW_RUN_NAME: run.name} | _tags(run))
 
     def add(self, run: ExportedRun) -> None:
         """Add the scalars of a run to what is there."""
@@ -128,23 +136,38 @@ class Writer:
 
     def end(self, run: ExportedRun) -> None:
         """Say what became of a run."""
-        ended = None
-        if run.state not in (RunState.PLANNED, RunState.RUNNING):
-            ended = _millis(run.ended)
-        status = RunStatus.from_string(_STATUS[run.state])
-        self._store.update_run_info(self._runs[run.id], status, ended, run.name)
-        self._pairs(_TAG, run, _tags(run))
-
-    def _pairs(self, statement: str, run: ExportedRun, pairs: Mapping[str, str]) -> None:
-        if not pairs:
-            return
-        rows = [dict(zip(_PAIR, (self._runs[run.id], *pair), strict=True)) for pair in pairs.items()]
         with self._store.engine.begin() as connection:
+            own: Any = SqlRun.run_uuid == self._runs[run.id]
+            connection.execute(update(SqlRun.__table__).where(own), _row(run))
+            self._pairs(connection, _TAG, run, _tags(run))
+
+    def _pairs(self, connection: Connection, statement: str, run: ExportedRun, pairs: Mapping[str, str]) -> None:
+        if pairs:
+            rows = [dict(zip(_PAIR, (self._runs[run.id], *pair), strict=True)) for pair in pairs.items()]
             connection.exec_driver_sql(statement, rows)
 
     def close(self) -> None:
         """Close the store."""
         self._store.engine.dispose()
+
+
+def _row(run: ExportedRun) -> dict[str, Any]:
+    """A run in MLflow's table of runs, as it is now; MLflow itself would ask for each of them a dozen times."""
+    ended = None
+    if run.state not in (RunState.PLANNED, RunState.RUNNING):
+        ended = _millis(run.ended)
+    return {
+        "name": run.name,
+        "source_type": SourceType.to_string(SourceType.UNKNOWN),
+        "source_name": "",
+        "entry_point_name": "",
+        "user_id": "scalectl",
+        "status": _STATUS[run.state],
+        "start_time": _millis(run.started),
+        "end_time": ended,
+        "source_version": "",
+        "lifecycle_stage": LifecycleStage.ACTIVE,
+    }
 
 
 def _tags(run: ExportedRun) -> dict[str, str]:

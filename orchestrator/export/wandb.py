@@ -1,20 +1,25 @@
-"""An export for Weights & Biases: offline runs, written by its own client without network, for `wandb sync`."""
+"""An export for Weights & Biases: offline runs for `wandb sync`, in the records of its own client.
 
-import os
+The client takes a run through a socket, a row at a time, and wakes two threads for each: half a minute for 300 runs.
+What it writes in the end are records of its protobuf messages in LevelDB's format of logs; these are written here.
+"""
+
+import json
 import re
-import shutil
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import wandb
+from wandb.proto.wandb_internal_pb2 import Record  # type: ignore[attr-defined] # made when it is imported
 
-from scalectl.orchestrator.export.content import Content, ExportedRun, utc
+from scalectl.orchestrator.export.content import Content, ExportedRun, Scalars, utc
+from scalectl.orchestrator.export.record_log import log_of
 from scalectl.orchestrator.vocabulary import RunState
 
 _FILE = re.compile(r"wandb/offline-run-[^/]+/(run-[^/]+\.wandb|files/.*)")
-_OWN = ("WANDB_CACHE_DIR", "WANDB_CONFIG_DIR", "WANDB_DATA_DIR", "WANDB_ARTIFACT_DIR")
-_AT_ONCE = 8  # runs whose ends are waited for together
+_HEAD = b":W&B\xe1\xbe\x00"  # its mark, and the version of the format
 _WORDS = re.compile(r"[^\w.-]")  # that the id of a run had better not have
 
 
@@ -25,25 +30,11 @@ def ours(name: str) -> bool:
 
 def write(content: Content, folder: Path) -> None:
     """Write all runs of a study that have begun, each as a folder that `wandb sync` uploads."""
-    before = dict(os.environ)
-    with tempfile.TemporaryDirectory() as elsewhere:
-        os.environ |= dict.fromkeys((*_OWN, "WANDB_DIR"), elsewhere) | {"WANDB_ERROR_REPORTING": "false"}
-        try:
-            for run in _write(content, Path(elsewhere)):
-                _move(run, Path(elsewhere), folder)
-        finally:
-            wandb.teardown()
-            os.environ.clear()
-            os.environ |= before
-
-
-def _move(run: ExportedRun, elsewhere: Path, folder: Path) -> None:
-    """Bring what `wandb sync` wants to the folder, named by the start of the run; logs of this machine stay behind."""
-    (made,) = elsewhere.glob(f"wandb/offline-run-*-{_id(run)}")
-    own = folder / "wandb" / f"offline-run-{utc(run.started):%Y%m%d_%H%M%S}-{_id(run)}"
-    own.mkdir(parents=True)
-    for name in (f"run-{_id(run)}.wandb", "files"):
-        shutil.move(made / name, own / name)
+    for run in content.runs():
+        own = folder / "wandb" / f"offline-run-{utc(run.started):%Y%m%d_%H%M%S}-{_id(run)}"
+        (own / "files").mkdir(parents=True)
+        records = (record.SerializeToString() for record in _records(content.study, run))
+        (own / f"run-{_id(run)}.wandb").write_bytes(log_of(records, _HEAD))
 
 
 def _id(run: ExportedRun) -> str:
@@ -51,48 +42,50 @@ def _id(run: ExportedRun) -> str:
     return _WORDS.sub("_", run.id)
 
 
-def _write(content: Content, elsewhere: Path) -> Iterator[ExportedRun]:
-    """Write the runs, and yield each when it is finished; the ends of several are waited for together."""
-    going: list[tuple[ExportedRun, wandb.Run]] = []
-    for run in content.runs():
-        going.append((run, _run(content.study, run, elsewhere)))
-        if len(going) >= _AT_ONCE:
-            yield from _finished(going)
-            going = []
-    yield from _finished(going)
+def _records(study: str, run: ExportedRun) -> Iterator[Record]:
+    """Yield the records of a run in the order in which the client writes them, numbered from 1."""
+    for number, record in enumerate(_bare(study, run), 1):
+        record.num = number
+        yield record
 
 
-def _finished(going: "list[tuple[ExportedRun, wandb.Run]]") -> Iterator[ExportedRun]:
-    for run, made in going:
-        made.finish(exit_code=int(run.state in (RunState.FAILED, RunState.DIVERGED)))
-        yield run
-
-
-def _run(study: str, run: ExportedRun, folder: Path) -> "wandb.Run":
-    settings = wandb.Settings(
-        root_dir=str(folder),
-        host="scalectl",  # not the name of this machine
-        console="off",
-        silent=True,
-        disable_git=True,
-        save_code=False,
-        disable_code=True,
-        x_disable_stats=True,
-        x_disable_meta=True,
-        x_disable_machine_info=True,
-        x_save_requirements=False,
-        x_start_time=run.started,
-    )
-    tags = {f"scalectl.{name}": text for name, text in run.tags.items()}
-    made = wandb.init(
-        mode="offline",
-        project=_WORDS.sub("_", study),
-        id=_id(run),
-        name=run.name,
-        config=dict(run.settings) | tags,
-        settings=settings,
-        reinit="create_new",
-    )
+def _bare(study: str, run: ExportedRun) -> Iterator[Record]:
+    yield Record(header={"version_info": {"producer": wandb.__version__}})
+    yield _beginning(study, run)
+    last: dict[str, Any] = {}
     for scalars in run.scalars:
-        made.log({**scalars.values, "_timestamp": scalars.at}, step=scalars.step)
-    return made
+        row = _row(run, scalars)
+        last |= row
+        yield Record(history={"item": _items(row), "step": {"num": scalars.step}})
+    yield Record(summary={"update": _items(last)})
+    failed = run.state in (RunState.FAILED, RunState.DIVERGED)
+    yield Record(exit={"exit_code": int(failed), "runtime": round(run.ended - run.started)})
+
+
+def _beginning(study: str, run: ExportedRun) -> Record:
+    """The record of a run itself: its names, settings and start, and not the name of this machine."""
+    tags = {f"scalectl.{name}": text for name, text in run.tags.items()}
+    record = Record()
+    record.run.run_id = _id(run)
+    record.run.project = _WORDS.sub("_", study)
+    record.run.display_name = run.name
+    record.run.host = "scalectl"
+    record.run.start_time.FromNanoseconds(round(run.started * 1e6) * 1000)
+    for key, value in (dict(run.settings) | tags).items():
+        record.run.config.update.add(key=key, value_json=json.dumps(value))
+    return record
+
+
+def _row(run: ExportedRun, scalars: Scalars) -> Mapping[str, float]:
+    """A row as W&B has one, by the time of training and not of this export."""
+    own = {"_timestamp": scalars.at, "_runtime": scalars.at - run.started, "_step": scalars.step}
+    return {**scalars.values, **own}
+
+
+def _items(row: Mapping[str, float]) -> list[dict[str, Any]]:
+    return [{"nested_key": [name], "value_json": _number(value)} for name, value in row.items()]
+
+
+def _number(value: float) -> str:
+    """A number in JSON as the client writes it, with NaN and Infinity."""
+    return repr(value) if isfinite(value) else json.dumps(value)

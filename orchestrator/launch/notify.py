@@ -30,6 +30,7 @@ from scalectl.orchestrator.vocabulary import RunState
 SECONDS = 10.0  # that a call may take
 
 Warn = Callable[[str], None]
+Laws = Mapping[str, Mapping[str, Any]]  # the document of each law by its name, or `refused` with the reason
 
 
 class Unheard(Exception):  # noqa: N818 - a warning, not an error
@@ -61,11 +62,11 @@ class Notifier:
             self._paused.add(news.pause)
             self._send("paused", f"paused: {news.pause}", news.pause, {}, running=True)
 
-    def end(self, outcome: Outcome) -> None:
-        """Tell how a launch that worked ended, and wait for the calls."""
+    def end(self, outcome: Outcome, laws: Laws) -> None:
+        """Tell how a launch that worked ended and what laws it came to, and wait for the calls."""
         reason = outcome.cap or outcome.pause
         counts: dict[str, Any] = {"exit": int(outcome.exit), "seconds": round(outcome.seconds, 1)}
-        counts |= {"runs": outcome.runs, "done": outcome.done, "states": dict(outcome.states)}
+        counts |= {"runs": outcome.runs, "done": outcome.done, "states": dict(outcome.states), "laws": dict(laws)}
         text = outcome.summary().splitlines()[0]
         if reason:
             text = f"{text}; {reason}"

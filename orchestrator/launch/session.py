@@ -22,7 +22,7 @@ from scalectl.orchestrator.launch.ledger import Ledger, Meter
 from scalectl.orchestrator.launch.log import Journal, Loudness, say
 from scalectl.orchestrator.launch.loop import launch
 from scalectl.orchestrator.launch.news import News
-from scalectl.orchestrator.launch.notify import Notifier, notifying
+from scalectl.orchestrator.launch.notify import Laws, Notifier, notifying
 from scalectl.orchestrator.launch.outcome import EVALUATION_FAILED, UNEVALUATED, Outcome
 from scalectl.orchestrator.launch.planned import planned
 from scalectl.orchestrator.launch.progress import Tally, screen
@@ -59,12 +59,14 @@ def carry_out(
     agree: Callable[[str], bool] = lambda question: True,
     again: str = "",
     loudness: Loudness = Loudness.NORMAL,
+    conclude: Callable[[Outcome], Laws] = lambda outcome: {},
 ) -> Outcome:
     """Run what is missing, and say what came of it; the store is held from before the plan to the end.
 
     `backend` is a name of cluster/backends.py, which takes the CPU workers of `slots` and `address`; of other types the
     launch takes as many slots as `slots` names, or all. `agree` answers the question about what a large launch costs;
-    the store keeps `again`, the command that launches the same. `loudness` says how much is shown on stderr.
+    the store keeps `again`, the command that launches the same. `loudness` says how much is shown on stderr. `conclude`
+    fits the laws once the store is released, and answers with them: the hook of the study is told of them.
     Raises Refusal when that is no or a cap forbids the launch, before anything is written,
     and Locked when another launch holds the store or its artifacts.
     """
@@ -84,7 +86,7 @@ def carry_out(
                     sweep()  # before its workers are given the same jobs
                     session.work(backend, slots, address)
                 outcome = session.outcome(time.monotonic() - began)
-        notifier.end(outcome)  # not before: what it calls may want the store
+        notifier.end(outcome, conclude(outcome))  # not before: what it calls may want the store
     return outcome
 
 

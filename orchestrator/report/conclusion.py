@@ -1,8 +1,9 @@
 """What a launch ends with: its laws in the store and as text, and the frontier of each as a figure."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 from scalectl.analysis.drawing.plot import Subject
 from scalectl.orchestrator.errors import Refusal
@@ -13,10 +14,10 @@ from scalectl.orchestrator.report.study import DEFAULT
 from scalectl.orchestrator.store.records import Records
 
 
-def conclude(experiment: Experiment) -> Iterator[str]:
+def conclude(experiment: Experiment) -> Generator[str, None, dict[str, dict[str, Any]]]:
     """Store the laws of a launch, draw the frontier of each, and yield the lines that report them.
 
-    What the points can't carry is said in a line and fails nothing.
+    What the points can't carry is said in a line and fails nothing. Returns each law by its name, or why there is none.
     """
     store = Path(experiment.store)
     _, points = study_points(store, experiment.name)
@@ -38,6 +39,7 @@ def conclude(experiment: Experiment) -> Iterator[str]:
             yield f"{_near(figure)} written."
     except Refusal as refused:
         yield str(refused)
+    return {name: law.to_json() if law else {"refused": refusal} for name, (law, refusal) in laws.items()}
 
 
 def _near(path: Path) -> str:

@@ -1,6 +1,7 @@
 // The grid of the study: a row for each model, a column for each data size, and in each cell its runs with their state.
 
 const SIGNS = {done: "✓", running: "▶", planned: "·", stopped: "‖", failed: "✕", diverged: "∞"};
+const MANY_IN_CELL = 100; // runs from which on a cell is folded
 
 function drawCells() {
   const models = PAGE.models.filter((model) => RUNS.some((row) => row.model === model));
@@ -22,6 +23,21 @@ function cell(model, size) {
   const order = ["steps", ...PAGE.swept];
   const runs = RUNS.filter((row) => row.model === model && row.data_size === size);
   runs.sort((a, b) => order.map((name) => compared(a[name], b[name])).find((sign) => sign) ?? 0);
+  if (runs.length <= MANY_IN_CELL) return cellGroup(runs);
+  const id = `cell-${modelPlace(model)}-${size}`, box = element("details", {id}, element("summary", {}, cellCounts(runs)));
+  box.addEventListener("toggle", () => { if (box.open && box.childElementCount === 1) box.append(cellGroup(runs)); });
+  box.open = Boolean(document.getElementById(id)?.open);
+  return box;
+}
+
+// A cell of many runs in words: how many there are, and in which states.
+function cellCounts(runs) {
+  const shown = runs.filter(isShown);
+  const counts = Object.entries(SIGNS).map(([state, sign]) => [sign, shown.filter((row) => row.state === state).length]);
+  return `${counted(shown.length, "run")}: ${counts.filter(([, number]) => number).map(([sign, number]) => `${sign} ${number}`).join(", ")}`;
+}
+
+function cellGroup(runs) {
   return element("div", {class: "group"}, ...runs.map((row) => {
     if (!isShown(row)) return element("span", {class: "cell hidden"});
     const value = row[choice.metric];

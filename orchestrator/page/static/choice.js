@@ -2,7 +2,7 @@
 
 const choice = {metric: "", x: "", family: "", xScale: "log", yScale: "log", filters: {}, zoom: null, drag: "zoom", sort: ["", 1]};
 const chosen = new Set(); // ids of runs
-let PAGE, RUNS, METRICS, PLACES; // the data, its runs as rows, the names of metrics, the rows by id
+let PAGE, RUNS, METRICS, PLACES, SIZES; // the data, its runs as rows, the names of metrics, the rows by id, the data sizes from the smallest
 
 function take(page) {
   PAGE = page;
@@ -14,6 +14,7 @@ function take(page) {
     for (const name of names) row[name] = page.runs[name][place];
     return row;
   });
+  SIZES = [...new Set(RUNS.map((row) => row.data_size).filter((size) => size > 0))].sort((a, b) => a - b);
   PLACES = new Map(RUNS.map((row) => [row.run, row]));
   for (const run of chosen) if (!PLACES.has(run)) chosen.delete(run);
   const offered = (list, name) => list.some((entry) => entry.name === name);

@@ -18,7 +18,7 @@ function drawCurves() {
     curve.steps.forEach((step, at) => {
       const x = over === "seconds" ? curve.seconds[at] : step * factors[over](curve);
       const y = curve.losses[at];
-      if (x > 0 && y > 0) lines.push({x, y, colour: colourOf(row.model), curve: place, run: curve.run || null, dash: dashOf(row), width: isChosen ? 3 : curve.run ? 1.5 : 1.1, text: `${row.name}: loss ${general(y, 4)} at step ${step.toLocaleString("en")}`});
+      if (x > 0 && y > 0) lines.push({x, y, colour: colourOf(row.model), curve: place, run: curve.run || null, dash: dashOf(row), width: isChosen ? 3 : curve.run ? 1.5 : 1.1});
     });
   });
   const whole = extent(lines.map((row) => row.x), 1.1), ys = extent(lines.map((row) => row.y), 1.05);
@@ -42,7 +42,6 @@ function drawCurves() {
       strokeDash: {field: "dash", type: "nominal", scale: null}, tooltip: {field: "run"}},
   };
   draw("curves-chart", spec, {runs: lines});
-  const known = sizes(); // smallest first
-  const dashes = known.length > 1 ? ` Dashes: data sizes, a whole line for the largest (${sizesText(known)}).` : "";
+  const dashes = SIZES.length > 1 ? ` Dashes: data sizes, a whole line for the largest (${sizesText(SIZES)}).` : "";
   fill("curves-note", `Each line is the mean of neighbours within 8 % along the axis. Runs of one trunk share its line up to their branch.${dashes}`);
 }

@@ -48,7 +48,7 @@ function listen() {
   addEventListener("hashchange", () => { choice.filters = {}; fromAddress(); take(PAGE); drawAll(); });
   addEventListener("scroll", () => { document.getElementById("tip").hidden = true; }, {passive: true});
   addEventListener("keydown", (event) => { if (event.key === "Escape") document.getElementById("tip").hidden = true; });
-  const again = () => { if (isMany()) { redrawAll(); drawAll(); } };
+  const again = () => { if (isMany()) { COLOURS.clear(); redrawAll(); drawAll(); } };
   for (const media of ["(prefers-color-scheme: dark)", "print"]) matchMedia(media).addEventListener("change", again);
   addEventListener("beforeprint", () => { for (const box of document.querySelectorAll("details")) box.open = true; });
 }

@@ -9,6 +9,8 @@ const PATHS = {
 const MANY = 1000; // points from which on a canvas is drawn in place of SVG
 const DASHES = [[], [6, 2], [6, 2, 1, 2], [3, 2], [1, 2]];
 
+const COLOURS = new Map(); // of models on a canvas, as they are until light turns to dark
+
 function modelPlace(model) {
   return Math.max(0, PAGE.models.indexOf(model));
 }
@@ -16,7 +18,9 @@ function modelPlace(model) {
 // A colour as CSS knows it; a canvas needs its value of now.
 function colourOf(model) {
   const name = `--model-${modelPlace(model)}`;
-  return isMany() ? getComputedStyle(document.documentElement).getPropertyValue(name).trim() : `var(${name})`;
+  if (!isMany()) return `var(${name})`;
+  if (!COLOURS.has(name)) COLOURS.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+  return COLOURS.get(name);
 }
 
 function ink() {
@@ -35,19 +39,15 @@ function shapeOf(model) {
   return SHAPES[modelPlace(model) % SHAPES.length];
 }
 
-function sizes() {
-  return [...new Set(RUNS.map((row) => row.data_size).filter((size) => size > 0))].sort((a, b) => a - b);
-}
-
 function areaOf(row) {
-  const known = sizes(), place = known.indexOf(row.data_size);
-  if (place < 0 || known.length < 2) return 60;
-  return 25 + (115 * place) / (known.length - 1);
+  const place = SIZES.indexOf(row.data_size);
+  if (place < 0 || SIZES.length < 2) return 60;
+  return 25 + (115 * place) / (SIZES.length - 1);
 }
 
 function dashOf(row) {
-  const known = sizes().reverse();
-  return DASHES[Math.min(Math.max(0, known.indexOf(row.data_size)), DASHES.length - 1)];
+  const place = SIZES.indexOf(row.data_size);
+  return DASHES[place < 0 ? 0 : Math.min(SIZES.length - 1 - place, DASHES.length - 1)];
 }
 
 function symbol(model) {
@@ -70,9 +70,8 @@ function drawLegend(law) {
   const counts = new Map();
   for (const row of shownRuns()) counts.set(row.model, (counts.get(row.model) ?? 0) + 1);
   const models = PAGE.models.filter((model) => counts.has(model)).map((model) => element("li", {}, symbol(model), model ?? "not known"));
-  const known = sizes();
   const notes = [];
-  if (known.length > 1) notes.push(`Larger marks: more distinct training images (${sizesText(known)}).`);
+  if (SIZES.length > 1) notes.push(`Larger marks: more distinct training images (${sizesText(SIZES)}).`);
   notes.push("Rings: the frontier.");
   if (law?.curve) notes.push("Line: the law, dashed beyond the frontier; band: its 90 % interval.");
   if (law?.held_out?.length) notes.push("Stars: runs that are held out.");

@@ -38,7 +38,8 @@ function drawLimit(id, size) {
   ];
   const ticks = {values: [...best.keys()].sort((a, b) => b - a).filter(apartBy(xs, 4.5))};
   const spec = smallSpec(LIMIT_NAMES[size], xs, ys, layers, `${metricLabel(choice.metric)} of each run by ${LIMIT_NAMES[size].toLowerCase()}, the best of each joined.`, ticks);
-  const shown = runRows(size, choice.metric, front).filter((row) => rows.some((other) => other.run === row.run));
+  const used = new Set(rows.map((row) => row.run));
+  const shown = runRows(size, choice.metric, front).filter((row) => used.has(row.run));
   draw(id, spec, {best: lower.map((row) => ({x: row[size], y: row[choice.metric]})), runs: shown});
 }
 

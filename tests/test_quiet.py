@@ -1,0 +1,53 @@
+"""Verbs that write something say nothing of it with -q; what went wrong they say all the same."""
+
+import pytest
+from click.testing import CliRunner
+from runs import laptop
+from told import filled
+
+from scalectl.orchestrator.cli.main import scalectl
+
+COLUMNS = ["name", "model", "params", "data_size", "steps", "seed", "flops", "upstream/error"]
+
+
+def run(*words: object):
+    return CliRunner().invoke(scalectl, [str(word) for word in words], standalone_mode=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a store and a file of other people's runs."""
+    made = tmp_path_factory.mktemp("quiet")
+    filled(made)
+    laptop()[COLUMNS].to_csv(made / "others.csv", index=False)
+    return made
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["export", "--to", "csv", "{}/out"],
+        ["export", "-o", "{}/runs.csv"],
+        ["export", "--bundle", "{}/study.zip"],
+        ["import", "{}/others.csv"],
+        ["plot", "frontier", "-o", "{}/frontier.png"],
+        ["report", "-o", "{}/report.html"],
+        ["db", "backup", "{}/copy.db"],
+        ["db", "upgrade"],
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_a_verb_that_writes_is_silent_on_demand(folder, words, monkeypatch):
+    monkeypatch.chdir(folder)
+    done = run(*[word.format(folder) for word in words], "-q", "--store", folder / "results.db")
+    assert done.exception is None and done.output == "", done.exception or done.output
+    written = [word.format(folder) for word in words if "{}" in word]
+    assert all((folder / path).exists() for path in written)
+
+
+def test_what_goes_wrong_is_said_all_the_same(folder, tmp_path):
+    refused = run("export", "-q", "--to", "csv", folder, "--store", folder / "results.db")
+    assert "refused" in str(refused.exception)
+    (tmp_path / "bad.csv").write_text("name,model,steps,upstream/error\na,m,10,0.5\nb,m,ten,0.5\n")
+    wrong = run("import", "-q", tmp_path / "bad.csv", "--store", tmp_path / "results.db")
+    assert "steps = ten" in str(wrong.exception)
