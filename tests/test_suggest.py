@@ -292,5 +292,5 @@ def test_a_tenth_of_the_compute_predicts_the_largest_runs_as_well_as_by_the_best
     suggested = found.pop("suggested")
     assert suggested <= 1.2 * min(found.values())
     if name.startswith("paper"):
-        assert suggested < 0.8 * found.pop("published")
+        assert suggested < found.pop("published")
         assert suggested < 0.6 * min(found.values())
