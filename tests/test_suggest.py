@@ -234,14 +234,63 @@ def test_a_replay_spends_no_more_than_its_share(bench):
     assert 0.3 * left < ordered["cost"][taken[5:]].sum() <= left
 
 
+def test_the_published_way_spends_no_more_than_its_share(bench):
+    runs = bench.planted(0.1, 0.3, 0.35, 0.4, 0.3, 0.01, seed=3).sort_values("cost", ignore_index=True)
+    at, (cost, error) = positions(runs, "cost"), runs[["cost", "error"]].to_numpy().T
+    left = 0.03 * cost[:61].sum()
+    taken = bench.mspe.published(at[:61], error[:61], cost[:61], [0, 1, 2, 3, 4], left, at[61:], seed=0)
+    assert taken[:5] == [0, 1, 2, 3, 4] and max(taken) < 61 and len(set(taken)) == len(taken) > 10
+    assert 0.8 * left < cost[taken[5:]].sum() <= left
+
+
+def test_the_published_way_expects_what_measuring_takes_of_the_squared_error(bench):
+    """Two basins of one parameter each: what is left after a measurement, over many drawn truths and readings."""
+    mspe, random = bench.mspe, np.random.default_rng(0)
+    at_CX, target_MX = np.array([[0.5], [3.0]]), np.array([[4.0], [5.0]])
+    law = mspe.Law(np.zeros(1), np.array([True]), 1.0, np.full(3, -9.0), np.full(3, 9.0))
+    theta = np.array([[0.2, 0.0, -1.0], [0.1, 0.1, -0.5]])
+    spread = np.stack([np.diag([1e-3, 1e-9, 1e-9])] * 2)
+    basins = mspe.Basins(np.array([0.6, 0.4]), theta, spread, noise=2e-3)
+    f_KM, f_KC = law.values(theta, target_MX)[0], law.values(theta, at_CX)[0]
+
+    def squared(w_DK, mean_DKM, within):
+        middle = np.einsum("dk,dkm->dm", w_DK, mean_DKM)
+        return 2 * within + np.einsum("dk,dkm->d", w_DK, (mean_DKM - middle[:, None]) ** 2).mean()
+
+    before = squared(basins.weight[None], f_KM[None], 1e-3)
+    true_D = random.choice(2, 200_000, p=basins.weight)
+    for place, takes in enumerate(basins.takes(law, at_CX, target_MX)):
+        y_D = f_KC[true_D, place] + random.normal(0, 3e-3**0.5, len(true_D))
+        off_DK = y_D[:, None] - f_KC[:, place]
+        w_DK = basins.weight * np.exp(-(off_DK**2) / 2 / 3e-3)
+        after = squared(w_DK / w_DK.sum(axis=1, keepdims=True), f_KM + off_DK[..., None] / 3, 1e-3 * 2 / 3)
+        assert takes == pytest.approx(before - after, rel=0.02)
+
+
+def test_the_law_that_the_published_way_fits_is_found_again(bench):
+    runs = bench.planted(0.1, 0.3, 0.35, 0.4, 0.3, 0.0, seed=0)
+    at, cheap = positions(runs, "cost"), (runs["cost"] < runs["cost"].quantile(0.8)).to_numpy()
+    expected = bench.mspe.predicted(at[cheap], runs["error"].to_numpy()[cheap], at[~cheap], seed=0)
+    np.testing.assert_allclose(expected, runs["truth"][~cheap], rtol=1e-3)
+
+
+def test_a_table_of_sizes_and_tokens_is_a_study_to_replay(bench, tmp_path):
+    runs = pd.DataFrame({"N": [1e8, 2e8], "D": [1e9, 3e9], "unique_tokens": [1e9, 1e9], "loss": [3.0, 2.5]})
+    runs.to_parquet(tmp_path / "mine.parquet")
+    study = dict(bench.studies(None, None, [tmp_path / "mine.parquet"]))["mine"](0)
+    assert study["cost"].to_list() == pytest.approx([6e17, 3.6e18]) and study["error"].to_list() == [3.0, 2.5]
+    assert study["images_seen"].to_list() == [1e9, 3e9] and study["data_size"].to_list() == [1e9, 1e9]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", ["paper, 10shot", "paper, finetune", "Chinchilla", "planted, 1 % noise"])
 def test_a_tenth_of_the_compute_predicts_the_largest_runs_as_well_as_by_the_best_other_way_or_better(bench, name):
     """Which way is the best differs: for the paper's runs it is the suggested one, by far."""
     studies = dict(bench.studies(shared("data/paper/jft_runs.csv"), shared("laws/chinchilla_kyo234.csv")))
-    found = {way: error for way, (error, _) in bench.medians(studies[name], orders=20, share=0.1).items()}
+    found = {way: error for way, (error, *_) in bench.medians(studies[name], orders=20, share=0.1).items()}
     suggested = found.pop("suggested")
     assert suggested <= 1.2 * min(found.values())
     if name.startswith("paper"):
+        assert suggested < found.pop("published")
         assert suggested < 0.6 * min(found.values())
