@@ -96,3 +96,13 @@ def test_the_compiler_lets_a_small_step_through_and_refuses_a_large_one():
     large = replace(large, model=replace(large.model, depth=2))
     need = compiled(large, topology("v5e:2x2"))
     assert need.verdict is Verdict.OVER and 32 * GIB < need.peak < 42 * GIB and need.limit == 15.75 * GIB
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@NEEDS_COMPILER
+def test_the_compiler_gives_the_patches_of_pictures_no_more_room_than_pictures_need():
+    """Pictures of 8 x 8 patches: where such a grid is padded to 8 x 128, they alone take 3.23 GiB."""
+    of = trunk("s", 28, 5760, layers="loop", remat="none", head="gap", optimizer="adamw")
+    need = compiled(replace(of, model=replace(of.model, depth=2)), topology("v2:2x2"))
+    assert need.verdict is Verdict.FITS and need.peak < 2 * GIB

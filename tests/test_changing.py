@@ -141,10 +141,10 @@ def test_a_node_that_ends_leaves_the_board_its_worker_ends_with_it_and_a_new_nod
     assert max(begun) > 0  # what was lost went on from its checkpoint
 
 
-def bad_node(nodes: Any, folder: Path) -> Any:
+def bad_node(nodes: Any, folder: Path, num_cpus: int = 1) -> Any:
     """A node on which that folder of packages goes before all others."""
     path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return nodes.add_node(num_cpus=1, env_vars={"PYTHONPATH": path}, **SMALL)
+    return nodes.add_node(num_cpus=num_cpus, env_vars={"PYTHONPATH": path}, **SMALL)
 
 
 def test_nodes_without_scalectl_and_of_other_versions(study, nodes, tmp_path, capfd):
@@ -248,3 +248,37 @@ def test_a_head_that_dies_ends_the_launch_with_checkpoints_and_closing_lines(stu
     assert set(rows(study, "SELECT state FROM runs")) == {"stopped"}
     reached = rows(study, "SELECT job, step FROM attempts ORDER BY job")
     assert reached == rows(study, "SELECT job, max(step) FROM checkpoints GROUP BY job ORDER BY job")
+
+
+@pytest.mark.parametrize("everything", [False, True], ids=["the-head", "all-nodes"])
+def test_a_launch_that_is_ended_together_with_its_cluster_has_closing_lines_and_is_gone_on_with(study, everything):
+    """As a batch system does when its time is over: SIGTERM to the launch, the head, and all other nodes or none."""
+    secure(None)
+    from ray.cluster_utils import Cluster
+
+    endless(study, 1)
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **SMALL})
+    try:
+        made.add_node(num_cpus=1, **SMALL)
+        with commanded(study, made) as launch:
+            until(training(study, 1), PATIENCE)
+            ended = [made.head_node.all_processes["gcs_server"][0], made.head_node.all_processes["raylet"][0]]
+            if everything:
+                ended += [node.all_processes["raylet"][0] for node in made.worker_nodes]
+            began = time.monotonic()
+            for pid in (*(one.process.pid for one in ended), launch.pid):
+                os.kill(pid, signal.SIGTERM)
+            out, error = launch.communicate(timeout=90)
+            print(f"a launch that was ended with its cluster took {time.monotonic() - began:.1f} s")
+    finally:
+        made.shutdown()
+    assert launch.returncode == Exit.INTERRUPTED, (launch.returncode, out, error)
+    assert "Stopped; checkpoints are kept. Next: scalectl launch" in out.splitlines()[-1], out
+    assert rows(study, "SELECT state FROM runs") == ["stopped"]
+    kept = rows(study, "SELECT max(step) FROM checkpoints")[0]
+    assert kept == rows(study, "SELECT step FROM attempts")[0] or everything  # a raylet kills its workers at once
+    command = [sys.executable, "-m", "scalectl", "launch", str(study.file), "--here", "-y", "-q"]
+    with subprocess.Popen(command) as again:
+        until(lambda: rows(study, f"SELECT 1 FROM attempts WHERE first_step = {kept}"), PATIENCE)
+        again.send_signal(signal.SIGTERM)
+    assert again.returncode == Exit.INTERRUPTED

@@ -5,12 +5,14 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from pages import ROOT
 from test_cli import COMMAND
 from test_cluster import told
+from test_control import until
 from test_gang import losses
 from test_pods import members
 from told import rows
@@ -20,7 +22,8 @@ from scalectl.orchestrator.cli.launch import rehearsed
 from scalectl.orchestrator.cli.main import scalectl as program
 from scalectl.orchestrator.cluster.backends import opened
 from scalectl.orchestrator.cluster.base import Request
-from scalectl.orchestrator.cluster.fake import FakeCluster, gpu_hosts, slice_hosts
+from scalectl.orchestrator.cluster.fake import FakeCluster, Host, Preemption, gpu_hosts, slice_hosts
+from scalectl.orchestrator.cluster.ray_server import secure
 from scalectl.orchestrator.errors import InvalidExperiment
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
@@ -131,6 +134,36 @@ def test_gpus_of_two_hosts_train_one_job_together(gpus, study, tmp_path, monkeyp
             assert max(abs(found[step] - expected[step]) for step in expected) < 1e-5
         gang = [host for host in members().values() if host == ("", "")]  # others belong to slices of other tests
         assert len(gang) == 2  # processes of one gang, which stays for a next job
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_hosts_come_back_on_a_machine_that_is_too_busy_for_ray(monkeypatch):
+    """Notices that the head doesn't take, and hosts that aren't there in the time that Ray gives them."""
+    secure(None)  # before Ray is imported
+    said, tries = list[str](), Counter[str]()
+    started = FakeCluster._started
+
+    def late(self: FakeCluster, host: Host) -> Any:
+        node = started(self, host)
+        tries[host.group] += 1
+        if tries[host.group] == 2:
+            raise TimeoutError("Timed out after 30 seconds while waiting for node")
+        return node
+
+    def silent(*words: Any, **more: Any) -> Any:
+        raise RuntimeError("Deadline Exceeded")
+
+    monkeypatch.setattr(FakeCluster, "_started", late)
+    monkeypatch.setattr(FakeCluster, "_in_use", lambda self, host: True)
+    monkeypatch.setattr("ray._raylet.GcsClient", silent)
+    away = Preemption("h100", after=0.0, notice=0.5, away=0.5)
+    with closing(FakeCluster(0, [*gpu_hosts("h100", 1)], [away], said.append)) as cluster:
+        cluster.begin()
+        until(lambda: "fake cluster: h100-host-0 is back" in said)
+        assert len(cluster._cluster.worker_nodes) == 1
+    assert "fake cluster: a host of h100-host-0 got no notice: Deadline Exceeded" in said
+    assert any("is not back yet: Timed out after 30 seconds" in line for line in said), said
 
 
 FAKE = """\

@@ -90,10 +90,12 @@ def estimate(trunk: TrunkSpec, slices: Topology) -> Need:
             raise ValueError(f"{size} images can't be shared by {devices} devices: give a multiple of {devices}")
     limit, peak = round(slices.generation.gib * GIB), round(peak_bytes(trunk, devices, length_of(trunk)))
     verdict = Verdict.UNSURE
-    padded = arrays(trunk, devices, length_of(trunk)).images * LANES / trunk.data.channels
+    pictures = arrays(trunk, devices, length_of(trunk)).images
+    padded = pictures * LANES / trunk.data.channels
+    cut = pictures * ONCE[trunk.recipe.layers, trunk.recipe.remat].images
     if peak * (1 + MARGIN) + padded <= limit:  # XLA may lay images out with each pixel's channels on lanes of their own
         verdict = Verdict.FITS
-    elif peak > MAKES_ROOM * limit:
+    elif peak - cut > MAKES_ROOM * limit:  # the cells were compiled when cutting pictures took more room
         verdict = Verdict.OVER
     return Need(verdict, peak, limit, round(given(trunk, devices)), compiled=False, margin=MARGIN)
 

@@ -13,9 +13,10 @@ from typing import Any
 
 import psutil
 
-from scalectl.orchestrator.cluster.ray_server import secure, signals_held
+from scalectl.orchestrator.cluster.ray_server import first_line, secure, signals_held
 from scalectl.orchestrator.cluster.ray_slots import GPU_LABEL, pod
 from scalectl.orchestrator.cluster.sessions import Session
+from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.vocabulary import GPU, parted
 from scalectl.trainer.topology import topology
 
@@ -81,7 +82,7 @@ def gpu_hosts(slot_type: str, count: int) -> Iterator[Host]:
 class FakeCluster:
     """A head with CPU workers, and fake hosts, some of which are taken away: counted from the first job on any of them.
 
-    `say` gets a line for each thing that happens to a host.
+    `say` gets a line for each thing that happens to a host. Raises Refusal where this machine is too busy to start one.
     """
 
     def __init__(
@@ -104,8 +105,13 @@ class FakeCluster:
             with signals_held():
                 self._cluster: Any = self._head(Cluster, cpus)
                 self._nodes |= {host: self._started(host) for host in hosts}
-        except BaseException:
+        except BaseException as error:
+            if hasattr(self, "_cluster"):
+                self._cluster.shutdown()
             self._session.remove()
+            if isinstance(error, TimeoutError):  # of 30 seconds, which Ray lets nobody change
+                remedy = "This machine may be too busy: try again, or with fewer hosts."
+                raise Refusal(f"refused: a host of the fake cluster did not start: {error} {remedy}") from error
             raise
 
     @property
@@ -167,16 +173,28 @@ class FakeCluster:
             hosts = [host for host in self._nodes if host.group == group]
             if preemption.notice:
                 self._say(f"fake cluster: {group} is taken away in {preemption.notice:g} s")
+                end = time.time() + preemption.notice
                 for host in hosts:
-                    self._drain(self._nodes[host], preemption.notice)
-                self._ended.wait(preemption.notice)
+                    self._drain(host, end)
+                self._ended.wait(end - time.time())
             self._say(f"fake cluster: {group} is gone for {preemption.away:g} s")
             for host in hosts:
                 self._lose(self._nodes.pop(host))
             if self._ended.wait(preemption.away):
                 return
-            self._nodes |= {host: self._started(host) for host in hosts}
+            for host in hosts:
+                self._return(host)
             self._say(f"fake cluster: {group} is back")
+
+    def _return(self, host: Host) -> None:
+        """Start a host anew: on a busy machine Ray may give up after 30 seconds, and then it is tried again."""
+        while not self._ended.is_set() and host not in self._nodes:
+            try:
+                self._nodes[host] = self._started(host)
+            except Exception as error:
+                self._say(f"fake cluster: a host of {host.group} is not back yet: {first_line(error)}")
+                for late in self._cluster.worker_nodes - set(self._nodes.values()):  # else it would be there twice
+                    self._lose(late)
 
     def _busiest(self, slot_type: str) -> str:
         """A slice or machine of a type with a job on it, or the first where none has one."""
@@ -194,16 +212,20 @@ class FakeCluster:
     def _lose(self, node: Any) -> None:
         """End all processes of a node at once, as on a machine that is switched off."""
         for raylet in node.all_processes["raylet"]:
-            for process in psutil.Process(raylet.process.pid).children(recursive=True):
-                with suppress(psutil.Error):
-                    process.kill()
+            with suppress(psutil.Error):  # Ray itself ends a node whose time is over
+                for process in psutil.Process(raylet.process.pid).children(recursive=True):
+                    with suppress(psutil.Error):
+                        process.kill()
         self._cluster.remove_node(node, allow_graceful=False)
 
-    def _drain(self, node: Any, seconds: float) -> None:
-        """Have the cluster told that a node will be taken away, as a provider's notice is passed on."""
+    def _drain(self, host: Host, end: float) -> None:
+        """Have the cluster told when a host will be taken away, as a provider's notice is passed on."""
         reason = self._ray.core.generated.autoscaler_pb2.DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
         client = self._ray._raylet.GcsClient(address=self.address)
-        client.drain_node(node.node_id, reason, "pre-emption on a fake cluster", int(1000 * (time.time() + seconds)))
+        try:
+            client.drain_node(self._nodes[host].node_id, reason, "pre-emption on a fake cluster", int(1000 * end))
+        except Exception as error:  # the head of a busy machine may not answer
+            self._say(f"fake cluster: a host of {host.group} got no notice: {first_line(error)}")
 
 
 @contextmanager

@@ -52,6 +52,11 @@ class Actor:
         """Ask the job to leave a checkpoint and end with Stopped."""
         self._handle.stop.options(concurrency_group="control").remote(self._turn)
 
+    def use(self, nodes: frozenset[str]) -> None:
+        """Have the workers of a gang placed on no others than these nodes from now on."""
+        if self.gang:
+            self._handle.use.options(concurrency_group="control").remote(nodes)
+
     def kill(self) -> None:
         """End the process; Ray takes up to 5 seconds where it doesn't answer."""
         self._ray.kill(self._handle, no_restart=True)
@@ -89,6 +94,7 @@ class Maker:
     def __init__(self, ray: Any, launcher: str) -> None:
         self._ray, self._launcher = ray, launcher
         self.left_out: frozenset[str] = frozenset()  # ids of nodes
+        self.usable: frozenset[str] | None = None  # those that were visited, on which alone gangs are placed
         self.probe = ("", "")  # a file that every worker has to see, with its text
 
     def actor(self, slot: str, seats: Seats, cores: tuple[int, ...]) -> Actor:
@@ -114,4 +120,4 @@ class Maker:
             soft=False,  # a soft wish is forgotten: in Ray 2.60 nine of ten such actors went to other nodes
         )
         made = self._ray.remote(num_cpus=0, scheduling_strategy=affinity, **_OPTIONS)(Gang)
-        return Actor(self._ray, made.remote(seats, name, self.left_out), name)
+        return Actor(self._ray, made.remote(seats, name, self.usable), name)

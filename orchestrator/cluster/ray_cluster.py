@@ -102,12 +102,15 @@ class OnRay(Backend):
     def _follow(self, nodes: Nodes) -> None:
         placed = self._busy
         working = {name for name, actor in placed.items() if actor.placed}
-        self._maker.left_out = nodes.left_out
+        self._maker.left_out, before, self._maker.usable = nodes.left_out, self._maker.usable, nodes.usable
         self._offer(followed(self._offered, nodes.slots(), working, placed))
         for name in self._actors.keys() - {*self.slots}:
             self.kill(name)
             if name in placed:
                 self._returned.append((name, Lost(f"the cluster has no place for slot {name} any more", "slot_lost")))
+        if self._maker.usable != before:
+            for actor in self._actors.values():
+                actor.use(self._maker.usable)
 
     @property
     def lost(self) -> str:  # type: ignore[override]

@@ -10,7 +10,7 @@ from typing import Any
 
 from scalectl.orchestrator.cluster import process as heap
 from scalectl.orchestrator.cluster.ray_head import Head
-from scalectl.orchestrator.cluster.ray_slots import SLICE_LABEL, Draining, Seats, elsewhere, slices
+from scalectl.orchestrator.cluster.ray_slots import SLICE_LABEL, Draining, Seats, only, slices
 from scalectl.orchestrator.cluster.worker import Place, Worker, on_node, preempted
 from scalectl.trainer.events import Done, Event, Failed, Stopped
 from scalectl.trainer.multihost import Host
@@ -52,11 +52,11 @@ class Gang:
     a host fails all of them are killed and the slice is released; the next job is placed anew.
     """
 
-    def __init__(self, seats: Seats, name: str, left_out: frozenset[str] = frozenset()) -> None:
+    def __init__(self, seats: Seats, name: str, usable: frozenset[str] | None = None) -> None:
         import ray
 
         self._ray: Any = ray
-        self._seats, self._name, self._left_out = seats, name, left_out
+        self._seats, self._name, self._usable = seats, name, usable
         self._members: list[Any] = []
         self._nodes: frozenset[str] = frozenset()  # that they are on
         self._draining = Draining(ray)
@@ -74,6 +74,10 @@ class Gang:
     def stderr(self) -> str:
         """Nothing: each of its workers has its own."""
         return ""
+
+    def use(self, nodes: frozenset[str]) -> None:
+        """Place workers on no others than these nodes from now on."""
+        self._usable = nodes
 
     def stop(self, turn: int) -> None:
         """Ask all hosts to leave a checkpoint and end the job of a turn."""
@@ -112,8 +116,10 @@ class Gang:
         if not self._seats.chips:
             return [""]
         free = self._ray._private.state.available_resources_per_node()
-        avoided, now = self._draining.nodes() | self._left_out, time.monotonic()
+        avoided, now = self._draining.nodes(), time.monotonic()
         living = [node for node in self._ray.nodes() if node["Alive"]]  # a slice may be back under its name
+        if (usable := self._usable) is not None:
+            living = [node for node in living if node["NodeID"] in usable]
         nodes = [node for node in living if node["NodeID"] not in avoided]
         busy = {node["Labels"].get(SLICE_LABEL) for node in nodes if not free.get(node["NodeID"], {}).get("TPU")}
         return [
@@ -134,7 +140,7 @@ class Gang:
         if name:
             options |= {"strategy": "STRICT_SPREAD", "bundle_label_selector": [{SLICE_LABEL: name}] * seats.hosts}
         else:
-            selector = seats.selector | elsewhere(self._left_out)
+            selector = seats.selector | only(self._usable)
             if seats.gpus:  # each part on a host of its own
                 options |= {"strategy": "STRICT_SPREAD"}
             if selector:

@@ -95,6 +95,11 @@ class Nodes:
             return frozenset()
         return frozenset(node["NodeID"] for node in self._known if self._visits.left_out(node["NodeID"]))
 
+    @property
+    def usable(self) -> frozenset[str]:
+        """The ids of the nodes that can be used by now."""
+        return frozenset(node["NodeID"] for node in self._usable)
+
     def slots(self) -> dict[Slot, Seats]:
         """The slots that the usable nodes make by now."""
         nodes, wanted = self._usable, self._request.wanted

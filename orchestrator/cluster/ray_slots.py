@@ -126,6 +126,13 @@ def elsewhere(nodes: Collection[str]) -> dict[str, str]:
     return {NODE_LABEL: f"!in({','.join(sorted(nodes))})"}
 
 
+def only(nodes: Collection[str] | None) -> dict[str, str]:
+    """The labels of nodes that are some of these; of any, where none are named."""
+    if nodes is None:
+        return {}
+    return {NODE_LABEL: f"in({','.join(sorted(nodes))})"}
+
+
 def pod(name: str) -> str:
     """Ray's word for a type of slice such as v5e-16; empty for any slice."""
     if name in (TPU, AUTO):
