@@ -1,4 +1,4 @@
-"""The published active choice of runs (arXiv 2604.22753), written anew from its formulas, for benchmarks/suggest.py.
+"""The published active choice of runs (arXiv 2604.22753; settings of PlanarG/active-sl), for benchmarks/suggest.py.
 
 The law is E + A m^-a + B S^-b + G U^-c of those axes that vary, fitted by least squares from many starts. Fits that
 say nearly the same of the target are one basin; each is a Gaussian of the parameters, and basins weigh by BIC. The mean

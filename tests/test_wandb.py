@@ -100,6 +100,13 @@ def test_wandb_sync_uploads_every_row_the_settings_and_the_end(tmp_path):
     assert (asked["displayName"], asked["project"], asked["host"]) == (run["name"], "small", "scalectl")
     assert json.loads(asked["config"])["steps"]["value"] == run["steps"]
     assert any(one.get("complete") for one in server.told) and {one.get("exitcode") for one in server.told} >= {0}
+    left = sorted(path.name for path in folder.iterdir())
+    assert f"run-{run['run']}.wandb.synced" in left
+    export_to("wandb", tmp_path / "out", study.store, None)  # changes nothing: no run is uploaded again
+    assert sorted(path.name for path in folder.iterdir()) == left
+    (folder / f"run-{run['run']}.wandb").write_bytes(b"torn")
+    export_to("wandb", tmp_path / "out", study.store, None)  # is written anew, also among what an upload left
+    assert (folder / f"run-{run['run']}.wandb").stat().st_size > 1000
 
 
 @pytest.mark.parametrize("size", [0, 1, 32768 - 14, 32768 - 13, 32768 - 20, 32768 - 21, 70_000])

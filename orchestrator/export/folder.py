@@ -38,7 +38,7 @@ def place(folder: Path, mark: Mark, ours: Callable[[str], bool], write: Callable
     that has any other file, or that can't be written; an export that fails leaves what was there.
     """
     before = read_mark(folder)
-    if before is not None and _same(folder, before, mark):
+    if before is not None and _same(folder, before, mark, ours):
         return False
     check_replaceable(folder, mark.target, ours)
     try:
@@ -94,9 +94,13 @@ def listed(folder: Path) -> dict[str, int]:
     return {name: size for name, size in sorted(found.items()) if name != MARKER}
 
 
-def _same(folder: Path, before: dict[str, Any], mark: Mark) -> bool:
+def _same(folder: Path, before: dict[str, Any], mark: Mark, ours: Callable[[str], bool]) -> bool:
+    """Whether all that was written is there as it was; what the target's program left beside it may stay."""
     said = (before.get("layout"), before.get("target"), before.get("study"), before.get("content"))
-    return said == (LAYOUT, mark.target, mark.study, mark.fingerprint) and before.get("files") == listed(folder)
+    written, there = before.get("files"), listed(folder)
+    if said != (LAYOUT, mark.target, mark.study, mark.fingerprint) or not isinstance(written, dict):
+        return False
+    return written.items() <= there.items() and all(ours(name) for name in there.keys() - written.keys())
 
 
 def _swap(partial: Path, folder: Path) -> None:

@@ -18,13 +18,13 @@ from scalectl.orchestrator.export.content import Content, ExportedRun, Scalars, 
 from scalectl.orchestrator.export.record_log import log_of
 from scalectl.orchestrator.vocabulary import RunState
 
-_FILE = re.compile(r"wandb/offline-run-[^/]+/(run-[^/]+\.wandb|files/.*)")
+_FILE = re.compile(r"wandb/offline-run-[^/]+/(run-[^/]+\.wandb(\.sync[a-z]*)?|files/.*|logs/.*)")
 _HEAD = b":W&B\xe1\xbe\x00"  # its mark, and the version of the format
 _WORDS = re.compile(r"[^\w.-]")  # that the id of a run had better not have
 
 
 def ours(name: str) -> bool:
-    """Whether an export has a file of this name."""
+    """Whether an export has a file of this name, or `wandb sync` leaves one there."""
     return bool(_FILE.fullmatch(name))
 
 
