@@ -236,3 +236,9 @@ def test_a_reader_that_has_seen_enough_ends_the_command_quietly(launched):
         env=os.environ,
     )
     assert done.stderr == ""
+
+
+def test_a_verb_that_reads_a_store_says_so_when_it_is_given_the_file(study):
+    done = scalectl("status", study.file)
+    assert done.returncode == 2 and "status reads a store: leave the file out, or give --store PATH." in done.stderr
+    assert "reads a store" not in scalectl("plan", study.file, study.file).stderr

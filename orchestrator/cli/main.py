@@ -73,7 +73,7 @@ def main() -> None:
     try:
         code = scalectl.main(standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        _hinted(error).show()
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
         code = _interrupted()
@@ -82,6 +82,17 @@ def main() -> None:
             raise
         code = _explain(error)
     leave(int(code or Exit.DONE))
+
+
+def _hinted(error: click.ClickException) -> click.ClickException:
+    """The error; with a word on the store where a verb that reads one was given a study's file."""
+    context = getattr(error, "ctx", None)
+    if context is None or "unexpected extra argument" not in error.message:
+        return error
+    if all(parameter.name != "store" for parameter in context.command.params):
+        return error
+    said = f"{error.message}. {context.info_name} reads a store: leave the file out, or give --store PATH."
+    return click.UsageError(said, context)
 
 
 def _interrupted() -> Exit:
