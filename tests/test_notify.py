@@ -23,7 +23,7 @@ from scalectl.orchestrator.experiment.hooks import Hook
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch import notify
 from scalectl.orchestrator.launch.news import News
-from scalectl.orchestrator.launch.notify import Notifier, Unheard, execute, notifying, post
+from scalectl.orchestrator.launch.notify import Laws, Notifier, Unheard, execute, notifying, post
 from scalectl.orchestrator.launch.outcome import Outcome
 from scalectl.orchestrator.launch.session import carry_out
 from scalectl.orchestrator.plan.plan import Caps
@@ -136,6 +136,17 @@ def test_the_end_of_a_study_is_told_with_its_law_or_why_there_is_none(study, mos
         assert json.loads(stored) == law and law["runs"]["used"] == told["done"]
     else:
         assert law["refused"].removeprefix("refused: ") in " ".join(done.stdout.split())
+
+
+def test_an_end_whose_fit_is_interrupted_is_told_without_laws(study):
+    def interrupted(_: Outcome) -> Laws:
+        raise KeyboardInterrupt
+
+    script(study.folder / "note.sh", "cat > payload")
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(hooked(study, "./note.sh"), Caps(), backend="here", conclude=interrupted)
+    told = json.loads((study.folder / "payload").read_text())
+    assert (told["event"], told["done"], told["laws"]) == ("done", 2, {})
 
 
 def test_the_page_lists_every_key_of_what_a_hook_is_told():

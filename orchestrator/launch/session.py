@@ -86,7 +86,12 @@ def carry_out(
                     sweep()  # before its workers are given the same jobs
                     session.work(backend, slots, address)
                 outcome = session.outcome(time.monotonic() - began)
-        notifier.end(outcome, conclude(outcome))  # not before: what it calls may want the store
+        try:
+            laws = conclude(outcome)
+        except KeyboardInterrupt:  # of the fit: the launch has ended all the same
+            notifier.end(outcome, {})
+            raise
+        notifier.end(outcome, laws)  # not before: what it calls may want the store
     return outcome
 
 
