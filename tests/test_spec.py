@@ -56,8 +56,9 @@ def test_a_setting_that_came_later_counts_once_it_is_set():
 
 def test_the_fields_of_specs_say_what_columns_sweeps_and_older_stores_need():
     recipe = {setting.name: setting for setting in recipe_fields()}
-    swept = ("batch_size", "head", "lr", "clip_norm", "weight_decay_head", "weight_decay_body", "warmup", "timescale")
-    assert tuple(name for name, setting in recipe.items() if setting.swept) == swept
+    swept = ["batch_size", "head", "pre_logits", "lr", "clip_norm"]
+    swept += ["weight_decay_head", "weight_decay_body", "warmup", "timescale"]
+    assert [name for name, setting in recipe.items() if setting.swept] == swept
     assert recipe["head"] == SpecField("head", str, ("map", "gap", "tok"), True, None)
     assert recipe["microbatch"] == SpecField("microbatch", int, (), False, 0)
     data = {setting.name: setting for setting in spec_fields(DataSpec)}
