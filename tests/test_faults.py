@@ -14,7 +14,7 @@ from damage import array_file, flip
 from told import rows
 
 from scalectl.orchestrator.cluster.backends import Here, opened
-from scalectl.orchestrator.cluster.base import Batch, Cluster, Request
+from scalectl.orchestrator.cluster.base import Batch, Cluster, Report, Request
 from scalectl.orchestrator.cluster.ray_actor import Seat
 from scalectl.orchestrator.cluster.supervisor import Patience, Supervisor
 from scalectl.orchestrator.errors import Exit
@@ -41,9 +41,11 @@ def launched(
     cluster: Cluster,
     hurt: Callable[[Job], Job] = unchanged,
     fault: Callable[[News], None] = lambda news: None,
+    stopping: threading.Event | None = None,
     **changes: object,
 ) -> list[News]:
     """Launch the study on a cluster with its jobs `hurt`, and let `fault` see the news."""
+    stopping = stopping or threading.Event()
     experiment = read(study.write(**changes))
     record = known(study.store)
     with Records(study.store) as records:
@@ -51,12 +53,36 @@ def launched(
         records.plan(found, experiment)
         checkpoints = record.checkpoints
         told = []
-        for news in launch(
-            found, records, cluster, checkpoints=checkpoints, max_retries=RETRIES, stopping=threading.Event()
-        ):
+        for news in launch(found, records, cluster, checkpoints=checkpoints, max_retries=RETRIES, stopping=stopping):
             fault(news)
             told.append(news)
     return told
+
+
+class Gone(Here):
+    """A place whose every job is lost."""
+
+    started: tuple[str, ...] = ()
+
+    def start(self, slot: str, job: Job) -> None:
+        self.started = (slot,)
+
+    def events(self, timeout: float) -> list[Report]:
+        lost, self.started = self.started, ()
+        return [(slot, [Failed("node_lost", 0, "the node is gone")]) for slot in lost]
+
+
+def test_a_run_whose_job_was_lost_just_before_an_interrupt_is_stopped_and_not_under_way(study):
+    """As where a batch system ends a cluster and the launch together."""
+    stopping = threading.Event()
+
+    def interrupt(news: News) -> None:
+        if news.ended:
+            stopping.set()
+
+    with closing(Supervisor(Gone(Request()))) as cluster:
+        launched(study, cluster, fault=interrupt, stopping=stopping, **LONG)
+    assert ends(study) == ([("lost", "node_lost")], [("stopped", "")])
 
 
 def hurting(found: Plan, hurt: Callable[[Job], Job]) -> Plan:

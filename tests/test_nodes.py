@@ -85,5 +85,7 @@ def test_a_node_that_dies_is_lost_and_the_job_goes_on_elsewhere(study, nodes, cl
         nodes.remove_node(gone, allow_graceful=False)
 
     launched(study, cluster, kill)
-    assert attempts(study) == [("lost", "node_lost"), ("done", "")]
+    first, last = attempts(study)
+    # its worker outlives it for a moment, in which a checkpoint may be left and told of
+    assert first in (("lost", "node_lost"), ("preempted", "preempted")) and last == ("done", "")
     assert rows(study, "SELECT state FROM runs") == ["done"]

@@ -221,8 +221,8 @@ class FakeCluster:
     def _drain(self, host: Host, end: float) -> None:
         """Have the cluster told when a host will be taken away, as a provider's notice is passed on."""
         reason = self._ray.core.generated.autoscaler_pb2.DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
-        client = self._ray._raylet.GcsClient(address=self.address)
         try:
+            client = self._ray._raylet.GcsClient(address=self.address)
             client.drain_node(self._nodes[host].node_id, reason, "pre-emption on a fake cluster", int(1000 * end))
         except Exception as error:  # the head of a busy machine may not answer
             self._say(f"fake cluster: a host of {host.group} got no notice: {first_line(error)}")

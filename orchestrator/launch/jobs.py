@@ -30,6 +30,7 @@ class Board:
         self.halted = ""  # why nothing more is placed
         self._stopped: set[str] = set()  # runs that were asked to stop
         self._lost: set[str] = set()  # runs that failed or diverged
+        self._retried: dict[str, PlannedJob] = {}  # jobs that failed and wait for another try
         self._slots = {slot.name: slot for slot in slots}
         self._gone: set[str] = set()  # slots that jobs still run on, and none is placed on
         self._trunks = {run.trunk: run.trunk_name for run in plan.runs}
@@ -62,6 +63,7 @@ class Board:
     def place(self, job: PlannedJob, slot: Slot) -> News:
         """Note that a slot has a job from now on."""
         self.running[slot.name] = job
+        self._retried.pop(job.id, None)
         return News(slot.name, job, slot_type=slot.type)
 
     def resolved(self, planned: PlannedJob) -> Job:
@@ -93,6 +95,11 @@ class Board:
                 runs[cause] += job.runs
         gone = self._lost | self._stopped
         return {cause: [run for run in held if run not in gone] for cause, held in runs.items()}
+
+    def retried(self) -> list[str]:
+        """The runs whose jobs failed and wait for another try."""
+        runs = {run for name, job in self._retried.items() if name in self.queue.waiting for run in job.runs}
+        return sorted(runs - self._lost - self._stopped)
 
     def waiting(self) -> list[str]:
         """The runs whose jobs wait."""
@@ -143,10 +150,12 @@ class Board:
             self.queue.drop(self._lost | self._stopped, job.trunk)
         elif self._unwanted(job):
             return JobState.STOPPED
-        elif FAILURE_KINDS[end.kind].makes_origin_again and job.job.start:
-            self._wait_for_origin(job)
         else:
-            self.queue.again(job)
+            self._retried[job.id] = job
+            if FAILURE_KINDS[end.kind].makes_origin_again and job.job.start:
+                self._wait_for_origin(job)
+            else:
+                self.queue.again(job)
         return state
 
     def _stop_reason(self, job: PlannedJob, state: JobState) -> str:

@@ -160,8 +160,10 @@ class _Loop:
             listener.take(news)
 
     def _leave(self) -> None:
-        """Write down why the rest is no longer placed; what an interrupt leaves stays planned."""
-        if self._board.halted not in ("", INTERRUPTED):
+        """Write down why the rest is no longer placed; what an interrupt leaves and never failed stays planned."""
+        if self._board.halted == INTERRUPTED:
+            self._records.settle(self._board.retried(), RunState.STOPPED, reason=INTERRUPTED)
+        elif self._board.halted:
             self._records.settle(self._board.waiting(), RunState.STOPPED, reason=self._board.halted)
         for cause, runs in self._board.paused().items():
             self._records.settle(runs, RunState.STOPPED, reason=f"paused: {cause}")
