@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 from pictures import cifar10
 
+from scalectl import analysis
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.experiment.reading import read
 
@@ -43,3 +44,17 @@ def test_the_commands_in_the_header_of_the_papers_study_work_as_written():
     counts = dict(zip(["v3-32", "v3-128", "v3-512"], slots.groups(), strict=True))
     assert all(f"{count} x {slot_type}" in proposed for slot_type, count in counts.items())
     assert "16 x v3-32" in given and "280 of 280 runs" in given
+
+
+def test_what_is_done_of_the_study_of_cifar10_is_there_after_an_import(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(scalectl, ["import", str(ROOT / "studies/cifar10/done.zip")], standalone_mode=False)
+    assert done.exception is None, done.exception
+    points = analysis.read(tmp_path / "results.db").query("state == 'done'")
+    assert len(points) >= 94 and points["upstream/error"].between(0.1, 0.9).all()
+    assert points["fewshot/cifar10/10shot/error"].notna().all() and set(points["data_size"]) == {
+        1500,
+        5000,
+        15000,
+        50000,
+    }
