@@ -15,7 +15,7 @@ import modules  # noqa: E402
 project = "scalectl"
 release = metadata.version("scalectl")
 extensions = ["myst_nb"]  # myst_parser, and notebooks that run when the site is built
-exclude_patterns = ["_build"]
+exclude_patterns = ["jupyter_execute", "_build"]
 html_theme = "furo"
 html_title = f"scalectl {release}"
 html_copy_source = False
