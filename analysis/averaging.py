@@ -50,7 +50,9 @@ class Average:
     stretch: float = 1.0  # of intervals, in log error, where a backtest failed
 
     def __call__(self, compute: ArrayLike) -> Floats:
-        """The error at each compute."""
+        """The error at each compute; that of a single law to the last bit."""
+        if len(self.members) == 1:
+            return self.members[0].law(compute)
         logs = [member.weight * np.log(member.law(compute)) for member in self.members]
         return np.asarray(np.exp(np.sum(logs, axis=0)))
 
