@@ -95,7 +95,8 @@ def test_the_compiler_lets_a_small_step_through_and_refuses_a_large_one():
     large = trunk("S", 16, 8192, remat="none", head="gap", optimizer="adamw")
     large = replace(large, model=replace(large.model, depth=2))
     need = compiled(large, topology("v5e:2x2"))
-    assert need.verdict is Verdict.OVER and 32 * GIB < need.peak < 42 * GIB and need.limit == 15.75 * GIB
+    assert need.verdict is Verdict.OVER and need.limit == 15.75 * GIB
+    assert 34 * GIB < need.peak < 40 * GIB  # 39.0 by JAX 0.10, 34.3 by 0.12
 
 
 @pytest.mark.slow
