@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from scalectl.analysis.checks import Refused
     from scalectl.analysis.extrapolation import extrapolate
     from scalectl.analysis.fitting import fit
+    from scalectl.analysis.foretold import foretell, judge
     from scalectl.analysis.groups import fit_each
     from scalectl.analysis.plotting import plot
     from scalectl.analysis.prediction import predict
@@ -26,8 +27,10 @@ __all__ = [
     "fit",
     "fit_each",
     "fit_surface",
+    "foretell",
     "frontier",
     "isoflop",
+    "judge",
     "measurements",
     "plot",
     "predict",
@@ -45,8 +48,10 @@ _MODULES = {
     "fit": "fitting",
     "fit_each": "groups",
     "fit_surface": "surface",
+    "foretell": "foretold",
     "frontier": "runs",
     "isoflop": "budgets",
+    "judge": "foretold",
     "measurements": "store",
     "plot": "plotting",
     "predict": "prediction",

@@ -61,8 +61,8 @@ class SizeLaw:
         """
         if distinct is None:
             distinct = self.distinct
-        if distinct is not None:
-            self._known_epochs(images, distinct)
+        if refusal := self.refusal(images, distinct):
+            raise Refused(refusal)
         place_13 = self._places(np.array([params]), np.array([images]), distinct)
         return _interval(self._outlook(place_13, distinct))
 
@@ -89,6 +89,21 @@ class SizeLaw:
         images_M = compute / (params_M * self._rate(params_M))
         return self._outlook(self._places(params_M, images_M, self.distinct), self.distinct).mean
 
+    def of_runs(self, others: pd.DataFrame) -> Outlook:
+        """The errors of other runs, as a table with images_seen, the column of compute and, where these have it,
+        data_size.
+        """
+        errors = self.runs[self.metric].to_numpy(float)
+        return outlook(positions(self.runs, self.x), errors, positions(others, self.x), trunks(self.runs))
+
+    def outside(self, others: pd.DataFrame) -> Floats:
+        """How many decades each of other runs [M] lies beyond these, in compute per image, images seen or distinct
+        images, whichever is most.
+        """
+        own_N3, other_M3 = positions(self.runs, self.x), positions(others, self.x)
+        beyond_M3 = np.maximum(other_M3 - own_N3.max(axis=0), own_N3.min(axis=0) - other_M3)
+        return np.asarray(np.maximum(beyond_M3, 0.0).max(axis=1) / np.log(10))
+
     @property
     def distinct(self) -> float | None:
         """The distinct images of the largest data set, where that is known."""
@@ -114,14 +129,15 @@ class SizeLaw:
         """The most epochs of any run."""
         return float((self.runs["images_seen"] / self.runs["data_size"]).max())
 
-    def _known_epochs(self, images: float, distinct: float) -> None:
-        epochs, most = images / distinct, self._epochs
-        if epochs > KNOWN_EPOCHS >= most:
-            raise Refused(
-                f"{epochs:,.0f} epochs of {distinct:,.0f} images: what images are worth that are seen so often is not"
-                f" known from runs of {most:.2g} epochs and fewer. Add runs that repeat their images,"
-                f" or ask for {KNOWN_EPOCHS * distinct:.3g} images at most."
-            )
+    def refusal(self, images: float, distinct: float | None) -> str:
+        """Why nothing is said of so many images, of which `distinct` differ; or nothing."""
+        if distinct is None or not images / distinct > KNOWN_EPOCHS >= self._epochs:
+            return ""
+        return (
+            f"{images / distinct:,.0f} epochs of {distinct:,.0f} images: what images are worth that are seen so often"
+            f" is not known from runs of {self._epochs:.2g} epochs and fewer. Add runs that repeat their images,"
+            f" or ask for {KNOWN_EPOCHS * distinct:.3g} images at most."
+        )
 
     @cached_property
     def _forecast(self) -> Forecast:

@@ -83,6 +83,18 @@ def test_nothing_is_overwritten(study, packed, tmp_path):
         assert [(path.name, path.read_text()) for path in folder.iterdir()] == [(name, "mine")]
 
 
+def test_a_folder_that_has_the_very_yaml_under_another_name_keeps_that_alone(study, packed, tmp_path, monkeypatch):
+    """A repository has study.yaml and a bundle: there were two files of one study, and the new one was named."""
+    monkeypatch.chdir(tmp_path)
+    with zipfile.ZipFile(packed) as archive:
+        Path("study.yaml").write_bytes(archive.read("experiments.yaml"))
+    Path("other.yaml").write_text("name: other\n")
+    told = CliRunner().invoke(scalectl, ["import", str(packed)], catch_exceptions=False)
+    assert told.exit_code == 0 and "scalectl launch study.yaml" in told.output
+    assert sorted(path.name for path in tmp_path.glob("*.yaml")) == ["other.yaml", "study.yaml"]
+    assert len(analysis.read("results.db")) == len(analysis.read(study.store))
+
+
 def test_an_imported_study_has_nothing_to_go_on_with(tmp_path):
     store = imported(tmp_path, several(9))
     with pytest.raises(Refusal, match="imported from a table"):

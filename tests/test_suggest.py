@@ -21,7 +21,7 @@ from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
-from scalectl.orchestrator.store.records import Records, known
+from scalectl.orchestrator.store.records import known
 
 
 def law(m, S, U):
@@ -162,25 +162,9 @@ def test_what_can_carry_no_advice_is_refused():
         analysis.suggest(inside, others, 1e16, METRIC, "images_seen")
 
 
-TWO = """
-  nano: {width: 16, depth: 2, num_heads: 2, patch_size: 4}
-data:"""
-
-
 @pytest.fixture
 def half(study):
-    """A study of 2 models and 3 sizes whose longest runs are not done."""
-    text = study.write(sizes="[40, 60, 90]", steps="[20, 40]").read_text().replace("\ndata:", TWO, 1)
-    study.file.write_text(text)
-    with Records(study.store) as records:
-        found = plan(read(study.file))
-        records.plan(found, read(study.file))
-        for job in found.jobs:
-            run = next((run for run in found.runs if run.id == job.id), None)
-            value = 0.25 if run is None else float(law(run.flops_per_image, 16e4 * run.spec.steps, run.params))
-            told.write(records, [job], value)
-    study.file.write_text(text.replace("steps: [20, 40]", "steps: [20, 40, 80]"))
-    return study
+    return told.half_done(study, law)
 
 
 def answer(study, *options: str):

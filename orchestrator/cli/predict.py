@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,18 @@ from scalectl.orchestrator.format import command
 @click.option("--params", type=AMOUNT, metavar="N", help="Parameters; together with --data.")
 @click.option("--error", type=AMOUNT, metavar="E", help="What compute reaches this error?")
 @click.option("--compute", type=AMOUNT, metavar="C", help="What error does this compute reach?")
+@click.option(
+    "--check",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="What came of the predictions in FILE, which --missing -o csv or jsonl wrote?",
+)
+@click.option(
+    "--missing",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="What will the runs of FILE, an experiments.yaml, measure that are not done?",
+)
 @click.option("--run", metavar="RUN", shell_complete=run_names, help="Where will this run, which is not done, end?")
 @rows_options(where=False)
 def predict(
@@ -50,6 +63,8 @@ def predict(
     params: float | None,
     data: float | None,
     run: str | None,
+    missing: Path | None,
+    check: Path | None,
     data_size: float | None,
     view: View,
     **manner: Any,
@@ -58,15 +73,25 @@ def predict(
 
     With --params and --data: the error of a model of that size that sees so many images. With --run: the loss and the
     metric at the end of a run, from its training so far; RUN is a name, an id, or the beginning of either.
+    With --missing: the metric of each run of a file that is not done, to be kept before they are trained. With --check:
+    what came of that.
     """
+    numbers = {"--compute": compute, "--error": error, "--params": params, "--data": data, "--data-size": data_size}
+    given = {"--study": study, "--metric": metric, "--where": where, **manner, **numbers}
     if run is not None:
-        if any(option is not None for option in (study, *manner.values(), compute, error, params, data, data_size)):
-            raise click.UsageError("--run goes with --store, --metric and --where only")
+        _alone("--run", {"--missing": missing, "--check": check, **given}, "--metric", "--where")
         return _ending(store, run, where, metric, view)
+    if missing is not None:
+        _alone("--missing", {"--check": check, **given}, "--metric", "--where")
+        return _foretold(missing, where, metric, view)
+    if check is not None:
+        _alone("--check", given)
+        return _checked(store, check, view)
     both = params is not None and data is not None
     if [compute is not None, error is not None, both].count(True) != 1 or (not both and (params or data)):
         raise click.UsageError(
-            "give exactly one of --compute C, --error E, --run RUN, and --params N with --data IMAGES"
+            "give exactly one of --compute C, --error E, --run RUN, --missing FILE, --check FILE, and --params N with"
+            " --data IMAGES"
         )
     if data_size is not None and not both:
         raise click.UsageError("--data-size goes with --params N and --data IMAGES")
@@ -83,6 +108,37 @@ def predict(
         lambda: f"{ask.study} · {prediction}\n\nNext: {following}",
         lambda: Rows([flat(prediction.to_json())]),
     )
+    return Exit.DONE
+
+
+def _alone(option: str, others: Mapping[str, object], *allowed: str) -> None:
+    """Raise UsageError where an option is given with one that doesn't go with it."""
+    if any(value is not None for name, value in others.items() if name not in allowed):
+        raise click.UsageError(f"{option} goes with {' and '.join(['--store', *allowed])} only")
+
+
+def _foretold(file: Path, where: str | None, metric: str | None, view: View) -> Exit:
+    """Print what the runs of a file that are not done should measure."""
+    from scalectl.orchestrator.report.foretelling import foretelling
+
+    told = foretelling(file, where, metric=metric)
+    following = command("launch", file)
+    keep = command("predict -o csv", options={"missing": file, "metric": metric, "where": where})
+    view.answer(
+        told.to_json,
+        lambda: f"{told}\n\nTo keep it: {keep} > prediction.csv\nNext: {following}",
+        lambda: Rows(told.to_json()["runs"]),
+    )
+    return Exit.DONE
+
+
+def _checked(store: Path, file: Path, view: View) -> Exit:
+    """Print what came of predictions."""
+    from scalectl.orchestrator.report.foretelling import outcomes
+
+    judged = outcomes(store, file)
+    following = command("plot frontier", store=store)
+    view.answer(judged.to_json, lambda: f"{judged}\n\nNext: {following}", lambda: Rows(judged.to_json()["runs"]))
     return Exit.DONE
 
 

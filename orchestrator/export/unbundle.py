@@ -56,8 +56,9 @@ class _Home:
 def unbundle(file: Path, folder: Path) -> Unbundled:
     """Unpack a bundle: its YAML to `folder`, its store and checkpoints to where the YAML says.
 
-    Nothing that is there is overwritten, and nothing is written before all of the bundle was checked. Raises
-    NotFound, InvalidBundle, Refusal, and what reading the YAML raises.
+    A file of `folder` that says the same as the YAML stays in its place. Nothing that is there is overwritten, and
+    nothing is written before all of the bundle was checked. Raises NotFound, InvalidBundle, Refusal, and what reading
+    the YAML raises.
     """
     try:
         with zipfile.ZipFile(file) as archive:
@@ -73,8 +74,6 @@ def unbundle(file: Path, folder: Path) -> Unbundled:
 def _unbundled(archive: zipfile.ZipFile, file: Path, folder: Path) -> Unbundled:
     members = _checked(archive, file)
     said = _manifest(archive, file)
-    if (folder / YAML).exists() or (folder / YAML).is_symlink():
-        raise Refusal(f"refused: {folder / YAML} is there already. Go to another folder.")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".import-", dir=folder) as temporary:
         unpacked = Path(temporary)
@@ -82,12 +81,25 @@ def _unbundled(archive: zipfile.ZipFile, file: Path, folder: Path) -> Unbundled:
             _unpack(archive, member, unpacked / member.filename)
         home = _home(unpacked / YAML, folder)
         check(unpacked / STORE)
+        yaml = _own(unpacked / YAML, folder)
         places = _places(unpacked, folder, home)
+        if yaml is None:
+            yaml = folder / YAML
+            places.append((unpacked / YAML, yaml))  # last: with it the study is there
+        for _, after in places:
+            _refuse_place(after, folder)
         _move_paths(unpacked / STORE, str(said["artifacts"]), home.artifacts)
         for before, after in places:
             after.parent.mkdir(parents=True, exist_ok=True)
             before.rename(after)
-    return Unbundled(home.study, folder / YAML, home.store, home.notify)
+    return Unbundled(home.study, yaml, home.store, home.notify)
+
+
+def _own(unpacked: Path, folder: Path) -> Path | None:
+    """The file of the folder that says what the YAML of a bundle says, as in a repository that has both; or None."""
+    said = unpacked.read_bytes()
+    files = (file for file in sorted(folder.glob("*.y*ml")) if file.is_file() and not file.is_symlink())
+    return next((file for file in files if file.stat().st_size == len(said) and file.read_bytes() == said), None)
 
 
 def _checked(archive: zipfile.ZipFile, file: Path) -> list[zipfile.ZipInfo]:
@@ -185,20 +197,18 @@ def _move_paths(store: Path, before: str, after: str) -> None:
 
 
 def _places(unpacked: Path, folder: Path, home: _Home) -> list[tuple[Path, Path]]:
-    """What was unpacked and where it goes; raises Refusal where anything is there already, or leaves the folder."""
+    """What was unpacked and where it goes, all but the YAML."""
     places = [(unpacked / STORE, home.store)]
     if (unpacked / CHECKPOINTS).exists():
         places.append((unpacked / CHECKPOINTS, Path(home.artifacts)))
     if (unpacked / PLOTS).exists():
         places.append((unpacked / PLOTS, home.store.parent / PLOTS / file_name(home.study)))
     places += [(unpacked / name, folder / name) for name in (PAGE, ENVIRONMENT) if (unpacked / name).exists()]
-    places.append((unpacked / YAML, folder / YAML))  # last: with it the study is there
-    for _, after in places:
-        _refuse_place(after, folder)
     return places
 
 
 def _refuse_place(place: Path, folder: Path) -> None:
+    """Raise Refusal where a place is taken, and InvalidBundle where it lies outside of the folder."""
     inside = Path(os.path.realpath(place.parent)).is_relative_to(os.path.realpath(folder))
     if not inside:
         raise InvalidBundle(f"the YAML of the bundle has {place}, outside of {folder}. Nothing was imported.")

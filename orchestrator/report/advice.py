@@ -35,12 +35,12 @@ def predicted(points: DataFrame, wanted: Fit, **question: Any) -> Prediction:
     Raises Refusal where these can't carry it.
     """
     try:
-        return predict(_kept(points, wanted), wanted.metric, wanted.compute, **wanted.manner, **question)
+        return predict(kept(points, wanted), wanted.metric, wanted.compute, **wanted.manner, **question)
     except Refused as refused:
         raise Refusal(f"refused: {refused}") from None
 
 
-def _kept(points: DataFrame, wanted: Fit) -> DataFrame:
+def kept(points: DataFrame, wanted: Fit) -> DataFrame:
     """The runs that a law isn't judged by."""
     return points[~points["run"].isin(held_out_runs(points, wanted, None))].reset_index(drop=True)
 
@@ -65,8 +65,8 @@ def suggested(file: Path, budget: float, target: float | None, stop: float, **sa
     wide = widened(file, experiment)
     table = DataFrame(rows(wide, record))
     try:
-        kept, fitting = _kept(points, wanted), {"target": target, "stop": stop, **wanted.manner}
-        advice = suggest(kept, table, budget, wanted.metric, "flops", **fitting)
+        fitting = {"target": target, "stop": stop, **wanted.manner}
+        advice = suggest(kept(points, wanted), table, budget, wanted.metric, "flops", **fitting)
     except Refused as refused:
         raise Refusal(f"refused: {refused}") from None
     chosen = [run.run for run in advice.runs]
