@@ -300,10 +300,17 @@ def test_a_minimum_at_the_edge_is_none_with_the_reason():
     assert {budget["params"] for budget in made.data["budgets"]} == {None}
 
 
-def test_each_run_has_its_curve():
+def test_each_run_has_its_curve_and_measurements_hide_no_means():
     points = laptop()
     figure, data = drawn("curves")
-    assert len(figure.axes[0].lines) == 2 * 36 and len(data["rows"]) == 3 * 36
+    assert len(figure.axes[0].lines) == 36 and len(data["rows"]) == 3 * 36
+    few = points[points["run"].isin(points["run"].unique()[:12])]
+    made = draw("curves", subject(few, curves=curves(few)))
+    assert len(made.figure.axes[0].lines) == 2 * 12
+    said = ["measured" in str([text.get_text() for text in one.findobj(Text)]) for one in (figure, made.figure)]
+    assert said == [False, True]
+    with pytest.raises(Refused, match=r"give .* scalectl\.curves"):
+        draw("curves", subject(points))
     with pytest.raises(Refused, match="curves have flops, loss"):
         draw("curves", subject(points, curves=curves(points), curve="lost"))
 

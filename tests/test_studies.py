@@ -1,5 +1,6 @@
-"""The studies that come with scalectl are valid."""
+"""The studies that come with scalectl are valid, and what they publish is what their tables say."""
 
+import importlib.util
 import re
 import shlex
 from pathlib import Path
@@ -58,3 +59,17 @@ def test_what_is_done_of_the_study_of_cifar10_is_there_after_an_import(tmp_path,
         15000,
         50000,
     }
+
+
+def test_the_report_of_cifar10_has_the_numbers_of_its_tables():
+    """All blocks but those of laws, whose last digit differs by processor."""
+    folder = ROOT / "studies/cifar10"
+    found = importlib.util.spec_from_file_location("report_of_cifar10", folder / "report.py")
+    report = importlib.util.module_from_spec(found)
+    found.loader.exec_module(report)
+    blocks = {name: text for _, name, text in report.BLOCK.findall((folder / "REPORT.md").read_text())}
+    assert set(blocks) == set(report.BLOCKS)
+    for name in ("state", "models", "outcomes", "bottleneck", "samples", "sharing", "transfer"):
+        assert blocks[name] == report.BLOCKS[name]() + "\n", name
+    for figure in re.findall(r"\]\((figures/.+?)\)", (folder / "REPORT.md").read_text()):
+        assert (folder / figure).exists()

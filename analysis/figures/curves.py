@@ -30,6 +30,7 @@ from scalectl.analysis.vocabulary import AXES
 
 _NEAR = 1.08  # how far along the axis measurements are averaged, as a factor
 _LEAST = 3.0  # contrast of a line to the paper
+_FEW = 12  # runs up to which measurements are drawn beside their means; those of more hide all means
 _DASHES: tuple[Any, ...] = ("-", (0, (5, 1.2)), (0, (5, 1.2, 1, 1.2)), (0, (2.2, 1.2)), (0, (1, 1.2)))
 _LABELS = {
     "loss": "Training loss",
@@ -43,14 +44,18 @@ _BEFORE = 20.0  # curves are shown from this share of the shortest run
 
 def draw(subject: Subject) -> Drawing:
     """The training curve of each run."""
-    if subject.curves is None or subject.curves.empty:
+    if subject.curves is None:
+        raise Refused("give the table of training curves as curves=, for example scalectl.curves('results.db').")
+    if subject.curves.empty:
         raise Refused("no run has a training curve: imported runs have none, and others before their first steps.")
     points = subject.points
     figure = sheet(COLUMN, 2.7)
     marks = Marks.of_runs(points[points["run"].isin(subject.curves["run"])])
     drawn = draw_curves(figure.subplots(), subject.curves, points, subject.curve, subject.x, marks)
     lengths = {short(size): _line(style) for size, style in reversed(dashes_of(marks).items())}
-    kinds = {"mean of neighbours": _line("-"), "measured": _line("-", 0.3)}
+    kinds = {"mean of neighbours": _line("-")}
+    if drawn["run"].nunique() <= _FEW:
+        kinds["measured"] = _line("-", 0.3)
     draw_legend(figure, {"model": models(marks), "training images": lengths, "": kinds})
     return Drawing(figure, {"columns": list(drawn.columns), "rows": cells(drawn)})
 
@@ -62,8 +67,8 @@ def _line(dash: Any, width: float = 1.0) -> Line2D:
 def draw_curves(
     axes: Axes, curves: pd.DataFrame, points: pd.DataFrame, metric: str, x: str, marks: Marks
 ) -> pd.DataFrame:
-    """Draw a column of the curves of each run of `points` over the column `x`, smoothed and faintly as measured, dashed
-    by data size; return what is drawn.
+    """Draw a column of the curves of each run of `points` over the column `x`, smoothed, of few runs also faintly as
+    measured, and dashed by data size; return what is drawn.
 
     Raises Refused for columns that curves don't have, and where no run has any.
     """
@@ -77,18 +82,21 @@ def draw_curves(
         raise Refused(f"no run has a training curve of {metric} over {x}: imported runs have none.")
     drawn = drawn.sort_values(["params", "run", x], kind="stable").reset_index(drop=True)
     drawn["smoothed"] = np.nan
+    few = drawn["run"].nunique() <= _FEW
     dashes = dashes_of(marks)
     for _, line in drawn.groupby("run", sort=False):
         smooth = smoothed(line[x].to_numpy(float), line[metric].to_numpy(float))
         colour, dash = marks.colours[line["model"].iloc[0]], dashes.get(line["data_size"].iloc[0], "-")
         drawn.loc[line.index, "smoothed"] = smooth
-        axes.plot(line[x], line[metric], color=faint(colour), linewidth=0.2, zorder=2)
+        if few:
+            axes.plot(line[x], line[metric], color=faint(colour), linewidth=0.2, zorder=2)
         axes.plot(line[x], smooth, color=colour, linewidth=1.0, linestyle=dash, zorder=3)
+    shown = metric if few else "smoothed"
     axes.set_ylabel(literal(_LABELS.get(metric, metric)), fontsize=TEXT)
     axes.set_xlabel(_along(x), fontsize=TEXT)
     ends = drawn.groupby("run")[x].max()
     axis_of_compute(axes, ends.min() / _BEFORE, ends.max() * 1.1)
-    axis_of_errors(axes, drawn[metric].min() / 1.1, drawn[metric].max() * 1.1)
+    axis_of_errors(axes, drawn[shown].min() / 1.1, drawn[shown].max() * 1.1)
     return drawn[["run", "name", "step", x, metric, "smoothed"]]
 
 

@@ -1,0 +1,215 @@
+"""Writes the numbers and figures of REPORT.md from the tables in this folder.
+
+python report.py [--check]
+
+Tables are those of `scalectl export --to parquet`, predictions those of `scalectl predict --missing -o csv`. A block of
+REPORT.md between `<!-- NAME -->` and `<!-- end -->` is what the function of that name returns. With --check nothing is
+written, and the exit code is 1 where a block isn't what its function returns.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import scalectl
+
+HERE = Path(__file__).parent
+ERROR, FEW_SHOT = "upstream/error", "fewshot/cifar10/10shot/error"
+BLOCK = re.compile(r"(<!-- (\w+) -->\n)(.*?)(?=<!-- end -->)", re.S)
+FIGURES = ("frontier", "bottleneck", "samples", "isoflop", "curves", "backtest")
+REACHED = (0.6, 0.5, 0.45)  # errors whose price in images is told
+
+
+def runs() -> pd.DataFrame:
+    """The runs of the grid that are done, cheapest first."""
+    points = scaling()
+    return points[points["state"] == "done"].sort_values("flops", ignore_index=True)
+
+
+def scaling() -> pd.DataFrame:
+    """All runs of the study itself; those of other parts have other recipes."""
+    points = pd.read_parquet(HERE / "points.parquet")
+    return points[points["study"] == "cifar10"].reset_index(drop=True)
+
+
+def state() -> str:
+    """How much of the study is done, over which range, and what was spent."""
+    every, done = scaling(), runs()
+    decades = np.log10(done["flops"].max() / done["flops"].min())
+    hours = done["device_seconds"].sum() / 3600
+    return (
+        f"{len(done)} runs of {every['model'].nunique()} models are done, from {done['flops'].min():.2g} to"
+        f" {done['flops'].max():.2g} training FLOPs, {decades:.2f} decades. Their training took {hours:.1f} hours of"
+        " one CPU core."
+    )
+
+
+def models() -> str:
+    """Each model: its size, its runs, and how fast it trained."""
+    rows = []
+    for name, group in by_size(runs()):
+        first = group.iloc[0]
+        size = f"{first['params']:,.0f}", f"{first['flops_per_image'] / 1e6:.1f} M"
+        speed = f"{group['images_per_second'].median():,.0f}", f"{group['flops_per_second'].median() / 1e9:.0f}"
+        rows.append((name, *size, str(len(group)), *speed, percent(group[ERROR].min())))
+    header = ("model", "parameters", "FLOPs an image", "runs", "images/s", "GFLOP/s", "best error")
+    return table(header, rows)
+
+
+def law() -> str:
+    """The law of the frontier as `scalectl fit` prints it."""
+    return f"```text\n{scalectl.fit(scaling(), ERROR)}\n```"
+
+
+def backtests() -> str:
+    """What the cheap runs said of the frontier."""
+    return f"```text\n{scalectl.backtest(scaling(), ERROR)}\n```"
+
+
+def outcomes() -> str:
+    """What came of each file of predictions."""
+    lines = []
+    for file in sorted(HERE.glob("prediction*.csv")):
+        judged = scalectl.judge(pd.read_csv(file, dtype={"run": str}), scaling())
+        head = str(judged).split("\n\n")[0].replace("\n", "; ")
+        lines.append(f"- `{file.name}`: {head}.")
+        lines += [f"  - outside: {line}" for line in outside(judged)]
+    return "\n".join(lines)
+
+
+def outside(judged: "scalectl.analysis.foretold.Judged") -> Iterable[str]:
+    """A line for each run that ended outside its interval."""
+    for run in judged.runs:
+        if run.got is not None and not run.inside:
+            ends = f"{100 * run.estimate:.1f} % ({100 * run.low:.1f} to {100 * run.high:.1f} %)"
+            yield f"{run.name}, predicted {ends}, got {100 * run.got:.1f} %"
+
+
+def bottleneck() -> str:
+    """The least error of each model on each data size, over all lengths; seeds are averaged."""
+    best = means().groupby(["params", "model", "data_size"], observed=True)[ERROR].min().unstack()
+    rows = [
+        (name, *(percent(value) for value in row)) for (_, name), row in zip(best.index, best.to_numpy(), strict=True)
+    ]
+    return table(("model", *(f"{size:,} images" for size in best.columns)), rows)
+
+
+def samples() -> str:
+    """The images that each model sees until it reaches an error on all data, between its lengths."""
+    rows = []
+    for name, group in by_size(means()[means()["data_size"] == 50_000]):
+        seen = group.sort_values("images_seen")
+        falling = np.minimum.accumulate(seen[ERROR].to_numpy())
+        rows.append((name, *(images(falling, seen["images_seen"].to_numpy(), error) for error in REACHED)))
+    return table(("model", *(f"error of {100 * error:.0f} %" for error in REACHED)), rows)
+
+
+def images(error_N: np.ndarray, seen_N: np.ndarray, error: float) -> str:
+    """The images at which a falling curve comes down to an error, in log-log; a dash where it doesn't."""
+    if not error_N.min() <= error <= error_N.max():
+        return "-"
+    return f"{np.exp(np.interp(-np.log(error), -np.log(error_N), np.log(seen_N))):,.0f}"
+
+
+def sizes() -> str:
+    """The best model size at each budget, by IsoFLOP minima and by the law of size and images."""
+    points = scaling()
+    parts = []
+    try:
+        parts.append(str(scalectl.isoflop(points, ERROR)))
+    except scalectl.Refused as why:
+        parts.append(f"IsoFLOP: {why}")
+    try:
+        done = runs()
+        law = scalectl.fit_surface(done["params"], done["images_seen"], done[ERROR])
+        parts.append(str(law))
+    except scalectl.Refused as why:
+        parts.append(f"L(N, D): {why}")
+    return "```text\n" + "\n\n".join(parts) + "\n```"
+
+
+def sharing() -> str:
+    """What the runs cost with shared trunks and would have cost alone."""
+    done = runs()
+    alone, shared = done["flops"].sum(), done["marginal_flops"].sum()
+    return (
+        f"Alone the runs that are done would have cost {alone:.3g} FLOPs. With shared trunks it was {shared:.3g},"
+        f" {100 * (1 - shared / alone):.0f} % less."
+    )
+
+
+def transfer() -> str:
+    """The 10-shot error beside the upstream error, by rank over all runs."""
+    done = runs()
+    ranks = done[[ERROR, FEW_SHOT]].rank().corr().iloc[0, 1]
+    return (
+        f"Over {len(done)} runs the 10-shot error and the upstream error have a rank correlation of {ranks:.2f}."
+        f" The least 10-shot error is {percent(done[FEW_SHOT].min())}."
+    )
+
+
+def means() -> pd.DataFrame:
+    """The runs with seeds averaged."""
+    cell = ["model", "params", "data_size", "steps", "images_seen"]
+    return runs().groupby(cell, observed=True, as_index=False)[[ERROR, FEW_SHOT]].mean()
+
+
+def by_size(done: pd.DataFrame) -> Iterable[tuple[str, pd.DataFrame]]:
+    """The runs of each model, smallest first."""
+    for _, group in done.groupby("params"):
+        yield str(group["model"].iloc[0]), group
+
+
+def percent(value: float) -> str:
+    """An error in per cent; a dash where there is none."""
+    return "-" if np.isnan(value) else f"{100 * value:.1f} %"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    return "\n".join(f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *rows))
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    block.__name__: block
+    for block in (state, models, law, backtests, outcomes, bottleneck, samples, sizes, sharing, transfer)
+}
+
+
+def filled(text: str) -> str:
+    """The report with each block as its function returns it."""
+    return BLOCK.sub(lambda found: f"{found[1]}{BLOCKS[found[2]]()}\n", text)
+
+
+def draw() -> None:
+    """Draw the figures that the runs carry."""
+    curves = pd.read_parquet(HERE / "curves.parquet")
+    for kind in FIGURES:
+        try:
+            scalectl.plot(scaling(), kind, ERROR, curves=curves).save(HERE / "figures" / f"{kind}.png")
+        except scalectl.Refused as why:
+            print(f"{kind}: {why}")
+
+
+def main() -> None:
+    """Write the report, or compare it with what would be written."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--check", action="store_true")
+    check = parser.parse_args().check
+    file = HERE / "REPORT.md"
+    before = file.read_text()
+    after = filled(before)
+    if check:
+        sys.exit(int(before != after))
+    (HERE / "figures").mkdir(exist_ok=True)
+    draw()
+    file.write_text(after)
+
+
+if __name__ == "__main__":
+    main()
