@@ -20,7 +20,7 @@ import scalectl
 
 HERE = Path(__file__).parent
 ERROR, FEW_SHOT = "upstream/error", "fewshot/cifar10/10shot/error"
-BLOCK = re.compile(r"(<!-- (\w+) -->\n)(.*?)(?=<!-- end -->)", re.S)
+BLOCK = re.compile(r"(<!-- (?!end)(\w+) -->\n)(.*?)(?=<!-- end -->)", re.S)
 FIGURES = ("frontier", "bottleneck", "samples", "isoflop", "curves", "backtest")
 REACHED = (0.6, 0.5, 0.45)  # errors whose price in images is told
 
