@@ -1,19 +1,20 @@
 """What the runs say of a model size with the images that it sees, and of the best size for a compute."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
+from scalectl.analysis.additive_laws import Outlook
 from scalectl.analysis.bootstrap import HALF, LEVEL
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.law import Floats
-from scalectl.analysis.linear_laws import Outlook
+from scalectl.analysis.noise import typical_images
 from scalectl.analysis.repetition import KNOWN_EPOCHS
 from scalectl.analysis.runs import trunks, usable
-from scalectl.analysis.surrogate import Forecast, outlook, positions
+from scalectl.analysis.surrogate import Forecast, positions
 from scalectl.analysis.vocabulary import AXES
 
 LEAST = 6  # runs that a law of size and images needs
@@ -80,7 +81,7 @@ class SizeLaw:
         if outside > FAR:
             raise Refused(f"at {compute:.3g} it lies more than {FAR:g} decade outside the sizes of the runs.")
         size = _lowest(np.log(params), found)
-        error = Outlook(found.mean[[at]], found.covariance[[at]][:, [at]], found.noise)
+        error = replace(found, mean=found.mean[[at]], covariance=found.covariance[[at]][:, [at]])
         seen = compute / (size.estimate * float(self._rate(np.array([size.estimate]))[0]))
         return size, seen, _interval(error)
 
@@ -93,8 +94,7 @@ class SizeLaw:
         """The errors of other runs, as a table with images_seen, the column of compute and, where these have it,
         data_size.
         """
-        errors = self.runs[self.metric].to_numpy(float)
-        return outlook(positions(self.runs, self.x), errors, positions(others, self.x), trunks(self.runs))
+        return self._forecast_of(positions(others, self.x)).at(positions(others, self.x))
 
     def outside(self, others: pd.DataFrame) -> Floats:
         """How many decades each of other runs [M] lies beyond these, in compute per image, images seen or distinct
@@ -141,13 +141,17 @@ class SizeLaw:
 
     @cached_property
     def _forecast(self) -> Forecast:
-        return Forecast.of(positions(self.runs, self.x), self.runs[self.metric].to_numpy(float), trunks(self.runs))
+        return self._forecast_of(None)
+
+    def _forecast_of(self, new_M3: Floats | None) -> Forecast:
+        """The forecast for positions that may differ in what these runs have in common."""
+        errors, images = self.runs[self.metric].to_numpy(float), typical_images(self.runs, self.metric) or np.inf
+        return Forecast.of(positions(self.runs, self.x), errors, trunks(self.runs), new_M3, images)
 
     def _outlook(self, places_M3: Floats, distinct: float | None) -> Outlook:
         if distinct is None or distinct == self.distinct:
             return self._forecast.at(places_M3)
-        errors = self.runs[self.metric].to_numpy(float)  # data sizes may differ only now
-        return outlook(positions(self.runs, self.x), errors, places_M3, trunks(self.runs))
+        return self._forecast_of(places_M3).at(places_M3)
 
     def _places(self, params: Floats, images: Floats, distinct: float | None) -> Floats:
         table = pd.DataFrame({"images_seen": images, self.x: params * self._rate(params) * images})

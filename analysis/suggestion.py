@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scalectl.analysis.additive_laws import Outlook
 from scalectl.analysis.bootstrap import HALF, LEVEL
 from scalectl.analysis.checks import Refused, above_0, amounts, checked
 from scalectl.analysis.documents import known
 from scalectl.analysis.fitting import fit
 from scalectl.analysis.law import Floats
-from scalectl.analysis.linear_laws import Outlook
+from scalectl.analysis.noise import typical_images
 from scalectl.analysis.notebook import Report, html_table
 from scalectl.analysis.report import UNKNOWN, interval, value
 from scalectl.analysis.runs import COMPUTE, METRIC, trunks, usable
@@ -138,7 +139,8 @@ def suggest(
     known_N3, error_N = positions(known, x), known[metric].to_numpy(float)
     aim_13 = best_position(known_N3, error_N, target)
     new_M3 = np.concatenate([positions(candidates, x), aim_13])
-    expected = outlook(known_N3, error_N, new_M3, trunks(known))
+    images = typical_images(known, metric) or np.inf
+    expected = outlook(known_N3, error_N, new_M3, trunks(known), images)
     picks, left = greedy(expected, Costs.of_candidates(candidates, x), budget, targets=1, stop=stop)
     suggested = tuple(_suggested(expected, candidates, pick, known_N3, new_M3) for pick in picks)
     before = float(expected.covariance[-1, -1] ** 0.5)

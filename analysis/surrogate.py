@@ -8,15 +8,15 @@ Letters of shapes: N runs, M places that are asked for.
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from scalectl.analysis.additive_laws import Given, Outlook, Runs, blended, sampling
 from scalectl.analysis.law import Floats
-from scalectl.analysis.linear_laws import Given, Outlook, Runs, blended
 from scalectl.analysis.repetition import DECAYS, worth
 
 _HELD_OUT, _FEWEST = 1 / 3, 5  # the costliest runs that a form has to predict; those that it needs to predict from
@@ -47,6 +47,7 @@ class Forecast:
     decays: Sequence[float]
     shares: Floats  # of each decay
     given: Sequence[Given]
+    images: float  # that readings are tested on
 
     @staticmethod
     def of(
@@ -54,14 +55,16 @@ class Forecast:
         error_N: Floats,
         trunks_N: NDArray[np.int64] | None = None,
         new_M3: Floats | None = None,
+        images: float = np.inf,
     ) -> "Forecast":
-        """The forecast of runs with errors above 0; those of one trunk share noise.
+        """The forecast of runs with errors above 0; those of one trunk share noise, and all are tested on so many
+        images.
 
         `new_M3` are positions in which others may differ where these runs don't.
         """
         if trunks_N is None:
             trunks_N = np.arange(len(error_N))
-        runs = Runs(known_N3, error_N, trunks_N)
+        runs = Runs(known_N3, error_N, trunks_N, sampling(error_N, images))
         decays: Sequence[float] = DECAYS[:1]
         if np.ptp(known_N3[:, 2]) > 0:  # else images seen and repeats are one
             decays = DECAYS
@@ -71,18 +74,26 @@ class Forecast:
         varied_3 = np.ptp(every, axis=0) > 0
         with _on_one_thread():
             given = [Given.of(_valued(runs, decay), varied_3) for decay in decays]
-            return Forecast(decays, _shares(runs, decays, varied_3), given)
+            return Forecast(decays, _shares(runs, decays, varied_3), given, images)
 
     def at(self, new_M3: Floats) -> Outlook:
         """The errors at these positions."""
         with _on_one_thread():
             parts = [given.at(_worth(new_M3, decay)) for given, decay in zip(self.given, self.decays, strict=True)]
-            return blended(list(zip(self.shares, parts, strict=True)))
+            return replace(blended(list(zip(self.shares, parts, strict=True))), images=self.images)
 
 
-def outlook(known_N3: Floats, error_N: Floats, new_M3: Floats, trunks_N: NDArray[np.int64] | None = None) -> Outlook:
-    """What runs at these positions with errors above 0 say of new positions; runs of one trunk share noise."""
-    return Forecast.of(known_N3, error_N, trunks_N, new_M3).at(new_M3)
+def outlook(
+    known_N3: Floats,
+    error_N: Floats,
+    new_M3: Floats,
+    trunks_N: NDArray[np.int64] | None = None,
+    images: float = np.inf,
+) -> Outlook:
+    """What runs at these positions with errors above 0 say of new positions; runs of one trunk share noise, and all
+    are tested on so many images.
+    """
+    return Forecast.of(known_N3, error_N, trunks_N, new_M3, images).at(new_M3)
 
 
 def _worth(x_N3: Floats, decay: float) -> Floats:
@@ -94,7 +105,7 @@ def _worth(x_N3: Floats, decay: float) -> Floats:
 
 
 def _valued(runs: Runs, decay: float) -> Runs:
-    return Runs(_worth(runs.places, decay), runs.errors, runs.groups)
+    return replace(runs, places=_worth(runs.places, decay))
 
 
 def _shares(runs: Runs, decays: Sequence[float], varied_3: NDArray[np.bool_]) -> Floats:
@@ -109,8 +120,9 @@ def _shares(runs: Runs, decays: Sequence[float], varied_3: NDArray[np.bool_]) ->
         valued = _valued(runs, decay)
         cheap, costly = valued.take(order_N[:begin]), valued.take(order_N[begin:])
         expected = Given.of(cheap, varied_3).at(costly.places)
-        off_M = np.log(costly.errors / expected.mean) / expected.deviation
-        scores.append(float(np.mean(-0.5 * off_M**2 - np.log(expected.deviation))))
+        deviation_M = np.sqrt(expected.deviation**2 + costly.sampling)
+        off_M = np.log(costly.errors / expected.mean) / deviation_M
+        scores.append(float(np.mean(-0.5 * off_M**2 - np.log(deviation_M))))
     # neighbours err alike: of n runs, no more than the root of n count
     weights = np.exp((np.array(scores) - max(scores)) * np.sqrt(count - begin))
     return np.asarray(weights / weights.sum())

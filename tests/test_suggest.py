@@ -13,7 +13,7 @@ from runs import METRIC, shared, table
 
 from scalectl import analysis
 from scalectl.analysis.checks import Refused
-from scalectl.analysis.linear_laws import Outlook
+from scalectl.analysis.additive_laws import Outlook
 from scalectl.analysis.runs import trunks
 from scalectl.analysis.suggestion import Costs, greedy
 from scalectl.analysis.surrogate import outlook, positions

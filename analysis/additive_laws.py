@@ -1,0 +1,296 @@
+"""Errors as E + A x1^-alpha + B x2^-beta + ..., times a smooth departure and noise, given runs.
+
+The logarithm of the error is what has departure and noise, and E, A, B, ... are above 0. So at given exponents their
+logarithms are found by Gauss-Newton, and around the best ones the posterior is taken as normal (Laplace). Exponents lie
+on a grid that closes in on those that the runs speak for, and sizes of departure and noise on another one; each law
+weighs its evidence.
+
+Letters of shapes: K laws that differ in their exponents, N runs, M places that are asked for, P terms, X axes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scalectl.analysis.law import Floats
+from scalectl.analysis.triangular import solve_lower
+from scalectl.analysis.vocabulary import CORRELATION
+
+_EXPONENTS = (0.12, 1.0)
+_COARSE, _FINE, _ROUNDS = 6, 6, 2  # exponents of an axis: at first, and in each round that closes in
+_REACH = 2.0  # standard deviations to both sides
+_BLUR = 0.4  # of a step of the grid: no standard deviation is known better
+_SPREAD = 1.0  # standard deviation of the logarithm of each term at the middle of the runs, before they are seen
+_LENGTH = 2.0  # of a departure, in each logarithm
+_SHARED = 0.95  # of the variance of noise that groups share
+_LIGHT = 1e-3  # weight, in that of the heaviest, below which a law is left out
+_HOPELESS = 15.0  # log evidence below the best, from which on a size is left out of the rounds that follow
+_STEPS, _MORE = 8, 3  # of Gauss-Newton: from before the runs are seen, and from what a larger noise has said
+_FURTHEST, _ARRIVED = 1.0, 1e-3  # that a step goes, in logarithms, and below which no other is taken
+
+
+@dataclass(frozen=True)
+class _Size:
+    """The relative size of a departure, that of the noise of a run, and the share of it that a group has in common."""
+
+    departure: float
+    noise: float
+    shared: float = 0.0
+
+
+_ALONE = (  # largest first
+    _Size(0.4, 0.12),
+    _Size(0.2, 0.06),
+    _Size(0.1, 0.03),
+    _Size(0.05, 0.02),
+    _Size(0.02, 0.01),
+    _Size(0.01, 0.005),
+    _Size(0.003, 0.003),
+)
+_TOGETHER = (
+    _Size(0.1, 0.12, _SHARED),
+    _Size(0.05, 0.08, _SHARED),
+    _Size(0.02, 0.04, _SHARED),
+    _Size(0.01, 0.02, _SHARED),
+    _Size(0.003, 0.02, _SHARED),
+    _Size(0.003, 0.01, _SHARED),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """Logarithms of what runs are made of [N, X], their errors above 0, the group that each shares noise with, and the
+    relative variance of the noise that is known of each.
+    """
+
+    places: Floats
+    errors: Floats
+    groups: NDArray[np.int64]
+    sampling: Floats
+
+    def take(self, rows: NDArray[np.int64]) -> "Runs":
+        """Some of them."""
+        return Runs(self.places[rows], self.errors[rows], self.groups[rows], self.sampling[rows])
+
+
+def sampling(error_N: Floats, images: float) -> Floats:
+    """The relative variance [N] of errors on so many test images, without what runs on the same ones share."""
+    return np.asarray((1 - CORRELATION) * np.maximum(1 - error_N, 0.0) / (error_N * images))
+
+
+@dataclass(frozen=True, eq=False)
+class Outlook:
+    """Errors at M places; `covariance` [M, M] is of what is not known of their logarithms, `noise` the variance of a
+    reading beside that of its test `images`.
+    """
+
+    mean: Floats
+    covariance: Floats
+    noise: float
+    images: float = np.inf
+
+    @property
+    def deviation(self) -> Floats:
+        """Standard deviations [M] of the logarithms of new readings."""
+        return np.sqrt(np.diag(self.covariance) + self.noise + sampling(self.mean, self.images))
+
+
+def blended(parts: Sequence[tuple[float, Outlook]]) -> Outlook:
+    """One outlook of several, each with its share; what they disagree in is not known."""
+    log_M = np.asarray(sum(share * np.log(part.mean) for share, part in parts))
+    covariance, noise = np.zeros((len(log_M), len(log_M))), 0.0
+    for share, part in parts:
+        off_M = np.log(part.mean) - log_M
+        covariance += share * (part.covariance + np.outer(off_M, off_M))
+        noise += share * part.noise
+    return Outlook(np.exp(log_M), covariance, noise)
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """Laws of all exponents, departures and noises given runs, and their weights."""
+
+    laws: Sequence["_Laws"]
+    weights: Sequence[Floats]  # [K] of each
+    scale: float  # error that is 1 to them
+
+    @staticmethod
+    def of(runs: Runs, varied_X: NDArray[np.bool_]) -> "Given":
+        """The laws at the exponents that the runs speak for, of the axes that vary."""
+        scale = float(np.exp(np.log(runs.errors).mean()))
+        laws = _every_law(replace(runs, errors=runs.errors / scale), varied_X)
+        heaviest = max(law.log_evidence.max() for law in laws)
+        weights = [np.exp(law.log_evidence - heaviest) for law in laws]
+        weights = [np.where(weight_K < _LIGHT, 0.0, weight_K) for weight_K in weights]
+        total = sum(weight_K.sum() for weight_K in weights)
+        return Given(laws, [weight_K / total for weight_K in weights], scale)
+
+    def at(self, new_MX: Floats) -> Outlook:
+        """What they say of new places."""
+        every = list(zip(self.laws, self.weights, strict=True))
+        parts = [law.errors(new_MX, weight_K > 0, weight_K[weight_K > 0]) for law, weight_K in every if weight_K.any()]
+        log_M = np.asarray(sum(weight_k @ log_kM for weight_k, log_kM, _ in parts))
+        covariance = sum(within for *_, within in parts)
+        for weight_k, log_kM, _ in parts:
+            off_kM = log_kM - log_M
+            covariance = covariance + (weight_k[:, None] * off_kM).T @ off_kM
+        noise = sum(weight_K.sum() * law.size.noise**2 for law, weight_K in every)
+        return Outlook(self.scale * np.exp(log_M), np.asarray(covariance), float(noise))
+
+
+def _every_law(runs: Runs, varied_X: NDArray[np.bool_]) -> list["_Laws"]:
+    """One entry for each size of departure and noise that the runs speak for."""
+    axes = [np.array([0.0])] * len(varied_X)  # a term that is the same everywhere needs no exponent
+    for place in np.flatnonzero(varied_X):
+        axes[place] = np.geomspace(*_EXPONENTS, _COARSE)
+    used_P = np.append(True, varied_X)
+    sizes: Sequence[_Size] = _ALONE
+    if len(np.unique(runs.groups)) < len(runs.groups):
+        sizes = (*_TOGETHER, *_ALONE)
+    for _ in range(_ROUNDS):
+        laws = _laws(runs, axes, used_P, sizes)
+        evidence = np.array([law.log_evidence for law in laws])
+        likely = evidence.max(axis=1) > evidence.max() - _HOPELESS
+        sizes = [size for size, is_likely in zip(sizes, likely, strict=True) if is_likely]
+        weight_K = np.exp(evidence - evidence.max()).sum(axis=0)
+        exponents_KX = laws[0].terms.exponents
+        for place in np.flatnonzero(varied_X):
+            axes[place] = _closer(axes[place], exponents_KX[:, place], weight_K / weight_K.sum())
+    return _laws(runs, axes, used_P, sizes)
+
+
+def _closer(axis: Floats, exponent_K: Floats, weight_K: Floats) -> Floats:
+    """The exponents of an axis around those that have weight."""
+    logs = np.log(exponent_K)
+    middle = float(weight_K @ logs)
+    deviation = float(np.sqrt(weight_K @ (logs - middle) ** 2))
+    reach = _REACH * max(deviation, _BLUR * float(np.log(axis[1] / axis[0])))
+    low, high = np.clip([middle - reach, middle + reach], *np.log(_EXPONENTS))
+    return np.asarray(np.exp(np.linspace(low, high, _FINE)))
+
+
+def _laws(runs: Runs, axes: Sequence[Floats], used_P: NDArray[np.bool_], sizes: Sequence[_Size]) -> list["_Laws"]:
+    """The laws of each size, which begins where the one before it has ended."""
+    terms = _Terms(runs.places.mean(axis=0), used_P, np.array(list(product(*axes))))
+    values_KNP = terms.values(runs.places)
+    log_KP, laws = np.full(values_KNP[:, 0].shape, _before(values_KNP)), list[_Laws]()
+    for size in sizes:
+        laws.append(_Laws.given(terms, values_KNP, runs, size, log_KP, _MORE if laws else _STEPS))
+        log_KP = laws[-1].log_sizes
+    return laws
+
+
+def _before(values_KNP: Floats) -> float:
+    """The logarithm of each term at the middle of the runs, before they are seen: all are alike, and 1 together."""
+    return -float(np.log(values_KNP.shape[2]))
+
+
+@dataclass(frozen=True)
+class _Terms:
+    """The terms of the laws, each 1 at the middle of the runs."""
+
+    middle: Floats  # [X]
+    used: NDArray[np.bool_]  # [1 + X]; a term that is the same for all runs and places is none
+    exponents: Floats  # [K, X]
+
+    def values(self, x_MX: Floats, kept_K: NDArray[np.bool_] | slice = slice(None)) -> Floats:
+        """The terms [K, M, P] at places."""
+        powers = np.exp(-self.exponents[kept_K][:, None, :] * (x_MX - self.middle))
+        return np.concatenate([np.ones_like(powers[:, :, :1]), powers], axis=2)[:, :, self.used]
+
+
+def _parts(values_KNP: Floats, log_KP: Floats) -> tuple[Floats, Floats]:
+    """The logarithm of each law's errors [K, N], and the share of each term in these [K, N, P]: the slope of one by the
+    logarithm of the other.
+    """
+    parts_KNP = values_KNP * np.exp(log_KP)[:, None, :]
+    whole_KN = parts_KNP.sum(axis=2)
+    return np.log(whole_KN), parts_KNP / whole_KN[:, :, None]
+
+
+@dataclass(frozen=True, eq=False)
+class _Around:
+    """What the runs say around sizes of the terms: what is whitened as in `_Laws`, the normal equations, and their
+    right side.
+    """
+
+    white: Floats  # [K, N, P]
+    missed: Floats  # [K, N]
+    normal: Floats  # [K, P, P]
+    pull: Floats  # [K, P]
+    misfit: Floats  # [K]
+
+    @staticmethod
+    def these(log_KP: Floats, values_KNP: Floats, runs: Runs, whitening_NN: Floats) -> "_Around":
+        K, N, P = values_KNP.shape
+        law_KN, shares_KNP = _parts(values_KNP, log_KP)
+        off_KN1 = (np.log(runs.errors) - law_KN)[:, :, None]
+        plain = np.concatenate([shares_KNP, off_KN1], axis=2).swapaxes(0, 1).reshape(N, -1)
+        both_KNQ = (whitening_NN @ plain).reshape(N, K, P + 1).swapaxes(0, 1)
+        white_KNP, missed_KN = both_KNQ[:, :, :P], both_KNQ[:, :, P]
+        away_KP = (log_KP - _before(values_KNP)) / _SPREAD
+        normal_KPP = white_KNP.swapaxes(1, 2) @ white_KNP + np.eye(P) / _SPREAD**2
+        pull_KP = np.einsum("knp,kn->kp", white_KNP, missed_KN) - away_KP / _SPREAD
+        misfit_K = (missed_KN**2).sum(axis=1) + (away_KP**2).sum(axis=1)
+        return _Around(white_KNP, missed_KN, normal_KPP, pull_KP, misfit_K)
+
+    @property
+    def step(self) -> Floats:
+        """The step of Gauss-Newton from there [K, P]."""
+        return np.asarray(np.linalg.solve(self.normal, self.pull[:, :, None])[:, :, 0])
+
+
+@dataclass(frozen=True, eq=False)
+class _Laws:
+    """The laws of all exponents given the runs, at one size of departure and noise.
+
+    White is what was multiplied by `whitening`, the inverse of the Cholesky factor of the runs' covariance.
+    """
+
+    terms: _Terms
+    places: Floats  # of the runs [N, X]
+    size: _Size
+    whitening: Floats  # [N, N]
+    white: Floats  # [K, N, P], the shares of the terms
+    missed: Floats  # [K, N], what the laws miss of the runs, whitened
+    log_sizes: Floats  # [K, P], of the terms
+    spread: Floats  # [K, P, P], their covariance
+    log_evidence: Floats  # [K]
+
+    @staticmethod
+    def given(terms: _Terms, values_KNP: Floats, runs: Runs, size: _Size, log_KP: Floats, steps: int) -> "_Laws":
+        """The laws of runs, found from `log_KP` in so many steps of Gauss-Newton, or fewer."""
+        near_NN = size.departure**2 * _nearness(runs.places, runs.places)
+        alike_NN = (runs.groups[:, None] == runs.groups) * size.shared + (1 - size.shared) * np.eye(len(near_NN))
+        noise_NN = size.noise**2 * alike_NN + np.diag(runs.sampling)
+        root_NN: Floats = np.linalg.cholesky(near_NN + noise_NN).astype(float)
+        whitening_NN = solve_lower(root_NN, np.eye(len(near_NN)))
+        around = _Around.these(log_KP, values_KNP, runs, whitening_NN)
+        for _ in range(steps):
+            step_KP = np.clip(around.step, -_FURTHEST, _FURTHEST)
+            log_KP = log_KP + step_KP
+            around = _Around.these(log_KP, values_KNP, runs, whitening_NN)
+            if np.abs(step_KP).max() < _ARRIVED:
+                break
+        spread_KPP: Floats = np.linalg.inv(around.normal).astype(float)
+        log_evidence_K = (np.linalg.slogdet(spread_KPP)[1] - around.misfit) / 2 - np.log(np.diag(root_NN)).sum()
+        found = (around.white, around.missed, log_KP, spread_KPP, log_evidence_K)
+        return _Laws(terms, runs.places, size, whitening_NN, *found)
+
+    def errors(self, x_MX: Floats, kept_K: NDArray[np.bool_], weight_k: Floats) -> tuple[Floats, Floats, Floats]:
+        """The weights, the mean logarithms [k, M] of the kept laws, and their weighted covariance [M, M]."""
+        law_kM, shares_kMP = _parts(self.terms.values(x_MX, kept_K), self.log_sizes[kept_K])
+        near_NM = self.whitening @ (self.size.departure**2 * _nearness(self.places, x_MX))
+        lead_kMP = shares_kMP - near_NM.T @ self.white[kept_K]
+        lean_kMP = lead_kMP @ np.linalg.cholesky(self.spread[kept_K]) * np.sqrt(weight_k)[:, None, None]
+        flat = np.swapaxes(lean_kMP, 0, 1).reshape(len(x_MX), -1)
+        departure_MM = self.size.departure**2 * _nearness(x_MX, x_MX) - near_NM.T @ near_NM
+        covariance_MM = flat @ flat.T + weight_k.sum() * departure_MM
+        return weight_k, law_kM + self.missed[kept_K] @ near_NM, covariance_MM
+
+
+def _nearness(a_NX: Floats, b_MX: Floats) -> Floats:
+    return np.asarray(np.exp(-0.5 * (((a_NX[:, None] - b_MX) / _LENGTH) ** 2).sum(axis=2)))
