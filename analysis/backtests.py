@@ -10,6 +10,7 @@ import pandas as pd
 
 from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.checks import Refused
+from scalectl.analysis.conformal import failed, needed
 from scalectl.analysis.documents import known
 from scalectl.analysis.estimation import Manner, averaged_cells, estimated, points_of
 from scalectl.analysis.noise import weighed
@@ -22,9 +23,7 @@ SHARES = (10.0, 30.0)  # parts of the largest compute that the cheaper runs have
 DRAWS = 200
 _FAILED = 1.05  # factor of widths from which on a backtest is warned of
 LEAST = 2  # later points that say something
-_ENOUGH = 5  # later points that may widen the intervals of a law
 _ROUNDING = 1e-6  # of log error, below which an interval has no width
-_CHANCE = 0.1  # of as many of them outside or more, were the intervals right, below which these have failed
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,15 +54,13 @@ class Cut:
         """
         got, middle = np.log(self.later["expected"]), np.log(self.later["predicted"])
         reach = np.where(got < middle, middle - np.log(self.later["low"]), np.log(self.later["high"]) - middle)
-        return max(1.0, float(np.quantile(np.abs(got - middle) / np.maximum(reach, _ROUNDING), LEVEL)))
+        return needed(np.abs(got - middle) / np.maximum(reach, _ROUNDING))
 
     @property
     def failed(self) -> bool:
         """Whether too many of enough later points lie outside their intervals for that to be chance."""
         count = len(self.later)
-        outside = round((1 - self.coverage) * count)
-        tails = (math.comb(count, n) * (1 - LEVEL) ** n * LEVEL ** (count - n) for n in range(outside, count + 1))
-        return count >= _ENOUGH and sum(tails) < _CHANCE
+        return failed(round(self.coverage * count), count)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

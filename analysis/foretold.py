@@ -10,6 +10,7 @@ import pandas as pd
 
 from scalectl.analysis.bootstrap import HALF, LEVEL
 from scalectl.analysis.checks import Refused, above_0, checked
+from scalectl.analysis.conformal import chance
 from scalectl.analysis.documents import known
 from scalectl.analysis.notebook import Report, html_table
 from scalectl.analysis.report import interval, value
@@ -47,19 +48,23 @@ class Foretelling(Report):
     x: str
     rests_on: int
     runs: tuple[Foretold, ...]
+    warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """It as a JSON object."""
         runs = [{name: known(value) for name, value in asdict(run).items()} for run in self.runs]
         head = {"metric": self.metric, "compute": self.x, "level": LEVEL}
-        return {**head, "rests_on": self.rests_on, "runs": runs}
+        return {**head, "rests_on": self.rests_on, "runs": runs, "warnings": list(self.warnings)}
 
     def __str__(self) -> str:
         wide = max([len(run.name) for run in self.runs], default=0)
-        return "\n".join([self._head(), "", *(f"  {run.name:<{wide}}  {_ends(run)}" for run in self.runs)])
+        rows = [f"  {run.name:<{wide}}  {_ends(run)}" for run in self.runs]
+        return "\n".join([self._head(), "", *rows, *(f"  warning: {warning}" for warning in self.warnings)])
 
     def _repr_html_(self) -> str:
-        return html_table(self._head(), ("run", "expected"), [(run.name, _ends(run)) for run in self.runs])
+        return html_table(
+            self._head(), ("run", "expected"), [(run.name, _ends(run)) for run in self.runs], self.warnings
+        )
 
     def _head(self) -> str:
         told = f"{len(self.runs)} runs that are not done, from {self.rests_on} that are"
@@ -99,7 +104,9 @@ def foretell(points: pd.DataFrame, candidates: pd.DataFrame, metric: str = METRI
             ends = (estimate, estimate / factor, estimate * factor)
         names = (str(row["run"]), str(row["name"]), metric, float(row[law.x]), float(row["images_seen"]))
         runs.append(Foretold(*names, distinct, *ends, float(outside_M[n]), refused))
-    return Foretelling(metric, x, len(law.runs), tuple(runs))
+    longest = max(runs, key=lambda run: run.images_seen / (run.data_size or math.inf))
+    warnings = tuple(law.warnings(longest.images_seen, longest.data_size))
+    return Foretelling(metric, x, len(law.runs), tuple(runs), warnings)
 
 
 @dataclass(frozen=True)
@@ -149,8 +156,7 @@ class Judged(Report):
     @property
     def chance(self) -> float:
         """The chance of as few runs inside, or fewer, if each were inside with 90 % and apart from the others."""
-        count = len(self.offs)
-        return sum(math.comb(count, n) * LEVEL**n * (1 - LEVEL) ** (count - n) for n in range(self.inside + 1))
+        return chance(self.inside, len(self.offs))
 
     def to_json(self) -> dict[str, Any]:
         """It as a JSON object."""

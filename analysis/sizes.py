@@ -118,6 +118,11 @@ class SizeLaw:
                 "models of one size differ in the compute of an image (patch size or resolution): their middle is used;"
                 " choose by --where"
             )
+        if self._forecast.wider > 1:
+            yield (
+                f"what cheaper runs say of the costliest was too sure of itself:"
+                f" intervals are {self._forecast.wider:.2g} times as wide"
+            )
         distinct = distinct or self.distinct
         if distinct is not None:
             epochs, most = images / distinct, self._epochs

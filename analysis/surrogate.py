@@ -2,6 +2,7 @@
 
 The error of a run is taken as a law of compute per image, images seen and distinct images. What an image is worth that
 is seen again is one of a few forms: each weighs what it would have predicted of the costliest runs from the others.
+Where all of them together missed too many of these, intervals are as much wider as that took.
 
 Letters of shapes: N runs, M places that are asked for.
 """
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from scalectl.analysis.additive_laws import Given, Outlook, Runs, blended, sampling
+from scalectl.analysis.bootstrap import HALF
+from scalectl.analysis.conformal import stretch
 from scalectl.analysis.law import Floats
 from scalectl.analysis.repetition import DECAYS, worth
 
@@ -46,6 +49,7 @@ class Forecast:
 
     decays: Sequence[float]
     shares: Floats  # of each decay
+    wider: float  # factor of all intervals
     given: Sequence[Given]
     images: float  # that readings are tested on
 
@@ -74,13 +78,15 @@ class Forecast:
         varied_3 = np.ptp(every, axis=0) > 0
         with _on_one_thread():
             given = [Given.of(_valued(runs, decay), varied_3) for decay in decays]
-            return Forecast(decays, _shares(runs, decays, varied_3), given, images)
+            return Forecast(decays, *_tested(runs, decays, varied_3), given, images)
 
     def at(self, new_M3: Floats) -> Outlook:
         """The errors at these positions."""
         with _on_one_thread():
             parts = [given.at(_worth(new_M3, decay)) for given, decay in zip(self.given, self.decays, strict=True)]
-            return replace(blended(list(zip(self.shares, parts, strict=True))), images=self.images)
+            found = blended(list(zip(self.shares, parts, strict=True)))
+        covariance, noise = self.wider**2 * found.covariance, self.wider**2 * found.noise
+        return replace(found, covariance=covariance, noise=noise, images=self.images)
 
 
 def outlook(
@@ -108,21 +114,28 @@ def _valued(runs: Runs, decay: float) -> Runs:
     return replace(runs, places=_worth(runs.places, decay))
 
 
-def _shares(runs: Runs, decays: Sequence[float], varied_3: NDArray[np.bool_]) -> Floats:
-    """The weight of each decay: how likely the costliest runs are to those who know only the others."""
+def _tested(runs: Runs, decays: Sequence[float], varied_3: NDArray[np.bool_]) -> tuple[Floats, float]:
+    """The weight of each decay, how likely the costliest runs are to those who know only the others; and the factor by
+    which intervals have to be wider for these, 1 where they held enough of them.
+    """
     count = len(runs.errors)
     begin = max(count - round(_HELD_OUT * count), _FEWEST)
-    if len(decays) == 1 or begin >= count:
-        return np.full(len(decays), 1 / len(decays))
+    if begin >= count:
+        return np.full(len(decays), 1 / len(decays)), 1.0
     order_N = np.argsort(runs.places[:, :2].sum(axis=1), kind="stable")
-    scores = []
+    cheap, costly = runs.take(order_N[:begin]), runs.take(order_N[begin:])
+    parts, scores = [], []
     for decay in decays:
-        valued = _valued(runs, decay)
-        cheap, costly = valued.take(order_N[:begin]), valued.take(order_N[begin:])
-        expected = Given.of(cheap, varied_3).at(costly.places)
-        deviation_M = np.sqrt(expected.deviation**2 + costly.sampling)
-        off_M = np.log(costly.errors / expected.mean) / deviation_M
-        scores.append(float(np.mean(-0.5 * off_M**2 - np.log(deviation_M))))
+        parts.append(Given.of(_valued(cheap, decay), varied_3).at(_worth(costly.places, decay)))
+        off_M, deviation_M = _off(parts[-1], costly)
+        scores.append(float(np.mean(-0.5 * (off_M / deviation_M) ** 2 - np.log(deviation_M))))
     # neighbours err alike: of n runs, no more than the root of n count
     weights = np.exp((np.array(scores) - max(scores)) * np.sqrt(count - begin))
-    return np.asarray(weights / weights.sum())
+    shares = np.asarray(weights / weights.sum())
+    off_M, deviation_M = _off(blended(list(zip(shares, parts, strict=True))), costly)
+    return shares, stretch(np.abs(off_M / deviation_M) / HALF)
+
+
+def _off(expected: Outlook, runs: Runs) -> tuple[Floats, Floats]:
+    """How far runs are off what was expected, in logarithms, and the standard deviations of that."""
+    return np.log(runs.errors / expected.mean), np.sqrt(expected.deviation**2 + runs.sampling)
