@@ -40,6 +40,55 @@ def tune(monkeypatch):
     return tune
 
 
+BIG_VISION = {  # as much of its interface as a step needs
+    "big_vision/__init__.py": "",
+    "big_vision/models/__init__.py": "",
+    "big_vision/models/vit.py": """
+from flax import linen as nn
+
+class Model(nn.Module):
+    num_classes: int
+    width: int
+    depth: int
+    mlp_dim: int
+    num_heads: int
+    patch_size: tuple
+    pool_type: str
+    dtype_mm: str
+
+    @nn.compact
+    def __call__(self, image, *, train=False):
+        x = nn.Conv(self.width, self.patch_size, strides=self.patch_size)(image).mean(axis=(1, 2))
+        return nn.Dense(self.num_classes)(x), {}
+""",
+    "big_vision/utils.py": """
+import optax
+
+def sigmoid_xent(*, logits, labels):
+    return optax.sigmoid_binary_cross_entropy(logits, labels).sum(axis=-1).mean()
+""",
+    "big_vision/optax.py": """
+import optax
+
+def make(config, params, *, sched_kw):
+    rate = optax.linear_schedule(0.0, config.lr, sched_kw["total_steps"])
+    chain = getattr(optax, config.optax_name)(**config.get("optax"))
+    return optax.chain(chain, optax.scale_by_schedule(rate), optax.scale(-1.0)), [rate]
+
+def get_count(state, jittable):
+    return state[1].count
+""",
+}
+
+
+def test_a_peer_that_is_not_installed_is_left_out(monkeypatch):
+    monkeypatch.syspath_prepend(str(HERE / "benchmarks"))
+    import card_parts
+    from step_shapes import SMALL
+
+    assert card_parts.peer(None, SMALL["smallest"], "big_vision") == "left out: no module big_vision"
+
+
 @pytest.mark.slow
 def test_the_benchmark_compares_the_sides_that_are_there():
     command = [sys.executable, "benchmarks/step.py", "--shapes", "smallest", "--rounds", "1", "--seconds", "0.02"]
@@ -51,12 +100,16 @@ def test_the_benchmark_compares_the_sides_that_are_there():
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_all_parts_of_the_measurements_on_a_card_run_on_a_cpu():
-    command = [sys.executable, "benchmarks/card.py", "--tiny"]
+def test_all_parts_of_the_measurements_on_a_card_run_on_a_cpu(tmp_path):
+    for name, text in BIG_VISION.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    command = [sys.executable, "benchmarks/card.py", "--tiny", "--big-vision", str(tmp_path)]
     environment = os.environ | {"JAX_PLATFORMS": "cpu"}
     told = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=True, env=environment).stdout
     parts = [line.split(maxsplit=1) for line in told.splitlines()[1:]]
-    assert list(dict.fromkeys(part for part, _ in parts)) == ["rate", "resident", "fed", "readers", "pico", "linen"]
+    expected = ["rate", "resident", "fed", "readers", "pico", "linen", "big_vision"]
+    assert list(dict.fromkeys(part for part, _ in parts)) == expected
     failed = [line for _, line in parts if "images/s" not in line and "FLOP/s" not in line]
     assert [line.split("  ")[0] for line in failed] == ["smallest, attention cudnn"]
     assert re.search(r"cached, crops of 12 .* waited \d+ %; cached at \d+ images/s", told)
