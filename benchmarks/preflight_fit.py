@@ -10,9 +10,11 @@ import numpy as np
 from preflight_cells import Cell, Measured, read
 from scipy.optimize import nnls
 
+from scalectl.trainer import state_size
 from scalectl.trainer.memory import Arrays, arrays, given, length_of
 from scalectl.trainer.topology import topology
 
+state_size.WHOLE = 0  # the cells were compiled while the state of every model was divided
 PULL = 0.05  # relative error that a number as far from its first guess as that guess is large counts for
 BLOCK = {  # arrays of each kind that a block keeps: for a loop what its backward pass reads, and all of it for a scan
     ("loop", "none"): Arrays(0, 0, 0, 0, 2, 2, 1, 2.5),

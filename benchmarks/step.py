@@ -103,7 +103,7 @@ def compared(sides: list[Side], work: Work, rounds: int, seconds: float) -> list
 
 def training_flops(work: Work) -> int:
     """The training FLOPs of one image."""
-    shape = {"head": "gap", "image_size": work.side, "channels": 3, "num_classes": work.classes}
+    shape = {"head": "gap", "image_size": work.side, "channels": work.channels, "num_classes": work.classes}
     return TRAINING * flops_per_image(work.model, **shape)
 
 

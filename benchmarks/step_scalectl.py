@@ -9,7 +9,7 @@ from scalectl.trainer.step import Programs, shape
 
 
 def trunk(work: Work) -> TrunkSpec:
-    data = DataSpec("synthetic", 1000, 0, 0, 0, work.side, 3, work.classes)
+    data = DataSpec("synthetic", 1000, 0, 0, 0, work.side, work.channels, work.classes)
     rates = (LR, CLIP, DECAY, DECAY)
     recipe = RecipeSpec(
         work.batch, work.precision, "gap", 0.0, "sigmoid", "adamw", *rates, WARMUP, 0, schedule="cosine"

@@ -22,7 +22,7 @@ def main(side: str, shape: str) -> None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(os.environ["PJRT_NPROC"])])
     work = (CPU | GPU | SMALL)[shape]
     random = np.random.default_rng(5)
-    images = random.uniform(-1, 1, (work.batch, work.side, work.side, 3)).astype(np.float32)
+    images = random.uniform(-1, 1, (work.batch, work.side, work.side, work.channels)).astype(np.float32)
     labels = random.integers(0, work.classes, work.batch).astype(np.int32)
     environment = dict(os.environ)
     module = importlib.import_module(f"step_{side}")

@@ -14,6 +14,7 @@ class Side:
         self.vit = VisionTransformer(
             img_size=work.side,
             patch_size=model.patch_size,
+            in_chans=work.channels,
             num_classes=work.classes,
             global_pool="avg",
             class_token=False,

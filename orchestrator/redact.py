@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from urllib.parse import quote, quote_plus
 
 # Words of names, which are divided by "_", "-", "." or a capital. No library that is kept has such a list: scanners of
@@ -50,9 +51,8 @@ def redacted(text: str, environ: Mapping[str, str] | None = None) -> str:
     """
     if environ is None:
         environ = os.environ
-    names = {form: name for name, value in environ.items() for form in _forms(name, value)}
-    for form in sorted(names, key=len, reverse=True):
-        text = text.replace(form, f"[{names[form]}]")
+    for form, name in _held(tuple(environ.items())):
+        text = text.replace(form, f"[{name}]")
     text = _PEM.sub("[secret]", text)
     text = _USER.sub(r"\1[user]@", text)
     for pattern in (_HEADER, _COOKIE, _BEARER):
@@ -84,6 +84,13 @@ def named_secret(name: str) -> bool:
     """Whether a name, of a variable or in a text, is that of a secret."""
     upper = _HUMP.sub("_", name).upper()
     return bool(_NAME.search(upper)) and not _PLACES.search(upper)
+
+
+@lru_cache(maxsize=1)  # a launch writes a note for every other job, and its environment stays
+def _held(environ: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
+    """The secrets of an environment, each as it may stand in a text, the longest first, with their variables' names."""
+    names = {form: name for name, value in environ for form in _forms(name, value)}
+    return [(form, names[form]) for form in sorted(names, key=len, reverse=True)]
 
 
 def _forms(name: str, value: str) -> Iterator[str]:

@@ -18,12 +18,13 @@ CODE = """
 import pickle, sys, threading
 from pathlib import Path
 from scalectl.trainer.multihost import join
-job, host, out, stop = pickle.loads(Path(sys.argv[1]).read_bytes())
+job, host, out, stop, whole_below = pickle.loads(Path(sys.argv[1]).read_bytes())
 join(host)
 import jax
 from scalectl.trainer.sharding import Layout
 from scalectl.trainer.train import train
-every = Layout(tuple(sorted(jax.devices(), key=lambda device: (device.process_index, device.id))))
+devices = sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
+every = Layout(tuple(devices), whole_below)
 stopping, events = threading.Event(), []
 for event in train(job, stopping, every):
     events.append(event)
@@ -34,9 +35,17 @@ Path(out).write_bytes(pickle.dumps(events))
 
 
 def told(
-    job: Job, folder: Path, devices: int = 1, processes: int = 1, stops: Mapping[int, int] = MappingProxyType({})
+    job: Job,
+    folder: Path,
+    devices: int = 1,
+    processes: int = 1,
+    stops: Mapping[int, int] = MappingProxyType({}),
+    whole_below: int = 0,
 ) -> list[list[Event]]:
-    """What each process of a job told; those with an entry in `stops` are asked to stop once they tell of that step."""
+    """What each process of a job told; those with an entry in `stops` are asked to stop once they tell of that step.
+
+    Models are divided over the devices, however small; unless they have fewer parameters than `whole_below`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     flags = f"--xla_force_host_platform_device_count={devices}"
     environment = os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
@@ -45,7 +54,7 @@ def told(
     for index in range(processes):
         host = Host(coordinator, processes, index) if processes > 1 else None
         asked, out = folder / f"{index}.job", folder / f"{index}.told"
-        asked.write_bytes(pickle.dumps((job, host, str(out), stops.get(index, math.inf))))
+        asked.write_bytes(pickle.dumps((job, host, str(out), stops.get(index, math.inf), whole_below)))
         command = [sys.executable, "-W", "error", "-c", CODE, str(asked)]
         lives.append((out, subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)))
     for _, life in lives:

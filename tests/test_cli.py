@@ -87,6 +87,36 @@ def test_verbs_that_fit_and_draw_nothing_load_no_matplotlib_and_laws_nothing_but
     assert all(line.endswith(" ['pandas']") for line in done.stdout.splitlines()[:4]), done.stdout
 
 
+@pytest.mark.parametrize(
+    ("words", "given", "threads"),
+    [("fit --help", None, "1"), ("predict -h", None, "1"), ("fit -h", "3", "3"), ("launch -h", None, None)],
+)
+def test_short_verbs_of_laws_start_no_threads_of_blas_unless_the_user_does(words, given, threads):
+    code = (
+        "import os, sys, scalectl.orchestrator.cli.main as cli\n"
+        "cli.leave = lambda code: None\n"
+        "cli.main()\n"
+        "print(os.environ.get('OPENBLAS_NUM_THREADS'), file=sys.stderr)"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    if given:
+        environment["OPENBLAS_NUM_THREADS"] = given
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words.split()], capture_output=True, text=True, env=environment, check=True
+    )
+    assert done.stderr.split()[-1] == str(threads)
+
+
+def test_a_prediction_loads_no_part_of_planning(launched):
+    code = (
+        "import sys\nfrom click.testing import CliRunner\nfrom scalectl.orchestrator.cli.main import scalectl\n"
+        "CliRunner().invoke(scalectl, ['predict', '--compute', '1e12', '--store', sys.argv[1]])\n"
+        "print(sorted(name for name in sys.modules if name.startswith('scalectl.orchestrator.plan')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, launched.store], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 def test_a_launch_ends_with_its_runs_and_the_next_command(launched):
     assert "2 of 2 runs done" in launched.said.stdout
     assert launched.said.stdout.rstrip().splitlines()[-1].startswith("Next: scalectl ")

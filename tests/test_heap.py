@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -39,9 +40,11 @@ def resident():
 
 first, again = faults(), [faults() for _ in range(3)]
 held = resident()
+large = sum(int(line.split()[1]) for line in open("/proc/self/smaps") if line.startswith("AnonHugePages"))
 heap.give_back()
-print(json.dumps([first, max(again), held, resident()]))
+print(json.dumps([first, max(again), held, resident(), 1024 * large]))
 """
+HUGE = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 pytestmark = pytest.mark.skipif(not hasattr(heap._library(), "mallopt"), reason="the C library is not glibc")
 
@@ -54,11 +57,24 @@ def worked(**environment: str) -> list[int]:
 
 
 def test_by_default_glibc_asks_for_clear_pages_each_time():
-    first, again, held, _ = worked()
+    first, again, held, *_ = worked()
     assert again > first / 2 and held < SIZE
 
 
 def test_a_worker_uses_the_same_pages_again_and_gives_them_back_when_asked_to():
-    first, again, held, left = worked(**heap.ENVIRONMENT)
-    assert again < first / 20
+    _, again, held, left, _ = worked(**heap.ENVIRONMENT)
+    assert again < SIZE / resource.getpagesize() / 20
     assert held > SIZE and held - left > 0.9 * SIZE
+
+
+@pytest.mark.skipif(not HUGE.exists() or "[never]" in HUGE.read_text(), reason="the kernel gives no huge pages")
+def test_the_heap_of_a_worker_lies_in_huge_pages():
+    *_, large = worked(**heap.ENVIRONMENT)
+    assert large > SIZE / 2
+
+
+def test_tunables_of_the_user_come_after_those_of_a_worker():
+    code = "from scalectl.orchestrator.cluster import process; print(process.ENVIRONMENT['GLIBC_TUNABLES'])"
+    given = os.environ | {"GLIBC_TUNABLES": "glibc.malloc.perturb=7"}
+    done = subprocess.run([sys.executable, "-c", code], env=given, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "glibc.malloc.hugetlb=1:glibc.malloc.perturb=7"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from scalectl.trainer import state_size
 from scalectl.trainer.memory import MARGIN, Verdict, estimate, padding
 from scalectl.trainer.spec import TrunkSpec
 from scalectl.trainer.topology import topology
@@ -14,20 +15,26 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 CELLS = runpy.run_path(str(BENCHMARKS / "preflight_cells.py"))["read"]()
 
 
+@pytest.fixture
+def divided(monkeypatch):
+    """The cells were compiled while the state of every model was divided."""
+    monkeypatch.setattr(state_size, "WHOLE", 0)
+
+
 def test_the_table_has_both_answers_for_loops_and_scans_with_and_without_rematerialisation():
     assert {measured.fits for _, measured in CELLS} == {True, False}
     assert len({(cell.layers, cell.remat) for cell, _ in CELLS}) == 4
 
 
 @pytest.mark.parametrize(("cell", "measured"), CELLS, ids=[f"{cell.topology}-{n}" for n, (cell, _) in enumerate(CELLS)])
-def test_the_formula_agrees_with_the_compiler(cell, measured):
+def test_the_formula_agrees_with_the_compiler(divided, cell, measured):
     need = estimate(cell.trunk, topology(cell.topology))
     assert need.verdict in ((Verdict.FITS, Verdict.UNSURE) if measured.fits else (Verdict.OVER, Verdict.UNSURE))
     assert need.limit == pytest.approx(measured.limit, rel=1e-3)
     assert need.arguments == pytest.approx(measured.arguments, rel=0.15)  # small arrays are padded
 
 
-def test_most_estimates_are_near_the_peak_of_the_compiler():
+def test_most_estimates_are_near_the_peak_of_the_compiler(divided):
     """A refused loop was made smaller before, by computing parts again, and says nothing of the whole."""
     compared = [(cell, measured) for cell, measured in CELLS if measured.fits or cell.layers == "scan"]
     errors = [
@@ -64,3 +71,11 @@ def test_padding_is_said_with_what_it_costs():
 def test_devices_that_cannot_share_a_batch_are_refused():
     with pytest.raises(ValueError, match="512 images can't be shared by 2048 devices"):
         estimate(some(), topology("v3:32x32"))
+
+
+def test_a_small_model_is_whole_on_each_device_and_a_large_one_is_divided():
+    small = some()
+    large = replace(small, model=replace(small.model, width=1024, depth=24, mlp_dim=4096, num_heads=16))
+    assert state_size.count(small) < state_size.WHOLE <= state_size.count(large)
+    assert state_size.held(small, 4) == state_size.count(small)
+    assert state_size.held(large, 4) < 0.3 * state_size.count(large)

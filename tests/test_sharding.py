@@ -16,8 +16,9 @@ from jax.sharding import PartitionSpec
 from test_train import TRUNK, job
 
 from scalectl.trainer import checkpoint
+from scalectl.trainer.aot import Imagined
 from scalectl.trainer.data.batches import Batches
-from scalectl.trainer.division import AXES, grid
+from scalectl.trainer.division import AXES, WHOLE, grid
 from scalectl.trainer.events import Checkpoint, Done, Event, Measurement, Progress
 from scalectl.trainer.sharding import Layout, cut
 from scalectl.trainer.spec import Job, ModelSpec, RunSpec
@@ -58,6 +59,19 @@ def test_every_large_array_of_the_state_has_a_share_on_each_device():
         assert parts == (8 if math.prod(leaf.shape) >= 2**16 else 1)
 
 
+def test_the_state_of_a_small_model_is_whole_on_each_device_unless_it_is_said_to_be_large():
+    state, devices = abstract(shape(WIDE)), tuple(range(8))
+    count = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(state.params))
+    whole, divided = Imagined(devices), Imagined(devices, count)
+    assert all(where == whole.whole for where in jax.tree.leaves(whole.state(state)))
+    for tree in (state, state.params):  # of both there are copies on the devices
+        found = jax.tree.leaves(
+            jax.tree.map(lambda leaf, at: at.spec == cut(leaf.shape, (2, 4)), tree, divided.state(tree))
+        )
+        assert all(found)
+    assert any(where != divided.whole for where in jax.tree.leaves(divided.state(state)))
+
+
 def test_parts_of_a_batch_are_those_of_the_whole():
     trunk = replace(TRUNK, data=replace(TRUNK.data, flip=True))
     whole = Batches(trunk).stacked(5, 3)
@@ -91,8 +105,9 @@ def test_losses_are_equal_on_one_device_on_eight_and_on_two_processes_of_two(tmp
     lives = []
     for name, devices, processes in (("one", 1, 1), ("eight", 8, 1), ("two", 2, 2)):
         lives += told(twenty(tmp_path / name / "job", **recipe), tmp_path / name, devices, processes)
+    lives += told(twenty(tmp_path / "whole" / "job", **recipe), tmp_path / "whole", 4, whole_below=WHOLE)
     one, *others = lives
-    assert len(others) == 3 and len(of(Progress, one)) == 20 and isinstance(one[-1], Done)
+    assert len(others) == 4 and len(of(Progress, one)) == 20 and isinstance(one[-1], Done)
     for other in others:
         np.testing.assert_allclose(values(other), values(one), rtol=1e-5)
     assert values(others[1]) == values(others[2])
@@ -119,7 +134,7 @@ from dataclasses import replace
 import jax
 from scalectl.trainer import aot, sharding, step, vit
 from test_sharding import UNEVEN
-lay, sides = sharding.Layout(tuple(jax.devices())), {}
+lay, sides = sharding.Layout(tuple(jax.devices()), 0), {}
 program = aot.parted(replace(step.shape(UNEVEN), steps=1), 16)
 for way in ("divided", "free"):
     lowered = aot.lower(program, lay, aot.arguments(program, lay), UNEVEN, "cpu")

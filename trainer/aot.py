@@ -90,7 +90,8 @@ def parted(shape: Shape, count: int) -> Shape:
     for size in (shape.batch_size, shape.microbatch):
         if size % count:
             raise ValueError(f"{size} images can't be shared by {count} devices: give a multiple of {count}")
-    return replace(shape, parts=count)
+    own = shape.model.clone(attention="own")  # GPUs of this machine, where it has some, have no say for TPUs
+    return replace(shape, parts=count, model=own)
 
 
 def arguments(shape: Shape, lay: Layout) -> tuple[Any, ...]:

@@ -126,7 +126,7 @@ def arrays(trunk: TrunkSpec, devices: int, length: int) -> Arrays:
     scores = images * model.num_heads * up(length, ROWS) * up(length, LANES)
     return Arrays(
         gradients=4.0 * state_size.held(trunk, devices),
-        gathered=state_size.gathered(trunk) * (devices > 1),
+        gathered=state_size.gathered(trunk) * (state_size.parts_of(trunk, devices) > 1),
         images=4.0 * images * data.image_size**2 * data.channels,
         logits=4.0 * images * up(data.num_classes, LANES),
         stream=rows * up(model.width, LANES),

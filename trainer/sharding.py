@@ -1,5 +1,6 @@
-"""How arrays lie on devices: batches divided over all of them, and large parameters and moments too (FSDP)."""
+"""How arrays lie on devices: batches divided over all of them, and large models too (FSDP)."""
 
+import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from scalectl.trainer.division import AXES, divided, grid
+from scalectl.trainer.division import AXES, WHOLE, divided, grid
 
 KINDS = (AxisType.Auto, AxisType.Auto)  # XLA chooses how what is computed between is divided
 
@@ -22,6 +23,7 @@ class Layout:
     """Some devices, those of a process side by side, and what each holds; one device alone holds everything."""
 
     devices: tuple[Any, ...]
+    whole_below: int = WHOLE  # parameters; a model with fewer is whole on each device, as are its moments
 
     @cached_property
     def mesh(self) -> Mesh:
@@ -49,7 +51,10 @@ class Layout:
         return jax.sharding.use_abstract_mesh(self.mesh.abstract_mesh)
 
     def state(self, tree: Any) -> Any:
-        """The sharding of each parameter or moment of a tree."""
+        """The sharding of each array of a tree: parameters, or a state with them and their moments."""
+        params = jax.tree.leaves(getattr(tree, "params", tree))
+        if sum(math.prod(leaf.shape) for leaf in params) < self.whole_below:
+            return jax.tree.map(lambda _: self.whole, tree)
         axes = grid(len(self.devices))
         return jax.tree.map(lambda leaf: NamedSharding(self.mesh, cut(leaf.shape, axes)), tree)
 

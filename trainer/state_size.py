@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from scalectl.trainer.division import share
+from scalectl.trainer.division import WHOLE, share
 from scalectl.trainer.flops import tokens
 from scalectl.trainer.spec import TrunkSpec
 
@@ -46,7 +46,15 @@ def count(trunk: TrunkSpec) -> int:
 
 def held(trunk: TrunkSpec, devices: int) -> float:
     """The parameters that each device holds."""
-    return sum(number * share(sides, devices) for sides, number in shapes(trunk))
+    parts = parts_of(trunk, devices)
+    return sum(number * share(sides, parts) for sides, number in shapes(trunk))
+
+
+def parts_of(trunk: TrunkSpec, devices: int) -> int:
+    """The devices that a state is divided over: all of them, or one where each has all of a small model."""
+    if count(trunk) < WHOLE:
+        return 1
+    return devices
 
 
 def gathered(trunk: TrunkSpec) -> float:
@@ -58,7 +66,8 @@ def gathered(trunk: TrunkSpec) -> float:
 
 def arguments(trunk: TrunkSpec, devices: int, steps: int = 1) -> float:
     """The bytes on each device of parameters, moments, and the batches of a dispatch."""
-    state = sum(number * _held(sides, trunk.recipe.optimizer, devices) for sides, number in shapes(trunk))
+    parts = parts_of(trunk, devices)
+    state = sum(number * _held(sides, trunk.recipe.optimizer, parts) for sides, number in shapes(trunk))
     data = trunk.data
     image = 4 * data.image_size**2 * data.channels + 4
     return state + steps * trunk.recipe.batch_size / devices * image

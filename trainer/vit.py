@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax.linen.initializers import Initializer
 
+from scalectl.trainer.attention import Attention, join_heads, self_attention, split_heads
 from scalectl.trainer.positions import sincos2d
 from scalectl.trainer.products import attend, projected
 from scalectl.trainer.sharding import by_image
@@ -32,6 +33,7 @@ class ViT(nn.Module):
     layers: Layers = "loop"
     remat: Remat = "none"
     pre_logits: PreLogits = "none"
+    attention: Attention = "auto"  # no recipe has another; benchmarks and tests compare them
 
     @nn.compact
     def __call__(self, images: Array) -> tuple[Array, Array]:
@@ -57,10 +59,11 @@ class ViT(nn.Module):
         names = [f"block_{layer}" for layer in range(self.model.depth)]
         if self.is_initializing() or (self.layers, self.remat) == ("loop", "none"):
             for name in names:
-                x_BND = Block(self.model, self.dtype, name=name)(x_BND)
+                x_BND = Block(self.model, self.dtype, self.attention, name=name)(x_BND)
             return x_BND
         params = [self.variables["params"][name] for name in names]
-        return encode(Block(self.model, self.dtype, parent=None), params, x_BND, self.layers, self.remat)
+        block = Block(self.model, self.dtype, self.attention, parent=None)
+        return encode(block, params, x_BND, self.layers, self.remat)
 
     def _positions(self, tokens: int) -> Array:
         width = self.model.width
@@ -108,6 +111,7 @@ class Block(nn.Module):
 
     model: ModelSpec
     dtype: str
+    attention: Attention = "auto"
 
     @nn.compact
     def __call__(self, x_BND: Array) -> Array:
@@ -116,8 +120,8 @@ class Block(nn.Module):
         x_TD = x_BND.reshape(-1, shape[-1])
         y_TD = nn.LayerNorm(dtype=self.dtype, name="attention_norm")(x_TD)
         qkv = by_image(dense(3 * shape[-1], self.dtype, "qkv")(y_TD))
-        q, k, v = split_heads(qkv, shape[0], 3, heads)
-        x_TD = by_image(x_TD + dense(shape[-1], self.dtype, "out")(join_heads(attend(q, k, v), heads)))
+        mixed = self_attention(qkv, shape[0], heads, self.attention)
+        x_TD = by_image(x_TD + dense(shape[-1], self.dtype, "out")(mixed))
         y_TD = nn.LayerNorm(dtype=self.dtype, name="mlp_norm")(x_TD)
         return by_image((x_TD + MLP(self.model.mlp_dim, self.dtype, name="mlp")(y_TD)).reshape(shape))
 
@@ -178,15 +182,3 @@ def dense(features: int, dtype: str, name: str) -> Any:
     """A projection initialised as square Xavier-uniform ones are, however many lie side by side in it."""
     init: Initializer = nn.initializers.lecun_uniform()  # variance 1/D: that of Xavier's 2/(D + D)
     return Dense(features, dtype=dtype, kernel_init=init, name=name)
-
-
-def split_heads(x: Array, batch: int, parts: int, heads: int) -> Array:
-    """Rows (T, parts x H x K) as (parts, B x H, N, K)."""
-    x = x.reshape(batch, -1, parts, heads, x.shape[-1] // (parts * heads)).transpose(2, 0, 3, 1, 4)
-    return x.reshape(parts, batch * heads, *x.shape[3:])
-
-
-def join_heads(x: Array, heads: int) -> Array:
-    """Return (B x H, N, K) as rows (T, H x K)."""
-    x = x.reshape(-1, heads, *x.shape[1:]).transpose(0, 2, 1, 3)
-    return x.reshape(-1, heads * x.shape[-1])

@@ -95,8 +95,7 @@ def predict(
         )
     if data_size is not None and not both:
         raise click.UsageError("--data-size goes with --params N and --data IMAGES")
-    from scalectl.orchestrator.report.advice import predicted
-    from scalectl.orchestrator.report.fits import study_points
+    from scalectl.orchestrator.report.fits import predicted, study_points
 
     ask, points = study_points(store, study, where, **said(metric, **manner))
     first = next(iter(ask.fits.values()))

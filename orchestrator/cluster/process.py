@@ -23,9 +23,15 @@ def bind(cores: Sequence[int]) -> None:
         os.sched_setaffinity(0, cores)
 
 
-# Of glibc's mallopt(3): one heap for all threads, no mappings beside it, and nothing handed back on its own. It has to
-# be there when a process starts, before its threads have heaps; other C libraries don't know these names.
-ENVIRONMENT = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
+# Of glibc's mallopt(3): one heap for all threads, no mappings beside it, and nothing handed back on its own; of its
+# tunables, after which those of the user come, pages of 2 MiB where the kernel gives them to who asks. It has to be
+# there when a process starts, before its threads have heaps; other C libraries don't know these names.
+ENVIRONMENT = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
+    "GLIBC_TUNABLES": ":".join(filter(None, ["glibc.malloc.hugetlb=1", os.environ.get("GLIBC_TUNABLES")])),
+}
 
 
 @cache

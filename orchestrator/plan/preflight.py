@@ -12,13 +12,13 @@ from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.format import duration, share
 from scalectl.orchestrator.plan.plan import Plan
 from scalectl.orchestrator.plan.planner import shape
-from scalectl.trainer import memory
+from scalectl.trainer import memory, state_size
 from scalectl.trainer.cache import appearing, folder
 from scalectl.trainer.memory import GIB, Need, Verdict, compiler_here
 from scalectl.trainer.spec import TrunkSpec
 from scalectl.trainer.topology import Topology, Unknown, topology
 
-MEANING = 2  # of what is kept in the cache; raised with what a `Need` says
+MEANING = 3  # of what is kept in the cache; raised with what a `Need` says
 
 
 class InvalidTopology(Refusal):
@@ -187,9 +187,19 @@ def text(answer: Answer) -> str:
     if need.verdict is not Verdict.FITS or answer.smallest != str(program.slices):
         how = "smallest slice that it fits on" if answer.sure else "smallest slice by estimate"
         lines.append(f"  {how}: {answer.smallest or f'none of {program.slices.generation.name}'}")
+    if program.slices.devices > 1:
+        lines.append(f"  {_state(program)}")
     if padding := memory.padding(program.trunk):
         lines.append(f"  {padding}")
     return "\n".join(lines)
+
+
+def _state(program: Program) -> str:
+    """How parameters and moments lie on the devices of a slice, in words."""
+    parts = state_size.parts_of(program.trunk, program.slices.devices)
+    if parts > 1:
+        return f"parameters and moments are divided over the {parts} devices"
+    return "parameters and moments are whole on each device: the model is small"
 
 
 def document(answers: Sequence[Answer]) -> dict[str, Any]:
@@ -211,6 +221,7 @@ def _record(answer: Answer) -> dict[str, Any]:
         "limit_bytes": need.limit,
         "left_bytes": answer.left,
         "argument_bytes": need.arguments,
+        "state_devices": state_size.parts_of(program.trunk, program.slices.devices),
         "compiled": need.compiled,
         "margin": need.margin,
         "seconds": round(need.seconds, 3),

@@ -11,38 +11,20 @@ from typing import Any
 from pandas import DataFrame
 
 from scalectl.analysis.checks import Refused
-from scalectl.analysis.prediction import Prediction, predict
 from scalectl.analysis.suggestion import Advice, suggest
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.document import read_document
-from scalectl.orchestrator.experiment.fits import Fit
 from scalectl.orchestrator.experiment.grid import MAX_STEPS, Cell
 from scalectl.orchestrator.experiment.reading import Experiment, read
 from scalectl.orchestrator.experiment.values import count
 from scalectl.orchestrator.plan.plan import Known, PlannedRun
 from scalectl.orchestrator.plan.planner import plan
-from scalectl.orchestrator.report.fits import held_out_runs, study_points
+from scalectl.orchestrator.report.fits import kept_runs, study_points
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.vocabulary import RunState
 from scalectl.trainer.flops import training_flops
 from scalectl.trainer.identity import identity
 from scalectl.trainer.spec import ModelSpec
-
-
-def predicted(points: DataFrame, wanted: Fit, **question: Any) -> Prediction:
-    """The answer to a question of `analysis.predict`, from the runs that the study doesn't hold out.
-
-    Raises Refusal where these can't carry it.
-    """
-    try:
-        return predict(kept(points, wanted), wanted.metric, wanted.compute, **wanted.manner, **question)
-    except Refused as refused:
-        raise Refusal(f"refused: {refused}") from None
-
-
-def kept(points: DataFrame, wanted: Fit) -> DataFrame:
-    """The runs that a law isn't judged by."""
-    return points[~points["run"].isin(held_out_runs(points, wanted, None))].reset_index(drop=True)
 
 
 @dataclass(frozen=True)
@@ -65,8 +47,8 @@ def suggested(file: Path, budget: float, target: float | None, stop: float, **sa
     wide = widened(file, experiment)
     table = DataFrame(rows(wide, record))
     try:
-        fitting = {"target": target, "stop": stop, **wanted.manner}
-        advice = suggest(kept(points, wanted), table, budget, wanted.metric, "flops", **fitting)
+        kept, fitting = kept_runs(points, wanted), {"target": target, "stop": stop, **wanted.manner}
+        advice = suggest(kept, table, budget, wanted.metric, "flops", **fitting)
     except Refused as refused:
         raise Refusal(f"refused: {refused}") from None
     chosen = [run.run for run in advice.runs]

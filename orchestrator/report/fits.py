@@ -19,6 +19,7 @@ from scalectl.orchestrator.store.database import reading
 
 if TYPE_CHECKING:
     from scalectl.analysis.budgets import IsoFlop
+    from scalectl.analysis.prediction import Prediction
 
 
 def study_points(
@@ -50,6 +51,11 @@ def held_out_runs(points: DataFrame, fit: Fit, expression: str | None) -> Collec
     return list(select_runs(points, "--hold-out", expression)["run"])
 
 
+def kept_runs(points: DataFrame, fit: Fit) -> DataFrame:
+    """The runs that the study's rule doesn't hold out."""
+    return points[~points["run"].isin(held_out_runs(points, fit, None))].reset_index(drop=True)
+
+
 def fit_or_reason(points: DataFrame, wanted: Fit, hold_out: Collection[str]) -> tuple[Fitted | None, str]:
     """The law, or none and the reason why the points can't carry it."""
     try:
@@ -79,6 +85,19 @@ def minima(points: DataFrame, wanted: Fit) -> "IsoFlop":
 
     try:
         return isoflop(points, wanted.metric, wanted.compute)
+    except Refused as refused:
+        raise Refusal(f"refused: {refused}") from None
+
+
+def predicted(points: DataFrame, wanted: Fit, **question: Any) -> "Prediction":
+    """The answer to a question of `analysis.predict`, from the runs that the study doesn't hold out.
+
+    Raises Refusal where these can't carry it.
+    """
+    from scalectl.analysis.prediction import predict  # no law alone needs sizes and surrogates
+
+    try:
+        return predict(kept_runs(points, wanted), wanted.metric, wanted.compute, **wanted.manner, **question)
     except Refused as refused:
         raise Refusal(f"refused: {refused}") from None
 

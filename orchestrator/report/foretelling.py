@@ -12,8 +12,7 @@ from scalectl.analysis.foretold import Foretelling, Judged, foretell, judge
 from scalectl.orchestrator.errors import Exit, NotFound, Refusal
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
-from scalectl.orchestrator.report.advice import kept
-from scalectl.orchestrator.report.fits import study_points
+from scalectl.orchestrator.report.fits import kept_runs, study_points
 from scalectl.orchestrator.report.points import all_points
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.vocabulary import RunState
@@ -52,7 +51,7 @@ def foretelling(file: Path, where: str | None, **said: Any) -> Foretelling:
     if not rows:
         raise Refusal(f"refused: all runs of {file} have ended: no run is left to predict.")
     try:
-        return foretell(kept(points, wanted), pd.DataFrame(rows), wanted.metric)
+        return foretell(kept_runs(points, wanted), pd.DataFrame(rows), wanted.metric)
     except Refused as refused:
         raise Refusal(f"refused: {refused}") from None
 
