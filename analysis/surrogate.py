@@ -22,6 +22,7 @@ from scalectl.analysis.conformal import stretch
 from scalectl.analysis.law import Floats
 from scalectl.analysis.repetition import DECAYS, worth
 
+_COUNTED = 0.02  # share below which a form is left out
 _HELD_OUT, _FEWEST = 1 / 3, 5  # the costliest runs that a form has to predict; those that it needs to predict from
 
 
@@ -77,8 +78,11 @@ class Forecast:
             every = np.concatenate([known_N3, new_M3])
         varied_3 = np.ptp(every, axis=0) > 0
         with _on_one_thread():
+            shares, wider = _tested(runs, decays, varied_3)
+            counted = shares >= _COUNTED
+            decays, shares = np.array(decays)[counted].tolist(), shares[counted] / shares[counted].sum()
             given = [Given.of(_valued(runs, decay), varied_3) for decay in decays]
-            return Forecast(decays, *_tested(runs, decays, varied_3), given, images)
+        return Forecast(decays, shares, wider, given, images)
 
     def at(self, new_M3: Floats) -> Outlook:
         """The errors at these positions."""
