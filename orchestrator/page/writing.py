@@ -18,10 +18,10 @@ class Written:
 
 
 def write_page(file: Path, store: Path, study: str | None = None, where: str | None = None) -> Written:
-    """Write the page of a study, or of the runs that `where` chooses, in place of an earlier one; folders are made, and a page that fails is not there.
+    """Write the page of a study, or of the runs that `where` chooses, in place of an earlier one.
 
-    Raises NoCharts where the chart library is missing, Refusal for a file that can't be written, and what `document`
-    raises.
+    Folders are made, and a page that fails is not there. Raises NoCharts where the chart library is missing, Refusal
+    for a file that can't be written, and what `document` raises.
     """
     library()  # whose absence is told before the laws are fitted
     whole = document(store, study, where)
