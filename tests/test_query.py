@@ -124,3 +124,8 @@ def test_the_columns_of_a_view_can_be_asked_for(filled):
 def test_a_store_of_an_earlier_version_is_read_as_one_of_today(study):
     stored(study, 5)
     assert "test_images" in said(study, "SELECT * FROM points", "-o", "csv").splitlines()[0].split(",")
+
+
+def test_a_value_too_large_for_sqlite_is_a_mistake_of_the_query(filled):
+    with pytest.raises(Refusal, match="query: string or blob too big"):
+        said(filled, "SELECT length(randomblob(2000000000))")

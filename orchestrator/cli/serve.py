@@ -33,6 +33,7 @@ def serve(port: int, host: str, insecure: bool, study: str | None, where: str | 
     library()
     until_there(store)
     os.nice(_NICE)
+    click.echo(f"Reading {store} ...", err=True)  # half a minute where it has 10,000 runs
     feed = Feed(store, study, where)
     try:
         with Server(feed, host, port) as server:
