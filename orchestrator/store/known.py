@@ -23,7 +23,7 @@ from scalectl.orchestrator.vocabulary import AttemptState, JobKind, RunState
 
 RECENT = 5  # attempts of a shape on a type of slots that its speed there is taken from
 # CROSS JOIN keeps SQLite to this order, in which each is looked up by its key; of itself it reads all measurements
-_MEASURED = """
+MEASURED = """
 SELECT runs.id, metrics.name, measurements.settings FROM runs CROSS JOIN metrics CROSS JOIN measurements
   ON measurements.run = runs.number AND measurements.metric = metrics.id AND measurements.step = runs.steps
 """
@@ -61,7 +61,7 @@ def _failures(connection: Connection) -> dict[str, str]:
 def _metrics(connection: Connection) -> dict[str, dict[str, str]]:
     """The settings of each metric of a run at its last step."""
     settings_by_run: dict[str, dict[str, str]] = defaultdict(dict)
-    for run, name, settings in connection.exec_driver_sql(_MEASURED):
+    for run, name, settings in connection.exec_driver_sql(MEASURED):
         settings_by_run[run][name] = settings
     return dict(settings_by_run)
 
