@@ -268,9 +268,9 @@ def test_a_page_of_some_runs_has_their_laws_and_curves_alone(study, others, tmp_
     told = said(*words, rest)
     assert "some.html written" in told and f"--where {shlex.quote(rest)}" in told
     page = json.loads(re.search(r'id="data">(.*?)</script>', (tmp_path / "some.html").read_text(), re.S)[1])
-    assert (
-        page["laws"][0]["frontier"] == analysis.fit(analysis.read(others).query(rest), METRIC).frontier["run"].tolist()
-    )
+    chosen = analysis.read(others).query(rest)
+    assert page["summary"] == [f"only runs with {rest}", f"{len(chosen)} imported runs"]
+    assert page["laws"][0]["frontier"] == analysis.fit(chosen, METRIC).frontier["run"].tolist()
     assert CliRunner().invoke(scalectl, [*map(str, words), "model == 'none'"]).exit_code
 
 
