@@ -25,11 +25,14 @@ _MEASUREMENTS = "SELECT run, metric, step, value, {images} FROM measurements ORD
 
 
 _DIFFERING = """
-SELECT runs.id, metrics.name, measurements.test_images FROM runs CROSS JOIN metrics JOIN measurements
+WITH wanted AS (SELECT value AS id FROM json_each(?))
+SELECT runs.id, metrics.name, measurements.test_images FROM wanted CROSS JOIN runs CROSS JOIN metrics JOIN measurements
   ON measurements.run = runs.number AND measurements.metric = metrics.id AND measurements.step = runs.steps
-  WHERE measurements.test_images IS NOT NULL
-UNION ALL SELECT imports.id, metrics.name, imported.test_images FROM imports CROSS JOIN metrics JOIN imported
-  ON imported.run = imports.number AND imported.metric = metrics.id WHERE imported.test_images IS NOT NULL
+  WHERE runs.id = wanted.id AND measurements.test_images IS NOT NULL
+UNION ALL
+SELECT imports.id, metrics.name, imported.test_images FROM wanted CROSS JOIN imports CROSS JOIN metrics JOIN imported
+  ON imported.run = imports.number AND imported.metric = metrics.id
+  WHERE imports.id = wanted.id AND imported.test_images IS NOT NULL
 """
 
 _LABELS = "SELECT id, labels FROM imports WHERE labels NOT IN ('', '{}') ORDER BY number"
@@ -84,8 +87,9 @@ def _with_test_images(points: "DataFrame", connection: "Connection") -> "DataFra
     """The points with their test images as nullable whole numbers, and a column more for each metric that differs."""
     images = images_of(points, "")
     columns = {IMAGES: images}
-    if images.isna().any() and IMAGES in points and metrics(points):
-        for name, numbers in _differing(connection, set(points["run"][images.isna()])).items():
+    mixed = images.isna() & points[metrics(points)].notna().any(axis=1)
+    if mixed.any() and IMAGES in points:
+        for name, numbers in _differing(connection, list(points["run"][mixed])).items():
             columns[name + _OF_METRIC] = points["run"].map(numbers).astype("Int64")
     return points.assign(**columns)
 
@@ -123,15 +127,14 @@ def _labels(run: str, text: str) -> dict[str, Any]:
     return labels
 
 
-def _differing(connection: "Connection", runs: set[str]) -> dict[str, dict[str, int]]:
+def _differing(connection: "Connection", runs: list[str]) -> dict[str, dict[str, int]]:
     """The test images of the metrics of some runs, by metric, then by run."""
     from sqlalchemy import inspect
 
     numbers: dict[str, dict[str, int]] = {}
     if inspect(connection).has_table("imported"):
-        for run, name, number in connection.exec_driver_sql(_DIFFERING):
-            if run in runs:
-                numbers.setdefault(name, {})[run] = number
+        for run, name, number in connection.exec_driver_sql(_DIFFERING, (json.dumps(runs),)):
+            numbers.setdefault(name, {})[run] = number
     return numbers
 
 

@@ -23,6 +23,7 @@ from scalectl.analysis.law import Floats
 from scalectl.analysis.repetition import DECAYS, worth
 
 _COUNTED = 0.02  # share below which a form is left out
+MOST = 500  # runs that a forecast rests on: time and memory grow with their cube and square
 _HELD_OUT, _FEWEST = 1 / 3, 5  # the costliest runs that a form has to predict; those that it needs to predict from
 
 
@@ -65,7 +66,8 @@ class Forecast:
         """The forecast of runs with errors above 0; those of one trunk share noise, and all are tested on so many
         images.
 
-        `new_M3` are positions in which others may differ where these runs don't.
+        Of more than MOST runs it rests on so many, as `spread` chooses them. `new_M3` are positions in which others may
+        differ where these runs don't.
         """
         if trunks_N is None:
             trunks_N = np.arange(len(error_N))
@@ -77,6 +79,7 @@ class Forecast:
         if new_M3 is not None:
             every = np.concatenate([known_N3, new_M3])
         varied_3 = np.ptp(every, axis=0) > 0
+        runs = runs.take(spread(known_N3, MOST))
         with _on_one_thread():
             shares, wider = _tested(runs, decays, varied_3)
             counted = shares >= _COUNTED
@@ -91,6 +94,22 @@ class Forecast:
             found = blended(list(zip(self.shares, parts, strict=True)))
         covariance, noise = self.wider**2 * found.covariance, self.wider**2 * found.noise
         return replace(found, covariance=covariance, noise=noise, images=self.images)
+
+
+def spread(places_N3: Floats, most: int) -> NDArray[np.int64]:
+    """The rows of at most so many runs, in their order: as many of each place, or else of places evenly apart."""
+    count = len(places_N3)
+    if count <= most:
+        return np.arange(count)
+    place_N = np.unique(places_N3, axis=0, return_inverse=True)[1]
+    order_N = np.argsort(place_N, kind="stable")
+    sorted_N = place_N[order_N]
+    round_N = np.arange(count) - np.searchsorted(sorted_N, sorted_N)  # runs of the same place before each
+    by_round_N = order_N[np.lexsort((sorted_N, round_N))]
+    places = int(place_N.max()) + 1
+    if places >= most:
+        by_round_N = by_round_N[np.linspace(0, places - 1, most).round().astype(int)]
+    return np.sort(by_round_N[:most])
 
 
 def outlook(

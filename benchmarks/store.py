@@ -106,6 +106,22 @@ def write(store: Path, found: Plan, experiment: Experiment, total: int, batch: i
         return count, time.perf_counter() - began, time.process_time() - used
 
 
+def reading(store: Path, file: Path, run: str) -> Iterator[list[str]]:
+    """The words of verbs that read, without those that fit."""
+    yield from (["validate", str(file)], ["plan", str(file)], ["db", "check", "--store", str(store)])
+    for words in (
+        ["status"],
+        ["status", "--runs"],
+        ["status", "-o", "json"],
+        ["status", "--where", "steps > 1500", "-o", "csv"],
+        ["show", run],
+        ["logs", run],
+        ["query", "SELECT * FROM points", "-o", "csv"],
+        ["export", "-o", str(store.with_name("runs.csv"))],
+    ):
+        yield [*words, "--store", str(store)]
+
+
 def cpu_seconds(*words: str) -> tuple[float, str]:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=True)
@@ -142,10 +158,8 @@ def main() -> None:
         rates = f"{count / seconds:,.0f} a second, {count / used:,.0f} a second of CPU"
         print(f"{count:,} measurements in {seconds:.1f} s: {rates}; {size:,.0f} MiB")
         print(f"reads meanwhile: {[reads for reads, _ in told_back]}; errors: {[bad for _, bad in told_back if bad]}")
-        run = found.runs[-1].id
-        for words in (["status"], ["status", "--runs"], ["status", "-o", "json"], ["show", run], ["logs", run]):
-            code = "from scalectl.orchestrator.cli.main import main; main()"
-            used, _ = cpu_seconds("-c", code, *words, "--store", str(store))
+        for words in reading(store, folder / "experiments.yaml", found.runs[-1].id):
+            used, _ = cpu_seconds("-c", "from scalectl.orchestrator.cli.main import main; main()", *words)
             print(f"scalectl {' '.join(words)}: {used:.2f} s of CPU", flush=True)
         for what, how in READS.items():
             used, said = cpu_seconds("-c", PANDAS.format(store=store, read=how))

@@ -15,8 +15,9 @@ HEAD = """\
 `scalectl --help` lists the commands, `scalectl COMMAND --help` shows one. Every command ends with an
 [exit code](failures.md#exit-codes). Every command takes `--help`, and `scalectl help COMMAND` shows the same.
 
-`-q` has commands that write something say nothing but warnings and errors. `launch` has `-v`, `--log-file` and
-`--log-level` as well: no other command has more to tell than what it prints.
+`-q` has commands that write or change something say nothing but warnings and errors, and `preflight` nothing but its
+answer. Commands that answer print that alone. `launch` has `-v`, `--log-file` and `--log-level` as well: no other
+command has more to tell than what it prints. Commands that read answer in [rows](results.md#rows) for other programs.
 
 A shell completes commands, options, and the names of runs, studies and metrics in the store, once its
 start-up file has this line:
@@ -66,7 +67,9 @@ def row(parameter: click.Parameter, context: click.Context) -> str:
         if parameter.nargs == -1:
             meaning = "[none, one or several]"
         elif not parameter.required:
-            meaning = f"[default: {parameter.get_default(context)}]"
+            meaning = "[optional]"
+            if isinstance(parameter.default, str):  # else click has a mark of its own for none
+                meaning = f"[default: {parameter.default}]"
     return f"| `{escaped(names)}` | {escaped(meaning)} |"
 
 

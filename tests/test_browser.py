@@ -14,6 +14,8 @@ from studies_of_pages import CLOSING, MARKUP, imported, named_with_markup, sever
 
 from scalectl import analysis
 from scalectl.analysis.drawing.style import contrast
+from scalectl.orchestrator.page.document import document
+from scalectl.orchestrator.page.html import page as html
 from scalectl.orchestrator.page.writing import write_page
 from scalectl.orchestrator.store.records import Records
 from scalectl.orchestrator.store.snapshot import LAUNCHED
@@ -223,6 +225,41 @@ def test_chosen_runs_give_a_condition_that_chooses_them_and_rows_as_csv(opened, 
     assert {row["run"] for row in rows} == more
     values = points.set_index("run")[METRIC]
     assert {row["run"]: float(row[METRIC]) for row in rows} == {run: values[run] for run in more}
+
+
+def test_the_command_of_a_page_of_some_runs_chooses_among_these(browser, store, tmp_path):
+    path = tmp_path / "some.html"
+    write_page(path, store, where="model != 'mini' or steps < 800")
+    page = browser.new_page()
+    page.goto(f"file://{path}")
+    page.wait_for_selector("html[data-ready]")
+    page.click("#facets button:text-is('mini')")
+    page.click("#choose-shown")
+    words = shlex.split(page.input_value("#where"))
+    points = analysis.read(store)
+    chosen = points[analysis.select(points, words[words.index("--where") + 1])]
+    assert set(chosen["model"]) == {"mini"} and chosen["steps"].max() < 800
+    assert f"{len(chosen)} runs chosen." == page.inner_text("#chosen") and len(chosen) > 3
+    page.close()
+
+
+def test_a_figure_of_very_many_points_leaves_the_rest_of_the_page_whole(browser, store, tmp_path):
+    """As arguments of Math.min 125,000 numbers overflow the stack: the grid, the table and all below were missing."""
+    data = document(store, where="model == 'micro'", thorough=False)
+    steps = list(range(1, 101))
+    numbers = {"steps": steps, "losses": [1 / step for step in steps], "seconds": steps}
+    curve = {"run": "", "runs": data["runs"]["run"], "images_per_step": 16.0, "flops_per_step": 1e6, **numbers}
+    path = tmp_path / "curves.html"
+    path.write_text(html(data | {"curves": [curve] * 1_500}))
+    page = browser.new_page()
+    listen(page)
+    page.goto(f"file://{path}")
+    page.wait_for_selector("html[data-ready]")
+    assert page.query_selector("#curves-chart svg, #curves-chart canvas") and page.query_selector(
+        "#runs-table tbody tr"
+    )
+    assert [text for text in page.heard if not text.startswith(("file://", "data:,"))] == []
+    page.close()
 
 
 def test_the_table_is_sorted_by_keyboard_and_says_so(opened, store):

@@ -2,8 +2,10 @@
 
 import os
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,17 @@ def test_the_store_is_the_one_that_was_typed(filled, tmp_path, monkeypatch):
 def test_a_file_that_is_no_store_completes_nothing(tmp_path, monkeypatch):
     (tmp_path / "results.db").write_text("these are notes")
     assert completed(tmp_path, monkeypatch, "show", "") == []
+
+
+def test_a_name_that_a_shell_would_run_is_completed_by_its_id(tmp_path, monkeypatch):
+    study = told.filled(tmp_path)
+    for name in ("$(touch pwned)", "a b", "-o", "`x`", "\x1b[31mred", "x;y", ""):
+        with closing(sqlite3.connect(study.store)) as store, store:
+            store.execute("UPDATE runs SET name = ? WHERE number = 1", (name,))
+            store.execute("UPDATE studies SET name = ?", (name,))
+        (run,) = told.rows(study, "SELECT id FROM runs WHERE number = 1")
+        assert sorted(completed(tmp_path, monkeypatch, "show", "")) == sorted([run, "pico-60-40"])
+        assert completed(tmp_path, monkeypatch, "fit", "--study", "") == []
 
 
 def test_the_line_of_the_page_makes_bash_complete_a_run(filled):

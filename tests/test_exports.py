@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import shlex
 import shutil
 from math import isnan
@@ -23,7 +24,7 @@ from scalectl.orchestrator.export import content as contents
 from scalectl.orchestrator.export import targets
 from scalectl.orchestrator.export.companion import Wish, companions
 from scalectl.orchestrator.export.content import content
-from scalectl.orchestrator.export.folder import MARKER
+from scalectl.orchestrator.export.folder import MARKER, check_writable
 from scalectl.orchestrator.export.targets import TARGETS, export_to
 from scalectl.orchestrator.store.database import writing
 
@@ -334,6 +335,28 @@ def test_an_exporter_that_is_killed_is_a_warning_with_the_command_that_mends_it(
 def test_a_launch_refuses_what_it_cannot_write_as_it_goes(tmp_path, text):
     refused = scale("launch", tmp_path / "none.yaml", "--export", text).exception
     assert refused.exit == Exit.INVALID and "FORMAT:DIR" in str(refused)
+
+
+def test_a_launch_refuses_a_folder_that_it_could_not_write_before_it_starts(tmp_path):
+    """It was told when hours of training were over."""
+    _needs("tensorboard")
+    (tmp_path / "study").mkdir()
+    made = Study(tmp_path / "study")
+    made.write()
+    (tmp_path / "file").write_text("")
+    below = tmp_path / "file" / "new" / "board"
+    refused = scale("launch", made.file, "--here", "--export", f"tensorboard:{below}").exception
+    assert str(below) in str(refused) and "Give another folder" in str(refused)
+    assert not made.store.exists()
+    check_writable(tmp_path / "new" / "board")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "study"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_in_a_read_only_one_is_refused_with_its_cause(tmp_path):
+    tmp_path.chmod(0o555)
+    with pytest.raises(Refusal, match="Permission denied"):
+        check_writable(tmp_path / "board")
 
 
 @pytest.mark.slow

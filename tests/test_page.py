@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shlex
 import sqlite3
 import sys
 from base64 import b64decode
@@ -24,9 +25,10 @@ from scalectl.analysis.store import metrics
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.page import html as pages
-from scalectl.orchestrator.page.curves import spread
+from scalectl.orchestrator.page.curves import curve_documents, spread
 from scalectl.orchestrator.page.document import document
 from scalectl.orchestrator.page.html import page
+from scalectl.orchestrator.store.segments import Segment
 
 HOLD_OUT = "model == 'mini' and steps == 1600"
 
@@ -238,3 +240,42 @@ def test_without_the_library_it_says_what_to_install_and_writes_nothing(study, t
         pages.library.cache_clear()
     assert done.exception.exit == Exit.NOT_FOUND and "pip install 'scalectl[page]'" in str(done.exception)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_curves_of_more_trunks_than_a_figure_can_carry_are_those_of_some_evenly_apart():
+    """With all of 11,000 the figure had 190,000 points, which overflowed the browser's stack."""
+    steps, losses, seconds = (1, 10, 100), (2.0, 1.5, 1.0), (0.1, 1.0, 10.0)
+
+    def segment(trunk, run):
+        return Segment(trunk, run, (run or f"{trunk}-0",), steps, losses, seconds, 16.0, 1e6)
+
+    many = [segment(trunk, run) for trunk in range(500) for run in ("", *(f"{trunk}-{n}" for n in range(9)))]
+    drawn = list(curve_documents(many))
+    trunks = [curve["runs"][0].split("-")[0] for curve in drawn if not curve["run"]]
+    assert len(drawn) == 10 * len(trunks) <= 1_250 and len(trunks) > 100
+    assert (trunks[0], trunks[-1]) == ("0", "499") and np.ptp(np.diff([int(trunk) for trunk in trunks])) <= 1
+    assert len(list(curve_documents(many[:1_000]))) == 1_000
+
+
+def test_a_page_of_some_runs_has_their_laws_and_curves_alone(study, others, tmp_path):
+    chosen = document(study.store, where="data_size == 60", thorough=False)
+    points = analysis.read(study.store)
+    assert set(chosen["runs"]["run"]) == set(points[points["data_size"] == 60]["run"]) != set(points["run"])
+    assert {run for curve in chosen["curves"] for run in curve["runs"]} == set(chosen["runs"]["run"])
+    assert chosen["where"] == "data_size == 60" and chosen["summary"][0] == "only runs with data_size == 60"
+    words = ["report", "--store", others, "-o", tmp_path / "some.html", "--where"]
+    rest = "model != 'mini'"
+    told = said(*words, rest)
+    assert "some.html written" in told and f"--where {shlex.quote(rest)}" in told
+    page = json.loads(re.search(r'id="data">(.*?)</script>', (tmp_path / "some.html").read_text(), re.S)[1])
+    chosen = analysis.read(others).query(rest)
+    assert page["summary"] == [f"only runs with {rest}", f"{len(chosen)} imported runs"]
+    assert page["laws"][0]["frontier"] == analysis.fit(chosen, METRIC).frontier["run"].tolist()
+    assert CliRunner().invoke(scalectl, [*map(str, words), "model == 'none'"]).exit_code
+
+
+def test_a_large_page_says_so_and_what_to_do(others, tmp_path, monkeypatch):
+    words = ("report", "--store", others, "-o", tmp_path / "page.html", "--where", "model == 'micro'")
+    assert "--where EXPR" not in said(*words)
+    monkeypatch.setattr("scalectl.orchestrator.cli.report.LARGE", 1e5)
+    assert "--where EXPR writes the page of some of these runs" in said(*words)

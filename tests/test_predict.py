@@ -1,6 +1,7 @@
 """Predictions from planted laws at awkward scales, from the closed form, and as a command."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from runs import METRIC, doubly, planted, table
 from scalectl import analysis
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.fitting import fit
+from scalectl.analysis.surrogate import spread
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Refusal
 
@@ -238,3 +240,25 @@ def test_runs_without_the_images_that_they_have_seen_have_no_best_size_and_it_sa
 def test_a_figure_is_saved_under_a_name_as_text(tmp_path):
     analysis.plot(sizes(), "frontier").save(str(tmp_path / "figure.png"))
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_prediction_from_thousands_of_runs_needs_little_memory_and_no_less_is_known():
+    """With 10,000 runs it took 16 GB, and did not end within minutes."""
+    few = sizes(noise=0.01)
+    many = pd.concat([sizes(noise=0.01).assign(seed=seed) for seed in range(50)], ignore_index=True)
+    many["run"] = [f"run-{place}" for place in range(len(many))]
+    tracemalloc.start()
+    asked = analysis.predict(many, params=3e9, data=6e10)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(many) == 3_600 and peak < 500 * 2**20
+    truth = E + A * 3e9**-ALPHA + B * 6e10**-BETA
+    before = analysis.predict(few, params=3e9, data=6e10)
+    assert asked.low < truth < asked.high and asked.high - asked.low <= before.high - before.low
+
+
+def test_runs_are_left_out_of_a_forecast_evenly():
+    places = np.repeat(np.arange(20.0)[:, None], 3, axis=1)
+    assert spread(places, 20).tolist() == list(range(20))
+    assert spread(np.tile(places, (5, 1)), 40).tolist() == list(range(40))  # two of each place
+    assert np.ptp(np.diff(spread(places, 7))) <= 1 and spread(places, 7)[[0, -1]].tolist() == [0, 19]

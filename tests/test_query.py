@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 
 import pytest
 import told
@@ -47,6 +48,18 @@ def test_tables_for_people_round_numbers_and_leave_unknown_cells_empty(filled):
     assert lines[1].split()[::2] == ["pico-60-20", "0.3333"]
     marked = said(filled, "SELECT 'a|b' AS x, NULL AS y, 2 AS z", "-o", "md").splitlines()
     assert marked == ["| x | y | z |", "| --- | --- | --- |", "| a\\|b |  | 2 |"]
+
+
+def test_a_name_is_text_in_markdown_whatever_it_holds(filled):
+    """Tags, pictures and a backslash before a bar would have been those of the document."""
+    names = ["<img src=x onerror=alert(1)>", "![x](http://e/x.png)", "a\\|b", "`c` &amp; *d*", "data_size"]
+    sql = " UNION ALL ".join(f"SELECT '{name}' AS x" for name in names)
+    lines = said(filled, sql, "-o", "md").splitlines()[2:]
+    assert lines[0] == "| \\<img src=x onerror=alert(1)> |" and lines[1] == "| !\\[x](http://e/x.png) |"
+    shown = [re.sub(r"\\(.)", r"\1", line)[2:-2] for line in lines]
+    assert shown == names
+    for line in lines:  # what is left without its backslashes begins nothing
+        assert not re.search(r"[<|`*&\[]", re.sub(r"\\.", "", line)[1:-1])
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -111,3 +124,8 @@ def test_the_columns_of_a_view_can_be_asked_for(filled):
 def test_a_store_of_an_earlier_version_is_read_as_one_of_today(study):
     stored(study, 5)
     assert "test_images" in said(study, "SELECT * FROM points", "-o", "csv").splitlines()[0].split(",")
+
+
+def test_a_value_too_large_for_sqlite_is_a_mistake_of_the_query(filled):
+    with pytest.raises(Refusal, match="query: string or blob too big"):
+        said(filled, "SELECT length(randomblob(2000000000))")

@@ -3,14 +3,14 @@
 import pytest
 from click.testing import CliRunner
 from runs import laptop
-from told import filled
+from told import filled, rows
 
 from scalectl.orchestrator.cli.main import scalectl
 
 COLUMNS = ["name", "model", "params", "data_size", "steps", "seed", "flops", "upstream/error"]
 
 
-def run(*words: object):
+def invoked(*words: object):
     return CliRunner().invoke(scalectl, [str(word) for word in words], standalone_mode=False)
 
 
@@ -39,15 +39,32 @@ def folder(tmp_path_factory):
 )
 def test_a_verb_that_writes_is_silent_on_demand(folder, words, monkeypatch):
     monkeypatch.chdir(folder)
-    done = run(*[word.format(folder) for word in words], "-q", "--store", folder / "results.db")
+    done = invoked(*[word.format(folder) for word in words], "-q", "--store", folder / "results.db")
     assert done.exception is None and done.output == "", done.exception or done.output
     written = [word.format(folder) for word in words if "{}" in word]
     assert all((folder / path).exists() for path in written)
 
 
+def test_a_verb_that_changes_something_is_silent_on_demand(tmp_path):
+    study = filled(tmp_path)
+    (run, *_) = rows(study, "SELECT id FROM runs")
+    store = ("-q", "--store", study.store)
+    for words in (
+        ["exclude", run, "--reason", "a spike", *store],
+        ["include", run, *store],
+        ["stop", "--all", *store],
+        ["retry", "--failed", *store],
+        ["init", tmp_path / "new.yaml", "-q"],
+        ["prune", study.file, "--yes", "-q", "--set", "budgets.steps=[20]"],
+    ):
+        done = invoked(*words)
+        assert done.exception is None and done.output == "", words
+    assert (tmp_path / "new.yaml").exists() and rows(study, "SELECT count(*) FROM members") == [1]
+
+
 def test_what_goes_wrong_is_said_all_the_same(folder, tmp_path):
-    refused = run("export", "-q", "--to", "csv", folder, "--store", folder / "results.db")
+    refused = invoked("export", "-q", "--to", "csv", folder, "--store", folder / "results.db")
     assert "refused" in str(refused.exception)
     (tmp_path / "bad.csv").write_text("name,model,steps,upstream/error\na,m,10,0.5\nb,m,ten,0.5\n")
-    wrong = run("import", "-q", tmp_path / "bad.csv", "--store", tmp_path / "results.db")
+    wrong = invoked("import", "-q", tmp_path / "bad.csv", "--store", tmp_path / "results.db")
     assert "steps = ten" in str(wrong.exception)

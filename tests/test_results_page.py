@@ -1,5 +1,6 @@
 """docs/results.md lists what results.db and the JSON of status and plan hold, and its examples run."""
 
+import json
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -32,7 +33,8 @@ from scalectl.trainer.topology import topology
 PAGE = (Path(__file__).parents[1] / "docs" / "results.md").read_text()
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S))
 TYPES = {"INTEGER": "integer", "TEXT": "text", "FLOAT": "real", "BOOLEAN": "boolean", "DATETIME": "time"}
-JSON = tuple(f"{verb} -o json" for verb in ("status", "show", "plan", "preflight", "simulate", "models", "doctor"))
+VERBS = ("status", "show", "validate", "plan", "preflight", "simulate", "models", "doctor")
+JSON = tuple(f"{verb} -o json" for verb in VERBS)
 UNITS = {
     "batch_size": "images",
     "core_days": "core-days",
@@ -179,6 +181,19 @@ def test_it_lists_every_key_of_a_preflight_and_no_other():
 def test_it_lists_every_key_of_a_checkup_and_no_other():
     document = checked([Finding("disk", "ok", "72 GB free")])
     assert list(listed("doctor -o json")) == list(dict.fromkeys(keys(document)))
+
+
+def test_it_lists_every_key_of_a_validation_and_no_other(study):
+    from click.testing import CliRunner
+
+    from scalectl.orchestrator.cli.main import scalectl
+
+    said = [
+        CliRunner().invoke(scalectl, ["validate", str(study.file), *words, "-o", "json"]).stdout
+        for words in ((), ("--set", "train.x=1"))
+    ]
+    names = {name for text in said for name in keys(json.loads(text)) if not name.startswith("data[")}
+    assert {*listed("validate -o json")} == {*names, "data"}
 
 
 KINDS = {str: "text", int: "integer", float: "real", bool: "boolean"}

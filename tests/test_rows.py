@@ -5,6 +5,7 @@ import io
 import json
 import math
 
+import click
 import pytest
 import told
 from click.testing import CliRunner
@@ -95,14 +96,29 @@ def test_objects_within_a_document_become_columns():
     assert flat({"a": 1, "b": {"c": {"d": [2]}, "e": None}}) == {"a": 1, "b.c.d": [2], "b.e": None}
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("verb", ["status", "show", "logs", "plan", "simulate", "models", "predict", "fit", "suggest"])
-def test_every_verb_that_reads_takes_the_options(filled, verb, form):
-    options = {"where": "rows", "columns": "columns", "sort": "sort", "form": "form"}
-    if verb in ("show", "predict", "fit", "suggest"):
-        options.pop("where")
-    names = {option.name: option for option in scalectl.commands[verb].params}
-    assert {*options.values()} <= {*names} and form in names["form"].type.choices
+CHANGE = {"init", "launch", "stop", "retry", "exclude", "include", "prune", "import"}
+WRITE = {"report", "export", "plot", "checkpoint export", "db backup", "db upgrade", "db prune", "example"}
+NO_ROWS = {"serve", "schema", "help"}  # a page, a schema and a text
+
+
+def leaves(group, before=""):
+    for name, verb in group.commands.items():
+        if isinstance(verb, click.Group) and name != "plot":
+            yield from leaves(verb, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", verb
+
+
+def test_every_verb_that_reads_takes_the_options():
+    reading = {name: verb for name, verb in leaves(scalectl) if name not in CHANGE | WRITE | NO_ROWS}
+    assert {"status", "show", "logs", "plan", "validate", "query", "doctor", "db check"} <= {*reading}
+    for name, verb in reading.items():
+        options = {option.name: option for option in verb.params}
+        own = {"rows"}  # some choose by --where what they work on, and show has one row
+        if name in ("show", "predict", "fit", "suggest"):
+            own = set()
+        assert {"form", "columns", "sort", *own} <= {*options}, name
+        assert {"table", *FORMS} <= {*options["form"].type.choices}, name
 
 
 def test_the_rows_of_a_status_have_all_that_the_store_knows(filled):
@@ -130,6 +146,31 @@ def test_a_run_is_one_row_and_its_log_a_row_for_each_line(filled):
 def test_the_rows_of_a_plan_are_its_runs(filled):
     lines = printed("plan", filled.file, "-o", "csv", "--columns", "name,state").splitlines()
     assert lines == ["name,state", "pico-60-20,done", "pico-60-40,done"]
+
+
+def test_what_is_wrong_with_a_file_is_a_row_each(filled, tmp_path):
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(filled.file.read_text().replace("name: adafactor", "name: adam3").replace("seeds:", "seads:"))
+    words = ["validate", wrong, "--set", "train.x=3"]
+    done = CliRunner().invoke(scalectl, [str(word) for word in [*words, "-o", "json"]], standalone_mode=False)
+    document = json.loads(done.stdout)
+    assert done.return_value == Exit.INVALID and document["valid"] is False and done.stderr == ""
+    places = [(problem["place"], problem["key"], problem["line"]) for problem in document["problems"]]
+    text = wrong.read_text().splitlines()
+    assert all("adam3" in text[line - 1] for _, key, line in places if key == "train.optimizer.name")
+    assert places[-1] == ("--set train.x", "train.x", None) and len(places) > 1
+    rows = list(csv.DictReader(io.StringIO(printed(*words, "-o", "csv", "--columns", "key,message"))))
+    assert [row["key"] for row in rows] == [key for _, key, _ in places]
+    whole = json.loads(printed("validate", filled.file, "-o", "json"))
+    assert (whole["valid"], whole["runs"], whole["trunks"], whole["problems"]) == (True, 2, 1, [])
+
+
+def test_the_rows_of_a_query_are_chosen_as_others_are(filled):
+    words = ("query", "SELECT name, steps FROM points", "--store", filled.store)
+    assert printed(*words, "--sort", "-steps", "--columns", "steps", "-o", "csv").split() == ["steps", "40", "20"]
+    assert json.loads(printed(*words, "--where", "steps > 20", "-o", "jsonl")) == {"name": "pico-60-40", "steps": 40}
+    with pytest.raises(Refusal, match="there is no column 'flops'"):
+        printed(*words, "--sort", "flops")
 
 
 def test_a_query_writes_parquet_that_others_read(filled):

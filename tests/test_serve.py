@@ -204,3 +204,11 @@ def test_a_port_that_is_taken_is_refused_by_its_number(server, study):
     port = server.server_address[1]
     with pytest.raises(Refusal, match=f"port {port}.*--port"):
         Server(server.feed, "127.0.0.1", port)
+
+
+def test_a_live_page_of_some_runs_tells_of_these_alone(study):
+    feed = Feed(study.store, where="data_size == 60")
+    news, page = json.loads(feed.news(0, 10)[1]), json.loads(gzip.decompress(feed.study().body))
+    feed.close()
+    assert "problem" not in news, news["problem"]
+    assert set(news["runs"]) == set(page["runs"]["run"]) and len(news["runs"]) == 3

@@ -29,6 +29,7 @@ from scalectl.orchestrator.store.database import (
     reading,
 )
 from scalectl.orchestrator.store.file_systems import shared_file_system
+from scalectl.orchestrator.store.known import MEASURED
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.records import Records, known
 from scalectl.orchestrator.store.tables import runs
@@ -70,6 +71,14 @@ def test_it_has_a_write_ahead_log_a_stamp_and_a_version(study, begun):
     stamps = [rows(study, f"PRAGMA {name}") for name in ("journal_mode", "application_id", "user_version")]
     assert stamps == [["wal"], [APPLICATION], [VERSION]]
     assert rows(study, "PRAGMA integrity_check") == ["ok"] and not rows(study, "PRAGMA foreign_key_check")
+
+
+@pytest.mark.parametrize("query", ["SELECT test_images FROM points", MEASURED])
+def test_what_a_run_measured_last_is_looked_up_and_not_searched_for_among_all_before(study, begun, query):
+    """SQLite began with the readings of a run, of which it may have thousands, where the order was left to it."""
+    plan = [text for *_, text in rows(study, f"EXPLAIN QUERY PLAN {query}")]
+    looked_up = [text for text in plan if "measurements" in text]
+    assert looked_up and all("(run=? AND metric=? AND step=?)" in text for text in looked_up), plan
 
 
 def test_a_row_that_points_nowhere_is_refused(begun):

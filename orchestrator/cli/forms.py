@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.format import one_line, table
 
 Row = tuple[Any, ...]
+_MARKUP, _ESCAPED = re.compile(r"[\\|<&`*\[]"), r"\\\g<0>"  # that would begin something in Markdown, also a picture
 
 
 class Unprintable(Refusal):
@@ -65,7 +67,7 @@ def _md(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
 
 
 def _md_line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(one_line(cell).replace('|', chr(92) + '|') for cell in cells)} |"
+    return f"| {' | '.join(_MARKUP.sub(_ESCAPED, one_line(cell)) for cell in cells)} |"
 
 
 FORMS: dict[str, Callable[[Sequence[str], Iterable[Row]], Iterator[str]]] = {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from scalectl.orchestrator.cli.options import yaml_file
+from scalectl.orchestrator.cli.options import quiet_option, say, yaml_file
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.format import command, one_line
 
@@ -28,6 +28,7 @@ _MISSING = {  # what a preset reads that is not there yet
     "--preset", type=click.Choice(PRESETS), default=LAPTOP, show_default=True, help="The study to begin with."
 )
 @click.option("--force", is_flag=True, help="Overwrite files that are there.")
+@quiet_option
 def init(file: Path, preset: str, force: bool) -> Exit:
     """Write a study to begin with to FILE.
 
@@ -41,12 +42,12 @@ def init(file: Path, preset: str, force: bool) -> Exit:
         {file: text(preset, file), file.parent / SCHEMA: json.dumps(schema_json(), indent=2) + "\n"},
         force=force,
     )
-    click.echo(f"{file} has the study {preset}, and {SCHEMA} beside it is for editors.")
+    say(f"{file} has the study {preset}, and {SCHEMA} beside it is for editors.")
     verb = "plan"
     if preset in _MISSING:
-        click.echo(_MISSING[preset])
+        say(_MISSING[preset])
         verb = "validate"
-    click.echo(f"Next: {command(verb, file)}")
+    say(f"Next: {command(verb, file)}")
     return Exit.DONE
 
 

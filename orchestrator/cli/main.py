@@ -14,7 +14,7 @@ from scalectl.orchestrator.cli.export import export
 from scalectl.orchestrator.cli.fit import fit
 from scalectl.orchestrator.cli.init import init
 from scalectl.orchestrator.cli.launch import launch
-from scalectl.orchestrator.cli.plan import plan, validate
+from scalectl.orchestrator.cli.plan import plan
 from scalectl.orchestrator.cli.plot import plot
 from scalectl.orchestrator.cli.predict import predict, suggest
 from scalectl.orchestrator.cli.prune import prune
@@ -27,6 +27,7 @@ from scalectl.orchestrator.cli.simulate import preflight, simulate
 from scalectl.orchestrator.cli.status import status
 from scalectl.orchestrator.cli.steer import exclude, include, retry, stop
 from scalectl.orchestrator.cli.streams import Unwritable, guard, leave
+from scalectl.orchestrator.cli.validate import validate
 from scalectl.orchestrator.cli.verbs import Verbs
 from scalectl.orchestrator.errors import Exit, Refusal, did_you_mean
 

@@ -57,14 +57,14 @@ quiet_option = click.option(
 )
 
 
-def say(text: str) -> None:
-    """Print what a verb has done, unless its option --quiet was given."""
+def say(text: str, *, err: bool = False) -> None:
+    """Print what a verb has done or does, unless its option --quiet was given."""
     if not click.get_current_context().meta.get(_QUIET):
-        click.echo(text)
+        click.echo(text, err=err)
 
 
-def experiment_of(file: Path, changes: Sequence[str]) -> "Experiment":
-    """The checked experiment in a file with the changes of the command line; its warnings go to stderr."""
+def experiment_of(file: Path, changes: Sequence[str], *, quiet: bool = False) -> "Experiment":
+    """The checked experiment in a file with the changes of the command line; unless `quiet`, warnings go to stderr."""
     from scalectl.orchestrator.experiment.reading import read
 
     pairs = []
@@ -74,8 +74,9 @@ def experiment_of(file: Path, changes: Sequence[str]) -> "Experiment":
             raise click.UsageError(f"--set {change}: write KEY=VALUE, for example --set train.batch_size=128")
         pairs.append((key, value))
     experiment = read(file, pairs)
-    for warning in experiment.warnings:
-        click.echo(warning, err=True)
+    if not quiet:
+        for warning in experiment.warnings:
+            click.echo(warning, err=True)
     return experiment
 
 

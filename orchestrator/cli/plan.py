@@ -1,4 +1,4 @@
-"""The verbs before anything starts: validate, and plan with its screen and its JSON."""
+"""The verb plan: what would run and what it costs, as a screen and as JSON."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scalectl.analysis.printable import printable
 from scalectl.orchestrator.cli.options import experiment_of, overrides, slots_option, yaml_file
 from scalectl.orchestrator.cli.rows import Rows, View, rows_options
+from scalectl.orchestrator.cli.validate import sources
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, count, counted, duration, flops, share, table
 from scalectl.orchestrator.terminal import width as columns
@@ -22,25 +22,6 @@ if TYPE_CHECKING:
     from scalectl.orchestrator.experiment.reading import Experiment
     from scalectl.orchestrator.plan.plan import Plan, PlannedRun
     from scalectl.orchestrator.vocabulary import Slot
-
-
-@click.command()
-@yaml_file
-@overrides
-def validate(file: Path, changes: Sequence[str]) -> Exit:
-    """Check FILE and list everything that is wrong with it."""
-    experiment = experiment_of(file, changes)
-    trunks = {cell.run.trunk for cell in experiment.cells if cell.run.branch}
-    click.echo(f"{file} is valid: {counted(len(experiment.cells), 'run')} on {counted(len(trunks), 'trunk')}.")
-    for line in _sources(experiment):
-        click.echo(line)
-    click.echo(f"Next: {command('plan', file, changes=changes)}")
-    return Exit.DONE
-
-
-def _sources(experiment: "Experiment") -> list[str]:
-    """The lines that say what a study reads."""
-    return [printable(f"  {line}") for report in experiment.sources for line in report.lines()]
 
 
 @dataclass(frozen=True)
@@ -60,7 +41,7 @@ class PlannedFile:
         fit = tightest(self.experiment.fits or DEFAULT, self.experiment.cells)
         shown = text(self.plan, str(self.file), self.experiment.store, self.slots, fit, self.changes, width)
         head, *rest = shown.split("\n\n")
-        return "\n\n".join([head, "\n".join(_sources(self.experiment)), *rest])
+        return "\n\n".join([head, "\n".join(sources(self.experiment)), *rest])
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object; docs/results.md lists its keys."""

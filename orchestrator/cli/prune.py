@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scalectl.orchestrator.cli.options import experiment_of, overrides, yaml_file
+from scalectl.orchestrator.cli.options import experiment_of, overrides, quiet_option, say, yaml_file
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.format import command, counted, size, table
 
@@ -24,6 +24,7 @@ SHOWN = 40  # rows of a table
 @overrides
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Remove it without asking.")
+@quiet_option
 def prune(file: Path, changes: Sequence[str], dry_run: bool, yes: bool) -> Exit:
     """Take out runs that FILE lacks, and remove unused checkpoints.
 
@@ -39,12 +40,12 @@ def prune(file: Path, changes: Sequence[str], dry_run: bool, yes: bool) -> Exit:
         return Exit.DONE
     found, kept = pruning.prune(experiment, partial(_agree, name=file.name, yes=yes))
     if not found:
-        click.echo(text(found, file.name))
+        say(text(found, file.name))
         return Exit.DONE
     for line in kept:
         click.echo(f"not removed: {line}", err=True)
     removed = counted(len(found.checkpoints) - len(kept), "checkpoint")
-    click.echo(
+    say(
         f"{counted(len(found.runs), 'run')} left the study, {removed} removed."
         f" Next: {command('status', store=experiment.store)}"
     )
@@ -55,9 +56,10 @@ def prune(file: Path, changes: Sequence[str], dry_run: bool, yes: bool) -> Exit:
 
 def _agree(found: "Pruning", *, name: str, yes: bool) -> bool:
     """Whether what was found may be removed; raises Refusal where there is nobody to ask."""
-    click.echo(f"{text(found, name)}\n", err=True)
     if yes:
+        say(f"{text(found, name)}\n", err=True)
         return True
+    click.echo(f"{text(found, name)}\n", err=True)
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise Refusal("refused: there is no terminal to ask on: give --yes to remove this, or --dry-run to look.")
     return click.confirm("Remove this?", err=True)

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import click
 
-from scalectl.orchestrator.cli.options import quiet_option, say, store_option, study_option
+from scalectl.orchestrator.cli.options import quiet_option, say, store_option, study_option, where_option
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, counted, size
+
+LARGE = 3e6  # bytes of a page, above which it is told what to do
 
 
 @click.command()
@@ -20,17 +22,21 @@ from scalectl.orchestrator.format import command, counted, size
     help="The page.",
 )
 @study_option
+@where_option
 @store_option
 @quiet_option
-def report(file: Path, study: str | None, store: Path) -> Exit:
+def report(file: Path, study: str | None, where: str | None, store: Path) -> Exit:
     """Write a study as one page for the browser.
 
     It has the figures with hover, zoom and filters, the laws, all runs, what they cost and where they come from. The
-    file holds all that it shows and loads nothing, so that it can be mailed or kept.
+    file holds all that it shows and loads nothing, so that it can be mailed or kept. --where writes the page of some of
+    the runs, with laws of these alone.
     """
     from scalectl.orchestrator.page.writing import write_page
 
-    written = write_page(file, store, study)
+    written = write_page(file, store, study, where)
     say(f"{file} written: {counted(written.runs, 'run')}, {size(written.size)}. Open it in a browser.")
-    say(f"Next: {command('fit', store=store, options={'study': study})}")
+    if written.size > LARGE:
+        say("That is slow on a phone and much for a mail: --where EXPR writes the page of some of these runs.")
+    say(f"Next: {command('fit', store=store, options={'study': study, 'where': where})}")
     return Exit.DONE

@@ -1,7 +1,7 @@
 """The rows of a verb, in the form that -o names: which columns, which rows, and in what order."""
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
@@ -74,7 +74,14 @@ class View:
             answer(self.form, document, text)
 
     def print(self, rows: Rows) -> None:
-        """Print the rows that were chosen; raises UnknownColumn, and InvalidExpression for a wrong --where."""
+        """Print the rows that were chosen; raises what `chosen` does."""
+        print_rows(self.form, *self.chosen(rows))
+
+    def chosen(self, rows: Rows) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
+        """The columns that were asked for, and the chosen rows of these, in order.
+
+        Raises UnknownColumn, and InvalidExpression for a wrong --where.
+        """
         known = rows.known
         columns = list(self.columns) or list(rows.columns) or known
         if known:
@@ -83,7 +90,7 @@ class View:
         records = _chosen(rows.records, known, self.where)
         for name in reversed(self.sort):
             records = _sorted(records, name.removeprefix("-"), falling=name.startswith("-"))
-        print_rows(self.form, columns, (tuple(record.get(name) for name in columns) for record in records))
+        return columns, (tuple(record.get(name) for name in columns) for record in records)
 
 
 def rows_options(*more: str, where: bool = True) -> Callable[[Command], Command]:

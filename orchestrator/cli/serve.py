@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from scalectl.orchestrator.cli.options import store_option, study_option
+from scalectl.orchestrator.cli.options import store_option, study_option, where_option
 from scalectl.orchestrator.errors import Exit
 
 _NICE = 10  # steps below the launch, whose training comes first
@@ -16,8 +16,9 @@ _NICE = 10  # steps below the launch, whose training comes first
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--insecure", is_flag=True, help="Allow an address that other machines reach; nothing is encrypted.")
 @study_option
+@where_option
 @store_option
-def serve(port: int, host: str, insecure: bool, study: str | None, store: Path) -> Exit:
+def serve(port: int, host: str, insecure: bool, study: str | None, where: str | None, store: Path) -> Exit:
     """Show a study in the browser while it runs.
 
     The page is that of report, with the running jobs, the time left and the learning curves as they come. It is
@@ -32,7 +33,8 @@ def serve(port: int, host: str, insecure: bool, study: str | None, store: Path) 
     library()
     until_there(store)
     os.nice(_NICE)
-    feed = Feed(store, study)
+    click.echo(f"Reading {store} ...", err=True)  # half a minute where it has 10,000 runs
+    feed = Feed(store, study, where)
     try:
         with Server(feed, host, port) as server:
             click.echo(f"{server.address}\nOpen it in a browser; Ctrl-C ends this server.")

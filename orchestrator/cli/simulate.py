@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scalectl.orchestrator.cli.options import experiment_of, overrides, slots_option, yaml_file
+from scalectl.orchestrator.cli.options import experiment_of, overrides, quiet_option, say, slots_option, yaml_file
 from scalectl.orchestrator.cli.rows import Rows, View, rows_options
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, counted, duration, hours, share, table
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @overrides
 @click.option("--topology", metavar="SLICE", help="A slice such as v5e:4x4 or v5e-16; by default that of resources.")
 @click.option("--smallest", is_flag=True, help="Compile for other slices too, up to the smallest that fits.")
+@quiet_option
 @rows_options()
 def preflight(file: Path, changes: Sequence[str], topology: str | None, smallest: bool, view: View) -> Exit:
     """Check that the training steps of FILE fit on a slice of TPUs.
@@ -41,7 +42,7 @@ def preflight(file: Path, changes: Sequence[str], topology: str | None, smallest
     answers = []
     for number, program in enumerate(programs, 1):
         if not room.is_cached(program):
-            click.echo(f"Compiling {program.names} for {program.slices}, {number} of {len(programs)} ...", err=True)
+            say(f"Compiling {program.names} for {program.slices}, {number} of {len(programs)} ...", err=True)
         answers.append(room.check(program, search=smallest))
         if not (view.is_of_rows or view.form == "json"):
             click.echo(room.text(answers[-1]))

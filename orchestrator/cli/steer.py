@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scalectl.orchestrator.cli.options import run_argument, runs_argument, store_option
+from scalectl.orchestrator.cli.options import quiet_option, run_argument, runs_argument, say, store_option
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, counted
 from scalectl.orchestrator.vocabulary import RunState
@@ -68,6 +68,7 @@ def again(store: Path) -> str:
 @runs_argument
 @click.option("--all", "every", is_flag=True, help="All runs that aren't done.")
 @store_option
+@quiet_option
 def stop(words: Sequence[str], every: bool, store: Path) -> Exit:
     """Stop runs at a checkpoint.
 
@@ -81,18 +82,16 @@ def stop(words: Sequence[str], every: bool, store: Path) -> Exit:
     if launcher:
         wanted += to_evaluate(store, words)
     if not wanted:
-        click.echo(f"There is nothing to stop: {remark}. Next: {command('status --runs', store=store)}")
+        say(f"There is nothing to stop: {remark}. Next: {command('status --runs', store=store)}")
         return Exit.DONE
     if launcher:
         ask_to_stop(store, wanted)
-        click.echo(
-            f"Asked {launcher} to stop {counted(len(wanted), 'run')}; those that train leave a checkpoint first."
-        )
-        click.echo(f"Next: {command('status --watch', store=store)}")
+        say(f"Asked {launcher} to stop {counted(len(wanted), 'run')}; those that train leave a checkpoint first.")
+        say(f"Next: {command('status --watch', store=store)}")
         return Exit.DONE
     with held(store) as records:
         records.settle(wanted, RunState.STOPPED, reason="asked to stop")
-    click.echo(f"No launch is running on {store}; {counted(len(wanted), 'run')} stopped. Next: {again(store)}")
+    say(f"No launch is running on {store}; {counted(len(wanted), 'run')} stopped. Next: {again(store)}")
     return Exit.DONE
 
 
@@ -100,6 +99,7 @@ def stop(words: Sequence[str], every: bool, store: Path) -> Exit:
 @runs_argument
 @click.option("--failed", is_flag=True, help="All failed runs; name diverged ones one by one.")
 @store_option
+@quiet_option
 def retry(words: Sequence[str], failed: bool, store: Path) -> Exit:
     """Let the next launch retry runs that failed or diverged."""
     states = [RunState.FAILED]
@@ -107,11 +107,11 @@ def retry(words: Sequence[str], failed: bool, store: Path) -> Exit:
         states.append(RunState.DIVERGED)
     wanted, remark = chosen(store, words, failed, "--failed", states)
     if not wanted:
-        click.echo(f"There is nothing to retry: {remark}. Next: {command('status --runs', store=store)}")
+        say(f"There is nothing to retry: {remark}. Next: {command('status --runs', store=store)}")
         return Exit.DONE
     with held(store) as records:
         records.settle(wanted, RunState.PLANNED, reason="asked to retry")
-    click.echo(f"{counted(len(wanted), 'run')} planned again. Next: {again(store)}")
+    say(f"{counted(len(wanted), 'run')} planned again. Next: {again(store)}")
     return Exit.DONE
 
 
@@ -119,6 +119,7 @@ def retry(words: Sequence[str], failed: bool, store: Path) -> Exit:
 @run_argument
 @click.option("--reason", required=True, metavar="TEXT", help="Why; it is kept in the store.")
 @store_option
+@quiet_option
 def exclude(run: str, reason: str, store: Path) -> Exit:
     """Leave a run out of fits; its numbers stay.
 
@@ -129,13 +130,14 @@ def exclude(run: str, reason: str, store: Path) -> Exit:
     run_id, name = known(store, run)
     with held(store) as records:
         records.exclude(run_id, reason)
-    click.echo(f"{name} is left out of fits. Next: {command('fit', store=store)}")
+    say(f"{name} is left out of fits. Next: {command('fit', store=store)}")
     return Exit.DONE
 
 
 @click.command()
 @run_argument
 @store_option
+@quiet_option
 def include(run: str, store: Path) -> Exit:
     """Undo exclude.
 
@@ -144,5 +146,5 @@ def include(run: str, store: Path) -> Exit:
     run_id, name = known(store, run)
     with held(store) as records:
         records.include(run_id)
-    click.echo(f"{name} is fitted again. Next: {command('fit', store=store)}")
+    say(f"{name} is fitted again. Next: {command('fit', store=store)}")
     return Exit.DONE

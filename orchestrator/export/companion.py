@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from scalectl.orchestrator.errors import Exit, Refusal
-from scalectl.orchestrator.export.folder import check_replaceable
+from scalectl.orchestrator.export.folder import check_replaceable, check_writable
 from scalectl.orchestrator.format import command, last_line
 
 LIVE = ("tensorboard", "mlflow")  # formats that can be written while a launch works
@@ -33,13 +33,18 @@ class Wish:
 
 
 def wish(text: str) -> Wish:
-    """The wish that FORMAT:DIR is; raises NotLive, or Refusal for a missing package or a folder that is not ours."""
+    """The wish that FORMAT:DIR is.
+
+    Raises NotLive for another one and for a missing package, and Refusal for a folder that holds something else or
+    can't be written.
+    """
     target, colon, folder = text.partition(":")
     if target not in LIVE or not (colon and folder):
         raise NotLive(f"--export {text}: write FORMAT:DIR, and as FORMAT one of {', '.join(LIVE)}.")
     if find_spec(target) is None:
         raise NotLive(f"--export {text} needs {target}, which is not installed: pip install 'scalectl[{target}]'")
     check_replaceable(Path(folder), target, lambda name: True)
+    check_writable(Path(folder))
     return Wish(target, Path(folder))
 
 

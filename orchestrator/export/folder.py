@@ -83,6 +83,17 @@ def check_replaceable(folder: Path, target: str, ours: Callable[[str], bool]) ->
         raise Refusal(f"refused: {folder} also holds {strangers[0]}, which no export wrote. Give another folder.")
 
 
+def check_writable(folder: Path) -> None:
+    """Raise Refusal where no folder can be made at the place of `folder`; nothing is left there."""
+    above = folder.absolute().parent
+    while not os.path.lexists(above):
+        above = above.parent
+    try:
+        Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=above)).rmdir()
+    except OSError as error:
+        raise Refusal(f"refused: {folder} can't be written: {above}: {error.strerror}. Give another folder.") from error
+
+
 def listed(folder: Path) -> dict[str, int]:
     """The bytes of each file of a folder but the mark, by its path from there; a link is listed, and not followed."""
     found = {}

@@ -18,9 +18,9 @@ def curve_documents(segments: Iterable[Segment]) -> Iterator[dict[str, Any]]:
     """Yield each segment with its loss at a few steps, evenly spaced on a logarithmic axis.
 
     What a run has of its own begins at the last step that it shares with its trunk. Segments without a loss are left
-    out.
+    out, and of more trunks than a figure can carry all but some that are evenly apart.
     """
-    listed = list(segments)
+    listed = _carried(list(segments))
     most = min(_MOST, max(_LEAST, _ALL // max(1, len(listed))))
     trunk: Floats = np.empty((3, 0))
     for segment in listed:
@@ -45,6 +45,17 @@ def curve_documents(segments: Iterable[Segment]) -> Iterator[dict[str, Any]]:
             "images_per_step": segment.images_per_step,
             "flops_per_step": segment.flops_per_step,
         }
+
+
+def _carried(segments: list[Segment]) -> list[Segment]:
+    """The segments of all trunks, or of as many trunks as have _LEAST of _ALL points for each of their segments."""
+    room = _ALL // _LEAST
+    if len(segments) <= room:
+        return segments
+    trunks = list(dict.fromkeys(segment.trunk for segment in segments))
+    number = max(1, room * len(trunks) // len(segments))
+    kept = {trunks[place] for place in np.linspace(0, len(trunks) - 1, number).astype(int)}
+    return [segment for segment in segments if segment.trunk in kept]
 
 
 def _drawn(segment: Segment) -> Floats:

@@ -30,19 +30,22 @@ from scalectl.orchestrator.store.reading import Status, Store
 Document = dict[str, Any]
 
 
-def document(path: Path, study: str | None = None, *, thorough: bool = True) -> Document:
-    """The data of the page of a study, by default the one planned last; with its own laws alone unless `thorough`.
+def document(path: Path, study: str | None = None, where: str | None = None, *, thorough: bool = True) -> Document:
+    """The data of the page of a study, by default the one planned last, or of those of its runs that `where` chooses;
+    with its own laws alone unless `thorough`.
 
-    Raises NotFound without a store or study, and Unusable for a store that can't be read.
+    Raises what `study_points` raises.
     """
     store = Store(path)
-    ask, points = study_points(path, study)
+    ask, points = study_points(path, study, where)
+    ask = replace(ask, runs=frozenset(points["run"]))
     status, source = of_study(store.status(), ask), store.provenance(store.study(ask.study))
     points = runs.described(points, status.runs, source.exclusions)
     ask = _carried(ask, runs.measured(points), runs.spent(points))
     whole = {
         **_head(path, ask, own=store.study().name == ask.study),
-        "summary": summary(status),
+        "where": where or "",
+        "summary": summary(status, where),
         **_runs(points),
         **_laws(points, ask, thorough=thorough),
         "curves": list(curve_documents(store.segments(ask.runs))),
@@ -52,8 +55,9 @@ def document(path: Path, study: str | None = None, *, thorough: bool = True) -> 
 
 
 def of_study(status: Status, ask: Ask) -> Status:
-    """The status of the runs of one study."""
-    return replace(status, runs=tuple(line for line in status.runs if line.id in ask.runs))
+    """The status of the runs of one study; those that the store did not train are imported ones."""
+    lines = tuple(line for line in status.runs if line.id in ask.runs)
+    return replace(status, runs=lines, imported=len(ask.runs) - len(lines))
 
 
 def _carried(ask: Ask, metrics: Sequence[str], axes: Sequence[str]) -> Ask:
@@ -69,12 +73,15 @@ def _carried(ask: Ask, metrics: Sequence[str], axes: Sequence[str]) -> Ask:
     return replace(ask, fits=fits or ask.fits)
 
 
-def summary(status: Status) -> list[str]:
-    """A line on the runs of a study, in its parts."""
+def summary(status: Status, where: str | None = None) -> list[str]:
+    """A line on the runs of a study, or on those that `where` has chosen, in its parts."""
+    parts = []
+    if where:
+        parts.append(f"only runs with {where}")
     if not status.runs:
-        return [counted(status.imported, "imported run")]
+        return [*parts, counted(status.imported, "imported run")]
     done, whole = status.work
-    parts = [f"{number} {state}" for state, number in status.counts.items() if number]
+    parts += [f"{number} {state}" for state, number in status.counts.items() if number]
     if whole:
         parts.append(f"{share(done / whole)} of {flops(whole)} FLOPs")
     best = status.best

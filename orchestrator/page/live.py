@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from scalectl.orchestrator.page.curves import curve_documents
 from scalectl.orchestrator.page.document import document, of_study, shown_text, summary
 from scalectl.orchestrator.page.html import embedded, page
 from scalectl.orchestrator.page.runs import why
-from scalectl.orchestrator.report.study import ask
+from scalectl.orchestrator.report.fits import study_points
+from scalectl.orchestrator.report.study import Ask, ask
 from scalectl.orchestrator.store.reading import Status, Store
 
 LOOK_SECONDS = 2.0  # between two looks at the store
@@ -68,9 +69,9 @@ class Feed:
     One thread looks at the store for all viewers; another reads the curves and fits the laws.
     """
 
-    def __init__(self, path: Path, study: str | None = None) -> None:
-        self._path, self._store = path, Store(path)
-        self._ask = ask(path, study)
+    def __init__(self, path: Path, study: str | None = None, where: str | None = None) -> None:
+        self._path, self._store, self._where = path, Store(path), where
+        self._ask = self._asked(study)
         self._closed, self._wanted = threading.Event(), threading.Event()
         self._changed = threading.Condition()
         self._last_request = time.monotonic()
@@ -172,7 +173,7 @@ class Feed:
         if status.unfinished:
             again = status.again
         return {
-            "summary": summary(status),
+            "summary": summary(status, self._where),
             "launch": launch,
             "goodput": goodput(status.ledger),
             "again": again,
@@ -193,11 +194,18 @@ class Feed:
         except Refusal as refusal:
             self._problem = str(refusal)
 
+    def _asked(self, study: str | None) -> Ask:
+        """What the study asks, of the runs that are chosen."""
+        if self._where is None:
+            return ask(self._path, study)
+        request, points = study_points(self._path, study, self._where)
+        return replace(request, runs=frozenset(points["run"]))
+
     def _make_study(self) -> Content:
         states = self._states
         working = self._store.launcher() is not None
-        self._ask = ask(self._path, self._ask.study)  # another file of this study may have added runs
-        self._document = document(self._path, self._ask.study, thorough=not working)
+        self._ask = self._asked(self._ask.study)  # another file of this study may have added runs
+        self._document = document(self._path, self._ask.study, self._where, thorough=not working)
         self._fitted = states
         return Content.of_text(json.dumps(self._document, allow_nan=False))
 

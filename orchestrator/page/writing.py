@@ -17,14 +17,14 @@ class Written:
     size: int
 
 
-def write_page(file: Path, store: Path, study: str | None = None) -> Written:
-    """Write the page of a study in place of an earlier one; folders are made, and a page that fails is not there.
+def write_page(file: Path, store: Path, study: str | None = None, where: str | None = None) -> Written:
+    """Write the page of a study, or of the runs that `where` chooses, in place of an earlier one.
 
-    Raises NoCharts where the chart library is missing, Refusal for a file that can't be written, and what `document`
-    raises.
+    Folders are made, and a page that fails is not there. Raises NoCharts where the chart library is missing, Refusal
+    for a file that can't be written, and what `document` raises.
     """
     library()  # whose absence is told before the laws are fitted
-    whole = document(store, study)
+    whole = document(store, study, where)
     text = page(whole).encode()
     partial = file.with_name(f".{os.getpid()}-{file.name}")
     try:

@@ -14,9 +14,7 @@ from scalectl.orchestrator.store.tables import (
     attempts,
     checkpoints,
     jobs,
-    measurements,
     members,
-    metrics,
     runs,
     studies,
     trunks,
@@ -24,6 +22,11 @@ from scalectl.orchestrator.store.tables import (
 from scalectl.orchestrator.vocabulary import AttemptState, JobKind, RunState
 
 RECENT = 5  # attempts of a shape on a type of slots that its speed there is taken from
+# CROSS JOIN keeps SQLite to this order, in which each is looked up by its key; of itself it reads all measurements
+MEASURED = """
+SELECT runs.id, metrics.name, measurements.settings FROM runs CROSS JOIN metrics CROSS JOIN measurements
+  ON measurements.run = runs.number AND measurements.metric = metrics.id AND measurements.step = runs.steps
+"""
 
 
 def known(path: str | Path, artifacts: str | None = None) -> Known:
@@ -56,11 +59,9 @@ def _failures(connection: Connection) -> dict[str, str]:
 
 
 def _metrics(connection: Connection) -> dict[str, dict[str, str]]:
+    """The settings of each metric of a run at its last step."""
     settings_by_run: dict[str, dict[str, str]] = defaultdict(dict)
-    query = (
-        select(runs.c.id, metrics.c.name, measurements.c.settings).select_from(measurements).join(runs).join(metrics)
-    )
-    for run, name, settings in connection.execute(query.where(measurements.c.step == runs.c.steps)):
+    for run, name, settings in connection.exec_driver_sql(MEASURED):
         settings_by_run[run][name] = settings
     return dict(settings_by_run)
 

@@ -87,9 +87,9 @@ def _impossible(column: Column[Any]) -> str:
             return f"{name} NOT IN ({words}, '')"
         case DateTime():
             return f"({name} IS NOT NULL AND (typeof({name}) <> 'text' OR datetime({name}) IS NULL))"
-        case Integer() | Float() | Boolean():
-            return f"typeof({name}) IN ('text', 'blob')"
-    return f"typeof({name}) = 'blob'"
+        case Integer() | Float() | Boolean():  # in SQLite's order text comes after numbers, and blobs after text;
+            return f"{name} >= ''"  # to compare takes half as long as to ask for the type
+    return f"{name} >= x''"
 
 
 def has_foreign_log(path: Path) -> bool:

@@ -46,7 +46,7 @@ def asked(store: Path, query: str) -> Iterator[Rows]:
             if cursor.description is None:
                 raise InvalidQuery("query: there is no statement in it, such as SELECT * FROM points.")
             yield Rows(tuple(name for name, *_ in cursor.description), cursor)
-        except (sqlite3.OperationalError, sqlite3.ProgrammingError, sqlite3.Warning) as error:
+        except (sqlite3.OperationalError, sqlite3.ProgrammingError, sqlite3.DataError, sqlite3.Warning) as error:
             raise InvalidQuery(f"query: {str(error).rstrip('.')}. {_advice(sqlite, str(error))}".rstrip()) from error
         except sqlite3.DatabaseError as error:
             if "prohibited" not in str(error) and "not authorized" not in str(error):

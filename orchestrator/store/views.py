@@ -138,7 +138,8 @@ def _imported_test_images() -> Label[int | None]:
 def _shared(table: Table, of_run: ColumnElement[bool]) -> Label[int | None]:
     images = table.c.test_images
     alike = and_(func.min(images) == func.max(images), func.count(images) == func.count())
-    query = select(images).join_from(metrics, table, of_run).group_by(table.c.run).having(alike)
+    # an outer join is not turned round; the metrics that a run lacks are a group of their own, which has no images
+    query = select(images).join_from(metrics, table, of_run, isouter=True).group_by(table.c.run).having(alike)
     return query.scalar_subquery().label("test_images")
 
 

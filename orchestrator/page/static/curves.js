@@ -28,7 +28,7 @@ function drawCurves() {
   }
   const ends = new Map();
   for (const row of lines) ends.set(row.curve, Math.max(ends.get(row.curve) ?? 0, row.x));
-  const xs = [Math.max(whole[0], Math.min(...ends.values()) / 20), whole[1]];
+  const xs = [Math.max(whole[0], least([...ends.values()]) / 20), whole[1]];
   const width = document.getElementById("curves-chart").clientWidth;
   const title = {flops: "Training compute so far (FLOPs)", images: "Images seen so far", seconds: "Training time so far (device-seconds)"}[over];
   const x = {field: "x", type: "quantitative", scale: scaleOf(choice.xScale, choice.xScale === "log" ? xs : [0, whole[1]]),
@@ -43,5 +43,12 @@ function drawCurves() {
   };
   draw("curves-chart", spec, {runs: lines});
   const dashes = SIZES.length > 1 ? ` Dashes: data sizes, a whole line for the largest (${sizesText(SIZES)}).` : "";
-  fill("curves-note", `Each line is the mean of neighbours within 8 % along the axis. Runs of one trunk share its line up to their branch.${dashes}`);
+  fill("curves-note", `Each line is the mean of neighbours within 8 % along the axis. Runs of one trunk share its line up to their branch.${dashes}${omitted()}`);
+}
+
+// What a figure leaves out where there are more trunks than it can carry.
+function omitted() {
+  const drawn = new Set(PAGE.curves.flatMap((curve) => curve.runs).map((run) => PLACES.get(run)?.shared)).size;
+  const trained = new Set(RUNS.filter((row) => row.step > 0).map((row) => row.shared)).size;
+  return drawn < trained ? ` ${drawn.toLocaleString("en")} of ${trained.toLocaleString("en")} trunks are drawn, evenly chosen: a page of fewer runs has all of its own (scalectl report --where).` : "";
 }

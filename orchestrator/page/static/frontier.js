@@ -36,10 +36,10 @@ function frontierDomains(law) {
   const curve = law?.curve;
   const xs = rows.map((row) => row[choice.x]).concat(curve?.x ?? []);
   const ys = rows.map((row) => row[choice.metric]);
-  if (curve) ys.push(...curve.y, ...curve.low.filter((low) => low > 0.3 * Math.min(...curve.y)));
+  if (curve) ys.push(...curve.y, ...curve.low.filter((low) => low > 0.3 * least(curve.y)));
   const x = choice.zoom?.x ?? extent(xs), y = choice.zoom?.y ?? extent(ys, 1.1);
   if (!x || !y) return null;
-  if (!choice.zoom && isError(choice.metric)) y[1] = Math.min(y[1], Math.max(1.02, 1.02 * Math.max(...rows.map((row) => row[choice.metric]))));
+  if (!choice.zoom && isError(choice.metric)) y[1] = Math.min(y[1], Math.max(1.02, 1.02 * greatest(rows.map((row) => row[choice.metric]))));
   if (!choice.zoom && choice.xScale === "linear") x[0] = 0;
   if (!choice.zoom && choice.yScale === "linear") y[0] = 0;
   return {x, y};
@@ -130,8 +130,7 @@ function drawFrontier() {
 }
 
 function lawNote(law) {
-  const command = `scalectl fit --metric ${quoted(choice.metric)} --x ${choice.x}${choice.family ? ` --law ${choice.family}` : ""}${storeOption()}`;
-  if (!law) return `This file has no law for this choice. ${command} fits it.`;
+  if (!law) return `This file has no law for this choice. ${commandOf(RUNS)} fits it.`;
   if (law.refusal) return law.refusal;
   const hidden = Object.keys(choice.filters).length ? " The law is that of all runs: filters only hide runs." : "";
   return `${law.text}.${hidden}`;
@@ -147,7 +146,7 @@ function followBox(view, domains) {
   view.addEventListener("pointerup", () => setTimeout(() => {
     const box = view.signal("box");
     if (!box || !box.x || !box.y) return;
-    const [x, y] = [box.x, box.y].map((ends) => [Math.min(...ends), Math.max(...ends)]);
+    const [x, y] = [box.x, box.y].map((ends) => [least(ends), greatest(ends)]);
     if (choice.drag === "zoom") zoomTo({x, y});
     else {
       for (const row of shownRuns()) {

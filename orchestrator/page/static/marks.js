@@ -120,7 +120,16 @@ function xFormat(name) {
 function extent(values, padding = 1.15) {
   const known = values.filter((value) => value > 0 && Number.isFinite(value));
   if (!known.length) return null;
-  return [Math.min(...known) / padding, Math.max(...known) * padding];
+  return [least(known) / padding, greatest(known) * padding];
+}
+
+// Of any number of values: as arguments of Math.min a hundred thousand of them overflow the stack.
+function least(values) {
+  return values.reduce((low, value) => Math.min(low, value), Infinity);
+}
+
+function greatest(values) {
+  return values.reduce((high, value) => Math.max(high, value), -Infinity);
 }
 
 function metricLabel(name) {

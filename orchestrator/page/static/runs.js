@@ -93,7 +93,7 @@ function quoted(text) {
 
 // The shortest condition of --where that chooses exactly these runs: by their settings where these tell them, else by their ids.
 function whereOf(rows) {
-  if (!rows.length || rows.length === RUNS.length) return "";
+  if (!rows.length || rows.length === RUNS.length) return PAGE.where;
   const wanted = new Set(rows.map((row) => row.run));
   const conditions = PAGE.settings.map((name) => conditionOf(name, rows)).filter(Boolean);
   const chosenBy = (list) => RUNS.filter((row) => list.every((condition) => condition.values.has(row[condition.name])));
@@ -104,7 +104,7 @@ function whereOf(rows) {
     const fewer = kept.filter((other) => other !== condition);
     if (exact(fewer)) kept = fewer;
   }
-  return kept.map((condition) => condition.text).join(" and ");
+  return [PAGE.where && `(${PAGE.where})`, ...kept.map((condition) => condition.text)].filter(Boolean).join(" and ");
 }
 
 function conditionOf(name, rows) {
