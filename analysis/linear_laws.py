@@ -22,11 +22,15 @@ _REACH = 2.0  # standard deviations to both sides
 _BLUR = 0.4  # of a step of the grid: no standard deviation is known better
 _SPREAD = 1.0  # standard deviation of each term at the middle of the runs before they are seen, in their mean error
 _RELATIVE = ((0.003, 0.003), (0.01, 0.005), (0.02, 0.01), (0.05, 0.02), (0.1, 0.03))  # departure and noise
+_ROUGH = (0.1, 0.045)  # beside these, where laws miss much
 _TOGETHER = ((0.003, 0.01), (0.003, 0.02), (0.01, 0.02), (0.02, 0.04))  # the same where groups share noise
 _SHARED = 0.95  # of the variance of that noise
 _LENGTH = 2.0  # of a departure, in each logarithm
 _LIGHT = 1e-3  # weight, in that of the heaviest, below which a law is left out
 _LEAST = 1e-3  # of the mean error, below which no law predicts
+_MISSED = 3.0  # times as far off their own runs as laws say, from which on they are sought anew
+_USUAL, _UNUSUAL = 3, 3.0  # rounds in which the usual error of a run is found; its factor to the measured one, at most
+_RIDGE = 1e-6  # pull of terms to 0 in these rounds
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,13 +80,32 @@ class Given:
 
     @staticmethod
     def of(runs: Runs, varied_X: NDArray[np.bool_]) -> "Given":
-        """The laws at the exponents that the runs speak for, of the axes that vary."""
-        laws = _every_law(runs, varied_X)
+        """The laws at the exponents that the runs speak for, of the axes that vary.
+
+        Errors are in units of what was measured, which a law far below all runs misses by 1, whatever they are: that
+        passes for a smooth departure. Where laws so miss their own runs, the units are those of the nearest law.
+        """
+        given = Given._in_units(runs, varied_X, runs.errors, _RELATIVE)
+        if given._off(runs) <= _MISSED:
+            return given
+        return Given._in_units(runs, varied_X, _usual(runs, varied_X), (*_RELATIVE, _ROUGH))
+
+    @staticmethod
+    def _in_units(
+        runs: Runs, varied_X: NDArray[np.bool_], unit_N: Floats, sizes: Sequence[tuple[float, float]]
+    ) -> "Given":
+        """The laws, with departures and noise as shares of these errors."""
+        laws = _every_law(runs, varied_X, unit_N, sizes)
         heaviest = max(law.log_evidence.max() for law in laws)
         weights = [np.exp(law.log_evidence - heaviest) for law in laws]
         weights = [np.where(weight_K < _LIGHT, 0.0, weight_K) for weight_K in weights]
         total = sum(weight_K.sum() for weight_K in weights)
         return Given(laws, [weight_K / total for weight_K in weights])
+
+    def _off(self, runs: Runs) -> float:
+        """How far off the runs are, in units of what is said of them: 1 where that is right."""
+        said = self.at(runs.places)
+        return float(np.sqrt(np.mean((np.log(runs.errors / said.mean) / said.deviation) ** 2)))
 
     def at(self, new_MX: Floats) -> Outlook:
         """What they say of new places."""
@@ -97,20 +120,40 @@ class Given:
         return Outlook(np.asarray(mean_M), np.asarray(covariance), float(noise))
 
 
-def _every_law(runs: Runs, varied_X: NDArray[np.bool_]) -> list["_Laws"]:
+def _every_law(
+    runs: Runs, varied_X: NDArray[np.bool_], unit_N: Floats, sizes: Sequence[tuple[float, float]]
+) -> list["_Laws"]:
     """One entry for each size of departure and noise."""
-    axes = [np.array([0.0])] * len(varied_X)  # a term that is the same everywhere needs no exponent
-    for place in np.flatnonzero(varied_X):
-        axes[place] = np.geomspace(*_EXPONENTS, _COARSE)
-    used_P = np.append(True, varied_X)
+    axes = _axes(varied_X)
     for _ in range(_ROUNDS):
-        laws = _laws(runs, axes, used_P)
+        laws = _laws(runs, varied_X, axes, unit_N, sizes)
         evidence = np.array([law.log_evidence for law in laws])
         weight_K = np.exp(evidence - evidence.max()).sum(axis=0)
         exponents_KX = laws[0].terms.exponents
         for place in np.flatnonzero(varied_X):
             axes[place] = _closer(axes[place], exponents_KX[:, place], weight_K / weight_K.sum())
-    return _laws(runs, axes, used_P)
+    return _laws(runs, varied_X, axes, unit_N, sizes)
+
+
+def _axes(varied_X: NDArray[np.bool_]) -> list[Floats]:
+    """The exponents of each axis at first; a term that is the same everywhere needs none."""
+    return [np.geomspace(*_EXPONENTS, _COARSE) if varied else np.array([0.0]) for varied in varied_X]
+
+
+def _usual(runs: Runs, varied_X: NDArray[np.bool_]) -> Floats:
+    """The error of each run by the law that is nearest to all of them, without a departure [N]."""
+    terms_KNP = _Terms.around(runs, varied_X, _axes(varied_X)).values(runs.places)
+    usual_N = runs.errors
+    for _ in range(_USUAL):
+        relative_KNP = terms_KNP / usual_N[:, None]
+        turned_KPN = np.swapaxes(relative_KNP, 1, 2)
+        pull_PP = _RIDGE * np.eye(terms_KNP.shape[2]) / usual_N.mean() ** 2
+        aim_KP1 = (turned_KPN @ (runs.errors / usual_N))[:, :, None]
+        found_KN = (terms_KNP @ np.linalg.solve(turned_KPN @ relative_KNP + pull_PP, aim_KP1))[:, :, 0]
+        off_KN = np.log(np.maximum(found_KN, _LEAST * runs.errors) / runs.errors)
+        nearest = found_KN[np.abs(off_KN).mean(axis=1).argmin()]
+        usual_N = np.clip(nearest, runs.errors / _UNUSUAL, runs.errors * _UNUSUAL)
+    return np.asarray(usual_N)
 
 
 def _closer(axis: Floats, exponent_K: Floats, weight_K: Floats) -> Floats:
@@ -123,12 +166,18 @@ def _closer(axis: Floats, exponent_K: Floats, weight_K: Floats) -> Floats:
     return np.asarray(np.exp(np.linspace(low, high, _FINE)))
 
 
-def _laws(runs: Runs, axes: Sequence[Floats], used_P: NDArray[np.bool_]) -> list["_Laws"]:
-    terms = _Terms(runs.places.mean(axis=0), used_P, np.array(list(product(*axes))))
-    relative_KNP = terms.values(runs.places) / runs.errors[:, None]
-    laws = [_Laws.given(terms, relative_KNP, runs, *sizes, 0.0) for sizes in _RELATIVE]
+def _laws(
+    runs: Runs,
+    varied_X: NDArray[np.bool_],
+    axes: Sequence[Floats],
+    unit_N: Floats,
+    sizes: Sequence[tuple[float, float]],
+) -> list["_Laws"]:
+    terms = _Terms.around(runs, varied_X, axes)
+    relative_KNP = terms.values(runs.places) / unit_N[:, None]
+    laws = [_Laws.given(terms, relative_KNP, runs, unit_N, *pair, 0.0) for pair in sizes]
     if len(np.unique(runs.groups)) < len(runs.groups):
-        laws += [_Laws.given(terms, relative_KNP, runs, *sizes, _SHARED) for sizes in _TOGETHER]
+        laws += [_Laws.given(terms, relative_KNP, runs, unit_N, *pair, _SHARED) for pair in _TOGETHER]
     return laws
 
 
@@ -139,6 +188,11 @@ class _Terms:
     middle: Floats  # [X]
     used: NDArray[np.bool_]  # [1 + X]; a term that is the same for all runs and places is none
     exponents: Floats  # [K, X]
+
+    @staticmethod
+    def around(runs: Runs, varied_X: NDArray[np.bool_], axes: Sequence[Floats]) -> "_Terms":
+        """The terms of the axes that vary, at all combinations of their exponents."""
+        return _Terms(runs.places.mean(axis=0), np.append(True, varied_X), np.array(list(product(*axes))))
 
     def values(self, x_MX: Floats, kept_K: NDArray[np.bool_] | slice = slice(None)) -> Floats:
         """The terms [K, M, P] at places."""
@@ -167,9 +221,15 @@ class _Laws:
 
     @staticmethod
     def given(
-        terms: _Terms, relative_KNP: Floats, runs: Runs, departure: float, noise: float, shared: float
+        terms: _Terms,
+        relative_KNP: Floats,
+        runs: Runs,
+        unit_N: Floats,
+        departure: float,
+        noise: float,
+        shared: float,
     ) -> "_Laws":
-        """The laws of runs, by linear regression of errors relative to themselves."""
+        """The laws of runs, by linear regression of errors in these units."""
         K, N, P = relative_KNP.shape
         scale = float(np.exp(np.log(runs.errors).mean()))
         near_NN = departure**2 * _nearness(runs.places, runs.places)
@@ -178,7 +238,7 @@ class _Laws:
         flat = solve_lower(root_NN, np.swapaxes(scale * relative_KNP, 0, 1).reshape(N, K * P))
         white_KNP = np.swapaxes(flat.reshape(N, K, P), 0, 1)
         before_P = np.full(P, 1 / P)
-        off_KN = solve_lower(root_NN, np.ones(N)) - white_KNP @ before_P
+        off_KN = solve_lower(root_NN, runs.errors / unit_N) - white_KNP @ before_P
         normal_KPP = np.swapaxes(white_KNP, 1, 2) @ white_KNP + np.eye(P) / _SPREAD**2
         spread_KPP: Floats = np.linalg.inv(normal_KPP).astype(float)
         pull_KP = np.einsum("knp,kn->kp", white_KNP, off_KN)
