@@ -72,7 +72,8 @@ def test_many_runs_that_no_law_describes_are_met_all_the_same():
     place, seen, distinct = np.meshgrid(np.arange(11), np.geomspace(8e7, 1.6e10, 8), [3e7, 3e8, 3e9], indexing="ij")
     per_image = np.geomspace(3e-9, 1.3e-6, 11)[place]
     missed = np.exp(0.15 * random.normal(size=11))[place]  # by each model, as of another patch size
-    planted = 0.09 + 0.2 * (per_image / 6e-8) ** -0.46 + 0.08 * (seen / 1e9) ** -0.58 + 0.002 * (distinct / 3e8) ** -0.88
+    by_data = 0.08 * (seen / 1e9) ** -0.58 + 0.002 * (distinct / 3e8) ** -0.88
+    planted = 0.09 + 0.2 * (per_image / 6e-8) ** -0.46 + by_data
     known, error = np.log(np.stack([per_image, seen, distinct], axis=-1)).reshape(-1, 3), (planted * missed).ravel()
     found = outlook(known, error, known)
     off = np.log(error / found.mean)
