@@ -20,6 +20,7 @@ LEAST = 6  # runs that a law of size and images needs
 FAR = 1.0  # decades beyond the sizes of the runs in which a best size is looked for
 _SPLITS, _DRAWS = 81, 400
 _SAME, _ALIKE = 1.001, 1.05  # factor between two costs of an image that are one; that models of one size may have
+_NEAR, _APART = 1.1, 1.2  # factor between sizes that are nearly one, as of patches of 16 and 32; that these may have
 
 
 @dataclass(frozen=True)
@@ -61,15 +62,15 @@ class SizeLaw:
         """
         if distinct is None:
             distinct = self.distinct
-        if distinct is not None:
-            self._known_epochs(images, distinct)
+        self.known_epochs(images, distinct)
         place_13 = self._places(np.array([params]), np.array([images]), distinct)
         return _interval(self._outlook(place_13, distinct))
 
     def best(self, compute: float) -> tuple[Interval, float, Interval]:
         """The parameters of the least expected error at a compute, the images seen, and that error.
 
-        Raises Refused where it lies further than a decade beyond the sizes of the runs.
+        Raises Refused where it lies further than a decade beyond the sizes of the runs, and for more epochs than are
+        known.
         """
         ends = np.log10([self.runs["params"].min(), self.runs["params"].max()])
         params = np.logspace(ends[0] - FAR - 0.5, ends[1] + FAR + 0.5, _SPLITS)
@@ -82,6 +83,7 @@ class SizeLaw:
         size = _lowest(np.log(params), found)
         error = Outlook(found.mean[[at]], found.covariance[[at]][:, [at]], found.noise)
         seen = compute / (size.estimate * float(self._rate(np.array([size.estimate]))[0]))
+        self.known_epochs(seen)
         return size, seen, _interval(error)
 
     def at_compute(self, compute: float, params_M: Floats) -> Floats:
@@ -114,7 +116,11 @@ class SizeLaw:
         """The most epochs of any run."""
         return float((self.runs["images_seen"] / self.runs["data_size"]).max())
 
-    def _known_epochs(self, images: float, distinct: float) -> None:
+    def known_epochs(self, images: float, distinct: float | None = None) -> None:
+        """Raise Refused where images are seen more often than is known what that is worth."""
+        distinct = distinct or self.distinct
+        if distinct is None:
+            return
         epochs, most = images / distinct, self._epochs
         if epochs > KNOWN_EPOCHS >= most:
             raise Refused(
@@ -156,7 +162,10 @@ class SizeLaw:
     @property
     def _one_cost(self) -> bool:
         groups = self._each.groupby(self.runs["params"])
-        return bool((groups.max() <= _ALIKE * groups.min()).all())
+        if (groups.max() > _ALIKE * groups.min()).any():
+            return False
+        steps = np.diff(self._rates.index.to_numpy(float)), np.abs(np.diff(np.log(self._rates.to_numpy(float))))
+        return not ((steps[0] < np.log(_NEAR)) & (steps[1] > np.log(_APART))).any()
 
 
 def _cost(points: pd.DataFrame, x: str) -> str:

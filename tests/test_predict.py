@@ -137,6 +137,9 @@ def test_a_size_differs_from_its_compute_where_patches_differ():
     found = analysis.predict(both, params=2e9, data=3e10)
     assert any("patch size or resolution" in warning for warning in found.warnings)
     assert not analysis.predict(points, params=2e9, data=3e10).warnings
+    nearly = pd.concat([points, other.assign(params=1.01 * other["params"])], ignore_index=True)
+    found = analysis.predict(nearly, params=2e9, data=3e10)
+    assert any("patch size or resolution" in warning for warning in found.warnings)
 
 
 def repeated(distinct: list[float], most: float) -> pd.DataFrame:
@@ -170,6 +173,12 @@ def test_images_that_are_seen_again_are_worth_less_or_their_worth_is_unknown():
         analysis.predict(repeated([1e5, 1e6, 1e7], 4), params=1e9, data=1.7e8)
     with pytest.raises(Refused, match="40 epochs"):
         analysis.predict(repeated([1e7], 4), params=1e9, data=4e8)
+
+
+def test_a_best_size_is_refused_as_it_is_when_asked_for_by_its_size():
+    found = analysis.predict(repeated([1e5, 1e6, 1e7], 4), compute=1e17)
+    assert found.allocation is None
+    assert "epochs of 10,000,000 images" in found.allocation_refused and "4 epochs and fewer" in str(found)
 
 
 def test_a_size_with_its_data_is_predicted():
