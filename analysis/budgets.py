@@ -16,6 +16,7 @@ from numpy.polynomial import Polynomial as Poly
 from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.documents import known
+from scalectl.analysis.enough import rise
 from scalectl.analysis.growth import Growth, growth
 from scalectl.analysis.notebook import Report, html_table
 from scalectl.analysis.runs import COMPUTE, METRIC, usable
@@ -121,9 +122,11 @@ def _ends(budget: Budget) -> str:
 def isoflop(points: pd.DataFrame, metric: str = METRIC, x: str = COMPUTE) -> IsoFlop:
     """The best size at each budget of the column `x`, and its growth.
 
-    Raises Refused below three minima, and for values that can't be fitted.
+    Raises Refused below three minima, for a metric that rises, and for values that can't be fitted.
     """
     runs = usable(points, metric, x, "params", "images_seen")
+    if rising := rise(runs, metric, x):
+        raise Refused(rising)
     every = tuple(minimum(group, metric, x) for group in budgets(runs, x))
     minima = [budget for budget in every if budget.params is not None]
     if len(minima) < LEAST:

@@ -24,7 +24,8 @@ _BIAS = 1 / (math.sqrt(2) - 1)
 
 def relative(error_N: Floats) -> Floats:
     """The noise of each error where nothing else is known, as a share of that of the largest, which is 1."""
-    return np.asarray(np.maximum(error_N / error_N.max(), _LEAST) ** _POWER)
+    largest = error_N.max() or 1.0  # where all are 0
+    return np.asarray(np.maximum(error_N / largest, _LEAST) ** _POWER)
 
 
 def averaged(runs: pd.DataFrame, metric: str, x: str, cells: NDArray[np.int64]) -> pd.DataFrame:

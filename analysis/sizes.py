@@ -9,6 +9,7 @@ import pandas as pd
 
 from scalectl.analysis.bootstrap import HALF, LEVEL
 from scalectl.analysis.checks import Refused
+from scalectl.analysis.enough import rise
 from scalectl.analysis.law import Floats
 from scalectl.analysis.linear_laws import Outlook
 from scalectl.analysis.repetition import KNOWN_EPOCHS
@@ -46,12 +47,14 @@ class SizeLaw:
 
     @staticmethod
     def of(points: pd.DataFrame, metric: str, x: str) -> "SizeLaw":
-        """The law of the runs that have all of these; raises Refused where they can't carry it."""
+        """The law of the runs that have all of these; raises Refused where they can't carry it, or rise."""
         cost = _cost(points, x)
         runs = usable(points, metric, cost, "params", "images_seen")
         runs = runs[runs[metric] > 0].reset_index(drop=True)
         runs = runs.astype(dict.fromkeys({"params", "images_seen", cost}, float))  # whole numbers would overflow
         _enough(runs)
+        if rising := rise(runs, metric, cost):
+            raise Refused(rising)
         return SizeLaw(runs, metric, cost)
 
     def expected(self, params: float, images: float, distinct: float | None = None) -> Interval:
