@@ -9,10 +9,14 @@ from click.testing import CliRunner
 from runs import METRIC, doubly, planted, table
 
 from scalectl import analysis
+from scalectl.analysis.budgets import isoflop
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.fitting import fit
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Refusal
+from scalectl.orchestrator.experiment.fits import Fit
+from scalectl.orchestrator.experiment.rules import SETTINGS
+from scalectl.orchestrator.report import advice, fits
 
 LAW = doubly(4.0e8, 37e16, 0.55, 0.02, "FLOPs")
 POINTS = planted(LAW, 1e16, 1e20, 30, 20, 0.01, seed=7).assign(images_seen=1e6)
@@ -173,6 +177,19 @@ def test_images_that_are_seen_again_are_worth_less_or_their_worth_is_unknown():
         analysis.predict(repeated([1e5, 1e6, 1e7], 4), params=1e9, data=1.7e8)
     with pytest.raises(Refused, match="40 epochs"):
         analysis.predict(repeated([1e7], 4), params=1e9, data=4e8)
+
+
+def test_what_a_study_holds_out_is_in_no_answer():
+    """Best sizes and laws of groups had the runs that predictions leave out."""
+    points = sizes(0.002)
+    points = points.reindex(columns=list(dict.fromkeys([*points, *SETTINGS])))
+    held = points["flops"] > 3e20
+    points.loc[held, ["seed", METRIC]] = 1, 0.1
+    wanted = Fit(metric=METRIC, hold_out={"seed": 1})
+    kept = points[~held].reset_index(drop=True)
+    assert fits.minima(points, wanted).to_json() == isoflop(kept, METRIC).to_json()
+    assert advice.predicted(points, wanted, compute=1e21) == analysis.predict(kept, compute=1e21)
+    assert set(fits.fit_per(points, wanted, "model")[1]) == set(kept["model"])
 
 
 def test_a_best_size_is_refused_as_it_is_when_asked_for_by_its_size():

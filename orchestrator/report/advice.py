@@ -21,7 +21,7 @@ from scalectl.orchestrator.experiment.reading import Experiment, read
 from scalectl.orchestrator.experiment.values import count
 from scalectl.orchestrator.plan.plan import Known, PlannedRun
 from scalectl.orchestrator.plan.planner import plan
-from scalectl.orchestrator.report.fits import held_out_runs, study_points
+from scalectl.orchestrator.report.fits import kept_runs, study_points
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.vocabulary import RunState
 from scalectl.trainer.flops import training_flops
@@ -35,14 +35,9 @@ def predicted(points: DataFrame, wanted: Fit, **question: Any) -> Prediction:
     Raises Refusal where these can't carry it.
     """
     try:
-        return predict(_kept(points, wanted), wanted.metric, wanted.compute, **wanted.manner, **question)
+        return predict(kept_runs(points, wanted), wanted.metric, wanted.compute, **wanted.manner, **question)
     except Refused as refused:
         raise Refusal(f"refused: {refused}") from None
-
-
-def _kept(points: DataFrame, wanted: Fit) -> DataFrame:
-    """The runs that a law isn't judged by."""
-    return points[~points["run"].isin(held_out_runs(points, wanted, None))].reset_index(drop=True)
 
 
 @dataclass(frozen=True)
@@ -65,7 +60,7 @@ def suggested(file: Path, budget: float, target: float | None, stop: float, **sa
     wide = widened(file, experiment)
     table = DataFrame(rows(wide, record))
     try:
-        kept, fitting = _kept(points, wanted), {"target": target, "stop": stop, **wanted.manner}
+        kept, fitting = kept_runs(points, wanted), {"target": target, "stop": stop, **wanted.manner}
         advice = suggest(kept, table, budget, wanted.metric, "flops", **fitting)
     except Refused as refused:
         raise Refusal(f"refused: {refused}") from None
