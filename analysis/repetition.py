@@ -8,7 +8,15 @@ import numpy as np
 
 from scalectl.analysis.law import Floats
 
-DECAYS = (np.inf, 40.0, 15.4, 5.0)  # R that are tried; with the first one, an image is worth the same each time
+DECAYS = (
+    np.inf,
+    70.0,
+    40.0,
+    25.0,
+    15.4,
+    9.0,
+    5.0,
+)  # R that are tried; with the first one, an image is worth the same each time
 KNOWN_EPOCHS = 4.0  # up to which it makes nearly no difference: same place, section 6
 
 

@@ -111,6 +111,6 @@ def _shares(runs: Runs, decays: Sequence[float], varied_3: NDArray[np.bool_]) ->
         expected = Given.of(cheap, varied_3).at(costly.places)
         off_M = np.log(costly.errors / expected.mean) / expected.deviation
         scores.append(float(np.mean(-0.5 * off_M**2 - np.log(expected.deviation))))
-    # neighbours err alike: of n runs, no more than the root of n count
-    weights = np.exp((np.array(scores) - max(scores)) * np.sqrt(count - begin))
+    # neighbours err alike: of n runs, no more than the cube root of n count
+    weights = np.exp((np.array(scores) - max(scores)) * np.cbrt(count - begin))
     return np.asarray(weights / weights.sum())
