@@ -28,6 +28,7 @@ _SHARED = 0.95  # of the variance of that noise
 _LENGTH = 2.0  # of a departure, in each logarithm
 _LIGHT = 1e-3  # weight, in that of the heaviest, below which a law is left out
 _LEAST = 1e-3  # of the mean error, below which no law predicts
+_CHECKED = 300  # runs, at most, that laws are held against
 _MISSED = 3.0  # times as far off their own runs as laws say, from which on they are sought anew
 _USUAL, _UNUSUAL = 3, 3.0  # rounds in which the usual error of a run is found; its factor to the measured one, at most
 _RIDGE = 1e-6  # pull of terms to 0 in these rounds
@@ -104,6 +105,8 @@ class Given:
 
     def _off(self, runs: Runs) -> float:
         """How far off the runs are, in units of what is said of them: 1 where that is right."""
+        step = -(-len(runs.errors) // _CHECKED)
+        runs = runs.take(np.arange(0, len(runs.errors), step))
         said = self.at(runs.places)
         return float(np.sqrt(np.mean((np.log(runs.errors / said.mean) / said.deviation) ** 2)))
 
