@@ -45,7 +45,7 @@ def best_size(points: pd.DataFrame, metric: str, x: str, compute: float) -> Allo
 
     It is that of the IsoFLOP minima where their growth is determined, and else that of a law of size and images; where
     both say one and they exclude each other, a warning tells it. Raises Refused, with both reasons, where the points
-    carry neither, and where it lies more than a decade beyond the sizes of the runs.
+    carry neither, where it lies more than a decade beyond the sizes of the runs, and for more epochs than are known.
     """
     runs = usable(points, metric, x, "params", "images_seen")
     minima, no_minima = _minima(points, metric, x)
@@ -89,16 +89,13 @@ def _of_law(law: SizeLaw, runs: pd.DataFrame, compute: float) -> Allocation:
 def _of_minima(
     minima: IsoFlop, law: SizeLaw | None, by_law: Allocation | None, runs: pd.DataFrame, compute: float
 ) -> Allocation:
-    size = Interval(minima.params(compute), *minima.params.interval(compute))
+    size = minima.best(compute)
     images, expected, warnings = minima.images_seen(compute), None, list[str]()
     if not np.isfinite([size.estimate, images]).all() or decades_beyond(size.estimate, runs["params"]) > FAR:
         raise Refused(f"at {compute:.3g} it lies more than {FAR:g} decade outside the sizes of the runs.")
     if law:
         warnings += law.warnings(images)
-        try:
-            expected = law.expected(size.estimate, images)
-        except Refused as refused:
-            warnings.append(str(refused))
+        expected = law.expected(size.estimate, images)
     if by_law and not size.meets(by_law.params_low, by_law.params_high):
         ends = f"{by_law.params:.3g} parameters ({by_law.params_low:.3g} to {by_law.params_high:.3g})"
         warnings.append(f"the law of size and images names another best size: {ends}")

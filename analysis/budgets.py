@@ -2,7 +2,7 @@
 
 A parabola through all points of a budget is bent by those far from its minimum. So it goes through those around it: at
 least five sizes, and as many as span a factor of four. Even without noise its minimum is not that of the law below it
-(arXiv 2603.22339); by how much is estimated with a law of size and images, and told.
+(arXiv 2603.22339); by how much is estimated with a law of size and images, told, and in the interval of the best size.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,10 +16,11 @@ from numpy.polynomial import Polynomial as Poly
 from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.documents import known
+from scalectl.analysis.enough import rise
 from scalectl.analysis.growth import Growth, growth
 from scalectl.analysis.notebook import Report, html_table
 from scalectl.analysis.runs import COMPUTE, METRIC, usable
-from scalectl.analysis.sizes import SizeLaw
+from scalectl.analysis.sizes import Interval, SizeLaw
 from scalectl.analysis.vocabulary import AXES
 
 NEAREST, ACROSS = 5, 4.0  # sizes that a minimum is found from at least, and the factor that they span
@@ -35,6 +36,10 @@ class Budget:
     runs: int
     sizes: int
     params: float | None = None
+    params_low: float | None = (
+        None  # of the 90 % interval that the scatter of its runs gives; None where that is no end
+    )
+    params_high: float | None = None
     images_seen: float | None = None
     error: float | None = None
     why: str = ""
@@ -51,10 +56,22 @@ class IsoFlop(Report):
     params: Growth
     images_seen: Growth
     bias: float | None = None  # factor by which the parabolas put N* off, by a law of size and images
+    warnings: tuple[str, ...] = ()
+
+    def best(self, compute: float) -> Interval:
+        """The best size at a compute, with an interval that holds the scatter of the minima and what parabolas miss."""
+        low, high = self.params.interval(compute)
+        bias = self.bias or 1.0
+        return Interval(self.params(compute), low / max(bias, 1.0), high / min(bias, 1.0))
 
     def to_json(self) -> dict[str, Any]:
         """All of it as a JSON object."""
-        laws = {"params": self.params.to_json(), "images_seen": self.images_seen.to_json(), "parabola": self.bias}
+        laws = {
+            "params": self.params.to_json(),
+            "images_seen": self.images_seen.to_json(),
+            "parabola": self.bias,
+            "warnings": self.warnings,
+        }
         budgets = {"budgets": tuple(map(asdict, self.budgets))}
         head = {"metric": self.metric, "compute": self.x}
         document = {**head, **budgets, **laws, "unit": AXES[self.x].unit, "level": LEVEL}
@@ -65,7 +82,8 @@ class IsoFlop(Report):
         for budget in self.budgets:
             best = budget.why
             if not best:
-                best = f"N* {budget.params:.3g}, D* {budget.images_seen:.3g}, {self.metric} {budget.error:.3g}"
+                size = f"N* {budget.params:.3g} ({_ends(budget)})"
+                best = f"{size}, D* {budget.images_seen:.3g}, {self.metric} {budget.error:.3g}"
             lines.append(f"  C = {budget.compute:<9.3g}{budget.sizes:>3} sizes   {best}")
         return "\n".join([*lines, "", *(f"  {growth}" for growth in self._growths())])
 
@@ -74,7 +92,7 @@ class IsoFlop(Report):
         for budget in self.budgets:
             best = (budget.why, "", "")
             if not budget.why:
-                best = (f"{budget.params:.3g}", f"{budget.images_seen:.3g}", f"{budget.error:.3g}")
+                best = (f"{budget.params:.3g} ({_ends(budget)})", f"{budget.images_seen:.3g}", f"{budget.error:.3g}")
             rows.append((f"{budget.compute:.3g}", str(budget.sizes), *best))
         return html_table(self._head(), ("C", "sizes", "N*", "D*", self.metric), rows, self._growths())
 
@@ -92,14 +110,23 @@ class IsoFlop(Report):
             side = "above" if self.bias > 1 else "below"
             off = 100 * abs(self.bias - 1)
             yield f"Parabolas put N* {off:.2g} % {side} the minimum, by a law of size and images through all runs."
+        yield from (f"warning: {warning}" for warning in self.warnings)
+
+
+def _ends(budget: Budget) -> str:
+    if budget.params_low is None or budget.params_high is None:
+        return "scatter hides where"
+    return f"{budget.params_low:.3g} to {budget.params_high:.3g}"
 
 
 def isoflop(points: pd.DataFrame, metric: str = METRIC, x: str = COMPUTE) -> IsoFlop:
     """The best size at each budget of the column `x`, and its growth.
 
-    Raises Refused below three minima, and for values that can't be fitted.
+    Raises Refused below three minima, for a metric that rises, and for values that can't be fitted.
     """
     runs = usable(points, metric, x, "params", "images_seen")
+    if rising := rise(runs, metric, x):
+        raise Refused(rising)
     every = tuple(minimum(group, metric, x) for group in budgets(runs, x))
     minima = [budget for budget in every if budget.params is not None]
     if len(minima) < LEAST:
@@ -111,17 +138,23 @@ def isoflop(points: pd.DataFrame, metric: str = METRIC, x: str = COMPUTE) -> Iso
     spent, size, images = (
         np.array([getattr(budget, name) for budget in minima], float) for name in ("compute", "params", "images_seen")
     )
-    return IsoFlop(metric, x, every, growth(spent, size), growth(spent, images), _bias(points, metric, x, minima))
+    return _checked(IsoFlop(metric, x, every, growth(spent, size), growth(spent, images)), points, minima)
 
 
-def _bias(points: pd.DataFrame, metric: str, x: str, minima: Sequence[Budget]) -> float | None:
-    """The factor by which parabolas through a law of size and images miss its own minima; None without that law."""
+def _checked(found: IsoFlop, points: pd.DataFrame, minima: Sequence[Budget]) -> IsoFlop:
+    """The minima with what a law of size and images through all runs says of them, where the runs carry one."""
+    last = minima[-1]
     try:
-        law = SizeLaw.of(points, metric, x)
-        factors = [_missed(law, budget) for budget in minima]
+        law = SizeLaw.of(points, found.metric, found.x)
+        factors, (size, _, _) = [_missed(law, budget) for budget in minima], law.best(last.compute)
     except Refused:
-        return None
-    return float(np.exp(np.median(np.log(factors))))
+        return found
+    bias, warnings = float(np.exp(np.median(np.log(factors)))), list(law.warnings(last.images_seen or 0.0))
+    found = replace(found, bias=bias)
+    if not found.best(last.compute).meets(size.low, size.high):
+        named = f"{size.estimate:.3g} parameters ({size.low:.3g} to {size.high:.3g})"
+        warnings.append(f"the law of size and images names another best size at {last.compute:.3g}: {named}")
+    return replace(found, warnings=tuple(warnings))
 
 
 def _missed(law: SizeLaw, budget: Budget) -> float:
@@ -139,7 +172,8 @@ def reasons_of(budgets: Iterable[Budget]) -> list[str]:
 
 
 def budgets(runs: pd.DataFrame, x: str) -> Iterator[pd.DataFrame]:
-    """Yield the runs of each budget, cheapest first; the table is sorted by compute."""
+    """Yield the runs of each budget, cheapest first."""
+    runs = runs.sort_values(x, kind="stable")
     spent = runs[x].to_numpy(float)
     start = 0
     while start < len(spent):
@@ -164,6 +198,26 @@ def nearest(best: pd.DataFrame, metric: str) -> pd.DataFrame:
     while number < len(best) and np.ptp(size_N[order_N[:number]]) < np.log(ACROSS):
         number += 1
     return best.iloc[np.sort(order_N[:number])]
+
+
+def scatter(near: pd.DataFrame, metric: str, curve: Poly) -> float:
+    """How far the minimum of the parabola through these sizes may be off, as a difference of log(params).
+
+    It is half of a 90 % interval, of a linear regression; infinity where the parabola may as well not be curved.
+    """
+    from scipy import stats
+
+    log_N, error_N = np.log(near["params"].to_numpy(float)), near[metric].to_numpy(float)
+    freedom = len(near) - 3
+    powers_N3 = np.vander(curve.mapparms()[0] + curve.mapparms()[1] * log_N, 3, increasing=True)
+    variance = float(((error_N - curve(log_N)) ** 2).sum()) / freedom
+    spread_33 = variance * np.linalg.inv(powers_N3.T @ powers_N3)
+    width = float(stats.t.ppf((1 + LEVEL) / 2, freedom))
+    _, slope, bend = map(float, curve.coef)
+    if bend <= width * np.sqrt(spread_33[2, 2]):
+        return np.inf
+    lean_3 = np.array([0.0, -1 / (2 * bend), slope / (2 * bend**2)])
+    return float(width * np.sqrt(lean_3 @ spread_33 @ lean_3) / curve.mapparms()[1])
 
 
 def parabola(near: pd.DataFrame, metric: str) -> Poly:
@@ -193,7 +247,15 @@ def minimum(group: pd.DataFrame, metric: str, x: str) -> Budget:
         return _none(budget, "no minimum among the points around the best")
     images = np.exp(np.interp(bottom, np.log(best["params"]), np.log(best["images_seen"].to_numpy(float))))
     size, error, sizes = float(np.exp(bottom)), float(curve(bottom)), tuple(near["params"].astype(float))
-    return replace(budget, params=size, images_seen=float(images), error=error, nearest=sizes)
+    low, high = _around(size, scatter(near, metric, curve))
+    found = replace(budget, params=size, params_low=low, params_high=high, nearest=sizes)
+    return replace(found, images_seen=float(images), error=error)
+
+
+def _around(size: float, reach: float) -> tuple[float | None, float | None]:
+    if not np.isfinite(reach):
+        return None, None
+    return float(size * np.exp(-reach)), float(size * np.exp(reach))
 
 
 def _none(budget: Budget, why: str) -> Budget:

@@ -16,14 +16,13 @@ _SIMPLER = ("saturating", "power")  # laws of fewer points
 def enough(fitted: pd.DataFrame, runs: pd.DataFrame, metric: str, x: str, form: Family, which: str) -> None:
     """Raise Refused where the points that are `fitted`, the frontier or all of the runs, can't carry a law.
 
-    They are too few, counted by their values of `x`, or span less than a decade of it.
+    They are too few, counted by their values of `x`, or span less than a decade of it; or all of the runs don't fall.
     """
     needed, values = len(form.parameters) + SPARE, fitted[x].to_numpy(float)
     if (count := len(np.unique(values))) < needed:
         short = f"{_points(count, x, which)} among {_number(len(runs), 'run')}"
-        remedy = _more(x, which, one_model=runs["model"].nunique() == 1) + _carried(count, which)
-        if runs[[x, metric]].corr("spearman").iloc[0, 1] > _RISING:
-            remedy = f"{metric} rises with {AXES[x].word}: a law is of what falls, such as an error or a loss."
+        more = _more(x, which, one_model=runs["model"].nunique() == 1) + _carried(count, which)
+        remedy = rise(runs, metric, x) or more
         carries = f"a law with {needed - SPARE} parameters needs {needed}"
         raise Refused(f"{metric} vs {x} has {short}, and {carries}. {remedy}")
     if (span := float(np.log10(values[-1] / values[0]))) < DECADES:
@@ -31,6 +30,22 @@ def enough(fitted: pd.DataFrame, runs: pd.DataFrame, metric: str, x: str, form: 
         if which != FRONTIER:
             across = f"runs over {decades(f'{span:.2g}')} of {AXES[x].word}"
         raise Refused(f"{metric} vs {x} has {across}, and {EXPONENT_NEEDS}. Add smaller or larger {_wider(x)}.")
+    if which != FRONTIER:
+        _of_what_falls(runs, metric, x)
+
+
+def _of_what_falls(runs: pd.DataFrame, metric: str, x: str) -> None:
+    if rising := rise(runs, metric, x):
+        raise Refused(rising)
+    if runs[metric].nunique() == 1:
+        raise Refused(f"all runs have {metric} = {runs[metric].iloc[0]:.6g}: nothing of it depends on {AXES[x].word}.")
+
+
+def rise(runs: pd.DataFrame, metric: str, x: str) -> str:
+    """That the metric rises with the column `x`, in words, or nothing."""
+    if runs[metric].nunique() > 1 and runs[[x, metric]].corr("spearman").iloc[0, 1] > _RISING:
+        return f"{metric} rises with {AXES[x].word}: a law is of what falls, such as an error or a loss."
+    return ""
 
 
 def several_models(frontier: pd.DataFrame, metric: str, x: str) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from scalectl.analysis.law import Floats
+from scalectl.analysis.runs import in_order
 from scalectl.analysis.store import IMAGES
 
 # Between the noise of runs, which is about a share of the error, and none that changes; docs/laws.md has the trial.
@@ -24,7 +25,8 @@ _BIAS = 1 / (math.sqrt(2) - 1)
 
 def relative(error_N: Floats) -> Floats:
     """The noise of each error where nothing else is known, as a share of that of the largest, which is 1."""
-    return np.asarray(np.maximum(error_N / error_N.max(), _LEAST) ** _POWER)
+    largest = error_N.max() or 1.0  # where all are 0
+    return np.asarray(np.maximum(error_N / largest, _LEAST) ** _POWER)
 
 
 def averaged(runs: pd.DataFrame, metric: str, x: str, cells: NDArray[np.int64]) -> pd.DataFrame:
@@ -36,7 +38,7 @@ def averaged(runs: pd.DataFrame, metric: str, x: str, cells: NDArray[np.int64]) 
     first = runs.groupby(cells, sort=False).head(1).copy()
     first[metric], first[x] = groups[metric].mean().to_numpy(), groups[x].mean().to_numpy()
     first["seeds"], first["spread"] = groups.size().to_numpy(), groups[metric].std(ddof=1).to_numpy()
-    return first.sort_values([x, metric, "run"], ignore_index=True)
+    return in_order(first, metric, x)
 
 
 def shared_noise(error_N: Floats, images: float, correlation: float) -> Floats:

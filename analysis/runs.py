@@ -11,11 +11,15 @@ from scalectl.analysis.store import images_of, metrics, of_trunk
 from scalectl.analysis.vocabulary import AXES
 
 METRIC, COMPUTE = "upstream/error", "flops"  # by default
+_ONE = 1.002  # factor between computes that are one: sizes and tokens are rounded
 _SEED = {"seed", "trunk", "study", "test_images"}  # what runs of one cell may differ in
 
 
 def frontier(points: pd.DataFrame, metric: str = METRIC, x: str = COMPUTE) -> pd.DataFrame:
-    """The runs that no cheaper or equally cheap run equals or beats, cheapest first; raises what `usable` raises."""
+    """The runs that no cheaper or equally cheap run equals or beats, cheapest first; raises what `usable` raises.
+
+    Compute that differs by rounding alone, up to 0.2 %, is equal.
+    """
     return front_of(usable(points, metric, x), metric)
 
 
@@ -25,8 +29,8 @@ def front_of(usable: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def usable(points: pd.DataFrame, metric: str, x: str = COMPUTE, *needed: str) -> pd.DataFrame:
-    """The runs that are done, not excluded and measured, and have what is `needed` of numbers above 0; by the column
-    `x`, then error, then id.
+    """The runs that are done, not excluded and measured, and have what is `needed` of numbers above 0, as `in_order`
+    has them.
 
     Raises Refused for a metric or column of compute that is unknown or measured nowhere, for columns that are missing,
     and for values that no error or run can have.
@@ -48,7 +52,19 @@ def usable(points: pd.DataFrame, metric: str, x: str = COMPUTE, *needed: str) ->
         raise Refused(f"none of {len(runs)} measured runs has {' and '.join(lacking)}. {_source(points)}")
     runs = complete.assign(test_images=images_of(complete, metric))
     above_0(runs, needed)
-    return runs.sort_values([x, metric, "run"], ignore_index=True)
+    return in_order(runs, metric, x)
+
+
+def in_order(runs: pd.DataFrame, metric: str, x: str) -> pd.DataFrame:
+    """The runs by the column `x`, then error, then id; where `x` differs by rounding alone, by error."""
+    runs = runs.sort_values([x, metric, "run"], ignore_index=True)
+    first, budget = 0.0, -1
+    budgets = np.empty(len(runs), int)
+    for n, spent in enumerate(runs[x].to_numpy(float)):
+        if spent > _ONE * first:
+            first, budget = spent, budget + 1
+        budgets[n] = budget
+    return runs.iloc[np.lexsort((np.arange(len(runs)), runs[metric].to_numpy(float), budgets))].reset_index(drop=True)
 
 
 def repeats(usable: pd.DataFrame, x: str) -> NDArray[np.int64]:

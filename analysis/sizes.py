@@ -10,6 +10,7 @@ import pandas as pd
 from scalectl.analysis.additive_laws import Outlook
 from scalectl.analysis.bootstrap import HALF, LEVEL
 from scalectl.analysis.checks import Refused
+from scalectl.analysis.enough import rise
 from scalectl.analysis.law import Floats
 from scalectl.analysis.noise import typical_images
 from scalectl.analysis.repetition import KNOWN_EPOCHS
@@ -21,6 +22,7 @@ LEAST = 6  # runs that a law of size and images needs
 FAR = 1.0  # decades beyond the sizes of the runs in which a best size is looked for
 _SPLITS, _DRAWS = 81, 400
 _SAME, _ALIKE = 1.001, 1.05  # factor between two costs of an image that are one; that models of one size may have
+_NEAR, _APART = 1.1, 1.2  # factor between sizes that are nearly one, as of patches of 16 and 32; that these may have
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,14 @@ class SizeLaw:
 
     @staticmethod
     def of(points: pd.DataFrame, metric: str, x: str) -> "SizeLaw":
-        """The law of the runs that have all of these; raises Refused where they can't carry it."""
+        """The law of the runs that have all of these; raises Refused where they can't carry it, or rise."""
         cost = _cost(points, x)
         runs = usable(points, metric, cost, "params", "images_seen")
         runs = runs[runs[metric] > 0].reset_index(drop=True)
         runs = runs.astype(dict.fromkeys({"params", "images_seen", cost}, float))  # whole numbers would overflow
         _enough(runs)
+        if rising := rise(runs, metric, cost):
+            raise Refused(rising)
         return SizeLaw(runs, metric, cost)
 
     def expected(self, params: float, images: float, distinct: float | None = None) -> Interval:
@@ -62,15 +66,15 @@ class SizeLaw:
         """
         if distinct is None:
             distinct = self.distinct
-        if refusal := self.refusal(images, distinct):
-            raise Refused(refusal)
+        self.known_epochs(images, distinct)
         place_13 = self._places(np.array([params]), np.array([images]), distinct)
         return _interval(self._outlook(place_13, distinct))
 
     def best(self, compute: float) -> tuple[Interval, float, Interval]:
         """The parameters of the least expected error at a compute, the images seen, and that error.
 
-        Raises Refused where it lies further than a decade beyond the sizes of the runs.
+        Raises Refused where it lies further than a decade beyond the sizes of the runs, and for more epochs than are
+        known.
         """
         ends = np.log10([self.runs["params"].min(), self.runs["params"].max()])
         params = np.logspace(ends[0] - FAR - 0.5, ends[1] + FAR + 0.5, _SPLITS)
@@ -83,6 +87,7 @@ class SizeLaw:
         size = _lowest(np.log(params), found)
         error = replace(found, mean=found.mean[[at]], covariance=found.covariance[[at]][:, [at]])
         seen = compute / (size.estimate * float(self._rate(np.array([size.estimate]))[0]))
+        self.known_epochs(seen)
         return size, seen, _interval(error)
 
     def at_compute(self, compute: float, params_M: Floats) -> Floats:
@@ -144,6 +149,11 @@ class SizeLaw:
             f" or ask for {KNOWN_EPOCHS * distinct:.3g} images at most."
         )
 
+    def known_epochs(self, images: float, distinct: float | None = None) -> None:
+        """Raise Refused where images are seen more often than is known what that is worth."""
+        if refusal := self.refusal(images, distinct or self.distinct):
+            raise Refused(refusal)
+
     @cached_property
     def _forecast(self) -> Forecast:
         return self._forecast_of(None)
@@ -181,7 +191,10 @@ class SizeLaw:
     @property
     def _one_cost(self) -> bool:
         groups = self._each.groupby(self.runs["params"])
-        return bool((groups.max() <= _ALIKE * groups.min()).all())
+        if (groups.max() > _ALIKE * groups.min()).any():
+            return False
+        steps = np.diff(self._rates.index.to_numpy(float)), np.abs(np.diff(np.log(self._rates.to_numpy(float))))
+        return not ((steps[0] < np.log(_NEAR)) & (steps[1] > np.log(_APART))).any()
 
 
 def _cost(points: pd.DataFrame, x: str) -> str:

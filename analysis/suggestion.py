@@ -10,6 +10,7 @@ from scalectl.analysis.additive_laws import Outlook
 from scalectl.analysis.bootstrap import HALF, LEVEL
 from scalectl.analysis.checks import Refused, above_0, amounts, checked
 from scalectl.analysis.documents import known
+from scalectl.analysis.enough import rise
 from scalectl.analysis.fitting import fit
 from scalectl.analysis.law import Floats
 from scalectl.analysis.noise import typical_images
@@ -129,8 +130,8 @@ def suggest(
     Candidates have the columns run, name, images_seen, data_size and `x`; with `trunk`, `shared` and `paid`, compute
     of the trunk that they share and that of it which is trained already, runs after the first cost less. `law`,
     `runs`, `seeds` and `correlation` are those of `fit`, for the error at the target. Raises Refused below five runs,
-    for errors of 0, for a column that isn't spent by training, without candidates, and for numbers that are not finite
-    and above 0.
+    for errors of 0, for a metric that rises, for a column that isn't spent by training, without candidates, and for
+    numbers that are not finite and above 0.
     """
     amounts("budget", budget)
     known, candidates = _measured(points, candidates, metric, x, target)
@@ -190,6 +191,8 @@ def _enough(known: pd.DataFrame, candidates: pd.DataFrame, metric: str, x: str) 
         raise Refused(f"{x} is no cost of training: give one of {costs}.")
     if len(known) < LEAST:
         raise Refused(f"{len(known)} runs with {metric} above 0, and advice needs {LEAST}. Run the cheapest.")
+    if rising := rise(known, metric, x):
+        raise Refused(rising)
     if not len(candidates):
         raise Refused("no run is left to suggest.")
 

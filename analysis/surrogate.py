@@ -20,9 +20,11 @@ from scalectl.analysis.additive_laws import Given, Outlook, Runs, blended, sampl
 from scalectl.analysis.bootstrap import HALF
 from scalectl.analysis.conformal import stretch
 from scalectl.analysis.law import Floats
-from scalectl.analysis.repetition import DECAYS, worth
+from scalectl.analysis.repetition import DECAYS, between, worth
 
 _COUNTED = 0.02  # share below which a form is left out
+_CLOSER = 2  # rounds in which forms beside the best one are tried
+_MOST_TESTED = 150  # runs that a form is tested with
 MOST = 500  # runs that a forecast rests on: time and memory grow with their cube and square
 _HELD_OUT, _FEWEST = 1 / 3, 5  # the costliest runs that a form has to predict; those that it needs to predict from
 
@@ -81,7 +83,7 @@ class Forecast:
         varied_3 = np.ptp(every, axis=0) > 0
         runs = runs.take(spread(known_N3, MOST))
         with _on_one_thread():
-            shares, wider = _tested(runs, decays, varied_3)
+            decays, shares, wider = _tested(runs, decays, varied_3)
             counted = shares >= _COUNTED
             decays, shares = np.array(decays)[counted].tolist(), shares[counted] / shares[counted].sum()
             given = [Given.of(_valued(runs, decay), varied_3) for decay in decays]
@@ -97,12 +99,16 @@ class Forecast:
 
 
 def spread(places_N3: Floats, most: int) -> NDArray[np.int64]:
-    """The rows of at most so many runs, in their order: as many of each place, or else of places evenly apart."""
+    """The rows of at most so many runs, in their order: as many of each place, or else of places evenly apart.
+
+    Which of a place is drawn: runs come sorted by their error, and the first would be the best by luck.
+    """
     count = len(places_N3)
     if count <= most:
         return np.arange(count)
     place_N = np.unique(places_N3, axis=0, return_inverse=True)[1]
-    order_N = np.argsort(place_N, kind="stable")
+    drawn_N = np.random.default_rng(0).permutation(count)
+    order_N = drawn_N[np.argsort(place_N[drawn_N], kind="stable")]
     sorted_N = place_N[order_N]
     round_N = np.arange(count) - np.searchsorted(sorted_N, sorted_N)  # runs of the same place before each
     by_round_N = order_N[np.lexsort((sorted_N, round_N))]
@@ -137,26 +143,45 @@ def _valued(runs: Runs, decay: float) -> Runs:
     return replace(runs, places=_worth(runs.places, decay))
 
 
-def _tested(runs: Runs, decays: Sequence[float], varied_3: NDArray[np.bool_]) -> tuple[Floats, float]:
-    """The weight of each decay, how likely the costliest runs are to those who know only the others; and the factor by
+@dataclass(frozen=True, eq=False)
+class _Test:
+    """The costliest runs, what others say of these by one form, and how likely that makes them."""
+
+    decay: float
+    expected: Outlook
+    score: float
+
+    @staticmethod
+    def of(decay: float, cheap: Runs, costly: Runs, varied_3: NDArray[np.bool_]) -> "_Test":
+        expected = Given.of(_valued(cheap, decay), varied_3).at(_worth(costly.places, decay))
+        off_M, deviation_M = _off(expected, costly)
+        return _Test(decay, expected, float(np.mean(-0.5 * (off_M / deviation_M) ** 2 - np.log(deviation_M))))
+
+
+def _tested(runs: Runs, decays: Sequence[float], varied_3: NDArray[np.bool_]) -> tuple[list[float], Floats, float]:
+    """The decays, their weights, how likely the costliest runs are to those who know only the others, and the factor by
     which intervals have to be wider for these, 1 where they held enough of them.
+
+    Where there are several decays, others are tried beside the likeliest.
     """
+    runs = runs.take(spread(runs.places, _MOST_TESTED))
     count = len(runs.errors)
     begin = max(count - round(_HELD_OUT * count), _FEWEST)
     if begin >= count:
-        return np.full(len(decays), 1 / len(decays)), 1.0
+        return [*decays], np.full(len(decays), 1 / len(decays)), 1.0
     order_N = np.argsort(runs.places[:, :2].sum(axis=1), kind="stable")
     cheap, costly = runs.take(order_N[:begin]), runs.take(order_N[begin:])
-    parts, scores = [], []
-    for decay in decays:
-        parts.append(Given.of(_valued(cheap, decay), varied_3).at(_worth(costly.places, decay)))
-        off_M, deviation_M = _off(parts[-1], costly)
-        scores.append(float(np.mean(-0.5 * (off_M / deviation_M) ** 2 - np.log(deviation_M))))
-    # neighbours err alike: of n runs, no more than the root of n count
-    weights = np.exp((np.array(scores) - max(scores)) * np.sqrt(count - begin))
+    tests = [_Test.of(decay, cheap, costly, varied_3) for decay in decays]
+    for _ in range(_CLOSER * (len(decays) > 1)):
+        best = max(range(len(tests)), key=lambda place: tests[place].score)
+        tests += [_Test.of(decay, cheap, costly, varied_3) for decay in between([one.decay for one in tests], best)]
+        tests.sort(key=lambda one: -one.decay)
+    # neighbours err alike: of n runs, no more than the cube root of n count
+    scores = np.array([one.score for one in tests])
+    weights = np.exp((scores - scores.max()) * np.cbrt(count - begin))
     shares = np.asarray(weights / weights.sum())
-    off_M, deviation_M = _off(blended(list(zip(shares, parts, strict=True))), costly)
-    return shares, stretch(np.abs(off_M / deviation_M) / HALF)
+    off_M, deviation_M = _off(blended(list(zip(shares, [one.expected for one in tests], strict=True))), costly)
+    return [one.decay for one in tests], shares, stretch(np.abs(off_M / deviation_M) / HALF)
 
 
 def _off(expected: Outlook, runs: Runs) -> tuple[Floats, Floats]:

@@ -25,6 +25,13 @@ def test_of_equally_good_runs_the_cheapest_counts_and_of_equal_runs_the_first_id
     assert front(points) == ["run-001"]
 
 
+def test_compute_that_differs_by_the_rounding_of_sizes_and_tokens_is_one():
+    """Seven sizes of one budget were a frontier of three and more points, most of them far from the best."""
+    points = table([1e18, 1.0000003e18, 1.001e18, 1.0000001e18, 3e18], [0.5, 0.4, 0.45, 0.42, 0.3])
+    assert front(points) == ["run-001", "run-004"]
+    assert front(table([1e18, 1.01e18], [0.5, 0.4])) == ["run-000", "run-001"]
+
+
 def test_runs_that_are_not_done_or_were_excluded_or_not_measured_do_not_count():
     points = table([1e9, 2e9, 3e9, 4e9, 5e9], [0.9, 0.1, 0.2, np.nan, 0.5])
     points.loc[1, "state"], points.loc[2, "excluded"] = "diverged", True

@@ -68,6 +68,33 @@ def test_a_size_has_an_interval_that_holds_the_scatter_of_the_minima():
     assert high / low > 1.1
 
 
+def test_the_minimum_of_each_budget_has_an_interval_that_holds_the_scatter_of_its_runs():
+    every = [one for seed in range(20) for one in isoflop(study(sizes=7, noise=0.002, seed=seed), METRIC).budgets]
+    known = [one for one in every if one.params_low is not None]
+    assert len(known) > 0.8 * len(every)
+    assert np.mean([one.params_low < best(one.compute) < one.params_high for one in known]) >= 0.8
+    assert np.median([one.params_high / one.params_low for one in known]) < 1.5
+
+
+def test_a_size_far_ahead_has_what_parabolas_miss_in_its_interval():
+    """The minima of five sizes that reach far above the best one scatter little, and lie too high together."""
+    found = isoflop(study(sizes=5, shift=3.0, noise=1e-4), METRIC)
+    low, high = found.params.interval(1e22)
+    assert not low < best(1e22) < high
+    size = found.best(1e22)
+    assert size.low < 1.002 * best(1e22) and best(1e22) < size.high
+
+
+def test_models_of_nearly_one_size_whose_images_cost_differently_are_told():
+    points = study()
+    other = points.assign(params=1.01 * points["params"], run=[f"{run}-b" for run in points["run"]])
+    other = other.assign(images_seen=other["images_seen"] / 4)
+    found = isoflop(pd.concat([points, other], ignore_index=True), METRIC)
+    assert any("patch size or resolution" in warning for warning in found.warnings)
+    assert "warning: models of one size differ" in str(found)
+    assert not isoflop(points, METRIC).warnings
+
+
 def test_what_a_parabola_misses_without_noise_is_told():
     for shift, side in ((1.3, "below"), (3.0, "above")):
         found = isoflop(study(sizes=5, shift=shift), METRIC)

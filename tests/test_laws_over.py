@@ -168,3 +168,30 @@ def test_the_correlation_that_is_said_reaches_the_law():
     points = laptop().assign(test_images=360)
     narrow, wide = (fit(points, correlation=share, draws=50).band([1e13]) for share in (0.0, 1.0))
     assert np.log(wide[1] / wide[0]) > np.log(narrow[1] / narrow[0])
+
+
+def rising() -> pd.DataFrame:
+    """An accuracy of eight sizes and four lengths."""
+    N, D = (axis.ravel() for axis in np.meshgrid(np.geomspace(1e6, 1e9, 8), np.geomspace(1e8, 1e10, 4)))
+    return table(6 * N * D, 0.95 - 3.0 * N**-0.2 - 10.0 * D**-0.3).assign(params=N, images_seen=D)
+
+
+def test_what_rises_with_compute_is_refused_by_whatever_is_asked():
+    points = rising()
+    for ask in (
+        lambda: fit(points, METRIC, "params", runs="all"),
+        lambda: package.predict(points, METRIC, params=1e8, data=1e9),
+        lambda: package.isoflop(points, METRIC),
+        lambda: package.predict(points, METRIC, compute=1e20),
+        lambda: package.suggest(points, points, 1e20, METRIC),
+    ):
+        with pytest.raises(Refused, match=r"rises with (compute|model size)"):
+            ask()
+
+
+def test_runs_that_are_all_alike_have_no_law():
+    points = rising().assign(**{METRIC: 0.3})
+    with pytest.raises(Refused, match=r"all runs have upstream/error = 0\.3: nothing of it depends on model size"):
+        fit(points, METRIC, "params", runs="all", law="power")
+    with pytest.raises(Refused, match="1 frontier point"):
+        fit(points.assign(**{METRIC: 0.0}), METRIC)  # a warning is an error here

@@ -10,11 +10,15 @@ from click.testing import CliRunner
 from runs import METRIC, doubly, planted, table
 
 from scalectl import analysis
+from scalectl.analysis.budgets import isoflop
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.fitting import fit
 from scalectl.analysis.surrogate import spread
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Refusal
+from scalectl.orchestrator.experiment.fits import Fit
+from scalectl.orchestrator.experiment.rules import SETTINGS
+from scalectl.orchestrator.report import fits
 
 LAW = doubly(4.0e8, 37e16, 0.55, 0.02, "FLOPs")
 POINTS = planted(LAW, 1e16, 1e20, 30, 20, 0.01, seed=7).assign(images_seen=1e6)
@@ -22,11 +26,11 @@ POINTS = planted(LAW, 1e16, 1e20, 30, 20, 0.01, seed=7).assign(images_seen=1e6)
 E, A, B, ALPHA, BETA = 1.69, 406.4, 410.7, 0.34, 0.28
 
 
-def sizes(noise: float = 0.0) -> pd.DataFrame:
+def sizes(noise: float = 0.0, seed: int = 3) -> pd.DataFrame:
     """Eight sizes at nine budgets of 6 N D, each a factor of 1.5 from the next, around the best one."""
     rows = [(N, C / 6 / N) for C in np.geomspace(1e18, 1e21, 9) for N in best(C)[0] * 1.5 ** np.arange(-3.5, 4)]
     N, D = np.array(rows).T
-    loss = (E + A * N**-ALPHA + B * D**-BETA) * np.exp(noise * np.random.default_rng(3).normal(size=len(N)))
+    loss = (E + A * N**-ALPHA + B * D**-BETA) * np.exp(noise * np.random.default_rng(seed).normal(size=len(N)))
     return table(6 * N * D, loss).assign(params=N, images_seen=D, batch_size=512, model=[f"{n:.3g}" for n in N])
 
 
@@ -139,6 +143,9 @@ def test_a_size_differs_from_its_compute_where_patches_differ():
     found = analysis.predict(both, params=2e9, data=3e10)
     assert any("patch size or resolution" in warning for warning in found.warnings)
     assert not analysis.predict(points, params=2e9, data=3e10).warnings
+    nearly = pd.concat([points, other.assign(params=1.01 * other["params"])], ignore_index=True)
+    found = analysis.predict(nearly, params=2e9, data=3e10)
+    assert any("patch size or resolution" in warning for warning in found.warnings)
 
 
 def repeated(distinct: list[float], most: float) -> pd.DataFrame:
@@ -172,6 +179,25 @@ def test_images_that_are_seen_again_are_worth_less_or_their_worth_is_unknown():
         analysis.predict(repeated([1e5, 1e6, 1e7], 4), params=1e9, data=1.7e8)
     with pytest.raises(Refused, match="40 epochs"):
         analysis.predict(repeated([1e7], 4), params=1e9, data=4e8)
+
+
+def test_what_a_study_holds_out_is_in_no_answer():
+    """Best sizes and laws of groups had the runs that predictions leave out."""
+    points = sizes(0.002)
+    points = points.reindex(columns=list(dict.fromkeys([*points, *SETTINGS])))
+    held = points["flops"] > 3e20
+    points.loc[held, ["seed", METRIC]] = 1, 0.1
+    wanted = Fit(metric=METRIC, hold_out={"seed": 1})
+    kept = points[~held].reset_index(drop=True)
+    assert fits.minima(points, wanted).to_json() == isoflop(kept, METRIC).to_json()
+    assert fits.predicted(points, wanted, compute=1e21) == analysis.predict(kept, compute=1e21)
+    assert set(fits.fit_per(points, wanted, "model")[1]) == set(kept["model"])
+
+
+def test_a_best_size_is_refused_as_it_is_when_asked_for_by_its_size():
+    found = analysis.predict(repeated([1e5, 1e6, 1e7], 4), compute=1e17)
+    assert found.allocation is None
+    assert "epochs of 10,000,000 images" in found.allocation_refused and "4 epochs and fewer" in str(found)
 
 
 def test_a_size_with_its_data_is_predicted():
@@ -245,7 +271,7 @@ def test_a_figure_is_saved_under_a_name_as_text(tmp_path):
 def test_a_prediction_from_thousands_of_runs_needs_little_memory_and_no_less_is_known():
     """With 10,000 runs it took 16 GB, and did not end within minutes."""
     few = sizes(noise=0.01)
-    many = pd.concat([sizes(noise=0.01).assign(seed=seed) for seed in range(50)], ignore_index=True)
+    many = pd.concat([sizes(0.01, seed).assign(seed=seed) for seed in range(50)], ignore_index=True)
     many["run"] = [f"run-{place}" for place in range(len(many))]
     tracemalloc.start()
     asked = analysis.predict(many, params=3e9, data=6e10)

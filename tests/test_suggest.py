@@ -14,6 +14,7 @@ from runs import METRIC, shared, table
 from scalectl import analysis
 from scalectl.analysis.additive_laws import Outlook
 from scalectl.analysis.checks import Refused
+from scalectl.analysis.repetition import worth
 from scalectl.analysis.runs import trunks
 from scalectl.analysis.suggestion import Costs, greedy
 from scalectl.analysis.surrogate import Forecast, outlook, positions
@@ -111,6 +112,33 @@ def test_intervals_are_wider_where_they_missed_the_costliest_runs():
     inside, _ = split(grid(noise=0.01), 0.8)
     straight = Forecast.of(positions(inside, "flops"), inside[METRIC].to_numpy())
     assert bent.wider > 1.2 and straight.wider == 1
+
+
+def test_many_runs_that_no_law_describes_are_met_all_the_same():
+    """A law far below all runs missed each by about the same share, which passed for a smooth departure."""
+    random = np.random.default_rng(0)
+    place, seen, distinct = np.meshgrid(np.arange(11), np.geomspace(8e7, 1.6e10, 8), [3e7, 3e8, 3e9], indexing="ij")
+    per_image = np.geomspace(3e-9, 1.3e-6, 11)[place]
+    missed = np.exp(0.15 * random.normal(size=11))[place]  # by each model, as of another patch size
+    by_data = 0.08 * (seen / 1e9) ** -0.58 + 0.002 * (distinct / 3e8) ** -0.88
+    planted = 0.09 + 0.2 * (per_image / 6e-8) ** -0.46 + by_data
+    known, error = np.log(np.stack([per_image, seen, distinct], axis=-1)).reshape(-1, 3), (planted * missed).ravel()
+    found = outlook(known, error, known)
+    off = np.log(error / found.mean)
+    assert np.sqrt(np.mean(off**2)) < 0.15
+    assert np.mean(np.abs(off) < 1.645 * found.deviation) > 0.5
+
+
+def test_repeats_are_worth_what_they_are_where_no_form_that_is_tried_says_so():
+    """With R of 5, 15.4 and 40 alone, 44 % of the runs of R = 30 were inside."""
+    axes = np.meshgrid(np.geomspace(1e6, 3e9, 8), np.geomspace(1e6, 1e9, 8), [1e6, 1e7, 1e8])
+    m, S, U = (axis.ravel() for axis in axes)
+    error = 0.05 + 0.3 * (m / 1e6) ** -0.35 + 0.4 * (worth(S, U, 30.0) / 1e7) ** -0.3
+    error = error * np.exp(0.005 * np.random.default_rng(1).normal(size=len(m)))
+    places, near = np.log(np.stack([m, S, U], axis=1)), m * S <= (m * S).max() / 10
+    found = outlook(places[near], error[near], places[~near])
+    off = np.log(error[~near] / found.mean)
+    assert np.mean(np.abs(off) < 1.645 * found.deviation) >= 0.8 and np.sqrt(np.mean(off**2)) < 0.01
 
 
 def test_runs_of_a_trunk_share_its_noise():

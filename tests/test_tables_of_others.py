@@ -91,6 +91,37 @@ def test_training_compute_follows_from_parameters_and_tokens_where_nothing_else_
     assert found.runs[0].columns["flops"] == 6 * 1000 * 20000
     assert "No column of FLOPs: flops is 6 x params x tokens." in found.notes
     assert "flops" not in table(tmp_path, "params,examples,loss\n1000,20000,3\n").runs[0].columns
+    assert first(tmp_path, "Params (M),Tokens (B),Loss\n1,2,3\n")["flops"] == 6 * 1e6 * 2e9
+    assert first(tmp_path, "N,seen,loss\n1000,20000,3\n", columns={"seen": "tokens"})["flops"] == 6 * 1000 * 20000
+
+
+@pytest.mark.parametrize(
+    ("text", "params"),
+    [
+        ("size,tokens,loss\n125000000,1e9,3\n", 125_000_000),
+        ("size,tokens,loss\n125M,1e9,3\n", 125_000_000),
+        ("model_size_b,tokens,loss\n0.125,1e9,3\n", 125_000_000),
+        ("model,size,tokens,loss\nnet,1000,1e9,3\n", 1000),
+        ("size,tokens,loss\n125,1e9,3\n", None),  # of what, nothing tells
+        ("size,tokens,loss\nB/16,1e9,3\n", None),
+    ],
+)
+def test_a_size_in_numbers_is_that_of_parameters(tmp_path, text, params):
+    run = first(tmp_path, text)
+    assert run.get("params") == params and run["model"]
+
+
+def test_runs_that_their_table_says_did_not_finish_are_told(tmp_path):
+    rows = "".join(f"run-{n},{state},{n}e18,3\n" for n, state in enumerate(["finished", "crashed", "failed"], start=1))
+    notes = " ".join(table(tmp_path, f"Name,State,flops,loss\n{rows}").notes)
+    assert "2 runs did not finish" in notes
+    assert "--where \"file_State != 'crashed' and file_State != 'failed'\"" in notes
+    assert "finish" not in " ".join(table(tmp_path, "Name,State,flops,loss\na,finished,1e18,3\n").notes)
+
+
+def test_what_a_chart_of_wandb_draws_around_a_line_is_no_metric(tmp_path):
+    found = table(tmp_path, '"Step","a - val/loss","a - val/loss__MIN","a - val/loss__MAX"\n"100","3","2","4"\n')
+    assert found.runs[0].metrics == {"a - val/loss": 3.0}
 
 
 @pytest.mark.parametrize("cell", ["", "NaN", "nan", "NA", "N/A", "None", "null", "-"])

@@ -40,7 +40,8 @@ def draw(subject: Subject) -> Drawing:
     """The error over model size at each budget, with the minima."""
     figure = sheet(COLUMN, 2.9)
     axes = figure.subplots()
-    drawn, colours = draw_isoflop(axes, subject.points, subject.metric, subject.x)
+    points = subject.points[~subject.points["run"].isin(list(subject.hold_out))]
+    drawn, colours = draw_isoflop(axes, points, subject.metric, subject.x)
     bar = figure.colorbar(colours, ax=axes, pad=0.02)
     bar.set_label(f"budget ({AXES[subject.x].unit})", fontsize=TEXT)
     bar.ax.tick_params(labelsize=SMALL, which="both", width=0.5)

@@ -13,7 +13,7 @@ from scalectl.analysis.runs import usable
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.fits import Fit
 from scalectl.orchestrator.page.laws import rounded
-from scalectl.orchestrator.report.fits import minima
+from scalectl.orchestrator.report.fits import kept_runs, minima
 
 _POINTS = 30  # of a parabola
 Document = dict[str, Any]
@@ -24,7 +24,11 @@ def isoflop_documents(points: DataFrame, wanted: Fit, metrics: Collection[str]) 
     for metric in metrics:
         document: Document = {"metric": metric, "x": wanted.compute, "refusal": ""}
         try:
-            yield document | _budgets(points, metric, wanted.compute) | {"text": _text(points, wanted, metric)}
+            yield (
+                document
+                | _budgets(kept_runs(points, wanted), metric, wanted.compute)
+                | {"text": _text(points, wanted, metric)}
+            )
         except Refused as refused:
             yield document | {"refusal": str(refused)}
 

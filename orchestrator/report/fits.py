@@ -74,17 +74,21 @@ def tested(points: DataFrame, wanted: Fit, hold_out: Collection[str]) -> Backtes
 
 
 def fit_per(points: DataFrame, wanted: Fit, per: str) -> tuple[dict[str, Fitted], dict[str, str], str]:
-    """The law of each model or data size, the reasons of those that have none, and all of them as a table."""
-    groups = fit_each(points, wanted.metric, wanted.compute, per=per, **wanted.manner)
+    """The law of each model or data size, the reasons of those that have none, and all of them as a table; without the
+    runs that the study holds out.
+    """
+    groups = fit_each(kept_runs(points, wanted), wanted.metric, wanted.compute, per=per, **wanted.manner)
     return groups.laws, {name: str(refused) for name, refused in groups.refused.items()}, str(groups)
 
 
 def minima(points: DataFrame, wanted: Fit) -> "IsoFlop":
-    """The best model size at each budget and its growth; raises Refusal where the points can't carry it."""
+    """The best model size at each budget and its growth, without the runs that the study holds out; raises Refusal
+    where the others can't carry it.
+    """
     from scalectl.analysis.budgets import isoflop  # which loads SciPy, and no other answer needs it
 
     try:
-        return isoflop(points, wanted.metric, wanted.compute)
+        return isoflop(kept_runs(points, wanted), wanted.metric, wanted.compute)
     except Refused as refused:
         raise Refusal(f"refused: {refused}") from None
 

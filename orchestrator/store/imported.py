@@ -9,10 +9,11 @@ from statistics import median
 from typing import Any
 
 from scalectl.orchestrator.errors import Problem
+from scalectl.orchestrator.format import counted
 from scalectl.orchestrator.store.cells import TRUTHS, is_missing
 from scalectl.orchestrator.store.foreign import Foreign, name_of, numbered
 from scalectl.orchestrator.store.layout import Kind, Layout, Wishes, read_as
-from scalectl.orchestrator.store.meanings import COMPUTE, IMAGES, TOKENS
+from scalectl.orchestrator.store.meanings import COMPUTE, IMAGES, STATES, UNFINISHED, are_tokens, plain
 from scalectl.orchestrator.store.readings import (
     BadCell,
     accuracy_error,
@@ -156,7 +157,10 @@ class _Reader:
         """Whether training compute follows from parameters and tokens, and nothing else gives it."""
         place = self.layout.place("images_seen")
         known = any(self.layout.place(name) is not None for name in ("flops", "flops_per_image"))
-        return not known and place is not None and bool(TOKENS.search(self.layout.headers[place]))
+        if known or place is None:
+            return False
+        header = self.layout.headers[place]
+        return are_tokens(self.layout.wishes.columns.get(header, header))
 
     def one_images_work(self, runs: Iterable[Foreign]) -> list[Problem]:
         """The problem of a column of training compute whose numbers are those of one image, or none."""
@@ -192,6 +196,11 @@ class _Reader:
             yield f"Left out: {', '.join(left_out)}."
         if labels := [column.name for column in fields if column.kind is Kind.LABEL]:
             yield f"Text, kept for --where: {', '.join(labels)}."
+        for place, column in self.fields:
+            ends = [cell for cell in self.layout.filled[place] if cell.lower() in UNFINISHED]
+            if ends and column.kind is Kind.LABEL and plain(column.header) in STATES:
+                unlike = " and ".join(f"{column.name} != '{end}'" for end in dict.fromkeys(ends))
+                yield f'{counted(len(ends), "run")} did not finish, and count like others without --where "{unlike}".'
         if not any(column.name in COMPUTE for column in fields) and not self.derives_compute:
             yield "No column is training compute: laws can be fitted over other columns alone, as --x data_size."
         for place, _ in self.fields:

@@ -15,16 +15,17 @@ from scalectl.orchestrator.store.meanings import (
     COLUMNS,
     COMPUTE,
     IMAGES,
-    LEFT_OUT,
+    LEAST_PARAMS,
     NAMES,
     OURS,
     PREFIX,
     SCALES,
-    SIZES,
     Meaning,
+    is_left_out,
     meaning,
     plain,
     run_names,
+    size_unit,
 )
 from scalectl.orchestrator.store.sheet import MAX_PROBLEMS, Sheet
 
@@ -204,11 +205,17 @@ class Layout:
         self._sized()
 
     def _sized(self) -> None:
-        """Take a size in numbers for the number of parameters where another column is the model."""
+        """Take a size in numbers for params: beside a model, or where it is large or has a unit."""
         for place, header in enumerate(self.headers):
-            spare = self.fields[place].kind is Kind.NOTHING and self.place("params") is None
-            if plain(header) in SIZES and spare and self.shares[place] == 1:
-                self.fields[place] = Field(header, Kind.SETTING, "params")
+            column, unit, cells = self.fields[place], size_unit(header), self.filled[place]
+            if unit is None or column.insisted or not cells or self.place("params") is not None:
+                continue
+            numbers = [self.numbers.value(cell, counts=True) for cell in cells]
+            if None in numbers or column.name not in ("", "model"):
+                continue
+            least = unit * min(number or 0.0 for number in numbers)
+            if not column.name or unit > 1 or least >= LEAST_PARAMS:
+                self.fields[place] = Field(header, Kind.SETTING, "params", unit)
 
     def _can_be(self, place: int, named: Meaning) -> bool:
         """Whether a column may be what its header means: numbers, or else words."""
@@ -233,7 +240,7 @@ class Layout:
     def _leftover(self, place: int, taken: Mapping[str, str]) -> Field:
         """What a column is that has no other meaning: a metric if it holds numbers, else a label."""
         header = self.headers[place]
-        if plain(header) in LEFT_OUT or (header in OURS and OURS - {"labels"} <= {*self.headers}):  # an export of ours
+        if is_left_out(header) or (header in OURS and OURS - {"labels"} <= {*self.headers}):  # an export of ours
             return Field(header, Kind.NOTHING)
         metric = header.removesuffix(_OF_METRIC)
         if header in self.wishes.errors:

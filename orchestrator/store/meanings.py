@@ -26,6 +26,8 @@ OURS = {
     "digest",
     "labels",
 }  # columns of `points` that no file can give
+STATES = ("state", "status")  # headers of how runs ended, as W&B and MLflow have them
+UNFINISHED = {"running", "crashed", "failed", "killed", "preempted", "preempting", "pending", "scheduled"}
 _UNITS = {"million": 1e6, "m": 1e6, "billion": 1e9, "b": 1e9, "trillion": 1e12}
 PREFIX = re.compile(r"^(metrics|params|tags\.mlflow|config|hparams|summary|trainer)[./]")  # of tables of MLflow and W&B
 
@@ -67,8 +69,9 @@ FACTORS = {
 }
 SIZES = ("size", "model_size")  # headers of models, or in numbers of their params
 RUN_NAMES = ("run_name", "name", "run", "runname", "run_id")  # that serve as a model where no column is one
-LEFT_OUT = {"unnamed_0", "index", "index_level_0", "wall_time", "timestamp", "relative_time", "experiment_id"}
-TOKENS = re.compile(r"tokens|^D$")
+_LEFT_OUT = {"unnamed_0", "index", "index_level_0", "wall_time", "timestamp", "relative_time", "experiment_id"}
+LEAST_PARAMS = 1e4  # of a size that is no mere number of a model
+_TOKENS = re.compile(r"tokens|^D$")  # of a plain header
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,21 @@ def _stems(name: str) -> Iterator[tuple[float, str]]:
     stem, _, unit = name.rpartition("_")
     if unit in _UNITS:
         yield _UNITS[unit], stem
+
+
+def size_unit(header: str) -> float | None:
+    """The unit of a header that is a size, which in numbers is one of parameters; None for any other header."""
+    return next((factor for factor, stem in _stems(plain(header)) if stem in SIZES), None)
+
+
+def is_left_out(header: str) -> bool:
+    """Whether a column tells nothing of runs, as row numbers, times, and the ends that W&B draws around a line."""
+    return plain(header) in _LEFT_OUT or header.endswith(("__MIN", "__MAX"))
+
+
+def are_tokens(header: str) -> bool:
+    """Whether a header of examples is one of tokens."""
+    return bool(_TOKENS.search(plain(header)))
 
 
 def run_names(headers: Sequence[str]) -> Iterator[int]:
