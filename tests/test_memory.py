@@ -20,7 +20,7 @@ WHOLE = [row for row in CELLS if not preflight_fit.squeezed(*row)]
 
 
 def test_the_table_has_both_answers_and_every_value_of_each_setting_for_loops_and_scans_with_and_without_remat():
-    assert {measured.fits for _, measured in CELLS} == {True, False} and len(CELLS) >= 60
+    assert {measured.fits for _, measured in CELLS} == {True, False} and len(CELLS) >= 84
     for choice in preflight_fit.KEPT:
         cells = [cell for cell, _ in CELLS if (cell.layers, cell.remat) == choice]
         assert {(cell.width, cell.mlp_dim, cell.num_heads) for cell in cells} >= set(SETTINGS["shape"])
@@ -53,8 +53,8 @@ def test_most_estimates_are_near_the_peak_of_the_compiler_also_where_nothing_was
         for cell, measured in DRAWN
         if not preflight_fit.squeezed(cell, measured)
     ]
-    assert near(errors) == (62, 58, 62)
-    assert near(preflight_fit.left_out(DRAWN)) == (62, 51, 58)
+    assert near(errors) == (75, 68, 74)
+    assert near(preflight_fit.left_out(DRAWN)) == (75, 63, 73)
 
 
 @pytest.mark.parametrize("choice", preflight_fit.KEPT)
