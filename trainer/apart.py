@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from functools import cache
 from multiprocessing import get_context
 from typing import TypeVar
 
@@ -16,20 +15,19 @@ class Ended(Exception):  # noqa: N818 - a fact about a process
 
 
 def apart(function: Callable[..., Result], *arguments: object) -> Result:
-    """What a function returns or raises in another process, which is kept for the next question.
+    """What a function returns or raises in another process, which is killed then: with libtpu in it, it would not end.
 
     Raises Ended where that process ends. What is written to stderr there, such as the stack of a fault, is dropped.
     """
+    pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_quiet)
     try:
-        return _process().submit(function, *arguments).result()
+        return pool.submit(function, *arguments).result()
     except BrokenProcessPool as error:
-        _process.cache_clear()
         raise Ended from error
-
-
-@cache
-def _process() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_quiet)
+    finally:
+        for process in list((pool._processes or {}).values()):
+            process.kill()
+        pool.shutdown()
 
 
 def _quiet() -> None:
