@@ -53,7 +53,7 @@ def share(value: float) -> str:
     """A fraction in per cent: 46 %, 4.2 %, 0 %."""
     if 0 < value < 0.1:
         return f"{100 * value:.1f} %"
-    return f"{100 * value:.0f} %"
+    return f"{100 * value:z.0f} %"  # z: no -0 %, to which sums of floats may round
 
 
 def duration(seconds: float) -> str:

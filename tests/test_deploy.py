@@ -42,10 +42,10 @@ def pods(manifest) -> list[dict]:
 def test_a_script_is_bash_and_its_launch_is_a_command(script):
     subprocess.run(["bash", "-n", script], check=True)
     text = script.read_text()
-    (launch,) = re.findall(r"^exec (scalectl launch .*)$", text, re.M)  # the launch gets the signals of Slurm
+    (launch,) = re.findall(r"^(scalectl launch .*) &$", text, re.M)
     accepts(launch.replace('"${@:-experiments.yaml}"', "experiments.yaml").replace('"$HEAD_IP:$HEAD_PORT"', "h:1"))
     options = dict(re.findall(r"^#SBATCH --([\w-]+)=?(\S*)$", text, re.M))
-    assert options["signal"] == "B:TERM@90" and "requeue" in options and options["open-mode"] == "append"
+    assert options["signal"] == "B:USR1@90" and "requeue" in options and options["open-mode"] == "append"
     first = next(line for line in text.splitlines() if line and not line.startswith("#"))
     assert text.index("#SBATCH --output") < text.index(first)  # Slurm reads no option after a command
 

@@ -1,18 +1,23 @@
 """The formula of memory against all that the TPU's compiler said of benchmarks/preflight_cells.csv."""
 
-import runpy
-from dataclasses import replace
+import sys
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import pytest
 
 from scalectl.trainer import state_size
-from scalectl.trainer.memory import MARGIN, Verdict, estimate, padding
+from scalectl.trainer.memory import BLOCKS, MARGIN, ONCE, Verdict, estimate, padding
 from scalectl.trainer.spec import TrunkSpec
 from scalectl.trainer.topology import topology
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-CELLS = runpy.run_path(str(BENCHMARKS / "preflight_cells.py"))["read"]()
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+import preflight_fit
+from preflight_cells import PAPER, SETTINGS, read
+
+CELLS = read()
+DRAWN = [row for row in CELLS if row[0] not in PAPER]
+WHOLE = [row for row in CELLS if not preflight_fit.squeezed(*row)]
 
 
 @pytest.fixture
@@ -21,9 +26,13 @@ def divided(monkeypatch):
     monkeypatch.setattr(state_size, "WHOLE", 0)
 
 
-def test_the_table_has_both_answers_for_loops_and_scans_with_and_without_rematerialisation():
-    assert {measured.fits for _, measured in CELLS} == {True, False}
-    assert len({(cell.layers, cell.remat) for cell, _ in CELLS}) == 4
+def test_the_table_has_both_answers_and_every_value_of_each_setting_for_loops_and_scans_with_and_without_remat():
+    assert {measured.fits for _, measured in CELLS} == {True, False} and len(CELLS) >= 84
+    for choice in preflight_fit.KEPT:
+        cells = [cell for cell, _ in CELLS if (cell.layers, cell.remat) == choice]
+        assert {(cell.width, cell.mlp_dim, cell.num_heads) for cell in cells} >= set(SETTINGS["shape"])
+        assert {(cell.patch_size, cell.image_size) for cell in cells} >= set(SETTINGS["patches"])
+        assert {cell.topology for cell in cells} >= set(SETTINGS["slices"])
 
 
 @pytest.mark.parametrize(("cell", "measured"), CELLS, ids=[f"{cell.topology}-{n}" for n, (cell, _) in enumerate(CELLS)])
@@ -31,22 +40,41 @@ def test_the_formula_agrees_with_the_compiler(divided, cell, measured):
     need = estimate(cell.trunk, topology(cell.topology))
     assert need.verdict in ((Verdict.FITS, Verdict.UNSURE) if measured.fits else (Verdict.OVER, Verdict.UNSURE))
     assert need.limit == pytest.approx(measured.limit, rel=1e-3)
-    assert need.arguments == pytest.approx(measured.arguments, rel=0.15)  # small arrays are padded
+    assert need.arguments == pytest.approx(measured.arguments, rel=0.2)  # small arrays are padded
 
 
-def test_most_estimates_are_near_the_peak_of_the_compiler(divided):
-    """A refused loop was made smaller before, by computing parts again, and says nothing of the whole."""
-    compared = [(cell, measured) for cell, measured in CELLS if measured.fits or cell.layers == "scan"]
+def test_what_is_called_fitting_or_too_large_is_so_by_a_stated_margin(divided):
+    for cell, measured in WHOLE:
+        need = estimate(cell.trunk, topology(cell.topology))
+        assert need.peak == pytest.approx(measured.peak, rel=need.margin) and need.margin == MARGIN
+
+
+def near(errors: list[float]) -> tuple[int, int, int]:
+    """How many there are, how many within 15 % and how many within 20 %."""
+    return len(errors), sum(abs(error) <= 0.15 for error in errors), sum(abs(error) <= 0.2 for error in errors)
+
+
+def test_most_estimates_are_near_the_peak_of_the_compiler_also_where_nothing_was_fitted_to_a_cell(divided):
     errors = [
-        abs(estimate(cell.trunk, topology(cell.topology)).peak / measured.peak - 1) for cell, measured in compared
+        estimate(cell.trunk, topology(cell.topology)).peak / measured.peak - 1
+        for cell, measured in DRAWN
+        if not preflight_fit.squeezed(cell, measured)
     ]
-    within = {share: sum(error <= share for error in errors) for share in (MARGIN / 2, MARGIN)}
-    assert (len(errors), within[MARGIN / 2], within[MARGIN]) == (53, 44, 51) and max(errors) < 0.45
+    assert near(errors) == (75, 68, 74)
+    assert near(preflight_fit.left_out(DRAWN)) == (75, 63, 73)
+
+
+@pytest.mark.parametrize("choice", preflight_fit.KEPT)
+def test_the_numbers_of_the_formula_are_what_the_fit_gives(divided, choice):
+    blocks, once = preflight_fit.fitted(choice, DRAWN)
+    assert astuple(BLOCKS[choice]) == pytest.approx(astuple(blocks), abs=0.011)
+    assert astuple(ONCE[choice]) == pytest.approx(astuple(once), abs=0.011)
 
 
 def some(**recipe) -> TrunkSpec:
     trunk = CELLS[0][0].trunk
-    return replace(trunk, recipe=replace(trunk.recipe, batch_size=512, **recipe))
+    words = {"batch_size": 512, "microbatch": 0, "layers": "loop", "remat": "none"} | recipe
+    return replace(trunk, recipe=replace(trunk.recipe, **words))
 
 
 def test_less_is_needed_where_more_devices_share_it_and_where_activations_are_computed_again():

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.plan import preflight
 from scalectl.trainer import aot
+from scalectl.trainer.apart import apart
 from scalectl.trainer.memory import GIB, Need, Verdict, compiler_here
 
 ROOT = Path(__file__).parents[1]
@@ -111,11 +112,26 @@ def test_an_answer_of_the_compiler_is_kept_for_the_next_question(ask, monkeypatc
 
     monkeypatch.setattr(preflight, "compiler_here", lambda: True)
     monkeypatch.setattr(preflight, "version", lambda name: "1")
-    monkeypatch.setattr(aot, "compiled", compiled)
+    monkeypatch.setattr(preflight, "apart", lambda _, *arguments: compiled(*arguments))
     first, again = (ask("Ti", "--topology", "v5e:2x2") for _ in range(2))
     assert asked == ["v5e:2x2"] and first[:2] == again[:2] and first[0] == 0
     assert "fits (3.00 of 15.00 GiB a device, 12.00 GiB left; compiled in 37 s)" in first[1]
     assert first[2] == "Compiling Ti for v5e:2x2, 1 of 1 ...\n" and again[2] == ""
+
+
+def aborted(*_):
+    os.abort()
+
+
+def test_a_compiler_that_ends_its_process_ends_no_preflight(ask, monkeypatch):
+    """As libtpu 0.0.50.1 does on some programs: Check failed: Cannot find a valid window for %fusion."""
+    monkeypatch.setattr(preflight, "compiler_here", lambda: True)
+    monkeypatch.setattr(preflight, "version", lambda name: "1")
+    monkeypatch.setattr(aot, "compiled", aborted)
+    code, stdout, stderr = ask("Ti", "--topology", "v5e:2x2")
+    assert code == 0 and "estimated, within 30 %; libtpu 1 ended without an answer)" in stdout
+    assert stderr == "Compiling Ti for v5e:2x2, 1 of 1 ...\n"
+    assert apart(os.getpid) != os.getpid()  # and the next question has an answer
 
 
 def test_the_papers_eleven_models_are_answered_in_seconds(tmp_path):

@@ -18,6 +18,7 @@ from test_cli import scalectl
 from test_schedule import forests, on, planned
 
 from scalectl.orchestrator.experiment.reading import read
+from scalectl.orchestrator.format import share
 from scalectl.orchestrator.plan.bound import lower_bound
 from scalectl.orchestrator.plan.placement import Fit
 from scalectl.orchestrator.plan.plan import Caps, PlannedJob
@@ -284,3 +285,7 @@ def test_runs_of_many_trunks_end_all_along():
     stops = ends(found.lives)
     assert stops[len(stops) // 4] < found.makespan / 3 and stops[len(stops) // 2] < 0.55 * found.makespan
     assert found.makespan < 1.02 * found.lower_bound
+
+
+def test_a_share_that_sums_of_floats_leave_below_zero_is_zero():
+    assert [share(value) for value in (-1e-12, 0.0, 0.042, 0.46, -0.1)] == ["0 %", "0 %", "4.2 %", "46 %", "-10 %"]

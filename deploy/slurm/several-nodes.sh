@@ -9,7 +9,7 @@
 #SBATCH --cpus-per-task=8
 ##SBATCH --gpus-per-node=8
 #SBATCH --time=12:00:00
-#SBATCH --signal=B:TERM@90
+#SBATCH --signal=B:USR1@90
 #SBATCH --requeue
 #SBATCH --open-mode=append
 #SBATCH --output=scalectl-%j.log
@@ -59,4 +59,16 @@ do
   kill -0 "$ray" # ends this script where Ray has ended; its logs are ray-*.log
   sleep 2
 done
-exec scalectl launch "${@:-experiments.yaml}" --address "$HEAD_IP:$HEAD_PORT" --yes
+
+# Slurm sends SIGUSR1 to this script alone, before the time limit: the launch leaves its checkpoints and ends, and the
+# job goes back to the queue. On scancel each process has its own SIGTERM; this script only waits for the launch.
+trap : TERM
+scalectl launch "${@:-experiments.yaml}" --address "$HEAD_IP:$HEAD_PORT" --yes &
+launch=$! again=
+trap 'again=yes; kill -TERM "$launch"' USR1
+while wait "$launch"; code=$?; kill -0 "$launch" 2> /dev/null; do :; done
+wait "$launch" && code=0 || code=$?
+if [ -n "$again" ] && [ "$code" = 130 ]; then
+  scontrol requeue "$SLURM_JOB_ID"
+fi
+exit "$code"

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +14,7 @@ from scalectl.orchestrator.format import duration, share
 from scalectl.orchestrator.plan.plan import Plan
 from scalectl.orchestrator.plan.planner import shape
 from scalectl.trainer import memory, state_size
+from scalectl.trainer.apart import Ended, apart
 from scalectl.trainer.cache import appearing, folder
 from scalectl.trainer.memory import GIB, Need, Verdict, compiler_here
 from scalectl.trainer.spec import TrunkSpec
@@ -113,9 +115,10 @@ def check(program: Program, *, search: bool) -> Answer:
 
 
 def needed(trunk: TrunkSpec, slices: Topology) -> Need:
-    """What a trunk needs on a slice: as the compiler says where it is installed, else by the formula."""
+    """What a trunk needs on a slice: as the compiler says where it is installed and answers, else by the formula."""
     if compiler_here():
-        return _compiled(trunk, slices)
+        with suppress(Ended):
+            return _compiled(trunk, slices)
     return memory.estimate(trunk, slices)
 
 
@@ -139,7 +142,7 @@ def _compiled(trunk: TrunkSpec, slices: Topology) -> Need:
     if file.exists():
         kept = json.loads(file.read_text())
         return Need(**kept | {"verdict": Verdict(kept["verdict"])})
-    need = aot.compiled(trunk, slices)
+    need = apart(aot.compiled, trunk, slices)  # libtpu ends the process on some programs
     with appearing(file) as path:
         Path(path).write_text(json.dumps(asdict(need)))
     return need
@@ -177,6 +180,8 @@ def text(answer: Answer) -> str:
         source += f" in {duration(need.seconds)}"
     if not need.compiled:
         source = f"estimated, within {share(need.margin)}"
+        if compiler_here():
+            source += f"; libtpu {version('libtpu')} ended without an answer"
     room = f"{answer.left / GIB:.2f} GiB left"
     if answer.left < 0:
         room = f"{-answer.left / GIB:.2f} GiB too much"
