@@ -38,6 +38,7 @@ def apart(function: Callable[..., Result], *arguments: object) -> Result:
 
 def _answer(sender: Connection, function: Callable[..., Any], arguments: tuple[object, ...]) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    answer: tuple[Any, Exception | None]
     try:
         answer = function(*arguments), None
     except Exception as error:  # which is raised where the answer is waited for
