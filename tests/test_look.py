@@ -93,13 +93,14 @@ def test_held_out_runs_are_stars_and_never_dots_or_rings():
 
 def test_curves_are_smoothed_before_the_raw_ones_and_dashed_by_data_size():
     points, steps = laptop(), np.arange(1, 200)
+    points = points[points.groupby(["model", "data_size"]).cumcount() == 0].reset_index(drop=True)  # few enough
     random = np.random.default_rng(0)
     rows = points[["run", "flops"]].merge(pd.DataFrame({"step": steps}), how="cross")
     lines = rows.assign(flops=rows["flops"] * rows["step"] / 199)
     lines["loss"] = lines["step"] ** -0.5 * np.exp(random.normal(0, 0.2, len(lines)))
     made = draw("curves", subject(points, curves=lines))
     raw, smooth = made.figure.axes[0].lines[::2], made.figure.axes[0].lines[1::2]
-    assert len(raw) == len(smooth) == 36
+    assert len(raw) == len(smooth) == 9
     for one, other in zip(raw, smooth, strict=True):
         off = [np.std(np.log(line.get_ydata() * steps**0.5)[60:]) for line in (one, other)]
         assert off[1] < off[0] / 2 and one.get_linewidth() < other.get_linewidth() / 3
