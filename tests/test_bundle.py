@@ -18,6 +18,7 @@ from scalectl.orchestrator.export import bundle as bundling
 from scalectl.orchestrator.export import unbundle as unbundling
 from scalectl.orchestrator.export.bundle import bundle
 from scalectl.orchestrator.export.unbundle import InvalidBundle, unbundle
+from scalectl.orchestrator.store.reading import Store
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +70,18 @@ def test_without_checkpoints_none_come_along_and_the_same_bundle_has_the_same_by
     with zipfile.ZipFile(tmp_path / "one.zip") as one:
         assert not [name for name in one.namelist() if name.startswith("checkpoints/")]
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+
+
+def test_checkpoints_that_did_not_come_along_are_not_said_to_be_there(study, tmp_path, monkeypatch):
+    """An imported store counted all checkpoints of the other machine, and `db check` missed each of them."""
+    bundle(tmp_path / "study.zip", study.store)
+    before = analysis.read(study.store)
+    monkeypatch.chdir(tmp_path)
+    unbundle(tmp_path / "study.zip", Path())
+    assert Store("results.db").status().checkpoints == 0
+    checked = CliRunner().invoke(scalectl, ["db", "check"])
+    assert checked.exit_code == 0 and "missing" not in checked.output and "is there" not in checked.output
+    assert analysis.read("results.db").equals(before)
 
 
 def test_nothing_is_overwritten(study, packed, tmp_path):

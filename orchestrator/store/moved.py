@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Table, select, update
+from sqlalchemy import Connection, Table, delete, select, update
 
 from scalectl.orchestrator.store.known import inside
 from scalectl.orchestrator.store.tables import checkpoints, jobs, studies
@@ -14,6 +14,12 @@ def kept_paths(connection: Connection, folder: str) -> Sequence[str]:
     """The folders of the checkpoints that lie in a folder of artifacts."""
     paths = connection.scalars(select(checkpoints.c.path).order_by(checkpoints.c.path))
     return [path for path in paths if path.startswith(folder.rstrip("/") + "/") and inside(path, folder)]
+
+
+def forget(connection: Connection, folder: str) -> None:
+    """Delete the rows of the checkpoints that lay in a folder of artifacts."""
+    for path in kept_paths(connection, folder):
+        connection.execute(delete(checkpoints).where(checkpoints.c.path == path))
 
 
 def artifacts_of(connection: Connection, study: str) -> str:
