@@ -21,11 +21,7 @@ from scalectl.analysis.growth import Growth, growth
 from scalectl.analysis.notebook import Report, html_table
 from scalectl.analysis.runs import COMPUTE, METRIC, usable
 from scalectl.analysis.sizes import Interval, SizeLaw
-from scalectl.analysis.vocabulary import AXES
-
-NEAREST, ACROSS = 5, 4.0  # sizes that a minimum is found from at least, and the factor that they span
-TOGETHER = 1.25  # runs up to this many times the compute of the cheapest one have one budget
-LEAST = 3  # minima that an exponent needs
+from scalectl.analysis.vocabulary import ACROSS, AXES, MINIMA, NEAREST, TOGETHER
 
 
 @dataclass(frozen=True)
@@ -129,11 +125,11 @@ def isoflop(points: pd.DataFrame, metric: str = METRIC, x: str = COMPUTE) -> Iso
         raise Refused(rising)
     every = tuple(minimum(group, metric, x) for group in budgets(runs, x))
     minima = [budget for budget in every if budget.params is not None]
-    if len(minima) < LEAST:
+    if len(minima) < MINIMA:
         reasons = "; ".join(reasons_of(every)) or "no run has params and images_seen"
         raise Refused(
             f"{len(minima)} of {len(every)} budgets have a minimum inside their model sizes, and an exponent"
-            f" needs {LEAST}: {reasons}. Train {NEAREST} or more sizes at each budget, on both sides of the best one."
+            f" needs {MINIMA}: {reasons}. Train {NEAREST} or more sizes at each budget, on both sides of the best one."
         )
     spent, size, images = (
         np.array([getattr(budget, name) for budget in minima], float) for name in ("compute", "params", "images_seen")

@@ -97,5 +97,9 @@ def _module(name: str) -> str:
     return name.replace("-", "_")
 
 
+MINIMA = 3  # of IsoFLOP budgets that an exponent needs
+NEAREST, ACROSS = 5, 4.0  # sizes that a minimum is found from at least, and the factor that they span
+TOGETHER = 1.25  # runs up to this many times the compute of the cheapest one have one budget
+
 LAWS = Shelf("law", "laws", "LAW")  # of analysis.law.Family
 FIGURES = Shelf("figure", "figures", "FIGURE")  # of analysis.drawing.figure.Figure

@@ -1,6 +1,7 @@
 """Plans of small grids, worked out by hand, and properties of plans of grids drawn at random."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -227,6 +228,25 @@ def test_the_papers_grid_shares_its_trunks():
     assert 0.45 < 1 - found.flops / found.flops_alone < 0.46
     assert "280 runs on 38 trunks" in text and "72 of 352 runs are left out" in text
     assert max(map(len, text.splitlines())) <= 100
+
+
+def test_sizes_without_computes_in_common_are_told(study):
+    """Steps that double land on no compute twice; IsoFLOP minima were missed once all was trained."""
+    models = "models:\n" + "".join(
+        f"  m{n}: {{width: {8 * n}, depth: {n}, num_heads: 2, patch_size: 4}}\n" for n in range(1, 6)
+    )
+    text = study.write(steps="[20, 40, 80]").read_text()
+    study.file.write_text(re.sub("models:.*?\ndata:", f"{models}data:", text, flags=re.S))
+    assert "IsoFLOP needs 3 computes with 5 model sizes each, and this has 0 computes" in shown(study)
+    study.file.write_text(study.file.read_text().replace("{steps: [20, 40, 80]}", "{flops: [3e9, 9e9, 2.7e10]}"))
+    assert "IsoFLOP" not in shown(study)
+    assert "IsoFLOP" not in shown(study, "--set", "models={m1: {width: 8, depth: 1, num_heads: 2, patch_size: 4}}")
+
+
+def shown(study, *words: str) -> str:
+    done = scalectl("plan", study.file, *words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_the_law_that_will_rest_on_the_fewest_runs_is_said_with_what_they_are(study):

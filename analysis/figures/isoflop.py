@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 
-from scalectl.analysis.budgets import NEAREST, Budget, best_of_sizes, budgets, minimum, nearest, parabola, reasons_of
+from scalectl.analysis.budgets import Budget, best_of_sizes, budgets, minimum, nearest, parabola, reasons_of
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.drawing.labels import data_name
 from scalectl.analysis.drawing.panels import label_error, least, note_zeros
@@ -29,7 +29,7 @@ from scalectl.analysis.drawing.style import (
 )
 from scalectl.analysis.drawing.titles import WRAP
 from scalectl.analysis.runs import usable
-from scalectl.analysis.vocabulary import AXES
+from scalectl.analysis.vocabulary import AXES, NEAREST
 
 SIZES = 3  # that a budget needs to be shown beside one with NEAREST sizes, which has a minimum
 _LEVELS = 64  # of the scale of colours

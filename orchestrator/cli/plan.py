@@ -158,6 +158,7 @@ def _notes(plan: "Plan", slots: "Sequence[Slot]", fit: str, drop: str) -> str:
     from scalectl.orchestrator.plan.bound import lower_bound
     from scalectl.orchestrator.plan.placement import basis
     from scalectl.orchestrator.plan.proposal import in_words
+    from scalectl.orchestrator.plan.sizes import no_minima
 
     notes = [
         f"  {number} {_counted_reason(number, reason)}"
@@ -169,6 +170,8 @@ def _notes(plan: "Plan", slots: "Sequence[Slot]", fit: str, drop: str) -> str:
     notes += [f"  {line}" for line in _alone(plan)]
     if fit:
         notes.append(f"  {fit}")
+    if lacking := no_minima(plan.runs):
+        notes.append(f"  {lacking}")
     if plan.skipped:
         notes.append(f"  {plan.skipped} of {len(plan.runs) + plan.skipped} runs are left out by the rules of grid.")
     if plan.unlisted:

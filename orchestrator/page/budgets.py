@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from pandas import DataFrame
 
-from scalectl.analysis.budgets import NEAREST, best_of_sizes, budgets, minimum, nearest, parabola
+from scalectl.analysis.budgets import best_of_sizes, budgets, minimum, nearest, parabola
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.figures.isoflop import SIZES
 from scalectl.analysis.runs import usable
+from scalectl.analysis.vocabulary import NEAREST
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.fits import Fit
 from scalectl.orchestrator.page.laws import rounded
