@@ -67,8 +67,8 @@ class Foretelling(Report):
         )
 
     def _head(self) -> str:
-        told = f"{len(self.runs)} runs that are not done, from {self.rests_on} that are"
-        return f"{self.metric} of {told} · {100 * LEVEL:.0f} % intervals of single runs"
+        told = f"{len(self.runs)} not done, from {self.rests_on} that are"
+        return f"{self.metric} of runs · {told} · {100 * LEVEL:.0f} % intervals of single runs"
 
 
 def _ends(run: Foretold) -> str:
@@ -177,10 +177,10 @@ class Judged(Report):
 
     def _head(self) -> Iterator[str]:
         done = len(self.offs)
-        yield f"{done} of {len(self.runs)} predicted runs are done"
+        yield f"done: {done} of {len(self.runs)} predicted runs"
         if not done:
             return
-        yield f"{self.inside} of {done} inside the {100 * LEVEL:.0f} % interval · {_rms(self.offs):.2g} rms (log)"
+        yield f"inside the {100 * LEVEL:.0f} % interval: {self.inside} of {done} · {_rms(self.offs):.2g} rms (log)"
         mean, word = float(np.mean(self.offs)), "above"
         if mean < 0:
             word = "below"

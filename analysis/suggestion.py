@@ -102,7 +102,7 @@ class Advice(Report):
         lines = [
             expected,
             f"{100 * LEVEL:.0f} % interval now: {self._interval(self.low, self.high)}",
-            f"after {len(self.runs)} runs of {self.cost:.3g} {self.x}: {self._interval(*self._ends_after())}",
+            f"after {len(self.runs)} more, {self.cost:.3g} {self.x}: {self._interval(*self._ends_after())}",
         ]
         if self.refused:
             lines.append(

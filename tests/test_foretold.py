@@ -126,10 +126,10 @@ def invoked(*words: str, code: int = 0) -> str:
 
 def test_what_is_kept_before_the_launch_is_judged_after_it(half):
     shown = invoked("predict", "--missing", "experiments.yaml")
-    assert "6 runs that are not done, from 12 that are" in shown and "Next: scalectl launch experiments.yaml" in shown
+    assert "6 not done, from 12 that are" in shown and "Next: scalectl launch experiments.yaml" in shown
     Path("kept.csv").write_text(invoked("predict", "--missing", "experiments.yaml", "-o", "csv"))
     Path("kept.jsonl").write_text(invoked("predict", "--missing", "experiments.yaml", "-o", "jsonl"))
-    assert "0 of 6 predicted runs are done" in invoked("predict", "--check", "kept.csv")
+    assert "done: 0 of 6 predicted runs" in invoked("predict", "--check", "kept.csv")
     with Records(half.store) as records:
         found = told_by_hand.planned_again(half, records)
         told_by_hand.write(records, [job for job in found.jobs if not job.is_cooldown])
@@ -144,7 +144,7 @@ def test_what_is_kept_before_the_launch_is_judged_after_it(half):
     rows = invoked("predict", "--check", "kept.csv", "--columns", "name,got,inside", "-o", "jsonl").splitlines()
     assert [json.loads(row)["inside"] for row in rows][4:] == [None, None]
     left = invoked("predict", "--missing", "experiments.yaml")
-    assert "2 runs that are not done, from 16 that are" in left
+    assert "2 not done, from 16 that are" in left
 
 
 def test_a_run_whose_id_looks_like_a_number_is_found_again(half, tmp_path):
