@@ -108,6 +108,18 @@ def test_a_folder_that_has_the_very_yaml_under_another_name_keeps_that_alone(stu
     assert len(analysis.read("results.db")) == len(analysis.read(study.store))
 
 
+def test_a_bundle_takes_the_place_of_one_that_is_there_where_that_is_asked_for(study, tmp_path):
+    """--force was taken, and the bundle refused all the same."""
+    file = tmp_path / "study.zip"
+    words = ["export", "--store", str(study.store), "--bundle", str(file)]
+    file.write_text("an older one")
+    assert "--force" in str(CliRunner().invoke(scalectl, words).exception) and file.read_text() == "an older one"
+    assert CliRunner().invoke(scalectl, [*words, "--force"]).exit_code == 0
+    assert zipfile.is_zipfile(file)
+    folder = ["export", "--store", str(study.store), "--to", "csv", str(tmp_path / "tables"), "--force"]
+    assert CliRunner().invoke(scalectl, folder).exit_code == 2
+
+
 def test_an_imported_study_has_nothing_to_go_on_with(tmp_path):
     store = imported(tmp_path, several(9))
     with pytest.raises(Refusal, match="imported from a table"):

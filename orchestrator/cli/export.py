@@ -60,8 +60,12 @@ def export(
         raise click.UsageError("give -o FILE, --to FORMAT DIR, or --bundle ZIP.")
     if (checkpoints and bundle is None) or (where and bundle):
         raise click.UsageError("--checkpoints belongs to --bundle, which has all runs of a store.")
+    if force and target is not None:
+        raise click.UsageError(
+            "--force belongs to -o FILE and --bundle ZIP: a folder of --to is written again without."
+        )
     if bundle is not None:
-        _bundle(bundle, store, study, checkpoints=checkpoints)
+        _bundle(bundle, store, study, checkpoints=checkpoints, force=force)
     if target is not None and folder is not None and live:
         _follow(target, folder, store, study or "")
     elif target is not None and folder is not None:
@@ -93,10 +97,10 @@ def _follow(target: str, folder: Path, store: Path, study: str) -> None:
     follow(target, folder, store, study, lambda seconds: bool(select.select([sys.stdin], [], [], seconds)[0]))
 
 
-def _bundle(file: Path, store: Path, study: str | None, *, checkpoints: bool) -> None:
+def _bundle(file: Path, store: Path, study: str | None, **how: bool) -> None:
     from scalectl.orchestrator.export.bundle import bundle
 
-    done = bundle(file, store, study, checkpoints=checkpoints)
+    done = bundle(file, store, study, **how)
     say(f"{file} written: {counted(len(done.members), 'file')}, {size(done.size)}.")
     if done.no_page:
         click.echo(f"It has no page: {done.no_page}", err=True)

@@ -108,7 +108,9 @@ def text(
     rows = [_row(plan, model, list(runs)) for model, runs in groupby(plan.runs, key=lambda run: run.model)]
     work = (flops(plan.flops), duration(3600 * plan.device_hours), "")
     total = ("total", "", "", "", str(len(plan.runs)), str(len(plan.missing)), *work)
-    drop = command("prune --dry-run", source, changes=changes)
+    drop = f": {command('prune --dry-run', source)} shows them"
+    if changes:  # of which a part of a study is made as often as not
+        drop = " with its changes"
     last = f"Nothing is missing. Next: {command('fit', store=store)}"
     if plan.missing:
         last = f"Nothing was started. Next: {command('launch', source, changes=changes)}"
@@ -175,7 +177,7 @@ def _notes(plan: "Plan", slots: "Sequence[Slot]", fit: str, drop: str) -> str:
     if plan.skipped:
         notes.append(f"  {plan.skipped} of {len(plan.runs) + plan.skipped} runs are left out by the rules of grid.")
     if plan.unlisted:
-        notes.append(f"  The study has {counted(plan.unlisted, 'more run')} than this file: {drop} shows them.")
+        notes.append(f"  The study has {counted(plan.unlisted, 'more run')} than this file{drop}.")
     if plan.price is not None:
         notes.append(f"  Price: {plan.price:,.2f}.")
     if plan.jobs:

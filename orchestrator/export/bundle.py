@@ -38,13 +38,16 @@ class Bundled:
     no_page: str
 
 
-def bundle(file: Path, store: Path, study: str | None = None, *, checkpoints: bool = False) -> Bundled:
-    """Write the bundle of a study to a file that isn't there yet; one that fails is not there.
+def bundle(
+    file: Path, store: Path, study: str | None = None, *, checkpoints: bool = False, force: bool = False
+) -> Bundled:
+    """Write the bundle of a study to a file, which takes the place of one that is there with `force`; one that fails
+    changes nothing.
 
     The store is a whole copy as of this moment, also while a launch works. Raises Refusal.
     """
-    if file.exists() or file.is_symlink():
-        raise Refusal(f"refused: {file} is there already. Give another file.")
+    if (file.exists() or file.is_symlink()) and not (force and file.is_file()):
+        raise Refusal(f"refused: {file} is there already. Give another file, or --force to overwrite it.")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{file.name}-", dir=file.parent) as folder:

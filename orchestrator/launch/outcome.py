@@ -33,7 +33,7 @@ class Outcome:
         """The last lines of the launch, with the next command."""
         again = command("launch", file, changes=changes, options={"fake_cluster": fake_cluster})
         lines = [self.summary()]
-        if self.unlisted:
+        if self.unlisted and not changes:  # with these the file is a part of itself as often as not
             drop = command("prune --dry-run", file, changes=changes)
             lines.append(f"The study has {counted(self.unlisted, 'more run')} than this file: {drop} shows them.")
         return "\n".join([*lines, self._next(again, store)])
