@@ -90,6 +90,23 @@ def outside(judged: "scalectl.analysis.foretold.Judged") -> Iterable[str]:
             yield f"{run.name}, predicted {ends}, got {100 * run.got:.1f} %"
 
 
+def again() -> str:
+    """What the law of today says of the same runs, from those that were done when a file was written."""
+    lines = []
+    for file in sorted(HERE.glob("prediction*.csv")):
+        told = pd.read_csv(file, dtype={"run": str})
+        every = scaling()
+        is_told = every["run"].isin(told["run"])
+        done = every[is_told & (every["state"] == "done")]
+        if not len(done):
+            continue
+        found = scalectl.foretell(every[~is_told], done, ERROR)
+        judged = scalectl.judge(pd.DataFrame(found.to_json()["runs"]), every)
+        rms = np.sqrt(np.mean(np.square(judged.offs)))
+        lines.append(f"- `{file.name}`: {judged.inside} of {len(judged.offs)} inside, {rms:.2g} rms (log).")
+    return "\n".join(lines)
+
+
 def bottleneck() -> str:
     """The least error of each model on each data size, over all lengths; seeds are averaged."""
     best = means().groupby(["params", "model", "data_size"], observed=True)[ERROR].min().unstack()
@@ -177,7 +194,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 BLOCKS: dict[str, Callable[[], str]] = {
     block.__name__: block
-    for block in (state, models, law, backtests, outcomes, bottleneck, samples, sizes, sharing, transfer)
+    for block in (state, models, law, backtests, outcomes, again, bottleneck, samples, sizes, sharing, transfer)
 }
 
 
