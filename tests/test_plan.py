@@ -237,7 +237,7 @@ def test_sizes_without_computes_in_common_are_told(study):
     )
     text = study.write(steps="[20, 40, 80]").read_text()
     study.file.write_text(re.sub("models:.*?\ndata:", f"{models}data:", text, flags=re.S))
-    assert "IsoFLOP needs 3 computes with 5 model sizes each, and this has 0 computes" in shown(study)
+    assert "IsoFLOP needs 3 computes with 5 sizes each, and finds 0" in shown(study)
     study.file.write_text(study.file.read_text().replace("{steps: [20, 40, 80]}", "{flops: [3e9, 9e9, 2.7e10]}"))
     assert "IsoFLOP" not in shown(study)
     assert "IsoFLOP" not in shown(study, "--set", "models={m1: {width: 8, depth: 1, num_heads: 2, patch_size: 4}}")

@@ -140,7 +140,8 @@ def test_ten_viewers_cost_the_store_as_much_as_one(server, monkeypatch):
             looks.clear()
             time.sleep(1.5)
             numbers.append(len(looks))
-    assert numbers[0] > 0 and numbers[1] <= numbers[0] + 3
+    at_most = 1.5 / live.LOOK_SECONDS + 2  # however many viewers: a busy machine looks less often
+    assert numbers[0] > 0 and numbers[1] <= at_most
 
 
 @pytest.fixture

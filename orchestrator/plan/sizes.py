@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from scalectl.analysis.vocabulary import MINIMA, NEAREST, TOGETHER
-from scalectl.orchestrator.format import counted
 from scalectl.orchestrator.plan.plan import PlannedRun
 
 
@@ -13,11 +12,8 @@ def no_minima(runs: Iterable[PlannedRun]) -> str:
     found = sum(len(sizes) >= NEAREST for sizes in _budgets(runs))
     if len({run.params for run in runs}) < NEAREST or found >= MINIMA:
         return ""
-    have = counted(found, "compute")
-    return (
-        f"IsoFLOP needs {MINIMA} computes with {NEAREST} model sizes each, and this has {have}:"
-        " budgets.flops gives all sizes the same."
-    )
+    needs = f"IsoFLOP needs {MINIMA} computes with {NEAREST} sizes each, and finds {found}"
+    return f"{needs}: budgets.flops gives all the same."
 
 
 def _budgets(runs: Iterable[PlannedRun]) -> list[set[int]]:
