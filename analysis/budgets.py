@@ -32,9 +32,7 @@ class Budget:
     runs: int
     sizes: int
     params: float | None = None
-    params_low: float | None = (
-        None  # of the 90 % interval that the scatter of its runs gives; None where that is no end
-    )
+    params_low: float | None = None  # ends of the 90 % interval that the scatter of its runs gives
     params_high: float | None = None
     images_seen: float | None = None
     error: float | None = None
@@ -52,13 +50,13 @@ class IsoFlop(Report):
     params: Growth
     images_seen: Growth
     bias: float | None = None  # factor by which the parabolas put N* off, by a law of size and images
+    missed: tuple[float, ...] = ()  # that factor at each budget; `bias` is their median
     warnings: tuple[str, ...] = ()
 
     def best(self, compute: float) -> Interval:
         """The best size at a compute, with an interval that holds the scatter of the minima and what parabolas miss."""
         low, high = self.params.interval(compute)
-        bias = self.bias or 1.0
-        return Interval(self.params(compute), low / max(bias, 1.0), high / min(bias, 1.0))
+        return Interval(self.params(compute), low / max([1.0, *self.missed]), high / min([1.0, *self.missed]))
 
     def to_json(self) -> dict[str, Any]:
         """All of it as a JSON object."""
@@ -146,7 +144,7 @@ def _checked(found: IsoFlop, points: pd.DataFrame, minima: Sequence[Budget]) -> 
     except Refused:
         return found
     bias, warnings = float(np.exp(np.median(np.log(factors)))), list(law.warnings(last.images_seen or 0.0))
-    found = replace(found, bias=bias)
+    found = replace(found, bias=bias, missed=tuple(factors))
     if not found.best(last.compute).meets(size.low, size.high):
         named = f"{size.estimate:.3g} parameters ({size.low:.3g} to {size.high:.3g})"
         warnings.append(f"the law of size and images names another best size at {last.compute:.3g}: {named}")

@@ -131,8 +131,8 @@ class Outcome:
 
     @property
     def off(self) -> float | None:
-        """log(got / estimate)."""
-        if self.got is None:
+        """log(got / estimate); None where an error of 0 has no logarithm."""
+        if not self.got:
             return None
         return math.log(self.got / self.estimate)
 
@@ -144,8 +144,13 @@ class Judged(Report):
     runs: tuple[Outcome, ...]
 
     @property
+    def done(self) -> int:
+        """The number of runs that are done."""
+        return sum(run.got is not None for run in self.runs)
+
+    @property
     def offs(self) -> list[float]:
-        """log(got / estimate) of the runs that are done."""
+        """log(got / estimate) of the runs that are done, without errors of 0."""
         return [run.off for run in self.runs if run.off is not None]
 
     @property
@@ -156,12 +161,12 @@ class Judged(Report):
     @property
     def chance(self) -> float:
         """The chance of as few runs inside, or fewer, if each were inside with 90 % and apart from the others."""
-        return chance(self.inside, len(self.offs))
+        return chance(self.inside, self.done)
 
     def to_json(self) -> dict[str, Any]:
         """It as a JSON object."""
         runs = [{**asdict(run), "inside": run.inside, "off": run.off} for run in self.runs]
-        head = {"level": LEVEL, "predicted": len(self.runs), "done": len(self.offs), "inside": self.inside}
+        head = {"level": LEVEL, "predicted": len(self.runs), "done": self.done, "inside": self.inside}
         if self.offs:
             head |= {"rms": _rms(self.offs), "mean": float(np.mean(self.offs)), "chance": self.chance}
         return {**head, "runs": runs}
@@ -176,9 +181,9 @@ class Judged(Report):
         return html_table(first, ("run", "outcome"), [(run.name, _came(run)) for run in self.runs], notes)
 
     def _head(self) -> Iterator[str]:
-        done = len(self.offs)
+        done = self.done
         yield f"done: {done} of {len(self.runs)} predicted runs"
-        if not done:
+        if not self.offs:
             return
         yield f"inside the {100 * LEVEL:.0f} % interval: {self.inside} of {done} · {_rms(self.offs):.2g} rms (log)"
         mean, word = float(np.mean(self.offs)), "above"

@@ -94,6 +94,16 @@ def test_runs_that_are_not_done_or_are_excluded_or_gone_judge_nothing(told):
     assert len(judged.offs) == len(told.runs) - 3
 
 
+def test_an_error_of_0_is_no_logarithm_and_judged_all_the_same(told):
+    """It ended as a file without predictions: math domain error."""
+    every = runs()
+    every.loc[every["run"] == told.runs[0].run, METRIC] = 0.0
+    judged = judge(pd.DataFrame(told.to_json()["runs"]), every)
+    assert judged.done == len(told.runs) == len(judged.offs) + 1
+    assert judged.runs[0].inside is False and judged.runs[0].off is None
+    assert f"done: {judged.done} of" in str(judged) and json.dumps(judged.to_json())
+
+
 def test_a_table_without_what_is_needed_is_refused():
     done, left = parted(runs())
     with pytest.raises(Refused, match="no column images_seen"):
@@ -153,6 +163,14 @@ def test_a_run_whose_id_looks_like_a_number_is_found_again(half, tmp_path):
     Path("kept.csv").write_text(rows)
     judged = json.loads(invoked("predict", "--check", "kept.csv", "-o", "json"))
     assert [run["run"] for run in judged["runs"]] == ["0012345678", "12e450000000"]
+
+
+def test_a_store_that_is_named_is_the_one_that_is_asked(half):
+    """--store was taken, and the store of the file asked."""
+    half.store.rename(half.folder / "moved.db")
+    assert "results.db" in invoked("predict", "--missing", "experiments.yaml", code=Exit.NOT_FOUND)
+    shown = invoked("predict", "--missing", "experiments.yaml", "--store", "moved.db")
+    assert "6 not done, from 12 that are" in shown and "--store moved.db > prediction.csv" in shown
 
 
 @pytest.mark.parametrize(

@@ -45,11 +45,7 @@ def suited(shape: tuple[int, ...], dtype: Any) -> Literal["own", "cudnn"]:
 
     try:
         jax.eval_shape(trained, jax.ShapeDtypeStruct(shape, jnp.dtype(dtype)))
-    except (
-        NotImplementedError,
-        RuntimeError,
-        ValueError,
-    ):  # how JAX says that the kernel is not for these, or not there
+    except (NotImplementedError, RuntimeError, ValueError):  # JAX: the kernel is not for these, or not there
         return "own"
     return "cudnn"
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 import click
 from click.core import ParameterSource
 
-from scalectl.orchestrator.cli.options import Range, experiment_of, overrides, slots_option, yaml_file
+from scalectl.orchestrator.cli.options import Range, experiment_of, is_typed, overrides, slots_option, yaml_file
 from scalectl.orchestrator.cli.plan import plan
 from scalectl.orchestrator.cli.shortage import require_launch
 from scalectl.orchestrator.cli.streams import hush, outlast
@@ -141,16 +141,12 @@ def launch(
 def _check_usage(context: click.Context) -> None:
     """Raise UsageError for options that contradict each other."""
     given = context.params
-    if given["fake"] and (given["detach"] or given["here"] or _is_typed(context, "address")):
+    if given["fake"] and (given["detach"] or given["here"] or is_typed("address")):
         raise click.UsageError("--fake-cluster is a cluster of this launch: leave out --address, --detach, --here.")
     if given["verbose"] and given["quiet"]:
         raise click.UsageError("give one of --verbose and --quiet.")
     if given["log_level"] and given["log_file"] is None:
         raise click.UsageError("--log-level is that of a log file: give --log-file as well.")
-
-
-def _is_typed(context: click.Context, option: str) -> bool:
-    return context.get_parameter_source(option) is ParameterSource.COMMANDLINE
 
 
 def _joined(context: click.Context, address: str | None, *, insecure: bool) -> str | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from scalectl.orchestrator.cli.completion import run_names, studies
 from scalectl.orchestrator.cli.verbs import STORE
@@ -61,6 +62,11 @@ def say(text: str, *, err: bool = False) -> None:
     """Print what a verb has done or does, unless its option --quiet was given."""
     if not click.get_current_context().meta.get(_QUIET):
         click.echo(text, err=err)
+
+
+def is_typed(option: str) -> bool:
+    """Whether an option of the verb was given on the command line, and isn't its default."""
+    return click.get_current_context().get_parameter_source(option) is ParameterSource.COMMANDLINE
 
 
 def experiment_of(file: Path, changes: Sequence[str], *, quiet: bool = False) -> "Experiment":

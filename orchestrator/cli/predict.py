@@ -15,6 +15,7 @@ from scalectl.orchestrator.cli.options import (
     AMOUNT,
     Former,
     Range,
+    is_typed,
     store_option,
     study_option,
     where_option,
@@ -83,7 +84,7 @@ def predict(
         return _ending(store, run, where, metric, view)
     if missing is not None:
         _alone("--missing", {"--check": check, **given}, "--metric", "--where")
-        return _foretold(missing, where, metric, view)
+        return _foretold(missing, store if is_typed("store") else None, where, metric, view)
     if check is not None:
         _alone("--check", given)
         return _checked(store, check, view)
@@ -116,13 +117,13 @@ def _alone(option: str, others: Mapping[str, object], *allowed: str) -> None:
         raise click.UsageError(f"{option} goes with {' and '.join(['--store', *allowed])} only")
 
 
-def _foretold(file: Path, where: str | None, metric: str | None, view: View) -> Exit:
+def _foretold(file: Path, store: Path | None, where: str | None, metric: str | None, view: View) -> Exit:
     """Print what the runs of a file that are not done should measure."""
     from scalectl.orchestrator.report.foretelling import foretelling
 
-    told = foretelling(file, where, metric=metric)
+    told = foretelling(file, store, where, metric=metric)
     following = command("launch", file)
-    keep = command("predict -o csv", options={"missing": file, "metric": metric, "where": where})
+    keep = command("predict -o csv", store=store, options={"missing": file, "metric": metric, "where": where})
     view.answer(
         told.to_json,
         lambda: f"{told}\n\nTo keep it: {keep} > prediction.csv\nNext: {following}",

@@ -28,16 +28,17 @@ class NoPredictions(Refusal):
     exit = Exit.INVALID
 
 
-def foretelling(file: Path, where: str | None, **said: Any) -> Foretelling:
-    """The predictions of the runs of a file that are not done, from those of its study in its store that are.
+def foretelling(file: Path, store: Path | None, where: str | None, **said: Any) -> Foretelling:
+    """The predictions of the runs of a file that are not done, from those of its study in a store, by default its own.
 
     Raises InvalidExperiment for the file, NotFound without a store, and Refusal where nothing is left to predict or
     the runs can't carry it.
     """
     experiment = read(file)
-    request, points = study_points(Path(experiment.store), experiment.name, where, **said)
+    place = store or Path(experiment.store)
+    request, points = study_points(place, experiment.name, where, **said)
     wanted = next(iter(request.fits.values()))
-    left = [run for run in plan(experiment, Store(experiment.store).known()).runs if run.state not in _ENDED]
+    left = [run for run in plan(experiment, Store(place).known()).runs if run.state not in _ENDED]
     rows = [
         {
             "run": run.id,
