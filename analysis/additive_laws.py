@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalectl.analysis.law import Floats
+from scalectl.analysis.outlook import Outlook
+from scalectl.analysis.spread import spread
 from scalectl.analysis.triangular import solve_lower
-from scalectl.analysis.vocabulary import CORRELATION
 
 _EXPONENTS = (0.12, 1.0)
 _COARSE, _FINE, _ROUNDS = 6, 6, 2  # exponents of an axis: at first, and in each round that closes in
@@ -26,6 +27,7 @@ _BLUR = 0.4  # of a step of the grid: no standard deviation is known better
 _SPREAD = 1.0  # standard deviation of the logarithm of each term at the middle of the runs, before they are seen
 _LENGTH = 2.0  # of a departure, in each logarithm
 _SHARED = 0.95  # of the variance of noise that groups share
+_FIRST = 150  # runs that the first of these rests on
 _LIGHT = 1e-3  # weight, in that of the heaviest, below which a law is left out
 _HOPELESS = 15.0  # log evidence below the best, from which on a size is left out of the rounds that follow
 _STEPS, _MORE = 8, 3  # of Gauss-Newton: from before the runs are seen, and from what a larger noise has said
@@ -76,39 +78,6 @@ class Runs:
         return Runs(self.places[rows], self.errors[rows], self.groups[rows], self.sampling[rows])
 
 
-def sampling(error_N: Floats, images: float) -> Floats:
-    """The relative variance [N] of errors on so many test images, without what runs on the same ones share."""
-    return np.asarray((1 - CORRELATION) * np.maximum(1 - error_N, 0.0) / (error_N * images))
-
-
-@dataclass(frozen=True, eq=False)
-class Outlook:
-    """Errors at M places; `covariance` [M, M] is of what is not known of their logarithms, `noise` the variance of a
-    reading beside that of its test `images`.
-    """
-
-    mean: Floats
-    covariance: Floats
-    noise: float
-    images: float = np.inf
-
-    @property
-    def deviation(self) -> Floats:
-        """Standard deviations [M] of the logarithms of new readings."""
-        return np.sqrt(np.diag(self.covariance) + self.noise + sampling(self.mean, self.images))
-
-
-def blended(parts: Sequence[tuple[float, Outlook]]) -> Outlook:
-    """One outlook of several, each with its share; what they disagree in is not known."""
-    log_M = np.asarray(sum(share * np.log(part.mean) for share, part in parts))
-    covariance, noise = np.zeros((len(log_M), len(log_M))), 0.0
-    for share, part in parts:
-        off_M = np.log(part.mean) - log_M
-        covariance += share * (part.covariance + np.outer(off_M, off_M))
-        noise += share * part.noise
-    return Outlook(np.exp(log_M), covariance, noise)
-
-
 @dataclass(frozen=True, eq=False)
 class Given:
     """Laws of all exponents, departures and noises given runs, and their weights."""
@@ -123,20 +92,20 @@ class Given:
         scale = float(np.exp(np.log(runs.errors).mean()))
         laws = _every_law(replace(runs, errors=runs.errors / scale), varied_X)
         heaviest = max(law.log_evidence.max() for law in laws)
+        laws = [law.take(np.flatnonzero(law.log_evidence >= heaviest + np.log(_LIGHT))) for law in laws]
         weights = [np.exp(law.log_evidence - heaviest) for law in laws]
-        weights = [np.where(weight_K < _LIGHT, 0.0, weight_K) for weight_K in weights]
         total = sum(weight_K.sum() for weight_K in weights)
         return Given(laws, [weight_K / total for weight_K in weights], scale)
 
     def at(self, new_MX: Floats) -> Outlook:
         """What they say of new places."""
         every = list(zip(self.laws, self.weights, strict=True))
-        parts = [law.errors(new_MX, weight_K > 0, weight_K[weight_K > 0]) for law, weight_K in every if weight_K.any()]
-        log_M = np.asarray(sum(weight_k @ log_kM for weight_k, log_kM, _ in parts))
+        parts = [(weight_K, *law.errors(new_MX, weight_K)) for law, weight_K in every if len(weight_K)]
+        log_M = np.asarray(sum(weight_K @ log_KM for weight_K, log_KM, _ in parts))
         covariance = sum(within for *_, within in parts)
-        for weight_k, log_kM, _ in parts:
-            off_kM = log_kM - log_M
-            covariance = covariance + (weight_k[:, None] * off_kM).T @ off_kM
+        for weight_K, log_KM, _ in parts:
+            off_KM = log_KM - log_M
+            covariance = covariance + (weight_K[:, None] * off_KM).T @ off_KM
         noise = sum(weight_K.sum() * law.size.noise**2 for law, weight_K in every)
         return Outlook(self.scale * np.exp(log_M), np.asarray(covariance), float(noise))
 
@@ -150,8 +119,11 @@ def _every_law(runs: Runs, varied_X: NDArray[np.bool_]) -> list["_Laws"]:
     sizes: Sequence[_Size] = _ALONE
     if len(np.unique(runs.groups)) < len(runs.groups):
         sizes = (*_TOGETHER, *_ALONE)
-    for _ in range(_ROUNDS):
-        laws = _laws(runs, axes, used_P, sizes)
+    for round_ in range(_ROUNDS):
+        asked = runs
+        if not round_:  # of all sizes, most of them hopeless: a few runs tell
+            asked = runs.take(spread(runs.places, _FIRST))
+        laws = _laws(asked, axes, used_P, sizes)
         evidence = np.array([law.log_evidence for law in laws])
         likely = evidence.max(axis=1) > evidence.max() - _HOPELESS
         sizes = [size for size, is_likely in zip(sizes, likely, strict=True) if is_likely]
@@ -196,9 +168,9 @@ class _Terms:
     used: NDArray[np.bool_]  # [1 + X]; a term that is the same for all runs and places is none
     exponents: Floats  # [K, X]
 
-    def values(self, x_MX: Floats, kept_K: NDArray[np.bool_] | slice = slice(None)) -> Floats:
+    def values(self, x_MX: Floats) -> Floats:
         """The terms [K, M, P] at places."""
-        powers = np.exp(-self.exponents[kept_K][:, None, :] * (x_MX - self.middle))
+        powers = np.exp(-self.exponents[:, None, :] * (x_MX - self.middle))
         return np.concatenate([np.ones_like(powers[:, :, :1]), powers], axis=2)[:, :, self.used]
 
 
@@ -280,16 +252,22 @@ class _Laws:
         found = (around.white, around.missed, log_KP, spread_KPP, log_evidence_K)
         return _Laws(terms, runs.places, size, whitening_NN, *found)
 
-    def errors(self, x_MX: Floats, kept_K: NDArray[np.bool_], weight_k: Floats) -> tuple[Floats, Floats, Floats]:
-        """The weights, the mean logarithms [k, M] of the kept laws, and their weighted covariance [M, M]."""
-        law_kM, shares_kMP = _parts(self.terms.values(x_MX, kept_K), self.log_sizes[kept_K])
+    def take(self, rows: NDArray[np.int64]) -> "_Laws":
+        """Some of them."""
+        terms = replace(self.terms, exponents=self.terms.exponents[rows])
+        of_each = ("white", "missed", "log_sizes", "spread", "log_evidence")
+        return replace(self, terms=terms, **{name: getattr(self, name)[rows] for name in of_each})
+
+    def errors(self, x_MX: Floats, weight_K: Floats) -> tuple[Floats, Floats]:
+        """The mean logarithms [K, M] of errors, and their weighted covariance [M, M]."""
+        law_KM, shares_KMP = _parts(self.terms.values(x_MX), self.log_sizes)
         near_NM = self.whitening @ (self.size.departure**2 * _nearness(self.places, x_MX))
-        lead_kMP = shares_kMP - near_NM.T @ self.white[kept_K]
-        lean_kMP = lead_kMP @ np.linalg.cholesky(self.spread[kept_K]) * np.sqrt(weight_k)[:, None, None]
-        flat = np.swapaxes(lean_kMP, 0, 1).reshape(len(x_MX), -1)
+        lead_KMP = shares_KMP - near_NM.T @ self.white
+        lean_KMP = lead_KMP @ np.linalg.cholesky(self.spread) * np.sqrt(weight_K)[:, None, None]
+        flat = np.swapaxes(lean_KMP, 0, 1).reshape(len(x_MX), -1)
         departure_MM = self.size.departure**2 * _nearness(x_MX, x_MX) - near_NM.T @ near_NM
-        covariance_MM = flat @ flat.T + weight_k.sum() * departure_MM
-        return weight_k, law_kM + self.missed[kept_K] @ near_NM, covariance_MM
+        covariance_MM = flat @ flat.T + weight_K.sum() * departure_MM
+        return law_KM + self.missed @ near_NM, covariance_MM
 
 
 def _nearness(a_NX: Floats, b_MX: Floats) -> Floats:

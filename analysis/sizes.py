@@ -7,12 +7,12 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from scalectl.analysis.additive_laws import Outlook
 from scalectl.analysis.bootstrap import HALF, LEVEL
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.enough import rise
 from scalectl.analysis.law import Floats
 from scalectl.analysis.noise import typical_images
+from scalectl.analysis.outlook import Outlook
 from scalectl.analysis.repetition import KNOWN_EPOCHS
 from scalectl.analysis.runs import trunks, usable
 from scalectl.analysis.surrogate import Forecast, positions

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scalectl.analysis.additive_laws import Outlook
 from scalectl.analysis.bootstrap import HALF, LEVEL
 from scalectl.analysis.checks import Refused, above_0, amounts, checked
 from scalectl.analysis.documents import known
@@ -15,9 +14,10 @@ from scalectl.analysis.fitting import fit
 from scalectl.analysis.law import Floats
 from scalectl.analysis.noise import typical_images
 from scalectl.analysis.notebook import Report, html_table
+from scalectl.analysis.outlook import Outlook
 from scalectl.analysis.report import UNKNOWN, interval, value
 from scalectl.analysis.runs import COMPUTE, METRIC, trunks, usable
-from scalectl.analysis.surrogate import outlook, positions
+from scalectl.analysis.surrogate import Forecast, positions
 from scalectl.analysis.vocabulary import AXES, CORRELATION, FRONTIER, SEEDS
 
 LEAST = 5  # runs that advice needs
@@ -138,10 +138,10 @@ def suggest(
     if target is None:
         target = AHEAD * float(known[x].max())
     known_N3, error_N = positions(known, x), known[metric].to_numpy(float)
-    aim_13 = best_position(known_N3, error_N, target)
-    new_M3 = np.concatenate([positions(candidates, x), aim_13])
-    images = typical_images(known, metric) or np.inf
-    expected = outlook(known_N3, error_N, new_M3, trunks(known), images)
+    places_M3, images = positions(candidates, x), typical_images(known, metric) or np.inf
+    forecast = Forecast.of(known_N3, error_N, trunks(known), places_M3, images)
+    new_M3 = np.concatenate([places_M3, best_position(forecast, known_N3, target)])
+    expected = forecast.at(new_M3)
     picks, left = greedy(expected, Costs.of_candidates(candidates, x), budget, targets=1, stop=stop)
     suggested = tuple(_suggested(expected, candidates, pick, known_N3, new_M3) for pick in picks)
     before = float(expected.covariance[-1, -1] ** 0.5)
@@ -223,12 +223,12 @@ def _stopped(remaining: int, paid_for: bool, left: float, stop: float) -> str:
     return f"Stopped: no other candidate within the budget narrows the interval by {100 * stop:g} %."
 
 
-def best_position(known_N3: Floats, error_N: Floats, target: float) -> Floats:
+def best_position(forecast: Forecast, known_N3: Floats, target: float) -> Floats:
     """The position [1, 3] of the least expected error at a compute, on the largest data."""
     ahead = max(np.log(target) - known_N3[:, :2].sum(axis=1).max(), 0.0)
     seen = np.linspace(known_N3[:, 1].min(), known_N3[:, 1].max() + ahead, _SPLITS)
     split_M3 = np.stack([np.log(target) - seen, seen, np.full(_SPLITS, known_N3[:, 2].max())], axis=1)
-    return split_M3[[outlook(known_N3, error_N, split_M3).mean.argmin()]]
+    return split_M3[[forecast.at(split_M3).mean.argmin()]]
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,16 +16,18 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from scalectl.analysis.additive_laws import Given, Outlook, Runs, blended, sampling
+from scalectl.analysis.additive_laws import Given, Runs
 from scalectl.analysis.bootstrap import HALF
 from scalectl.analysis.conformal import stretch
 from scalectl.analysis.law import Floats
+from scalectl.analysis.outlook import Outlook, blended, sampling
 from scalectl.analysis.repetition import DECAYS, between, worth
+from scalectl.analysis.spread import spread
 
 _COUNTED = 0.02  # share below which a form is left out
 _CLOSER = 2  # rounds in which forms beside the best one are tried
 _MOST_TESTED = 150  # runs that a form is tested with
-MOST = 500  # runs that a forecast rests on: time and memory grow with their cube and square
+MOST = 250  # runs that a forecast rests on: time and memory grow with their cube and square
 _HELD_OUT, _FEWEST = 1 / 3, 5  # the costliest runs that a form has to predict; those that it needs to predict from
 
 
@@ -90,32 +92,13 @@ class Forecast:
         return Forecast(decays, shares, wider, given, images)
 
     def at(self, new_M3: Floats) -> Outlook:
-        """The errors at these positions."""
+        """The errors at these positions, each worked out once where several are the same."""
+        place_P3, of_M = np.unique(new_M3, axis=0, return_inverse=True)
         with _on_one_thread():
-            parts = [given.at(_worth(new_M3, decay)) for given, decay in zip(self.given, self.decays, strict=True)]
+            parts = [given.at(_worth(place_P3, decay)) for given, decay in zip(self.given, self.decays, strict=True)]
             found = blended(list(zip(self.shares, parts, strict=True)))
-        covariance, noise = self.wider**2 * found.covariance, self.wider**2 * found.noise
-        return replace(found, covariance=covariance, noise=noise, images=self.images)
-
-
-def spread(places_N3: Floats, most: int) -> NDArray[np.int64]:
-    """The rows of at most so many runs, in their order: as many of each place, or else of places evenly apart.
-
-    Which of a place is drawn: runs come sorted by their error, and the first would be the best by luck.
-    """
-    count = len(places_N3)
-    if count <= most:
-        return np.arange(count)
-    place_N = np.unique(places_N3, axis=0, return_inverse=True)[1]
-    drawn_N = np.random.default_rng(0).permutation(count)
-    order_N = drawn_N[np.argsort(place_N[drawn_N], kind="stable")]
-    sorted_N = place_N[order_N]
-    round_N = np.arange(count) - np.searchsorted(sorted_N, sorted_N)  # runs of the same place before each
-    by_round_N = order_N[np.lexsort((sorted_N, round_N))]
-    places = int(place_N.max()) + 1
-    if places >= most:
-        by_round_N = by_round_N[np.linspace(0, places - 1, most).round().astype(int)]
-    return np.sort(by_round_N[:most])
+        covariance = self.wider**2 * found.covariance[np.ix_(of_M, of_M)]
+        return Outlook(found.mean[of_M], covariance, self.wider**2 * found.noise, self.images)
 
 
 def outlook(

@@ -13,7 +13,7 @@ from scalectl import analysis
 from scalectl.analysis.budgets import isoflop
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.fitting import fit
-from scalectl.analysis.surrogate import spread
+from scalectl.analysis.spread import spread
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.fits import Fit

@@ -18,14 +18,14 @@ def trunks(points: pd.DataFrame, runs: pd.DataFrame, metric: str, across: str) -
     Parted are ends between which a run of `points` is not among `runs`. Nothing tells what was planned of imported
     runs: there a budget is missing that the same model has with other data.
     """
-    points = points.reset_index(drop=True)
+    points = points.reset_index(drop=True).sort_values(["steps", across], kind="stable")
     shared, imported = of_trunk(points), pd.Series(data=False, index=points.index)
     if "origin" in points:
         imported = points["origin"].notna()
     budgets = {model: np.unique(group["steps"].dropna()) for model, group in points[imported].groupby("model")}
     drawn = points["run"].isin(runs["run"])
-    for _, group in points[points.duplicated(shared, keep=False)].groupby(shared, dropna=False):
-        ends, model = group.sort_values(["steps", across]), group["model"].iloc[0]
+    for _, ends in points[points.duplicated(shared, keep=False)].groupby(shared, dropna=False):
+        model = ends["model"].iloc[0]
         xs = ends[across].to_numpy(float)
         ys = np.where(drawn[ends.index], ends[metric].to_numpy(float), np.nan)
         gaps = list[int]()
