@@ -36,7 +36,7 @@ class Allocation:
         if self.steps:
             size = f"{size}, {self.steps:.3g} steps"
         if self.decades_outside:
-            source = f"{source}, {self.decades_outside:.2g} decades outside the runs"
+            source = f"{source}, {self.decades_outside:.1f} decades outside the runs"
         return f"{size} ({source})"
 
 

@@ -53,7 +53,7 @@ class Prediction(Report):
         question = ", ".join(f"{name} {number:.3g}" for name, number in self.question.items())
         lines = [f"{self.metric} vs {self.x} · {question}", "", f"  {self._estimate()}"]
         if self.decades_outside:
-            lines.append(f"  {self.decades_outside:.2g} decades outside the data")
+            lines.append(f"  {self.decades_outside:.1f} decades outside the data")
         if self.allocation:
             lines.append(f"  best size: {self.allocation}")
         elif self.allocation_refused:

@@ -10,7 +10,7 @@ written, and the exit code is 1 where a block isn't what its function returns.
 import argparse
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -198,9 +198,9 @@ BLOCKS: dict[str, Callable[[], str]] = {
 }
 
 
-def filled(text: str) -> str:
-    """The report with each block as its function returns it."""
-    return BLOCK.sub(lambda found: f"{found[1]}{BLOCKS[found[2]]()}\n", text)
+def filled(text: str, blocks: Mapping[str, Callable[[], str]]) -> str:
+    """A page with each block as its function returns it."""
+    return BLOCK.sub(lambda found: f"{found[1]}{blocks[found[2]]()}\n", text)
 
 
 def draw() -> None:
@@ -220,7 +220,7 @@ def main() -> None:
     check = parser.parse_args().check
     file = HERE / "REPORT.md"
     before = file.read_text()
-    after = filled(before)
+    after = filled(before, BLOCKS)
     if check:
         sys.exit(int(before != after))
     (HERE / "figures").mkdir(exist_ok=True)
