@@ -9,11 +9,11 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 
-from scalectl.orchestrator.experiment.document import load
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.experiment.rules import Section
 from scalectl.orchestrator.experiment.schema import Model, keys, schema_json
 from scalectl.orchestrator.experiment.values import Share
+from scalectl.orchestrator.experiment.yaml_text import load
 from scalectl.trainer.spec import PRESETS
 
 ROOT = Path(__file__).parents[1]

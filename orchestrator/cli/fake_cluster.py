@@ -8,9 +8,10 @@ from typing import Annotated, Any
 from pydantic import PlainValidator, ValidationError
 
 from scalectl.orchestrator.errors import Finding, InvalidExperiment, Problem, did_you_mean
-from scalectl.orchestrator.experiment.document import load, read_text
+from scalectl.orchestrator.experiment.document import read_text
 from scalectl.orchestrator.experiment.rules import Section, key
 from scalectl.orchestrator.experiment.values import Natural, NonNegative, count, refusal, shown
+from scalectl.orchestrator.experiment.yaml_text import load
 from scalectl.orchestrator.slot_types import NoSlotType, slot_type
 from scalectl.orchestrator.vocabulary import CPU
 from scalectl.trainer.topology import Unknown, topology

@@ -14,8 +14,9 @@ from scalectl.orchestrator.experiment.checks_files import datasets_are_apart
 from scalectl.orchestrator.experiment.checks_size import SIZES
 from scalectl.orchestrator.experiment.fits import Fit
 from scalectl.orchestrator.experiment.grid import Cell
+from scalectl.orchestrator.experiment.images import Data
 from scalectl.orchestrator.experiment.resources import Place, Resources
-from scalectl.orchestrator.experiment.schema import Budgets, Data, Grid, Model, Train
+from scalectl.orchestrator.experiment.schema import Budgets, Grid, Model, Train
 from scalectl.orchestrator.experiment.specs import contents, held_out, known, left, shape, test_path
 from scalectl.trainer.data import registry
 from scalectl.trainer.spec import SCHEDULES, ModelSpec

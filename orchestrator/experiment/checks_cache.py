@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from scalectl.orchestrator.errors import Finding
-from scalectl.orchestrator.experiment.schema import Data
+from scalectl.orchestrator.experiment.images import Data
 from scalectl.orchestrator.experiment.specs import known
 from scalectl.trainer import cache
 from scalectl.trainer.data import registry

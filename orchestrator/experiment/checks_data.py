@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from scalectl.orchestrator.errors import Finding, KeyPath, did_you_mean
+from scalectl.orchestrator.experiment.evaluations import Evals
 from scalectl.orchestrator.experiment.fits import Fit
 from scalectl.orchestrator.experiment.hints import accuracy
-from scalectl.orchestrator.experiment.schema import Columns, Data, Evals, Model, Train
+from scalectl.orchestrator.experiment.images import Columns, Data
+from scalectl.orchestrator.experiment.schema import Model, Train
 from scalectl.orchestrator.experiment.sources import class_counts, listed
 from scalectl.orchestrator.experiment.specs import (
     as_data,

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from scalectl.orchestrator.errors import Finding, KeyPath
-from scalectl.orchestrator.experiment.schema import Data, Evals
+from scalectl.orchestrator.experiment.evaluations import Evals
+from scalectl.orchestrator.experiment.images import Data
 from scalectl.orchestrator.experiment.specs import (
     as_data,
     contents,

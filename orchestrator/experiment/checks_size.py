@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 from scalectl.orchestrator.errors import Finding, KeyPath
-from scalectl.orchestrator.experiment.schema import Data, Evals, Grid, Model, Train
+from scalectl.orchestrator.experiment.evaluations import Evals
+from scalectl.orchestrator.experiment.images import Data
+from scalectl.orchestrator.experiment.schema import Grid, Model, Train
 from scalectl.orchestrator.experiment.specs import as_data, known, shape
 from scalectl.trainer.flops import params
 

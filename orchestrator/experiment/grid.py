@@ -8,7 +8,8 @@ from itertools import product
 from typing import Any
 
 from scalectl.orchestrator.errors import Finding, KeyPath, dotted
-from scalectl.orchestrator.experiment.schema import Budgets, Data, Extra, Grid, Model, Train
+from scalectl.orchestrator.experiment.images import Data
+from scalectl.orchestrator.experiment.schema import Budgets, Extra, Grid, Model, Train
 from scalectl.orchestrator.experiment.specs import recipe, shape, subset
 from scalectl.orchestrator.experiment.values import Share
 from scalectl.trainer.flops import params, steps_for_flops, steps_for_images

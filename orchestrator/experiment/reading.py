@@ -7,14 +7,16 @@ from pathlib import Path
 
 from scalectl.orchestrator.errors import InvalidExperiment, Problem, Spot
 from scalectl.orchestrator.experiment.checking import checked, in_folder_of, remote
-from scalectl.orchestrator.experiment.document import Located, load, read_document, read_text
+from scalectl.orchestrator.experiment.document import read_document, read_text
 from scalectl.orchestrator.experiment.fits import Fit
 from scalectl.orchestrator.experiment.grid import Cell, Resolved
 from scalectl.orchestrator.experiment.hooks import Hook
+from scalectl.orchestrator.experiment.located import Located
 from scalectl.orchestrator.experiment.resources import Limits, Resources
 from scalectl.orchestrator.experiment.schema import Document
 from scalectl.orchestrator.experiment.sources import SourceReport, reports
 from scalectl.orchestrator.experiment.specs import datasets, evaluations, known
+from scalectl.orchestrator.experiment.yaml_text import load
 from scalectl.orchestrator.format import file_name
 from scalectl.trainer.spec import EvalSpec
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from scalectl.orchestrator.experiment.schema import Data, Evals
+from scalectl.orchestrator.experiment.evaluations import Evals
+from scalectl.orchestrator.experiment.images import Data
 from scalectl.orchestrator.experiment.specs import as_data, held_out, known, test_part, test_path, train_part
 from scalectl.trainer.data.copies import equal_pictures
 from scalectl.trainer.data.registry import Files, Part, source

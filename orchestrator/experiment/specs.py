@@ -8,7 +8,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from scalectl.orchestrator.experiment.schema import Data, Dataset, Evals, Fewshot, Finetune, Model, Train
+from scalectl.orchestrator.experiment.evaluations import Evals, Fewshot, Finetune
+from scalectl.orchestrator.experiment.images import Data, Dataset
+from scalectl.orchestrator.experiment.schema import Model, Train
 from scalectl.trainer.data import registry
 from scalectl.trainer.data.facts import Contents, Facts
 from scalectl.trainer.data.registry import Part

@@ -40,7 +40,7 @@ def fits_of_document(text: str) -> dict[str, Fit]:
 
     For studies of versions that kept no laws: overrides are lost.
     """
-    from scalectl.orchestrator.experiment.document import load  # which loads a parser of YAML
+    from scalectl.orchestrator.experiment.yaml_text import load  # which loads a parser of YAML
 
     section = load(text, "").value.get("fits") or {}
     try:

@@ -9,7 +9,7 @@ Known are the runs that were done when that file was written: those of the grid 
 from collections.abc import Callable
 
 import pandas as pd
-import report
+import report  # type: ignore[import-not-found]  # beside this script
 from report import ERROR, HERE, percent, scaling, table
 
 import scalectl
@@ -62,9 +62,7 @@ def backtests() -> str:
     return f"```text\n{scalectl.backtest(known(), ERROR)}\n```"
 
 
-BLOCKS: dict[str, Callable[[], str]] = {
-    block.__name__: block for block in (rested, law, largest, held_out, backtests)
-}
+BLOCKS: dict[str, Callable[[], str]] = {block.__name__: block for block in (rested, law, largest, held_out, backtests)}
 
 
 def main() -> None:
