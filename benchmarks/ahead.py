@@ -11,7 +11,8 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 from scalectl.trainer.flops import params
 from scalectl.trainer.memory import GIB, compiler_here, estimate
-from scalectl.trainer.spec import DataSpec, RecipeSpec, TrunkSpec, preset
+from scalectl.trainer.presets import preset
+from scalectl.trainer.spec import DataSpec, RecipeSpec, TrunkSpec
 from scalectl.trainer.topology import topology
 
 CLASSES = 29_593  # of JFT-3B, as the paper's GFLOPs imply

@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scalectl.trainer.spec import ModelSpec, preset
+from scalectl.trainer.presets import preset
+from scalectl.trainer.spec import ModelSpec
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from test_train import TRUNK
 
 from scalectl.trainer.aot import Imagined, arguments, compiled, devices_of, held, lower, parted, refused
 from scalectl.trainer.memory import GIB, Verdict, compiler_here, given
-from scalectl.trainer.spec import TrunkSpec, preset
+from scalectl.trainer.presets import preset
+from scalectl.trainer.spec import TrunkSpec
 from scalectl.trainer.step import abstract, shape
 from scalectl.trainer.topology import GENERATIONS, Topology, topology
 

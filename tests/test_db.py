@@ -13,8 +13,9 @@ from told import everything, planning, rows, write
 
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Exit
-from scalectl.orchestrator.store.database import VERSION, version_of
+from scalectl.orchestrator.store.database import version_of
 from scalectl.orchestrator.store.requests import ask_to_stop
+from scalectl.orchestrator.store.upgrading import VERSION
 
 VERSIONS = [int(path.stem.removeprefix("version")) for path in (Path(__file__).parent / "stores").glob("*.sql")]
 

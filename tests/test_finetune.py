@@ -14,8 +14,9 @@ from scalectl.trainer.evalset import Interrupted, evalsets, scaled
 from scalectl.trainer.finetune import Finetuning, enlarged, finetune, ranked, rates, transferred
 from scalectl.trainer.optimizer import schedule
 from scalectl.trainer.positions import resampled
+from scalectl.trainer.presets import preset
 from scalectl.trainer.rng import Purpose, endless
-from scalectl.trainer.spec import DataSpec, EvalSpec, FinetuneSpec, ModelSpec, RunSpec, preset
+from scalectl.trainer.spec import DataSpec, EvalSpec, FinetuneSpec, ModelSpec, RunSpec
 from scalectl.trainer.step import losses
 from scalectl.trainer.vit import ViT
 

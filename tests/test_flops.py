@@ -16,7 +16,8 @@ from scalectl.trainer.flops import (
     steps_for_images,
     training_flops,
 )
-from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, TrunkSpec, preset
+from scalectl.trainer.presets import preset
+from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, TrunkSpec
 from scalectl.trainer.vit import ViT
 
 # arXiv 2106.04560, Table 2: name, patch, parameters in millions, GFLOPs at 224 and at 384 pixels, all as printed

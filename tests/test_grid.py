@@ -6,7 +6,8 @@ import pytest
 from scalectl.orchestrator.errors import InvalidExperiment
 from scalectl.orchestrator.experiment.reading import Experiment, read
 from scalectl.trainer.flops import params, training_flops
-from scalectl.trainer.spec import ModelSpec, preset
+from scalectl.trainer.presets import preset
+from scalectl.trainer.spec import ModelSpec
 
 GRID = """\
 version: 1

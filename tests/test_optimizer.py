@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from scalectl.trainer.optimizer import NEVER, Settings, clip, direction, schedule, settings, updated
-from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, RunSpec, TrunkSpec, preset
+from scalectl.trainer.presets import preset
+from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, RunSpec, TrunkSpec
 from scalectl.trainer.step import Shape, State, gradient, one_step
 from scalectl.trainer.vit import ViT
 

@@ -32,7 +32,8 @@ from scalectl.trainer import checkpoint
 from scalectl.trainer.events import Checkpoint
 from scalectl.trainer.exchange import FORMATS, big_vision, timm
 from scalectl.trainer.exchange.parameters import Unwritable
-from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, TrunkSpec, preset
+from scalectl.trainer.presets import preset
+from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, TrunkSpec
 from scalectl.trainer.step import State, abstract, shape, zeros
 from scalectl.trainer.vit import build
 

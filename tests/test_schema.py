@@ -14,7 +14,7 @@ from scalectl.orchestrator.experiment.rules import Section
 from scalectl.orchestrator.experiment.schema import Model, keys, schema_json
 from scalectl.orchestrator.experiment.values import Share
 from scalectl.orchestrator.experiment.yaml_text import load
-from scalectl.trainer.spec import PRESETS
+from scalectl.trainer.presets import PRESETS
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "experiments.md").read_text()

@@ -22,7 +22,6 @@ from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.report.fits import study_points
 from scalectl.orchestrator.store.database import (
     APPLICATION,
-    VERSION,
     NewerStore,
     NotAStore,
     Unusable,
@@ -33,6 +32,7 @@ from scalectl.orchestrator.store.known import MEASURED
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.records import Records, known
 from scalectl.orchestrator.store.tables import runs
+from scalectl.orchestrator.store.upgrading import VERSION
 from scalectl.trainer.spec import DataSpec, RecipeSpec
 
 

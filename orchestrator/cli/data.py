@@ -15,7 +15,7 @@ from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, counted, one_line, table
 from scalectl.orchestrator.terminal import width
 from scalectl.trainer.flops import body_params, flops_per_image
-from scalectl.trainer.spec import SIZES, preset
+from scalectl.trainer.presets import SIZES, preset
 
 if TYPE_CHECKING:
     from scalectl.orchestrator.store.layout import Wishes

@@ -85,8 +85,9 @@ def upgrade(store: Path) -> Exit:
     A launch does the same by itself, and commands that only read need no upgrade. Older versions of scalectl don't read
     the store afterwards: copy it before with db backup.
     """
-    from scalectl.orchestrator.store.database import VERSION, version_of
+    from scalectl.orchestrator.store.database import version_of
     from scalectl.orchestrator.store.records import Records
+    from scalectl.orchestrator.store.upgrading import VERSION
 
     before = version_of(store)
     if before == VERSION:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from scalectl.orchestrator.errors import KeyPath, did_you_mean
-from scalectl.trainer.spec import SIZES
+from scalectl.trainer.presets import SIZES
 
 _WORDS = {  # a key of this file -> what other programs call it
     "grid.seeds": "seed random_seed rng_seed",

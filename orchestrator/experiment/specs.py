@@ -16,8 +16,9 @@ from scalectl.trainer.data.facts import Contents, Facts
 from scalectl.trainer.data.registry import Part
 from scalectl.trainer.data.splits import EVALUATED, named_by
 from scalectl.trainer.data.survey import survey
+from scalectl.trainer.presets import preset
 from scalectl.trainer.selection import Selection
-from scalectl.trainer.spec import DataSpec, EvalSpec, FewshotSpec, FinetuneSpec, ModelSpec, RecipeSpec, preset
+from scalectl.trainer.spec import DataSpec, EvalSpec, FewshotSpec, FinetuneSpec, ModelSpec, RecipeSpec
 
 HELD_OUT_OF_ENDLESS = 1000
 

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, select, update
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
-from sqlalchemy.schema import CreateColumn
 
 from scalectl.orchestrator.errors import NotFound
 from scalectl.orchestrator.store.beside import Unusable, check_journals
@@ -24,81 +23,9 @@ from scalectl.orchestrator.store.soundness import (
     remedy,
     strange_object,
 )
-from scalectl.orchestrator.store.tables import schema, studies
-from scalectl.orchestrator.store.views import create_views, views_are_ours
-
-VERSION = 10  # of the tables and views; raised with every change to them
-
-# Until version 5 the kind of a job and the name of its run were parts of the job's name, which the next plan replaced:
-# an attempt that came to steps before the last one was no evaluation.
-_JOBS = """
-UPDATE jobs SET
-  kind = CASE
-    WHEN run IS NULL THEN 'trunk'
-    WHEN name LIKE '% evaluation' THEN 'evaluation'
-    WHEN start > 0 THEN 'cooldown'
-    ELSE 'training'
-  END,
-  run_name = CASE
-    WHEN run IS NULL THEN substr(name, 1, instr(name, ' trunk ') - 1)
-    ELSE (SELECT runs.name FROM runs WHERE runs.number = jobs.run)
-  END
-"""
-_ATTEMPTS = """
-UPDATE attempts SET
-  job_kind = (
-    SELECT CASE
-      WHEN jobs.kind = 'evaluation' AND attempts.first_step < jobs.stop THEN iif(jobs.start > 0, 'cooldown', 'training')
-      ELSE jobs.kind
-    END
-    FROM jobs WHERE jobs.id = attempts.job
-  ),
-  slot_type = iif(instr(slot, '/') > 0, substr(slot, 1, instr(slot, '/') - 1), 'cpu')
-"""
-
-# Until version 6 a run was listed by the one study that had planned it last, if that study's last plan had it.
-_MEMBERS = "INSERT OR IGNORE INTO members (study, run) SELECT study, number FROM runs WHERE listed"
-
-# Until version 7 nothing said how many test images a value rests on: all that its data set, or its run's, holds out.
-_TEST_IMAGES = """
-UPDATE measurements SET test_images = coalesce(
-  iif(json_valid(settings), json_extract(settings, '$.data.held_out'), NULL), runs.held_out
-) FROM runs WHERE runs.number = measurements.run AND measurements.step = runs.steps
-"""
-
-
-def _keep_laws(connection: Connection) -> None:
-    """Give each study the laws of its file, which is all that is known of them: versions before 6 kept no overrides."""
-    from scalectl.orchestrator.store.fits import fits_of_document, of_fits  # which status needs for no store of its own
-
-    for number, document in connection.execute(select(studies.c.number, studies.c.document)).all():
-        fits = of_fits(fits_of_document(document))
-        connection.execute(update(studies).where(studies.c.number == number).values(fits=fits))
-
-
-def upgrade(connection: Connection) -> None:
-    """Bring the tables, rows and views of an older store to VERSION."""
-    version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-    if version == VERSION and not missing_object(connection) and views_are_ours(connection):
-        return
-    schema.create_all(connection)
-    for table in schema.sorted_tables:
-        known = {column["name"] for column in inspect(connection).get_columns(table.name)}
-        for column in table.columns:
-            if column.name not in known:
-                declared = CreateColumn(column).compile(connection)
-                connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {declared}")
-    if version < 6:
-        connection.exec_driver_sql(_JOBS)
-        connection.exec_driver_sql(_ATTEMPTS)
-        _keep_laws(connection)
-    if version < 7:
-        connection.exec_driver_sql(_MEMBERS)
-    if version < 8:
-        connection.exec_driver_sql(_TEST_IMAGES)
-    create_views(connection)
-    connection.exec_driver_sql(f"PRAGMA user_version={VERSION}")
-
+from scalectl.orchestrator.store.tables import schema
+from scalectl.orchestrator.store.upgrading import VERSION, upgrade
+from scalectl.orchestrator.store.views import create_views
 
 BUSY_SECONDS = 30.0
 
