@@ -14,6 +14,7 @@ from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.experiment.reading import read
 
 ROOT = Path(__file__).parents[1]
+CIFAR10 = ROOT / "studies" / "cifar10"
 
 
 @pytest.mark.parametrize("name", ["experiments.yaml", "studies/synthetic.yaml"])
@@ -63,13 +64,25 @@ def test_what_is_done_of_the_study_of_cifar10_is_there_after_an_import(tmp_path,
 
 def test_the_report_of_cifar10_has_the_numbers_of_its_tables():
     """All blocks but those of laws, whose last digit differs by processor."""
-    folder = ROOT / "studies/cifar10"
-    found = importlib.util.spec_from_file_location("report_of_cifar10", folder / "report.py")
-    report = importlib.util.module_from_spec(found)
-    found.loader.exec_module(report)
-    blocks = {name: text for _, name, text in report.BLOCK.findall((folder / "REPORT.md").read_text())}
-    assert set(blocks) == set(report.BLOCKS)
-    for name in ("state", "models", "outcomes", "bottleneck", "samples", "sharing", "transfer"):
-        assert blocks[name] == report.BLOCKS[name]() + "\n", name
-    for figure in re.findall(r"\]\((figures/.+?)\)", (folder / "REPORT.md").read_text()):
-        assert (folder / figure).exists()
+    holds("report", "REPORT.md", "state", "models", "outcomes", "bottleneck", "samples", "sharing", "transfer")
+
+
+def test_the_prediction_of_cifar10_has_the_numbers_of_its_file(monkeypatch):
+    """Also after the predicted runs were trained: what it rests on is what was done before."""
+    monkeypatch.syspath_prepend(str(CIFAR10))
+    holds("prediction", "PREDICTION.md", "rested", "held_out")
+
+
+def holds(script: str, page: str, *names: str) -> None:
+    """Whether a page has the blocks of its script, with these as the script returns them, and its figures."""
+    found = importlib.util.spec_from_file_location(f"{script}_of_cifar10", CIFAR10 / f"{script}.py")
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    text = (CIFAR10 / page).read_text()
+    block = re.compile(r"<!-- (?!end)(\w+) -->\n(.*?)<!-- end -->", re.S)
+    blocks = dict(block.findall(text))
+    assert set(blocks) == set(module.BLOCKS)
+    for name in names:
+        assert blocks[name] == module.BLOCKS[name]() + "\n", name
+    for figure in re.findall(r"\]\((figures/.+?)\)", text):
+        assert (CIFAR10 / figure).exists()
