@@ -18,6 +18,7 @@ from scalectl.analysis.runs import COMPUTE, METRIC
 from scalectl.analysis.sizes import FAR, SizeLaw
 
 _DOUBTFUL = 0.05  # chance of as few predictions inside their intervals, below which the intervals are called too narrow
+_LEAST = 1e-5  # chance that is told as a number
 _KEYS, _NUMBERS = ("run", "name", "metric"), ("estimate", "low", "high")  # columns of a prediction
 
 
@@ -191,7 +192,8 @@ class Judged(Report):
             word = "below"
         yield f"on average {100 * abs(math.expm1(mean)):.2g} % {word} what was predicted"
         if self.chance < _DOUBTFUL:
-            yield f"warning: so few inside has a chance of {100 * self.chance:.2g} %: the intervals were too narrow"
+            share = "under 0.001 %" if self.chance < _LEAST else f"{100 * self.chance:.2g} %"
+            yield f"warning: so few inside has a chance of {share}: the intervals were too narrow"
 
 
 def judge(predictions: pd.DataFrame, points: pd.DataFrame) -> Judged:

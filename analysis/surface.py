@@ -38,6 +38,7 @@ _NEAR, _ARRIVED = 1e-6, 1e-13  # relative gain below which a fit is near its end
 _STUCK = 1e10  # damping above which no step gains anything
 
 _NAMES = ("E", "A", "B", "alpha", "beta")
+_NOTHING = 1e-6  # share of the least loss below which E is shown as 0: fitted as a logarithm, it never is
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,9 @@ class Surface:
         return html_table(f"{FORMULA} · {len(self.runs.log_l)} runs", ("parameter", "value"), self._rows(), [note])
 
     def _rows(self) -> Iterator[tuple[str, str]]:
+        no_floor = self.E / np.exp(min(self.runs.log_l)) < _NOTHING
         for name, number in zip(_NAMES, self._values(), strict=True):
-            yield name, f"{number:.4g}"
+            yield name, "0" if name == "E" and no_floor else f"{number:.4g}"
 
     def _values(self) -> tuple[float, ...]:
         return self.E, self.A, self.B, self.alpha, self.beta

@@ -10,6 +10,7 @@ written, and the exit code is 1 where a block isn't what its function returns.
 import argparse
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -24,6 +25,7 @@ ERROR, FEW_SHOT = "upstream/error", "fewshot/cifar10/10shot/error"
 BLOCK = re.compile(r"(<!-- (?!end)(\w+) -->\n)(.*?)(?=<!-- end -->)", re.S)
 FIGURES = ("frontier", "bottleneck", "samples", "isoflop", "curves", "backtest")
 REACHED = (0.6, 0.5, 0.45)  # errors whose price in images is told
+FEW = 6  # runs outside their intervals that are told one by one
 SUPPORT = 2.0  # AICc that a simpler law is worse by, from which on a parameter is shown
 
 
@@ -85,11 +87,16 @@ def outcomes() -> str:
 
 
 def outside(judged: "scalectl.analysis.foretold.Judged") -> Iterable[str]:
-    """A line for each run that ended outside its interval."""
-    for run in judged.runs:
-        if run.got is not None and not run.inside:
+    """The runs that ended outside their intervals: each one, or how many of each model where they are many."""
+    missed = [run for run in judged.runs if run.got is not None and not run.inside]
+    if len(missed) <= FEW:
+        for run in missed:
             ends = f"{100 * run.estimate:.1f} % ({100 * run.low:.1f} to {100 * run.high:.1f} %)"
             yield f"{run.name}, predicted {ends}, got {100 * run.got:.1f} %"
+        return
+    above = sum((run.got or 0.0) > run.high for run in missed)
+    models = Counter(run.name.split("-")[0] for run in missed)
+    yield f"{above} of {len(missed)} above the interval; {', '.join(f'{n} of {name}' for name, n in models.items())}"
 
 
 def again() -> str:
