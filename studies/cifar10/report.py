@@ -88,14 +88,14 @@ def outcomes() -> str:
 
 def outside(judged: "scalectl.analysis.foretold.Judged") -> Iterable[str]:
     """The runs that ended outside their intervals: each one, or how many of each model where they are many."""
-    missed = [run for run in judged.runs if run.got is not None and not run.inside]
+    missed = [(run, run.got) for run in judged.runs if run.got is not None and not run.inside]
     if len(missed) <= FEW:
-        for run in missed:
+        for run, got in missed:
             ends = f"{100 * run.estimate:.1f} % ({100 * run.low:.1f} to {100 * run.high:.1f} %)"
-            yield f"{run.name}, predicted {ends}, got {100 * run.got:.1f} %"
+            yield f"{run.name}, predicted {ends}, got {100 * got:.1f} %"
         return
-    above = sum((run.got or 0.0) > run.high for run in missed)
-    models = Counter(run.name.split("-")[0] for run in missed)
+    above = sum(got > run.high for run, got in missed)
+    models = Counter(run.name.split("-")[0] for run, _ in missed)
     yield f"{above} of {len(missed)} above the interval; {', '.join(f'{n} of {name}' for name, n in models.items())}"
 
 
