@@ -79,6 +79,11 @@ def test_no_unit_matters_and_whole_numbers_do_not_overflow():
     assert found.optimal(6 * int(N[-1]) * int(D[-1]))[0] > 0
 
 
+def test_a_floor_that_is_nothing_is_shown_as_0():
+    N, D, L = planted()
+    assert "E      0\n" in str(fit_surface(N, D, L - PLANTED[0])) and "E      0\n" not in str(fit_surface(N, D, L))
+
+
 def test_one_wild_run_hardly_bends_it():
     N, D, L = planted(0.002)
     calm = fit_surface(N, D, L)
