@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from io import BytesIO
 
 import matplotlib as mpl
@@ -153,6 +154,18 @@ def test_a_floor_is_a_dotted_line_inside_the_axes():
     (dotted,) = (line for line in main.lines if line.get_linestyle() == ":")
     assert dotted.get_ydata()[0] == pytest.approx(12, rel=0.01)
     assert main.get_ylim()[0] < dotted.get_ydata()[0]
+
+
+def test_no_floor_is_drawn_above_the_average_of_laws_that_goes_below_it():
+    """Unless it lies above the best run, which the figure has to say."""
+    points = laptop()
+    found = fit(points, draws=20)
+    best, end = float(found.frontier[METRIC].min()), float(found(10 * points["flops"].max()))
+    assert end < best
+    for floor, said in ((0.95 * end, True), ((end + best) / 2, False), (1.05 * best, True)):
+        values = tuple(({**found.law.params(), "floor": floor}).values())
+        main = frontier_axes(points, replace(found, law=replace(found.law, values=values)))
+        assert any("floor c" in text.get_text() for text in main.texts) == said
 
 
 def test_errors_have_round_ticks_up_to_90_per_cent():

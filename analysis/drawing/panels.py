@@ -179,7 +179,7 @@ def draw_law(axes: Axes, fit: Fitted, across: Floats) -> None:
     bottom, top = axes.get_ylim()
     end = float(fit(across[-1]))
     floor = 0.0
-    if fit.law.floor > FLOOR * end:
+    if FLOOR * end < fit.law.floor <= end or _is_above_best(fit):  # an average of laws may go below the floor of one
         floor = fit.law.floor
     lowest = min(bottom, 0.85 * (floor or max(float(low[-1]), 0.5 * end)) * factor)
     axis_of_errors(axes, lowest, top)
@@ -194,12 +194,17 @@ def draw_band(axes: Axes, across: Floats, low: Floats, high: Floats) -> None:
         axes.plot(across, end, color=FAINT, linewidth=0.4, zorder=1)
 
 
+def _is_above_best(fit: Fitted) -> bool:
+    """Whether the floor lies above the best run, whose luck that is then."""
+    return fit.runs == FRONTIER and bool(0 < fit.frontier[fit.metric].min() < fit.law.floor)
+
+
 def _floor(axes: Axes, fit: Fitted, factor: float) -> None:
     level, unit = fit.law.floor * factor, ""
     if factor == 100:
         unit = " %"
     above = ""
-    if fit.runs == FRONTIER and 0 < fit.frontier[fit.metric].min() < fit.law.floor:
+    if _is_above_best(fit):
         above = ", above the best run"
     axes.axhline(level, color=ink(), linewidth=0.8, linestyle=":", zorder=1)
     axes.annotate(
