@@ -22,12 +22,12 @@ from scalectl.analysis.triangular import solve_lower
 
 _EXPONENTS = (0.12, 1.0)
 _COARSE, _FINE, _ROUNDS = 6, 6, 2  # exponents of an axis: at first, and in each round that closes in
+_FIRST = 150  # runs that the first round rests on
 _REACH = 2.0  # standard deviations to both sides
 _BLUR = 0.4  # of a step of the grid: no standard deviation is known better
 _SPREAD = 1.0  # standard deviation of the logarithm of each term at the middle of the runs, before they are seen
 _LENGTH = 2.0  # of a departure, in each logarithm
 _SHARED = 0.95  # of the variance of noise that groups share
-_FIRST = 150  # runs that the first of these rests on
 _LIGHT = 1e-3  # weight, in that of the heaviest, below which a law is left out
 _HOPELESS = 15.0  # log evidence below the best, from which on a size is left out of the rounds that follow
 _STEPS, _MORE = 8, 3  # of Gauss-Newton: from before the runs are seen, and from what a larger noise has said
@@ -93,6 +93,7 @@ class Given:
         laws = _every_law(replace(runs, errors=runs.errors / scale), varied_X)
         heaviest = max(law.log_evidence.max() for law in laws)
         laws = [law.take(np.flatnonzero(law.log_evidence >= heaviest + np.log(_LIGHT))) for law in laws]
+        laws = [law for law in laws if len(law.log_evidence)]
         weights = [np.exp(law.log_evidence - heaviest) for law in laws]
         total = sum(weight_K.sum() for weight_K in weights)
         return Given(laws, [weight_K / total for weight_K in weights], scale)
@@ -100,7 +101,7 @@ class Given:
     def at(self, new_MX: Floats) -> Outlook:
         """What they say of new places."""
         every = list(zip(self.laws, self.weights, strict=True))
-        parts = [(weight_K, *law.errors(new_MX, weight_K)) for law, weight_K in every if len(weight_K)]
+        parts = [(weight_K, *law.errors(new_MX, weight_K)) for law, weight_K in every]
         log_M = np.asarray(sum(weight_K @ log_KM for weight_K, log_KM, _ in parts))
         covariance = sum(within for *_, within in parts)
         for weight_K, log_KM, _ in parts:
