@@ -352,12 +352,23 @@ def test_a_table_of_sizes_and_tokens_is_a_study_to_replay(bench, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("name", ["paper, 10shot", "paper, finetune", "Chinchilla", "planted, 1 % noise"])
-def test_a_tenth_of_the_compute_is_spent_better_than_at_random_and_nearly_as_well_as_by_the_best_way(bench, name):
+@pytest.mark.parametrize(
+    ("name", "most", "beside"),
+    [
+        ("paper, 10shot", 0.055, 1.2),
+        ("paper, finetune", 0.055, 1.3),
+        ("Chinchilla", 0.0055, 1.2),
+        ("planted, 1 % noise", 0.009, 1.25),
+    ],
+)
+def test_a_tenth_of_the_compute_is_spent_better_than_at_random_and_nearly_as_well_as_by_the_best_way(
+    bench, name, most, beside
+):
     """Which other way is the best differs from study to study, and isn't known beforehand."""
     studies = dict(bench.studies(shared("data/paper/jft_runs.csv"), shared("laws/chinchilla_kyo234.csv")))
     found = {way: error for way, (error, *_) in bench.medians(studies[name], orders=20, share=0.1).items()}
     suggested = found.pop("suggested")
+    assert suggested <= most and suggested <= beside * min(found.values())
     assert suggested < min(found["random"], found["cheapest first"])
-    assert suggested <= 1.35 * min(found.values())
-    assert suggested <= {"paper, 10shot": 0.06, "paper, finetune": 0.06, "Chinchilla": 0.006}.get(name, 0.01)
+    if name == "paper, 10shot":
+        assert suggested < found["published"]
