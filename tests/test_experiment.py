@@ -408,9 +408,17 @@ def test_overrides_replace_values(tmp_path):
     assert {cell.run.trunk.recipe.warmup for cell in cells} == {7}
 
 
+def test_an_empty_override_takes_its_key_away_as_extends_does(tmp_path):
+    file = write(tmp_path, GOOD)
+    assert {cell.model for cell in read(file).cells} == {"nano", "Ti/2"}
+    overrides = [("models.Ti/2", ""), ("fits.main.hold_out", "")]  # which would hold out all that is left
+    assert {cell.model for cell in read(file, overrides).cells} == {"nano"}
+
+
 @pytest.mark.parametrize(
     ("key", "typed", "words"),
     [
+        ("models.nosuch", "", "models.nosuch: an empty value is not a mapping"),
         ("train.optimizer.lr", "fast", "--set train.optimizer.lr: error: train.optimizer.lr: 'fast' is not a number"),
         ("train.optimiser.lr", "1e-3", "train.optimiser: unknown key 'optimiser'"),
         ("data.sizes.0", "37", "leads through a value that is no mapping"),

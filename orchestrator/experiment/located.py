@@ -36,7 +36,10 @@ class Located:
         return Problem(spot, dotted(finding.path), finding.message, finding.hint, finding.severity)
 
     def put(self, path: KeyPath, part: "Located") -> None:
-        """Set the value at `path` to that of `part`; raises KeyError where a value above it is not a mapping."""
+        """Set the value at `path` to that of `part`, or take the key away where that is empty.
+
+        Raises KeyError where a value above it is not a mapping.
+        """
         parent = self.value
         for end, name in enumerate(path[:-1], 1):
             self.keys.setdefault(path[:end], part.spot((), key=True))
@@ -45,7 +48,10 @@ class Located:
             parent = parent.setdefault(name, {})
         if not isinstance(parent, dict):
             raise KeyError(dotted(path))
-        parent[path[-1]] = part.value
+        if part.value is None and path[-1] in parent:
+            del parent[path[-1]]
+        else:
+            parent[path[-1]] = part.value
         for spots, new in ((self.keys, part.keys), (self.values, part.values)):
             for old in [old for old in spots if old[: len(path)] == path]:
                 del spots[old]
