@@ -29,7 +29,7 @@ def planned(
 ) -> PlannedJob:
     job = Job(name, name, TRUNK, None, 0, 10, EvalSpec(), "/nowhere", None, 1000)
     return PlannedJob(
-        job, JobKind.TRUNK, name, "trunk", name, needs, (name,), 37, seconds, shape, Fit(types, priority=priority)
+        job, JobKind.TRUNK, name, "trunk", name, needs, (name,), 0, 37, seconds, shape, Fit(types, priority=priority)
     )
 
 

@@ -247,6 +247,7 @@ def document(plan: "Plan", slots: "Sequence[Slot]") -> dict[str, Any]:
                 "name": job.job.name,
                 "trunk": job.trunk,
                 "start": job.job.start,
+                "first_step": job.first_step,
                 "stop": job.job.stop,
                 "needs": list(job.needs),
                 "runs": list(job.runs),

@@ -59,7 +59,9 @@ def read(path: str | Path, overrides: Sequence[tuple[str, str]] = ()) -> Experim
     if not isinstance(located.value, dict):
         message = "empty" if located.value is None else "not a mapping of keys to values"
         raise InvalidExperiment(Problem(located.spot(()), "", message, "an experiment starts with version: 1"))
-    text = json.dumps(located.value) if "extends" in located.value else read_text(path)
+    text = read_text(path)
+    if "extends" in located.value:  # the document stands for itself wherever it goes
+        text = json.dumps({key: value for key, value in located.value.items() if key != "extends"})
     for key, value in overrides:
         _override(located, key, value)
     document, resolved, findings = checked(located.value, path)

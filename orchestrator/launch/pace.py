@@ -80,7 +80,7 @@ class Pace:
 
     def _point(self, job: PlannedJob, point: Progress) -> None:
         before = self._last.get(job.id, point)
-        share = (point.step - before.step) / max(1, job.job.stop - job.job.start)
+        share = (point.step - before.step) / max(1, job.steps)
         if share * job.flops > 0:  # an evaluation alone tells the curve of its run again
             seconds = point.device_seconds - before.device_seconds
             self._steps[job.shape].add(seconds, share * job.flops)
@@ -170,4 +170,4 @@ class Pace:
 
 def _step(job: PlannedJob) -> float:
     """The FLOPs of a step."""
-    return job.flops / (job.job.stop - job.job.start)
+    return job.flops / job.steps

@@ -80,7 +80,7 @@ class Tally:
             self._open.add(job.id)
         for event in news.events:
             if isinstance(event, Started | Progress):
-                self._done[job.id] = self._work[job.id] * part(job, event.step)
+                self._done[job.id] = self._work[job.id] * _part(job.first_step, event.step, job.job.stop)
             if isinstance(event, Measurement):
                 self.measured[job.id][event.metric] = event.value
         if news.state in (JobState.FAILED, JobState.DIVERGED, JobState.STOPPED):
@@ -135,9 +135,9 @@ class Tally:
         return f"{duration(seconds)} left"
 
 
-def part(job: PlannedJob, step: int) -> float:
-    """The part of its steps that a job has done at `step`, 0 to 1."""
-    return min(1.0, max(0.0, (step - job.job.start) / max(1, job.job.stop - job.job.start)))
+def _part(start: int, step: int, stop: int) -> float:
+    """The part of the steps from `start` to `stop` that is done at `step`, 0 to 1."""
+    return min(1.0, max(0.0, (step - start) / max(1, stop - start)))
 
 
 def end_line(news: News, measured: Mapping[str, float]) -> str:
@@ -262,7 +262,7 @@ class Live:
         if last is not None:
             parts = (f"{last.step:,}/{job.stop:,}", f"loss {last.loss:.3f}", f"{last.images_per_second:,.0f} img/s")
             note = self._layout.note(*parts)
-            self._bars.update(bar, description=job.name, completed=part(news.job, last.step), note=note)
+            self._bars.update(bar, description=job.name, completed=_part(job.start, last.step, job.stop), note=note)
         elif not news.events:
             self._bars.update(bar, description=job.name, completed=0.0, note="starting")
         elif isinstance(news.events[0], Started):  # what takes longest before the first steps

@@ -24,6 +24,7 @@ class Known:
     listed: Mapping[str, Collection[str]] = field(default_factory=dict)  # study -> ids of its runs
     failures: Mapping[str, str] = field(default_factory=dict)  # run id -> the kind of its failure
     overheads: Mapping[tuple[str, bool], float] = field(default_factory=dict)  # seconds by shape, and ends a run or not
+    reached: Mapping[str, int] = field(default_factory=dict)  # id of an unfinished job -> step that it goes on from
 
     def speed(self, shape: str, fit: Fit) -> float | None:
         """The measured FLOP/s of a slot of the first type that fits, or None; where any will do, of the last."""
@@ -69,8 +70,9 @@ class PlannedJob:
     owner: str  # id of the trunk that it lengthens or of the run that it ends
     needs: tuple[str, ...]
     runs: tuple[str, ...]
-    flops: int
-    seconds: float  # on a slot of the first type that fits
+    first_step: int  # that it goes on from: its start, or its newest checkpoint
+    flops: int  # of the steps to come
+    seconds: float  # of these, on a slot of the first type that fits
     shape: str
     fit: Fit = ANYWHERE
 
@@ -78,6 +80,11 @@ class PlannedJob:
     def id(self) -> str:
         """The job's id, the same on every launch that needs the same job."""
         return self.job.id
+
+    @property
+    def steps(self) -> int:
+        """The steps to come."""
+        return self.job.stop - self.first_step
 
     @property
     def is_cooldown(self) -> bool:

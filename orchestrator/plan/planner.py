@@ -63,6 +63,7 @@ def stretch_again(job: PlannedJob, trunk_name: str, begin: int, folder: str, run
         owner=job.trunk,
         needs=(),
         runs=runs,
+        first_step=begin,
         flops=flops,
         seconds=seconds,
     )
@@ -260,10 +261,14 @@ class _Jobs:
     def _planned(
         self, job: Job, kind: JobKind, run: PlannedRun, needs: tuple[str, ...], runs: tuple[str, ...]
     ) -> PlannedJob:
-        steps = 0 if kind is JobKind.EVALUATION else job.stop - job.start
-        flops = training_flops(job.trunk, steps)
+        first_step = min(job.stop, max(job.start, self.known.reached.get(job.id, 0)))
+        if kind is JobKind.EVALUATION:
+            first_step = job.stop
+        flops = training_flops(job.trunk, job.stop - first_step)
         seconds = flops / (self.known.speed(self.shape, run.fit) or run.fit.flops_per_second)
         run_name, owner = run.name, run.id
         if kind is JobKind.TRUNK:
             run_name, owner = run.trunk_name, run.trunk
-        return PlannedJob(job, kind, run_name, run.trunk, owner, needs, runs, flops, seconds, self.shape, run.fit)
+        return PlannedJob(
+            job, kind, run_name, run.trunk, owner, needs, runs, first_step, flops, seconds, self.shape, run.fit
+        )

@@ -228,10 +228,9 @@ class _Clock:
     def _interval(self, job: PlannedJob) -> float:
         """The seconds between two checkpoints on a slot of the first type that fits."""
         whole = self.whole[job.id]
-        steps = whole.job.stop - whole.job.start
-        if not steps:
+        if not whole.steps:
             return 0.0
-        return whole.seconds * whole.job.checkpoint_every / steps
+        return whole.seconds * whole.job.checkpoint_every / whole.steps
 
 
 def _reached(now: float, spent: float, speed: float, cap: float) -> float:

@@ -19,7 +19,7 @@ from scalectl.orchestrator.store.tables import (
     studies,
     trunks,
 )
-from scalectl.orchestrator.vocabulary import AttemptState, JobKind, RunState
+from scalectl.orchestrator.vocabulary import AttemptState, JobKind, JobState, RunState
 
 RECENT = 5  # attempts of a shape on a type of slots that its speed there is taken from
 # CROSS JOIN keeps SQLite to this order, in which each is looked up by its key; of itself it reads all measurements
@@ -44,6 +44,7 @@ def known(path: str | Path, artifacts: str | None = None) -> Known:
                 _listed(connection),
                 _failures(connection),
                 _overheads(connection),
+                _reached(connection, artifacts),
             )
     except NotFound:
         return Known()
@@ -77,9 +78,20 @@ def _checkpoints(connection: Connection, artifacts: str | None) -> dict[str, dic
     )
     paths: dict[str, dict[int, str]] = defaultdict(dict)
     for name, step, path in connection.execute(query.where(checkpoints.c.kept)):
-        if (artifacts is None or inside(path, artifacts)) and _exists(path):
+        if _readable(path, artifacts):
             paths[name][step] = path
     return dict(paths)
+
+
+def _reached(connection: Connection, artifacts: str | None) -> dict[str, int]:
+    """The step of the newest checkpoint on disk of each job that hasn't ended."""
+    query = select(checkpoints.c.job, checkpoints.c.step, checkpoints.c.path).join(jobs)
+    open_jobs = query.where(~checkpoints.c.kept, jobs.c.state != JobState.DONE).order_by(checkpoints.c.step)
+    return {job: step for job, step, path in connection.execute(open_jobs) if _readable(path, artifacts)}
+
+
+def _readable(path: str, artifacts: str | None) -> bool:
+    return (artifacts is None or inside(path, artifacts)) and _exists(path)
 
 
 def inside(path: str, folder: str) -> bool:
