@@ -1,5 +1,6 @@
 """Numbers, tables and next commands, as people read and paste them."""
 
+import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -130,6 +131,21 @@ def command(
     if store is not None and Path(store).absolute() != USUAL.absolute():
         words += ["--store", str(store)]
     return shlex.join(words)
+
+
+def launch_words(text: str) -> list[str]:
+    """The words of a `scalectl launch FILE` that a store tells; none of any other text, as it may be a stranger's."""
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        return []
+    return words if words[:2] == ["scalectl", "launch"] and len(words) > 2 else []
+
+
+def from_here(path: str) -> str:
+    """A path as it is reached from the folder that this process works in, where that is downwards."""
+    here = os.path.relpath(path)
+    return path if here.startswith("..") else here
 
 
 def last_line(text: str) -> str:

@@ -23,6 +23,9 @@ class RunState(StrEnum):
         return self.value
 
 
+ENDED = (RunState.DONE, RunState.DIVERGED)  # of which a launch trains nothing more
+
+
 class JobState(StrEnum):
     """The state of a job; the last two exist in a launch alone, and the store calls them failed."""
 

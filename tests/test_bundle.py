@@ -14,11 +14,17 @@ from told import everything, planned
 from scalectl import analysis
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Exit, Refusal
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.export import bundle as bundling
 from scalectl.orchestrator.export import unbundle as unbundling
 from scalectl.orchestrator.export.bundle import bundle
 from scalectl.orchestrator.export.unbundle import InvalidBundle, unbundle
+from scalectl.orchestrator.format import command
+from scalectl.orchestrator.plan.planner import plan
+from scalectl.orchestrator.store.known import known
 from scalectl.orchestrator.store.reading import Store
+from scalectl.orchestrator.store.records import Records
+from scalectl.orchestrator.store.snapshot import LAUNCHED
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +33,8 @@ def study(tmp_path_factory):
     for path in Path(made.folder, "artifacts").rglob("*"):
         if path.is_dir() and path.name.isdigit():
             (path / "params").write_text(path.parent.name)
+    with Records(made.store) as records:
+        records.note(LAUNCHED, command("launch", "/far/away/grid.yaml", changes=["grid.seeds=[0]"]))
     return made
 
 
@@ -43,6 +51,7 @@ def test_a_study_is_the_same_elsewhere_and_nothing_runs_again(study, packed, tmp
     assert done.return_value == Exit.DONE and done.stdout.startswith("small imported")
     here = Study(tmp_path)
     assert here.file.read_text() == study.file.read_text()
+    assert Store(here.store).again() == "scalectl launch experiments.yaml --set 'grid.seeds=[0]'"
     assert analysis.read(here.store).equals(analysis.read(study.store))
     changes = {"sizes": "[60, 120]", "steps": "[20, 40, 80]"}
     before, after = planned(study, **changes), planned(here, **changes)
@@ -53,6 +62,23 @@ def test_a_study_is_the_same_elsewhere_and_nothing_runs_again(study, packed, tmp
     for path, *_ in everything(here)["checkpoints"]:
         assert path.startswith(str(tmp_path)) and (Path(path) / "params").is_file()
     assert stat.S_IMODE(here.store.stat().st_mode) == 0o600
+
+
+def test_a_study_that_extends_a_file_goes_without_that_file(tmp_path, monkeypatch):
+    there = trained(tmp_path / "there")
+    base = there.file.rename(there.folder / "base.yaml")
+    there.file.write_text(f"extends: {base.name}\nname: other\n")
+    with Records(there.store) as records:
+        records.plan(plan(read(there.file), known(there.store)), read(there.file))
+    bundle(there.folder / "study.zip", there.store)
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    done = CliRunner().invoke(scalectl, ["import", str(there.folder / "study.zip")], standalone_mode=False)
+    assert done.exception is None and done.stdout.startswith("other imported")
+    here = read(folder / "experiments.yaml")
+    assert here.name == "other" and len(here.cells) == len(read(there.file).cells)
+    assert [run.name for run in plan(here, known(folder / "results.db")).missing] == ["pico-120-80"]  # as there
 
 
 def test_a_bundle_has_what_people_look_at(packed):

@@ -13,11 +13,16 @@ from scalectl.orchestrator.cli import waiting
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.cli.status import text as status_text
 from scalectl.orchestrator.errors import NotFound
-from scalectl.orchestrator.format import table
+from scalectl.orchestrator.experiment.reading import read
+from scalectl.orchestrator.format import command, table
 from scalectl.orchestrator.launch.bars import Layout
+from scalectl.orchestrator.plan.planner import plan
+from scalectl.orchestrator.store.known import known
 from scalectl.orchestrator.store.reading import Store
+from scalectl.orchestrator.store.records import Records
 from scalectl.orchestrator.store.snapshot import LAUNCHED
 from scalectl.orchestrator.terminal import wrapped
+from scalectl.orchestrator.vocabulary import RunState
 
 HEADER = ("RUN", "ID", "STATE", "LOSS")
 ROWS = [("nano-350-200", "0f2c34f1069b", "done", "0.123"), ("l-20000-600-hd3", "a45a456688ad", "failed", "7")]
@@ -97,14 +102,59 @@ def test_following_a_run_ends_with_it_while_the_launch_goes_on(study):
     assert not Store(study.store).goes_on("pico-60-40")
 
 
-def test_the_next_command_is_that_of_the_last_launch(study):
+def test_the_next_command_is_that_of_the_last_launch_from_wherever_it_is_asked(study, monkeypatch):
     records, _ = planning(study, steps="[20]")
-    records.note(LAUNCHED, "scalectl launch small.yaml --set budgets.steps=[20]")
+    records.note(LAUNCHED, command("launch", study.file, changes=["budgets.steps=[20]"]))
     records.close()
+    monkeypatch.chdir(study.folder.parent)
+    below = study.file.relative_to(study.folder.parent)
     screen = status_text(Store(study.store).status())
-    assert screen.endswith("Next: scalectl launch small.yaml --set budgets.steps=[20]")
+    assert screen.endswith(f"Next: scalectl launch {below} --set 'budgets.steps=[20]'")
+    monkeypatch.chdir(study.folder)
     stopped = CliRunner().invoke(scalectl, ["stop", "--all", "--store", str(study.store)])
-    assert stopped.stdout.endswith("Next: scalectl launch small.yaml --set budgets.steps=[20]\n")
+    assert stopped.stdout.endswith("Next: scalectl launch experiments.yaml --set 'budgets.steps=[20]'\n")
+    (elsewhere := study.folder / "other").mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert Store(study.store).again() == f"scalectl launch {study.file} --set 'budgets.steps=[20]'"
+
+
+def test_the_next_command_is_that_of_a_study_with_runs_left(study):
+    """And not that of the last launch, where nothing of its study is left."""
+    records, _ = planning(study, steps="[20, 40]")
+    records.note(LAUNCHED, command("launch", study.file))
+    records.close()
+    other = study.folder / "other.yaml"
+    other.write_text(study.write(steps="[20]").read_text().replace("name: small", "name: other"))
+    plan_of = plan(read(other), known(study.store))
+    with Records(study.store) as records:
+        records.plan(plan_of, read(other))
+        records.note(LAUNCHED, command("launch", other))
+        write(records, plan_of.jobs)
+    status = Store(study.store).status()
+    assert status.unfinished == 1 and status.again.endswith("experiments.yaml")
+
+
+@pytest.mark.parametrize("text", ["rm -rf work", "scalectl 'launch", "scalectl prune --yes", "scalectl launch"])
+def test_a_next_command_of_a_strangers_store_is_a_launch_or_nothing(study, text):
+    records, _ = planning(study, steps="[20]")
+    records.note(LAUNCHED, text)
+    records.close()
+    assert status_text(Store(study.store).status()).endswith("Next: scalectl launch FILE")
+
+
+def test_a_retry_leaves_the_warnings_of_the_last_launch(study):
+    records, found = planning(study, steps="[20, 40]")
+    records.note("warning", "a checkpoint was damaged")
+    records.settle([run.id for run in found.runs], RunState.FAILED, "user_error", "a bug")
+    records.close()
+    done = CliRunner().invoke(scalectl, ["retry", "--failed", "--store", str(study.store)])
+    assert done.exit_code == 0
+    assert "a checkpoint was damaged" in [event.text for event in Store(study.store).status().events]
+    with Records(study.store) as again:  # the next launch is another one, and enough happens in it
+        again.plan(found, read(study.file))
+        for number in range(20):
+            again.note("slots", str(number))
+    assert "a checkpoint was damaged" not in [event.text for event in Store(study.store).status().events]
 
 
 def test_a_run_that_a_dead_launch_left_is_not_called_running(study):

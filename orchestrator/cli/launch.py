@@ -117,7 +117,7 @@ def launch(
     backend = "ray"
     if here:
         backend = "here"
-    again = command("launch", file, changes=changes, options={"fake_cluster": fake})
+    again = command("launch", file.absolute(), changes=changes, options={"fake_cluster": fake and fake.absolute()})
     followed = companions(wishes, Path(experiment.store), experiment.name, partial(click.echo, err=True))
     loudness = Loudness(verbose - quiet)
     with logging_to(log_file, log_level or "info"), followed, _cluster(fake, address) as place:
@@ -184,10 +184,11 @@ def _cluster(fake: Path | None, address: str | None) -> AbstractContextManager[s
 
 
 def _conclude(experiment: "Experiment", outcome: "Outcome") -> "Laws":
-    """Fit the laws and draw them, where there is something new or a figure is missing; the laws that were fitted."""
+    """Fit the laws and draw them; the laws that were fitted.
+
+    Also where nothing was missing: laws may have changed in the file, and runs been excluded.
+    """
     if outcome.exit in (Exit.INTERRUPTED, Exit.NOT_FOUND) or not outcome.done:
-        return {}
-    if not outcome.worked and all(experiment.figure(fit).exists() for fit in experiment.fits or ("",)):
         return {}
     from scalectl.orchestrator.report.conclusion import conclude
 

@@ -58,7 +58,7 @@ def held(store: Path) -> "Records":
 
 
 def again(store: Path) -> str:
-    """The command of the last launch of a store."""
+    """The command that goes on with what is left of a store."""
     from scalectl.orchestrator.store.reading import Store
 
     return Store(store).again() or command("launch FILE")

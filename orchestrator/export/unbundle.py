@@ -16,7 +16,7 @@ from scalectl.orchestrator.experiment.schema import Document
 from scalectl.orchestrator.export.manifest import CHECKPOINTS, ENVIRONMENT, LAYOUT, MANIFEST, PAGE, PLOTS, STORE, YAML
 from scalectl.orchestrator.format import file_name, size
 from scalectl.orchestrator.store.database import check, writing
-from scalectl.orchestrator.store.moved import forget, move
+from scalectl.orchestrator.store.moved import forget, move, relaunched
 from scalectl.trainer.data.storage import remote
 
 MAX_MEMBERS = 200_000
@@ -89,7 +89,7 @@ def _unbundled(archive: zipfile.ZipFile, file: Path, folder: Path) -> Unbundled:
         for _, after in places:
             _refuse_place(after, folder)
         came = said.get("checkpoints") is True
-        _at_home(unpacked / STORE, str(said["artifacts"]), home.artifacts, checkpoints=came)
+        _at_home(unpacked / STORE, str(said["artifacts"]), home, yaml, checkpoints=came)
         for before, after in places:
             after.parent.mkdir(parents=True, exist_ok=True)
             before.rename(after)
@@ -183,16 +183,16 @@ def _home(unpacked: Path, folder: Path) -> _Home:
     return _Home(said["name"], store, artifacts, str(document.get("notify") or ""))
 
 
-def _at_home(store: Path, before: str, after: str, *, checkpoints: bool) -> None:
+def _at_home(store: Path, before: str, home: _Home, yaml: Path, *, checkpoints: bool) -> None:
     """Give the paths of a store their new places, and forget the checkpoints that didn't come along."""
-    if remote(before):
-        return
     engine = writing(store)
     try:
         with engine.begin() as connection:
-            if not checkpoints:
-                forget(connection, before)
-            move(connection, before, after)
+            relaunched(connection, home.study, str(yaml.absolute()))
+            if not remote(before):
+                if not checkpoints:
+                    forget(connection, before)
+                move(connection, before, home.artifacts)
         with engine.connect() as connection:  # so that the file is whole without its log
             connection.exec_driver_sql("COMMIT")
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")

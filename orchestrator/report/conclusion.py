@@ -1,6 +1,5 @@
 """What a launch ends with: its laws in the store and as text, and the frontier of each as a figure."""
 
-import os
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from scalectl.analysis.drawing.plot import Subject
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.reading import Experiment
+from scalectl.orchestrator.format import from_here
 from scalectl.orchestrator.report.figures import draw
 from scalectl.orchestrator.report.fits import fit_or_reason, held_out_runs, study_points
 from scalectl.orchestrator.report.study import DEFAULT
@@ -36,15 +36,7 @@ def conclude(experiment: Experiment) -> Generator[str, None, dict[str, dict[str,
             figure = experiment.figure(name)
             subject = Subject(points, wanted.metric, wanted.compute, *laws[name], hold_out=held[name])
             draw("frontier", subject, figure, wide=True)
-            yield f"{_near(figure)} written."
+            yield f"{from_here(str(figure))} written."
     except Refusal as refused:
         yield str(refused)
     return {name: law.to_json() if law else {"refused": refusal} for name, (law, refusal) in laws.items()}
-
-
-def _near(path: Path) -> str:
-    """A path as it is reached from here, where that is downwards."""
-    here = os.path.relpath(path)
-    if here.startswith(".."):
-        return str(path)
-    return here

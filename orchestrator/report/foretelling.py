@@ -15,9 +15,8 @@ from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.report.fits import kept_runs, study_points
 from scalectl.orchestrator.report.points import all_points
 from scalectl.orchestrator.store.reading import Store
-from scalectl.orchestrator.vocabulary import RunState
+from scalectl.orchestrator.vocabulary import ENDED
 
-_ENDED = (RunState.DONE, RunState.DIVERGED)
 _REMEDY = "Write it with predict --missing -o csv."
 _NUMBERS = ("estimate", "low", "high")
 
@@ -38,7 +37,7 @@ def foretelling(file: Path, store: Path | None, where: str | None, **said: Any) 
     place = store or Path(experiment.store)
     request, points = study_points(place, experiment.name, where, **said)
     wanted = next(iter(request.fits.values()))
-    left = [run for run in plan(experiment, Store(place).known()).runs if run.state not in _ENDED]
+    left = [run for run in plan(experiment, Store(place).known()).runs if run.state not in ENDED]
     rows = [
         {
             "run": run.id,

@@ -1,13 +1,16 @@
-"""The paths of checkpoints in a store, and new ones for those of artifacts that were moved to another folder."""
+"""The paths in a store, and new ones for a study that was moved to another folder."""
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, Table, delete, select, update
 
+from scalectl.orchestrator.format import launch_words
 from scalectl.orchestrator.store.known import inside
-from scalectl.orchestrator.store.tables import checkpoints, jobs, studies
+from scalectl.orchestrator.store.snapshot import LAUNCHED, PLANNED
+from scalectl.orchestrator.store.tables import checkpoints, events, jobs, studies
 
 
 def kept_paths(connection: Connection, folder: str) -> Sequence[str]:
@@ -33,6 +36,18 @@ def move(connection: Connection, before: str, after: str) -> None:
     """Give all paths in the folder `before` the same place in the folder `after`."""
     for table, column in ((checkpoints, "path"), (jobs, "folder")):
         _move(connection, table, column, before.rstrip("/") + "/", after.rstrip("/") + "/")
+
+
+def relaunched(connection: Connection, study: str, file: str) -> None:
+    """Give the commands that launched a study another file."""
+    launched = False
+    told = select(events).where(events.c.what.in_((PLANNED, LAUNCHED))).order_by(events.c.id)
+    for event in connection.execute(told).all():
+        if event.what == PLANNED:
+            launched = event.text.startswith(f"{study}: ")
+        elif launched and (words := launch_words(event.text)):
+            text = shlex.join((*words[:2], file, *words[3:]))
+            connection.execute(update(events).where(events.c.id == event.id).values(text=text))
 
 
 def _move(connection: Connection, table: Table, column: str, before: str, after: str) -> None:

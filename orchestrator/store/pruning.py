@@ -13,10 +13,9 @@ from scalectl.orchestrator.store import artifacts
 from scalectl.orchestrator.store.intake import now
 from scalectl.orchestrator.store.known import inside
 from scalectl.orchestrator.store.tables import attempts, checkpoints, events, jobs, members, runs, studies
-from scalectl.orchestrator.vocabulary import RunState
+from scalectl.orchestrator.vocabulary import ENDED, RunState
 
 PRUNED, SPARE, UNUSED = "not in the file", "spare of a finished job", "branch point of no run"
-ENDED = (RunState.DONE, RunState.DIVERGED)  # of which a launch trains nothing more
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What a store says to those who read it: the one object to ask, and its status as a value."""
 
+import shlex
 import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
+from scalectl.orchestrator.format import from_here, launch_words
 from scalectl.orchestrator.goodput import goodput
 from scalectl.orchestrator.store import details, names, runs
 from scalectl.orchestrator.store.database import reading
@@ -77,7 +79,7 @@ class Status:
     events: tuple[Happening, ...]
     ledger: Mapping[str, float]  # seconds of the slots of the last launch; empty before the first
     shown: tuple[RunLine, ...]  # of the runs: all of them, or those in some states
-    again: str = ""  # the command of the last launch
+    again: str = ""  # the command that goes on with what is left
     seconds_left: float | None = None  # that the launch which works says that it still takes
     waits_for: str = ""  # what that launch waits for
 
@@ -153,9 +155,15 @@ def _status(connection: Connection, store: Path) -> Status:
         events=last_events(connection, _LAST_EVENTS),
         ledger=last_ledger(connection),
         shown=lines,
-        again=last_command(connection),
+        again=_again(connection),
         **_by_launcher(connection, launcher),
     )
+
+
+def _again(connection: Connection) -> str:
+    """The command that goes on with what is left, from the folder that this process works in; or nothing."""
+    words = launch_words(last_command(connection))
+    return shlex.join(from_here(word) if Path(word).is_absolute() else word for word in words)
 
 
 def _by_launcher(connection: Connection, launcher: Holder | None) -> dict[str, Any]:
@@ -205,9 +213,9 @@ class Store:
             return last_account(connection, _since(launcher))
 
     def again(self) -> str:
-        """The command of the last launch with its file and changes, or nothing."""
+        """The command that goes on with what is left, with its file and changes; or nothing."""
         with reading(self.path) as connection:
-            return last_command(connection)
+            return _again(connection)
 
     def watch(self, seconds: float = WATCH_SECONDS) -> Iterator[Status]:
         """Yield the status whenever it has changed, until no launch is running; the last one is whole."""

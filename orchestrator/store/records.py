@@ -28,6 +28,7 @@ from scalectl.orchestrator.store.known import known
 from scalectl.orchestrator.store.lock import Lock
 from scalectl.orchestrator.store.pruning import Pruning, forget_checkpoints, forget_runs
 from scalectl.orchestrator.store.requests import asked_to_stop
+from scalectl.orchestrator.store.snapshot import PLANNED
 from scalectl.orchestrator.store.tables import (
     checkpoints,
     exclusions,
@@ -89,7 +90,7 @@ class Records:
         with self._writing() as connection:
             bury(connection)
             take_in(connection, plan, experiment.document, of_fits(experiment.fits))
-            note(connection, "planned", f"{plan.study}: {len(plan.missing)} of {len(plan.runs)} runs are missing")
+            note(connection, PLANNED, f"{plan.study}: {len(plan.missing)} of {len(plan.runs)} runs are missing")
             if kind := shared_file_system(self.path):
                 note(connection, "warning", f"the store is on {kind}, where SQLite's locks can't be trusted")
 
@@ -149,7 +150,7 @@ class Records:
                 run = None
                 if len(run_ids) == 1:
                     (run,) = run_ids
-                note(connection, state, text, run=run)
+                note(connection, "retried" if state is RunState.PLANNED else state, text, run=run)
 
     def keep(self, ledger_by_slot: Mapping[str, Entries], seconds_left: float | None = None) -> None:
         """Write down where the time of each slot has gone so far in this launch, and how long it still takes."""

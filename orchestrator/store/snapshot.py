@@ -29,14 +29,16 @@ from scalectl.orchestrator.store.tables import (
     launches,
     ledger,
     measurements,
+    members,
     metrics,
     progress,
     runs,
     studies,
 )
-from scalectl.orchestrator.vocabulary import WAITING, AttemptState, RunState
+from scalectl.orchestrator.vocabulary import ENDED, WAITING, AttemptState, RunState
 
 MAIN_METRIC = "upstream/error"
+PLANNED = "planned"  # the event with which a launch begins
 LAUNCHED = "launched"  # the event that has the command of a launch as its text
 
 
@@ -230,9 +232,22 @@ def imported_runs(connection: Connection) -> int:
 
 
 def last_command(connection: Connection) -> str:
-    """The command of the last launch with its file and changes, or nothing."""
-    launched = select(events.c.text).where(events.c.what == LAUNCHED).order_by(events.c.id.desc()).limit(1)
-    return connection.scalars(launched).first() or ""
+    """The command of the last launch with its file and changes, of a study that isn't at its end where one isn't; or
+    nothing.
+    """
+    texts: dict[str, str] = {}  # by study, that of the last launch first
+    study = ""
+    told = events.c.what.in_((PLANNED, LAUNCHED))
+    for what, text in connection.execute(select(events.c.what, events.c.text).where(told).order_by(events.c.id)):
+        if what == PLANNED:  # as each launch notes before it notes its command
+            study = text.rpartition(": ")[0]
+        else:
+            texts.pop(study, None)
+            texts[study] = text
+    joined = members.join(studies).join(runs, runs.c.number == members.c.run)
+    left = set(connection.scalars(select(studies.c.name).select_from(joined).where(runs.c.state.not_in(ENDED))))
+    newest = [*reversed(texts)]
+    return next((texts[study] for study in newest if study in left), texts[newest[0]] if newest else "")
 
 
 def waits_for(connection: Connection, since: datetime) -> str:
@@ -245,7 +260,7 @@ def last_events(connection: Connection, number: int) -> tuple[Happening, ...]:
     """The last entries of the history, oldest first, and before them the other warnings of the last launch."""
     silent = events.c.what.in_((LAUNCHED, WAITING))
     newest = select(events.c.id).where(~silent).order_by(events.c.id.desc()).limit(number)
-    launched = select(func.max(events.c.id)).where(events.c.what == "planned").scalar_subquery()
+    launched = select(func.max(events.c.id)).where(events.c.what == PLANNED).scalar_subquery()
     shown = or_(events.c.id.in_(newest), and_(events.c.what == "warning", events.c.id > launched))
     query = select(events.c.at, events.c.what, runs.c.name, events.c.text).outerjoin_from(events, runs)
     rows = connection.execute(query.where(shown).order_by(events.c.id))
