@@ -40,6 +40,7 @@ class Sample:
     start: int
     length: int
     label: str
+    twin: bool = False  # whether a picture of the sample with a name before this one's has the same length
 
 
 def contents(path: str, selection: Selection) -> Contents:
@@ -67,6 +68,8 @@ def _contents(
     digest = hashlib.sha256("\n".join(names).encode())
     for sample in samples:
         digest.update(f"{sample.key} {sample.length} {sample.label}\n".encode())
+    if all(sample.twin for sample in samples):
+        digest.update(f"image {selection.image.lower()}".encode())
     return Contents(
         files=tuple(shards),
         counts=tuple(map(len, shards.values())),
@@ -84,7 +87,7 @@ def _contents(
 @lru_cache(maxsize=4096)
 def _samples(file: str, size: int, changed: int, selection: Selection) -> tuple[Sample, ...]:
     """The samples of a shard in order, from the user's cache where it was read before; raises Unreadable."""
-    words = json.dumps([file, size, changed, selection.image, selection.label])
+    words = json.dumps([file, size, changed, selection.image, selection.label, *["twins"][: len(selection.image)]])
     index = cache.folder() / f"{hashlib.sha256(words.encode()).hexdigest()[:24]}.shard.json"
     if index.exists():
         return tuple(Sample(*values) for values in json.loads(index.read_text()))
@@ -117,9 +120,8 @@ def _sample(
     shard: tarfile.TarFile, location: str, key: str, parts: Mapping[str, tarfile.TarInfo], selection: Selection
 ) -> Sample:
     """One sample; raises Unreadable where it has no picture, several, or no label."""
-    pictures = [ending for ending in parts if f".{ending.rpartition('.')[2]}" in ENDINGS]
-    if selection.image:
-        pictures = [ending for ending in parts if ending == selection.image.lower()]
+    every = [ending for ending in parts if f".{ending.rpartition('.')[2]}" in ENDINGS]
+    pictures = [ending for ending in parts if ending == selection.image.lower()] if selection.image else every
     listed = ", ".join(list(parts)[:LISTED])
     if len(parts) > LISTED:
         listed += " ... (a name ends at its first dot)"
@@ -134,7 +136,8 @@ def _sample(
         example = "json.label" if "json" in parts else "cls"
         raise Unreadable(f"{location}: no label among {listed}; data.columns: {{label: {example}}} names the ending")
     place = parts[pictures[0]]
-    return Sample(key, place.offset_data, place.size, _label(shard, parts[label], field, location))
+    twin = any(parts[ending].size == place.size for ending in every if ending < pictures[0])
+    return Sample(key, place.offset_data, place.size, _label(shard, parts[label], field, location), twin)
 
 
 def _label(shard: tarfile.TarFile, member: tarfile.TarInfo, field: str, location: str) -> str:
