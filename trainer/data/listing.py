@@ -106,7 +106,7 @@ def _size(file: str, path: str, entry: Entry) -> int:
 
 def _table(path: str, selection: Selection) -> tuple[list[Entry], tuple[str, str]]:
     """The lines of a table, and the names of its columns; without a header the first two are meant."""
-    rows = rows_of(path)
+    sign, rows = rows_of(path)
     if not rows:
         raise Unreadable(f"{path}: no lines")
     header = [name.strip().lower() for name in rows[0][1]]
@@ -125,6 +125,8 @@ def _table(path: str, selection: Selection) -> tuple[list[Entry], tuple[str, str
     else:
         names = (rows[0][1][image].strip(), rows[0][1][label].strip())
         rows = rows[1:]
+    if sign == " ":
+        _labels_are_whole(path, rows, len(header), label)
     entries = list(_entries(path, rows, image, label, split))
     once(path, entries)
     return entries, (names[0], names[1])
@@ -146,6 +148,14 @@ def _entries(
         yield Entry(line, picture, plain(row[label].strip()), row[split].strip() if split is not None else "")
 
 
+def _labels_are_whole(path: str, rows: Iterable[tuple[int, list[str]]], width: int, label: int) -> None:
+    """Raise Unreadable where a label that is words would be cut at a blank."""
+    for line, row in rows:
+        if len(row) > width and not plain(row[label]).isdecimal():
+            message = f"{len(row)} words, and {width} on the first line: put a label with blanks in quotation marks"
+            raise Unreadable(f"{path}, line {line:,}: {message}")
+
+
 def plain(label: str) -> str:
     """A label as text, a whole number that was written as a float as that number."""
     return re.sub(r"^(\d+)\.0+$", r"\1", label)
@@ -161,15 +171,15 @@ def once(path: str, entries: Sequence[Entry]) -> None:
             raise Unreadable(f"{path}, line {entry.line:,}: {entry.picture} is on line {before:,} already")
 
 
-def rows_of(path: str) -> list[tuple[int, list[str]]]:
-    """The lines of a table by number, parted at tabs, commas, semicolons or blanks; raises Unreadable."""
+def rows_of(path: str) -> tuple[str, list[tuple[int, list[str]]]]:
+    """What parts the cells of a table (tab, comma, semicolon or blank), and its lines by number; raises Unreadable."""
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as stream:
             first = stream.readline()
             stream.seek(0)
             sign = next((sign for sign in "\t,;" if sign in first), " ")
             reader = csv.reader(stream, delimiter=sign, skipinitialspace=True, strict=True)
-            return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+            return sign, [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise Unreadable(f"{path}: {error}") from error
 

@@ -1,0 +1,63 @@
+"""Lists of pictures and labels: what their labels mean, and mistakes in them that would rename classes."""
+
+from pathlib import Path
+
+import pytest
+from pictures import grey, refusal, study
+
+from scalectl.trainer.data.split import split
+
+CLASSES = ("cat", "cat big", "dog")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def listed(folder: Path, lines: list[str], classes: tuple[str, ...] = CLASSES) -> list[int]:
+    """The labels of the pictures of a flat folder, in their order, as its list gives them."""
+    for number, name in enumerate(classes):
+        (folder / "train" / name).mkdir(parents=True)
+        for level in range(10):
+            (folder / "train" / name / f"{level}.png").write_bytes(grey(10 * number + level))
+    (folder / "val").mkdir()
+    for number in range(4):
+        (folder / "val" / f"{number}.jpg").write_bytes(grey(100 + number))
+    (folder / "val.txt").write_text("\n".join(lines))
+    source = study(folder, "folder:train", ", test: val, test_labels: val.txt")
+    held_out = split(source.cells[0].run.trunk.data).held_out
+    found = zip(held_out.source_rows(slice(None)).tolist(), held_out.labels[:].tolist(), strict=True)
+    return [label for _, label in sorted(found)]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["name,label", "0.jpg,cat", "1.jpg,cat big", "2.jpg,dog", "3.jpg,cat big"],
+        ["0.jpg\tcat", "1.jpg\tcat big", "2.jpg\tdog", "3.jpg\tcat big"],
+        ["0.jpg cat", "1.jpg cat big", "2.jpg dog", '3.jpg "cat big"'],
+        ["cat", "cat big", "dog", "cat big"],
+        ["name,label", "0.jpg,cat 1 2 3", "1.jpg,cat big", "2.jpg,dog 4 5", "3.jpg,cat big"],
+    ],
+    ids=["commas", "tabs", "blanks", "alone", "words behind"],
+)
+def test_a_class_with_a_blank_in_its_name_is_a_label(lines, tmp_path):
+    assert listed(tmp_path, lines) == [0, 1, 2, 1]
+
+
+def test_a_class_with_a_blank_needs_no_other_class_beside_it(tmp_path):
+    lines = ["0.jpg,dog", "1.jpg,cat big", "2.jpg,dog", "3.jpg,cat big"]
+    assert listed(tmp_path, lines, ("cat big", "dog")) == [1, 0, 1, 0]
+
+
+@pytest.mark.parametrize("first", ["path label\n", ""])
+def test_a_label_that_blanks_would_cut_is_refused_with_its_line(first, tmp_path):
+    for level in range(30):
+        (tmp_path / f"{level}.png").write_bytes(grey(level))
+    lines = [f"{level}.png {'dog' if level < 20 else 'cat big'}\n" for level in range(30)]
+    (tmp_path / "all.txt").write_text(first + "".join(lines))
+    line = 22 if first else 21
+    assert f"all.txt, line {line}: 3 words, and 2 on the first line" in refusal(tmp_path, "csv:all.txt")
+    (tmp_path / "all.txt").write_text(first + "".join(lines).replace("cat big", '"cat big"'))
+    assert study(tmp_path, "csv:all.txt").cells[0].run.trunk.data.num_classes == 2
