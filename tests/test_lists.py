@@ -1,11 +1,14 @@
 """Lists of pictures and labels: what their labels mean, and mistakes in them that would rename classes."""
 
+import time
 from pathlib import Path
 
 import pytest
 from pictures import grey, refusal, study
 
+from scalectl.trainer.data import listing
 from scalectl.trainer.data.split import split
+from scalectl.trainer.selection import Selection
 
 CLASSES = ("cat", "cat big", "dog")
 
@@ -61,3 +64,20 @@ def test_a_label_that_blanks_would_cut_is_refused_with_its_line(first, tmp_path)
     assert f"all.txt, line {line}: 3 words, and 2 on the first line" in refusal(tmp_path, "csv:all.txt")
     (tmp_path / "all.txt").write_text(first + "".join(lines).replace("cat big", '"cat big"'))
     assert study(tmp_path, "csv:all.txt").cells[0].run.trunk.data.num_classes == 2
+
+
+def test_a_column_of_splits_costs_no_time_that_grows_with_the_square_of_the_list(tmp_path):
+    for place in range(6000):
+        (tmp_path / f"{place}.png").touch()
+
+    def seconds(header: str, ending: str) -> float:
+        lines = [
+            f"{place}.png,{place % 5}{ending if place else ending.replace('train', 'test')}\n" for place in range(6000)
+        ]
+        file = tmp_path / f"{header}.csv"
+        file.write_text(f"{header}\n" + "".join(lines))
+        began = time.process_time()
+        listing.contents(str(file), Selection())
+        return time.process_time() - began
+
+    assert seconds("file,label,split", ",train") < 2 * seconds("file,label", "")

@@ -55,7 +55,8 @@ def _listed(path: str, size: int, changed: int, selection: Selection) -> Content
     for entry in entries:
         groups.setdefault(splits.keyword_split(entry.split) or entry.split, []).append(entry.picture)
     split, pictures = splits.select(groups, selection.purpose, path)
-    chosen = [entry for entry in entries if len(groups) == 1 or entry.picture in set(pictures)]
+    own = set(pictures)
+    chosen = [entry for entry in entries if len(groups) == 1 or entry.picture in own]
     base = Path(path).parent
     files = [str(base / entry.picture) for entry in chosen]
     return labelled(path, files, chosen, selection.classes, columns, split, splits.sizes(groups))
