@@ -1,8 +1,6 @@
 """Files with several columns of labels or pictures: the one that a study names is read, and makes other runs."""
 
 import hashlib
-import io
-import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from pictures import grey, jpeg, layout, levels, study, write
-from records import array_record, dataset, example
+from records import array_record, dataset, example, shards
 
 from scalectl.trainer.data.split import split
 from scalectl.trainer.identity import identity
@@ -83,17 +81,6 @@ def test_a_column_that_holds_no_labels_changes_no_run(tmp_path):
     words = f"{len(file)} {hashlib.sha256(footer).hexdigest()}\n"
     assert named.trunk.data.content == hashlib.sha256(words.encode()).hexdigest()[:12]  # as it always was
     assert all(label == level % 3 for level, label in labelled(named).items())
-
-
-def shards(file: Path, samples: Sequence[dict[str, bytes]]) -> str:
-    """Samples as a source of tar shards."""
-    with tarfile.open(file, "w") as shard:
-        for number, sample in enumerate(samples):
-            for ending, content in sample.items():
-                member = tarfile.TarInfo(f"{number:04d}.{ending}")
-                member.size = len(content)
-                shard.addfile(member, io.BytesIO(content))
-    return f"webdataset:{file}"
 
 
 def test_each_of_two_pictures_of_equal_length_in_a_sample_is_a_run_of_its_own(tmp_path):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from pictures import grey, refusal, study
+from records import shards
 
 from scalectl.trainer.data import listing
 from scalectl.trainer.data.split import split
@@ -64,6 +65,59 @@ def test_a_label_that_blanks_would_cut_is_refused_with_its_line(first, tmp_path)
     assert f"all.txt, line {line}: 3 words, and 2 on the first line" in refusal(tmp_path, "csv:all.txt")
     (tmp_path / "all.txt").write_text(first + "".join(lines).replace("cat big", '"cat big"'))
     assert study(tmp_path, "csv:all.txt").cells[0].run.trunk.data.num_classes == 2
+
+
+STRAYS = [
+    ("-1", "'-1' is no label", "holds no label"),
+    ("nan", "'nan' is no label", "holds no label"),
+    ("-3.0", "'-3.0' is no label", "holds no label"),
+    ("unknown", *["the label 'unknown' is a word, and most are numbers: class 10 would come before 2"] * 2),
+]
+
+
+def table(folder: Path, labels: list[str]) -> str:
+    """A list of pictures with these labels."""
+    for place in range(len(labels)):
+        (folder / f"{place}.png").write_bytes(grey(place))
+    lines = [f"{place}.png,{label}\n" for place, label in enumerate(labels)]
+    (folder / "all.csv").write_text("file,label\n" + "".join(lines))
+    return "csv:all.csv"
+
+
+def tar(folder: Path, labels: list[str]) -> str:
+    """A shard of pictures with these labels."""
+    samples = [{"png": grey(place), "cls": label.encode()} for place, label in enumerate(labels)]
+    return shards(folder / "all.tar", samples)
+
+
+@pytest.mark.parametrize(("label", "in_a_list", "in_a_shard"), STRAYS)
+def test_a_label_that_would_make_words_of_all_numbers_is_refused_with_its_place(label, in_a_list, in_a_shard, tmp_path):
+    labels = [str(place % 12) for place in range(40)]
+    labels[30] = label
+    assert f"all.csv, line 32: {in_a_list}" in refusal(tmp_path, table(tmp_path, labels))
+    said = refusal(tmp_path, tar(tmp_path, labels))
+    assert "all.tar, sample 0030: " in said and in_a_shard in said
+
+
+def test_a_number_among_words_is_refused_where_numbers_are_of_classes(tmp_path):
+    labels = ["2", *map(str, range(3, 13)), *["dog"] * 29]
+    assert "line 2: the label '2' is a number, and most are words" in refusal(tmp_path, table(tmp_path, labels))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [str(number) for number in range(12)],
+        [*"0123456789abcdefghijklmnopqrst"],
+        ["208", "3008", "911", "Golf", "i3"],
+        ["ant", "bee", "nana"],
+    ],
+    ids=["numbers", "characters", "models of cars", "words"],
+)
+@pytest.mark.parametrize("made", [table, tar])
+def test_labels_that_are_sound_are_read(names, made, tmp_path):
+    found = study(tmp_path, made(tmp_path, [names[place % len(names)] for place in range(60)]))
+    assert found.cells[0].run.trunk.data.num_classes == len(names)
 
 
 def test_a_column_of_splits_costs_no_time_that_grows_with_the_square_of_the_list(tmp_path):

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from scalectl.trainer.data import splits
-from scalectl.trainer.data.classes import numbered
+from scalectl.trainer.data.classes import is_label, numbered, stray
 from scalectl.trainer.data.endings import ENDINGS, ending
 from scalectl.trainer.data.facts import Contents, Unreadable, few
 from scalectl.trainer.data.loose import Loose, checked
@@ -73,6 +73,8 @@ def labelled(
 ) -> Contents:
     """The contents of files with the labels of a list; raises Unreadable where a file or a class isn't there."""
     words = bool(classes) or not all(entry.label.isdecimal() for entry in entries)
+    if not classes and (mistake := stray([entry.label for entry in entries])):
+        raise Unreadable(f"{path}, line {entries[mistake[0]].line:,}: {mistake[1]}")
     names = tuple(classes) or (numbered((entry.label for entry in entries), (), path) if words else ())
     numbers: Mapping[str, int] = {name: number for number, name in enumerate(names)}
     digest, labels = hashlib.sha256("\n".join(names).encode()), []
@@ -145,6 +147,8 @@ def _entries(
     for line, row in rows:
         if len(row) <= max(image, label) or not row[image].strip() or not row[label].strip():
             raise Unreadable(f"{path}, line {line:,}: no picture or no label")
+        if not is_label(row[label].strip()):
+            raise Unreadable(f"{path}, line {line:,}: {row[label].strip()!r} is no label")
         picture = row[image].strip().replace("\\", "/")
         yield Entry(line, picture, plain(row[label].strip()), row[split].strip() if split is not None else "")
 

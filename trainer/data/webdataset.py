@@ -7,7 +7,6 @@ and labels of all shards; the pictures stay where they are.
 import hashlib
 import json
 import mmap
-import re
 import tarfile
 from bisect import bisect_right
 from collections import Counter
@@ -20,7 +19,7 @@ from typing import Any
 
 from scalectl.trainer import cache
 from scalectl.trainer.data import splits
-from scalectl.trainer.data.classes import numbered
+from scalectl.trainer.data.classes import is_label, numbered, stray
 from scalectl.trainer.data.endings import ENDINGS, without_leftovers
 from scalectl.trainer.data.facts import Contents, Unreadable
 from scalectl.trainer.data.storage import matching, root
@@ -58,8 +57,11 @@ def _contents(
 ) -> Contents:
     shards = {file: _samples(file, size, changed, selection) for file, size, changed in files}
     samples = [sample for shard in shards.values() for sample in shard]
+    places = [file for file, shard in shards.items() for _ in shard]
     if not samples:
         raise Unreadable(f"{files[0][0]}: no samples")
+    if not selection.classes and (mistake := stray([sample.label for sample in samples])):
+        raise Unreadable(f"{places[mistake[0]]}, sample {samples[mistake[0]].key}: {mistake[1]}")
     words = not all(sample.label.isdecimal() for sample in samples)
     names: tuple[str, ...] = ()
     if words:
@@ -154,7 +156,7 @@ def _label(shard: tarfile.TarFile, member: tarfile.TarInfo, field: str, location
             text = str(value)
     except (ValueError, LookupError, TypeError) as error:
         raise Unreadable(f"{location}: {member.name} holds no label") from error
-    if not (label := text.strip()) or re.match(r"-\d", label):
+    if not is_label(label := text.strip()):
         raise Unreadable(f"{location}: {member.name} holds no label")
     return label
 
