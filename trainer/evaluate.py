@@ -13,6 +13,7 @@ from scalectl.trainer.evalset import evalsets, readings
 from scalectl.trainer.events import Stop
 from scalectl.trainer.finetune import finetune
 from scalectl.trainer.rng import Purpose, permutation
+from scalectl.trainer.sharding import Layout
 from scalectl.trainer.spec import DataSpec, EvalSpec, FewshotSpec
 from scalectl.trainer.step import Programs, Readings
 
@@ -68,8 +69,16 @@ def evaluations(programs: Programs, params: Any, own: DataSpec, evals: EvalSpec,
         yield Score(tuning.metric, tuned.error, len(test))
 
 
-def shots_are_there(own: DataSpec, evals: EvalSpec) -> None:
-    """Raise ValueError where a class has too few images for the shots asked for; only labels are read."""
+def can_be_measured(own: DataSpec, evals: EvalSpec, layout: Layout) -> None:
+    """Raise ValueError where a class has too few images for the shots, or devices can't share a fine-tuning batch.
+
+    Of the images only labels are read.
+    """
+    if tuning := evals.finetune:
+        try:
+            layout.rows(tuning.batch_size)
+        except ValueError as error:
+            raise ValueError(f"evals.finetune.batch_size: {error}") from error
     for spec in evals.fewshot:
         data = spec.data or own
         drawn(evalsets(data, data.image_size, data.channels)[0].labels, [spec])

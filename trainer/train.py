@@ -26,7 +26,7 @@ from scalectl.trainer.data.pictures import BadImage
 from scalectl.trainer.data.split import parts, split
 from scalectl.trainer.environment import pinned
 from scalectl.trainer.evalset import Interrupted
-from scalectl.trainer.evaluate import NotFinite, evaluations, shots_are_there
+from scalectl.trainer.evaluate import NotFinite, can_be_measured, evaluations
 from scalectl.trainer.events import (
     Alive,
     Checkpoint,
@@ -86,7 +86,7 @@ def _train(job: Job, stopping: Stop | None, layout: Layout) -> Iterator[Event]:
     laps = Laps(programs)
     try:
         check(job.folder, job.token)
-        shots_are_there(job.trunk.data, job.evals)
+        can_be_measured(job.trunk.data, job.evals, layout)
         state, saved = yield from _latest(job, programs)
         yield _started(saved)
         if saved.step < job.stop:
