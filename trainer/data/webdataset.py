@@ -22,6 +22,7 @@ from scalectl.trainer.data import splits
 from scalectl.trainer.data.classes import is_label, numbered, stray
 from scalectl.trainer.data.endings import ENDINGS, without_leftovers
 from scalectl.trainer.data.facts import Contents, Unreadable
+from scalectl.trainer.data.loose import once
 from scalectl.trainer.data.storage import matching, root
 from scalectl.trainer.selection import Selection
 
@@ -229,10 +230,10 @@ def store(path: str, digest: str, selection: Selection) -> Labelled:
 
     planned = contents(path, selection).expect(digest, path)
     images = Labelled(planned)
-    sound = cache.folder() / f"{digest}.sound"
-    if not sound.exists():
+
+    def check(planned: Contents) -> None:
         damages = ((row, damage(images.encoded(row))) for row in range(planned.num_images))
         refuse([f"{planned.locate(row)}: {reason}" for row, reason in damages if reason])
-        with cache.appearing(sound):
-            pass  # an empty file says enough
+
+    once(planned, check)
     return images
