@@ -1,8 +1,10 @@
-"""Files of tf.train.Example records of small pictures: ArrayRecord and TFRecord, and datasets as TFDS prepares them."""
+"""Files of small pictures: ArrayRecord and TFRecord files, datasets as TFDS prepares them, and tar shards."""
 
+import io
 import json
 import struct
-from collections.abc import Sequence
+import tarfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +87,17 @@ def tfrecord(file: Path, records: Sequence[bytes]) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(b"".join(struct.pack("<QI", len(one), 0) + one + bytes(4) for one in records))
     return file
+
+
+def shards(file: Path, samples: Sequence[Mapping[str, bytes]]) -> str:
+    """Samples as a source of tar shards."""
+    with tarfile.open(file, "w") as shard:
+        for number, sample in enumerate(samples):
+            for ending, content in sample.items():
+                member = tarfile.TarInfo(f"{number:04d}.{ending}")
+                member.size = len(content)
+                shard.addfile(member, io.BytesIO(content))
+    return f"webdataset:{file}"
 
 
 WRITERS = {"array_record": array_record, "tfrecord": tfrecord}

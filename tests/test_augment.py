@@ -37,11 +37,12 @@ def test_a_crop_lies_inside_its_picture(width, height, seed):
     assert 0 <= left < right <= width and 0 <= top < bottom <= height
 
 
-def test_crops_have_the_areas_aspects_and_places_of_the_paper():
+def test_crops_have_areas_aspects_and_places_in_their_bounds_and_show_as_much_as_the_docs_say():
     found = np.array([box(500, 375, one) for one in crop_draws(3, 7, 5000)])
     width, height = found[:, 2] - found[:, 0], found[:, 3] - found[:, 1]
     area, aspect = width * height / (500 * 375), width / height
     assert 0.048 < area.min() < 0.06 and 0.95 < area.max() <= 1.0
+    assert area.mean() == pytest.approx(0.42, abs=0.01) and (area < 0.25).mean() == pytest.approx(0.28, abs=0.02)
     assert 0.74 < aspect.min() < 0.76 and 1.32 < aspect.max() < 1.35
     assert np.median(np.log(aspect[area < 0.4])) == pytest.approx(0.0, abs=0.03)  # the largest fit as wide ones only
     assert ((found[:, 0] + found[:, 2]) / 2).mean() == pytest.approx(250, abs=5)

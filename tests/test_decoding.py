@@ -111,6 +111,16 @@ def test_a_range_is_in_the_values_of_the_file():
     assert grey(b"P5 4 4 4095\n" + TWELVE.astype(">u2").tobytes(), black=0, white=2000) == expected
 
 
+def test_a_range_of_a_tiff_in_which_white_is_0_begins_with_white():
+    ends = np.array([[0, 4095], [0, 4095]], np.uint16)
+    for tags, black, white, shown in (
+        ({}, 0, 4095, [0, 255]),
+        ({262: 0}, 0, 4095, [255, 0]),
+        ({262: 0}, 4095, 0, [0, 255]),
+    ):
+        assert grey(encoded(ends, "TIFF", tags), black=black, white=white) == [shown, shown]
+
+
 def test_colours_of_fewer_bits_in_16_are_refused():
     # one pixel: its tags in order (tag, type short, count, value), then the three values of two of them, then itself
     after = 8 + 2 + 12 * 10 + 4

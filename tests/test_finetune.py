@@ -16,12 +16,15 @@ from scalectl.trainer.optimizer import schedule
 from scalectl.trainer.positions import resampled
 from scalectl.trainer.presets import preset
 from scalectl.trainer.rng import Purpose, endless
+from scalectl.trainer.sharding import Layout
 from scalectl.trainer.spec import DataSpec, EvalSpec, FinetuneSpec, ModelSpec, RunSpec
 from scalectl.trainer.step import losses
+from scalectl.trainer.train import train
 from scalectl.trainer.vit import ViT
 
 VIT = ViT(ModelSpec(16, 1, 64, 2, 2), 8, 1, 10, "map", -2.3, "float32")
 SPEC = FinetuneSpec("digits", 60, 64, (0.03, 0.01), 3, 8)
+THREE = Layout(tuple(jax.devices() * 3))
 POOL, HELD_OUT = evalsets(DataSpec("digits", 100, 360, 0, 0, 8, 1, 10), 8, 1)
 
 
@@ -169,3 +172,13 @@ def test_the_average_of_weights_is_that_of_the_recursion_step_by_step():
         tuning.tuned(POOL, 0.1),
         average,
     )
+
+
+def test_devices_that_cannot_share_its_batch_are_told_before_anything_is_trained(tmp_path):
+    trunk = replace(TRUNK, recipe=replace(TRUNK.recipe, batch_size=15))
+    evals = EvalSpec(("error",), (), replace(SPEC, batch_size=16))
+    events = train(job(tmp_path, trunk=trunk, run=RunSpec(trunk, 2, 1), stop=2, evals=evals), layout=THREE)
+    with pytest.raises(
+        ValueError, match=r"evals\.finetune\.batch_size: 16 images can't be shared by 3 devices: give a"
+    ):
+        next(events)

@@ -103,6 +103,16 @@ def test_a_slice_that_there_is_none_of_is_refused(ask, without_compiler, options
     assert raised.value.exit == code
 
 
+def test_a_slice_that_cannot_share_a_batch_of_fine_tuning_is_refused(ask, without_compiler):
+    tuning = "evals: {finetune: {dataset: synthetic, steps: 10, batch_size: BATCH, lrs: [0.03]}}\n"
+    with pytest.raises(
+        Exception, match=r"evals\.finetune\.batch_size on v5e:4x4: 24 images can't be shared by 16 dev"
+    ) as raised:
+        ask("Ti", "--topology", "v5e:4x4", extra=tuning.replace("BATCH", "24"))
+    assert raised.value.exit == 4
+    assert ask("Ti", "--topology", "v5e:4x4", extra=tuning.replace("BATCH", "32"))[0] == 0
+
+
 def test_an_answer_of_the_compiler_is_kept_for_the_next_question(ask, monkeypatch):
     asked = []
 

@@ -13,10 +13,15 @@ from scalectl.trainer.evalset import evalsets, readings
 from scalectl.trainer.events import Stop
 from scalectl.trainer.finetune import finetune
 from scalectl.trainer.rng import Purpose, permutation
+from scalectl.trainer.sharding import Layout
 from scalectl.trainer.spec import DataSpec, EvalSpec, FewshotSpec
 from scalectl.trainer.step import Programs, Readings
 
 BIAS = 100.0  # a constant feature so large that the penalty hardly touches its weight
+
+
+class NotFinite(Exception):  # noqa: N818 - a result, not an error of the program
+    """A loss or a feature that is not finite, with weights that were only trained; the message names it."""
 
 
 class Score(NamedTuple):
@@ -30,14 +35,18 @@ class Score(NamedTuple):
 def evaluations(programs: Programs, params: Any, own: DataSpec, evals: EvalSpec, stopping: Stop) -> Iterator[Score]:
     """Yield the score of each metric of `evals`, in the order of `EvalSpec.metrics`; losses are in nats.
 
-    `own` are the images of the study. The error of fine-tuning is NaN where no rate stayed finite. Raises Interrupted
-    once `stopping` is set, and ValueError where a class has too few images.
+    `own` are the images of the study. The error of fine-tuning is NaN where no rate stayed finite. Raises NotFinite
+    where losses or features are not, whichever metrics are asked for; Interrupted once `stopping` is set; ValueError
+    where a class has too few images.
     """
     model = programs.shape.model
 
     @cache
     def held_out(data: DataSpec) -> Readings:  # once for all that is measured on it
-        return readings(programs, params, evalsets(data, model.image_size, model.channels)[1], stopping)
+        read = readings(programs, params, evalsets(data, model.image_size, model.channels)[1], stopping)
+        if data == own and not np.isfinite(read.loss).all():  # that of other classes means nothing
+            raise NotFinite("the loss of a held-out image")
+        return read._replace(features=finite(read.features))
 
     for name in evals.upstream:
         read = held_out(own)
@@ -46,7 +55,7 @@ def evaluations(programs: Programs, params: Any, own: DataSpec, evals: EvalSpec,
         specs = list(group)
         pool, test = evalsets(data, model.image_size, model.channels)
         rows = drawn(pool.labels, specs)
-        train = Drawn(readings(programs, params, pool.take(rows), stopping).features, rows, pool.labels)
+        train = Drawn(finite(readings(programs, params, pool.take(rows), stopping).features), rows, pool.labels)
         for spec in specs:
             error = fewshot(train, Images(held_out(data).features, test.labels), spec)
             yield Score(spec.metric, error, len(test))
@@ -55,14 +64,31 @@ def evaluations(programs: Programs, params: Any, own: DataSpec, evals: EvalSpec,
         tuned = finetune(model, params, pool, test, tuning, stopping, programs.layout)
         programs.compile_seconds += tuned.compile_seconds
         programs.compilations += tuned.compilations
+        if np.isnan(tuned.error):
+            held_out(own)  # which tells whether the weights were finite before
         yield Score(tuning.metric, tuned.error, len(test))
 
 
-def shots_are_there(own: DataSpec, evals: EvalSpec) -> None:
-    """Raise ValueError where a class has too few images for the shots asked for; only labels are read."""
+def can_be_measured(own: DataSpec, evals: EvalSpec, layout: Layout) -> None:
+    """Raise ValueError where a class has too few images for the shots, or devices can't share a fine-tuning batch.
+
+    Of the images only labels are read.
+    """
+    if tuning := evals.finetune:
+        try:
+            layout.rows(tuning.batch_size)
+        except ValueError as error:
+            raise ValueError(f"evals.finetune.batch_size: {error}") from error
     for spec in evals.fewshot:
         data = spec.data or own
         drawn(evalsets(data, data.image_size, data.channels)[0].labels, [spec])
+
+
+def finite(features: np.ndarray) -> np.ndarray:
+    """The features as they are; raises NotFinite where one is not."""
+    if not np.isfinite(features).all():
+        raise NotFinite("a feature of an image")
+    return features
 
 
 def upstream(read: Readings, name: str) -> float:
@@ -117,10 +143,12 @@ def _one_draw(pool: Pool, test: Images, spec: FewshotSpec, seed: int) -> float:
 def regressed(train: Images, features: np.ndarray, num_classes: int, l2: float) -> np.ndarray:
     """What linear regression on `train` says of features (count, num_classes): 1 for its class, -1 for others.
 
-    Features are standardised by those trained on, and have a constant one beside them.
+    Features are standardised by those trained on, and have a constant one beside them. Raises NotFinite where their
+    variance is too large for a number.
     """
-    mean, spread = train.pixels.mean(axis=0), train.pixels.std(axis=0) + 1e-5
-    train_x, test_x = (_with_bias((rows - mean) / spread) for rows in (train.pixels, features))
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, spread = train.pixels.mean(axis=0), finite(train.pixels.std(axis=0)) + 1e-5
+        train_x, test_x = (_with_bias(finite((rows - mean) / spread)) for rows in (train.pixels, features))
     targets = 2.0 * (train.labels[:, None] == np.arange(num_classes)) - 1.0
     return test_x @ ridge(train_x, targets, l2)
 

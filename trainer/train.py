@@ -26,7 +26,7 @@ from scalectl.trainer.data.pictures import BadImage
 from scalectl.trainer.data.split import parts, split
 from scalectl.trainer.environment import pinned
 from scalectl.trainer.evalset import Interrupted
-from scalectl.trainer.evaluate import evaluations, shots_are_there
+from scalectl.trainer.evaluate import NotFinite, can_be_measured, evaluations
 from scalectl.trainer.events import (
     Alive,
     Checkpoint,
@@ -86,7 +86,7 @@ def _train(job: Job, stopping: Stop | None, layout: Layout) -> Iterator[Event]:
     laps = Laps(programs)
     try:
         check(job.folder, job.token)
-        shots_are_there(job.trunk.data, job.evals)
+        can_be_measured(job.trunk.data, job.evals, layout)
         state, saved = yield from _latest(job, programs)
         yield _started(saved)
         if saved.step < job.stop:
@@ -222,11 +222,12 @@ class _Training:
     def _measurements(self, stopping: Stopping) -> Iterator[Event]:
         """Yield what the weights are worth; raises Diverged, though not where only weights tuned further did."""
         evals, data = self.job.evals, self.job.trunk.data
-        wanted, tuned = evals.metrics(), evals.finetune.metric if evals.finetune else None
-        for score in evaluations(self.programs, self.state.params, data, evals, stopping):
-            if not math.isfinite(score.value) and score.metric != tuned:
-                raise Diverged(self.step, f"{score.metric} is not finite after {self.step:,} steps")
-            yield Measurement(score.metric, self.step, score.value, wanted[score.metric], score.test_images)
+        wanted = evals.metrics()
+        try:
+            for score in evaluations(self.programs, self.state.params, data, evals, stopping):
+                yield Measurement(score.metric, self.step, score.value, wanted[score.metric], score.test_images)
+        except NotFinite as error:
+            raise Diverged(self.step, f"{error} is not finite after {self.step:,} steps") from error
 
     def _at_checkpoint(self) -> bool:
         return self.step == self.job.stop or self.step % self.job.checkpoint_every == 0

@@ -62,11 +62,15 @@ class Answer:
 def programs(plan: Plan, text: str | None) -> list[Program]:
     """The distinct programs of a plan, each with the slice of a text, or with that of its slots where there is none.
 
-    Raises InvalidTopology for a text that means none, or where neither names a slice.
+    Raises InvalidTopology for a text that means none, or where neither names a slice, and Refusal where the devices of
+    one can't share a batch of fine-tuning.
     """
     models: dict[tuple[str, Topology], dict[str, TrunkSpec]] = {}
     for run in plan.runs:
         slices = _slice(text, run.fit.types)
+        if (tuning := plan.evals.finetune) and tuning.batch_size % slices.devices:
+            words = f"{tuning.batch_size} images can't be shared by {slices.devices} devices"
+            raise Refusal(f"refused: evals.finetune.batch_size on {slices}: {words}: give a multiple of that.")
         models.setdefault((shape(run.spec.trunk), slices), {})[run.model] = run.spec.trunk
     return [
         Program(tuple(trunks), words, next(iter(trunks.values())), slices) for (words, slices), trunks in models.items()

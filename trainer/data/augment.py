@@ -27,9 +27,10 @@ def crop_draws(seed: int, step: int, count: int) -> np.ndarray:
 
 
 def box(width: int, height: int, draws: np.ndarray) -> Box:
-    """A part of a picture: its area is uniform, its aspect log-uniform, and its place uniform where it fits.
+    """A part of a picture, drawn as torchvision does it: area uniform, aspect log-uniform, and place uniform.
 
-    The first try that fits inside the picture counts; where none does, it is the middle, as wide or high as it can be.
+    The first try that fits inside the picture counts, so that large areas and aspects unlike the picture's are rarer;
+    where none does, it is the middle, as wide or high as it can be.
     """
     for area, aspect, across, down in draws.tolist():
         pixels = width * height * (AREA[0] + (AREA[1] - AREA[0]) * area)

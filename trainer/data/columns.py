@@ -5,7 +5,7 @@ Planning knows their types from a schema. `pictures` and `labels` read batches o
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -17,7 +17,10 @@ from scalectl.trainer.selection import Selection
 
 IMAGES = ("image", "image.bytes", "img")  # names of columns, the first that exists
 LABELS = ("label", "labels", "fine_label", "cls")
-FORMER = (("image", "image.bytes"), ("label", "labels"))  # the hashes of their files say nothing of columns
+FORMER = (
+    ("image", "image.bytes"),
+    ("label", "labels"),
+)  # hashes of files don't name the first of each that can be read
 
 
 @dataclass(frozen=True)
@@ -29,13 +32,7 @@ class Columns:
     several: bool  # labels of an image
     words: bool  # as labels, not numbers
     names: tuple[str, ...] = ()  # of the classes, by number
-
-    @property
-    def spelled(self) -> str:
-        """The columns as the hash of the files has them; empty for those that it never had."""
-        if self.image.removesuffix(".bytes") == "image" and self.label in FORMER[1]:
-            return ""
-        return f"columns {self.image} {self.label}"
+    spelled: str = ""  # as the hash of the files has them; empty for those that it never had
 
 
 def columns(schema: pa.Schema, selection: Selection, file: str) -> Columns:
@@ -49,7 +46,8 @@ def columns(schema: pa.Schema, selection: Selection, file: str) -> Columns:
             way += "; a list of paths is read by csv:FILE"
         raise Unreadable(f"{file}: column {image} is {_type(schema, image)}; {way}")
     several, words = _kind(_type(schema, label), label, file)
-    return Columns(image, label, several, words, () if words else _names(features.get(label)))
+    names = () if words else _names(features.get(label))
+    return Columns(image, label, several, words, names, _spelled(schema, image, label))
 
 
 def alike(tables: Mapping[str, Columns]) -> Columns:
@@ -67,7 +65,8 @@ def alike(tables: Mapping[str, Columns]) -> Columns:
             )
         if contrary := difference(table.names, f"in {first}", other.names, "here"):
             raise Unreadable(f"{file}: {contrary}")
-    return next((table for table in tables.values() if table.names), table)
+    spelled = min(one.spelled for one in tables.values())  # where one file has no other columns, no other can be meant
+    return replace(next((one for one in tables.values() if one.names), table), spelled=spelled)
 
 
 def _one(schema: pa.Schema, given: str, known: Iterable[str], fits: Callable[[str], bool], key: str, file: str) -> str:
@@ -85,6 +84,16 @@ def _one(schema: pa.Schema, given: str, known: Iterable[str], fits: Callable[[st
     raise Unreadable(
         f"{file}: which column is the {key}? Write data.columns: {{{key}: NAME}}; there are {_listed(schema)}"
     )
+
+
+def _spelled(schema: pa.Schema, image: str, label: str) -> str:
+    """Two columns in words; empty where they are those that a study which names none has always read."""
+    own = image if image in schema.names else image.removesuffix(".bytes")  # a struct, and the bytes in it
+    first = [
+        next((name for name in names if fits(_type(schema, name))), "")
+        for names, fits in zip(FORMER, (_is_picture, _is_label), strict=True)
+    ]
+    return "" if [own, label] == first else f"columns {image} {label}"
 
 
 def _listed(schema: pa.Schema) -> str:
@@ -140,16 +149,26 @@ def _is_list(column_type: Any) -> bool:
     return isinstance(column_type, kinds)
 
 
+def _item(column_type: Any) -> Any:
+    """The type of one label, of those in lists too."""
+    return _plain(column_type.value_type) if _is_list(column_type) else column_type
+
+
+def _is_label(column_type: Any) -> bool:
+    if column_type is None:
+        return False
+    item = _item(column_type)
+    return _is_text(item) or pa.types.is_integer(item) or pa.types.is_boolean(item)
+
+
 def _kind(column_type: Any, name: str, file: str) -> tuple[bool, bool]:
     """Whether labels come in lists, and whether they are words; raises Unreadable where they can't be labels."""
-    several = _is_list(column_type)
-    item = _plain(column_type.value_type) if several else column_type
-    if not (_is_text(item) or pa.types.is_integer(item) or pa.types.is_boolean(item)):
+    if not _is_label(column_type):
         way = (
             "labels are whole numbers, words, or lists of them: write the column anew, or name another in data.columns"
         )
         raise Unreadable(f"{file}: column {name} is {column_type}; {way}")
-    return several, _is_text(item)
+    return _is_list(column_type), _is_text(_item(column_type))
 
 
 def _features(schema: pa.Schema) -> Mapping[str, Any]:

@@ -1,5 +1,6 @@
 """What planning knows of images before any is read: counts, and a hash of their files; standard library only."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -62,6 +63,11 @@ class Contents:
     def num_images(self) -> int:
         """The images of all files."""
         return sum(self.counts)
+
+    @property
+    def place(self) -> str:
+        """A hash that tells where these files lie; `digest` is the same wherever they do."""
+        return hashlib.sha256("\n".join(self.files).encode(errors="surrogateescape")).hexdigest()[:12]
 
     @property
     def facts(self) -> Facts:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from scalectl.trainer.data import splits
-from scalectl.trainer.data.classes import numbered
+from scalectl.trainer.data.classes import is_label, numbered, stray
 from scalectl.trainer.data.endings import ENDINGS, ending
 from scalectl.trainer.data.facts import Contents, Unreadable, few
 from scalectl.trainer.data.loose import Loose, checked
@@ -55,7 +55,8 @@ def _listed(path: str, size: int, changed: int, selection: Selection) -> Content
     for entry in entries:
         groups.setdefault(splits.keyword_split(entry.split) or entry.split, []).append(entry.picture)
     split, pictures = splits.select(groups, selection.purpose, path)
-    chosen = [entry for entry in entries if len(groups) == 1 or entry.picture in set(pictures)]
+    own = set(pictures)
+    chosen = [entry for entry in entries if len(groups) == 1 or entry.picture in own]
     base = Path(path).parent
     files = [str(base / entry.picture) for entry in chosen]
     return labelled(path, files, chosen, selection.classes, columns, split, splits.sizes(groups))
@@ -72,6 +73,8 @@ def labelled(
 ) -> Contents:
     """The contents of files with the labels of a list; raises Unreadable where a file or a class isn't there."""
     words = bool(classes) or not all(entry.label.isdecimal() for entry in entries)
+    if not classes and (mistake := stray([entry.label for entry in entries])):
+        raise Unreadable(f"{path}, line {entries[mistake[0]].line:,}: {mistake[1]}")
     names = tuple(classes) or (numbered((entry.label for entry in entries), (), path) if words else ())
     numbers: Mapping[str, int] = {name: number for number, name in enumerate(names)}
     digest, labels = hashlib.sha256("\n".join(names).encode()), []
@@ -106,7 +109,7 @@ def _size(file: str, path: str, entry: Entry) -> int:
 
 def _table(path: str, selection: Selection) -> tuple[list[Entry], tuple[str, str]]:
     """The lines of a table, and the names of its columns; without a header the first two are meant."""
-    rows = rows_of(path)
+    sign, rows = rows_of(path)
     if not rows:
         raise Unreadable(f"{path}: no lines")
     header = [name.strip().lower() for name in rows[0][1]]
@@ -125,6 +128,8 @@ def _table(path: str, selection: Selection) -> tuple[list[Entry], tuple[str, str
     else:
         names = (rows[0][1][image].strip(), rows[0][1][label].strip())
         rows = rows[1:]
+    if sign == " ":
+        _labels_are_whole(path, rows, len(header), label)
     entries = list(_entries(path, rows, image, label, split))
     once(path, entries)
     return entries, (names[0], names[1])
@@ -142,8 +147,18 @@ def _entries(
     for line, row in rows:
         if len(row) <= max(image, label) or not row[image].strip() or not row[label].strip():
             raise Unreadable(f"{path}, line {line:,}: no picture or no label")
+        if not is_label(row[label].strip()):
+            raise Unreadable(f"{path}, line {line:,}: {row[label].strip()!r} is no label")
         picture = row[image].strip().replace("\\", "/")
         yield Entry(line, picture, plain(row[label].strip()), row[split].strip() if split is not None else "")
+
+
+def _labels_are_whole(path: str, rows: Iterable[tuple[int, list[str]]], width: int, label: int) -> None:
+    """Raise Unreadable where a label that is words would be cut at a blank."""
+    for line, row in rows:
+        if len(row) > width and not plain(row[label]).isdecimal():
+            message = f"{len(row)} words, and {width} on the first line: put a label with blanks in quotation marks"
+            raise Unreadable(f"{path}, line {line:,}: {message}")
 
 
 def plain(label: str) -> str:
@@ -161,15 +176,15 @@ def once(path: str, entries: Sequence[Entry]) -> None:
             raise Unreadable(f"{path}, line {entry.line:,}: {entry.picture} is on line {before:,} already")
 
 
-def rows_of(path: str) -> list[tuple[int, list[str]]]:
-    """The lines of a table by number, parted at tabs, commas, semicolons or blanks; raises Unreadable."""
+def rows_of(path: str) -> tuple[str, list[tuple[int, list[str]]]]:
+    """What parts the cells of a table (tab, comma, semicolon or blank), and its lines by number; raises Unreadable."""
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as stream:
             first = stream.readline()
             stream.seek(0)
             sign = next((sign for sign in "\t,;" if sign in first), " ")
             reader = csv.reader(stream, delimiter=sign, skipinitialspace=True, strict=True)
-            return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+            return sign, [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise Unreadable(f"{path}: {error}") from error
 

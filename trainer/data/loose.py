@@ -5,7 +5,7 @@ What every format of such files has; the modules of the formats add how the file
 
 import mmap
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -33,12 +33,17 @@ class Loose:
 
 def checked(contents: Contents) -> Loose:
     """The pictures of some contents; raises BadImage where some are damaged."""
-    sound = cache.folder() / f"{contents.digest}.sound"
+    once(contents, _check)
+    return Loose(contents)
+
+
+def once(contents: Contents, check: Callable[[Contents], None]) -> None:
+    """Check the files of some contents unless they were found sound where they lie; a copy of them may be damaged."""
+    sound = cache.folder() / f"{contents.digest}-{contents.place}.sound"
     if not sound.exists():
-        _check(contents)
+        check(contents)
         with cache.appearing(sound):
             pass  # an empty file says enough
-    return Loose(contents)
 
 
 def _check(contents: Contents) -> None:

@@ -15,10 +15,12 @@ from scalectl.trainer.data import labels, tf_example
 from scalectl.trainer.data.facts import Contents, Unreadable
 from scalectl.trainer.data.hashes import keep, picture_hash
 from scalectl.trainer.data.headers import BadImage, damage, refuse
+from scalectl.trainer.data.loose import once
 from scalectl.trainer.data.records import Shard, shard
 from scalectl.trainer.data.tf_example import BadRecord
 
 ABSENT = memoryview(b"")  # a feature or a picture that isn't there
+PLACE = b"place"  # in the metadata of an index
 PICTURE = ("place", "start", "length")  # the key of its record in the file, and its own bytes in the record
 
 
@@ -51,7 +53,31 @@ def indexed(contents: Contents) -> Indexed:
     index = cache.folder() / f"{contents.digest}.pictures.arrow"
     if not index.exists():
         _write(contents, index)
+    elif _made_of(index) not in (contents.place, ""):
+        once(contents, _check)
     return Indexed(contents, index)
+
+
+def _made_of(index: Path) -> str:
+    """The place of the records that an index was made of, which were checked then; empty where it doesn't say."""
+    with pa.memory_map(str(index)) as file:
+        return (ipc.open_file(file).schema.metadata or {}).get(PLACE, b"").decode()
+
+
+def _check(contents: Contents) -> None:
+    """Raise BadImage where pictures are damaged, and Unreadable where files have not the records that they should."""
+    damaged: list[str] = []
+    for file, count in zip(contents.files, contents.counts, strict=True):
+        _of_file(file, count, contents, damaged, [])
+    refuse(damaged)
+
+
+def _of_file(file: str, count: int, contents: Contents, damaged: list[str], known: list[bytes]) -> list[dict[str, Any]]:
+    """What is kept of the pictures of a file; raises Unreadable where it has not so many records."""
+    rows = list(_rows(file, contents, damaged, known))
+    if not damaged and len(rows) != count:
+        raise Unreadable(f"{file}: {len(rows):,} records, not {count:,}")
+    return rows
 
 
 def _write(contents: Contents, index: Path) -> None:
@@ -59,13 +85,12 @@ def _write(contents: Contents, index: Path) -> None:
     damaged: list[str] = []
     known: list[bytes] = []
     label = ("label", labels.arrow_type(several=contents.several_labels))
-    schema = pa.schema([*((name, pa.int64()) for name in PICTURE), label])
+    metadata = {PLACE: contents.place.encode()}
+    schema = pa.schema([*((name, pa.int64()) for name in PICTURE), label], metadata=metadata)
     with cache.appearing(index) as part:
         with pa.OSFile(part, "wb") as sink, ipc.new_file(sink, schema) as writer:
             for file, count in zip(contents.files, contents.counts, strict=True):
-                rows = list(_rows(file, contents, damaged, known))
-                if not damaged and len(rows) != count:
-                    raise Unreadable(f"{file}: {len(rows):,} records, not {count:,}")
+                rows = _of_file(file, count, contents, damaged, known)
                 writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=schema))
         refuse(damaged)
         keep(contents.digest, known)

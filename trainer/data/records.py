@@ -15,7 +15,6 @@ from scalectl.trainer.selection import Selection
 
 SAMPLED_BYTES = 2**24  # of images that are looked at for planning
 READ_TOGETHER = 256  # records of one read when all are read
-FORMER = (("image", "label"), ("image", "labels"))  # the hashes of their files say nothing of features
 BLOCK = 2**16  # bytes; an ArrayRecord file ends with a block that says where its footer begins
 MAGIC = bytes.fromhex("10dec0ebfe84cec3c971")  # field 2 of that RiegeliPostscript; field 1 before it is the offset
 
@@ -107,9 +106,9 @@ def contents(
     digest = hashlib.sha256()
     for file, count in zip(files, counts, strict=True):
         digest.update(f"{Path(file).stat().st_size} {count} {hashlib.sha256(_end(file)).hexdigest()}\n".encode())
-    image, label = _features(next(file for file, count in zip(files, counts, strict=True) if count), selection)
-    if (image, label) not in FORMER:
-        digest.update(f"columns {image} {label}".encode())
+    first = next(file for file, count in zip(files, counts, strict=True) if count)
+    image, label, spelled = _features(first, selection)
+    digest.update(spelled.encode())
     return Contents(
         tuple(files),
         tuple(counts),
@@ -122,18 +121,23 @@ def contents(
     )
 
 
-def _features(file: str, selection: Selection) -> tuple[str, str]:
-    """The names of the features of pictures and labels in a file's first record; raises Unreadable."""
+def _features(file: str, selection: Selection) -> tuple[str, str, str]:
+    """The names of the features of pictures and labels in a file's first record, and as the hash of the files has them.
+
+    The hash never had those that are read where a study names none. Raises Unreadable.
+    """
     try:
-        names = set(tf_example.features(next(shard(file).records())[1]))
+        found = tf_example.features(next(shard(file).records())[1])
+        numbers = tf_example.whole_numbers(found.get("label", memoryview(b"")))
     except BadRecord as error:
         raise Unreadable(f"{file}, row 0: {error}") from error
     image = selection.image or "image"
-    label = selection.label or ("label" if "label" in names else "labels")
-    if not {image, label} <= names:
+    label = selection.label or ("label" if "label" in found else "labels")
+    if not {image, label} <= set(found):
         needed = f"{image}, and {selection.label or 'label or labels'}"
-        raise Unreadable(f"{file}: features {', '.join(sorted(names))}; needed are {needed}; data.columns names others")
-    return image, label
+        raise Unreadable(f"{file}: features {', '.join(sorted(found))}; needed are {needed}; data.columns names others")
+    usual = ("image", "label" if len(numbers) == 1 else "labels")  # a label of several numbers is refused
+    return image, label, "" if (image, label) == usual else f"columns {image} {label}"
 
 
 SAMPLED_FILES = 16  # of which records are looked at for planning

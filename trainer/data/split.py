@@ -1,7 +1,8 @@
 """The held-out split of a source, and its nested training subsets."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from scalectl.trainer.data.labels import Labels, Several
 from scalectl.trainer.data.registry import Generated, InMemory, Part, Source, source
 from scalectl.trainer.rng import Purpose, permutation, units, words
 from scalectl.trainer.spec import DataSpec
+
+UNCOMPARED = tuple(declared.name for declared in fields(DataSpec) if not declared.compare and declared.name != "name")
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,8 @@ class Split:
 
 def split(spec: DataSpec) -> Split:
     """The source of a spec with its held-out images set apart; the same for subsets of all sizes. Raises Unreadable."""
-    return _split(replace(spec, size=0, shift=0, crop=False, flip=False, cache=0, cached=0), source(spec.source))
+    whole = replace(spec, size=0, shift=0, crop=False, flip=False, cache=0, cached=0)
+    return _split(whole, source(spec.source), tuple(getattr(whole, name) for name in UNCOMPARED))
 
 
 def load(spec: DataSpec) -> Images | Lazy:
@@ -33,7 +37,8 @@ def load(spec: DataSpec) -> Images | Lazy:
 
 
 @lru_cache(maxsize=4)
-def _split(spec: DataSpec, kind: Source) -> Split:
+def _split(spec: DataSpec, kind: Source, uncompared: tuple[Any, ...]) -> Split:
+    """The split of a spec; equal ones may differ in where their files lie and in what is opened of them."""
     if isinstance(kind, InMemory):
         return _in_memory(spec, kind)
     if isinstance(kind, Generated):

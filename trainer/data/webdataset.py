@@ -7,7 +7,6 @@ and labels of all shards; the pictures stay where they are.
 import hashlib
 import json
 import mmap
-import re
 import tarfile
 from bisect import bisect_right
 from collections import Counter
@@ -20,9 +19,10 @@ from typing import Any
 
 from scalectl.trainer import cache
 from scalectl.trainer.data import splits
-from scalectl.trainer.data.classes import numbered
+from scalectl.trainer.data.classes import is_label, numbered, stray
 from scalectl.trainer.data.endings import ENDINGS, without_leftovers
 from scalectl.trainer.data.facts import Contents, Unreadable
+from scalectl.trainer.data.loose import once
 from scalectl.trainer.data.storage import matching, root
 from scalectl.trainer.selection import Selection
 
@@ -40,6 +40,7 @@ class Sample:
     start: int
     length: int
     label: str
+    twin: bool = False  # whether a picture of the sample with a name before this one's has the same length
 
 
 def contents(path: str, selection: Selection) -> Contents:
@@ -57,8 +58,11 @@ def _contents(
 ) -> Contents:
     shards = {file: _samples(file, size, changed, selection) for file, size, changed in files}
     samples = [sample for shard in shards.values() for sample in shard]
+    places = [file for file, shard in shards.items() for _ in shard]
     if not samples:
         raise Unreadable(f"{files[0][0]}: no samples")
+    if not selection.classes and (mistake := stray([sample.label for sample in samples])):
+        raise Unreadable(f"{places[mistake[0]]}, sample {samples[mistake[0]].key}: {mistake[1]}")
     words = not all(sample.label.isdecimal() for sample in samples)
     names: tuple[str, ...] = ()
     if words:
@@ -67,6 +71,8 @@ def _contents(
     digest = hashlib.sha256("\n".join(names).encode())
     for sample in samples:
         digest.update(f"{sample.key} {sample.length} {sample.label}\n".encode())
+    if all(sample.twin for sample in samples):
+        digest.update(f"image {selection.image.lower()}".encode())
     return Contents(
         files=tuple(shards),
         counts=tuple(map(len, shards.values())),
@@ -84,7 +90,7 @@ def _contents(
 @lru_cache(maxsize=4096)
 def _samples(file: str, size: int, changed: int, selection: Selection) -> tuple[Sample, ...]:
     """The samples of a shard in order, from the user's cache where it was read before; raises Unreadable."""
-    words = json.dumps([file, size, changed, selection.image, selection.label])
+    words = json.dumps([file, size, changed, selection.image, selection.label, *["twins"][: len(selection.image)]])
     index = cache.folder() / f"{hashlib.sha256(words.encode()).hexdigest()[:24]}.shard.json"
     if index.exists():
         return tuple(Sample(*values) for values in json.loads(index.read_text()))
@@ -117,9 +123,8 @@ def _sample(
     shard: tarfile.TarFile, location: str, key: str, parts: Mapping[str, tarfile.TarInfo], selection: Selection
 ) -> Sample:
     """One sample; raises Unreadable where it has no picture, several, or no label."""
-    pictures = [ending for ending in parts if f".{ending.rpartition('.')[2]}" in ENDINGS]
-    if selection.image:
-        pictures = [ending for ending in parts if ending == selection.image.lower()]
+    every = [ending for ending in parts if f".{ending.rpartition('.')[2]}" in ENDINGS]
+    pictures = [ending for ending in parts if ending == selection.image.lower()] if selection.image else every
     listed = ", ".join(list(parts)[:LISTED])
     if len(parts) > LISTED:
         listed += " ... (a name ends at its first dot)"
@@ -134,7 +139,8 @@ def _sample(
         example = "json.label" if "json" in parts else "cls"
         raise Unreadable(f"{location}: no label among {listed}; data.columns: {{label: {example}}} names the ending")
     place = parts[pictures[0]]
-    return Sample(key, place.offset_data, place.size, _label(shard, parts[label], field, location))
+    twin = any(parts[ending].size == place.size for ending in every if ending < pictures[0])
+    return Sample(key, place.offset_data, place.size, _label(shard, parts[label], field, location), twin)
 
 
 def _label(shard: tarfile.TarFile, member: tarfile.TarInfo, field: str, location: str) -> str:
@@ -151,7 +157,7 @@ def _label(shard: tarfile.TarFile, member: tarfile.TarInfo, field: str, location
             text = str(value)
     except (ValueError, LookupError, TypeError) as error:
         raise Unreadable(f"{location}: {member.name} holds no label") from error
-    if not (label := text.strip()) or re.match(r"-\d", label):
+    if not is_label(label := text.strip()):
         raise Unreadable(f"{location}: {member.name} holds no label")
     return label
 
@@ -224,10 +230,10 @@ def store(path: str, digest: str, selection: Selection) -> Labelled:
 
     planned = contents(path, selection).expect(digest, path)
     images = Labelled(planned)
-    sound = cache.folder() / f"{digest}.sound"
-    if not sound.exists():
+
+    def check(planned: Contents) -> None:
         damages = ((row, damage(images.encoded(row))) for row in range(planned.num_images))
         refuse([f"{planned.locate(row)}: {reason}" for row, reason in damages if reason])
-        with cache.appearing(sound):
-            pass  # an empty file says enough
+
+    once(planned, check)
     return images
