@@ -55,6 +55,8 @@ def _conditions(runs: pd.DataFrame, chosen: pd.DataFrame, others: Sequence[str])
     """Yield what tells the chosen runs from the others, in as few conditions as it takes."""
     for name in others:
         value = chosen[name].iloc[0]
+        if pd.isna(value):  # which no condition is true of
+            continue
         alike = runs[runs[name] == value]
         if len(alike) < len(runs):
             yield f"{name} == {_word(value)}"

@@ -5,7 +5,7 @@ A law is a file in laws/, and a figure a file in figures/: its name is the file'
 
 import ast
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -44,6 +44,12 @@ RUNS = (FRONTIER, ALL)  # that a law is fitted to
 SEEDS = ("mean", "each")  # of one cell: averaged, or each a run of its own
 CORRELATION = 0.5  # by default, of the sampling noise of two runs, which are tested on the same images
 PER = ("model", "data_size")  # columns that part runs into groups with a law each
+_NAMED = 10  # runs from which on words that are never the same are taken for names of them
+
+
+def are_settings(words: Sequence[object]) -> bool:
+    """Whether the words that a study has for its runs tell how these were made, and don't name each, as ids do."""
+    return len(words) < _NAMED or len(set(words)) < len(words)
 
 
 class Shelf:
