@@ -8,7 +8,7 @@ from scalectl.analysis.checks import Refused
 from scalectl.analysis.store import of_trunk
 
 _SHAPE = {"model", "width", "depth", "mlp_dim", "num_heads", "patch_size", "params", "flops_per_image"}
-_LENGTH = {"steps", "cooldown"}
+_LENGTH = {"steps", "cooldown", "images_seen"}
 _FIRST = ("model", "data_size", "steps", "seed")  # settings that people choose runs by
 
 

@@ -96,3 +96,64 @@ def test_lines_of_a_figure_join_runs_of_one_label(tmp_path):
     points = imported(tmp_path, sweep("wd", in_words))
     lines = list(trunks(points.assign(steps=points["images_seen"]), points, "val_loss", "flops"))
     assert len(lines) == len(SIZES) * len(DECAYS)
+
+
+def lengths(**columns: Callable[[float, float], float]) -> pd.DataFrame:
+    """Eight sizes of three lengths each, as a table with these columns and a seed of nothing."""
+    random, rows = np.random.default_rng(0), []
+    for size in np.logspace(6, 9.5, 8):
+        for images in (1e7, 1e8, 1e9):
+            error = (0.05 + 30 / size**0.34 + 20 / images**0.28) * np.exp(0.01 * random.normal())
+            rows.append({"model": f"m{size:.0f}", "params": size, "error": error})
+            rows[-1] |= {name: of(size, images) for name, of in columns.items()}
+    names = [f"run-{n:02d}" for n in range(len(rows))]
+    return pd.DataFrame(rows).assign(run=names, name=names, state="done", excluded=False, digest="")[
+        ["run", "name", "state", "excluded", "params", "model", *columns, "digest", "error"]
+    ]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"images_seen": lambda _, images: images},
+        {"core_days": lambda size, images: size * images / 1e18},
+        {"device_seconds": lambda size, images: size * images / 1e12},
+        {"flops": lambda size, images: 6 * size * images if images < 1e9 else np.nan, "images_seen": lambda _, i: i},
+    ],
+)
+@pytest.mark.parametrize("over", ["params", "data_size"])
+def test_runs_of_another_length_are_no_seeds_whatever_says_how_long_they_were(columns, over):
+    """A law over size averaged the runs of a model that saw 1e7, 1e8 and 1e9 images, and predicted 28 % for 11 %."""
+    points = lengths(**columns)
+    points.insert(5, "data_size", points["params"])
+    fitted = scalectl.fit(points, "error", over, draws=20)
+    assert set(fitted.frontier["seeds"]) == {1}
+    assert float(fitted(3e10)) == pytest.approx(0.05 + 30 / 3e10**0.34 + 20 / 1e9**0.28, rel=0.1)
+    assert len(scalectl.fit(points, "error", over, runs="all", draws=0).frontier) == 24
+
+
+def test_seeds_are_averaged_though_each_took_a_time_of_its_own():
+    columns = {"images_seen": lambda _, images: images, "core_days": lambda size, images: size * images / 1e18}
+    points = lengths(**columns)
+    twice = pd.concat([points, points.assign(run=points["run"] + "b", core_days=1.1 * points["core_days"])])
+    fitted = scalectl.fit(twice, "error", "params", draws=0)
+    assert set(fitted.frontier["seeds"]) == {2}
+
+
+def test_a_run_without_flops_parts_no_seeds_of_others():
+    columns = {"images_seen": lambda _, images: images, "flops": lambda size, images: 6 * size * images}
+    points = lengths(**columns, device_seconds=lambda size, images: size * images / 1e12)
+    twice = pd.concat([points, points.assign(run=points["run"] + "b", device_seconds=1.1 * points["device_seconds"])])
+    alone = twice.iloc[[0]].assign(run="alone", model="other", flops=np.nan, device_seconds=1e9, error=0.99)
+    with_it = scalectl.fit(pd.concat([twice, alone]), "error", "device_seconds", draws=0)
+    assert set(with_it.frontier["seeds"]) == {2}
+
+
+def test_a_map_of_two_settings_compares_runs_of_one_length():
+    from scalectl.analysis.comparison import comparable
+
+    points = lengths(images_seen=lambda _, images: images).assign(lr=lambda table: table.index % 2 + 1.0)
+    wider = pd.concat([points, points.assign(lr=3.0 - points["lr"], run=points["run"] + "b")], ignore_index=True)
+    assert len(comparable(wider, "params", "lr")) == len(wider)
+    short = wider[(wider["lr"] == 1) | (wider["images_seen"] < 1e9)]
+    assert set(comparable(short, "params", "lr")["images_seen"]) == {1e7, 1e8}
