@@ -1,7 +1,7 @@
 """The runs that count, and the best of them at each compute: the running minimum of the error."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import pandas as pd
@@ -41,13 +41,10 @@ def usable(points: pd.DataFrame, metric: str, x: str = COMPUTE, *needed: str) ->
     a_table(points)
     _know(points, metric, x)
     points = checked(points, RUN, (metric, x, *needed))
-    done = (points["state"] == "done") & ~points["excluded"].astype(bool)
+    done = _counted(points)
     runs = points[done & points[metric].notna() & points[x].notna()]
     if runs.empty:
-        why = "no run is done"
-        if done.any():
-            why = f"none of {done.sum()} done runs has {metric} and {x}"
-        raise Refused(f"{why}. {_source(points)}")
+        raise Refused(_without_runs(points, int(done.sum()), metric, x))
     _check(runs, metric, x)
     complete = runs.dropna(subset=list(needed))
     if complete.empty:
@@ -56,6 +53,29 @@ def usable(points: pd.DataFrame, metric: str, x: str = COMPUTE, *needed: str) ->
     runs = complete.assign(test_images=images_of(complete, metric))
     above_0(runs, needed)
     return in_order(runs, metric, x)
+
+
+def without(points: pd.DataFrame, hold_out: Collection[str]) -> pd.DataFrame:
+    """The runs that are not held out; raises Refused where all that are done are."""
+    kept = points[~points["run"].isin(list(hold_out))]
+    done = int(_counted(points).sum())
+    if done and not _counted(kept).any():
+        raise Refused(f"all {done} runs that are done are held out: hold out fewer, a law needs some.")
+    return kept
+
+
+def _counted(points: pd.DataFrame) -> "pd.Series[bool]":
+    """Whether each run is done and not excluded."""
+    return (points["state"] == "done") & ~points["excluded"].astype(bool)
+
+
+def _without_runs(points: pd.DataFrame, done: int, metric: str, x: str) -> str:
+    """Why a table has no run with a metric and the column `x`, and what to do."""
+    if done:
+        return f"none of {done} done runs has {metric} and {x}. {_source(points)}"
+    if excluded := int((points["state"] == "done").sum()):
+        return f"all {excluded} runs that are done are excluded. scalectl include RUN takes one back."
+    return f"no run is done. {_source(points)}"
 
 
 def in_order(runs: pd.DataFrame, metric: str, x: str) -> pd.DataFrame:
