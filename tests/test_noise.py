@@ -57,10 +57,12 @@ def test_what_is_no_share_of_images_has_no_noise_of_counting(name):
     assert not scalectl.fit(counted(1, name), name, draws=0).frontier["noise_known"].any()
 
 
-def test_errors_above_1_are_no_shares():
-    points = counted(1)
-    points = points.assign(error=100 * points["error"])
-    assert not scalectl.fit(points, "error", draws=0).frontier["noise_known"].any()
+@pytest.mark.parametrize("name", ["error", "top1_err"])
+def test_errors_above_1_are_no_shares(name):
+    points = counted(1, name)
+    fitted = scalectl.fit(points.assign(**{name: 100 * points[name]}), name, draws=0)
+    assert not fitted.frontier["noise_known"].any()
+    assert any("if they are per cent, divide by 100" in warning for warning in fitted.warnings)
 
 
 @pytest.mark.parametrize(
