@@ -1,6 +1,6 @@
 """What callers hand over, checked: tables with columns of numbers, and numbers above 0; or else `Refused`."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from reprlib import repr as shortened
 
 import numpy as np
@@ -50,10 +50,15 @@ def checked(table: pd.DataFrame, columns: Collection[str], numbers: Collection[s
     return table.assign(**{name: _numbers(table[name]) for name in numbers})
 
 
-def known_runs(name: str, runs: Collection[str], points: pd.DataFrame) -> None:
-    """Raise Refused, which names the argument, for runs that aren't a list of ids of the table."""
+def ids(name: str, runs: Iterable[str]) -> list[str]:
+    """Ids of runs as a list, whatever holds them; raises Refused, which names the argument, for a single text."""
     if isinstance(runs, str):
         raise Refused(f"{name} = {runs!r}: give a list of ids of runs.")
+    return list(runs)
+
+
+def known_runs(name: str, runs: Collection[str], points: pd.DataFrame) -> None:
+    """Raise Refused, which names the argument, for runs that aren't ids of the table."""
     if unknown := sorted(map(str, set(runs).difference(points["run"]))):
         raise Refused(f"{name}: the table has no run {', '.join(unknown[:3])}; its column run has the ids.")
 

@@ -8,7 +8,7 @@ from scalectl.analysis.checks import Refused
 from scalectl.analysis.store import of_trunk
 
 _SHAPE = {"model", "width", "depth", "mlp_dim", "num_heads", "patch_size", "params", "flops_per_image"}
-_LENGTH = {"steps", "cooldown"}
+_LENGTH = {"steps", "cooldown", "images_seen"}
 _FIRST = ("model", "data_size", "steps", "seed")  # settings that people choose runs by
 
 
@@ -55,6 +55,8 @@ def _conditions(runs: pd.DataFrame, chosen: pd.DataFrame, others: Sequence[str])
     """Yield what tells the chosen runs from the others, in as few conditions as it takes."""
     for name in others:
         value = chosen[name].iloc[0]
+        if pd.isna(value):  # which no condition is true of
+            continue
         alike = runs[runs[name] == value]
         if len(alike) < len(runs):
             yield f"{name} == {_word(value)}"

@@ -18,7 +18,7 @@ from scalectl.analysis.enough import SPARE, enough, several_models
 from scalectl.analysis.law import LADDER, Family, Floats, Law, family
 from scalectl.analysis.noise import averaged, typical_images, weighed
 from scalectl.analysis.report import Counts, Fitted, HeldOut, Simpler
-from scalectl.analysis.runs import cells, front_of, known_column, repeats, trunks, usable
+from scalectl.analysis.runs import cells, front_of, known_column, repeats, trunks, usable, without
 from scalectl.analysis.scales import Scales, Solved
 from scalectl.analysis.vocabulary import CORRELATION, FRONTIER, RUNS, SEEDS
 from scalectl.analysis.warnings import warnings
@@ -68,7 +68,8 @@ def estimated(
     if hold_out:
         needed.append("name")
     points = checked(points, needed)
-    kept = _without(points, hold_out)
+    known_runs("hold_out", hold_out, points)
+    kept = without(points, hold_out)
     runs = usable(kept, metric, x)
     study = _Study.of(runs, metric, x, manner)
     *simpler, solved = study.solutions()
@@ -163,14 +164,6 @@ class _Study:
     def _drawn(self) -> Drawn:
         measured = self.cells[self.metric].to_numpy(float)
         return Drawn(measured, repeats(self.cells, self.x), trunks(self.cells), self.manner.runs == FRONTIER)
-
-
-def _without(points: pd.DataFrame, hold_out: Collection[str]) -> pd.DataFrame:
-    """The runs that aren't held out."""
-    if not hold_out:
-        return points
-    known_runs("hold_out", hold_out, points)
-    return points[~points["run"].isin(hold_out)]
 
 
 def _intervals(

@@ -7,10 +7,10 @@ import pandas as pd
 
 from scalectl.analysis.backtests import DRAWS as FEW_DRAWS
 from scalectl.analysis.backtests import SHARES, Backtest, backtest
-from scalectl.analysis.checks import RUN, Refused, checked
+from scalectl.analysis.checks import RUN, Refused, checked, ids
 from scalectl.analysis.estimation import DRAWS, Manner, estimated
 from scalectl.analysis.report import Fitted
-from scalectl.analysis.runs import COMPUTE, METRIC
+from scalectl.analysis.runs import COMPUTE, METRIC, without
 from scalectl.analysis.vocabulary import CORRELATION, FRONTIER, SEEDS
 
 
@@ -42,6 +42,7 @@ def fit(
     this is meant, where one model has the whole frontier.
     """
     manner = Manner(law, runs, seeds, correlation, one_model, draws, seed)
+    hold_out = ids("hold_out", hold_out)
     test = _tested(points, metric, x, hold_out, manner)
     if test is None:
         return estimated(points, metric, x, hold_out, manner)
@@ -54,8 +55,7 @@ def _tested(points: pd.DataFrame, metric: str, x: str, hold_out: Collection[str]
     if not manner.draws:
         return None
     try:
-        kept = checked(points, RUN)
-        kept = kept[~kept["run"].isin(list(hold_out))]
+        kept = without(checked(points, RUN), hold_out)
         test = backtest(
             kept, metric, x, shares=SHARES[:1], **asdict(replace(manner, draws=min(manner.draws, FEW_DRAWS)))
         )

@@ -84,20 +84,21 @@ def _ends(run: Foretold) -> str:
 def foretell(points: pd.DataFrame, candidates: pd.DataFrame, metric: str = METRIC, x: str = COMPUTE) -> Foretelling:
     """The metric of each of the candidates, from the runs of `points` that are done, by the law of `predict` for sizes.
 
-    Candidates have the columns run, name, images_seen, `x` and, where data sizes vary, data_size. Those that are done
-    stay in the table and don't count twice. Raises Refused where the points can't carry the law.
+    Candidates have the columns run, name, images_seen, `x` and data_size, by default that of the largest data set of
+    the points. Those that are done stay in the table and don't count twice. Raises Refused where the points can't carry
+    the law, and for a data_size where they tell none.
     """
     law = SizeLaw.of(points, metric, x)
     numbers = [name for name in ("images_seen", law.x, "data_size") if name != "data_size" or name in candidates]
-    candidates = checked(candidates, ["run", "name"], numbers)
-    above_0(candidates, numbers)
+    candidates = law.completed(checked(candidates, ["run", "name"], numbers))
+    above_0(candidates, [name for name in numbers if name in candidates])
     if candidates.empty:
         raise Refused("no run is left to predict.")
     found, outside_M = law.of_runs(candidates), law.outside(candidates)
     factor_M = np.exp(HALF * found.deviation)
     runs = []
     for n, row in enumerate(candidates.to_dict("records")):
-        distinct = row.get("data_size", law.distinct)
+        distinct = row.get("data_size")
         refused = law.refusal(row["images_seen"], distinct)
         ends: tuple[float | None, float | None, float | None] = (None, None, None)
         if not refused:

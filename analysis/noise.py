@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scalectl.analysis.law import Floats
 from scalectl.analysis.runs import in_order
 from scalectl.analysis.store import IMAGES
+from scalectl.analysis.vocabulary import is_error
 
 # Between the noise of runs, which is about a share of the error, and none that changes; docs/laws.md has the trial.
 _POWER = 0.3
@@ -47,10 +48,22 @@ def shared_noise(error_N: Floats, images: float, correlation: float) -> Floats:
 
 
 def typical_images(cells: pd.DataFrame, metric: str) -> float | None:
-    """How many images stand behind the metric, the median of those runs that say it; None for what is no error."""
-    if not metric.endswith("error") or IMAGES not in cells or cells[IMAGES].isna().all():
+    """How many images stand behind the metric, the median of those runs that say it.
+
+    None for what is no share of images: by its name no error, or above 1.
+    """
+    if not is_error(metric) or IMAGES not in cells or cells[metric].max() > 1:
         return None
-    return float(cells[IMAGES].median())
+    images_N = _images(cells)
+    if np.isnan(images_N).all():
+        return None
+    return float(np.nanmedian(images_N))
+
+
+def _images(cells: pd.DataFrame) -> Floats:
+    """The test images of each cell, NaN where they aren't known."""
+    images = pd.to_numeric(cells[IMAGES], errors="coerce")
+    return images.where(images > 0).to_numpy(float, na_value=np.nan)
 
 
 def known_noise(cells: pd.DataFrame, metric: str, correlation: float) -> Floats | None:
@@ -63,10 +76,10 @@ def known_noise(cells: pd.DataFrame, metric: str, correlation: float) -> Floats 
     """
     error_N, seeds_N = cells[metric].to_numpy(float), cells["seeds"].to_numpy(float)
     binomial_N = np.zeros(len(cells))
-    if typical_images(cells, metric):
-        images_N = pd.to_numeric(cells[IMAGES], errors="coerce").to_numpy(float, na_value=np.nan)
+    if typical := typical_images(cells, metric):
+        images_N = np.nan_to_num(_images(cells), nan=typical)
         inside_N = (error_N * images_N + 1) / (images_N + 2)  # of an error of 0 as well
-        binomial_N = np.nan_to_num(np.clip(inside_N * (1 - inside_N), 0, None) / images_N)
+        binomial_N = inside_N * (1 - inside_N) / images_N
     own_N = (1 - correlation) * binomial_N
     several_N = seeds_N > 1
     if (freedom := float((seeds_N - 1).sum())) >= _ENOUGH:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from scalectl.analysis.checks import Refused
+from scalectl.analysis.checks import Refused, ids
 from scalectl.analysis.drawing.look import LOOKS, Look, adapt, settings
 from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
 from scalectl.analysis.drawing.sheet import Sheet, house_style
@@ -41,6 +41,7 @@ def plot(
     """
     Manner(law, runs, seeds, correlation)  # a word that is wrong is no reason to draw without a law
     fitting = {"law": law, "runs": runs, "seeds": seeds, "correlation": correlation}
+    hold_out = ids("hold_out", hold_out)
     fitted, note = _law(points, metric, x, hold_out, {**fitting, "draws": draws})
     return draw(figure, Subject(points, metric, x, fitted, note, curves, curve, hold_out, fitting), **options)
 

@@ -1,6 +1,7 @@
 """The runs that count, and the best of them at each compute: the running minimum of the error."""
 
 import difflib
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,8 @@ from scalectl.analysis.vocabulary import AXES
 METRIC, COMPUTE = "upstream/error", "flops"  # by default
 _ONE = 1.002  # factor between computes that are one: sizes and tokens are rounded
 _SEED = {"seed", "trunk", "study", "test_images"}  # what runs of one cell may differ in
+_LENGTH = ("steps", "images_seen", "flops")  # of which one says how long a run was
+_TIME = ("device_seconds", "core_days")  # which tells that where nothing else does; of two seeds it is never the same
 
 
 def frontier(points: pd.DataFrame, metric: str = METRIC, x: str = COMPUTE) -> pd.DataFrame:
@@ -38,13 +41,10 @@ def usable(points: pd.DataFrame, metric: str, x: str = COMPUTE, *needed: str) ->
     a_table(points)
     _know(points, metric, x)
     points = checked(points, RUN, (metric, x, *needed))
-    done = (points["state"] == "done") & ~points["excluded"].astype(bool)
+    done = _counted(points)
     runs = points[done & points[metric].notna() & points[x].notna()]
     if runs.empty:
-        why = "no run is done"
-        if done.any():
-            why = f"none of {done.sum()} done runs has {metric} and {x}"
-        raise Refused(f"{why}. {_source(points)}")
+        raise Refused(_without_runs(points, int(done.sum()), metric, x))
     _check(runs, metric, x)
     complete = runs.dropna(subset=list(needed))
     if complete.empty:
@@ -53,6 +53,29 @@ def usable(points: pd.DataFrame, metric: str, x: str = COMPUTE, *needed: str) ->
     runs = complete.assign(test_images=images_of(complete, metric))
     above_0(runs, needed)
     return in_order(runs, metric, x)
+
+
+def without(points: pd.DataFrame, hold_out: Collection[str]) -> pd.DataFrame:
+    """The runs that are not held out; raises Refused where all that are done are."""
+    kept = points[~points["run"].isin(list(hold_out))]
+    done = int(_counted(points).sum())
+    if done and not _counted(kept).any():
+        raise Refused(f"all {done} runs that are done are held out: hold out fewer, a law needs some.")
+    return kept
+
+
+def _counted(points: pd.DataFrame) -> "pd.Series[bool]":
+    """Whether each run is done and not excluded."""
+    return (points["state"] == "done") & ~points["excluded"].astype(bool)
+
+
+def _without_runs(points: pd.DataFrame, done: int, metric: str, x: str) -> str:
+    """Why a table has no run with a metric and the column `x`, and what to do."""
+    if done:
+        return f"none of {done} done runs has {metric} and {x}. {_source(points)}"
+    if excluded := int((points["state"] == "done").sum()):
+        return f"all {excluded} runs that are done are excluded. scalectl include RUN takes one back."
+    return f"no run is done. {_source(points)}"
 
 
 def in_order(runs: pd.DataFrame, metric: str, x: str) -> pd.DataFrame:
@@ -68,13 +91,8 @@ def in_order(runs: pd.DataFrame, metric: str, x: str) -> pd.DataFrame:
 
 
 def repeats(usable: pd.DataFrame, x: str) -> NDArray[np.int64]:
-    """A number for each run [N], the same where model, data size, steps and FLOPs are."""
-    known = [name for name in ("model", "data_size", "steps") if name in usable]
-    spent = usable[x]
-    if "flops" in usable:
-        spent = usable["flops"].fillna(spent)
-    keys = [*(usable[name] for name in known), spent]
-    return usable.groupby(keys, sort=False, dropna=False).ngroup().to_numpy()
+    """A number for each run [N], the same where model, data size and length are."""
+    return _alike(usable, ("model", "data_size"), x)
 
 
 def trunks(runs: pd.DataFrame) -> NDArray[np.int64]:
@@ -94,12 +112,21 @@ def trunks(runs: pd.DataFrame) -> NDArray[np.int64]:
 
 def cells(usable: pd.DataFrame, x: str) -> NDArray[np.int64]:
     """A number for each run [N], the same for runs that differ in their seed alone."""
-    spent = x
-    if "flops" in usable and usable["flops"].notna().all():
-        spent = "flops"
-    columns = dict.fromkeys([*of_trunk(usable), "steps", "cooldown", "batch_size", spent])
-    keys = [name for name in columns if name in usable and name not in _SEED]
-    return usable.groupby(keys, sort=False, dropna=False).ngroup().to_numpy()
+    settings = dict.fromkeys([*of_trunk(usable), "cooldown", "batch_size"])
+    return _alike(usable, [name for name in settings if name not in _SEED], x)
+
+
+def _alike(runs: pd.DataFrame, settings: Iterable[str], x: str) -> NDArray[np.int64]:
+    """A number for each run [N], the same where settings and length are: steps, images seen and FLOPs, as far as they
+    are known, and the column `x` without FLOPs, or the time without all of them.
+    """
+    known = [name for name in dict.fromkeys([*settings, *_LENGTH]) if name in runs]
+    keys = [runs[name] for name in known]
+    unsaid = runs.reindex(columns=_LENGTH).isna()
+    keys.append(runs[x].where(unsaid["flops"]))
+    keys += [runs[name].where(unsaid.all(axis=1)) for name in _TIME if name in runs]
+    keys = [key for key in keys if key.nunique(dropna=False) > 1] or keys[:1]
+    return runs.groupby(keys, sort=False, dropna=False).ngroup().to_numpy()
 
 
 def is_best(error_BN: NDArray[np.float64]) -> NDArray[np.bool_]:

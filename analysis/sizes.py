@@ -23,6 +23,7 @@ FAR = 1.0  # decades beyond the sizes of the runs in which a best size is looked
 _SPLITS, _DRAWS = 81, 400
 _SAME, _ALIKE = 1.001, 1.05  # factor between two costs of an image that are one; that models of one size may have
 _NEAR, _APART = 1.1, 1.2  # factor between sizes that are nearly one, as of patches of 16 and 32; that these may have
+_UNTOLD = "no run says how many of its images differ (data_size): give the runs theirs, or leave data_size out."
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,12 @@ class SizeLaw:
         """The error of a run of this size that sees so many images, of which `distinct` differ, by default all of the
         largest data set of the runs.
 
-        Raises Refused for more epochs than are known.
+        Raises Refused for more epochs than are known, and for `distinct` images where no run tells its own.
         """
         if distinct is None:
             distinct = self.distinct
+        elif self.distinct is None:
+            raise Refused(_UNTOLD)
         self.known_epochs(images, distinct)
         place_13 = self._places(np.array([params]), np.array([images]), distinct)
         return _interval(self._outlook(place_13, distinct))
@@ -96,18 +99,31 @@ class SizeLaw:
         return self._outlook(self._places(params_M, images_M, self.distinct), self.distinct).mean
 
     def of_runs(self, others: pd.DataFrame) -> Outlook:
-        """The errors of other runs, as a table with images_seen, the column of compute and, where these have it,
-        data_size.
+        """The errors of other runs, as a table with images_seen, the column of compute and data_size as `completed`
+        has it.
         """
-        return self._forecast_of(positions(others, self.x)).at(positions(others, self.x))
+        places_M3 = positions(self.completed(others), self.x)
+        return self._forecast_of(places_M3).at(places_M3)
 
     def outside(self, others: pd.DataFrame) -> Floats:
         """How many decades each of other runs [M] lies beyond these, in compute per image, images seen or distinct
         images, whichever is most.
         """
-        own_N3, other_M3 = positions(self.runs, self.x), positions(others, self.x)
+        own_N3, other_M3 = positions(self.runs, self.x), positions(self.completed(others), self.x)
         beyond_M3 = np.maximum(other_M3 - own_N3.max(axis=0), own_N3.min(axis=0) - other_M3)
         return np.asarray(np.maximum(beyond_M3, 0.0).max(axis=1) / np.log(10))
+
+    def completed(self, others: pd.DataFrame) -> pd.DataFrame:
+        """Other runs with a data_size each, that of the largest data set of these where they don't say one.
+
+        They have none where these tell none; Refused is raised where only they do.
+        """
+        said = others.reindex(columns=["data_size"])["data_size"]
+        if self.distinct is not None:
+            return others.assign(data_size=said.fillna(self.distinct))
+        if said.notna().any():
+            raise Refused(_UNTOLD)
+        return others.drop(columns="data_size", errors="ignore")
 
     @property
     def distinct(self) -> float | None:
@@ -136,8 +152,9 @@ class SizeLaw:
 
     @cached_property
     def _epochs(self) -> float:
-        """The most epochs of any run."""
-        return float((self.runs["images_seen"] / self.runs["data_size"]).max())
+        """The most epochs of any run; one whose distinct images aren't known saw each once."""
+        seen = self.runs["images_seen"]
+        return float((seen / self.runs["data_size"].fillna(seen)).max())
 
     def refusal(self, images: float, distinct: float | None) -> str:
         """Why nothing is said of so many images, of which `distinct` differ; or nothing."""

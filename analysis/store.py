@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from scalectl.analysis.vocabulary import are_settings
+
 if TYPE_CHECKING:
     from pandas import Categorical, DataFrame, Series
     from sqlalchemy import URL, Connection
@@ -95,7 +97,10 @@ def _with_test_images(points: "DataFrame", connection: "Connection") -> "DataFra
 
 
 def _with_labels(points: "DataFrame", connection: "Connection") -> "DataFrame":
-    """The points with the columns of text and of truth values that imported runs have beside their settings."""
+    """The points with the columns of text and of truth values that imported runs have beside their settings.
+
+    To runs these are settings, too, but for names of each.
+    """
     from sqlalchemy import inspect
 
     inspector = inspect(connection)
@@ -104,6 +109,7 @@ def _with_labels(points: "DataFrame", connection: "Connection") -> "DataFrame":
         return points
     labels = {run: _labels(run, text) for run, text in connection.exec_driver_sql(_LABELS)}
     columns: dict[str, Series[Any]] = {}
+    roles = _roles_of(points)
     for label in dict.fromkeys(label for cells in labels.values() for label in cells):
         name = label
         if name in points:
@@ -112,6 +118,9 @@ def _with_labels(points: "DataFrame", connection: "Connection") -> "DataFrame":
         if values.dropna().map(lambda value: isinstance(value, bool)).all():
             values = values.astype("boolean")
         columns[name] = values
+        studies = values.dropna().groupby(points["study"], sort=False)
+        if roles and any(are_settings(words.tolist()) for _, words in studies):
+            roles[name] = "trunk"
     return points.assign(**columns)
 
 
@@ -139,15 +148,24 @@ def _differing(connection: "Connection", runs: list[str]) -> dict[str, dict[str,
 
 
 def metrics(points: "DataFrame") -> list[str]:
-    """The columns that hold metrics, as the store says; of other tables those after `digest`, or with a slash."""
+    """The columns that hold metrics, as the store says; of other tables those of numbers after `digest`, or with a
+    slash.
+    """
     roles, columns = _roles_of(points), list(points.columns)
     if roles:
         return [name for name in columns if roles.get(name) == "metric"]
     after = []
     if "digest" in columns:
-        after = columns[columns.index("digest") + 1 :]
+        after = [name for name in columns[columns.index("digest") + 1 :] if not _has_words(points[name])]
     named = [name for name in columns if "/" in name or name in after]
     return [name for name in named if name != IMAGES and not name.endswith(_OF_METRIC)]
+
+
+def _has_words(column: "Series[Any]") -> bool:
+    """Whether a column has texts or truth values, as labels of imported runs have."""
+    if str(column.dtype) in ("float64", "int64", "Int64", "Float64"):
+        return False
+    return any(isinstance(value, (str, bool)) for value in column.dropna().tolist())
 
 
 def of_trunk(points: "DataFrame") -> list[str]:

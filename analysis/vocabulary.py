@@ -5,7 +5,8 @@ A law is a file in laws/, and a figure a file in figures/: its name is the file'
 
 import ast
 import difflib
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -44,6 +45,23 @@ RUNS = (FRONTIER, ALL)  # that a law is fitted to
 SEEDS = ("mean", "each")  # of one cell: averaged, or each a run of its own
 CORRELATION = 0.5  # by default, of the sampling noise of two runs, which are tested on the same images
 PER = ("model", "data_size")  # columns that part runs into groups with a law each
+_NAMED = 10  # runs from which on words that are never the same are taken for names of them
+
+
+def are_settings(words: Sequence[object]) -> bool:
+    """Whether the words that a study has for its runs tell how these were made, and don't name each, as ids do."""
+    return len(words) < _NAMED or len(set(words)) < len(words)
+
+
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_ERROR = re.compile(r"error$|(?<![a-z])err(ors?)?(?![a-z])")
+_NO_SHARE = re.compile(r"squared|absolute|relative")
+
+
+def is_error(metric: str) -> bool:
+    """Whether a metric is a share of test images that were wrong, by its name: it has the word err or error."""
+    words = _HUMP.sub("_", metric).lower()
+    return bool(_ERROR.search(words)) and not _NO_SHARE.search(words)
 
 
 class Shelf:

@@ -7,7 +7,7 @@ import numpy as np
 from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.law import FLOOR
 from scalectl.analysis.report import Fitted, value
-from scalectl.analysis.vocabulary import AXES, FRONTIER
+from scalectl.analysis.vocabulary import AXES, FRONTIER, is_error
 
 DECADES = 1.0  # of compute, below which there is no law
 SAFE_DECADES = 2.0  # below which its exponent is in doubt
@@ -49,7 +49,7 @@ def warnings(fit: Fitted, draws: int, most: float, ends: Mapping[str, tuple[floa
 
 
 def _of_runs(fit: Fitted) -> Iterator[str]:
-    if fit.metric.endswith("error") and float(fit.frontier[fit.metric].median()) > 1:
+    if is_error(fit.metric) and float(fit.frontier[fit.metric].median()) > 1:
         yield "errors are fractions, and these are above 1: if they are per cent, divide by 100"
     if fit.counts.unmeasured == 1:
         yield f"one done run has no {fit.metric}: it is left out"

@@ -73,6 +73,18 @@ def test_the_end_of_a_run_lies_inside(under_way):
     assert "3 shorter runs with its settings, of 250, 500, 1,000 steps" in metric.basis
 
 
+def test_imported_runs_with_labels_are_no_runs_of_its_settings():
+    """Labels are settings of imported runs, and missing of others."""
+    points, curves = runs_and_curves([250, 500, 1000], 600)
+    words = points.assign(phase=np.nan, final=pd.array([None] * len(points), "boolean"))
+    others = words.assign(run=[f"o{n}" for n in range(len(words))], phase="hot", final=True, **{METRIC: 0.9})
+    both = pd.concat([words, others.assign(state="done")], ignore_index=True)
+    both = both.assign(final=both["final"].astype("boolean"))
+    ahead = RatesAhead(STEP[600:], rates(BUDGETS[-1])[600:])
+    told = ending(both, readings_by_run(curves), f"r{BUDGETS[-1]}", ahead, METRIC)
+    assert told.ends[1] == predicted_end([250, 500, 1000], 600).ends[1]
+
+
 def test_finished_cooldowns_tell_how_far_the_next_one_falls():
     blind, informed = (predicted_end(done, 1600).ends[0] for done in ((), BUDGETS[:3]))
     assert "no finished run shows yet" in blind.basis and blind.low < TRUTH < blind.high

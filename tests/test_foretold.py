@@ -76,6 +76,43 @@ def test_what_repeats_are_worth_is_not_guessed():
     assert len(judge(pd.DataFrame(found.to_json()["runs"]), runs()).runs) == len(found.runs) - len(refused)
 
 
+@pytest.mark.parametrize("untold", [{"columns": "data_size"}, {}])
+def test_distinct_images_that_only_the_question_tells_are_refused(untold):
+    """They stood beside the logarithm of 1, and 2.6 became 1.7 when the same was said aloud."""
+    done, left = (part.drop(**untold) if untold else part.assign(data_size=np.nan) for part in parted(runs()))
+    size = {"params": 1e8, "data": 1e7}
+    assert 0.1 < analysis.predict(done, METRIC, **size).estimate < 0.4
+    for ask in (
+        lambda: analysis.predict(done, METRIC, **size, data_size=1e7),
+        lambda: analysis.predict(done, METRIC, **size, data_size=1e2),
+        lambda: foretell(done, left.assign(data_size=1e6), METRIC),
+    ):
+        with pytest.raises(Refused, match="no run says how many of its images differ"):
+            ask()
+    found = foretell(done, left, METRIC)
+    assert all(run.data_size is None and run.low < run.estimate < run.high for run in found.runs)
+
+
+def test_candidates_without_a_data_size_have_that_of_the_largest_set():
+    done, left = parted(runs())
+    largest = foretell(done, left.assign(data_size=1.4e6), METRIC)
+    assert foretell(done, left.drop(columns="data_size"), METRIC) == largest
+    assert foretell(done, left.assign(data_size=left["data_size"].where(left["data_size"] < 1e6)), METRIC) == foretell(
+        done, left, METRIC
+    )
+    alike, same = done.assign(data_size=1e6), left.drop(columns="data_size")
+    found = foretell(alike, same, METRIC)
+    assert [run.estimate for run in found.runs] == pytest.approx(list(left[METRIC]), rel=0.3)
+    assert {run.data_size for run in found.runs} == {1e6}
+
+
+def test_runs_that_tell_no_data_size_among_others_saw_each_image_once():
+    done, _ = parted(runs())
+    few = done.assign(data_size=done["data_size"].where(done.index == 0, np.nan))
+    with pytest.raises(Refused, match=r"10 epochs of .* runs of 1 epochs and fewer"):
+        analysis.predict(few.assign(data_size=few["data_size"] * 1e6), METRIC, params=1e8, data=1e13, data_size=1e12)
+
+
 def test_intervals_that_miss_are_called_too_narrow_and_the_sign_is_told(told):
     worse = runs().assign(**{METRIC: lambda every: every[METRIC] * 1.2})
     judged = judge(pd.DataFrame(told.to_json()["runs"]), worse)

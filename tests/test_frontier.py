@@ -80,3 +80,8 @@ def test_without_a_measurement_the_remedy_is_that_of_where_the_runs_come_from():
         frontier(points.assign(origin=None), METRIC)
     with pytest.raises(Refused, match="Imported runs have what their file tells"):
         frontier(points.assign(origin="theirs.csv"), METRIC)
+
+
+def test_where_all_runs_are_excluded_that_is_the_reason():
+    with pytest.raises(Refused, match="all 2 runs that are done are excluded"):
+        frontier(table([1e9, 2e9], [0.5, 0.4]).assign(excluded=True), METRIC)

@@ -54,6 +54,24 @@ def test_importing_twice_doubles_nothing_and_a_changed_number_replaces_the_old(s
     assert len(points) == 10 and points["test_error"].min() == 0.183
 
 
+def test_runs_that_a_corrected_file_no_longer_has_are_named_with_what_deletes_them(tmp_path):
+    file, store = tmp_path / "re.csv", tmp_path / "re.db"
+    text = "model,flops,test_error\na,1e18,0.5\nb,1e19,0.4\nc,1e20,0.3\nc,1e20,0.31\n"
+    for again in (text, text, text.replace("0.4", "0.41")):
+        file.write_text(again)
+        assert "keeps" not in command("import", file, "--store", store).stderr
+    file.write_text(text.replace("1e20", "2e20").replace("c,2e20,0.31\n", ""))
+    said = command("import", file, "--store", store).stderr
+    assert "re keeps 2 runs that an earlier re.csv had and this one has not: c, c-s1. If this one replaces it:" in said
+    assert f"scalectl import --undo re --store {store}, then import again." in said
+    (tmp_path / "other.csv").write_text("model,flops,loss\nd,1e18,0.5\n")
+    assert "keeps" not in command("import", tmp_path / "other.csv", "--study", "re", "--store", store).stderr
+    assert len(analysis.read(store)) == 6
+    assert command("import", "--undo", "re", "--store", store).return_value == 0
+    assert "keeps" not in command("import", file, "--store", store).stderr
+    assert sorted(analysis.read(store)["flops"]) == [1e18, 1e19, 2e20]
+
+
 def papers(tmp_path, *options: str) -> pd.DataFrame:
     """Two files of the same settings with a metric each, the second one imported twice."""
     store = tmp_path / "papers.db"

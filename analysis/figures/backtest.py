@@ -13,7 +13,7 @@ from scalectl.analysis.drawing.panels import BEYOND, draw_band, draw_runs
 from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, sheet
 from scalectl.analysis.drawing.style import SMALL, TEXT, Marks, ink, share
-from scalectl.analysis.runs import usable
+from scalectl.analysis.runs import usable, without
 
 
 def draw(subject: Subject) -> Drawing:
@@ -21,7 +21,7 @@ def draw(subject: Subject) -> Drawing:
 
     Raises Refused, with the reasons, where the runs carry no backtest.
     """
-    points = subject.points[~subject.points["run"].isin(list(subject.hold_out))]
+    points = without(subject.points, subject.hold_out)
     metric, x = subject.metric, subject.x
     runs = usable(points, metric, x)
     test = backtest(points, metric, x, **subject.fitting)

@@ -1,6 +1,7 @@
 """The verbs on data: import of runs, and the shapes of the paper's Table 2."""
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from scalectl.orchestrator.store.layout import Wishes
 
 COMPUTE = "flops"  # that laws are over by default
+MOST_NAMED = 5  # runs in a note
 
 
 class Renamed(click.ParamType[tuple[str, str]]):
@@ -111,10 +113,10 @@ def _import(file: Path, study: str, store: Path, wishes: "Wishes") -> None:
     table = read(file, wishes)
     runs = table.runs
     with Records(store) as records:
-        new = records.take_in(runs, study, file.name)
+        taken = records.take_in(runs, study, file.name)
     metrics = list(dict.fromkeys(name for run in runs for name in run.metrics))
-    say(f"{counted(len(runs), 'run')} imported, {new} of them new; metrics: {', '.join(metrics)}.")
-    for note in table.notes:
+    say(f"{counted(len(runs), 'run')} imported, {taken.new} of them new; metrics: {', '.join(metrics)}.")
+    for note in [*table.notes, *_left(taken.left, file, study, store)]:
         click.echo(note, err=True)
     if table.problems:
         rows = f"{how_many(table.problems)}; {counted(table.left_out, 'row')} left out. --strict refuses such a file."
@@ -124,6 +126,17 @@ def _import(file: Path, study: str, store: Path, wishes: "Wishes") -> None:
     if axes:
         options = {"metric": [*falling, *metrics][0], "x": None if axes[0] == COMPUTE else axes[0]}
         say(f"Next: {command('fit', store=store, options=options)}")
+
+
+def _left(names: Sequence[str], file: Path, study: str, store: Path) -> Iterator[str]:
+    """Yield which runs an earlier file of that name had and this one has not: corrected compute is another run."""
+    if names:
+        said = ", ".join(map(one_line, names[:MOST_NAMED])) + ", ..." * (len(names) > MOST_NAMED)
+        undo = command("import", store=store, options={"undo": study})
+        yield (
+            f"{study} keeps {counted(len(names), 'run')} that an earlier {file.name} had and this one has not: {said}."
+            f" If this one replaces it: {undo}, then import again."
+        )
 
 
 JFT_CLASSES = 29_593  # of the classifier that Table 2 counts the FLOPs of, behind average pooling

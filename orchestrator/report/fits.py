@@ -11,6 +11,7 @@ from scalectl.analysis.checks import Refused
 from scalectl.analysis.fitting import fit
 from scalectl.analysis.groups import fit_each
 from scalectl.analysis.report import AHEAD, Fitted
+from scalectl.analysis.runs import without
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.fits import Fit
 from scalectl.orchestrator.report.points import all_points, select_runs
@@ -52,8 +53,8 @@ def held_out_runs(points: DataFrame, fit: Fit, expression: str | None) -> Collec
 
 
 def kept_runs(points: DataFrame, fit: Fit) -> DataFrame:
-    """The runs that the study's rule doesn't hold out."""
-    return points[~points["run"].isin(held_out_runs(points, fit, None))].reset_index(drop=True)
+    """The runs that the study's rule doesn't hold out; raises Refused where it holds out all that are done."""
+    return without(points, held_out_runs(points, fit, None)).reset_index(drop=True)
 
 
 def fit_or_reason(points: DataFrame, wanted: Fit, hold_out: Collection[str]) -> tuple[Fitted | None, str]:
@@ -67,17 +68,19 @@ def fit_or_reason(points: DataFrame, wanted: Fit, hold_out: Collection[str]) -> 
 def tested(points: DataFrame, wanted: Fit, hold_out: Collection[str]) -> Backtest:
     """The backtest of a law; raises Refusal where the points have no runs for it."""
     try:
-        kept = points[~points["run"].isin(list(hold_out))]
-        return backtest(kept, wanted.metric, wanted.compute, **wanted.manner)
+        return backtest(without(points, hold_out), wanted.metric, wanted.compute, **wanted.manner)
     except Refused as refused:
         raise Refusal(f"refused: {refused}") from None
 
 
 def fit_per(points: DataFrame, wanted: Fit, per: str) -> tuple[dict[str, Fitted], dict[str, str], str]:
     """The law of each model or data size, the reasons of those that have none, and all of them as a table; without the
-    runs that the study holds out.
+    runs that the study holds out; raises Refusal where these are all.
     """
-    groups = fit_each(kept_runs(points, wanted), wanted.metric, wanted.compute, per=per, **wanted.manner)
+    try:
+        groups = fit_each(kept_runs(points, wanted), wanted.metric, wanted.compute, per=per, **wanted.manner)
+    except Refused as refused:
+        raise Refusal(f"refused: {refused}") from None
     return groups.laws, {name: str(refused) for name, refused in groups.refused.items()}, str(groups)
 
 

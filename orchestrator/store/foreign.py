@@ -3,10 +3,11 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from scalectl.analysis.vocabulary import are_settings
 from scalectl.orchestrator.format import count, counted
 
 
@@ -27,8 +28,18 @@ def alike(name: str, names: Iterable[str]) -> str:
     return next((namesake for namesake in names if namesake.lower() == name.lower() and namesake != name), "")
 
 
-def numbered(runs: Iterable[Foreign]) -> tuple[list[Foreign], list[str]]:
+def settings_in_words(runs: Iterable[Foreign]) -> list[str]:
+    """The labels that are settings of the runs, as a tokenizer is, and no name of each, as an id is."""
+    words: dict[str, list[str | bool]] = {}
+    for run in runs:
+        for name, word in run.labels.items():
+            words.setdefault(name, []).append(word)
+    return [name for name, of_runs in words.items() if are_settings(of_runs)]
+
+
+def numbered(runs: Sequence[Foreign]) -> tuple[list[Foreign], list[str]]:
     """The runs with a seed each where they repeat settings, without those that repeat all of another, and notes."""
+    labels = settings_in_words(runs)
     seen: Counter[str] = Counter()
     lines: dict[str, int] = {}
     groups: dict[str, list[Foreign]] = {}
@@ -41,9 +52,9 @@ def numbered(runs: Iterable[Foreign]) -> tuple[list[Foreign], list[str]]:
         lines[document] = run.line
         if seen[run.id]:
             number = hashlib.sha256(f"{run.id} {seen[run.id]}".encode()).hexdigest()[:12]
-            groups.setdefault(_key(run), []).append(replace(run, id=number))
+            groups.setdefault(_key(run, labels), []).append(replace(run, id=number))
         else:
-            groups.setdefault(_key(run), []).append(run)
+            groups.setdefault(_key(run, labels), []).append(run)
         seen[run.id] += 1
     repeated = [group for group in groups.values() if len(group) > 1]
     distinct = [run for group in groups.values() for run in _seeded(group)]
@@ -58,14 +69,33 @@ def numbered(runs: Iterable[Foreign]) -> tuple[list[Foreign], list[str]]:
             notes.append(f"{text}, and with its seed: all are kept.")
         else:
             notes.append(f"{text}: numbered as seeds of it.")
+        notes += [_perhaps_a_setting(name) for name in _recurring(repeated)]
     if same:
         notes.append(f"Left out: {counted(same, 'row')}, the same as another in every cell.")
+    if varied := [name for name in labels if len({run.labels.get(name) for run in distinct}) > 1]:
+        notes.append(f"Runs that differ in {', '.join(varied)} have other settings: none is a seed of another.")
     return sorted(distinct, key=lambda run: run.line), notes
 
 
-def _key(run: Foreign) -> str:
+def _key(run: Foreign, labels: Sequence[str]) -> str:
     settings = {name: value for name, value in run.columns.items() if name != "name"}
-    return json.dumps([settings, run.labels], sort_keys=True)
+    return json.dumps([settings, [run.labels.get(name) for name in labels]], sort_keys=True)
+
+
+def _recurring(groups: Sequence[Sequence[Foreign]]) -> Iterator[str]:
+    """Yield the metrics that differ within groups of equal settings, in numbers that all come again in others."""
+    for name in dict.fromkeys(name for group in groups for run in group for name in run.metrics):
+        values = [{run.metrics.get(name) for run in group} for group in groups]
+        often = Counter(number for numbers in values for number in numbers)
+        if max(map(len, values)) > 1 and min(often.values()) > 1:
+            yield name
+
+
+def _perhaps_a_setting(name: str) -> str:
+    return (
+        f"{name} has the same numbers in one setting after another. Laws average such runs: if {name} is a setting,"
+        f" too, name its column of points by --as, or write its cells as words, such as {name}_0.1."
+    )
 
 
 def _seeded(group: list[Foreign]) -> list[Foreign]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from scalectl.analysis.vocabulary import is_error
 from scalectl.orchestrator.errors import Problem
 from scalectl.orchestrator.format import counted
 from scalectl.orchestrator.store.cells import TRUTHS, is_missing
@@ -28,6 +29,7 @@ from scalectl.orchestrator.store.sheet import MAX_PROBLEMS, InvalidImport, Row, 
 WORK = 6.0  # training FLOPs for each parameter and token: a forward pass is 2, a backward pass 4
 LEAST_WORK = 2.0  # FLOPs for each parameter and example, below which a number is no training compute
 MIXED = 50  # times that a percentage is larger than a fraction, at least
+MOST_NAMED = 5  # metrics in a note
 LEAST_TRAINING = 1e4  # FLOPs for each parameter: those of training on fewer than 2,000 examples
 
 
@@ -67,7 +69,25 @@ def read(path: Path, wishes: Wishes | None = None) -> Import:
     if unusable or reader.per_image or (problems and wishes.strict):
         raise InvalidImport(*sorted(problems, key=lambda problem: (problem.spot.line, problem.spot.column)))
     runs, repeats = numbered(runs)
-    return Import(runs, [*layout.notes, *reader.notes(), *repeats], tuple(problems), wrong_rows)
+    notes = [*layout.notes, *reader.notes(), *repeats, *_without_use_of_images(runs)]
+    return Import(runs, notes, tuple(problems), wrong_rows)
+
+
+def _without_use_of_images(runs: Sequence[Foreign]) -> Iterator[str]:
+    """Yield what has test images that laws can't use: all metrics, or errors that are no shares."""
+    largest: dict[str, float] = {}
+    for run in runs:
+        for name in run.test_images.keys() & run.metrics.keys():
+            largest[name] = max(run.metrics[name], largest.get(name, 0.0))
+    idle = [name for name, most in largest.items() if not is_error(name) or most > 1]
+    if len(idle) < len(largest):
+        idle = list(filter(is_error, idle))
+    if idle:
+        named = ", ".join(sorted(idle)[:MOST_NAMED])
+        yield (
+            f"{IMAGES} tell laws nothing of {named}: the noise of a test is known of errors alone, numbers up to 1 with"
+            " err or error in their names. --as and --as-error give such names."
+        )
 
 
 def _is_mixed(values: Sequence[float]) -> bool:

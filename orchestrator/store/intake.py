@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TypeVar
@@ -60,9 +60,16 @@ def take_in(connection: Connection, plan: Plan, document: str, fits: str) -> Non
     add_metrics(connection, plan.evals.metrics())
 
 
-def take_in_others(connection: Connection, foreign: Sequence[Foreign], study: str, origin: str) -> int:
-    """Write down runs of other people, and their metrics beside others that the study has of them; return how many
-    are new.
+@dataclass(frozen=True)
+class Taken:
+    """How many imported runs are new, and the names of those that the study has of an earlier file of that name."""
+
+    new: int
+    left: Sequence[str]
+
+
+def take_in_others(connection: Connection, foreign: Sequence[Foreign], study: str, origin: str) -> Taken:
+    """Write down runs of other people, and their metrics beside others that the study has of them.
 
     Raises Refusal where a planned study has that name, or a metric of the store that of another in other capitals.
     """
@@ -82,7 +89,10 @@ def take_in_others(connection: Connection, foreign: Sequence[Foreign], study: st
         connection.execute(earlier, [{"number": number[run.id], "id": metric[name]} for run in batch for name in names])
         if values := list(_values(batch, number, metric)):
             connection.execute(insert(imported), values)
-    return len({run.id for run in foreign} - before)
+    ids = {run.id for run in foreign}
+    same_file = select(imports.c.id, imports.c.name).where(imports.c.study == study, imports.c.origin == origin)
+    left = [row.name for row in connection.execute(same_file.order_by(imports.c.number)) if row.id not in ids]
+    return Taken(len(ids - before), left)
 
 
 def _parts(whole: Iterable[Item]) -> Iterator[list[Item]]:

@@ -23,7 +23,7 @@ from scalectl.orchestrator.store.database import explained, file_number, writing
 from scalectl.orchestrator.store.file_systems import shared_file_system
 from scalectl.orchestrator.store.fits import of_fits
 from scalectl.orchestrator.store.foreign import Foreign
-from scalectl.orchestrator.store.intake import bury, now, take_back, take_in, take_in_others
+from scalectl.orchestrator.store.intake import Taken, bury, now, take_back, take_in, take_in_others
 from scalectl.orchestrator.store.known import known
 from scalectl.orchestrator.store.lock import Lock
 from scalectl.orchestrator.store.pruning import Pruning, forget_checkpoints, forget_runs
@@ -94,12 +94,12 @@ class Records:
             if kind := shared_file_system(self.path):
                 note(connection, "warning", f"the store is on {kind}, where SQLite's locks can't be trusted")
 
-    def take_in(self, foreign: Sequence[Foreign], study: str, origin: str) -> int:
-        """Write down runs of other people, and return how many of them are new."""
+    def take_in(self, foreign: Sequence[Foreign], study: str, origin: str) -> Taken:
+        """Write down runs of other people, and return what came of it."""
         with self._writing() as connection:
-            new = take_in_others(connection, foreign, study, origin)
-            note(connection, "imported", f"{len(foreign)} runs of {origin}, {new} of them new")
-        return new
+            taken = take_in_others(connection, foreign, study, origin)
+            note(connection, "imported", f"{len(foreign)} runs of {origin}, {taken.new} of them new")
+        return taken
 
     def take_back(self, study: str) -> int:
         """Delete the runs of other people in a study, and return how many they are; raises NotFound without any."""

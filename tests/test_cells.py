@@ -1,0 +1,159 @@
+"""Which runs are seeds of one another, and so are averaged: those of equal settings and equal length alone."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+import scalectl
+from scalectl.orchestrator.cli.main import scalectl as verbs
+from scalectl.orchestrator.store.imported import read
+
+SIZES, AMOUNTS = (1e6, 3e6, 1e7, 3e7, 1e8), (1e8, 3e8, 1e9, 3e9)
+DECAYS = {0.01: 1.3, 0.1: 1.0, 1.0: 1.5}  # weight decay: how many times the loss of the best
+
+
+def loss(size: float, images: float) -> float:
+    return float(1.7 + 400 / size**0.34 + 410 / images**0.28)
+
+
+def sweep(header: str, cell: Callable[[float, int], object], decays: tuple[float, ...] = (*DECAYS,)) -> str:
+    """Each size and amount with some weight decays, as a file that has them under this header."""
+    random, lines = np.random.default_rng(0), [f"model,params,tokens,{header},val_loss"]
+    for size in SIZES:
+        for images in AMOUNTS:
+            for decay in decays:
+                found = DECAYS[decay] * loss(size, images) * np.exp(0.003 * random.normal())
+                lines.append(f"m{size:g},{size:.0f},{images:.0f},{cell(decay, len(lines))},{found:.5f}")
+    return "\n".join(lines) + "\n"
+
+
+def imported(tmp_path: Path, text: str) -> pd.DataFrame:
+    """The points of a store with the runs of such a file."""
+    (tmp_path / "runs.csv").write_text(text)
+    words = ["import", str(tmp_path / "runs.csv"), "--store", str(tmp_path / "runs.db")]
+    assert CliRunner().invoke(verbs, words, standalone_mode=False).return_value == 0
+    return scalectl.read(tmp_path / "runs.db")
+
+
+def notes(tmp_path: Path, text: str) -> str:
+    (tmp_path / "runs.csv").write_text(text)
+    return "\n".join(read(tmp_path / "runs.csv").notes)
+
+
+def in_words(decay: float, _: int) -> str:
+    return f"wd{decay:g}"
+
+
+@pytest.mark.parametrize(("cell", "decays"), [(in_words, (*DECAYS,)), (lambda decay, _: decay == 0.1, (0.1, 1.0))])
+def test_runs_that_differ_in_a_text_or_a_truth_value_are_other_runs(tmp_path, cell, decays):
+    points = imported(tmp_path, sweep("recipe", cell, decays))
+    best = points[points["recipe"].isin(["wd0.1", True])]
+    alone = scalectl.fit(best, "val_loss", draws=0)
+    for table in (points, unsaid(points)):
+        fitted = scalectl.fit(table, "val_loss", draws=0)
+        assert set(fitted.frontier["run"]) == set(alone.frontier["run"])
+        assert float(fitted(1e19)) == pytest.approx(float(alone(1e19)), rel=1e-3)
+    assert float(alone(1e19)) == pytest.approx(min(loss(n, 1e19 / 6 / n) for n in np.logspace(7, 10, 99)), rel=0.1)
+
+
+def unsaid(points: pd.DataFrame) -> pd.DataFrame:
+    """The same table without what the store says of its columns, as of a file that pandas wrote."""
+    table = points.copy()
+    table.attrs.clear()
+    return table
+
+
+def test_a_name_of_each_run_makes_no_setting_of_it(tmp_path):
+    """Tables of W&B and MLflow have an id and a time of each run: its seeds are averaged all the same."""
+    text = sweep("seed,run_id,phase", lambda decay, line: f"{decay:g},id-{line},hot".replace("0.", ""))
+    points = imported(tmp_path, text)
+    assert set(scalectl.fit(points, "val_loss", draws=0).frontier["seeds"]) == {3}
+    told = notes(tmp_path, text)
+    assert "Text, kept for --where: run_id, phase." in told and "Runs that differ" not in told
+    told = notes(tmp_path, sweep("run_id", lambda _, line: f"id-{line}"))
+    assert "40 runs with the settings of another, as in lines 2 and 3: numbered as seeds of it." in told
+
+
+def test_an_import_says_which_words_are_settings_and_which_numbers_may_be(tmp_path):
+    told = notes(tmp_path, sweep("wd,run_id", lambda decay, line: f"wd{decay:g},id-{line}"))
+    assert "Runs that differ in wd have other settings: none is a seed of another." in told
+    assert "numbered as seeds" not in told
+    told = notes(tmp_path, sweep("wd", lambda decay, _: decay))
+    assert "40 runs with the settings of another" in told
+    assert "wd has the same numbers in one setting after another. Laws average such runs" in told
+    assert "write its cells as words, such as wd_0.1" in told
+    told = notes(tmp_path, sweep("epoch_time", lambda decay, line: decay + line))
+    assert "40 runs with the settings of another" in told and "one setting after another" not in told
+
+
+def test_lines_of_a_figure_join_runs_of_one_label(tmp_path):
+    from scalectl.analysis.drawing.trunks import trunks
+
+    points = imported(tmp_path, sweep("wd", in_words))
+    lines = list(trunks(points.assign(steps=points["images_seen"]), points, "val_loss", "flops"))
+    assert len(lines) == len(SIZES) * len(DECAYS)
+
+
+def lengths(**columns: Callable[[float, float], float]) -> pd.DataFrame:
+    """Eight sizes of three lengths each, as a table with these columns and a seed of nothing."""
+    random, rows = np.random.default_rng(0), []
+    for size in np.logspace(6, 9.5, 8):
+        for images in (1e7, 1e8, 1e9):
+            error = (0.05 + 30 / size**0.34 + 20 / images**0.28) * np.exp(0.01 * random.normal())
+            rows.append({"model": f"m{size:.0f}", "params": size, "error": error})
+            rows[-1] |= {name: of(size, images) for name, of in columns.items()}
+    names = [f"run-{n:02d}" for n in range(len(rows))]
+    return pd.DataFrame(rows).assign(run=names, name=names, state="done", excluded=False, digest="")[
+        ["run", "name", "state", "excluded", "params", "model", *columns, "digest", "error"]
+    ]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"images_seen": lambda _, images: images},
+        {"core_days": lambda size, images: size * images / 1e18},
+        {"device_seconds": lambda size, images: size * images / 1e12},
+        {"flops": lambda size, images: 6 * size * images if images < 1e9 else np.nan, "images_seen": lambda _, i: i},
+    ],
+)
+@pytest.mark.parametrize("over", ["params", "data_size"])
+def test_runs_of_another_length_are_no_seeds_whatever_says_how_long_they_were(columns, over):
+    """A law over size averaged the runs of a model that saw 1e7, 1e8 and 1e9 images, and predicted 28 % for 11 %."""
+    points = lengths(**columns)
+    points.insert(5, "data_size", points["params"])
+    fitted = scalectl.fit(points, "error", over, draws=20)
+    assert set(fitted.frontier["seeds"]) == {1}
+    assert float(fitted(3e10)) == pytest.approx(0.05 + 30 / 3e10**0.34 + 20 / 1e9**0.28, rel=0.1)
+    assert len(scalectl.fit(points, "error", over, runs="all", draws=0).frontier) == 24
+
+
+def test_seeds_are_averaged_though_each_took_a_time_of_its_own():
+    columns = {"images_seen": lambda _, images: images, "core_days": lambda size, images: size * images / 1e18}
+    points = lengths(**columns)
+    twice = pd.concat([points, points.assign(run=points["run"] + "b", core_days=1.1 * points["core_days"])])
+    fitted = scalectl.fit(twice, "error", "params", draws=0)
+    assert set(fitted.frontier["seeds"]) == {2}
+
+
+def test_a_run_without_flops_parts_no_seeds_of_others():
+    columns = {"images_seen": lambda _, images: images, "flops": lambda size, images: 6 * size * images}
+    points = lengths(**columns, device_seconds=lambda size, images: size * images / 1e12)
+    twice = pd.concat([points, points.assign(run=points["run"] + "b", device_seconds=1.1 * points["device_seconds"])])
+    alone = twice.iloc[[0]].assign(run="alone", model="other", flops=np.nan, device_seconds=1e9, error=0.99)
+    with_it = scalectl.fit(pd.concat([twice, alone]), "error", "device_seconds", draws=0)
+    assert set(with_it.frontier["seeds"]) == {2}
+
+
+def test_a_map_of_two_settings_compares_runs_of_one_length():
+    from scalectl.analysis.comparison import comparable
+
+    points = lengths(images_seen=lambda _, images: images).assign(lr=lambda table: table.index % 2 + 1.0)
+    wider = pd.concat([points, points.assign(lr=3.0 - points["lr"], run=points["run"] + "b")], ignore_index=True)
+    assert len(comparable(wider, "params", "lr")) == len(wider)
+    short = wider[(wider["lr"] == 1) | (wider["images_seen"] < 1e9)]
+    assert set(comparable(short, "params", "lr")["images_seen"]) == {1e7, 1e8}
