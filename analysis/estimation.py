@@ -94,7 +94,7 @@ def estimated(
         held_out=(),
     )
     fitted = replace(fitted, held_out=_held_out(points, fitted, hold_out, manner))
-    return replace(fitted, warnings=tuple(warnings(fitted, manner.draws, float(runs[x].max()), ends)))
+    return replace(fitted, warnings=tuple(warnings(fitted, runs, manner.draws, ends)))
 
 
 def points_of(cells: pd.DataFrame, metric: str, which: str) -> pd.DataFrame:

@@ -3,10 +3,13 @@
 from collections.abc import Iterator, Mapping
 
 import numpy as np
+import pandas as pd
 
 from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.law import FLOOR
-from scalectl.analysis.report import Fitted, value
+from scalectl.analysis.lengths import cut_short, told
+from scalectl.analysis.report import Fitted, rms, value
+from scalectl.analysis.runs import COMPUTE
 from scalectl.analysis.vocabulary import AXES, FRONTIER, is_error
 
 DECADES = 1.0  # of compute, below which there is no law
@@ -24,12 +27,13 @@ def decades(span: str) -> str:
     return f"{span} decades"
 
 
-def warnings(fit: Fitted, draws: int, most: float, ends: Mapping[str, tuple[float, float]]) -> Iterator[str]:
+def warnings(fit: Fitted, runs: pd.DataFrame, draws: int, ends: Mapping[str, tuple[float, float]]) -> Iterator[str]:
     """Yield what the report warns of.
 
-    `draws` is the number that was wanted, `most` the largest run's compute, `ends` the least and largest of each
-    parameter.
+    `runs` are all that could be on the frontier, `draws` is the number that was wanted, `ends` the least and largest of
+    each parameter.
     """
+    most = float(runs[fit.x].max())
     compute, parameters = np.unique(fit.frontier[fit.x].to_numpy(float)), len(fit.law.values)
     points, spanning = "frontier points", "frontier spans"
     if fit.runs != FRONTIER:
@@ -41,6 +45,8 @@ def warnings(fit: Fitted, draws: int, most: float, ends: Mapping[str, tuple[floa
         yield f"the {spanning} {span:.1f} decades of {AXES[fit.x].word}; {EXPONENT_NEEDS}"
     if most > _AHEAD * compute[-1]:
         yield _unbeaten(fit, most)
+    if fit.runs == FRONTIER and fit.x == COMPUTE and (short := _short(runs, fit)):
+        yield told(short)
     yield from _at_bounds(fit, ends)
     if (lost := draws - len(fit.draws)) > _LOST * draws:
         few = f"fewer than {parameters} {points}"
@@ -60,6 +66,10 @@ def _of_runs(fit: Fitted) -> Iterator[str]:
     for run in fit.held_out:
         if run.got < run.low or run.got > run.high:
             yield f"held out {run.name} lies outside its {100 * LEVEL:.0f} % interval"
+
+
+def _short(runs: pd.DataFrame, fit: Fitted) -> dict[str, float]:
+    return cut_short(runs, fit.frontier, fit.law, fit.metric, rms(fit.residuals))
 
 
 def _unbeaten(fit: Fitted, most: float) -> str:
