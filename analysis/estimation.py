@@ -81,6 +81,7 @@ def estimated(
         metric=metric,
         x=x,
         runs=manner.runs,
+        largest=float(runs[x].max()),
         law=law,
         intervals=_intervals(law, drawn_BP, stretch * widening(len(study.fitted), len(law.values)), ends),
         frontier=study.fitted,
@@ -93,7 +94,7 @@ def estimated(
         held_out=(),
     )
     fitted = replace(fitted, held_out=_held_out(points, fitted, hold_out, manner))
-    return replace(fitted, warnings=tuple(warnings(fitted, manner.draws, float(runs[x].max()), ends)))
+    return replace(fitted, warnings=tuple(warnings(fitted, manner.draws, ends)))
 
 
 def points_of(cells: pd.DataFrame, metric: str, which: str) -> pd.DataFrame:

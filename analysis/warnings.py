@@ -24,11 +24,10 @@ def decades(span: str) -> str:
     return f"{span} decades"
 
 
-def warnings(fit: Fitted, draws: int, most: float, ends: Mapping[str, tuple[float, float]]) -> Iterator[str]:
+def warnings(fit: Fitted, draws: int, ends: Mapping[str, tuple[float, float]]) -> Iterator[str]:
     """Yield what the report warns of.
 
-    `draws` is the number that was wanted, `most` the largest run's compute, `ends` the least and largest of each
-    parameter.
+    `draws` is the number that was wanted, `ends` the least and largest of each parameter.
     """
     compute, parameters = np.unique(fit.frontier[fit.x].to_numpy(float)), len(fit.law.values)
     points, spanning = "frontier points", "frontier spans"
@@ -39,8 +38,8 @@ def warnings(fit: Fitted, draws: int, most: float, ends: Mapping[str, tuple[floa
         yield f"{few}: trust the curve between them, not the parameters"
     if (span := np.log10(compute[-1] / compute[0])) < SAFE_DECADES:
         yield f"the {spanning} {span:.1f} decades of {AXES[fit.x].word}; {EXPONENT_NEEDS}"
-    if most > _AHEAD * compute[-1]:
-        yield _unbeaten(fit, most)
+    if fit.largest > _AHEAD * compute[-1]:
+        yield _unbeaten(fit)
     yield from _at_bounds(fit, ends)
     if (lost := draws - len(fit.draws)) > _LOST * draws:
         few = f"fewer than {parameters} {points}"
@@ -62,12 +61,12 @@ def _of_runs(fit: Fitted) -> Iterator[str]:
             yield f"held out {run.name} lies outside its {100 * LEVEL:.0f} % interval"
 
 
-def _unbeaten(fit: Fitted, most: float) -> str:
+def _unbeaten(fit: Fitted) -> str:
     best = fit.frontier.iloc[-1]
     name, got = best.get("name", best["run"]), value(fit.metric, best[fit.metric])
     return (
         f"no run with more compute than {name} is better, though there are runs with"
-        f" {most / best[fit.x]:.2g} times as much: look at it ({got}), and exclude it if it is no result"
+        f" {fit.largest / best[fit.x]:.2g} times as much: look at it ({got}), and exclude it if it is no result"
     )
 
 
@@ -80,7 +79,8 @@ def _at_bounds(fit: Fitted, ends: Mapping[str, tuple[float, float]]) -> Iterator
         name, estimate = parameter.name.replace("_", " "), params[parameter.name]
         if parameter.scale.zero:
             if parameter.compute == 1 and estimate > float(fit.frontier[fit.x].max()):
-                yield f"the {name} is above the largest compute: the points are far from a power law"
+                largest = f"the largest {AXES[fit.x].word} of the fitted points"
+                yield f"the {name} is above {largest}: they are far from a power law"
         elif parameter.name in ends:
             low, high = ends[parameter.name]
             if not low * 1.001 < estimate < high / 1.001:
