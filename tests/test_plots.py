@@ -17,6 +17,7 @@ from matplotlib.text import Text
 from PIL import Image
 from runs import METRIC, doubly, laptop, planted, table
 
+from scalectl.analysis.budgets import isoflop
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.drawing.plot import Drawing, Subject
 from scalectl.analysis.drawing.style import Marks
@@ -304,6 +305,18 @@ def test_the_minima_of_planted_budgets_are_drawn_where_they_are():
     for one, mark in zip(data["budgets"], marks, strict=True):
         assert one["params"] == pytest.approx(1e7 * (one["compute"] / 1e18) ** 0.5, rel=0.05)
         assert mark.get_offsets()[0][0] == pytest.approx(one["params"])
+
+
+def test_the_figure_counts_the_minima_and_budgets_that_the_report_counts():
+    lone = budgets()[:2].assign(run=["a", "b"], flops=[1e16, 1e17])
+    points = pd.concat([budgets(), lone], ignore_index=True)
+    made = draw("isoflop", subject(points))
+    title = made.figure.axes[0].get_title(loc="left")
+    assert title == "3 minima of 5 budgets (fewer than 5 sizes)"
+    report = isoflop(points, METRIC)
+    assert "3 minima of 5 budgets" in str(report)
+    assert json.loads(json.dumps(made.data["budgets"])) == report.to_json()["budgets"]
+    assert len(made.figure.axes[0].collections) == 3
 
 
 def test_a_minimum_at_the_edge_is_none_with_the_reason():
