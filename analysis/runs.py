@@ -38,7 +38,7 @@ def usable(points: pd.DataFrame, metric: str, x: str = COMPUTE, *needed: str) ->
     a_table(points)
     _know(points, metric, x)
     points = checked(points, RUN, (metric, x, *needed))
-    done = (points["state"] == "done") & ~points["excluded"].astype(bool)
+    done = (points["state"] == "done") & ~points["excluded"]
     runs = points[done & points[metric].notna() & points[x].notna()]
     if runs.empty:
         why = "no run is done"

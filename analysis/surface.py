@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import nnls
 
 from scalectl.analysis.bootstrap import LEVEL
-from scalectl.analysis.checks import Refused, amounts
+from scalectl.analysis.checks import Refused, amounts, whole
 from scalectl.analysis.notebook import html_table
 from scalectl.analysis.surface_runs import LEAST_TIED, carries, numbered, three_lists
 
@@ -75,8 +75,9 @@ class Surface:
     def draws(self, n: int, seed: int = 0) -> Floats:
         """E, A, B, alpha and beta [n, 5] of `n` draws of the runs, each fitted from where the first fit ended.
 
-        Runs of one trunk are drawn together.
+        Runs of one trunk are drawn together. Raises Refused for what is no whole number.
         """
+        n, seed = whole("n", n), whole("seed", seed)
         return _redrawn(self.runs, np.array(self._values()), n, seed)
 
     def bootstrap(self, n: int = 200, seed: int = 0) -> dict[str, tuple[float, float]]:
@@ -85,8 +86,7 @@ class Surface:
         The runs are drawn with replacement and each draw is fitted from where the first fit ended; the same seed gives
         the same intervals. Raises Refused without draws.
         """
-        if n < 1:
-            raise Refused(f"n = {n}: intervals need 1 draw or more, better 200.")
+        whole("n", n, least=1)
         drawn = dict(zip(_NAMES, self.draws(n, seed).T, strict=True))
         exponent_N = drawn["beta"] / (drawn["alpha"] + drawn["beta"])
         drawn |= {"N_exponent": exponent_N, "D_exponent": 1 - exponent_N}
