@@ -10,6 +10,7 @@ from scalectl.analysis.checks import Refused
 from scalectl.analysis.runs import usable
 from scalectl.analysis.sizes import FAR, Interval, SizeLaw
 
+NOWHERE = 100.0  # decades beyond the data, from which on products of sizes and images may be no floats
 ISOFLOP, SIZE_LAW = "IsoFLOP minima", "law of size and images seen"
 
 
@@ -48,6 +49,8 @@ def best_size(points: pd.DataFrame, metric: str, x: str, compute: float) -> Allo
     carry neither, where it lies more than a decade beyond the sizes of the runs, and for more epochs than are known.
     """
     runs = usable(points, metric, x, "params", "images_seen")
+    if decades_beyond(compute, runs[x]) > NOWHERE:
+        raise Refused(_far_from_sizes(compute))
     minima, no_minima = _minima(points, metric, x)
     law, no_law = _size_law(points, metric, x)
     by_law, beyond = None, ""
@@ -92,7 +95,7 @@ def _of_minima(
     size = minima.best(compute)
     images, expected, warnings = minima.images_seen(compute), None, list[str]()
     if not np.isfinite([size.estimate, images]).all() or decades_beyond(size.estimate, runs["params"]) > FAR:
-        raise Refused(f"at {compute:.3g} it lies more than {FAR:g} decade outside the sizes of the runs.")
+        raise Refused(_far_from_sizes(compute))
     if law:
         warnings += law.warnings(images)
         expected = law.expected(size.estimate, images)
@@ -100,6 +103,10 @@ def _of_minima(
         ends = f"{by_law.params:.3g} parameters ({by_law.params_low:.3g} to {by_law.params_high:.3g})"
         warnings.append(f"the law of size and images names another best size: {ends}")
     return _allocation(size, images, runs, ISOFLOP, expected, tuple(warnings))
+
+
+def _far_from_sizes(compute: float) -> str:
+    return f"at {compute:.3g} it lies more than {FAR:g} decade outside the sizes of the runs."
 
 
 def _allocation(
@@ -122,4 +129,5 @@ def _steps(points: pd.DataFrame, images: float) -> float | None:
 
 def decades_beyond(number: float, known: pd.Series) -> float:
     """The decades by which a number lies beyond the ends of what is known; 0 between them."""
-    return float(max(np.log10(number / known.max()), np.log10(known.min() / number), 0.0))
+    log, least, most = np.log10([number, known.min(), known.max()])
+    return float(max(log - most, least - log, 0.0))

@@ -62,7 +62,8 @@ class Average:
         The squares of two distances add up, each averaged over the families: from a family to the end of its own
         interval, and from the average to the family.
         """
-        compute_M = np.asarray(compute, float)
+        compute = np.asarray(compute, float)
+        compute_M = compute.ravel()
         middle_M = np.log(self(compute_M))
         below_M, above_M = np.zeros_like(middle_M), np.zeros_like(middle_M)
         for member in self.members:
@@ -76,7 +77,8 @@ class Average:
             shared_M = (HALF * shared_noise(np.exp(middle_M), self.images, self.correlation) / np.exp(middle_M)) ** 2
         below_M, above_M = below_M + shared_M, above_M + shared_M
         below_M, above_M = (self.stretch * np.sqrt(square_M) for square_M in (below_M, above_M))
-        return np.exp(middle_M - below_M), np.exp(middle_M + above_M)
+        low_M, high_M = np.exp(middle_M - below_M), np.exp(middle_M + above_M)
+        return low_M.reshape(compute.shape), high_M.reshape(compute.shape)
 
     def invert(self, error: float) -> float:
         """The compute at which the average reaches an error: infinity if never, 0 if from the start."""

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from scalectl.analysis.bootstrap import LEVEL
-from scalectl.analysis.checks import Refused
+from scalectl.analysis.checks import Refused, amount
 from scalectl.analysis.conformal import failed, needed
 from scalectl.analysis.documents import known
 from scalectl.analysis.estimation import Manner, averaged_cells, estimated, points_of
@@ -142,12 +142,15 @@ def backtest(
     """Fit the runs up to 1 / share of the largest compute, for each of `shares`, and predict the later frontier.
 
     `options` are those of `fit`. A cut that can't be fitted or has fewer than two later points is among `refused`.
-    Raises what `usable` raises.
+    Raises what `usable` raises, and Refused for shares that are not finite and above 0.
     """
+    if np.isscalar(shares):
+        raise Refused(f"shares = {shares!r}: give a list, such as {list(SHARES)}.")
+    parts = [amount("shares", share) for share in shares]
     runs = usable(points, metric, x)
     cuts, refused = [], {}
     manner = Manner(**({"draws": DRAWS} | options))
-    for share in shares:
+    for share in parts:
         try:
             cuts.append(_cut(points, runs, metric, x, share, manner))
         except Refused as why:

@@ -1,7 +1,9 @@
 """What callers hand over, checked: tables with columns of numbers, and numbers above 0; or else `Refused`."""
 
 from collections.abc import Collection, Iterable
+from operator import index
 from reprlib import repr as shortened
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,6 +32,25 @@ def amounts(name: str, numbers: ArrayLike) -> NDArray[np.float64]:
     return floats
 
 
+def amount(name: str, number: Any) -> float:
+    """One number as a float; raises Refused, which names the argument, unless it is finite and above 0."""
+    floats = amounts(name, number)
+    if floats.ndim:
+        raise Refused(f"{name} = {shortened(number)}: give one number.")
+    return float(floats)
+
+
+def whole(name: str, number: Any, least: int = 0) -> int:
+    """A whole number; raises Refused, which names the argument, for what is none or below the least."""
+    try:
+        count = index(number)
+    except TypeError:
+        raise Refused(f"{name} = {shortened(number)}: give a whole number, {least} or more.") from None
+    if count < least:
+        raise Refused(f"{name} = {count}: give a whole number, {least} or more.")
+    return count
+
+
 def a_table(table: object) -> None:
     """Raise Refused for what is no table."""
     if not isinstance(table, pd.DataFrame):
@@ -47,7 +68,14 @@ def checked(table: pd.DataFrame, columns: Collection[str], numbers: Collection[s
     if missing := [name for name in dict.fromkeys(map(str, [*columns, *numbers])) if name not in table]:
         raise Refused(f"the table has no column {', '.join(missing)}; it has {', '.join(map(str, table)) or 'none'}.")
     table = table.reset_index(drop=True)
+    if "excluded" in columns:
+        table = table.assign(excluded=excluded(table))
     return table.assign(**{name: _numbers(table[name]) for name in numbers})
+
+
+def excluded(table: pd.DataFrame) -> pd.Series:
+    """Which runs are excluded; one of which that isn't told is not."""
+    return pd.Series(np.where(table["excluded"].isna(), False, table["excluded"]).astype(bool), table.index)
 
 
 def ids(name: str, runs: Iterable[str]) -> list[str]:

@@ -3,13 +3,14 @@
 from reprlib import repr as shortened
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.gaussian_process import Curve, Floats
 from scalectl.analysis.running_best import likely_running_best
 
 MOST = 200  # points; longer curves are averaged over neighbours, each average counting as many
+_ONE_X = 1e-20  # sum of squares of log x up to which they are one
 _TESTED = 4  # points from which on a rise can be tested
 _RISING = 1 / 3  # Kendall's rank correlation above which a curve may be one that rises,
 _CHANCE = 1.645  # and the standard deviations that are one-sided 5 %
@@ -57,8 +58,22 @@ def measured(x_N: Floats, y_N: Floats, most: int = MOST) -> tuple[Curve, float, 
     if distinct > most:
         point_N = point_N * most // distinct
     count = np.bincount(point_N).astype(float)
-    u, v = (np.bincount(point_N, np.log(values)) / count for values in (x_N, y_N))
-    return Curve(u - u[-1], v - v[-1], count, likely_running_best(u, v)), float(u[-1]), float(v[-1])
+    log_x, log_y = np.log(x_N), np.log(y_N)
+    u, v = (np.bincount(point_N, logs) / count for logs in (log_x, log_y))
+    squares, spare = _within(point_N, log_x - u[point_N], log_y - v[point_N])
+    curve = Curve(u - u[-1], v - v[-1], count, squares, spare, likely_running_best(u, v))
+    return curve, float(u[-1]), float(v[-1])
+
+
+def _within(point_N: NDArray[np.int64], x_N: Floats, y_N: Floats) -> tuple[Floats, Floats]:
+    """The squares of measurements around the line through those of their point, or their mean where all are at one x,
+    and the degrees of freedom of that; x and y come relative to their means.
+    """
+    count, across, down, along = (np.bincount(point_N, values) for values in (1 + 0 * x_N, x_N**2, y_N**2, x_N * y_N))
+    lines = across > _ONE_X
+    squares = down - np.where(lines, along**2 / np.where(lines, across, 1.0), 0.0)
+    spare = np.maximum(count - 1 - lines, 0.0)
+    return np.where(spare > 0, np.maximum(squares, 0.0), 0.0), spare
 
 
 def has_risen(v_N: Floats) -> bool:

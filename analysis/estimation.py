@@ -6,6 +6,7 @@ Letters of shapes: B fits, N points, P parameters.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from scalectl.analysis.averaging import Average, Member, weights
 from scalectl.analysis.bootstrap import Drawn, around, around_log, redrawn, widening
-from scalectl.analysis.checks import RUN, Refused, checked, known_runs
+from scalectl.analysis.checks import RUN, Refused, checked, known_runs, whole
 from scalectl.analysis.enough import SPARE, enough, several_models
 from scalectl.analysis.law import LADDER, Family, Floats, Law, family
 from scalectl.analysis.noise import averaged, typical_images, weighed
@@ -47,8 +48,10 @@ class Manner:
         for name, words in (("runs", RUNS), ("seeds", SEEDS)):
             if getattr(self, name) not in words:
                 raise Refused(f"{name} = {getattr(self, name)!r}: give {' or '.join(words)}.")
-        if not 0 <= self.correlation <= 1:
-            raise Refused(f"correlation = {self.correlation}: give a number from 0 to 1.")
+        if not (isinstance(self.correlation, Real) and 0 <= self.correlation <= 1):
+            raise Refused(f"correlation = {self.correlation!r}: give a number from 0 to 1.")
+        whole("draws", self.draws)
+        whole("seed", self.seed)
 
     @property
     def family(self) -> Family:
@@ -82,6 +85,7 @@ def estimated(
         metric=metric,
         x=x,
         runs=manner.runs,
+        largest=float(runs[x].max()),
         law=law,
         intervals=_intervals(law, drawn_BP, stretch * widening(len(study.fitted), len(law.values)), ends),
         frontier=study.fitted,
@@ -185,7 +189,7 @@ def _intervals(
 
 def _counts(points: pd.DataFrame, kept: pd.DataFrame, runs: pd.DataFrame) -> Counts:
     done, diverged = (int((kept["state"] == state).sum()) for state in ("done", "diverged"))
-    excluded = int(((kept["state"] == "done") & kept["excluded"].astype(bool)).sum())
+    excluded = int(((kept["state"] == "done") & kept["excluded"]).sum())
     return Counts(len(runs), len(points) - len(kept), excluded, diverged, done - excluded - len(runs))
 
 

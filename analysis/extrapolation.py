@@ -97,7 +97,7 @@ def along(x_N: Floats, y_N: Floats, x_M: Floats, most: int = MOST) -> tuple[Fore
     """The forecast of log y at each of `x_M`, and the degrees of freedom of its error; y are not all 0."""
     curve, log_x, log_y = measured(x_N, y_N, most)
     pooled = _pooled(curve, np.log(x_M) - log_x)
-    return Forecast(log_y + pooled.mean, pooled.variance, pooled.evidence), len(curve.t) + 1
+    return Forecast(log_y + pooled.mean, pooled.variance, pooled.evidence), len(curve.t) + 1 + int(curve.spare.sum())
 
 
 def annealed(schedule: annealing.Schedule, y_N: Floats, prior_R: Floats) -> tuple[Forecast, int]:

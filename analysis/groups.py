@@ -85,11 +85,18 @@ def fit_each(
     options |= {"draws": draws, "seed": seed}
     Manner(**options)  # a word that is wrong is no group's reason
     groups: dict[str, Fitted | Refused] = {}
-    for name in points.sort_values(order)[per].dropna().unique():
-        group = points[points[per] == name]
+    for value in points.sort_values(order)[per].dropna().unique():
+        group, name = points[points[per] == value], _name(value)
         one_model = group["model"].nunique() == 1
         try:
-            groups[str(name)] = fit(group, metric, x, one_model=one_model, **options)
+            groups[name] = fit(group, metric, x, one_model=one_model, **options)
         except Refused as refused:
-            groups[str(name)] = refused
+            groups[name] = refused
     return FittedGroups(metric, x, per, groups)
+
+
+def _name(value: object) -> str:
+    """The name of a group; a whole number has one, also where other runs lack it and all are floats therefore."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value)

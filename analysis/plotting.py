@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from scalectl.analysis.checks import Refused, ids
+from scalectl.analysis.checks import Refused, excluded, ids
 from scalectl.analysis.drawing.look import LOOKS, Look, adapt, settings
 from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
 from scalectl.analysis.drawing.sheet import Sheet, house_style
@@ -104,10 +104,10 @@ def about(subject: Subject, revision: str = "") -> dict[str, Any]:
 def left_out(points: pd.DataFrame, metric: str, x: str, held: Collection[str]) -> list[dict[str, str]]:
     """The runs that no law is fitted to, each with the reason."""
     left = []
-    for row in points.to_dict("records"):
+    for row, is_excluded in zip(points.to_dict("records"), excluded(points), strict=True):
         reasons = {
             str(row["state"]): row["state"] != "done",
-            "excluded": row["excluded"],
+            "excluded": is_excluded,
             "held out": row["run"] in held,
             f"without {metric}": metric in row and pd.isna(row[metric]),
             f"without {x}": x in row and pd.isna(row[x]),

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scalectl.analysis.allocation import Allocation, best_size, decades_beyond
+from scalectl.analysis.allocation import NOWHERE, Allocation, best_size, decades_beyond
 from scalectl.analysis.bootstrap import LEVEL
-from scalectl.analysis.checks import Refused, amounts
+from scalectl.analysis.checks import Refused, amount
 from scalectl.analysis.documents import known
 from scalectl.analysis.fitting import fit
 from scalectl.analysis.law import Floats
@@ -96,15 +96,13 @@ def predict(
     if [compute is not None, error is not None, params is not None and data is not None].count(True) != 1:
         raise ValueError("ask for a compute, for an error, or for params and data")
     given = {"compute": compute, "error": error, "params": params, "data": data, "data_size": data_size}
-    for name, number in given.items():
-        if number is not None:
-            amounts(name, number)
-    if params is not None and data is not None:
-        return _of_size(points, metric, x, params, data, data_size)
+    asked = {name: amount(name, number) for name, number in given.items() if number is not None}
+    if "params" in asked and "data" in asked:
+        return _of_size(points, metric, x, asked["params"], asked["data"], asked.get("data_size"))
     fitted = fit(points, metric, x, law=law, runs=runs, seeds=seeds, correlation=correlation)
-    if compute is not None:
-        return _of_compute(points, fitted, compute)
-    return _reaching(fitted, error or 0.0)
+    if "compute" in asked:
+        return _of_compute(points, fitted, asked["compute"])
+    return _reaching(fitted, asked["error"])
 
 
 def _of_compute(points: pd.DataFrame, fitted: Fitted, compute: float) -> Prediction:
@@ -138,6 +136,8 @@ def _reaching(fitted: Fitted, error: float) -> Prediction:
     least = estimate
     if low is not None:
         least = min(low, estimate)
+    if high is not None:
+        high = max(high, estimate)  # between two points of the band it is a line in logarithms, the law is not
     return _prediction(fitted, {"error": error}, estimate, least, high, estimate)
 
 
@@ -183,8 +183,10 @@ def _of_size(
     points: pd.DataFrame, metric: str, x: str, params: float, data: float, data_size: float | None
 ) -> Prediction:
     law = SizeLaw.of(points, metric, x)
-    expected = law.expected(params, data, data_size)
     outside = max(decades_beyond(params, law.runs["params"]), decades_beyond(data, law.runs["images_seen"]))
+    if outside > NOWHERE:
+        raise Refused(f"that lies {outside:.0f} decades outside the data.")
+    expected = law.expected(params, data, data_size)
     question = {"params": params, "data": data}
     if data_size is not None:
         question["data_size"] = data_size

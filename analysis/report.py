@@ -16,7 +16,7 @@ from scalectl.analysis.notebook import Report, html_table
 from scalectl.analysis.vocabulary import AXES, FRONTIER
 
 _TOLD = 0.005  # of luck, below which nothing is told
-AHEAD = 10.0  # the report predicts the error at this many times the largest compute
+AHEAD = 10.0  # the report predicts the error at this many times the compute of the largest run
 SUPPORTED = 2.0  # of AICc in favour of the law
 INTERVAL = f"{100 * LEVEL:.0f} % interval"
 UNKNOWN = 1e9  # ratio of an interval's ends from which on the report doesn't print them
@@ -61,6 +61,7 @@ class Fitted(Report):
     metric: str
     x: str  # the column that the law is over
     runs: str  # that the law is fitted to: the frontier or all
+    largest: float  # compute of a run, on the frontier or not
     law: Law
     intervals: dict[str, tuple[float, float]]
     frontier: pd.DataFrame  # the points that the law was fitted to: of all runs, a row for each cell
@@ -264,8 +265,8 @@ def checks(fit: Fitted) -> Iterator[str]:
 
 
 def ahead(fit: Fitted) -> tuple[float, str]:
-    """A compute of AHEAD times the frontier's largest, and what is predicted there, with its interval."""
-    compute = AHEAD * float(fit.frontier[fit.x].iloc[-1])
+    """A compute of AHEAD times the largest run's, and what is predicted there, with its interval."""
+    compute = AHEAD * fit.largest
     low, high = (float(end[0]) for end in fit.band([compute]))
     return compute, _interval(fit.metric, float(fit(compute)), low, high)
 

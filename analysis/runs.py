@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scalectl.analysis.checks import RUN, Refused, a_table, above_0, checked
+from scalectl.analysis.checks import RUN, Refused, a_table, above_0, checked, excluded
 from scalectl.analysis.store import images_of, metrics, of_trunk
 from scalectl.analysis.vocabulary import AXES
 
@@ -66,15 +66,15 @@ def without(points: pd.DataFrame, hold_out: Collection[str]) -> pd.DataFrame:
 
 def _counted(points: pd.DataFrame) -> "pd.Series[bool]":
     """Whether each run is done and not excluded."""
-    return (points["state"] == "done") & ~points["excluded"].astype(bool)
+    return (points["state"] == "done") & ~excluded(points)
 
 
 def _without_runs(points: pd.DataFrame, done: int, metric: str, x: str) -> str:
     """Why a table has no run with a metric and the column `x`, and what to do."""
     if done:
         return f"none of {done} done runs has {metric} and {x}. {_source(points)}"
-    if excluded := int((points["state"] == "done").sum()):
-        return f"all {excluded} runs that are done are excluded. scalectl include RUN takes one back."
+    if number := int((points["state"] == "done").sum()):
+        return f"all {number} runs that are done are excluded. scalectl include RUN takes one back."
     return f"no run is done. {_source(points)}"
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from scalectl.analysis.bootstrap import HALF, LEVEL
-from scalectl.analysis.checks import Refused, above_0, amounts, checked
+from scalectl.analysis.checks import Refused, above_0, amount, checked
 from scalectl.analysis.documents import known
 from scalectl.analysis.enough import rise
 from scalectl.analysis.fitting import fit
@@ -133,8 +133,10 @@ def suggest(
     for errors of 0, for a metric that rises, for a column that isn't spent by training, without candidates, and for
     numbers that are not finite and above 0.
     """
-    amounts("budget", budget)
-    known, candidates = _measured(points, candidates, metric, x, target)
+    budget = amount("budget", budget)
+    if target is not None:
+        target = amount("target", target)
+    known, candidates = _measured(points, candidates, metric, x)
     if target is None:
         target = AHEAD * float(known[x].max())
     known_N3, error_N = positions(known, x), known[metric].to_numpy(float)
@@ -166,12 +168,8 @@ def _told(
     return float(fitted(target)), low, high, ""
 
 
-def _measured(
-    points: pd.DataFrame, candidates: pd.DataFrame, metric: str, x: str, target: float | None
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _measured(points: pd.DataFrame, candidates: pd.DataFrame, metric: str, x: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The runs with an error above 0, and the candidates, both with the numbers that their position depends on."""
-    if target is not None:
-        amounts("target", target)
     numbers, shared = ["images_seen"], list[str]()
     if "data_size" in {*points, *candidates}:
         numbers.append("data_size")

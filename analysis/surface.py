@@ -19,13 +19,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import nnls
 
 from scalectl.analysis.bootstrap import LEVEL
-from scalectl.analysis.checks import Refused, amounts
+from scalectl.analysis.checks import Refused, amounts, whole
 from scalectl.analysis.notebook import html_table
+from scalectl.analysis.surface_runs import LEAST_TIED, carries, numbered, three_lists
 
 Floats = NDArray[np.float64]
 
-LEAST_POINTS = 7
-LEAST_TIED = 6  # with one exponent for both
 FLOPS = 6.0  # of training, for each parameter and each token: C = 6 N D
 FORMULA = "L = E + A / N^alpha + B / D^beta"
 EXPONENTS = (0.01, 5.0)
@@ -76,8 +75,9 @@ class Surface:
     def draws(self, n: int, seed: int = 0) -> Floats:
         """E, A, B, alpha and beta [n, 5] of `n` draws of the runs, each fitted from where the first fit ended.
 
-        Runs of one trunk are drawn together.
+        Runs of one trunk are drawn together. Raises Refused for what is no whole number.
         """
+        n, seed = whole("n", n), whole("seed", seed)
         return _redrawn(self.runs, np.array(self._values()), n, seed)
 
     def bootstrap(self, n: int = 200, seed: int = 0) -> dict[str, tuple[float, float]]:
@@ -86,8 +86,7 @@ class Surface:
         The runs are drawn with replacement and each draw is fitted from where the first fit ended; the same seed gives
         the same intervals. Raises Refused without draws.
         """
-        if n < 1:
-            raise Refused(f"n = {n}: intervals need 1 draw or more, better 200.")
+        whole("n", n, least=1)
         drawn = dict(zip(_NAMES, self.draws(n, seed).T, strict=True))
         exponent_N = drawn["beta"] / (drawn["alpha"] + drawn["beta"])
         drawn |= {"N_exponent": exponent_N, "D_exponent": 1 - exponent_N}
@@ -121,48 +120,19 @@ def fit_surface(
 
     Runs of equal `trunks` share noise, as branches of one training run do; without it none does. With `tied` both
     exponents are one, which is the default for 6 runs. Raises Refused below 7 runs, or 6 where tied,
-    for numbers that are not finite and above 0, for runs of one model size, one amount of data or one line of the two,
-    and where an exponent has no optimum within its bounds.
+    for numbers that are not finite and above 0, for runs of one or two model sizes or amounts of data, where tied of
+    two of both, for runs on one line of the two, and where an exponent has no optimum within its bounds.
     """
-    runs = [np.asarray(values, float) for values in (N, D, L)]
+    n_N, d_N, l_N = three_lists(N, D, L)
     if tied is None:
-        tied = runs[0].size == LEAST_TIED
-    least = LEAST_POINTS
-    if tied:
-        least = LEAST_TIED
-    _check(runs[0], runs[1], runs[2], least)
-    losses = Losses.of_runs(runs[0], runs[1], runs[2], tied, _numbered(trunks, len(runs[0])))
+        tied = n_N.size == LEAST_TIED
+    carries(n_N, d_N, tied=tied)
+    losses = Losses.of_runs(n_N, d_N, l_N, tied, numbered(trunks, len(n_N)))
     (E, A, B, alpha, beta), loss = _best(losses)
     for name, exponent in (("alpha", alpha), ("beta", beta)):
         if not EXPONENTS[0] < exponent < EXPONENTS[1]:
             raise Refused(f"{name} runs off to its bound {exponent:g}; the losses don't follow the law.")
     return Surface(float(E), float(A), float(B), float(alpha), float(beta), loss, losses)
-
-
-def _numbered(trunks: ArrayLike | None, count: int) -> NDArray[np.int64]:
-    """A number for each run [N], the same for those of one trunk; raises Refused unless each run has one."""
-    if trunks is None:
-        return np.arange(count)
-    labels = np.asarray(trunks)
-    if labels.shape != (count,):
-        raise Refused(f"trunks must be a list as long as N, D and L, {count}, not {labels.shape}.")
-    return np.unique(labels, return_inverse=True)[1]
-
-
-def _check(N: Floats, D: Floats, L: Floats, least: int) -> None:
-    if N.ndim != 1 or not N.shape == D.shape == L.shape:
-        raise Refused(f"N, D and L must be three lists of one length, not {N.shape}, {D.shape}, {L.shape}.")
-    for name, values in (("N", N), ("D", D), ("L", L)):
-        if bad := int((~(np.isfinite(values) & (values > 0))).sum()):
-            raise Refused(f"{bad} of {len(values)} values of {name} are not finite and above 0; leave them out.")
-    if len(N) < least:
-        raise Refused(f"{len(N)} runs, and a law with {least - 2} parameters needs {least}. Add runs.")
-    for name, values, plural in (("N", N, "model sizes"), ("D", D, "amounts of data")):
-        if np.ptp(np.log(values)) < 1e-9:
-            raise Refused(f"all runs have {name} = {values[0]:.6g}; add other {plural}.")
-    logs = np.log(np.stack([N, D], axis=1))
-    if np.linalg.svd(logs - logs.mean(axis=0), compute_uv=False)[1] < 1e-9:
-        raise Refused("N and D of all runs lie on one line in log-log; vary one while the other stays.")
 
 
 @dataclass(frozen=True)

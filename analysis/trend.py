@@ -46,12 +46,13 @@ def trend(curve: Curve, ahead_M: Floats) -> tuple[Forecast, float]:
 def _end(curve: Curve, width: float) -> tuple[float, ...]:
     """The trend of the points within about a width of log x before the last one, in the order of `_Ends`."""
     width = max(width, -curve.t[-LEAST] / 2)
-    weight_N = curve.count * np.exp(-0.5 * (curve.t / width) ** 2)
+    near_N = np.exp(-0.5 * (curve.t / width) ** 2)
+    weight_N = curve.count * near_N
     basis_N3 = np.stack([np.ones_like(curve.t), curve.t, curve.t**2 / 2], axis=1)
     inverse_33 = np.linalg.inv(basis_N3.T @ (weight_N[:, None] * basis_N3) + _RIDGE)
     level, slope, curvature = inverse_33 @ (basis_N3.T @ (weight_N * curve.v))
     off_N = curve.v - basis_N3 @ (level, slope, curvature)
-    noise = weight_N @ off_N**2 / max(weight_N.sum() - 2, 0.5)
+    noise = (weight_N @ off_N**2 + near_N @ curve.squares) / max(near_N @ (1 + curve.spare) - 2, 0.5)
     scatter_33 = basis_N3.T @ ((weight_N**2 / curve.count)[:, None] * basis_N3)
     unsure_33 = inverse_33 @ scatter_33 @ inverse_33
     return level, min(slope, 0.0), noise, unsure_33[0, 0], unsure_33[0, 1], unsure_33[1, 1]

@@ -33,7 +33,6 @@ def warnings(fit: Fitted, runs: pd.DataFrame, draws: int, ends: Mapping[str, tup
     `runs` are all that could be on the frontier, `draws` is the number that was wanted, `ends` the least and largest of
     each parameter.
     """
-    most = float(runs[fit.x].max())
     compute, parameters = np.unique(fit.frontier[fit.x].to_numpy(float)), len(fit.law.values)
     points, spanning = "frontier points", "frontier spans"
     if fit.runs != FRONTIER:
@@ -43,8 +42,8 @@ def warnings(fit: Fitted, runs: pd.DataFrame, draws: int, ends: Mapping[str, tup
         yield f"{few}: trust the curve between them, not the parameters"
     if (span := np.log10(compute[-1] / compute[0])) < SAFE_DECADES:
         yield f"the {spanning} {span:.1f} decades of {AXES[fit.x].word}; {EXPONENT_NEEDS}"
-    if most > _AHEAD * compute[-1]:
-        yield _unbeaten(fit, most)
+    if fit.largest > _AHEAD * compute[-1]:
+        yield _unbeaten(fit)
     if fit.runs == FRONTIER and fit.x == COMPUTE and (short := _short(runs, fit)):
         yield told(short)
     yield from _at_bounds(fit, ends)
@@ -72,12 +71,12 @@ def _short(runs: pd.DataFrame, fit: Fitted) -> dict[str, float]:
     return cut_short(runs, fit.frontier, fit.law, fit.metric, rms(fit.residuals))
 
 
-def _unbeaten(fit: Fitted, most: float) -> str:
+def _unbeaten(fit: Fitted) -> str:
     best = fit.frontier.iloc[-1]
     name, got = best.get("name", best["run"]), value(fit.metric, best[fit.metric])
     return (
         f"no run with more compute than {name} is better, though there are runs with"
-        f" {most / best[fit.x]:.2g} times as much: look at it ({got}), and exclude it if it is no result"
+        f" {fit.largest / best[fit.x]:.2g} times as much: look at it ({got}), and exclude it if it is no result"
     )
 
 
@@ -90,7 +89,8 @@ def _at_bounds(fit: Fitted, ends: Mapping[str, tuple[float, float]]) -> Iterator
         name, estimate = parameter.name.replace("_", " "), params[parameter.name]
         if parameter.scale.zero:
             if parameter.compute == 1 and estimate > float(fit.frontier[fit.x].max()):
-                yield f"the {name} is above the largest compute: the points are far from a power law"
+                largest = f"the largest {AXES[fit.x].word} of the fitted points"
+                yield f"the {name} is above {largest}: they are far from a power law"
         elif parameter.name in ends:
             low, high = ends[parameter.name]
             if not low * 1.001 < estimate < high / 1.001:

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
@@ -78,6 +79,16 @@ def test_from_points_to_a_law_and_a_prediction(points):
     assert front["run"].tolist() == law.frontier["run"].tolist()
     prediction = scalectl.predict(points, METRIC, law="saturating", compute=float(front["flops"].iloc[-1]))
     assert prediction.low <= prediction.estimate <= prediction.high
+
+
+def test_a_group_is_named_alike_whether_other_runs_have_a_data_size_or_not(points):
+    points = points.assign(data_size=np.where(np.arange(len(points)) % 2, 5000, 20000))
+    unknown = points.assign(run="more-" + points["run"], data_size=np.nan)
+    alone, beside = (
+        scalectl.fit_each(each, METRIC, per="data_size", law="power", draws=0).groups
+        for each in (points, pd.concat([points, unknown], ignore_index=True))
+    )
+    assert list(alone) == list(beside) == ["5000", "20000"]
 
 
 def test_groups_figures_and_refusals(points, tmp_path):

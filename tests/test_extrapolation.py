@@ -51,6 +51,48 @@ def test_nine_of_ten_new_measurements_lie_inside(noise):
     assert 0.85 <= np.mean(inside) <= 0.99
 
 
+def held(x: np.ndarray, asked: np.ndarray, noise: float, curves: int) -> np.ndarray:
+    """The share of new measurements inside at each place that is asked for, of a planted law."""
+    inside = []
+    for seed in range(curves):
+        _, low, high = extrapolate(x, noisy(lambda x: 0.1 + x**-0.5, x, seed, noise), asked)
+        new = noisy(lambda x: 0.1 + x**-0.5, np.tile(asked, 40), 1000 + seed, noise).reshape(40, -1)
+        inside.append(np.mean((low <= new) & (new <= high), axis=0))
+    return np.mean(inside, axis=0)
+
+
+@pytest.mark.parametrize(("points", "each"), [(4, 5), (6, 20), (12, 5), (12, 2)])
+def test_nine_of_ten_new_measurements_lie_inside_where_x_repeats(points, each):
+    """Of 4 times 5 points 25 % did in the middle, 20 % at the end, and 61 % at twice its x."""
+    x = np.geomspace(1, 30, points)
+    middle, end, twice = held(np.repeat(x, each), np.array([x[points // 2], 30, 60]), 0.1, 30)
+    assert 0.82 <= middle <= 0.95 and 0.75 <= end <= 0.95 and 0.86 <= twice <= 0.99
+
+
+@pytest.mark.parametrize(("points", "noise"), [(6, 0.05), (12, 0.05), (20, 0.02), (80, 0.05)])
+def test_nine_of_ten_new_measurements_lie_inside_within_the_range(points, noise):
+    """At the x of 12 points 51 % did, and 79 % between."""
+    x = np.geomspace(1, 100, points)
+    known = held(x, np.append(x, np.sqrt(x[1:] * x[:-1])), noise, 20)
+    assert 0.83 <= np.mean(known[:points]) <= 0.96 and 0.86 <= np.mean(known[points:]) <= 0.96
+
+
+@pytest.mark.parametrize("x", [np.arange(1.0, 2001), np.geomspace(1, 2000, 2000)])
+def test_nine_of_ten_new_measurements_lie_inside_after_a_long_curve(x):
+    """Averages of neighbours scatter less than measurements: 60 % lay inside just beyond the end."""
+    known = held(x, np.array([30.3, 500.5, 2000, 2200, 4000]), 0.05, 8)
+    assert (known >= 0.84).all() and np.mean(known) < 0.99
+
+
+def test_the_noise_of_replicates_is_that_of_all_of_them_whatever_their_order():
+    x = np.repeat([1.0, 2, 4, 8], 5)
+    y = noisy(lambda x: 0.1 + x**-0.5, x, 0, 0.1)
+    low, high = (float(end[0]) for end in list(extrapolate(x, y, [8.0]))[1:])
+    assert low < y[x == 8].min() and y[x == 8].max() < high and 0.25 < np.log(high / low) < 0.5
+    order = np.random.default_rng(1).permutation(len(x))
+    assert float(extrapolate(x[order], y[order], 8.0).high) == pytest.approx(high, rel=1e-9)
+
+
 def test_no_unit_matters():
     law, x = PLANTED[0]
     y, ahead = noisy(law, x, 3), x[-1] * np.array([0.01, 0.5, 1, 2, 30])

@@ -232,6 +232,15 @@ def test_a_best_run_that_much_more_compute_does_not_beat_is_named():
     assert "run-012" in warning and "8.5e+02 times" in warning and "0.1 %" in warning
 
 
+def test_ten_times_the_largest_compute_is_that_of_the_dearest_run_on_the_frontier_or_not():
+    points, held = planted(doubly(800.0, 0.0, 0.33, 0.02, "FLOPs"), 1e9, 1e12, 20, 5, 0.01, 0), ["run-000"]
+    points.loc[points["run"] == "run-001", ["flops", METRIC]] = 3e12, 0.4
+    points.loc[points["run"] == "run-000", ["flops", METRIC]] = 7e12, 0.4
+    found = fit(points, draws=20, hold_out=held)
+    assert found.frontier["flops"].max() < 1e12 and found.largest == 3e12
+    assert f"10 x the largest compute (3e+13 FLOPs): {100 * float(found(3e13)):.3g} %" in str(found)
+
+
 def test_the_largest_model_of_the_paper_is_predicted_from_the_others():
     points = paper()
     found = fit(points, METRIC, "core_days", hold_out=list(points["run"][points["model"] == "G/14"]))

@@ -122,6 +122,66 @@ def test_what_is_no_table_metric_or_column_is_refused_as_all_else_is(ask):
         ask(laptop(), METRIC, ["flops"], **question)
 
 
+@pytest.mark.parametrize("excluded", [np.nan, None, pd.NA])
+def test_a_run_of_which_it_is_not_told_is_not_excluded(excluded):
+    points = POINTS.assign(excluded=pd.Series([True, *[excluded] * (len(POINTS) - 1)], dtype=object))
+    plain = POINTS.assign(excluded=POINTS["run"] == POINTS["run"][0])
+    assert str(fit(points, draws=0)) == str(fit(plain, draws=0))
+    assert analysis.plot(points, "frontier", draws=0).data["left_out"] == [
+        {"run": "run-000", "name": "run-000", "why": "excluded"}
+    ]
+    assert len(frontier(points.assign(excluded=excluded))) == len(frontier(POINTS))
+
+
+@pytest.mark.parametrize("question", [{"compute": 1e21}, {"params": 1e6, "data": 1e6, "data_size": 1e6}])
+def test_a_prediction_is_of_one_number_which_may_be_a_text(question):
+    found = analysis.predict(SIZES, **question)
+    for name, number in question.items():
+        assert str(analysis.predict(SIZES, **(question | {name: f"{number:g}"}))) == str(found)
+        with pytest.raises(Refused, match=rf"^{name} = array\(\[.*give one number"):
+            analysis.predict(SIZES, **(question | {name: np.array([number, number])}))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"draws": -1}, "draws = -1: give a whole number, 0 or more"),
+        ({"draws": 1.5}, "draws = 1.5: give a whole number"),
+        ({"draws": "many"}, "draws = 'many': give a whole number"),
+        ({"seed": -1}, "seed = -1: give a whole number"),
+        ({"correlation": "all"}, "correlation = 'all': give a number from 0 to 1"),
+    ],
+)
+def test_options_that_cannot_be_are_refused_by_their_names(wrong, said):
+    for ask in (fit, analysis.backtest):
+        with pytest.raises(Refused, match=said):
+            ask(POINTS, **wrong)
+
+
+@pytest.mark.parametrize(
+    ("shares", "said"), [((0,), "= 0"), ([-3], "= -3"), (["a"], "= 'a'"), (10, "= 10: give a list")]
+)
+def test_shares_of_a_backtest_are_numbers_above_0(shares, said):
+    with pytest.raises(Refused, match=f"^shares {said}"):
+        analysis.backtest(POINTS, shares=shares)
+
+
+def test_draws_of_a_surface_are_a_number():
+    law = analysis.fit_surface(SIZES["params"], SIZES["images_seen"], SIZES[METRIC])
+    assert law.draws(np.int64(2)).shape == (2, 5)
+    for ask in (law.draws, law.bootstrap):
+        with pytest.raises(Refused, match=r"n = 2\.5: give a whole number"):
+            ask(2.5)
+
+
+@pytest.mark.parametrize("shape", [(), (4, 6), (0,)])
+def test_a_law_and_its_band_have_the_shape_of_the_compute(shape):
+    law, compute = fit(POINTS, draws=20), np.geomspace(1e15, 1e22, 24)
+    asked = np.resize(compute, shape)
+    for answers, flat in zip([law(asked), *law.band(asked)], [law(compute), *law.band(compute)], strict=True):
+        assert answers.shape == shape and (answers.ravel() == flat[: asked.size]).all()
+
+
 def test_runs_to_hold_out_are_ids_of_the_table():
     with pytest.raises(Refused, match="hold_out: the table has no run nix"):
         fit(laptop(), hold_out=["run-000", "nix"], draws=0)

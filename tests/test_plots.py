@@ -17,6 +17,7 @@ from matplotlib.text import Text
 from PIL import Image
 from runs import METRIC, doubly, laptop, planted, table
 
+from scalectl.analysis.budgets import isoflop
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.drawing.plot import Drawing, Subject
 from scalectl.analysis.drawing.style import Marks
@@ -306,6 +307,18 @@ def test_the_minima_of_planted_budgets_are_drawn_where_they_are():
         assert mark.get_offsets()[0][0] == pytest.approx(one["params"])
 
 
+def test_the_figure_counts_the_minima_and_budgets_that_the_report_counts():
+    lone = budgets()[:2].assign(run=["a", "b"], flops=[1e16, 1e17])
+    points = pd.concat([budgets(), lone], ignore_index=True)
+    made = draw("isoflop", subject(points))
+    title = made.figure.axes[0].get_title(loc="left")
+    assert title == "3 minima of 5 budgets (fewer than 5 sizes)"
+    report = isoflop(points, METRIC)
+    assert "3 minima of 5 budgets" in str(report)
+    assert json.loads(json.dumps(made.data["budgets"])) == report.to_json()["budgets"]
+    assert len(made.figure.axes[0].collections) == 3
+
+
 def test_a_minimum_at_the_edge_is_none_with_the_reason():
     made = draw("isoflop", subject(budgets(edge=True)))
     axes = made.figure.axes[0]
@@ -350,7 +363,10 @@ def test_residuals_are_those_of_the_report_and_of_the_held_out_runs():
     found = residuals(law)
     inside, out = found[~found["held_out"]], found[found["held_out"]]
     assert inside["residual"].to_numpy() == pytest.approx(law.residuals)
-    assert np.sqrt(np.mean(out["residual"] ** 2)) == pytest.approx(law.held_out_rms)
+    assert len(law.average.members) > 1  # so that the prediction is another than the law's
+    for name, column in {"residual": "got", "low": "low", "high": "high"}.items():
+        ends = np.array([getattr(run, column) for run in law.held_out])
+        assert out[name].to_numpy() == pytest.approx(np.log(ends / law.law(out["flops"])))
     with pytest.raises(Refused, match="few"):
         draw("residuals", subject(points, note="few"))
 

@@ -65,6 +65,22 @@ def test_the_least_compute_for_an_error_is_no_edge_of_where_it_was_looked_for():
     assert (low >= found.band([found.frontier["flops"].iloc[0]])[0]).all()
 
 
+def test_the_interval_of_a_compute_holds_its_estimate_without_noise_too():
+    compute = np.geomspace(1e14, 1e18, 24)
+    points = table(compute, 0.05 + 3e3 * (compute + 1e13) ** -0.3)
+    for error in np.geomspace(0.06, 0.3, 12):
+        found = analysis.predict(points, error=float(error), x="flops")
+        assert found.low <= found.estimate <= found.high
+
+
+@pytest.mark.parametrize("compute", [5e-324, 1e-300, 1e300, 1.7e308])
+def test_the_ends_of_all_numbers_are_decades_outside_and_have_no_best_size(compute):
+    found = analysis.predict(sizes(0.01), compute=compute)
+    assert 250 < found.decades_outside < 350 and "decade outside the sizes" in found.allocation_refused
+    with pytest.raises(Refused, match=r"that lies [0-9]+ decades outside the data"):
+        analysis.predict(sizes(0.01), params=compute, data=compute)
+
+
 def test_images_have_no_best_size_and_runs_that_are_not_done_no_part_in_it():
     assert analysis.predict(sizes(), x="images_seen", compute=1e10).allocation is None
     planned = sizes().iloc[[0]].assign(run="planned", state="planned", params=1e15, images_seen=1e15)

@@ -143,8 +143,14 @@ REFUSED = {
     "few": ((N[:5], D[:5], L[:5]), "5 runs, and a law with 5 parameters needs 7"),
     "one size": ((N * 0 + 37, D, L), "all runs have N = 37"),
     "one amount": ((N, D * 0 + 37, L), "all runs have D = 37"),
+    "two sizes": ((np.where(N > 1e8, 37, 37e3), D, L), "the runs have two model sizes: any exponent fits two"),
+    "two rounded sizes": ((np.where(N > 1e8, 1e8, 1e6) + np.arange(48), D, L), "two model sizes"),
+    "two amounts": ((N, np.where(D > 1e10, 37, 37e3), L), "two amounts of data: any exponent fits two, three"),
     "one line": ((N, 20.0 * N, L), "on one line"),
+    "one line but for rounding": ((N, (N // 512 + 1) * 10240, L), "on one line"),
     "lengths": ((N, D[1:], L), "three lists of one length"),
+    "texts": ((N, [f"{amount} tokens" for amount in D], L), "D must be a list or an array of numbers, not \\['12"),
+    "none": ((N, D, None), "L must be"),
     "nothing": (([], [], []), "0 runs"),
     "no law": ((N, D, np.linspace(1, 2, 48)), "runs off to its bound"),
 }
@@ -168,6 +174,24 @@ def test_six_runs_carry_a_law_whose_exponents_are_one():
     many = fit_surface(*planted(0.01), tied=True)
     assert many.alpha == many.beta and many.loss > fit_surface(*planted(0.01)).loss
     assert (many.draws(5)[:, 3] == many.draws(5)[:, 4]).all()
+
+
+def test_three_levels_of_either_tell_one_exponent_and_two_of_both_tell_none():
+    tied = (0.7, 30.0, 80.0, 0.31, 0.31)
+    N, D = (axis.ravel() for axis in np.meshgrid([1e7, 1e9], np.geomspace(1e8, 1e11, 4)))
+    for size, data in ((N, D), (D, N)):
+        found = fit_surface(size, data, law(tied, size, data), tied=True)
+        assert found.alpha == pytest.approx(0.31, rel=1e-3) and abs(found.E - 0.7) < 0.01
+    two = np.tile([1e8, 1e11], 4)
+    with pytest.raises(Refused, match="two model sizes and two amounts of data: any exponent fits two"):
+        fit_surface(N, two, law(tied, N, two), tied=True)
+
+
+def test_many_amounts_close_together_are_many():
+    N, D = np.tile(np.geomspace(1e7, 1e9, 5), 400), np.geomspace(1e9, 2e9, 2000)
+    assert fit_surface(N, D, law(PLANTED, N, D)).predict(1e8, 1.5e9) == pytest.approx(
+        law(PLANTED, 1e8, 1.5e9), rel=1e-3
+    )
 
 
 def test_a_surface_is_a_value():

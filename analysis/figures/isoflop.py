@@ -41,44 +41,45 @@ def draw(subject: Subject) -> Drawing:
     figure = sheet(COLUMN, 2.9)
     axes = figure.subplots()
     points = subject.points[~subject.points["run"].isin(list(subject.hold_out))]
-    drawn, colours = draw_isoflop(axes, points, subject.metric, subject.x)
+    every, colours = draw_isoflop(axes, points, subject.metric, subject.x)
     bar = figure.colorbar(colours, ax=axes, pad=0.02)
     bar.set_label(f"budget ({AXES[subject.x].unit})", fontsize=TEXT)
     bar.ax.tick_params(labelsize=SMALL, which="both", width=0.5)
-    note = f"{sum(budget.params is not None for budget in drawn)} minima of {len(drawn)} budgets"
-    if reasons := reasons_of(drawn):
+    note = f"{sum(budget.params is not None for budget in every)} minima of {len(every)} budgets"
+    if reasons := reasons_of(every):
         note = f"{note} ({'; '.join(reasons)})"
     axes.set_title(literal(textwrap.fill(note, WRAP)), fontsize=SMALL, loc="left")
-    return Drawing(figure, {"budgets": [asdict(budget) for budget in drawn]})
+    return Drawing(figure, {"budgets": [asdict(budget) for budget in every]})
 
 
 def draw_isoflop(axes: Axes, points: pd.DataFrame, metric: str, x: str) -> tuple[list[Budget], ScalarMappable]:
-    """Draw the best run of each size at each budget and the minima; return the budgets and the scale of their colours.
+    """Draw the best run of each size at each budget of three sizes and more, and the minima; return all budgets and the
+    scale of their colours.
 
     Raises Refused where no budget has the five sizes that a minimum is found from.
     """
     runs, factor = usable(points, metric, x, "params", "images_seen"), share(metric)
-    groups = [group for group in budgets(runs, x) if group["params"].nunique() >= SIZES]
-    most = max((group["params"].nunique() for group in budgets(runs, x)), default=0)
-    if most < NEAREST:
+    groups = list(budgets(runs, x))
+    every = [minimum(group, metric, x) for group in groups]
+    if (most := max((budget.sizes for budget in every), default=0)) < NEAREST:
         remedy = f"train {NEAREST} or more sizes at one compute"
         raise Refused(
             f"no budget of {x} has {NEAREST} model sizes, at most {most}, and a minimum needs them: {remedy}."
         )
-    drawn = [minimum(group, metric, x) for group in groups]
-    low, high = drawn[0].compute, drawn[-1].compute
+    drawn = [(budget, group) for budget, group in zip(every, groups, strict=True) if budget.sizes >= SIZES]
+    low, high = drawn[0][0].compute, drawn[-1][0].compute
     if len(drawn) == 1:
         low, high = low / 2, high * 2
     colours = ScalarMappable(LogNorm(low, high), LinearSegmentedColormap.from_list("budgets", shades(_LEVELS)))
-    for budget, group in zip(drawn, groups, strict=True):
+    for budget, group in drawn:
         _draw_budget(axes, budget, best_of_sizes(group, metric), metric, colours.to_rgba(np.asarray(budget.compute)))
-    shown = pd.concat(groups)
+    shown = pd.concat([group for _, group in drawn])
     axes.set_xlabel("Model size (parameters)", fontsize=TEXT)
     label_error(axes, metric, data_name(points))
     axis_of_compute(axes, shown["params"].min() / 1.3, shown["params"].max() * 1.3)
     axis_of_errors(axes, least(shown, metric) * factor / 1.08, shown[metric].max() * factor * 1.05)
     note_zeros(axes, shown, metric)
-    return drawn, colours
+    return every, colours
 
 
 def _draw_budget(axes: Axes, budget: Budget, best: pd.DataFrame, metric: str, colour: Any) -> None:

@@ -39,7 +39,7 @@ def residuals(fit: Fitted) -> pd.DataFrame:
     front = fit.frontier.assign(held_out=False)[["run", "name", "model", "data_size", fit.x, "held_out"]]
     front = front[fit.frontier[fit.metric] > 0].assign(residual=fit.residuals)
     held_out = [
-        {"run": run.run, "name": run.name, fit.x: run.compute, "held_out": True} | _ends(run)
+        {"run": run.run, "name": run.name, fit.x: run.compute, "held_out": True} | _ends(fit, run)
         for run in fit.held_out
         if run.got > 0
     ]
@@ -48,8 +48,11 @@ def residuals(fit: Fitted) -> pd.DataFrame:
     return pd.concat([front, pd.DataFrame(held_out)], ignore_index=True)
 
 
-def _ends(run: HeldOut) -> dict[str, float]:
-    logs = np.log([run.got, run.low, run.high]) - np.log(run.predicted)
+def _ends(fit: Fitted, run: HeldOut) -> dict[str, float]:
+    """How far a held-out run and its interval lie from the law, as all else in the figure does: the prediction, of
+    which the interval is, may average it with others.
+    """
+    logs = np.log([run.got, run.low, run.high]) - np.log(fit.law(run.compute))
     return dict(zip(("residual", "low", "high"), map(float, logs), strict=True))
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from scalectl.analysis.law import ASINH, EXPONENT, FLOOR, SCALE, Family, Floats, Parameter
 
-_REACH = 10.0  # the offset ends at this many times the largest compute
+_REACH = 10.0  # the offset ends at this many times the largest compute of the fitted points
 
 OFFSET = Parameter(
     "offset",

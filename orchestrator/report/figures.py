@@ -8,8 +8,9 @@ from scalectl.analysis.drawing.fonts import missing
 from scalectl.analysis.drawing.plot import Subject
 from scalectl.analysis.plotting import draw as drawing
 from scalectl.analysis.plotting import kind
+from scalectl.analysis.report import AHEAD
 from scalectl.orchestrator.errors import Refusal
-from scalectl.orchestrator.report.fits import ahead, fit_or_reason, held_out_runs, study_points, training_curves
+from scalectl.orchestrator.report.fits import fit_or_reason, held_out_runs, study_points, training_curves
 from scalectl.orchestrator.revision import revision
 
 
@@ -41,7 +42,7 @@ def draw_figure(
 ) -> tuple[str, float, str]:
     """Write the figure of that name with the law of its metric; what was `said` stands in place of the study's words.
 
-    Returns why there is no law, a compute to predict at, 0 where that isn't known, and the letters that no font has.
+    Returns why there is no law, a compute to predict at, 0 without a law, and the letters that no font has.
     """
     curve, curves, is_of_curves = said["metric"] or "loss", None, kind(name).curves
     if is_of_curves:  # the metric is a column of theirs, and the law keeps the study's
@@ -54,4 +55,7 @@ def draw_figure(
         curves = training_curves(store, points)
     subject = Subject(points, wanted.metric, wanted.compute, fitted, refusal, curves, curve, held, wanted.manner)
     letters = draw(name, subject, file, **options)
-    return refusal, ahead(points, wanted.compute), letters
+    dearer = 0.0
+    if fitted:
+        dearer = AHEAD * fitted.largest
+    return refusal, dearer, letters

@@ -10,7 +10,7 @@ from scalectl.analysis.backtests import Backtest, backtest
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.fitting import fit
 from scalectl.analysis.groups import fit_each
-from scalectl.analysis.report import AHEAD, Fitted
+from scalectl.analysis.report import Fitted
 from scalectl.analysis.runs import without
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.fits import Fit
@@ -107,14 +107,6 @@ def predicted(points: DataFrame, wanted: Fit, **question: Any) -> "Prediction":
         return predict(kept_runs(points, wanted), wanted.metric, wanted.compute, **wanted.manner, **question)
     except Refused as refused:
         raise Refusal(f"refused: {refused}") from None
-
-
-def ahead(points: DataFrame, x: str) -> float:
-    """A compute worth a prediction: ten times the largest of the runs, or 0 where none has any."""
-    largest = points[x].max()
-    if not largest > 0:
-        return 0.0
-    return AHEAD * float(largest)
 
 
 def training_curves(store: Path, points: DataFrame) -> DataFrame:
