@@ -13,6 +13,7 @@ from scalectl.orchestrator.cli.options import quiet_option, say, store_option
 from scalectl.orchestrator.cli.rows import Rows, View, rows_options
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, counted, one_line, table
+from scalectl.orchestrator.metrics import main_metric
 from scalectl.orchestrator.terminal import width
 from scalectl.trainer.flops import body_params, flops_per_image
 from scalectl.trainer.presets import SIZES, preset
@@ -119,10 +120,9 @@ def _import(file: Path, study: str, store: Path, wishes: "Wishes") -> None:
     if table.problems:
         rows = f"{how_many(table.problems)}; {counted(table.left_out, 'row')} left out. --strict refuses such a file."
         click.echo("\n".join([*shown(table.problems), rows]), err=True)
-    falling = [name for name in metrics if "err" in name.lower() or "loss" in name.lower()]
     axes = [name for name in AXES if any(name in run.columns for run in table.runs)]
     if axes:
-        options = {"metric": [*falling, *metrics][0], "x": None if axes[0] == COMPUTE else axes[0]}
+        options = {"metric": main_metric(metrics), "x": None if axes[0] == COMPUTE else axes[0]}
         say(f"Next: {command('fit', store=store, options=options)}")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from scalectl.orchestrator.errors import Problem
 from scalectl.orchestrator.format import counted
+from scalectl.orchestrator.metrics import is_accuracy, is_share
 from scalectl.orchestrator.store.cells import TRUTHS, is_missing
 from scalectl.orchestrator.store.foreign import Foreign, name_of, numbered
 from scalectl.orchestrator.store.layout import Kind, Layout, Wishes, read_as
@@ -18,8 +19,6 @@ from scalectl.orchestrator.store.readings import (
     BadCell,
     accuracy_error,
     exact_count,
-    is_accuracy,
-    is_share,
     metric,
     setting,
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection
 
 from scalectl.orchestrator.goodput import goodput
+from scalectl.orchestrator.metrics import best_value
 from scalectl.orchestrator.store import details, names, runs
 from scalectl.orchestrator.store.database import reading
 from scalectl.orchestrator.store.details import Details
@@ -23,13 +24,13 @@ from scalectl.orchestrator.store.snapshot import (
     Happening,
     RunLine,
     RunningJob,
+    compared_by,
     imported_runs,
     kept_checkpoints,
     last_account,
     last_command,
     last_events,
     last_ledger,
-    main_metric,
     run_lines,
     running_jobs,
     seconds_left,
@@ -99,9 +100,10 @@ class Status:
 
     @property
     def best(self) -> RunLine | None:
-        """The run that is done, not excluded, and has the lowest value of the main metric."""
+        """The run that is done, not excluded, and has the best value of the main metric."""
         done = [run for run in self.runs if run.state is RunState.DONE and not run.excluded]
-        return min((run for run in done if run.value is not None), key=lambda run: run.value or 0.0, default=None)
+        value = best_value(self.metric, (run.value for run in done if run.value is not None))
+        return next((run for run in done if value is not None and run.value == value), None)
 
     def only(self, states: Collection[str]) -> "Status":
         """The same status, of which only the runs in these states are shown."""
@@ -138,7 +140,7 @@ def _run(run: RunLine) -> dict[str, Any]:
 def _status(connection: Connection, store: Path) -> Status:
     """The status of the store at `store`, which the connection reads."""
     launcher = holder(store)
-    metric = main_metric(connection)
+    metric = compared_by(connection)
     lines = run_lines(connection, metric, launched=launcher is not None)
     return Status(
         store=str(store),

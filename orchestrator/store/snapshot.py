@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 from scalectl.orchestrator.goodput import ENTRIES
+from scalectl.orchestrator.metrics import main_metric
 from scalectl.orchestrator.store.runs import Waits
 from scalectl.orchestrator.store.tables import (
     attempts,
@@ -36,7 +37,6 @@ from scalectl.orchestrator.store.tables import (
 )
 from scalectl.orchestrator.vocabulary import WAITING, AttemptState, RunState
 
-MAIN_METRIC = "upstream/error"
 LAUNCHED = "launched"  # the event that has the command of a launch as its text
 
 
@@ -101,12 +101,12 @@ def study_names(connection: Connection) -> tuple[str, ...]:
     return tuple(connection.scalars(select(studies.c.name).order_by(studies.c.planned.desc())))
 
 
-def main_metric(connection: Connection) -> str:
-    """The metric that runs are compared by: the upstream error, or else the first that is measured."""
-    names = list(connection.scalars(select(metrics.c.name).order_by(metrics.c.id)))
-    if MAIN_METRIC in names or not names:
-        return MAIN_METRIC
-    return names[0]
+def compared_by(connection: Connection) -> str:
+    """The metric that runs are compared by: of those that own runs have, or of all before any has one."""
+    names = select(metrics.c.name).order_by(metrics.c.id)
+    value = select(measurements.c.value).join_from(runs, measurements).where(measurements.c.metric == metrics.c.id)
+    own = list(connection.scalars(names.where(value.exists())))
+    return main_metric(own or list(connection.scalars(names)))
 
 
 def run_lines(connection: Connection, metric: str, *, launched: bool) -> tuple[RunLine, ...]:
