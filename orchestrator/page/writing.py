@@ -1,6 +1,7 @@
 """A page as a file."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,14 +18,17 @@ class Written:
     size: int
 
 
-def write_page(file: Path, store: Path, study: str | None = None, where: str | None = None) -> Written:
+def write_page(
+    file: Path, store: Path, study: str | None = None, where: str | None = None, said: Mapping[str, str] | None = None
+) -> Written:
     """Write the page of a study, or of the runs that `where` chooses, in place of an earlier one.
 
+    What is `said` stands in place of what the page says of its `store` and of when it was `made`.
     Folders are made, and a page that fails is not there. Raises NoCharts where the chart library is missing, Refusal
     for a file that can't be written, and what `document` raises.
     """
     library()  # whose absence is told before the laws are fitted
-    whole = document(store, study, where)
+    whole = document(store, study, where) | dict(said or {})
     text = page(whole).encode()
     partial = file.with_name(f".{os.getpid()}-{file.name}")
     try:
