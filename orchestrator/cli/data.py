@@ -106,6 +106,7 @@ def _undo(study: str, store: Path) -> None:
 
 def _import(file: Path, study: str, store: Path, wishes: "Wishes") -> None:
     from scalectl.orchestrator.store.imported import read
+    from scalectl.orchestrator.store.reading import Store
     from scalectl.orchestrator.store.records import Records
     from scalectl.orchestrator.store.sheet import how_many, shown
 
@@ -122,7 +123,8 @@ def _import(file: Path, study: str, store: Path, wishes: "Wishes") -> None:
         click.echo("\n".join([*shown(table.problems), rows]), err=True)
     axes = [name for name in AXES if any(name in run.columns for run in table.runs)]
     if axes:
-        options = {"metric": main_metric(metrics), "x": None if axes[0] == COMPUTE else axes[0]}
+        named = None if Store(store).study().name == study else study
+        options = {"study": named, "metric": main_metric(metrics), "x": None if axes[0] == COMPUTE else axes[0]}
         say(f"Next: {command('fit', store=store, options=options)}")
 
 

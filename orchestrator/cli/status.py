@@ -13,7 +13,7 @@ from scalectl.orchestrator.cli.rows import Rows, View, rows_options
 from scalectl.orchestrator.cli.status_lines import head, history, job_cells, number_text, short, state_text
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, flops, one_line, table
-from scalectl.orchestrator.metrics import MAIN, is_accuracy
+from scalectl.orchestrator.metrics import is_accuracy
 from scalectl.orchestrator.vocabulary import RunState
 
 if TYPE_CHECKING:
@@ -173,7 +173,4 @@ def _next(status: "Status", runs: bool) -> str:
         return status.again or command("launch FILE")
     if is_accuracy(status.metric):  # of which there is no law
         return command("report", store=status.store)
-    metric = None
-    if not status.runs and status.metric != MAIN:
-        metric = status.metric
-    return command("fit", store=status.store, options={"metric": metric})
+    return command("fit", store=status.store)
