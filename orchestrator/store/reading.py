@@ -24,6 +24,7 @@ from scalectl.orchestrator.store.snapshot import (
     Happening,
     RunLine,
     RunningJob,
+    by_hand,
     compared_by,
     imported_runs,
     kept_checkpoints,
@@ -197,6 +198,11 @@ class Store:
         """The models of the runs, and the losses of the jobs that run."""
         with reading(self.path) as connection:
             return training(connection)
+
+    def by_hand(self) -> tuple[tuple[Any, ...], ...]:
+        """What people did to runs, such as exclusions and imports; the same until somebody does more."""
+        with reading(self.path) as connection:
+            return by_hand(connection)
 
     def heard(self) -> float | None:
         """When the launch that works last wrote its account, in Unix seconds; None before that or without a launch."""

@@ -25,6 +25,7 @@ from scalectl.orchestrator.store.tables import (
     attempts,
     checkpoints,
     events,
+    exclusions,
     imports,
     jobs,
     launches,
@@ -227,6 +228,13 @@ def unlisted_runs(connection: Connection) -> int:
 def imported_runs(connection: Connection) -> int:
     """The number of runs of other people."""
     return connection.scalars(select(func.count()).select_from(imports)).one()
+
+
+def by_hand(connection: Connection) -> tuple[tuple[Any, ...], ...]:
+    """The exclusions and the imported runs with when each was made: the same until somebody changes them."""
+    excluded = select(exclusions)
+    others = select(imports.c.id, imports.c.at, imports.c.excluded, imports.c.reason)
+    return tuple(tuple(row) for query in (excluded, others) for row in connection.execute(query))
 
 
 def last_command(connection: Connection) -> str:
