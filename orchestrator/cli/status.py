@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--runs", is_flag=True, help="A line for each run.")
 @click.option("--state", "states", multiple=True, metavar="STATE", help="Only runs in this state; may be repeated.")
 @click.option("-w", "--watch", is_flag=True, help="Follow until no launch is running; live on a terminal.")
-@click.option("--check", is_flag=True, help="Exit 3 unless every run is done.")
+@click.option("--check", is_flag=True, help="Exit 3 unless every run is done or has diverged.")
 @rows_options()
 def status(store: Path, runs: bool, states: Sequence[str], watch: bool, check: bool, view: View) -> Exit:
     """Show how far a study is, and what each run waits for.
