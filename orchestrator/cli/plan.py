@@ -33,13 +33,15 @@ class PlannedFile:
     file: Path
     changes: Sequence[str]
     slots: "Sequence[Slot]"
+    fake: Path | None = None  # the file of a fake cluster that it is rehearsed on
 
     def text(self, width: int | None = None) -> str:
         """The screen for people, whose table is at most so many columns wide where it can be."""
         from scalectl.orchestrator.report.study import DEFAULT
 
         fit = tightest(self.experiment.fits or DEFAULT, self.experiment.cells)
-        shown = text(self.plan, str(self.file), self.experiment.store, self.slots, fit, self.changes, width)
+        again = command("launch", self.file, changes=self.changes, options={"fake_cluster": self.fake})
+        shown = text(self.plan, str(self.file), self.experiment.store, self.slots, fit, self.changes, width, again)
         head, *rest = shown.split("\n\n")
         return "\n\n".join([head, "\n".join(sources(self.experiment)), *rest])
 
@@ -48,7 +50,19 @@ class PlannedFile:
         return document(self.plan, self.slots) | {"data": [report.to_json() for report in self.experiment.sources]}
 
 
-def plan_file(file: Path, changes: Sequence[str] = (), slots: "Sequence[Slot]" = ()) -> PlannedFile:
+def rehearsed(changes: Sequence[str]) -> tuple[str, ...]:
+    """The changes of a file with a store and artifacts of their own, unless they name others.
+
+    What CPUs measured for a slice would else be taken for its speed.
+    """
+    keys = {change.partition("=")[0] for change in changes}
+    own = {"store": "rehearsal/results.db", "artifacts": "rehearsal/artifacts"}
+    return (*changes, *(f"{name}={path}" for name, path in own.items() if name not in keys))
+
+
+def plan_file(
+    file: Path, changes: Sequence[str] = (), slots: "Sequence[Slot]" = (), fake: Path | None = None
+) -> PlannedFile:
     """The plan of a file, for these slots and as many others as its jobs need; nothing is written.
 
     Raises InvalidExperiment for the file, and Unusable for a store that can't be read.
@@ -57,9 +71,11 @@ def plan_file(file: Path, changes: Sequence[str] = (), slots: "Sequence[Slot]" =
     from scalectl.orchestrator.launch.planned import planned
     from scalectl.orchestrator.plan.proposal import completed
 
+    if fake:
+        changes = rehearsed(changes)
     experiment = experiment_of(file, changes)
     plan, _ = planned(experiment)
-    return PlannedFile(plan, experiment, file, changes, completed(plan.jobs, slots, room().workers))
+    return PlannedFile(plan, experiment, file, changes, completed(plan.jobs, slots, room().workers), fake)
 
 
 @click.command()
@@ -67,8 +83,11 @@ def plan_file(file: Path, changes: Sequence[str] = (), slots: "Sequence[Slot]" =
 @overrides
 @slots_option("Jobs at a time, as 8 or 4xv5e-16; by default one per core, and as many others as are of use.")
 @click.option("--check", is_flag=True, help="Exit 3 when something is left to do.")
+@click.option("--fake-cluster", "fake", type=click.Path(path_type=Path), hidden=True)  # of launch --dry-run
 @rows_options()
-def plan(file: Path, changes: Sequence[str], slots: "Sequence[Slot]", check: bool, view: View) -> Exit:
+def plan(
+    file: Path, changes: Sequence[str], slots: "Sequence[Slot]", check: bool, fake: Path | None, view: View
+) -> Exit:
     """Show the runs of FILE, their cost, and why each will run.
 
     Nothing is started.
@@ -76,7 +95,7 @@ def plan(file: Path, changes: Sequence[str], slots: "Sequence[Slot]", check: boo
     from scalectl.orchestrator.cluster.accelerators import notes
     from scalectl.orchestrator.plan.supply import shortfalls
 
-    shown = plan_file(file, changes, slots)
+    shown = plan_file(file, changes, slots, fake)
     for note in (*notes(job.fit.types for job in shown.plan.jobs), *shortfalls(shown.plan)):
         click.echo(note, err=True)
     view.answer(shown.to_json, lambda: shown.text(columns()), lambda: Rows(shown.to_json()["runs"]))
@@ -97,8 +116,12 @@ def text(
     fit: str = "",
     changes: Sequence[str] = (),
     width: int | None = None,
+    again: str = "",
 ) -> str:
-    """The plan's screen: a line per model, the total, what sharing saves, the line `fit`, the next command."""
+    """The plan's screen: a line per model, the total, what sharing saves, the line `fit`, the next command.
+
+    That is `again` where something is missing, by default the launch of the file.
+    """
     done = len(plan.runs) - len(plan.missing)
     head = (
         f"{plan.study} · {Path(source).name} · {counted(len(plan.runs), 'run')} on {counted(plan.shared, 'trunk')}"
@@ -113,7 +136,7 @@ def text(
         drop = " with its changes"
     last = f"Nothing is missing. Next: {command('fit', store=store)}"
     if plan.missing:
-        last = f"Nothing was started. Next: {command('launch', source, changes=changes)}"
+        last = f"Nothing was started. Next: {again or command('launch', source, changes=changes)}"
     lines = table(header, [*rows, total], width=width, spare=SPARE)
     return "\n\n".join([head, lines, _notes(plan, slots, fit, drop), last])
 
