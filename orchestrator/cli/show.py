@@ -1,6 +1,7 @@
 """The verbs show and logs: all that is known of one run, and what its jobs said."""
 
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,13 +60,15 @@ def logs(run: str, store: Path, follow: bool, view: View) -> Exit:
         return Exit.DONE
     if follow:
         reader = until_there(store)
-    seen: set[str] = set()
+    printed: Counter[str] = Counter()
     while True:
         goes_on = follow and reader.goes_on(run)  # before reading: the last lines come after the end
+        lines: Counter[str] = Counter()
         for line in reader.logs(run):
-            if line not in seen:
+            lines[line] += 1
+            if lines[line] > printed[line]:  # equal lines are printed as often as they are there
                 click.echo(line)
-                seen.add(line)
+        printed |= lines
         if not goes_on:
             click.echo(f"Next: {_after(reader, run, store)}", err=True)  # stdout has the lines of the log alone
             return Exit.DONE
