@@ -99,7 +99,7 @@ def _undo(study: str, store: Path) -> None:
 
     with reading(store):
         pass  # else a new store would be made
-    with Records(store) as records:
+    with Records(store, launches=False) as records:
         number = records.take_back(study)
     say(f"{counted(number, 'imported run')} of {study} deleted.")
 
@@ -112,7 +112,7 @@ def _import(file: Path, study: str, store: Path, wishes: "Wishes") -> None:
 
     table = read(file, wishes)
     runs = table.runs
-    with Records(store) as records:
+    with Records(store, launches=False) as records:
         new = records.take_in(runs, study, file.name)
     metrics = list(dict.fromkeys(name for run in runs for name in run.metrics))
     say(f"{counted(len(runs), 'run')} imported, {new} of them new; metrics: {', '.join(metrics)}.")

@@ -58,7 +58,7 @@ def held(store: Path) -> "Records":
     """A store, which has to be there, held for writing."""
     from scalectl.orchestrator.store.records import Records
 
-    return Records(store)
+    return Records(store, launches=False)
 
 
 def again(store: Path) -> str:

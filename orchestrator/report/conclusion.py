@@ -24,7 +24,7 @@ def conclude(experiment: Experiment) -> Generator[str, None, dict[str, dict[str,
     held = {name: held_out_runs(points, fit, None) for name, fit in fits.items()}
     laws = {name: fit_or_reason(points, fit, held[name]) for name, fit in fits.items()}
     try:
-        with Records(store) as records:
+        with Records(store, launches=False) as records:
             for name, (law, refusal) in laws.items():
                 if law:
                     records.save_fit(f"{experiment.name}/{name}", law.to_json())

@@ -65,7 +65,7 @@ RUN_COLUMNS = (
 
 @dataclass(frozen=True)
 class Status:
-    """What a store says at one moment; `launcher` is the process that writes to it, if one does."""
+    """What a store says at one moment; `launcher` is the process whose launch writes to it, if one does."""
 
     store: str
     studies: tuple[str, ...]
@@ -122,7 +122,7 @@ class Status:
             "imported": self.imported,
             "flops": {"done": done, "total": whole},
             "seconds_left": self.seconds_left,
-            "launcher": asdict(self.launcher) if self.launcher else None,
+            "launcher": self.launcher.to_json() if self.launcher else None,
             "waits_for": self.waits_for,
             "running": [asdict(job) for job in self.running],
             "best": {"metric": self.metric, **_run(self.best)} if self.best else None,
