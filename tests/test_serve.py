@@ -23,6 +23,7 @@ from told import planned, write
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.page import live
+from scalectl.orchestrator.page.document import document
 from scalectl.orchestrator.page.live import Feed
 from scalectl.orchestrator.page.server import Server
 from scalectl.orchestrator.store.records import Records
@@ -212,6 +213,7 @@ def test_what_people_do_to_runs_changes_the_page(study, tmp_path, monkeypatch):
     """The page of imported runs never changed: only the states of the store's own were looked at."""
     monkeypatch.setattr(live, "STUDY_SECONDS", 0.0)
     monkeypatch.setattr(live, "REST", 0.0)
+    monkeypatch.setattr(live, "document", lambda *words, thorough: document(*words, thorough=False))
     store = imported(tmp_path, laptop().head(4))
     feed = Feed(store)
     feed.close()
