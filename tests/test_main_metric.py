@@ -69,6 +69,7 @@ def test_the_best_run_has_the_highest_accuracy_on_every_screen(measuring):
     model = next(line for line in overview(status, store.training(), 100, 40) if line.lstrip().startswith("pico "))
     assert model.split()[-1] == "0.5" and " with upstream/precision@1 0.5 at " in "".join(summary(status))
     assert "\nNext: scalectl report" in status_text(status)  # no law is of what rises
+    assert "Nothing is missing. Next: scalectl report" in command("plan", "experiments.yaml").stdout
 
 
 @pytest.mark.parametrize("metrics", ["precision@1, error", "precision@1, loss", "precision@1"])

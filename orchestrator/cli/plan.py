@@ -14,6 +14,7 @@ from scalectl.orchestrator.cli.rows import Rows, View, rows_options
 from scalectl.orchestrator.cli.validate import sources
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, count, counted, duration, flops, share, table
+from scalectl.orchestrator.metrics import is_accuracy, main_metric
 from scalectl.orchestrator.terminal import width as columns
 
 if TYPE_CHECKING:
@@ -134,7 +135,10 @@ def text(
     drop = f": {command('prune --dry-run', source)} shows them"
     if changes:  # of which a part of a study is made as often as not
         drop = " with its changes"
-    last = f"Nothing is missing. Next: {command('fit', store=store)}"
+    following = "fit"
+    if is_accuracy(main_metric(list(plan.evals.metrics()))):  # of which there is no law
+        following = "report"
+    last = f"Nothing is missing. Next: {command(following, store=store)}"
     if plan.missing:
         last = f"Nothing was started. Next: {again or command('launch', source, changes=changes)}"
     lines = table(header, [*rows, total], width=width, spare=SPARE)

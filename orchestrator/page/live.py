@@ -161,7 +161,7 @@ class Feed:
     def _news_of(self, status: Status) -> dict[str, Any]:
         """The news of the study in the status of its store."""
         states = [(run.id, run.state, run.excluded, run.value) for run in status.runs]
-        self._states = (status.launcher is None, states, self._store.by_hand())
+        self._states = (status.launcher is None, states, status.by_hand)
         status, launch = of_study(status, self._ask), None
         if status.launcher is not None:
             launch = {

@@ -82,6 +82,7 @@ class Status:
     again: str = ""  # the command of the last launch
     seconds_left: float | None = None  # that the launch which works says that it still takes
     waits_for: str = ""  # what that launch waits for
+    by_hand: tuple[tuple[Any, ...], ...] = ()  # exclusions and imports; the same until somebody changes them
 
     @property
     def work(self) -> tuple[float, float]:
@@ -157,6 +158,7 @@ def _status(connection: Connection, store: Path) -> Status:
         ledger=last_ledger(connection),
         shown=lines,
         again=last_command(connection),
+        by_hand=by_hand(connection),
         **_by_launcher(connection, launcher),
     )
 
@@ -198,11 +200,6 @@ class Store:
         """The models of the runs, and the losses of the jobs that run."""
         with reading(self.path) as connection:
             return training(connection)
-
-    def by_hand(self) -> tuple[tuple[Any, ...], ...]:
-        """What people did to runs, such as exclusions and imports; the same until somebody does more."""
-        with reading(self.path) as connection:
-            return by_hand(connection)
 
     def heard(self) -> float | None:
         """When the launch that works last wrote its account, in Unix seconds; None before that or without a launch."""

@@ -105,8 +105,10 @@ def study_names(connection: Connection) -> tuple[str, ...]:
 def compared_by(connection: Connection) -> str:
     """The metric that runs are compared by: of those that own runs have, or of all before any has one."""
     names = select(metrics.c.name).order_by(metrics.c.id)
-    value = select(measurements.c.value).join_from(runs, measurements).where(measurements.c.metric == metrics.c.id)
-    own = list(connection.scalars(names.where(value.exists())))
+    here = (measurements.c.run == runs.c.number, measurements.c.metric == metrics.c.id)
+    value = select(measurements.c.run).where(*here).correlate(runs, metrics).exists()
+    run = select(runs.c.number).where(value).correlate(metrics).exists()  # by the key: there are millions of readings
+    own = list(connection.scalars(names.where(run)))
     return main_metric(own or list(connection.scalars(names)))
 
 
@@ -231,10 +233,11 @@ def imported_runs(connection: Connection) -> int:
 
 
 def by_hand(connection: Connection) -> tuple[tuple[Any, ...], ...]:
-    """The exclusions and the imported runs with when each was made: the same until somebody changes them."""
-    excluded = select(exclusions)
-    others = select(imports.c.id, imports.c.at, imports.c.excluded, imports.c.reason)
-    return tuple(tuple(row) for query in (excluded, others) for row in connection.execute(query))
+    """The exclusions with their reasons, and the number and time of imports: the same until somebody changes them."""
+    own = select(exclusions)
+    others = select(imports.c.id, imports.c.reason).where(imports.c.excluded)
+    all_of_them = select(func.count(), func.max(imports.c.at)).select_from(imports)
+    return tuple(tuple(row) for query in (own, others, all_of_them) for row in connection.execute(query))
 
 
 def last_command(connection: Connection) -> str:
