@@ -12,8 +12,16 @@ from typing import TYPE_CHECKING, cast
 import click
 from click.core import ParameterSource
 
-from scalectl.orchestrator.cli.options import Range, experiment_of, is_typed, overrides, slots_option, yaml_file
-from scalectl.orchestrator.cli.plan import plan, rehearsed
+from scalectl.orchestrator.cli.options import (
+    Range,
+    experiment_of,
+    is_typed,
+    overrides,
+    rehearsed,
+    slots_option,
+    yaml_file,
+)
+from scalectl.orchestrator.cli.plan import plan
 from scalectl.orchestrator.cli.shortage import require_launch
 from scalectl.orchestrator.cli.streams import hush, outlast
 from scalectl.orchestrator.errors import Exit, Refusal

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scalectl.orchestrator.cli.options import experiment_of, overrides, slots_option, yaml_file
+from scalectl.orchestrator.cli.options import experiment_of, overrides, rehearsed, slots_option, yaml_file
 from scalectl.orchestrator.cli.rows import Rows, View, rows_options
 from scalectl.orchestrator.cli.validate import sources
 from scalectl.orchestrator.errors import Exit
@@ -49,16 +49,6 @@ class PlannedFile:
     def to_json(self) -> dict[str, Any]:
         """A JSON object; docs/results.md lists its keys."""
         return document(self.plan, self.slots) | {"data": [report.to_json() for report in self.experiment.sources]}
-
-
-def rehearsed(changes: Sequence[str]) -> tuple[str, ...]:
-    """The changes of a file with a store and artifacts of their own, unless they name others.
-
-    What CPUs measured for a slice would else be taken for its speed.
-    """
-    keys = {change.partition("=")[0] for change in changes}
-    own = {"store": "rehearsal/results.db", "artifacts": "rehearsal/artifacts"}
-    return (*changes, *(f"{name}={path}" for name, path in own.items() if name not in keys))
 
 
 def plan_file(
