@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 
@@ -19,10 +20,19 @@ def known(document: Any) -> Any:
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """A table as JSON objects, one a row."""
-    return [dict(zip(map(str, table.columns), row, strict=True)) for row in rows(table)]
+    names = [str(name) for name in table.columns]
+    return [dict(zip(names, row, strict=True)) for row in rows(table)]
 
 
 def rows(table: pd.DataFrame) -> list[list[Any]]:
     """The values of a table, row by row, with None for what is missing or not finite."""
-    columns = [column.astype(object).where(column.notna(), None) for _, column in table.items()]
-    return [known(list(row)) for row in zip(*columns, strict=True)]
+    columns = [_values(column) for _, column in table.items()]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _values(column: "pd.Series[Any]") -> list[Any]:
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "bi":
+        return column.tolist()
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind == "f":
+        return column.astype(object).where(np.isfinite(column), None).tolist()
+    return [known(value) for value in column.astype(object).where(column.notna(), None)]

@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 import pytest
-from runs import METRIC
+from runs import METRIC, laptop
 from studies_of_pages import CLOSING, MARKUP, imported, named_with_markup, several
 
 from scalectl import analysis
@@ -17,6 +17,7 @@ from scalectl.analysis.drawing.style import contrast
 from scalectl.orchestrator.page.document import document
 from scalectl.orchestrator.page.html import page as html
 from scalectl.orchestrator.page.writing import write_page
+from scalectl.orchestrator.store.imported import read
 from scalectl.orchestrator.store.records import Records
 from scalectl.orchestrator.store.snapshot import LAUNCHED
 
@@ -117,6 +118,31 @@ def test_it_opens_from_disk_in_silence_with_a_point_for_each_run(opened, store):
     assert page.heard == []
     for chart in ("frontier", "model", "data"):
         assert page.get_attribute(f"#{chart}-chart [role='graphics-document']", "aria-label")
+
+
+def test_the_frontier_of_an_accuracy_is_of_the_highest(browser, tmp_path):
+    """Its rings, and the best run of each size, were the lowest."""
+    runs = laptop()[::3].assign(accuracy=lambda table: 1 - table[METRIC])
+    runs["flops"] *= 1 + 0.01 * runs.index  # no two are equal
+    runs[["name", "model", "params", "data_size", "flops", "accuracy"]].to_csv(tmp_path / "runs.csv", index=False)
+    with Records(tmp_path / "results.db") as records:
+        records.take_in(read(tmp_path / "runs.csv").runs, "others", "runs.csv")
+    write_page(tmp_path / "page.html", tmp_path / "results.db")
+    page = browser.new_page()
+    page.goto(f"file://{tmp_path / 'page.html'}")
+    page.wait_for_selector("html[data-ready]")
+    rising = runs.sort_values("flops")
+    rising = rising[rising["accuracy"] > rising["accuracy"].cummax().shift(fill_value=0.0)]
+    assert ringed(page, "frontier") == set(rising["name"])
+    assert ringed(page, "model") == set(runs.loc[runs.groupby("params")["accuracy"].idxmax(), "name"])
+
+
+def ringed(page, chart: str) -> set[str]:
+    """The names of the runs of a chart that have a ring around them."""
+    marks = page.query_selector_all(f"#{chart}-chart path[transform]")
+    rings = {mark.get_attribute("transform") for mark in marks if mark.get_attribute("stroke-width") == "1.4"}
+    labels = [(mark.get_attribute("transform"), mark.get_attribute("aria-label")) for mark in marks]
+    return {label.partition(":")[0] for place, label in labels if label and place in rings}
 
 
 def test_a_page_of_more_runs_than_svg_is_for_has_them_all_on_a_canvas(browser, tmp_path):

@@ -15,7 +15,6 @@ from scalectl import analysis
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.experiment.reading import read
-from scalectl.orchestrator.export import bundle as bundling
 from scalectl.orchestrator.export import unbundle as unbundling
 from scalectl.orchestrator.export.bundle import bundle
 from scalectl.orchestrator.export.unbundle import InvalidBundle, unbundle
@@ -89,8 +88,14 @@ def test_a_bundle_has_what_people_look_at(packed):
         assert "jax==" in archive.read("environment.txt").decode()
 
 
-def test_without_checkpoints_none_come_along_and_the_same_bundle_has_the_same_bytes(study, tmp_path, monkeypatch):
-    monkeypatch.setattr(bundling, "_page", lambda *words: "left out")  # it says when it was written
+def test_the_page_of_a_bundle_names_the_store_beside_it(packed):
+    """It named the copy in a temporary folder that it was made of, in all of its commands."""
+    with zipfile.ZipFile(packed) as archive:
+        page = archive.read("report.html").decode()
+    assert '"store":"results.db"' in page.replace('": "', '":"') and ".study.zip-" not in page
+
+
+def test_without_checkpoints_none_come_along_and_the_same_bundle_has_the_same_bytes(study, tmp_path):
     for name in ("one.zip", "two.zip"):
         bundle(tmp_path / name, study.store)
     with zipfile.ZipFile(tmp_path / "one.zip") as one:

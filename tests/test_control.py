@@ -3,8 +3,10 @@
 import json
 import os
 import signal
+import sqlite3
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -202,6 +204,20 @@ def test_the_log_has_each_attempt_its_traceback_and_warnings_in_order(study, beg
     assert "process 4242" in text
     other = "\n".join(Store(study.store).logs("pico-60-20"))
     assert "16 to 32" not in other  # that stretch is none of its
+
+
+def test_a_log_has_equal_lines_as_often_as_they_are_there(study, begun):
+    """Two warnings of one second were one line; while a log is followed each line comes once."""
+    records, found = begun
+    insert = "INSERT INTO events (at, what, run, text) SELECT '2026-01-01', 'warning', number, ? FROM runs"
+    with closing(sqlite3.connect(study.store)) as store, store:
+        for text in ("row 7 is damaged", "row 7 is damaged", "row 8 is damaged"):
+            store.execute(insert, [text])
+    records.close()
+    for words in ((), ("--follow",)):
+        done = scalectl("logs", found.runs[0].id, *words, "--store", study.store)
+        assert done.stdout.count("row 7 is damaged") == 2 and done.stdout.count("row 8 is damaged") == 1
+        assert done.stdout.splitlines() == "\n".join(Store(study.store).logs(found.runs[0].id)).splitlines()
 
 
 def test_a_log_ends_with_the_next_command_for_people(study, begun):

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from conftest import stored
 from told import everything, planning, rows, write
 
 from scalectl.orchestrator.cli.main import scalectl
-from scalectl.orchestrator.errors import Exit
-from scalectl.orchestrator.store.database import version_of
+from scalectl.orchestrator.errors import Exit, Refusal
+from scalectl.orchestrator.store.beside import Unusable
+from scalectl.orchestrator.store.database import copy_to, version_of
 from scalectl.orchestrator.store.requests import ask_to_stop
 from scalectl.orchestrator.store.upgrading import VERSION
 
@@ -138,6 +140,31 @@ def test_a_backup_during_a_launch_is_whole_and_can_be_upgraded(study):
     study.store = study.folder / "copy.db"
     assert rows(study, "SELECT count(*) FROM jobs WHERE state = 'done'") == [1]
     assert db(study, "upgrade")[0] is Exit.DONE
+
+
+def test_a_backup_takes_the_place_of_nothing_and_makes_its_folders(study):
+    """It ended with the code of a store that a launch is using, and with the bare text of the system."""
+    planning(study)[0].close()
+    before = study.store.read_bytes()
+    for file, reason in ((study.store, "is there already"), (study.store / "x.db", "is there already")):
+        with pytest.raises(Refusal, match=reason) as refused:
+            scalectl.main(["db", "backup", str(file), "--store", str(study.store)], standalone_mode=False)
+        assert refused.value.exit is Exit.REFUSED and str(refused.value).endswith("Give another file.")
+    assert study.store.read_bytes() == before
+    copy = study.folder / "new" / "folder" / "copy.db"
+    assert db(study, "backup", str(copy))[0] is Exit.DONE and copy.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_backup_that_fails_leaves_no_file(study, monkeypatch):
+    planning(study)[0].close()
+
+    def full(_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr("scalectl.orchestrator.store.database.sqlite3.connect", full)
+    with pytest.raises(Unusable, match="disk is full"):
+        copy_to(study.store, study.folder / "copy.db")
+    assert not (study.folder / "copy.db").exists()
 
 
 def test_prune_is_also_a_verb_of_the_store(study):

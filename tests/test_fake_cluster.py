@@ -15,7 +15,7 @@ from test_cluster import told
 from test_control import until
 from test_gang import losses
 from test_pods import members
-from told import rows
+from told import planning, rows, write
 
 from scalectl.orchestrator.cli.fake_cluster import layout_of
 from scalectl.orchestrator.cli.launch import rehearsed
@@ -99,6 +99,21 @@ def test_a_cluster_that_can_not_be_played_is_refused(tmp_path, text, message):
 def test_a_rehearsal_has_a_store_of_its_own_unless_it_is_given_one():
     assert rehearsed(()) == ("store=rehearsal/results.db", "artifacts=rehearsal/artifacts")
     assert rehearsed(("store=a.db",)) == ("store=a.db", "artifacts=rehearsal/artifacts")
+
+
+def test_a_rehearsal_is_planned_against_its_own_store(study, monkeypatch):
+    """It was planned against the store of the real study, in which all may be done."""
+    records, found = planning(study)
+    with records:
+        write(records, found.jobs)
+    monkeypatch.chdir(study.folder)
+    real, rehearsal = (
+        CliRunner().invoke(program, ["launch", study.file.name, "-n", *words], catch_exceptions=False).output
+        for words in ([], ["--fake-cluster", "f.yaml"])
+    )
+    assert "Nothing is missing." in real
+    again = "scalectl launch experiments.yaml --set store=rehearsal/results.db --set artifacts=rehearsal/artifacts"
+    assert f"Nothing was started. Next: {again} --fake-cluster f.yaml" in rehearsal
 
 
 @pytest.mark.parametrize("words", [["--here"], ["--detach"], ["--address", "10.0.0.7:6379"]])

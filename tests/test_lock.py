@@ -12,8 +12,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from test_cli import scalectl
+from told import planning
 
+from scalectl.orchestrator.cli.main import scalectl as program
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.store.lock import Holder, Lock, Locked, holder, holding, working_in
 from scalectl.orchestrator.store.reading import Store
@@ -50,6 +53,34 @@ def test_a_second_launcher_is_refused_with_the_host_pid_and_age_of_the_first(sto
     said = rf"process {other.pid} on {re.escape(socket.gethostname())}, started \d+ s ago"
     assert re.search(said, str(refusal.value)) and str(store) in str(refusal.value)
     assert refusal.value.exit is Exit.STORE
+
+
+def test_a_command_that_holds_a_store_is_no_launch(store):
+    """`status` and `stop` took an import for one, and had the user follow it."""
+    with Records(store, launches=False):
+        assert holder(store) is None and Store(store).launcher() is None
+        with pytest.raises(Locked, match=rf"held by process {os.getpid()} on .*That is no launch.*try again"):
+            Records(store)
+    with Records(store):
+        assert set(holder(store).to_json()) == {"host", "pid", "started"}
+        with pytest.raises(Locked, match="status --watch"):
+            Records(store, launches=False)
+
+
+@pytest.mark.parametrize("verb", ["import runs.csv", "exclude pico-60-20 --reason x", "stop --all"])
+def test_verbs_that_write_say_that_they_launch_nothing(study, monkeypatch, verb: str):
+    monkeypatch.chdir(study.folder)
+    (study.folder / "runs.csv").write_text("model,flops,test_error\na,1e9,0.5\n")
+    planning(study)[0].close()
+    seen, close = [], Records.close
+
+    def look(records: Records) -> None:
+        seen.append((holder(study.store), Store(study.store).status().launcher))
+        close(records)
+
+    monkeypatch.setattr(Records, "close", look)
+    assert CliRunner().invoke(program, verb.split()).exit_code == 0
+    assert seen == [(None, None)]
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from scalectl.orchestrator.launch.notify import Laws, Notifier, Unheard, execute
 from scalectl.orchestrator.launch.outcome import Outcome
 from scalectl.orchestrator.launch.session import carry_out
 from scalectl.orchestrator.plan.plan import Caps
+from scalectl.trainer.failures import FAILURE_KINDS as KINDS
 from scalectl.trainer.identity import identity
 
 SMALL = {"schedule": SCHEDULES["linear"], "steps": "[8]", "seeds": "[0, 1]"}
@@ -107,6 +108,20 @@ def test_a_server_and_a_command_get_the_same_of_a_launch_that_fails_and_of_one_t
     assert "notify" not in capfd.readouterr().err
 
 
+def test_a_launch_whose_only_run_fails_says_why(study, monkeypatch):
+    """Nothing is held back for it, so that no pause gives the reason."""
+
+    def torn(spec):
+        raise OSError("disk on fire")
+
+    monkeypatch.setattr("scalectl.trainer.data.batches.load", torn)
+    script(study.folder / "note.sh", "cat > payload")
+    assert carry_out(hooked(study, "./note.sh", seeds="[0]"), Caps(), backend="here").exit is Exit.FAILED
+    document = json.loads((study.folder / "payload").read_text())
+    assert document["event"] == "failed" and document["reason"].endswith("OSError: disk on fire")
+    assert document["reason"] in document["text"] and document["reason"].partition(": ")[0] in KINDS
+
+
 @pytest.mark.parametrize(("most", "wanted"), [(2560, "law"), (80, "refused")])
 def test_the_end_of_a_study_is_told_with_its_law_or_why_there_is_none(study, most, wanted):
     """The last of its runs is trained; when the command is called the law is in the store, which nobody holds."""
@@ -174,17 +189,36 @@ OUTCOME = Outcome(Exit.DONE, 1.0, 4, 4, True, ())
 @pytest.mark.parametrize(
     ("changes", "event"),
     [
-        ({}, "done"),
-        ({"done": 3, "states": (("diverged", 1),)}, "done"),
-        ({"done": 3, "states": (("failed", 1),), "exit": Exit.FAILED}, "failed"),
-        ({"done": 3, "states": (("stopped", 1),)}, "paused"),
-        ({"done": 3, "states": (("planned", 1),), "exit": Exit.INTERRUPTED}, "paused"),
-        ({"done": 3, "states": (("planned", 1),), "exit": Exit.REFUSED, "cap": "limits.max_flops"}, "paused"),
-        ({"done": 3, "states": (("planned", 1),), "exit": Exit.NOT_FOUND, "cap": "lost"}, "paused"),
+        ({}, ("done", "")),
+        ({"done": 3, "states": (("diverged", 1),)}, ("done", "")),
+        ({"states": (("failed", 1),), "exit": Exit.FAILED, "failure": "stalled: x"}, ("failed", "stalled: x")),
+        ({"states": (("failed", 1),), "exit": Exit.FAILED, "pause": "held", "failure": "x"}, ("failed", "held")),
+        ({"done": 3, "states": (("stopped", 1),)}, ("paused", "asked to stop")),
+        ({"done": 4, "states": (("not evaluated", 1),)}, ("paused", "asked to stop")),
+        ({"states": (("planned", 1),), "exit": Exit.INTERRUPTED, "failure": "x"}, ("paused", "interrupted")),
+        ({"states": (("planned", 1),), "exit": Exit.REFUSED, "cap": "limits"}, ("paused", "limits")),
+        ({"states": (("planned", 1),), "exit": Exit.NOT_FOUND, "cap": "lost"}, ("paused", "lost")),
     ],
 )
-def test_the_event_says_whether_something_is_left_to_do(changes, event):
-    assert told(lambda notifier: notifier.end(replace(OUTCOME, **changes), {}))["event"] == event
+def test_the_event_and_its_reason_say_what_is_left_to_do(changes, event):
+    document = told(lambda notifier: notifier.end(replace(OUTCOME, **changes), {}))
+    assert (document["event"], document["reason"]) == event
+    assert event[1] in document["text"]
+
+
+def test_a_launch_that_a_second_ctrl_c_ends_is_told_once():
+    with server() as (url, calls):
+        experiment = SimpleNamespace(notify=Hook(url), path="/f.yaml", name="study", store="/s.db")
+        with pytest.raises(KeyboardInterrupt), notifying(experiment, pytest.fail) as notifier:
+            notifier.begin()
+            raise KeyboardInterrupt
+        with pytest.raises(KeyboardInterrupt), notifying(experiment, pytest.fail) as notifier:
+            notifier.begin()
+            notifier.end(OUTCOME, {})
+            raise KeyboardInterrupt  # of the fit
+    first, second = (json.loads(call[2]) for call in calls)
+    assert (first["event"], first["reason"], first["exit"]) == ("paused", "interrupted", 130)
+    assert second["event"] == "done"
 
 
 def test_an_error_that_ends_a_launch_is_told(tmp_path):

@@ -23,11 +23,11 @@ from scalectl import analysis
 from scalectl.analysis.figures.curves import smoothed
 from scalectl.analysis.store import metrics
 from scalectl.orchestrator.cli.main import scalectl
-from scalectl.orchestrator.errors import Exit
+from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.page import html as pages
 from scalectl.orchestrator.page.curves import curve_documents, spread
 from scalectl.orchestrator.page.document import document
-from scalectl.orchestrator.page.html import page
+from scalectl.orchestrator.page.html import is_page, page
 from scalectl.orchestrator.store.segments import Segment
 
 HOLD_OUT = "model == 'mini' and steps == 1600"
@@ -211,6 +211,19 @@ def test_the_command_writes_the_page_and_takes_the_place_of_an_earlier_one(study
         assert done.exit_code == 0 and str(file) in done.output and "6 runs" in done.output
     assert file.read_text().startswith("<!doctype html>")
     assert [path.name for path in file.parent.iterdir()] == ["page.html"]
+
+
+def test_a_page_takes_the_place_of_no_other_file_without_force(study, tmp_path):
+    file = tmp_path / "study.yaml"
+    file.write_text("name: mine\n")
+    words = ["report", "-o", str(file), "--store", str(study.store)]
+    with pytest.raises(Refusal, match="is there already and is no page") as refused:
+        scalectl.main(words, standalone_mode=False)
+    assert refused.value.exit is Exit.REFUSED and file.read_text() == "name: mine\n"
+    with pytest.raises(Refusal, match=r"study\.yaml"):
+        scalectl.main([*words[:2], str(file / "page.html"), *words[3:]], standalone_mode=False)
+    assert scalectl.main([*words, "--force"], standalone_mode=False) is Exit.DONE
+    assert is_page(file) and [path.name for path in tmp_path.iterdir()] == ["study.yaml"]
 
 
 def test_a_store_without_a_measured_run_has_a_page(tmp_path):

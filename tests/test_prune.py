@@ -113,6 +113,13 @@ def test_a_look_shows_runs_and_sizes_and_changes_nothing(grown):
     assert (grown.store.read_bytes(), on_disk(grown)) == before
 
 
+def test_a_look_that_finds_nothing_proposes_no_prune(grown):
+    assert said(grown, "--yes").exit_code == 0  # the spares
+    shown = said(grown, "--dry-run")
+    assert shown.exit_code == 0 and "has no run that" in shown.output
+    assert "Nothing was removed. Next: scalectl status" in shown.output
+
+
 def test_nothing_goes_without_a_yes(grown):
     grown.write(sizes="[60]", steps="[20]")
     before = rows(grown, "SELECT * FROM members"), on_disk(grown)

@@ -16,12 +16,14 @@ from urllib.parse import urlsplit
 import pytest
 from click.testing import CliRunner
 from conftest import Study
-from studies_of_pages import trained
+from runs import laptop
+from studies_of_pages import imported, trained
 from told import planned, write
 
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.page import live
+from scalectl.orchestrator.page.document import document
 from scalectl.orchestrator.page.live import Feed
 from scalectl.orchestrator.page.server import Server
 from scalectl.orchestrator.store.records import Records
@@ -205,6 +207,37 @@ def test_a_port_that_is_taken_is_refused_by_its_number(server, study):
     port = server.server_address[1]
     with pytest.raises(Refusal, match=f"port {port}.*--port"):
         Server(server.feed, "127.0.0.1", port)
+
+
+def test_what_people_do_to_runs_changes_the_page(study, tmp_path, monkeypatch):
+    """The page of imported runs never changed: only the states of the store's own were looked at."""
+    monkeypatch.setattr(live, "STUDY_SECONDS", 0.0)
+    monkeypatch.setattr(live, "REST", 0.0)
+    monkeypatch.setattr(live, "document", lambda *words, thorough: document(*words, thorough=False))
+    store = imported(tmp_path, laptop().head(4))
+    feed = Feed(store)
+    feed.close()
+
+    def page() -> dict[str, Any]:
+        feed._look()
+        feed._rebuild()
+        return json.loads(gzip.decompress(feed.study().body))
+
+    def changed(act: Callable[[Records], object]) -> dict[str, Any]:
+        number = feed._study.number
+        with Records(store) as records:
+            act(records)
+        after = page()
+        assert feed._study.number > number
+        return after["runs"]
+
+    run = page()["runs"]["run"][0]
+    assert changed(lambda records: records.exclude(run, "copied wrongly"))["excluded"][0] is True
+    assert changed(lambda records: records.exclude(run, "of other images"))["why"][0] == "excluded: of other images"
+    assert changed(lambda records: records.include(run))["excluded"][0] is False
+    fitted = feed._fitted
+    page()
+    assert feed._fitted is fitted  # nothing has changed: nothing is fitted
 
 
 def test_a_live_page_of_some_runs_tells_of_these_alone(study):

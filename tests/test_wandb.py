@@ -8,6 +8,7 @@ import sys
 import threading
 import zlib
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -17,6 +18,7 @@ from scalectl import analysis
 from scalectl.orchestrator.export.content import content
 from scalectl.orchestrator.export.record_log import log_of
 from scalectl.orchestrator.export.targets import export_to
+from scalectl.orchestrator.vocabulary import RunState
 
 pytest.importorskip("wandb", reason="uv sync --group exports installs wandb")
 pytestmark = pytest.mark.filterwarnings("ignore:.*:Warning")  # what wandb says of other packages
@@ -107,6 +109,17 @@ def test_wandb_sync_uploads_every_row_the_settings_and_the_end(tmp_path):
     (folder / f"run-{run['run']}.wandb").write_bytes(b"torn")
     export_to("wandb", tmp_path / "out", study.store, None)  # is written anew, also among what an upload left
     assert (folder / f"run-{run['run']}.wandb").stat().st_size > 1000
+
+
+def test_a_run_that_is_not_done_has_not_finished(tmp_path):
+    """One that is stopped or goes on had the exit code of one that is done."""
+    from scalectl.orchestrator.export.wandb import _records
+
+    study = trained(tmp_path)
+    run = next(content(study.store, None).runs())
+    codes = {state: list(_records("small", replace(run, state=state)))[-1].exit.exit_code for state in RunState}
+    assert codes.pop("done") == 0 and codes.pop("failed") == codes.pop("diverged") == 1
+    assert set(codes.values()) == {255}  # that of the client for a run that Ctrl-C ends
 
 
 @pytest.mark.parametrize("size", [0, 1, 32768 - 14, 32768 - 13, 32768 - 20, 32768 - 21, 70_000])

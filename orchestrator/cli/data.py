@@ -14,6 +14,7 @@ from scalectl.orchestrator.cli.options import quiet_option, say, store_option
 from scalectl.orchestrator.cli.rows import Rows, View, rows_options
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, counted, one_line, table
+from scalectl.orchestrator.metrics import main_metric
 from scalectl.orchestrator.terminal import width
 from scalectl.trainer.flops import body_params, flops_per_image
 from scalectl.trainer.presets import SIZES, preset
@@ -100,19 +101,20 @@ def _undo(study: str, store: Path) -> None:
 
     with reading(store):
         pass  # else a new store would be made
-    with Records(store) as records:
+    with Records(store, launches=False) as records:
         number = records.take_back(study)
     say(f"{counted(number, 'imported run')} of {study} deleted.")
 
 
 def _import(file: Path, study: str, store: Path, wishes: "Wishes") -> None:
     from scalectl.orchestrator.store.imported import read
+    from scalectl.orchestrator.store.reading import Store
     from scalectl.orchestrator.store.records import Records
     from scalectl.orchestrator.store.sheet import how_many, shown
 
     table = read(file, wishes)
     runs = table.runs
-    with Records(store) as records:
+    with Records(store, launches=False) as records:
         taken = records.take_in(runs, study, file.name)
     metrics = list(dict.fromkeys(name for run in runs for name in run.metrics))
     say(f"{counted(len(runs), 'run')} imported, {taken.new} of them new; metrics: {', '.join(metrics)}.")
@@ -121,10 +123,10 @@ def _import(file: Path, study: str, store: Path, wishes: "Wishes") -> None:
     if table.problems:
         rows = f"{how_many(table.problems)}; {counted(table.left_out, 'row')} left out. --strict refuses such a file."
         click.echo("\n".join([*shown(table.problems), rows]), err=True)
-    falling = [name for name in metrics if "err" in name.lower() or "loss" in name.lower()]
     axes = [name for name in AXES if any(name in run.columns for run in table.runs)]
     if axes:
-        options = {"metric": [*falling, *metrics][0], "x": None if axes[0] == COMPUTE else axes[0]}
+        named = None if Store(store).study().name == study else study
+        options = {"study": named, "metric": main_metric(metrics), "x": None if axes[0] == COMPUTE else axes[0]}
         say(f"Next: {command('fit', store=store, options=options)}")
 
 

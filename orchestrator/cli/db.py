@@ -43,7 +43,7 @@ def check(store: Path, repair: bool, view: View) -> Exit:
         problems = inconsistencies(connection, store)
     mendable = [problem for problem in problems if problem.remedy]
     if repair and mendable:
-        with Records(store) as records:
+        with Records(store, launches=False) as records:
             records.repair([path for problem in mendable for path in problem.lost])
     left = [problem for problem in problems if not (repair and problem.remedy)]
     found = [_record(problem, repaired=repair and bool(problem.remedy)) for problem in problems]
@@ -93,7 +93,7 @@ def upgrade(store: Path) -> Exit:
     if before == VERSION:
         say(f"{store} is of version {VERSION} already.")
         return Exit.DONE
-    with Records(store):
+    with Records(store, launches=False):
         pass
     say(f"{store} upgraded from version {before} to {VERSION}.")
     return Exit.DONE

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, cast
 import click
 from click.core import ParameterSource
 
-from scalectl.orchestrator.cli.options import Range, experiment_of, is_typed, overrides, slots_option, yaml_file
+from scalectl.orchestrator.cli.options import (
+    Range,
+    experiment_of,
+    is_typed,
+    overrides,
+    rehearsed,
+    slots_option,
+    yaml_file,
+)
 from scalectl.orchestrator.cli.plan import plan
 from scalectl.orchestrator.cli.shortage import require_launch
 from scalectl.orchestrator.cli.streams import hush, outlast
@@ -87,7 +95,7 @@ def launch(
 ) -> Exit:
     """Run what is missing, fit the law, draw the frontier."""
     if dry_run:
-        return context.invoke(plan, file=file, changes=changes, slots=slots)
+        return context.invoke(plan, file=file, changes=changes, slots=slots, fake=fake)
     _check_usage(context)
     if fake:
         changes = rehearsed(changes)
@@ -162,16 +170,6 @@ def _joined(context: click.Context, address: str | None, *, insecure: bool) -> s
         for note in filter(None, (ignored(), *unusable().values())):
             click.echo(note, err=True)
     return address
-
-
-def rehearsed(changes: Sequence[str]) -> tuple[str, ...]:
-    """The changes of a file with a store and artifacts of their own, unless they name others.
-
-    What CPUs measured for a slice would else be taken for its speed.
-    """
-    keys = {change.partition("=")[0] for change in changes}
-    own = {"store": "rehearsal/results.db", "artifacts": "rehearsal/artifacts"}
-    return (*changes, *(f"{name}={path}" for name, path in own.items() if name not in keys))
 
 
 def _cluster(fake: Path | None, address: str | None) -> AbstractContextManager[str | None]:

@@ -69,6 +69,16 @@ def is_typed(option: str) -> bool:
     return click.get_current_context().get_parameter_source(option) is ParameterSource.COMMANDLINE
 
 
+def rehearsed(changes: Sequence[str]) -> tuple[str, ...]:
+    """The changes of a file with a store and artifacts of their own, unless they name others.
+
+    What CPUs measured for a slice would else be taken for its speed.
+    """
+    keys = {change.partition("=")[0] for change in changes}
+    own = {"store": "rehearsal/results.db", "artifacts": "rehearsal/artifacts"}
+    return (*changes, *(f"{name}={path}" for name, path in own.items() if name not in keys))
+
+
 def experiment_of(file: Path, changes: Sequence[str], *, quiet: bool = False) -> "Experiment":
     """The checked experiment in a file with the changes of the command line; unless `quiet`, warnings go to stderr."""
     from scalectl.orchestrator.experiment.reading import read

@@ -9,6 +9,7 @@ from scalectl.orchestrator import terminal
 from scalectl.orchestrator.cli.status_lines import head as status_head
 from scalectl.orchestrator.cli.status_lines import history, job_cells, number_text, state_text, state_word
 from scalectl.orchestrator.format import counted, one_line, share, table
+from scalectl.orchestrator.metrics import best_value
 from scalectl.orchestrator.store.snapshot import RunLine, work
 from scalectl.orchestrator.vocabulary import RunState
 
@@ -133,7 +134,7 @@ def _models(status: "Status", training: "Training", width: int) -> Section:
         counts = Counter(run.state for run in members)
         done, whole = work(members)
         values = [run.value for run in members if run.value is not None and not run.excluded]
-        best = number_text(min(values, default=None))
+        best = number_text(best_value(status.metric, values))
         cells = (str(counts[state] or "") for state in states)
         rows.append((model, str(len(members)), *cells, share(done / whole if whole else 1.0), best))
     heading, *lines = table(header, rows, width=width, spare=(header[-1], "RUNS")).splitlines()

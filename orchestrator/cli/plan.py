@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scalectl.orchestrator.cli.options import experiment_of, overrides, slots_option, yaml_file
+from scalectl.orchestrator.cli.options import experiment_of, overrides, rehearsed, slots_option, yaml_file
 from scalectl.orchestrator.cli.rows import Rows, View, rows_options
 from scalectl.orchestrator.cli.validate import sources
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, count, counted, duration, flops, share, table
+from scalectl.orchestrator.metrics import is_accuracy, main_metric
 from scalectl.orchestrator.terminal import width as columns
 
 if TYPE_CHECKING:
@@ -33,13 +34,15 @@ class PlannedFile:
     file: Path
     changes: Sequence[str]
     slots: "Sequence[Slot]"
+    fake: Path | None = None  # the file of a fake cluster that it is rehearsed on
 
     def text(self, width: int | None = None) -> str:
         """The screen for people, whose table is at most so many columns wide where it can be."""
         from scalectl.orchestrator.report.study import DEFAULT
 
         fit = tightest(self.experiment.fits or DEFAULT, self.experiment.cells)
-        shown = text(self.plan, str(self.file), self.experiment.store, self.slots, fit, self.changes, width)
+        again = command("launch", self.file, changes=self.changes, options={"fake_cluster": self.fake})
+        shown = text(self.plan, str(self.file), self.experiment.store, self.slots, fit, self.changes, width, again)
         head, *rest = shown.split("\n\n")
         return "\n\n".join([head, "\n".join(sources(self.experiment)), *rest])
 
@@ -48,7 +51,9 @@ class PlannedFile:
         return document(self.plan, self.slots) | {"data": [report.to_json() for report in self.experiment.sources]}
 
 
-def plan_file(file: Path, changes: Sequence[str] = (), slots: "Sequence[Slot]" = ()) -> PlannedFile:
+def plan_file(
+    file: Path, changes: Sequence[str] = (), slots: "Sequence[Slot]" = (), fake: Path | None = None
+) -> PlannedFile:
     """The plan of a file, for these slots and as many others as its jobs need; nothing is written.
 
     Raises InvalidExperiment for the file, and Unusable for a store that can't be read.
@@ -57,9 +62,11 @@ def plan_file(file: Path, changes: Sequence[str] = (), slots: "Sequence[Slot]" =
     from scalectl.orchestrator.launch.planned import planned
     from scalectl.orchestrator.plan.proposal import completed
 
+    if fake:
+        changes = rehearsed(changes)
     experiment = experiment_of(file, changes)
     plan, _ = planned(experiment)
-    return PlannedFile(plan, experiment, file, changes, completed(plan.jobs, slots, room().workers))
+    return PlannedFile(plan, experiment, file, changes, completed(plan.jobs, slots, room().workers), fake)
 
 
 @click.command()
@@ -67,8 +74,11 @@ def plan_file(file: Path, changes: Sequence[str] = (), slots: "Sequence[Slot]" =
 @overrides
 @slots_option("Jobs at a time, as 8 or 4xv5e-16; by default one per core, and as many others as are of use.")
 @click.option("--check", is_flag=True, help="Exit 3 when something is left to do.")
+@click.option("--fake-cluster", "fake", type=click.Path(path_type=Path), hidden=True)  # of launch --dry-run
 @rows_options()
-def plan(file: Path, changes: Sequence[str], slots: "Sequence[Slot]", check: bool, view: View) -> Exit:
+def plan(
+    file: Path, changes: Sequence[str], slots: "Sequence[Slot]", check: bool, fake: Path | None, view: View
+) -> Exit:
     """Show the runs of FILE, their cost, and why each will run.
 
     Nothing is started.
@@ -76,7 +86,7 @@ def plan(file: Path, changes: Sequence[str], slots: "Sequence[Slot]", check: boo
     from scalectl.orchestrator.cluster.accelerators import notes
     from scalectl.orchestrator.plan.supply import shortfalls
 
-    shown = plan_file(file, changes, slots)
+    shown = plan_file(file, changes, slots, fake)
     for note in (*notes(job.fit.types for job in shown.plan.jobs), *shortfalls(shown.plan)):
         click.echo(note, err=True)
     view.answer(shown.to_json, lambda: shown.text(columns()), lambda: Rows(shown.to_json()["runs"]))
@@ -97,8 +107,12 @@ def text(
     fit: str = "",
     changes: Sequence[str] = (),
     width: int | None = None,
+    again: str = "",
 ) -> str:
-    """The plan's screen: a line per model, the total, what sharing saves, the line `fit`, the next command."""
+    """The plan's screen: a line per model, the total, what sharing saves, the line `fit`, the next command.
+
+    That is `again` where something is missing, by default the launch of the file.
+    """
     done = len(plan.runs) - len(plan.missing)
     head = (
         f"{plan.study} · {Path(source).name} · {counted(len(plan.runs), 'run')} on {counted(plan.shared, 'trunk')}"
@@ -111,9 +125,12 @@ def text(
     drop = f": {command('prune --dry-run', source)} shows them"
     if changes:  # of which a part of a study is made as often as not
         drop = " with its changes"
-    last = f"Nothing is missing. Next: {command('fit', store=store)}"
+    following = "fit"
+    if is_accuracy(main_metric(list(plan.evals.metrics()))):  # of which there is no law
+        following = "report"
+    last = f"Nothing is missing. Next: {command(following, store=store)}"
     if plan.missing:
-        last = f"Nothing was started. Next: {command('launch', source, changes=changes)}"
+        last = f"Nothing was started. Next: {again or command('launch', source, changes=changes)}"
     lines = table(header, [*rows, total], width=width, spare=SPARE)
     return "\n\n".join([head, lines, _notes(plan, slots, fit, drop), last])
 

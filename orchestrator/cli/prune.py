@@ -35,8 +35,12 @@ def prune(file: Path, changes: Sequence[str], dry_run: bool, yes: bool) -> Exit:
 
     experiment = experiment_of(file, changes)
     if dry_run:
-        click.echo(text(pruning.surplus(experiment), file.name))
-        click.echo(f"\nNothing was removed. Next: {command('prune', file, changes=changes)}")
+        surplus = pruning.surplus(experiment)
+        following = command("prune", file, changes=changes)
+        if not surplus:
+            following = command("status", store=experiment.store)
+        click.echo(text(surplus, file.name))
+        click.echo(f"\nNothing was removed. Next: {following}")
         return Exit.DONE
     found, kept = pruning.prune(experiment, partial(_agree, name=file.name, yes=yes))
     if not found:

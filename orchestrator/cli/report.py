@@ -21,11 +21,12 @@ LARGE = 3e6  # bytes of a page, above which it is told what to do
     show_default=True,
     help="The page.",
 )
+@click.option("--force", is_flag=True, help="Overwrite a file that is there and no page.")
 @study_option
 @where_option
 @store_option
 @quiet_option
-def report(file: Path, study: str | None, where: str | None, store: Path) -> Exit:
+def report(file: Path, force: bool, study: str | None, where: str | None, store: Path) -> Exit:
     """Write a study as one page for the browser.
 
     It has the figures with hover, zoom and filters, the laws, all runs, what they cost and where they come from. The
@@ -34,7 +35,7 @@ def report(file: Path, study: str | None, where: str | None, store: Path) -> Exi
     """
     from scalectl.orchestrator.page.writing import write_page
 
-    written = write_page(file, store, study, where)
+    written = write_page(file, store, study, where, force=force)
     say(f"{file} written: {counted(written.runs, 'run')}, {size(written.size)}. Open it in a browser.")
     if written.size > LARGE:
         say("That is slow on a phone and much for a mail: --where EXPR writes the page of some of these runs.")

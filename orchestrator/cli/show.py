@@ -1,6 +1,7 @@
 """The verbs show and logs: all that is known of one run, and what its jobs said."""
 
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from scalectl.orchestrator.cli.options import run_argument, store_option
 from scalectl.orchestrator.cli.rows import Rows, View, rows_options
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, count, duration, flops, one_line, table
+from scalectl.orchestrator.metrics import main_metric
 from scalectl.orchestrator.terminal import width
 from scalectl.orchestrator.vocabulary import RunState
 
@@ -58,13 +60,15 @@ def logs(run: str, store: Path, follow: bool, view: View) -> Exit:
         return Exit.DONE
     if follow:
         reader = until_there(store)
-    seen: set[str] = set()
+    printed: Counter[str] = Counter()
     while True:
         goes_on = follow and reader.goes_on(run)  # before reading: the last lines come after the end
+        lines: Counter[str] = Counter()
         for line in reader.logs(run):
-            if line not in seen:
+            lines[line] += 1
+            if lines[line] > printed[line]:  # equal lines are printed as often as they are there
                 click.echo(line)
-                seen.add(line)
+        printed |= lines
         if not goes_on:
             click.echo(f"Next: {_after(reader, run, store)}", err=True)  # stdout has the lines of the log alone
             return Exit.DONE
@@ -96,7 +100,7 @@ def text(details: "Details", store: Path) -> str:
     run = details.run
     if run["origin"]:
         parts = [_head(run), _given(details), _measured(details)]
-        following = command("fit", store=store, options=_law(details))
+        following = fit_command(details, store)
     else:
         parts = [_head(run), _settings(run), _attempts(details), _checkpoints(details), _measured(details)]
         following = command(f"logs {run['id']}", store=store)
@@ -148,10 +152,17 @@ def _given(details: "Details") -> str:
     return "\n".join(f"  {name:<18}{value:{forms.get(type(value), '')}}" for name, value in known.items())
 
 
-def _law(details: "Details") -> dict[str, str]:
-    """The options of the command that fits the first metric of an imported run."""
-    metrics = [row["metric"] for row in details.measurements]
-    return {"study": details.run["study"], "metric": next(iter(metrics), "METRIC")}
+def fit_command(details: "Details", store: Path) -> str:
+    """The command that fits the study of a run, which it names where `fit` alone would fit another one."""
+    from scalectl.orchestrator.store.reading import Store
+
+    options = {}
+    if details.run["origin"]:
+        metrics = [row["metric"] for row in details.measurements]
+        options = {"study": details.run["study"], "metric": main_metric(metrics) if metrics else None}
+    elif details.run["id"] not in Store(store).study().runs:
+        options = {"study": details.run["study"]}
+    return command("fit", store=store, options=options)
 
 
 def _attempts(details: "Details") -> str:

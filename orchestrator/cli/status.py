@@ -13,6 +13,7 @@ from scalectl.orchestrator.cli.rows import Rows, View, rows_options
 from scalectl.orchestrator.cli.status_lines import head, history, job_cells, number_text, short, state_text
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, flops, one_line, table
+from scalectl.orchestrator.metrics import is_accuracy
 from scalectl.orchestrator.vocabulary import RunState
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--runs", is_flag=True, help="A line for each run.")
 @click.option("--state", "states", multiple=True, metavar="STATE", help="Only runs in this state; may be repeated.")
 @click.option("-w", "--watch", is_flag=True, help="Follow until no launch is running; live on a terminal.")
-@click.option("--check", is_flag=True, help="Exit 3 unless every run is done.")
+@click.option("--check", is_flag=True, help="Exit 3 unless every run is done or has diverged.")
 @rows_options()
 def status(store: Path, runs: bool, states: Sequence[str], watch: bool, check: bool, view: View) -> Exit:
     """Show how far a study is, and what each run waits for.
@@ -170,9 +171,6 @@ def _next(status: "Status", runs: bool) -> str:
         return command("status --runs", store=status.store)
     if status.unfinished or not (status.runs or status.imported):
         return status.again or command("launch FILE")
-    from scalectl.orchestrator.store.snapshot import MAIN_METRIC
-
-    metric = None
-    if not status.runs and status.metric != MAIN_METRIC:
-        metric = status.metric
-    return command("fit", store=status.store, options={"metric": metric})
+    if is_accuracy(status.metric):  # of which there is no law
+        return command("report", store=status.store)
+    return command("fit", store=status.store)

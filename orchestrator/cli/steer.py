@@ -42,19 +42,23 @@ def to_evaluate(store: Path, words: Sequence[str]) -> list[str]:
     return reader.to_evaluate(reader.ids(words))
 
 
-def known(store: Path, word: str) -> tuple[str, str]:
-    """The id and the name of the run that a word names, an imported one too; raises NotFound for none or several."""
+def known(store: Path, word: str) -> tuple[str, str, str]:
+    """The id and the name of the run that a word names, an imported one too, and the command that fits its study.
+
+    Raises NotFound for a word that names none or several.
+    """
+    from scalectl.orchestrator.cli.show import fit_command
     from scalectl.orchestrator.store.reading import Store
 
-    run = Store(store).run(word).run
-    return run["id"], run["name"]
+    details = Store(store).run(word)
+    return details.run["id"], details.run["name"], fit_command(details, store)
 
 
 def held(store: Path) -> "Records":
     """A store, which has to be there, held for writing."""
     from scalectl.orchestrator.store.records import Records
 
-    return Records(store)
+    return Records(store, launches=False)
 
 
 def again(store: Path) -> str:
@@ -127,10 +131,10 @@ def exclude(run: str, reason: str, store: Path) -> Exit:
     """
     if not reason.strip():
         raise click.BadParameter("say why: fits leave the run out for this reason.", param_hint="--reason")
-    run_id, name = known(store, run)
+    run_id, name, following = known(store, run)
     with held(store) as records:
         records.exclude(run_id, reason)
-    say(f"{name} is left out of fits. Next: {command('fit', store=store)}")
+    say(f"{name} is left out of fits. Next: {following}")
     return Exit.DONE
 
 
@@ -143,8 +147,8 @@ def include(run: str, store: Path) -> Exit:
 
     RUN is a name, an id, or the beginning of either.
     """
-    run_id, name = known(store, run)
+    run_id, name, following = known(store, run)
     with held(store) as records:
         records.include(run_id)
-    say(f"{name} is fitted again. Next: {command('fit', store=store)}")
+    say(f"{name} is fitted again. Next: {following}")
     return Exit.DONE

@@ -20,6 +20,7 @@ from scalectl.orchestrator.experiment.specs import (
     own_name,
     train_part,
 )
+from scalectl.orchestrator.metrics import is_accuracy
 from scalectl.trainer.data import registry
 from scalectl.trainer.data.facts import PLENTY, few
 
@@ -203,7 +204,7 @@ def metrics_are_measured(evals: Evals, fits: dict[str, Fit]) -> Iterator[Finding
             near = accuracy(fit.metric, "upstream/error") or did_you_mean(fit.metric, measured)
             hint = near or f"evals measures {', '.join(measured)}"
             yield Finding(("fits", name, "metric"), f"{fit.metric!r} is not measured", hint)
-        elif fit.metric.endswith("precision@1"):
+        elif is_accuracy(fit.metric):
             yield Finding(("fits", name, "metric"), f"{fit.metric!r} rises, and a law falls", "fit upstream/error")
 
 

@@ -116,8 +116,11 @@ def _page(file: Path, store: Path, study: str) -> str:
     """Write the page of the study, and say why where there can be none."""
     from scalectl.orchestrator.page.writing import write_page
 
+    said = {"store": STORE}  # as it is called where the bundle is unpacked
+    if events := Store(store).status().events:
+        said["made"] = events[-1].at  # the same store gives the same page
     try:
-        write_page(file, store, study)
+        write_page(file, store, study, said=said)
     except Refusal as refusal:
         return str(refusal)
     return ""

@@ -20,6 +20,8 @@ from scalectl.orchestrator.vocabulary import RunState
 
 _FILE = re.compile(r"wandb/offline-run-[^/]+/(run-[^/]+\.wandb(\.sync[a-z]*)?|files/.*|logs/.*)")
 _HEAD = b":W&B\xe1\xbe\x00"  # its mark, and the version of the format
+_EXIT = {RunState.DONE: 0, RunState.FAILED: 1, RunState.DIVERGED: 1}
+_CUT_OFF = 255  # what the client gives a run that Ctrl-C ends: one that is not done is not finished either
 _WORDS = re.compile(r"[^\w.-]")  # that the id of a run had better not have
 
 
@@ -58,8 +60,8 @@ def _bare(study: str, run: ExportedRun) -> Iterator[Record]:
         last |= row
         yield Record(history={"item": _items(row), "step": {"num": scalars.step}})
     yield Record(summary={"update": _items(last)})
-    failed = run.state in (RunState.FAILED, RunState.DIVERGED)
-    yield Record(exit={"exit_code": int(failed), "runtime": round(run.ended - run.started)})
+    code = _EXIT.get(run.state, _CUT_OFF)
+    yield Record(exit={"exit_code": code, "runtime": round(run.ended - run.started)})
 
 
 def _beginning(study: str, run: ExportedRun) -> Record:

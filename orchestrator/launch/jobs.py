@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from scalectl.orchestrator.launch.news import News
+from scalectl.orchestrator.launch.news import ASKED, INTERRUPTED, News
 from scalectl.orchestrator.launch.retries import Failures
 from scalectl.orchestrator.plan.plan import Plan, PlannedJob
 from scalectl.orchestrator.plan.planner import stretch_again
@@ -13,9 +13,6 @@ from scalectl.orchestrator.vocabulary import JobState, Slot
 from scalectl.trainer.events import Checkpoint, Done, End, Event, Failed, Stopped
 from scalectl.trainer.failures import FAILURE_KINDS
 from scalectl.trainer.spec import Job
-
-ASKED = "asked to stop"
-INTERRUPTED = "interrupted"
 
 
 class Board:

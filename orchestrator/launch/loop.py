@@ -7,9 +7,9 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
 from scalectl.orchestrator.cluster.base import Cluster
 from scalectl.orchestrator.format import last_line
-from scalectl.orchestrator.launch.jobs import ASKED, INTERRUPTED, Board
+from scalectl.orchestrator.launch.jobs import Board
 from scalectl.orchestrator.launch.ledger import Ledger, Meter
-from scalectl.orchestrator.launch.news import Listener, News
+from scalectl.orchestrator.launch.news import ASKED, INTERRUPTED, Listener, News
 from scalectl.orchestrator.launch.surroundings import Follower, Surroundings, slots_of
 from scalectl.orchestrator.plan.plan import Caps, Plan
 from scalectl.orchestrator.store.records import Records

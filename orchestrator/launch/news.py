@@ -7,6 +7,8 @@ from scalectl.orchestrator.plan.plan import PlannedJob
 from scalectl.orchestrator.vocabulary import CPU, JobState
 from scalectl.trainer.events import Event
 
+ASKED, INTERRUPTED = "asked to stop", "interrupted"  # why runs are stopped
+
 
 @dataclass(frozen=True)
 class News:

@@ -22,7 +22,7 @@ from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.experiment.hooks import Hook, NoHook
 from scalectl.orchestrator.experiment.reading import Experiment
 from scalectl.orchestrator.format import last_line
-from scalectl.orchestrator.launch.news import News
+from scalectl.orchestrator.launch.news import INTERRUPTED, News
 from scalectl.orchestrator.launch.outcome import Outcome
 from scalectl.orchestrator.redact import redacted
 from scalectl.orchestrator.vocabulary import RunState
@@ -64,7 +64,7 @@ class Notifier:
 
     def end(self, outcome: Outcome, laws: Laws) -> None:
         """Tell how a launch that worked ended and what laws it came to, and wait for the calls."""
-        reason = outcome.cap or outcome.pause
+        reason = outcome.reason
         counts: dict[str, Any] = {"exit": int(outcome.exit), "seconds": round(outcome.seconds, 1)}
         counts |= {"runs": outcome.runs, "done": outcome.done, "states": dict(outcome.states), "laws": dict(laws)}
         text = outcome.summary().splitlines()[0]
@@ -72,11 +72,17 @@ class Notifier:
             text = f"{text}; {reason}"
         self._send(_event(outcome), text, reason, counts)
         self._wait()
+        self._working = False  # the end is told once, also where something ends the launch after it
 
     def fail(self, error: Exception) -> None:
         """Tell that a launch was ended by an error."""
         reason = last_line(str(error)) or type(error).__name__
         self._send("failed", f"failed: {reason}", reason, {"exit": int(getattr(error, "exit", Exit.FAILED))})
+        self._wait()
+
+    def interrupt(self) -> None:
+        """Tell that a launch was ended at once, by a second Ctrl-C."""
+        self._send("paused", f"stopped: {INTERRUPTED}", INTERRUPTED, {"exit": int(Exit.INTERRUPTED)})
         self._wait()
 
     def _send(self, event: str, text: str, reason: str, counts: Mapping[str, Any], *, running: bool = False) -> None:
@@ -114,10 +120,13 @@ class Notifier:
 
 @contextmanager
 def notifying(experiment: Experiment, warn: Warn) -> Iterator[Notifier]:
-    """Yield the notifier of a launch, which tells of an error that ends the launch."""
+    """Yield the notifier of a launch, which tells of an error or an interrupt that ends the launch."""
     notifier = Notifier(experiment, warn)
     try:
         yield notifier
+    except KeyboardInterrupt:
+        notifier.interrupt()
+        raise
     except Exception as error:
         notifier.fail(error)
         raise

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, counted, duration
+from scalectl.orchestrator.launch.news import ASKED, INTERRUPTED
 from scalectl.orchestrator.vocabulary import RunState
 
 CHARTS = "vl_convert"  # the library that a page needs, and a launch doesn't
@@ -28,6 +29,20 @@ class Outcome:
     pause: str = ""  # what is paused, and why
     books: str = ""  # where the time of its slots went
     unlisted: int = 0  # runs that the study has besides those of the file
+    failure: str = ""  # why the first of the failed runs did
+
+    @property
+    def reason(self) -> str:
+        """Why it failed or isn't done; nothing where it is done."""
+        if self.exit is Exit.INTERRUPTED:
+            return INTERRUPTED
+        if said := self.cap or self.pause:
+            return said
+        if self.exit is Exit.FAILED:
+            return self.failure
+        if self.exit is Exit.DONE and dict(self.states).keys() - {RunState.DIVERGED}:
+            return ASKED
+        return ""
 
     def text(self, file: Path, store: str, changes: Sequence[str] = (), fake_cluster: Path | None = None) -> str:
         """The last lines of the launch, with the next command."""

@@ -33,7 +33,7 @@ def prune(experiment: Experiment, agree: Callable[[Pruning], bool]) -> tuple[Pru
     store = Path(experiment.store)
     with ExitStack() as held:
         surplus(experiment)  # where there is no store, nothing is held or made
-        lock = held.enter_context(holding(store))
+        lock = held.enter_context(holding(store, launches=False))
         if Path(experiment.artifacts).is_dir():
             held.enter_context(working_in(experiment.artifacts))
         found = surplus(experiment)

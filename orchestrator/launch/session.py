@@ -15,7 +15,7 @@ from scalectl.orchestrator.cluster.sessions import sweep
 from scalectl.orchestrator.cluster.supervisor import Patience, Supervisor
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.experiment.reading import Experiment
-from scalectl.orchestrator.format import counted, flops, hours
+from scalectl.orchestrator.format import counted, flops, hours, last_line
 from scalectl.orchestrator.goodput import summary
 from scalectl.orchestrator.launch.awaiting import awaited
 from scalectl.orchestrator.launch.ledger import Ledger, Meter
@@ -34,6 +34,7 @@ from scalectl.orchestrator.store.lock import holding, working_in
 from scalectl.orchestrator.store.records import Records
 from scalectl.orchestrator.store.snapshot import LAUNCHED
 from scalectl.orchestrator.vocabulary import CPU, JobState, RunState, Slot
+from scalectl.trainer.events import Failed
 
 
 def admit(plan: Plan, caps: Caps, agree: Callable[[str], bool]) -> None:
@@ -196,7 +197,8 @@ class _Session:
         del states[RunState.DONE]
         unfinished = tuple((state, number) for state, number in sorted(states.items()) if number)
         worked, unlisted = bool(self._plan.jobs), self._plan.unlisted
-        return Outcome(code, seconds, len(runs), done, worked, unfinished, cap, pause, self._books, unlisted)
+        ending = (cap, pause, self._books, unlisted, self._ends.failure)
+        return Outcome(code, seconds, len(runs), done, worked, unfinished, *ending)
 
 
 def _carried_out(going: Generator[News, None, str]) -> str:
@@ -213,14 +215,23 @@ class _Ends:
 
     def __init__(self, plan: Plan) -> None:
         self.pause = ""
+        self._failures: dict[JobState, str] = {}  # of the first job that ended so
         self._ends: dict[str, JobState | None] = dict.fromkeys(run.id for run in plan.missing)
 
     def take(self, news: News) -> None:
         """Note the end of a run's last job, and what is paused from now on."""
         if news.pause:
             self.pause = news.pause
+        end = news.events[-1] if news.events else None
+        if isinstance(end, Failed):
+            self._failures.setdefault(news.state, f"{end.kind}: {last_line(end.reason)}")
         if news.job.is_cooldown:
             self._ends[news.job.owner] = news.state
+
+    @property
+    def failure(self) -> str:
+        """Why the first of the failed runs did; an evaluation that diverged counts where none failed otherwise."""
+        return self._failures.get(JobState.FAILED) or self._failures.get(JobState.DIVERGED, "")
 
     def states(self, stored: dict[str, RunState]) -> Counter[str]:
         """The missing runs counted by what became of them, by their states in the store."""

@@ -16,6 +16,7 @@ from scalectl.analysis.report import value
 from scalectl.analysis.vocabulary import AXES, LAWS
 from scalectl.orchestrator.format import USUAL, counted, flops, share
 from scalectl.orchestrator.goodput import goodput
+from scalectl.orchestrator.metrics import is_accuracy, main_metric
 from scalectl.orchestrator.page import runs
 from scalectl.orchestrator.page.budgets import isoflop_documents
 from scalectl.orchestrator.page.curves import curve_documents
@@ -61,15 +62,14 @@ def of_study(status: Status, ask: Ask) -> Status:
 
 
 def _carried(ask: Ask, metrics: Sequence[str], axes: Sequence[str]) -> Ask:
-    """The ask with the fits whose metric and compute are known, or else with that of the first metric that falls.
+    """The ask with the fits whose metric and compute are known, or else with that of the main metric.
 
     Imported runs ask for nothing, and few of them have the metric of our own.
     """
     fits = {name: fit for name, fit in ask.fits.items() if fit.metric in metrics and fit.compute in axes}
     if not fits and metrics and axes:
         name, fit = next(iter(ask.fits.items()))
-        falling = [metric for metric in metrics if "err" in metric.lower() or "loss" in metric.lower()]
-        fits = {name: fit.model_copy(update={"metric": [*falling, *metrics][0], "compute": axes[0]})}
+        fits = {name: fit.model_copy(update={"metric": main_metric(metrics), "compute": axes[0]})}
     return replace(ask, fits=fits or ask.fits)
 
 
@@ -115,7 +115,7 @@ def _runs(points: DataFrame) -> Document:
     card = ["why", "model", "params", "data_size", "steps", *swept, "flops", "device_seconds", "core_days"]
     columns = runs.columns(points, settings)
     return {
-        "metrics": [{"name": name, "label": metric_words(name, data)} for name in runs.measured(points)],
+        "metrics": [_metric(name, data) for name in runs.measured(points)],
         "axes": [{"name": name, "label": AXES[name].label, "unit": AXES[name].unit} for name in runs.spent(points)],
         "models": runs.models(points),
         "facets": runs.facets(points, settings),
@@ -127,6 +127,10 @@ def _runs(points: DataFrame) -> Document:
         "shared": runs.alike(points),
         "runs": columns,
     }
+
+
+def _metric(name: str, data: str) -> Document:
+    return {"name": name, "label": metric_words(name, data), "rises": is_accuracy(name)}
 
 
 def _laws(points: DataFrame, ask: Ask, *, thorough: bool) -> Document:

@@ -8,6 +8,7 @@ from functools import cache
 from html import escape
 from importlib.metadata import version
 from importlib.resources import files
+from pathlib import Path
 from string import Template
 from typing import Any
 
@@ -22,6 +23,7 @@ _PROGRAM = (
     *("law", "cells", "runs", "origin", "live", "main"),
 )
 _DARK = "#0d0d10"  # the paper of page.css on a dark screen
+_GENERATOR, _HEAD = b'<meta name="generator" content="scalectl ', 4096  # in so many first bytes of a page
 _BASE = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
 
@@ -45,6 +47,15 @@ def page(document: Mapping[str, Any], *, connects: bool = False) -> str:
         style=_text("page.css") + _colours(document["models"]),
         data=embedded(document),
     )
+
+
+def is_page(file: Path) -> bool:
+    """Whether a file is a page that `page` made, by its first lines."""
+    try:
+        with file.open("rb") as text:
+            return _GENERATOR in text.read(_HEAD)
+    except OSError:
+        return False
 
 
 def policy(scripts: Any, *, connects: bool) -> str:

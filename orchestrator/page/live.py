@@ -76,7 +76,7 @@ class Feed:
         self._changed = threading.Condition()
         self._last_request = time.monotonic()
         self._document: dict[str, Any] = {}
-        self._fitted: object = None  # the states of the runs when the laws were fitted
+        self._fitted: object = None  # the states of the runs, and exclusions and imports, when the laws were fitted
         self._states: object = None
         self._study = _Paced(STUDY_SECONDS, self._make_study)
         self._curves = _Paced(CURVES_SECONDS, self._make_curves)
@@ -160,7 +160,8 @@ class Feed:
 
     def _news_of(self, status: Status) -> dict[str, Any]:
         """The news of the study in the status of its store."""
-        self._states = (status.launcher is None, [(run.id, run.state, run.excluded, run.value) for run in status.runs])
+        states = [(run.id, run.state, run.excluded, run.value) for run in status.runs]
+        self._states = (status.launcher is None, states, status.by_hand)
         status, launch = of_study(status, self._ask), None
         if status.launcher is not None:
             launch = {

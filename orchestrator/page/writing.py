@@ -1,12 +1,14 @@
 """A page as a file."""
 
 import os
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.page.document import document
-from scalectl.orchestrator.page.html import library, page
+from scalectl.orchestrator.page.html import is_page, library, page
 
 
 @dataclass(frozen=True)
@@ -17,14 +19,28 @@ class Written:
     size: int
 
 
-def write_page(file: Path, store: Path, study: str | None = None, where: str | None = None) -> Written:
-    """Write the page of a study, or of the runs that `where` chooses, in place of an earlier one.
+def write_page(
+    file: Path,
+    store: Path,
+    study: str | None = None,
+    where: str | None = None,
+    *,
+    said: Mapping[str, str] | None = None,
+    force: bool = False,
+) -> Written:
+    """Write the page of a study, or of the runs that `where` chooses, in place of an earlier page or, with `force`, of
+    any file.
 
+    What is `said` stands in place of what the page says of its `store` and of when it was `made`.
     Folders are made, and a page that fails is not there. Raises NoCharts where the chart library is missing, Refusal
-    for a file that can't be written, and what `document` raises.
+    for a file that is there and no page, or that can't be written, and what `document` raises.
     """
+    if not force and file.exists() and not is_page(file):
+        raise Refusal(
+            f"refused: {file} is there already and is no page. Give another file, or --force to overwrite it."
+        )
     library()  # whose absence is told before the laws are fitted
-    whole = document(store, study, where)
+    whole = document(store, study, where) | dict(said or {})
     text = page(whole).encode()
     partial = file.with_name(f".{os.getpid()}-{file.name}")
     try:
@@ -34,5 +50,6 @@ def write_page(file: Path, store: Path, study: str | None = None, where: str | N
     except OSError as error:
         raise Refusal(f"{file}: {error.strerror}.") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # of a folder that can't be one
+            partial.unlink()
     return Written(len(whole["runs"]["run"]), len(text))

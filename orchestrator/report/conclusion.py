@@ -10,7 +10,6 @@ from scalectl.orchestrator.experiment.reading import Experiment
 from scalectl.orchestrator.format import from_here
 from scalectl.orchestrator.report.figures import draw
 from scalectl.orchestrator.report.fits import fit_or_reason, held_out_runs, study_points
-from scalectl.orchestrator.report.study import DEFAULT
 from scalectl.orchestrator.store.records import Records
 
 
@@ -20,12 +19,12 @@ def conclude(experiment: Experiment) -> Generator[str, None, dict[str, dict[str,
     What the points can't carry is said in a line and fails nothing. Returns each law by its name, or why there is none.
     """
     store = Path(experiment.store)
-    _, points = study_points(store, experiment.name)
-    fits = experiment.fits or DEFAULT
+    request, points = study_points(store, experiment.name)
+    fits = experiment.fits or request.fits
     held = {name: held_out_runs(points, fit, None) for name, fit in fits.items()}
     laws = {name: fit_or_reason(points, fit, held[name]) for name, fit in fits.items()}
     try:
-        with Records(store) as records:
+        with Records(store, launches=False) as records:
             for name, (law, refusal) in laws.items():
                 if law:
                     records.save_fit(f"{experiment.name}/{name}", law.to_json())

@@ -12,6 +12,7 @@ from scalectl.analysis.fitting import fit
 from scalectl.analysis.groups import fit_each
 from scalectl.analysis.report import Fitted
 from scalectl.analysis.runs import without
+from scalectl.analysis.store import metrics
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.fits import Fit
 from scalectl.orchestrator.report.points import all_points, select_runs
@@ -34,9 +35,10 @@ def study_points(
     Raises NotFound without a store or study, Unusable for a store that can't be read, and Refusal where `where`
     chooses none of its runs.
     """
-    request = ask(store, study).changed(**said)
+    request = ask(store, study)
     points = all_points(store)
     points = points[points["run"].isin(request.runs)].reset_index(drop=True)
+    request = request.on([name for name in metrics(points) if points[name].notna().any()]).changed(**said)
     if where is None:
         return request, points
     selected = select_runs(points, "--where", where).reset_index(drop=True)

@@ -1,15 +1,16 @@
 """What a study asks of the analysis: its runs, the laws to fit to them, and the runs held out of each."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from scalectl.orchestrator.experiment.fits import Fit
 from scalectl.orchestrator.experiment.rules import SETTINGS, Rule
+from scalectl.orchestrator.metrics import MAIN, main_metric
 from scalectl.orchestrator.store.reading import Store
 
-DEFAULT = {"upstream": Fit(metric="upstream/error")}  # of a study that asks for none
+DEFAULT = {"upstream": Fit(metric=MAIN)}  # of a study that asks for none
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,13 @@ class Ask:
     study: str
     runs: frozenset[str]
     fits: Mapping[str, Fit]
+
+    def on(self, metrics: Sequence[str]) -> "Ask":
+        """The ask of a study that has these metrics: where it asks for no law, the default one is of the main one."""
+        if self.fits is not DEFAULT or not metrics:
+            return self
+        metric = {"metric": main_metric(metrics)}
+        return replace(self, fits={name: fit.model_copy(update=metric) for name, fit in DEFAULT.items()})
 
     def changed(self, **said: str | float | None) -> "Ask":
         """The ask with what the command line says in place of the file's words; equal laws come once."""

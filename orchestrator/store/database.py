@@ -12,7 +12,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
-from scalectl.orchestrator.errors import NotFound
+from scalectl.orchestrator.errors import NotFound, Refusal
 from scalectl.orchestrator.store.beside import Unusable, check_journals
 from scalectl.orchestrator.store.soundness import (
     APPLICATION,
@@ -117,11 +117,30 @@ def version_of(path: Path) -> int:
 
 
 def copy_to(path: Path, file: Path) -> None:
-    """Write a whole copy of a store, also while a launch writes to it, to a file that isn't there yet."""
-    with explained(path), reading(path), _looking(path) as connection, explained(file):
+    """Write a whole copy of a store, also while a launch writes to it, to a file that isn't there yet; a copy that
+    fails is not there.
+
+    Raises what `reading` does, and Refusal for a file that is there already or can't be written.
+    """
+    with explained(path), reading(path), _looking(path) as connection:
+        _make(file)
+        try:
+            with explained(file), closing(sqlite3.connect(file)) as copy:
+                connection.connection.backup(copy)
+        except BaseException:
+            file.unlink(missing_ok=True)
+            raise
+
+
+def _make(file: Path) -> None:
+    """Make an empty file that its owner alone may read, and the folders that it lies in."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        with closing(sqlite3.connect(file)) as copy:
-            connection.connection.backup(copy)
+    except FileExistsError as error:
+        raise Refusal(f"refused: {error.filename} is there already. Give another file.") from error
+    except OSError as error:
+        raise Refusal(f"{error.filename or file}: {error.strerror}. Give another file.") from error
 
 
 def _check(connection: Connection, path: Path, *, full: bool = False) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from scalectl.analysis.vocabulary import is_error
 from scalectl.orchestrator.errors import Problem
 from scalectl.orchestrator.format import counted
+from scalectl.orchestrator.metrics import is_accuracy, is_share
 from scalectl.orchestrator.store.cells import TRUTHS, is_missing
 from scalectl.orchestrator.store.foreign import Foreign, name_of, numbered
 from scalectl.orchestrator.store.layout import Kind, Layout, Wishes, read_as
@@ -19,8 +20,6 @@ from scalectl.orchestrator.store.readings import (
     BadCell,
     accuracy_error,
     exact_count,
-    is_accuracy,
-    is_share,
     metric,
     setting,
 )

@@ -9,7 +9,7 @@ import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from scalectl.orchestrator.errors import Exit, Refusal
@@ -28,11 +28,16 @@ class Locked(Refusal):
 
 @dataclass(frozen=True)
 class Holder:
-    """The launcher that holds a store; `started` is in Unix seconds."""
+    """The process that holds a store; `started` is in Unix seconds."""
 
     host: str
     pid: int
     started: float
+    launches: bool = True  # another command, such as an import, holds it for a moment
+
+    def to_json(self) -> dict[str, str | int | float]:
+        """Its host, process and start."""
+        return {"host": self.host, "pid": self.pid, "started": self.started}
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}, started {duration(max(0.0, time.time() - self.started))} ago"
@@ -41,26 +46,27 @@ class Holder:
 class Lock:
     """The right to write to a store until `release` or the end of the process.
 
-    Raises Locked, naming the holder and then the remedy: by default how its launch is followed and ended.
+    Whoever doesn't launch says so. Raises Locked, naming the holder and then the remedy: by default how its launch is
+    followed and ended.
     """
 
-    def __init__(self, store: Path, remedy: str = "") -> None:
+    def __init__(self, store: Path, remedy: str = "", *, launches: bool = True) -> None:
         self._held, self._path = store, _path(store)
         self._itself = -1  # the store or the folder, open
         self._file = opened(self._path, store, os.O_RDWR | os.O_CREAT)
         deadline = time.monotonic() + _PATIENCE
         while not self._take():
             if time.monotonic() > deadline:
-                other = _read(self._file) or "another process"
+                other = _read(self._file)
                 os.close(self._file)
-                follow, end = (command(verb, store=store) for verb in ("status --watch", "stop --all"))
-                remedy = remedy or f"Follow it: {follow}; end it: {end}"
-                raise Locked(f"{store} is held by {other}. {remedy}")
+                raise Locked(f"{store} is held by {other or 'another process'}. {remedy or _remedy(store, other)}")
             time.sleep(0.02)
         self.hold_itself()
-        mine = Holder(socket.gethostname(), os.getpid(), time.time())
+        mine: dict[str, object] = {"host": socket.gethostname(), "pid": os.getpid(), "started": time.time()}
+        if not launches:  # earlier versions know the other keys alone
+            mine["launches"] = False
         os.ftruncate(self._file, 0)
-        os.pwrite(self._file, json.dumps(asdict(mine)).encode(), 0)
+        os.pwrite(self._file, json.dumps(mine).encode(), 0)
 
     def _take(self) -> bool:
         """Whether this process holds the file now; one that its holder removed meanwhile is made anew."""
@@ -107,8 +113,16 @@ class Lock:
                 os.close(file)
 
 
+def _remedy(store: Path, other: Holder | None) -> str:
+    """How a launch is followed and ended; another command ends by itself."""
+    if other is not None and not other.launches:
+        return "That is no launch, and ends soon: try again then."
+    follow, end = (command(verb, store=store) for verb in ("status --watch", "stop --all"))
+    return f"Follow it: {follow}; end it: {end}"
+
+
 @contextmanager
-def holding(store: Path) -> Iterator[Lock]:
+def holding(store: Path, *, launches: bool = True) -> Iterator[Lock]:
     """Hold a store while it is decided whether to write to it; where it isn't made, nothing else is left either.
 
     Raises Locked, naming the holder, and Unusable where the store's folder can't be written.
@@ -116,7 +130,7 @@ def holding(store: Path) -> Iterator[Lock]:
     missing = [folder for folder in store.absolute().parents if not folder.exists()]
     try:
         store.parent.mkdir(parents=True, exist_ok=True)
-        lock = Lock(store)
+        lock = Lock(store, launches=launches)
     except OSError as error:
         raise Unusable(f"{error.filename or store}: {error.strerror}.") from error
     try:
@@ -151,7 +165,10 @@ def working_in(folder: str) -> Iterator[None]:
 
 
 def holder(store: Path) -> Holder | None:
-    """The launcher that holds a store now, or None; raises Unusable where its lock is no plain file."""
+    """The launcher that holds a store now, or None, also while another command does for a moment.
+
+    Raises Unusable where its lock is no plain file.
+    """
     try:
         file = opened(_path(store), store, os.O_RDONLY)
     except OSError:
@@ -159,7 +176,10 @@ def holder(store: Path) -> Holder | None:
     try:
         if _taken(file, fcntl.LOCK_SH):
             return None
-        return _read(file)
+        found = _read(file)
+        if found is not None and not found.launches:
+            return None
+        return found
     finally:
         os.close(file)
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from scalectl.orchestrator.format import from_here, launch_words
 from scalectl.orchestrator.goodput import goodput
+from scalectl.orchestrator.metrics import best_value
 from scalectl.orchestrator.store import details, names, runs
 from scalectl.orchestrator.store.database import reading
 from scalectl.orchestrator.store.details import Details
@@ -25,13 +26,14 @@ from scalectl.orchestrator.store.snapshot import (
     Happening,
     RunLine,
     RunningJob,
+    by_hand,
+    compared_by,
     imported_runs,
     kept_checkpoints,
     last_account,
     last_command,
     last_events,
     last_ledger,
-    main_metric,
     run_lines,
     running_jobs,
     seconds_left,
@@ -65,7 +67,7 @@ RUN_COLUMNS = (
 
 @dataclass(frozen=True)
 class Status:
-    """What a store says at one moment; `launcher` is the process that writes to it, if one does."""
+    """What a store says at one moment; `launcher` is the process whose launch writes to it, if one does."""
 
     store: str
     studies: tuple[str, ...]
@@ -82,6 +84,7 @@ class Status:
     again: str = ""  # the command that goes on with what is left
     seconds_left: float | None = None  # that the launch which works says that it still takes
     waits_for: str = ""  # what that launch waits for
+    by_hand: tuple[tuple[Any, ...], ...] = ()  # exclusions and imports; the same until somebody changes them
 
     @property
     def work(self) -> tuple[float, float]:
@@ -101,9 +104,10 @@ class Status:
 
     @property
     def best(self) -> RunLine | None:
-        """The run that is done, not excluded, and has the lowest value of the main metric."""
+        """The run that is done, not excluded, and has the best value of the main metric."""
         done = [run for run in self.runs if run.state is RunState.DONE and not run.excluded]
-        return min((run for run in done if run.value is not None), key=lambda run: run.value or 0.0, default=None)
+        value = best_value(self.metric, (run.value for run in done if run.value is not None))
+        return next((run for run in done if value is not None and run.value == value), None)
 
     def only(self, states: Collection[str]) -> "Status":
         """The same status, of which only the runs in these states are shown."""
@@ -121,7 +125,7 @@ class Status:
             "imported": self.imported,
             "flops": {"done": done, "total": whole},
             "seconds_left": self.seconds_left,
-            "launcher": asdict(self.launcher) if self.launcher else None,
+            "launcher": self.launcher.to_json() if self.launcher else None,
             "waits_for": self.waits_for,
             "running": [asdict(job) for job in self.running],
             "best": {"metric": self.metric, **_run(self.best)} if self.best else None,
@@ -140,7 +144,7 @@ def _run(run: RunLine) -> dict[str, Any]:
 def _status(connection: Connection, store: Path) -> Status:
     """The status of the store at `store`, which the connection reads."""
     launcher = holder(store)
-    metric = main_metric(connection)
+    metric = compared_by(connection)
     lines = run_lines(connection, metric, launched=launcher is not None)
     return Status(
         store=str(store),
@@ -156,6 +160,7 @@ def _status(connection: Connection, store: Path) -> Status:
         ledger=last_ledger(connection),
         shown=lines,
         again=_again(connection),
+        by_hand=by_hand(connection),
         **_by_launcher(connection, launcher),
     )
 

@@ -1,7 +1,6 @@
 """What the cells of a file of runs hold: settings, counts, metrics, the errors that belong to accuracies."""
 
 import math
-import re
 from decimal import Decimal
 from typing import Any
 
@@ -12,8 +11,6 @@ from scalectl.orchestrator.store.meanings import COLUMNS, COMPUTE
 
 _LARGEST = 2**63 - 1  # of SQLite's integers
 _ROUNDING = Decimal("1e-6")  # share of a whole number that is taken for rounding, as that of 5.7e6 in binary
-_ACCURATE = re.compile(r"(^|[^a-z])(acc|accuracy|top[-_@ ]?[15]|precision@1)([^a-z]|$)", re.IGNORECASE)
-_WRONG = re.compile(r"err", re.IGNORECASE)
 
 
 class BadCell(ValueError):  # noqa: N818 - an answer, not an error
@@ -22,16 +19,6 @@ class BadCell(ValueError):  # noqa: N818 - an answer, not an error
     def __init__(self, problem: str, hint: str = "") -> None:
         super().__init__(problem)
         self.hint = hint
-
-
-def is_accuracy(header: str) -> bool:
-    """Whether a column seems to hold accuracies, by its name."""
-    return bool(_ACCURATE.search(header)) and not _WRONG.search(header)
-
-
-def is_share(header: str) -> bool:
-    """Whether a column seems to hold accuracies or errors, by its name."""
-    return bool(_ACCURATE.search(header) or _WRONG.search(header))
 
 
 def setting(cell: str, numbers: Numbers, name: str, factor: float) -> Any:

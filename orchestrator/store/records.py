@@ -49,14 +49,15 @@ __all__ = ["Records", "known"]
 class Records:
     """The store at `path`, made when there is none, held for writing until it is closed; `lock` holds it already.
 
+    A command that doesn't launch says so, lest others take it for a launch.
     Raises Locked when another launcher holds it; NotAStore, NewerStore or Unusable for a file that can't be used.
     """
 
-    def __init__(self, path: str | Path, lock: Lock | None = None) -> None:
+    def __init__(self, path: str | Path, lock: Lock | None = None, *, launches: bool = True) -> None:
         self.path = Path(path)
         with explained(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = lock or Lock(self.path)
+            self._lock = lock or Lock(self.path, launches=launches)
         self._placed: dict[int, rows.Placed] = {}
         self._launch: int | None = None  # its number in the ledger
         self._warned: set[str] = set()

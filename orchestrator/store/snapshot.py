@@ -19,11 +19,13 @@ from sqlalchemy import (
 )
 
 from scalectl.orchestrator.goodput import ENTRIES
+from scalectl.orchestrator.metrics import main_metric
 from scalectl.orchestrator.store.runs import Waits
 from scalectl.orchestrator.store.tables import (
     attempts,
     checkpoints,
     events,
+    exclusions,
     imports,
     jobs,
     launches,
@@ -37,7 +39,6 @@ from scalectl.orchestrator.store.tables import (
 )
 from scalectl.orchestrator.vocabulary import ENDED, WAITING, AttemptState, RunState
 
-MAIN_METRIC = "upstream/error"
 PLANNED = "planned"  # the event with which a launch begins
 LAUNCHED = "launched"  # the event that has the command of a launch as its text
 
@@ -103,12 +104,14 @@ def study_names(connection: Connection) -> tuple[str, ...]:
     return tuple(connection.scalars(select(studies.c.name).order_by(studies.c.planned.desc())))
 
 
-def main_metric(connection: Connection) -> str:
-    """The metric that runs are compared by: the upstream error, or else the first that is measured."""
-    names = list(connection.scalars(select(metrics.c.name).order_by(metrics.c.id)))
-    if MAIN_METRIC in names or not names:
-        return MAIN_METRIC
-    return names[0]
+def compared_by(connection: Connection) -> str:
+    """The metric that runs are compared by: of those that own runs have, or of all before any has one."""
+    names = select(metrics.c.name).order_by(metrics.c.id)
+    here = (measurements.c.run == runs.c.number, measurements.c.metric == metrics.c.id)
+    value = select(measurements.c.run).where(*here).correlate(runs, metrics).exists()
+    run = select(runs.c.number).where(value).correlate(metrics).exists()  # by the key: there are millions of readings
+    own = list(connection.scalars(names.where(run)))
+    return main_metric(own or list(connection.scalars(names)))
 
 
 def run_lines(connection: Connection, metric: str, *, launched: bool) -> tuple[RunLine, ...]:
@@ -229,6 +232,14 @@ def unlisted_runs(connection: Connection) -> int:
 def imported_runs(connection: Connection) -> int:
     """The number of runs of other people."""
     return connection.scalars(select(func.count()).select_from(imports)).one()
+
+
+def by_hand(connection: Connection) -> tuple[tuple[Any, ...], ...]:
+    """The exclusions with their reasons, and the number and time of imports: the same until somebody changes them."""
+    own = select(exclusions)
+    others = select(imports.c.id, imports.c.reason).where(imports.c.excluded)
+    all_of_them = select(func.count(), func.max(imports.c.at)).select_from(imports)
+    return tuple(tuple(row) for query in (own, others, all_of_them) for row in connection.execute(query))
 
 
 def last_command(connection: Connection) -> str:

@@ -46,16 +46,22 @@ function isUsed(row) {
   return row.state === "done" && row[choice.metric] !== null && row[choice.metric] !== undefined && row[choice.x] > 0;
 }
 
+// The chosen metric of a run, turned so that lower is better.
+function shortfall(row) {
+  const rises = PAGE.metrics.find((metric) => metric.name === choice.metric)?.rises;
+  return rises ? -row[choice.metric] : row[choice.metric];
+}
+
 // The ids of the runs on the frontier: the law's, or else those that no cheaper run equals.
 function frontierRuns() {
   const law = chosenLaw();
   if (law?.frontier) return new Set(law.frontier);
-  const sorted = RUNS.filter(isUsed).sort((a, b) => a[choice.x] - b[choice.x] || a[choice.metric] - b[choice.metric]);
+  const sorted = RUNS.filter(isUsed).sort((a, b) => a[choice.x] - b[choice.x] || shortfall(a) - shortfall(b));
   const best = new Set();
   let least = Infinity;
   for (const row of sorted) {
-    if (row[choice.metric] < least) {
-      least = row[choice.metric];
+    if (shortfall(row) < least) {
+      least = shortfall(row);
       best.add(row.run);
     }
   }

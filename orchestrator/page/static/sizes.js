@@ -16,7 +16,7 @@ function bestOf(rows, size) {
   const best = new Map();
   for (const row of rows) {
     const before = best.get(row[size]);
-    if (!before || row[choice.metric] < before[choice.metric]) best.set(row[size], row);
+    if (!before || shortfall(row) < shortfall(before)) best.set(row[size], row);
   }
   return best;
 }
@@ -31,7 +31,7 @@ function drawLimit(id, size) {
   if (choice.yScale === "linear") ys[0] = 0;
   const best = bestOf(rows, size);
   const front = new Set([...best.values()].map((row) => row.run));
-  const lower = [...best.values()].sort((a, b) => a[size] - b[size]).filter((row, place, all) => all.slice(0, place).every((other) => other[choice.metric] >= row[choice.metric]));
+  const better = [...best.values()].sort((a, b) => a[size] - b[size]).filter((row, place, all) => all.slice(0, place).every((other) => shortfall(other) >= shortfall(row)));
   const layers = (x, y) => [
     {data: {name: "best"}, mark: {type: "line", color: ink(), strokeWidth: 1.5, tooltip: false, aria: false}, encoding: {x, y, order: {field: "x"}}},
     ...runLayers(x, y),
@@ -40,7 +40,7 @@ function drawLimit(id, size) {
   const spec = smallSpec(LIMIT_NAMES[size], xs, ys, layers, `${metricLabel(choice.metric)} of each run by ${LIMIT_NAMES[size].toLowerCase()}, the best of each joined.`, ticks);
   const used = new Set(rows.map((row) => row.run));
   const shown = runRows(size, choice.metric, front).filter((row) => used.has(row.run));
-  draw(id, spec, {best: lower.map((row) => ({x: row[size], y: row[choice.metric]})), runs: shown});
+  draw(id, spec, {best: better.map((row) => ({x: row[size], y: row[choice.metric]})), runs: shown});
 }
 
 // Keeps of numbers, largest first, those that stand apart on a logarithmic axis that has room for so many.
