@@ -102,7 +102,7 @@ def predict(
     first = next(iter(ask.fits.values()))
     question = {"compute": compute, "error": error, "params": params, "data": data, "data_size": data_size}
     prediction = predicted(points, first, **question)
-    following = _following(store, points["run"], study)
+    following = _following(store, points["run"], ask.study, study)
     view.answer(
         prediction.to_json,
         lambda: f"{ask.study} · {prediction}\n\nNext: {following}",
@@ -157,16 +157,16 @@ def _ending(store: Path, run: str, where: str | None, metric: str | None, view: 
     return Exit.DONE
 
 
-def _following(store: Path, runs: Collection[str], study: str | None) -> str:
-    """The command after a prediction: to ask for runs that cost as much as those so far, where a file has them."""
+def _following(store: Path, runs: Collection[str], study: str, typed: str | None) -> str:
+    """The command after a prediction: to ask for runs that cost as much as those so far, where a launch had a file."""
     from scalectl.orchestrator.store.reading import Store
     from scalectl.orchestrator.store.snapshot import work
 
-    status, chosen = Store(store).status(), set(runs)
-    again = shlex.split(status.again)
-    spent, _ = work([run for run in status.runs if run.id in chosen])
-    if study or len(again) < 3 or not spent > 0:
-        return command("plot frontier", store=store, options={"study": study})
+    reader, chosen = Store(store), set(runs)
+    again = shlex.split(reader.again(study))
+    spent, _ = work([run for run in reader.status().runs if run.id in chosen])
+    if not again or not spent > 0:
+        return command("plot frontier", store=store, options={"study": typed})
     return command("suggest", again[2], options={"budget": f"{spent:.1g}"})
 
 

@@ -165,9 +165,9 @@ def _status(connection: Connection, store: Path) -> Status:
     )
 
 
-def _again(connection: Connection) -> str:
+def _again(connection: Connection, study: str | None = None) -> str:
     """The command that goes on with what is left, from the folder that this process works in; or nothing."""
-    words = launch_words(last_command(connection))
+    words = launch_words(last_command(connection, study))
     return shlex.join(from_here(word) if Path(word).is_absolute() else word for word in words)
 
 
@@ -217,10 +217,10 @@ class Store:
         with reading(self.path) as connection:
             return last_account(connection, _since(launcher))
 
-    def again(self) -> str:
-        """The command that goes on with what is left, with its file and changes; or nothing."""
+    def again(self, study: str | None = None) -> str:
+        """The command that goes on with a study, or with what is left of any, with its file and changes; or nothing."""
         with reading(self.path) as connection:
-            return _again(connection)
+            return _again(connection, study)
 
     def watch(self, seconds: float = WATCH_SECONDS) -> Iterator[Status]:
         """Yield the status whenever it has changed, until no launch is running; the last one is whole."""

@@ -242,23 +242,25 @@ def by_hand(connection: Connection) -> tuple[tuple[Any, ...], ...]:
     return tuple(tuple(row) for query in (own, others, all_of_them) for row in connection.execute(query))
 
 
-def last_command(connection: Connection) -> str:
-    """The command of the last launch with its file and changes, of a study that isn't at its end where one isn't; or
-    nothing.
+def last_command(connection: Connection, study: str | None = None) -> str:
+    """The command of the last launch of a study with its file and changes, or nothing; without a name of one that isn't
+    at its end, or else of the last launch.
     """
-    texts: dict[str, str] = {}  # by study, that of the last launch first
-    study = ""
+    texts: dict[str, str] = {}  # by study, that of the last launch at the end
+    named = ""
     told = events.c.what.in_((PLANNED, LAUNCHED))
     for what, text in connection.execute(select(events.c.what, events.c.text).where(told).order_by(events.c.id)):
         if what == PLANNED:  # as each launch notes before it notes its command
-            study = text.rpartition(": ")[0]
+            named = text.rpartition(": ")[0]
         else:
-            texts.pop(study, None)
-            texts[study] = text
+            texts.pop(named, None)
+            texts[named] = text
+    if study is not None or not texts:
+        return texts.get(study or "", "")
     joined = members.join(studies).join(runs, runs.c.number == members.c.run)
     left = set(connection.scalars(select(studies.c.name).select_from(joined).where(runs.c.state.not_in(ENDED))))
     newest = [*reversed(texts)]
-    return next((texts[study] for study in newest if study in left), texts[newest[0]] if newest else "")
+    return texts[next((name for name in newest if name in left), newest[0])]
 
 
 def waits_for(connection: Connection, since: datetime) -> str:
