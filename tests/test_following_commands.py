@@ -1,6 +1,7 @@
 """The next commands that verbs name: of the study that was spoken of, with options that it has."""
 
 import shlex
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -75,6 +76,7 @@ def test_the_budget_that_a_prediction_proposes_is_that_of_what_was_trained(mixed
         records.note(LAUNCHED, f"scalectl launch {mixed.file}")
     status = Store(mixed.store).status()
     trained, _ = work(status.runs)
-    words = shlex.split(_following(mixed.store, [run.id for run in status.runs], None))
-    assert words[:4] == ["scalectl", "suggest", str(mixed.file), "--budget"] and words[4] == f"{trained:.1g}"
+    words = shlex.split(_following(mixed.store, [run.id for run in status.runs], "small", None))
+    assert words == ["scalectl", "suggest", words[2], "--budget", f"{trained:.1g}"]
+    assert Path(words[2]).absolute() == mixed.file
     assert trained < sum(run.flops for run in status.runs if run.state == "done")

@@ -15,6 +15,7 @@ from scalectl.orchestrator.experiment.reading import read
 
 ROOT = Path(__file__).parents[1]
 CIFAR10 = ROOT / "studies" / "cifar10"
+OF_TABLES = "bottleneck", "samples", "isoflops", "sharing", "spent", "transfer"
 
 
 @pytest.mark.parametrize("name", ["experiments.yaml", "studies/synthetic.yaml"])
@@ -62,9 +63,21 @@ def test_what_is_done_of_the_study_of_cifar10_is_there_after_an_import(tmp_path,
     }
 
 
-def test_the_report_of_cifar10_has_the_numbers_of_its_tables():
+def test_the_report_of_cifar10_has_the_numbers_of_its_tables(monkeypatch):
     """All blocks but those of laws, whose last digit differs by processor."""
-    holds("report", "REPORT.md", "state", "models", "outcomes", "bottleneck", "samples", "sharing", "transfer")
+    monkeypatch.syspath_prepend(str(CIFAR10))
+    holds("report", "REPORT.md", "state", "models", "outcomes", "reached", *OF_TABLES)
+
+
+def test_what_came_of_the_prediction_is_said_alike_wherever_it_is_said():
+    outcome = re.search(r"`prediction_of_the_largest.csv`: .*?; (.+?);", (CIFAR10 / "REPORT.md").read_text())
+    inside, of = re.search(r"interval: (\d+) of (\d+)", outcome[1]).groups()
+    assert outcome[1] in (ROOT / "docs" / "first_study.md").read_text()
+    assert (
+        of == "10"
+        and f"ten largest runs were written down before any of them was trained: {inside} lie"
+        in " ".join((ROOT / "README.md").read_text().split())
+    )
 
 
 def test_the_prediction_of_cifar10_has_the_numbers_of_its_file(monkeypatch):
