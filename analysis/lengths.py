@@ -49,11 +49,10 @@ def _fall(runs: pd.DataFrame, best: pd.Series, metric: str) -> tuple[float, floa
 def told(short: dict[str, float]) -> str:
     """The warning of lines that end too early."""
     first, more, ratios = next(iter(short)), len(short) - 1, sorted(short.values())
-    runs = f"{first} is the longest run of its line and falls"
+    runs, times = f"{first} is the longest run of its line and falls", f"{ratios[0]:.2g}"
     if more:
-        runs = f"{first} and {more} more runs at the end of the frontier are the longest of their lines and fall"
-    times = f"{ratios[0]:.2g}"
-    if more:
+        others = "one more run" if more == 1 else f"{more} more runs"
+        runs = f"{first} and {others} at the end of the frontier are the longest of their lines and fall"
         times += f" to {ratios[-1]:.2g}"
     return (
         f"{runs} {times} times as fast as the law there: longer runs, of smaller models too, would be better, and floor"

@@ -326,6 +326,15 @@ def test_a_minimum_at_the_edge_is_none_with_the_reason():
     assert {budget["params"] for budget in made.data["budgets"]} == {None}
 
 
+def test_the_reasons_of_many_budgets_lie_inside_their_figure():
+    lone = pd.concat([budgets()[:1].assign(run=f"lone-{n}", flops=1e16 / 2**n) for n in range(17)])
+    figure = draw("isoflop", subject(pd.concat([budgets(edge=True), lone], ignore_index=True))).figure
+    figure.canvas.draw()
+    title = figure.axes[0]._left_title
+    assert title.get_text().startswith("0 minima of 20 budgets (fewer than 5 sizes; the smallest size")
+    assert figure.bbox.x0 <= title.get_window_extent().x0 and title.get_window_extent().x1 <= figure.bbox.x1
+
+
 def test_each_run_has_its_curve_and_measurements_hide_no_means():
     points = laptop()
     figure, data = drawn("curves")

@@ -32,6 +32,7 @@ from scalectl.analysis.runs import usable
 from scalectl.analysis.vocabulary import AXES, NEAREST
 
 SIZES = 3  # that a budget needs to be shown beside one with NEAREST sizes, which has a minimum
+_WIDE = 6  # letters that a line of reasons takes less, as it has few narrow ones
 _LEVELS = 64  # of the scale of colours
 _MINIMUM: dict[str, Any] = {"marker": "D", "s": 16, "linewidth": 0.8}
 
@@ -48,7 +49,7 @@ def draw(subject: Subject) -> Drawing:
     note = f"{sum(budget.params is not None for budget in every)} minima of {len(every)} budgets"
     if reasons := reasons_of(every):
         note = f"{note} ({'; '.join(reasons)})"
-    axes.set_title(literal(textwrap.fill(note, WRAP)), fontsize=SMALL, loc="left")
+    axes.set_title(literal(textwrap.fill(note, WRAP - _WIDE)), fontsize=SMALL, loc="left")
     return Drawing(figure, {"budgets": [asdict(budget) for budget in every]})
 
 

@@ -2,54 +2,57 @@
 
 python report.py [--check]
 
-Tables are those of `scalectl export --to parquet`, predictions those of `scalectl predict --missing -o csv`. A block of
-REPORT.md between `<!-- NAME -->` and `<!-- end -->` is what the function of that name returns. With --check nothing is
-written, and the exit code is 1 where a block isn't what its function returns.
+Tables are those of `scalectl export --to parquet`, predictions those of `scalectl predict --missing -o csv`, and
+attempts.csv is what `scalectl query` says of them (README.md), and other_trainer.csv
+what benchmarks/other_trainer.py wrote. A block of REPORT.md between `<!-- NAME -->` and `<!-- end -->` is what the
+function of that name returns. With --check nothing is written, and the exit code is 1 where a block isn't what its
+function returns.
 """
 
 import argparse
 import re
 import sys
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from outcomes import again, agreed, cheaper, outcomes, reached  # type: ignore[import-not-found]  # beside this script
+from scipy import stats
+from tables import (  # type: ignore[import-not-found]  # beside this script
+    ERROR,
+    FEW_SHOT,
+    HERE,
+    by_size,
+    crossing,
+    done,
+    images,
+    marked,
+    means,
+    of_recipe,
+    percent,
+    runs,
+    scaling,
+    spread,
+    table,
+)
 
 import scalectl
 
-HERE = Path(__file__).parent
-ERROR, FEW_SHOT = "upstream/error", "fewshot/cifar10/10shot/error"
 BLOCK = re.compile(r"(<!-- (?!end)(\w+) -->\n)(.*?)(?=<!-- end -->)", re.S)
-FIGURES = ("frontier", "bottleneck", "samples", "isoflop", "curves", "backtest")
+FIGURES = ("frontier", "bottleneck", "samples", "isoflop", "backtest")
+COMPUTES = (2.5e12, 7e12, 2e13, 4e13)  # of isoflop.yaml
 REACHED = (0.6, 0.5, 0.45)  # errors whose price in images is told
-FEW = 6  # runs outside their intervals that are told one by one
 SUPPORT = 2.0  # AICc that a simpler law is worse by, from which on a parameter is shown
-
-
-def runs() -> pd.DataFrame:
-    """The runs of the grid that are done, cheapest first."""
-    points = scaling()
-    return points[points["state"] == "done"].sort_values("flops", ignore_index=True)
-
-
-def scaling() -> pd.DataFrame:
-    """All runs of the study itself; those of other parts have other recipes."""
-    points = pd.read_parquet(HERE / "points.parquet")
-    return points[points["study"] == "cifar10"].reset_index(drop=True)
 
 
 def state() -> str:
     """How much of the study is done, over which range, and what was spent."""
     every, done = scaling(), runs()
     decades = np.log10(done["flops"].max() / done["flops"].min())
-    hours = done["device_seconds"].sum() / 3600
     return (
         f"{len(done)} runs of {every['model'].nunique()} models are done, from {done['flops'].min():.2g} to"
-        f" {done['flops'].max():.2g} training FLOPs, {decades:.2f} decades. Their training took {hours:.1f} hours of"
-        " one CPU core."
+        f" {done['flops'].max():.2g} training FLOPs, {decades:.2f} decades."
     )
 
 
@@ -70,50 +73,14 @@ def law() -> str:
     return f"```text\n{scalectl.fit(scaling(), ERROR)}\n```"
 
 
+def law_of_all() -> str:
+    """The same with the runs of isoflop.yaml."""
+    return f"```text\n{scalectl.fit(of_recipe(), ERROR)}\n```"
+
+
 def backtests() -> str:
     """What the cheap runs said of the frontier."""
     return f"```text\n{scalectl.backtest(scaling(), ERROR)}\n```"
-
-
-def outcomes() -> str:
-    """What came of each file of predictions."""
-    lines = []
-    for file in sorted(HERE.glob("prediction*.csv")):
-        judged = scalectl.judge(pd.read_csv(file, dtype={"run": str}), scaling())
-        head = str(judged).split("\n\n")[0].replace("\n", "; ")
-        lines.append(f"- `{file.name}`: {head}.")
-        lines += [f"  - outside: {line}" for line in outside(judged)]
-    return "\n".join(lines)
-
-
-def outside(judged: "scalectl.analysis.foretold.Judged") -> Iterable[str]:
-    """The runs that ended outside their intervals: each one, or how many of each model where they are many."""
-    missed = [(run, run.got) for run in judged.runs if run.got is not None and not run.inside]
-    if len(missed) <= FEW:
-        for run, got in missed:
-            ends = f"{100 * run.estimate:.1f} % ({100 * run.low:.1f} to {100 * run.high:.1f} %)"
-            yield f"{run.name}, predicted {ends}, got {100 * got:.1f} %"
-        return
-    above = sum(got > run.high for run, got in missed)
-    models = Counter(run.name.split("-")[0] for run, _ in missed)
-    yield f"{above} of {len(missed)} above the interval; {', '.join(f'{n} of {name}' for name, n in models.items())}"
-
-
-def again() -> str:
-    """What the law of today says of the same runs, from those that were done when a file was written."""
-    lines = []
-    for file in sorted(HERE.glob("prediction*.csv")):
-        told = pd.read_csv(file, dtype={"run": str})
-        every = scaling()
-        is_told = every["run"].isin(told["run"])
-        done = every[is_told & (every["state"] == "done")]
-        if not len(done):
-            continue
-        found = scalectl.foretell(every[~is_told], done, ERROR)
-        judged = scalectl.judge(pd.DataFrame(found.to_json()["runs"]), every)
-        rms = np.sqrt(np.mean(np.square(judged.offs)))
-        lines.append(f"- `{file.name}`: {judged.inside} of {len(judged.offs)} inside, {rms:.2g} rms (log).")
-    return "\n".join(lines)
 
 
 def bottleneck() -> str:
@@ -135,33 +102,33 @@ def samples() -> str:
     return table(("model", *(f"error of {100 * error:.0f} %" for error in REACHED)), rows)
 
 
-def images(error_N: np.ndarray, seen_N: np.ndarray, error: float) -> str:
-    """The images at which a falling curve comes down to an error, in log-log; a dash where it doesn't."""
-    if not error_N.min() <= error <= error_N.max():
-        return "-"
-    return f"{crossing(error_N, seen_N, error):,.0f}"
-
-
-def crossing(error_N: np.ndarray, seen_N: np.ndarray, error: float) -> float:
-    """The images at which a falling curve, which reaches an error, comes down to it, in log-log."""
-    return float(np.exp(np.interp(-np.log(error), -np.log(error_N), np.log(seen_N))))
+def isoflops() -> str:
+    """The error of each model at each compute of isoflop.yaml, the least in bold."""
+    points = done("isoflop")
+    nearest = np.abs(np.log(points["flops"].to_numpy()[:, None] / COMPUTES)).argmin(axis=1)
+    cells = points.pivot_table(values=ERROR, index=np.array(COMPUTES)[nearest], columns="params")
+    names = points.groupby("params")["model"].first()
+    rows = []
+    for compute, row in cells.iterrows():
+        errors = [marked(percent(error), error == row.min()) for error in row]
+        rows.append((f"{compute:.2g}", *errors))
+    return table(("FLOPs", *names), rows)
 
 
 def sizes() -> str:
     """The best model size at each budget, by IsoFLOP minima and by the law of size and images."""
-    points = scaling()
-    parts = []
-    try:
-        parts.append(str(scalectl.isoflop(points, ERROR)))
-    except scalectl.Refused as why:
-        parts.append(f"IsoFLOP: {why}")
-    try:
-        done = runs()
-        law = scalectl.fit_surface(done["params"], done["images_seen"], done[ERROR])
-        parts.append(str(law))
-    except scalectl.Refused as why:
-        parts.append(f"L(N, D): {why}")
-    return "```text\n" + "\n\n".join(parts) + "\n```"
+    points, said = of_recipe(), []
+    for name, fit in (("IsoFLOP", scalectl.isoflop), ("L(N, D)", surface)):
+        try:
+            said.append(str(fit(points, ERROR)))
+        except scalectl.Refused as why:
+            said.append(f"{name}: {why}")
+    return "```text\n" + "\n\n".join(said) + "\n```"
+
+
+def surface(points: pd.DataFrame, metric: str) -> object:
+    """The law of size and images."""
+    return scalectl.fit_surface(points["params"], points["images_seen"], points[metric])
 
 
 def sharing() -> str:
@@ -171,6 +138,18 @@ def sharing() -> str:
     return (
         f"Alone the runs that are done would have cost {alone:.3g} FLOPs. With shared trunks it was {shared:.3g},"
         f" {100 * (1 - shared / alone):.0f} % less."
+    )
+
+
+def spent() -> str:
+    """The time that all attempts took, and how they ended."""
+    attempts = pd.read_csv(HERE / "attempts.csv", keep_default_na=False)
+    hours = attempts.groupby("study")["device_seconds"].sum() / 3600
+    ends = attempts.groupby(["state", "cause"])["attempts"].sum()
+    shares = ", ".join(f"{value:.1f} of {name}" for name, value in hours.items())
+    ended = ", ".join(f"{count} {f'{state} ({cause})' if cause else state}" for (state, cause), count in ends.items())
+    return (
+        f"All of it took {hours.sum():.1f} hours of one CPU core: {shares}. Attempts at jobs ended like this: {ended}."
     )
 
 
@@ -184,12 +163,40 @@ def transfer() -> str:
     )
 
 
+def other_trainer() -> str:
+    """The errors and speeds of each cell by this study and by the plain script, three seeds each."""
+    script = pd.read_csv(HERE / "other_trainer.csv")
+    own = done("peer")
+    rows, chances = [], []
+    for (width, steps), theirs in script.groupby(["width", "steps"]):
+        ours = own[(own["width"] == width) & (own["steps"] == steps)]
+        chance = stats.ttest_ind(ours[ERROR], theirs["error"], equal_var=False).pvalue
+        chances.append(chance)
+        speeds = ours["images_per_second"].max(), theirs["images_per_second"].max()
+        rows.append(
+            (
+                f"w{width}, {steps} steps",
+                spread(ours[ERROR]),
+                spread(theirs["error"]),
+                f"{chance:.2f}",
+                *(f"{speed:,.0f}" for speed in speeds),
+                f"{speeds[0] / speeds[1]:.2f}",
+            )
+        )
+    header = ("cell", "scalectl", "plain script", "p of the difference", "images/s", "plain script", "ratio")
+    joint = stats.combine_pvalues(chances).pvalue
+    return (
+        f"{table(header, rows)}\n\nAll four together: p = {joint:.2f} (Welch's t tests, combined by Fisher's method)."
+    )
+
+
 def paper() -> str:
     """What the paper found, beside what these runs say of it."""
-    law = scalectl.fit(scaling(), ERROR).to_json()
+    law = scalectl.fit(of_recipe(), ERROR).to_json()
     b, (low, high) = law["params"]["exponent"], law["intervals"]["exponent"]
     gains = {one["law"]: one["aicc_gain"] for one in law["simpler"]}
-    best = [model for model, _ in groupby(by_compute(law["frontier"])["model"])]
+    on_frontier = of_recipe()[of_recipe()["run"].isin(law["frontier"])].sort_values("flops")
+    best = [model for model, _ in groupby(on_frontier["model"])]
     return "\n".join(
         (
             f"- **The exponent** is {b:.2f} ({low:.2g} to {high:.2g}). The curves of the paper's Figure 2"
@@ -207,11 +214,6 @@ def paper() -> str:
 def shown(gain: float) -> str:
     """Whether a law without a parameter is so much worse that the runs show it."""
     return "is shown" if gain > SUPPORT else "is not shown"
-
-
-def by_compute(ids: Collection[str]) -> pd.DataFrame:
-    """These runs, the cheapest first."""
-    return runs()[runs()["run"].isin(ids)]
 
 
 def fewer_images() -> Iterable[str]:
@@ -232,31 +234,29 @@ def fewer_images() -> Iterable[str]:
             )
 
 
-def means() -> pd.DataFrame:
-    """The runs with seeds averaged."""
-    cell = ["model", "params", "data_size", "steps", "images_seen"]
-    return runs().groupby(cell, observed=True, as_index=False)[[ERROR, FEW_SHOT]].mean()
-
-
-def by_size(done: pd.DataFrame) -> Iterable[tuple[str, pd.DataFrame]]:
-    """The runs of each model, smallest first."""
-    for _, group in done.groupby("params"):
-        yield str(group["model"].iloc[0]), group
-
-
-def percent(value: float) -> str:
-    """An error in per cent; a dash where there is none."""
-    return "-" if np.isnan(value) else f"{100 * value:.1f} %"
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown."""
-    return "\n".join(f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *rows))
-
-
 BLOCKS: dict[str, Callable[[], str]] = {
     block.__name__: block
-    for block in (state, models, law, backtests, outcomes, again, bottleneck, samples, sizes, sharing, transfer, paper)
+    for block in (
+        state,
+        models,
+        law,
+        backtests,
+        outcomes,
+        again,
+        reached,
+        cheaper,
+        law_of_all,
+        agreed,
+        bottleneck,
+        samples,
+        isoflops,
+        sizes,
+        sharing,
+        spent,
+        transfer,
+        other_trainer,
+        paper,
+    )
 }
 
 
@@ -270,9 +270,11 @@ def draw() -> None:
     curves = pd.read_parquet(HERE / "curves.parquet")
     for kind in FIGURES:
         try:
-            scalectl.plot(scaling(), kind, ERROR, curves=curves).save(HERE / "figures" / f"{kind}.png")
+            points = of_recipe() if kind == "isoflop" else scaling()
+            scalectl.plot(points, kind, ERROR, curves=curves).save(HERE / "figures" / f"{kind}.png")
         except scalectl.Refused as why:
             print(f"{kind}: {why}")
+    scalectl.plot(of_recipe(), "frontier", ERROR).save(HERE / "figures" / "frontier_of_all.png")
 
 
 def main() -> None:
