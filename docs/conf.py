@@ -30,6 +30,7 @@ myst_heading_anchors = 3  # links such as laws.md#groups, as repositories make t
 
 INCLUDE = re.compile(r"```\{include\} \.\./(\S+)\n```")
 LINK = re.compile(r"\]\((?!https?:|#)([^)\s]+)")
+OFF_SITE = re.compile(r"\[([^\]]*)\]\(studies/[^)\s]+\.md\)")  # pages of the repository that the site doesn't have
 ON_SITE = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changes.md"}
 
 
@@ -46,7 +47,7 @@ def include(app: Sphinx, page: str, source: list[str]) -> None:
     def text(match: re.Match[str]) -> str:
         path = HERE.parent / match[1]
         app.env.note_dependency(path)
-        return LINK.sub(lambda link: f"]({from_docs(link[1])}", path.read_text())
+        return LINK.sub(lambda link: f"]({from_docs(link[1])}", OFF_SITE.sub(r"\1", path.read_text()))
 
     source[0] = INCLUDE.sub(text, source[0])
 
