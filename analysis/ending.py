@@ -24,6 +24,7 @@ from scalectl.analysis.extrapolation import along, annealed, effects, extrapolat
 from scalectl.analysis.gaussian_process import Floats, Forecast
 from scalectl.analysis.notebook import Report
 from scalectl.analysis.report import interval, value
+from scalectl.analysis.runs import of_settings
 from scalectl.analysis.store import metrics, of_trunk
 
 LOSS = "loss"
@@ -189,7 +190,8 @@ def _metric(
     if metric not in metrics(done):
         raise Refused(f"unknown metric {metric!r}: the store has {', '.join(metrics(done)) or 'none yet'}.")
     runs = done[done[metric] > 0]
-    shorter = runs[_alike(runs, row) & (runs["steps"] < row["steps"])]
+    settings = [name for name in of_trunk(runs) if name in runs]  # with its seed: of one trunk
+    shorter = runs[of_settings(runs, row, settings) & (runs["steps"] < row["steps"])]
     log_metric = np.log(shorter[metric].to_numpy(float)[shorter["steps"].argsort()])
     if len(shorter) >= _SHORTER and not rises(log_metric):
         y, low, high = extrapolate(shorter["steps"], shorter[metric], [float(row["steps"])])
@@ -203,17 +205,6 @@ def _metric(
     last_K = np.array([_last_loss(readings[run]) for run in runs["run"]])
     basis = f"the loss above, and what {len(runs)} finished runs have at theirs"
     return _through(last_K, np.log(runs[metric].to_numpy(float)), loss, metric, basis)
-
-
-def _alike(runs: pd.DataFrame, row: pd.Series) -> "pd.Series[bool]":
-    """Whether each run has the settings of another one: the same values, and none where it has none."""
-    alike = pd.Series(data=True, index=runs.index)
-    for name in (name for name in of_trunk(runs) if name in runs):
-        same = runs[name].isna()
-        if pd.notna(row[name]):
-            same = (runs[name] == row[name]).fillna(value=False).astype(bool)
-        alike &= same
-    return alike
 
 
 def _last_loss(readings: pd.DataFrame) -> float:

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 
 from scalectl.analysis.law import Law
-from scalectl.analysis.runs import COMPUTE
-from scalectl.analysis.store import of_trunk
+from scalectl.analysis.runs import COMPUTE, line_of
 
 STEEP = 2.0  # times as fast as the law that the error of a line falls at its last run, so that it should have gone on
 _APART = 1.9  # times the compute of the run before it that it is compared with: steps that double are far enough
@@ -35,11 +34,7 @@ def _fall(runs: pd.DataFrame, best: pd.Series, metric: str) -> tuple[float, floa
     """The compute of the run before a run on its line, and how far the error falls from there to it, in log; NaN where
     the line goes on, or has no other run.
     """
-    line = runs
-    for name in ("model", *of_trunk(runs)):
-        if name in line and name != "seed":
-            line = line[line[name].eq(best[name]) | (line[name].isna() & pd.isna(best[name]))]
-    errors = line.groupby(COMPUTE)[metric].mean()
+    errors = line_of(runs, best).groupby(COMPUTE)[metric].mean()
     before = errors[errors.index * _APART <= best[COMPUTE]]
     if before.empty or errors.index[-1] > best[COMPUTE] or not (errors > 0).all():
         return np.nan, np.nan

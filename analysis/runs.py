@@ -116,6 +116,23 @@ def cells(usable: pd.DataFrame, x: str) -> NDArray[np.int64]:
     return _alike(usable, [name for name in settings if name not in _SEED], x)
 
 
+def of_settings(runs: pd.DataFrame, row: pd.Series, names: Iterable[str]) -> "pd.Series[bool]":
+    """Whether each run has these settings of another one: the same values, and none where it has none."""
+    alike = pd.Series(data=True, index=runs.index)
+    for name in names:
+        same = runs[name].isna()
+        if pd.notna(row[name]):
+            same = (runs[name] == row[name]).fillna(value=False).astype(bool)
+        alike &= same
+    return alike
+
+
+def line_of(runs: pd.DataFrame, row: pd.Series) -> pd.DataFrame:
+    """The runs that differ from another one in their length and seed alone."""
+    settings = dict.fromkeys(["model", *of_trunk(runs)])
+    return runs[of_settings(runs, row, [name for name in settings if name in runs and name not in _SEED])]
+
+
 def _alike(runs: pd.DataFrame, settings: Iterable[str], x: str) -> NDArray[np.int64]:
     """A number for each run [N], the same where settings and length are: steps, images seen and FLOPs, as far as they
     are known, and the column `x` without FLOPs, or the time without all of them.

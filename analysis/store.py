@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from scalectl.analysis.vocabulary import are_settings
+from scalectl.analysis.labels import with_labels
 
 if TYPE_CHECKING:
     from pandas import Categorical, DataFrame, Series
@@ -37,7 +37,6 @@ SELECT imports.id, metrics.name, imported.test_images FROM wanted CROSS JOIN imp
   WHERE imports.id = wanted.id AND imported.test_images IS NOT NULL
 """
 
-_LABELS = "SELECT id, labels FROM imports WHERE labels NOT IN ('', '{}') ORDER BY number"
 IMAGES = "test_images"  # the column with the number of images behind a metric
 _OF_METRIC = f"/{IMAGES}"  # behind the name of a metric: a column of the images that it alone was measured on
 _EXACT = 2**53  # whole numbers from which on a float may be another one
@@ -68,7 +67,8 @@ def read(store: str | PathLike[str]) -> "DataFrame":
             if points[name].abs().max() >= _EXACT:
                 points[name] = _whole(points[["run", name]], connection)
         points.attrs["columns"] = _roles(connection)
-        return _with_labels(_with_test_images(points, connection), connection)
+        points = _with_test_images(points, connection)
+        return with_labels(points, connection, _roles_of(points))
 
 
 def images_of(points: "DataFrame", metric: str) -> "Series[int]":
@@ -94,46 +94,6 @@ def _with_test_images(points: "DataFrame", connection: "Connection") -> "DataFra
         for name, numbers in _differing(connection, list(points["run"][mixed])).items():
             columns[name + _OF_METRIC] = points["run"].map(numbers).astype("Int64")
     return points.assign(**columns)
-
-
-def _with_labels(points: "DataFrame", connection: "Connection") -> "DataFrame":
-    """The points with the columns of text and of truth values that imported runs have beside their settings.
-
-    To runs these are settings, too, but for names of each.
-    """
-    from sqlalchemy import inspect
-
-    inspector = inspect(connection)
-    known = inspector.has_table("imports") and {column["name"] for column in inspector.get_columns("imports")}
-    if not known or "labels" not in known:
-        return points
-    labels = {run: _labels(run, text) for run, text in connection.exec_driver_sql(_LABELS)}
-    columns: dict[str, Series[Any]] = {}
-    roles = _roles_of(points)
-    for label in dict.fromkeys(label for cells in labels.values() for label in cells):
-        name = label
-        if name in points:
-            name = f"file_{label}"
-        values = points["run"].map({run: cells[label] for run, cells in labels.items() if label in cells})
-        if values.dropna().map(lambda value: isinstance(value, bool)).all():
-            values = values.astype("boolean")
-        columns[name] = values
-        studies = values.dropna().groupby(points["study"], sort=False)
-        if roles and any(are_settings(words.tolist()) for _, words in studies):
-            roles[name] = "trunk"
-    return points.assign(**columns)
-
-
-def _labels(run: str, text: str) -> dict[str, Any]:
-    from scalectl.analysis.checks import Refused
-
-    try:
-        labels = json.loads(text)
-    except (ValueError, TypeError):
-        labels = None
-    if not isinstance(labels, dict):
-        raise Refused(f"the labels of the imported run {run} are no JSON object: another program changed the store.")
-    return labels
 
 
 def _differing(connection: "Connection", runs: list[str]) -> dict[str, dict[str, int]]:
