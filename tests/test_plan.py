@@ -18,6 +18,7 @@ from test_cli import scalectl
 from scalectl.orchestrator.cli import plan as plan_screen
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.bound import lower_bound
+from scalectl.orchestrator.plan.document import document as document_of
 from scalectl.orchestrator.plan.plan import Known, Plan
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.plan.proposal import proposed
@@ -205,7 +206,7 @@ def test_the_screen_says_what_sharing_saves_and_the_next_command(study):
 
 def test_the_document_is_json_with_every_run_and_job(study):
     found = planned(study)
-    document = json.loads(json.dumps(plan_screen.document(found, TWO)))
+    document = json.loads(json.dumps(document_of(found, TWO)))
     assert [run["id"] for run in document["runs"]] == [run.id for run in found.runs]
     assert sum(job["flops"] for job in document["jobs"]) == document["total"]["flops"]
 

@@ -13,7 +13,6 @@ from test_train import TRUNK
 from told import planned, planning, progress, rows, started, write
 
 from scalectl.orchestrator.cli import data as sizes
-from scalectl.orchestrator.cli import plan as plan_screen
 from scalectl.orchestrator.cli import simulate as simulate_screen
 from scalectl.orchestrator.cli.doctor import document as checked
 from scalectl.orchestrator.experiment.reading import read
@@ -21,6 +20,7 @@ from scalectl.orchestrator.launch.checkup import Finding
 from scalectl.orchestrator.launch.ledger import Ledger
 from scalectl.orchestrator.launch.pruning import prune
 from scalectl.orchestrator.plan import preflight
+from scalectl.orchestrator.plan.document import document as document_of
 from scalectl.orchestrator.plan.simulator import simulate
 from scalectl.orchestrator.plan.typed_slots import parse_slots
 from scalectl.orchestrator.store.reading import Store
@@ -153,7 +153,7 @@ def test_it_lists_every_key_of_a_run_that_is_shown_and_no_other(study):
 def test_it_lists_every_key_of_the_plan_and_no_other(study, tmp_path):
     from conftest import Study
 
-    document = plan_screen.document(planned(Study(tmp_path), extra=PRICED), slots=parse_slots(["2"]))
+    document = document_of(planned(Study(tmp_path), extra=PRICED), slots=parse_slots(["2"]))
     assert set(listed("plan -o json")) == set(keys(document))
 
 
@@ -202,7 +202,7 @@ KINDS = {str: "text", int: "integer", float: "real", bool: "boolean"}
 def test_it_gives_the_type_of_each_key(study, tmp_path):
     from conftest import Study
 
-    plan = plan_screen.document(planned(Study(tmp_path), extra=PRICED), slots=parse_slots(["2"]))
+    plan = document_of(planned(Study(tmp_path), extra=PRICED), slots=parse_slots(["2"]))
     simulated = simulation(planned(Study(tmp_path)))
     for section, document in (
         ("status -o json", Store(study.store).status().to_json()),
