@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
-from tables import ERROR, HERE, done, of_recipe, percent, runs, scaling  # type: ignore[import-not-found]  # beside this script
+from tables import ERROR, HERE, done, of_recipe, percent, runs, scaling, shown  # type: ignore[import-not-found]  # beside this script
 
 import scalectl
 
@@ -88,10 +88,11 @@ def cheaper() -> str:
 
 
 def agreed() -> str:
-    """What the law of all runs says of the largest budget."""
+    """Whether the law of all runs shows a floor, and what it says of the largest budget."""
     law, compute = scalectl.fit(of_recipe(), ERROR), runs()["flops"].max()
     low, high = (float(end[0]) for end in law.band([compute]))
+    gain = next(one["aicc_gain"] for one in law.to_json()["simpler"] if one["law"] == "shifted")
     return (
-        f"No floor is shown any more. Of the largest budget this law says {100 * float(law(compute)):.1f} %"
+        f"A floor {shown(gain)} by it. Of the largest budget it says {100 * float(law(compute)):.1f} %"
         f" ({100 * low:.1f} to {100 * high:.1f} %); {said()[1]} % had been said before."
     )

@@ -33,6 +33,7 @@ from tables import (  # type: ignore[import-not-found]  # beside this script
     percent,
     runs,
     scaling,
+    shown,
     spread,
     table,
 )
@@ -43,7 +44,6 @@ BLOCK = re.compile(r"(<!-- (?!end)(\w+) -->\n)(.*?)(?=<!-- end -->)", re.S)
 FIGURES = ("frontier", "bottleneck", "samples", "isoflop", "backtest")
 COMPUTES = (2.5e12, 7e12, 2e13, 4e13)  # of isoflop.yaml
 REACHED = (0.6, 0.5, 0.45)  # errors whose price in images is told
-SUPPORT = 2.0  # AICc that a simpler law is worse by, from which on a parameter is shown
 
 
 def state() -> str:
@@ -209,11 +209,6 @@ def paper() -> str:
             *(f"- **{line}" for line in fewer_images()),
         )
     )
-
-
-def shown(gain: float) -> str:
-    """Whether a law without a parameter is so much worse that the runs show it."""
-    return "is shown" if gain > SUPPORT else "is not shown"
 
 
 def fewer_images() -> Iterable[str]:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 HERE = Path(__file__).parent
+SUPPORT = 2.0  # AICc that a simpler law is worse by, from which on a parameter is shown
 ERROR, FEW_SHOT = "upstream/error", "fewshot/cifar10/10shot/error"
 
 
@@ -79,3 +80,8 @@ def percent(value: float) -> str:
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table in Markdown."""
     return "\n".join(f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *rows))
+
+
+def shown(gain: float) -> str:
+    """Whether a law without a parameter is so much worse that the runs show it."""
+    return "is shown" if gain > SUPPORT else "is not shown"
