@@ -145,6 +145,8 @@ def test_a_next_command_of_a_strangers_store_is_a_launch_or_nothing(study, text)
 def test_a_retry_leaves_the_warnings_of_the_last_launch(study):
     records, found = planning(study, steps="[20, 40]")
     records.note("warning", "a checkpoint was damaged")
+    for number in range(20):  # so that it isn't shown as one of the newest events
+        records.note("slots", str(number))
     records.settle([run.id for run in found.runs], RunState.FAILED, "user_error", "a bug")
     records.close()
     done = CliRunner().invoke(scalectl, ["retry", "--failed", "--store", str(study.store)])
