@@ -16,6 +16,7 @@ from scalectl.orchestrator.experiment.reading import read
 ROOT = Path(__file__).parents[1]
 CIFAR10 = ROOT / "studies" / "cifar10"
 OF_TABLES = "bottleneck", "samples", "isoflops", "sharing", "spent", "transfer"
+OF_PARTS = "decay", "pooling", "other_trainer", "same_start"
 
 
 @pytest.mark.parametrize("name", ["experiments.yaml", "studies/synthetic.yaml"])
@@ -66,7 +67,7 @@ def test_what_is_done_of_the_study_of_cifar10_is_there_after_an_import(tmp_path,
 def test_the_report_of_cifar10_has_the_numbers_of_its_tables(monkeypatch):
     """All blocks but those of laws, whose last digit differs by processor."""
     monkeypatch.syspath_prepend(str(CIFAR10))
-    holds("report", "REPORT.md", "state", "models", "outcomes", "reached", *OF_TABLES)
+    holds("report", "REPORT.md", "state", "models", "outcomes", "reached", *OF_TABLES, *OF_PARTS)
 
 
 def test_what_came_of_the_prediction_is_said_alike_wherever_it_is_said():

@@ -17,8 +17,9 @@ from itertools import groupby
 
 import numpy as np
 import pandas as pd
+import recipes  # type: ignore[import-not-found]  # beside this script
 from outcomes import again, agreed, cheaper, outcomes, reached  # type: ignore[import-not-found]  # beside this script
-from scipy import stats
+from peers import other_trainer, same_start  # type: ignore[import-not-found]  # beside this script
 from tables import (  # type: ignore[import-not-found]  # beside this script
     ERROR,
     FEW_SHOT,
@@ -34,7 +35,6 @@ from tables import (  # type: ignore[import-not-found]  # beside this script
     runs,
     scaling,
     shown,
-    spread,
     table,
 )
 
@@ -163,33 +163,6 @@ def transfer() -> str:
     )
 
 
-def other_trainer() -> str:
-    """The errors and speeds of each cell by this study and by the plain script, three seeds each."""
-    script = pd.read_csv(HERE / "other_trainer.csv")
-    own = done("peer")
-    rows, chances = [], []
-    for (width, steps), theirs in script.groupby(["width", "steps"]):
-        ours = own[(own["width"] == width) & (own["steps"] == steps)]
-        chance = stats.ttest_ind(ours[ERROR], theirs["error"], equal_var=False).pvalue
-        chances.append(chance)
-        speeds = ours["images_per_second"].max(), theirs["images_per_second"].max()
-        rows.append(
-            (
-                f"w{width}, {steps} steps",
-                spread(ours[ERROR]),
-                spread(theirs["error"]),
-                f"{chance:.2f}",
-                *(f"{speed:,.0f}" for speed in speeds),
-                f"{speeds[0] / speeds[1]:.2f}",
-            )
-        )
-    header = ("cell", "scalectl", "plain script", "p of the difference", "images/s", "plain script", "ratio")
-    joint = stats.combine_pvalues(chances).pvalue
-    return (
-        f"{table(header, rows)}\n\nAll four together: p = {joint:.2f} (Welch's t tests, combined by Fisher's method)."
-    )
-
-
 def paper() -> str:
     """What the paper found, beside what these runs say of it."""
     law = scalectl.fit(of_recipe(), ERROR).to_json()
@@ -249,7 +222,10 @@ BLOCKS: dict[str, Callable[[], str]] = {
         sharing,
         spent,
         transfer,
+        recipes.decay,
+        recipes.pooling,
         other_trainer,
+        same_start,
         paper,
     )
 }
@@ -269,6 +245,7 @@ def draw() -> None:
             scalectl.plot(points, kind, ERROR, curves=curves).save(HERE / "figures" / f"{kind}.png")
         except scalectl.Refused as why:
             print(f"{kind}: {why}")
+    recipes.draw()
     scalectl.plot(of_recipe(), "frontier", ERROR).save(HERE / "figures" / "frontier_of_all.png")
 
 
