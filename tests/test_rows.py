@@ -92,6 +92,23 @@ def test_a_column_that_is_not_there_is_refused_with_the_nearest_one(capsys, opti
     assert advice in str(refused.value) and refused.value.exit == Exit.INVALID
 
 
+@pytest.mark.parametrize("text", ["two\nlines", "two\r\nlines", 'said "so", twice', "\n"])
+def test_a_cell_of_several_lines_is_one_cell(capsys, text):
+    """It was written without quotation marks, and became lines of its own."""
+    printed = shown(capsys, [{"name": "a", "text": text}, {"name": "b", "text": "c"}], form="csv")
+    rows = list(csv.DictReader(io.StringIO(printed, newline="")))
+    assert rows == [{"name": "a", "text": text}, {"name": "b", "text": "c"}]
+    assert printed.startswith("name,text\na,") and printed.endswith("b,c\n")
+
+
+def test_a_column_that_has_no_value_may_be_compared_with_anything(capsys):
+    """Whether a condition was an error depended on the rows: `kind == 'oom'` where nothing had failed yet."""
+    records = [{"name": "a", "kind": None, "size": None}, {"name": "b", "kind": None, "size": None}]
+    for where in ("kind == 'oom'", "kind == oom", "size > 3", "kind in ['oom', 'nan']", "not size < 3"):
+        assert shown(capsys, records, where=where) == ""
+    assert shown(capsys, records, where="kind == 'oom' or name == 'b'").count("\n") == 1
+
+
 def test_objects_within_a_document_become_columns():
     assert flat({"a": 1, "b": {"c": {"d": [2]}, "e": None}}) == {"a": 1, "b.c.d": [2], "b.e": None}
 
