@@ -24,6 +24,7 @@ from scalectl.orchestrator.cli.options import (
 from scalectl.orchestrator.cli.rows import Rows, View, flat, rows_options
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command
+from scalectl.orchestrator.terminal import width, wrapped
 
 
 @click.command()
@@ -208,7 +209,7 @@ def suggest(
     elif view.form == "yaml":
         click.echo(yaml, nl=False)
     else:
-        click.echo(f"{study} · {advice}")
+        click.echo(wrapped(f"{study} · {advice}", width()))
         options: dict[str, object] = {"budget": f"{budget:g}", "target": target, "metric": metric, **noise}
         if stop != STOP:
             options["stop"] = stop
