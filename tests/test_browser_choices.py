@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from conftest import Study
 from runs import METRIC, laptop
-from studies_of_pages import trained
+from studies_of_pages import several, trained
 
 from scalectl import analysis
 from scalectl.orchestrator.page import live
@@ -160,3 +160,16 @@ def test_a_page_whose_server_has_ended_goes_on_saying_so(browser, served):
     page.wait_for_timeout(2_500)
     assert "hears nothing from scalectl serve" in page.inner_text("#alarm") and page.is_visible("#alarm")
     page.close()
+
+
+def test_more_rows_and_long_commands_serve_a_narrow_screen_and_the_keyboard(show):
+    """The focus was lost with the button, and the last lines of a command were hidden."""
+    page = show(several(150), METRIC, "seed")
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.focus("#more")
+    page.keyboard.press("Enter")
+    assert page.query_selector("#more") is None and len(page.query_selector_all("#runs-table tbody tr")) == 150
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Table of runs"
+    page.click("#runs-table .run >> nth=0")
+    hidden = "(() => { const box = document.getElementById('where'); return box.scrollHeight - box.clientHeight })()"
+    assert page.evaluate(hidden) <= 1

@@ -27,9 +27,14 @@ class Unprintable(Refusal):
 
 
 def print_rows(form: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
-    """Print rows in one of FORMS; raises Unprintable for two columns of one name where that would lose one."""
+    """Print rows in one of FORMS; raises Unprintable for two columns of one name where that would lose one.
+
+    Without a column nothing is printed, but an empty list as JSON.
+    """
     if form.startswith("json"):
         require_names(columns)
+    elif not columns:
+        return
     for line in FORMS[form](columns, rows):
         click.echo(line)
 

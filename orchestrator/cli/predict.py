@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 from collections.abc import Collection, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -203,7 +204,9 @@ def suggest(
     suggestion = suggested(file, budget, target, stop / 100, metric=metric, **noise)
     advice, study, yaml = suggestion.advice, suggestion.study, suggestion.yaml
     if view.is_of_rows and view.form != "yaml":
-        view.print(Rows(advice.to_json()["runs"]))
+        from scalectl.analysis.suggestion import Suggested
+
+        view.print(Rows(advice.to_json()["runs"], [field.name for field in fields(Suggested)]))
     elif view.form == "json":
         click.echo(json.dumps({**advice.to_json(), "study": study, "yaml": yaml}, indent=2))
     elif view.form == "yaml":

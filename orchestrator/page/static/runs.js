@@ -78,7 +78,7 @@ function drawChosen() {
   document.getElementById("copy-rows").disabled = document.getElementById("choose-none").disabled = !rows.length;
   const box = document.getElementById("where");
   box.value = commandOf(rows.length ? rows : shownRuns());
-  for (box.rows = 1; box.rows < 6 && box.scrollHeight > box.clientHeight; box.rows += 1);
+  for (box.rows = 1; box.rows < 12 && box.scrollHeight > box.clientHeight; box.rows += 1);
   fill("card", ...(rows.length === 1 ? runCard(rows[0]) : []));
 }
 
