@@ -127,6 +127,14 @@ def test_a_number_that_a_browser_would_round_is_a_number_in_the_command(show, tm
     assert chosen["name"].tolist() == [page.inner_text("#card strong")]
 
 
+def test_a_law_chosen_by_keyboard_keeps_the_focus(show):
+    page = show(laptop(), METRIC)
+    page.focus("#law-text button:text-is('power')")
+    page.keyboard.press("Enter")
+    assert page.input_value("#family") == "power"
+    assert page.evaluate("document.activeElement.textContent") == "power"
+
+
 @pytest.fixture
 def served(tmp_path, monkeypatch):
     """A server of a study of six runs, and what ends it."""

@@ -102,7 +102,7 @@ function drawJobs(jobs) {
 // Draws, and puts the focus back to what it was on.
 function keepingFocus(redrawn) {
   const before = document.activeElement;
-  const words = ["data-run", "data-sort", "data-place"].filter((name) => before?.hasAttribute?.(name)).map((name) => `[${name}="${CSS.escape(before.getAttribute(name))}"]`);
+  const words = ["data-run", "data-sort", "data-place", "data-family"].filter((name) => before?.hasAttribute?.(name)).map((name) => `[${name}="${CSS.escape(before.getAttribute(name))}"]`);
   if (before?.dataset?.facet) words.push(`[data-facet="${CSS.escape(before.dataset.facet)}"]`);
   const place = before?.closest?.("section, form")?.id;
   redrawn();
