@@ -12,6 +12,7 @@ from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.checks import Refused, amount
 from scalectl.analysis.conformal import failed, needed
 from scalectl.analysis.documents import known
+from scalectl.analysis.enough import rise
 from scalectl.analysis.estimation import Manner, averaged_cells, estimated, points_of
 from scalectl.analysis.noise import weighed
 from scalectl.analysis.notebook import Report, html_table
@@ -154,7 +155,7 @@ def backtest(
         try:
             cuts.append(_cut(points, runs, metric, x, share, manner))
         except Refused as why:
-            refused[share] = str(why)
+            refused[share] = rise(runs, metric, x) or str(why)
     return Backtest(metric, x, tuple(cuts), refused)
 
 

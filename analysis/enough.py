@@ -5,7 +5,7 @@ import pandas as pd
 
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.law import Family, family
-from scalectl.analysis.vocabulary import AXES, FRONTIER
+from scalectl.analysis.vocabulary import AXES, FRONTIER, is_accuracy
 from scalectl.analysis.warnings import DECADES, EXPONENT_NEEDS, decades
 
 SPARE = 2  # points that a law needs beyond its parameters
@@ -18,6 +18,8 @@ def enough(fitted: pd.DataFrame, runs: pd.DataFrame, metric: str, x: str, form: 
 
     They are too few, counted by their values of `x`, or span less than a decade of it; or all of the runs don't fall.
     """
+    if is_accuracy(metric) and (rising := rise(runs, metric, x)):  # its lowest values are no frontier
+        raise Refused(rising)
     needed, values = len(form.parameters) + SPARE, fitted[x].to_numpy(float)
     if (count := len(np.unique(values))) < needed:
         short = f"{_points(count, x, which)} among {_number(len(runs), 'run')}"
@@ -42,9 +44,15 @@ def _of_what_falls(runs: pd.DataFrame, metric: str, x: str) -> None:
 
 
 def rise(runs: pd.DataFrame, metric: str, x: str) -> str:
-    """That the metric rises with the column `x`, in words, or nothing."""
-    if runs[metric].nunique() > 1 and runs[[x, metric]].corr("spearman").iloc[0, 1] > _RISING:
-        return f"{metric} rises with {AXES[x].word}: a law is of what falls, such as an error or a loss."
+    """That the metric rises with the column `x`, in words, or nothing; an accuracy does unless it clearly falls."""
+    correlation = 0.0
+    if runs[metric].nunique() > 1 and runs[x].nunique() > 1:
+        correlation = float(runs[[x, metric]].corr("spearman").iloc[0, 1])
+    falls = "a law is of what falls, such as an error or a loss."
+    if correlation > _RISING:
+        return f"{metric} rises with {AXES[x].word}: {falls}"
+    if is_accuracy(metric) and correlation >= -_RISING:
+        return f"{metric} is an accuracy by its name: {falls}"
     return ""
 
 

@@ -13,7 +13,7 @@ from scalectl.analysis.bootstrap import LEVEL, widening
 from scalectl.analysis.documents import known
 from scalectl.analysis.law import FLOOR, Floats, Law
 from scalectl.analysis.notebook import Report, html_table
-from scalectl.analysis.vocabulary import AXES, FRONTIER
+from scalectl.analysis.vocabulary import AXES, FRONTIER, is_in_per_cent
 
 _TOLD = 0.005  # of luck, below which nothing is told
 AHEAD = 10.0  # the report predicts the error at this many times the compute of the largest run
@@ -163,7 +163,7 @@ def rms(values: Floats) -> float:
 
 def value(metric: str, number: float) -> str:
     """A metric as people read it: errors in per cent."""
-    if metric.endswith("error"):
+    if is_in_per_cent(metric):
         return f"{100 * number:.3g} %"
     return f"{number:.3g}"
 
@@ -171,7 +171,7 @@ def value(metric: str, number: float) -> str:
 def interval(metric: str, low: float, high: float) -> str:
     """The ends of an interval as people read them, with a word where an error would pass 100 %."""
     beyond = ""
-    if metric.endswith("error") and high > 1:
+    if is_in_per_cent(metric) and high > 1:
         beyond = ", past the 100 % of any error"
     return f"{value(metric, low).removesuffix(' %')} to {value(metric, high)}{beyond}"
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from scalectl.analysis.checks import RUN, Refused, a_table, above_0, checked, excluded
 from scalectl.analysis.store import images_of, metrics, of_trunk
-from scalectl.analysis.vocabulary import AXES
+from scalectl.analysis.vocabulary import AXES, is_accuracy
 
 METRIC, COMPUTE = "upstream/error", "flops"  # by default
 _ONE = 1.002  # factor between computes that are one: sizes and tokens are rounded
@@ -21,13 +21,29 @@ _TIME = ("device_seconds", "core_days")  # which tells that where nothing else d
 def frontier(points: pd.DataFrame, metric: str = METRIC, x: str = COMPUTE) -> pd.DataFrame:
     """The runs that no cheaper or equally cheap run equals or beats, cheapest first; raises what `usable` raises.
 
-    Compute that differs by rounding alone, up to 0.2 %, is equal.
+    Compute that differs by rounding alone, up to 0.2 %, is equal. Of an accuracy the higher beats the lower.
     """
-    return front_of(usable(points, metric, x), metric)
+    return running_best(usable(points, metric, x), metric, x)
+
+
+def running_best(usable: pd.DataFrame, metric: str, x: str) -> pd.DataFrame:
+    """The frontier of runs that `usable` returned; of an accuracy that of the highest."""
+    if not is_accuracy(metric):
+        return front_of(usable, metric)
+    turned = in_order(usable.assign(**{metric: -usable[metric]}), metric, x)
+    front = front_of(turned, metric)
+    return front.assign(**{metric: -front[metric]})
+
+
+def best_of_each(runs: pd.DataFrame, metric: str, column: str) -> pd.DataFrame:
+    """The best run of each value of a column, in its order: that of the lowest metric, or of the highest accuracy."""
+    groups = runs.groupby(column)[metric]
+    best = groups.idxmax() if is_accuracy(metric) else groups.idxmin()
+    return runs.loc[best].sort_values(column)
 
 
 def front_of(usable: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """The frontier of runs that `usable` returned."""
+    """The runs, of those that `usable` returned, whose metric lies below that of all before: those of a law."""
     return usable[is_best(usable[metric].to_numpy()[None])[0]].reset_index(drop=True)
 
 

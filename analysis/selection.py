@@ -75,6 +75,11 @@ class _Operand:
             return not is_numeric_dtype(self.value)
         return isinstance(self.value, str)
 
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it is a column in which no row has a value, which may as well be text as numbers."""
+        return isinstance(self.value, pd.Series) and not self.value.notna().any()
+
 
 def select(points: pd.DataFrame, text: str) -> "pd.Series[bool]":
     """For each row whether the expression holds; one that lacks a number that is compared does not.
@@ -182,13 +187,15 @@ class _Reader:
             return _Operand(self.points[token.text], token)
         if token.text in _TRUTHS:
             return _Operand(_TRUTHS[token.text], token)
-        if beside and beside.is_column and beside.is_text:
+        if beside and beside.is_column and (beside.is_text or beside.is_unknown):
             return _Operand(token.text, token)
         raise self.error(f"unknown column {token.text!r}", token, _nearest(token.text, list(self.points.columns)))
 
     def compared(self, left: _Operand, sign: _Token, right: _Operand) -> "pd.Series[bool]":
         if not (left.is_column or right.is_column):
             raise self.error("two values are compared, and no column", right.token)
+        if left.is_unknown or right.is_unknown:
+            return pd.Series(pd.NA, self.points.index, dtype="boolean")
         if left.is_text != right.is_text:
             column, kind = right, "a number"
             if left.is_column:

@@ -56,12 +56,29 @@ def are_settings(words: Sequence[object]) -> bool:
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _ERROR = re.compile(r"error$|(?<![a-z])err(ors?)?(?![a-z])")
 _NO_SHARE = re.compile(r"squared|absolute|relative")
+_ACCURATE = re.compile(r"(^|[^a-z])(acc|accuracy|top[-_@ ]?[15]|precision@1)([^a-z]|$)", re.IGNORECASE)
+_WRONG = re.compile(r"err", re.IGNORECASE)
 
 
 def is_error(metric: str) -> bool:
     """Whether a metric is a share of test images that were wrong, by its name: it has the word err or error."""
     words = _HUMP.sub("_", metric).lower()
     return bool(_ERROR.search(words)) and not _NO_SHARE.search(words)
+
+
+def is_in_per_cent(metric: str) -> bool:
+    """Whether a metric is shown in per cent: a share of test images, by a name that ends in error."""
+    return metric.endswith("error") and is_error(metric)
+
+
+def is_accuracy(name: str) -> bool:
+    """Whether a metric or a column seems to be an accuracy, so that more is better."""
+    return bool(_ACCURATE.search(name)) and not _WRONG.search(name)
+
+
+def is_share(name: str) -> bool:
+    """Whether a metric or a column seems to hold accuracies or errors."""
+    return bool(_ACCURATE.search(name) or _WRONG.search(name))
 
 
 class Shelf:

@@ -3,21 +3,12 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from scalectl.analysis.vocabulary import is_accuracy
+
 MAIN = "upstream/error"
 _MAIN = (MAIN, "upstream/loss")
-_ACCURATE = re.compile(r"(^|[^a-z])(acc|accuracy|top[-_@ ]?[15]|precision@1)([^a-z]|$)", re.IGNORECASE)
 _WRONG = re.compile(r"err", re.IGNORECASE)
 _LOSS = re.compile(r"loss", re.IGNORECASE)
-
-
-def is_accuracy(name: str) -> bool:
-    """Whether a metric or a column seems to be an accuracy, so that more is better."""
-    return bool(_ACCURATE.search(name)) and not _WRONG.search(name)
-
-
-def is_share(name: str) -> bool:
-    """Whether a metric or a column seems to hold accuracies or errors."""
-    return bool(_ACCURATE.search(name) or _WRONG.search(name))
 
 
 def main_metric(names: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """Studies small enough for a test: real digits, real training, seconds."""
 
 import os
+import shutil
 import signal
 import sqlite3
 from collections.abc import Iterator
@@ -131,3 +132,16 @@ def stored(study: Study, version: int) -> Study:
     with closing(sqlite3.connect(study.store)) as store:
         store.executescript(f"{dump}; PRAGMA user_version = {version}; PRAGMA application_id = {APPLICATION}")
     return study
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium without a window; it may run as root in a container."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="the group `browser` of uv has playwright")
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no Chromium is on the path: apt-get install chromium")
+    with playwright.sync_playwright() as started:
+        made = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield made
+        made.close()

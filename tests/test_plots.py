@@ -347,8 +347,9 @@ def test_each_run_has_its_curve_and_measurements_hide_no_means():
     assert said == [False, True]
     with pytest.raises(Refused, match=r"give .* scalectl\.curves"):
         draw("curves", subject(points))
-    with pytest.raises(Refused, match="curves have flops, loss"):
-        draw("curves", subject(points, curves=curves(points), curve="lost"))
+    for name in ("lost", "run"):
+        with pytest.raises(Refused, match="curves have flops, loss"):
+            draw("curves", subject(points, curves=curves(points), curve=name))
 
 
 def test_the_map_has_the_least_error_of_each_pair_and_leaves_gaps_empty():

@@ -10,6 +10,7 @@ import pytest
 import told
 from click.testing import CliRunner
 from pyarrow import parquet
+from studies_of_pages import trained
 
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.cli.rows import Rows, View, flat
@@ -90,6 +91,35 @@ def test_a_column_that_is_not_there_is_refused_with_the_nearest_one(capsys, opti
     with pytest.raises(Refusal) as refused:
         shown(capsys, **options)
     assert advice in str(refused.value) and refused.value.exit == Exit.INVALID
+
+
+@pytest.mark.parametrize("text", ["two\nlines", "two\r\nlines", 'said "so", twice', "\n"])
+def test_a_cell_of_several_lines_is_one_cell(capsys, text):
+    """It was written without quotation marks, and became lines of its own."""
+    printed = shown(capsys, [{"name": "a", "text": text}, {"name": "b", "text": "c"}], form="csv")
+    rows = list(csv.DictReader(io.StringIO(printed, newline="")))
+    assert rows == [{"name": "a", "text": text}, {"name": "b", "text": "c"}]
+    assert printed.startswith("name,text\na,") and printed.endswith("b,c\n")
+
+
+def test_a_column_that_has_no_value_may_be_compared_with_anything(capsys):
+    """Whether a condition was an error depended on the rows: `kind == 'oom'` where nothing had failed yet."""
+    records = [{"name": "a", "kind": None, "size": None}, {"name": "b", "kind": None, "size": None}]
+    for where in ("kind == 'oom'", "kind == oom", "size > 3", "kind in ['oom', 'nan']", "not size < 3"):
+        assert shown(capsys, records, where=where) == ""
+    assert shown(capsys, records, where="kind == 'oom' or name == 'b'").count("\n") == 1
+
+
+def test_without_a_row_there_is_a_head_or_nothing(capsys, tmp_path):
+    """It was an empty line, and a condition an error."""
+    study = trained(tmp_path)
+    words = ["suggest", study.file, "--budget", "1e3"]  # which no run fits into
+    assert printed(*words, "-o", "csv").startswith("run,name,cost,") and printed(*words, "-o", "jsonl") == ""
+    assert printed(*words, "-o", "csv", "--columns", "name", "--where", "cost > 1", "--sort", "cost") == "name\n"
+    with pytest.raises(Refusal, match="no column 'price'"):
+        printed(*words, "-o", "csv", "--columns", "price")
+    for form, nothing in {"csv": "", "md": "", "table": "", "jsonl": "", "json": "[]\n"}.items():
+        assert shown(capsys, [], form=form, where="cost > 1", sort=["cost"]) == nothing
 
 
 def test_objects_within_a_document_become_columns():

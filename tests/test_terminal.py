@@ -6,6 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
+from runs import laptop
+from studies_of_pages import imported
 from told import planning, write
 
 from scalectl.orchestrator import terminal
@@ -26,6 +28,24 @@ from scalectl.orchestrator.vocabulary import RunState
 
 HEADER = ("RUN", "ID", "STATE", "LOSS")
 ROWS = [("nano-350-200", "0f2c34f1069b", "done", "0.123"), ("l-20000-600-hd3", "a45a456688ad", "failed", "7")]
+
+
+def of_columns(monkeypatch, columns: int) -> None:
+    """Have commands take stdout for a terminal of so many columns."""
+    monkeypatch.setattr(terminal, "shutil", SimpleNamespace(get_terminal_size=lambda: SimpleNamespace(columns=columns)))
+    monkeypatch.setattr(terminal, "sys", SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: True)))
+
+
+@pytest.mark.parametrize("options", [[], ["--backtest"], ["--per", "model", "--law", "power"]])
+def test_laws_are_broken_between_words_too(monkeypatch, tmp_path, options):
+    store = imported(tmp_path, laptop())
+    words = ["fit", "--store", str(store), *options]
+    whole = CliRunner().invoke(scalectl, words).output
+    of_columns(monkeypatch, 60)
+    narrow = CliRunner().invoke(scalectl, words).output
+    told = [line for line in narrow.splitlines() if not line.startswith("Next: ")]
+    assert max(map(len, whole.splitlines())) > 60 >= max(map(len, told))
+    assert narrow.split() == whole.split()
 
 
 @pytest.mark.parametrize("width", [20, 40, 80, 120])
@@ -55,8 +75,7 @@ def test_a_table_loses_columns_and_never_values():
 
 @pytest.mark.parametrize("columns", [80, 100, 120])
 def test_the_tables_of_plan_simulate_and_models_lose_columns_and_never_wrap(study, monkeypatch, columns):
-    monkeypatch.setattr(terminal, "shutil", SimpleNamespace(get_terminal_size=lambda: SimpleNamespace(columns=columns)))
-    monkeypatch.setattr(terminal, "sys", SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: True)))
+    of_columns(monkeypatch, columns)
     for words in (["plan", str(study.file)], ["simulate", str(study.file), "--slots", "4"], ["models"]):
         said = CliRunner().invoke(scalectl, words).output
         rows = [line for line in said.splitlines() if line.startswith("  ") and "   " in line.strip()]

@@ -27,8 +27,8 @@ from scalectl.analysis.drawing.style import (
 from scalectl.analysis.drawing.trunks import trunks
 from scalectl.analysis.law import Floats
 from scalectl.analysis.report import Fitted
-from scalectl.analysis.runs import frontier, usable
-from scalectl.analysis.vocabulary import AXES, FRONTIER
+from scalectl.analysis.runs import best_of_each, frontier, usable
+from scalectl.analysis.vocabulary import AXES, FRONTIER, is_accuracy
 
 FLOOR = 0.25  # a floor below this share of the end of the law is not drawn: it would squeeze all else
 AHEAD = 10.0  # the law is drawn up to this many times the largest compute of all runs
@@ -232,10 +232,12 @@ def draw_best(axes: Axes, runs: pd.DataFrame, metric: str, size: str, marks: Mar
     if runs.empty:  # imported runs need not tell it
         axes.set_axis_off()
         return runs
-    best = runs.loc[runs.groupby(size)[metric].idxmin()].sort_values(size)
+    best = best_of_each(runs, metric, size)
     axes.scatter(runs[size], runs[metric] * factor, s=4, color=FAINT, linewidth=0, zorder=2)
-    lower = best[best[metric] <= best[metric].cummin()]
-    axes.plot(lower[size], lower[metric] * factor, color=ink(), linewidth=0.9, zorder=3)
+    better = best[best[metric] <= best[metric].cummin()]
+    if is_accuracy(metric):
+        better = best[best[metric] >= best[metric].cummax()]
+    axes.plot(better[size], better[metric] * factor, color=ink(), linewidth=0.9, zorder=3)
     draw_dots(axes, best, best[size], metric, marks)
     low = least(runs, metric)
     axis_of_sizes(axes, best[size].tolist())

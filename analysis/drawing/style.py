@@ -13,6 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.ticker import FixedLocator, FuncFormatter, Locator, LogFormatterSciNotation, MaxNLocator, NullLocator
 
+from scalectl.analysis.vocabulary import is_in_per_cent
+
 FAINT, STAR = "#8f8f8f", "#0072b2"
 TEXT, SMALL = 8.0, 7.0  # points
 _AREAS = (4.0, 34.0)  # of the smallest and the largest data size, in square points
@@ -94,7 +96,7 @@ class Marks:
 
 def share(metric: str) -> float:
     """The factor with which a metric is drawn: errors in per cent, others as they are."""
-    if metric.endswith("error"):
+    if is_in_per_cent(metric):
         return 100.0
     return 1.0
 

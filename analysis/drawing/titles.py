@@ -3,33 +3,58 @@
 import re
 import textwrap
 
-from scalectl.analysis.drawing.style import literal
+from matplotlib.axes import Axes
+from matplotlib.font_manager import FontProperties
+from matplotlib.mathtext import MathTextParser
+
+from scalectl.analysis.drawing.fonts import OURS
+from scalectl.analysis.drawing.style import TEXT, literal
 from scalectl.analysis.law import LADDER, Law, family
 from scalectl.analysis.report import Fitted
 from scalectl.analysis.vocabulary import FRONTIER
 
 WRAP = 62  # letters of a note in a column
 _LONG = 9  # letters of a unit, as of core-days
+_LETTERS = 46  # of a line of a title
+_ROOM = 190.0  # points that a line of a title always has, above the axes of a column
 
 
-def title(fit: Fitted | None, runs: int, note: str = "") -> str:
-    """The law with the number of its points, or in short why there is none, or the number of runs."""
+def put_title(axes: Axes, fit: Fitted | None, runs: int, note: str = "") -> None:
+    """Write above the axes what `title` says, inside their figure."""
+    written = axes.set_title(title(fit, runs, note), fontsize=TEXT, loc="left", linespacing=1.4)
+    if fit and _width(equation(fit.law)) > _ROOM and (figure := axes.get_figure(root=True)):
+        figure.draw_without_rendering()  # where the axes begin depends on their labels
+        if written.get_window_extent().x1 > figure.bbox.x1:
+            written.set_text(title(fit, runs, note, broken=True))
+
+
+def title(fit: Fitted | None, runs: int, note: str = "", *, broken: bool = False) -> str:
+    """The law with the number of its points, or in short why there is none, or the number of runs; the unit of the law
+    is on the second line where it is long or the first one `broken`.
+    """
     if fit is None:
-        return literal(textwrap.shorten(_short(note, runs), WRAP, placeholder=" ..."))
+        return literal(textwrap.fill(textwrap.shorten(_short(note, runs), WRAP, placeholder=" ..."), _LETTERS))
     points = f"{len(fit.frontier)} frontier points of {fit.counts.used} runs"
     if fit.runs != FRONTIER:
         points = f"all of {fit.counts.used} runs"
-    law, unit, below = equation(fit.law).partition(", $C$ in ")
-    if len(below) > _LONG:  # no room for it behind the law
+    whole = equation(fit.law)
+    law, unit, below = whole.partition(", $C$ in ")
+    if below and (broken or len(below) > _LONG):  # no room for it behind the law
         return f"{law}\n{unit.removeprefix(', ')}{below}: {points}"
     return f"{law}{unit}{below}\n{points}"
+
+
+def _width(text: str) -> float:
+    """How wide a line of a title is, in points."""
+    parsed = MathTextParser("path").parse(text, dpi=72, prop=FontProperties(family=OURS, size=TEXT))
+    return float(parsed.width)
 
 
 def _short(note: str, runs: int) -> str:
     """The reason why there is no law in a few words; the JSON beside the figure has all of them."""
     if not note:
         return f"{runs} run{'s' * (runs != 1)}"
-    reason = re.sub(r"^refused: .+? vs \S+ has ", "", note)
+    reason = re.sub(r"^(refused: )?(.+? vs \S+ has )?", "", note)
     return f"no law: {re.split(r', and |[.:;] |[.]$', reason)[0]}"
 
 

@@ -26,7 +26,7 @@ def draw(subject: Subject) -> Drawing:
     runs = usable(points, metric, x)
     test = backtest(points, metric, x, **subject.fitting)
     if not test.cuts:
-        raise Refused(" ".join(test.refused.values()))
+        raise Refused(" ".join(dict.fromkeys(test.refused.values())))
     figure = sheet(COLUMN, 3.1)
     axes, marks = figure.subplots(), Marks.of_runs(runs)
     draw_runs(axes, points, metric, x, marks)

@@ -73,7 +73,7 @@ def draw_curves(
     Raises Refused for columns that curves don't have, and where no run has any.
     """
     for name in (metric, x):
-        if name not in curves.columns:
+        if name not in curves.columns or name == "run":
             known = ", ".join(name for name in curves.columns if name not in ("run", "step"))
             raise Refused(f"unknown column {name!r} of a training curve: curves have {known}.")
     drawn = curves.merge(points[["run", "name", "model", "params", "data_size"]], on="run")

@@ -16,6 +16,7 @@ from scalectl.analysis.drawing.plot import Drawing, Option, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, sheet
 from scalectl.analysis.drawing.style import SMALL, TEXT, share
 from scalectl.analysis.runs import usable
+from scalectl.analysis.vocabulary import is_accuracy
 
 DECAYS = ("weight_decay_head", "weight_decay_body")
 _DARK = 0.45  # luminance below which letters are white
@@ -35,7 +36,7 @@ def draw(subject: Subject, *, rows: str | None = None, columns: str | None = Non
 
 
 def table(points: pd.DataFrame, metric: str, x: str, rows: str, columns: str) -> pd.DataFrame:
-    """The least metric at each pair of values, rows downwards from the largest; NaN where no run has the pair.
+    """The best metric at each pair of values, rows downwards from the largest; NaN where no run has the pair.
 
     Raises Refused for settings that are not numbers, that `points` doesn't have, or that have fewer than two values.
     """
@@ -45,7 +46,8 @@ def table(points: pd.DataFrame, metric: str, x: str, rows: str, columns: str) ->
     if rows == columns:
         raise Refused(f"a map needs two settings, not {rows} twice.")
     runs = comparable(usable(points, metric, x), rows, columns)
-    best = runs.pivot_table(index=rows, columns=columns, values=metric, aggfunc="min").sort_index(ascending=False)
+    kept = "max" if is_accuracy(metric) else "min"
+    best = runs.pivot_table(index=rows, columns=columns, values=metric, aggfunc=kept).sort_index(ascending=False)
     for name, values in ((rows, best.index), (columns, best.columns)):
         if not 2 <= len(values) <= _MOST:
             number = f"{len(values)} values"
@@ -58,7 +60,10 @@ def table(points: pd.DataFrame, metric: str, x: str, rows: str, columns: str) ->
 def draw_map(axes: Axes, best: pd.DataFrame, metric: str) -> None:
     """Draw such a table as coloured cells with their numbers, the best one boxed; cells without a run stay empty."""
     numbers = best.to_numpy(float) * share(metric)
-    image = axes.imshow(numbers, cmap="viridis_r", aspect="auto")
+    colours, best_place = "viridis_r", np.nanargmin
+    if is_accuracy(metric):
+        colours, best_place = "viridis", np.nanargmax
+    image = axes.imshow(numbers, cmap=colours, aspect="auto")
     for row, column in np.argwhere(np.isfinite(numbers)):
         axes.text(
             column,
@@ -69,7 +74,7 @@ def draw_map(axes: Axes, best: pd.DataFrame, metric: str) -> None:
             fontsize=SMALL,
             color=_ink(image.to_rgba(numbers[row, column])),
         )
-    row, column = np.unravel_index(np.nanargmin(numbers), numbers.shape)
+    row, column = np.unravel_index(best_place(numbers), numbers.shape)
     axes.add_patch(
         Rectangle(
             (column - 0.5, row - 0.5),

@@ -12,8 +12,8 @@ from scalectl.analysis.drawing.legends import dots, draw_legend, lines
 from scalectl.analysis.drawing.panels import LIMITS, draw_law, draw_limit, draw_runs, reach
 from scalectl.analysis.drawing.plot import Drawing, Option, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, PAGE, sheet
-from scalectl.analysis.drawing.style import TEXT, Marks
-from scalectl.analysis.drawing.titles import title
+from scalectl.analysis.drawing.style import Marks
+from scalectl.analysis.drawing.titles import put_title
 from scalectl.analysis.runs import usable
 
 
@@ -26,7 +26,7 @@ def draw(subject: Subject, *, wide: bool = False) -> Drawing:
     front = draw_runs(main, points, metric, x, marks, fit, subject.hold_out)
     if fit:
         draw_law(main, fit, reach(runs, x))
-    main.set_title(title(fit, len(runs), subject.note), fontsize=TEXT, loc="left", linespacing=1.4)
+    put_title(main, fit, len(runs), subject.note)
     stars = runs["run"].isin(subject.hold_out).any()
     draw_legend(figure, dots(marks) | {"": lines(fit, stars=bool(stars))})
     shown = runs[["run", "name", "model", "params", "data_size", x, metric]]

@@ -28,6 +28,7 @@ from scalectl.analysis.drawing.style import (
     share,
 )
 from scalectl.analysis.drawing.titles import WRAP
+from scalectl.analysis.enough import rise
 from scalectl.analysis.runs import usable
 from scalectl.analysis.vocabulary import AXES, NEAREST
 
@@ -57,9 +58,11 @@ def draw_isoflop(axes: Axes, points: pd.DataFrame, metric: str, x: str) -> tuple
     """Draw the best run of each size at each budget of three sizes and more, and the minima; return all budgets and the
     scale of their colours.
 
-    Raises Refused where no budget has the five sizes that a minimum is found from.
+    Raises Refused where no budget has the five sizes that a minimum is found from, and for a metric that rises.
     """
     runs, factor = usable(points, metric, x, "params", "images_seen"), share(metric)
+    if rising := rise(runs, metric, x):
+        raise Refused(rising)
     groups = list(budgets(runs, x))
     every = [minimum(group, metric, x) for group in groups]
     if (most := max((budget.sizes for budget in every), default=0)) < NEAREST:

@@ -11,7 +11,7 @@ from scalectl.analysis.drawing.panels import BEYOND, draw_band, draw_stars, labe
 from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, sheet
 from scalectl.analysis.drawing.style import STAR, TEXT, Marks, axis_of_compute, ink, paper, plain
-from scalectl.analysis.drawing.titles import title
+from scalectl.analysis.drawing.titles import put_title
 from scalectl.analysis.law import Floats
 from scalectl.analysis.report import Fitted, HeldOut
 from scalectl.analysis.runs import usable
@@ -29,7 +29,7 @@ def draw(subject: Subject) -> Drawing:
     axes = figure.subplots()
     marks = Marks.of_runs(runs)
     shown = draw_residuals(axes, subject.fit, marks, reach(runs, subject.x))
-    axes.set_title(title(subject.fit, len(runs)), fontsize=TEXT, loc="left", linespacing=1.4)
+    put_title(axes, subject.fit, len(runs))
     draw_legend(figure, dots(marks) | {"": lines(subject.fit, rings=False)})
     return Drawing(figure, {"residuals": records(shown)})
 

@@ -10,7 +10,7 @@ from scalectl.analysis.drawing.panels import draw_dots, draw_trunks, label_error
 from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, sheet
 from scalectl.analysis.drawing.style import TEXT, Marks, axis_of_compute, axis_of_errors, share
-from scalectl.analysis.runs import is_best, usable
+from scalectl.analysis.runs import running_best, usable
 
 _ROUND = 1.3  # room around the points, as a factor
 
@@ -33,7 +33,7 @@ def draw_samples(axes: Axes, points: pd.DataFrame, metric: str, marks: Marks) ->
     draw_trunks(axes, points, runs, metric, "images_seen", marks)
     draw_dots(axes, runs, runs["images_seen"], metric, marks)
     best = pd.concat(
-        [group[is_best(group[metric].to_numpy(float)[None])[0]] for _, group in runs.groupby("model", sort=False)]
+        [running_best(group, metric, "images_seen") for _, group in runs.groupby("model", sort=False)],
     )
     for model, group in best.groupby("model", sort=False):
         axes.plot(group["images_seen"], group[metric] * factor, color=marks.colours[model], linewidth=1.5, zorder=5)

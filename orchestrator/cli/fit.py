@@ -13,6 +13,7 @@ from scalectl.orchestrator.cli.options import Command, Former, Range, store_opti
 from scalectl.orchestrator.cli.rows import Rows, View, rows_options
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command
+from scalectl.orchestrator.terminal import width, wrapped
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -141,7 +142,7 @@ def _laws(ask: "Ask", points: "DataFrame", hold_out: str | None, view: View, fol
     elif view.form == "json":
         _print({name: law.to_json() for name, law in laws.items()}, len(ask.fits))
     elif laws:
-        click.echo("\n\n".join(reports))
+        _say(reports)
         click.echo(f"\nNext: {following}")
     if len(laws) < len(ask.fits):
         if not laws:
@@ -165,7 +166,7 @@ def _each(ask: "Ask", points: "DataFrame", per: str, view: View) -> Exit:
         }
         _print(documents, len(documents))
     else:
-        click.echo("\n\n".join(f"{ask.study} · {table}" for _, _, table in groups.values()))
+        _say(f"{ask.study} · {table}" for _, _, table in groups.values())
     if all(laws for laws, _, _ in groups.values()):
         return Exit.DONE
     return Exit.REFUSED
@@ -184,7 +185,7 @@ def _backtest(ask: "Ask", points: "DataFrame", hold_out: str | None, view: View)
     elif view.form == "json":
         _print({name: test.to_json() for name, test in tests.items()}, len(tests))
     else:
-        click.echo("\n\n".join(f"{ask.study} · {test}" for test in tests.values()))
+        _say(f"{ask.study} · {test}" for test in tests.values())
     if all(test.cuts for test in tests.values()):
         return Exit.DONE
     return Exit.REFUSED
@@ -199,8 +200,13 @@ def _isoflop(ask: "Ask", points: "DataFrame", view: View) -> Exit:
     elif view.form == "json":
         _print({name: curve.to_json() for name, curve in curves.items()}, len(curves))
     else:
-        click.echo("\n\n".join(f"{ask.study} · {curve}" for curve in curves.values()))
+        _say(f"{ask.study} · {curve}" for curve in curves.values())
     return Exit.DONE
+
+
+def _say(reports: Iterable[str]) -> None:
+    """Print texts for people, on a terminal broken between words."""
+    click.echo(wrapped("\n\n".join(reports), width()))
 
 
 def _rows(rows: Mapping[str, Iterable[Mapping[str, Any]]]) -> Rows:

@@ -17,6 +17,8 @@ from scalectl.orchestrator.format import one_line, table
 Row = tuple[Any, ...]
 _MARKUP, _ESCAPED = re.compile(r"[\\|<&`*\[]"), r"\\\g<0>"  # that would begin something in Markdown, also a picture
 
+_END = "\r\n"  # of a line while it is written: csv quotes a cell that has one of its letters
+
 
 class Unprintable(Refusal):
     """Rows that a form can't hold."""
@@ -25,9 +27,14 @@ class Unprintable(Refusal):
 
 
 def print_rows(form: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
-    """Print rows in one of FORMS; raises Unprintable for two columns of one name where that would lose one."""
+    """Print rows in one of FORMS; raises Unprintable for two columns of one name where that would lose one.
+
+    Without a column nothing is printed, but an empty list as JSON.
+    """
     if form.startswith("json"):
         require_names(columns)
+    elif not columns:
+        return
     for line in FORMS[form](columns, rows):
         click.echo(line)
 
@@ -46,8 +53,8 @@ def _table(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
 def _csv(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
     for row in (columns, *(map(_plain, row) for row in rows)):
         line = io.StringIO()
-        csv.writer(line, lineterminator="").writerow(row)
-        yield line.getvalue()
+        csv.writer(line, lineterminator=_END).writerow(row)
+        yield line.getvalue().removesuffix(_END)
 
 
 def _json(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from scalectl.analysis.vocabulary import is_accuracy
 from scalectl.orchestrator.cli.options import experiment_of, overrides, rehearsed, slots_option, yaml_file
 from scalectl.orchestrator.cli.rows import Rows, View, rows_options
 from scalectl.orchestrator.cli.validate import sources
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, count, counted, duration, flops, share, table
-from scalectl.orchestrator.metrics import is_accuracy, main_metric
+from scalectl.orchestrator.metrics import main_metric
 from scalectl.orchestrator.terminal import width as columns
 
 if TYPE_CHECKING:

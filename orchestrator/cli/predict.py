@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 from collections.abc import Collection, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from scalectl.orchestrator.cli.options import (
 from scalectl.orchestrator.cli.rows import Rows, View, flat, rows_options
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command
+from scalectl.orchestrator.terminal import width, wrapped
 
 
 @click.command()
@@ -202,13 +204,15 @@ def suggest(
     suggestion = suggested(file, budget, target, stop / 100, metric=metric, **noise)
     advice, study, yaml = suggestion.advice, suggestion.study, suggestion.yaml
     if view.is_of_rows and view.form != "yaml":
-        view.print(Rows(advice.to_json()["runs"]))
+        from scalectl.analysis.suggestion import Suggested
+
+        view.print(Rows(advice.to_json()["runs"], [field.name for field in fields(Suggested)]))
     elif view.form == "json":
         click.echo(json.dumps({**advice.to_json(), "study": study, "yaml": yaml}, indent=2))
     elif view.form == "yaml":
         click.echo(yaml, nl=False)
     else:
-        click.echo(f"{study} · {advice}")
+        click.echo(wrapped(f"{study} · {advice}", width()))
         options: dict[str, object] = {"budget": f"{budget:g}", "target": target, "metric": metric, **noise}
         if stop != STOP:
             options["stop"] = stop

@@ -145,8 +145,8 @@ def _check(option: str, names: Sequence[str], known: Sequence[str]) -> None:
 def _chosen(
     records: Sequence[Mapping[str, Any]], columns: Sequence[str], where: str | None
 ) -> Sequence[Mapping[str, Any]]:
-    """The records for which an expression holds."""
-    if where is None:
+    """The records for which an expression holds; without any column there are none, and nothing that it could name."""
+    if where is None or not columns:
         return records
     import pandas as pd
 

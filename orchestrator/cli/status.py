@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from scalectl.analysis.vocabulary import is_accuracy
 from scalectl.orchestrator import terminal
 from scalectl.orchestrator.cli.options import answer, store_option
 from scalectl.orchestrator.cli.rows import Rows, View, rows_options
 from scalectl.orchestrator.cli.status_lines import head, history, job_cells, number_text, short, state_text
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, flops, one_line, table
-from scalectl.orchestrator.metrics import is_accuracy
 from scalectl.orchestrator.vocabulary import RunState
 
 if TYPE_CHECKING:

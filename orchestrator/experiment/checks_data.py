@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from scalectl.analysis.vocabulary import is_accuracy
 from scalectl.orchestrator.errors import Finding, KeyPath, did_you_mean
 from scalectl.orchestrator.experiment.evaluations import Evals
 from scalectl.orchestrator.experiment.fits import Fit
@@ -20,7 +21,6 @@ from scalectl.orchestrator.experiment.specs import (
     own_name,
     train_part,
 )
-from scalectl.orchestrator.metrics import is_accuracy
 from scalectl.trainer.data import registry
 from scalectl.trainer.data.facts import PLENTY, few
 

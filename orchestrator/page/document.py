@@ -13,10 +13,10 @@ from scalectl.analysis.documents import known
 from scalectl.analysis.drawing.labels import data_name, metric_words
 from scalectl.analysis.printable import printable
 from scalectl.analysis.report import value
-from scalectl.analysis.vocabulary import AXES, LAWS
+from scalectl.analysis.vocabulary import AXES, LAWS, is_accuracy, is_in_per_cent
 from scalectl.orchestrator.format import USUAL, counted, flops, share
 from scalectl.orchestrator.goodput import goodput
-from scalectl.orchestrator.metrics import is_accuracy, main_metric
+from scalectl.orchestrator.metrics import main_metric
 from scalectl.orchestrator.page import runs
 from scalectl.orchestrator.page.budgets import isoflop_documents
 from scalectl.orchestrator.page.curves import curve_documents
@@ -130,7 +130,8 @@ def _runs(points: DataFrame) -> Document:
 
 
 def _metric(name: str, data: str) -> Document:
-    return {"name": name, "label": metric_words(name, data), "rises": is_accuracy(name)}
+    words = {"name": name, "label": metric_words(name, data)}
+    return words | {"rises": is_accuracy(name), "percent": is_in_per_cent(name)}
 
 
 def _laws(points: DataFrame, ask: Ask, *, thorough: bool) -> Document:

@@ -116,7 +116,8 @@ def _values(points: pd.DataFrame, name: str) -> list[Any]:
 
 def columns(points: pd.DataFrame, settings: Sequence[str]) -> Columns:
     """The columns that a page needs of its runs; None where a value isn't known."""
-    names = [*_HEAD, "kind", "why", "step", "shared", *settings, *_COST, *metrics(points)]
+    images = [f"{metric}/test_images" for metric in metrics(points)]
+    names = [*_HEAD, "kind", "why", "step", "shared", *_WHAT, *settings, *_COST, *metrics(points), *images]
     shown = [name for name in dict.fromkeys(names) if name in points and points[name].notna().any()]
     return {name: _column(points[name]) for name in shown}
 

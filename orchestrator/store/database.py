@@ -221,10 +221,12 @@ def _upgraded(old: Connection) -> Iterator[Connection]:
 
 
 def _kept_apart(path: Path) -> dict[str, str]:
-    """The options to read a store where nobody can write: SQLite makes files beside one that might change."""
+    """The options to open a store that is there: none is made, as one may be taken away at any moment; and where nobody
+    can write none beside it, as SQLite makes for one that might change.
+    """
     real = Path(os.path.realpath(path))
     if os.access(real.parent, os.W_OK, effective_ids=True) or real.with_name(f"{real.name}-wal").exists():
-        return {}
+        return {"mode": "rw", "uri": "true"}
     return {"immutable": "1", "uri": "true"}
 
 

@@ -8,10 +8,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from scalectl.analysis.vocabulary import is_error
+from scalectl.analysis.vocabulary import is_accuracy, is_error, is_share
 from scalectl.orchestrator.errors import Problem
 from scalectl.orchestrator.format import counted
-from scalectl.orchestrator.metrics import is_accuracy, is_share
 from scalectl.orchestrator.store.cells import TRUTHS, is_missing
 from scalectl.orchestrator.store.foreign import Foreign, name_of, numbered
 from scalectl.orchestrator.store.layout import Kind, Layout, Wishes, read_as

@@ -101,7 +101,7 @@ def has_foreign_log(path: Path) -> bool:
     """
     log = path.with_name(f"{path.name}-wal")
     for _ in range(TRIES):
-        if not log.exists() or not log.stat().st_size:
+        if not _size(log):
             return False
         entries = _entries_without_log(path)
         if not entries:
@@ -111,6 +111,14 @@ def has_foreign_log(path: Path) -> bool:
                 return False
         time.sleep(TRY_SECONDS)
     return True
+
+
+def _size(file: Path) -> int:
+    """The bytes of a file; 0 where there is none, as of a log that its last writer took away a moment ago."""
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _is_held(connection: sqlite3.Connection, entry: tuple[Any, ...]) -> bool:
@@ -137,7 +145,7 @@ def _opened(path: Path, option: str) -> sqlite3.Connection:
 def remedy(path: Path) -> str:
     """What helps with a damaged store: a log that isn't its own moved away, a sound copy beside it, or `.recover`."""
     log = path.with_name(f"{path.name}-wal")
-    if log.exists() and log.stat().st_size and _is_sound(path):
+    if _size(log) and _is_sound(path):
         return f"{log} is not its own: without it the store is sound. Move it and {path.name}-shm away"
     for copy in _copies(path):
         if _is_sound(copy):

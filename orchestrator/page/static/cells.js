@@ -6,7 +6,7 @@ const MANY_IN_CELL = 100; // runs from which on a cell is folded
 function drawCells() {
   const models = PAGE.models.filter((model) => RUNS.some((row) => row.model === model));
   const columns = [...new Set(RUNS.map((row) => row.data_size))].sort((a, b) => (a ?? 0) - (b ?? 0));
-  const head = columns.map((size) => element("th", {scope: "col"}, size === null ? "not known" : `${countOf(size)} images`));
+  const head = columns.map((size) => element("th", {scope: "col"}, size === null || size === undefined ? "not known" : `${countOf(size)} images`));
   const rows = models.map((model) => element("tr", {}, element("th", {scope: "row"}, symbol(model), model ?? "not known"), ...columns.map((size) => element("td", {}, cell(model, size)))));
   const states = Object.keys(SIGNS).filter((state) => RUNS.some((row) => row.state === state));
   const key = states.map((state) => element("li", {}, element("span", {class: `cell ${state}`, "aria-hidden": "true"}, SIGNS[state]), `${state} (${shownRuns().filter((row) => row.state === state).length})`));

@@ -2,11 +2,12 @@
 
 const choice = {metric: "", x: "", family: "", xScale: "log", yScale: "log", filters: {}, zoom: null, drag: "zoom", sort: ["", 1]};
 const chosen = new Set(); // ids of runs
-let PAGE, RUNS, METRICS, PLACES, SIZES; // the data, its runs as rows, the names of metrics, the rows by id, the data sizes from the smallest
+let PAGE, RUNS, METRICS, PERCENT, PLACES, SIZES; // the data, its runs as rows, the names of metrics and of those in per cent, the rows by id, the data sizes from the smallest
 
 function take(page) {
   PAGE = page;
   METRICS = new Set(page.metrics.map((metric) => metric.name));
+  PERCENT = new Set(page.metrics.filter((metric) => metric.percent).map((metric) => metric.name));
   const names = Object.keys(page.runs);
   const number = names.length ? page.runs.run.length : 0;
   RUNS = Array.from({length: number}, (_, place) => {
@@ -43,7 +44,7 @@ function chosenLaw() {
 }
 
 function isUsed(row) {
-  return row.state === "done" && row[choice.metric] !== null && row[choice.metric] !== undefined && row[choice.x] > 0;
+  return row.state === "done" && !row.excluded && row[choice.metric] !== null && row[choice.metric] !== undefined && row[choice.x] > 0;
 }
 
 // The chosen metric of a run, turned so that lower is better.
@@ -68,9 +69,14 @@ function frontierRuns() {
   return best;
 }
 
+// The images that a metric of a run was measured on: its own, where its metrics differ in that.
+function imagesOf(metric, row) {
+  return row[`${metric}/test_images`] ?? row.test_images;
+}
+
 // The 90 % interval of an error that was measured on so many images: Wilson's, for a share of independent images.
 function interval(metric, row) {
-  const share = row[metric], images = row.test_images, z = 1.645;
+  const share = row[metric], images = imagesOf(metric, row), z = 1.645;
   if (!isError(metric) || !images || share === null || share === undefined || share < 0 || share > 1) return null;
   const whole = 1 + (z * z) / images;
   const middle = (share + (z * z) / (2 * images)) / whole;

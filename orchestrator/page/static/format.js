@@ -18,8 +18,9 @@ function trimmed(text) {
   return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
 }
 
+// Whether a metric is shown in per cent.
 function isError(metric) {
-  return metric.endsWith("error");
+  return PERCENT.has(metric);
 }
 
 function metricValue(metric, value, digits = 3) {

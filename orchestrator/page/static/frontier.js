@@ -13,7 +13,7 @@ const STAR = "M0,-1L0.22,-0.31L0.95,-0.31L0.36,0.12L0.59,0.81L0,0.38L-0.59,0.81L
 
 function isMeasured(row, metric) {
   const value = row[metric];
-  return value !== null && value !== undefined && (choice.yScale === "linear" || value > 0);
+  return isNumeric(value) && (choice.yScale === "linear" || value > 0);
 }
 
 // The marks of runs: a halo around chosen ones, rings around the frontier, and the marks above both, for the pointer.
@@ -37,11 +37,10 @@ function frontierDomains(law) {
   const xs = rows.map((row) => row[choice.x]).concat(curve?.x ?? []);
   const ys = rows.map((row) => row[choice.metric]);
   if (curve) ys.push(...curve.y, ...curve.low.filter((low) => low > 0.3 * least(curve.y)));
-  const x = choice.zoom?.x ?? extent(xs), y = choice.zoom?.y ?? extent(ys, 1.1);
+  const x = choice.zoom?.x ?? extent(xs), y = choice.zoom?.y ?? yDomain(ys, 1.1);
   if (!x || !y) return null;
   if (!choice.zoom && isError(choice.metric)) y[1] = Math.min(y[1], Math.max(1.02, 1.02 * greatest(rows.map((row) => row[choice.metric]))));
   if (!choice.zoom && choice.xScale === "linear") x[0] = 0;
-  if (!choice.zoom && choice.yScale === "linear") y[0] = 0;
   return {x, y};
 }
 
@@ -119,14 +118,24 @@ function drawFrontier() {
   const law = chosenLaw(), box = document.getElementById("frontier-chart");
   const domains = frontierDomains(law);
   drawLegend(law);
-  fill("frontier-note", lawNote(law));
+  fill("frontier-note", [lawNote(law), belowNote()].filter(Boolean).join(" "));
   if (!domains) {
-    nothing("frontier-chart", `No run that is shown has ${choice.metric} and ${choice.x}.`);
+    nothing("frontier-chart", belowNote() || `No run that is shown has ${choice.metric} and ${choice.x}.`);
     return;
   }
   const stars = new Set((law?.held_out ?? []).map((run) => run.run));
   const data = {curve: curveRows(law), trunks: trunkRows(), spans: spanRows(), runs: runRows(choice.x, choice.metric, frontierRuns(), stars)};
   draw("frontier-chart", frontierSpec(law, domains, box.clientWidth), data, (view) => followBox(view, domains));
+}
+
+// How many runs a logarithmic axis can't show.
+function belowNote() {
+  const number = shownRuns().filter((row) => row[choice.x] > 0 && isNumeric(row[choice.metric]) && !isMeasured(row, choice.metric)).length;
+  return number ? `${counted(number, "run")} at 0 or below: not on a logarithmic y axis, but on a linear one.` : "";
+}
+
+function isNumeric(value) {
+  return value !== null && value !== undefined;
 }
 
 function lawNote(law) {

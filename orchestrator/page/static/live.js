@@ -3,18 +3,23 @@
 const HELD = {study: 0, curves: 0}; // the numbers of what is shown
 let heardAt = 0; // when the last news came, and what they were
 let latest = null;
+let isDeaf = false; // whether the server says nothing any more
 
 function follow() {
   if (!PAGE.live) return;
   Object.assign(HELD, PAGE.live);
   const source = new EventSource(`news${location.search}`);
   source.onmessage = (event) => hear(JSON.parse(event.data));
-  source.onerror = () => alarm("This page hears nothing from scalectl serve, which may have ended. What it shows stays as it was.");
-  setInterval(() => latest && tell(latest), 1000);
+  source.onerror = () => {
+    isDeaf = true;
+    alarm("This page hears nothing from scalectl serve, which may have ended. What it shows stays as it was.");
+  };
+  setInterval(() => latest && !isDeaf && tell(latest), 1000); // what the launch does now, nobody tells a deaf page
 }
 
 async function hear(news) {
   heardAt = Date.now();
+  isDeaf = false;
   latest = news;
   tell(news);
   if (news.runs) keepingFocus(() => takeStates(news));
@@ -97,7 +102,7 @@ function drawJobs(jobs) {
 // Draws, and puts the focus back to what it was on.
 function keepingFocus(redrawn) {
   const before = document.activeElement;
-  const words = ["data-run", "data-sort", "data-place"].filter((name) => before?.hasAttribute?.(name)).map((name) => `[${name}="${CSS.escape(before.getAttribute(name))}"]`);
+  const words = ["data-run", "data-sort", "data-place", "data-family"].filter((name) => before?.hasAttribute?.(name)).map((name) => `[${name}="${CSS.escape(before.getAttribute(name))}"]`);
   if (before?.dataset?.facet) words.push(`[data-facet="${CSS.escape(before.dataset.facet)}"]`);
   const place = before?.closest?.("section, form")?.id;
   redrawn();

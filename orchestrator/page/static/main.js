@@ -45,7 +45,13 @@ function listen() {
   on("copy-where", "click", (event) => copy(document.getElementById("where").value, event.target));
   on("copy-rows", "click", (event) => copy(csvOf(RUNS.filter((row) => chosen.has(row.run))), event.target));
   on("controls", "submit", (event) => event.preventDefault());
-  addEventListener("hashchange", () => { choice.filters = {}; fromAddress(); take(PAGE); drawAll(); });
+  addEventListener("hashchange", () => {
+    if (!location.hash.includes("=")) { toAddress(); return; } // a link to a section, which says nothing of what is shown
+    choice.filters = {};
+    fromAddress();
+    take(PAGE);
+    drawAll();
+  });
   addEventListener("scroll", () => { document.getElementById("tip").hidden = true; }, {passive: true});
   addEventListener("keydown", (event) => { if (event.key === "Escape") document.getElementById("tip").hidden = true; });
   const again = () => { if (isMany()) { COLOURS.clear(); redrawAll(); drawAll(); } };

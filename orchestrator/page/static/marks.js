@@ -123,6 +123,19 @@ function extent(values, padding = 1.15) {
   return [least(known) / padding, greatest(known) * padding];
 }
 
+// A linear axis that has 0 and all values on it, with room for marks beyond those.
+function fromZero(values) {
+  const known = values.filter(Number.isFinite);
+  if (!known.length) return null;
+  const low = Math.min(0, least(known)), high = Math.max(0, greatest(known)), room = 0.08 * (high - low);
+  return high > low ? [low && low - room, high && high + room] : [-0.05, 1];
+}
+
+// The y axis of these values, as it was chosen.
+function yDomain(values, padding) {
+  return choice.yScale === "linear" ? fromZero(values) : extent(values, padding);
+}
+
 // Of any number of values: as arguments of Math.min a hundred thousand of them overflow the stack.
 function least(values) {
   return values.reduce((low, value) => Math.min(low, value), Infinity);

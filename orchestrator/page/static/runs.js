@@ -20,7 +20,14 @@ function drawRuns() {
   fill("runs-table",
     element("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of runs"},
       element("table", {class: "runs"}, element("caption", {}, `${counted(rows.length, "run")}. A press on a head sorts; a press on a run chooses it.`), element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...body))),
-    more > 0 ? element("button", {type: "button", id: "more", onclick: () => { rowsShown += PAGE_OF_ROWS; drawRuns(); }}, `Show ${Math.min(more, PAGE_OF_ROWS)} more of ${more}`) : null);
+    more > 0 ? element("button", {type: "button", id: "more", onclick: moreRows}, `Show ${Math.min(more, PAGE_OF_ROWS)} more of ${more}`) : null);
+}
+
+// The next rows, with the focus on the button for further ones, or else on the table.
+function moreRows() {
+  rowsShown += PAGE_OF_ROWS;
+  drawRuns();
+  (document.getElementById("more") ?? document.querySelector("#runs-table .scroll")).focus({preventScroll: true});
 }
 
 // What isn't known comes last, whichever way is sorted.
@@ -71,7 +78,7 @@ function drawChosen() {
   document.getElementById("copy-rows").disabled = document.getElementById("choose-none").disabled = !rows.length;
   const box = document.getElementById("where");
   box.value = commandOf(rows.length ? rows : shownRuns());
-  box.rows = Math.min(6, Math.ceil(box.value.length / 80));
+  for (box.rows = 1; box.rows < 12 && box.scrollHeight > box.clientHeight; box.rows += 1);
   fill("card", ...(rows.length === 1 ? runCard(rows[0]) : []));
 }
 
@@ -110,9 +117,14 @@ function whereOf(rows) {
 function conditionOf(name, rows) {
   const values = new Set(rows.map((row) => row[name]));
   if (values.has(null) || values.has(undefined) || !/^[A-Za-z_][\w./@-]*$/.test(name)) return null;
-  const words = [...values].map(literal);
+  const words = [...values].map((value) => (isWhole(name, value) ? value : literal(value)));
   if (words.includes(null)) return null;
   return {name, values, text: words.length > 1 ? `${name} in [${words.join(", ")}]` : `${name} == ${words[0]}`};
+}
+
+// Whether a value is a whole number that came as text because a browser would round it.
+function isWhole(name, value) {
+  return typeof value === "string" && isNumber(name);
 }
 
 function literal(value) {

@@ -22,13 +22,12 @@ function bestOf(rows, size) {
 }
 
 function drawLimit(id, size) {
-  const rows = shownRuns().filter((row) => isUsed(row) && !row.excluded && row[size] > 0 && isMeasured(row, choice.metric));
-  const xs = extent(rows.map((row) => row[size]), 1.5), ys = extent(rows.map((row) => row[choice.metric]), 1.2);
+  const rows = shownRuns().filter((row) => isUsed(row) && row[size] > 0 && isMeasured(row, choice.metric));
+  const xs = extent(rows.map((row) => row[size]), 1.5), ys = yDomain(rows.map((row) => row[choice.metric]), 1.2);
   if (!xs || !ys) {
     nothing(id, `No run that is shown has ${choice.metric} and ${size}.`);
     return;
   }
-  if (choice.yScale === "linear") ys[0] = 0;
   const best = bestOf(rows, size);
   const front = new Set([...best.values()].map((row) => row.run));
   const better = [...best.values()].sort((a, b) => a[size] - b[size]).filter((row, place, all) => all.slice(0, place).every((other) => shortfall(other) >= shortfall(row)));

@@ -71,7 +71,7 @@ function runCard(row) {
   const say = (name, text) => text && terms.push(element("dt", {}, name), element("dd", {}, text));
   const ends = interval(choice.metric, row);
   const measured = metricValue(choice.metric, row[choice.metric]);
-  if (measured !== "--") say(choice.metric, ends ? `${measured} (${metricValue(choice.metric, ends[0])} to ${metricValue(choice.metric, ends[1])} by ${counted(row.test_images, "test image")})` : measured);
+  if (measured !== "--") say(choice.metric, ends ? `${measured} (${metricValue(choice.metric, ends[0])} to ${metricValue(choice.metric, ends[1])} by ${counted(imagesOf(choice.metric, row), "test image")})` : measured);
   say("state", stateText(row));
   for (const name of PAGE.card) say(columnLabel(name), cellText(name, row[name]));
   return [element("strong", {}, row.name), element("dl", {}, ...terms)];

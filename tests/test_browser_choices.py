@@ -1,0 +1,183 @@
+"""What a page shows in a real Chromium of studies that are small, steered, or of numbers that few have."""
+
+import shlex
+import threading
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+from conftest import Study
+from runs import METRIC, laptop
+from studies_of_pages import several, trained
+
+from scalectl import analysis
+from scalectl.orchestrator.page import live
+from scalectl.orchestrator.page.live import Feed
+from scalectl.orchestrator.page.server import Server
+from scalectl.orchestrator.page.writing import write_page
+from scalectl.orchestrator.store.imported import read
+from scalectl.orchestrator.store.records import Records
+
+pytestmark = pytest.mark.slow
+
+COLUMNS = ["name", "model", "params", "data_size", "steps", "flops"]
+Show = Callable[..., object]
+
+
+@pytest.fixture
+def show(browser, tmp_path):
+    """Open the page of some runs, which are imported, with what is done to their store before."""
+    contexts = []
+
+    def showing(runs: pd.DataFrame, *more: str, change: Callable[[Records, pd.DataFrame], object] | None = None):
+        runs[[*COLUMNS, *more]].to_csv(tmp_path / "runs.csv", index=False)
+        store = tmp_path / "results.db"
+        with Records(store) as records:
+            records.take_in(read(tmp_path / "runs.csv").runs, "others", "runs.csv")
+            if change:
+                change(records, runs)
+        write_page(tmp_path / "page.html", store)
+        contexts.append(browser.new_context(viewport={"width": 1280, "height": 900}))
+        page = contexts[-1].new_page()
+        page.goto(f"file://{tmp_path / 'page.html'}")
+        page.wait_for_selector("html[data-ready]")
+        return page
+
+    yield showing
+    for context in contexts:
+        context.close()
+
+
+def points_of(page) -> list[str]:
+    """What the points of the frontier are called."""
+    points = page.query_selector_all("#frontier-chart [aria-roledescription='point']")
+    return [text for text in (point.get_attribute("aria-label") for point in points) if text]
+
+
+def ringed(page) -> set[str]:
+    """The names of the runs of the frontier that have a ring around them."""
+    marks = page.query_selector_all("#frontier-chart path[transform]")
+    rings = {mark.get_attribute("transform") for mark in marks if mark.get_attribute("stroke-width") == "1.4"}
+    labels = [(mark.get_attribute("transform"), mark.get_attribute("aria-label")) for mark in marks]
+    return {label.partition(":")[0] for place, label in labels if label and place in rings}
+
+
+def test_a_study_of_one_model_and_one_data_size_names_them(show):
+    """Its grid, its legend and its costs were empty, and its points of an `undefined` model."""
+    runs = laptop()
+    runs = runs[(runs["model"] == "nano") & (runs["data_size"] == 350)]
+    page = show(runs, METRIC)
+    assert len(page.query_selector_all("#cells-table button")) == len(runs) == 4
+    assert page.inner_text("#cells-table thead").split() == ["model", "350", "images"]
+    assert page.inner_text("#legend li") == "nano" == page.inner_text("#cells-table tbody th")
+    assert page.inner_text("#cost-tables tbody tr").split("\t")[:3] == ["nano", "4", "4"]
+    assert all(label.endswith(", nano") for label in points_of(page))
+    assert page.inner_text("#runs-table tbody tr").split("\t")[2:6] == ["nano", "4.3 k", "350", "200"]
+
+
+def test_a_link_to_a_section_keeps_what_was_chosen(show):
+    """It took the filters and the law away."""
+    page = show(laptop(), METRIC)
+    page.click("#facets button:text-is('mini')")
+    page.select_option("#family", "power")
+    before = page.evaluate("location.hash")
+    for section in ("law", "cost"):
+        page.click(f"nav a[href='#{section}']")
+        page.wait_for_timeout(200)
+        assert page.inner_text("#shown") == "12 of 36 runs" and page.input_value("#family") == "power"
+        assert page.evaluate("location.hash") == before and page.evaluate("scrollY") > 0
+
+
+def test_a_run_that_is_excluded_is_on_no_frontier(show):
+    """It was, where the points carry no law."""
+    runs = laptop().head(4)
+    best = runs.loc[runs[METRIC].idxmin(), "name"]
+
+    def exclude(records: Records, runs: pd.DataFrame) -> None:
+        points = analysis.read(records.path)
+        records.exclude(points.set_index("name").loc[best, "run"], "copied wrongly")
+
+    page = show(runs, METRIC, change=exclude)
+    assert ringed(page) == set(runs["name"]) - {best}
+
+
+def test_values_below_0_are_shown_on_a_linear_axis_and_counted_on_a_logarithmic_one(show):
+    """They were outside the axes, without a word."""
+    runs = laptop().assign(score=lambda table: 0.5 - 3 * table[METRIC])
+    below = int((runs["score"] <= 0).sum())
+    page = show(runs, "score")
+    assert len(points_of(page)) == 36 - below
+    assert f"{below} runs at 0 or below: not on a logarithmic y axis" in page.inner_text("#frontier-note")
+    page.select_option("#y-scale", "linear")
+    page.wait_for_selector("#frontier-chart text:text-is('\u22122')")
+    assert len(points_of(page)) == 36 and "logarithmic" not in page.inner_text("#frontier-note")
+    drawn = page.query_selector("#frontier-chart svg").bounding_box()
+    for point in page.query_selector_all("#frontier-chart [aria-roledescription='point']"):
+        box = point.bounding_box()
+        assert drawn["y"] <= box["y"] and box["y"] + box["height"] <= drawn["y"] + drawn["height"]
+
+
+def test_a_number_that_a_browser_would_round_is_a_number_in_the_command(show, tmp_path):
+    """It was a text there, and the command an error."""
+    page = show(laptop().assign(seed=[2**53 + 1 + 2 * place for place in range(36)]), METRIC, "seed")
+    page.click("#cells-table button >> nth=3")
+    words = shlex.split(page.input_value("#where"))
+    points = analysis.read(tmp_path / "results.db")
+    chosen = points[analysis.select(points, words[words.index("--where") + 1])]
+    assert chosen["name"].tolist() == [page.inner_text("#card strong")]
+
+
+def test_a_law_chosen_by_keyboard_keeps_the_focus(show):
+    page = show(laptop(), METRIC)
+    page.focus("#law-text button:text-is('power')")
+    page.keyboard.press("Enter")
+    assert page.input_value("#family") == "power"
+    assert page.evaluate("document.activeElement.textContent") == "power"
+
+
+@pytest.fixture
+def served(tmp_path, monkeypatch):
+    """A server of a study of six runs, and what ends it."""
+    monkeypatch.setattr(live, "LOOK_SECONDS", 0.1)
+    study: Study = trained(tmp_path)
+    feed = Feed(study.store)
+    server = Server(feed)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+
+    def end() -> None:
+        feed.close()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+    yield server, end
+    if thread.is_alive():
+        end()
+
+
+def test_a_page_whose_server_has_ended_goes_on_saying_so(browser, served):
+    """A second later the alarm was gone, and half a minute later it said that the launcher hangs."""
+    server, end = served
+    page = browser.new_page()
+    page.goto(server.address)
+    page.wait_for_selector("html[data-ready]")
+    page.wait_for_selector("#live:text('No launch is running')")
+    end()
+    page.wait_for_selector("#alarm:text('hears nothing from scalectl serve')")
+    page.wait_for_timeout(2_500)
+    assert "hears nothing from scalectl serve" in page.inner_text("#alarm") and page.is_visible("#alarm")
+    page.close()
+
+
+def test_more_rows_and_long_commands_serve_a_narrow_screen_and_the_keyboard(show):
+    """The focus was lost with the button, and the last lines of a command were hidden."""
+    page = show(several(150), METRIC, "seed")
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.focus("#more")
+    page.keyboard.press("Enter")
+    assert page.query_selector("#more") is None and len(page.query_selector_all("#runs-table tbody tr")) == 150
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Table of runs"
+    page.click("#runs-table .run >> nth=0")
+    hidden = "(() => { const box = document.getElementById('where'); return box.scrollHeight - box.clientHeight })()"
+    assert page.evaluate(hidden) <= 1
