@@ -5,6 +5,8 @@ import json
 import os
 import shlex
 import shutil
+import sqlite3
+from contextlib import closing
 from math import isnan
 from pathlib import Path
 
@@ -273,6 +275,32 @@ def test_imported_runs_with_hostile_names_stay_in_the_folder(tmp_path, target):
         assert len([path for path in (tmp_path / "out" / "deep").iterdir() if path.is_dir()]) == 6
 
 
+def test_all_studies_are_written_at_once_and_one_says_that_there_are_others(tmp_path):
+    store = imported(tmp_path, laptop())
+    other = scale("import", tmp_path / "runs.csv", "--study", "a/b", "--store", store)
+    assert other.exception is None
+    one = scale("export", "--store", store, "-o", tmp_path / "one.csv")
+    assert one.stdout.splitlines() == [
+        f"36 runs written to {tmp_path / 'one.csv'}.",
+        "These are of a/b; the store also has others. --all-studies writes all of them.",
+    ]
+    whole = ("export", "--store", store, "--all-studies")
+    assert scale(*whole, "-o", tmp_path / "all.csv").stdout == f"72 runs written to {tmp_path / 'all.csv'}.\n"
+    assert pd.read_csv(tmp_path / "all.csv")["study"].value_counts().to_dict() == {"others": 36, "a/b": 36}
+    folder = tmp_path / "out"
+    assert len(scale(*whole, "--to", "csv", folder).stdout.splitlines()) == 2
+    assert sorted(path.name for path in folder.iterdir()) == ["a%2Fb", "others"]
+    again = scale(*whole, "--to", "csv", folder, "--where", "study == others")
+    assert again.stdout == f"36 runs are already in {folder / 'others'}.\n"
+    for words, said in (
+        (("--to", "csv", folder / "others"), "is the export of one study"),
+        (("--to", "csv", folder, "--where", "steps < 0"), "chooses none of the runs of a/b, others"),
+        (("-o", tmp_path / "no.csv", "--where", "steps < 0"), "chooses none of the 72 runs"),
+        (("-o", tmp_path / "no.csv", "--study", "others"), "without --study"),
+    ):
+        assert said in str(scale(*whole, *words).exception)
+
+
 def test_the_mark_says_what_an_export_is(study, tmp_path):
     export_to("csv", tmp_path / "out", study.store, None)
     said = json.load(io.StringIO((tmp_path / "out" / MARKER).read_text()))
@@ -309,6 +337,35 @@ def test_what_is_followed_ends_as_a_whole_export(study, tmp_path, target):
         export_to(target, tmp_path / "whole", study.store, None)
         for path in (tmp_path / "whole").rglob("events*"):
             assert path.read_bytes() == (tmp_path / "live" / path.relative_to(tmp_path / "whole")).read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["tensorboard", "mlflow"])
+def test_what_is_followed_begins_anew_where_an_exporter_was_cut_off(study, tmp_path, target):
+    """As after a kill, or where the launch has other runs than before: no value is there twice, and nothing breaks."""
+    _needs(target)
+    from scalectl.orchestrator.export.live import follow
+
+    def cut_off(seconds):
+        if not next(looks):
+            raise KeyboardInterrupt
+        return False
+
+    amounts = []
+    for _ in range(2):
+        looks = iter([1, 0])
+        with pytest.raises(KeyboardInterrupt):
+            follow(target, tmp_path / "live", study.store, "small", cut_off)
+        amounts.append(_amount(tmp_path / "live"))
+    assert amounts[0] == amounts[1] and any(amounts[0])
+
+
+def _amount(folder: Path) -> list[int]:
+    """How much an export to TensorBoard or MLflow has: the bytes of all events, or the values of MLflow."""
+    if not (folder / "mlflow.db").exists():
+        return [len(content) for content, _ in files(folder).values()]
+    with closing(sqlite3.connect(folder / "mlflow.db")) as store:
+        return [store.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("runs", "metrics")]
 
 
 def test_a_folder_that_is_gone_while_it_is_followed_is_the_reason_in_one_line(study, tmp_path):
