@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from scalectl.analysis.vocabulary import are_settings
+from scalectl.analysis.vocabulary import are_settings, come_again
 from scalectl.orchestrator.format import count, counted
 
 
@@ -19,7 +20,7 @@ class Foreign:
     columns: Mapping[str, Any]
     metrics: Mapping[str, float]
     test_images: Mapping[str, int] = field(default_factory=dict)  # by metric
-    labels: Mapping[str, str | bool] = field(default_factory=dict)
+    labels: Mapping[str, str | bool | float] = field(default_factory=dict)
     line: int = 0  # of its file
 
 
@@ -30,7 +31,7 @@ def alike(name: str, names: Iterable[str]) -> str:
 
 def settings_in_words(runs: Iterable[Foreign]) -> list[str]:
     """The labels that are settings of the runs, as a tokenizer is, and no name of each, as an id is."""
-    words: dict[str, list[str | bool]] = {}
+    words: dict[str, list[str | bool | float]] = {}
     for run in runs:
         for name, word in run.labels.items():
             words.setdefault(name, []).append(word)
@@ -85,16 +86,15 @@ def _key(run: Foreign, labels: Sequence[str]) -> str:
 def _recurring(groups: Sequence[Sequence[Foreign]]) -> Iterator[str]:
     """Yield the metrics that differ within groups of equal settings, in numbers that all come again in others."""
     for name in dict.fromkeys(name for group in groups for run in group for name in run.metrics):
-        values = [{run.metrics.get(name) for run in group} for group in groups]
-        often = Counter(number for numbers in values for number in numbers)
-        if max(map(len, values)) > 1 and min(often.values()) > 1:
+        values = [[run.metrics[name] for run in group if name in run.metrics] for group in groups]
+        if come_again(values):
             yield name
 
 
 def _perhaps_a_setting(name: str) -> str:
     return (
         f"{name} has the same numbers in one setting after another. Laws average such runs: if {name} is a setting,"
-        f" too, name its column of points by --as, or write its cells as words, such as {name}_0.1."
+        f" too, say --setting {shlex.quote(name)}, or name its column of points by --as."
     )
 
 

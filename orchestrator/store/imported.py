@@ -144,6 +144,8 @@ class _Reader:
                 return metric(cell, numbers, signed=place in self.signed)
             case Kind.IMAGES:
                 return exact_count(cell, numbers)
+            case _ if column.header in self.layout.wishes.settings and (number := numbers.value(cell)) is not None:
+                return number
             case _:
                 return TRUTHS.get(cell.lower(), cell)
 
@@ -213,8 +215,7 @@ class _Reader:
         spare = [place for place, column in enumerate(self.layout.fields) if column.kind is Kind.NOTHING]
         if left_out := [name for place in spare if self.layout.filled[place] and (name := self.layout.headers[place])]:
             yield f"Left out: {', '.join(left_out)}."
-        if labels := [column.name for column in fields if column.kind is Kind.LABEL]:
-            yield f"Text, kept for --where: {', '.join(labels)}."
+        yield from self._notes_of_labels()
         for place, column in self.fields:
             ends = [cell for cell in self.layout.filled[place] if cell.lower() in UNFINISHED]
             if ends and column.kind is Kind.LABEL and plain(column.header) in STATES:
@@ -224,6 +225,13 @@ class _Reader:
             yield "No column is training compute: laws can be fitted over other columns alone, as --x data_size."
         for place, _ in self.fields:
             yield from self._notes_of_shares(place)
+
+    def _notes_of_labels(self) -> Iterator[str]:
+        labels = [column for _, column in self.fields if column.kind is Kind.LABEL]
+        if words := [column.name for column in labels if column.header not in self.layout.wishes.settings]:
+            yield f"Text, kept for --where: {', '.join(words)}."
+        if numbers := [column.name for column in labels if column.header in self.layout.wishes.settings]:
+            yield f"Settings, kept for --where: {', '.join(numbers)}."
 
     def _notes_of_shares(self, place: int) -> Iterator[str]:
         column = self.layout.fields[place]

@@ -45,7 +45,7 @@ class Kind(StrEnum):
     METRIC = "metric"
     ERROR = "error"  # 1 - the accuracy in the file
     IMAGES = "images"  # behind one metric
-    LABEL = "label"
+    LABEL = "label"  # a word, or a number that is a setting of the file's own
     NOTHING = "nothing"
 
 
@@ -67,6 +67,7 @@ class Wishes:
     columns: Mapping[str, str] = field(default_factory=dict)
     errors: Sequence[str] = ()
     test_images: int | None = None
+    settings: Sequence[str] = ()  # columns of numbers that are no metrics
     strict: bool = False  # refuse a file with a wrong row, which is left out otherwise
 
 
@@ -140,7 +141,11 @@ class Layout:
 
     def _of_wishes(self) -> Iterator[Problem]:
         """Yield columns that options name and the file lacks."""
-        options = {"--as": self.wishes.columns, "--as-error": self.wishes.errors}
+        options = {
+            "--as": self.wishes.columns,
+            "--as-error": self.wishes.errors,
+            "--setting": self.wishes.settings,
+        }
         for option, names in options.items():
             for name in names:
                 if name not in self.headers:
@@ -248,7 +253,7 @@ class Layout:
         if metric != header and metric in self.headers:
             return Field(header, Kind.IMAGES, metric)
         name = PREFIX.sub("", header)
-        if self.shares[place] < 0.5:
+        if header in self.wishes.settings or self.shares[place] < 0.5:
             return Field(header, Kind.LABEL, _apart(_UNSAID.sub("_", name).strip("_"), taken))
         return Field(header, Kind.METRIC, _apart(name, taken))
 
