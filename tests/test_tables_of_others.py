@@ -146,6 +146,28 @@ def test_separators_decimal_commas_percent_signs_and_empty_ends_are_read(tmp_pat
     assert [run.metrics for run in found.runs] == [{"err": error}] and found.problems == ()
 
 
+@pytest.mark.parametrize(
+    ("cells", "flops", "loss"),
+    [
+        (('"1,5E+18"', '"0,250"'), 1.5e18, 0.25),  # Google Sheets where commas are decimal
+        (("1.5 \N{MULTIPLICATION SIGN} 10^18", "\N{MINUS SIGN}3.25"), 1.5e18, -3.25),
+        (("1.5x10¹⁸", "10⁻²"), 1.5e18, 0.01),
+        (("1.5 \\times 10^{18}", "2.5"), 1.5e18, 2.5),
+        (('"1,500,000,000,000,000,000"', "0.25"), 1.5e18, 0.25),
+        (("10^18", '"1,250"'), 1e18, 1250),
+    ],
+)
+def test_numbers_are_read_as_papers_print_them(tmp_path, cells, flops, loss):
+    (run,) = table(tmp_path, f"model,flops,loss\nB,{','.join(cells)}\n").runs
+    assert (run.columns["flops"], run.metrics) == (flops, {"upstream/loss": loss})
+
+
+def test_a_comma_behind_a_zero_is_never_one_of_thousands(tmp_path):
+    """A factor of a thousand in silence: beside numbers with a decimal point nothing tells what it is."""
+    found = table(tmp_path, 'model,flops,loss,other\nB,1e18,2.5,"0,250"\n')
+    assert found.runs[0].metrics == {"upstream/loss": 2.5} and found.runs[0].labels == {"other": "0,250"}
+
+
 def test_shares_and_percentages_in_one_column_are_told(tmp_path):
     found = table(tmp_path, "model,flops,acc\na,1e18,0.5\nb,1e18,62%\n")
     assert [run.metrics["acc"] for run in found.runs] == [0.5, 0.62]

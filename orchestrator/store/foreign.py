@@ -22,6 +22,7 @@ class Foreign:
     test_images: Mapping[str, int] = field(default_factory=dict)  # by metric
     labels: Mapping[str, str | bool | float] = field(default_factory=dict)
     line: int = 0  # of its file
+    excluded: bool = False  # where its file comes from
 
 
 def alike(name: str, names: Iterable[str]) -> str:

@@ -24,6 +24,7 @@ from scalectl.orchestrator.store.readings import (
     setting,
 )
 from scalectl.orchestrator.store.sheet import MAX_PROBLEMS, InvalidImport, Row, read_sheet
+from scalectl.orchestrator.vocabulary import RunState
 
 WORK = 6.0  # training FLOPs for each parameter and token: a forward pass is 2, a backward pass 4
 LEAST_WORK = 2.0  # FLOPs for each parameter and example, below which a number is no training compute
@@ -53,7 +54,7 @@ def read(path: Path, wishes: Wishes | None = None) -> Import:
     layout = Layout(sheet, wishes)
     problems, runs, wrong_rows = list(layout.problems), [], 0
     reader = _Reader(layout, path)
-    for row in sheet.rows:
+    for row in reader.done(sheet.rows):
         values: dict[int, Any] = {}
         wrong = list(reader.problems(row, values))
         if wrong:
@@ -68,8 +69,13 @@ def read(path: Path, wishes: Wishes | None = None) -> Import:
     if unusable or reader.per_image or (problems and wishes.strict):
         raise InvalidImport(*sorted(problems, key=lambda problem: (problem.spot.line, problem.spot.column)))
     runs, repeats = numbered(runs)
-    notes = [*layout.notes, *reader.notes(), *repeats, *_without_use_of_images(runs)]
+    notes = [*layout.notes, *reader.notes(), *repeats, *_without_use_of_images(runs), *_excluded(runs)]
     return Import(runs, notes, tuple(problems), wrong_rows)
+
+
+def _excluded(runs: Sequence[Foreign]) -> Iterator[str]:
+    if number := sum(run.excluded for run in runs):
+        yield f"{counted(number, 'run')} excluded in the file, and so here: scalectl include takes a run back."
 
 
 def _without_use_of_images(runs: Sequence[Foreign]) -> Iterator[str]:
@@ -104,6 +110,8 @@ class _Reader:
         self.model = layout.place("model")
         self.params = layout.place("params")
         self.per_image = False
+        self.unfinished = 0  # rows of an export of ours
+        self.excluded = layout.headers.index("excluded") if layout.is_ours else None
         fields = list(enumerate(layout.fields))
         self.fields = [(place, column) for place, column in fields if column.kind is not Kind.NOTHING]
         measured = [place for place, column in self.fields if column.kind in (Kind.METRIC, Kind.ERROR)]
@@ -111,6 +119,15 @@ class _Reader:
         values = {place: [layout.numbers.value(cell) or 0.0 for cell in layout.filled[place]] for place in measured}
         self.percent = {place for place in measured if max(values[place], default=0.0) > 1} - self.signed
         self.mixed = {place for place in self.percent if _is_mixed(values[place])}
+
+    def done(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """The rows without those that an export of ours says are not done: they have nothing to fit."""
+        if not self.layout.is_ours:
+            return rows
+        state = self.layout.headers.index("state")
+        done = [row for row in rows if len(row.cells) <= state or row.cells[state] == RunState.DONE]
+        self.unfinished = len(rows) - len(done)
+        return done
 
     def problems(self, row: Row, values: dict[int, Any]) -> Iterator[Problem]:
         """Yield what is wrong with a row, whose values by their places go into `values`."""
@@ -166,7 +183,8 @@ class _Reader:
         if self.derives_compute and "params" in columns and "images_seen" in columns:
             columns["flops"] = WORK * columns["params"] * columns["images_seen"]
         columns.setdefault("name", name_of(columns))
-        return Foreign(identity, columns, metrics, test_images, by_kind[Kind.LABEL], row.number)
+        excluded = self.excluded is not None and TRUTHS.get(row.cells[self.excluded].lower(), False)
+        return Foreign(identity, columns, metrics, test_images, by_kind[Kind.LABEL], row.number, excluded)
 
     def _model(self, columns: Mapping[str, Any]) -> str:
         if "params" in columns:
@@ -216,6 +234,8 @@ class _Reader:
         if left_out := [name for place in spare if self.layout.filled[place] and (name := self.layout.headers[place])]:
             yield f"Left out: {', '.join(left_out)}."
         yield from self._notes_of_labels()
+        if self.unfinished:
+            yield f"Left out: {counted(self.unfinished, 'run')} that the file says are not done."
         for place, column in self.fields:
             ends = [cell for cell in self.layout.filled[place] if cell.lower() in UNFINISHED]
             if ends and column.kind is Kind.LABEL and plain(column.header) in STATES:

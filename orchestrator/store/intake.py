@@ -82,6 +82,10 @@ def take_in_others(connection: Connection, foreign: Sequence[Foreign], study: st
     shared = {**unknown, "study": study, "origin": origin, "at": now()}
     new = ({**shared, "id": run.id, **run.columns, "labels": json.dumps(dict(run.labels))} for run in foreign)
     _upsert(connection, imports, "id", new)
+    out = [{"run": run.id} for run in foreign if run.excluded and run.id not in before]
+    if out:
+        exclude = update(imports).where(imports.c.id == bindparam("run"))
+        connection.execute(exclude.values(excluded=True, reason=f"excluded in {origin}"), out)
     number = _numbers(connection, imports)
     metric = {row.name: row.id for row in connection.execute(select(metrics.c.name, metrics.c.id))}
     earlier = delete(imported).where(imported.c.run == bindparam("number"), imported.c.metric == bindparam("id"))
