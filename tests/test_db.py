@@ -15,7 +15,7 @@ from told import everything, planning, rows, write
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.store.beside import Unusable
-from scalectl.orchestrator.store.database import copy_to, version_of
+from scalectl.orchestrator.store.database import NotAStore, copy_to, version_of
 from scalectl.orchestrator.store.requests import ask_to_stop
 from scalectl.orchestrator.store.upgrading import VERSION
 
@@ -165,6 +165,18 @@ def test_a_backup_that_fails_leaves_no_file(study, monkeypatch):
     with pytest.raises(Unusable, match="disk is full"):
         copy_to(study.store, study.folder / "copy.db")
     assert not (study.folder / "copy.db").exists()
+
+
+def test_a_damaged_store_is_no_backup_of_itself(study):
+    planning(study)[0].close()
+    whole = bytearray(study.store.read_bytes())
+    size = int.from_bytes(whole[16:18], "big")
+    whole[2 * size : 3 * size] = bytes([0xFF]) * size
+    damaged = study.folder / "damaged.db"
+    damaged.write_bytes(whole)
+    with pytest.raises(NotAStore, match=f"damaged.db is damaged.*{study.store.name} is a sound copy"):
+        copy_to(damaged, study.folder / "new" / "copy.db")
+    assert list((study.folder / "new").iterdir()) == []
 
 
 def test_prune_is_also_a_verb_of_the_store(study):

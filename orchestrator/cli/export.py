@@ -133,4 +133,6 @@ def _bundle(file: Path, store: Path, study: str | None, **how: bool) -> None:
     say(f"{file} written: {counted(len(done.members), 'file')}, {size(done.size)}.")
     if done.no_page:
         click.echo(f"It has no page: {done.no_page}", err=True)
+    if done.left_out:
+        click.echo(f"Left out, as not every machine can have their names: {', '.join(done.left_out)}.", err=True)
     say(f"Next: scalectl import {file}, in a new folder on another machine")

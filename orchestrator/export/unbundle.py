@@ -13,7 +13,17 @@ from scalectl.orchestrator.errors import Exit, NotFound, Refusal
 from scalectl.orchestrator.experiment.checking import in_folder_of
 from scalectl.orchestrator.experiment.document import read_document
 from scalectl.orchestrator.experiment.schema import Document
-from scalectl.orchestrator.export.manifest import CHECKPOINTS, ENVIRONMENT, LAYOUT, MANIFEST, PAGE, PLOTS, STORE, YAML
+from scalectl.orchestrator.export.manifest import (
+    CHECKPOINTS,
+    ENVIRONMENT,
+    LAYOUT,
+    MANIFEST,
+    PAGE,
+    PLOTS,
+    STORE,
+    YAML,
+    is_plain,
+)
 from scalectl.orchestrator.format import file_name, size
 from scalectl.orchestrator.store.database import check, writing
 from scalectl.orchestrator.store.moved import forget, move, relaunched
@@ -124,7 +134,7 @@ def _problem(member: zipfile.ZipInfo) -> str:
     """Why a member can't be unpacked; nothing where it can."""
     name, kind = member.filename, stat.S_IFMT(member.external_attr >> 16)
     parts = name.split("/")
-    if any(part in ("", ".", "..") or "\\" in part or ":" in part or not part.isprintable() for part in parts):
+    if not all(map(is_plain, parts)):
         return "names no file of the folder"
     if parts[0] not in (_FOLDERS if len(parts) > 1 else _FILES):
         return "no bundle has"
