@@ -275,6 +275,35 @@ def test_imported_runs_with_hostile_names_stay_in_the_folder(tmp_path, target):
         assert len([path for path in (tmp_path / "out" / "deep").iterdir() if path.is_dir()]) == 6
 
 
+@pytest.mark.parametrize("target", TRACKERS)
+def test_settings_that_imported_runs_have_of_their_own_come_along(tmp_path, target):
+    """A tokenizer in words and a dropout in numbers, which the first run lacks; names are longer than a folder's."""
+    _needs(target)
+    lines = ["name,model,flops,dropout,tokenizer,note,err"]
+    long = "\N{CJK UNIFIED IDEOGRAPH-4E00}" * 120
+    for place in range(12):
+        dropout = "" if not place else 0.1 * (place % 2)
+        lines.append(
+            f"{long}{place},m{place},1e{15 + place},{dropout},bpe-{place % 2},note {place},{0.5 - 0.02 * place}"
+        )
+    (tmp_path / "runs.csv").write_text("\n".join(lines))
+    store = tmp_path / "results.db"
+    assert scale("import", tmp_path / "runs.csv", "--setting", "dropout", "--store", store).exception is None
+    first, second, *_ = content(store, None).runs()
+    assert first.settings == {"model": "m0", "flops": 1e15, "tokenizer": "bpe-0"} and first.tags["note"] == "note 0"
+    assert second.settings["dropout"] == 0.1
+    assert export_to(target, tmp_path / "out", store, None).new
+    if target == "tensorboard":
+        assert max(len(path.name.encode()) for path in (tmp_path / "out").iterdir()) < 256
+        from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
+        from tensorboard.plugins.hparams import metadata
+
+        loaded = EventMultiplexer().AddRunsFromDirectory(str(tmp_path / "out")).Reload()
+        about = loaded.PluginRunToTagToContent(metadata.PLUGIN_NAME)["."][metadata.EXPERIMENT_TAG]
+        columns = metadata.parse_experiment_plugin_data(about).hparam_infos
+        assert {"dropout", "tokenizer"} < {column.name for column in columns}
+
+
 def test_all_studies_are_written_at_once_and_one_says_that_there_are_others(tmp_path):
     store = imported(tmp_path, laptop())
     other = scale("import", tmp_path / "runs.csv", "--study", "a/b", "--store", store)

@@ -13,7 +13,7 @@ from typing import Any
 from scalectl.orchestrator.errors import Refusal
 
 MARKER = "scalectl-export.json"  # in each folder that was exported
-LAYOUT = 3  # of exports; raised when the same content is written in another way
+LAYOUT = 4  # of exports; raised when the same content is written in another way
 
 
 @dataclass(frozen=True)
