@@ -14,6 +14,7 @@ _SIZES = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "G": 10**9, "T": 10**1
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
 _DECIMAL_POINT = re.compile(r"[+-]?\d*\.\d+(e[+-]?\d+)?%?", re.IGNORECASE)
 _MINUS = "\N{MINUS SIGN}"  # of printed tables
+SPREAD = re.compile(r"\s*(\u00b1|\+/-|\\pm)\s*[\d.,]+%?$")  # behind a number
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 _POWER = re.compile(  # of ten, as papers print one: 1.5 x 10^18, 10²¹
     r"(?:(?P<digits>[+-]?\d+(\.\d*)?)\s*(?:[x\u00d7·⋅*]|\\times)\s*)?10"
@@ -45,7 +46,7 @@ class Numbers:
 
     def exact(self, cell: str, *, counts: bool = False) -> Decimal | None:
         """The same with all of its digits, of which a float keeps 15 to 17."""
-        text, size = cell.replace(_MINUS, "-"), Decimal(1)
+        text, size = SPREAD.sub("", cell.replace(_MINUS, "-")), Decimal(1)
         if self.decimal_comma:
             text = text.replace(",", ".", 1)
         elif "," in text and _THOUSANDS.fullmatch(text):

@@ -12,7 +12,7 @@ from scalectl.analysis.vocabulary import is_error
 from scalectl.orchestrator.errors import Problem
 from scalectl.orchestrator.format import counted
 from scalectl.orchestrator.metrics import is_accuracy, is_share
-from scalectl.orchestrator.store.cells import TRUTHS, is_missing
+from scalectl.orchestrator.store.cells import SPREAD, TRUTHS, is_missing
 from scalectl.orchestrator.store.foreign import Foreign, name_of, numbered
 from scalectl.orchestrator.store.layout import Kind, Layout, Wishes, read_as
 from scalectl.orchestrator.store.meanings import COMPUTE, IMAGES, STATES, UNFINISHED, are_tokens, plain
@@ -161,8 +161,8 @@ class _Reader:
                 return metric(cell, numbers, signed=place in self.signed)
             case Kind.IMAGES:
                 return exact_count(cell, numbers)
-            case _ if column.header in self.layout.wishes.settings and (number := numbers.value(cell)) is not None:
-                return number
+            case _ if column.header in self.layout.wishes.settings and numbers.value(cell) is not None:
+                return metric(cell, numbers, signed=False)
             case _:
                 return TRUTHS.get(cell.lower(), cell)
 
@@ -255,6 +255,8 @@ class _Reader:
 
     def _notes_of_shares(self, place: int) -> Iterator[str]:
         column = self.layout.fields[place]
+        if any(SPREAD.search(cell) for cell in self.layout.filled[place]) and column.kind is not Kind.LABEL:
+            yield f"{column.header}: what stands behind \N{PLUS-MINUS SIGN} is left out."
         if place in self.signed:
             yield f"{column.header}: cells with % are shares, so that 12.3% is 0.123."
         elif column.kind is Kind.ERROR and place in self.percent:

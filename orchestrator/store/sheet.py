@@ -190,7 +190,21 @@ def _documents(path: Path, text: str) -> Iterator[tuple[int, Any]]:
         return
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
-            yield number, _parsed(path, number, line)
+            yield from ((number, one) for one in _by_run(_parsed(path, number, line)))
+
+
+def _by_run(document: Any) -> Sequence[Any]:
+    """A document, or the objects in it by run where it has an object by column, as pandas writes a table."""
+    if (
+        not isinstance(document, dict)
+        or not document
+        or not all(isinstance(cells, dict) for cells in document.values())
+    ):
+        return [document]
+    first, *others = (tuple(cells) for cells in document.values())
+    if any(names != first for names in others) or not others:
+        return [document]
+    return [{name: cells[run] for name, cells in document.items()} for run in first]
 
 
 def _parsed(path: Path, number: int, text: str) -> Any:
