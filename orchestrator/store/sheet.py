@@ -195,16 +195,11 @@ def _documents(path: Path, text: str) -> Iterator[tuple[int, Any]]:
 
 def _by_run(document: Any) -> Sequence[Any]:
     """A document, or the objects in it by run where it has an object by column, as pandas writes a table."""
-    if (
-        not isinstance(document, dict)
-        or not document
-        or not all(isinstance(cells, dict) for cells in document.values())
-    ):
+    columns = list(document.values()) if isinstance(document, dict) else []
+    are_cells = all(isinstance(cells, dict) for cells in columns) and len({tuple(cells) for cells in columns}) == 1
+    if len(columns) < 2 or not are_cells:
         return [document]
-    first, *others = (tuple(cells) for cells in document.values())
-    if any(names != first for names in others) or not others:
-        return [document]
-    return [{name: cells[run] for name, cells in document.items()} for run in first]
+    return [{name: cells[run] for name, cells in document.items()} for run in columns[0]]
 
 
 def _parsed(path: Path, number: int, text: str) -> Any:
