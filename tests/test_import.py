@@ -89,6 +89,20 @@ def test_two_files_with_the_same_settings_are_two_studies(tmp_path):
     assert found["tenshot"].dropna().tolist() == found["finetune"].dropna().tolist() == [0.5, 0.4]
 
 
+def test_what_was_excluded_stays_so_where_a_newer_file_has_another_order(tmp_path):
+    """As W&B lists the newest run first: the runs of equal settings are told apart by names and labels."""
+    rows = [f"run-{place},B,1e18,{phase},0.{30 + place}" for place, phase in enumerate(["hot", "cool", "hot", "warm"])]
+    for listed in (rows[:3], rows[::-1]):
+        (tmp_path / "w.csv").write_text("\n".join(["name,model,flops,phase,err", *listed]))
+        assert command("import", tmp_path / "w.csv", "--store", tmp_path / "w.db").exception is None
+        if len(listed) == 3:
+            assert command("exclude", "run-1", "--reason", "spike", "--store", tmp_path / "w.db").exception is None
+    points = analysis.read(tmp_path / "w.db")
+    assert sorted(points["name"]) == [f"run-{place}" for place in range(4)]
+    assert points["name"][points["excluded"]].tolist() == ["run-1"]
+    assert points.set_index("name").loc["run-1", ["phase", "err"]].tolist() == ["cool", 0.31]
+
+
 def test_in_one_study_the_metrics_of_two_files_come_together(tmp_path):
     found = papers(tmp_path, "--study", "papers")
     assert found["tenshot"].tolist() == found["finetune"].tolist() == [0.5, 0.4]

@@ -23,6 +23,7 @@ class Foreign:
     labels: Mapping[str, str | bool | float] = field(default_factory=dict)
     line: int = 0  # of its file
     excluded: bool = False  # where its file comes from
+    settings_id: str = ""  # its id but for the runs before it that have its settings
 
 
 def alike(name: str, names: Iterable[str]) -> str:
@@ -47,6 +48,7 @@ def numbered(runs: Sequence[Foreign]) -> tuple[list[Foreign], list[str]]:
     groups: dict[str, list[Foreign]] = {}
     same = 0
     for run in runs:
+        run = replace(run, settings_id=run.id)
         document = json.dumps([run.columns, run.metrics, run.labels], sort_keys=True)
         if document in lines:
             same += 1
@@ -77,6 +79,31 @@ def numbered(runs: Sequence[Foreign]) -> tuple[list[Foreign], list[str]]:
     if varied := [name for name in labels if len({run.labels.get(name) for run in distinct}) > 1]:
         notes.append(f"Runs that differ in {', '.join(varied)} have other settings: none is a seed of another.")
     return sorted(distinct, key=lambda run: run.line), notes
+
+
+def steady(runs: Sequence[Foreign], stored: Mapping[str, tuple[str, str]]) -> list[Foreign]:
+    """The runs with the ids that a store has for their names and labels, which are `stored` by id.
+
+    Runs of equal settings are numbered in the order of their file, and a newer file may have another: what somebody
+    excluded would be another run.
+    """
+    groups: dict[str, list[Foreign]] = {}
+    for run in runs:
+        groups.setdefault(run.settings_id or run.id, []).append(run)
+    ids: dict[str, str] = {}
+    for group in groups.values():
+        free, unknown = [run.id for run in group], []
+        for run in group:
+            own = (run.columns["name"], json.dumps(dict(run.labels)))
+            known = next((number for number in free if stored.get(number) == own), None)
+            if known is None:
+                unknown.append(run.id)
+            else:
+                ids[run.id] = known
+                free.remove(known)
+        free.sort(key=lambda number: number in stored)  # a run that is new has an id that is new
+        ids |= zip(unknown, free, strict=True)
+    return [replace(run, id=ids[run.id]) for run in runs]
 
 
 def _key(run: Foreign, labels: Sequence[str]) -> str:

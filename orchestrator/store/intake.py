@@ -14,7 +14,7 @@ from sqlalchemy.dialects.sqlite import insert
 from scalectl.orchestrator.errors import NotFound, Refusal
 from scalectl.orchestrator.plan.plan import Plan, PlannedRun
 from scalectl.orchestrator.store import rows
-from scalectl.orchestrator.store.foreign import Foreign, alike
+from scalectl.orchestrator.store.foreign import Foreign, alike, steady
 from scalectl.orchestrator.store.layout import CAPITALS
 from scalectl.orchestrator.store.tables import (
     attempts,
@@ -75,7 +75,9 @@ def take_in_others(connection: Connection, foreign: Sequence[Foreign], study: st
     """
     names = dict.fromkeys(name for run in foreign for name in run.metrics)
     _can_stand_beside(connection, names, study, origin)
-    foreign = _apart(connection, foreign, study)
+    rows_before = connection.execute(select(imports).where(imports.c.study == study))
+    stored = {row.id: (row.name, row.labels) for row in rows_before}
+    foreign = steady(_apart(connection, foreign, study), stored)
     before = set(connection.scalars(select(imports.c.id)))
     add_metrics(connection, names)
     unknown = dict.fromkeys(column.name for column in imports.columns if column.nullable)
