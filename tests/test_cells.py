@@ -113,6 +113,17 @@ def test_a_column_of_numbers_that_is_a_setting_parts_runs_as_words_do(tmp_path):
         notes(tmp_path, text, settings=["wdd"])
 
 
+def test_a_setting_that_was_imported_as_a_metric_is_one_after_the_same_file_with_the_option(tmp_path):
+    (tmp_path / "runs.csv").write_text(sweep("wd", lambda decay, _: decay))
+    for options in ((), ("--setting", "wd"), ("--setting", "wd")):
+        words = ["import", str(tmp_path / "runs.csv"), "--store", str(tmp_path / "runs.db"), *options]
+        assert CliRunner().invoke(verbs, words, standalone_mode=False).return_value == 0
+    points = scalectl.read(tmp_path / "runs.db")
+    assert len(points) == 60 and metrics(points) == ["val_loss"]
+    assert points["wd"].value_counts().to_dict() == dict.fromkeys(DECAYS, 20)
+    assert set(scalectl.fit(points, "val_loss", draws=0).frontier["seeds"]) == {1}
+
+
 def test_the_time_at_which_a_run_was_made_is_no_setting_of_it(tmp_path):
     text = sweep("Created", lambda _, line: f"2024-05-{line % 28 + 1:02d}T10:00:00.000Z")
     assert set(scalectl.fit(imported(tmp_path, text), "val_loss", draws=0).frontier["seeds"]) == {3}

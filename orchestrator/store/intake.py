@@ -32,6 +32,7 @@ from scalectl.orchestrator.store.views import create_views, most_metrics
 from scalectl.orchestrator.vocabulary import AttemptState, JobState, RunState
 
 PART = 100  # rows or runs that are made and written at a time
+_EARLIER = delete(imported).where(imported.c.run == bindparam("number"), imported.c.metric == bindparam("id"))
 Item = TypeVar("Item")
 
 
@@ -90,15 +91,27 @@ def take_in_others(connection: Connection, foreign: Sequence[Foreign], study: st
         connection.execute(exclude.values(excluded=True, reason=f"excluded in {origin}"), out)
     number = _numbers(connection, imports)
     metric = {row.name: row.id for row in connection.execute(select(metrics.c.name, metrics.c.id))}
-    earlier = delete(imported).where(imported.c.run == bindparam("number"), imported.c.metric == bindparam("id"))
     for batch in _parts(foreign):
-        connection.execute(earlier, [{"number": number[run.id], "id": metric[name]} for run in batch for name in names])
+        connection.execute(
+            _EARLIER, [{"number": number[run.id], "id": metric[name]} for run in batch for name in names]
+        )
         if values := list(_values(batch, number, metric)):
             connection.execute(insert(imported), values)
+    _settings_now(connection, foreign, number, metric)
     ids = {run.id for run in foreign}
     same_file = select(imports.c.id, imports.c.name).where(imports.c.study == study, imports.c.origin == origin)
     left = [row.name for row in connection.execute(same_file.order_by(imports.c.number)) if row.id not in ids]
     return Taken(len(ids - before), left)
+
+
+def _settings_now(
+    connection: Connection, foreign: Sequence[Foreign], number: Mapping[str, int], metric: Mapping[str, int]
+) -> None:
+    """Delete the values of metrics that an earlier import took for such and this one says are settings."""
+    old = [{"number": number[run.id], "id": metric[name]} for run in foreign for name in run.labels if name in metric]
+    if old:
+        connection.execute(_EARLIER, old)
+        _drop_unused(connection, {row["id"] for row in old})
 
 
 def _parts(whole: Iterable[Item]) -> Iterator[list[Item]]:
@@ -130,12 +143,17 @@ def take_back(connection: Connection, study: str) -> int:
     candidates = list(connection.scalars(mine))
     connection.execute(delete(imported).where(imported.c.run.in_(ours)))
     number = connection.execute(delete(imports).where(imports.c.study == study)).rowcount
+    _drop_unused(connection, candidates)
+    return number
+
+
+def _drop_unused(connection: Connection, candidates: Iterable[int]) -> None:
+    """Delete those of some metrics that nothing has any more, and make the views anew."""
     used = {*connection.scalars(select(imported.c.metric).union(select(measurements.c.metric)))}
     unused = [{"unused": metric} for metric in candidates if metric not in used]
     if unused:
         connection.execute(delete(metrics).where(metrics.c.id == bindparam("unused")), unused)
     create_views(connection)
-    return number
 
 
 def _can_stand_beside(connection: Connection, names: Iterable[str], study: str, origin: str) -> None:
