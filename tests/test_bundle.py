@@ -233,6 +233,17 @@ def test_a_yaml_that_leads_out_of_the_folder_is_refused(study, packed, tmp_path,
     assert not (tmp_path / "elsewhere").exists() and not list((tmp_path / "here").iterdir())
 
 
+def test_a_bundle_that_no_import_takes_says_so_where_it_is_made(study, tmp_path):
+    file, said = tmp_path / "study.zip", "no import takes it: its YAML has /scratch/kept"
+    copy = tmp_path / "copy.db"
+    shutil.copy(study.store, copy)
+    with sqlite3.connect(copy) as connection:
+        connection.execute("UPDATE studies SET document = replace(document, './artifacts', '/scratch/kept')")
+    for words, warned in (((), False), (("--checkpoints",), True)):
+        words = ["export", "--bundle", str(file), "--force", "--store", str(copy), *words]
+        assert (said in CliRunner().invoke(scalectl, words).output) is warned
+
+
 def test_what_a_launch_would_call_is_told(study, packed, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = study.file.read_text() + "notify: ./tell.sh done\n"

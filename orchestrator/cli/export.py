@@ -135,4 +135,9 @@ def _bundle(file: Path, store: Path, study: str | None, **how: bool) -> None:
         click.echo(f"It has no page: {done.no_page}", err=True)
     if done.left_out:
         click.echo(f"Left out, as not every machine can have their names: {', '.join(done.left_out)}.", err=True)
+    if done.outside:
+        text = f"warning: no import takes it: its YAML has {' and '.join(done.outside)}, outside of its own folder."
+        click.echo(
+            f"{text} Move that there, change the file, launch it, which runs nothing again, and export.", err=True
+        )
     say(f"Next: scalectl import {file}, in a new folder on another machine")

@@ -26,6 +26,7 @@ from scalectl.orchestrator.export.manifest import (
     YAML,
     is_plain,
 )
+from scalectl.orchestrator.export.unbundle import home_of, is_inside
 from scalectl.orchestrator.format import file_name
 from scalectl.orchestrator.store.database import copy_to, reading
 from scalectl.orchestrator.store.moved import artifacts_of, kept_paths
@@ -44,12 +45,15 @@ class NotInBundle(Refusal):
 
 @dataclass(frozen=True)
 class Bundled:
-    """What a bundle has: its members, bytes, why there is no page in it, and the figures that are not."""
+    """What a bundle has: its members, bytes, why there is no page in it, and the figures that are not; and the places
+    of its YAML that no import goes to.
+    """
 
     members: tuple[str, ...]
     size: int
     no_page: str
     left_out: tuple[str, ...]
+    outside: tuple[str, ...]
 
 
 def bundle(
@@ -118,7 +122,19 @@ def _made(copy: Path, subject: _Subject, *, checkpoints: bool) -> Bundled:
         for name, path in sorted(members.items()):
             with path.open("rb") as source:
                 _add(archive, name, source)
-    return Bundled(tuple(archive.namelist()), whole.stat().st_size, no_page, left_out)
+    outside = _outside(subject.document, copy.parent, checkpoints=checkpoints)
+    return Bundled(tuple(archive.namelist()), whole.stat().st_size, no_page, left_out, outside)
+
+
+def _outside(document: str, folder: Path, *, checkpoints: bool) -> tuple[str, ...]:
+    """The places that a YAML names for its store and its checkpoints outside of its own folder."""
+    yaml = folder / YAML
+    yaml.write_text(document, encoding="utf-8")
+    home = home_of(yaml, folder)
+    places = [home.store]
+    if checkpoints:
+        places.append(Path(home.artifacts))
+    return tuple(str(place) for place in places if not is_inside(place, folder))
 
 
 def _add(archive: zipfile.ZipFile, name: str, source: IO[bytes]) -> None:
