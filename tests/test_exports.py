@@ -304,6 +304,16 @@ def test_settings_that_imported_runs_have_of_their_own_come_along(tmp_path, targ
         assert {"dropout", "tokenizer"} < {column.name for column in columns}
 
 
+def test_metrics_whose_names_mlflow_cannot_tell_apart_stay_two(tmp_path):
+    _needs("mlflow")
+    (tmp_path / "runs.csv").write_text("model,flops,acc@1,acc_1,acc%1\na,1e15,0.5,0.25,0.125\n")
+    assert scale("import", tmp_path / "runs.csv", "--store", tmp_path / "results.db").exception is None
+    export_to("mlflow", tmp_path / "out", tmp_path / "results.db", None)
+    with closing(sqlite3.connect(tmp_path / "out" / "mlflow.db")) as store:
+        found = dict(store.execute("SELECT key, value FROM metrics").fetchall())
+    assert found["acc_1"] == 0.25 and sorted(found.values()) == [0.125, 0.25, 0.5]
+
+
 def test_all_studies_are_written_at_once_and_one_says_that_there_are_others(tmp_path):
     store = imported(tmp_path, laptop())
     other = scale("import", tmp_path / "runs.csv", "--study", "a/b", "--store", store)
@@ -321,6 +331,11 @@ def test_all_studies_are_written_at_once_and_one_says_that_there_are_others(tmp_
     assert sorted(path.name for path in folder.iterdir()) == ["a%2Fb", "others"]
     again = scale(*whole, "--to", "csv", folder, "--where", "study == others")
     assert again.stdout == f"36 runs are already in {folder / 'others'}.\n"
+    empty = tmp_path / "empty.db"
+    assert scale("import", tmp_path / "runs.csv", "--study", "gone", "--store", empty).exception is None
+    assert scale("import", "--undo", "gone", "--store", empty).exception is None
+    for way in (("-o", tmp_path / "none.csv"), ("--to", "csv", tmp_path / "none")):
+        assert "has no study" in str(scale("export", "--store", empty, "--all-studies", *way).exception)
     for words, said in (
         (("--to", "csv", folder / "others"), "is the export of one study"),
         (("--to", "csv", folder, "--where", "steps < 0"), "chooses none of the runs of a/b, others"),

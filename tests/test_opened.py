@@ -75,6 +75,12 @@ def playing(monkeypatch, code):
     monkeypatch.setattr(launched, "COMMAND", (sys.executable, "-c", code))
 
 
+def test_a_store_may_lie_in_the_home_folder(filled, monkeypatch):
+    monkeypatch.setenv("HOME", str(filled.path.parent))
+    name = f"~/{filled.path.name}"
+    assert scalectl.open(name).points.equals(filled.points) and scalectl.read(name).equals(filled.points)
+
+
 def test_changes_may_be_paths_and_numbers_of_numpy(study):
     here = scalectl.open(study.folder / "other.db")
     changes = {"grid.seeds": np.arange(2), "train.batch_size": np.int64(8), "artifacts": Path("kept")}

@@ -98,15 +98,16 @@ def export_to(name: str, folder: Path, store: Path, study: str | None, where: st
 def export_all(name: str, folder: Path, store: Path, where: str | None = None) -> Iterator[tuple[Path, Exported]]:
     """Write each study that has runs which `where` chooses to a folder of its own in `folder`; yield these.
 
-    Raises Refusal where `where` chooses no run at all, where `folder` is the export of one study, and what `export_to`
-    raises.
+    Raises NotFound for a store without a study, Refusal where `where` chooses no run at all or `folder` is the export
+    of one study, and what `export_to` raises.
     """
     if read_mark(folder) is not None:
         raise Refusal(f"refused: {folder} is the export of one study. Give another folder.")
+    Store(store).study()
     names = Store(store).studies()
     chosen = [study for study in names if _has_runs(store, study, where)]
     if not chosen:
-        raise Refusal(f"--where {where!r} chooses none of the runs of {', '.join(names) or store}.")
+        raise Refusal(f"--where {where!r} chooses none of the runs of {', '.join(names)}.")
     for study in chosen:
         own = folder / file_name(study)
         yield own, export_to(name, own, store, study, where)

@@ -31,7 +31,7 @@ class Results:
     store that is not there or can't be read."""
 
     def __init__(self, store: str | PathLike[str]) -> None:
-        self.path = Path(store)
+        self.path = Path(store).expanduser()
 
     @property
     def points(self) -> "DataFrame":
