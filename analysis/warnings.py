@@ -79,6 +79,8 @@ def averaged_settings(runs: pd.DataFrame, cells: NDArray[np.int64], metric: str)
         return
     own = (runs["origin"].fillna("") == "").to_numpy(bool)
     several = pd.Series(cells).duplicated(keep=False).to_numpy() & ~own
+    if not several.any():
+        return
     for name in metrics(runs):
         numbers = runs[name].to_numpy(float, na_value=np.nan)
         known = several & ~np.isnan(numbers)
