@@ -22,7 +22,7 @@ from scalectl.analysis.report import Counts, Fitted, HeldOut, Simpler
 from scalectl.analysis.runs import cells, front_of, known_column, repeats, trunks, usable, without
 from scalectl.analysis.scales import Scales, Solved
 from scalectl.analysis.vocabulary import CORRELATION, FRONTIER, RUNS, SEEDS
-from scalectl.analysis.warnings import warnings
+from scalectl.analysis.warnings import averaged_settings, warnings
 
 LAW = "doubly-saturating"  # by default
 DRAWS = 1000
@@ -98,7 +98,10 @@ def estimated(
         held_out=(),
     )
     fitted = replace(fitted, held_out=_held_out(points, fitted, hold_out, manner))
-    return replace(fitted, warnings=tuple(warnings(fitted, runs, manner.draws, ends)))
+    doubts = [*warnings(fitted, runs, manner.draws, ends)]
+    if manner.seeds == SEEDS[0]:
+        doubts += averaged_settings(runs, cells(runs, x), metric)
+    return replace(fitted, warnings=tuple(doubts))
 
 
 def points_of(cells: pd.DataFrame, metric: str, which: str) -> pd.DataFrame:

@@ -13,7 +13,7 @@ _LABELS = "SELECT id, labels FROM imports WHERE labels NOT IN ('', '{}') ORDER B
 
 
 def with_labels(points: "DataFrame", connection: "Connection", roles: dict[str, str]) -> "DataFrame":
-    """The points with the columns of text and of truth values that imported runs have beside their settings.
+    """The points with the columns of text, truth values and numbers that imported runs have beside their settings.
 
     To runs these are settings, too, but for names of each: `roles`, where a store tells some, gets them as such.
     """
@@ -30,8 +30,11 @@ def with_labels(points: "DataFrame", connection: "Connection", roles: dict[str, 
         if name in points:
             name = f"file_{label}"
         values = points["run"].map({run: cells[label] for run, cells in labels.items() if label in cells})
-        if values.dropna().map(lambda value: isinstance(value, bool)).all():
+        kinds = {type(value) for value in values.dropna()}
+        if kinds <= {bool}:
             values = values.astype("boolean")
+        elif len(kinds) > 1:  # true in one run and maybe in another: a column is of one kind
+            values = values.map(str, na_action="ignore")
         columns[name] = values
         studies = values.dropna().groupby(points["study"], sort=False)
         if roles and any(are_settings(words.tolist()) for _, words in studies):

@@ -253,7 +253,7 @@ def _url(store: str | PathLike[str]) -> "URL":
     text = str(store)
     if "://" in text:
         return make_url(text)
-    return URL.create("sqlite", database=text)
+    return URL.create("sqlite", database=str(Path(text).expanduser()))
 
 
 def _look(database: str | None) -> None:

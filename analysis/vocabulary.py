@@ -6,7 +6,8 @@ A law is a file in laws/, and a figure a file in figures/: its name is the file'
 import ast
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -49,10 +50,23 @@ _NAMED = 10  # runs from which on words that are never the same are taken for na
 
 
 def are_settings(words: Sequence[object]) -> bool:
-    """Whether the words that a study has for its runs tell how these were made, and don't name each, as ids do."""
+    """Whether the words that a study has for its runs tell how these were made, and don't name each, as ids do, or say
+    when it was made. Numbers do: they are kept as such only where somebody said so.
+    """
+    if any(isinstance(word, float) for word in words):
+        return True
+    if all(_MOMENT.match(str(word)) for word in words):
+        return False
     return len(words) < _NAMED or len(set(words)) < len(words)
 
 
+def come_again(groups: Sequence[Collection[float]]) -> bool:
+    """Whether the numbers differ within groups and all come again in others, as those of a swept setting do."""
+    often = Counter(number for numbers in groups for number in set(numbers))
+    return max((len(set(numbers)) for numbers in groups), default=0) > 1 and min(often.values()) > 1
+
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _ERROR = re.compile(r"error$|(?<![a-z])err(ors?)?(?![a-z])")
 _NO_SHARE = re.compile(r"squared|absolute|relative")

@@ -1,16 +1,19 @@
 """What in a fitted law should be doubted, as sentences."""
 
+import shlex
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.law import FLOOR
 from scalectl.analysis.lengths import cut_short, told
 from scalectl.analysis.report import Fitted, rms, value
 from scalectl.analysis.runs import COMPUTE
-from scalectl.analysis.vocabulary import AXES, FRONTIER, is_error
+from scalectl.analysis.store import metrics
+from scalectl.analysis.vocabulary import AXES, FRONTIER, come_again, is_error
 
 DECADES = 1.0  # of compute, below which there is no law
 SAFE_DECADES = 2.0  # below which its exponent is in doubt
@@ -65,6 +68,31 @@ def _of_runs(fit: Fitted) -> Iterator[str]:
     for run in fit.held_out:
         if run.got < run.low or run.got > run.high:
             yield f"held out {run.name} lies outside its {100 * LEVEL:.0f} % interval"
+
+
+def averaged_settings(runs: pd.DataFrame, cells: NDArray[np.int64], metric: str) -> Iterator[str]:
+    """Yield the metrics of imported runs that seem to be settings: they differ within cells and come again in others.
+
+    `cells` has a number for each run, the same for runs that are averaged as seeds.
+    """
+    if "origin" not in runs:
+        return
+    own = (runs["origin"].fillna("") == "").to_numpy(bool)
+    several = pd.Series(cells).duplicated(keep=False).to_numpy() & ~own
+    if not several.any():
+        return
+    for name in metrics(runs):
+        numbers = runs[name].to_numpy(float, na_value=np.nan)
+        known = several & ~np.isnan(numbers)
+        _, often = np.unique(numbers[known], return_counts=True)
+        if name == metric or is_error(name) or not len(often) or often.min() == 1:
+            continue
+        groups = pd.Series(numbers[known]).groupby(cells[known]).apply(list)
+        if come_again(list(groups)):
+            yield (
+                f"runs averaged as seeds differ in {name}, which has the same numbers in one setting after another:"
+                f" if it is a setting, import them anew with --setting {shlex.quote(name)}"
+            )
 
 
 def _short(runs: pd.DataFrame, fit: Fitted) -> dict[str, float]:

@@ -1,6 +1,8 @@
 """A study goes to another machine as one file: the same runs, nothing runs again, and a zip is never trusted."""
 
 import json
+import shutil
+import sqlite3
 import stat
 import zipfile
 from pathlib import Path
@@ -15,6 +17,7 @@ from scalectl import analysis
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.experiment.reading import read
+from scalectl.orchestrator.export import bundle as bundling
 from scalectl.orchestrator.export import unbundle as unbundling
 from scalectl.orchestrator.export.bundle import bundle
 from scalectl.orchestrator.export.unbundle import InvalidBundle, unbundle
@@ -101,6 +104,40 @@ def test_without_checkpoints_none_come_along_and_the_same_bundle_has_the_same_by
     with zipfile.ZipFile(tmp_path / "one.zip") as one:
         assert not [name for name in one.namelist() if name.startswith("checkpoints/")]
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+
+
+def test_a_checkpoint_that_a_launch_removes_meanwhile_stays_out_whole(study, tmp_path, monkeypatch):
+    """A launch keeps the newest two of a job: others go while a bundle is written."""
+    folder = tmp_path / "here"
+    shutil.copytree(study.folder, folder, ignore=shutil.ignore_patterns("*.zip"))
+    records = Records(folder / "results.db")
+    with records, sqlite3.connect(folder / "results.db") as connection:
+        connection.execute("UPDATE checkpoints SET path = replace(path, ?, ?)", (f"{study.folder}/", f"{folder}/"))
+        connection.execute("UPDATE jobs SET folder = replace(folder, ?, ?)", (f"{study.folder}/", f"{folder}/"))
+    going = sorted(Path(folder, "artifacts").rglob("params"))[0]
+    monkeypatch.setattr(bundling, "_environment", lambda: shutil.rmtree(going.parent) or "")
+    bundle(folder / "all.zip", folder / "results.db", checkpoints=True)
+    monkeypatch.chdir(tmp_path)
+    there = tmp_path / "there"
+    done = unbundle(folder / "all.zip", there)
+    paths = [path for path, *_ in everything(Study(there))["checkpoints"]]
+    assert str(there / going.parent.relative_to(folder)) not in paths and done.store.exists()
+    assert len(paths) == len(everything(Study(folder))["checkpoints"]) - 1
+    assert all(Path(path, "params").exists() for path in paths)
+
+
+def test_figures_with_names_that_not_every_machine_can_have_stay_behind(study, tmp_path):
+    plots = study.folder / "plots" / "small"
+    names = ("fit:v2.png", "FRONTIER.png", "frontier.png")
+    plots.mkdir(parents=True)
+    for name in names:
+        (plots / name).write_text("a figure")
+    file = tmp_path / "study.zip"
+    done = CliRunner().invoke(scalectl, ["export", "--bundle", str(file), "--store", str(study.store)])
+    shutil.rmtree(study.folder / "plots")
+    assert "Left out, as not every machine can have their names: fit:v2.png, frontier.png." in done.output
+    unbundle(file, tmp_path / "there")
+    assert [path.name for path in (tmp_path / "there").rglob("plots/*/*")] == ["FRONTIER.png"]
 
 
 def test_checkpoints_that_did_not_come_along_are_not_said_to_be_there(study, tmp_path, monkeypatch):
@@ -194,6 +231,17 @@ def test_a_yaml_that_leads_out_of_the_folder_is_refused(study, packed, tmp_path,
     with pytest.raises(InvalidBundle, match="outside of"):
         unbundle(changed(packed, tmp_path / "b.zip", **{"experiments.yaml": text}), tmp_path / "here")
     assert not (tmp_path / "elsewhere").exists() and not list((tmp_path / "here").iterdir())
+
+
+def test_a_bundle_that_no_import_takes_says_so_where_it_is_made(study, tmp_path):
+    file, said = tmp_path / "study.zip", "no import takes it: its YAML has /scratch/kept"
+    copy = tmp_path / "copy.db"
+    shutil.copy(study.store, copy)
+    with sqlite3.connect(copy) as connection:
+        connection.execute("UPDATE studies SET document = replace(document, './artifacts', '/scratch/kept')")
+    for words, warned in (((), False), (("--checkpoints",), True)):
+        words = ["export", "--bundle", str(file), "--force", "--store", str(copy), *words]
+        assert (said in CliRunner().invoke(scalectl, words).output) is warned
 
 
 def test_what_a_launch_would_call_is_told(study, packed, tmp_path, monkeypatch):

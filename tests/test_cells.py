@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,8 +10,12 @@ import pytest
 from click.testing import CliRunner
 
 import scalectl
+from scalectl.analysis.selection import select
+from scalectl.analysis.store import metrics
 from scalectl.orchestrator.cli.main import scalectl as verbs
 from scalectl.orchestrator.store.imported import read
+from scalectl.orchestrator.store.layout import Wishes
+from scalectl.orchestrator.store.sheet import InvalidImport
 
 SIZES, AMOUNTS = (1e6, 3e6, 1e7, 3e7, 1e8), (1e8, 3e8, 1e9, 3e9)
 DECAYS = {0.01: 1.3, 0.1: 1.0, 1.0: 1.5}  # weight decay: how many times the loss of the best
@@ -31,17 +36,18 @@ def sweep(header: str, cell: Callable[[float, int], object], decays: tuple[float
     return "\n".join(lines) + "\n"
 
 
-def imported(tmp_path: Path, text: str) -> pd.DataFrame:
-    """The points of a store with the runs of such a file."""
+def imported(tmp_path: Path, text: str, *options: str) -> pd.DataFrame:
+    """The points of a new store with the runs of such a file."""
     (tmp_path / "runs.csv").write_text(text)
-    words = ["import", str(tmp_path / "runs.csv"), "--store", str(tmp_path / "runs.db")]
+    (tmp_path / "runs.db").unlink(missing_ok=True)
+    words = ["import", str(tmp_path / "runs.csv"), "--store", str(tmp_path / "runs.db"), *options]
     assert CliRunner().invoke(verbs, words, standalone_mode=False).return_value == 0
     return scalectl.read(tmp_path / "runs.db")
 
 
-def notes(tmp_path: Path, text: str) -> str:
+def notes(tmp_path: Path, text: str, **wishes: Any) -> str:
     (tmp_path / "runs.csv").write_text(text)
-    return "\n".join(read(tmp_path / "runs.csv").notes)
+    return "\n".join(read(tmp_path / "runs.csv", Wishes(**wishes)).notes)
 
 
 def in_words(decay: float, _: int) -> str:
@@ -85,9 +91,43 @@ def test_an_import_says_which_words_are_settings_and_which_numbers_may_be(tmp_pa
     told = notes(tmp_path, sweep("wd", lambda decay, _: decay))
     assert "40 runs with the settings of another" in told
     assert "wd has the same numbers in one setting after another. Laws average such runs" in told
-    assert "write its cells as words, such as wd_0.1" in told
+    assert "say --setting wd" in told
     told = notes(tmp_path, sweep("epoch_time", lambda decay, line: decay + line))
     assert "40 runs with the settings of another" in told and "one setting after another" not in told
+
+
+def test_a_column_of_numbers_that_is_a_setting_parts_runs_as_words_do(tmp_path):
+    """Until somebody says so it counts as measured; the import says it, and each fit that averages such runs."""
+    text = sweep("wd", lambda decay, _: decay)
+    averaged = scalectl.fit(imported(tmp_path, text), "val_loss", draws=0)
+    assert set(averaged.frontier["seeds"]) == {3} and any("--setting wd" in doubt for doubt in averaged.warnings)
+    noise = imported(tmp_path, sweep("epoch_time", lambda decay, line: decay + line))
+    assert not any("--setting" in doubt for doubt in scalectl.fit(noise, "val_loss", draws=0).warnings)
+    points = imported(tmp_path, text, "--setting", "wd")
+    apart = scalectl.fit(points, "val_loss", draws=0)
+    assert set(apart.frontier["seeds"]) == {1} and not any("--setting" in doubt for doubt in apart.warnings)
+    assert sorted(points["wd"].unique()) == sorted(DECAYS)
+    assert len(select(points, "wd == 0.1")) and "wd" not in metrics(points)
+    assert "Settings, kept for --where: wd." in notes(tmp_path, text, settings=["wd"])
+    with pytest.raises(InvalidImport, match="--setting wdd: the file has no such column"):
+        notes(tmp_path, text, settings=["wdd"])
+
+
+def test_a_setting_that_was_imported_as_a_metric_is_one_after_the_same_file_with_the_option(tmp_path):
+    (tmp_path / "runs.csv").write_text(sweep("wd", lambda decay, _: decay))
+    for options in ((), ("--setting", "wd"), ("--setting", "wd")):
+        words = ["import", str(tmp_path / "runs.csv"), "--store", str(tmp_path / "runs.db"), *options]
+        assert CliRunner().invoke(verbs, words, standalone_mode=False).return_value == 0
+    points = scalectl.read(tmp_path / "runs.db")
+    assert len(points) == 60 and metrics(points) == ["val_loss"]
+    assert points["wd"].value_counts().to_dict() == dict.fromkeys(DECAYS, 20)
+    assert set(scalectl.fit(points, "val_loss", draws=0).frontier["seeds"]) == {1}
+
+
+def test_the_time_at_which_a_run_was_made_is_no_setting_of_it(tmp_path):
+    text = sweep("Created", lambda _, line: f"2024-05-{line % 28 + 1:02d}T10:00:00.000Z")
+    assert set(scalectl.fit(imported(tmp_path, text), "val_loss", draws=0).frontier["seeds"]) == {3}
+    assert "Runs that differ" not in notes(tmp_path, text)
 
 
 def test_lines_of_a_figure_join_runs_of_one_label(tmp_path):

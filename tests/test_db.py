@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,9 @@ from told import everything, planning, rows, write
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.store.beside import Unusable
-from scalectl.orchestrator.store.database import copy_to, version_of
+from scalectl.orchestrator.store.database import NotAStore, copy_to, version_of
 from scalectl.orchestrator.store.requests import ask_to_stop
+from scalectl.orchestrator.store.soundness import remedy
 from scalectl.orchestrator.store.upgrading import VERSION
 
 VERSIONS = [int(path.stem.removeprefix("version")) for path in (Path(__file__).parent / "stores").glob("*.sql")]
@@ -165,6 +167,31 @@ def test_a_backup_that_fails_leaves_no_file(study, monkeypatch):
     with pytest.raises(Unusable, match="disk is full"):
         copy_to(study.store, study.folder / "copy.db")
     assert not (study.folder / "copy.db").exists()
+
+
+def test_a_damaged_store_is_no_backup_of_itself(study):
+    planning(study)[0].close()
+    whole = bytearray(study.store.read_bytes())
+    size = int.from_bytes(whole[16:18], "big")
+    whole[2 * size : 3 * size] = bytes([0xFF]) * size
+    damaged = study.folder / "damaged.db"
+    damaged.write_bytes(whole)
+    with pytest.raises(NotAStore, match=f"damaged.db is damaged.*{study.store.name} is a sound copy"):
+        copy_to(damaged, study.folder / "new" / "copy.db")
+    assert list((study.folder / "new").iterdir()) == []
+
+
+def test_the_store_of_another_study_is_no_copy_of_a_damaged_one(study, tmp_path):
+    records, plan = planning(study)
+    write(records, plan.jobs[:1])
+    records.close()
+    first, damaged = study.folder / "first.db", study.folder / "results.db"
+    copy_to(damaged, first)
+    with closing(sqlite3.connect(first)) as connection, connection:
+        connection.execute("UPDATE events SET at = '2001-01-01 00:00:00.000000' WHERE id = 1")
+    assert f"{first} is" not in remedy(damaged) and "No sound copy is beside it" in remedy(damaged)
+    copy_to(damaged, study.folder / "second.db")
+    assert remedy(damaged).startswith(f"{study.folder / 'second.db'} is a sound copy")
 
 
 def test_prune_is_also_a_verb_of_the_store(study):

@@ -5,6 +5,8 @@ import json
 import os
 import shlex
 import shutil
+import sqlite3
+from contextlib import closing
 from math import isnan
 from pathlib import Path
 
@@ -273,6 +275,76 @@ def test_imported_runs_with_hostile_names_stay_in_the_folder(tmp_path, target):
         assert len([path for path in (tmp_path / "out" / "deep").iterdir() if path.is_dir()]) == 6
 
 
+@pytest.mark.parametrize("target", TRACKERS)
+def test_settings_that_imported_runs_have_of_their_own_come_along(tmp_path, target):
+    """A tokenizer in words and a dropout in numbers, which the first run lacks; names are longer than a folder's."""
+    _needs(target)
+    lines = ["name,model,flops,dropout,tokenizer,note,err"]
+    long = "\N{CJK UNIFIED IDEOGRAPH-4E00}" * 120
+    for place in range(12):
+        dropout = "" if not place else 0.1 * (place % 2)
+        lines.append(
+            f"{long}{place},m{place},1e{15 + place},{dropout},bpe-{place % 2},note {place},{0.5 - 0.02 * place}"
+        )
+    (tmp_path / "runs.csv").write_text("\n".join(lines))
+    store = tmp_path / "results.db"
+    assert scale("import", tmp_path / "runs.csv", "--setting", "dropout", "--store", store).exception is None
+    first, second, *_ = content(store, None).runs()
+    assert first.settings == {"model": "m0", "flops": 1e15, "tokenizer": "bpe-0"} and first.tags["note"] == "note 0"
+    assert second.settings["dropout"] == 0.1
+    assert export_to(target, tmp_path / "out", store, None).new
+    if target == "tensorboard":
+        assert max(len(path.name.encode()) for path in (tmp_path / "out").iterdir()) < 256
+        from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
+        from tensorboard.plugins.hparams import metadata
+
+        loaded = EventMultiplexer().AddRunsFromDirectory(str(tmp_path / "out")).Reload()
+        about = loaded.PluginRunToTagToContent(metadata.PLUGIN_NAME)["."][metadata.EXPERIMENT_TAG]
+        columns = metadata.parse_experiment_plugin_data(about).hparam_infos
+        assert {"dropout", "tokenizer"} < {column.name for column in columns}
+
+
+def test_metrics_whose_names_mlflow_cannot_tell_apart_stay_two(tmp_path):
+    _needs("mlflow")
+    (tmp_path / "runs.csv").write_text("model,flops,acc@1,acc_1,acc%1\na,1e15,0.5,0.25,0.125\n")
+    assert scale("import", tmp_path / "runs.csv", "--store", tmp_path / "results.db").exception is None
+    export_to("mlflow", tmp_path / "out", tmp_path / "results.db", None)
+    with closing(sqlite3.connect(tmp_path / "out" / "mlflow.db")) as store:
+        found = dict(store.execute("SELECT key, value FROM metrics").fetchall())
+    assert found["acc_1"] == 0.25 and sorted(found.values()) == [0.125, 0.25, 0.5]
+
+
+def test_all_studies_are_written_at_once_and_one_says_that_there_are_others(tmp_path):
+    store = imported(tmp_path, laptop())
+    other = scale("import", tmp_path / "runs.csv", "--study", "a/b", "--store", store)
+    assert other.exception is None
+    one = scale("export", "--store", store, "-o", tmp_path / "one.csv")
+    assert one.stdout.splitlines() == [
+        f"36 runs written to {tmp_path / 'one.csv'}.",
+        "These are of a/b; the store also has others. --all-studies writes all of them.",
+    ]
+    whole = ("export", "--store", store, "--all-studies")
+    assert scale(*whole, "-o", tmp_path / "all.csv").stdout == f"72 runs written to {tmp_path / 'all.csv'}.\n"
+    assert pd.read_csv(tmp_path / "all.csv")["study"].value_counts().to_dict() == {"others": 36, "a/b": 36}
+    folder = tmp_path / "out"
+    assert len(scale(*whole, "--to", "csv", folder).stdout.splitlines()) == 2
+    assert sorted(path.name for path in folder.iterdir()) == ["a%2Fb", "others"]
+    again = scale(*whole, "--to", "csv", folder, "--where", "study == others")
+    assert again.stdout == f"36 runs are already in {folder / 'others'}.\n"
+    empty = tmp_path / "empty.db"
+    assert scale("import", tmp_path / "runs.csv", "--study", "gone", "--store", empty).exception is None
+    assert scale("import", "--undo", "gone", "--store", empty).exception is None
+    for way in (("-o", tmp_path / "none.csv"), ("--to", "csv", tmp_path / "none")):
+        assert "has no study" in str(scale("export", "--store", empty, "--all-studies", *way).exception)
+    for words, said in (
+        (("--to", "csv", folder / "others"), "is the export of one study"),
+        (("--to", "csv", folder, "--where", "steps < 0"), "chooses none of the runs of a/b, others"),
+        (("-o", tmp_path / "no.csv", "--where", "steps < 0"), "chooses none of the 72 runs"),
+        (("-o", tmp_path / "no.csv", "--study", "others"), "without --study"),
+    ):
+        assert said in str(scale(*whole, *words).exception)
+
+
 def test_the_mark_says_what_an_export_is(study, tmp_path):
     export_to("csv", tmp_path / "out", study.store, None)
     said = json.load(io.StringIO((tmp_path / "out" / MARKER).read_text()))
@@ -309,6 +381,35 @@ def test_what_is_followed_ends_as_a_whole_export(study, tmp_path, target):
         export_to(target, tmp_path / "whole", study.store, None)
         for path in (tmp_path / "whole").rglob("events*"):
             assert path.read_bytes() == (tmp_path / "live" / path.relative_to(tmp_path / "whole")).read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["tensorboard", "mlflow"])
+def test_what_is_followed_begins_anew_where_an_exporter_was_cut_off(study, tmp_path, target):
+    """As after a kill, or where the launch has other runs than before: no value is there twice, and nothing breaks."""
+    _needs(target)
+    from scalectl.orchestrator.export.live import follow
+
+    def cut_off(seconds):
+        if not next(looks):
+            raise KeyboardInterrupt
+        return False
+
+    amounts = []
+    for _ in range(2):
+        looks = iter([1, 0])
+        with pytest.raises(KeyboardInterrupt):
+            follow(target, tmp_path / "live", study.store, "small", cut_off)
+        amounts.append(_amount(tmp_path / "live"))
+    assert amounts[0] == amounts[1] and any(amounts[0])
+
+
+def _amount(folder: Path) -> list[int]:
+    """How much an export to TensorBoard or MLflow has: the bytes of all events, or the values of MLflow."""
+    if not (folder / "mlflow.db").exists():
+        return [len(content) for content, _ in files(folder).values()]
+    with closing(sqlite3.connect(folder / "mlflow.db")) as store:
+        return [store.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("runs", "metrics")]
 
 
 def test_a_folder_that_is_gone_while_it_is_followed_is_the_reason_in_one_line(study, tmp_path):

@@ -11,6 +11,7 @@ import pytest
 import told
 from click.testing import CliRunner
 from runs import SHARED
+from studies_of_pages import trained
 
 from scalectl import analysis
 from scalectl.analysis.selection import select
@@ -86,6 +87,20 @@ def test_two_files_with_the_same_settings_are_two_studies(tmp_path):
     found = papers(tmp_path)
     assert found["run"].is_unique and found["study"].tolist() == ["paperA"] * 2 + ["paperB"] * 2
     assert found["tenshot"].dropna().tolist() == found["finetune"].dropna().tolist() == [0.5, 0.4]
+
+
+def test_what_was_excluded_stays_so_where_a_newer_file_has_another_order(tmp_path):
+    """As W&B lists the newest run first: the runs of equal settings are told apart by names and labels."""
+    rows = [f"run-{place},B,1e18,{phase},0.{30 + place}" for place, phase in enumerate(["hot", "cool", "hot", "warm"])]
+    for listed in (rows[:3], rows[::-1]):
+        (tmp_path / "w.csv").write_text("\n".join(["name,model,flops,phase,err", *listed]))
+        assert command("import", tmp_path / "w.csv", "--store", tmp_path / "w.db").exception is None
+        if len(listed) == 3:
+            assert command("exclude", "run-1", "--reason", "spike", "--store", tmp_path / "w.db").exception is None
+    points = analysis.read(tmp_path / "w.db")
+    assert sorted(points["name"]) == [f"run-{place}" for place in range(4)]
+    assert points["name"][points["excluded"]].tolist() == ["run-1"]
+    assert points.set_index("name").loc["run-1", ["phase", "err"]].tolist() == ["cool", 0.31]
 
 
 def test_in_one_study_the_metrics_of_two_files_come_together(tmp_path):
@@ -317,3 +332,21 @@ def test_whole_numbers_above_2_to_the_63_are_refused_in_words(tmp_path):
         read(file)
     assert [problem.spot.line for problem in refused.value.problems] == [3, 4]
     assert "seeds.csv:3:3: error: seed = 9223372036854775808: above 2^63 - 1, the largest whole" in str(refused.value)
+
+
+def test_an_export_of_ours_comes_back_with_what_is_done_and_what_is_excluded(tmp_path):
+    """As a colleague gets it: a head's bias is below 0, and runs that are not done have nothing to fit."""
+    file = trained(tmp_path).store
+    own = analysis.read(file)
+    done = own[own["state"] == "done"]
+    assert command("exclude", done["name"].iloc[0], "--reason", "power cut", "--store", file).exception is None
+    for name in ("runs.csv", "runs.json", "runs.parquet"):
+        assert command("export", "-o", tmp_path / name, "--store", file).exception is None
+        there = command("import", tmp_path / name, "--store", tmp_path / f"{name}.db")
+        assert "Left out: 1 run that the file says are not done." in there.output
+        assert "1 run excluded in the file, and so here" in there.output
+        points = analysis.read(tmp_path / f"{name}.db")
+        assert len(points) == len(done) == len(own) - 1
+        same = ["model", "params", "steps", "flops", "head_bias", "upstream/error"]
+        assert points[same].to_numpy().tolist() == done[same].to_numpy().tolist()
+        assert points["excluded"].tolist() == [True] + [False] * (len(done) - 1)

@@ -4,7 +4,9 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
@@ -71,6 +73,21 @@ def test_the_runs_of_a_file_are_planned_for_the_store_that_is_open(study):
 def playing(monkeypatch, code):
     """Have launches play this code in place of the command."""
     monkeypatch.setattr(launched, "COMMAND", (sys.executable, "-c", code))
+
+
+def test_a_store_may_lie_in_the_home_folder(filled, monkeypatch):
+    monkeypatch.setenv("HOME", str(filled.path.parent))
+    name = f"~/{filled.path.name}"
+    assert scalectl.open(name).points.equals(filled.points) and scalectl.read(name).equals(filled.points)
+
+
+def test_changes_may_be_paths_and_numbers_of_numpy(study):
+    here = scalectl.open(study.folder / "other.db")
+    changes = {"grid.seeds": np.arange(2), "train.batch_size": np.int64(8), "artifacts": Path("kept")}
+    seeds = {run["seed"] for run in here.plan(study.file, changes=changes).document["runs"]}
+    assert seeds == {0, 1}
+    with pytest.raises(scalectl.Refused, match="is no value of a file"):
+        here.plan(study.file, changes={"train.batch_size": object()})
 
 
 def test_a_launch_that_fails_raises_what_it_said(monkeypatch, capsys):

@@ -122,6 +122,15 @@ def test_what_the_runs_cannot_carry_is_refused_with_the_reason_and_nothing_is_wr
     assert code == 4 and said in text and list(tmp_path.iterdir()) == [] and text.count("refused: ") <= 1
 
 
+def test_a_file_beside_the_figure_that_no_figure_wrote_is_kept(store, tmp_path):
+    (tmp_path / "F.json").write_text('{"my": "notes"}')
+    code, text = refused("frontier", "--store", store, "-o", tmp_path / "F.png")
+    assert code == 4 and "F.json is no figure's data" in text
+    assert [path.read_text() for path in tmp_path.iterdir()] == ['{"my": "notes"}']
+    for file in ("G.png", "G.pdf"):
+        assert command("frontier", "--store", store, "-o", tmp_path / file).return_value == 0
+
+
 def test_what_imported_runs_do_not_tell_is_refused_by_name(imported, tmp_path):
     for name, said in (("curves", "imported runs have none"), ("bottleneck", "no run has data_size")):
         code, text = refused(name, "--store", imported, "-o", tmp_path / "F.png")

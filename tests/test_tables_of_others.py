@@ -146,6 +146,58 @@ def test_separators_decimal_commas_percent_signs_and_empty_ends_are_read(tmp_pat
     assert [run.metrics for run in found.runs] == [{"err": error}] and found.problems == ()
 
 
+@pytest.mark.parametrize(
+    ("cells", "flops", "loss"),
+    [
+        (('"1,5E+18"', '"0,250"'), 1.5e18, 0.25),  # Google Sheets where commas are decimal
+        (("1.5 \N{MULTIPLICATION SIGN} 10^18", "\N{MINUS SIGN}3.25"), 1.5e18, -3.25),
+        (("1.5x10¹⁸", "10⁻²"), 1.5e18, 0.01),
+        (("1.5 \\times 10^{18}", "2.5"), 1.5e18, 2.5),
+        (('"1,500,000,000,000,000,000"', "0.25"), 1.5e18, 0.25),
+        (("10^18", '"1,250"'), 1e18, 1250),
+        (("10^18", "0.250 \N{PLUS-MINUS SIGN} 0.012"), 1e18, 0.25),
+        (("10^18", "25.0\\pm1.2"), 1e18, 25),
+    ],
+)
+def test_numbers_are_read_as_papers_print_them(tmp_path, cells, flops, loss):
+    (run,) = table(tmp_path, f"model,flops,loss\nB,{','.join(cells)}\n").runs
+    assert (run.columns["flops"], run.metrics) == (flops, {"upstream/loss": loss})
+
+
+def test_a_table_as_pandas_writes_it_as_json_is_one_by_column(tmp_path):
+    runs = pd.DataFrame({"model": ["a", "b"], "flops": [1e15, 1e16], "err": [0.3, 0.2]})
+    found = table(tmp_path, runs.to_json(), "table.json").runs
+    assert [(run.columns["model"], run.metrics) for run in found] == [("a", {"err": 0.3}), ("b", {"err": 0.2})]
+    (one,) = table(tmp_path, '{"config": {"model": "a", "flops": 1e15}, "summary": {"err": 0.3}}', "one.json").runs
+    assert one.columns["model"] == "a" and one.metrics == {"err": 0.3}
+
+
+def test_a_column_of_words_truths_and_numbers_is_text_in_every_format(tmp_path):
+    cells = zip(["true", "maybe", "false"], ["0.1", "big", "0.2"], strict=True)
+    lines = [f"m{place},1e{15 + place},{truth},{size},0.{5 - place}" for place, (truth, size) in enumerate(cells)]
+    file = tmp_path / "runs.csv"
+    file.write_text("\n".join(["model,flops,converged,ema,err", *lines]))
+    store = tmp_path / "results.db"
+    assert command("import", file, "--setting", "ema", "--store", store).exception is None
+    for name in ("all.csv", "all.json", "all.parquet"):
+        assert command("export", "-o", tmp_path / name, "--store", store).exception is None
+    points = pd.read_parquet(tmp_path / "all.parquet")
+    assert points["converged"].tolist() == ["True", "maybe", "False"] and points["ema"].tolist() == [
+        "0.1",
+        "big",
+        "0.2",
+    ]
+    file.write_text("model,flops,ema,err\na,1e15,inf,.5\nb,1e16,.1,.4\nc,1e17,.1,.3\n")
+    told = command("import", file, "--setting", "ema", "--store", tmp_path / "new.db")
+    assert "ema = inf: not finite" in told.output and "1 row left out" in told.output
+
+
+def test_a_comma_behind_a_zero_is_never_one_of_thousands(tmp_path):
+    """A factor of a thousand in silence: beside numbers with a decimal point nothing tells what it is."""
+    found = table(tmp_path, 'model,flops,loss,other\nB,1e18,2.5,"0,250"\n')
+    assert found.runs[0].metrics == {"upstream/loss": 2.5} and found.runs[0].labels == {"other": "0,250"}
+
+
 def test_shares_and_percentages_in_one_column_are_told(tmp_path):
     found = table(tmp_path, "model,flops,acc\na,1e18,0.5\nb,1e18,62%\n")
     assert [run.metrics["acc"] for run in found.runs] == [0.5, 0.62]

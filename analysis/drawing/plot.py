@@ -40,16 +40,28 @@ class Drawing:
     def save(self, path: str | Path) -> None:
         """Write the figure in the format of the suffix, and beside it its data as JSON; folders are made.
 
-        Raises Refused for a suffix that is not one of SUFFIXES.
+        Raises Refused for a suffix that is not one of SUFFIXES, and where the place of the data has another file.
         """
         path = Path(path)
         if path.suffix not in SUFFIXES:
             raise Refused(f"{path}: figures are {', '.join(SUFFIXES)}.")
+        beside = path.with_suffix(".json")
+        if beside.exists() and not _is_of_a_figure(beside):
+            raise Refused(f"{beside} is no figure's data, and those of {path} would replace it: give another name.")
         write(self.figure, path)
-        path.with_suffix(".json").write_text(json.dumps(known(dict(self.data)), indent=1, allow_nan=False) + "\n")
+        beside.write_text(json.dumps(known(dict(self.data)), indent=1, allow_nan=False) + "\n")
 
     def _repr_png_(self) -> bytes:
         return png(self.figure)
+
+
+def _is_of_a_figure(path: Path) -> bool:
+    """Whether a file is empty, as one that a full disk cut off, or begins as the data beside every figure do."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        start = file.read(100).split()
+    return not start or start[:2] == [b"{", b'"figure":']
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ class Renamed(click.ParamType[tuple[str, str]]):
 @click.option("--study", help="Name for these runs; by default the name of the file.")
 @click.option("--as", "columns", type=Renamed(), multiple=True, help="What a column is, such as n_weights=params.")
 @click.option("--as-error", "errors", metavar="COLUMN", multiple=True, help="Import 1 - accuracy of this column.")
+@click.option("--setting", "settings", metavar="COLUMN", multiple=True, help="A column of numbers that is no metric.")
 @click.option("--test-images", type=click.IntRange(1, 2**63 - 1), help="Images that the metrics were measured on.")
 @click.option("--strict", is_flag=True, help="Refuse the file if a row is wrong, instead of leaving the row out.")
 @click.option("--undo", metavar="STUDY", help="Delete the imported runs of this study instead.")
@@ -56,6 +57,7 @@ def import_runs(
     study: str | None,
     columns: tuple[tuple[str, str], ...],
     errors: tuple[str, ...],
+    settings: tuple[str, ...],
     test_images: int | None,
     strict: bool,
     undo: str | None,
@@ -69,7 +71,7 @@ def import_runs(
     """
     from scalectl.orchestrator.store.layout import Wishes
 
-    wishes = Wishes(dict(columns), errors, test_images, strict)
+    wishes = Wishes(dict(columns), errors, test_images, settings, strict)
     if (file is None) == (undo is None) or (undo and (study or wishes != Wishes())):
         raise click.UsageError("give FILE to import, or --undo STUDY to delete what was imported.")
     if file is not None and file.suffix.lower() == ".zip":

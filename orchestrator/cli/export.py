@@ -34,6 +34,7 @@ FORMATS = ("csv", "parquet", "jsonl", "tensorboard", "wandb", "mlflow")
 @click.option("--live", is_flag=True, hidden=True)  # what a launch with --export starts: ends with its input
 @click.option("--force", is_flag=True, help="Overwrite FILE if it is there.")
 @study_option
+@click.option("--all-studies", is_flag=True, help="Write all studies: to FILE in one table, to DIR in a folder each.")
 @where_option
 @store_option
 @quiet_option
@@ -46,6 +47,7 @@ def export(
     live: bool,
     store: Path,
     study: str | None,
+    all_studies: bool,
     where: str | None,
     force: bool,
 ) -> Exit:
@@ -64,18 +66,45 @@ def export(
         raise click.UsageError(
             "--force belongs to -o FILE and --bundle ZIP: a folder of --to is written again without."
         )
+    if all_studies and (study or bundle):
+        raise click.UsageError("--all-studies is for -o and --to, without --study: a bundle has the store of all.")
     if bundle is not None:
         _bundle(bundle, store, study, checkpoints=checkpoints, force=force)
-    if target is not None and folder is not None and live:
-        _follow(target, folder, store, study or "")
-    elif target is not None and folder is not None:
-        _to_folder(target, folder, store, study, where)
+        return Exit.DONE
     if file is not None:
         from scalectl.orchestrator.report import exports
 
-        number = exports.export(file, store, study, where, force=force)
+        number = exports.export(file, store, study, where, force=force, all_studies=all_studies)
         say(f"{counted(number, 'run')} written to {file}.")
+    elif target is not None and folder is not None and live:
+        _follow(target, folder, store, study or "")
+        return Exit.DONE
+    elif target is not None and folder is not None:
+        write = _to_folders if all_studies else _to_folder
+        write(target, folder, store, study, where)
+    if not (study or all_studies):
+        _say_of_others(store)
     return Exit.DONE
+
+
+def _say_of_others(store: Path) -> None:
+    """Say which study was written where nobody chose it among several."""
+    from scalectl.orchestrator.store.reading import Store
+
+    written, *others = Store(store).studies()
+    if others:
+        say(f"These are of {written}; the store also has {', '.join(others)}. --all-studies writes all of them.")
+
+
+def _to_folders(target: str, folder: Path, store: Path, _: str | None, where: str | None) -> None:
+    """Write a folder for each study that has runs which `where` chooses."""
+    from scalectl.orchestrator.export.targets import TARGETS, export_all
+
+    for place, done in export_all(target, folder, store, where):
+        what = "written to" if done.new else "are already in"
+        say(f"{counted(len(done.content.points), 'run')} {what} {place}.")
+    if opened_by := TARGETS[target].all_opened_by:
+        say(f"Next: {opened_by.format(folder)}")
 
 
 def _to_folder(target: str, folder: Path, store: Path, study: str | None, where: str | None) -> None:
@@ -104,4 +133,11 @@ def _bundle(file: Path, store: Path, study: str | None, **how: bool) -> None:
     say(f"{file} written: {counted(len(done.members), 'file')}, {size(done.size)}.")
     if done.no_page:
         click.echo(f"It has no page: {done.no_page}", err=True)
+    if done.left_out:
+        click.echo(f"Left out, as not every machine can have their names: {', '.join(done.left_out)}.", err=True)
+    if done.outside:
+        text = f"warning: no import takes it: its YAML has {' and '.join(done.outside)}, outside of its own folder."
+        click.echo(
+            f"{text} Move that there, change the file, launch it, which runs nothing again, and export.", err=True
+        )
     say(f"Next: scalectl import {file}, in a new folder on another machine")

@@ -4,15 +4,29 @@ import json
 import os
 import platform
 import shutil
+import sqlite3
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from importlib.metadata import distributions, version
 from pathlib import Path
+from typing import IO
 
 from scalectl.orchestrator.errors import Exit, Refusal
-from scalectl.orchestrator.export.manifest import CHECKPOINTS, ENVIRONMENT, LAYOUT, MANIFEST, PAGE, PLOTS, STORE, YAML
+from scalectl.orchestrator.export.manifest import (
+    CHECKPOINTS,
+    ENVIRONMENT,
+    LAYOUT,
+    MANIFEST,
+    PAGE,
+    PLOTS,
+    STORE,
+    YAML,
+    is_plain,
+)
+from scalectl.orchestrator.export.unbundle import home_of, is_inside
 from scalectl.orchestrator.format import file_name
 from scalectl.orchestrator.store.database import copy_to, reading
 from scalectl.orchestrator.store.moved import artifacts_of, kept_paths
@@ -31,11 +45,15 @@ class NotInBundle(Refusal):
 
 @dataclass(frozen=True)
 class Bundled:
-    """What a bundle has: its members, bytes, and why there is no page in it."""
+    """What a bundle has: its members, bytes, why there is no page in it, and the figures that are not; and the places
+    of its YAML that no import goes to.
+    """
 
     members: tuple[str, ...]
     size: int
     no_page: str
+    left_out: tuple[str, ...]
+    outside: tuple[str, ...]
 
 
 def bundle(
@@ -87,9 +105,8 @@ def _made(copy: Path, subject: _Subject, *, checkpoints: bool) -> Bundled:
     no_page = _page(page, copy, subject.study)
     if not no_page:
         members[PAGE] = page
-    members |= _plots(subject.plots)
-    if checkpoints:
-        members |= _checkpoints(copy, subject.artifacts)
+    plots, left_out = _plots(subject.plots)
+    members |= plots
     said = {"layout": LAYOUT, "scalectl": version("scalectl"), "study": subject.study}
     texts = {
         MANIFEST: json.dumps(said | {"artifacts": subject.artifacts, "checkpoints": checkpoints}, indent=1) + "\n",
@@ -100,10 +117,29 @@ def _made(copy: Path, subject: _Subject, *, checkpoints: bool) -> Bundled:
     with zipfile.ZipFile(whole, "w") as archive:
         for name, text in texts.items():
             archive.writestr(_info(name), text.encode())
+        if checkpoints:
+            _forget(copy, list(_add_checkpoints(archive, copy, subject.artifacts)))
         for name, path in sorted(members.items()):
-            with path.open("rb") as source, archive.open(_info(name), "w", force_zip64=True) as target:
-                shutil.copyfileobj(source, target)
-    return Bundled((*texts, *sorted(members)), whole.stat().st_size, no_page)
+            with path.open("rb") as source:
+                _add(archive, name, source)
+    outside = _outside(subject.document, copy.parent, checkpoints=checkpoints)
+    return Bundled(tuple(archive.namelist()), whole.stat().st_size, no_page, left_out, outside)
+
+
+def _outside(document: str, folder: Path, *, checkpoints: bool) -> tuple[str, ...]:
+    """The places that a YAML names for its store and its checkpoints outside of its own folder."""
+    yaml = folder / YAML
+    yaml.write_text(document, encoding="utf-8")
+    home = home_of(yaml, folder)
+    places = [home.store]
+    if checkpoints:
+        places.append(Path(home.artifacts))
+    return tuple(str(place) for place in places if not is_inside(place, folder))
+
+
+def _add(archive: zipfile.ZipFile, name: str, source: IO[bytes]) -> None:
+    with archive.open(_info(name), "w", force_zip64=True) as target:
+        shutil.copyfileobj(source, target)
 
 
 def _info(name: str) -> zipfile.ZipInfo:
@@ -126,20 +162,42 @@ def _page(file: Path, store: Path, study: str) -> str:
     return ""
 
 
-def _plots(folder: Path) -> dict[str, Path]:
-    """The figures that launches drew of the study."""
-    files = (path for path in sorted(folder.glob("*")) if path.is_file() and not path.is_symlink())
-    return {f"{PLOTS}/{path.name}": path for path in files}
+def _plots(folder: Path) -> tuple[dict[str, Path], tuple[str, ...]]:
+    """The figures that launches drew of the study, and others beside them whose names not every machine can have."""
+    files = [path for path in sorted(folder.glob("*")) if path.is_file() and not path.is_symlink()]
+    plain: dict[str, Path] = {}
+    for path in filter(lambda file: is_plain(file.name), files):
+        plain.setdefault(path.name.lower(), path)
+    kept = {f"{PLOTS}/{path.name}": path for path in plain.values()}
+    return kept, tuple(path.name for path in files if path not in kept.values())
 
 
-def _checkpoints(store: Path, artifacts: str) -> dict[str, Path]:
-    """The files of all checkpoints that the store knows inside the artifacts; a link is left out."""
+def _add_checkpoints(archive: zipfile.ZipFile, store: Path, artifacts: str) -> Iterator[str]:
+    """Add all checkpoints that the store knows inside the artifacts; yield those that a launch has removed meanwhile.
+
+    All files of one are open before the first is written: it comes whole or not at all. A link is left out.
+    """
     if remote(artifacts):
         raise NotInBundle(f"refused: the checkpoints are at {artifacts}, not on this disk: leave --checkpoints out.")
     with reading(store) as connection:
         paths = kept_paths(connection, artifacts)
-    files = (file for path in paths for file in _files(Path(path)))
-    return {f"{CHECKPOINTS}/{file.relative_to(artifacts).as_posix()}": file for file in files}
+    for path in paths:
+        with ExitStack() as opened:
+            try:
+                files = [(file, opened.enter_context(file.open("rb"))) for file in _files(Path(path))]
+            except FileNotFoundError:
+                files = []
+            if not files:
+                yield path
+            for file, source in files:
+                _add(archive, f"{CHECKPOINTS}/{file.relative_to(artifacts).as_posix()}", source)
+
+
+def _forget(store: Path, paths: Sequence[str]) -> None:
+    """Take checkpoints that are not in the bundle out of its store."""
+    if paths:
+        with closing(sqlite3.connect(store)) as connection, connection:
+            connection.executemany("DELETE FROM checkpoints WHERE path = ?", [(path,) for path in paths])
 
 
 def _files(folder: Path) -> Iterator[Path]:

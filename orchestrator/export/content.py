@@ -71,17 +71,23 @@ class Content:
             digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
         return digest.hexdigest()
 
+    def settings(self) -> list[str]:
+        """The names of the settings that any run has."""
+        names = (*SETTINGS, *_labels(self.points)[0])
+        return [name for name in names if self.points[name].notna().any()]
+
     def runs(self) -> Iterator[ExportedRun]:
         """Yield the runs that have begun, in the order of the points."""
         curves = dict(iter(self.curves.groupby("run", sort=False)))
         readings = dict(iter(self.measurements.groupby("run", sort=False)))
         nothing = self.curves.iloc[:0]
+        settings, words = _labels(self.points)
         for row in self.points.to_dict("records"):
             own = readings.get(row["run"], self.measurements.iloc[:0])
             life = self.lives.get(row["run"], Lives())
             scalars = tuple(_scalars(curves.get(row["run"], nothing), own, life))
             if scalars:
-                yield _exported(row, life, scalars)
+                yield _exported(row, (*SETTINGS, *settings), (*_NAMES, *words), life, scalars)
 
 
 def content(store: Path, study: str | None, where: str | None = None) -> Content:
@@ -105,9 +111,23 @@ def _of_runs(table: pd.DataFrame, chosen: Collection[str], *order: str) -> pd.Da
     return table[table["run"].isin(chosen)].sort_values(["run", *order], kind="stable").reset_index(drop=True)
 
 
-def _exported(row: Mapping[str, Any], life: Lives, scalars: tuple[Scalars, ...]) -> ExportedRun:
-    settings = {name: plain(row[name]) for name in SETTINGS if not pd.isna(row[name])}
-    tags = {name: str(row[name]) for name in _NAMES if not pd.isna(row[name])}
+def _labels(points: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """What imported runs have of their files beside the columns of every store: their settings, and other words."""
+    roles = points.attrs.get("columns", {})
+    settings = [name for name, role in roles.items() if role == "trunk" and name not in (*SETTINGS, *_NAMES)]
+    words = [name for name in points if name not in roles and not name.endswith("/test_images")]
+    return settings, words
+
+
+def _exported(
+    row: Mapping[str, Any],
+    of_settings: Collection[str],
+    of_tags: Collection[str],
+    life: Lives,
+    scalars: tuple[Scalars, ...],
+) -> ExportedRun:
+    settings = {name: plain(row[name]) for name in of_settings if not pd.isna(row[name])}
+    tags = {name: str(row[name]) for name in of_tags if not pd.isna(row[name])}
     if row["state"] == RunState.DIVERGED:
         tags["diverged"] = "true"
     started, ended = scalars[0].at, scalars[-1].at

@@ -13,7 +13,7 @@ from typing import Any
 from scalectl.orchestrator.errors import Refusal
 
 MARKER = "scalectl-export.json"  # in each folder that was exported
-LAYOUT = 3  # of exports; raised when the same content is written in another way
+LAYOUT = 4  # of exports; raised when the same content is written in another way
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,11 @@ def listed(folder: Path) -> dict[str, int]:
 
 
 def _same(folder: Path, before: dict[str, Any], mark: Mark, ours: Callable[[str], bool]) -> bool:
-    """Whether all that was written is there as it was; what the target's program left beside it may stay."""
+    """Whether all that was written is there as it was; what the target's program left beside it may stay. What is
+    written live begins anew: where an export was cut off, half of it is there.
+    """
+    if not mark.fingerprint:
+        return False
     said = (before.get("layout"), before.get("target"), before.get("study"), before.get("content"))
     written, there = before.get("files"), listed(folder)
     if said != (LAYOUT, mark.target, mark.study, mark.fingerprint) or not isinstance(written, dict):

@@ -26,25 +26,27 @@ def follow(target: str, folder: Path, store: Path, study: str, ended: Callable[[
     ready(target, folder, module)
     session: _Session | None = None
     pause, over = LOOK_SECONDS, False
-    while not over:
-        over = ended(pause)
-        begun = time.monotonic()
-        try:
-            chosen = content(store, study)
-        except Refusal:  # before the study is planned
-            continue
-        if session is None or not session.knows(chosen):
-            if session is not None:
-                session.close()
-            place(folder, Mark(target, study, ""), module.ours, lambda partial: None)
-            session = _Session(module.Writer(folder, chosen), chosen)
-        try:
-            session.add(chosen)
-        except OSError as error:  # a full disk, or a folder that is gone or can't be written any more
-            raise Refusal(f"{folder}: {error.strerror or error}.") from error
-        pause = max(LOOK_SECONDS, REST * (time.monotonic() - begun))
-    if session is not None:
-        session.close()
+    try:
+        while not over:
+            over = ended(pause)
+            begun = time.monotonic()
+            try:
+                chosen = content(store, study)
+            except Refusal:  # before the study is planned
+                continue
+            if session is None or not session.knows(chosen):
+                if session is not None:
+                    session.close()
+                place(folder, Mark(target, study, ""), module.ours, lambda partial: None)
+                session = _Session(module.Writer(folder, chosen), chosen)
+            try:
+                session.add(chosen)
+            except OSError as error:  # a full disk, or a folder that is gone or can't be written any more
+                raise Refusal(f"{folder}: {error.strerror or error}.") from error
+            pause = max(LOOK_SECONDS, REST * (time.monotonic() - begun))
+    finally:
+        if session is not None:
+            session.close()
     return export_to(target, folder, store, study)
 
 

@@ -5,9 +5,8 @@ import os
 import re
 import sqlite3
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from functools import cache
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -109,6 +108,7 @@ class Writer:
         self._artifacts = f"{artifacts}/study"
         self._experiment = int(self._store.create_experiment(content.study, artifact_location=self._artifacts))
         self._runs: dict[str, str] = {}  # MLflow's ids, by ours
+        self._keys = _Keys(content.measurements["metric"].unique())
 
     def begin(self, run: ExportedRun) -> None:
         """Begin a run with its settings and tags."""
@@ -126,7 +126,7 @@ class Writer:
 
     def add(self, run: ExportedRun) -> None:
         """Add the scalars of a run to what is there."""
-        rows = list(_metrics(run, self._runs[run.id]))
+        rows = list(_metrics(run, self._runs[run.id], self._keys))
         if not rows:
             return
         last = {row["key"]: row for row in rows}
@@ -174,20 +174,35 @@ def _tags(run: ExportedRun) -> dict[str, str]:
     return {f"scalectl.{name}": text for name, text in run.tags.items() if text}
 
 
-def _metrics(run: ExportedRun, number: str) -> Iterator[dict[str, Any]]:
+def _metrics(run: ExportedRun, number: str, keys: "_Keys") -> Iterator[dict[str, Any]]:
     """Yield the rows of a run; MLflow would show an infinite value as a finite one."""
     for scalars in run.scalars:
         at = _millis(scalars.at)
         for name, value in scalars.values.items():
-            cells = (number, _key(name), value, at, scalars.step, False)
+            cells = (number, keys.of(name), value, at, scalars.step, False)
             if not isfinite(value):
-                cells = (number, _key(name), 0.0, at, scalars.step, True)
+                cells = (number, keys.of(name), 0.0, at, scalars.step, True)
             yield dict(zip(_COLUMNS, cells, strict=True))
 
 
-@cache
-def _key(name: str) -> str:
-    """The name of a metric, without letters that MLflow refuses."""
+class _Keys:
+    """The names of metrics without letters that MLflow refuses, a different one for each."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._keys = {name: name for name in names if _allowed(name) == name}
+
+    def of(self, name: str) -> str:
+        """The name that a metric has in MLflow: its own, if that can be."""
+        if name not in self._keys:
+            key, taken, number = _allowed(name), set(self._keys.values()), 2
+            while key in taken:
+                key = f"{_allowed(name)[: _LONGEST_NAME - 5]}_{number}"
+                number += 1
+            self._keys[name] = key
+        return self._keys[name]
+
+
+def _allowed(name: str) -> str:
     return _REFUSED.sub("_", name)[:_LONGEST_NAME]
 
 

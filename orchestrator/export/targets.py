@@ -1,6 +1,6 @@
 """The formats that a study is exported to, and the extra that each needs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -8,7 +8,10 @@ from typing import Any
 
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.export.content import Content, content
-from scalectl.orchestrator.export.folder import Mark, check_replaceable, place
+from scalectl.orchestrator.export.folder import Mark, check_replaceable, place, read_mark
+from scalectl.orchestrator.format import file_name
+from scalectl.orchestrator.report.points import all_points, select_runs
+from scalectl.orchestrator.store.reading import Store
 
 
 class NoPackage(Refusal):
@@ -26,6 +29,7 @@ class Target:
     function: str = "write"
     extra: str = ""
     opened_by: str = ""  # what people do with the folder
+    all_opened_by: str = ""  # and with one that has a folder for each study
 
     def load(self) -> Any:
         """The module; raises NoPackage where its package is missing."""
@@ -42,9 +46,27 @@ _ALL = (
     Target("csv", "tables", "write_csv"),
     Target("parquet", "tables", "write_parquet"),
     Target("jsonl", "tables", "write_jsonl"),
-    Target("tensorboard", "tensorboard", extra="tensorboard", opened_by="tensorboard --logdir {}"),
-    Target("wandb", "wandb", extra="wandb", opened_by="wandb sync {}/wandb/offline-run-*"),
-    Target("mlflow", "mlflow", extra="mlflow", opened_by="mlflow server --backend-store-uri sqlite:///{}/mlflow.db"),
+    Target(
+        "tensorboard",
+        "tensorboard",
+        extra="tensorboard",
+        opened_by="tensorboard --logdir {}",
+        all_opened_by="tensorboard --logdir {}",
+    ),
+    Target(
+        "wandb",
+        "wandb",
+        extra="wandb",
+        opened_by="wandb sync {}/wandb/offline-run-*",
+        all_opened_by="wandb sync {}/*/wandb/offline-run-*",
+    ),
+    Target(
+        "mlflow",
+        "mlflow",
+        extra="mlflow",
+        opened_by="mlflow server --backend-store-uri sqlite:///{}/mlflow.db",
+        all_opened_by="mlflow server --backend-store-uri sqlite:///{}/STUDY/mlflow.db",
+    ),
 )
 TARGETS = {target.name: target for target in _ALL}
 
@@ -71,6 +93,31 @@ def export_to(name: str, folder: Path, store: Path, study: str | None, where: st
     mark = Mark(name, chosen.study, chosen.fingerprint())
     new = place(folder, mark, module.ours, lambda partial: write(chosen, partial))
     return Exported(chosen, new)
+
+
+def export_all(name: str, folder: Path, store: Path, where: str | None = None) -> Iterator[tuple[Path, Exported]]:
+    """Write each study that has runs which `where` chooses to a folder of its own in `folder`; yield these.
+
+    Raises NotFound for a store without a study, Refusal where `where` chooses no run at all or `folder` is the export
+    of one study, and what `export_to` raises.
+    """
+    if read_mark(folder) is not None:
+        raise Refusal(f"refused: {folder} is the export of one study. Give another folder.")
+    Store(store).study()
+    names = Store(store).studies()
+    chosen = [study for study in names if _has_runs(store, study, where)]
+    if not chosen:
+        raise Refusal(f"--where {where!r} chooses none of the runs of {', '.join(names)}.")
+    for study in chosen:
+        own = folder / file_name(study)
+        yield own, export_to(name, own, store, study, where)
+
+
+def _has_runs(store: Path, study: str, where: str | None) -> bool:
+    if where is None:
+        return True
+    points = select_runs(all_points(store), "--where", where)
+    return bool(points["run"].isin(Store(store).study(study).runs).any())
 
 
 def ready(name: str, folder: Path, module: Any) -> None:

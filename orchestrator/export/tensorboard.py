@@ -16,7 +16,7 @@ from scalectl.orchestrator.vocabulary import RunState
 
 EVENTS = "events.out.tfevents.0.scalectl"  # TensorBoard wants the middle; the host, which it puts last, is nobody's
 _FILE = re.compile(rf"([^/]+/)?{re.escape(EVENTS)}")
-_LONGEST = 100  # letters of a folder's name
+_LONGEST = 100  # bytes of a folder's name
 _VERSION = "brain.Event:2"
 _STATUS = {
     RunState.DONE: api_pb2.STATUS_SUCCESS,
@@ -103,18 +103,20 @@ def _opened(place: Path) -> Any:
 def folder_names(content: Content) -> Mapping[str, str]:
     """The folder of each run by its id: its name with letters that a file may have; with its id where two are equal."""
     rows = list(zip(content.points["run"], content.points["name"], strict=True))
-    safe = {run: re.sub(r"[^\w.=@+-]", "_", str(name))[:_LONGEST].lstrip(".") or "run" for run, name in rows}
+    safe = {run: _cut(re.sub(r"[^\w.=@+-]", "_", str(name))).lstrip(".") or "run" for run, name in rows}
     alike = Counter(name.lower() for name in safe.values())
     return {run: f"{name}-{run}" if alike[name.lower()] > 1 else name for run, name in safe.items()}
 
 
+def _cut(name: str) -> str:
+    return name.encode()[:_LONGEST].decode(errors="ignore")
+
+
 def _settings(content: Content) -> list[str]:
-    """The settings that differ between runs come first."""
-    first = next(content.runs(), None)
-    if first is None:
-        return []
-    numbers = content.points[list(first.settings)].nunique(dropna=False)
-    return sorted(first.settings, key=lambda name: numbers[name] == 1)
+    """The settings that any run has: a table of TensorBoard shows no other. Those that differ come first."""
+    names = content.settings()
+    numbers = content.points[names].nunique(dropna=False)
+    return sorted(names, key=lambda name: numbers[name] == 1)
 
 
 def _metrics(content: Content) -> list[str]:

@@ -13,7 +13,17 @@ from scalectl.orchestrator.errors import Exit, NotFound, Refusal
 from scalectl.orchestrator.experiment.checking import in_folder_of
 from scalectl.orchestrator.experiment.document import read_document
 from scalectl.orchestrator.experiment.schema import Document
-from scalectl.orchestrator.export.manifest import CHECKPOINTS, ENVIRONMENT, LAYOUT, MANIFEST, PAGE, PLOTS, STORE, YAML
+from scalectl.orchestrator.export.manifest import (
+    CHECKPOINTS,
+    ENVIRONMENT,
+    LAYOUT,
+    MANIFEST,
+    PAGE,
+    PLOTS,
+    STORE,
+    YAML,
+    is_plain,
+)
 from scalectl.orchestrator.format import file_name, size
 from scalectl.orchestrator.store.database import check, writing
 from scalectl.orchestrator.store.moved import forget, move, relaunched
@@ -44,7 +54,7 @@ class Unbundled:
 
 
 @dataclass(frozen=True)
-class _Home:
+class Home:
     """Where a YAML file has its store and its artifacts."""
 
     study: str
@@ -79,7 +89,7 @@ def _unbundled(archive: zipfile.ZipFile, file: Path, folder: Path) -> Unbundled:
         unpacked = Path(temporary)
         for member in members:
             _unpack(archive, member, unpacked / member.filename)
-        home = _home(unpacked / YAML, folder)
+        home = home_of(unpacked / YAML, folder)
         check(unpacked / STORE)
         yaml = _own(unpacked / YAML, folder)
         places = _places(unpacked, folder, home)
@@ -89,7 +99,7 @@ def _unbundled(archive: zipfile.ZipFile, file: Path, folder: Path) -> Unbundled:
         for _, after in places:
             _refuse_place(after, folder)
         came = said.get("checkpoints") is True
-        _at_home(unpacked / STORE, str(said["artifacts"]), home, yaml, checkpoints=came)
+        _athome_of(unpacked / STORE, str(said["artifacts"]), home, yaml, checkpoints=came)
         for before, after in places:
             after.parent.mkdir(parents=True, exist_ok=True)
             before.rename(after)
@@ -124,7 +134,7 @@ def _problem(member: zipfile.ZipInfo) -> str:
     """Why a member can't be unpacked; nothing where it can."""
     name, kind = member.filename, stat.S_IFMT(member.external_attr >> 16)
     parts = name.split("/")
-    if any(part in ("", ".", "..") or "\\" in part or ":" in part or not part.isprintable() for part in parts):
+    if not all(map(is_plain, parts)):
         return "names no file of the folder"
     if parts[0] not in (_FOLDERS if len(parts) > 1 else _FILES):
         return "no bundle has"
@@ -167,7 +177,7 @@ def _copy(source: IO[bytes], file: IO[bytes], most: int) -> None:
         file.write(part)
 
 
-def _home(unpacked: Path, folder: Path) -> _Home:
+def home_of(unpacked: Path, folder: Path) -> Home:
     """Where the YAML file will have its files in `folder`; its data need not be on this machine."""
     document = read_document(unpacked).value
     if not isinstance(document, dict):
@@ -180,10 +190,10 @@ def _home(unpacked: Path, folder: Path) -> _Home:
     if not remote(artifacts):
         artifacts = str(in_folder_of(folder / YAML, artifacts))
     store = in_folder_of(folder / YAML, said["store"])
-    return _Home(said["name"], store, artifacts, str(document.get("notify") or ""))
+    return Home(said["name"], store, artifacts, str(document.get("notify") or ""))
 
 
-def _at_home(store: Path, before: str, home: _Home, yaml: Path, *, checkpoints: bool) -> None:
+def _athome_of(store: Path, before: str, home: Home, yaml: Path, *, checkpoints: bool) -> None:
     """Give the paths of a store their new places, and forget the checkpoints that didn't come along."""
     engine = writing(store)
     try:
@@ -200,7 +210,7 @@ def _at_home(store: Path, before: str, home: _Home, yaml: Path, *, checkpoints: 
         engine.dispose()
 
 
-def _places(unpacked: Path, folder: Path, home: _Home) -> list[tuple[Path, Path]]:
+def _places(unpacked: Path, folder: Path, home: Home) -> list[tuple[Path, Path]]:
     """What was unpacked and where it goes, all but the YAML."""
     places = [(unpacked / STORE, home.store)]
     if (unpacked / CHECKPOINTS).exists():
@@ -211,10 +221,14 @@ def _places(unpacked: Path, folder: Path, home: _Home) -> list[tuple[Path, Path]
     return places
 
 
+def is_inside(place: Path, folder: Path) -> bool:
+    """Whether a place lies in a folder, wherever links lead."""
+    return Path(os.path.realpath(place.parent)).is_relative_to(os.path.realpath(folder))
+
+
 def _refuse_place(place: Path, folder: Path) -> None:
     """Raise Refusal where a place is taken, and InvalidBundle where it lies outside of the folder."""
-    inside = Path(os.path.realpath(place.parent)).is_relative_to(os.path.realpath(folder))
-    if not inside:
+    if not is_inside(place, folder):
         raise InvalidBundle(f"the YAML of the bundle has {place}, outside of {folder}. Nothing was imported.")
     if place.exists() or place.is_symlink():
         raise Refusal(f"refused: {place} is there already. Go to another folder.")

@@ -10,6 +10,8 @@ from pandas import DataFrame
 from scalectl.analysis.documents import records
 from scalectl.orchestrator.errors import Exit, Refusal, did_you_mean
 from scalectl.orchestrator.report.fits import study_points
+from scalectl.orchestrator.report.points import all_points, select_runs
+from scalectl.orchestrator.store.reading import Store
 
 Exporter = Callable[[DataFrame, Path], None]  # writes a table to a new file
 
@@ -48,8 +50,11 @@ def _parquet(points: DataFrame, path: Path) -> None:
     points.to_parquet(path, index=False)
 
 
-def export(path: Path, store: Path, study: str | None, where: str | None, *, force: bool = False) -> int:
-    """Write the runs of a study that `where` chooses, and return their number; a file that fails is not there.
+def export(
+    path: Path, store: Path, study: str | None, where: str | None, *, force: bool = False, all_studies: bool = False
+) -> int:
+    """Write the runs of a study, or of all, that `where` chooses, and return their number; a file that fails is not
+    there.
 
     Raises UnknownFormat for its suffix, Refusal for a file that is there already unless `force` is given, or that
     can't be written, and what `study_points` raises.
@@ -59,13 +64,31 @@ def export(path: Path, store: Path, study: str | None, where: str | None, *, for
         raise UnknownFormat(f"{path}: give a file that ends in {', '.join(EXPORTERS)}. {guess}".rstrip())
     if path.exists() and not force:
         raise Refusal(f"refused: {path} is there already. Give another file, or --force to overwrite it.")
-    _, points = study_points(store, study, where)
+    if all_studies:
+        points = _of_all_studies(store, where)
+    else:
+        _, points = study_points(store, study, where)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write(points, path)
     except OSError as error:
         raise Refusal(f"{path}: {error.strerror}.") from error
     return len(points)
+
+
+def _of_all_studies(store: Path, where: str | None) -> DataFrame:
+    """The runs of all studies, each once; raises NotFound where there is none, Refusal where `where` chooses none."""
+    Store(store).study()
+    names = Store(store).studies()
+    listed = frozenset().union(*(Store(store).study(name).runs for name in names))
+    points = all_points(store)
+    points = points[points["run"].isin(listed)]
+    if where is None:
+        return points.reset_index(drop=True)
+    selected = select_runs(points, "--where", where).reset_index(drop=True)
+    if selected.empty and len(points):
+        raise Refusal(f"--where {where!r} chooses none of the {len(points)} runs of {', '.join(names)}.")
+    return selected
 
 
 def _write(points: DataFrame, path: Path) -> None:

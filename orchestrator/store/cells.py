@@ -11,7 +11,15 @@ MISSING = frozenset(
 )
 TRUTHS = {"true": True, "false": False}
 _SIZES = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "G": 10**9, "T": 10**12}
-_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
+_DECIMAL_POINT = re.compile(r"[+-]?\d*\.\d+(e[+-]?\d+)?%?", re.IGNORECASE)
+_MINUS = "\N{MINUS SIGN}"  # of printed tables
+SPREAD = re.compile(r"\s*(\u00b1|\+/-|\\pm)\s*[\d.,]+%?$")  # behind a number
+_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
+_POWER = re.compile(  # of ten, as papers print one: 1.5 x 10^18, 10²¹
+    r"(?:(?P<digits>[+-]?\d+(\.\d*)?)\s*(?:[x\u00d7·⋅*]|\\times)\s*)?10"
+    r"(?:\^\{?(?P<power>[+-]?\d{1,3})\}?|(?P<raised>[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3}))"
+)
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(e[+-]?\d+)?%?", re.IGNORECASE)
 
 
@@ -38,7 +46,7 @@ class Numbers:
 
     def exact(self, cell: str, *, counts: bool = False) -> Decimal | None:
         """The same with all of its digits, of which a float keeps 15 to 17."""
-        text, size = cell, Decimal(1)
+        text, size = SPREAD.sub("", cell.replace(_MINUS, "-")), Decimal(1)
         if self.decimal_comma:
             text = text.replace(",", ".", 1)
         elif "," in text and _THOUSANDS.fullmatch(text):
@@ -47,11 +55,8 @@ class Numbers:
             text, size = text[:-1].rstrip(), Decimal("0.01")
         elif counts and text[-1:] in _SIZES:
             text, size = text[:-1].rstrip(), Decimal(_SIZES[text[-1]])
-        try:
-            number = Decimal(text)
-        except InvalidOperation:
-            return None
-        if number.is_snan():
+        number = _decimal(text)
+        if number is None or number.is_snan():
             return None
         if not (number.is_finite() and math.isfinite(float(number))):
             return Decimal("inf")
@@ -60,18 +65,34 @@ class Numbers:
         return number * size
 
 
+def _decimal(text: str) -> Decimal | None:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        power = _POWER.fullmatch(text)
+    if power is None:
+        return None
+    return Decimal(f"{power['digits'] or 1}e{power['power'] or power['raised'].translate(_RAISED)}")
+
+
 def numbers_of(separator: str, cells: Iterable[str]) -> tuple[Numbers, str]:
     """The way in which a file writes its numbers, and the first cell with a decimal comma, or that may have one.
 
-    Only cells between other separators than commas can have one. Where all that have a comma may as well be
-    thousands, as 1,234, nothing tells.
+    Where all that have a comma may as well be thousands, as 1,234, nothing tells. Between commas such cells are
+    thousands, and others have a decimal comma where no cell of the file has a decimal point, as quoted cells of Google
+    Sheets.
     """
-    if separator == ",":
-        return Numbers(), ""
-    suspicious = ""
+    certain = suspicious = ""
     for cell in cells:
+        if separator == "," and "." in cell and _DECIMAL_POINT.fullmatch(cell):
+            return Numbers(), ""
         if "," in cell and _DECIMAL_COMMA.fullmatch(cell):
-            if not _THOUSANDS.fullmatch(cell) or cell.lstrip("+-").startswith("0"):
-                return Numbers(decimal_comma=True), cell
-            suspicious = suspicious or cell
+            if _THOUSANDS.fullmatch(cell):
+                suspicious = suspicious or cell
+            else:
+                certain = certain or cell
+        if certain and separator != ",":
+            break
+    if certain or separator == ",":
+        return Numbers(decimal_comma=bool(certain)), certain
     return Numbers(), suspicious

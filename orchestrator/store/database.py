@@ -120,16 +120,22 @@ def copy_to(path: Path, file: Path) -> None:
     """Write a whole copy of a store, also while a launch writes to it, to a file that isn't there yet; a copy that
     fails is not there.
 
-    Raises what `reading` does, and Refusal for a file that is there already or can't be written.
+    Raises what `reading` does, NotAStore for one with a damaged page, and Refusal for a file that is there already or
+    can't be written.
     """
     with explained(path), reading(path), _looking(path) as connection:
         _make(file)
         try:
             with explained(file), closing(sqlite3.connect(file)) as copy:
                 connection.connection.backup(copy)
+            with _looking(file) as copied:
+                problem = damage(copied)
         except BaseException:
             file.unlink(missing_ok=True)
             raise
+    if problem:
+        file.unlink()
+        raise NotAStore(f"{path} is damaged: {problem}. {remedy(path)}.")
 
 
 def _make(file: Path) -> None:

@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from scalectl.analysis.vocabulary import are_settings
+from scalectl.analysis.vocabulary import are_settings, come_again
 from scalectl.orchestrator.format import count, counted
 
 
@@ -19,8 +20,10 @@ class Foreign:
     columns: Mapping[str, Any]
     metrics: Mapping[str, float]
     test_images: Mapping[str, int] = field(default_factory=dict)  # by metric
-    labels: Mapping[str, str | bool] = field(default_factory=dict)
+    labels: Mapping[str, str | bool | float] = field(default_factory=dict)
     line: int = 0  # of its file
+    excluded: bool = False  # where its file comes from
+    settings_id: str = ""  # its id but for the runs before it that have its settings
 
 
 def alike(name: str, names: Iterable[str]) -> str:
@@ -30,7 +33,7 @@ def alike(name: str, names: Iterable[str]) -> str:
 
 def settings_in_words(runs: Iterable[Foreign]) -> list[str]:
     """The labels that are settings of the runs, as a tokenizer is, and no name of each, as an id is."""
-    words: dict[str, list[str | bool]] = {}
+    words: dict[str, list[str | bool | float]] = {}
     for run in runs:
         for name, word in run.labels.items():
             words.setdefault(name, []).append(word)
@@ -45,6 +48,7 @@ def numbered(runs: Sequence[Foreign]) -> tuple[list[Foreign], list[str]]:
     groups: dict[str, list[Foreign]] = {}
     same = 0
     for run in runs:
+        run = replace(run, settings_id=run.id)
         document = json.dumps([run.columns, run.metrics, run.labels], sort_keys=True)
         if document in lines:
             same += 1
@@ -77,6 +81,31 @@ def numbered(runs: Sequence[Foreign]) -> tuple[list[Foreign], list[str]]:
     return sorted(distinct, key=lambda run: run.line), notes
 
 
+def steady(runs: Sequence[Foreign], stored: Mapping[str, tuple[str, str]]) -> list[Foreign]:
+    """The runs with the ids that a store has for their names and labels, which are `stored` by id.
+
+    Runs of equal settings are numbered in the order of their file, and a newer file may have another: what somebody
+    excluded would be another run.
+    """
+    groups: dict[str, list[Foreign]] = {}
+    for run in runs:
+        groups.setdefault(run.settings_id or run.id, []).append(run)
+    ids: dict[str, str] = {}
+    for group in groups.values():
+        free, unknown = [run.id for run in group], []
+        for run in group:
+            own = (run.columns["name"], json.dumps(dict(run.labels)))
+            known = next((number for number in free if stored.get(number) == own), None)
+            if known is None:
+                unknown.append(run.id)
+            else:
+                ids[run.id] = known
+                free.remove(known)
+        free.sort(key=lambda number: number in stored)  # a run that is new has an id that is new
+        ids |= zip(unknown, free, strict=True)
+    return [replace(run, id=ids[run.id]) for run in runs]
+
+
 def _key(run: Foreign, labels: Sequence[str]) -> str:
     settings = {name: value for name, value in run.columns.items() if name != "name"}
     return json.dumps([settings, [run.labels.get(name) for name in labels]], sort_keys=True)
@@ -85,16 +114,15 @@ def _key(run: Foreign, labels: Sequence[str]) -> str:
 def _recurring(groups: Sequence[Sequence[Foreign]]) -> Iterator[str]:
     """Yield the metrics that differ within groups of equal settings, in numbers that all come again in others."""
     for name in dict.fromkeys(name for group in groups for run in group for name in run.metrics):
-        values = [{run.metrics.get(name) for run in group} for group in groups]
-        often = Counter(number for numbers in values for number in numbers)
-        if max(map(len, values)) > 1 and min(often.values()) > 1:
+        values = [[run.metrics[name] for run in group if name in run.metrics] for group in groups]
+        if come_again(values):
             yield name
 
 
 def _perhaps_a_setting(name: str) -> str:
     return (
         f"{name} has the same numbers in one setting after another. Laws average such runs: if {name} is a setting,"
-        f" too, name its column of points by --as, or write its cells as words, such as {name}_0.1."
+        f" too, say --setting {shlex.quote(name)}, or name its column of points by --as."
     )
 
 

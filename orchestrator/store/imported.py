@@ -11,7 +11,7 @@ from typing import Any
 from scalectl.analysis.vocabulary import is_accuracy, is_error, is_share
 from scalectl.orchestrator.errors import Problem
 from scalectl.orchestrator.format import counted
-from scalectl.orchestrator.store.cells import TRUTHS, is_missing
+from scalectl.orchestrator.store.cells import SPREAD, TRUTHS, is_missing
 from scalectl.orchestrator.store.foreign import Foreign, name_of, numbered
 from scalectl.orchestrator.store.layout import Kind, Layout, Wishes, read_as
 from scalectl.orchestrator.store.meanings import COMPUTE, IMAGES, STATES, UNFINISHED, are_tokens, plain
@@ -23,6 +23,7 @@ from scalectl.orchestrator.store.readings import (
     setting,
 )
 from scalectl.orchestrator.store.sheet import MAX_PROBLEMS, InvalidImport, Row, read_sheet
+from scalectl.orchestrator.vocabulary import RunState
 
 WORK = 6.0  # training FLOPs for each parameter and token: a forward pass is 2, a backward pass 4
 LEAST_WORK = 2.0  # FLOPs for each parameter and example, below which a number is no training compute
@@ -52,7 +53,7 @@ def read(path: Path, wishes: Wishes | None = None) -> Import:
     layout = Layout(sheet, wishes)
     problems, runs, wrong_rows = list(layout.problems), [], 0
     reader = _Reader(layout, path)
-    for row in sheet.rows:
+    for row in reader.done(sheet.rows):
         values: dict[int, Any] = {}
         wrong = list(reader.problems(row, values))
         if wrong:
@@ -67,8 +68,13 @@ def read(path: Path, wishes: Wishes | None = None) -> Import:
     if unusable or reader.per_image or (problems and wishes.strict):
         raise InvalidImport(*sorted(problems, key=lambda problem: (problem.spot.line, problem.spot.column)))
     runs, repeats = numbered(runs)
-    notes = [*layout.notes, *reader.notes(), *repeats, *_without_use_of_images(runs)]
+    notes = [*layout.notes, *reader.notes(), *repeats, *_without_use_of_images(runs), *_excluded(runs)]
     return Import(runs, notes, tuple(problems), wrong_rows)
+
+
+def _excluded(runs: Sequence[Foreign]) -> Iterator[str]:
+    if number := sum(run.excluded for run in runs):
+        yield f"{counted(number, 'run')} excluded in the file, and so here: scalectl include takes a run back."
 
 
 def _without_use_of_images(runs: Sequence[Foreign]) -> Iterator[str]:
@@ -103,6 +109,8 @@ class _Reader:
         self.model = layout.place("model")
         self.params = layout.place("params")
         self.per_image = False
+        self.unfinished = 0  # rows of an export of ours
+        self.excluded = layout.headers.index("excluded") if layout.is_ours else None
         fields = list(enumerate(layout.fields))
         self.fields = [(place, column) for place, column in fields if column.kind is not Kind.NOTHING]
         measured = [place for place, column in self.fields if column.kind in (Kind.METRIC, Kind.ERROR)]
@@ -110,6 +118,15 @@ class _Reader:
         values = {place: [layout.numbers.value(cell) or 0.0 for cell in layout.filled[place]] for place in measured}
         self.percent = {place for place in measured if max(values[place], default=0.0) > 1} - self.signed
         self.mixed = {place for place in self.percent if _is_mixed(values[place])}
+
+    def done(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """The rows without those that an export of ours says are not done: they have nothing to fit."""
+        if not self.layout.is_ours:
+            return rows
+        state = self.layout.headers.index("state")
+        done = [row for row in rows if len(row.cells) <= state or row.cells[state] == RunState.DONE]
+        self.unfinished = len(rows) - len(done)
+        return done
 
     def problems(self, row: Row, values: dict[int, Any]) -> Iterator[Problem]:
         """Yield what is wrong with a row, whose values by their places go into `values`."""
@@ -143,6 +160,8 @@ class _Reader:
                 return metric(cell, numbers, signed=place in self.signed)
             case Kind.IMAGES:
                 return exact_count(cell, numbers)
+            case _ if column.header in self.layout.wishes.settings and numbers.value(cell) is not None:
+                return metric(cell, numbers, signed=False)
             case _:
                 return TRUTHS.get(cell.lower(), cell)
 
@@ -163,7 +182,8 @@ class _Reader:
         if self.derives_compute and "params" in columns and "images_seen" in columns:
             columns["flops"] = WORK * columns["params"] * columns["images_seen"]
         columns.setdefault("name", name_of(columns))
-        return Foreign(identity, columns, metrics, test_images, by_kind[Kind.LABEL], row.number)
+        excluded = self.excluded is not None and TRUTHS.get(row.cells[self.excluded].lower(), False)
+        return Foreign(identity, columns, metrics, test_images, by_kind[Kind.LABEL], row.number, excluded)
 
     def _model(self, columns: Mapping[str, Any]) -> str:
         if "params" in columns:
@@ -212,8 +232,9 @@ class _Reader:
         spare = [place for place, column in enumerate(self.layout.fields) if column.kind is Kind.NOTHING]
         if left_out := [name for place in spare if self.layout.filled[place] and (name := self.layout.headers[place])]:
             yield f"Left out: {', '.join(left_out)}."
-        if labels := [column.name for column in fields if column.kind is Kind.LABEL]:
-            yield f"Text, kept for --where: {', '.join(labels)}."
+        yield from self._notes_of_labels()
+        if self.unfinished:
+            yield f"Left out: {counted(self.unfinished, 'run')} that the file says are not done."
         for place, column in self.fields:
             ends = [cell for cell in self.layout.filled[place] if cell.lower() in UNFINISHED]
             if ends and column.kind is Kind.LABEL and plain(column.header) in STATES:
@@ -224,8 +245,17 @@ class _Reader:
         for place, _ in self.fields:
             yield from self._notes_of_shares(place)
 
+    def _notes_of_labels(self) -> Iterator[str]:
+        labels = [column for _, column in self.fields if column.kind is Kind.LABEL]
+        if words := [column.name for column in labels if column.header not in self.layout.wishes.settings]:
+            yield f"Text, kept for --where: {', '.join(words)}."
+        if numbers := [column.name for column in labels if column.header in self.layout.wishes.settings]:
+            yield f"Settings, kept for --where: {', '.join(numbers)}."
+
     def _notes_of_shares(self, place: int) -> Iterator[str]:
         column = self.layout.fields[place]
+        if any(SPREAD.search(cell) for cell in self.layout.filled[place]) and column.kind is not Kind.LABEL:
+            yield f"{column.header}: what stands behind \N{PLUS-MINUS SIGN} is left out."
         if place in self.signed:
             yield f"{column.header}: cells with % are shares, so that 12.3% is 0.123."
         elif column.kind is Kind.ERROR and place in self.percent:

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.sqlite import insert
 from scalectl.orchestrator.errors import NotFound, Refusal
 from scalectl.orchestrator.plan.plan import Plan, PlannedRun
 from scalectl.orchestrator.store import rows
-from scalectl.orchestrator.store.foreign import Foreign, alike
+from scalectl.orchestrator.store.foreign import Foreign, alike, steady
 from scalectl.orchestrator.store.layout import CAPITALS
 from scalectl.orchestrator.store.tables import (
     attempts,
@@ -32,6 +32,7 @@ from scalectl.orchestrator.store.views import create_views, most_metrics
 from scalectl.orchestrator.vocabulary import AttemptState, JobState, RunState
 
 PART = 100  # rows or runs that are made and written at a time
+_EARLIER = delete(imported).where(imported.c.run == bindparam("number"), imported.c.metric == bindparam("id"))
 Item = TypeVar("Item")
 
 
@@ -75,24 +76,42 @@ def take_in_others(connection: Connection, foreign: Sequence[Foreign], study: st
     """
     names = dict.fromkeys(name for run in foreign for name in run.metrics)
     _can_stand_beside(connection, names, study, origin)
-    foreign = _apart(connection, foreign, study)
+    rows_before = connection.execute(select(imports).where(imports.c.study == study))
+    stored = {row.id: (row.name, row.labels) for row in rows_before}
+    foreign = steady(_apart(connection, foreign, study), stored)
     before = set(connection.scalars(select(imports.c.id)))
     add_metrics(connection, names)
     unknown = dict.fromkeys(column.name for column in imports.columns if column.nullable)
     shared = {**unknown, "study": study, "origin": origin, "at": now()}
     new = ({**shared, "id": run.id, **run.columns, "labels": json.dumps(dict(run.labels))} for run in foreign)
     _upsert(connection, imports, "id", new)
+    out = [{"run": run.id} for run in foreign if run.excluded and run.id not in before]
+    if out:
+        exclude = update(imports).where(imports.c.id == bindparam("run"))
+        connection.execute(exclude.values(excluded=True, reason=f"excluded in {origin}"), out)
     number = _numbers(connection, imports)
     metric = {row.name: row.id for row in connection.execute(select(metrics.c.name, metrics.c.id))}
-    earlier = delete(imported).where(imported.c.run == bindparam("number"), imported.c.metric == bindparam("id"))
     for batch in _parts(foreign):
-        connection.execute(earlier, [{"number": number[run.id], "id": metric[name]} for run in batch for name in names])
+        connection.execute(
+            _EARLIER, [{"number": number[run.id], "id": metric[name]} for run in batch for name in names]
+        )
         if values := list(_values(batch, number, metric)):
             connection.execute(insert(imported), values)
+    _settings_now(connection, foreign, number, metric)
     ids = {run.id for run in foreign}
     same_file = select(imports.c.id, imports.c.name).where(imports.c.study == study, imports.c.origin == origin)
     left = [row.name for row in connection.execute(same_file.order_by(imports.c.number)) if row.id not in ids]
     return Taken(len(ids - before), left)
+
+
+def _settings_now(
+    connection: Connection, foreign: Sequence[Foreign], number: Mapping[str, int], metric: Mapping[str, int]
+) -> None:
+    """Delete the values of metrics that an earlier import took for such and this one says are settings."""
+    old = [{"number": number[run.id], "id": metric[name]} for run in foreign for name in run.labels if name in metric]
+    if old:
+        connection.execute(_EARLIER, old)
+        _drop_unused(connection, {row["id"] for row in old})
 
 
 def _parts(whole: Iterable[Item]) -> Iterator[list[Item]]:
@@ -124,12 +143,17 @@ def take_back(connection: Connection, study: str) -> int:
     candidates = list(connection.scalars(mine))
     connection.execute(delete(imported).where(imported.c.run.in_(ours)))
     number = connection.execute(delete(imports).where(imports.c.study == study)).rowcount
+    _drop_unused(connection, candidates)
+    return number
+
+
+def _drop_unused(connection: Connection, candidates: Iterable[int]) -> None:
+    """Delete those of some metrics that nothing has any more, and make the views anew."""
     used = {*connection.scalars(select(imported.c.metric).union(select(measurements.c.metric)))}
     unused = [{"unused": metric} for metric in candidates if metric not in used]
     if unused:
         connection.execute(delete(metrics).where(metrics.c.id == bindparam("unused")), unused)
     create_views(connection)
-    return number
 
 
 def _can_stand_beside(connection: Connection, names: Iterable[str], study: str, origin: str) -> None:

@@ -27,6 +27,7 @@ from scalectl.orchestrator.store.meanings import (
     run_names,
     size_unit,
 )
+from scalectl.orchestrator.store.readings import error_name
 from scalectl.orchestrator.store.sheet import MAX_PROBLEMS, Sheet
 
 CAPITALS = "differ in their capitals alone, which are one column to SQL"
@@ -35,7 +36,6 @@ LEAST_BUDGET = 1e9  # FLOPs: a budget or compute of less is in another unit
 _OF_METRIC = f"/{IMAGES}"
 _VAGUE = ("compute", "budget", "compute_budget", "C")  # headers of FLOPs, or of anything else that is spent
 _UNSAID = re.compile(r"[^\w./@-]+")  # what no name in an expression of --where has
-_ACCURACY = re.compile(r"(?<![a-z])acc(uracy)?(?![a-z])", re.IGNORECASE)
 
 
 class Kind(StrEnum):
@@ -45,7 +45,7 @@ class Kind(StrEnum):
     METRIC = "metric"
     ERROR = "error"  # 1 - the accuracy in the file
     IMAGES = "images"  # behind one metric
-    LABEL = "label"
+    LABEL = "label"  # a word, or a number that is a setting of the file's own
     NOTHING = "nothing"
 
 
@@ -67,6 +67,7 @@ class Wishes:
     columns: Mapping[str, str] = field(default_factory=dict)
     errors: Sequence[str] = ()
     test_images: int | None = None
+    settings: Sequence[str] = ()  # columns of numbers that are no metrics
     strict: bool = False  # refuse a file with a wrong row, which is left out otherwise
 
 
@@ -91,6 +92,11 @@ class Layout:
             if column.kind is kind and column.name == name:
                 return place
         return None
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the file is an export of a store, whose columns all of these are."""
+        return OURS - {"labels"} <= {*self.headers}
 
     @property
     def compute(self) -> list[int]:
@@ -140,7 +146,7 @@ class Layout:
 
     def _of_wishes(self) -> Iterator[Problem]:
         """Yield columns that options name and the file lacks."""
-        options = {"--as": self.wishes.columns, "--as-error": self.wishes.errors}
+        options = {"--as": self.wishes.columns, "--as-error": self.wishes.errors, "--setting": self.wishes.settings}
         for option, names in options.items():
             for name in names:
                 if name not in self.headers:
@@ -240,7 +246,7 @@ class Layout:
     def _leftover(self, place: int, taken: Mapping[str, str]) -> Field:
         """What a column is that has no other meaning: a metric if it holds numbers, else a label."""
         header = self.headers[place]
-        if is_left_out(header) or (header in OURS and OURS - {"labels"} <= {*self.headers}):  # an export of ours
+        if is_left_out(header) or (header in OURS and self.is_ours):
             return Field(header, Kind.NOTHING)
         metric = header.removesuffix(_OF_METRIC)
         if header in self.wishes.errors:
@@ -248,7 +254,7 @@ class Layout:
         if metric != header and metric in self.headers:
             return Field(header, Kind.IMAGES, metric)
         name = PREFIX.sub("", header)
-        if self.shares[place] < 0.5:
+        if header in self.wishes.settings or self.shares[place] < 0.5:
             return Field(header, Kind.LABEL, _apart(_UNSAID.sub("_", name).strip("_"), taken))
         return Field(header, Kind.METRIC, _apart(name, taken))
 
@@ -271,14 +277,6 @@ def _target(name: str) -> str:
     if named:
         return named.column
     return name
-
-
-def error_name(accuracy: str) -> str:
-    """The name of the error that belongs to an accuracy: test_error for test_acc, top1_error for top1."""
-    name, number = _ACCURACY.subn("error", accuracy)
-    if number:
-        return name
-    return f"{accuracy}_error"
 
 
 def _apart(name: str, taken: Mapping[str, str]) -> str:

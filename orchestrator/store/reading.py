@@ -256,6 +256,11 @@ class Store:
         with reading(self.path) as connection:
             return runs.study(connection, self.path, name)
 
+    def studies(self) -> list[str]:
+        """The names of all studies, imported ones as well: first the one that is meant where none is named."""
+        with reading(self.path) as connection:
+            return runs.names(connection)
+
     def provenance(self, study: Study) -> Provenance:
         """The file, code and machines that the numbers of a study come from, and what their time went into."""
         with reading(self.path) as connection:

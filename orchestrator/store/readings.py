@@ -1,14 +1,16 @@
 """What the cells of a file of runs hold: settings, counts, metrics, the errors that belong to accuracies."""
 
 import math
+import re
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Boolean, Float, Text
 
 from scalectl.orchestrator.store.cells import TRUTHS, Numbers
-from scalectl.orchestrator.store.meanings import COLUMNS, COMPUTE
+from scalectl.orchestrator.store.meanings import COLUMNS, COMPUTE, SIGNED
 
+_ACCURACY = re.compile(r"(?<![a-z])acc(uracy)?(?![a-z])", re.IGNORECASE)
 _LARGEST = 2**63 - 1  # of SQLite's integers
 _ROUNDING = Decimal("1e-6")  # share of a whole number that is taken for rounding, as that of 5.7e6 in binary
 
@@ -29,7 +31,7 @@ def setting(cell: str, numbers: Numbers, name: str, factor: float) -> Any:
     if kind is Boolean and cell.lower() in TRUTHS:
         return TRUTHS[cell.lower()]
     exact = _finite(numbers.exact(cell, counts=True)) * Decimal(factor)
-    if exact < 0 or (name in COMPUTE and exact == 0):
+    if (exact < 0 and name not in SIGNED) or (name in COMPUTE and exact == 0):
         if name in COMPUTE:
             raise BadCell("compute is above 0")
         raise BadCell("at least 0")
@@ -66,6 +68,14 @@ def accuracy_error(cell: str, numbers: Numbers, *, percent: bool) -> float:
     if not 0 <= accuracy <= 1:
         raise BadCell("not an accuracy", "accuracies are from 0 to 1, or from 0 to 100 in percent")
     return float(1 - accuracy)
+
+
+def error_name(accuracy: str) -> str:
+    """The name of the error that belongs to an accuracy: test_error for test_acc, top1_error for top1."""
+    name, number = _ACCURACY.subn("error", accuracy)
+    if number:
+        return name
+    return f"{accuracy}_error"
 
 
 def _finite(exact: Decimal | None) -> Decimal:

@@ -37,18 +37,25 @@ def study(connection: Connection, store: Path, name: str | None = None) -> Study
     for row in planned:
         if name in (None, row.name):
             return _planned(connection, row)
-    foreign = list(
-        connection.scalars(select(imports.c.study).group_by(imports.c.study).order_by(func.max(imports.c.at).desc()))
-    )
-    for other in foreign:
+    for other in _imported(connection):
         if name in (None, other):
             listed = select(imports.c.id).where(imports.c.study == other)
             return Study(other, frozenset(connection.scalars(listed)), {})
-    names = ", ".join(dict.fromkeys([*(row.name for row in planned), *foreign])) or "none yet"
     lacking = "no study"
     if name:
         lacking += f" {name!r}"
-    raise NotFound(f"{store} has {lacking}; it has {names}.")
+    raise NotFound(f"{store} has {lacking}; it has {', '.join(names(connection)) or 'none yet'}.")
+
+
+def names(connection: Connection) -> list[str]:
+    """The studies, those that were planned and then those that were imported, each the last first."""
+    planned = select(studies.c.name).order_by(studies.c.planned.desc(), studies.c.number.desc())
+    return list(dict.fromkeys([*connection.scalars(planned), *_imported(connection)]))
+
+
+def _imported(connection: Connection) -> list[str]:
+    last = func.max(imports.c.at).desc()
+    return list(connection.scalars(select(imports.c.study).group_by(imports.c.study).order_by(last)))
 
 
 def _planned(connection: Connection, row: Row[Any]) -> Study:

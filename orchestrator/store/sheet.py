@@ -190,7 +190,16 @@ def _documents(path: Path, text: str) -> Iterator[tuple[int, Any]]:
         return
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
-            yield number, _parsed(path, number, line)
+            yield from ((number, one) for one in _by_run(_parsed(path, number, line)))
+
+
+def _by_run(document: Any) -> Sequence[Any]:
+    """A document, or the objects in it by run where it has an object by column, as pandas writes a table."""
+    columns = list(document.values()) if isinstance(document, dict) else []
+    are_cells = all(isinstance(cells, dict) for cells in columns) and len({tuple(cells) for cells in columns}) == 1
+    if len(columns) < 2 or not are_cells:
+        return [document]
+    return [{name: cells[run] for name, cells in document.items()} for run in columns[0]]
 
 
 def _parsed(path: Path, number: int, text: str) -> Any:

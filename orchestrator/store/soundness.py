@@ -133,7 +133,7 @@ def _entries_without_log(path: Path) -> list[tuple[Any, ...]]:
     ends = "(SELECT min(id) FROM events UNION SELECT max(id) FROM events)"
     try:
         with closing(_opened(path, WITHOUT_LOG)) as connection:
-            return list(connection.execute(f"SELECT {_ENTRY} FROM events WHERE id IN {ends}"))  # noqa: S608 - ours
+            return list(connection.execute(f"SELECT {_ENTRY} FROM events WHERE id IN {ends} ORDER BY id"))  # noqa: S608 - ours
     except sqlite3.Error:
         return []
 
@@ -147,9 +147,13 @@ def remedy(path: Path) -> str:
     log = path.with_name(f"{path.name}-wal")
     if _size(log) and _is_sound(path):
         return f"{log} is not its own: without it the store is sound. Move it and {path.name}-shm away"
-    for copy in _copies(path):
-        if _is_sound(copy):
+    begun = _entries_without_log(path)[:1]
+    for copy in filter(_is_sound, _copies(path)):
+        others = _entries_without_log(copy)[:1]
+        if begun and begun == others:
             return f"{copy} is a sound copy: move {path} away, and copy that to its place"
+        if not begun or not others:  # nothing tells whether it is one
+            return f"{copy} is sound: if it is a copy of {path}, move {path} away, and copy that to its place"
     saved = path.with_name(f"recovered-{path.name}")
     return f"No sound copy is beside it. This saves what can be read: sqlite3 {path} .recover | sqlite3 {saved}"
 

@@ -31,7 +31,7 @@ class Results:
     store that is not there or can't be read."""
 
     def __init__(self, store: str | PathLike[str]) -> None:
-        self.path = Path(store)
+        self.path = Path(store).expanduser()
 
     @property
     def points(self) -> "DataFrame":
@@ -204,6 +204,15 @@ def _given(compute: str | None, **manner: Any) -> dict[str, Any]:
 
 def _typed(value: object) -> str:
     """A value as it stands behind --set: text as it is, all else as JSON, which is YAML, too."""
-    if isinstance(value, str):
-        return value
-    return json.dumps(value)
+    if isinstance(value, (str, PathLike)):
+        return str(value)
+    return json.dumps(value, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has for a path, and for a number or an array of NumPy; raises Refused for anything else."""
+    if isinstance(value, PathLike):
+        return str(value)
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise Refused(f"{value!r} is no value of a file: give text, numbers, lists or mappings of them.")
