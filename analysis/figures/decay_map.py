@@ -1,5 +1,6 @@
 """Draw the metric over two settings of a sweep, weight decay of head and body by default."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,7 @@ def table(points: pd.DataFrame, metric: str, x: str, rows: str, columns: str) ->
 def draw_map(axes: Axes, best: pd.DataFrame, metric: str) -> None:
     """Draw such a table as coloured cells with their numbers, the best one boxed; cells without a run stay empty."""
     numbers = best.to_numpy(float) * share(metric)
+    decimals = max(0, 2 - math.floor(math.log10(np.nanmax(np.abs(numbers)) or 1.0)))  # three digits of the largest
     colours, best_place = "viridis_r", np.nanargmin
     if is_accuracy(metric):
         colours, best_place = "viridis", np.nanargmax
@@ -68,7 +70,7 @@ def draw_map(axes: Axes, best: pd.DataFrame, metric: str) -> None:
         axes.text(
             column,
             row,
-            f"{numbers[row, column]:.3g}",
+            f"{numbers[row, column]:.{decimals}f}",
             ha="center",
             va="center",
             fontsize=SMALL,
