@@ -5,7 +5,8 @@ logarithms are found by Gauss-Newton, and around the best ones the posterior is 
 on a grid that closes in on those that the runs speak for, and sizes of departure and noise on another one; each law
 weighs its evidence.
 
-Letters of shapes: K laws that differ in their exponents, N runs, M places that are asked for, P terms, X axes.
+Letters of shapes: K laws that differ in their exponents, N runs, M places that are asked for, P terms, X axes. Runs and
+places come last: products with the runs' covariance, most of the work, then need no copies.
 """
 
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ from scalectl.analysis.triangular import solve_lower
 
 _EXPONENTS = (0.12, 1.0)
 _COARSE, _FINE, _ROUNDS = 6, 6, 2  # exponents of an axis: at first, and in each round that closes in
-_FIRST = 150  # runs that the first round rests on
+_MOST_CLOSING = 150  # runs that the rounds rest on which close in
 _REACH = 2.0  # standard deviations to both sides
 _BLUR = 0.4  # of a step of the grid: no standard deviation is known better
 _SPREAD = 1.0  # standard deviation of the logarithm of each term at the middle of the runs, before they are seen
@@ -31,7 +32,7 @@ _SHARED = 0.95  # of the variance of noise that groups share
 _LIGHT = 1e-3  # weight, in that of the heaviest, below which a law is left out
 _HOPELESS = 15.0  # log evidence below the best, from which on a size is left out of the rounds that follow
 _STEPS, _MORE = 8, 3  # of Gauss-Newton: from before the runs are seen, and from what a larger noise has said
-_FURTHEST, _ARRIVED = 1.0, 1e-3  # that a step goes, in logarithms, and below which no other is taken
+_FURTHEST, _ARRIVED = 1.0, 1e-2  # that a step goes, in logarithms, and below which a law takes no other
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Given:
         """The laws at the exponents that the runs speak for, of the axes that vary."""
         scale = float(np.exp(np.log(runs.errors).mean()))
         laws = _every_law(replace(runs, errors=runs.errors / scale), varied_X)
-        heaviest = max(law.log_evidence.max() for law in laws)
+        heaviest = _best(laws)
         laws = [law.take(np.flatnonzero(law.log_evidence >= heaviest + np.log(_LIGHT))) for law in laws]
         laws = [law for law in laws if len(law.log_evidence)]
         weights = [np.exp(law.log_evidence - heaviest) for law in laws]
@@ -120,14 +121,12 @@ def _every_law(runs: Runs, varied_X: NDArray[np.bool_]) -> list["_Laws"]:
     sizes: Sequence[_Size] = _ALONE
     if len(np.unique(runs.groups)) < len(runs.groups):
         sizes = (*_TOGETHER, *_ALONE)
-    for round_ in range(_ROUNDS):
-        asked = runs
-        if not round_:  # of all sizes, most of them hopeless: a few runs tell
-            asked = runs.take(spread(runs.places, _FIRST))
-        laws = _laws(asked, axes, used_P, sizes)
+    some = runs.take(spread(runs.places, _MOST_CLOSING))  # enough to tell where to look
+    for _ in range(_ROUNDS):
+        laws = _laws(some, axes, used_P, sizes)
         evidence = np.array([law.log_evidence for law in laws])
         likely = evidence.max(axis=1) > evidence.max() - _HOPELESS
-        sizes = [size for size, is_likely in zip(sizes, likely, strict=True) if is_likely]
+        sizes = [law.size for law, is_likely in zip(laws, likely, strict=True) if is_likely]
         weight_K = np.exp(evidence - evidence.max()).sum(axis=0)
         exponents_KX = laws[0].terms.exponents
         for place in np.flatnonzero(varied_X):
@@ -146,19 +145,29 @@ def _closer(axis: Floats, exponent_K: Floats, weight_K: Floats) -> Floats:
 
 
 def _laws(runs: Runs, axes: Sequence[Floats], used_P: NDArray[np.bool_], sizes: Sequence[_Size]) -> list["_Laws"]:
-    """The laws of each size, which begins where the one before it has ended."""
+    """The laws of each size, which begins where the one before it has ended.
+
+    Of sizes that share as much, none is tried that is smaller than one that is hopeless beside a larger one.
+    """
     terms = _Terms(runs.places.mean(axis=0), used_P, np.array(list(product(*axes))))
-    values_KNP = terms.values(runs.places)
-    log_KP, laws = np.full(values_KNP[:, 0].shape, _before(values_KNP)), list[_Laws]()
+    values_KPN = terms.values(runs.places)
+    log_KP, laws = np.full(values_KPN.shape[:2], _before(values_KPN)), list[_Laws]()
     for size in sizes:
-        laws.append(_Laws.given(terms, values_KNP, runs, size, log_KP, _MORE if laws else _STEPS))
+        larger = [law for law in laws if law.size.shared == size.shared]
+        if larger and _best(larger[-1:]) < _best(larger) - _HOPELESS:
+            continue
+        laws.append(_Laws.given(terms, values_KPN, runs, size, log_KP, _MORE if laws else _STEPS))
         log_KP = laws[-1].log_sizes
     return laws
 
 
-def _before(values_KNP: Floats) -> float:
+def _best(laws: Sequence["_Laws"]) -> float:
+    return float(max(law.log_evidence.max() for law in laws))
+
+
+def _before(values_KPN: Floats) -> float:
     """The logarithm of each term at the middle of the runs, before they are seen: all are alike, and 1 together."""
-    return -float(np.log(values_KNP.shape[2]))
+    return -float(np.log(values_KPN.shape[1]))
 
 
 @dataclass(frozen=True)
@@ -170,18 +179,19 @@ class _Terms:
     exponents: Floats  # [K, X]
 
     def values(self, x_MX: Floats) -> Floats:
-        """The terms [K, M, P] at places."""
-        powers = np.exp(-self.exponents[:, None, :] * (x_MX - self.middle))
-        return np.concatenate([np.ones_like(powers[:, :, :1]), powers], axis=2)[:, :, self.used]
+        """The terms [K, P, M] at places."""
+        powers_KXM = np.exp(-self.exponents[:, :, None] * (x_MX - self.middle).T)
+        every = np.concatenate([np.ones_like(powers_KXM[:, :1]), powers_KXM], axis=1)
+        return every.compress(self.used, axis=1)  # and not by an index, which would leave them out of order in memory
 
 
-def _parts(values_KNP: Floats, log_KP: Floats) -> tuple[Floats, Floats]:
-    """The logarithm of each law's errors [K, N], and the share of each term in these [K, N, P]: the slope of one by the
+def _parts(values_KPN: Floats, log_KP: Floats) -> tuple[Floats, Floats]:
+    """The logarithm of each law's errors [K, N], and the share of each term in these [K, P, N]: the slope of one by the
     logarithm of the other.
     """
-    parts_KNP = values_KNP * np.exp(log_KP)[:, None, :]
-    whole_KN = parts_KNP.sum(axis=2)
-    return np.log(whole_KN), parts_KNP / whole_KN[:, :, None]
+    parts_KPN = values_KPN * np.exp(log_KP)[:, :, None]
+    whole_KN = parts_KPN.sum(axis=1)
+    return np.log(whole_KN), parts_KPN / whole_KN[:, None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,25 +200,24 @@ class _Around:
     right side.
     """
 
-    white: Floats  # [K, N, P]
+    white: Floats  # [K, P, N]
     missed: Floats  # [K, N]
     normal: Floats  # [K, P, P]
     pull: Floats  # [K, P]
     misfit: Floats  # [K]
 
     @staticmethod
-    def these(log_KP: Floats, values_KNP: Floats, runs: Runs, whitening_NN: Floats) -> "_Around":
-        K, N, P = values_KNP.shape
-        law_KN, shares_KNP = _parts(values_KNP, log_KP)
-        off_KN1 = (np.log(runs.errors) - law_KN)[:, :, None]
-        plain = np.concatenate([shares_KNP, off_KN1], axis=2).swapaxes(0, 1).reshape(N, -1)
-        both_KNQ = (whitening_NN @ plain).reshape(N, K, P + 1).swapaxes(0, 1)
-        white_KNP, missed_KN = both_KNQ[:, :, :P], both_KNQ[:, :, P]
-        away_KP = (log_KP - _before(values_KNP)) / _SPREAD
-        normal_KPP = white_KNP.swapaxes(1, 2) @ white_KNP + np.eye(P) / _SPREAD**2
-        pull_KP = np.einsum("knp,kn->kp", white_KNP, missed_KN) - away_KP / _SPREAD
-        misfit_K = (missed_KN**2).sum(axis=1) + (away_KP**2).sum(axis=1)
-        return _Around(white_KNP, missed_KN, normal_KPP, pull_KP, misfit_K)
+    def these(log_KP: Floats, values_KPN: Floats, runs: Runs, whitening_NN: Floats) -> "_Around":
+        K, P, N = values_KPN.shape
+        law_KN, shares_KPN = _parts(values_KPN, log_KP)
+        plain_KQN = np.concatenate([shares_KPN, (np.log(runs.errors) - law_KN)[:, None]], axis=1)
+        white_KQN = (plain_KQN.reshape(-1, N) @ whitening_NN.T).reshape(K, P + 1, N)
+        products_KQQ = white_KQN @ white_KQN.swapaxes(1, 2)
+        away_KP = (log_KP - _before(values_KPN)) / _SPREAD
+        normal_KPP = products_KQQ[:, :P, :P] + np.eye(P) / _SPREAD**2
+        pull_KP = products_KQQ[:, :P, P] - away_KP / _SPREAD
+        misfit_K = products_KQQ[:, P, P] + (away_KP**2).sum(axis=1)
+        return _Around(white_KQN[:, :P], white_KQN[:, P], normal_KPP, pull_KP, misfit_K)
 
     @property
     def step(self) -> Floats:
@@ -227,27 +236,27 @@ class _Laws:
     places: Floats  # of the runs [N, X]
     size: _Size
     whitening: Floats  # [N, N]
-    white: Floats  # [K, N, P], the shares of the terms
+    white: Floats  # [K, P, N], the shares of the terms
     missed: Floats  # [K, N], what the laws miss of the runs, whitened
     log_sizes: Floats  # [K, P], of the terms
     spread: Floats  # [K, P, P], their covariance
     log_evidence: Floats  # [K]
 
     @staticmethod
-    def given(terms: _Terms, values_KNP: Floats, runs: Runs, size: _Size, log_KP: Floats, steps: int) -> "_Laws":
+    def given(terms: _Terms, values_KPN: Floats, runs: Runs, size: _Size, log_KP: Floats, steps: int) -> "_Laws":
         """The laws of runs, found from `log_KP` in so many steps of Gauss-Newton, or fewer."""
         near_NN = size.departure**2 * _nearness(runs.places, runs.places)
         alike_NN = (runs.groups[:, None] == runs.groups) * size.shared + (1 - size.shared) * np.eye(len(near_NN))
         noise_NN = size.noise**2 * alike_NN + np.diag(runs.sampling)
         root_NN: Floats = np.linalg.cholesky(near_NN + noise_NN).astype(float)
         whitening_NN = solve_lower(root_NN, np.eye(len(near_NN)))
-        around = _Around.these(log_KP, values_KNP, runs, whitening_NN)
+        log_KP, moving = log_KP.copy(), np.arange(len(log_KP))
         for _ in range(steps):
+            around = _Around.these(log_KP[moving], values_KPN[moving], runs, whitening_NN)
             step_KP = np.clip(around.step, -_FURTHEST, _FURTHEST)
-            log_KP = log_KP + step_KP
-            around = _Around.these(log_KP, values_KNP, runs, whitening_NN)
-            if np.abs(step_KP).max() < _ARRIVED:
-                break
+            log_KP[moving] += step_KP
+            moving = moving[np.abs(step_KP).max(axis=1) >= _ARRIVED]
+        around = _Around.these(log_KP, values_KPN, runs, whitening_NN)
         spread_KPP: Floats = np.linalg.inv(around.normal).astype(float)
         log_evidence_K = (np.linalg.slogdet(spread_KPP)[1] - around.misfit) / 2 - np.log(np.diag(root_NN)).sum()
         found = (around.white, around.missed, log_KP, spread_KPP, log_evidence_K)
@@ -261,13 +270,13 @@ class _Laws:
 
     def errors(self, x_MX: Floats, weight_K: Floats) -> tuple[Floats, Floats]:
         """The mean logarithms [K, M] of errors, and their weighted covariance [M, M]."""
-        law_KM, shares_KMP = _parts(self.terms.values(x_MX), self.log_sizes)
+        law_KM, shares_KPM = _parts(self.terms.values(x_MX), self.log_sizes)
         near_NM = self.whitening @ (self.size.departure**2 * _nearness(self.places, x_MX))
-        lead_KMP = shares_KMP - near_NM.T @ self.white
-        lean_KMP = lead_KMP @ np.linalg.cholesky(self.spread) * np.sqrt(weight_K)[:, None, None]
-        flat = np.swapaxes(lean_KMP, 0, 1).reshape(len(x_MX), -1)
+        lead_KPM = shares_KPM - self.white @ near_NM
+        lean_KPM = np.linalg.cholesky(self.spread).swapaxes(1, 2) @ lead_KPM * np.sqrt(weight_K)[:, None, None]
+        flat = lean_KPM.reshape(-1, len(x_MX))
         departure_MM = self.size.departure**2 * _nearness(x_MX, x_MX) - near_NM.T @ near_NM
-        covariance_MM = flat @ flat.T + weight_K.sum() * departure_MM
+        covariance_MM = flat.T @ flat + weight_K.sum() * departure_MM
         return law_KM + self.missed @ near_NM, covariance_MM
 
 

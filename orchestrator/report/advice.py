@@ -23,7 +23,7 @@ from scalectl.orchestrator.report.fits import kept_runs, study_points
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.vocabulary import RunState
 from scalectl.trainer.flops import training_flops
-from scalectl.trainer.identity import identity
+from scalectl.trainer.identity import Identities
 from scalectl.trainer.spec import ModelSpec
 
 
@@ -87,8 +87,9 @@ def addition(file: Path, experiment: Experiment, wide: Experiment, chosen: Colle
     kept = {run.id for run in plan(experiment, known).runs if not run.missing} | set(chosen)
     document = read_document(file).value
     beside = {_key(extra): extra for extra in _extras(document)}
-    every = {identity(cell.run): cell for cell in wide.cells}
-    own = {identity(cell.run) for cell in experiment.cells}
+    identities = Identities()
+    every = {identities.of(cell.run): cell for cell in wide.cells}
+    own = {identities.of(cell.run) for cell in experiment.cells}
     added = [cell for run, cell in every.items() if run in kept and (run not in own or _key_of(cell) in beside)]
     grid = [cell for run, cell in every.items() if run in kept and run in own and _key_of(cell) not in beside]
     models = {cell.model: cell.run.trunk.model for cell in added if cell.model not in document["models"]}
