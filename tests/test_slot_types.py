@@ -146,3 +146,24 @@ def test_a_rule_with_a_slot_of_its_own_takes_no_devices_from_the_default():
     assert (fit(cpu).types, fit(cpu).devices) == (("cpu",), 1)
     assert (fit(large).types, fit(large).devices, fit(large).priority) == (("h100-8",), 8, 2.0)
     assert (fit(shared).types, fit(shared).devices) == (("h100",), 0.25)
+
+
+@pytest.mark.parametrize(
+    ("place", "batch", "said"),
+    [
+        ("{type: v4-16}", 20, "20 images can't be shared by the 8 devices of a slot of type v4-16"),
+        ("{type: [h100, h100-8]}", 20, "20 images can't be shared by the 8 devices of a slot of type h100-8"),
+        ("{device: gpu, devices: 3}", 20, "20 images can't be shared by the 3 devices of a slot of type gpu"),
+        ("{type: v4-16}", 24, ""),
+        ("{type: h100, devices: 0.5}", 21, ""),
+        ("{device: tpu}", 21, ""),
+    ],
+)
+def test_a_batch_that_the_devices_of_its_slot_cannot_share_is_a_warning_at_its_line(study, place, batch, said):
+    text = study.write(f"resources: {{default: {place}}}\n").read_text()
+    study.file.write_text(text.replace("batch_size: 16", f"batch_size: {batch}"))
+    done = scalectl("validate", study.file)
+    assert done.returncode == 0 and ("can't be shared" in done.stdout + done.stderr) == bool(said)
+    assert said in done.stdout + done.stderr
+    if said:
+        assert re.search(r"yaml:\d+:\d+: warning: train.batch_size: ", done.stdout + done.stderr)
