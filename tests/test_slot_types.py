@@ -137,12 +137,13 @@ def test_devices_of_any_slot_are_a_warning(study):
     assert done.returncode == 0 and "a slot of any device has one GPU or a whole slice" in done.stdout + done.stderr
 
 
-def test_a_rule_with_a_slot_of_its_own_takes_no_devices_from_the_default():
+def test_a_rule_with_another_slot_takes_no_devices_from_the_default():
     halves = Place(device="gpu", type=("h100",), devices=0.5, priority=2.0)
-    cpu, large, shared = (
+    cpu, large, shared, same = (
         Resources(default=halves).laid_over(use)
-        for use in (Place(device="cpu"), Place(type=("h100-8",)), Place(devices=0.25))
+        for use in (Place(device="cpu"), Place(type=("h100-8",)), Place(devices=0.25), Place(type=("h100",)))
     )
+    assert (fit(same).types, fit(same).devices) == (("h100",), 0.5)
     assert (fit(cpu).types, fit(cpu).devices) == (("cpu",), 1)
     assert (fit(large).types, fit(large).devices, fit(large).priority) == (("h100-8",), 8, 2.0)
     assert (fit(shared).types, fit(shared).devices) == (("h100",), 0.25)

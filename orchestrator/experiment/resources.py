@@ -34,8 +34,8 @@ class Where(Section):
 
     when: Rule = key("Runs whose jobs go there, by any setting but their steps.")
     use: Place = key(
-        "Where they run; keys left out are those of resources.default, but for device, type and devices where one of"
-        " the first two is given."
+        "Where they run; keys left out are those of resources.default, but for device, type and devices where a rule"
+        " names another device or type."
     )
 
 
@@ -55,7 +55,7 @@ class Resources(Section):
     def laid_over(self, use: Place) -> Place:
         """The place of a rule, with what it leaves out from the default: one slot's number of devices is no other's."""
         base = self.default
-        if use.model_fields_set & {"device", "type"}:
+        if any(getattr(use, name) != getattr(base, name) for name in use.model_fields_set & {"device", "type"}):
             base = base.model_copy(update={"device": "auto", "type": None, "devices": None})
         return base.model_copy(update=use.model_dump(exclude_unset=True))
 
