@@ -104,6 +104,17 @@ def test_a_job_whose_node_has_left_may_be_stopped_before_that_is_told():
     assert backend.events(0.0)[0][0] == "h100/0"
 
 
+@pytest.mark.parametrize(("state", "held"), [("PENDING", "of 16 in the cluster 0 are free"), ("CREATED", "")])
+def test_what_its_own_workers_have_is_not_held_by_others(state, held):
+    backend = object.__new__(OnRay)
+    backend._head, backend._offered = Head(None), {Slot("v4-16/0", "v4-16"): SLICE}
+    backend._actors = {"v4-16/0": SimpleNamespace(gang="v4-16/0 of a launch")}
+    group = SimpleNamespace(get_placement_group=lambda name: name, placement_group_table=lambda _: {"state": state})
+    backend._ray = SimpleNamespace(util=group)
+    backend._nodes = SimpleNamespace(held=lambda seats: "of 16 in the cluster 0 are free")
+    assert backend.held("v4-16/0") == held
+
+
 @pytest.mark.parametrize("acquire", [0.4, 600.0])
 def test_idle_workers_make_room_also_where_little_time_is_left_for_a_slot(acquire, endless, monkeypatch):
     monkeypatch.setattr(supervisor, "ROOM_SECONDS", 0.5)

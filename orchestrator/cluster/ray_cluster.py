@@ -12,7 +12,7 @@ from scalectl.orchestrator.cluster.following import followed, inventory, workers
 from scalectl.orchestrator.cluster.following import room as shortage
 from scalectl.orchestrator.cluster.process import BINDS, usable
 from scalectl.orchestrator.cluster.ray_actor import Actor, Maker
-from scalectl.orchestrator.cluster.ray_gang import released
+from scalectl.orchestrator.cluster.ray_gang import placed, released
 from scalectl.orchestrator.cluster.ray_head import Head
 from scalectl.orchestrator.cluster.ray_nodes import Nodes
 from scalectl.orchestrator.cluster.ray_server import Embedded, first_line, join, secure
@@ -225,6 +225,9 @@ class OnRay(Backend):
 
     def held(self, slot: str) -> str:
         """What others hold of the place that a slot waits for: jobs of this launch, or whoever shares the cluster."""
+        gang = self._actors[slot].gang
+        if gang and self._head.ask(lambda: placed(self._ray, gang), False):  # its own workers have it, and start
+            return ""
         if self._nodes:
             return self._nodes.held(self._seats(slot))
         return shortage(self._seats(slot), *self._own())

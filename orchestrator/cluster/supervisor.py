@@ -214,11 +214,10 @@ class Supervisor(Cluster):
         Returns the ends of jobs that were asked to stop before they had a worker.
         """
         reasons: list[str] = []
-        longest = self._watch.patience.acquire / 2  # some is left for a worker to come up
-        if late := self._watch.late(min(ROOM_SECONDS, longest)):
+        patience = min(2 * ROOM_SECONDS, self._watch.patience.acquire / 2)  # that a worker may take to start
+        if late := self._watch.late(min(ROOM_SECONDS, patience)):
             self.backend.make_room()
         ended = [(slot, self._withdrawn(slot)) for slot in late if slot in self._stopped]
-        patience = min(2 * ROOM_SECONDS, longest)  # that a worker may take to start
         for slot in self._watch.late(patience):
             if held := self.backend.held(slot):
                 self._watch.excuse(slot, patience)
