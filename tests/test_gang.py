@@ -72,6 +72,7 @@ def test_a_slot_that_jobs_of_the_same_launch_hold_is_waited_for_without_an_end(j
             ends = [(slot, batch[-1]) for slot, batch in cluster.events(0.5) if slot == "cpu-2/0"]
             assert not ends, ends
         assert cluster.waiting == "slot cpu-2/0: it needs 2 CPU, and of 2 in the cluster 1 are free"
+        cluster._watch.patience = Patience()  # a pair may take long to start
         cluster.stop("cpu-0")
         ends = []
         while not ends:  # the idle worker of cpu-0 gives its CPU back
