@@ -7,6 +7,11 @@
 set -euo pipefail
 head=${1:?give the address of the head}
 shift
+PATH="$HOME/.venv/bin:$HOME/.local/bin:$PATH" # which `ssh HOST COMMAND` leaves out
+if ! command -v ray > /dev/null || ! command -v python > /dev/null; then
+  echo "no ray and python on the path: put the environment that has scalectl into ~/.venv, or name its bin in PATH" >&2
+  exit 1
+fi
 if [ ! -s "$HOME/.ray/auth_token" ]; then
   echo "no token: put one file ~/.ray/auth_token, of mode 600, on all machines" >&2
   exit 1

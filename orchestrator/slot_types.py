@@ -2,7 +2,7 @@
 
 import re
 
-from scalectl.orchestrator.vocabulary import CPU, GPU, TPU, parted
+from scalectl.orchestrator.vocabulary import AUTO, CPU, GPU, TPU, parted
 from scalectl.trainer.topology import Unknown, generation, topology
 
 _WORDS = re.compile(r"[a-z][a-z0-9]*([-_.][a-z0-9]+)*")
@@ -27,6 +27,8 @@ def slot_type(text: str) -> str:
     Raises NoSlotType for one that no cluster has, such as 8xh100 or v5e-7.
     """
     word = text.strip().lower()
+    if word == AUTO:
+        raise NoSlotType(text, "leave it out for any slot, or write device: auto")
     if re.fullmatch(r"[0-9]+(x[0-9]+)*", word):
         raise NoSlotType(text, "write v5e-16 for 4x4 chips of TPU v5e, or h100-8 for eight GPUs")
     if match := _NUMBER_FIRST.fullmatch(word):
@@ -39,6 +41,15 @@ def slot_type(text: str) -> str:
         plain = _plain(word)
         raise NoSlotType(text, f"write {plain} for a job on one device, or {plain}-8 for a job on eight")
     return word
+
+
+def device(kind: str) -> str:
+    """The device of a type of slot: cpu, gpu or tpu."""
+    if parted(kind)[0] == CPU:
+        return CPU
+    if kind == TPU or _SLICE.match(kind):
+        return TPU
+    return GPU
 
 
 def _slice(text: str, word: str) -> str:

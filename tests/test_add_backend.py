@@ -147,7 +147,7 @@ def test_a_worker_that_never_comes_is_a_failure_that_says_what_is_free(endless):
         def present(self, slot: str) -> bool:
             return False
 
-        def inventory(self) -> str:
+        def inventory(self, slot: str) -> str:
             return "all 37 machines are taken"
 
     last = end(Absent, endless, Patience(acquire=1.0))

@@ -7,6 +7,7 @@ import sys
 
 import click
 import pytest
+from click.testing import CliRunner
 from pages import DOCS
 from ruamel.yaml import YAML
 
@@ -39,6 +40,14 @@ def test_every_scalectl_of_a_page_is_a_command(page, monkeypatch):
     for line in lines:
         parsed(scalectl, shlex.split(line.rstrip(")")))
     assert lines or page.name in ("image.md", "slurm.md", "gke.md")
+
+
+@pytest.mark.parametrize("file", [DOCS / "clusters" / "rehearsal.md", DOCS.parent / "deploy" / "fake-cluster.yaml"])
+def test_what_a_rehearsal_changes_in_the_study_is_valid(file):
+    (line,) = re.findall(r"scalectl launch (experiments.yaml --set .*)", file.read_text().replace("\\\n#", " "))
+    name, *options = shlex.split(line.partition("--fake-cluster")[0])
+    done = CliRunner().invoke(scalectl, ["validate", str(DOCS.parent / name), *options], standalone_mode=False)
+    assert done.exception is None and "is valid" in done.stdout, done.exception
 
 
 @pytest.mark.slow

@@ -66,6 +66,8 @@ def test_a_job_of_kuberay_is_a_command_and_its_store_is_on_a_disk_that_outlives_
     volumes = spec["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]["volumes"]
     (claim,) = [volume["persistentVolumeClaim"]["claimName"] for volume in volumes if volume["name"] == mount]
     assert manifest[claim]["spec"]["accessModes"] == ["ReadWriteOnce"]  # SQLite's WAL needs one machine
+    (version,) = re.findall(r"^ray==(\S+)", (ROOT / "requirements.lock").read_text(), re.M)
+    assert spec["rayClusterSpec"]["rayVersion"] == version  # else KubeRay refuses the job, for its tokens
     assert spec["rayClusterSpec"]["authOptions"] == {"mode": "token"} and spec["backoffLimit"] > 0
 
 
@@ -112,6 +114,12 @@ def test_the_pages_name_every_file_of_deploy_and_each_file_exists():
     named = set(re.findall(r"\bdeploy/[\w./-]+\w", text))
     files = {str(path.relative_to(ROOT)) for path in DEPLOY.rglob("*") if path.is_file()}
     assert named == files
+
+
+def test_the_image_has_what_kuberay_runs_in_a_pod_to_see_that_it_is_ready():
+    *_, last = (DEPLOY / "Dockerfile").read_text().replace("\\\n", " ").partition("FROM python:${PYTHON}\n")
+    (installed,) = re.findall(r"apt-get install (?:--\S+ )*([\w ]+?) +&&", last)
+    assert "wget" in installed.split()
 
 
 @pytest.mark.slow

@@ -15,8 +15,9 @@ from test_add_backend import Threads
 from told import rows
 
 from scalectl.orchestrator.cluster import ray_head, supervisor
-from scalectl.orchestrator.cluster.base import Report, Request
-from scalectl.orchestrator.cluster.following import followed, room, serves, workers
+from scalectl.orchestrator.cluster.base import Lost, Report, Request
+from scalectl.orchestrator.cluster.following import followed, inventory, room, serves, workers
+from scalectl.orchestrator.cluster.ray_cluster import OnRay
 from scalectl.orchestrator.cluster.ray_head import Head
 from scalectl.orchestrator.cluster.ray_slots import POD_LABEL, SLICE_LABEL, Seats
 from scalectl.orchestrator.cluster.ray_visit import Answer, Visits, own_versions, seen, unseen, written
@@ -33,7 +34,7 @@ from scalectl.orchestrator.store.records import Records
 from scalectl.orchestrator.vocabulary import Slot
 from scalectl.trainer.checkpoint import prune
 from scalectl.trainer.claim import Superseded, check, claim
-from scalectl.trainer.events import Failed, Stopped
+from scalectl.trainer.events import Failed, Started, Stopped
 from scalectl.trainer.spec import Job
 from scalectl.trainer.train import train
 
@@ -53,6 +54,11 @@ def test_slots_that_work_stay_those_that_only_wait_go_first_and_names_are_used_a
     slices = {Slot(f"v4-16/{n}", "v4-16"): SLICE for n in range(2)}
     mixed = followed(three | slices, workers(1) | dict([*slices.items()][:1]), {"v4-16/1"}, {"v4-16/1"})
     assert names(mixed) == ["cpu-0", "v4-16/1"] and mixed[Slot("v4-16/1", "v4-16")] == SLICE
+
+
+def test_new_hosts_of_another_kind_get_a_name_that_no_worker_has():
+    slots = {Slot("tpu/0", "tpu"): SLICE}  # its worker, if it has one, knows how to take a v4-16
+    assert names(followed(slots, {Slot("tpu/0", "tpu"): replace(SLICE, kind="v5e-8")}, set(), set())) == ["tpu/1"]
 
 
 def node(name: str, resources: dict[str, float], **labels: str) -> dict[str, object]:
@@ -80,6 +86,53 @@ def test_what_is_lacking_of_the_room_for_a_slot():
     assert room(replace(SLICE, kind="v5e-8"), hosts, free | {"x1": {"TPU": 4.0}}).endswith(
         "of 0 in the cluster 0 are free"
     )
+
+
+def test_who_waited_for_a_slot_in_vain_is_told_what_that_slot_needs():
+    nodes = [node("a", {"CPU": 16.0, "GPU": 8.0}), node("b", {"CPU": 16.0})]
+    free = {"a": {"CPU": 16.0, "GPU": 6.0}, "b": {"CPU": 1.0}}
+    gpus = inventory(Seats(gpus=8.0, platform="cuda"), nodes, free)
+    assert gpus == "it needs 8 GPU, and of 8 in the cluster 6 are free"
+    assert inventory(Seats(cpus=1.0), nodes, free) == "it needs 1 CPU, and of 32 in the cluster 17 are free"
+
+
+def test_a_job_whose_node_has_left_may_be_stopped_before_that_is_told():
+    backend = object.__new__(OnRay)
+    backend._actors = {}
+    backend._returned = [("h100/0", Lost("the cluster has no place for slot h100/0 any more", "slot_lost"))]
+    backend.stop("h100/0")
+    assert backend.events(0.0)[0][0] == "h100/0"
+
+
+@pytest.mark.parametrize(("state", "held"), [("PENDING", "of 16 in the cluster 0 are free"), ("CREATED", "")])
+def test_what_its_own_workers_have_is_not_held_by_others(state, held):
+    backend = object.__new__(OnRay)
+    backend._head, backend._offered = Head(None), {Slot("v4-16/0", "v4-16"): SLICE}
+    backend._actors = {"v4-16/0": SimpleNamespace(gang="v4-16/0 of a launch")}
+    group = SimpleNamespace(get_placement_group=lambda name: name, placement_group_table=lambda _: {"state": state})
+    backend._ray = SimpleNamespace(util=group)
+    backend._nodes = SimpleNamespace(held=lambda seats: "of 16 in the cluster 0 are free")
+    assert backend.held("v4-16/0") == held
+
+
+@pytest.mark.parametrize("acquire", [0.4, 600.0])
+def test_idle_workers_make_room_also_where_little_time_is_left_for_a_slot(acquire, endless, monkeypatch):
+    monkeypatch.setattr(supervisor, "ROOM_SECONDS", 0.5)
+
+    class Hoarding(Thinning):
+        def make_room(self) -> None:
+            self.text = ""
+            Thinning.start(self, "thread", endless)
+
+    backend = Hoarding(Request())
+    backend.text = "an idle worker has it"
+    with closing(Supervisor(backend, Patience(acquire=acquire))) as cluster:
+        cluster.start("thread", endless)
+        until, batches = time.monotonic() + 10, []
+        while not batches:
+            assert time.monotonic() < until, cluster.waiting
+            batches = cluster.events(0.05)
+        assert isinstance(batches[0][1][0], Started)
 
 
 def test_a_board_places_on_the_slots_of_the_day_and_lets_jobs_end_where_they_are(study):

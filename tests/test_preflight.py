@@ -180,3 +180,12 @@ def test_the_compiler_leaves_nothing_in_a_cache_of_compiled_programs(tmp_path):
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0 and "compiled in" in done.stdout
     assert not programs.exists() or not any(programs.iterdir())
+
+
+def test_every_batch_that_a_slice_cannot_share_is_named_at_once_before_anything_is_compiled(ask, monkeypatch):
+    monkeypatch.setattr(preflight, "needed", lambda *_: pytest.fail("a compiler was asked"))
+    sweep = "grid: {sweep: {batch_size: [24, 40, 512]}}\n"
+    with pytest.raises(Exception, match=r"^refused: Ti on v5e:4x4: 24 images") as raised:
+        ask("Ti", "--topology", "v5e:4x4", extra=sweep)
+    assert "\nrefused: Ti on v5e:4x4: 40 images can't be shared by 16 devices: give a" in str(raised.value)
+    assert "512" not in str(raised.value) and raised.value.exit == 4

@@ -12,6 +12,7 @@ from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch.slots import limit_slots
 from scalectl.orchestrator.plan.plan import wanted
 from scalectl.orchestrator.plan.planner import plan
+from scalectl.orchestrator.plan.typed_slots import InvalidSlots, parse_slots
 from scalectl.orchestrator.vocabulary import Slot
 
 
@@ -66,6 +67,13 @@ def test_slots_on_which_no_job_would_run_are_refused_before_anything_is_written(
     said = "refused: --slots asks for 2 slots of type h100, on which no job would run: they need type h100-8, v5e-16."
     assert str(refused) == said and refused.exit == 4
     assert [path.name for path in study.folder.iterdir() if "lock" not in path.name] == ["experiments.yaml"]
+
+
+@pytest.mark.parametrize("typed", ["v5litepod-16", "v5e:4x4", "tpu-v5-lite-podslice:4x4", "V5E-16"])
+def test_slots_are_understood_in_the_names_of_others(typed):
+    assert parse_slots([f"2x{typed}"]) == (Slot("v5e-16/0", "v5e-16"), Slot("v5e-16/1", "v5e-16"))
+    with pytest.raises(InvalidSlots, match=r"v5e-4.*v5e-8"):
+        parse_slots(["2xv5e:2x3"])
 
 
 def test_jobs_that_take_any_slot_take_the_types_that_are_named(study):

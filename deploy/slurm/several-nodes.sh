@@ -24,7 +24,10 @@ fi
 # The head runs on the first node. A port and a folder of the job's own keep two jobs on one node apart.
 first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
 export HEAD_IP HEAD_PORT=$((20000 + SLURM_JOB_ID % 10000))
-HEAD_IP=$(getent ahostsv4 "$first" | awk 'NR == 1 {print $1}')
+HEAD_IP=$(getent ahostsv4 "$first" | awk '!/^127\./ && !seen++ {print $1}')
+if [ -z "$HEAD_IP" ]; then # this is the first node, and knows itself as 127.0.1.1
+  HEAD_IP=$(hostname -I | awk '{print $1}')
+fi
 
 # Slurm ends a job with SIGTERM to every process. Ray must not hear it: it has to be there until the jobs on it have
 # left their checkpoints. So it is started with the signal blocked; Slurm kills it 30 seconds later.
@@ -45,7 +48,8 @@ node() {
   hold ray start --address "$HEAD_IP:$HEAD_PORT" "$@"
 }
 export -f hold node
-(hold srun --output="ray-%j-%t.log" --open-mode=append bash -c node) &
+# Since Slurm 22.05 srun has to be told the CPUs again: without that all workers of a node may share one.
+(hold srun --cpus-per-task="$SLURM_CPUS_PER_TASK" --output="ray-%j-%t.log" --open-mode=append bash -c node) &
 ray=$!
 
 # The launch begins when all nodes have joined.

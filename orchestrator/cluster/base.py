@@ -114,8 +114,8 @@ class Backend(ABC):
     def make_room(self) -> None:  # noqa: B027 - most places share nothing
         """End idle workers: a slot is waited for in vain."""
 
-    def inventory(self) -> str:
-        """What the place has and what of it is free, in a few words, for whoever waited for a slot in vain."""
+    def inventory(self, slot: str) -> str:
+        """What a slot needs and what of it is free, in a few words, for whoever waited for the slot in vain."""
         return "nothing is free"
 
     def held(self, slot: str) -> str:

@@ -29,7 +29,7 @@ def followed(
         if left[slot.type, seats] > 0 or slot.name in working:
             slots[slot] = seats
             left[slot.type, seats] -= 1
-    names = {slot.name for slot in slots}
+    names = {slot.name for slot in (*before, *slots)}  # a worker that waits for other hosts may have one that left
     for (slot_type, seats), number in left.items():
         for _ in range(number):
             slot = Slot(_free_name(slot_type, names), slot_type)
@@ -59,19 +59,32 @@ def room(seats: Seats, nodes: Sequence[Node], free: Mapping[str, Mapping[str, fl
 
     `free` has the resources of each node, by its id, that nobody has.
     """
-    name, need = max(seats.bundle.items(), key=lambda entry: entry[1])
+    name, need = _resource(seats)
     fitting = Counter[str]()  # places for its workers, by slice where it needs one
-    fitting_nodes = [node for node in nodes if _is_kind(node, seats)]
-    for node in fitting_nodes:
+    for node in nodes:
+        if not _is_kind(node, seats):
+            continue
         places = int(free.get(node["NodeID"], {}).get(name, 0) // need)
         if seats.chips or seats.gpus:  # one on each host
             places = min(places, 1)
         fitting[_slice(node, seats)] += places
     if max(fitting.values(), default=0) >= seats.hosts:
         return ""
+    return inventory(seats, nodes, free)
+
+
+def inventory(seats: Seats, nodes: Sequence[Node], free: Mapping[str, Mapping[str, float]]) -> str:
+    """What a slot needs, and how much of it nodes of its kind have, in a few words."""
+    name, need = _resource(seats)
+    fitting_nodes = [node for node in nodes if _is_kind(node, seats)]
     total = sum(node["Resources"].get(name, 0) for node in fitting_nodes)
     unused = sum(free.get(node["NodeID"], {}).get(name, 0) for node in fitting_nodes)
     return f"it needs {seats.hosts * need:g} {name}, and of {total:g} in the cluster {unused:g} are free"
+
+
+def _resource(seats: Seats) -> tuple[str, float]:
+    """What each worker of a slot needs most of, by Ray's name, and how much."""
+    return max(seats.bundle.items(), key=lambda entry: entry[1])
 
 
 def _is_kind(node: Node, seats: Seats) -> bool:

@@ -8,10 +8,11 @@ from typing import Any
 
 from scalectl.orchestrator.cluster.accelerators import unusable
 from scalectl.orchestrator.cluster.base import Backend, Lost, Report, Request
-from scalectl.orchestrator.cluster.following import followed, workers
+from scalectl.orchestrator.cluster.following import followed, inventory, workers
+from scalectl.orchestrator.cluster.following import room as shortage
 from scalectl.orchestrator.cluster.process import BINDS, usable
 from scalectl.orchestrator.cluster.ray_actor import Actor, Maker
-from scalectl.orchestrator.cluster.ray_gang import released
+from scalectl.orchestrator.cluster.ray_gang import placed, released
 from scalectl.orchestrator.cluster.ray_head import Head
 from scalectl.orchestrator.cluster.ray_nodes import Nodes
 from scalectl.orchestrator.cluster.ray_server import Embedded, first_line, join, secure
@@ -208,7 +209,8 @@ class OnRay(Backend):
 
     def stop(self, slot: str) -> None:
         """Ask the job on a slot to leave a checkpoint and end with Stopped."""
-        self._actors[slot].stop()
+        if slot in self._actors:  # else its node has left, which `events` is about to tell
+            self._actors[slot].stop()
 
     def kill(self, slot: str) -> None:
         """Kill the actor of a slot."""
@@ -222,10 +224,13 @@ class OnRay(Backend):
         return bool(self._actors[slot].node)
 
     def held(self, slot: str) -> str:
-        """What others hold of the place that a slot waits for, in a cluster that was joined."""
-        if self._nodes is None:
+        """What others hold of the place that a slot waits for: jobs of this launch, or whoever shares the cluster."""
+        gang = self._actors[slot].gang
+        if gang and self._head.ask(lambda: placed(self._ray, gang), False):  # its own workers have it, and start
             return ""
-        return self._nodes.held(self._seats(slot))
+        if self._nodes:
+            return self._nodes.held(self._seats(slot))
+        return shortage(self._seats(slot), *self._own())
 
     def draining(self) -> Collection[str]:
         """The slots with jobs on nodes that will be taken away."""
@@ -237,12 +242,15 @@ class OnRay(Backend):
         for slot in self._actors.keys() - self._busy.keys():
             self.kill(slot)
 
-    def inventory(self) -> str:
-        """The CPUs of the cluster, and those that are free."""
-        nothing: dict[str, float] = {}
-        total = self._head.ask(self._ray.cluster_resources, nothing)
-        free = self._head.ask(self._ray.available_resources, nothing)
-        return f"it needs 1 CPU, and of {total.get('CPU', 0):g} in the cluster {free.get('CPU', 0):g} are free"
+    def inventory(self, slot: str) -> str:
+        """What a slot needs, and how much of it the cluster has."""
+        if self._nodes:
+            return self._nodes.inventory(self._seats(slot))
+        return inventory(self._seats(slot), *self._own())
+
+    def _own(self) -> tuple[list[Any], Mapping[str, Mapping[str, float]]]:
+        """The node of an embedded cluster, and what of it is free."""
+        return self._ray.nodes(), self._ray._private.state.available_resources_per_node()
 
     def lacking(self) -> str:
         """What the cluster has in place of slots of the types that are wanted."""

@@ -266,6 +266,15 @@ def _died(end: Event) -> bool:
     return isinstance(end, Failed) and end.kind == "node_lost"
 
 
+def placed(ray: Any, name: str) -> bool:
+    """Whether the gang of this name has its hosts by now."""
+    try:
+        group = ray.util.get_placement_group(name)
+    except ValueError:
+        return False
+    return bool(ray.util.placement_group_table(group).get("state") == "CREATED")
+
+
 def released(ray: Any, name: str) -> None:
     """Give back what the gang of this name holds, if it holds anything, once its conductor was killed."""
     try:

@@ -7,7 +7,7 @@ from typing import Any
 
 from scalectl.orchestrator.cluster import ray_visit
 from scalectl.orchestrator.cluster.base import Request
-from scalectl.orchestrator.cluster.following import room, serves, workers
+from scalectl.orchestrator.cluster.following import inventory, room, serves, workers
 from scalectl.orchestrator.cluster.ray_head import Head
 from scalectl.orchestrator.cluster.ray_slots import Node, Seats, lacking, plain
 from scalectl.orchestrator.cluster.ray_slots import slots as slots_of
@@ -149,10 +149,19 @@ class Nodes:
 
     def held(self, seats: Seats) -> str:
         """What is lacking of the room for a slot, which others hold; nothing where there is enough."""
+        return room(seats, self._usable, self._unused)
+
+    def inventory(self, seats: Seats) -> str:
+        """What a slot needs, and how much of it there is, in a few words."""
+        return inventory(seats, self._usable, self._unused)
+
+    @property
+    def _unused(self) -> Mapping[str, Mapping[str, float]]:
+        """The resources of each node, by its id, that nobody has."""
         if time.monotonic() - self._free[0] > FREE_SECONDS:
             free = self._head.ask(self._ray._private.state.available_resources_per_node, self._free[1])
             self._free = time.monotonic(), free
-        return room(seats, self._usable, self._free[1])
+        return self._free[1]
 
     def lacking(self) -> str:
         """What the cluster has in place of slots, in a few words."""

@@ -214,10 +214,10 @@ class Supervisor(Cluster):
         Returns the ends of jobs that were asked to stop before they had a worker.
         """
         reasons: list[str] = []
-        if late := self._watch.late(ROOM_SECONDS):
+        patience = min(2 * ROOM_SECONDS, self._watch.patience.acquire / 2)  # that a worker may take to start
+        if late := self._watch.late(min(ROOM_SECONDS, patience)):
             self.backend.make_room()
         ended = [(slot, self._withdrawn(slot)) for slot in late if slot in self._stopped]
-        patience = min(2 * ROOM_SECONDS, self._watch.patience.acquire / 2)  # that a worker may take to start
         for slot in self._watch.late(patience):
             if held := self.backend.held(slot):
                 self._watch.excuse(slot, patience)
@@ -275,7 +275,7 @@ class Supervisor(Cluster):
         self._kill(slot)
         if present:
             return Failed("stalled", step, f"slot {slot} reported nothing for {silent:,.0f} s; its worker was killed")
-        reason = f"no worker for slot {slot} in {silent:,.0f} s: {self.backend.inventory()}"
+        reason = f"no worker for slot {slot} in {silent:,.0f} s: {self.backend.inventory(slot)}"
         return Failed("no_capacity", step, reason)
 
     def _kill(self, slot: str) -> None:

@@ -12,6 +12,7 @@ from scalectl.orchestrator.errors import Finding, KeyPath
 from scalectl.orchestrator.experiment import sound
 from scalectl.orchestrator.experiment.checks import CHECKS, hold_outs_leave_some
 from scalectl.orchestrator.experiment.checks_files import FILES
+from scalectl.orchestrator.experiment.checks_places import batches_are_shared
 from scalectl.orchestrator.experiment.explained import of_pydantic, wrong_paths
 from scalectl.orchestrator.experiment.grid import Resolved, resolve
 from scalectl.orchestrator.experiment.paths import NoPath, absolute
@@ -66,10 +67,13 @@ def _resolved(document: Document, wrong: Collection[KeyPath]) -> Resolved:
         resolved = resolve(**sections)
         if any(path[0] == "fits" for path in wrong):
             return resolved
-        held_out = tuple(hold_outs_leave_some(document.fits, resolved.cells))
+        of_cells = (
+            *hold_outs_leave_some(document.fits, resolved.cells),
+            *batches_are_shared(document.resources, resolved.cells),
+        )
     except Unsound:
         return _NONE
-    return Resolved(resolved.cells, resolved.skipped, resolved.findings + held_out)
+    return Resolved(resolved.cells, resolved.skipped, resolved.findings + of_cells)
 
 
 def _budgets(sections: dict[str, Any], wrong: Collection[KeyPath]) -> Resolved:

@@ -11,11 +11,12 @@ from scalectl.orchestrator.experiment.checks_data import (
     source_takes_keys,
 )
 from scalectl.orchestrator.experiment.checks_files import datasets_are_apart
+from scalectl.orchestrator.experiment.checks_places import PLACES
 from scalectl.orchestrator.experiment.checks_size import SIZES
 from scalectl.orchestrator.experiment.fits import Fit
 from scalectl.orchestrator.experiment.grid import Cell
 from scalectl.orchestrator.experiment.images import Data
-from scalectl.orchestrator.experiment.resources import Place, Resources
+from scalectl.orchestrator.experiment.resources import Resources
 from scalectl.orchestrator.experiment.schema import Budgets, Grid, Model, Train
 from scalectl.orchestrator.experiment.specs import contents, held_out, known, left, shape, test_path
 from scalectl.trainer.data import registry
@@ -202,16 +203,6 @@ def places_are_of_trunks(models: dict[str, Model], resources: Resources) -> Iter
         yield from _unknown_models(where.when.names(), models, (*path, "model"))
 
 
-def devices_are_whole(resources: Resources) -> Iterator[Finding]:
-    """Yield the numbers of devices above one that are no whole numbers: a slot has a part of one, or some of them."""
-    places: dict[KeyPath, Place] = {("default",): resources.default}
-    places |= {("rules", i, "use"): where.use for i, where in enumerate(resources.rules)}
-    for path, place in places.items():
-        if place.devices and place.devices > 1 and place.devices % 1:
-            hint = "write 0.5 to share each device between two jobs, or a whole number"
-            yield Finding(("resources", *path, "devices"), f"{place.devices:g} is not a number of devices", hint)
-
-
 def held_out_models_exist(models: dict[str, Model], fits: dict[str, Fit]) -> Iterator[Finding]:
     """Yield the fits that hold out an unknown model."""
     for name, fit in fits.items():
@@ -261,6 +252,6 @@ CHECKS = (
     rules_choose,
     extras_are_runs,
     places_are_of_trunks,
-    devices_are_whole,
+    *PLACES,
     held_out_models_exist,
 )

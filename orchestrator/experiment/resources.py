@@ -33,7 +33,10 @@ class Where(Section):
     """A place for the jobs of some runs."""
 
     when: Rule = key("Runs whose jobs go there, by any setting but their steps.")
-    use: Place = key("Where they run; keys left out are those of resources.default.")
+    use: Place = key(
+        "Where they run; keys left out are those of resources.default, but for device, type and devices where a rule"
+        " names another device or type."
+    )
 
 
 class Resources(Section):
@@ -46,8 +49,15 @@ class Resources(Section):
         """The place of the jobs of a run with these settings."""
         for rule in self.rules:
             if rule.when.holds(settings):
-                return self.default.model_copy(update=rule.use.model_dump(exclude_unset=True))
+                return self.laid_over(rule.use)
         return self.default
+
+    def laid_over(self, use: Place) -> Place:
+        """The place of a rule, with what it leaves out from the default: one slot's number of devices is no other's."""
+        base = self.default
+        if any(getattr(use, name) != getattr(base, name) for name in use.model_fields_set & {"device", "type"}):
+            base = base.model_copy(update={"device": "auto", "type": None, "devices": None})
+        return base.model_copy(update=use.model_dump(exclude_unset=True))
 
 
 class Limits(Section):

@@ -62,8 +62,8 @@ class Answer:
 def programs(plan: Plan, text: str | None) -> list[Program]:
     """The distinct programs of a plan, each with the slice of a text, or with that of its slots where there is none.
 
-    Raises InvalidTopology for a text that means none, or where neither names a slice, and Refusal where the devices of
-    one can't share a batch of fine-tuning.
+    Raises InvalidTopology for a text that means none, or where neither names a slice, and Refusal, which names all,
+    where the devices of some can't share a batch.
     """
     models: dict[tuple[str, Topology], dict[str, TrunkSpec]] = {}
     for run in plan.runs:
@@ -72,9 +72,25 @@ def programs(plan: Plan, text: str | None) -> list[Program]:
             words = f"{tuning.batch_size} images can't be shared by {slices.devices} devices"
             raise Refusal(f"refused: evals.finetune.batch_size on {slices}: {words}: give a multiple of that.")
         models.setdefault((shape(run.spec.trunk), slices), {})[run.model] = run.spec.trunk
-    return [
+    made = [
         Program(tuple(trunks), words, next(iter(trunks.values())), slices) for (words, slices), trunks in models.items()
     ]
+    if refusals := list(_unshared(made)):
+        raise Refusal("\n".join(refusals))
+    return made
+
+
+def _unshared(programs: Sequence[Program]) -> Iterator[str]:
+    """Yield a sentence for each batch that the devices of a slice can't share."""
+    models: dict[tuple[int, Topology], list[str]] = {}
+    for program in programs:
+        recipe = program.trunk.recipe
+        for size in (recipe.batch_size, recipe.microbatch):
+            if size % program.slices.devices:
+                models.setdefault((size, program.slices), []).extend(program.models)
+    for (size, slices), names in models.items():
+        words = f"{size} images can't be shared by {slices.devices} devices: give a multiple of {slices.devices}"
+        yield f"refused: {', '.join(dict.fromkeys(names))} on {slices}: {words}."
 
 
 def _slice(text: str | None, types: Sequence[str]) -> Topology:

@@ -18,7 +18,7 @@ def parse_slots(texts: Sequence[str]) -> tuple[Slot, ...]:
     """The slots of texts such as "4xv5e-16", or "8" for CPU workers; raises InvalidSlots."""
     slots: list[Slot] = []
     for text in texts:
-        match = re.fullmatch(r"([1-9][0-9]{0,5})(?:x([A-Za-z][\w.-]*))?", text)
+        match = re.fullmatch(r"([1-9][0-9]{0,5})(?:x([A-Za-z][\w.:/-]*))?", text)
         if match is None:
             raise InvalidSlots(
                 f"--slots {text}: write COUNTxTYPE with a COUNT of 1 to 999999, such as 4xv5e-16, or 8 for CPU workers."
