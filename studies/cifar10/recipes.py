@@ -68,21 +68,27 @@ def interval(changes: pd.Series) -> str:
 
 
 def pooling() -> str:
-    """Both errors of each pooling at equal compute, and whether they differ by more than seeds do."""
-    kinds = [*done("pooling").groupby(["head", "pre_logits"])]
+    """Both errors of each pooling at equal compute, with and without the layer, and what differs by more than seeds."""
+    points = done("pooling")
     rows = [
         (head, layer, f"{group['steps'].iloc[0]:,.0f}", *(spread(group[metric]) for metric in METRICS))
-        for (head, layer), group in kinds
+        for (head, layer), group in points.groupby(["head", "pre_logits"])
     ]
-    lines = []
+    lines = "\n".join(f"- {line}" for line in contrasts(points))
+    return "\n\n".join((table(("pooling", "layer", "steps", *METRICS.values()), rows), lines))
+
+
+def contrasts(points: pd.DataFrame) -> Iterable[str]:
+    """For each error the poolings beside each other, without the layer and with it, and the layer's own effect."""
     for metric, words in METRICS.items():
-        found = stats.f_oneway(*(group[metric] for _, group in kinds))
-        differ = "differ" if found.pvalue < CHANCE else "don't differ"
-        lines.append(
-            f"- **{words}**: the {len(kinds)} {differ} by more than seeds do"
-            f" (F = {found.statistic:.1f}, p = {found.pvalue:.2g})."
-        )
-    return "\n\n".join((table(("pooling", "layer", "steps", *METRICS.values()), rows), "\n".join(lines)))
+        told = []
+        for layer, group in points.groupby("pre_logits"):
+            found = stats.f_oneway(*(seeds[metric] for _, seeds in group.groupby("head")))
+            differ = "differ" if found.pvalue < CHANCE else "don't differ"
+            told.append(f"with the layer {layer} the poolings {differ} by more than seeds do (p = {found.pvalue:.2g})")
+        pairs = points.pivot(values=metric, index=["head", "seed"], columns="pre_logits")
+        effect = interval(100 * (pairs["tanh"] - pairs["none"]))
+        yield f"**{words}**: {'; '.join(told)}. The layer changes it by {effect} points, seed by seed."
 
 
 def draw() -> None:
