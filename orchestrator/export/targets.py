@@ -103,8 +103,9 @@ def export_all(name: str, folder: Path, store: Path, where: str | None = None) -
     """
     if read_mark(folder) is not None:
         raise Refusal(f"refused: {folder} is the export of one study. Give another folder.")
-    Store(store).study()
-    names = Store(store).studies()
+    reader = Store(store)
+    reader.study()
+    names = reader.studies()
     chosen = [study for study in names if _has_runs(store, study, where)]
     if not chosen:
         raise Refusal(f"--where {where!r} chooses none of the runs of {', '.join(names)}.")

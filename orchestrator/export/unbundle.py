@@ -99,7 +99,7 @@ def _unbundled(archive: zipfile.ZipFile, file: Path, folder: Path) -> Unbundled:
         for _, after in places:
             _refuse_place(after, folder)
         came = said.get("checkpoints") is True
-        _athome_of(unpacked / STORE, str(said["artifacts"]), home, yaml, checkpoints=came)
+        _at_home(unpacked / STORE, str(said["artifacts"]), home, yaml, checkpoints=came)
         for before, after in places:
             after.parent.mkdir(parents=True, exist_ok=True)
             before.rename(after)
@@ -193,7 +193,7 @@ def home_of(unpacked: Path, folder: Path) -> Home:
     return Home(said["name"], store, artifacts, str(document.get("notify") or ""))
 
 
-def _athome_of(store: Path, before: str, home: Home, yaml: Path, *, checkpoints: bool) -> None:
+def _at_home(store: Path, before: str, home: Home, yaml: Path, *, checkpoints: bool) -> None:
     """Give the paths of a store their new places, and forget the checkpoints that didn't come along."""
     engine = writing(store)
     try:

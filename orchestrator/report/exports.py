@@ -78,9 +78,10 @@ def export(
 
 def _of_all_studies(store: Path, where: str | None) -> DataFrame:
     """The runs of all studies, each once; raises NotFound where there is none, Refusal where `where` chooses none."""
-    Store(store).study()
-    names = Store(store).studies()
-    listed = frozenset().union(*(Store(store).study(name).runs for name in names))
+    reader = Store(store)
+    reader.study()
+    names = reader.studies()
+    listed = frozenset().union(*(reader.study(name).runs for name in names))
     points = all_points(store)
     points = points[points["run"].isin(listed)]
     if where is None:
