@@ -190,11 +190,11 @@ def test_a_cap_on_device_hours_is_measured_by_the_clock(study):
 
 
 def test_a_cap_on_device_hours_counts_the_devices_that_the_file_states(study):
-    eight = "resources: {default: {device: cpu, devices: 8}}\n"
+    eight = "resources: {default: {device: gpu, devices: 8}}\n"
     job = plan(read(study.write(extra=eight))).jobs[0]
     ticks = itertools.count(0, 3600)
     meter = Meter(Caps(), clock=lambda: float(next(ticks)))
-    meter.take(News("cpu-0", job))
+    meter.take(News("gpu-0", job, slot_type="gpu"))
     assert meter.device_hours == 8.0
 
 
