@@ -115,6 +115,20 @@ def test_what_its_own_workers_have_is_not_held_by_others(state, held):
     assert backend.held("v4-16/0") == held
 
 
+@pytest.mark.parametrize("trains", ["cpu-0", "cpu-1"])
+def test_a_worker_that_is_slow_to_start_on_one_machine_does_not_wait_for_its_own_cpu(trains):
+    """Ray says of neither CPU that it is free, from when it begins to start the workers."""
+    pair = {Slot("cpu-2/0", "cpu-2"): Seats(2, cpus=1.0)}
+    backend = object.__new__(OnRay)
+    backend._head, backend._nodes, backend._offered = Head(None), None, workers(2) | pair
+    backend._actors = {name: SimpleNamespace(gang="", placed=name == trains) for name in ("cpu-0", "cpu-1", "cpu-2/0")}
+    free = {"a": {"CPU": 0.0}}
+    state = SimpleNamespace(available_resources_per_node=lambda: free)
+    backend._ray = SimpleNamespace(nodes=lambda: [node("a", {"CPU": 2.0})], _private=SimpleNamespace(state=state))
+    assert backend.held("cpu-0") == "" and backend.held("cpu-1") == ""
+    assert backend.held("cpu-2/0").endswith("of 2 in the cluster 1 are free")
+
+
 @pytest.mark.parametrize("acquire", [0.4, 600.0])
 def test_idle_workers_make_room_also_where_little_time_is_left_for_a_slot(acquire, endless, monkeypatch):
     monkeypatch.setattr(supervisor, "ROOM_SECONDS", 0.5)

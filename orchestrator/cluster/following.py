@@ -1,7 +1,7 @@
 """The slots that a cluster has after its nodes have changed, by name: whoever works keeps its slot."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from scalectl.orchestrator.cluster.ray_slots import GPU_LABEL, POD_LABEL, SLICE_LABEL, Node, Seats
 from scalectl.orchestrator.vocabulary import CPU, Slot
@@ -71,6 +71,21 @@ def room(seats: Seats, nodes: Sequence[Node], free: Mapping[str, Mapping[str, fl
     if max(fitting.values(), default=0) >= seats.hosts:
         return ""
     return inventory(seats, nodes, free)
+
+
+def left_by(others: Iterable[Seats], nodes: Iterable[Node]) -> dict[str, dict[str, float]]:
+    """What workers leave of the only node of an embedded cluster, by its id.
+
+    What Ray says is free lacks also what the slot's own worker has, which may take long to start.
+    """
+    taken: dict[str, float] = {}
+    for seats in others:
+        for name, need in seats.bundle.items():
+            taken[name] = taken.get(name, 0.0) + seats.hosts * need
+    return {
+        node["NodeID"]: {name: total - taken.get(name, 0.0) for name, total in node["Resources"].items()}
+        for node in nodes
+    }
 
 
 def inventory(seats: Seats, nodes: Sequence[Node], free: Mapping[str, Mapping[str, float]]) -> str:
