@@ -157,10 +157,25 @@ def test_separators_decimal_commas_percent_signs_and_empty_ends_are_read(tmp_pat
         (("10^18", '"1,250"'), 1e18, 1250),
         (("10^18", "0.250 \N{PLUS-MINUS SIGN} 0.012"), 1e18, 0.25),
         (("10^18", "25.0\\pm1.2"), 1e18, 25),
+        (("10^18", "25.0 \N{PLUS-MINUS SIGN} 1.2%"), 1e18, 0.25),  # the sign is of both
+        (("10^18", "25.0% \N{PLUS-MINUS SIGN} 1.2 %"), 1e18, 0.25),
     ],
 )
 def test_numbers_are_read_as_papers_print_them(tmp_path, cells, flops, loss):
     (run,) = table(tmp_path, f"model,flops,loss\nB,{','.join(cells)}\n").runs
+    assert (run.columns["flops"], run.metrics) == (flops, {"upstream/loss": loss})
+
+
+@pytest.mark.parametrize(
+    ("cells", "flops", "loss"),
+    [
+        (("1e18", "0,25 \N{PLUS-MINUS SIGN} 0,01"), 1e18, 0.25),
+        (("1e18", "\N{MINUS SIGN}0,25"), 1e18, -0.25),
+        (("1,5 \N{MULTIPLICATION SIGN} 10^18", "2"), 1.5e18, 2),
+    ],
+)
+def test_a_decimal_comma_is_known_also_in_numbers_as_papers_print_them(tmp_path, cells, flops, loss):
+    (run,) = table(tmp_path, f"model;flops;loss\nB;{';'.join(cells)}\n").runs
     assert (run.columns["flops"], run.metrics) == (flops, {"upstream/loss": loss})
 
 
