@@ -16,7 +16,7 @@ from told import rows
 
 from scalectl.orchestrator.cluster import ray_head, supervisor
 from scalectl.orchestrator.cluster.base import Lost, Report, Request
-from scalectl.orchestrator.cluster.following import followed, inventory, room, serves, workers
+from scalectl.orchestrator.cluster.following import followed, inventory, left_by, room, serves, workers
 from scalectl.orchestrator.cluster.ray_cluster import OnRay
 from scalectl.orchestrator.cluster.ray_head import Head
 from scalectl.orchestrator.cluster.ray_slots import POD_LABEL, SLICE_LABEL, Seats
@@ -86,6 +86,14 @@ def test_what_is_lacking_of_the_room_for_a_slot():
     assert room(replace(SLICE, kind="v5e-8"), hosts, free | {"x1": {"TPU": 4.0}}).endswith(
         "of 0 in the cluster 0 are free"
     )
+
+
+@pytest.mark.parametrize(("share", "others"), [(0.2, 4), (1 / 3, 2)])
+def test_the_last_share_of_a_gpu_is_room_in_spite_of_rounding(share, others):
+    seats, nodes = Seats(gpus=share, platform="cuda"), [node("a", {"GPU": 1.0})]
+    assert room(seats, nodes, left_by([seats] * others, nodes)) == ""
+    assert room(seats, nodes, {"a": {"GPU": round(1 - others * share, 4)}}) == ""  # as Ray tells it
+    assert room(seats, nodes, left_by([seats] * (others + 1), nodes)) != ""
 
 
 def test_who_waited_for_a_slot_in_vain_is_told_what_that_slot_needs():

@@ -7,6 +7,7 @@ from scalectl.orchestrator.cluster.ray_slots import GPU_LABEL, POD_LABEL, SLICE_
 from scalectl.orchestrator.vocabulary import CPU, Slot
 
 WORKER = Seats(cpus=1.0)  # what a plain CPU worker needs
+_ROUNDING = 1e-3  # of a place: Ray keeps four digits of a share of a GPU
 
 
 def workers(number: int) -> dict[Slot, Seats]:
@@ -64,7 +65,7 @@ def room(seats: Seats, nodes: Sequence[Node], free: Mapping[str, Mapping[str, fl
     for node in nodes:
         if not _is_kind(node, seats):
             continue
-        places = int(free.get(node["NodeID"], {}).get(name, 0) // need)
+        places = int(free.get(node["NodeID"], {}).get(name, 0) / need + _ROUNDING)
         if seats.chips or seats.gpus:  # one on each host
             places = min(places, 1)
         fitting[_slice(node, seats)] += places
