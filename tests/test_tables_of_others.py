@@ -187,6 +187,13 @@ def test_a_table_as_pandas_writes_it_as_json_is_one_by_column(tmp_path):
     assert one.columns["model"] == "a" and one.metrics == {"err": 0.3}
 
 
+def test_lines_of_objects_that_have_equal_keys_are_runs_and_no_columns(tmp_path):
+    lines = ['{"train": {"flops": 1e15, "loss": 0.4}, "val": {"flops": 1e15, "loss": 0.5}}'] * 2
+    lines[1] = lines[1].replace("0.5", "0.3")
+    found = table(tmp_path, "\n".join(lines), "lines.jsonl", columns={"train/flops": "flops"}).runs
+    assert [run.metrics["val/loss"] for run in found] == [0.5, 0.3]
+
+
 def test_a_column_of_words_truths_and_numbers_is_text_in_every_format(tmp_path):
     cells = zip(["true", "maybe", "false"], ["0.1", "big", "0.2"], strict=True)
     lines = [f"m{place},1e{15 + place},{truth},{size},0.{5 - place}" for place, (truth, size) in enumerate(cells)]
