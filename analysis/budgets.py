@@ -119,8 +119,7 @@ def isoflop(points: pd.DataFrame, metric: str = METRIC, x: str = COMPUTE) -> Iso
     Raises Refused below three minima, for a metric that rises, and for values that can't be fitted.
     """
     runs = usable(points, metric, x, "params", "images_seen")
-    if rising := rise(runs, metric, x):
-        raise Refused(rising)
+    refuse_rise(runs, metric, x)
     every = tuple(minimum(group, metric, x) for group in budgets(runs, x))
     minima = [budget for budget in every if budget.params is not None]
     if len(minima) < MINIMA:
@@ -174,6 +173,13 @@ def budgets(runs: pd.DataFrame, x: str) -> Iterator[pd.DataFrame]:
         stop = int(np.searchsorted(spent, TOGETHER * spent[start], side="right"))
         yield runs.iloc[start:stop]
         start = stop
+
+
+def refuse_rise(runs: pd.DataFrame, metric: str, x: str) -> None:
+    """Raise Refused for a metric that rises from one budget to the next: its minima would be the worst sizes."""
+    alike = pd.concat([group.assign(**{x: group[x].iloc[0]}) for group in budgets(runs, x)] or [runs])
+    if rising := rise(alike, metric, x):
+        raise Refused(rising)
 
 
 def best_of_sizes(group: pd.DataFrame, metric: str) -> pd.DataFrame:

@@ -72,6 +72,7 @@ _ERROR = re.compile(r"error$|(?<![a-z])err(ors?)?(?![a-z])")
 _NO_SHARE = re.compile(r"squared|absolute|relative")
 _ACCURATE = re.compile(r"(^|[^a-z])(acc|accuracy|top[-_@ ]?[15]|precision@1)([^a-z]|$)", re.IGNORECASE)
 _WRONG = re.compile(r"err", re.IGNORECASE)
+_FALLING = re.compile(r"err|loss|gap|drop|minus|(^|[^a-z0-9])1 ?- ?", re.IGNORECASE)  # as acc_loss or 1-acc
 
 
 def is_error(metric: str) -> bool:
@@ -87,7 +88,7 @@ def is_in_per_cent(metric: str) -> bool:
 
 def is_accuracy(name: str) -> bool:
     """Whether a metric or a column seems to be an accuracy, so that more is better."""
-    return bool(_ACCURATE.search(name)) and not _WRONG.search(name)
+    return bool(_ACCURATE.search(name)) and not _FALLING.search(name)
 
 
 def is_share(name: str) -> bool:

@@ -7,7 +7,9 @@
 set -euo pipefail
 head=${1:?give the address of the head}
 shift
-PATH="$HOME/.venv/bin:$HOME/.local/bin:$PATH" # which `ssh HOST COMMAND` leaves out
+if ! command -v ray > /dev/null; then # as in `ssh HOST COMMAND`, where no environment is active
+  PATH="$HOME/.venv/bin:$HOME/.local/bin:$PATH"
+fi
 if ! command -v ray > /dev/null || ! command -v python > /dev/null; then
   echo "no ray and python on the path: put the environment that has scalectl into ~/.venv, or name its bin in PATH" >&2
   exit 1

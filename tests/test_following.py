@@ -16,7 +16,7 @@ from told import rows
 
 from scalectl.orchestrator.cluster import ray_head, supervisor
 from scalectl.orchestrator.cluster.base import Lost, Report, Request
-from scalectl.orchestrator.cluster.following import followed, inventory, room, serves, workers
+from scalectl.orchestrator.cluster.following import followed, inventory, left_by, room, serves, workers
 from scalectl.orchestrator.cluster.ray_cluster import OnRay
 from scalectl.orchestrator.cluster.ray_head import Head
 from scalectl.orchestrator.cluster.ray_slots import POD_LABEL, SLICE_LABEL, Seats
@@ -88,6 +88,14 @@ def test_what_is_lacking_of_the_room_for_a_slot():
     )
 
 
+@pytest.mark.parametrize(("share", "others"), [(0.2, 4), (1 / 3, 2)])
+def test_the_last_share_of_a_gpu_is_room_in_spite_of_rounding(share, others):
+    seats, nodes = Seats(gpus=share, platform="cuda"), [node("a", {"GPU": 1.0})]
+    assert room(seats, nodes, left_by([seats] * others, nodes)) == ""
+    assert room(seats, nodes, {"a": {"GPU": round(1 - others * share, 4)}}) == ""  # as Ray tells it
+    assert room(seats, nodes, left_by([seats] * (others + 1), nodes)) != ""
+
+
 def test_who_waited_for_a_slot_in_vain_is_told_what_that_slot_needs():
     nodes = [node("a", {"CPU": 16.0, "GPU": 8.0}), node("b", {"CPU": 16.0})]
     free = {"a": {"CPU": 16.0, "GPU": 6.0}, "b": {"CPU": 1.0}}
@@ -113,6 +121,20 @@ def test_what_its_own_workers_have_is_not_held_by_others(state, held):
     backend._ray = SimpleNamespace(util=group)
     backend._nodes = SimpleNamespace(held=lambda seats: "of 16 in the cluster 0 are free")
     assert backend.held("v4-16/0") == held
+
+
+@pytest.mark.parametrize("trains", ["cpu-0", "cpu-1"])
+def test_a_worker_that_is_slow_to_start_on_one_machine_does_not_wait_for_its_own_cpu(trains):
+    """Ray says of neither CPU that it is free, from when it begins to start the workers."""
+    pair = {Slot("cpu-2/0", "cpu-2"): Seats(2, cpus=1.0)}
+    backend = object.__new__(OnRay)
+    backend._head, backend._nodes, backend._offered = Head(None), None, workers(2) | pair
+    backend._actors = {name: SimpleNamespace(gang="", placed=name == trains) for name in ("cpu-0", "cpu-1", "cpu-2/0")}
+    free = {"a": {"CPU": 0.0}}
+    state = SimpleNamespace(available_resources_per_node=lambda: free)
+    backend._ray = SimpleNamespace(nodes=lambda: [node("a", {"CPU": 2.0})], _private=SimpleNamespace(state=state))
+    assert backend.held("cpu-0") == "" and backend.held("cpu-1") == ""
+    assert backend.held("cpu-2/0").endswith("of 2 in the cluster 1 are free")
 
 
 @pytest.mark.parametrize("acquire", [0.4, 600.0])

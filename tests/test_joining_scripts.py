@@ -44,6 +44,15 @@ def test_machines_are_joined_by_the_environment_in_the_home_folder(bare, place):
     assert called == "ray start --head --node-ip-address 127.0.0.1 --port 6379 --num-gpus 8\n"
 
 
+def test_an_environment_that_is_active_goes_before_what_the_home_folder_has(bare):
+    """As where `pip install --user` once put another Ray."""
+    program(bare / ".local" / "bin", "ray", "#!/bin/bash\nexit 9\n")
+    program(bare / "bin", "ray")
+    program(bare / "bin", "python", f'#!/bin/bash\nexec {sys.executable} "$@"\n')
+    done = run(bare, "join.sh", "127.0.0.1")
+    assert done.returncode == 0 and (bare / "calls").read_text().startswith("ray start --head")
+
+
 @pytest.mark.parametrize("there", [[], ["ray"], ["python"]])
 def test_a_machine_without_the_environment_says_so_and_waits_for_no_head(bare, there):
     for name in there:

@@ -59,6 +59,7 @@ def test_the_main_metric_falls_where_one_does(names, main):
 def test_accuracies_are_told_by_their_names():
     assert all(map(is_accuracy, ["upstream/precision@1", "acc", "ImageNet top-1", "val accuracy"]))
     assert not any(map(is_accuracy, ["upstream/error", "upstream/loss", "top-1 error", "fewshot/accents/5shot/error"]))
+    assert not any(map(is_accuracy, ["acc_loss", "val/top1_loss", "accuracy_gap", "1-acc", "1 - accuracy"]))
 
 
 def test_the_best_run_has_the_highest_accuracy_on_every_screen(measuring):

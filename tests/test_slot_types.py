@@ -131,6 +131,12 @@ def test_a_slot_that_somebody_has_is_valid(study, place):
     assert done.returncode == 0 and "warning" not in done.stdout
 
 
+def test_a_wrong_place_hides_nothing_that_is_wrong_with_the_grid(study):
+    study.write("resources: {default: {type: 8xh100}}\n", steps="[1]")
+    done = scalectl("validate", study.file)
+    assert "'8xh100' is not a type of slot" in done.stderr and "budgets.steps[0]: 1 step" in done.stderr
+
+
 def test_devices_of_any_slot_are_a_warning(study):
     study.write("resources: {default: {devices: 4}}\n")
     done = scalectl("validate", study.file)

@@ -1,13 +1,16 @@
 """The studies that come with scalectl are valid, and what they publish is what their tables say."""
 
+import importlib
 import importlib.util
 import re
 import shlex
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 from pictures import cifar10
+from scipy import stats
 
 from scalectl import analysis
 from scalectl.orchestrator.cli.main import scalectl
@@ -68,6 +71,16 @@ def test_the_report_of_cifar10_has_the_numbers_of_its_tables(monkeypatch):
     """All blocks but those of laws, whose last digit differs by processor."""
     monkeypatch.syspath_prepend(str(CIFAR10))
     holds("report", "REPORT.md", "state", "models", "outcomes", "reached", *OF_TABLES, *OF_PARTS)
+
+
+def test_poolings_are_compared_seed_by_seed(monkeypatch):
+    """Seeds share their batches: of two columns the chance is that of the paired t test, which a common shift keeps."""
+    monkeypatch.syspath_prepend(str(CIFAR10))
+    recipes = importlib.import_module("recipes")
+    seeds = pd.DataFrame({"gap": [0.1, 0.5, 0.9], "map": [0.11, 0.53, 0.92]})
+    paired = stats.ttest_rel(seeds["gap"], seeds["map"]).pvalue
+    assert recipes.chance_of_columns(seeds) == pytest.approx(paired)
+    assert stats.f_oneway(seeds["gap"], seeds["map"]).pvalue > 0.9 > 0.2 > paired
 
 
 def test_what_came_of_the_prediction_is_said_alike_wherever_it_is_said():

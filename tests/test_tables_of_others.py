@@ -157,10 +157,25 @@ def test_separators_decimal_commas_percent_signs_and_empty_ends_are_read(tmp_pat
         (("10^18", '"1,250"'), 1e18, 1250),
         (("10^18", "0.250 \N{PLUS-MINUS SIGN} 0.012"), 1e18, 0.25),
         (("10^18", "25.0\\pm1.2"), 1e18, 25),
+        (("10^18", "25.0 \N{PLUS-MINUS SIGN} 1.2%"), 1e18, 0.25),  # the sign is of both
+        (("10^18", "25.0% \N{PLUS-MINUS SIGN} 1.2 %"), 1e18, 0.25),
     ],
 )
 def test_numbers_are_read_as_papers_print_them(tmp_path, cells, flops, loss):
     (run,) = table(tmp_path, f"model,flops,loss\nB,{','.join(cells)}\n").runs
+    assert (run.columns["flops"], run.metrics) == (flops, {"upstream/loss": loss})
+
+
+@pytest.mark.parametrize(
+    ("cells", "flops", "loss"),
+    [
+        (("1e18", "0,25 \N{PLUS-MINUS SIGN} 0,01"), 1e18, 0.25),
+        (("1e18", "\N{MINUS SIGN}0,25"), 1e18, -0.25),
+        (("1,5 \N{MULTIPLICATION SIGN} 10^18", "2"), 1.5e18, 2),
+    ],
+)
+def test_a_decimal_comma_is_known_also_in_numbers_as_papers_print_them(tmp_path, cells, flops, loss):
+    (run,) = table(tmp_path, f"model;flops;loss\nB;{';'.join(cells)}\n").runs
     assert (run.columns["flops"], run.metrics) == (flops, {"upstream/loss": loss})
 
 
@@ -170,6 +185,13 @@ def test_a_table_as_pandas_writes_it_as_json_is_one_by_column(tmp_path):
     assert [(run.columns["model"], run.metrics) for run in found] == [("a", {"err": 0.3}), ("b", {"err": 0.2})]
     (one,) = table(tmp_path, '{"config": {"model": "a", "flops": 1e15}, "summary": {"err": 0.3}}', "one.json").runs
     assert one.columns["model"] == "a" and one.metrics == {"err": 0.3}
+
+
+def test_lines_of_objects_that_have_equal_keys_are_runs_and_no_columns(tmp_path):
+    lines = ['{"train": {"flops": 1e15, "loss": 0.4}, "val": {"flops": 1e15, "loss": 0.5}}'] * 2
+    lines[1] = lines[1].replace("0.5", "0.3")
+    found = table(tmp_path, "\n".join(lines), "lines.jsonl", columns={"train/flops": "flops"}).runs
+    assert [run.metrics["val/loss"] for run in found] == [0.5, 0.3]
 
 
 def test_a_column_of_words_truths_and_numbers_is_text_in_every_format(tmp_path):

@@ -10,7 +10,16 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 
-from scalectl.analysis.budgets import Budget, best_of_sizes, budgets, minimum, nearest, parabola, reasons_of
+from scalectl.analysis.budgets import (
+    Budget,
+    best_of_sizes,
+    budgets,
+    minimum,
+    nearest,
+    parabola,
+    reasons_of,
+    refuse_rise,
+)
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.drawing.labels import data_name
 from scalectl.analysis.drawing.panels import label_error, least, note_zeros
@@ -28,7 +37,6 @@ from scalectl.analysis.drawing.style import (
     share,
 )
 from scalectl.analysis.drawing.titles import WRAP
-from scalectl.analysis.enough import rise
 from scalectl.analysis.runs import usable
 from scalectl.analysis.vocabulary import AXES, NEAREST
 
@@ -61,8 +69,7 @@ def draw_isoflop(axes: Axes, points: pd.DataFrame, metric: str, x: str) -> tuple
     Raises Refused where no budget has the five sizes that a minimum is found from, and for a metric that rises.
     """
     runs, factor = usable(points, metric, x, "params", "images_seen"), share(metric)
-    if rising := rise(runs, metric, x):
-        raise Refused(rising)
+    refuse_rise(runs, metric, x)
     groups = list(budgets(runs, x))
     every = [minimum(group, metric, x) for group in groups]
     if (most := max((budget.sizes for budget in every), default=0)) < NEAREST:

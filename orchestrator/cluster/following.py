@@ -1,12 +1,13 @@
 """The slots that a cluster has after its nodes have changed, by name: whoever works keeps its slot."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from scalectl.orchestrator.cluster.ray_slots import GPU_LABEL, POD_LABEL, SLICE_LABEL, Node, Seats
 from scalectl.orchestrator.vocabulary import CPU, Slot
 
 WORKER = Seats(cpus=1.0)  # what a plain CPU worker needs
+_ROUNDING = 1e-3  # of a place: Ray keeps four digits of a share of a GPU
 
 
 def workers(number: int) -> dict[Slot, Seats]:
@@ -64,13 +65,28 @@ def room(seats: Seats, nodes: Sequence[Node], free: Mapping[str, Mapping[str, fl
     for node in nodes:
         if not _is_kind(node, seats):
             continue
-        places = int(free.get(node["NodeID"], {}).get(name, 0) // need)
+        places = int(free.get(node["NodeID"], {}).get(name, 0) / need + _ROUNDING)
         if seats.chips or seats.gpus:  # one on each host
             places = min(places, 1)
         fitting[_slice(node, seats)] += places
     if max(fitting.values(), default=0) >= seats.hosts:
         return ""
     return inventory(seats, nodes, free)
+
+
+def left_by(others: Iterable[Seats], nodes: Iterable[Node]) -> dict[str, dict[str, float]]:
+    """What workers leave of the only node of an embedded cluster, by its id.
+
+    What Ray says is free lacks also what the slot's own worker has, which may take long to start.
+    """
+    taken: dict[str, float] = {}
+    for seats in others:
+        for name, need in seats.bundle.items():
+            taken[name] = taken.get(name, 0.0) + seats.hosts * need
+    return {
+        node["NodeID"]: {name: total - taken.get(name, 0.0) for name, total in node["Resources"].items()}
+        for node in nodes
+    }
 
 
 def inventory(seats: Seats, nodes: Sequence[Node], free: Mapping[str, Mapping[str, float]]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from scalectl.orchestrator.cluster.accelerators import unusable
 from scalectl.orchestrator.cluster.base import Backend, Lost, Report, Request
-from scalectl.orchestrator.cluster.following import followed, inventory, workers
+from scalectl.orchestrator.cluster.following import followed, inventory, left_by, workers
 from scalectl.orchestrator.cluster.following import room as shortage
 from scalectl.orchestrator.cluster.process import BINDS, usable
 from scalectl.orchestrator.cluster.ray_actor import Actor, Maker
@@ -230,7 +230,9 @@ class OnRay(Backend):
             return ""
         if self._nodes:
             return self._nodes.held(self._seats(slot))
-        return shortage(self._seats(slot), *self._own())
+        others = [self._seats(name) for name, actor in self._actors.items() if name != slot and actor.placed]
+        nodes = self._ray.nodes()
+        return shortage(self._seats(slot), nodes, left_by(others, nodes))
 
     def draining(self) -> Collection[str]:
         """The slots with jobs on nodes that will be taken away."""
@@ -246,11 +248,8 @@ class OnRay(Backend):
         """What a slot needs, and how much of it the cluster has."""
         if self._nodes:
             return self._nodes.inventory(self._seats(slot))
-        return inventory(self._seats(slot), *self._own())
-
-    def _own(self) -> tuple[list[Any], Mapping[str, Mapping[str, float]]]:
-        """The node of an embedded cluster, and what of it is free."""
-        return self._ray.nodes(), self._ray._private.state.available_resources_per_node()
+        free = self._ray._private.state.available_resources_per_node()
+        return inventory(self._seats(slot), self._ray.nodes(), free)
 
     def lacking(self) -> str:
         """What the cluster has in place of slots of the types that are wanted."""

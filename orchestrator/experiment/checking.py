@@ -65,15 +65,14 @@ def _resolved(document: Document, wrong: Collection[KeyPath]) -> Resolved:
         if spoilt:
             return _budgets(sections, spoilt)
         resolved = resolve(**sections)
-        if any(path[0] == "fits" for path in wrong):
-            return resolved
-        of_cells = (
-            *hold_outs_leave_some(document.fits, resolved.cells),
-            *batches_are_shared(document.resources, resolved.cells),
-        )
+        of_cells: list[Finding] = []
+        if not any(path[0] == "fits" for path in wrong):
+            of_cells += hold_outs_leave_some(document.fits, resolved.cells)
+        if not any(path[0] == "resources" for path in wrong):
+            of_cells += batches_are_shared(document.resources, resolved.cells)
     except Unsound:
         return _NONE
-    return Resolved(resolved.cells, resolved.skipped, resolved.findings + of_cells)
+    return Resolved(resolved.cells, resolved.skipped, (*resolved.findings, *of_cells))
 
 
 def _budgets(sections: dict[str, Any], wrong: Collection[KeyPath]) -> Resolved:

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 from pandas import DataFrame
 
-from scalectl.analysis.budgets import best_of_sizes, budgets, minimum, nearest, parabola
+from scalectl.analysis.budgets import best_of_sizes, budgets, minimum, nearest, parabola, refuse_rise
 from scalectl.analysis.checks import Refused
-from scalectl.analysis.enough import rise
 from scalectl.analysis.figures.isoflop import SIZES
 from scalectl.analysis.runs import usable
 from scalectl.analysis.vocabulary import NEAREST
@@ -37,8 +36,7 @@ def isoflop_documents(points: DataFrame, wanted: Fit, metrics: Collection[str]) 
 
 def _budgets(points: DataFrame, metric: str, x: str) -> Document:
     runs = usable(points, metric, x, "params", "images_seen")
-    if rising := rise(runs, metric, x):
-        raise Refused(rising)
+    refuse_rise(runs, metric, x)
     groups = [group for group in budgets(runs, x) if group["params"].nunique() >= SIZES]
     most = max((group["params"].nunique() for group in groups), default=0)
     if most < NEAREST:

@@ -12,15 +12,17 @@ MISSING = frozenset(
 TRUTHS = {"true": True, "false": False}
 _SIZES = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "G": 10**9, "T": 10**12}
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
-_DECIMAL_POINT = re.compile(r"[+-]?\d*\.\d+(e[+-]?\d+)?%?", re.IGNORECASE)
+_TIMES = r"\s*(?:[x\u00d7·⋅*]|\\times)\s*"
+_DECIMAL_POINT = re.compile(rf"[+-]?\d*\.\d+(e[+-]?\d+|{_TIMES}10\S+)?\s*%?", re.IGNORECASE)
 _MINUS = "\N{MINUS SIGN}"  # of printed tables
-SPREAD = re.compile(r"\s*(\u00b1|\+/-|\\pm)\s*[\d.,]+%?$")  # behind a number
+SPREAD = re.compile(r"\s*(\u00b1|\+/-|\\pm)\s*[\d.,]+(?=\s*%?$)")  # behind a number, and before the sign of both
+_TWICE = re.compile(r"%(?=\s*%$)")  # where both have one
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 _POWER = re.compile(  # of ten, as papers print one: 1.5 x 10^18, 10²¹
-    r"(?:(?P<digits>[+-]?\d+(\.\d*)?)\s*(?:[x\u00d7·⋅*]|\\times)\s*)?10"
+    rf"(?:(?P<digits>[+-]?\d+(\.\d*)?){_TIMES})?10"
     r"(?:\^\{?(?P<power>[+-]?\d{1,3})\}?|(?P<raised>[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3}))"
 )
-_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(e[+-]?\d+)?%?", re.IGNORECASE)
+_DECIMAL_COMMA = re.compile(rf"[+-]?\d*,\d+(e[+-]?\d+|{_TIMES}10\S+)?\s*%?", re.IGNORECASE)
 
 
 def is_missing(cell: str) -> bool:
@@ -46,7 +48,7 @@ class Numbers:
 
     def exact(self, cell: str, *, counts: bool = False) -> Decimal | None:
         """The same with all of its digits, of which a float keeps 15 to 17."""
-        text, size = SPREAD.sub("", cell.replace(_MINUS, "-")), Decimal(1)
+        text, size = _alone(cell), Decimal(1)
         if self.decimal_comma:
             text = text.replace(",", ".", 1)
         elif "," in text and _THOUSANDS.fullmatch(text):
@@ -63,6 +65,11 @@ class Numbers:
         if size == 1:
             return number
         return number * size
+
+
+def _alone(cell: str) -> str:
+    """The number of a cell with a minus sign of programs, and without what it may be off by."""
+    return _TWICE.sub("", SPREAD.sub("", cell.replace(_MINUS, "-")))
 
 
 def _decimal(text: str) -> Decimal | None:
@@ -84,10 +91,11 @@ def numbers_of(separator: str, cells: Iterable[str]) -> tuple[Numbers, str]:
     """
     certain = suspicious = ""
     for cell in cells:
-        if separator == "," and "." in cell and _DECIMAL_POINT.fullmatch(cell):
+        number = _alone(cell)
+        if separator == "," and "." in number and _DECIMAL_POINT.fullmatch(number):
             return Numbers(), ""
-        if "," in cell and _DECIMAL_COMMA.fullmatch(cell):
-            if _THOUSANDS.fullmatch(cell):
+        if "," in number and _DECIMAL_COMMA.fullmatch(number):
+            if _THOUSANDS.fullmatch(number):
                 suspicious = suspicious or cell
             else:
                 certain = certain or cell

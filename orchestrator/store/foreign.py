@@ -92,17 +92,19 @@ def steady(runs: Sequence[Foreign], stored: Mapping[str, tuple[str, str]]) -> li
         groups.setdefault(run.settings_id or run.id, []).append(run)
     ids: dict[str, str] = {}
     for group in groups.values():
-        free, unknown = [run.id for run in group], []
+        known: dict[tuple[str, str], list[str]] = {}  # of the ids of the group, by what the store has for them
+        for run in reversed(group):
+            if own := stored.get(run.id):
+                known.setdefault(own, []).append(run.id)
+        unknown = []
         for run in group:
-            own = (run.columns["name"], json.dumps(dict(run.labels)))
-            known = next((number for number in free if stored.get(number) == own), None)
-            if known is None:
-                unknown.append(run.id)
+            if numbers := known.get((run.columns["name"], json.dumps(dict(run.labels)))):
+                ids[run.id] = numbers.pop()
             else:
-                ids[run.id] = known
-                free.remove(known)
-        free.sort(key=lambda number: number in stored)  # a run that is new has an id that is new
-        ids |= zip(unknown, free, strict=True)
+                unknown.append(run.id)
+        taken = {ids[run.id] for run in group if run.id in ids}
+        free = sorted((run.id for run in group if run.id not in taken), key=lambda number: number in stored)
+        ids |= zip(unknown, free, strict=True)  # a run that is new has an id that is new
     return [replace(run, id=ids[run.id]) for run in runs]
 
 

@@ -188,9 +188,10 @@ def _documents(path: Path, text: str) -> Iterator[tuple[int, Any]]:
         document = _parsed(path, 1, text)
         yield from enumerate(document, 1)
         return
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            yield from ((number, one) for one in _by_run(_parsed(path, number, line)))
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    for number, line in lines:
+        document = _parsed(path, number, line)
+        yield from ((number, one) for one in (_by_run(document) if len(lines) == 1 else [document]))
 
 
 def _by_run(document: Any) -> Sequence[Any]:

@@ -83,12 +83,22 @@ def contrasts(points: pd.DataFrame) -> Iterable[str]:
     for metric, words in METRICS.items():
         told = []
         for layer, group in points.groupby("pre_logits"):
-            found = stats.f_oneway(*(seeds[metric] for _, seeds in group.groupby("head")))
-            differ = "differ" if found.pvalue < CHANCE else "don't differ"
-            told.append(f"with the layer {layer} the poolings {differ} by more than seeds do (p = {found.pvalue:.2g})")
+            chance = chance_of_columns(group.pivot(values=metric, index="seed", columns="head"))
+            differ = "differ" if chance < CHANCE else "don't differ"
+            told.append(f"with the layer {layer} the poolings {differ} by more than seeds do (p = {chance:.2g})")
         pairs = points.pivot(values=metric, index=["head", "seed"], columns="pre_logits")
         effect = interval(100 * (pairs["tanh"] - pairs["none"]))
         yield f"**{words}**: {'; '.join(told)}. The layer changes it by {effect} points, seed by seed."
+
+
+def chance_of_columns(seeds: pd.DataFrame) -> float:
+    """The chance that columns differ so much when none does: an analysis of variance with a row for each seed."""
+    rows, columns = seeds.shape
+    of_columns = seeds.mean(axis=0) - seeds.mean(axis=None)
+    rest = seeds.sub(seeds.mean(axis=1), axis=0) - of_columns
+    degrees = columns - 1, (columns - 1) * (rows - 1)
+    ratio = (rows * (of_columns**2).sum() / degrees[0]) / ((rest**2).sum(axis=None) / degrees[1])
+    return float(stats.f.sf(ratio, *degrees))
 
 
 def draw() -> None:

@@ -3,8 +3,8 @@
 python report.py [--check]
 
 Tables are those of `scalectl export --to parquet`, predictions those of `scalectl predict --missing -o csv`, and
-attempts.csv is what `scalectl query` says of them (README.md), and other_trainer.csv
-what benchmarks/other_trainer.py wrote. A block of REPORT.md between `<!-- NAME -->` and `<!-- end -->` is what the
+attempts.csv is what `scalectl query` says of them (README.md), and other_trainer.csv and same_start.csv are what the
+scripts of these names in benchmarks/ wrote. A block of REPORT.md between `<!-- NAME -->` and `<!-- end -->` is what the
 function of that name returns. With --check nothing is written, and the exit code is 1 where a block isn't what its
 function returns.
 """

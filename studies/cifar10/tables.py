@@ -1,6 +1,7 @@
 """What the tables of this folder have, and how numbers of them are written.
 
-points.parquet has the runs of study.yaml, and isoflop.parquet and peer.parquet those of isoflop.yaml and peer.yaml.
+points.parquet has the runs of study.yaml, and isoflop, peer, decay and pooling.parquet those of the YAML files of these
+names.
 """
 
 from collections.abc import Iterable, Sequence
