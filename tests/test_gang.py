@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from contextlib import closing
 from dataclasses import replace
 
@@ -12,7 +11,6 @@ from test_cluster import told
 from scalectl.orchestrator.cluster.backends import opened
 from scalectl.orchestrator.cluster.base import Request
 from scalectl.orchestrator.cluster.ray_gang import verdict
-from scalectl.orchestrator.cluster.supervisor import Patience
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.trainer.events import Checkpoint, Done, Event, Failed, Progress, Started, Stopped
@@ -58,26 +56,6 @@ def test_two_processes_train_one_job_and_host_0_tells_it(pair, job, tmp_path):
     pair.start("cpu-2/0", replace(job, folder=str(tmp_path / "again")))
     again = told(pair, "cpu-2/0")
     assert again[0].pid == events[0].pid and again[-1].compilations == 0
-
-
-@pytest.mark.slow
-def test_a_slot_that_jobs_of_the_same_launch_hold_is_waited_for_without_an_end(job, tmp_path):
-    request = Request(slots=2, wanted={"cpu": 1.0, "cpu-2": 2.0})
-    with closing(opened("ray", request, Patience(acquire=4.0))) as cluster:
-        cluster.start("cpu-0", replace(job, stop=10**7))
-        until_it_trains(cluster)
-        cluster.start("cpu-2/0", replace(job, folder=str(tmp_path / "pair")))
-        until = time.monotonic() + 10
-        while time.monotonic() < until:
-            ends = [(slot, batch[-1]) for slot, batch in cluster.events(0.5) if slot == "cpu-2/0"]
-            assert not ends, ends
-        assert cluster.waiting == "slot cpu-2/0: it needs 2 CPU, and of 2 in the cluster 1 are free"
-        cluster._watch.patience = Patience()  # a pair may take long to start
-        cluster.stop("cpu-0")
-        ends = []
-        while not ends:  # the idle worker of cpu-0 gives its CPU back
-            ends = [batch[-1] for slot, batch in cluster.events(0.5) if slot == "cpu-2/0"]
-        assert isinstance(ends[0], Started) and cluster.waiting == ""
 
 
 @pytest.mark.slow

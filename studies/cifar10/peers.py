@@ -12,7 +12,7 @@ TEST = 10_000  # images that peer.yaml and both scripts measure the error on
 
 
 def other_trainer() -> str:
-    """The errors and speeds of each cell by this study and by the plain script, three seeds each."""
+    """The errors and speeds of each cell by this study and by the plain script, and their numbers of seeds."""
     script = pd.read_csv(HERE / "other_trainer.csv")
     own = done("peer")
     rows, chances = [], []
