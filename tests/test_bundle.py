@@ -20,7 +20,8 @@ from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.export import bundle as bundling
 from scalectl.orchestrator.export import unbundle as unbundling
 from scalectl.orchestrator.export.bundle import bundle
-from scalectl.orchestrator.export.unbundle import InvalidBundle, unbundle
+from scalectl.orchestrator.export.home import InvalidBundle
+from scalectl.orchestrator.export.unbundle import unbundle
 from scalectl.orchestrator.format import command
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.store.known import known

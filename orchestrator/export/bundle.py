@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from scalectl.orchestrator.errors import Exit, Refusal
+from scalectl.orchestrator.export.home import home_of, is_inside
 from scalectl.orchestrator.export.manifest import (
     CHECKPOINTS,
     ENVIRONMENT,
@@ -26,7 +27,6 @@ from scalectl.orchestrator.export.manifest import (
     YAML,
     is_plain,
 )
-from scalectl.orchestrator.export.unbundle import home_of, is_inside
 from scalectl.orchestrator.format import file_name
 from scalectl.orchestrator.store.database import copy_to, reading
 from scalectl.orchestrator.store.moved import artifacts_of, kept_paths

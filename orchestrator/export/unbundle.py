@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from scalectl.orchestrator.errors import Exit, NotFound, Refusal
-from scalectl.orchestrator.experiment.checking import in_folder_of
-from scalectl.orchestrator.experiment.document import read_document
-from scalectl.orchestrator.experiment.schema import Document
+from scalectl.orchestrator.errors import NotFound, Refusal
+from scalectl.orchestrator.export.home import Home, InvalidBundle, home_of, is_inside
 from scalectl.orchestrator.export.manifest import (
     CHECKPOINTS,
     ENVIRONMENT,
@@ -37,12 +35,6 @@ _PART = 1 << 20  # bytes read at a time
 _FILES, _FOLDERS = (MANIFEST, YAML, STORE, PAGE, ENVIRONMENT), (PLOTS, CHECKPOINTS)
 
 
-class InvalidBundle(Refusal):
-    """A zip file that is no bundle, or that can't be trusted."""
-
-    exit = Exit.INVALID
-
-
 @dataclass(frozen=True)
 class Unbundled:
     """The study of a bundle, and where it lies now; `notify` is what its launches call, if anything."""
@@ -50,16 +42,6 @@ class Unbundled:
     study: str
     file: Path
     store: Path
-    notify: str
-
-
-@dataclass(frozen=True)
-class Home:
-    """Where a YAML file has its store and its artifacts."""
-
-    study: str
-    store: Path
-    artifacts: str
     notify: str
 
 
@@ -177,22 +159,6 @@ def _copy(source: IO[bytes], file: IO[bytes], most: int) -> None:
         file.write(part)
 
 
-def home_of(unpacked: Path, folder: Path) -> Home:
-    """Where the YAML file will have its files in `folder`; its data need not be on this machine."""
-    document = read_document(unpacked).value
-    if not isinstance(document, dict):
-        raise InvalidBundle(f"{YAML} of the bundle is not a mapping of keys to values. Nothing was imported.")
-    said = {name: document.get(name, Document.model_fields[name].default) for name in ("name", "store", "artifacts")}
-    for name, text in said.items():
-        if not isinstance(text, str) or not text:
-            raise InvalidBundle(f"{YAML} of the bundle has no text as its {name}. Nothing was imported.")
-    artifacts = said["artifacts"]
-    if not remote(artifacts):
-        artifacts = str(in_folder_of(folder / YAML, artifacts))
-    store = in_folder_of(folder / YAML, said["store"])
-    return Home(said["name"], store, artifacts, str(document.get("notify") or ""))
-
-
 def _at_home(store: Path, before: str, home: Home, yaml: Path, *, checkpoints: bool) -> None:
     """Give the paths of a store their new places, and forget the checkpoints that didn't come along."""
     engine = writing(store)
@@ -219,11 +185,6 @@ def _places(unpacked: Path, folder: Path, home: Home) -> list[tuple[Path, Path]]
         places.append((unpacked / PLOTS, home.store.parent / PLOTS / file_name(home.study)))
     places += [(unpacked / name, folder / name) for name in (PAGE, ENVIRONMENT) if (unpacked / name).exists()]
     return places
-
-
-def is_inside(place: Path, folder: Path) -> bool:
-    """Whether a place lies in a folder, wherever links lead."""
-    return Path(os.path.realpath(place.parent)).is_relative_to(os.path.realpath(folder))
 
 
 def _refuse_place(place: Path, folder: Path) -> None:
