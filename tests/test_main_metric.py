@@ -98,7 +98,8 @@ def test_a_study_without_fits_has_the_law_of_a_metric_that_it_has(measuring, met
     """Two runs carry none, and the refusal names the metric."""
     study = measuring(metrics)
     found = command("fit", "--store", study.store)
-    assert found.return_value is Exit.REFUSED and found.stderr.startswith(f"refused: upstream/{main} ")
+    why = "rises with" if is_accuracy(main) else "vs flops has"
+    assert found.return_value is Exit.REFUSED and found.stderr.startswith(f"refused: upstream/{main} {why}")
     assert "unknown metric" not in "\n".join(conclude(read(study.file)))
     assert command("plot", "frontier", "--store", study.store).return_value is Exit.DONE
 
