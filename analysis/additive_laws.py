@@ -24,6 +24,7 @@ from scalectl.analysis.triangular import solve_lower
 _EXPONENTS = (0.12, 1.0)
 _COARSE, _FINE, _ROUNDS = 6, 6, 2  # exponents of an axis: at first, and in each round that closes in
 _MOST_CLOSING = 150  # runs that the rounds rest on which close in
+_SHORT = np.float32  # numbers of these rounds where there are most: products of them take half the time
 _REACH = 2.0  # standard deviations to both sides
 _BLUR = 0.4  # of a step of the grid: no standard deviation is known better
 _SPREAD = 1.0  # standard deviation of the logarithm of each term at the middle of the runs, before they are seen
@@ -123,7 +124,7 @@ def _every_law(runs: Runs, varied_X: NDArray[np.bool_]) -> list["_Laws"]:
         sizes = (*_TOGETHER, *_ALONE)
     some = runs.take(spread(runs.places, _MOST_CLOSING))  # enough to tell where to look
     for _ in range(_ROUNDS):
-        laws = _laws(some, axes, used_P, sizes)
+        laws = _laws(some, axes, used_P, sizes, _SHORT)
         evidence = np.array([law.log_evidence for law in laws])
         likely = evidence.max(axis=1) > evidence.max() - _HOPELESS
         sizes = [law.size for law, is_likely in zip(laws, likely, strict=True) if is_likely]
@@ -144,19 +145,22 @@ def _closer(axis: Floats, exponent_K: Floats, weight_K: Floats) -> Floats:
     return np.asarray(np.exp(np.linspace(low, high, _FINE)))
 
 
-def _laws(runs: Runs, axes: Sequence[Floats], used_P: NDArray[np.bool_], sizes: Sequence[_Size]) -> list["_Laws"]:
-    """The laws of each size, which begins where the one before it has ended.
+def _laws(
+    runs: Runs, axes: Sequence[Floats], used_P: NDArray[np.bool_], sizes: Sequence[_Size], digits: type = float
+) -> list["_Laws"]:
+    """The laws of each size, which begins where the one before it has ended; terms are whitened in such numbers.
 
     Of sizes that share as much, none is tried that is smaller than one that is hopeless beside a larger one.
     """
     terms = _Terms(runs.places.mean(axis=0), used_P, np.array(list(product(*axes))))
-    values_KPN = terms.values(runs.places)
+    values_KPN = terms.values(runs.places).astype(digits)
     log_KP, laws = np.full(values_KPN.shape[:2], _before(values_KPN)), list[_Laws]()
+    near_NN = _nearness(runs.places, runs.places)
     for size in sizes:
         larger = [law for law in laws if law.size.shared == size.shared]
         if larger and _best(larger[-1:]) < _best(larger) - _HOPELESS:
             continue
-        laws.append(_Laws.given(terms, values_KPN, runs, size, log_KP, _MORE if laws else _STEPS))
+        laws.append(_Laws.given(terms, values_KPN, runs, near_NN, size, log_KP, _MORE if laws else _STEPS))
         log_KP = laws[-1].log_sizes
     return laws
 
@@ -189,7 +193,7 @@ def _parts(values_KPN: Floats, log_KP: Floats) -> tuple[Floats, Floats]:
     """The logarithm of each law's errors [K, N], and the share of each term in these [K, P, N]: the slope of one by the
     logarithm of the other.
     """
-    parts_KPN = values_KPN * np.exp(log_KP)[:, :, None]
+    parts_KPN = values_KPN * np.exp(log_KP, dtype=values_KPN.dtype, casting="same_kind")[:, :, None]
     whole_KN = parts_KPN.sum(axis=1)
     return np.log(whole_KN), parts_KPN / whole_KN[:, None]
 
@@ -210,8 +214,9 @@ class _Around:
     def these(log_KP: Floats, values_KPN: Floats, runs: Runs, whitening_NN: Floats) -> "_Around":
         K, P, N = values_KPN.shape
         law_KN, shares_KPN = _parts(values_KPN, log_KP)
-        plain_KQN = np.concatenate([shares_KPN, (np.log(runs.errors) - law_KN)[:, None]], axis=1)
-        white_KQN = (plain_KQN.reshape(-1, N) @ whitening_NN.T).reshape(K, P + 1, N)
+        missed_KN = np.log(runs.errors).astype(law_KN.dtype) - law_KN
+        plain_KQN = np.concatenate([shares_KPN, missed_KN[:, None]], axis=1)
+        white_KQN = (plain_KQN.reshape(-1, N) @ whitening_NN.T).reshape(K, P + 1, N).astype(float)
         products_KQQ = white_KQN @ white_KQN.swapaxes(1, 2)
         away_KP = (log_KP - _before(values_KPN)) / _SPREAD
         normal_KPP = products_KQQ[:, :P, :P] + np.eye(P) / _SPREAD**2
@@ -243,13 +248,14 @@ class _Laws:
     log_evidence: Floats  # [K]
 
     @staticmethod
-    def given(terms: _Terms, values_KPN: Floats, runs: Runs, size: _Size, log_KP: Floats, steps: int) -> "_Laws":
+    def given(
+        terms: _Terms, values_KPN: Floats, runs: Runs, near_NN: Floats, size: _Size, log_KP: Floats, steps: int
+    ) -> "_Laws":
         """The laws of runs, found from `log_KP` in so many steps of Gauss-Newton, or fewer."""
-        near_NN = size.departure**2 * _nearness(runs.places, runs.places)
         alike_NN = (runs.groups[:, None] == runs.groups) * size.shared + (1 - size.shared) * np.eye(len(near_NN))
         noise_NN = size.noise**2 * alike_NN + np.diag(runs.sampling)
-        root_NN: Floats = np.linalg.cholesky(near_NN + noise_NN).astype(float)
-        whitening_NN = solve_lower(root_NN, np.eye(len(near_NN)))
+        root_NN: Floats = np.linalg.cholesky(size.departure**2 * near_NN + noise_NN).astype(float)
+        whitening_NN = solve_lower(root_NN, np.eye(len(near_NN))).astype(values_KPN.dtype)
         log_KP, moving = log_KP.copy(), np.arange(len(log_KP))
         for _ in range(steps):
             around = _Around.these(log_KP[moving], values_KPN[moving], runs, whitening_NN)

@@ -136,10 +136,10 @@ def of_settings(runs: pd.DataFrame, row: pd.Series, names: Iterable[str]) -> "pd
     """Whether each run has these settings of another one: the same values, and none where it has none."""
     alike = pd.Series(data=True, index=runs.index)
     for name in names:
-        same = runs[name].isna()
-        if pd.notna(row[name]):
-            same = (runs[name] == row[name]).fillna(value=False).astype(bool)
-        alike &= same
+        if pd.isna(row[name]):
+            alike &= runs[name].isna()
+        else:
+            alike &= (runs[name] == row[name]).fillna(value=False)
     return alike
 
 

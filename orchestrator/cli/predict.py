@@ -3,7 +3,7 @@
 import json
 import os
 import shlex
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -104,7 +104,8 @@ def predict(
     first = next(iter(ask.fits.values()))
     question = {"compute": compute, "error": error, "params": params, "data": data, "data_size": data_size}
     prediction = predicted(points, first, **question)
-    following = _following(store, points["run"], ask.study, study)
+    done = points[points["state"] == "done"]
+    following = _following(store, float(done["marginal_flops"].sum()), ask.study, study)
     view.answer(
         prediction.to_json,
         lambda: f"{ask.study} · {prediction}\n\nNext: {following}",
@@ -159,14 +160,11 @@ def _ending(store: Path, run: str, where: str | None, metric: str | None, view: 
     return Exit.DONE
 
 
-def _following(store: Path, runs: Collection[str], study: str, typed: str | None) -> str:
+def _following(store: Path, spent: float, study: str, typed: str | None) -> str:
     """The command after a prediction: to ask for runs that cost as much as those so far, where a launch had a file."""
     from scalectl.orchestrator.store.reading import Store
-    from scalectl.orchestrator.store.snapshot import work
 
-    reader, chosen = Store(store), set(runs)
-    again = shlex.split(reader.again(study))
-    spent, _ = work([run for run in reader.status().runs if run.id in chosen])
+    again = shlex.split(Store(store).again(study))
     if not again or not spent > 0:
         return command("plot frontier", store=store, options={"study": typed})
     return command("suggest", again[2], options={"budget": f"{spent:.1g}"})
