@@ -12,6 +12,7 @@ places come last: products with the runs' covariance, most of the work, then nee
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ from scalectl.analysis.triangular import solve_lower
 _EXPONENTS = (0.12, 1.0)
 _COARSE, _FINE, _ROUNDS = 6, 6, 2  # exponents of an axis: at first, and in each round that closes in
 _MOST_CLOSING = 150  # runs that the rounds rest on which close in
-_SHORT = np.float32  # numbers of these rounds where there are most: products of them take half the time
+_SHORT = np.float32  # numbers of what is whitened for a step: such products take half the time
 _REACH = 2.0  # standard deviations to both sides
 _BLUR = 0.4  # of a step of the grid: no standard deviation is known better
 _SPREAD = 1.0  # standard deviation of the logarithm of each term at the middle of the runs, before they are seen
@@ -33,6 +34,7 @@ _SHARED = 0.95  # of the variance of noise that groups share
 _LIGHT = 1e-3  # weight, in that of the heaviest, below which a law is left out
 _HOPELESS = 15.0  # log evidence below the best, from which on a size is left out of the rounds that follow
 _STEPS, _MORE = 8, 3  # of Gauss-Newton: from before the runs are seen, and from what a larger noise has said
+_Numbers = NDArray[np.floating[Any]]  # of whatever length
 _FURTHEST, _ARRIVED = 1.0, 1e-2  # that a step goes, in logarithms, and below which a law takes no other
 
 
@@ -124,7 +126,7 @@ def _every_law(runs: Runs, varied_X: NDArray[np.bool_]) -> list["_Laws"]:
         sizes = (*_TOGETHER, *_ALONE)
     some = runs.take(spread(runs.places, _MOST_CLOSING))  # enough to tell where to look
     for _ in range(_ROUNDS):
-        laws = _laws(some, axes, used_P, sizes, _SHORT)
+        laws = _laws(some, axes, used_P, sizes)
         evidence = np.array([law.log_evidence for law in laws])
         likely = evidence.max(axis=1) > evidence.max() - _HOPELESS
         sizes = [law.size for law, is_likely in zip(laws, likely, strict=True) if is_likely]
@@ -145,15 +147,13 @@ def _closer(axis: Floats, exponent_K: Floats, weight_K: Floats) -> Floats:
     return np.asarray(np.exp(np.linspace(low, high, _FINE)))
 
 
-def _laws(
-    runs: Runs, axes: Sequence[Floats], used_P: NDArray[np.bool_], sizes: Sequence[_Size], digits: type = float
-) -> list["_Laws"]:
-    """The laws of each size, which begins where the one before it has ended; terms are whitened in such numbers.
+def _laws(runs: Runs, axes: Sequence[Floats], used_P: NDArray[np.bool_], sizes: Sequence[_Size]) -> list["_Laws"]:
+    """The laws of each size, which begins where the one before it has ended.
 
     Of sizes that share as much, none is tried that is smaller than one that is hopeless beside a larger one.
     """
     terms = _Terms(runs.places.mean(axis=0), used_P, np.array(list(product(*axes))))
-    values_KPN = terms.values(runs.places).astype(digits)
+    values_KPN = terms.values(runs.places)
     log_KP, laws = np.full(values_KPN.shape[:2], _before(values_KPN)), list[_Laws]()
     near_NN = _nearness(runs.places, runs.places)
     for size in sizes:
@@ -169,7 +169,7 @@ def _best(laws: Sequence["_Laws"]) -> float:
     return float(max(law.log_evidence.max() for law in laws))
 
 
-def _before(values_KPN: Floats) -> float:
+def _before(values_KPN: _Numbers) -> float:
     """The logarithm of each term at the middle of the runs, before they are seen: all are alike, and 1 together."""
     return -float(np.log(values_KPN.shape[1]))
 
@@ -189,7 +189,7 @@ class _Terms:
         return every.compress(self.used, axis=1)  # and not by an index, which would leave them out of order in memory
 
 
-def _parts(values_KPN: Floats, log_KP: Floats) -> tuple[Floats, Floats]:
+def _parts(values_KPN: _Numbers, log_KP: Floats) -> tuple[_Numbers, _Numbers]:
     """The logarithm of each law's errors [K, N], and the share of each term in these [K, P, N]: the slope of one by the
     logarithm of the other.
     """
@@ -211,7 +211,7 @@ class _Around:
     misfit: Floats  # [K]
 
     @staticmethod
-    def these(log_KP: Floats, values_KPN: Floats, runs: Runs, whitening_NN: Floats) -> "_Around":
+    def these(log_KP: Floats, values_KPN: _Numbers, runs: Runs, whitening_NN: _Numbers) -> "_Around":
         K, P, N = values_KPN.shape
         law_KN, shares_KPN = _parts(values_KPN, log_KP)
         missed_KN = np.log(runs.errors).astype(law_KN.dtype) - law_KN
@@ -255,10 +255,11 @@ class _Laws:
         alike_NN = (runs.groups[:, None] == runs.groups) * size.shared + (1 - size.shared) * np.eye(len(near_NN))
         noise_NN = size.noise**2 * alike_NN + np.diag(runs.sampling)
         root_NN: Floats = np.linalg.cholesky(size.departure**2 * near_NN + noise_NN).astype(float)
-        whitening_NN = solve_lower(root_NN, np.eye(len(near_NN))).astype(values_KPN.dtype)
+        whitening_NN = solve_lower(root_NN, np.eye(len(near_NN)))
+        short_KPN, short_NN = values_KPN.astype(_SHORT), whitening_NN.astype(_SHORT)
         log_KP, moving = log_KP.copy(), np.arange(len(log_KP))
         for _ in range(steps):
-            around = _Around.these(log_KP[moving], values_KPN[moving], runs, whitening_NN)
+            around = _Around.these(log_KP[moving], short_KPN[moving], runs, short_NN)
             step_KP = np.clip(around.step, -_FURTHEST, _FURTHEST)
             log_KP[moving] += step_KP
             moving = moving[np.abs(step_KP).max(axis=1) >= _ARRIVED]
