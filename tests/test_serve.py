@@ -196,6 +196,45 @@ def test_a_store_that_is_gone_is_told_and_what_was_shown_stays(tmp_path, monkeyp
     assert str(made.store) in problem and feed.study() == before
 
 
+@pytest.fixture
+def quick(monkeypatch):
+    """Looks at the store without rests between them."""
+    monkeypatch.setattr(live, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(live, "CURVES_SECONDS", 0.0)
+    monkeypatch.setattr(live, "REST", 0.0)
+
+
+def heard(feed: Feed, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """The first news that meet a condition."""
+    number = 0
+    for _ in range(200):
+        number, text = feed.news(number, 10)
+        if condition(news := json.loads(text)):
+            return news
+    raise AssertionError("no such news")
+
+
+@pytest.mark.parametrize("part", ["status", "segments"])
+def test_an_error_that_nobody_foresaw_is_told_and_the_next_look_goes_on(part, study, monkeypatch, capsys, quick):
+    """The thread that met one ended, and viewers were told of a silent launcher, or of nothing."""
+    feed = Feed(study.store)
+    with monkeypatch.context() as broken:
+        broken.setattr(live.Store, part, lambda *_: {}["lost"])
+        news = heard(feed, lambda said: "problem" in said)
+    assert "internal error: KeyError: 'lost'" in news["problem"]
+    assert ("summary" in news) == (part == "segments")  # what could be read is still told
+    heard(feed, lambda said: "problem" not in said)
+    feed.close()
+    assert capsys.readouterr().err.count("Traceback") == 1
+
+
+def test_a_store_whose_page_can_not_be_made_is_refused_at_once(study, monkeypatch):
+    """An empty answer was served."""
+    monkeypatch.setattr(live, "document", lambda *_, thorough: {}["lost"])
+    with pytest.raises(KeyError):
+        Feed(study.store)
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.7", "example.org", "::"])
 def test_an_address_that_others_reach_needs_a_yes(host, study):
     done = CliRunner().invoke(scalectl, ["serve", "--host", host, "--store", str(study.store)], standalone_mode=False)

@@ -3,8 +3,10 @@
 import gzip
 import hashlib
 import json
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -82,9 +84,9 @@ class Feed:
         self._curves = _Paced(CURVES_SECONDS, self._make_curves)
         self._page: tuple[dict[str, int], Content] | None = None
         self._news, self._number = b"", 0
-        self._problem = ""
+        self._problem, self._unknown = "", ""
         self._look()
-        self._rebuild()
+        self._renew()
         self._threads = [
             threading.Thread(target=self._repeat, args=(action,), daemon=True) for action in (self._look, self._rebuild)
         ]
@@ -148,8 +150,8 @@ class Feed:
     def _look(self) -> None:
         try:
             news = self._news_of(self._store.status())
-        except Refusal as refusal:  # the store was moved, say, or is being replaced
-            news = {"problem": str(refusal)}
+        except Exception as error:
+            news = {"problem": self._told(error)}
         if self._problem:
             news.setdefault("problem", self._problem)
         text = embedded(shown_text(news | self._versions())).encode()
@@ -189,11 +191,26 @@ class Feed:
 
     def _rebuild(self) -> None:
         try:
-            self._study.renew(wanted=self._states != self._fitted)
-            self._curves.renew(wanted=True)
+            self._renew()
             self._problem = ""
-        except Refusal as refusal:
-            self._problem = str(refusal)
+        except Exception as error:
+            self._problem = self._told(error)
+
+    def _renew(self) -> None:
+        self._study.renew(wanted=self._states != self._fitted)
+        self._curves.renew(wanted=True)
+
+    def _told(self, error: Exception) -> str:
+        """What viewers are told of an error, after which the next look tries again: the store may have been moved, or
+        is being replaced. Of one that nobody foresaw the terminal has the traceback, each once.
+        """
+        if isinstance(error, Refusal):
+            return str(error)
+        text = f"internal error: {type(error).__name__}: {error}"
+        if text != self._unknown:
+            self._unknown = text
+            traceback.print_exception(error, file=sys.stderr)
+        return f"{text}. What is shown may be old; the terminal of scalectl serve has more."
 
     def _asked(self, study: str | None) -> Ask:
         """What the study asks, of the runs that are chosen."""
