@@ -90,6 +90,14 @@ def test_changes_may_be_paths_and_numbers_of_numpy(study):
         here.plan(study.file, changes={"train.batch_size": object()})
 
 
+def test_a_name_is_text_also_where_it_reads_as_a_number(study):
+    """It was refused: name: 2024 is not a text."""
+    here = scalectl.open(study.folder / "other.db")
+    for name in ("2024", "1e3", "true", "plain"):
+        assert here.plan(study.file, changes={"name": name}).document["study"] == name
+    assert "2 runs" in here.plan(study.file, changes={"budgets.steps": "[20, 40]"}).text
+
+
 def test_a_launch_that_fails_raises_what_it_said(monkeypatch, capsys):
     playing(monkeypatch, "import sys; print('1 of 2 runs done'); print('failed    a: b', file=sys.stderr); sys.exit(1)")
     with pytest.raises(scalectl.LaunchFailed, match=r"(?s)failed    a: b.*1 of 2 runs done") as failed:

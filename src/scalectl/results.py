@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from scalectl.orchestrator.experiment.fits import Fit
 
 
+_TEXTS = ("name", "artifacts")  # keys of a file that hold text alone, also such as 2024
+
+
 def open(store: str | PathLike[str] = "results.db") -> "Results":
     """A store to read, to plot and to launch into; a launch makes it where it isn't there yet."""
     return Results(store)
@@ -178,7 +181,7 @@ class Results:
 
         if "store" in changes:
             raise Refused(f"store: the runs go to {self.path}, which is open; open the other store instead.")
-        words = tuple(f"{key}={_typed(value)}" for key, value in changes.items())
+        words = tuple(f"{key}={_typed(key, value)}" for key, value in changes.items())
         with refusals():
             document = read_document(Path(file)).value
         own = "results.db"
@@ -202,11 +205,20 @@ def _given(compute: str | None, **manner: Any) -> dict[str, Any]:
     return {"compute": SAID.get(compute or "", compute), **manner}
 
 
-def _typed(value: object) -> str:
-    """A value as it stands behind --set: text as it is, all else as JSON, which is YAML, too."""
-    if isinstance(value, (str, PathLike)):
-        return str(value)
-    return json.dumps(value, default=_plain)
+def _typed(key: str, value: object) -> str:
+    """A value as it stands behind --set: text as it is, but for a name that reads as another value; all else as JSON,
+    which is YAML, too.
+    """
+    if not isinstance(value, (str, PathLike)):
+        return json.dumps(value, default=_plain)
+    if key in _TEXTS:
+        from scalectl.orchestrator.experiment.yaml_text import load
+
+        with refusals():
+            is_text = isinstance(load(str(value), key).value, str)
+        if not is_text:
+            return json.dumps(str(value))
+    return str(value)
 
 
 def _plain(value: Any) -> Any:
