@@ -117,8 +117,8 @@ def _whole(document: str, store: Path, study: str, again: str) -> str:
             if read_text(path) == document:
                 return standing_alone(path, read_document(path))
     raise NotInBundle(
-        f"refused: the YAML of {study} extends {said['extends']}, and the store, of an earlier version, has not what that"
-        f" says. {again or 'scalectl launch FILE'} writes it down, and runs nothing that is done again; then export."
+        f"refused: the YAML of {study} extends {said['extends']}, and its store is of an earlier version, which has not"
+        f" what that says. {again or 'scalectl launch FILE'} writes it down, and runs nothing that is done again."
     )
 
 

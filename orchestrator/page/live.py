@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from scalectl.orchestrator.errors import Refusal
+from scalectl.orchestrator.errors import NotFound, Refusal
 from scalectl.orchestrator.goodput import goodput
 from scalectl.orchestrator.page.curves import curve_documents
 from scalectl.orchestrator.page.document import document, of_study, shown_text, summary
@@ -25,7 +25,7 @@ from scalectl.orchestrator.store.reading import Status, Store
 
 LOOK_SECONDS = 2.0  # between two looks at the store
 CURVES_SECONDS, STUDY_SECONDS = 5.0, 15.0  # at least, between two readings of all curves, and two fits of the laws
-REST = 10.0  # times as long as a look or a fit took, nothing is done: at most a tenth of a core is spent
+REST = 10.0  # times the CPU time of a look or a fit nothing is done: at most a tenth of a core is spent
 SILENT_SECONDS = 30.0  # a launch writes its account once a second
 IDLE_SECONDS = 60.0  # after the last request nobody looks
 
@@ -55,12 +55,11 @@ class _Paced:
 
     def renew(self, *, wanted: bool) -> None:
         """Make it, where that is wanted and it is time."""
-        begun = time.monotonic()
-        if self.content is not None and not (wanted and begun >= self._next):
+        if self.content is not None and not (wanted and time.monotonic() >= self._next):
             return
+        begun = time.thread_time()
         content = self._make()
-        now = time.monotonic()
-        self._next = now + max(self._seconds, REST * (now - begun))
+        self._next = time.monotonic() + max(self._seconds, REST * (time.thread_time() - begun))
         if self.content is None or content.tag != self.content.tag:
             self.content, self.number = content, self.number + 1
 
@@ -140,12 +139,12 @@ class Feed:
 
     def _repeat(self, action: Callable[[], None]) -> None:
         while not self.closed:
-            begun = time.monotonic()
-            if begun - self._last_request > IDLE_SECONDS:
+            if time.monotonic() - self._last_request > IDLE_SECONDS:
                 self._wanted.clear()
                 self._wanted.wait()
+            begun = time.thread_time()  # a store that another program holds is waited for, which costs nothing
             action()
-            self._closed.wait(max(LOOK_SECONDS, REST * (time.monotonic() - begun)))
+            self._closed.wait(max(LOOK_SECONDS, REST * (time.thread_time() - begun)))
 
     def _look(self) -> None:
         try:
@@ -164,6 +163,8 @@ class Feed:
         """The news of the study in the status of its store."""
         states = [(run.id, run.state, run.excluded, run.value) for run in status.runs]
         self._states = (status.launcher is None, states, status.by_hand)
+        if self._ask.study not in self._store.studies():  # another store has taken the place of this one
+            raise NotFound(f"{self._path} has no study {self._ask.study!r} any more.")
         status, launch = of_study(status, self._ask), None
         if status.launcher is not None:
             launch = {
