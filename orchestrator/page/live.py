@@ -19,6 +19,7 @@ from scalectl.orchestrator.page.curves import curve_documents
 from scalectl.orchestrator.page.document import document, of_study, shown_text, summary
 from scalectl.orchestrator.page.html import embedded, page
 from scalectl.orchestrator.page.runs import why
+from scalectl.orchestrator.redact import redacted
 from scalectl.orchestrator.report.fits import study_points
 from scalectl.orchestrator.report.study import Ask, ask
 from scalectl.orchestrator.store.reading import Status, Store
@@ -207,7 +208,7 @@ class Feed:
         """
         if isinstance(error, Refusal):
             return str(error)
-        text = f"internal error: {type(error).__name__}: {error}"
+        text = redacted(f"internal error: {type(error).__name__}: {error}")
         if text != self._unknown:
             self._unknown = text
             traceback.print_exception(error, file=sys.stderr)

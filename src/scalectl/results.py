@@ -189,7 +189,7 @@ class Results:
             own = str(document.get("store", own))
         if in_folder_of(Path(file), own).resolve() == self.path.resolve():
             return words
-        return (*words, f"store={self.path.absolute()}")
+        return (*words, f"store={_literal(str(self.path.absolute()))}")
 
     def __repr__(self) -> str:
         return f"scalectl.open({str(self.path)!r})"
@@ -206,19 +206,28 @@ def _given(compute: str | None, **manner: Any) -> dict[str, Any]:
 
 
 def _typed(key: str, value: object) -> str:
-    """A value as it stands behind --set: text as it is, but for a name that reads as another value; all else as JSON,
-    which is YAML, too.
+    """A value as it stands behind --set: text as it is, but for names and paths that YAML would read as another value;
+    all else as JSON, which is YAML, too.
     """
-    if not isinstance(value, (str, PathLike)):
-        return json.dumps(value, default=_plain)
-    if key in _TEXTS:
-        from scalectl.orchestrator.experiment.yaml_text import load
+    if isinstance(value, PathLike) or (isinstance(value, str) and key in _TEXTS):
+        return _literal(str(value))
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, default=_plain)
 
-        with refusals():
-            is_text = isinstance(load(str(value), key).value, str)
-        if not is_text:
-            return json.dumps(str(value))
-    return str(value)
+
+def _literal(text: str) -> str:
+    """A text that YAML reads as this text: in quotation marks where it needs some and has none."""
+    from scalectl.orchestrator.errors import Refusal
+    from scalectl.orchestrator.experiment.yaml_text import load
+
+    try:
+        value = load(text, text).value
+    except Refusal:
+        value = None
+    if value == text or (isinstance(value, str) and text.startswith(("'", '"'))):
+        return text
+    return json.dumps(text)
 
 
 def _plain(value: Any) -> Any:
