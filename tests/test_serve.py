@@ -275,6 +275,9 @@ def test_a_port_that_is_taken_is_refused_by_its_number(server, study):
     port = server.server_address[1]
     with pytest.raises(Refusal, match=f"port {port}.*--port"):
         Server(server.feed, "127.0.0.1", port)
+    words = ["serve", "--port", str(port), "--store", "none.db"]  # said before any store is waited for or read
+    done = CliRunner().invoke(scalectl, words, standalone_mode=False)
+    assert isinstance(done.exception, Refusal) and f"port {port}" in str(done.exception)
 
 
 def test_what_people_do_to_runs_changes_the_page(study, tmp_path, monkeypatch):
