@@ -28,7 +28,7 @@ function listenWhileSeen() {
   source.onmessage = (event) => hear(JSON.parse(event.data));
   source.onerror = () => {
     isDeaf = true;
-    alarm("This page hears nothing from scalectl serve, which may have ended. What it shows stays as it was.");
+    alarm("This page hears nothing from scalectl serve, which may have ended, or have too many viewers. What it shows stays as it was.");
     if (source?.readyState === EventSource.CLOSED) setTimeout(listenWhileSeen, AGAIN);
   };
 }
