@@ -15,7 +15,8 @@ _LABELS = "SELECT id, labels FROM imports WHERE labels NOT IN ('', '{}') ORDER B
 def with_labels(points: "DataFrame", connection: "Connection", roles: dict[str, str]) -> "DataFrame":
     """The points with the columns of text, truth values and numbers that imported runs have beside their settings.
 
-    To runs these are settings, too, but for names of each: `roles`, where a store tells some, gets them as such.
+    To runs these are settings, too, but for names of each: `roles`, where a store tells some, gets them as such. They
+    stand before `digest`, as metrics stand behind it also in a file that says nothing else.
     """
     from sqlalchemy import inspect
 
@@ -39,7 +40,9 @@ def with_labels(points: "DataFrame", connection: "Connection", roles: dict[str, 
         studies = values.dropna().groupby(points["study"], sort=False)
         if roles and any(are_settings(words.tolist()) for _, words in studies):
             roles[name] = "trunk"
-    return points.assign(**columns)
+    names = list(points)
+    place = names.index("digest") if "digest" in names else len(names)
+    return points.assign(**columns)[[*names[:place], *columns, *names[place:]]]
 
 
 def _labels(run: str, text: str) -> dict[str, Any]:

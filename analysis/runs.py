@@ -71,6 +71,16 @@ def usable(points: pd.DataFrame, metric: str, x: str = COMPUTE, *needed: str) ->
     return in_order(runs, metric, x)
 
 
+def lacking(points: pd.DataFrame, metric: str, x: str, *needed: str) -> str:
+    """What is told of measured runs that lack a number which others have, and so are left out; nothing without such."""
+    runs = usable(points, metric, x)
+    names = [name for name in needed if name in runs and runs[name].isna().any()]
+    if not names:
+        return ""
+    number = int(runs[names].isna().any(axis=1).sum())
+    return f"{number} of {len(runs)} measured runs left out: no {' or '.join(names)} is known of them."
+
+
 def without(points: pd.DataFrame, hold_out: Collection[str]) -> pd.DataFrame:
     """The runs that are not held out; raises Refused where all that are done are."""
     kept = points[~points["run"].isin(list(hold_out))]

@@ -16,7 +16,7 @@ from scalectl.analysis.noise import typical_images
 from scalectl.analysis.notebook import Report, html_table
 from scalectl.analysis.outlook import Outlook
 from scalectl.analysis.report import UNKNOWN, interval, value
-from scalectl.analysis.runs import COMPUTE, METRIC, trunks, usable
+from scalectl.analysis.runs import COMPUTE, METRIC, lacking, trunks, usable
 from scalectl.analysis.surrogate import Forecast, positions
 from scalectl.analysis.vocabulary import AXES, CORRELATION, FRONTIER, SEEDS
 
@@ -59,6 +59,7 @@ class Advice(Report):
     runs: tuple[Suggested, ...]
     stopped: str  # why there are no more
     refused: str = ""
+    left_out: str = ""  # which runs lack a number that others have
 
     @property
     def cost(self) -> float:
@@ -104,6 +105,8 @@ class Advice(Report):
             f"{100 * LEVEL:.0f} % interval now: {self._interval(self.low, self.high)}",
             f"after {len(self.runs)} more, {self.cost:.3g} {self.x}: {self._interval(*self._ends_after())}",
         ]
+        if self.left_out:
+            lines.append(self.left_out)
         if self.refused:
             lines.append(
                 f"That is what the runs say of the best size. The law of the frontier is refused: {self.refused}"
@@ -136,7 +139,7 @@ def suggest(
     budget = amount("budget", budget)
     if target is not None:
         target = amount("target", target)
-    known, candidates = _measured(points, candidates, metric, x)
+    known, candidates, left_out = _measured(points, candidates, metric, x)
     if target is None:
         target = AHEAD * float(known[x].max())
     known_N3, error_N = positions(known, x), known[metric].to_numpy(float)
@@ -152,7 +155,7 @@ def suggest(
     why = _stopped(len(candidates) - len(picks), paid_for, left, stop)
     fitting: dict[str, Any] = {"law": law, "runs": runs, "seeds": seeds, "correlation": correlation}
     told = _told(points, metric, x, target, expected, fitting)
-    return Advice(metric, x, budget, target, *told[:3], before, after, suggested, why, told[3])
+    return Advice(metric, x, budget, target, *told[:3], before, after, suggested, why, told[3], left_out)
 
 
 def _told(
@@ -168,8 +171,12 @@ def _told(
     return float(fitted(target)), low, high, ""
 
 
-def _measured(points: pd.DataFrame, candidates: pd.DataFrame, metric: str, x: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The runs with an error above 0, and the candidates, both with the numbers that their position depends on."""
+def _measured(
+    points: pd.DataFrame, candidates: pd.DataFrame, metric: str, x: str
+) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    """The runs with an error above 0, and the candidates, both with the numbers that their position depends on; and
+    what is told of runs that lack one.
+    """
     numbers, shared = ["images_seen"], list[str]()
     if "data_size" in {*points, *candidates}:
         numbers.append("data_size")
@@ -180,7 +187,7 @@ def _measured(points: pd.DataFrame, candidates: pd.DataFrame, metric: str, x: st
     above_0(candidates, [x, *numbers])
     known = known[known[metric] > 0]
     _enough(known, candidates, metric, x)
-    return known, candidates
+    return known, candidates, lacking(points, metric, x, *numbers)
 
 
 def _enough(known: pd.DataFrame, candidates: pd.DataFrame, metric: str, x: str) -> None:

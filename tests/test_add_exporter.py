@@ -37,7 +37,8 @@ def read_json(path) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize(
-    ("suffix", "read"), [(".csv", pd.read_csv), (".json", read_json), (".parquet", pd.read_parquet)]
+    ("suffix", "read"),
+    [(".csv", pd.read_csv), (".CSV", pd.read_csv), (".json", read_json), (".parquet", pd.read_parquet)],
 )
 def test_a_file_has_every_run_with_all_digits_of_its_numbers(store, tmp_path, suffix, read):
     path = tmp_path / "new" / f"runs{suffix}"
@@ -80,7 +81,7 @@ def test_an_exporter_from_outside_writes_its_suffix(store, tmp_path, monkeypatch
 def test_a_suffix_that_nobody_writes_is_a_wrong_word_with_those_that_are_there(store, tmp_path):
     refused = scale("export", "--store", store, "-o", tmp_path / "runs.jsn").exception
     assert refused.exit == Exit.INVALID
-    assert ".csv, .json, .parquet" in str(refused) and "did you mean '.json'?" in str(refused)
+    assert ".csv, .json, .parquet" in str(refused) and "Did you mean '.json'?" in str(refused)
 
 
 def test_an_exporter_that_fails_leaves_the_file_that_was_there(store, tmp_path, monkeypatch):

@@ -9,8 +9,10 @@ import pytest
 from conftest import Study
 from runs import METRIC, laptop
 from studies_of_pages import several, trained
+from told import planned
 
 from scalectl import analysis
+from scalectl.orchestrator.experiment.reading import read as read_study
 from scalectl.orchestrator.page import live
 from scalectl.orchestrator.page.live import Feed
 from scalectl.orchestrator.page.server import Server
@@ -101,6 +103,22 @@ def test_a_run_that_is_excluded_is_on_no_frontier(show):
     assert ringed(page) == set(runs["name"]) - {best}
 
 
+def test_a_run_that_is_held_out_is_on_no_frontier_and_a_star(browser, tmp_path):
+    """Where there was no law, it was on the page's own frontier."""
+    study = trained(tmp_path)
+    found = planned(study, sizes="[60, 120]", steps="[20, 40, 80]")
+    study.file.write_text(study.file.read_text() + "fits:\n  all: {metric: upstream/error, hold_out: {steps: 80}}\n")
+    with Records(study.store) as records:
+        records.plan(found, read_study(study.file))
+    write_page(tmp_path / "page.html", study.store)
+    page = browser.new_page()
+    page.goto(f"file://{tmp_path / 'page.html'}")
+    page.wait_for_selector("html[data-ready]")
+    assert ringed(page) and not any(name.endswith("-80") for name in ringed(page))
+    assert "Stars: runs that are held out." in page.inner_text("#legend")
+    page.close()
+
+
 def test_values_below_0_are_shown_on_a_linear_axis_and_counted_on_a_logarithmic_one(show):
     """They were outside the axes, without a word."""
     runs = laptop().assign(score=lambda table: 0.5 - 3 * table[METRIC])
@@ -168,6 +186,32 @@ def test_a_page_whose_server_has_ended_goes_on_saying_so(browser, served):
     page.wait_for_timeout(2_500)
     assert "hears nothing from scalectl serve" in page.inner_text("#alarm") and page.is_visible("#alarm")
     page.close()
+
+
+def test_tabs_that_nobody_sees_leave_their_connection_to_others(browser, served):
+    """A browser has six to a server: the seventh tab stayed empty, and with six none fetched what had changed."""
+    server, _ = served
+    context = browser.new_context()
+    pages = [context.new_page() for _ in range(8)]
+    for page in pages:
+        page.goto(server.address, timeout=10_000)
+        page.wait_for_selector("#live:text('No launch is running')")
+        hide(page, hidden=True)
+        page.evaluate("document.getElementById('live').textContent = ''")
+    hide(pages[0], hidden=False)
+    pages[0].wait_for_selector("#live:text('No launch is running')")
+    context.close()
+
+
+def hide(page, *, hidden: bool) -> None:
+    """Tell a page that it is not seen, as a browser does when another tab is chosen."""
+    page.evaluate(
+        """(hidden) => {
+          Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
+          document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        hidden,
+    )
 
 
 def test_more_rows_and_long_commands_serve_a_narrow_screen_and_the_keyboard(show):

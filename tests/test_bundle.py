@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import stat
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.export import bundle as bundling
 from scalectl.orchestrator.export import unbundle as unbundling
-from scalectl.orchestrator.export.bundle import bundle
+from scalectl.orchestrator.export.bundle import NotInBundle, bundle
 from scalectl.orchestrator.export.home import InvalidBundle
 from scalectl.orchestrator.export.unbundle import unbundle
 from scalectl.orchestrator.format import command
@@ -82,6 +83,26 @@ def test_a_study_that_extends_a_file_goes_without_that_file(tmp_path, monkeypatc
     here = read(folder / "experiments.yaml")
     assert here.name == "other" and len(here.cells) == len(read(there.file).cells)
     assert [run.name for run in plan(here, known(folder / "results.db")).missing] == ["pico-120-80"]  # as there
+
+
+def test_a_store_of_an_earlier_version_that_kept_an_extending_yaml_is_made_whole_or_refused(tmp_path):
+    """It had no bundle until its study was launched again, and the reason was a file in a temporary folder."""
+    there = trained(tmp_path / "there")
+    base = there.file.rename(there.folder / "base.yaml")
+    there.file.write_text(f"extends: {base.name}\nname: other\n")
+    with Records(there.store) as records:
+        records.plan(plan(read(there.file), known(there.store)), read(there.file))
+        records.note(LAUNCHED, command("launch", there.file))
+    whole = Store(there.store).provenance(Store(there.store).study("other")).file
+    with closing(sqlite3.connect(there.store)) as store, store:
+        store.execute("UPDATE studies SET document = ? WHERE name = 'other'", (there.file.read_text(),))
+    bundle(there.folder / "study.zip", there.store, "other")
+    with zipfile.ZipFile(there.folder / "study.zip") as archive:
+        assert archive.read("experiments.yaml").decode() == whole
+    there.file.write_text("extends: base.yaml\nname: another\n")
+    with pytest.raises(NotInBundle, match=r"extends base\.yaml, .*scalectl launch \S*experiments\.yaml writes"):
+        bundle(there.folder / "more.zip", there.store, "other")
+    assert not (there.folder / "more.zip").exists()
 
 
 def test_a_bundle_has_what_people_look_at(packed):

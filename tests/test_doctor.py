@@ -1,6 +1,9 @@
 """The verb doctor: what it finds on a machine that is ready, and on one that isn't."""
 
 import json
+import os
+import re
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -9,6 +12,8 @@ from conftest import stored
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.launch import checkup
+from scalectl.orchestrator.launch.versions import NEWEST
+from scalectl.orchestrator.store.file_systems import mounted
 
 
 @pytest.fixture(autouse=True)
@@ -73,6 +78,49 @@ def test_a_store_that_is_damaged_and_one_of_an_earlier_version(study, devices):
     study.store.write_bytes(study.store.read_bytes()[:3000])
     code, states = findings()
     assert code == Exit.FAILED and states["store"]["state"] == "error" and "results.db" in states["store"]["text"]
+
+
+def test_a_quota_that_leaves_little_is_a_warning(study, devices, monkeypatch):
+    source, _ = mounted(study.folder)
+    program = study.folder / "bin" / "quota"
+    program.parent.mkdir()
+    program.write_text(
+        f"""#!/bin/sh
+echo "Disk quotas for user somebody (uid 4242):"
+echo "     Filesystem   blocks   quota   limit   grace   files   quota   limit   grace"
+echo "/dev/elsewhere 1* 1 1 0 1 0 0 0"
+echo "{source} 999500* 990000 1000000 1700000000 37 0 0 0"
+exit 1
+"""
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    code, states = findings()
+    assert code == Exit.DONE and states["disk"]["state"] == "warning"
+    assert states["disk"]["text"].startswith("512 kB of your quota left at")
+
+
+def test_checkpoints_on_another_disk_are_looked_at(study, devices):
+    study.file.write_text(study.file.read_text().replace("./artifacts", "/proc/artifacts"))
+    document = CliRunner().invoke(scalectl, ["doctor", "-o", "jsonl"], standalone_mode=False).stdout
+    disks = [json.loads(line)["text"] for line in document.splitlines() if '"disk"' in line]
+    assert len(disks) == 2 and "/proc" in disks[1]
+
+
+def test_packages_that_are_too_old_or_newer_than_tested_are_told(study, devices, monkeypatch):
+    monkeypatch.setattr(checkup, "version", lambda name: {"jax": "0.4.30", "flax": "0.99.1"}.get(name, "0.2.8"))
+    monkeypatch.setattr(checkup, "PACKAGES", ("jax", "flax", "optax"))
+    done = CliRunner().invoke(scalectl, ["doctor"], standalone_mode=False)
+    assert done.return_value == Exit.FAILED and "FAIL  packages  jax 0.4.30 is too old: 0.10 is needed" in done.stdout
+    assert f"warn  packages  flax 0.99.1 is newer than any that was tested: {NEWEST['flax']}" in done.stdout
+    assert "optax 0.2.8 is" not in done.stdout
+
+
+def test_the_versions_that_were_tested_are_those_of_the_lock():
+    lock = (Path(__file__).parents[1] / "requirements.lock").read_text()
+    locked = dict(re.findall(r"^([\w-]+)==([\w.]+)", lock, re.MULTILINE))  # of two the newer comes last
+    assert {name: locked[name] for name in NEWEST} == NEWEST
+    assert set(checkup.PACKAGES) - {"scalectl"} == set(NEWEST)
 
 
 def test_little_disk_and_ignored_variables_are_warnings(devices, monkeypatch):

@@ -15,6 +15,7 @@ from studies_of_pages import trained
 
 from scalectl import analysis
 from scalectl.analysis.selection import select
+from scalectl.analysis.store import metrics
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.cli.status import text as status_text
 from scalectl.orchestrator.errors import Refusal
@@ -42,7 +43,7 @@ def test_settings_and_compute_go_there_and_every_other_number_is_a_metric(store)
     for name in ("model", "params", "data_size", "steps", "seed", "flops", "core_days", "test_error"):
         assert points[name].tolist() == file[name].tolist()
     assert set(points["origin"]) == {"other_runs.csv"} and set(points["study"]) == {"other_runs"}
-    assert list(points.columns[-3:]) == ["digest", "test_error", "note"] and points["width"].isna().all()
+    assert list(points.columns[-3:]) == ["note", "digest", "test_error"] and points["width"].isna().all()
     assert points["name"][0] == "tiny-5k-200"
 
 
@@ -332,6 +333,23 @@ def test_whole_numbers_above_2_to_the_63_are_refused_in_words(tmp_path):
         read(file)
     assert [problem.spot.line for problem in refused.value.problems] == [3, 4]
     assert "seeds.csv:3:3: error: seed = 9223372036854775808: above 2^63 - 1, the largest whole" in str(refused.value)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet"])
+def test_a_column_that_was_said_to_be_a_setting_is_one_after_an_export(tmp_path, suffix):
+    """It came back as a metric, and its runs as seeds of each other."""
+    file = tmp_path / "runs.csv"
+    file.write_text("model,flops,err,dropout,phase\na,1e18,.3,.1,hot\na,1e18,.4,.2,hot\nb,1e19,.2,.1,cool\n")
+    command("import", file, "--setting", "dropout", "--store", tmp_path / "one.db")
+    command("export", "-o", tmp_path / f"out{suffix}", "--store", tmp_path / "one.db")
+    there = command("import", tmp_path / f"out{suffix}", "--study", "runs", "--store", tmp_path / "two.db")
+    assert "metrics: err." in there.output and "Settings, kept for --where: dropout." in there.output
+    assert "numbered as seeds" not in there.output
+    one, two = (analysis.read(tmp_path / name) for name in ("one.db", "two.db"))
+    assert two["dropout"].tolist() == one["dropout"].tolist() == [0.1, 0.2, 0.1]
+    assert two["phase"].tolist() == one["phase"].tolist()
+    if suffix == ".csv":  # also in a table that says nothing of its columns
+        assert metrics(pd.read_csv(tmp_path / "out.csv")) == ["err"]
 
 
 def test_an_export_of_ours_comes_back_with_what_is_done_and_what_is_excluded(tmp_path):

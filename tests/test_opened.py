@@ -1,6 +1,7 @@
 """A store that is opened in Python: tables, laws and figures of it, and launches in a process of their own."""
 
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -88,6 +89,24 @@ def test_changes_may_be_paths_and_numbers_of_numpy(study):
     assert seeds == {0, 1}
     with pytest.raises(scalectl.Refused, match="is no value of a file"):
         here.plan(study.file, changes={"train.batch_size": object()})
+
+
+def test_a_name_is_text_also_where_it_reads_as_a_number(study):
+    """It was refused: name: 2024 is not a text."""
+    here = scalectl.open(study.folder / "other.db")
+    for name in ("2024", "1e3", "true", "plain", "'quoted'"):
+        assert here.plan(study.file, changes={"name": name}).document["study"] == name.strip("'")
+    assert "2 runs" in here.plan(study.file, changes={"budgets.steps": "[20, 40]"}).text
+
+
+def test_a_folder_with_signs_of_yaml_is_that_folder(study):
+    """What stood behind ` #` was cut off, and the runs of another store were planned."""
+    for name in ("a #1", "b: c"):
+        folder = study.folder / name
+        folder.mkdir()
+        text = scalectl.open(folder / "results.db").plan(study.file, changes={"artifacts": folder / "kept"}).text
+        words = shlex.split(text.splitlines()[-1])
+        assert f'store="{folder}/results.db"' in words and f'artifacts="{folder}/kept"' in words
 
 
 def test_a_launch_that_fails_raises_what_it_said(monkeypatch, capsys):

@@ -216,7 +216,7 @@ def test_a_run_is_exported_with_what_loads_and_describes_it(study, form):
     assert facts["run"]["id"] in page and len(re.findall(r"```python\n.+?```", page, re.S)) in (1, 2)
     before = {name: path.read_bytes() for name, path in files.items()}
     again = said(study, "pico", "-o", str(study.folder / "out"), "--format", form)
-    assert isinstance(again.exception, Refusal) and "is there already" in str(again.exception)
+    assert isinstance(again.exception, Refusal) and "are there already" in str(again.exception)
     assert said(study, "pico", "-o", str(study.folder / "out"), "--format", form, "--force").exit_code == 0
     assert {name: path.read_bytes() for name, path in files.items()} == before
 
@@ -258,6 +258,9 @@ def test_a_checkpoint_that_is_not_there_is_named_with_the_way_to_keep_it(study):
     message = refused(study, "pico-60-20")
     assert short in message and "--checkpoint" in message and "scalectl prune keeps" in message
     assert "it is of another run or step" in refused(study, "pico-60-20", folder=long)
+    inside = f"{study.folder} is no checkpoint: give the folder that has its step as its name."
+    assert refused(study, "pico-60-20", folder=str(study.folder)) == inside  # not all that lies in it
+    assert f"such as {long}." in refused(study, "pico-60-20", folder=str(Path(long).parent))
     assert export("pico-60-20", study.store, target(study.folder / "out", "npz"), folder=str(moved)) == "pico-60-20"
 
 

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from pyarrow import parquet
 from studies_of_pages import trained
 
+from scalectl.orchestrator.cli import forms
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.cli.rows import Rows, View, flat
 from scalectl.orchestrator.errors import Exit, Refusal
@@ -220,3 +221,29 @@ def test_a_query_writes_parquet_that_others_read(filled):
     ]
     assert "x: Parquet has one type a column" in str(asked("SELECT 1 AS x UNION ALL SELECT 'a'").exception)
     assert "two columns are named 'x'" in str(asked("SELECT 1 AS x, 2 AS x").exception)
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "jsonl", "md"])
+def test_of_millions_of_rows_none_is_kept(form):
+    """JSON took a gigabyte for a million rows, and CSV read all before it wrote the first."""
+    read = []
+
+    def rows():
+        for number in range(1000):
+            read.append(number)
+            yield number, {"a": [number, None]}
+
+    lines = forms.FORMS[form](["n", "part"], rows())
+    first = [next(lines), next(lines), next(lines)]
+    assert len(first) == 3 and len(read) <= 4
+
+
+@pytest.mark.parametrize("number", [0, 1, 3])
+def test_json_is_a_list_as_the_library_writes_it(capsys, number):
+    cells = [{"a": [1, {"b": None}]}, [], "two\nlines", float("nan"), b"\x01", 2**70, True]
+    records = [{"name": f"r{place}", **{f"c{at}": cell for at, cell in enumerate(cells)}} for place in range(number)]
+    forms.print_rows(
+        "json", ["name", *(f"c{at}" for at in range(len(cells)))], (tuple(row.values()) for row in records)
+    )
+    plain = [row | {"c3": None, "c4": "01"} for row in records]
+    assert capsys.readouterr().out == json.dumps(plain, indent=1) + "\n"

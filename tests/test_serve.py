@@ -196,6 +196,74 @@ def test_a_store_that_is_gone_is_told_and_what_was_shown_stays(tmp_path, monkeyp
     assert str(made.store) in problem and feed.study() == before
 
 
+@pytest.fixture
+def quick(monkeypatch):
+    """Looks at the store without rests between them."""
+    monkeypatch.setattr(live, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(live, "CURVES_SECONDS", 0.0)
+    monkeypatch.setattr(live, "REST", 0.0)
+
+
+def heard(feed: Feed, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """The first news that meet a condition."""
+    number = 0
+    for _ in range(200):
+        number, text = feed.news(number, 10)
+        if condition(news := json.loads(text)):
+            return news
+    raise AssertionError("no such news")
+
+
+@pytest.mark.parametrize("part", ["status", "segments"])
+def test_an_error_that_nobody_foresaw_is_told_and_the_next_look_goes_on(part, study, monkeypatch, capsys, quick):
+    """The thread that met one ended, and viewers were told of a silent launcher, or of nothing."""
+    feed = Feed(study.store)
+    with monkeypatch.context() as broken:
+        broken.setattr(live.Store, part, lambda *_: {}["lost"])
+        news = heard(feed, lambda said: "problem" in said)
+    assert "internal error: KeyError: 'lost'" in news["problem"]
+    assert ("summary" in news) == (part == "segments")  # what could be read is still told
+    heard(feed, lambda said: "problem" not in said)
+    feed.close()
+    assert 1 <= capsys.readouterr().err.count("Traceback") <= 2  # of this feed, and of the server that looks as well
+
+
+def test_a_store_that_another_takes_the_place_of_is_told_as_that(tmp_path, quick):
+    """Its runs were told as so many imported ones."""
+    made = trained(tmp_path)
+    feed = Feed(made.store)
+    (tmp_path / "new").mkdir()
+    imported(tmp_path / "new", laptop().head(4)).replace(made.store)
+    news = heard(feed, lambda said: "problem" in said)
+    feed.close()
+    assert "has no study 'small'" in news["problem"] and "summary" not in news
+
+
+def test_a_store_that_is_locked_for_long_is_looked_at_soon_after(study, monkeypatch):
+    """Ten times the time was rested that the lock had been waited for: minutes, in silence."""
+    monkeypatch.setattr(live, "LOOK_SECONDS", 0.05)
+    feed = Feed(study.store)
+    status, looks = live.Store.status, []
+
+    def waiting(store: live.Store) -> object:
+        looks.append(time.monotonic())
+        time.sleep(0.5)
+        return status(store)
+
+    monkeypatch.setattr(live.Store, "status", waiting)
+    feed.news(0, 1)
+    time.sleep(3)
+    feed.close()
+    assert len(looks) > 1
+
+
+def test_a_store_whose_page_can_not_be_made_is_refused_at_once(study, monkeypatch):
+    """An empty answer was served."""
+    monkeypatch.setattr(live, "document", lambda *_, thorough: {}["lost"])
+    with pytest.raises(KeyError):
+        Feed(study.store)
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.7", "example.org", "::"])
 def test_an_address_that_others_reach_needs_a_yes(host, study):
     done = CliRunner().invoke(scalectl, ["serve", "--host", host, "--store", str(study.store)], standalone_mode=False)
@@ -207,6 +275,9 @@ def test_a_port_that_is_taken_is_refused_by_its_number(server, study):
     port = server.server_address[1]
     with pytest.raises(Refusal, match=f"port {port}.*--port"):
         Server(server.feed, "127.0.0.1", port)
+    words = ["serve", "--port", str(port), "--store", "none.db"]  # said before any store is waited for or read
+    done = CliRunner().invoke(scalectl, words, standalone_mode=False)
+    assert isinstance(done.exception, Refusal) and f"port {port}" in str(done.exception)
 
 
 def test_what_people_do_to_runs_changes_the_page(study, tmp_path, monkeypatch):

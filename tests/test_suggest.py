@@ -247,6 +247,15 @@ def test_what_can_carry_no_advice_is_refused():
         analysis.suggest(inside, others, 1e16, METRIC, "images_seen")
 
 
+def test_runs_that_lack_what_others_have_are_left_out_and_counted():
+    inside, others = split(grid(), 0.7)
+    inside.loc[inside.index[:3], "data_size"] = np.nan
+    advice = analysis.suggest(inside, others, budget=1e16)
+    said = f"3 of {len(inside)} measured runs left out: no data_size is known of them."
+    assert said in str(advice) and said in advice._repr_html_() and advice.to_json()["left_out"] == said
+    assert analysis.suggest(inside[3:], others, budget=1e16).left_out == ""
+
+
 @pytest.fixture
 def half(study):
     return told.half_done(study, law)

@@ -1,5 +1,6 @@
 """Tables as others publish them: what each column becomes, what is told of it, and which rows are left out."""
 
+import gzip
 import json
 import sqlite3
 from contextlib import closing
@@ -308,6 +309,8 @@ def test_each_format_gives_the_same_runs(tmp_path, name):
         ("a.jsonl", b"{" * 100_000, "more than 2,000 columns, 20,000 runs or 300,000 cells"),
         ("a.parquet", b"PAR1 and nothing else PAR1", "a.parquet: error: not Parquet"),
         ("a.parquet", b"", "a.parquet: error: not Parquet"),
+        ("a.csv.gz", gzip.compress(b"model,flops,err\n"), "a.csv.gz: error: compressed by gzip, and no CSV"),
+        ("a.xlsx", b"PK\x03\x04\x14", "a.xlsx: error: a zip file or a workbook, and no CSV"),
     ],
 )
 def test_files_that_are_not_what_their_suffix_says_are_refused_with_their_line(tmp_path, name, content, said):

@@ -128,6 +128,11 @@ def _curve(notes: dict[str, Any]) -> tuple[Progress, ...]:
     return tuple(Progress(**dict(zip(POSITIONAL, row, strict=False))) for row in notes["told"])
 
 
+def is_one(path: str) -> bool:
+    """Whether a folder is a checkpoint, whole or not."""
+    return (epath.Path(path) / "notes").exists()
+
+
 def steps(folder: str) -> list[int]:
     """The steps of the complete checkpoints in `folder`, oldest first."""
     root = epath.Path(folder)

@@ -24,8 +24,8 @@ SIGNS = {"ok": "ok", "warning": "warn", "error": "FAIL"}
 def doctor(file: Path, view: View) -> Exit:
     """Check that this machine is ready to launch FILE.
 
-    Looks at Python, packages, devices, memory, FILE, its store, the disk and variables of the environment. Ends with 1
-    where something would keep a launch from working; nothing is changed.
+    Looks at Python, packages, devices, memory, FILE, its store, disk and quota, and variables of the environment. Ends
+    with 1 where something would keep a launch from working; nothing is changed.
     """
     from scalectl.orchestrator.launch.checkup import checkup
 

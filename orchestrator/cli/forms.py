@@ -7,6 +7,7 @@ import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import Any
 
 import click
@@ -17,6 +18,8 @@ from scalectl.orchestrator.format import one_line, table
 Row = tuple[Any, ...]
 _MARKUP, _ESCAPED = re.compile(r"[\\|<&`*\[]"), r"\\\g<0>"  # that would begin something in Markdown, also a picture
 
+_PLAIN_JSON = json.JSONEncoder(allow_nan=False)
+_AT_ONCE = 1000  # lines that are written: each writing flushes
 _END = "\r\n"  # of a line while it is written: csv quotes a cell that has one of its letters
 
 
@@ -35,8 +38,9 @@ def print_rows(form: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
         require_names(columns)
     elif not columns:
         return
-    for line in FORMS[form](columns, rows):
-        click.echo(line)
+    lines = FORMS[form](columns, rows)
+    while some := list(islice(lines, _AT_ONCE)):
+        click.echo("\n".join(some))
 
 
 def require_names(columns: Sequence[str]) -> None:
@@ -51,14 +55,29 @@ def _table(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
 
 
 def _csv(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
-    for row in (columns, *(map(_plain, row) for row in rows)):
+    for row in chain([columns], (map(_plain, row) for row in rows)):
         line = io.StringIO()
         csv.writer(line, lineterminator=_END).writerow(row)
         yield line.getvalue().removesuffix(_END)
 
 
 def _json(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
-    yield json.dumps([_object(columns, row) for row in rows], indent=1, allow_nan=False)
+    """Yield a list of objects, each when its row is read: of millions, none is kept."""
+    names = [json.dumps(name) for name in columns]
+    begin, last = "[\n", ""
+    for row in rows:
+        if last:
+            yield f"{last},"
+        cells = ",\n".join(f"  {name}: {_indented(cell)}" for name, cell in zip(names, row, strict=True))
+        begin, last = "", f"{begin} {{\n{cells}\n }}"
+    yield f"{last}\n]" if last else "[]"
+
+
+def _indented(cell: Any) -> str:
+    """A cell as it stands in an object of a list; plain ones by the encoder that takes a third of the time."""
+    if isinstance(cell, dict | list | tuple):
+        return json.dumps(_finite(cell), indent=1, allow_nan=False).replace("\n", "\n  ")
+    return _PLAIN_JSON.encode(_finite(cell))
 
 
 def _jsonl(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:

@@ -27,10 +27,11 @@ def serve(port: int, host: str, insecure: bool, study: str | None, where: str | 
     from scalectl.orchestrator.cli.waiting import until_there
     from scalectl.orchestrator.page.html import library
     from scalectl.orchestrator.page.live import Feed
-    from scalectl.orchestrator.page.server import Server, check_address
+    from scalectl.orchestrator.page.server import Server, check_address, check_free
 
     check_address(host, insecure=insecure)
     library()
+    check_free(host, port)  # before the store is waited for and read
     until_there(store)
     os.nice(_NICE)
     click.echo(f"Reading {store} ...", err=True)  # half a minute where it has 10,000 runs

@@ -1,5 +1,6 @@
 """A file and those that it extends to one document."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +29,13 @@ def read_document(path: Path) -> Located:
         whole.source, whole.problems = top.source, top.problems + whole.problems
         whole.overlay(top)
     return whole
+
+
+def standing_alone(path: Path, whole: Located) -> str:
+    """The text of the file whose `whole` document this is, or all that it and the files that it extends say."""
+    if "extends" in whole.value:
+        return json.dumps({key: value for key, value in whole.value.items() if key != "extends"})
+    return read_text(path)
 
 
 def _chain(path: Path) -> Iterator[Located]:

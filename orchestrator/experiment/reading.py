@@ -1,13 +1,12 @@
 """experiments.yaml to a checked Experiment: every problem at once, each with its place; nothing is run or written."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from scalectl.orchestrator.errors import InvalidExperiment, Problem, Spot
 from scalectl.orchestrator.experiment.checking import checked, in_folder_of, remote
-from scalectl.orchestrator.experiment.document import read_document, read_text
+from scalectl.orchestrator.experiment.document import read_document, standing_alone
 from scalectl.orchestrator.experiment.fits import Fit
 from scalectl.orchestrator.experiment.grid import Cell, Resolved
 from scalectl.orchestrator.experiment.hooks import Hook
@@ -59,9 +58,7 @@ def read(path: str | Path, overrides: Sequence[tuple[str, str]] = ()) -> Experim
     if not isinstance(located.value, dict):
         message = "empty" if located.value is None else "not a mapping of keys to values"
         raise InvalidExperiment(Problem(located.spot(()), "", message, "an experiment starts with version: 1"))
-    text = read_text(path)
-    if "extends" in located.value:  # the document stands for itself wherever it goes
-        text = json.dumps({key: value for key, value in located.value.items() if key != "extends"})
+    text = standing_alone(path, located)
     for key, value in overrides:
         _override(located, key, value)
     document, resolved, findings = checked(located.value, path)

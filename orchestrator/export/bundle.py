@@ -3,18 +3,21 @@
 import json
 import os
 import platform
+import shlex
 import shutil
 import sqlite3
 import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import IO
 
-from scalectl.orchestrator.errors import Exit, Refusal
+from scalectl.orchestrator.errors import Exit, InvalidExperiment, Refusal
+from scalectl.orchestrator.experiment.document import read_document, read_text, standing_alone
+from scalectl.orchestrator.experiment.yaml_text import load
 from scalectl.orchestrator.export.home import home_of, is_inside
 from scalectl.orchestrator.export.manifest import (
     CHECKPOINTS,
@@ -93,10 +96,30 @@ def _subject(copy: Path, store: Path, name: str | None) -> _Subject:
     document = Store(copy).provenance(study).file
     if not document:
         raise NotInBundle(f"refused: {study.name} was imported from a table, and nothing can go on with it elsewhere.")
+    document = _whole(document, store, study.name, Store(copy).again(study.name))
     with reading(copy) as connection:
         artifacts = artifacts_of(connection, study.name)
     plots = store.parent / PLOTS / file_name(study.name)
     return _Subject(study.name, document, artifacts, plots)
+
+
+def _whole(document: str, store: Path, study: str, again: str) -> str:
+    """The document of a study; of one that extends a file, as older versions kept it, all that both say.
+
+    The file of the last launch tells that where it still says the same; raises NotInBundle where it doesn't.
+    """
+    said = load(document, YAML).value
+    if not isinstance(said, dict) or "extends" not in said:
+        return document
+    file = next((Path(word) for word in shlex.split(again)[2:3]), Path(YAML))
+    for path in (file, store.parent / file):
+        with suppress(InvalidExperiment):
+            if read_text(path) == document:
+                return standing_alone(path, read_document(path))
+    raise NotInBundle(
+        f"refused: the YAML of {study} extends {said['extends']}, and its store is of an earlier version, which has not"
+        f" what that says. {again or 'scalectl launch FILE'} writes it down, and runs nothing that is done again."
+    )
 
 
 def _made(copy: Path, subject: _Subject, *, checkpoints: bool) -> Bundled:

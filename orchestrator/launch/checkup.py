@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,10 +17,13 @@ from scalectl.orchestrator.cluster.start import ignored
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.reading import Experiment, read
 from scalectl.orchestrator.format import USUAL, counted, size
+from scalectl.orchestrator.launch.disk import free
+from scalectl.orchestrator.launch.versions import too_new, too_old
 from scalectl.orchestrator.redact import redacted
 from scalectl.orchestrator.store.database import check
 from scalectl.orchestrator.store.file_systems import shared_file_system
 from scalectl.trainer import environment
+from scalectl.trainer.data.storage import remote
 
 PACKAGES = ("scalectl", "jax", "jaxlib", "flax", "optax", "ray", "sqlalchemy", "numpy", "scipy", "pandas", "matplotlib")
 PATIENCE = 120.0  # seconds that JAX may look for its devices
@@ -43,11 +45,11 @@ class Finding:
 def checkup(file: Path) -> Iterator[Finding]:
     """Yield what was looked at, in the order in which a launch of `file` would need it; nothing is changed."""
     yield Finding("Python", "ok", f"{platform.python_version()}, {sys.executable}")
-    yield _packages()
+    yield from _packages()
     yield _devices()
     yield from (Finding("devices", "warning", sentence) for sentence in unusable().values())
     yield _machine()
-    store = file.absolute().parent / USUAL
+    store, artifacts = file.absolute().parent / USUAL, ""
     try:
         experiment = read(file)
     except Refusal as refusal:
@@ -55,23 +57,34 @@ def checkup(file: Path) -> Iterator[Finding]:
         yield Finding("file", "error", first, f"scalectl validate {file} says all of it; scalectl init writes one.")
     else:
         yield _file(file, experiment)
-        store = Path(experiment.store)
+        store, artifacts = Path(experiment.store), experiment.artifacts
     yield from _store(store)
-    yield _disk(store)
+    yield from _disks(store, artifacts)
     if note := ignored():
         yield Finding("variables", "warning", note, "Unset them, and nothing changes.")
 
 
-def _packages() -> Finding:
-    found, missing = [], []
+def _packages() -> Iterator[Finding]:
+    found, missing = dict[str, str](), []
     for name in PACKAGES:
         try:
-            found.append(f"{name} {version(name)}")
+            found[name] = version(name)
         except PackageNotFoundError:
             missing.append(name)
     if missing:
-        return Finding("packages", "error", f"not installed: {', '.join(missing)}", "pip install scalectl")
-    return Finding("packages", "ok", ", ".join(found))
+        yield Finding("packages", "error", f"not installed: {', '.join(missing)}", "pip install scalectl")
+        return
+    yield Finding("packages", "ok", ", ".join(f"{name} {number}" for name, number in found.items()))
+    for name, needed in too_old(found).items():
+        yield Finding(
+            "packages",
+            "error",
+            f"{name} {found[name]} is too old: {needed} is needed",
+            f"pip install '{name}>={needed}'",
+        )
+    for name, newest in too_new(found).items():
+        text = f"{name} {found[name]} is newer than any that was tested: {newest}"
+        yield Finding("packages", "warning", text, f"pip install '{name}<={newest}', should something fail.")
 
 
 def _devices() -> Finding:
@@ -126,15 +139,31 @@ def _store(store: Path) -> Iterator[Finding]:
     yield Finding("store", "ok", f"{store} is sound, {size(store.stat().st_size)}")
 
 
-def _disk(store: Path) -> Finding:
-    folder = store.absolute().parent
-    while not folder.exists():
+def _disks(store: Path, artifacts: str) -> Iterator[Finding]:
+    """Yield the room for the store, and that for checkpoints where these lie on another disk of this machine."""
+    here = _there(store.absolute().parent)
+    yield _disk(here)
+    if artifacts and not remote(artifacts):
+        folder = _there(Path(artifacts))
+        if folder.stat().st_dev != here.stat().st_dev or not os.access(folder, os.W_OK):
+            yield _disk(folder)
+
+
+def _there(folder: Path) -> Path:
+    """The folder, or the nearest one around it that is there."""
+    while not folder.is_dir():
         folder = folder.parent
-    free = shutil.disk_usage(folder).free
-    text = f"{size(free)} free at {folder}"
+    return folder
+
+
+def _disk(folder: Path) -> Finding:
+    room_left, is_quota = free(folder)
+    text = f"{size(room_left)} free at {folder}"
+    if is_quota:
+        text = f"{size(room_left)} of your quota left at {folder}"
     if not os.access(folder, os.W_OK):
-        return Finding("disk", "error", f"{folder} can't be written", "Name another --store.")
-    if free < LITTLE_DISK:
+        return Finding("disk", "error", f"{folder} can't be written", "Name another store or artifacts in the file.")
+    if room_left < LITTLE_DISK:
         return Finding(
             "disk", "warning", text, "Checkpoints may fill it: scalectl prune removes those that nobody needs."
         )

@@ -14,6 +14,7 @@ from scalectl.analysis.drawing.labels import data_name, metric_words
 from scalectl.analysis.printable import printable
 from scalectl.analysis.report import value
 from scalectl.analysis.vocabulary import AXES, LAWS, is_accuracy, is_in_per_cent
+from scalectl.orchestrator.experiment.fits import Fit
 from scalectl.orchestrator.format import USUAL, counted, flops, share
 from scalectl.orchestrator.goodput import goodput
 from scalectl.orchestrator.metrics import main_metric
@@ -22,7 +23,7 @@ from scalectl.orchestrator.page.budgets import isoflop_documents
 from scalectl.orchestrator.page.curves import curve_documents
 from scalectl.orchestrator.page.laws import backtest_documents, law_documents
 from scalectl.orchestrator.redact import redacted
-from scalectl.orchestrator.report.fits import study_points
+from scalectl.orchestrator.report.fits import held_out_runs, study_points
 from scalectl.orchestrator.report.study import Ask
 from scalectl.orchestrator.revision import revision
 from scalectl.orchestrator.store.provenance import Provenance
@@ -45,6 +46,7 @@ def document(path: Path, study: str | None = None, where: str | None = None, *, 
     ask = _carried(ask, runs.measured(points), runs.spent(points))
     whole = {
         **_head(path, ask, own=store.study().name == ask.study),
+        "fits": [_fit(points, fit) for fit in ask.fits.values()],
         "where": where or "",
         "summary": summary(status, where),
         **_runs(points),
@@ -104,8 +106,12 @@ def _head(path: Path, ask: Ask, *, own: bool) -> Document:
         "version": version("scalectl"),
         "revision": revision(),
         "live": None,
-        "fits": [{"metric": fit.metric, "x": fit.compute, "law": fit.law or ""} for fit in ask.fits.values()],
     }
+
+
+def _fit(points: DataFrame, fit: Fit) -> Document:
+    held_out = list(held_out_runs(points, fit, None))
+    return {"metric": fit.metric, "x": fit.compute, "law": fit.law or "", "held_out": held_out}
 
 
 def _runs(points: DataFrame) -> Document:

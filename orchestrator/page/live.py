@@ -3,27 +3,30 @@
 import gzip
 import hashlib
 import json
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from scalectl.orchestrator.errors import Refusal
+from scalectl.orchestrator.errors import NotFound, Refusal
 from scalectl.orchestrator.goodput import goodput
 from scalectl.orchestrator.page.curves import curve_documents
 from scalectl.orchestrator.page.document import document, of_study, shown_text, summary
 from scalectl.orchestrator.page.html import embedded, page
 from scalectl.orchestrator.page.runs import why
+from scalectl.orchestrator.redact import redacted
 from scalectl.orchestrator.report.fits import study_points
 from scalectl.orchestrator.report.study import Ask, ask
 from scalectl.orchestrator.store.reading import Status, Store
 
 LOOK_SECONDS = 2.0  # between two looks at the store
 CURVES_SECONDS, STUDY_SECONDS = 5.0, 15.0  # at least, between two readings of all curves, and two fits of the laws
-REST = 10.0  # times as long as a look or a fit took, nothing is done: at most a tenth of a core is spent
+REST = 10.0  # times the CPU time of a look or a fit nothing is done: at most a tenth of a core is spent
 SILENT_SECONDS = 30.0  # a launch writes its account once a second
 IDLE_SECONDS = 60.0  # after the last request nobody looks
 
@@ -53,12 +56,11 @@ class _Paced:
 
     def renew(self, *, wanted: bool) -> None:
         """Make it, where that is wanted and it is time."""
-        begun = time.monotonic()
-        if self.content is not None and not (wanted and begun >= self._next):
+        if self.content is not None and not (wanted and time.monotonic() >= self._next):
             return
+        begun = time.thread_time()
         content = self._make()
-        now = time.monotonic()
-        self._next = now + max(self._seconds, REST * (now - begun))
+        self._next = time.monotonic() + max(self._seconds, REST * (time.thread_time() - begun))
         if self.content is None or content.tag != self.content.tag:
             self.content, self.number = content, self.number + 1
 
@@ -82,9 +84,9 @@ class Feed:
         self._curves = _Paced(CURVES_SECONDS, self._make_curves)
         self._page: tuple[dict[str, int], Content] | None = None
         self._news, self._number = b"", 0
-        self._problem = ""
+        self._problem, self._unknown = "", ""
         self._look()
-        self._rebuild()
+        self._renew()
         self._threads = [
             threading.Thread(target=self._repeat, args=(action,), daemon=True) for action in (self._look, self._rebuild)
         ]
@@ -138,18 +140,18 @@ class Feed:
 
     def _repeat(self, action: Callable[[], None]) -> None:
         while not self.closed:
-            begun = time.monotonic()
-            if begun - self._last_request > IDLE_SECONDS:
+            if time.monotonic() - self._last_request > IDLE_SECONDS:
                 self._wanted.clear()
                 self._wanted.wait()
+            begun = time.thread_time()  # a store that another program holds is waited for, which costs nothing
             action()
-            self._closed.wait(max(LOOK_SECONDS, REST * (time.monotonic() - begun)))
+            self._closed.wait(max(LOOK_SECONDS, REST * (time.thread_time() - begun)))
 
     def _look(self) -> None:
         try:
             news = self._news_of(self._store.status())
-        except Refusal as refusal:  # the store was moved, say, or is being replaced
-            news = {"problem": str(refusal)}
+        except Exception as error:
+            news = {"problem": self._told(error)}
         if self._problem:
             news.setdefault("problem", self._problem)
         text = embedded(shown_text(news | self._versions())).encode()
@@ -162,6 +164,8 @@ class Feed:
         """The news of the study in the status of its store."""
         states = [(run.id, run.state, run.excluded, run.value) for run in status.runs]
         self._states = (status.launcher is None, states, status.by_hand)
+        if self._ask.study not in self._store.studies():  # another store has taken the place of this one
+            raise NotFound(f"{self._path} has no study {self._ask.study!r} any more.")
         status, launch = of_study(status, self._ask), None
         if status.launcher is not None:
             launch = {
@@ -189,11 +193,26 @@ class Feed:
 
     def _rebuild(self) -> None:
         try:
-            self._study.renew(wanted=self._states != self._fitted)
-            self._curves.renew(wanted=True)
+            self._renew()
             self._problem = ""
-        except Refusal as refusal:
-            self._problem = str(refusal)
+        except Exception as error:
+            self._problem = self._told(error)
+
+    def _renew(self) -> None:
+        self._study.renew(wanted=self._states != self._fitted)
+        self._curves.renew(wanted=True)
+
+    def _told(self, error: Exception) -> str:
+        """What viewers are told of an error, after which the next look tries again: the store may have been moved, or
+        is being replaced. Of one that nobody foresaw the terminal has the traceback, each once.
+        """
+        if isinstance(error, Refusal):
+            return str(error)
+        text = redacted(f"internal error: {type(error).__name__}: {error}")
+        if text != self._unknown:
+            self._unknown = text
+            traceback.print_exception(error, file=sys.stderr)
+        return f"{text}. What is shown may be old; the terminal of scalectl serve has more."
 
     def _asked(self, study: str | None) -> Ask:
         """What the study asks, of the runs that are chosen."""

@@ -35,6 +35,26 @@ def check_address(host: str, *, insecure: bool) -> None:
         )
 
 
+def check_free(host: str, port: int) -> None:
+    """Raise Refusal for an address that a server can't have now."""
+    with socket.socket(_family(host)) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise _taken(host, port, error) from error
+
+
+def _family(host: str) -> socket.AddressFamily:
+    if ":" in host:
+        return socket.AF_INET6
+    return socket.AF_INET
+
+
+def _taken(host: str, port: int, error: OSError) -> Refusal:
+    return Refusal(f"refused: {host}, port {port}: {error.strerror}. Give another --port; 0 takes a free one.")
+
+
 class Server(ThreadingHTTPServer):
     """A server of one feed; raises Refusal for an address that can't be used."""
 
@@ -43,13 +63,11 @@ class Server(ThreadingHTTPServer):
     def __init__(self, feed: Feed, host: str = "127.0.0.1", port: int = 0) -> None:
         self.feed, self.token = feed, secrets.token_urlsafe(24)
         self.viewers = 0
-        if ":" in host:
-            self.address_family = socket.AF_INET6
+        self.address_family = _family(host)
         try:
             super().__init__((host, port), _Handler)
         except OSError as error:
-            remedy = "Give another --port; 0 takes a free one."
-            raise Refusal(f"refused: {host}, port {port}: {error.strerror}. {remedy}") from error
+            raise _taken(host, port, error) from error
 
     @property
     def address(self) -> str:

@@ -28,7 +28,7 @@ def exporter(suffix: str) -> Callable[[Exporter], Exporter]:
     """Register a function as the exporter of files with this suffix."""
 
     def register(write: Exporter) -> Exporter:
-        EXPORTERS[suffix] = write
+        EXPORTERS[suffix.lower()] = write
         return write
 
     return register
@@ -50,6 +50,11 @@ def _parquet(points: DataFrame, path: Path) -> None:
     points.to_parquet(path, index=False)
 
 
+def _suffix(path: Path) -> str:
+    """The suffix of a file, in whatever capitals it was typed."""
+    return path.suffix.lower()
+
+
 def export(
     path: Path, store: Path, study: str | None, where: str | None, *, force: bool = False, all_studies: bool = False
 ) -> int:
@@ -59,8 +64,8 @@ def export(
     Raises UnknownFormat for its suffix, Refusal for a file that is there already unless `force` is given, or that
     can't be written, and what `study_points` raises.
     """
-    if path.suffix not in EXPORTERS:
-        guess = did_you_mean(path.suffix, EXPORTERS)
+    if _suffix(path) not in EXPORTERS:
+        guess = did_you_mean(_suffix(path), EXPORTERS).capitalize()
         raise UnknownFormat(f"{path}: give a file that ends in {', '.join(EXPORTERS)}. {guess}".rstrip())
     if path.exists() and not force:
         raise Refusal(f"refused: {path} is there already. Give another file, or --force to overwrite it.")
@@ -95,7 +100,7 @@ def _of_all_studies(store: Path, where: str | None) -> DataFrame:
 def _write(points: DataFrame, path: Path) -> None:
     partial = path.with_name(f".{os.getpid()}-{path.name}")
     try:
-        EXPORTERS[path.suffix](points, partial)
+        EXPORTERS[_suffix(path)](points, partial)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

@@ -18,7 +18,7 @@ from scalectl.orchestrator.store import artifacts
 from scalectl.orchestrator.store.details import Details
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.vocabulary import RunState
-from scalectl.trainer.checkpoint import Corrupt, parameters
+from scalectl.trainer.checkpoint import Corrupt, is_one, parameters, steps
 from scalectl.trainer.exchange import FORMATS
 from scalectl.trainer.exchange.parameters import Unwritable
 from scalectl.trainer.spec import RunSpec
@@ -72,10 +72,13 @@ def export(word: str, store: Path, files: Target, *, folder: str | None = None, 
     format has no place for what the model has.
     """
     if present := [str(path) for path in files.files if path.exists() and not force]:
+        are = "is" if len(present) == 1 else "are"
         raise Refusal(
-            f"refused: {', '.join(present)} is there already. Give another folder, or --force to overwrite it."
+            f"refused: {', '.join(present)} {are} there already. Give another folder, or --force to overwrite."
         )
     details = Store(store).run(word)
+    if folder is not None and not is_one(folder):
+        raise NotFound(_no_checkpoint(folder))
     path = folder or last_checkpoint(details, Store(store).again() or command("launch FILE"))
     spec = TypeAdapter(RunSpec).validate_python(details.run["spec"])
     digest = _digest(details)
@@ -113,6 +116,14 @@ def last_checkpoint(details: Details, again: str) -> str:
     if not artifacts.size(path):
         raise NotFound(f"{path}: the last checkpoint of {name} isn't there. Give its copy by --checkpoint. {KEPT}")
     return path
+
+
+def _no_checkpoint(folder: str) -> str:
+    """That a folder which was given is none, with one inside it that is."""
+    text = f"{folder} is no checkpoint: give the folder that has its step as its name"
+    if inside := steps(folder):
+        text += f", such as {Path(folder, str(inside[-1]))}"
+    return f"{text}."
 
 
 KEPT = (

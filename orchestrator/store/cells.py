@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 MISSING = frozenset(
     ("", "nan", "-nan", "na", "n/a", "<na>", "#n/a", "#na", "null", "none", "-", "\N{EN DASH}", "\N{EM DASH}")
 )
+_SEPARATORS = (",", ";", "\t", "|")  # of equally frequent ones the first
 TRUTHS = {"true": True, "false": False}
 _SIZES = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "G": 10**9, "T": 10**12}
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
@@ -23,6 +24,13 @@ _POWER = re.compile(  # of ten, as papers print one: 1.5 x 10^18, 10²¹
     r"(?:\^\{?(?P<power>[+-]?\d{1,3})\}?|(?P<raised>[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3}))"
 )
 _DECIMAL_COMMA = re.compile(rf"[+-]?\d*,\d+(e[+-]?\d+|{_TIMES}10\S+)?\s*%?", re.IGNORECASE)
+
+
+def separator_of(text: str) -> str:
+    """What stands between the cells of a table: that which its header has most often outside of quotation marks."""
+    line = text.lstrip().partition("\n")[0]
+    outside = "".join(line.split('"')[::2])
+    return max(_SEPARATORS, key=outside.count)
 
 
 def is_missing(cell: str) -> bool:

@@ -20,19 +20,24 @@ def shared_file_system(path: Path, mounts: Path = Path("/proc/mounts")) -> str:
     It is known on Linux only. A program of FUSE that gives its file system no kind is known by its own name:
     fuse.mountpoint-s3.
     """
-    if not mounts.exists():
-        return ""
-    target = Path(os.path.realpath(path))
-    kinds: dict[Path, str] = {}
-    for line in mounts.read_text(errors="replace").splitlines():
-        source, point, kind, *_ = line.split(" ")
-        if kind == "fuse":
-            kind = f"fuse.{source}"
-        kinds[Path(re.sub(r"\\(\d{3})", lambda code: chr(int(code[1], 8)), point))] = kind
-    around = [point for point in kinds if target.is_relative_to(point)]
-    if not around:
-        return ""
-    kind = kinds[max(around, key=lambda point: len(point.parts))]
+    source, kind = mounted(path, mounts)
+    if kind == "fuse":
+        kind = f"fuse.{source}"
     if kind in _SHARED or (kind.startswith("fuse.") and kind.removeprefix("fuse.") not in _LOCAL_FUSE):
         return kind
     return ""
+
+
+def mounted(path: Path, mounts: Path = Path("/proc/mounts")) -> tuple[str, str]:
+    """What is mounted where `path` lies, such as /dev/sda1, and its kind; two empty texts where that isn't known."""
+    if not mounts.exists():
+        return "", ""
+    target = Path(os.path.realpath(path))
+    found: dict[Path, tuple[str, str]] = {}
+    for line in mounts.read_text(errors="replace").splitlines():
+        source, point, kind, *_ = line.split(" ")
+        found[Path(re.sub(r"\\(\d{3})", lambda code: chr(int(code[1], 8)), point))] = source, kind
+    around = [point for point in found if target.is_relative_to(point)]
+    if not around:
+        return "", ""
+    return found[max(around, key=lambda point: len(point.parts))]

@@ -160,7 +160,7 @@ class _Reader:
                 return metric(cell, numbers, signed=place in self.signed)
             case Kind.IMAGES:
                 return exact_count(cell, numbers)
-            case _ if column.header in self.layout.wishes.settings and numbers.value(cell) is not None:
+            case _ if column.header in self.layout.numbers_of_settings and numbers.value(cell) is not None:
                 return metric(cell, numbers, signed=False)
             case _:
                 return TRUTHS.get(cell.lower(), cell)
@@ -247,9 +247,9 @@ class _Reader:
 
     def _notes_of_labels(self) -> Iterator[str]:
         labels = [column for _, column in self.fields if column.kind is Kind.LABEL]
-        if words := [column.name for column in labels if column.header not in self.layout.wishes.settings]:
+        if words := [column.name for column in labels if column.header not in self.layout.numbers_of_settings]:
             yield f"Text, kept for --where: {', '.join(words)}."
-        if numbers := [column.name for column in labels if column.header in self.layout.wishes.settings]:
+        if numbers := [column.name for column in labels if column.header in self.layout.numbers_of_settings]:
             yield f"Settings, kept for --where: {', '.join(numbers)}."
 
     def _notes_of_shares(self, place: int) -> Iterator[str]:

@@ -21,8 +21,10 @@ from scalectl.orchestrator.store.meanings import (
     PREFIX,
     SCALES,
     Meaning,
+    is_export,
     is_left_out,
     meaning,
+    own_settings,
     plain,
     run_names,
     size_unit,
@@ -33,6 +35,7 @@ from scalectl.orchestrator.store.sheet import MAX_PROBLEMS, Sheet
 CAPITALS = "differ in their capitals alone, which are one column to SQL"
 MAX_LETTERS = 200  # of a name of a column
 LEAST_BUDGET = 1e9  # FLOPs: a budget or compute of less is in another unit
+_MOSTLY = 0.5  # of the cells of a column that holds numbers, at least
 _OF_METRIC = f"/{IMAGES}"
 _VAGUE = ("compute", "budget", "compute_budget", "C")  # headers of FLOPs, or of anything else that is spent
 _UNSAID = re.compile(r"[^\w./@-]+")  # what no name in an expression of --where has
@@ -77,11 +80,14 @@ class Layout:
     def __init__(self, sheet: Sheet, wishes: Wishes) -> None:
         self.sheet, self.wishes = sheet, wishes
         self.headers = sheet.header.cells
+        self.is_ours = is_export(self.headers)
         self.notes: list[str] = []
         cells = (cell for row in sheet.rows for cell in row.cells)
         self.numbers, comma = numbers_of(sheet.separator, cells)
         self.filled = [list(self._filled(place)) for place in range(len(self.headers))]
         self.shares = [self._share(place) for place in range(len(self.headers))]
+        own = {name for name, share in zip(self.headers, self.shares, strict=True) if share >= _MOSTLY}
+        self.numbers_of_settings = {*wishes.settings, *own & own_settings(self.headers)}  # which are no metrics
         self.fields: list[Field] = [Field(header, Kind.NOTHING) for header in self.headers]
         found = [*self._of_comma(comma), *self._of_headers(), *self._of_wishes(), *self._settle(), *self._lacking()]
         self.problems = list(islice(found, MAX_PROBLEMS))
@@ -92,11 +98,6 @@ class Layout:
             if column.kind is kind and column.name == name:
                 return place
         return None
-
-    @property
-    def is_ours(self) -> bool:
-        """Whether the file is an export of a store, whose columns all of these are."""
-        return OURS - {"labels"} <= {*self.headers}
 
     @property
     def compute(self) -> list[int]:
@@ -254,7 +255,7 @@ class Layout:
         if metric != header and metric in self.headers:
             return Field(header, Kind.IMAGES, metric)
         name = PREFIX.sub("", header)
-        if header in self.wishes.settings or self.shares[place] < 0.5:
+        if header in self.numbers_of_settings or self.shares[place] < _MOSTLY:
             return Field(header, Kind.LABEL, _apart(_UNSAID.sub("_", name).strip("_"), taken))
         return Field(header, Kind.METRIC, _apart(name, taken))
 

@@ -119,6 +119,18 @@ def size_unit(header: str) -> float | None:
     return next((factor for factor, stem in _stems(plain(header)) if stem in SIZES), None)
 
 
+def is_export(headers: Sequence[str]) -> bool:
+    """Whether a file is an export of a store, whose columns all of these are."""
+    return OURS - {"labels"} <= {*headers}
+
+
+def own_settings(headers: Sequence[str]) -> set[str]:
+    """The headers of an export that are settings of imported runs alone: behind `digest` stand the metrics."""
+    if not is_export(headers):
+        return set()
+    return {*headers[: headers.index("digest")]} - {*COLUMNS, *OURS}
+
+
 def is_left_out(header: str) -> bool:
     """Whether a column tells nothing of runs, as row numbers, times, and the ends that W&B draws around a line."""
     return plain(header) in _LEFT_OUT or header.endswith(("__MIN", "__MAX"))

@@ -13,6 +13,8 @@ from typing import Any
 
 from scalectl.orchestrator.errors import Exit, NotFound, Problem, Refusal, Spot
 from scalectl.orchestrator.format import counted
+from scalectl.orchestrator.store.cells import separator_of
+from scalectl.orchestrator.store.packed import packed
 
 MAX_BYTES = 10_000_000  # thousands of runs; docs/importing.md names these bounds
 MAX_RUNS = 20_000
@@ -22,7 +24,6 @@ MAX_UNPACKED = 3 * MAX_BYTES  # of a Parquet file
 MAX_LETTERS = 10_000  # of a cell of a Parquet file, which may have it in every row and be small
 MAX_PROBLEMS = 1000  # after which no more are looked for
 SHOWN = 20  # problems of a file on the screen: those of many rows are often one and the same
-SEPARATORS = (",", ";", "\t", "|")  # of cells; of those that a header has most often the first
 DEEPEST = 5  # objects within objects of which the values are read
 BATCH_ROWS = 1000  # of a Parquet file at a time
 _BOUNDS = f"more than {MAX_COLUMNS:,} columns, {MAX_RUNS:,} runs or {MAX_CELLS:,} cells"
@@ -94,6 +95,8 @@ class Sheet:
 def read_sheet(path: Path) -> Sheet:
     """The rows of a file, in the format that its suffix names, else CSV; raises NotFound, Refusal or InvalidImport."""
     content = _content(path)
+    if what := packed(content):
+        raise _invalid(path, 0, f"{what[0]}, and no CSV, JSON or Parquet", what[1])
     match path.suffix.lower():
         case ".parquet":
             sheet = _parquet(path, content)
@@ -132,7 +135,7 @@ def _csv(path: Path, text: str) -> Sheet:
     named = re.match(r"sep=(.)\r?\n", text)  # Excel's line above a header
     if named:
         text = f"\n{text[named.end() :]}"
-    separator = _separator(text)
+    separator = separator_of(text)
     reader = csv.reader(StringIO(text, newline=""), strict=True, delimiter=separator)
     rows: list[Row] = []
     num_cells = 0
@@ -157,12 +160,6 @@ def _of_width(row: Row, width: int) -> Row:
     while len(cells) > width and not cells[-1]:
         cells = cells[:-1]
     return Row(row.file, row.number, cells, row.separator)
-
-
-def _separator(text: str) -> str:
-    line = text.lstrip().partition("\n")[0]
-    outside = "".join(line.split('"')[::2])
-    return max(SEPARATORS, key=outside.count)
 
 
 def _json(path: Path, text: str) -> Sheet:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from scalectl.orchestrator.experiment.fits import Fit
 
 
+_TEXTS = ("name", "artifacts")  # keys of a file that hold text alone, also such as 2024
+
+
 def open(store: str | PathLike[str] = "results.db") -> "Results":
     """A store to read, to plot and to launch into; a launch makes it where it isn't there yet."""
     return Results(store)
@@ -178,7 +181,7 @@ class Results:
 
         if "store" in changes:
             raise Refused(f"store: the runs go to {self.path}, which is open; open the other store instead.")
-        words = tuple(f"{key}={_typed(value)}" for key, value in changes.items())
+        words = tuple(f"{key}={_typed(key, value)}" for key, value in changes.items())
         with refusals():
             document = read_document(Path(file)).value
         own = "results.db"
@@ -186,7 +189,7 @@ class Results:
             own = str(document.get("store", own))
         if in_folder_of(Path(file), own).resolve() == self.path.resolve():
             return words
-        return (*words, f"store={self.path.absolute()}")
+        return (*words, f"store={_literal(str(self.path.absolute()))}")
 
     def __repr__(self) -> str:
         return f"scalectl.open({str(self.path)!r})"
@@ -202,11 +205,29 @@ def _given(compute: str | None, **manner: Any) -> dict[str, Any]:
     return {"compute": SAID.get(compute or "", compute), **manner}
 
 
-def _typed(value: object) -> str:
-    """A value as it stands behind --set: text as it is, all else as JSON, which is YAML, too."""
-    if isinstance(value, (str, PathLike)):
-        return str(value)
+def _typed(key: str, value: object) -> str:
+    """A value as it stands behind --set: text as it is, but for names and paths that YAML would read as another value;
+    all else as JSON, which is YAML, too.
+    """
+    if isinstance(value, PathLike) or (isinstance(value, str) and key in _TEXTS):
+        return _literal(str(value))
+    if isinstance(value, str):
+        return value
     return json.dumps(value, default=_plain)
+
+
+def _literal(text: str) -> str:
+    """A text that YAML reads as this text: in quotation marks where it needs some and has none."""
+    from scalectl.orchestrator.errors import Refusal
+    from scalectl.orchestrator.experiment.yaml_text import load
+
+    try:
+        value = load(text, text).value
+    except Refusal:
+        value = None
+    if value == text or (isinstance(value, str) and text.startswith(("'", '"'))):
+        return text
+    return json.dumps(text)
 
 
 def _plain(value: Any) -> Any:

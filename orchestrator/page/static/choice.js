@@ -53,14 +53,29 @@ function shortfall(row) {
   return rises ? -row[choice.metric] : row[choice.metric];
 }
 
-// The ids of the runs on the frontier: the law's, or else those that no cheaper run equals.
+const ONE_COMPUTE = 1.002; // factor between computes that differ by rounding alone
+
+// The ids of the runs that the study holds out of this law.
+function heldOutRuns() {
+  const alike = PAGE.fits.filter((fit) => fit.metric === choice.metric && fit.x === choice.x);
+  const fit = alike.find((entry) => entry.law === choice.family) ?? alike[0] ?? PAGE.fits[0];
+  return new Set(fit?.held_out);
+}
+
+// The ids of the runs on the frontier: the law's, or else those that no cheaper run equals and no law holds out.
 function frontierRuns() {
   const law = chosenLaw();
   if (law?.frontier) return new Set(law.frontier);
-  const sorted = RUNS.filter(isUsed).sort((a, b) => a[choice.x] - b[choice.x] || shortfall(a) - shortfall(b));
+  const heldOut = heldOutRuns();
+  const budgets = new Map();
+  let first = 0;
+  for (const row of RUNS.filter((run) => isUsed(run) && !heldOut.has(run.run)).sort((a, b) => a[choice.x] - b[choice.x])) {
+    if (row[choice.x] > ONE_COMPUTE * first) first = row[choice.x];
+    budgets.set(row, first);
+  }
   const best = new Set();
   let least = Infinity;
-  for (const row of sorted) {
+  for (const [row] of [...budgets].sort(([a, x], [b, y]) => x - y || shortfall(a) - shortfall(b))) {
     if (shortfall(row) < least) {
       least = shortfall(row);
       best.add(row.run);

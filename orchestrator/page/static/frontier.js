@@ -123,8 +123,7 @@ function drawFrontier() {
     nothing("frontier-chart", belowNote() || `No run that is shown has ${choice.metric} and ${choice.x}.`);
     return;
   }
-  const stars = new Set((law?.held_out ?? []).map((run) => run.run));
-  const data = {curve: curveRows(law), trunks: trunkRows(), spans: spanRows(), runs: runRows(choice.x, choice.metric, frontierRuns(), stars)};
+  const data = {curve: curveRows(law), trunks: trunkRows(), spans: spanRows(), runs: runRows(choice.x, choice.metric, frontierRuns(), heldOutRuns())};
   draw("frontier-chart", frontierSpec(law, domains, box.clientWidth), data, (view) => followBox(view, domains));
 }
 

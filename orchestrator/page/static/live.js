@@ -4,17 +4,33 @@ const HELD = {study: 0, curves: 0}; // the numbers of what is shown
 let heardAt = 0; // when the last news came, and what they were
 let latest = null;
 let isDeaf = false; // whether the server says nothing any more
+let source = null; // of the news, while the page is seen
+
+const AGAIN = 5000; // milliseconds after which a server that takes no more viewers is asked again
 
 function follow() {
   if (!PAGE.live) return;
   Object.assign(HELD, PAGE.live);
-  const source = new EventSource(`news${location.search}`);
+  document.addEventListener("visibilitychange", listenWhileSeen);
+  setInterval(() => latest && !isDeaf && tell(latest), 1000); // what the launch does now, nobody tells a deaf page
+  listenWhileSeen();
+}
+
+// A browser has six connections to a server: tabs that nobody sees leave theirs to others.
+function listenWhileSeen() {
+  if (document.hidden) {
+    source?.close();
+    source = latest = null;
+    return;
+  }
+  if (source && source.readyState !== EventSource.CLOSED) return;
+  source = new EventSource(`news${location.search}`);
   source.onmessage = (event) => hear(JSON.parse(event.data));
   source.onerror = () => {
     isDeaf = true;
-    alarm("This page hears nothing from scalectl serve, which may have ended. What it shows stays as it was.");
+    alarm("This page hears nothing from scalectl serve, which may have ended, or have too many viewers. What it shows stays as it was.");
+    if (source?.readyState === EventSource.CLOSED) setTimeout(listenWhileSeen, AGAIN);
   };
-  setInterval(() => latest && !isDeaf && tell(latest), 1000); // what the launch does now, nobody tells a deaf page
 }
 
 async function hear(news) {
@@ -22,32 +38,36 @@ async function hear(news) {
   isDeaf = false;
   latest = news;
   tell(news);
-  if (news.runs) keepingFocus(() => takeStates(news));
-  if (news.study !== HELD.study) {
-    HELD.study = news.study;
-    const page = await fetched("study.json");
+  keepingFocus(() => takeStates(news));
+  const page = await changedPart("study", news);
+  if (page) {
     keepingFocus(() => {
       take({...page, curves: PAGE.curves, live: PAGE.live});
-      takeStates(news);
+      takeStates(latest ?? news);
       drawAll();
     });
   }
-  if (news.curves !== HELD.curves) {
-    HELD.curves = news.curves;
-    PAGE.curves = await fetched("curves.json");
+  const curves = await changedPart("curves", news);
+  if (curves) {
+    PAGE.curves = curves;
     drawCurves();
   }
 }
 
-async function fetched(name) {
-  const answer = await fetch(`${name}${location.search}`);
-  return answer.json();
+// A part of the page that has changed, or null; what can't be had now is asked for again at the next news.
+async function changedPart(name, news) {
+  const number = news[name];
+  if (number === HELD[name]) return null;
+  HELD[name] = number;
+  const part = await fetch(`${name}.json${location.search}`).then((answer) => (answer.ok ? answer.json() : null), () => null);
+  if (!part && HELD[name] === number) HELD[name] = 0;
+  return part;
 }
 
 // The states of runs as they are now, which come before the numbers of those that have ended.
 function takeStates(news) {
   let isNew = false;
-  for (const [run, [state, kind, step, why]] of Object.entries(news.runs)) {
+  for (const [run, [state, kind, step, why]] of Object.entries(news.runs ?? {})) {
     const row = PLACES.get(run);
     if (!row) continue;
     const reasons = row.excluded ? row.why : why; // an exclusion stands there
@@ -63,7 +83,7 @@ function takeStates(news) {
 function tell(news) {
   const box = document.getElementById("live");
   box.hidden = false;
-  if (news.problem) {
+  if (!news.summary) { // the store can't be read: what is shown stays
     alarm(news.problem);
     return;
   }
@@ -73,13 +93,13 @@ function tell(news) {
   document.getElementById("now").hidden = !launch;
   if (!launch) {
     fill("live", `No launch is running.${news.again ? ` ${news.again} goes on.` : ""}`);
-    alarm("");
+    alarm(news.problem ?? "");
     return;
   }
   const behind = launch.behind + since;
   const left = launch.seconds_left === null ? "time left: measuring" : `${duration(launch.seconds_left)} left`;
   fill("live", [`A launch is running (${launch.process})`, left, `the store is ${duration(behind)} behind`, news.goodput === null ? "" : `goodput ${share(news.goodput)} so far`].filter(Boolean).join(" \u00b7 "));
-  alarm(behind > launch.silent_from ? `The launcher has written nothing for ${duration(behind)}: it may hang, or its machine may be gone. scalectl logs RUN shows what a job said last.` : "");
+  alarm(news.problem ?? (behind > launch.silent_from ? `The launcher has written nothing for ${duration(behind)}: it may hang, or its machine may be gone. scalectl logs RUN shows what a job said last.` : ""));
   drawJobs(news.running);
 }
 

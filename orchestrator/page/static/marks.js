@@ -74,7 +74,7 @@ function drawLegend(law) {
   if (SIZES.length > 1) notes.push(`Larger marks: more distinct training images (${sizesText(SIZES)}).`);
   notes.push("Rings: the frontier.");
   if (law?.curve) notes.push("Line: the law, dashed beyond the frontier; band: its 90 % interval.");
-  if (law?.held_out?.length) notes.push("Stars: runs that are held out.");
+  if (heldOutRuns().size) notes.push("Stars: runs that are held out.");
   fill("legend", element("ul", {class: "legend"}, ...models), element("p", {}, notes.join(" ")));
 }
 
