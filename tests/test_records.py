@@ -17,6 +17,7 @@ from told import (
     checkpoint,
     everything,
     planned,
+    planned_again,
     planning,
     progress,
     rows,
@@ -396,3 +397,41 @@ def test_a_run_has_the_mean_speed_of_its_steps_and_no_mfu_where_none_was_told(st
     speeds = rows(study, "SELECT images_per_second, flops_per_second, mfu FROM points ORDER BY steps")
     assert speeds == [(16 / SECONDS_A_STEP, a_step / SECONDS_A_STEP, mfu) for mfu in (0.37, None)]
     assert rows(study, "SELECT DISTINCT flops_per_second, mfu FROM curves") == [(3.7e9, 0.37)]
+
+
+def test_core_days_count_the_devices_of_each_slot(study, begun):
+    """Of the steps that a run has of its trunk too, which other slots may have trained."""
+    records, found = begun
+    stretches, ends = found.jobs[:2], found.jobs[2:]
+    for job, slot_type in zip((*stretches, *ends), ("v5e-16", "v5e-16", "cpu", "h100-8"), strict=True):
+        records.write(records.start(job, slot_type, slot_type), told(job))
+    for run in found.runs:
+        (devices, device_seconds, core_days) = rows(
+            study, f"SELECT devices, device_seconds, core_days FROM runs WHERE id = '{run.id}'"
+        )[0]
+        own = {ends[0].owner: 1, ends[1].owner: 8}[run.id]
+        on_trunk, alone = run.spec.branch * SECONDS_A_STEP, run.spec.cooldown * SECONDS_A_STEP
+        assert device_seconds == on_trunk + alone
+        assert core_days == pytest.approx((16 * on_trunk + own * alone) / 86400)
+        assert devices == pytest.approx((16 * on_trunk + own * alone) / device_seconds)
+
+
+def test_core_days_of_a_job_that_goes_on_elsewhere_count_the_devices_of_both_slots(study):
+    records, found = planning(study, steps="[40]")
+    stretch, end = found.jobs
+    first = records.start(stretch, "v5e-16/0", "v5e-16")
+    lost = Failed("node_lost", 14, "node-37 is gone")
+    records.write(first, [started(), progress(12), checkpoint(stretch, 12, kept=False), progress(14), lost])
+    for job, start in ((stretch, 12), (end, 32)):
+        records.write(records.start(job, "cpu", "cpu"), told(job, start))
+    records.close()
+    assert rows(study, "SELECT core_days FROM runs") == [pytest.approx((16 * 12 + 28) * SECONDS_A_STEP / 86400)]
+
+
+def test_a_share_of_a_device_counts_as_that(study):
+    text = study.write(steps="[40]").read_text() + "resources: {default: {device: gpu, devices: 0.5}}\n"
+    study.file.write_text(text)
+    with Records(study.store) as records:
+        for job in planned_again(study, records).jobs:
+            records.write(records.start(job, "gpu/0", "gpu"), told(job))
+    assert rows(study, "SELECT devices, core_days FROM runs") == [(0.5, pytest.approx(20 * SECONDS_A_STEP / 86400))]
