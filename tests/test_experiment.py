@@ -39,6 +39,12 @@ BROKEN = [
     ("lr: 1e-3", "lr: 1e39", "13:36", "train.optimizer.lr: 1e+39 is above 3.403e+38, the largest number"),
     (
         "lr: 1e-3",
+        "lr: 1e-46",
+        "13:36",
+        "train.optimizer.lr: 1e-46 is 0 to training, which knows no number below 1.175e-38",
+    ),
+    (
+        "lr: 1e-3",
         "lr: 1e-3, weight_decay: {head: 1e300}",
         "13:63",
         "train.optimizer.weight_decay.head: 1e+300 is above 3.403e+38",
