@@ -30,6 +30,7 @@ from scalectl import analysis
 from scalectl.analysis.runs import usable
 from scalectl.analysis.store import images_of, metrics
 from scalectl.orchestrator.errors import NotFound
+from scalectl.orchestrator.report.fits import held_out_runs, study_points
 from scalectl.orchestrator.revision import revision
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.records import Records, known
@@ -350,6 +351,24 @@ def test_two_studies_share_a_store_and_the_runs_that_both_have(study, begun):
     assert of_study == {"small": [20, 40], "other": [40, 80]}
     study.file.write_text(text.replace("[20, 40]", "[20]"))
     assert planned(study).unlisted == 1  # the run that went over to the other study is of this one as well
+
+
+def test_a_study_keeps_its_names_of_models_where_another_one_of_the_store_has_others(study):
+    """The runs that it holds out were no longer those of the model that its rule names, and told the law."""
+    text = study.write(steps="[20, 40]").read_text()
+    nano = "\n  nano: {width: 16, depth: 2, num_heads: 2, patch_size: 4}\ndata:"
+    held = "fits: {upstream: {metric: upstream/error, hold_out: {model: nano}}}\n"
+    small = text.replace("\ndata:", nano, 1)
+    other = small.replace("name: small", "name: other").replace("nano:", "tiny:")
+    for document in (small + held, other):
+        study.file.write_text(document)
+        with Records(study.store) as records:
+            write(records, planned_again(study, records).jobs)
+    request, points = study_points(study.store, "small")
+    assert set(points["model"]) == {"pico", "nano"}
+    held_out = held_out_runs(points, request.fits["upstream"], None)
+    assert len(held_out) == 2 and set(points.set_index("run").loc[held_out, "model"]) == {"nano"}
+    assert set(study_points(study.store, "other")[1]["model"]) == {"pico", "tiny"}
 
 
 def test_an_exclusion_has_a_reason_and_can_be_taken_back(study, begun):

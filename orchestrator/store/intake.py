@@ -54,8 +54,10 @@ def take_in(connection: Connection, plan: Plan, document: str, fits: str) -> Non
     _upsert(connection, runs, "id", new, keep={"state"})
     run = _numbers(connection, runs)
     for part in _parts(plan.runs):
-        own = [{"study": study, "run": run[planned.id]} for planned in part]
-        connection.execute(insert(members).on_conflict_do_nothing(), own)
+        own = [{"study": study, "run": run[planned.id], "model": planned.model} for planned in part]
+        added = insert(members)
+        named = added.on_conflict_do_update(index_elements=["study", "run"], set_={"model": added.excluded.model})
+        connection.execute(named, own)
     _plan_again(connection, plan.missing)
     _plan_jobs(connection, plan, study, trunk)
     add_metrics(connection, plan.evals.metrics())

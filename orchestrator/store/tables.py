@@ -100,6 +100,7 @@ members = Table(
     schema,
     _key("study", "studies.number", primary_key=True),
     _key("run", "runs.number", primary_key=True, index=True),
+    _text("model"),  # its model's name there: studies may name one shape differently
     sqlite_with_rowid=False,
 )
 

@@ -47,6 +47,9 @@ UPDATE measurements SET test_images = coalesce(
 ) FROM runs WHERE runs.number = measurements.run AND measurements.step = runs.steps
 """
 
+# Until version 11 a run had the name of its model in the study that had planned it last.
+_MODELS = "UPDATE members SET model = (SELECT model FROM runs WHERE runs.number = members.run)"
+
 # Until version 11 every slot counted as one device; the type of the slot that a run ended on tells how many it had.
 _RUN_DEVICES = """
 UPDATE runs SET devices = :devices WHERE number IN (
@@ -97,6 +100,7 @@ def upgrade(connection: Connection) -> None:
     if version < 8:
         connection.exec_driver_sql(_TEST_IMAGES)
     if version < 11:
+        connection.exec_driver_sql(_MODELS)
         _count_devices(connection)
     create_views(connection)
     connection.exec_driver_sql(f"PRAGMA user_version={VERSION}")
