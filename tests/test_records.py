@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from scalectl.analysis.store import images_of, metrics
 from scalectl.orchestrator.errors import NotFound
 from scalectl.orchestrator.report.fits import held_out_runs, study_points
 from scalectl.orchestrator.revision import revision
+from scalectl.orchestrator.store import intake
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.records import Records, known
 from scalectl.trainer.events import Done, Failed, Measurement, Noticed, Skipped, Stopped
@@ -351,6 +353,20 @@ def test_two_studies_share_a_store_and_the_runs_that_both_have(study, begun):
     assert of_study == {"small": [20, 40], "other": [40, 80]}
     study.file.write_text(text.replace("[20, 40]", "[20]"))
     assert planned(study).unlisted == 1  # the run that went over to the other study is of this one as well
+
+
+def test_the_study_planned_last_is_that_also_where_the_clock_was_set_back(study, monkeypatch):
+    text = study.write(steps="[20]").read_text()
+    for name, at in (
+        ("first", datetime(2037, 1, 1)),
+        ("second", datetime(2026, 1, 1)),
+        ("first", datetime(2027, 1, 1)),
+    ):
+        monkeypatch.setattr(intake, "now", lambda at=at: at)
+        study.file.write_text(text.replace("name: small", f"name: {name}"))
+        with Records(study.store) as records:
+            planned_again(study, records)
+        assert Store(study.store).study().name == name
 
 
 def test_a_study_keeps_its_names_of_models_where_another_one_of_the_store_has_others(study):
