@@ -17,6 +17,7 @@ from scalectl.analysis.bootstrap import Drawn, around, around_log, redrawn, wide
 from scalectl.analysis.checks import RUN, Refused, checked, known_runs, whole
 from scalectl.analysis.enough import SPARE, enough, several_models
 from scalectl.analysis.law import LADDER, Family, Floats, Law, family
+from scalectl.analysis.measured import measured_apart
 from scalectl.analysis.noise import averaged, typical_images, weighed
 from scalectl.analysis.report import Counts, Fitted, HeldOut, Simpler
 from scalectl.analysis.runs import cells, front_of, known_column, repeats, trunks, usable, without
@@ -98,7 +99,7 @@ def estimated(
         held_out=(),
     )
     fitted = replace(fitted, held_out=_held_out(points, fitted, hold_out, manner))
-    doubts = [*warnings(fitted, runs, manner.draws, ends)]
+    doubts = [*warnings(fitted, runs, manner.draws, ends), *measured_apart(runs, metric)]
     if manner.seeds == SEEDS[0]:
         doubts += averaged_settings(runs, cells(runs, x), metric)
     return replace(fitted, warnings=tuple(doubts))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from scalectl.analysis.labels import with_labels
+from scalectl.analysis.measured import MEASURED, Measured, measured
 
 if TYPE_CHECKING:
     from pandas import Categorical, DataFrame, Series
@@ -67,6 +68,8 @@ def read(store: str | PathLike[str]) -> "DataFrame":
             if points[name].abs().max() >= _EXACT:
                 points[name] = _whole(points[["run", name]], connection)
         points.attrs["columns"] = _roles(connection)
+        if mixed := _measured(connection):
+            points.attrs[MEASURED] = mixed
         points = _with_test_images(points, connection)
         return with_labels(points, connection, _roles_of(points))
 
@@ -148,6 +151,15 @@ def _roles(connection: "Connection") -> _Roles:
     if not inspect(connection).has_table("columns"):
         return _Roles()
     return _Roles(_names(connection, _ROLES))
+
+
+def _measured(connection: "Connection") -> Measured:
+    """The metrics that runs were measured with different settings of; none in a table that others made."""
+    from sqlalchemy import inspect
+
+    if not inspect(connection).has_table("measurements"):
+        return Measured()
+    return measured(connection)
 
 
 def measurements(store: str | PathLike[str]) -> "DataFrame":

@@ -130,6 +130,16 @@ def test_pruning_leaves_the_newest_two_and_what_was_moved_aside(folder):
     assert sorted(path.name for path in Path(folder).iterdir()) == ["100", "16.corrupt", "48"]
 
 
+def test_pruning_removes_a_link_and_leaves_what_it_leads_to(folder, tmp_path):
+    """A checkpoint that somebody moved to a larger disk: the job failed at its next one."""
+    for path in (tmp_path / "disk" / "7", Path(folder) / "48", Path(folder) / "100"):
+        path.mkdir(parents=True)
+    (Path(folder) / "7").symlink_to(tmp_path / "disk" / "7")
+    checkpoint.prune(folder, 100)
+    assert sorted(path.name for path in Path(folder).iterdir()) == ["100", "48"]
+    assert (tmp_path / "disk" / "7").is_dir()
+
+
 def test_the_digest_is_the_same_however_arrays_are_sharded(tmp_path):
     """Eight devices of a process of its own; the sharded state is donated while it is written."""
     code = """

@@ -3,6 +3,7 @@
 import shutil
 import threading
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,12 @@ from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.store.records import known
 from scalectl.trainer.data.images import Images
 from scalectl.trainer.data.registry import Part
+from scalectl.trainer.data.split import split
 from scalectl.trainer.evalset import evalsets
-from scalectl.trainer.evaluate import Drawn, drawn, fewshot, shots
+from scalectl.trainer.evaluate import Drawn, can_be_measured, drawn, fewshot, shots
 from scalectl.trainer.events import Measurement, Progress, Stopped
-from scalectl.trainer.spec import DataSpec, FewshotSpec
+from scalectl.trainer.sharding import everywhere
+from scalectl.trainer.spec import DataSpec, EvalSpec, FewshotSpec
 from scalectl.trainer.train import train
 
 RNG = np.random.default_rng(29)
@@ -131,6 +134,11 @@ def test_a_stop_ends_an_evaluation_and_the_next_launch_begins_it_again(colour):
         (PETS.replace("test: test", "resize: 7, test: test"), "8:59", "7 is less than the 8 pixels"),
         (PETS + BOTH.replace("[1]", "[1, 11]"), "9:60", "11 images a class are more than pets ... it has 10 a class"),
         (PETS + TUNED.replace("marks", "mark"), "9:23", "no dataset 'mark'"),
+        (
+            PETS.replace("digits", "digits, held_out: 1796") + TUNED.replace("[0.1]", "[0.1, 0.3]"),
+            "9:61",
+            "marks has 1 image to train on ... give one rate",
+        ),
         (PETS.replace("marks: {source: digits}", "marks: {sorce: digits}"), "8:80", "unknown key 'sorce' ... 'source'"),
         (TUNED.replace("resolution", "ema: 1, resolution"), "8:73", "1 is not below 1"),
     ],
@@ -158,6 +166,21 @@ def test_the_class_with_too_few_images_is_named(colour):
     with pytest.raises(InvalidExperiment, match="4 images a class are more than pets has"):
         read(colour.write())
     assert Part("parquet", str(colour.store.parent / "pets.parquet")).class_counts() == {0: 14, 1: 13, 2: 3}
+
+
+def test_a_class_whose_images_are_all_held_out_is_no_class_that_few_shots_tell(tmp_path):
+    """It was left out of the shots, and counted as an error wherever it is in the test images."""
+    pictures, labels = [grey(level) for level in range(30)], [0] * 14 + [1] * 14 + [2] * 2
+    write(tmp_path / "pets.parquet", layout(pictures, labels))
+    study = STUDY.replace("synthetic, sizes: [60]", "parquet:pets.parquet, sizes: [5]").replace(
+        "held_out: 40", "held_out: 24"
+    )
+    (tmp_path / "experiments.yaml").write_text(study + OWN.replace("synthetic", "pets"))
+    data = read(tmp_path / "experiments.yaml").cells[0].run.trunk.data
+    while set(split(data).pool.labels) != {0, 1}:
+        data = replace(data, subset_seed=data.subset_seed + 1)
+    with pytest.raises(ValueError, match="few shots of pets: class 2 has no image but held-out ones"):
+        can_be_measured(data, EvalSpec(fewshot=(FewshotSpec("pets", 1, 1, 1.0),)), everywhere())
 
 
 def test_folders_are_counted_by_class(tmp_path):

@@ -279,3 +279,9 @@ def test_resources_change_no_budget_in_device_hours(resolved):
     budget = {"budgets": "{device_hours: [0.037], flops_per_second: 1e10}"}
     elsewhere = resolved(**budget, resources="{default: {peak_flops: 1e15, mfu: 0.37}}")
     assert resolved(**budget).cells == elsewhere.cells
+
+
+def test_patches_that_leave_pixels_out_are_a_warning(resolved):
+    (warning,) = resolved(models__nano__patch_size="3").warnings
+    assert (warning.key, warning.spot.source) == ("models.nano.patch_size", "--set models.nano.patch_size")
+    assert "patches of 3 pixels leave the last 2 of 8 unseen" in warning.message

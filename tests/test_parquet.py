@@ -142,6 +142,8 @@ def test_all_kinds_of_pictures_become_three_channels(kind, mode, tmp_path):
         (pa.table({"image": [b"x"], "fine": [1], "coarse": [1]}), "data.columns: {label: NAME}; there are"),
         (pa.table({"image.bytes": [b"x"], "label": [0.5]}), "column label is double; labels are whole numbers, words"),
         (pa.table({"image.bytes": [b"x"] * 2, "label": [1, None]}), "rows 0 to 1: labels are missing"),
+        (pa.table({"image.bytes": [b"x"] * 2, "label": ["cat", None]}), "row 1: no label"),
+        (pa.table({"image.bytes": [b"x"], "label": pa.array([None], pa.int64())}), "rows 0 to 0: labels are missing"),
         (pa.table({"image.bytes": [b"x"] * 2, "label": [1, -1]}), "rows 0 to 1: a label is -1"),
     ],
 )

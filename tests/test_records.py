@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from told import (
     checkpoint,
     everything,
     planned,
+    planned_again,
     planning,
     progress,
     rows,
@@ -29,7 +31,9 @@ from scalectl import analysis
 from scalectl.analysis.runs import usable
 from scalectl.analysis.store import images_of, metrics
 from scalectl.orchestrator.errors import NotFound
+from scalectl.orchestrator.report.fits import held_out_runs, study_points
 from scalectl.orchestrator.revision import revision
+from scalectl.orchestrator.store import intake
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.records import Records, known
 from scalectl.trainer.events import Done, Failed, Measurement, Noticed, Skipped, Stopped
@@ -351,6 +355,38 @@ def test_two_studies_share_a_store_and_the_runs_that_both_have(study, begun):
     assert planned(study).unlisted == 1  # the run that went over to the other study is of this one as well
 
 
+def test_the_study_planned_last_is_that_also_where_the_clock_was_set_back(study, monkeypatch):
+    text = study.write(steps="[20]").read_text()
+    for name, at in (
+        ("first", datetime(2037, 1, 1)),
+        ("second", datetime(2026, 1, 1)),
+        ("first", datetime(2027, 1, 1)),
+    ):
+        monkeypatch.setattr(intake, "now", lambda at=at: at)
+        study.file.write_text(text.replace("name: small", f"name: {name}"))
+        with Records(study.store) as records:
+            planned_again(study, records)
+        assert Store(study.store).study().name == name
+
+
+def test_a_study_keeps_its_names_of_models_where_another_one_of_the_store_has_others(study):
+    """The runs that it holds out were no longer those of the model that its rule names, and told the law."""
+    text = study.write(steps="[20, 40]").read_text()
+    nano = "\n  nano: {width: 16, depth: 2, num_heads: 2, patch_size: 4}\ndata:"
+    held = "fits: {upstream: {metric: upstream/error, hold_out: {model: nano}}}\n"
+    small = text.replace("\ndata:", nano, 1)
+    other = small.replace("name: small", "name: other").replace("nano:", "tiny:")
+    for document in (small + held, other):
+        study.file.write_text(document)
+        with Records(study.store) as records:
+            write(records, planned_again(study, records).jobs)
+    request, points = study_points(study.store, "small")
+    assert set(points["model"]) == {"pico", "nano"}
+    held_out = held_out_runs(points, request.fits["upstream"], None)
+    assert len(held_out) == 2 and set(points.set_index("run").loc[held_out, "model"]) == {"nano"}
+    assert set(study_points(study.store, "other")[1]["model"]) == {"pico", "tiny"}
+
+
 def test_an_exclusion_has_a_reason_and_can_be_taken_back(study, begun):
     records, found = begun
     run = found.runs[1].id
@@ -396,3 +432,41 @@ def test_a_run_has_the_mean_speed_of_its_steps_and_no_mfu_where_none_was_told(st
     speeds = rows(study, "SELECT images_per_second, flops_per_second, mfu FROM points ORDER BY steps")
     assert speeds == [(16 / SECONDS_A_STEP, a_step / SECONDS_A_STEP, mfu) for mfu in (0.37, None)]
     assert rows(study, "SELECT DISTINCT flops_per_second, mfu FROM curves") == [(3.7e9, 0.37)]
+
+
+def test_core_days_count_the_devices_of_each_slot(study, begun):
+    """Of the steps that a run has of its trunk too, which other slots may have trained."""
+    records, found = begun
+    stretches, ends = found.jobs[:2], found.jobs[2:]
+    for job, slot_type in zip((*stretches, *ends), ("v5e-16", "v5e-16", "cpu", "h100-8"), strict=True):
+        records.write(records.start(job, slot_type, slot_type), told(job))
+    for run in found.runs:
+        (devices, device_seconds, core_days) = rows(
+            study, f"SELECT devices, device_seconds, core_days FROM runs WHERE id = '{run.id}'"
+        )[0]
+        own = {ends[0].owner: 1, ends[1].owner: 8}[run.id]
+        on_trunk, alone = run.spec.branch * SECONDS_A_STEP, run.spec.cooldown * SECONDS_A_STEP
+        assert device_seconds == on_trunk + alone
+        assert core_days == pytest.approx((16 * on_trunk + own * alone) / 86400)
+        assert devices == pytest.approx((16 * on_trunk + own * alone) / device_seconds)
+
+
+def test_core_days_of_a_job_that_goes_on_elsewhere_count_the_devices_of_both_slots(study):
+    records, found = planning(study, steps="[40]")
+    stretch, end = found.jobs
+    first = records.start(stretch, "v5e-16/0", "v5e-16")
+    lost = Failed("node_lost", 14, "node-37 is gone")
+    records.write(first, [started(), progress(12), checkpoint(stretch, 12, kept=False), progress(14), lost])
+    for job, start in ((stretch, 12), (end, 32)):
+        records.write(records.start(job, "cpu", "cpu"), told(job, start))
+    records.close()
+    assert rows(study, "SELECT core_days FROM runs") == [pytest.approx((16 * 12 + 28) * SECONDS_A_STEP / 86400)]
+
+
+def test_a_share_of_a_device_counts_as_that(study):
+    text = study.write(steps="[40]").read_text() + "resources: {default: {device: gpu, devices: 0.5}}\n"
+    study.file.write_text(text)
+    with Records(study.store) as records:
+        for job in planned_again(study, records).jobs:
+            records.write(records.start(job, "gpu/0", "gpu"), told(job))
+    assert rows(study, "SELECT devices, core_days FROM runs") == [(0.5, pytest.approx(20 * SECONDS_A_STEP / 86400))]

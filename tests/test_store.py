@@ -146,6 +146,20 @@ def test_an_older_store_that_is_written_to_is_a_new_one_from_then_on(old):
     assert rows(old, "PRAGMA user_version") == [VERSION] and rows(old, "PRAGMA integrity_check") == ["ok"]
 
 
+def test_runs_of_an_older_store_have_the_devices_that_the_types_of_their_slots_name(study):
+    """Until version 11 each slot counted as one device."""
+    stored(study, 10)
+    with closing(sqlite3.connect(study.store)) as store, store:
+        store.execute("UPDATE attempts SET slot_type = 'v5e-16' WHERE job IN (SELECT id FROM jobs WHERE run = 2)")
+    before = dict(rows(study, "SELECT number, core_days FROM runs"))
+    with reading(study.store) as copy:
+        assert copy.exec_driver_sql("SELECT devices FROM runs ORDER BY number").all() == [(1.0,), (16.0,)]
+    Records(study.store).close()
+    assert dict(rows(study, "SELECT number, core_days FROM runs")) == {1: before[1], 2: pytest.approx(16 * before[2])}
+    kept = rows(study, "SELECT run, core_seconds / device_seconds FROM checkpoints ORDER BY run")
+    assert kept == [(None, 1), (None, 1), (1, 1), (2, 16)]
+
+
 def test_a_copy_of_an_older_store_can_not_be_written_to(old):
     with pytest.raises(Unusable, match="readonly"), reading(old.store) as connection:
         connection.exec_driver_sql("DELETE FROM runs")

@@ -151,7 +151,11 @@ def prune(folder: str, step: int) -> None:
         return
     kept = [FILE, *[str(older) for older in steps(folder) if older <= step][-ROLLING:]]
     for path in epath.Path(folder).iterdir():
-        if path.name not in kept and ".corrupt" not in path.name:
+        if path.name in kept or ".corrupt" in path.name:
+            continue
+        if "://" not in folder and Path(path).is_symlink():  # to a checkpoint that somebody moved: that stays
+            path.unlink()
+        else:
             path.rmtree(missing_ok=True)
 
 

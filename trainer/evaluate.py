@@ -70,7 +70,8 @@ def evaluations(programs: Programs, params: Any, own: DataSpec, evals: EvalSpec,
 
 
 def can_be_measured(own: DataSpec, evals: EvalSpec, layout: Layout) -> None:
-    """Raise ValueError where a class has too few images for the shots, or devices can't share a fine-tuning batch.
+    """Raise ValueError where a class has too few images for the shots, or none to tell those of the test images by; or
+    where devices can't share a fine-tuning batch.
 
     Of the images only labels are read.
     """
@@ -81,7 +82,10 @@ def can_be_measured(own: DataSpec, evals: EvalSpec, layout: Layout) -> None:
             raise ValueError(f"evals.finetune.batch_size: {error}") from error
     for spec in evals.fewshot:
         data = spec.data or own
-        drawn(evalsets(data, data.image_size, data.channels)[0].labels, [spec])
+        pool, test = evalsets(data, data.image_size, data.channels)
+        drawn(pool.labels, [spec])
+        if len(unseen := np.setdiff1d(test.labels, pool.labels)):
+            raise ValueError(f"few shots of {spec.dataset}: class {unseen[0]} has no image but held-out ones")
 
 
 def finite(features: np.ndarray) -> np.ndarray:

@@ -93,24 +93,52 @@ def _misplaced(document: Document, path: Path) -> Iterator[Finding]:
     """Yield the paths that lead nowhere, or to the wrong kind of thing."""
 
     def store(store: str) -> Iterator[Finding]:
-        yield from _wrong_kind("store", store, path, Path.is_dir, "is a folder", "give the path of a file")
+        yield from _wrong_kind("store", store, path, _no_file, "give the path of a file")
 
     def artifacts(artifacts: str) -> Iterator[Finding]:
         if not remote(artifacts):
-            hint = "give the path of a folder"
-            yield from _wrong_kind("artifacts", artifacts, path, Path.is_file, "is a file", hint)
+            yield from _wrong_kind("artifacts", artifacts, path, _no_folder, "give the path of a folder")
         elif find_spec("gcsfs") is None:
             yield Finding(("artifacts",), "gs:// needs the package gcsfs", "run pip install 'scalectl[gcs]'")
 
+    def apart(store: str, artifacts: str) -> Iterator[Finding]:
+        file = in_folder_of(path, store)
+        if not remote(artifacts) and file in ((folder := in_folder_of(path, artifacts)), *folder.parents):
+            yield Finding(("artifacts",), f"{artifacts!r} is where the store is", "give the path of another folder")
+
     for check in (store, artifacts):
-        yield from _found(check, document)
+        yield from (wrong := list(_found(check, document)))
+        if wrong:
+            return
+    yield from _found(apart, document)
 
 
-def _wrong_kind(
-    key: str, typed: str, path: Path, is_wrong: Callable[[Path], bool], message: str, hint: str
-) -> Iterator[Finding]:
+def _no_file(place: Path) -> str:
+    """What is at a path where a file should be, or lies in a folder; or nothing."""
+    if place.is_dir():
+        return "is a folder"
+    if place.exists() and not place.is_file():
+        return "is not a plain file"
+    return _in_no_folder(place)
+
+
+def _no_folder(place: Path) -> str:
+    """What is at a path where a folder should be; or nothing."""
+    if place.is_file():
+        return "is a file"
+    if place.exists() and not place.is_dir():
+        return "is not a folder"
+    return _in_no_folder(place)
+
+
+def _in_no_folder(place: Path) -> str:
+    above = next(folder for folder in place.parents if folder.exists())
+    return "" if above.is_dir() else f"is not possible: {above} is not a folder"
+
+
+def _wrong_kind(key: str, typed: str, path: Path, wrong: Callable[[Path], str], hint: str) -> Iterator[Finding]:
     try:
-        if is_wrong(in_folder_of(path, typed)):
+        if message := wrong(in_folder_of(path, typed)):
             yield Finding((key,), f"{typed!r} {message}", hint)
     except (OSError, RuntimeError, NoPath) as error:  # RuntimeError: a loop of links
         yield Finding((key,), f"{shown(typed)}: {getattr(error, 'strerror', None) or error}")

@@ -55,12 +55,16 @@ def models_differ(models: dict[str, Model]) -> Iterator[Finding]:
 
 
 def patches_fit(models: dict[str, Model], data: Data) -> Iterator[Finding]:
-    """Yield the models whose patch is larger than an image."""
+    """Yield the models whose patch is larger than an image; as warnings those with patches that leave pixels out."""
     side = known(data).image_size
     for name, model in models.items():
         if model.patch_size > side:
             message = f"a patch of {model.patch_size} pixels is larger than the {side} x {side} images of {data.source}"
             yield Finding(("models", name, "patch_size"), message)
+        elif rest := side % model.patch_size:
+            message = f"patches of {model.patch_size} pixels leave the last {rest} of {side} unseen, across and down"
+            hint = f"give a divisor of {side}, or another data.image_size"
+            yield Finding(("models", name, "patch_size"), message, hint, severity="warning")
 
 
 def positions_fit(models: dict[str, Model], train: Train) -> Iterator[Finding]:

@@ -196,6 +196,16 @@ def finetuning_fits(evals: Evals, models: dict[str, Model]) -> Iterator[Finding]
             yield Finding(("evals", "finetune", "resolution"), message, "raise it")
 
 
+def rates_can_be_compared(evals: Evals, data: Data) -> Iterator[Finding]:
+    """Yield the dataset of a fine-tuning of several rates that has no image beside those that rates are compared on."""
+    if (tuning := evals.finetune) is None or len(tuning.lrs) < 2:
+        return
+    section = _datasets(evals, data).get(tuning.dataset)
+    if section and left(section) == 1:
+        message = f"{tuning.dataset} has 1 image to train on, and several rates are compared on one that is not"
+        yield Finding(("evals", "finetune", "lrs"), message, "give one rate, or more images")
+
+
 def metrics_are_measured(evals: Evals, fits: dict[str, Fit]) -> Iterator[Finding]:
     """Yield the fits of a metric that no evaluation measures, or that has no law."""
     measured = list(evaluations(evals, 0, {}).metrics())
@@ -212,6 +222,7 @@ EVALS = (
     evaluated_have_one_label,
     shots_fit,
     finetuning_fits,
+    rates_can_be_compared,
     datasets_have_names,
     datasets_exist,
     datasets_fit,

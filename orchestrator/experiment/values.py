@@ -62,8 +62,8 @@ def _whole(number: float | Decimal) -> bool:
     return math.isfinite(number) and number == int(number)
 
 
-def real(least: float, *, above: bool, most: float = math.inf) -> Callable[[Any], float]:
-    """The validator of finite numbers from `least` up, or above it, to `most`."""
+def real(least: float, *, above: bool, most: float = math.inf, tiny: float = 0.0) -> Callable[[Any], float]:
+    """The validator of finite numbers from `least` up, or above it, to `most`, none between 0 and `tiny`."""
 
     def validate(value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -77,6 +77,8 @@ def real(least: float, *, above: bool, most: float = math.inf) -> Callable[[Any]
             raise refusal(f"{shown(value)} is below {least:g}")
         if number > most:
             raise refusal(f"{shown(value)} is above {most:.4g}, the largest number that training knows")
+        if 0 < number < tiny:
+            raise refusal(f"{shown(value)} is 0 to training, which knows no number below {tiny:.4g}")
         return number
 
     return validate
@@ -101,6 +103,7 @@ NonNegative = Annotated[float, PlainValidator(real(0, above=False)), WithJsonSch
 Seed = Annotated[int, PlainValidator(count(0, 32)), WithJsonSchema(count_json(0, 32))]
 Steps = Annotated[int, PlainValidator(count(1, 31)), WithJsonSchema(count_json(1, 31))]
 _LARGEST = (2 - 2**-23) * 2.0**127  # of float32, about 3.4e38
+_SMALLEST = 2.0**-126  # about 1.2e-38; XLA takes float32 below it for 0
 Bias = Annotated[
     float,
     PlainValidator(real(-_LARGEST, above=False, most=_LARGEST)),
@@ -108,12 +111,12 @@ Bias = Annotated[
 ]
 Rate = Annotated[
     float,
-    PlainValidator(real(0, above=True, most=_LARGEST)),
-    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": _LARGEST}),
+    PlainValidator(real(0, above=True, most=_LARGEST, tiny=_SMALLEST)),
+    WithJsonSchema({"type": "number", "minimum": _SMALLEST, "maximum": _LARGEST}),
 ]
 Strength = Annotated[
     float,
-    PlainValidator(real(0, above=False, most=_LARGEST)),
+    PlainValidator(real(0, above=False, most=_LARGEST, tiny=_SMALLEST)),
     WithJsonSchema({"type": "number", "minimum": 0, "maximum": _LARGEST}),
 ]
 

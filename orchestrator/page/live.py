@@ -219,7 +219,7 @@ class Feed:
         if self._where is None:
             return ask(self._path, study)
         request, points = study_points(self._path, study, self._where)
-        return replace(request, runs=frozenset(points["run"]))
+        return replace(request, runs=dict(zip(points["run"], points["model"], strict=True)))
 
     def _make_study(self) -> Content:
         states = self._states

@@ -38,6 +38,7 @@ def study_points(
     request = ask(store, study)
     points = all_points(store)
     points = points[points["run"].isin(request.runs)].reset_index(drop=True)
+    points["model"] = points["run"].map(request.runs)  # another study of the store may name a shape otherwise
     request = request.on([name for name in metrics(points) if points[name].notna().any()]).changed(**said)
     if where is None:
         return request, points

@@ -15,10 +15,10 @@ DEFAULT = {"upstream": Fit(metric=MAIN)}  # of a study that asks for none
 
 @dataclass(frozen=True)
 class Ask:
-    """The ids of the runs that a study lists, and the laws that it wants of them."""
+    """The runs that a study lists by their ids, with its names of their models, and the laws that it wants of them."""
 
     study: str
-    runs: frozenset[str]
+    runs: Mapping[str, str]
     fits: Mapping[str, Fit]
 
     def on(self, metrics: Sequence[str]) -> "Ask":

@@ -71,7 +71,7 @@ _DROP = delete(checkpoints).where(checkpoints.c.path == bindparam("of_path"))
 _OWN = (checkpoints.c.job == bindparam("of_job"), checkpoints.c.step <= bindparam("of_step"))
 _NEWEST = select(checkpoints.c.step).where(*_OWN).order_by(checkpoints.c.step.desc()).limit(ROLLING)
 _FORGET = delete(checkpoints).where(*_OWN, ~checkpoints.c.kept, checkpoints.c.step.not_in(_NEWEST))
-_BEGINNING = select(checkpoints.c.device_seconds).where(
+_BEGINNING = select(checkpoints.c.device_seconds, checkpoints.c.core_seconds).where(
     checkpoints.c.trunk == bindparam("of_trunk"),
     checkpoints.c.step == bindparam("of_step"),
     or_(checkpoints.c.run.is_(None), checkpoints.c.run == bindparam("of_run")),
@@ -90,7 +90,8 @@ def begin(connection: Connection, job: PlannedJob, place: rows.Row) -> tuple[int
     began = {"state": AttemptState.STARTING, "started": now()}
     number = int(connection.scalars(_ADD, {"job": job.id, "job_kind": job.kind, **began, **place}).one())
     connection.execute(_CHANGE_RUN, {"of_run": run, "state": RunState.RUNNING, "kind": "", "reason": ""})
-    return number, rows.Placed(job, trunk, run, training_flops(job.job.trunk, 1))
+    devices = job.fit.devices_on(place["slot_type"])
+    return number, rows.Placed(job, trunk, run, training_flops(job.job.trunk, 1), devices)
 
 
 def _add_job(connection: Connection, job: PlannedJob, trunk: int) -> None:
@@ -153,21 +154,24 @@ def _take(connection: Connection, attempt: int, placed: rows.Placed, event: Even
             assert_never(event)
 
 
-def _beginning(connection: Connection, placed: rows.Placed, step: int) -> tuple[int, float] | None:
-    """The step and the device seconds that an attempt goes on from, where the store knows them."""
+def _beginning(connection: Connection, placed: rows.Placed, step: int) -> tuple[int, float, float] | None:
+    """The step, device seconds and core seconds that an attempt goes on from, where the store knows them."""
     if step == 0:
-        return 0, 0.0
+        return 0, 0.0, 0.0
     place = {"of_trunk": placed.trunk, "of_step": step, "of_run": placed.run}
-    seconds = connection.scalars(_BEGINNING, place).first()
-    if seconds is None:
+    row = connection.execute(_BEGINNING, place).first()
+    if row is None or row.device_seconds is None or row.core_seconds is None:
         return None
-    return step, seconds
+    return step, row.device_seconds, row.core_seconds
 
 
 def _finish(connection: Connection, attempt: int, placed: rows.Placed, event: Done) -> None:
     compiling = {"compile_seconds": rows.finite(event.compile_seconds), "compilations": event.compilations}
     _end(connection, attempt, placed, AttemptState.DONE, **compiling)
-    result = {"digest": event.digest, "device_seconds": rows.finite(event.device_seconds), "mfu": event.mfu}
+    seconds, devices = rows.finite(event.device_seconds), placed.devices
+    if seconds:
+        devices = round(placed.core_seconds(seconds) / seconds, 9)  # else 1 becomes 0.9999999999999998
+    result = {"digest": event.digest, "device_seconds": seconds, "devices": devices, "mfu": event.mfu}
     done = {"of_run": placed.run, "state": RunState.DONE, "kind": "", "reason": "", **result}
     if connection.execute(_CHANGE_RUN, done).rowcount:
         note(connection, "done", placed.job.job.name, run=placed.job.owner, job=placed.job.id)

@@ -4,11 +4,11 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TypeVar
 
-from sqlalchemy import Connection, Table, bindparam, delete, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from scalectl.orchestrator.errors import NotFound, Refusal
@@ -54,8 +54,10 @@ def take_in(connection: Connection, plan: Plan, document: str, fits: str) -> Non
     _upsert(connection, runs, "id", new, keep={"state"})
     run = _numbers(connection, runs)
     for part in _parts(plan.runs):
-        own = [{"study": study, "run": run[planned.id]} for planned in part]
-        connection.execute(insert(members).on_conflict_do_nothing(), own)
+        own = [{"study": study, "run": run[planned.id], "model": planned.model} for planned in part]
+        added = insert(members)
+        named = added.on_conflict_do_update(index_elements=["study", "run"], set_={"model": added.excluded.model})
+        connection.execute(named, own)
     _plan_again(connection, plan.missing)
     _plan_jobs(connection, plan, study, trunk)
     add_metrics(connection, plan.evals.metrics())
@@ -205,7 +207,11 @@ def add_metrics(connection: Connection, names: Iterable[str]) -> None:
 
 
 def _study(connection: Connection, name: str, document: str, fits: str) -> int:
-    row = {"name": name, "document": document, "fits": fits, "planned": now()}
+    latest = connection.scalar(select(func.max(studies.c.planned)).where(studies.c.name != name))
+    planned = now()
+    if latest is not None and planned <= latest:  # the clock was set back: this one is the last all the same
+        planned = latest + timedelta(microseconds=1)
+    row = {"name": name, "document": document, "fits": fits, "planned": planned}
     _upsert(connection, studies, "name", [row])
     return int(connection.execute(select(studies.c.number).where(studies.c.name == name)).scalar_one())
 

@@ -23,14 +23,20 @@ class Placed:
     trunk: int
     run: int | None
     flops_per_step: int
-    began: tuple[int, float] | None = None  # step, device_seconds since step 0
+    devices: float = 1.0  # of its slot
+    began: tuple[int, float, float] | None = None  # step, and since step 0 device_seconds and core_seconds
 
     def gained(self, step: int, device_seconds: float) -> Row:
         """The attempt's columns on what it has done by `step`."""
-        self.began = self.began or (step, device_seconds)
-        first, seconds = self.began
+        self.began = self.began or (step, device_seconds, self.core_seconds(device_seconds))
+        first, seconds, _ = self.began
         done = float((step - first) * self.flops_per_step)
         return {"step": step, "flops": done, "device_seconds": finite(device_seconds - seconds)}
+
+    def core_seconds(self, device_seconds: float) -> float:
+        """The seconds of all devices since step 0; those before a beginning that isn't known count as on this slot."""
+        _, before, of_devices = self.began or (0, 0.0, 0.0)
+        return of_devices + (device_seconds - before) * self.devices
 
 
 def of_trunk(name: str, spec: TrunkSpec) -> Row:
@@ -109,6 +115,7 @@ def of_checkpoint(event: Checkpoint, placed: Placed) -> Row:
         "digest": event.digest,
         "kept": event.kept,
         "device_seconds": finite(event.device_seconds),
+        "core_seconds": finite(placed.core_seconds(event.device_seconds)),
     }
 
 

@@ -20,10 +20,10 @@ UNFINISHED = (RunState.PLANNED, RunState.STOPPED, RunState.FAILED)
 
 @dataclass(frozen=True)
 class Study:
-    """A study: the ids of the runs that it has, and the laws that its last launch asked for, by name."""
+    """A study: its runs by their ids, with its names of their models, and the laws that its last launch asked for."""
 
     name: str
-    runs: frozenset[str]
+    runs: Mapping[str, str]
     fits: "Mapping[str, Fit]"
 
 
@@ -39,8 +39,8 @@ def study(connection: Connection, store: Path, name: str | None = None) -> Study
             return _planned(connection, row)
     for other in _imported(connection):
         if name in (None, other):
-            listed = select(imports.c.id).where(imports.c.study == other)
-            return Study(other, frozenset(connection.scalars(listed)), {})
+            listed = select(imports.c.id, imports.c.model).where(imports.c.study == other)
+            return Study(other, {run.id: run.model for run in connection.execute(listed)}, {})
     lacking = "no study"
     if name:
         lacking += f" {name!r}"
@@ -61,8 +61,8 @@ def _imported(connection: Connection) -> list[str]:
 def _planned(connection: Connection, row: Row[Any]) -> Study:
     from scalectl.orchestrator.store.fits import fits_of  # only here: pydantic takes half a second
 
-    listed = select(runs.c.id).join_from(members, runs).where(members.c.study == row.number)
-    return Study(row.name, frozenset(connection.scalars(listed)), fits_of(row.fits))
+    listed = select(runs.c.id, members.c.model).join_from(members, runs).where(members.c.study == row.number)
+    return Study(row.name, {run.id: run.model for run in connection.execute(listed)}, fits_of(row.fits))
 
 
 def in_states(connection: Connection, among: Sequence[str] | None, states: Sequence[RunState]) -> list[str]:

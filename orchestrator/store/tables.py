@@ -84,7 +84,7 @@ runs = Table(
     _text("reason"),
     Column("excluded", Boolean, nullable=False, server_default="0"),
     *(Column(name, kind, nullable=False, server_default=_BEFORE.get(name)) for name, kind in SETTINGS.items()),
-    Column("devices", Integer, nullable=False, server_default="1"),
+    Column("devices", Float, nullable=False, server_default="1"),  # a mean where its slots had different numbers
     Column("device_seconds", Float),
     Column("core_days", Float, Computed("device_seconds * devices / 86400.0", persisted=False)),
     Column("images_per_second", Float, Computed("images_seen / device_seconds", persisted=False)),
@@ -100,6 +100,7 @@ members = Table(
     schema,
     _key("study", "studies.number", primary_key=True),
     _key("run", "runs.number", primary_key=True, index=True),
+    _text("model"),  # its model's name there: studies may name one shape differently
     sqlite_with_rowid=False,
 )
 
@@ -224,6 +225,7 @@ checkpoints = Table(
     Column("digest", Text, nullable=False),
     Column("kept", Boolean, nullable=False),
     Column("device_seconds", Float),
+    Column("core_seconds", Float),
 )
 
 events = Table(

@@ -1,13 +1,14 @@
 """Bringing the tables, rows and views of an older store to those of today."""
 
-from sqlalchemy import Connection, inspect, select, update
+from sqlalchemy import Connection, inspect, select, text, update
 from sqlalchemy.schema import CreateColumn
 
 from scalectl.orchestrator.store.soundness import missing_object
-from scalectl.orchestrator.store.tables import schema, studies
+from scalectl.orchestrator.store.tables import attempts, schema, studies
 from scalectl.orchestrator.store.views import create_views, views_are_ours
+from scalectl.orchestrator.vocabulary import devices_of
 
-VERSION = 10  # of the tables and views; raised with every change to them
+VERSION = 11  # of the tables and views; raised with every change to them
 
 # Until version 5 the kind of a job and the name of its run were parts of the job's name, which the next plan replaced:
 # an attempt that came to steps before the last one was no evaluation.
@@ -46,6 +47,28 @@ UPDATE measurements SET test_images = coalesce(
 ) FROM runs WHERE runs.number = measurements.run AND measurements.step = runs.steps
 """
 
+# Until version 11 a run had the name of its model in the study that had planned it last.
+_MODELS = "UPDATE members SET model = (SELECT model FROM runs WHERE runs.number = members.run)"
+
+# Until version 11 every slot counted as one device; the type of the slot that a run ended on tells how many it had.
+_RUN_DEVICES = """
+UPDATE runs SET devices = :devices WHERE number IN (
+  SELECT jobs.run FROM jobs JOIN attempts ON attempts.job = jobs.id
+  WHERE attempts.slot_type = :type AND attempts.state = 'done' AND attempts.job_kind <> 'evaluation'
+)
+"""
+_CORE_SECONDS = """
+UPDATE checkpoints SET core_seconds = device_seconds * :devices
+WHERE job IN (SELECT job FROM attempts WHERE slot_type = :type)
+"""
+
+
+def _count_devices(connection: Connection) -> None:
+    for slot_type in connection.scalars(select(attempts.c.slot_type).distinct()).all():
+        counted = {"type": slot_type, "devices": devices_of(slot_type)}
+        for statement in (_RUN_DEVICES, _CORE_SECONDS):
+            connection.execute(text(statement), counted)
+
 
 def _keep_laws(connection: Connection) -> None:
     """Give each study the laws of its file, which is all that is known of them: versions before 6 kept no overrides."""
@@ -76,5 +99,8 @@ def upgrade(connection: Connection) -> None:
         connection.exec_driver_sql(_MEMBERS)
     if version < 8:
         connection.exec_driver_sql(_TEST_IMAGES)
+    if version < 11:
+        connection.exec_driver_sql(_MODELS)
+        _count_devices(connection)
     create_views(connection)
     connection.exec_driver_sql(f"PRAGMA user_version={VERSION}")

@@ -105,11 +105,11 @@ def _largest_label(metadata: Any, label: str, file: str, largest: int) -> int | 
     for number in range(metadata.num_row_groups):
         group = metadata.row_group(number)
         statistics = group.column(leaf).statistics
+        rows = f"{file}, rows {first:,} to {first + group.num_rows - 1:,}"
+        if statistics is not None and statistics.null_count:
+            raise Unreadable(f"{rows}: labels are missing")
         if statistics is None or not statistics.has_min_max:
             return None
-        rows = f"{file}, rows {first:,} to {first + group.num_rows - 1:,}"
-        if statistics.null_count:
-            raise Unreadable(f"{rows}: labels are missing")
         if statistics.min < 0:
             raise Unreadable(f"{rows}: a label is {statistics.min}")
         largest, first = max(largest, int(statistics.max)), first + group.num_rows
@@ -123,8 +123,11 @@ def _leaf(metadata: Any, column: str) -> int:
 
 
 def _words(file: str, label: str) -> frozenset[str]:
-    """The words that are labels in a file."""
-    return frozenset(word for word in arrow.flat(_labels(file, label)).unique().to_pylist() if word is not None)
+    """The words that are labels in a file; raises Unreadable on a missing one."""
+    labels = _labels(file, label)
+    if labels.null_count:
+        raise Unreadable(f"{file}, row {pc.index(labels.is_null(), True).as_py():,}: no label")
+    return frozenset(word for word in arrow.flat(labels).unique().to_pylist() if word is not None)
 
 
 def _labels(file: str, label: str) -> Any:

@@ -1,0 +1,51 @@
+"""The settings that metrics were measured with: values of different settings belong in no law together."""
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+    from sqlalchemy import Connection
+
+MEASURED = "measured"  # what a table of points has of them in its `attrs`
+
+# readings at the ends of runs are looked up: a store may have millions of others; those of upstream have no settings
+_ENDS = """
+FROM metrics CROSS JOIN runs CROSS JOIN measurements
+  ON measurements.run = runs.number AND measurements.metric = metrics.id AND measurements.step = runs.steps
+WHERE metrics.name NOT LIKE 'upstream/%' AND measurements.value IS NOT NULL
+"""
+_MIXED = f"SELECT metrics.name {_ENDS} GROUP BY metrics.id HAVING min(settings) < max(settings)"
+_SETTINGS = f"SELECT runs.id, measurements.settings {_ENDS} AND metrics.name = ?"
+
+
+class Measured(dict[str, dict[str, str]]):
+    """The settings that runs were measured with, by metric and by id; only of metrics that runs differ in."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Measured":
+        return self  # pandas copies what is in `attrs` with every piece of a table
+
+
+def measured(connection: "Connection") -> Measured:
+    """The settings of the metrics of a store that its own runs were not all measured with alike."""
+    names = [row[0] for row in connection.exec_driver_sql(_MIXED)]
+    settings = {name: connection.exec_driver_sql(_SETTINGS, (name,)).all() for name in names}
+    return Measured({name: {row[0]: row[1] for row in rows} for name, rows in settings.items()})
+
+
+def measured_apart(runs: "DataFrame", metric: str) -> Iterator[str]:
+    """Yield a doubt where runs were measured with settings that others of them were not measured with."""
+    by_run = runs.attrs.get(MEASURED, {}).get(metric, {})
+    texts = [by_run[run] for run in runs["run"] if run in by_run]
+    kinds = sorted(set(texts), key=lambda text: (texts.count(text), text))
+    if len(kinds) < 2:
+        return
+    documents = [json.loads(text or "{}") for text in kinds]
+    names = sorted({name for document in documents for name in document})
+    differing = [name for name in names if len({json.dumps(document.get(name)) for document in documents}) > 1]
+    others = len(texts) - texts.count(kinds[-1])
+    yield (
+        f"{others} of {len(texts)} runs were measured with other settings ({', '.join(differing)}) than the rest:"
+        " launch the file that has them all, or leave runs out"
+    )

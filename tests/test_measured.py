@@ -1,0 +1,56 @@
+"""Laws over runs whose metrics were measured with different settings."""
+
+import copy
+
+import pandas as pd
+import pytest
+from runs import METRIC, laptop
+from told import planned_again, planning, write
+
+from scalectl import analysis
+from scalectl.analysis.fitting import fit
+from scalectl.analysis.measured import MEASURED, Measured
+from scalectl.orchestrator.store.records import Records
+
+FEWSHOT = "fewshot/digits/1shot/error"
+
+
+def test_a_store_says_where_runs_were_measured_with_different_settings(study):
+    """An evaluation that changed is measured again of the runs of the file, and not of those that have left it."""
+    records, found = planning(study, steps="[20, 40, 80]")
+    with records:
+        write(records, found.jobs)
+    assert MEASURED not in analysis.read(study.store).attrs
+    study.write(steps="[20, 40]")
+    study.file.write_text(study.file.read_text().replace("seeds: 2", "seeds: 3"))
+    with Records(study.store) as again:
+        write(again, planned_again(study, again).jobs)
+    points = analysis.read(study.store).set_index("steps")
+    measured = points.attrs[MEASURED]
+    assert list(measured) == [FEWSHOT]
+    assert [measured[FEWSHOT][run] for run in points["run"][[20, 40, 80]]] == [
+        '{"l2":1024.0,"seeds":3}',
+        '{"l2":1024.0,"seeds":3}',
+        '{"l2":1024.0,"seeds":2}',
+    ]
+    assert copy.deepcopy(measured) is measured
+
+
+def apart(points: pd.DataFrame, others: int) -> pd.DataFrame:
+    """The points, of which so many were measured with another number of draws than the rest."""
+    texts = ['{"l2":1.0,"seeds":3}'] * others + ['{"l2":1.0,"seeds":2}'] * (len(points) - others)
+    points.attrs[MEASURED] = Measured({METRIC: dict(zip(points["run"], texts, strict=True))})
+    return points
+
+
+def test_a_law_over_runs_that_were_measured_differently_says_so():
+    said = [text for text in fit(apart(laptop(), 5), METRIC, draws=20).warnings if "measured" in text]
+    assert said == [
+        "5 of 36 runs were measured with other settings (seeds) than the rest: launch the file that has them all,"
+        " or leave runs out"
+    ]
+
+
+@pytest.mark.parametrize("others", [0, 36])
+def test_a_law_over_runs_that_were_measured_alike_says_nothing(others):
+    assert not [text for text in fit(apart(laptop(), others), METRIC, draws=20).warnings if "measured" in text]
