@@ -5,6 +5,8 @@ import resource
 import signal
 import sqlite3
 import stat
+import subprocess
+import sys
 import tempfile
 from contextlib import closing, contextmanager
 from dataclasses import fields
@@ -20,6 +22,7 @@ from scalectl.orchestrator.cli.status import text as status_text
 from scalectl.orchestrator.errors import Exit, NotFound
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.report.fits import study_points
+from scalectl.orchestrator.store.beside import check_journals
 from scalectl.orchestrator.store.database import (
     APPLICATION,
     NewerStore,
@@ -47,6 +50,25 @@ def begun(study):
 
 def status(path: Path):
     return Store(path).status()
+
+
+def test_a_log_that_its_last_writer_takes_away_is_no_error(study):
+    """It was there when it was looked for, and gone when it was looked at."""
+    planning(study)[0].close()
+    coming = f"""
+import sqlite3
+while True:
+    store = sqlite3.connect({str(study.store)!r})
+    store.execute("UPDATE studies SET name = name")
+    store.commit()
+    store.close()
+"""
+    with subprocess.Popen([sys.executable, "-c", coming]) as writer:
+        try:
+            for _ in range(20_000):
+                check_journals(study.store)
+        finally:
+            writer.kill()
 
 
 def foreign(path: Path) -> Path:

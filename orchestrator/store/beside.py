@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from scalectl.orchestrator.errors import Exit, Refusal
@@ -43,7 +44,7 @@ def check_journals(store: Path) -> None:
     """Raise Unusable where SQLite would write through a link, or to a file of somebody else."""
     real = os.path.realpath(store)
     for suffix in _JOURNALS:
-        if os.path.lexists(real + suffix):
+        with suppress(FileNotFoundError):  # as of a log that its last writer takes away at this moment
             _check(real + suffix, os.lstat(real + suffix), owner(store))
 
 

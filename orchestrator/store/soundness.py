@@ -4,7 +4,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -160,9 +160,13 @@ def remedy(path: Path) -> str:
 
 def _copies(path: Path) -> list[Path]:
     """The other stores in the folder of a store, the newest first."""
-    files = [file for file in path.parent.iterdir() if file.is_file() and not file.samefile(path)]
-    files.sort(key=lambda file: file.stat().st_mtime, reverse=True)
-    return [file for file in files[:MAX_COPIES] if _is_store(file)]
+    times = {}
+    for file in path.parent.iterdir():
+        with suppress(FileNotFoundError):  # as of a log that its last writer takes away at this moment
+            if file.is_file() and not file.samefile(path):
+                times[file] = file.stat().st_mtime
+    newest = sorted(times, key=times.__getitem__, reverse=True)
+    return [file for file in newest[:MAX_COPIES] if _is_store(file)]
 
 
 def _is_store(file: Path) -> bool:
