@@ -10,7 +10,9 @@ MISSING = frozenset(
     ("", "nan", "-nan", "na", "n/a", "<na>", "#n/a", "#na", "null", "none", "-", "\N{EN DASH}", "\N{EM DASH}")
 )
 TRUTHS = {"true": True, "false": False}
-_SIZES = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "G": 10**9, "T": 10**12}
+_SIZES = {"k": 10**3, "m": 10**6, "b": 10**9, "g": 10**9, "t": 10**12}  # of counts, of which none is a thousandth
+_WORDS = re.compile(r"\s*(million|billion|trillion)s?$", re.IGNORECASE)  # the same in words
+_STEP = re.compile(r"^(global)?[-_ ]?steps?[-_ =]?(?=\d)", re.IGNORECASE)  # before a count, as step1000
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
 _TIMES = r"\s*(?:[x\u00d7·⋅*]|\\times)\s*"
 _DECIMAL_POINT = re.compile(rf"[+-]?\d*\.\d+(e[+-]?\d+|{_TIMES}10\S+)?\s*%?", re.IGNORECASE)
@@ -55,8 +57,10 @@ class Numbers:
             text = text.replace(",", "")
         if text.endswith("%"):
             text, size = text[:-1].rstrip(), Decimal("0.01")
-        elif counts and text[-1:] in _SIZES:
-            text, size = text[:-1].rstrip(), Decimal(_SIZES[text[-1]])
+        elif counts:
+            text = _STEP.sub("", _WORDS.sub(lambda word: word[1][0], text))
+            if (unit := _SIZES.get(text[-1:].lower())) is not None:
+                text, size = text[:-1].rstrip(), Decimal(unit)
         number = _decimal(text)
         if number is None or number.is_snan():
             return None

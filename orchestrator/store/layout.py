@@ -1,6 +1,5 @@
 """What each column of a file of runs is: a setting, a metric, a label, or nothing that is kept."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,11 +13,11 @@ from scalectl.orchestrator.store.cells import is_missing, numbers_of
 from scalectl.orchestrator.store.meanings import (
     COLUMNS,
     COMPUTE,
+    EPOCHS,
     IMAGES,
     LEAST_PARAMS,
     NAMES,
     OURS,
-    PREFIX,
     SCALES,
     Meaning,
     is_left_out,
@@ -26,7 +25,9 @@ from scalectl.orchestrator.store.meanings import (
     plain,
     run_names,
     size_unit,
+    without_per_cent,
 )
+from scalectl.orchestrator.store.naming import label_name, metric_name, target
 from scalectl.orchestrator.store.readings import error_name
 from scalectl.orchestrator.store.sheet import MAX_PROBLEMS, Sheet
 
@@ -35,7 +36,6 @@ MAX_LETTERS = 200  # of a name of a column
 LEAST_BUDGET = 1e9  # FLOPs: a budget or compute of less is in another unit
 _OF_METRIC = f"/{IMAGES}"
 _VAGUE = ("compute", "budget", "compute_budget", "C")  # headers of FLOPs, or of anything else that is spent
-_UNSAID = re.compile(r"[^\w./@-]+")  # what no name in an expression of --where has
 
 
 class Kind(StrEnum):
@@ -77,7 +77,7 @@ class Layout:
     def __init__(self, sheet: Sheet, wishes: Wishes) -> None:
         self.sheet, self.wishes = sheet, wishes
         self.headers = sheet.header.cells
-        self.notes: list[str] = []
+        self.notes: list[str] = [*sheet.notes]
         cells = (cell for row in sheet.rows for cell in row.cells)
         self.numbers, comma = numbers_of(sheet.separator, cells)
         self.filled = [list(self._filled(place)) for place in range(len(self.headers))]
@@ -92,6 +92,16 @@ class Layout:
             if column.kind is kind and column.name == name:
                 return place
         return None
+
+    @property
+    def epochs(self) -> int | None:
+        """The place of the column that says how often a data set was seen."""
+        places = [place for place, header in enumerate(self.headers) if plain(header) in EPOCHS and self.filled[place]]
+        return places[0] if places and self.fields[places[0]].kind is Kind.LABEL else None
+
+    def is_setting(self, header: str) -> bool:
+        """Whether a column of numbers that is none of `points` is a setting: as said, or for it counts epochs."""
+        return header in self.wishes.settings or plain(header) in EPOCHS
 
     @property
     def is_ours(self) -> bool:
@@ -152,12 +162,12 @@ class Layout:
                 if name not in self.headers:
                     guess = did_you_mean(name, self.headers)
                     yield self.sheet.header.problem(f"{option} {name}: the file has no such column", guess)
-        meanings = Counter(map(_target, self.wishes.columns.values()))
+        meanings = Counter(map(target, self.wishes.columns.values()))
         for header, name in self.wishes.columns.items():
             if name.lower() in OURS:
                 yield self.sheet.header.problem(f"--as {header}={name}: {name} is a column that scalectl fills")
-            elif meanings[_target(name)] > 1:
-                yield self.sheet.header.problem(f"--as {header}={name}: another column is {_target(name)} as well")
+            elif meanings[target(name)] > 1:
+                yield self.sheet.header.problem(f"--as {header}={name}: another column is {target(name)} as well")
             elif len(name) > MAX_LETTERS:
                 yield self.sheet.header.problem(f"--as {header}: the name has {len(name):,} letters")
 
@@ -250,42 +260,26 @@ class Layout:
             return Field(header, Kind.NOTHING)
         metric = header.removesuffix(_OF_METRIC)
         if header in self.wishes.errors:
-            return Field(header, Kind.ERROR, error_name(header))
+            return Field(header, Kind.ERROR, error_name(without_per_cent(header)))
         if metric != header and metric in self.headers:
             return Field(header, Kind.IMAGES, metric)
-        name = PREFIX.sub("", header)
-        if header in self.wishes.settings or self.shares[place] < 0.5:
-            return Field(header, Kind.LABEL, _apart(_UNSAID.sub("_", name).strip("_"), taken))
-        return Field(header, Kind.METRIC, _apart(name, taken))
+        if self.is_setting(header) or self.shares[place] < 0.5:
+            return Field(header, Kind.LABEL, label_name(header, taken))
+        return Field(header, Kind.METRIC, metric_name(header, taken))
 
     def _lacking(self) -> Iterator[Problem]:
         header = self.sheet.header
         if not self.compute:
             names = ", ".join((*COMPUTE, *SCALES))
             hint = f"name a column as one of {names}, as in --as COLUMN=flops"
+            if not any(map(meaning, self.headers)):
+                hint = f"a row is a run, below a header such as params,tokens,flops,loss; or {hint}"
             yield header.problem("no column of compute", hint)
         measured = any(column.kind in (Kind.METRIC, Kind.ERROR) for column in self.fields)
         if self.sheet.rows and not measured:
             yield header.problem("no column is a metric", "each column of numbers that has no other meaning is one")
         if not self.sheet.rows:
             yield header.problem("no run below the header")
-
-
-def _target(name: str) -> str:
-    """The column that a name means, or the metric of that name."""
-    named = meaning(name)
-    if named:
-        return named.column
-    return name
-
-
-def _apart(name: str, taken: Mapping[str, str]) -> str:
-    """A name that no column of `points` has; a measured loss is `upstream/loss`, as the loss is a setting there."""
-    if name.lower() not in {known.lower() for known in (*COLUMNS, *OURS)}:
-        return name
-    if name.lower() == "loss" and "upstream/loss" not in taken:
-        return "upstream/loss"
-    return f"file_{name}"
 
 
 def read_as(fields: Iterable[Field]) -> str:

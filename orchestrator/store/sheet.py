@@ -13,6 +13,9 @@ from typing import Any
 
 from scalectl.orchestrator.errors import Exit, NotFound, Problem, Refusal, Spot
 from scalectl.orchestrator.format import counted
+from scalectl.orchestrator.store.latex import is_latex, rows_of_latex
+from scalectl.orchestrator.store.objects import runs_of
+from scalectl.orchestrator.store.titles import separator_of, titles
 
 MAX_BYTES = 10_000_000  # thousands of runs; docs/importing.md names these bounds
 MAX_RUNS = 20_000
@@ -22,7 +25,6 @@ MAX_UNPACKED = 3 * MAX_BYTES  # of a Parquet file
 MAX_LETTERS = 10_000  # of a cell of a Parquet file, which may have it in every row and be small
 MAX_PROBLEMS = 1000  # after which no more are looked for
 SHOWN = 20  # problems of a file on the screen: those of many rows are often one and the same
-SEPARATORS = (",", ";", "\t", "|")  # of cells; of those that a header has most often the first
 DEEPEST = 5  # objects within objects of which the values are read
 BATCH_ROWS = 1000  # of a Parquet file at a time
 _BOUNDS = f"more than {MAX_COLUMNS:,} columns, {MAX_RUNS:,} runs or {MAX_CELLS:,} cells"
@@ -84,6 +86,7 @@ class Sheet:
 
     header: Row
     rows: list[Row]
+    notes: tuple[str, ...] = ()  # of how it was turned
 
     @property
     def separator(self) -> str:
@@ -132,7 +135,9 @@ def _csv(path: Path, text: str) -> Sheet:
     named = re.match(r"sep=(.)\r?\n", text)  # Excel's line above a header
     if named:
         text = f"\n{text[named.end() :]}"
-    separator = _separator(text)
+    if is_latex(text):
+        text = rows_of_latex(text)
+    separator = separator_of(text)
     reader = csv.reader(StringIO(text, newline=""), strict=True, delimiter=separator)
     rows: list[Row] = []
     num_cells = 0
@@ -147,7 +152,8 @@ def _csv(path: Path, text: str) -> Sheet:
         raise _invalid(path, reader.line_num, f"not CSV: {error}") from None
     if not rows:
         raise _invalid(path, 0, "the file is empty")
-    header, *filled = [row for row in rows if any(row.cells)] or rows
+    rows = [row for row in rows if any(row.cells)] or rows
+    header, *filled = rows[titles([row.cells for row in rows]) :]
     return Sheet(header, [_of_width(row, len(header.cells)) for row in filled])
 
 
@@ -157,12 +163,6 @@ def _of_width(row: Row, width: int) -> Row:
     while len(cells) > width and not cells[-1]:
         cells = cells[:-1]
     return Row(row.file, row.number, cells, row.separator)
-
-
-def _separator(text: str) -> str:
-    line = text.lstrip().partition("\n")[0]
-    outside = "".join(line.split('"')[::2])
-    return max(SEPARATORS, key=outside.count)
 
 
 def _json(path: Path, text: str) -> Sheet:
@@ -189,18 +189,11 @@ def _documents(path: Path, text: str) -> Iterator[tuple[int, Any]]:
         yield from enumerate(document, 1)
         return
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    if len(lines) > 1 and lines[0][1].strip() == "{":  # an object over several lines
+        lines = [(1, text)]
     for number, line in lines:
         document = _parsed(path, number, line)
-        yield from ((number, one) for one in (_by_run(document) if len(lines) == 1 else [document]))
-
-
-def _by_run(document: Any) -> Sequence[Any]:
-    """A document, or the objects in it by run where it has an object by column, as pandas writes a table."""
-    columns = list(document.values()) if isinstance(document, dict) else []
-    are_cells = all(isinstance(cells, dict) for cells in columns) and len({tuple(cells) for cells in columns}) == 1
-    if len(columns) < 2 or not are_cells:
-        return [document]
-    return [{name: cells[run] for name, cells in document.items()} for run in columns[0]]
+        yield from ((number, one) for one in (runs_of(document) if len(lines) == 1 else [document]))
 
 
 def _parsed(path: Path, number: int, text: str) -> Any:
