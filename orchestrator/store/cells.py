@@ -17,7 +17,9 @@ _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
 _TIMES = r"\s*(?:[x\u00d7·⋅*]|\\times)\s*"
 _DECIMAL_POINT = re.compile(rf"[+-]?\d*\.\d+(e[+-]?\d+|{_TIMES}10\S+)?\s*%?", re.IGNORECASE)
 _MINUS = "\N{MINUS SIGN}"  # of printed tables
-SPREAD = re.compile(r"\s*(\u00b1|\+/-|\\pm)\s*[\d.,]+(?=\s*%?$)")  # behind a number, and before the sign of both
+SPREAD = re.compile(
+    r"\s*((\u00b1|\+/-|\\pm)\s*[\d.,]+(?=\s*%?$)|(?<=\d)\s*\([\d.,]+\)$)"
+)  # behind a number, and before the sign of both
 _TWICE = re.compile(r"%(?=\s*%$)")  # where both have one
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 _POWER = re.compile(  # of ten, as papers print one: 1.5 x 10^18, 10²¹

@@ -52,7 +52,7 @@ def read(path: Path, wishes: Wishes | None = None) -> Import:
     wishes = wishes or Wishes()
     sheet = arranged(read_sheet(path))
     layout = Layout(sheet, wishes)
-    problems, runs, wrong_rows = list(layout.problems), [], 0
+    problems, runs, wrong_rows = [*layout.problems, *sheet.lost], [], len(sheet.lost)
     reader = _Reader(layout, path)
     for row in reader.done(sheet.rows):
         values: dict[int, Any] = {}
@@ -266,7 +266,7 @@ class _Reader:
     def _notes_of_shares(self, place: int) -> Iterator[str]:
         column = self.layout.fields[place]
         if any(SPREAD.search(cell) for cell in self.layout.filled[place]) and column.kind is not Kind.LABEL:
-            yield f"{column.header}: what stands behind \N{PLUS-MINUS SIGN} is left out."
+            yield f"{column.header}: what stands behind \N{PLUS-MINUS SIGN}, or between brackets, is left out."
         if place in self.hundreds and column.kind is Kind.METRIC:
             yield f"{column.header} is per cent by its header: {column.name} has shares, so that 12.3 is 0.123."
         if place in self.signed:

@@ -45,5 +45,5 @@ def _plain(cell: str) -> str:
     text = _DOWN.sub(r"\1", cell)
     while (inner := _SET.sub(r"\1", text)) != text:
         text = inner
-    text = _ARROWS.sub("", text.replace("{,}", ",").replace(r"\,", "").replace("~", " "))
+    text = _ARROWS.sub("", text.replace("{,}", ",").replace(r"\,", "").replace("\\ ", " ").replace("~", " "))
     return _ESCAPED.sub(r"\1", re.sub(r"(?<!\\)\$", "", text)).replace(_AND, "&").replace("\t", " ").strip()

@@ -20,6 +20,7 @@ from scalectl.orchestrator.store.meanings import (
     OURS,
     SCALES,
     Meaning,
+    is_identifier,
     is_left_out,
     meaning,
     plain,
@@ -242,7 +243,7 @@ class Layout:
             return named.column in NAMES or share == 0
         if plain(header) in _VAGUE:
             return max((self.numbers.value(cell, counts=True) or 0.0) for cell in cells) >= LEAST_BUDGET
-        return header == named.column or share > 0 or COLUMNS[named.column] is Boolean
+        return share > 0 or COLUMNS[named.column] is Boolean
 
     def _named(self) -> None:
         """Take the name of a run for its model where no column is one."""
@@ -263,7 +264,7 @@ class Layout:
             return Field(header, Kind.ERROR, error_name(without_per_cent(header)))
         if metric != header and metric in self.headers:
             return Field(header, Kind.IMAGES, metric)
-        if self.is_setting(header) or self.shares[place] < 0.5:
+        if self.is_setting(header) or is_identifier(header) or self.shares[place] < 0.5:
             return Field(header, Kind.LABEL, label_name(header, taken))
         return Field(header, Kind.METRIC, metric_name(header, taken))
 

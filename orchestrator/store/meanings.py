@@ -45,7 +45,7 @@ HEADERS: Mapping[str, tuple[str, ...]] = {
         "data_size": "data_size dataset_size train_images training_images unique_tokens unique_examples unique_images"
         " training_dataset_size training_dataset_size_datapoints",
         "flops": "total_flops train_flops training_flops flops_total training_compute_flop training_compute"
-        " train_compute flops compute budget compute_budget flops_budget pf_days petaflop_days C",
+        " train_compute exaflops zettaflops flops compute budget compute_budget flops_budget pf_days petaflop_days C",
         "device_seconds": "device_seconds gpu_seconds gpu_hours tpu_hours device_hours gpu_days",
         "core_days": "core_days tpu_core_days tpuv3_core_days",
         "steps": "steps step global_step train_steps training_steps num_steps n_steps iterations iters checkpoint ckpt"
@@ -81,6 +81,8 @@ FACTORS = {
     "tpu_hours": 3600.0,
     "device_hours": 3600.0,
     "gpu_days": 86400.0,
+    "exaflops": 1e18,
+    "zettaflops": 1e21,
     "pf_days": 8.64e19,
     "petaflop_days": 8.64e19,
 }
@@ -95,6 +97,7 @@ _NESTS = {  # first words of headers as model/n_params and optim.lr, which say w
     *("optim", "optimizer", "config", "cfg", "args", "hparams", "hyperparameters", "params", "setting", "settings"),
 }
 _DEEP = 100  # rank of such headers, after all that stand alone
+_IDENTIFIER = re.compile(r"(^|[_./])(id|uuid|guid|sha|hash|commit)$")
 _TOKENS = re.compile(r"tokens|^D$")  # of a plain header
 
 
@@ -161,6 +164,11 @@ def size_unit(header: str) -> float | None:
 def is_left_out(header: str) -> bool:
     """Whether a column tells nothing of runs, as row numbers, times, and the ends that W&B draws around a line."""
     return plain(header) in _LEFT_OUT or header.endswith(("__MIN", "__MAX"))
+
+
+def is_identifier(header: str) -> bool:
+    """Whether a column names runs by ids, which may have digits alone, or look like 1e5."""
+    return bool(_IDENTIFIER.search(plain(header)))
 
 
 def are_tokens(header: str) -> bool:

@@ -1,9 +1,28 @@
 """The runs of a JSON document that is no list of them: tables by column or by run, and lists within an object."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from scalectl.orchestrator.store.meanings import meaning
+
+DEEPEST = 5  # objects within objects of which the values are read
+
+
+def flat(document: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+    """Yield the plain values of an object as text; those of objects in it behind their name and a slash."""
+    for name, value in document.items():
+        if isinstance(value, dict):
+            if depth < DEEPEST:
+                yield from flat(value, f"{prefix}{name}/", depth + 1)
+        elif not isinstance(value, list):
+            yield f"{prefix}{name}".strip(), cell_of(value)
+
+
+def cell_of(value: object) -> str:
+    """A value as the text of a cell, empty for None."""
+    if value is None:
+        return ""
+    return str(value).strip()
 
 
 def runs_of(document: Any) -> Sequence[Any]:

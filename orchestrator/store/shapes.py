@@ -10,7 +10,7 @@ from scalectl.orchestrator.store.sheet import Row, Sheet
 
 _METRIC = ("metric", "metric_name", "measure")  # headers of what a row has the value of
 _VALUE = ("value", "metric_value", "score")
-_RULE = re.compile(r":?-{2,}:?")  # below the header of a table in Markdown
+_RULE = re.compile(r":?-+:?")  # below the header of a table in Markdown
 _NUMBER = re.compile(r"[+-]?[\d.,]+(e[+-]?\d+)?\s*[%kKmMbBT]?", re.IGNORECASE)
 _SCALED = {*COMPUTE, *SCALES, "batch_size"}
 
@@ -32,7 +32,8 @@ def _without_rule(sheet: Sheet) -> Sheet:
 def _of_two_headers(sheet: Sheet) -> Sheet:
     """A sheet whose first row is a second one of headers, below names that reach over several columns."""
     above = sheet.header.cells
-    if len(sheet.rows) < 2 or len({*above}) == len(above) or len(sheet.rows[0].cells) != len(above):
+    spans = len({*above}) < len(above) or not all(above[1:])
+    if len(sheet.rows) < 2 or not spans or len(sheet.rows[0].cells) != len(above):
         return sheet
     below, first = sheet.rows[0].cells, sheet.rows[1].cells
     if any(map(_is_number, below)) or not any(map(_is_number, first)):
