@@ -15,7 +15,9 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
+from scalectl.analysis.bootstrap import HALF, LEVEL
 from scalectl.analysis.law import Floats
 from scalectl.analysis.outlook import Outlook
 from scalectl.analysis.spread import spread
@@ -29,6 +31,7 @@ _BLUR = 0.4  # of a step of the grid: no standard deviation is known better
 _SPREAD = 1.0  # standard deviation of the logarithm of each term at the middle of the runs, before they are seen
 _LENGTH = 2.0  # of a departure, in each logarithm
 _SHARED = 0.95  # of the variance of noise that groups share
+_TAKEN, _FREE = 3, 2  # groups that laws of a size use up, so that they tell no noise; degrees of freedom at least
 _LIGHT = 1e-3  # weight, in that of the heaviest, below which a law is left out
 _HOPELESS = 15.0  # log evidence below the best, from which on a size is left out of the rounds that follow
 _STEPS, _MORE = 8, 3  # of Gauss-Newton: from before the runs are seen, and from what a larger noise has said
@@ -88,6 +91,7 @@ class Given:
     scale: float  # error that is 1 to them
     axes: Sequence[Floats]  # the exponents of each axis that the last round has closed in from
     sizes: Sequence[_Size]  # that the runs speak for
+    few_groups: float  # factor of the variance that groups share, which few of them tell too small
 
     @staticmethod
     def of(runs: Runs, varied_X: NDArray[np.bool_], near: "Given | None" = None) -> "Given":
@@ -103,7 +107,8 @@ class Given:
         laws = [law for law in laws if len(law.log_evidence)]
         weights = [np.exp(law.log_evidence - heaviest) for law in laws]
         total = sum(weight_K.sum() for weight_K in weights)
-        return Given(laws, [weight_K / total for weight_K in weights], scale, begun, sizes)
+        few = _few(len(np.unique(runs.groups)))
+        return Given(laws, [weight_K / total for weight_K in weights], scale, begun, sizes, few)
 
     def at(self, new_MX: Floats) -> Outlook:
         """What they say of new places."""
@@ -114,8 +119,14 @@ class Given:
         for weight_K, log_KM, _ in parts:
             off_KM = log_KM - log_M
             covariance = covariance + (weight_K[:, None] * off_KM).T @ off_KM
-        noise = sum(weight_K.sum() * law.size.noise**2 for law, weight_K in every)
+        more = self.few_groups - 1
+        noise = sum(weight_K.sum() * law.size.noise**2 * (1 + law.size.shared * more) for law, weight_K in every)
         return Outlook(self.scale * np.exp(log_M), np.asarray(covariance), float(noise))
+
+
+def _few(groups: int) -> float:
+    """By how much the square of Student's t for so many groups is larger than that of the normal distribution."""
+    return float(stdtrit(max(groups - _TAKEN, _FREE), (1 + LEVEL) / 2) / HALF) ** 2
 
 
 def _every_law(runs: Runs, varied_X: NDArray[np.bool_], near: Given | None) -> tuple[list["_Laws"], Sequence[Floats]]:

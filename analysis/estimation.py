@@ -18,9 +18,9 @@ from scalectl.analysis.checks import RUN, Refused, checked, known_runs, whole
 from scalectl.analysis.enough import SPARE, enough, several_models
 from scalectl.analysis.law import LADDER, Family, Floats, Law, family
 from scalectl.analysis.measured import measured_apart
-from scalectl.analysis.noise import averaged, typical_images, weighed
+from scalectl.analysis.noise import averaged, too_low, typical_images, weighed
 from scalectl.analysis.report import Counts, Fitted, HeldOut, Simpler
-from scalectl.analysis.runs import cells, front_of, known_column, repeats, trunks, usable, without
+from scalectl.analysis.runs import cells, front_of, is_best, known_column, repeats, trunks, usable, without
 from scalectl.analysis.scales import Scales, Solved
 from scalectl.analysis.vocabulary import CORRELATION, FRONTIER, RUNS, SEEDS
 from scalectl.analysis.warnings import averaged_settings, warnings
@@ -98,7 +98,8 @@ def estimated(
         average=Average(members, typical_images(study.cells, metric), manner.correlation, stretch),
         held_out=(),
     )
-    fitted = replace(fitted, held_out=_held_out(points, fitted, hold_out, manner))
+    held_out, luck = _held_out(points, fitted, hold_out, manner), study.luck(fitted.residuals)
+    fitted = replace(fitted, held_out=held_out, luck=luck)
     doubts = [*warnings(fitted, runs, manner.draws, ends), *measured_apart(runs, metric)]
     if manner.seeds == SEEDS[0]:
         doubts += averaged_settings(runs, cells(runs, x), metric)
@@ -142,6 +143,18 @@ class _Study:
         if by_luck and not manner.one_model:
             several_models(fitted, metric, x)
         return _Study(every, fitted, metric, x, manner, Scales.of_points(fitted, metric, x, float(by_luck)))
+
+    def luck(self, residuals: Floats) -> Floats:
+        """How far the points of a frontier may lie below the law by luck, in log error, where no noise is known.
+
+        The noise is then taken for that of the points around the law.
+        """
+        spare, error_N = len(residuals) - len(self.manner.family.parameters), self.cells[self.metric].to_numpy(float)
+        if self.manner.runs != FRONTIER or self.cells["noise_known"].any() or spare < 1 or not error_N.all():
+            return np.zeros(len(self.fitted))
+        noise = 1.48 * float(np.median(np.abs(residuals))) * np.sqrt(len(residuals) / spare)
+        low_N = too_low(error_N, noise * error_N, self.manner.seed)
+        return np.log1p(low_N / np.minimum.accumulate(error_N))[is_best(error_N[None])[0]]
 
     def solutions(self) -> list[Solved]:
         """The fits of the laws with fewer parameters, fewest first, and that of the law."""

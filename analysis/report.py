@@ -72,6 +72,7 @@ class Fitted(Report):
     simpler: tuple[Simpler, ...]
     average: Average  # of the laws of several families, which predicts; the law alone where one was asked for
     held_out: tuple[HeldOut, ...]
+    luck: Floats | float = 0.0  # log error by which points of the frontier may be too low, of noise that isn't known
     warnings: tuple[str, ...] = ()
     backtest: tuple[str, ...] = ()  # lines on how well the law of the cheaper runs foresaw the dearer
 
@@ -90,7 +91,11 @@ class Fitted(Report):
         compute = np.asarray(compute, float)
         low, high = self.average.around(compute)
         low = np.where(compute < ends[0], np.maximum(low, least), low)
-        return low, np.where(compute > ends[1], np.minimum(high, most), high)
+        points = self.frontier[self.x].to_numpy(float)
+        luck = np.interp(np.log(compute), np.log(points), np.broadcast_to(self.luck, points.shape))
+        high = np.where(compute > ends[1], np.minimum(high, most), high)
+        above = np.log(high / self(compute))
+        return low, high * np.exp(np.hypot(above, luck) - np.abs(above))
 
     @property
     def wider(self) -> float:

@@ -156,6 +156,19 @@ def test_runs_of_a_trunk_share_its_noise():
     assert np.mean(inside) >= 0.85 and np.mean(missed) < 0.7 * np.mean(alone)
 
 
+def test_a_run_of_a_new_trunk_is_inside_though_few_trunks_tell_their_noise():
+    """Seven trunks tell a law as well, and look less noisy for it: 89 % of runs of other ones were inside."""
+    inside = []
+    for seed in range(30):
+        runs, _ = of_trunks(0.02, seed)
+        place = np.array([[np.log(3e7), np.log(3e8), positions(runs, "flops")[0, 2]]])
+        found = outlook(positions(runs, "flops"), runs[METRIC].to_numpy(), place, trunks(runs))
+        truth = 0.05 + 0.3 * 30**-0.35 + 0.4 * 30**-0.3
+        new = np.log(truth / found.mean[0]) + np.hypot(0.02, 0.003) * np.random.default_rng(seed).normal(size=100)
+        inside.append(np.mean(np.abs(new) < 1.645 * found.deviation[0]))
+    assert 0.91 <= np.mean(inside) <= 0.96
+
+
 def test_no_unit_matters():
     inside, beyond = split(grid(), 0.7)
 
