@@ -5,6 +5,7 @@ from enum import StrEnum
 from importlib.util import find_spec
 
 from scalectl.trainer import state_size
+from scalectl.trainer.counting import counted
 from scalectl.trainer.flops import dispatch, tokens, training_flops
 from scalectl.trainer.spec import Layers, Remat, TrunkSpec
 from scalectl.trainer.topology import Topology, topology
@@ -147,7 +148,9 @@ def estimate(trunk: TrunkSpec, slices: Topology) -> Need:
     devices, recipe = slices.devices, trunk.recipe
     for size in (recipe.batch_size, recipe.microbatch):
         if size % devices:
-            raise ValueError(f"{size} images can't be shared by {devices} devices: give a multiple of {devices}")
+            raise ValueError(
+                f"{counted(size, 'image')} can't be shared by {devices} devices: give a multiple of {devices}"
+            )
     limit, peak = round(slices.generation.gib * GIB), round(peak_bytes(trunk, slices, length_of(trunk)))
     verdict = Verdict.UNSURE
     unrolled = (recipe.layers, recipe.remat) == ("loop", "none")
@@ -212,7 +215,8 @@ def padding(trunk: TrunkSpec) -> str:
     below, above = length // LANES * LANES, up(length, LANES)
     if length == above:
         return ""
-    words = f"{length} tokens of an image take the room of {above} where tokens meet tokens"
+    take = "takes" if length == 1 else "take"
+    words = f"{counted(length, 'token')} of an image {take} the room of {above} where tokens meet tokens"
     if below and length - below < LANES // 4:
         more = peak_bytes(trunk, ONE, length) / peak_bytes(trunk, ONE, below) - 1
         words += f": about {100 * more:.0f} % more memory than {below} tokens"
