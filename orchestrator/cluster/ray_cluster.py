@@ -102,7 +102,7 @@ class OnRay(Backend):
 
     def _follow(self, nodes: Nodes) -> None:
         placed = self._busy
-        working = {name for name, actor in placed.items() if actor.placed}
+        working = {name for name, actor in placed.items() if actor.placed or self._seated(name)}
         self._maker.left_out, before, self._maker.usable = nodes.left_out, self._maker.usable, nodes.usable
         self._offer(followed(self._offered, nodes.slots(), working, placed))
         for name in self._actors.keys() - {*self.slots}:
@@ -225,14 +225,20 @@ class OnRay(Backend):
 
     def held(self, slot: str) -> str:
         """What others hold of the place that a slot waits for: jobs of this launch, or whoever shares the cluster."""
-        gang = self._actors[slot].gang
-        if gang and self._head.ask(lambda: placed(self._ray, gang), False):  # its own workers have it, and start
+        if self._seated(slot):  # its own workers have it, and start
             return ""
         if self._nodes:
             return self._nodes.held(self._seats(slot))
         others = [self._seats(name) for name, actor in self._actors.items() if name != slot and actor.placed]
         nodes = self._ray.nodes()
         return shortage(self._seats(slot), nodes, left_by(others, nodes))
+
+    def _seated(self, slot: str) -> bool:
+        """Whether Ray has given the workers of a slot their places, as far as it tells."""
+        actor = self._actors[slot]
+        if actor.gang:
+            return self._head.ask(lambda: placed(self._ray, actor.gang), False)
+        return self._nodes is not None and self._head.ask(lambda: actor.seated(self._seats(slot).bundle), False)
 
     def draining(self) -> Collection[str]:
         """The slots with jobs on nodes that will be taken away."""
