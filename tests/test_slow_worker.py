@@ -57,6 +57,7 @@ def test_a_slow_worker_has_its_own_cpu_and_another_has_that_of_somebody_else(stu
                     said.append(backend.held("cpu-0"))
                 time.sleep(0.2)
             assert len(said) > 10 and set(said) == {""}, said
+            assert backend.place("cpu-0").startswith("node")
             cluster.backend.kill("cpu-0")
 
             class Other:  # somebody else's, which Ray carries to the node

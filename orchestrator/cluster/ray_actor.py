@@ -1,6 +1,7 @@
 """The actors of slots on Ray: how they are made, and what they are asked."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from math import isclose
 from typing import Any
 
@@ -73,17 +74,17 @@ class Actor:
         """The id of the node that it is on, or nothing while that can't be told."""
         return self._answer(self._node)
 
-    def seated(self, bundle: Mapping[str, float]) -> bool:
-        """Whether Ray has given it what it needs, though it may take long to start.
+    def seat(self, bundle: Mapping[str, float]) -> frozenset[str]:
+        """The node on which Ray has given it what it needs, though it may take long to start; none before.
 
         Ray names the node of an actor also before there is room on it. A process has been found for it once it has a
         number; before that its demand is pending, or that process is being started.
         """
-        try:
+        with suppress(Exception):  # the head may not answer, and none of this is public
             entry = self._ray._private.state.actors(self._handle._actor_id.hex())
-            return bool(entry.get("Pid")) or not any(_like(bundle, demand) for demand in _demands(self._ray))
-        except Exception:  # the head may not answer, and none of this is public
-            return False
+            if entry.get("Pid") or not any(_like(bundle, demand) for demand in _demands(self._ray)):
+                return frozenset([entry["Address"]["NodeID"]])
+        return frozenset()
 
     def last_words(self) -> str:
         """The end of its stderr, where it was on this machine."""

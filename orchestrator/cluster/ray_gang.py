@@ -266,13 +266,16 @@ def _died(end: Event) -> bool:
     return isinstance(end, Failed) and end.kind == "node_lost"
 
 
-def placed(ray: Any, name: str) -> bool:
-    """Whether the gang of this name has its hosts by now."""
+def placed(ray: Any, name: str) -> frozenset[str]:
+    """The ids of the nodes that the gang of this name has by now; none before it has all of its hosts."""
     try:
         group = ray.util.get_placement_group(name)
     except ValueError:
-        return False
-    return bool(ray.util.placement_group_table(group).get("state") == "CREATED")
+        return frozenset()
+    table = ray.util.placement_group_table(group)
+    if table.get("state") != "CREATED":
+        return frozenset()
+    return frozenset(table["bundles_to_node_id"].values())
 
 
 def released(ray: Any, name: str) -> None:
