@@ -213,7 +213,7 @@ class Gang:
         self._idle.start()
         batch = [*ends.get(0, [])[:-1], verdict([batch[-1] for _, batch in sorted(ends.items())])]
         if leaving:
-            batch = preempted(batch, "a host of it is being drained")
+            batch = taken_away(batch)
         yield batch
 
     def _ready(self, streams: Mapping[int, Any]) -> list[int]:
@@ -251,6 +251,15 @@ def verdict(ends: Sequence[Event]) -> Event:
     if not failed:
         return ends[0]
     return min(failed, key=lambda end: not _died(end))
+
+
+def taken_away(batch: list[Event]) -> list[Event]:
+    """The same batch of a gang of which a host is taken away: that is its cause, also where it left too late."""
+    end = batch[-1]
+    if isinstance(end, Failed) and _died(end):
+        late = f"it was taken away before all its hosts had left a checkpoint: {end.reason}"
+        return [*batch[:-1], Failed("preempted", end.step, late)]
+    return preempted(batch, "a host of it is being drained")
 
 
 def _grace(end: Event) -> float:
