@@ -179,7 +179,8 @@ def peak_bytes(trunk: TrunkSpec, slices: Topology, length: int) -> float:
 
 def arrays(trunk: TrunkSpec, slices: Topology, length: int) -> Arrays:
     """The arrays of a trunk's step on each device of a slice, for images of so many tokens."""
-    devices, passing = slices.devices, slices.devices >= RING and slices.generation.name not in ("v2", "v3")
+    devices, divided = slices.devices, state_size.parts_of(trunk, slices.devices) > 1
+    passing = divided and devices >= RING and slices.generation.name not in ("v2", "v3")
     model, recipe, data = trunk.model, trunk.recipe, trunk.data
     size = 2 if recipe.precision == "bfloat16" else 4
     images = (recipe.microbatch or recipe.batch_size) / devices
@@ -189,7 +190,7 @@ def arrays(trunk: TrunkSpec, slices: Topology, length: int) -> Arrays:
     scores = images * model.num_heads * up(length, ROWS) * up(length, LANES)
     return Arrays(
         gradients=4.0 * state_size.held(trunk, devices),
-        gathered=state_size.gathered(trunk) * (state_size.parts_of(trunk, devices) > 1),
+        gathered=state_size.gathered(trunk) * divided,
         patches=images * tokens(model, data.image_size) * size * up(model.patch_size**2 * data.channels, LANES),
         logits=4.0 * images * up(data.num_classes, LANES),
         stream=stream * size,
