@@ -101,7 +101,8 @@ def _slice(text: str | None, types: Sequence[str]) -> Topology:
     if text is None:
         if not stated:
             raise InvalidTopology(
-                "--topology is missing, and resources name no slice of TPUs: write one such as v5e:4x4."
+                "--topology is missing, and resources name no slice of TPUs. Preflight knows of TPUs alone:"
+                " write a slice such as v5e:4x4."
             )
         return stated[0]
     generations = {slices.generation.name: slices.generation for slices in stated}
