@@ -91,7 +91,8 @@ class Records:
         with self._writing() as connection:
             bury(connection)
             take_in(connection, plan, experiment.document, of_fits(experiment.fits))
-            note(connection, PLANNED, f"{plan.study}: {len(plan.missing)} of {counted(len(plan.runs), 'run')} to be done")
+            missing = f"{len(plan.missing)} of {counted(len(plan.runs), 'run')}"
+            note(connection, PLANNED, f"{plan.study}: {missing} to be done")
             if kind := shared_file_system(self.path):
                 note(connection, "warning", f"the store is on {kind}, where SQLite's locks can't be trusted")
 
