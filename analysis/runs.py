@@ -86,8 +86,15 @@ def without(points: pd.DataFrame, hold_out: Collection[str]) -> pd.DataFrame:
     kept = points[~points["run"].isin(list(hold_out))]
     done = int(_counted(points).sum())
     if done and not _counted(kept).any():
-        raise Refused(f"all {done} runs that are done are held out: hold out fewer, a law needs some.")
+        raise Refused(f"{_all_done(done)} held out: hold out fewer, a law needs some.")
     return kept
+
+
+def _all_done(number: int) -> str:
+    """The beginning of a sentence about all runs that are done."""
+    if number == 1:
+        return "the only run that is done is"
+    return f"all {number:,} runs that are done are"
 
 
 def _counted(points: pd.DataFrame) -> "pd.Series[bool]":
@@ -100,7 +107,7 @@ def _without_runs(points: pd.DataFrame, done: int, metric: str, x: str) -> str:
     if done:
         return f"none of {done} done runs has {metric} and {x}. {_source(points)}"
     if number := int((points["state"] == "done").sum()):
-        return f"all {number} runs that are done are excluded. scalectl include RUN takes one back."
+        return f"{_all_done(number)} excluded. scalectl include RUN takes one back."
     return f"no run is done. {_source(points)}"
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
+from scalectl.analysis.counting import counted
 from scalectl.analysis.drawing.labels import data_name, metric_label
 from scalectl.analysis.drawing.style import (
     FAINT,
@@ -152,9 +153,7 @@ def note_zeros(axes: Axes, runs: pd.DataFrame, metric: str) -> None:
     zeros = int((runs[metric] == 0).sum())
     if not zeros or axes.get_yscale() != "log":
         return
-    text = f"{zeros} runs at 0: not on this axis"
-    if zeros == 1:
-        text = "1 run at 0: not on this axis"
+    text = f"{counted(zeros, 'run')} at 0: not on this axis"
     axes.text(0.015, 0.02, text, transform=axes.transAxes, fontsize=SMALL, zorder=8)
 
 

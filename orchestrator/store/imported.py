@@ -137,7 +137,7 @@ class _Reader:
         """Yield what is wrong with a row, whose values by their places go into `values`."""
         header = self.layout.headers
         if len(row.cells) != len(header):
-            yield row.problem(f"{len(row.cells)} cells under {len(header)} headers")
+            yield row.problem(f"{counted(len(row.cells), 'cell')} under {counted(len(header), 'header')}")
             return
         for place, column in self.fields:
             cell = row.cells[place]
