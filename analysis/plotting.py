@@ -9,10 +9,10 @@ from scalectl.analysis.checks import Refused, excluded, ids
 from scalectl.analysis.drawing.look import LOOKS, Look, adapt, settings
 from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
 from scalectl.analysis.drawing.sheet import Sheet, house_style
-from scalectl.analysis.estimation import DRAWS, Manner
 from scalectl.analysis.fitting import fit
 from scalectl.analysis.report import Fitted
 from scalectl.analysis.runs import COMPUTE, METRIC
+from scalectl.analysis.sample import DRAWS, Manner
 from scalectl.analysis.vocabulary import AXES, CORRELATION, FIGURES, FRONTIER, SEEDS
 
 

@@ -9,8 +9,9 @@ from runs import METRIC, doubly, table
 import scalectl
 from scalectl.analysis.backtests import backtest
 from scalectl.analysis.checks import Refused
-from scalectl.analysis.estimation import Manner, estimated
+from scalectl.analysis.estimation import estimated
 from scalectl.analysis.fitting import fit
+from scalectl.analysis.sample import Manner
 
 COMPUTE = np.geomspace(1e9, 1e14, 36)
 NOISE = np.exp(0.01 * np.random.default_rng(1).normal(size=36))
