@@ -1,21 +1,54 @@
 """Answers and tables as JSON: floats as Python writes them, with all of their digits, and null for what isn't known."""
 
+import json
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+
+_PLAIN = {str, int, bool, type(None)}  # types of which every value is known
 
 
 def known(document: Any) -> Any:
     """A JSON document with None in place of every number that is not finite, which JSON doesn't have."""
     if isinstance(document, dict):
-        return {name: known(value) for name, value in document.items()}
+        return {name: value if type(value) in _PLAIN else known(value) for name, value in document.items()}
     if isinstance(document, list | tuple):
-        return [known(value) for value in document]
+        return [value if type(value) in _PLAIN else known(value) for value in document]
     if isinstance(document, float) and not math.isfinite(document):
         return None
     return document
+
+
+def written(document: Any) -> str:
+    """A JSON document as `json.dumps` writes it with an indent of 1, with what holds no other lists at once: Python's
+    own writer of indents takes ten times as long.
+    """
+    return _written(document, "\n")
+
+
+def _written(document: Any, line: str) -> str:
+    inner = line + " "
+    if not document or not isinstance(document, dict | list | tuple):
+        return json.dumps(document, allow_nan=False)
+    values = document.values() if isinstance(document, dict) else document
+    if not any(isinstance(value, dict | list | tuple) for value in values):
+        text = _writer(inner).encode(document)
+        return f"{text[0]}{inner}{text[1:-1]}{line}{text[-1]}"
+    parts = [_written(value, inner) for value in values]
+    if isinstance(document, dict):
+        names = (json.dumps(name) for name in document)
+        parts = [f"{name}: {part}" for name, part in zip(names, parts, strict=True)]
+        return f"{{{inner}{f',{inner}'.join(parts)}{line}}}"
+    return f"[{inner}{f',{inner}'.join(parts)}{line}]"
+
+
+@cache
+def _writer(line: str) -> json.JSONEncoder:
+    return json.JSONEncoder(allow_nan=False, separators=(f",{line}", ": "))
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -31,8 +64,18 @@ def rows(table: pd.DataFrame) -> list[list[Any]]:
 
 
 def _values(column: "pd.Series[Any]") -> list[Any]:
+    values: list[Any] = column.tolist()
     if isinstance(column.dtype, np.dtype) and column.dtype.kind in "bi":
-        return column.tolist()
+        return values
     if isinstance(column.dtype, np.dtype) and column.dtype.kind == "f":
-        return column.astype(object).where(np.isfinite(column), None).tolist()
-    return [known(value) for value in column.astype(object).where(column.notna(), None)]
+        return _without(values, ~np.isfinite(column.to_numpy()))
+    values = _without(values, column.isna().to_numpy())
+    if isinstance(column.dtype, pd.StringDtype):
+        return values
+    return [known(value) for value in values]
+
+
+def _without(values: list[Any], missing: NDArray[np.bool_]) -> list[Any]:
+    for place in np.flatnonzero(missing):
+        values[place] = None
+    return values

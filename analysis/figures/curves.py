@@ -1,6 +1,7 @@
 """Draw the training curve of each run; --metric is one of their columns, loss by default."""
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -28,9 +29,11 @@ from scalectl.analysis.drawing.style import (
 from scalectl.analysis.law import Floats
 from scalectl.analysis.vocabulary import AXES
 
+Kind: TypeAlias = tuple[str, int]  # the model of a run, and its data size
 _NEAR = 1.08  # how far along the axis measurements are averaged, as a factor
 _LEAST = 3.0  # contrast of a line to the paper
 _FEW = 12  # runs up to which measurements are drawn beside their means; those of more hide all means
+_MANY, _TOGETHER = 200, 50  # runs up to which each is a line of its own, and as many of others as are one
 _DASHES: tuple[Any, ...] = ("-", (0, (5, 1.2)), (0, (5, 1.2, 1, 1.2)), (0, (2.2, 1.2)), (0, (1, 1.2)))
 _LABELS = {
     "loss": "Training loss",
@@ -81,16 +84,21 @@ def draw_curves(
     if drawn.empty:
         raise Refused(f"no run has a training curve of {metric} over {x}: imported runs have none.")
     drawn = drawn.sort_values(["params", "run", x], kind="stable").reset_index(drop=True)
-    drawn["smoothed"] = np.nan
-    few = drawn["run"].nunique() <= _FEW
-    dashes = dashes_of(marks)
-    for _, line in drawn.groupby("run", sort=False):
-        smooth = smoothed(line[x].to_numpy(float), line[metric].to_numpy(float))
-        colour, dash = marks.colours[line["model"].iloc[0]], dashes.get(line["data_size"].iloc[0], "-")
-        drawn.loc[line.index, "smoothed"] = smooth
-        if few:
-            axes.plot(line[x], line[metric], color=faint(colour), linewidth=0.2, zorder=2)
-        axes.plot(line[x], smooth, color=colour, linewidth=1.0, linestyle=dash, zorder=3)
+    x_N, y_N = drawn[x].to_numpy(float), drawn[metric].to_numpy(float)
+    ends = _ends_of_runs(drawn)
+    smooth_N = np.concatenate([smoothed(x_N[first:last], y_N[first:last]) for first, last in ends])
+    drawn["smoothed"] = smooth_N
+    few, dashes = len(ends) <= _FEW, dashes_of(marks)
+    heads = drawn[["model", "data_size"]].iloc[[first for first, _ in ends]].itertuples(index=False, name=None)
+    lines = [
+        (kind, np.array([x_N[first:last], smooth_N[first:last]]))
+        for kind, (first, last) in zip(heads, ends, strict=True)
+    ]
+    if few:
+        for ((model, _), _), (first, last) in zip(lines, ends, strict=True):
+            axes.plot(x_N[first:last], y_N[first:last], color=faint(marks.colours[model]), linewidth=0.2, zorder=2)
+    for (model, size), line in _joined(lines):
+        axes.plot(*line, color=marks.colours[model], linewidth=1.0, linestyle=dashes.get(size, "-"), zorder=3)
     shown = metric if few else "smoothed"
     axes.set_ylabel(literal(_LABELS.get(metric, metric)), fontsize=TEXT)
     axes.set_xlabel(_along(x), fontsize=TEXT)
@@ -98,6 +106,26 @@ def draw_curves(
     axis_of_compute(axes, ends.min() / _BEFORE, ends.max() * 1.1)
     axis_of_errors(axes, drawn[shown].min() / 1.1, drawn[shown].max() * 1.1)
     return drawn[["run", "name", "step", x, metric, "smoothed"]]
+
+
+def _ends_of_runs(drawn: pd.DataFrame) -> list[tuple[int, int]]:
+    """The first row of each run, and the one after its last."""
+    run = drawn["run"].to_numpy(object)
+    first = [0, *(np.flatnonzero(run[1:] != run[:-1]) + 1).tolist()]
+    return list(zip(first, [*first[1:], len(run)], strict=True))
+
+
+def _joined(lines: Sequence[tuple[Kind, Floats]]) -> Iterator[tuple[Kind, Floats]]:
+    """Yield the lines; of many those of one model and data size as parted ones, which are quicker to draw."""
+    if len(lines) <= _MANY:
+        yield from lines
+        return
+    parts: dict[Kind, list[Floats]] = {}
+    for kind, line in lines:
+        parts.setdefault(kind, []).extend((line, np.full((2, 1), np.nan)))
+    for kind, some in parts.items():
+        for first in range(0, len(some), 2 * _TOGETHER):
+            yield kind, np.concatenate(some[first : first + 2 * _TOGETHER], axis=1)
 
 
 def smoothed(x_N: Floats, y_N: Floats) -> Floats:

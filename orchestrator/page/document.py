@@ -13,6 +13,7 @@ from scalectl.analysis.documents import known
 from scalectl.analysis.drawing.labels import data_name, metric_words
 from scalectl.analysis.printable import printable
 from scalectl.analysis.report import value
+from scalectl.analysis.table import Table
 from scalectl.analysis.vocabulary import AXES, LAWS, is_accuracy, is_in_per_cent
 from scalectl.orchestrator.format import USUAL, counted, flops, share
 from scalectl.orchestrator.goodput import goodput
@@ -135,12 +136,12 @@ def _metric(name: str, data: str) -> Document:
 
 
 def _laws(points: DataFrame, ask: Ask, *, thorough: bool) -> Document:
-    metrics, axes = runs.measured(points), runs.spent(points)
+    metrics, axes, table = runs.measured(points), runs.spent(points), Table(points)
     first = next(iter(ask.fits.values()))
     return {
         "families": [{"name": name} for name in LAWS],
-        "laws": list(law_documents(points, ask, metrics, axes, thorough=thorough)),
-        "backtests": list(backtest_documents(points, ask)) if thorough else [],
+        "laws": list(law_documents(table, ask, metrics, axes, thorough=thorough)),
+        "backtests": list(backtest_documents(table, ask)) if thorough else [],
         "isoflops": list(isoflop_documents(points, first, metrics)),
     }
 
