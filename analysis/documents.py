@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-_PLAIN = {str, int, bool, type(None)}  # types of which every value is known
+_PLAIN = {str, int, bool, type(None)}  # types of which JSON has every value
+_NESTED = {dict, list, tuple}
 
 
 def known(document: Any) -> Any:
@@ -17,15 +18,19 @@ def known(document: Any) -> Any:
     if isinstance(document, dict):
         return {name: value if type(value) in _PLAIN else known(value) for name, value in document.items()}
     if isinstance(document, list | tuple):
-        return [value if type(value) in _PLAIN else known(value) for value in document]
+        return [
+            value if type(value) in _PLAIN or (type(value) is float and math.isfinite(value)) else known(value)
+            for value in document
+        ]
     if isinstance(document, float) and not math.isfinite(document):
         return None
     return document
 
 
 def written(document: Any) -> str:
-    """A JSON document as `json.dumps` writes it with an indent of 1, with what holds no other lists at once: Python's
-    own writer of indents takes ten times as long.
+    """A JSON document of lists, dicts and plain values as `json.dumps` writes it with an indent of 1.
+
+    What holds no other lists is written at once: Python's own writer of indents takes ten times as long.
     """
     return _written(document, "\n")
 
@@ -34,16 +39,30 @@ def _written(document: Any, line: str) -> str:
     inner = line + " "
     if not document or not isinstance(document, dict | list | tuple):
         return json.dumps(document, allow_nan=False)
-    values = document.values() if isinstance(document, dict) else document
-    if not any(isinstance(value, dict | list | tuple) for value in values):
+    if _is_flat(document):
         text = _writer(inner).encode(document)
         return f"{text[0]}{inner}{text[1:-1]}{line}{text[-1]}"
-    parts = [_written(value, inner) for value in values]
     if isinstance(document, dict):
-        names = (json.dumps(name) for name in document)
-        parts = [f"{name}: {part}" for name, part in zip(names, parts, strict=True)]
+        parts = (f"{json.dumps(name)}: {_written(value, inner)}" for name, value in document.items())
         return f"{{{inner}{f',{inner}'.join(parts)}{line}}}"
-    return f"[{inner}{f',{inner}'.join(parts)}{line}]"
+    if len({type(value) for value in document}) == 1 and all(value and _is_flat(value) for value in document):
+        return _table(document, line)
+    return f"[{inner}{f',{inner}'.join(_written(value, inner) for value in document)}{line}]"
+
+
+def _table(rows: list[Any] | tuple[Any, ...], line: str) -> str:
+    """Rows that are all lists or all dicts, of plain values; no text of JSON has a line break in it."""
+    inner, cell = line + " ", line + "  "
+    text = _writer(cell).encode(rows)
+    begin, end = text[1], text[-2]
+    body = text[2:-2].replace(f"{end},{cell}{begin}", f"{inner}{end},{inner}{begin}{cell}")
+    return f"[{inner}{begin}{cell}{body}{inner}{end}{line}]"
+
+
+def _is_flat(document: Any) -> bool:
+    if isinstance(document, dict):
+        return _NESTED.isdisjoint(map(type, document.values()))
+    return isinstance(document, list | tuple) and _NESTED.isdisjoint(map(type, document))
 
 
 @cache

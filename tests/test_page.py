@@ -20,7 +20,7 @@ from studies_of_pages import CLOSING, MARKUP, imported, named_with_markup, train
 from told import planning
 
 from scalectl import analysis
-from scalectl.analysis.figures.curves import smoothed
+from scalectl.analysis.smoothing import smoothed
 from scalectl.analysis.store import metrics
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Exit, Refusal

@@ -11,26 +11,17 @@ from matplotlib.lines import Line2D
 
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.documents import rows as cells
+from scalectl.analysis.drawing.colours import Colour, contrast, ink, paper
+from scalectl.analysis.drawing.labels import literal
 from scalectl.analysis.drawing.legends import draw_legend, models
 from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, sheet
-from scalectl.analysis.drawing.style import (
-    TEXT,
-    Colour,
-    Marks,
-    axis_of_compute,
-    axis_of_errors,
-    contrast,
-    ink,
-    literal,
-    paper,
-    short,
-)
+from scalectl.analysis.drawing.style import TEXT, Marks, axis_of_compute, axis_of_errors, short
 from scalectl.analysis.law import Floats
+from scalectl.analysis.smoothing import smoothed
 from scalectl.analysis.vocabulary import AXES
 
 Kind: TypeAlias = tuple[str, int]  # the model of a run, and its data size
-_NEAR = 1.08  # how far along the axis measurements are averaged, as a factor
 _LEAST = 3.0  # contrast of a line to the paper
 _FEW = 12  # runs up to which measurements are drawn beside their means; those of more hide all means
 _MANY, _TOGETHER = 200, 50  # runs up to which each is a line of its own, and as many of others as are one
@@ -53,7 +44,7 @@ def draw(subject: Subject) -> Drawing:
         raise Refused("no run has a training curve: imported runs have none, and others before their first steps.")
     points = subject.points
     figure = sheet(COLUMN, 2.7)
-    marks = Marks.of_runs(points[points["run"].isin(subject.curves["run"])])
+    marks = Marks.of_runs(points[points["run"].isin(subject.curves["run"].unique())])
     drawn = draw_curves(figure.subplots(), subject.curves, points, subject.curve, subject.x, marks)
     lengths = {short(size): _line(style) for size, style in reversed(dashes_of(marks).items())}
     kinds = {"mean of neighbours": _line("-")}
@@ -126,14 +117,6 @@ def _joined(lines: Sequence[tuple[Kind, Floats]]) -> Iterator[tuple[Kind, Floats
     for kind, some in parts.items():
         for first in range(0, len(some), 2 * _TOGETHER):
             yield kind, np.concatenate(some[first : first + 2 * _TOGETHER], axis=1)
-
-
-def smoothed(x_N: Floats, y_N: Floats) -> Floats:
-    """The geometric mean of the measurements around each x, sorted, from a little before to a little after it."""
-    before_N = np.searchsorted(x_N, x_N / _NEAR, side="left")
-    after_N = np.searchsorted(x_N, x_N * _NEAR, side="right")
-    sum_N = np.concatenate([[0.0], np.cumsum(np.log(y_N))])
-    return np.exp((sum_N[after_N] - sum_N[before_N]) / (after_N - before_N))
 
 
 def dashes_of(marks: Marks) -> dict[int, Any]:

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from scalectl.analysis.figures.curves import smoothed
 from scalectl.analysis.law import Floats
+from scalectl.analysis.smoothing import smoothed
 from scalectl.orchestrator.page.laws import rounded
 from scalectl.orchestrator.store.segments import Segment
 

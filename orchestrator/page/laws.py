@@ -7,9 +7,8 @@ import numpy as np
 from pandas import DataFrame
 
 from scalectl.analysis.documents import known
-from scalectl.analysis.drawing.panels import AHEAD
 from scalectl.analysis.law import Floats
-from scalectl.analysis.report import INTERVAL, Fitted, ahead, checks, estimates, head, rms
+from scalectl.analysis.report import AHEAD, INTERVAL, Fitted, ahead, checks, estimates, head, rms
 from scalectl.analysis.table import Table
 from scalectl.analysis.vocabulary import LAWS
 from scalectl.orchestrator.errors import Refusal
