@@ -78,11 +78,12 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 def rows(table: pd.DataFrame) -> list[list[Any]]:
     """The values of a table, row by row, with None for what is missing or not finite."""
-    columns = [_values(column) for _, column in table.items()]
+    columns = [plain_values(column) for _, column in table.items()]
     return [list(row) for row in zip(*columns, strict=True)]
 
 
-def _values(column: "pd.Series[Any]") -> list[Any]:
+def plain_values(column: "pd.Series[Any]") -> list[Any]:
+    """The values of a column, with None for what is missing or not finite."""
     values: list[Any] = column.tolist()
     if isinstance(column.dtype, np.dtype) and column.dtype.kind in "bi":
         return values

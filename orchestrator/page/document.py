@@ -20,7 +20,7 @@ from scalectl.orchestrator.goodput import goodput
 from scalectl.orchestrator.metrics import main_metric
 from scalectl.orchestrator.page import runs
 from scalectl.orchestrator.page.budgets import isoflop_documents
-from scalectl.orchestrator.page.curves import curve_documents
+from scalectl.orchestrator.page.curves import carried, curve_documents
 from scalectl.orchestrator.page.laws import backtest_documents, law_documents
 from scalectl.orchestrator.redact import redacted
 from scalectl.orchestrator.report.fits import study_points
@@ -30,6 +30,7 @@ from scalectl.orchestrator.store.provenance import Provenance
 from scalectl.orchestrator.store.reading import Status, Store
 
 Document = dict[str, Any]
+_NUMBERS = {int, float, bool, type(None)}
 
 
 def document(path: Path, study: str | None = None, where: str | None = None, *, thorough: bool = True) -> Document:
@@ -50,7 +51,7 @@ def document(path: Path, study: str | None = None, where: str | None = None, *, 
         "summary": summary(status, where),
         **_runs(points),
         **_laws(points, ask, thorough=thorough),
-        "curves": list(curve_documents(store.segments(ask.runs))),
+        "curves": list(curve_documents(store.segments(ask.runs, carried))),
         **_origin(source),
     }
     return dict(shown_text(known(whole)))
@@ -175,5 +176,5 @@ def shown_text(value: Any) -> Any:
     if isinstance(value, dict):
         return {printable(str(name)): shown_text(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [shown_text(item) for item in value]
+        return [item if type(item) in _NUMBERS else shown_text(item) for item in value]
     return value
