@@ -29,24 +29,14 @@ def estimated(
     Intervals are `stretch` times as wide as the runs alone have them. Raises what `fit` raises.
     """
     table = Table.of(points)
-    known_column(x)
-    needed = [*RUN, x, "model"]
-    if hold_out:
-        needed.append("name")
-    checked(table.points, needed)
-    known_runs("hold_out", hold_out, table.rows)
-    kept = table.without(hold_out)
+    kept = carrying(table, metric, x, hold_out, manner)
     sample = kept.sample(metric, x, manner)
-    sample.check(manner.family)
     *simpler, solved = sample.solutions(manner.family)
     families = [solved]
     if manner.law is None:
         families = [*simpler, solved]
-    law, ends, drawn_BP = (
-        sample.scales.law(solved),
-        sample.scales.ends(solved.problem),
-        sample.draws(solved, manner.draws),
-    )
+    law, ends = sample.scales.law(solved), sample.scales.ends(solved.problem)
+    drawn_BP = sample.draws(solved, manner.draws)
     members = sample.members(families, drawn_BP)
     fitted = Fitted(
         metric=metric,
@@ -69,6 +59,19 @@ def estimated(
     if manner.seeds == SEEDS[0]:
         doubts += averaged_settings(sample.runs, metric, x)
     return replace(fitted, warnings=tuple(doubts))
+
+
+def carrying(table: Table, metric: str, x: str, hold_out: Collection[str], manner: Manner) -> Table:
+    """The runs that are not held out; raises Refused where they can't carry the law."""
+    known_column(x)
+    needed = [*RUN, x, "model"]
+    if hold_out:
+        needed.append("name")
+    checked(table.points, needed)
+    known_runs("hold_out", hold_out, table.rows)
+    kept = table.without(hold_out)
+    kept.sample(metric, x, manner).check(manner.family)
+    return kept
 
 
 def _intervals(

@@ -7,8 +7,8 @@ import pandas as pd
 
 from scalectl.analysis.backtests import DRAWS as FEW_DRAWS
 from scalectl.analysis.backtests import SHARES, Backtest, backtest
-from scalectl.analysis.checks import RUN, Refused, checked, ids
-from scalectl.analysis.estimation import estimated
+from scalectl.analysis.checks import ids
+from scalectl.analysis.estimation import carrying, estimated
 from scalectl.analysis.report import Fitted
 from scalectl.analysis.runs import COMPUTE, METRIC
 from scalectl.analysis.sample import DRAWS, Manner
@@ -46,23 +46,20 @@ def fit(
     manner = Manner(law, runs, seeds, correlation, one_model, draws, seed)
     hold_out = ids("hold_out", hold_out)
     table = Table.of(points)
-    test = _tested(table, metric, x, hold_out, manner)
+    kept = carrying(table, metric, x, hold_out, manner)
+    test = _tested(kept, metric, x, manner)
     if test is None:
         return estimated(table, metric, x, hold_out, manner)
     fitted = estimated(table, metric, x, hold_out, manner, test.stretch)
     return replace(fitted, backtest=tuple(line.strip() for line in test.lines()))
 
 
-def _tested(table: Table, metric: str, x: str, hold_out: Collection[str], manner: Manner) -> Backtest | None:
+def _tested(kept: Table, metric: str, x: str, manner: Manner) -> Backtest | None:
     """How well the law of the runs up to a tenth of the compute foresaw the dearer; None where the runs carry none."""
     if not manner.draws:
         return None
     few = asdict(replace(manner, draws=min(manner.draws, FEW_DRAWS)))
-    try:
-        checked(table.points, RUN)
-        test = backtest(table.without(hold_out), metric, x, shares=SHARES[:1], **few)
-    except Refused:  # for a reason that the fit has as well, and tells
-        return None
+    test = backtest(kept, metric, x, shares=SHARES[:1], **few)
     if not test.cuts:
         return None
     return test
