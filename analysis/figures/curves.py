@@ -76,20 +76,17 @@ def draw_curves(
         raise Refused(f"no run has a training curve of {metric} over {x}: imported runs have none.")
     drawn = drawn.sort_values(["params", "run", x], kind="stable").reset_index(drop=True)
     x_N, y_N = drawn[x].to_numpy(float), drawn[metric].to_numpy(float)
-    ends = _ends_of_runs(drawn)
-    smooth_N = np.concatenate([smoothed(x_N[first:last], y_N[first:last]) for first, last in ends])
+    places = _places_of_runs(drawn)
+    smooth_N = np.concatenate([smoothed(x_N[place], y_N[place]) for place in places])
     drawn["smoothed"] = smooth_N
-    few, dashes = len(ends) <= _FEW, dashes_of(marks)
-    heads = drawn[["model", "data_size"]].iloc[[first for first, _ in ends]].itertuples(index=False, name=None)
-    lines = [
-        (kind, np.array([x_N[first:last], smooth_N[first:last]]))
-        for kind, (first, last) in zip(heads, ends, strict=True)
-    ]
-    if few:
-        for ((model, _), _), (first, last) in zip(lines, ends, strict=True):
-            axes.plot(x_N[first:last], y_N[first:last], color=faint(marks.colours[model]), linewidth=0.2, zorder=2)
-    for (model, size), line in _joined(lines):
-        axes.plot(*line, color=marks.colours[model], linewidth=1.0, linestyle=dashes.get(size, "-"), zorder=3)
+    few, dashes = len(places) <= _FEW, dashes_of(marks)
+    kinds = drawn[["model", "data_size"]].iloc[[place.start for place in places]].itertuples(index=False, name=None)
+    means = [np.array([x_N[place], smooth_N[place]]) for place in places]
+    for number, ((model, size), line) in enumerate(_joined(list(zip(kinds, means, strict=True)))):
+        colour = marks.colours[model]
+        if few:
+            axes.plot(x_N[places[number]], y_N[places[number]], color=faint(colour), linewidth=0.2, zorder=2)
+        axes.plot(*line, color=colour, linewidth=1.0, linestyle=dashes.get(size, "-"), zorder=3)
     shown = metric if few else "smoothed"
     axes.set_ylabel(literal(_LABELS.get(metric, metric)), fontsize=TEXT)
     axes.set_xlabel(_along(x), fontsize=TEXT)
@@ -99,11 +96,11 @@ def draw_curves(
     return drawn[["run", "name", "step", x, metric, "smoothed"]]
 
 
-def _ends_of_runs(drawn: pd.DataFrame) -> list[tuple[int, int]]:
-    """The first row of each run, and the one after its last."""
+def _places_of_runs(drawn: pd.DataFrame) -> list[slice]:
+    """The rows of each run, which are together."""
     run = drawn["run"].to_numpy(object)
     first = [0, *(np.flatnonzero(run[1:] != run[:-1]) + 1).tolist()]
-    return list(zip(first, [*first[1:], len(run)], strict=True))
+    return list(map(slice, first, [*first[1:], len(run)]))
 
 
 def _joined(lines: Sequence[tuple[Kind, Floats]]) -> Iterator[tuple[Kind, Floats]]:
