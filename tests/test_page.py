@@ -28,7 +28,6 @@ from scalectl.orchestrator.page import html as pages
 from scalectl.orchestrator.page.curves import carried, curve_documents, spread
 from scalectl.orchestrator.page.document import document
 from scalectl.orchestrator.page.html import is_page, page
-from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.segments import Segment
 
 HOLD_OUT = "model == 'mini' and steps == 1600"
@@ -270,15 +269,6 @@ def test_curves_of_more_trunks_than_a_figure_can_carry_are_those_of_some_evenly_
     assert len(drawn) == 10 * len(trunks) <= 1_250 and len(trunks) > 100
     assert (trunks[0], trunks[-1]) == ("0", "499") and np.ptp(np.diff([int(trunk) for trunk in trunks])) <= 1
     assert len(carried([curve.trunk for curve in many[:1_000]])) == 100
-
-
-def test_of_a_study_with_too_many_curves_the_chosen_trunks_alone_are_read(study):
-    runs = analysis.read(study.store)["run"]
-    every = list(Store(study.store).segments(runs.to_list()))
-    given, first = [], every[0].trunk
-    some = list(Store(study.store).segments(runs.to_list(), lambda trunks: given.extend(trunks) or {first}))
-    assert given == [segment.trunk for segment in every]
-    assert some == [segment for segment in every if segment.trunk == first] != every
 
 
 def test_a_page_of_some_runs_has_their_laws_and_curves_alone(study, others, tmp_path):

@@ -63,7 +63,7 @@ def _rows(
     """
     asked, place = (json.dumps([*ids]),), {run: place for place, run in enumerate(ids)}
     numbers = connection.exec_driver_sql(_NUMBERS.format(table=table), asked)
-    places = {number: place[run] for number, run in numbers.tuples()}
+    places = {row[0]: place[row[1]] for row in numbers}
     cursor: Any = connection.exec_driver_sql(query, asked).cursor
     coded = ((*row, settings.setdefault(said, len(settings))) for *row, said in cursor)
     rows = np.fromiter(coded, np.dtype(_ROW))  # row by row: as Python's objects all take far more memory
