@@ -23,6 +23,8 @@ from scalectl.analysis.runs import COMPUTE, METRIC, usable
 from scalectl.analysis.sizes import Interval, SizeLaw
 from scalectl.analysis.vocabulary import ACROSS, AXES, MINIMA, NEAREST, TOGETHER
 
+SIZES = 3  # that a budget needs to be shown beside one with NEAREST sizes, which has a minimum
+
 
 @dataclass(frozen=True)
 class Budget:

@@ -16,7 +16,7 @@ from scalectl.analysis.notebook import Report, html_table
 from scalectl.analysis.vocabulary import AXES, FRONTIER, is_in_per_cent
 
 _TOLD = 0.005  # of luck, below which nothing is told
-AHEAD = 10.0  # the report predicts the error at this many times the compute of the largest run
+AHEAD = 10.0  # times the largest compute of all runs: the report predicts there, and figures go so far
 SUPPORTED = 2.0  # of AICc in favour of the law
 INTERVAL = f"{100 * LEVEL:.0f} % interval"
 UNKNOWN = 1e9  # ratio of an interval's ends from which on the report doesn't print them
