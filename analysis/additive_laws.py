@@ -127,10 +127,10 @@ def _every_law(runs: Runs, varied_X: NDArray[np.bool_], near: Given | None) -> t
         axes[place] = np.geomspace(*_EXPONENTS, _COARSE)
     used_P = np.append(True, varied_X)
     sizes: Sequence[_Size] = _ALONE
-    if len(np.unique(runs.groups)) < len(runs.groups):
+    if grouped := len(np.unique(runs.groups)) < len(runs.groups):
         sizes = (*_TOGETHER, *_ALONE)
     begun, rounds = axes, _ROUNDS
-    if near is not None:  # in place of the first round
+    if near is not None and grouped == any(size.shared for size in near.sizes):  # in place of the first round
         axes, sizes, rounds = [*near.axes], near.sizes, _ROUNDS - 1
     some = runs.take(spread(runs.places, _MOST_CLOSING))  # enough to tell where to look
     for _ in range(rounds):

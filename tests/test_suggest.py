@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from runs import METRIC, shared, table
 
 from scalectl import analysis
-from scalectl.analysis.additive_laws import _Around, _Laws
+from scalectl.analysis.additive_laws import Given, Runs, _Around, _Laws
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.outlook import Outlook
 from scalectl.analysis.repetition import worth
@@ -88,6 +88,21 @@ def test_runs_that_no_sum_of_powers_describes_are_met_all_the_same():
     off = np.log(error / found.mean)
     assert np.sqrt(np.mean(off**2)) < 0.25 and np.abs(np.mean(off)) < 0.1
     assert np.mean(np.abs(off) < 1.645 * found.deviation) >= 0.8
+
+
+def test_costly_runs_that_share_noise_are_known_to_where_cheaper_ones_share_none():
+    """Laws that begin where the cheaper ones have led took that for a departure: intervals were twice as wide."""
+    random = np.random.default_rng(5)
+    cheap = [(m * (1 + 0.01 * S / 1e4), S) for m in np.geomspace(1e6, 3e7, 5) for S in (1e4, 3e4)]
+    costly = [(m, S) for m in (6e7, 1e8) for S in (2e5, 4e5, 8e5)]
+    m, S = np.array(cheap + costly).T
+    trunk = np.append(np.arange(10), np.repeat([10, 11], 3))
+    off = np.append(0.03 * random.normal(size=10), np.repeat([0.05, -0.05], 3)) + 0.005 * random.normal(size=16)
+    error = (0.1 + 20 * m**-0.3 + 8 * S**-0.35) * np.exp(off)
+    runs, varied = Runs(np.log(np.stack([m, S], axis=1)), error, trunk, np.zeros(16)), np.array([True, True])
+    begun = Given.of(runs, varied, Given.of(runs.take(np.arange(11)), varied))
+    ahead = np.log([[3e8, 3e6]])
+    assert begun.at(ahead).deviation == pytest.approx(Given.of(runs, varied).at(ahead).deviation)
 
 
 def test_errors_of_few_test_images_are_known_less_well():
