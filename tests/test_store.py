@@ -188,7 +188,7 @@ def test_of_the_slots_of_a_job_of_an_older_store_the_one_that_it_ended_on_counts
     copied = "job, job_kind, slot, started, state, slot_type"
     again = f"INSERT INTO attempts ({copied}) SELECT job, job_kind, slot, started"
     with closing(sqlite3.connect(study.store)) as store, store:
-        store.execute("UPDATE attempts SET slot_type = iif(job_kind = 'trunk', 'v5e-16', 'h100-8')")
+        store.execute("UPDATE attempts SET slot_type = iif(id = 1, 'v5e-16', 'h100-8')")
         store.execute("UPDATE attempts SET state = 'preempted' WHERE id = 1")
         store.execute(f"{again}, 'done', 'h100-8' FROM attempts WHERE id = 1")
         store.execute(f"{again}, 'lost', 'v5e-16' FROM attempts WHERE id = 2")
