@@ -12,10 +12,13 @@ places come last: products with the runs' covariance, most of the work, then nee
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
+from scalectl.analysis.bootstrap import HALF, LEVEL
 from scalectl.analysis.law import Floats
 from scalectl.analysis.outlook import Outlook
 from scalectl.analysis.spread import spread
@@ -24,14 +27,17 @@ from scalectl.analysis.triangular import solve_lower
 _EXPONENTS = (0.12, 1.0)
 _COARSE, _FINE, _ROUNDS = 6, 6, 2  # exponents of an axis: at first, and in each round that closes in
 _MOST_CLOSING = 150  # runs that the rounds rest on which close in
+_SHORT = np.float32  # numbers of what is whitened for a step: such products take half the time
 _REACH = 2.0  # standard deviations to both sides
 _BLUR = 0.4  # of a step of the grid: no standard deviation is known better
 _SPREAD = 1.0  # standard deviation of the logarithm of each term at the middle of the runs, before they are seen
 _LENGTH = 2.0  # of a departure, in each logarithm
 _SHARED = 0.95  # of the variance of noise that groups share
+_TAKEN, _FREE = 3, 2  # groups that laws of a size use up, so that they tell no noise; degrees of freedom at least
 _LIGHT = 1e-3  # weight, in that of the heaviest, below which a law is left out
 _HOPELESS = 15.0  # log evidence below the best, from which on a size is left out of the rounds that follow
 _STEPS, _MORE = 8, 3  # of Gauss-Newton: from before the runs are seen, and from what a larger noise has said
+_Numbers = NDArray[np.floating[Any]]  # of whatever length
 _FURTHEST, _ARRIVED = 1.0, 1e-2  # that a step goes, in logarithms, and below which a law takes no other
 
 
@@ -86,24 +92,19 @@ class Given:
     laws: Sequence["_Laws"]
     weights: Sequence[Floats]  # [K] of each
     scale: float  # error that is 1 to them
-    axes: Sequence[Floats]  # the exponents of each axis that the last round has closed in from
-    sizes: Sequence[_Size]  # that the runs speak for
+    few_groups: float  # factor of the variance that groups share, which few of them tell too small
 
     @staticmethod
-    def of(runs: Runs, varied_X: NDArray[np.bool_], near: "Given | None" = None) -> "Given":
-        """The laws at the exponents that the runs speak for, of the axes that vary.
-
-        They are looked for around laws that are `near`, those of some of the runs.
-        """
+    def of(runs: Runs, varied_X: NDArray[np.bool_]) -> "Given":
+        """The laws at the exponents that the runs speak for, of the axes that vary."""
         scale = float(np.exp(np.log(runs.errors).mean()))
-        laws, begun = _every_law(replace(runs, errors=runs.errors / scale), varied_X, near)
-        sizes = [law.size for law in laws]
+        laws = _every_law(replace(runs, errors=runs.errors / scale), varied_X)
         heaviest = _best(laws)
         laws = [law.take(np.flatnonzero(law.log_evidence >= heaviest + np.log(_LIGHT))) for law in laws]
         laws = [law for law in laws if len(law.log_evidence)]
         weights = [np.exp(law.log_evidence - heaviest) for law in laws]
         total = sum(weight_K.sum() for weight_K in weights)
-        return Given(laws, [weight_K / total for weight_K in weights], scale, begun, sizes)
+        return Given(laws, [weight_K / total for weight_K in weights], scale, _few(len(np.unique(runs.groups))))
 
     def at(self, new_MX: Floats) -> Outlook:
         """What they say of new places."""
@@ -114,27 +115,27 @@ class Given:
         for weight_K, log_KM, _ in parts:
             off_KM = log_KM - log_M
             covariance = covariance + (weight_K[:, None] * off_KM).T @ off_KM
-        noise = sum(weight_K.sum() * law.size.noise**2 for law, weight_K in every)
+        more = self.few_groups - 1
+        noise = sum(weight_K.sum() * law.size.noise**2 * (1 + law.size.shared * more) for law, weight_K in every)
         return Outlook(self.scale * np.exp(log_M), np.asarray(covariance), float(noise))
 
 
-def _every_law(runs: Runs, varied_X: NDArray[np.bool_], near: Given | None) -> tuple[list["_Laws"], Sequence[Floats]]:
-    """One entry for each size of departure and noise that the runs speak for, and the axes that the last round closed
-    in from.
-    """
+def _few(groups: int) -> float:
+    """By how much the square of Student's t for so many groups is larger than that of the normal distribution."""
+    return float(stdtrit(max(groups - _TAKEN, _FREE), (1 + LEVEL) / 2) / HALF) ** 2
+
+
+def _every_law(runs: Runs, varied_X: NDArray[np.bool_]) -> list["_Laws"]:
+    """One entry for each size of departure and noise that the runs speak for."""
     axes = [np.array([0.0])] * len(varied_X)  # a term that is the same everywhere needs no exponent
     for place in np.flatnonzero(varied_X):
         axes[place] = np.geomspace(*_EXPONENTS, _COARSE)
     used_P = np.append(True, varied_X)
     sizes: Sequence[_Size] = _ALONE
-    if grouped := len(np.unique(runs.groups)) < len(runs.groups):
+    if len(np.unique(runs.groups)) < len(runs.groups):
         sizes = (*_TOGETHER, *_ALONE)
-    begun, rounds = axes, _ROUNDS
-    if near is not None and grouped == any(size.shared for size in near.sizes):  # in place of the first round
-        axes, sizes, rounds = [*near.axes], near.sizes, _ROUNDS - 1
     some = runs.take(spread(runs.places, _MOST_CLOSING))  # enough to tell where to look
-    for _ in range(rounds):
-        begun = [*axes]
+    for _ in range(_ROUNDS):
         laws = _laws(some, axes, used_P, sizes)
         evidence = np.array([law.log_evidence for law in laws])
         likely = evidence.max(axis=1) > evidence.max() - _HOPELESS
@@ -143,7 +144,7 @@ def _every_law(runs: Runs, varied_X: NDArray[np.bool_], near: Given | None) -> t
         exponents_KX = laws[0].terms.exponents
         for place in np.flatnonzero(varied_X):
             axes[place] = _closer(axes[place], exponents_KX[:, place], weight_K / weight_K.sum())
-    return _laws(runs, axes, used_P, sizes), begun
+    return _laws(runs, axes, used_P, sizes)
 
 
 def _closer(axis: Floats, exponent_K: Floats, weight_K: Floats) -> Floats:
@@ -178,7 +179,7 @@ def _best(laws: Sequence["_Laws"]) -> float:
     return float(max(law.log_evidence.max() for law in laws))
 
 
-def _before(values_KPN: Floats) -> float:
+def _before(values_KPN: _Numbers) -> float:
     """The logarithm of each term at the middle of the runs, before they are seen: all are alike, and 1 together."""
     return -float(np.log(values_KPN.shape[1]))
 
@@ -198,11 +199,11 @@ class _Terms:
         return every.compress(self.used, axis=1)  # and not by an index, which would leave them out of order in memory
 
 
-def _parts(values_KPN: Floats, log_KP: Floats) -> tuple[Floats, Floats]:
+def _parts(values_KPN: _Numbers, log_KP: Floats) -> tuple[_Numbers, _Numbers]:
     """The logarithm of each law's errors [K, N], and the share of each term in these [K, P, N]: the slope of one by the
     logarithm of the other.
     """
-    parts_KPN = values_KPN * np.exp(log_KP)[:, :, None]
+    parts_KPN = values_KPN * np.exp(log_KP, dtype=values_KPN.dtype, casting="same_kind")[:, :, None]
     whole_KN = parts_KPN.sum(axis=1)
     return np.log(whole_KN), parts_KPN / whole_KN[:, None]
 
@@ -220,11 +221,12 @@ class _Around:
     misfit: Floats  # [K]
 
     @staticmethod
-    def these(log_KP: Floats, values_KPN: Floats, runs: Runs, whitening_NN: Floats) -> "_Around":
+    def these(log_KP: Floats, values_KPN: _Numbers, runs: Runs, whitening_NN: _Numbers) -> "_Around":
         K, P, N = values_KPN.shape
         law_KN, shares_KPN = _parts(values_KPN, log_KP)
-        plain_KQN = np.concatenate([shares_KPN, (np.log(runs.errors) - law_KN)[:, None]], axis=1)
-        white_KQN = (plain_KQN.reshape(-1, N) @ whitening_NN.T).reshape(K, P + 1, N)
+        missed_KN = np.log(runs.errors).astype(law_KN.dtype) - law_KN
+        plain_KQN = np.concatenate([shares_KPN, missed_KN[:, None]], axis=1)
+        white_KQN = (plain_KQN.reshape(-1, N) @ whitening_NN.T).reshape(K, P + 1, N).astype(float)
         products_KQQ = white_KQN @ white_KQN.swapaxes(1, 2)
         away_KP = (log_KP - _before(values_KPN)) / _SPREAD
         normal_KPP = products_KQQ[:, :P, :P] + np.eye(P) / _SPREAD**2
@@ -264,9 +266,10 @@ class _Laws:
         noise_NN = size.noise**2 * alike_NN + np.diag(runs.sampling)
         root_NN: Floats = np.linalg.cholesky(size.departure**2 * near_NN + noise_NN).astype(float)
         whitening_NN = solve_lower(root_NN, np.eye(len(near_NN)))
+        short_KPN, short_NN = values_KPN.astype(_SHORT), whitening_NN.astype(_SHORT)
         log_KP, moving = log_KP.copy(), np.arange(len(log_KP))
         for _ in range(steps):
-            around = _Around.these(log_KP[moving], values_KPN[moving], runs, whitening_NN)
+            around = _Around.these(log_KP[moving], short_KPN[moving], runs, short_NN)
             step_KP = np.clip(around.step, -_FURTHEST, _FURTHEST)
             log_KP[moving] += step_KP
             moving = moving[np.abs(step_KP).max(axis=1) >= _ARRIVED]

@@ -13,11 +13,12 @@ from scalectl.analysis.checks import Refused, amount
 from scalectl.analysis.conformal import failed, needed
 from scalectl.analysis.documents import known
 from scalectl.analysis.enough import rise
-from scalectl.analysis.estimation import Manner, averaged_cells, estimated, points_of
-from scalectl.analysis.noise import weighed
+from scalectl.analysis.estimation import estimated
 from scalectl.analysis.notebook import Report, html_table
 from scalectl.analysis.report import Fitted, rms
-from scalectl.analysis.runs import COMPUTE, METRIC, usable
+from scalectl.analysis.runs import COMPUTE, METRIC
+from scalectl.analysis.sample import Manner
+from scalectl.analysis.table import Table
 from scalectl.analysis.vocabulary import AXES, FRONTIER
 
 SHARES = (10.0, 30.0)  # parts of the largest compute that the cheaper runs have
@@ -138,7 +139,12 @@ def _part(share: float) -> str:
 
 
 def backtest(
-    points: pd.DataFrame, metric: str = METRIC, x: str = COMPUTE, *, shares: Collection[float] = SHARES, **options: Any
+    points: pd.DataFrame | Table,
+    metric: str = METRIC,
+    x: str = COMPUTE,
+    *,
+    shares: Collection[float] = SHARES,
+    **options: Any,
 ) -> Backtest:
     """Fit the runs up to 1 / share of the largest compute, for each of `shares`, and predict the later frontier.
 
@@ -148,28 +154,28 @@ def backtest(
     if np.isscalar(shares):
         raise Refused(f"shares = {shares!r}: give a list, such as {list(SHARES)}.")
     parts = [amount("shares", share) for share in shares]
-    runs = usable(points, metric, x)
+    table = Table.of(points)
+    runs = table.usable(metric, x)
     cuts, refused = [], {}
     manner = Manner(**({"draws": DRAWS} | options))
     for share in parts:
         try:
-            cuts.append(_cut(points, runs, metric, x, share, manner))
+            cuts.append(_cut(table, metric, x, share, manner))
         except Refused as why:
             refused[share] = rise(runs, metric, x) or str(why)
     return Backtest(metric, x, tuple(cuts), refused)
 
 
-def _cut(points: pd.DataFrame, runs: pd.DataFrame, metric: str, x: str, share: float, manner: Manner) -> Cut:
-    most = float(runs[x].max()) / share
-    name, by_luck = "runs", manner.runs == FRONTIER
-    if by_luck:
+def _cut(table: Table, metric: str, x: str, share: float, manner: Manner) -> Cut:
+    most = float(table.usable(metric, x)[x].max()) / share
+    name = "runs"
+    if manner.runs == FRONTIER:
         name = "frontier points"
-    means = averaged_cells(runs, metric, x, manner.seeds)
-    reached = points_of(weighed(means, metric, manner.correlation, manner.seed, by_luck=by_luck), metric, manner.runs)
+    reached = table.sample(metric, x, manner).fitted
     later = reached[(reached[x] > most) & (reached[metric] > 0)]
     if len(later) < LEAST:
         raise Refused(f"{len(later)} later {name}, and a backtest needs {LEAST}.")
-    fitted = estimated(points[points["run"].isin(runs["run"][runs[x] <= most])], metric, x, (), manner)
+    fitted = estimated(table.up_to(most, metric, x), metric, x, (), manner)
     compute = later[x].to_numpy(float)
     low, high = fitted.average.around(compute, fitted.residuals)
     columns = {"got": later[metric].to_numpy(float), "expected": later["expected"].to_numpy(float)}

@@ -23,6 +23,8 @@ from scalectl.analysis.runs import COMPUTE, METRIC, usable
 from scalectl.analysis.sizes import Interval, SizeLaw
 from scalectl.analysis.vocabulary import ACROSS, AXES, MINIMA, NEAREST, TOGETHER
 
+SIZES = 3  # that a budget needs to be shown beside one with NEAREST sizes, which has a minimum
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -78,7 +80,8 @@ class IsoFlop(Report):
             if not best:
                 size = f"N* {budget.params:.3g} ({_ends(budget)})"
                 best = f"{size}, D* {budget.images_seen:.3g}, {self.metric} {budget.error:.3g}"
-            lines.append(f"  C = {budget.compute:<9.3g}{budget.sizes:>3} sizes   {best}")
+            sizes = f"{budget.sizes:>3} {'size ' if budget.sizes == 1 else 'sizes'}"
+            lines.append(f"  C = {budget.compute:<9.3g}{sizes}   {best}")
         return "\n".join([*lines, "", *(f"  {growth}" for growth in self._growths())])
 
     def _repr_html_(self) -> str:

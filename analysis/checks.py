@@ -87,7 +87,7 @@ def ids(name: str, runs: Iterable[str]) -> list[str]:
 
 def known_runs(name: str, runs: Collection[str], points: pd.DataFrame) -> None:
     """Raise Refused, which names the argument, for runs that aren't ids of the table."""
-    if unknown := sorted(map(str, set(runs).difference(points["run"]))):
+    if runs and (unknown := sorted(map(str, set(runs).difference(points["run"])))):
         raise Refused(f"{name}: the table has no run {', '.join(unknown[:3])}; its column run has the ids.")
 
 

@@ -44,14 +44,17 @@ def _of_what_falls(runs: pd.DataFrame, metric: str, x: str) -> None:
 
 
 def rise(runs: pd.DataFrame, metric: str, x: str) -> str:
-    """That the metric rises with the column `x`, in words, or nothing; an accuracy does unless it clearly falls."""
+    """That the metric rises with the column `x`, in words, or nothing; of an accuracy that no law is of one."""
     correlation = 0.0
     if runs[metric].nunique() > 1 and runs[x].nunique() > 1:
         correlation = float(runs[[x, metric]].corr("spearman").iloc[0, 1])
     falls = "a law is of what falls, such as an error or a loss."
     if correlation > _RISING:
         return f"{metric} rises with {AXES[x].word}: {falls}"
-    if is_accuracy(metric) and correlation >= -_RISING:
+    if is_accuracy(metric) and correlation < -_RISING:  # figures and frontiers take its highest for the best
+        error = f"Where it is an error, give it the name of one, as scalectl import --as '{metric}=error' does."
+        return f"{metric} is an accuracy by its name, of which the highest is the best, and falls. {error}"
+    if is_accuracy(metric):
         return f"{metric} is an accuracy by its name: {falls}"
     return ""
 

@@ -25,6 +25,7 @@ _SHARE, _TURN = 0.4, 1.5  # of the law in the pool, far out; log x by which it h
 _RISE = 0.75  # standard deviations that measurements lie above a running best
 _SCATTER = 4.0  # variance of the noise that a running best hides, in that of what it shows
 _FAR, _NEAR = 0.3, 2.0  # of the variance that is calculated: far out, and what comes to it at the end
+_KNOWN, _BEFORE = 1.0, 1.0  # what comes to it up to the end, without repeats; log x over which that falls to 1/e
 _TRUST = 0.25  # of what a curve shows of the learning rate's effect: laws miss more than noise
 _FEW = 64  # points of a curve that is extrapolated once for each effect
 _LARGEST = 709.0  # exponent of e
@@ -128,10 +129,20 @@ def _weights(forecasts: list[Forecast], prior_R: Floats) -> Floats:
     return np.asarray(weight_R / weight_R.sum(), np.float64)
 
 
+def _unseen(curve: Curve, t_M: Floats) -> Floats:
+    """By how much the law's variance is too small up to the end, where it takes noise for departures that it knows.
+
+    Where measurements come again, their scatter tells the noise.
+    """
+    alone = len(curve.t) / (len(curve.t) + curve.spare.sum())
+    before_M = np.where(t_M > 0, -np.inf, t_M) / _BEFORE
+    return np.asarray(1 + _KNOWN * alone * np.exp(before_M))
+
+
 def _pooled(curve: Curve, t_M: Floats) -> Forecast:
     """The pool of law and trend beyond the last point; up to it, and from few points, the law answers alone."""
     law = forecast(curve, np.append(t_M, 0.0))
-    law_end, law = law.mean[-1], Forecast(law.mean[:-1], law.variance[:-1], law.evidence)
+    law_end, law = law.mean[-1], Forecast(law.mean[:-1], law.variance[:-1] * _unseen(curve, t_M), law.evidence)
     if has_risen(curve.v):  # what has risen, if only by chance, is not forecast to fall
         law = replace(law, mean=np.where(t_M > 0, np.maximum(law.mean, law_end), law.mean))
     if len(curve.t) < LEAST:

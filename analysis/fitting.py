@@ -7,15 +7,17 @@ import pandas as pd
 
 from scalectl.analysis.backtests import DRAWS as FEW_DRAWS
 from scalectl.analysis.backtests import SHARES, Backtest, backtest
-from scalectl.analysis.checks import RUN, Refused, checked, ids
-from scalectl.analysis.estimation import DRAWS, Manner, estimated
+from scalectl.analysis.checks import ids
+from scalectl.analysis.estimation import carrying, estimated
 from scalectl.analysis.report import Fitted
-from scalectl.analysis.runs import COMPUTE, METRIC, without
+from scalectl.analysis.runs import COMPUTE, METRIC
+from scalectl.analysis.sample import DRAWS, Manner
+from scalectl.analysis.table import Table
 from scalectl.analysis.vocabulary import CORRELATION, FRONTIER, SEEDS
 
 
 def fit(
-    points: pd.DataFrame,
+    points: pd.DataFrame | Table,
     metric: str = METRIC,
     x: str = COMPUTE,
     *,
@@ -43,24 +45,21 @@ def fit(
     """
     manner = Manner(law, runs, seeds, correlation, one_model, draws, seed)
     hold_out = ids("hold_out", hold_out)
-    test = _tested(points, metric, x, hold_out, manner)
+    table = Table.of(points)
+    kept = carrying(table, metric, x, hold_out, manner)
+    test = _tested(kept, metric, x, manner)
     if test is None:
-        return estimated(points, metric, x, hold_out, manner)
-    fitted = estimated(points, metric, x, hold_out, manner, test.stretch)
+        return estimated(table, metric, x, hold_out, manner)
+    fitted = estimated(table, metric, x, hold_out, manner, test.stretch)
     return replace(fitted, backtest=tuple(line.strip() for line in test.lines()))
 
 
-def _tested(points: pd.DataFrame, metric: str, x: str, hold_out: Collection[str], manner: Manner) -> Backtest | None:
+def _tested(kept: Table, metric: str, x: str, manner: Manner) -> Backtest | None:
     """How well the law of the runs up to a tenth of the compute foresaw the dearer; None where the runs carry none."""
     if not manner.draws:
         return None
-    try:
-        kept = without(checked(points, RUN), hold_out)
-        test = backtest(
-            kept, metric, x, shares=SHARES[:1], **asdict(replace(manner, draws=min(manner.draws, FEW_DRAWS)))
-        )
-    except Refused:  # for a reason that the fit has as well, and tells
-        return None
+    few = asdict(replace(manner, draws=min(manner.draws, FEW_DRAWS)))
+    test = backtest(kept, metric, x, shares=SHARES[:1], **few)
     if not test.cuts:
         return None
     return test

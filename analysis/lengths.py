@@ -11,9 +11,32 @@ _APART = 1.9  # times the compute of the run before it that it is compared with:
 _SURE = 3.0  # times the residuals of the law that it falls more than the law
 
 
-def cut_short(runs: pd.DataFrame, frontier: pd.DataFrame, law: Law, metric: str, residual: float) -> dict[str, float]:
-    """The dearest runs of a frontier by name that are the longest of their lines, runs that differ in length and seed
-    alone, and how many times as fast as the law these fall there: STEEP or more, the dearest run first.
+class Lines:
+    """The lines of some runs: those that differ in their length and seed alone."""
+
+    def __init__(self, runs: pd.DataFrame, metric: str) -> None:
+        self._runs, self._metric = runs, metric
+        self._falls: dict[str, tuple[float, float]] = {}
+
+    def fall(self, best: pd.Series) -> tuple[float, float]:
+        """The compute of the run before a run on its line, and how far the error falls from there to it, in log; NaN
+        where the line goes on, or has no other run.
+        """
+        if best["run"] not in self._falls:
+            self._falls[best["run"]] = self._fall(best)
+        return self._falls[best["run"]]
+
+    def _fall(self, best: pd.Series) -> tuple[float, float]:
+        errors = line_of(self._runs, best).groupby(COMPUTE)[self._metric].mean()
+        before = errors[errors.index * _APART <= best[COMPUTE]]
+        if before.empty or errors.index[-1] > best[COMPUTE] or not (errors > 0).all():
+            return np.nan, np.nan
+        return float(before.index[-1]), float(np.log(before.iloc[-1] / errors.iloc[-1]))
+
+
+def cut_short(lines: Lines, frontier: pd.DataFrame, law: Law, residual: float) -> dict[str, float]:
+    """The dearest runs of a frontier by name that are the longest of their lines, and how many times as fast as the law
+    these fall there: STEEP or more, the dearest run first.
 
     Where lines touch their envelope both fall alike. Where one ends earlier, longer runs of smaller models would be
     better at that compute, and the frontier is that of the lengths that were trained. `residual` is how far points lie
@@ -21,24 +44,13 @@ def cut_short(runs: pd.DataFrame, frontier: pd.DataFrame, law: Law, metric: str,
     """
     found = {}
     for _, best in frontier.sort_values(COMPUTE, ascending=False).iterrows():
-        before, fall = _fall(runs, best, metric)
+        before, fall = lines.fall(best)
         computes = np.array([before, best[COMPUTE]])
         expected = float(np.log(law(computes[:1]) / law(computes[1:]))[0])
         if not fall > max(STEEP * expected, expected + _SURE * residual):
             break
         found[str(best.get("name", best["run"]))] = fall / max(expected, np.finfo(float).tiny)
     return found
-
-
-def _fall(runs: pd.DataFrame, best: pd.Series, metric: str) -> tuple[float, float]:
-    """The compute of the run before a run on its line, and how far the error falls from there to it, in log; NaN where
-    the line goes on, or has no other run.
-    """
-    errors = line_of(runs, best).groupby(COMPUTE)[metric].mean()
-    before = errors[errors.index * _APART <= best[COMPUTE]]
-    if before.empty or errors.index[-1] > best[COMPUTE] or not (errors > 0).all():
-        return np.nan, np.nan
-    return float(before.index[-1]), float(np.log(before.iloc[-1] / errors.iloc[-1]))
 
 
 def told(short: dict[str, float]) -> str:

@@ -9,10 +9,10 @@ from scalectl.analysis.checks import Refused, excluded, ids
 from scalectl.analysis.drawing.look import LOOKS, Look, adapt, settings
 from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
 from scalectl.analysis.drawing.sheet import Sheet, house_style
-from scalectl.analysis.estimation import DRAWS, Manner
 from scalectl.analysis.fitting import fit
 from scalectl.analysis.report import Fitted
 from scalectl.analysis.runs import COMPUTE, METRIC
+from scalectl.analysis.sample import DRAWS, Manner
 from scalectl.analysis.vocabulary import AXES, CORRELATION, FIGURES, FRONTIER, SEEDS
 
 
@@ -103,15 +103,14 @@ def about(subject: Subject, revision: str = "") -> dict[str, Any]:
 
 def left_out(points: pd.DataFrame, metric: str, x: str, held: Collection[str]) -> list[dict[str, str]]:
     """The runs that no law is fitted to, each with the reason."""
-    left = []
-    for row, is_excluded in zip(points.to_dict("records"), excluded(points), strict=True):
-        reasons = {
-            str(row["state"]): row["state"] != "done",
-            "excluded": is_excluded,
-            "held out": row["run"] in held,
-            f"without {metric}": metric in row and pd.isna(row[metric]),
-            f"without {x}": x in row and pd.isna(row[x]),
-        }
-        if why := next((reason for reason, holds in reasons.items() if holds), ""):
-            left.append({"run": str(row["run"]), "name": str(row["name"]), "why": why})
-    return left
+    why = pd.Series("", points.index, object)
+    for name in (x, metric):  # the reason that counts most is written last, over others
+        if name in points:
+            why[points[name].isna()] = f"without {name}"
+    why[points["run"].isin(held)] = "held out"
+    why[excluded(points)] = "excluded"
+    unfinished = points["state"] != "done"
+    why[unfinished] = points["state"][unfinished].map(str)
+    left = points[why != ""]
+    named = zip(left["run"], left["name"], why[why != ""], strict=True)
+    return [{"run": str(run), "name": str(name), "why": reason} for run, name, reason in named]

@@ -117,11 +117,19 @@ def _of_compute(points: pd.DataFrame, fitted: Fitted, compute: float) -> Predict
     prediction = _prediction(fitted, {"compute": compute}, estimate, low, high, compute, allocation, refused)
     if allocation:
         warnings = [*prediction.warnings, *allocation.warnings]
-        if allocation.expected and not allocation.expected.meets(low, high):
+        if allocation.expected and not low <= allocation.expected.estimate <= high:
             expected = value(fitted.metric, allocation.expected.estimate)
-            warnings.append(f"the law of size and images expects {expected} there, which the frontier's band excludes")
+            warnings.append(_ends_of_grid(expected, above=allocation.expected.estimate > high))
         prediction = replace(prediction, warnings=tuple(warnings))
     return prediction
+
+
+def _ends_of_grid(expected: str, *, above: bool) -> str:
+    """That the frontier's band excludes what the best size is expected to reach, and why that may be."""
+    text = f"the law of size and images expects {expected} there, which the frontier's band excludes"
+    if above:
+        return text
+    return f"{text}: the runs at its end may be larger or longer than is best, for the grid ends there"
 
 
 def _reaching(fitted: Fitted, error: float) -> Prediction:

@@ -16,7 +16,7 @@ from scalectl.analysis.notebook import Report, html_table
 from scalectl.analysis.vocabulary import AXES, FRONTIER, is_in_per_cent
 
 _TOLD = 0.005  # of luck, below which nothing is told
-AHEAD = 10.0  # the report predicts the error at this many times the compute of the largest run
+AHEAD = 10.0  # times the largest compute of all runs: the report predicts there, and figures go so far
 SUPPORTED = 2.0  # of AICc in favour of the law
 INTERVAL = f"{100 * LEVEL:.0f} % interval"
 UNKNOWN = 1e9  # ratio of an interval's ends from which on the report doesn't print them
@@ -72,6 +72,7 @@ class Fitted(Report):
     simpler: tuple[Simpler, ...]
     average: Average  # of the laws of several families, which predicts; the law alone where one was asked for
     held_out: tuple[HeldOut, ...]
+    luck: Floats | float = 0.0  # log error by which points of the frontier may be too low, of noise that isn't known
     warnings: tuple[str, ...] = ()
     backtest: tuple[str, ...] = ()  # lines on how well the law of the cheaper runs foresaw the dearer
 
@@ -90,7 +91,11 @@ class Fitted(Report):
         compute = np.asarray(compute, float)
         low, high = self.average.around(compute)
         low = np.where(compute < ends[0], np.maximum(low, least), low)
-        return low, np.where(compute > ends[1], np.minimum(high, most), high)
+        points = self.frontier[self.x].to_numpy(float)
+        luck = np.interp(np.log(compute), np.log(points), np.broadcast_to(self.luck, points.shape))
+        high = np.where(compute > ends[1], np.minimum(high, most), high)
+        above = np.log(high / self(compute))
+        return low, high * np.exp(np.hypot(above, luck) - np.abs(above))
 
     @property
     def wider(self) -> float:

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Collection, Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -86,8 +87,15 @@ def without(points: pd.DataFrame, hold_out: Collection[str]) -> pd.DataFrame:
     kept = points[~points["run"].isin(list(hold_out))]
     done = int(_counted(points).sum())
     if done and not _counted(kept).any():
-        raise Refused(f"all {done} runs that are done are held out: hold out fewer, a law needs some.")
+        raise Refused(f"{_all_done(done)} held out: hold out fewer, a law needs some.")
     return kept
+
+
+def _all_done(number: int) -> str:
+    """The beginning of a sentence about all runs that are done."""
+    if number == 1:
+        return "the only run that is done is"
+    return f"all {number:,} runs that are done are"
 
 
 def _counted(points: pd.DataFrame) -> "pd.Series[bool]":
@@ -100,20 +108,36 @@ def _without_runs(points: pd.DataFrame, done: int, metric: str, x: str) -> str:
     if done:
         return f"none of {done} done runs has {metric} and {x}. {_source(points)}"
     if number := int((points["state"] == "done").sum()):
-        return f"all {number} runs that are done are excluded. scalectl include RUN takes one back."
+        return f"{_all_done(number)} excluded. scalectl include RUN takes one back."
     return f"no run is done. {_source(points)}"
 
 
 def in_order(runs: pd.DataFrame, metric: str, x: str) -> pd.DataFrame:
     """The runs by the column `x`, then error, then id; where `x` differs by rounding alone, by error."""
-    runs = runs.sort_values([x, metric, "run"], ignore_index=True)
-    first, budget = 0.0, -1
-    budgets = np.empty(len(runs), int)
-    for n, spent in enumerate(runs[x].to_numpy(float)):
-        if spent > _ONE * first:
-            first, budget = spent, budget + 1
-        budgets[n] = budget
-    return runs.iloc[np.lexsort((np.arange(len(runs)), runs[metric].to_numpy(float), budgets))].reset_index(drop=True)
+    spent, error = runs[x].to_numpy(float), runs[metric].to_numpy(float)
+    by_x = np.lexsort((_ranks(runs["run"], spent, error), error, spent))
+    order = by_x[np.lexsort((error[by_x], _budgets(spent[by_x])))]  # which keeps the order of equal ones
+    return runs.iloc[order].reset_index(drop=True)
+
+
+def _ranks(ids: "pd.Series[str]", spent: NDArray[np.float64], error: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The place of each id among those of all runs that are as good at the same compute as another; 0 of the rest."""
+    order, ranks, tied = np.lexsort((error, spent)), np.zeros(len(ids), np.int64), np.zeros(len(ids), bool)
+    same = (np.diff(spent[order]) == 0) & (np.diff(error[order]) == 0)
+    tied[order[1:][same]] = tied[order[:-1][same]] = True
+    if tied.any():
+        ranks[tied] = np.unique(ids[tied].to_numpy(object), return_inverse=True)[1]
+    return ranks
+
+
+def _budgets(spent: NDArray[np.float64]) -> NDArray[np.int64]:
+    """A number for each of sorted computes, the same for those that differ from the first of it by rounding alone."""
+    computes, place = np.unique(spent, return_inverse=True)
+    first, begins = -np.inf, np.zeros(len(computes), int)
+    for number, compute in enumerate(computes.tolist()):
+        if compute > _ONE * first:
+            first, begins[number] = compute, 1
+    return np.asarray(np.cumsum(begins)[place])
 
 
 def repeats(usable: pd.DataFrame, x: str) -> NDArray[np.int64]:
@@ -130,6 +154,7 @@ def trunks(runs: pd.DataFrame) -> NDArray[np.int64]:
     if not runs.attrs.get("columns"):
         return alone
     settings = [name for name in of_trunk(runs) if name in runs]
+    settings = [name for name in settings if differs(runs[name])] or settings[:1]
     groups = runs.groupby(settings, dropna=False, sort=False, observed=True).ngroup().to_numpy()
     if "origin" in runs:
         groups = np.where(runs["origin"].isna(), groups, groups.max() + 1 + alone)
@@ -154,9 +179,14 @@ def of_settings(runs: pd.DataFrame, row: pd.Series, names: Iterable[str]) -> "pd
 
 
 def line_of(runs: pd.DataFrame, row: pd.Series) -> pd.DataFrame:
-    """The runs that differ from another one in their length and seed alone."""
-    settings = dict.fromkeys(["model", *of_trunk(runs)])
-    return runs[of_settings(runs, row, [name for name in settings if name in runs and name not in _SEED])]
+    """The runs that differ from another one, which is one of them, in their length and seed alone."""
+    settings = [name for name in dict.fromkeys(["model", *of_trunk(runs)]) if name in runs and name not in _SEED]
+    return runs[of_settings(runs, row, [name for name in settings if differs(runs[name])])]
+
+
+def differs(column: "pd.Series[Any]") -> bool:
+    """Whether a column has more than one value, of which a missing one is one."""
+    return column.nunique(dropna=False) > 1
 
 
 def _alike(runs: pd.DataFrame, settings: Iterable[str], x: str) -> NDArray[np.int64]:
@@ -168,7 +198,7 @@ def _alike(runs: pd.DataFrame, settings: Iterable[str], x: str) -> NDArray[np.in
     unsaid = runs.reindex(columns=_LENGTH).isna()
     keys.append(runs[x].where(unsaid["flops"]))
     keys += [runs[name].where(unsaid.all(axis=1)) for name in _TIME if name in runs]
-    keys = [key for key in keys if key.nunique(dropna=False) > 1] or keys[:1]
+    keys = [key for key in keys if differs(key)] or keys[:1]
     return runs.groupby(keys, sort=False, dropna=False).ngroup().to_numpy()
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from scalectl.analysis.bootstrap import HALF, LEVEL
 from scalectl.analysis.checks import Refused
+from scalectl.analysis.counting import counted
 from scalectl.analysis.enough import rise
 from scalectl.analysis.law import Floats
 from scalectl.analysis.noise import typical_images
@@ -223,7 +224,9 @@ def _cost(points: pd.DataFrame, x: str) -> str:
 
 def _enough(runs: pd.DataFrame) -> None:
     if len(runs) < LEAST:
-        raise Refused(f"{len(runs)} runs with sizes and errors above 0, and a law of size and images needs {LEAST}.")
+        raise Refused(
+            f"{counted(len(runs), 'run')} with sizes and errors above 0, and a law of size and images needs {LEAST}."
+        )
     for name, plural in (("params", "model sizes"), ("images_seen", "amounts of images")):
         if runs[name].max() < _SAME * runs[name].min():
             raise Refused(f"all runs have {name} = {runs[name].iloc[0]:.6g}; add other {plural}.")

@@ -8,6 +8,7 @@ import pandas as pd
 
 from scalectl.analysis.bootstrap import HALF, LEVEL
 from scalectl.analysis.checks import Refused, above_0, amount, checked
+from scalectl.analysis.counting import counted
 from scalectl.analysis.documents import known
 from scalectl.analysis.enough import rise
 from scalectl.analysis.fitting import fit
@@ -195,7 +196,9 @@ def _enough(known: pd.DataFrame, candidates: pd.DataFrame, metric: str, x: str) 
         costs = ", ".join(name for name, axis in AXES.items() if axis.cost)
         raise Refused(f"{x} is no cost of training: give one of {costs}.")
     if len(known) < LEAST:
-        raise Refused(f"{len(known)} runs with {metric} above 0, and advice needs {LEAST}. Run the cheapest.")
+        raise Refused(
+            f"{counted(len(known), 'run')} with {metric} above 0, and advice needs {LEAST}. Run the cheapest."
+        )
     if rising := rise(known, metric, x):
         raise Refused(rising)
     if not len(candidates):

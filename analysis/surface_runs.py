@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scalectl.analysis.checks import Refused
+from scalectl.analysis.counting import counted
 
 Floats = NDArray[np.float64]
 
@@ -42,7 +43,7 @@ def carries(n_N: Floats, d_N: Floats, *, tied: bool) -> None:
     if tied:
         least = LEAST_TIED
     if len(n_N) < least:
-        raise Refused(f"{len(n_N)} runs, and a law with {least - 2} parameters needs {least}. Add runs.")
+        raise Refused(f"{counted(len(n_N), 'run')}, and a law with {least - 2} parameters needs {least}. Add runs.")
     sizes, amounts = _levels("N", n_N, "model sizes"), _levels("D", d_N, "amounts of data")
     few = [plural for plural, count in (("model sizes", sizes), ("amounts of data", amounts)) if count < _LEVELS]
     if few and not (tied and len(few) == 1):

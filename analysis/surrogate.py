@@ -10,7 +10,6 @@ Letters of shapes: N runs, M places that are asked for.
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from itertools import compress
 
 import numpy as np
 import pandas as pd
@@ -87,11 +86,11 @@ class Forecast:
         varied_3 = np.ptp(every, axis=0) > 0
         runs = runs.take(spread(known_N3, MOST))
         with _on_one_thread():
-            tested, shares, wider = _tested(runs, decays, varied_3)
+            decays, shares, wider = _tested(runs, decays, varied_3)
             counted = shares >= _COUNTED
-            forms, shares = list(compress(tested, counted)), shares[counted] / shares[counted].sum()
-            given = [Given.of(_valued(runs, decay), varied_3, cheap) for decay, cheap in forms]
-        return Forecast([decay for decay, _ in forms], shares, wider, given, images)
+            decays, shares = np.array(decays)[counted].tolist(), shares[counted] / shares[counted].sum()
+            given = [Given.of(_valued(runs, decay), varied_3) for decay in decays]
+        return Forecast(decays, shares, wider, given, images)
 
     def at(self, new_M3: Floats) -> Outlook:
         """The errors at these positions, each worked out once where several are the same."""
@@ -133,23 +132,19 @@ class _Test:
     """The costliest runs, what others say of these by one form, and how likely that makes them."""
 
     decay: float
-    given: Given
     expected: Outlook
     score: float
 
     @staticmethod
     def of(decay: float, cheap: Runs, costly: Runs, varied_3: NDArray[np.bool_]) -> "_Test":
-        given = Given.of(_valued(cheap, decay), varied_3)
-        expected = given.at(_worth(costly.places, decay))
+        expected = Given.of(_valued(cheap, decay), varied_3).at(_worth(costly.places, decay))
         off_M, deviation_M = _off(expected, costly)
-        return _Test(decay, given, expected, float(np.mean(-0.5 * (off_M / deviation_M) ** 2 - np.log(deviation_M))))
+        return _Test(decay, expected, float(np.mean(-0.5 * (off_M / deviation_M) ** 2 - np.log(deviation_M))))
 
 
-def _tested(
-    runs: Runs, decays: Sequence[float], varied_3: NDArray[np.bool_]
-) -> tuple[Sequence[tuple[float, Given | None]], Floats, float]:
-    """The decays, each with what the cheaper runs say by it, their weights, how likely the costliest runs are to those
-    who know only the others, and the factor by which intervals have to be wider for these, 1 where they held enough.
+def _tested(runs: Runs, decays: Sequence[float], varied_3: NDArray[np.bool_]) -> tuple[list[float], Floats, float]:
+    """The decays, their weights, how likely the costliest runs are to those who know only the others, and the factor by
+    which intervals have to be wider for these, 1 where they held enough of them.
 
     Where there are several decays, others are tried beside the likeliest.
     """
@@ -157,7 +152,7 @@ def _tested(
     count = len(runs.errors)
     begin = max(count - round(_HELD_OUT * count), _FEWEST)
     if begin >= count:
-        return [(decay, None) for decay in decays], np.full(len(decays), 1 / len(decays)), 1.0
+        return [*decays], np.full(len(decays), 1 / len(decays)), 1.0
     cost_N = runs.places[:, :2].sum(axis=1)
     order_N = np.argsort((cost_N - cost_N.min()).round(_DECIMALS), kind="stable")  # equal ones by row, in any unit
     cheap, costly = runs.take(order_N[:begin]), runs.take(order_N[begin:])
@@ -171,7 +166,7 @@ def _tested(
     weights = np.exp((scores - scores.max()) * np.cbrt(count - begin))
     shares = np.asarray(weights / weights.sum())
     off_M, deviation_M = _off(blended(list(zip(shares, [one.expected for one in tests], strict=True))), costly)
-    return [(one.decay, one.given) for one in tests], shares, stretch(np.abs(off_M / deviation_M) / HALF)
+    return [one.decay for one in tests], shares, stretch(np.abs(off_M / deviation_M) / HALF)
 
 
 def _off(expected: Outlook, runs: Runs) -> tuple[Floats, Floats]:

@@ -66,7 +66,7 @@ def come_again(groups: Sequence[Collection[float]]) -> bool:
     return max((len(set(numbers)) for numbers in groups), default=0) > 1 and min(often.values()) > 1
 
 
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d|$)")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _ERROR = re.compile(r"error$|(?<![a-z])err(ors?)?(?![a-z])")
 _NO_SHARE = re.compile(r"squared|absolute|relative")

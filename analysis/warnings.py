@@ -5,13 +5,12 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.law import FLOOR
-from scalectl.analysis.lengths import cut_short, told
+from scalectl.analysis.lengths import Lines, cut_short, told
 from scalectl.analysis.report import Fitted, rms, value
-from scalectl.analysis.runs import COMPUTE
+from scalectl.analysis.runs import COMPUTE, cells
 from scalectl.analysis.store import metrics
 from scalectl.analysis.vocabulary import AXES, FRONTIER, come_again, is_error
 
@@ -30,11 +29,11 @@ def decades(span: str) -> str:
     return f"{span} decades"
 
 
-def warnings(fit: Fitted, runs: pd.DataFrame, draws: int, ends: Mapping[str, tuple[float, float]]) -> Iterator[str]:
+def warnings(fit: Fitted, lines: Lines, draws: int, ends: Mapping[str, tuple[float, float]]) -> Iterator[str]:
     """Yield what the report warns of.
 
-    `runs` are all that could be on the frontier, `draws` is the number that was wanted, `ends` the least and largest of
-    each parameter.
+    `lines` are of all runs that could be on the frontier, `draws` is the number that was wanted, `ends` the least and
+    largest of each parameter.
     """
     compute, parameters = np.unique(fit.frontier[fit.x].to_numpy(float)), len(fit.law.values)
     points, spanning = "frontier points", "frontier spans"
@@ -47,7 +46,7 @@ def warnings(fit: Fitted, runs: pd.DataFrame, draws: int, ends: Mapping[str, tup
         yield f"the {spanning} {span:.1f} decades of {AXES[fit.x].word}; {EXPONENT_NEEDS}"
     if fit.largest > _AHEAD * compute[-1]:
         yield _unbeaten(fit)
-    if fit.runs == FRONTIER and fit.x == COMPUTE and (short := _short(runs, fit)):
+    if fit.runs == FRONTIER and fit.x == COMPUTE and (short := _short(lines, fit)):
         yield told(short)
     yield from _at_bounds(fit, ends)
     if (lost := draws - len(fit.draws)) > _LOST * draws:
@@ -70,15 +69,17 @@ def _of_runs(fit: Fitted) -> Iterator[str]:
             yield f"held out {run.name} lies outside its {100 * LEVEL:.0f} % interval"
 
 
-def averaged_settings(runs: pd.DataFrame, cells: NDArray[np.int64], metric: str) -> Iterator[str]:
-    """Yield the metrics of imported runs that seem to be settings: they differ within cells and come again in others.
-
-    `cells` has a number for each run, the same for runs that are averaged as seeds.
+def averaged_settings(runs: pd.DataFrame, metric: str, x: str) -> Iterator[str]:
+    """Yield the metrics of imported runs that seem to be settings: they differ within cells, which are averaged as
+    seeds, and come again in others.
     """
     if "origin" not in runs:
         return
     own = (runs["origin"].fillna("") == "").to_numpy(bool)
-    several = pd.Series(cells).duplicated(keep=False).to_numpy() & ~own
+    if own.all():
+        return
+    cell_N = cells(runs, x)
+    several = pd.Series(cell_N).duplicated(keep=False).to_numpy() & ~own
     if not several.any():
         return
     for name in metrics(runs):
@@ -87,7 +88,7 @@ def averaged_settings(runs: pd.DataFrame, cells: NDArray[np.int64], metric: str)
         _, often = np.unique(numbers[known], return_counts=True)
         if name == metric or is_error(name) or not len(often) or often.min() == 1:
             continue
-        groups = pd.Series(numbers[known]).groupby(cells[known]).apply(list)
+        groups = pd.Series(numbers[known]).groupby(cell_N[known]).apply(list)
         if come_again(list(groups)):
             yield (
                 f"runs averaged as seeds differ in {name}, which has the same numbers in one setting after another:"
@@ -95,8 +96,8 @@ def averaged_settings(runs: pd.DataFrame, cells: NDArray[np.int64], metric: str)
             )
 
 
-def _short(runs: pd.DataFrame, fit: Fitted) -> dict[str, float]:
-    return cut_short(runs, fit.frontier, fit.law, fit.metric, rms(fit.residuals))
+def _short(lines: Lines, fit: Fitted) -> dict[str, float]:
+    return cut_short(lines, fit.frontier, fit.law, rms(fit.residuals))
 
 
 def _unbeaten(fit: Fitted) -> str:

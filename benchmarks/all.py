@@ -17,6 +17,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 STUDY = HERE.parent / "experiments.yaml"
+LARGE = ("fit", "db check", "plot frontier", "plot samples", "plot bottleneck", "plot residuals", "plot curves")
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ def tables(asked: argparse.Namespace, folder: Path) -> list[Table]:
     """The tables that this machine can make, in an order in which later ones find what earlier ones left."""
     against = ("--against", *asked.against) if asked.against else ()
     torch = ("--torch", asked.torch) if asked.torch else ()
-    launched = folder / "study" / "0" / "new"
+    launched, large = folder / "study" / "0" / "new", folder / "large"
+    page = f"report --force -o {large / 'report.html'}"
     every = [
         Table("step", ("step.py", *torch)),
         Table("study", ("study.py", "--warm", "--folder", str(folder / "study"), *against)),
@@ -46,6 +48,11 @@ def tables(asked: argparse.Namespace, folder: Path) -> list[Table]:
         ),
         Table("decode", ("decode.py", "--cached")),
         Table("store", ("store.py",)),
+        Table("large", ("large_store.py", str(large))),
+        Table(
+            "large-commands",
+            ("commands.py", str(large / "results.db"), "--rounds", "2", "--verbs", *LARGE, page, *against),
+        ),
         Table("scale", ("scale.py", "--tune", "200")),
         Table("warm", ("warm.py",)),
         Table("tune", ("tune.py",)),

@@ -1,6 +1,7 @@
 """CPU seconds of whole commands that read a store, of this version and of others in turn.
 
 uv run python benchmarks/commands.py results.db [--file experiments.yaml] [--against SCALECTL ...] [--rounds 7]
+    [--verbs "db check" "report --force" ...]
 
 SCALECTL is the command of another version, in an environment of its own. Every second round goes backwards; the least
 and the median of the rounds are printed.
@@ -41,10 +42,11 @@ def main() -> None:
     parser.add_argument("--file", type=Path, help="its study, for suggest")
     parser.add_argument("--against", nargs="+", default=[], metavar="SCALECTL")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--verbs", nargs="+", default=VERBS, metavar="VERB", help="in place of those of the page")
     asked = parser.parse_args()
     versions = [OWN, *asked.against]
     print(f"| command | {' | '.join(['this', *asked.against])} |\n|{'---|' * (1 + len(versions))}", flush=True)
-    commands = {verb: [*verb.split(), "--store", str(asked.store)] for verb in VERBS}
+    commands = {verb: [*verb.split(), "--store", str(asked.store)] for verb in asked.verbs}
     if asked.file:
         commands[OF_FILE] = [*OF_FILE.split(), str(asked.file)]
     for verb, words in commands.items():

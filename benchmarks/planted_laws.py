@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from scalectl.analysis.checks import Refused
-from scalectl.analysis.estimation import Manner, estimated
+from scalectl.analysis.estimation import estimated
 from scalectl.analysis.fitting import fit
+from scalectl.analysis.sample import Manner
 
 DRAWS = 200
 FLOPS = 1e12  # of a unit of compute

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from scalectl.analysis.printable import printable_line
+from scalectl.trainer.counting import counted as counted
 
 _GAP = "   "  # between columns
 _SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
@@ -19,13 +20,6 @@ def count(value: float) -> str:
         if abs(value) >= 0.9995 * size:
             return f"{value / size:.3g} {suffix}"
     return f"{value:.3g}"
-
-
-def counted(number: int, noun: str) -> str:
-    """A number of things: 1 run, 2 runs."""
-    if number == 1:
-        return f"1 {noun}"
-    return f"{number} {noun}s"
 
 
 def flops(value: float) -> str:

@@ -1,6 +1,7 @@
 """Types of slots as people write them, and the one spelling that each has here."""
 
 import re
+from functools import lru_cache
 
 from scalectl.orchestrator.vocabulary import AUTO, CPU, GPU, TPU, parted
 from scalectl.trainer.topology import Unknown, generation, topology
@@ -50,6 +51,15 @@ def device(kind: str) -> str:
     if kind == TPU or _SLICE.match(kind):
         return TPU
     return GPU
+
+
+@lru_cache(maxsize=256)
+def devices_of(kind: str) -> float:
+    """The devices of a slot as JAX counts them: 16 of v5e-16, 8 of v4-16 and h100-8, 1 of h100."""
+    word, number = parted(kind)
+    if named := generation(word):
+        return number * named.devices / named.counted
+    return number
 
 
 def _slice(text: str, word: str) -> str:

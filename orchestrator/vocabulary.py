@@ -80,16 +80,11 @@ _COUNTED = re.compile(r"(.+)-([1-9][0-9]*)")
 
 @lru_cache(maxsize=256)
 def parted(slot_type: str) -> tuple[str, float]:
-    """The kind of device of a type of slot, and their number: v5e and 16 of v5e-16, rtx-6000 and 1 of rtx-6000."""
+    """The two parts of a type of slot: v5e and 16 of v5e-16, rtx-6000 and 1 of rtx-6000."""
     match = _COUNTED.fullmatch(slot_type)
     if match is None or _PRODUCT.fullmatch(slot_type.lower()):
         return slot_type, 1.0
     return match[1], float(match[2])
-
-
-def devices_of(slot_type: str) -> float:
-    """The devices of a slot: the number that its type ends in, such as 16 of v5e-16, or one."""
-    return parted(slot_type)[1]
 
 
 @dataclass(frozen=True, order=True)

@@ -11,6 +11,7 @@ from scalectl.analysis.checks import Refused
 from scalectl.analysis.drawing.plot import Subject
 from scalectl.analysis.fitting import fit
 from scalectl.analysis.plotting import draw, plot
+from scalectl.analysis.prediction import predict
 from scalectl.analysis.report import value
 from scalectl.analysis.runs import frontier
 from scalectl.orchestrator.experiment.fits import Fit
@@ -94,8 +95,17 @@ def test_an_accuracy_is_refused_for_what_it_is():
     with pytest.raises(Refused) as refused:
         draw("backtest", of_accuracy(points))
     assert str(refused.value).count("rises") == 1  # one reason for both cuts
-    falling = points.assign(**{"val/top1": points[METRIC]})  # an error, whatever its name says
-    assert str(fit(falling, "val/top1", draws=20).law) == str(fit(falling, METRIC, draws=20).law)
+
+
+def test_an_accuracy_that_falls_is_refused_with_how_to_name_an_error():
+    """It was fitted as an error, while figures and frontiers took its highest for the best."""
+    falling = accurate().assign(**{"val/top1": lambda runs: runs[METRIC]})
+    with pytest.raises(Refused, match=r"^val/top1 is an accuracy by its name, .* and falls\. .*--as 'val/top1=error'"):
+        fit(falling, "val/top1")
+    with pytest.raises(Refused, match="and falls"):
+        predict(falling, "val/top1", compute=1e13)
+    with pytest.raises(Refused, match="and falls"):
+        predict(falling, "val/top1", params=1e7, data=1e5)
 
 
 def test_an_error_that_is_no_share_is_not_in_per_cent():

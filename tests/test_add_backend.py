@@ -20,7 +20,8 @@ from told import rows
 
 from scalectl.orchestrator.cluster.backends import BACKENDS, opened
 from scalectl.orchestrator.cluster.base import Backend, Lost, Report, Request
-from scalectl.orchestrator.cluster.supervisor import Patience, Supervisor
+from scalectl.orchestrator.cluster.supervisor import Supervisor
+from scalectl.orchestrator.cluster.watch import Patience
 from scalectl.orchestrator.cluster.worker import stream
 from scalectl.orchestrator.errors import NotFound
 from scalectl.orchestrator.experiment.reading import read
@@ -134,7 +135,7 @@ def test_a_worker_that_falls_silent_is_killed(endless, monkeypatch):
             super().events(timeout)
             return []
 
-    monkeypatch.setattr("scalectl.orchestrator.cluster.supervisor.SLOW_SECONDS", 0.0)
+    monkeypatch.setattr("scalectl.orchestrator.cluster.watch.SLOW_SECONDS", 0.0)
     last = end(Silent, endless, Patience(stall=1.0))
     assert last.kind == "stalled" and last.reason.startswith("slot thread reported nothing for ")
 

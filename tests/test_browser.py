@@ -13,7 +13,7 @@ from runs import METRIC, laptop
 from studies_of_pages import CLOSING, MARKUP, imported, named_with_markup, several
 
 from scalectl import analysis
-from scalectl.analysis.drawing.style import contrast
+from scalectl.analysis.drawing.colours import contrast
 from scalectl.orchestrator.page.document import document
 from scalectl.orchestrator.page.html import page as html
 from scalectl.orchestrator.page.writing import write_page

@@ -136,6 +136,7 @@ def test_a_node_that_ends_leaves_the_board_its_worker_ends_with_it_and_a_new_nod
         ask_to_stop(study.store, rows(study, "SELECT id FROM runs"))
         out, error = launch.communicate(timeout=PATIENCE)
     assert launch.returncode == Exit.DONE and ", 3 stopped" in out, error
+    assert "raylet" not in out + error  # which tells of a dead node on the screen of others, in colours
     attempts = rows(study, "SELECT kind, reason FROM attempts WHERE kind != '' ORDER BY id")
     assert attempts and {kind for kind, _ in attempts} <= {"node_lost", "preempted", "slot_lost"}, attempts
     assert max(begun) > 0  # what was lost went on from its checkpoint

@@ -42,6 +42,29 @@ def test_every_scalectl_of_a_page_is_a_command(page, monkeypatch):
     assert lines or page.name in ("image.md", "slurm.md", "gke.md")
 
 
+def test_a_page_that_installs_the_package_builds_it_first_and_runs_it_by_its_path():
+    """It is not on PyPI; and `ssh HOST COMMAND` reads no profile, in which an environment would be active."""
+    pages = [page for page in PAGES if "pip install" in page.read_text()]
+    assert {page.name for page in pages} == {"gpu-node.md", "gpu-nodes.md", "pod-slice.md", "tpu-vm.md"}
+    for page in pages:
+        shell = "\n".join(blocks(page, "bash"))
+        installs = re.findall(r"pip install ([^\n]*)'scalectl\[(\w+(?:,\w+)*)\]'", shell)
+        assert shell.startswith("uv build --wheel\n") and installs
+        assert {options for options, _ in installs} == {"--find-links dist "}
+        assert not re.search(r"\"[^\"\n]*(?<!bin/)\bscalectl (?!\[)[a-z]+[^\n]*\"", shell)
+        for file in re.findall(r"scp [^\n]*?(deploy/[\w.]+)", shell):
+            assert (DOCS.parent / file).is_file()
+
+
+def test_extras_of_the_pages_exist():
+    import tomllib
+
+    extras = tomllib.loads((DOCS.parent / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    text = "\n".join(page.read_text() for page in [*PAGES, DOCS / "pods.md"])
+    used = {name for names in re.findall(r"scalectl\[([\w,]+)\]", text) for name in names.split(",")}
+    assert used >= {"cuda", "tpu", "gcs"} and used <= extras.keys()
+
+
 @pytest.mark.parametrize("file", [DOCS / "clusters" / "rehearsal.md", DOCS.parent / "deploy" / "fake-cluster.yaml"])
 def test_what_a_rehearsal_changes_in_the_study_is_valid(file):
     (line,) = re.findall(r"scalectl launch (experiments.yaml --set .*)", file.read_text().replace("\\\n#", " "))

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import shutil
 import sqlite3
 from contextlib import closing
@@ -15,8 +16,9 @@ from told import everything, planning, rows, write
 
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Exit, Refusal
+from scalectl.orchestrator.store import measured
 from scalectl.orchestrator.store.beside import Unusable
-from scalectl.orchestrator.store.database import NotAStore, copy_to, version_of
+from scalectl.orchestrator.store.database import NotAStore, check, copy_to, version_of
 from scalectl.orchestrator.store.requests import ask_to_stop
 from scalectl.orchestrator.store.soundness import remedy
 from scalectl.orchestrator.store.upgrading import VERSION
@@ -198,3 +200,30 @@ def test_prune_is_also_a_verb_of_the_store(study):
     from scalectl.orchestrator.cli.db import db as group
 
     assert group.commands["prune"] is scalectl.commands["prune"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("UPDATE measurements SET run = 'pico' WHERE run = 2", "measurements.run is 'pico'"),
+        ("UPDATE measurements SET metric = 'loss' WHERE metric = 2 AND run = 2", "measurements.metric is 'loss'"),
+        ("UPDATE measurements SET step = x'37' WHERE metric = 1 AND run = 2", "measurements.step is \"b'7'\""),
+        ("UPDATE measurements SET value = 'low' WHERE metric = 2 AND run = 2", "measurements.value is 'low'"),
+        ("UPDATE measurements SET run = 37 WHERE run = 2", "a row of measurements belongs to one of runs that is gone"),
+        ("UPDATE measurements SET run = -1 WHERE run = 2", "a row of measurements belongs to one of runs that is gone"),
+        ("DELETE FROM metrics WHERE id = 2", "a row of measurements belongs to one of metrics that is gone"),
+        ("DELETE FROM trunks WHERE number = 1", "a row of runs belongs to one of trunks that is gone"),
+    ],
+)
+def test_what_other_programs_did_to_the_rows_of_a_store_is_named(study, kept, change, said):
+    with closing(sqlite3.connect(study.store)) as store, store:
+        assert store.execute(change).rowcount
+    with pytest.raises(NotAStore, match=re.escape(said)):
+        check(study.store)
+
+
+def test_the_keys_of_measurements_are_found_by_their_index(study, kept):
+    """Each row of them was read for each of its columns, of millions."""
+    for answer in (measured.ODD, measured.MISSING):
+        plan = [text for *_, text in rows(study, f"EXPLAIN QUERY PLAN {measured.query(answer)}")]
+        assert any("measurements" in text for text in plan) and not any("SCAN measurements" in text for text in plan)

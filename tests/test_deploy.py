@@ -14,7 +14,7 @@ from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.slot_types import slot_type
 
 DEPLOY = ROOT / "deploy"
-MANIFESTS = sorted((DEPLOY / "kuberay").glob("*.yaml"))
+MANIFESTS = [DEPLOY / "kuberay" / name for name in ("gpu.yaml", "tpu.yaml")]
 SCRIPTS = sorted((DEPLOY / "slurm").glob("*.sh"))
 
 
@@ -97,6 +97,16 @@ def test_every_group_is_whole(manifest):
         assert "rayStartParams" in group  # without which KubeRay before 1.4 refuses it
     for group in groups[1:]:
         assert group["replicas"] == group["minReplicas"] == group["maxReplicas"]
+
+
+def test_a_pod_to_look_in_afterwards_has_the_disk_and_the_image_of_the_job(manifest):
+    pod = objects(DEPLOY / "kuberay" / "look.yaml")["Pod"]["spec"]
+    job = pods(manifest)[0]["template"]["spec"]
+    (container,), (volume,) = pod["containers"], pod["volumes"]
+    assert volume in job["volumes"] and pod["securityContext"] == job["securityContext"]
+    (mount,) = container["volumeMounts"]
+    assert mount in job["containers"][0]["volumeMounts"]
+    assert container["image"].startswith("scalectl-")
 
 
 def test_a_group_of_tpus_has_the_hosts_of_its_slice():

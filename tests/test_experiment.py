@@ -165,7 +165,7 @@ BROKEN = [
         "{steps: [200, 400]}",
         "{images: [100]}",
         "15:20",
-        "100 images buy 1 steps of nano at batch 64; warmup alone is 20",
+        "100 images buy 1 step of nano at batch 64; warmup alone is 20",
     ),
     (
         "{steps: [200, 400]}",

@@ -20,6 +20,7 @@ from told import planning, rows, write
 from scalectl.orchestrator.cli.fake_cluster import layout_of
 from scalectl.orchestrator.cli.launch import rehearsed
 from scalectl.orchestrator.cli.main import scalectl as program
+from scalectl.orchestrator.cluster import fake
 from scalectl.orchestrator.cluster.backends import opened
 from scalectl.orchestrator.cluster.base import Request
 from scalectl.orchestrator.cluster.fake import FakeCluster, Host, Preemption, gpu_hosts, slice_hosts
@@ -171,6 +172,7 @@ def test_hosts_come_back_on_a_machine_that_is_too_busy_for_ray(monkeypatch):
 
     monkeypatch.setattr(FakeCluster, "_started", late)
     monkeypatch.setattr(FakeCluster, "_in_use", lambda self, host: True)
+    monkeypatch.setattr(fake, "LATE_SECONDS", 0.5)
     monkeypatch.setattr("ray._raylet.GcsClient", silent)
     away = Preemption("h100", after=0.0, notice=0.5, away=0.5)
     with closing(FakeCluster(0, [*gpu_hosts("h100", 1)], [away], said.append)) as cluster:
@@ -178,6 +180,7 @@ def test_hosts_come_back_on_a_machine_that_is_too_busy_for_ray(monkeypatch):
         until(lambda: "fake cluster: h100-host-0 is back" in said)
         assert len(cluster._cluster.worker_nodes) == 1
     assert "fake cluster: a host of h100-host-0 got no notice: Deadline Exceeded" in said
+    assert "fake cluster: h100-host-0 stays until its jobs have left: this machine is slow" in said
     assert any("is not back yet: Timed out after 30 seconds" in line for line in said), said
 
 
@@ -200,4 +203,4 @@ def test_a_launch_on_a_fake_slice_goes_on_when_the_slice_comes_back(study):
     assert "1 of 1 run done" in done.stdout and not study.store.exists()
     study.store = study.folder / "rehearsal" / "results.db"
     (first, *_), *_, (last, slot) = rows(study, "SELECT state, slot FROM attempts ORDER BY id")
-    assert (last, slot) == ("done", "v4-16/0") and first in ("preempted", "lost")
+    assert (last, slot) == ("done", "v4-16/0") and first == "preempted"

@@ -16,7 +16,8 @@ from told import rows
 from scalectl.orchestrator.cluster.backends import Here, opened
 from scalectl.orchestrator.cluster.base import Batch, Cluster, Report, Request
 from scalectl.orchestrator.cluster.ray_actor import Seat
-from scalectl.orchestrator.cluster.supervisor import Patience, Supervisor
+from scalectl.orchestrator.cluster.supervisor import Supervisor
+from scalectl.orchestrator.cluster.watch import Patience
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch.loop import News, launch

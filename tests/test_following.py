@@ -21,7 +21,8 @@ from scalectl.orchestrator.cluster.ray_cluster import OnRay
 from scalectl.orchestrator.cluster.ray_head import Head
 from scalectl.orchestrator.cluster.ray_slots import POD_LABEL, SLICE_LABEL, Seats
 from scalectl.orchestrator.cluster.ray_visit import Answer, Visits, own_versions, seen, unseen, written
-from scalectl.orchestrator.cluster.supervisor import Patience, Supervisor
+from scalectl.orchestrator.cluster.supervisor import Supervisor
+from scalectl.orchestrator.cluster.watch import Patience
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch.awaiting import awaited
@@ -117,10 +118,13 @@ def test_what_its_own_workers_have_is_not_held_by_others(state, held):
     backend = object.__new__(OnRay)
     backend._head, backend._offered = Head(None), {Slot("v4-16/0", "v4-16"): SLICE}
     backend._actors = {"v4-16/0": SimpleNamespace(gang="v4-16/0 of a launch")}
-    group = SimpleNamespace(get_placement_group=lambda name: name, placement_group_table=lambda _: {"state": state})
-    backend._ray = SimpleNamespace(util=group)
+    table = {"state": state, "bundles_to_node_id": {0: "x0", 1: "x1"}}
+    group = SimpleNamespace(get_placement_group=lambda name: name, placement_group_table=lambda _: table)
+    nodes = [node(name, {}) | {"NodeManagerHostname": f"host-{name}"} for name in ("x0", "x1", "x2")]
+    backend._ray = SimpleNamespace(util=group, nodes=lambda: nodes)
     backend._nodes = SimpleNamespace(held=lambda seats: "of 16 in the cluster 0 are free")
     assert backend.held("v4-16/0") == held
+    assert backend.place("v4-16/0") == ("" if held else "nodes host-x0, host-x1")
 
 
 @pytest.mark.parametrize("trains", ["cpu-0", "cpu-1"])
@@ -234,6 +238,27 @@ def test_a_full_place_is_no_failure_and_a_stop_ends_what_waits_for_it(endless, m
         while not (batches := cluster.events(0.05)):
             assert time.monotonic() < until + 10
         assert batches == [("thread", [Stopped(endless.start)])]
+
+
+def test_a_worker_that_has_its_place_and_tells_nothing_is_told_as_that(endless, monkeypatch):
+    """It is waited for since it has its place, whatever was waited for before."""
+    monkeypatch.setattr(supervisor, "ROOM_SECONDS", 0.1)
+    backend = Thinning(Request())
+    backend.text = "of 4 racks 0 are free"
+    with closing(Supervisor(backend, Patience(acquire=1.0))) as cluster:
+        cluster.start("thread", endless)
+        until = time.monotonic() + 20
+        while not cluster.waiting:
+            assert time.monotonic() < until and cluster.events(0.05) == []
+        backend.text, backend.place = "", lambda slot: "node b"
+        assert cluster.events(0.05) == [] and cluster.waiting == ""
+        while not (batches := cluster.events(0.05)):
+            assert time.monotonic() < until
+            said = cluster.waiting or "nothing yet"
+        assert said == "slot thread: it has its place on node b, and its worker told nothing yet"
+        ((_, (end,)),) = batches
+        assert isinstance(end, Failed) and end.kind == "no_capacity"
+        assert end.reason.endswith("it had its place on node b, and its worker told nothing. Look at Ray's logs there")
 
 
 def test_a_place_that_is_lost_leaves_jobs_time_for_checkpoints_and_then_gives_them_up(endless, monkeypatch):

@@ -10,7 +10,7 @@ from test_cluster import told
 
 from scalectl.orchestrator.cluster.backends import opened
 from scalectl.orchestrator.cluster.base import Request
-from scalectl.orchestrator.cluster.ray_gang import verdict
+from scalectl.orchestrator.cluster.ray_gang import taken_away, verdict
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.trainer.events import Checkpoint, Done, Event, Failed, Progress, Started, Stopped
@@ -93,6 +93,15 @@ def test_types_of_slots_that_share_cpus_take_turns(pair, job, tmp_path, monkeypa
     for slot in ("cpu-0", "cpu-1", "cpu-2/0", "cpu-0"):  # each holds what the next one needs, and idles
         pair.start(slot, replace(job, folder=str(tmp_path / f"{slot}-{len([*tmp_path.iterdir()])}")))
         assert isinstance(told(pair, slot)[-1], Done)
+
+
+def test_a_gang_that_is_too_late_to_leave_was_preempted_all_the_same():
+    saved = Checkpoint(30, "30", "", True, 1.0)
+    late = taken_away([saved, Failed("node_lost", 30, "host 1 of 2 died")])
+    assert late[0] == saved and isinstance(late[-1], Failed)
+    assert late[-1].kind == "preempted" and "before all its hosts had left" in late[-1].reason
+    assert taken_away([Stopped(37)]) == [Failed("preempted", 37, "a host of it is being drained")]
+    assert taken_away([Failed("user_error", 37, "a bug")]) == [Failed("user_error", 37, "a bug")]
 
 
 def test_a_death_explains_what_the_other_hosts_say():

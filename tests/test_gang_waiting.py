@@ -12,7 +12,7 @@ from test_gang import until_it_trains
 
 from scalectl.orchestrator.cluster.backends import opened
 from scalectl.orchestrator.cluster.base import Request
-from scalectl.orchestrator.cluster.supervisor import Patience
+from scalectl.orchestrator.cluster.watch import Patience
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.trainer.events import Started

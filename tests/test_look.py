@@ -109,6 +109,20 @@ def test_curves_are_smoothed_before_the_raw_ones_and_dashed_by_data_size():
     assert made.data["columns"][-1] == "smoothed"
 
 
+def test_of_many_runs_the_curves_of_a_model_and_data_size_are_drawn_together():
+    points = pd.concat([laptop().assign(seed=n) for n in range(7)], ignore_index=True)
+    points["run"] = [f"run-{n:03}" for n in range(len(points))]
+    lines = points[["run", "flops"]].merge(pd.DataFrame({"step": [1, 2, 3]}), how="cross")
+    lines = lines.assign(flops=lines["flops"] * lines["step"] / 3, loss=1 / lines["step"])
+    made = draw("curves", subject(points, curves=lines))
+    drawn = made.figure.axes[0].lines
+    xs = np.concatenate([line.get_xdata() for line in drawn])
+    assert len(points) > 200 > 20 > len(drawn) and np.isnan(xs).sum() == len(points)  # a gap behind each run
+    assert sorted(xs[~np.isnan(xs)]) == sorted(lines["flops"])
+    assert len({(line.get_color(), str(line._dash_pattern)) for line in drawn}) == 9
+    assert len(made.data["rows"]) == len(lines)
+
+
 @pytest.mark.parametrize(
     ("metric", "data", "label"),
     [

@@ -13,7 +13,8 @@ from told import rows
 from scalectl.orchestrator.cluster.backends import opened
 from scalectl.orchestrator.cluster.base import Request
 from scalectl.orchestrator.cluster.ray_server import secure
-from scalectl.orchestrator.cluster.supervisor import Patience, Supervisor
+from scalectl.orchestrator.cluster.supervisor import Supervisor
+from scalectl.orchestrator.cluster.watch import Patience
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch.loop import launch
 from scalectl.orchestrator.plan.planner import plan

@@ -151,6 +151,19 @@ def test_a_frontier_and_sizes_that_exclude_each_other_are_told():
     assert any("the law of size and images expects" in warning for warning in found.warnings)
 
 
+def test_a_frontier_that_the_ends_of_a_grid_bend_is_told():
+    """A dense grid of 12 sizes and lengths: its dearest runs are far from the best size of their compute."""
+    N, D = (axis.ravel() for axis in np.meshgrid(np.geomspace(5e6, 3e8, 12), np.geomspace(1e7, 3e9, 12)))
+    error = 0.03 + 0.2 * (N / 1e7) ** -0.4 + 0.3 * (D / 1e8) ** -0.35
+    error *= np.exp(0.003 * np.random.default_rng(1).normal(size=len(N)))
+    points = table(6 * N * D, error).assign(params=N, images_seen=D, data_size=1e12)
+    said = analysis.predict(points, METRIC, compute=10 * 6 * N.max() * D.max())
+    assert said.allocation.expected.high > said.low > said.allocation.expected.estimate  # the intervals meet
+    assert "for the grid ends there" in " ".join(said.warnings)
+    inside = analysis.predict(points, METRIC, compute=6 * N.max() * D.max() / 100)
+    assert "grid ends" not in " ".join(inside.warnings)
+
+
 def test_a_size_differs_from_its_compute_where_patches_differ():
     points = sizes(0.002)
     other = points.assign(flops=4 * points["flops"], run=[f"{run}-b" for run in points["run"]])

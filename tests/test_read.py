@@ -14,6 +14,7 @@ from scalectl import analysis
 from scalectl.analysis.drawing.trunks import trunks
 from scalectl.analysis.runs import usable
 from scalectl.analysis.store import metrics
+from scalectl.orchestrator.store.reading import Store
 
 
 @pytest.fixture
@@ -131,3 +132,15 @@ def test_a_new_cost_is_no_metric_and_parts_no_line(tmp_path):
         analysis.frontier(later, "joules")
     ((model, xs, _),) = trunks(later, usable(later, "upstream/error"), "upstream/error", "flops")
     assert model == "pico" and xs.tolist() == [1e9, 2e9, 4e9]
+
+
+def test_of_too_many_curves_those_of_chosen_trunks_alone_are_read(study):
+    records, found = told.planning(study, models="[pico, nano]", sizes="[60, 120]")
+    with records:
+        told.write(records, found.jobs)
+    given, runs = [], analysis.read(study.store)["run"].to_list()
+    every = list(Store(study.store).segments(runs))
+    first = every[0].trunk
+    some = list(Store(study.store).segments(runs, lambda trunks: given.extend(trunks) or {first}))
+    assert given == [segment.trunk for segment in every]
+    assert some == [segment for segment in every if segment.trunk == first] and 0 < len(some) < len(every)

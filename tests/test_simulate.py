@@ -26,7 +26,8 @@ from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.plan.preemptions import Preemptions, parse_rate
 from scalectl.orchestrator.plan.simulator import Unplaceable, simulate
 from scalectl.orchestrator.plan.typed_slots import InvalidSlots, parse_slots
-from scalectl.orchestrator.vocabulary import JobKind, devices_of
+from scalectl.orchestrator.slot_types import devices_of
+from scalectl.orchestrator.vocabulary import JobKind
 
 ROOT = Path(__file__).parents[1]
 PAPER = ROOT / "studies" / "paper.yaml"

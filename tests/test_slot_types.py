@@ -7,8 +7,9 @@ from test_cli import scalectl
 
 from scalectl.orchestrator.experiment.resources import Place, Resources
 from scalectl.orchestrator.plan.placement import fit
-from scalectl.orchestrator.slot_types import NoSlotType, slot_type
-from scalectl.orchestrator.vocabulary import devices_of, parted
+from scalectl.orchestrator.slot_types import NoSlotType, devices_of, slot_type
+from scalectl.orchestrator.vocabulary import parted
+from scalectl.trainer.topology import GENERATIONS, Topology
 
 
 @pytest.mark.parametrize(
@@ -78,6 +79,27 @@ def test_the_number_of_a_product_counts_no_devices():
     assert fit(Place(type=("geforce-rtx-4090",))).devices == 1
 
 
+@pytest.mark.parametrize("name", GENERATIONS)
+def test_the_devices_of_a_slice_are_those_of_its_topology(name):
+    slices = [Topology(GENERATIONS[name], shape) for shape in GENERATIONS[name].shapes]
+    assert [devices_of(whole.slot) for whole in slices] == [whole.devices for whole in slices]
+    assert all(fit(Place(type=(whole.slot,))).devices == whole.devices for whole in slices)
+
+
+@pytest.mark.parametrize(
+    ("slot_type", "why"),
+    [
+        ("v3-32", "a chip of v3 is 2 devices"),
+        ("tpu7x-16", "a chip of tpu7x is 2 devices"),
+        ("v5p-16", "a device of v5p is a chip, and the number in the name counts its 2 cores"),
+        ("v5e-16", "leave devices out\n"),
+    ],
+)
+def test_a_wrong_number_of_devices_is_explained_by_what_the_name_counts(study, slot_type, why):
+    study.write(f"resources: {{default: {{type: {slot_type}, devices: 4}}}}\n")
+    assert why in scalectl("validate", study.file).stderr
+
+
 def test_every_wrong_type_of_a_file_is_said_at_its_place(study):
     types = "{default: {type: [8xh100, v5litepod-16], devices: 1.5}, rules: [{when: {model: pico}, use: {type: v5e}}]}"
     study.write(f"resources: {types}\n")
@@ -96,6 +118,7 @@ def test_every_wrong_type_of_a_file_is_said_at_its_place(study):
         ("{device: gpu, type: cpu-2}", "device: a slot of type cpu-2 has no GPU"),
         ("{type: v5e-16, devices: 8}", "devices: a slot of type v5e-16 has 16, not 8"),
         ("{type: v3-32, devices: 16}", "devices: a slot of type v3-32 has 32, not 16"),  # it counts cores
+        ("{type: v4-16, devices: 16}", "devices: a slot of type v4-16 has 8, not 16"),  # of two cores
         ("{type: cpu-2, devices: 3}", "devices: a slot of type cpu-2 has 2, not 3"),
         ("{device: cpu, devices: 4}", "devices: a slot of type cpu has 1, not 4"),
         ("{type: cpu, devices: 0.5}", "devices: a slot of type cpu has 1, not 0.5"),
@@ -123,6 +146,13 @@ def test_a_slot_that_nobody_has_is_one_error_at_its_key_in_the_default_and_in_a_
         "{type: cpu-2, devices: 2}",
         "{type: h100, devices: 0.5}",
         "{device: tpu, devices: 16}",
+        "{type: v2-16, devices: 16}",
+        "{type: v3-16, devices: 16}",
+        "{type: v4-16, devices: 8}",
+        "{type: v5e-16, devices: 16}",
+        "{type: v5p-16, devices: 8}",
+        "{type: v6e-16, devices: 16}",
+        "{type: tpu7x-16, devices: 16}",
     ],
 )
 def test_a_slot_that_somebody_has_is_valid(study, place):

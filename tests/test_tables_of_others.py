@@ -276,7 +276,7 @@ def test_the_work_of_one_image_is_not_taken_for_training_compute_in_silence(tmp_
         with pytest.raises(InvalidImport, match="flops is too little for training: it looks like the work of one"):
             table(tmp_path, text)
     run = first(tmp_path, PER_IMAGE, columns={"flops": "flops_per_image"})
-    assert run["flops_per_image"] == 17_500_000_000 and "flops" not in run
+    assert run["flops_per_image"] == 17_500_000_000 and run["flops"] == 3 * 17.5e9 * 1e9
     assert first(tmp_path, PER_IMAGE, columns={"flops": "flops"})["flops"] == 17.5e9
     assert first(tmp_path, PER_IMAGE.replace("17.5e9", "5e19").replace("60e9", "1e20"))["flops"] == 5e19
 

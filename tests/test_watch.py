@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 from conftest import Study
 
-from scalectl.orchestrator.cluster.supervisor import SLOW_SECONDS, Patience, Watch
+from scalectl.orchestrator.cluster.watch import SLOW_SECONDS, Patience, Watch
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.trainer.spec import Job

@@ -5,6 +5,7 @@ from enum import StrEnum
 from importlib.util import find_spec
 
 from scalectl.trainer import state_size
+from scalectl.trainer.counting import counted
 from scalectl.trainer.flops import dispatch, tokens, training_flops
 from scalectl.trainer.spec import Layers, Remat, TrunkSpec
 from scalectl.trainer.topology import Topology, topology
@@ -147,7 +148,9 @@ def estimate(trunk: TrunkSpec, slices: Topology) -> Need:
     devices, recipe = slices.devices, trunk.recipe
     for size in (recipe.batch_size, recipe.microbatch):
         if size % devices:
-            raise ValueError(f"{size} images can't be shared by {devices} devices: give a multiple of {devices}")
+            raise ValueError(
+                f"{counted(size, 'image')} can't be shared by {devices} devices: give a multiple of {devices}"
+            )
     limit, peak = round(slices.generation.gib * GIB), round(peak_bytes(trunk, slices, length_of(trunk)))
     verdict = Verdict.UNSURE
     unrolled = (recipe.layers, recipe.remat) == ("loop", "none")
@@ -176,7 +179,8 @@ def peak_bytes(trunk: TrunkSpec, slices: Topology, length: int) -> float:
 
 def arrays(trunk: TrunkSpec, slices: Topology, length: int) -> Arrays:
     """The arrays of a trunk's step on each device of a slice, for images of so many tokens."""
-    devices, passing = slices.devices, slices.devices >= RING and slices.generation.name not in ("v2", "v3")
+    devices, divided = slices.devices, state_size.parts_of(trunk, slices.devices) > 1
+    passing = divided and devices >= RING and slices.generation.name not in ("v2", "v3")
     model, recipe, data = trunk.model, trunk.recipe, trunk.data
     size = 2 if recipe.precision == "bfloat16" else 4
     images = (recipe.microbatch or recipe.batch_size) / devices
@@ -186,7 +190,7 @@ def arrays(trunk: TrunkSpec, slices: Topology, length: int) -> Arrays:
     scores = images * model.num_heads * up(length, ROWS) * up(length, LANES)
     return Arrays(
         gradients=4.0 * state_size.held(trunk, devices),
-        gathered=state_size.gathered(trunk) * (state_size.parts_of(trunk, devices) > 1),
+        gathered=state_size.gathered(trunk) * divided,
         patches=images * tokens(model, data.image_size) * size * up(model.patch_size**2 * data.channels, LANES),
         logits=4.0 * images * up(data.num_classes, LANES),
         stream=stream * size,
@@ -212,7 +216,8 @@ def padding(trunk: TrunkSpec) -> str:
     below, above = length // LANES * LANES, up(length, LANES)
     if length == above:
         return ""
-    words = f"{length} tokens of an image take the room of {above} where tokens meet tokens"
+    take = "takes" if length == 1 else "take"
+    words = f"{counted(length, 'token')} of an image {take} the room of {above} where tokens meet tokens"
     if below and length - below < LANES // 4:
         more = peak_bytes(trunk, ONE, length) / peak_bytes(trunk, ONE, below) - 1
         words += f": about {100 * more:.0f} % more memory than {below} tokens"

@@ -17,6 +17,7 @@ import numpy as np
 from scalectl.trainer import checkpoint
 from scalectl.trainer.checkpoint import Corrupt, Saved
 from scalectl.trainer.claim import check
+from scalectl.trainer.counting import counted
 from scalectl.trainer.data import squares
 from scalectl.trainer.data.batches import Batches
 from scalectl.trainer.data.copies import newly_counted, words
@@ -227,7 +228,7 @@ class _Training:
             for score in evaluations(self.programs, self.state.params, data, evals, stopping):
                 yield Measurement(score.metric, self.step, score.value, wanted[score.metric], score.test_images)
         except NotFinite as error:
-            raise Diverged(self.step, f"{error} is not finite after {self.step:,} steps") from error
+            raise Diverged(self.step, f"{error} is not finite after {counted(self.step, 'step')}") from error
 
     def _at_checkpoint(self) -> bool:
         return self.step == self.job.stop or self.step % self.job.checkpoint_every == 0

@@ -4,7 +4,7 @@ import re
 
 import pandas as pd
 
-from scalectl.analysis.drawing.style import literal, share
+from scalectl.analysis.vocabulary import is_in_per_cent
 
 _NAMES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet": "ImageNet", "mnist": "MNIST"}
 _FORMS = (  # of our own metrics
@@ -60,3 +60,15 @@ def _words(metric: str, data: str) -> str:
 
 def _proper(name: str | None) -> str:
     return _NAMES.get(name or "", name or "")
+
+
+def share(metric: str) -> float:
+    """The factor with which a metric is drawn: errors in per cent, others as they are."""
+    if is_in_per_cent(metric):
+        return 100.0
+    return 1.0
+
+
+def literal(text: str) -> str:
+    """A text of the user's with dollars that are no mathematics to Matplotlib."""
+    return text.replace("$", r"\$")

@@ -10,8 +10,10 @@ from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 
 from scalectl.analysis.checks import Refused
+from scalectl.analysis.drawing.colours import ink, paper
+from scalectl.analysis.drawing.labels import literal
 from scalectl.analysis.drawing.panels import BEYOND
-from scalectl.analysis.drawing.style import SMALL, STAR, Marks, ink, literal, paper, short
+from scalectl.analysis.drawing.style import SMALL, STAR, Marks, short
 from scalectl.analysis.report import Fitted
 from scalectl.analysis.vocabulary import FRONTIER
 

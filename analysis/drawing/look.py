@@ -16,9 +16,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from scalectl.analysis.checks import Refused
+from scalectl.analysis.drawing.labels import literal
 from scalectl.analysis.drawing.legends import arrange
 from scalectl.analysis.drawing.sheet import DOTS, Sheet
-from scalectl.analysis.drawing.style import TEXT, literal
+from scalectl.analysis.drawing.style import TEXT
 
 MILLIMETRES = 25.4  # of an inch
 _SIZES, _DOTS = (30.0, 2000.0), (30, 1200)  # least and most

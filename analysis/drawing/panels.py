@@ -9,7 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from scalectl.analysis.drawing.labels import data_name, metric_label
+from scalectl.analysis.counting import counted
+from scalectl.analysis.drawing.colours import ink, paper
+from scalectl.analysis.drawing.labels import data_name, metric_label, share
 from scalectl.analysis.drawing.style import (
     FAINT,
     SMALL,
@@ -20,18 +22,14 @@ from scalectl.analysis.drawing.style import (
     axis_of_errors,
     axis_of_sizes,
     height,
-    ink,
-    paper,
-    share,
 )
 from scalectl.analysis.drawing.trunks import trunks
 from scalectl.analysis.law import Floats
-from scalectl.analysis.report import Fitted
+from scalectl.analysis.report import AHEAD, Fitted
 from scalectl.analysis.runs import best_of_each, frontier, usable
 from scalectl.analysis.vocabulary import AXES, FRONTIER, is_accuracy
 
 FLOOR = 0.25  # a floor below this share of the end of the law is not drawn: it would squeeze all else
-AHEAD = 10.0  # the law is drawn up to this many times the largest compute of all runs
 BEYOND = (0, (4, 2))  # dashes
 _RING: dict[str, Any] = {"facecolor": "none", "linewidth": 0.7, "zorder": 5}
 _LETTER, _WORD = 0.5, 16  # width of a letter in its height, and the letters that no line of a label is shorter than
@@ -152,9 +150,7 @@ def note_zeros(axes: Axes, runs: pd.DataFrame, metric: str) -> None:
     zeros = int((runs[metric] == 0).sum())
     if not zeros or axes.get_yscale() != "log":
         return
-    text = f"{zeros} runs at 0: not on this axis"
-    if zeros == 1:
-        text = "1 run at 0: not on this axis"
+    text = f"{counted(zeros, 'run')} at 0: not on this axis"
     axes.text(0.015, 0.02, text, transform=axes.transAxes, fontsize=SMALL, zorder=8)
 
 

@@ -1,6 +1,5 @@
 """What a figure is made of: the subject that it shows, the plot that draws it, and the drawing with its data."""
 
-import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from scalectl.analysis.checks import Refused
-from scalectl.analysis.documents import known
+from scalectl.analysis.documents import known, written
 from scalectl.analysis.drawing.sheet import SUFFIXES, png, write
 from scalectl.analysis.report import Fitted
 
@@ -49,7 +48,7 @@ class Drawing:
         if beside.exists() and not _is_of_a_figure(beside):
             raise Refused(f"{beside} is no figure's data, and those of {path} would replace it: give another name.")
         write(self.figure, path)
-        beside.write_text(json.dumps(known(dict(self.data)), indent=1, allow_nan=False) + "\n")
+        beside.write_text(written(known(dict(self.data))) + "\n")
 
     def _repr_png_(self) -> bytes:
         return png(self.figure)

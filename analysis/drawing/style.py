@@ -5,15 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.ticker import FixedLocator, FuncFormatter, Locator, LogFormatterSciNotation, MaxNLocator, NullLocator
 
-from scalectl.analysis.vocabulary import is_in_per_cent
+from scalectl.analysis.drawing.colours import Colour, ink, paper, shades
 
 FAINT, STAR = "#8f8f8f", "#0072b2"
 TEXT, SMALL = 8.0, 7.0  # points
@@ -21,54 +19,12 @@ _AREAS = (4.0, 34.0)  # of the smallest and the largest data size, in square poi
 _AREA = 18.0  # where all are alike
 _APART = 0.15  # least distance of labelled ticks along the x axis, as a share of it
 _ABOVE = 1.35 * SMALL  # the same along the y axis, in points
-PALETTE = colormaps["inferno"]
-_SHADES, _SHADES_ON_DARK = (0.12, 0.678), (0.46, 1.0)  # parts of the palette with 3:1 on white and on black
-_FEW, _DARKEST = 7, 0.03  # more colours than that begin darker, to stay apart
-_DARK = 0.18  # luminance of a paper that is dark: as far from white as from black in contrast
 _STEPS = (1, 2, 5, 3, 7, 1.5, 1.2, 9)  # of a decade: where ticks stand, as far as there is room, the first ones first
-
-
-Colour = tuple[float, float, float, float]
-
-
-def ink() -> Any:
-    """The colour of lines and letters that are no model's: that of text."""
-    return mpl.rcParams["text.color"]
-
-
-def paper() -> Any:
-    """The colour behind the marks."""
-    return mpl.rcParams["axes.facecolor"]
 
 
 def _grid() -> Any:
     """The colour of the grid, which alone is paler than 3:1."""
     return tuple(0.9 * np.array(to_rgb(paper())) + 0.1 * np.array(to_rgb(ink())))
-
-
-def shades(count: int) -> list[Colour]:
-    """So many colours in order, each with a contrast of 3:1 to the paper, that differ in grey as well."""
-    first, last = _SHADES
-    if count > _FEW:
-        first = _DARKEST
-    if luminance(paper()) < _DARK:
-        first, last = _SHADES_ON_DARK
-    if count == 1:
-        return [PALETTE((first + last) / 2)]
-    return [PALETTE(shade) for shade in np.linspace(first, last, count)]
-
-
-def luminance(colour: Any) -> float:
-    """The relative luminance of a colour, from 0 of black to 1 of white: WCAG 2.2, relative luminance."""
-    rgb = np.array(to_rgb(colour))
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    return float(linear @ (0.2126, 0.7152, 0.0722))
-
-
-def contrast(colour: Any, other: Any) -> float:
-    """The contrast of two colours, from 1 to 21: WCAG 2.2, contrast ratio."""
-    dark, bright = sorted(map(luminance, (colour, other)))
-    return (bright + 0.05) / (dark + 0.05)
 
 
 @dataclass(frozen=True)
@@ -92,18 +48,6 @@ class Marks:
     def area(self, runs: pd.DataFrame) -> pd.Series:
         """The area of each run, for one whose data size is not known as where all are alike."""
         return runs["data_size"].map(self.areas).astype(float).fillna(_AREA)
-
-
-def share(metric: str) -> float:
-    """The factor with which a metric is drawn: errors in per cent, others as they are."""
-    if is_in_per_cent(metric):
-        return 100.0
-    return 1.0
-
-
-def literal(text: str) -> str:
-    """A text of the user's with dollars that are no mathematics to Matplotlib."""
-    return text.replace("$", r"\$")
 
 
 def short(number: float) -> str:

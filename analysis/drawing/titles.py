@@ -8,7 +8,8 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.mathtext import MathTextParser
 
 from scalectl.analysis.drawing.fonts import OURS
-from scalectl.analysis.drawing.style import TEXT, literal
+from scalectl.analysis.drawing.labels import literal
+from scalectl.analysis.drawing.style import TEXT
 from scalectl.analysis.law import LADDER, Law, family
 from scalectl.analysis.report import Fitted
 from scalectl.analysis.vocabulary import FRONTIER

@@ -5,8 +5,10 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from scalectl.analysis.law import Floats
+from scalectl.analysis.runs import differs
 from scalectl.analysis.store import of_trunk
 
 _ALIKE = 1.25  # budgets of up to this many times the steps are one
@@ -20,18 +22,27 @@ def trunks(points: pd.DataFrame, runs: pd.DataFrame, metric: str, across: str) -
     """
     points = points.reset_index(drop=True).sort_values(["steps", across], kind="stable")
     shared, imported = of_trunk(points), pd.Series(data=False, index=points.index)
+    shared = [name for name in shared if differs(points[name])] or shared[:1]
     if "origin" in points:
         imported = points["origin"].notna()
     budgets = {model: np.unique(group["steps"].dropna()) for model, group in points[imported].groupby("model")}
-    drawn = points["run"].isin(runs["run"])
-    for _, ends in points[points.duplicated(shared, keep=False)].groupby(shared, dropna=False):
-        model = ends["model"].iloc[0]
-        xs = ends[across].to_numpy(float)
-        ys = np.where(drawn[ends.index], ends[metric].to_numpy(float), np.nan)
-        gaps = list[int]()
-        if imported[ends.index[0]]:
-            gaps = _gaps(ends["steps"].to_numpy(float), budgets[model])
-        yield model, np.insert(xs, gaps, np.nan), np.insert(ys, gaps, np.nan)
+    joined = points.duplicated(shared, keep=False)
+    points, imported_N = points[joined], imported[joined].to_numpy()
+    model_N, steps_N, x_N = points["model"].tolist(), points["steps"].to_numpy(float), points[across].to_numpy(float)
+    y_N = np.where(points["run"].isin(runs["run"]), points[metric].to_numpy(float), np.nan)
+    for ends in _groups(points.groupby(shared, dropna=False).ngroup().to_numpy()):
+        gaps, model = list[int](), model_N[ends[0]]
+        if imported_N[ends[0]]:
+            gaps = _gaps(steps_N[ends], budgets[model])
+        yield model, np.insert(x_N[ends], gaps, np.nan), np.insert(y_N[ends], gaps, np.nan)
+
+
+def _groups(number_N: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """The places of each number, those of the least number first."""
+    if not len(number_N):
+        return []
+    order_N = np.argsort(number_N, kind="stable")
+    return np.split(order_N, np.flatnonzero(np.diff(number_N[order_N])) + 1)
 
 
 def _gaps(steps_N: Floats, budgets: Floats) -> list[int]:

@@ -8,11 +8,13 @@ from matplotlib.axes import Axes
 from scalectl.analysis.backtests import Cut, backtest
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.documents import records
+from scalectl.analysis.drawing.colours import ink
+from scalectl.analysis.drawing.labels import share
 from scalectl.analysis.drawing.legends import dots, draw_legend
 from scalectl.analysis.drawing.panels import BEYOND, draw_band, draw_runs
 from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, sheet
-from scalectl.analysis.drawing.style import SMALL, TEXT, Marks, ink, share
+from scalectl.analysis.drawing.style import SMALL, TEXT, Marks
 from scalectl.analysis.runs import usable, without
 
 

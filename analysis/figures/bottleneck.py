@@ -4,12 +4,12 @@ from typing import Any
 
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.documents import records
-from scalectl.analysis.drawing.labels import data_name
+from scalectl.analysis.drawing.labels import data_name, share
 from scalectl.analysis.drawing.legends import dots, draw_legend
 from scalectl.analysis.drawing.panels import LIMITS, draw_limit, label_error, least
 from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, sheet
-from scalectl.analysis.drawing.style import Marks, axis_of_errors, share
+from scalectl.analysis.drawing.style import Marks, axis_of_errors
 from scalectl.analysis.runs import usable
 
 

@@ -1,6 +1,7 @@
 """Draw the training curve of each run; --metric is one of their columns, loss by default."""
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -10,27 +11,20 @@ from matplotlib.lines import Line2D
 
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.documents import rows as cells
+from scalectl.analysis.drawing.colours import Colour, contrast, ink, paper
+from scalectl.analysis.drawing.labels import literal
 from scalectl.analysis.drawing.legends import draw_legend, models
 from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, sheet
-from scalectl.analysis.drawing.style import (
-    TEXT,
-    Colour,
-    Marks,
-    axis_of_compute,
-    axis_of_errors,
-    contrast,
-    ink,
-    literal,
-    paper,
-    short,
-)
+from scalectl.analysis.drawing.style import TEXT, Marks, axis_of_compute, axis_of_errors, short
 from scalectl.analysis.law import Floats
+from scalectl.analysis.smoothing import smoothed
 from scalectl.analysis.vocabulary import AXES
 
-_NEAR = 1.08  # how far along the axis measurements are averaged, as a factor
+Kind: TypeAlias = tuple[str, int]  # the model of a run, and its data size
 _LEAST = 3.0  # contrast of a line to the paper
 _FEW = 12  # runs up to which measurements are drawn beside their means; those of more hide all means
+_MANY, _TOGETHER = 200, 50  # runs up to which each is a line of its own, and as many of others as are one
 _DASHES: tuple[Any, ...] = ("-", (0, (5, 1.2)), (0, (5, 1.2, 1, 1.2)), (0, (2.2, 1.2)), (0, (1, 1.2)))
 _LABELS = {
     "loss": "Training loss",
@@ -50,7 +44,7 @@ def draw(subject: Subject) -> Drawing:
         raise Refused("no run has a training curve: imported runs have none, and others before their first steps.")
     points = subject.points
     figure = sheet(COLUMN, 2.7)
-    marks = Marks.of_runs(points[points["run"].isin(subject.curves["run"])])
+    marks = Marks.of_runs(points[points["run"].isin(subject.curves["run"].unique())])
     drawn = draw_curves(figure.subplots(), subject.curves, points, subject.curve, subject.x, marks)
     lengths = {short(size): _line(style) for size, style in reversed(dashes_of(marks).items())}
     kinds = {"mean of neighbours": _line("-")}
@@ -81,16 +75,18 @@ def draw_curves(
     if drawn.empty:
         raise Refused(f"no run has a training curve of {metric} over {x}: imported runs have none.")
     drawn = drawn.sort_values(["params", "run", x], kind="stable").reset_index(drop=True)
-    drawn["smoothed"] = np.nan
-    few = drawn["run"].nunique() <= _FEW
-    dashes = dashes_of(marks)
-    for _, line in drawn.groupby("run", sort=False):
-        smooth = smoothed(line[x].to_numpy(float), line[metric].to_numpy(float))
-        colour, dash = marks.colours[line["model"].iloc[0]], dashes.get(line["data_size"].iloc[0], "-")
-        drawn.loc[line.index, "smoothed"] = smooth
+    x_N, y_N = drawn[x].to_numpy(float), drawn[metric].to_numpy(float)
+    places = _places_of_runs(drawn)
+    smooth_N = np.concatenate([smoothed(x_N[place], y_N[place]) for place in places])
+    drawn["smoothed"] = smooth_N
+    few, dashes = len(places) <= _FEW, dashes_of(marks)
+    kinds = drawn[["model", "data_size"]].iloc[[place.start for place in places]].itertuples(index=False, name=None)
+    means = [np.array([x_N[place], smooth_N[place]]) for place in places]
+    for number, ((model, size), line) in enumerate(_joined(list(zip(kinds, means, strict=True)))):
+        colour = marks.colours[model]
         if few:
-            axes.plot(line[x], line[metric], color=faint(colour), linewidth=0.2, zorder=2)
-        axes.plot(line[x], smooth, color=colour, linewidth=1.0, linestyle=dash, zorder=3)
+            axes.plot(x_N[places[number]], y_N[places[number]], color=faint(colour), linewidth=0.2, zorder=2)
+        axes.plot(*line, color=colour, linewidth=1.0, linestyle=dashes.get(size, "-"), zorder=3)
     shown = metric if few else "smoothed"
     axes.set_ylabel(literal(_LABELS.get(metric, metric)), fontsize=TEXT)
     axes.set_xlabel(_along(x), fontsize=TEXT)
@@ -100,12 +96,24 @@ def draw_curves(
     return drawn[["run", "name", "step", x, metric, "smoothed"]]
 
 
-def smoothed(x_N: Floats, y_N: Floats) -> Floats:
-    """The geometric mean of the measurements around each x, sorted, from a little before to a little after it."""
-    before_N = np.searchsorted(x_N, x_N / _NEAR, side="left")
-    after_N = np.searchsorted(x_N, x_N * _NEAR, side="right")
-    sum_N = np.concatenate([[0.0], np.cumsum(np.log(y_N))])
-    return np.exp((sum_N[after_N] - sum_N[before_N]) / (after_N - before_N))
+def _places_of_runs(drawn: pd.DataFrame) -> list[slice]:
+    """The rows of each run, which are together."""
+    run = drawn["run"].to_numpy(object)
+    first = [0, *(np.flatnonzero(run[1:] != run[:-1]) + 1).tolist()]
+    return list(map(slice, first, [*first[1:], len(run)]))
+
+
+def _joined(lines: Sequence[tuple[Kind, Floats]]) -> Iterator[tuple[Kind, Floats]]:
+    """Yield the lines; of many those of one model and data size as parted ones, which are quicker to draw."""
+    if len(lines) <= _MANY:
+        yield from lines
+        return
+    parts: dict[Kind, list[Floats]] = {}
+    for kind, line in lines:
+        parts.setdefault(kind, []).extend((line, np.full((2, 1), np.nan)))
+    for kind, some in parts.items():
+        for first in range(0, len(some), 2 * _TOGETHER):
+            yield kind, np.concatenate(some[first : first + 2 * _TOGETHER], axis=1)
 
 
 def dashes_of(marks: Marks) -> dict[int, Any]:

@@ -12,10 +12,10 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.comparison import comparable
 from scalectl.analysis.documents import rows as cells
-from scalectl.analysis.drawing.labels import data_name, metric_label
+from scalectl.analysis.drawing.labels import data_name, metric_label, share
 from scalectl.analysis.drawing.plot import Drawing, Option, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, sheet
-from scalectl.analysis.drawing.style import SMALL, TEXT, share
+from scalectl.analysis.drawing.style import SMALL, TEXT
 from scalectl.analysis.runs import usable
 from scalectl.analysis.vocabulary import is_accuracy
 

@@ -11,6 +11,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 
 from scalectl.analysis.budgets import (
+    SIZES,
     Budget,
     best_of_sizes,
     budgets,
@@ -21,26 +22,16 @@ from scalectl.analysis.budgets import (
     refuse_rise,
 )
 from scalectl.analysis.checks import Refused
-from scalectl.analysis.drawing.labels import data_name
+from scalectl.analysis.drawing.colours import ink, paper, shades
+from scalectl.analysis.drawing.labels import data_name, literal, share
 from scalectl.analysis.drawing.panels import label_error, least, note_zeros
 from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, sheet
-from scalectl.analysis.drawing.style import (
-    SMALL,
-    TEXT,
-    axis_of_compute,
-    axis_of_errors,
-    ink,
-    literal,
-    paper,
-    shades,
-    share,
-)
+from scalectl.analysis.drawing.style import SMALL, TEXT, axis_of_compute, axis_of_errors
 from scalectl.analysis.drawing.titles import WRAP
 from scalectl.analysis.runs import usable
 from scalectl.analysis.vocabulary import AXES, NEAREST
 
-SIZES = 3  # that a budget needs to be shown beside one with NEAREST sizes, which has a minimum
 _WIDE = 6  # letters that a line of reasons takes less, as it has few narrow ones
 _LEVELS = 64  # of the scale of colours
 _MINIMUM: dict[str, Any] = {"marker": "D", "s": 16, "linewidth": 0.8}

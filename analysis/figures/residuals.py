@@ -6,11 +6,12 @@ from matplotlib.axes import Axes
 
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.documents import records
+from scalectl.analysis.drawing.colours import ink, paper
 from scalectl.analysis.drawing.legends import dots, draw_legend, lines
 from scalectl.analysis.drawing.panels import BEYOND, draw_band, draw_stars, label_compute, reach
 from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, sheet
-from scalectl.analysis.drawing.style import STAR, TEXT, Marks, axis_of_compute, ink, paper, plain
+from scalectl.analysis.drawing.style import STAR, TEXT, Marks, axis_of_compute, plain
 from scalectl.analysis.drawing.titles import put_title
 from scalectl.analysis.law import Floats
 from scalectl.analysis.report import Fitted, HeldOut

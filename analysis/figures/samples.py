@@ -4,12 +4,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from scalectl.analysis.documents import records
-from scalectl.analysis.drawing.labels import data_name
+from scalectl.analysis.drawing.labels import data_name, share
 from scalectl.analysis.drawing.legends import dots, draw_legend
 from scalectl.analysis.drawing.panels import draw_dots, draw_trunks, label_error, least, note_zeros
 from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, sheet
-from scalectl.analysis.drawing.style import TEXT, Marks, axis_of_compute, axis_of_errors, share
+from scalectl.analysis.drawing.style import TEXT, Marks, axis_of_compute, axis_of_errors
 from scalectl.analysis.runs import running_best, usable
 
 _ROUND = 1.3  # room around the points, as a factor

@@ -12,6 +12,7 @@ from scalectl.orchestrator.experiment.document import read_text
 from scalectl.orchestrator.experiment.rules import Section, key
 from scalectl.orchestrator.experiment.values import Natural, NonNegative, count, refusal, shown
 from scalectl.orchestrator.experiment.yaml_text import load
+from scalectl.orchestrator.format import counted
 from scalectl.orchestrator.slot_types import NoSlotType, slot_type
 from scalectl.orchestrator.vocabulary import CPU
 from scalectl.trainer.topology import Unknown, topology
@@ -67,7 +68,8 @@ def fake_cluster(file: Path, say: Callable[[str], None]) -> Iterator[str]:
     hosts = [host for name, number in layout.slices.items() for host in slice_hosts(name, number)]
     hosts += [host for name, number in layout.gpu_hosts.items() for host in gpu_hosts(name, number)]
     preemptions = [Preemption(entry.type, entry.after, entry.notice, entry.away) for entry in layout.preempt]
-    say(f"fake cluster: {layout.cpus} CPU workers and {len(hosts)} hosts are started on this machine's CPUs")
+    parts = f"{counted(layout.cpus, 'CPU worker')} and {counted(len(hosts), 'host')}"
+    say(f"fake cluster: {parts} are started on this machine's CPUs")
     with closing(FakeCluster(layout.cpus, hosts, preemptions, say)) as cluster:
         cluster.begin()
         yield cluster.address
@@ -97,7 +99,9 @@ def _wrong(layout: _FakeCluster) -> Iterator[Finding]:
     number = sum(layout.gpu_hosts.values())
     number += sum(len([*slice_hosts(name, 1)]) * slices for name, slices in layout.slices.items())
     if number > MOST_HOSTS:
-        yield Finding((), f"{number} hosts are more than {MOST_HOSTS}", "rehearse with fewer or smaller slices")
+        yield Finding(
+            (), f"{counted(number, 'host')} are more than {MOST_HOSTS}", "rehearse with fewer or smaller slices"
+        )
     types = (*layout.slices, *layout.gpu_hosts)
     for i, preemption in enumerate(layout.preempt):
         if preemption.type not in types:

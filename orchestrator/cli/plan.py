@@ -165,7 +165,7 @@ def tightest(fits: "Mapping[str, Fit]", cells: "Sequence[Cell]") -> str:
     }
     line = f"Tightest fit: {name} has " + ", ".join(counted(number, word) for word, number in numbers.items())
     if held_out := len(cells) - len(fitted[name]):
-        line += f"; {held_out} of {len(cells)} runs are held out"
+        line += f"; {held_out} of {counted(len(cells), 'run')} {'is' if held_out == 1 else 'are'} held out"
     return f"{line}."
 
 
@@ -195,7 +195,8 @@ def _notes(plan: "Plan", slots: "Sequence[Slot]", fit: str, drop: str) -> str:
     if lacking := no_minima(plan.runs):
         notes.append(f"  {lacking}")
     if plan.skipped:
-        notes.append(f"  {plan.skipped} of {len(plan.runs) + plan.skipped} runs are left out by the rules of grid.")
+        out = f"{plan.skipped} of {counted(len(plan.runs) + plan.skipped, 'run')}"
+        notes.append(f"  {out} {'is' if plan.skipped == 1 else 'are'} left out by the rules of grid.")
     if plan.unlisted:
         notes.append(f"  The study has {counted(plan.unlisted, 'more run')} than this file{drop}.")
     if plan.price is not None:

@@ -10,7 +10,7 @@ import click
 from scalectl.orchestrator.cli.options import run_argument, store_option
 from scalectl.orchestrator.cli.rows import Rows, View, rows_options
 from scalectl.orchestrator.errors import Exit
-from scalectl.orchestrator.format import command, count, duration, flops, one_line, table
+from scalectl.orchestrator.format import command, count, counted, duration, flops, one_line, table
 from scalectl.orchestrator.metrics import main_metric
 from scalectl.orchestrator.terminal import width
 from scalectl.orchestrator.vocabulary import RunState
@@ -129,10 +129,10 @@ def _with_kind(row: dict[str, Any]) -> str:
 
 
 def _settings(run: dict[str, Any]) -> str:
-    steps = f"{run['steps']:,} steps, of which {run['cooldown']:,} after its branch off trunk {run['trunk']}"
+    steps = f"{counted(run['steps'], 'step')}, of which {run['cooldown']:,} after its branch off trunk {run['trunk']}"
     size = f"{run['model']}: {count(run['params'])} params, width {run['width']}, depth {run['depth']}"
     name = run["data_name"] or run["source"]  # a store of an older version has no name
-    data = f"{run['data_size']:,} images of {name}, batch {run['batch_size']}, seed {run['seed']}"
+    data = f"{counted(run['data_size'], 'image')} of {name}, batch {run['batch_size']}, seed {run['seed']}"
     schedule = f"{run['schedule']}, warmup {run['warmup']:,}"
     if run["timescale"]:
         schedule += f", timescale {run['timescale']:,}"

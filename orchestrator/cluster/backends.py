@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 
 from scalectl.orchestrator.cluster.base import Backend, Report, Request
 from scalectl.orchestrator.cluster.ray_cluster import OnRay
-from scalectl.orchestrator.cluster.supervisor import Patience, Supervisor
+from scalectl.orchestrator.cluster.supervisor import Supervisor
+from scalectl.orchestrator.cluster.watch import Patience
 from scalectl.orchestrator.cluster.worker import stream
 from scalectl.orchestrator.errors import NotFound, did_you_mean
 from scalectl.orchestrator.vocabulary import CPU

@@ -23,7 +23,7 @@ class Cluster(Protocol):
 
     @property
     def waiting(self) -> str:
-        """What its slots are waited for that have a job and no worker yet, because others hold it; or nothing."""
+        """What its slots are waited for that have a job and no worker yet, and why; or nothing."""
         return ""
 
     @property
@@ -117,6 +117,10 @@ class Backend(ABC):
     def inventory(self, slot: str) -> str:
         """What a slot needs and what of it is free, in a few words, for whoever waited for the slot in vain."""
         return "nothing is free"
+
+    def place(self, slot: str) -> str:
+        """The machines on which the worker of a slot has its place, in words; nothing where that isn't known."""
+        return ""
 
     def held(self, slot: str) -> str:
         """What others hold of the place that a slot waits for, in a few words; empty where its worker should come."""

@@ -22,7 +22,8 @@ from scalectl.trainer.topology import topology
 
 STORE_BYTES = 80 * 2**20  # of each node's object store, which holds no more than batches of events
 AWAY_SECONDS = 10.0
-LOOK_SECONDS = 0.5  # between looks for a first job
+LATE_SECONDS = 60.0  # that jobs may need beyond a notice: a laptop saves and starts more slowly than a slice
+LOOK_SECONDS = 0.5  # between looks for a first job, and for jobs that have not left
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,8 +176,9 @@ class FakeCluster:
                 self._say(f"fake cluster: {group} is taken away in {preemption.notice:g} s")
                 end = time.time() + preemption.notice
                 for host in hosts:
-                    self._drain(host, end)
+                    self._drain(host, end + LATE_SECONDS)  # at which Ray itself ends a node
                 self._ended.wait(end - time.time())
+                self._wait_for_jobs(hosts, end + LATE_SECONDS)
             self._say(f"fake cluster: {group} is gone for {preemption.away:g} s")
             for host in hosts:
                 self._lose(self._nodes.pop(host))
@@ -185,6 +187,14 @@ class FakeCluster:
             for host in hosts:
                 self._return(host)
             self._say(f"fake cluster: {group} is back")
+
+    def _wait_for_jobs(self, hosts: Sequence[Host], end: float) -> None:
+        """Leave to jobs on some hosts the time that they need for their checkpoints on this machine, up to an end."""
+        said = False
+        while any(map(self._in_use, hosts)) and time.time() < end and not self._ended.wait(LOOK_SECONDS):
+            if not said:
+                said = True
+                self._say(f"fake cluster: {hosts[0].group} stays until its jobs have left: this machine is slow")
 
     def _return(self, host: Host) -> None:
         """Start a host anew: on a busy machine Ray may give up after 30 seconds, and then it is tried again."""

@@ -15,6 +15,19 @@ def workers(number: int) -> dict[Slot, Seats]:
     return {Slot(f"{CPU}-{n}"): WORKER for n in range(number)}
 
 
+def largest_gang(wanted: Mapping[str, float]) -> int:
+    """The workers of the largest gang of CPU workers that is wanted, or 1."""
+    return max((int(devices) for name, devices in wanted.items() if name.startswith(f"{CPU}-")), default=1)
+
+
+def hosts(ids: Collection[str], nodes: Iterable[Node]) -> str:
+    """Nodes by their names in the cluster, in words; nothing where there are none."""
+    names = dict.fromkeys(node["NodeManagerHostname"] for node in nodes if node["NodeID"] in ids)
+    if not names:
+        return ""
+    return f"node{'s' * (len(names) > 1)} {', '.join(names)}"
+
+
 def followed(
     before: Mapping[Slot, Seats], now: Mapping[Slot, Seats], working: Collection[str], placed: Collection[str]
 ) -> dict[Slot, Seats]:

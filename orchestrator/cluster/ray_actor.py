@@ -1,5 +1,8 @@
 """The actors of slots on Ray: how they are made, and what they are asked."""
 
+from collections.abc import Mapping
+from contextlib import suppress
+from math import isclose
 from typing import Any
 
 from scalectl.orchestrator.cluster import process as heap
@@ -71,6 +74,18 @@ class Actor:
         """The id of the node that it is on, or nothing while that can't be told."""
         return self._answer(self._node)
 
+    def seat(self, bundle: Mapping[str, float]) -> frozenset[str]:
+        """The node on which Ray has given it what it needs, though it may take long to start; none before.
+
+        Ray names the node of an actor also before there is room on it. A process has been found for it once it has a
+        number; before that its demand is pending, or that process is being started.
+        """
+        with suppress(Exception):  # the head may not answer, and none of this is public
+            entry = self._ray._private.state.actors(self._handle._actor_id.hex())
+            if entry.get("Pid") or not any(_like(bundle, demand) for demand in _demands(self._ray)):
+                return frozenset([entry["Address"]["NodeID"]])
+        return frozenset()
+
     def last_words(self) -> str:
         """The end of its stderr, where it was on this machine."""
         if self.node != self._ray.get_runtime_context().get_node_id():
@@ -86,6 +101,19 @@ class Actor:
             return str(self._ray.get(reference))
         except self._ray.exceptions.RayError:
             return ""
+
+
+def _demands(ray: Any) -> list[dict[str, float]]:
+    """The resources that tasks and actors of the whole cluster wait for in vain."""
+    from ray.autoscaler.v2.sdk import get_cluster_resource_state
+
+    state = get_cluster_resource_state(ray._private.worker.global_worker.gcs_client)
+    return [dict(pending.request.resources_bundle) for pending in state.pending_resource_requests]
+
+
+def _like(bundle: Mapping[str, float], demand: Mapping[str, float]) -> bool:
+    """Whether a demand is for as much; Ray keeps four digits of a share of a GPU."""
+    return all(isclose(demand.get(name, 0.0), need, abs_tol=1e-3) for name, need in bundle.items())
 
 
 class Maker:

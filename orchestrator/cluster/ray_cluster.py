@@ -8,7 +8,7 @@ from typing import Any
 
 from scalectl.orchestrator.cluster.accelerators import unusable
 from scalectl.orchestrator.cluster.base import Backend, Lost, Report, Request
-from scalectl.orchestrator.cluster.following import followed, inventory, left_by, workers
+from scalectl.orchestrator.cluster.following import followed, hosts, inventory, largest_gang, left_by, workers
 from scalectl.orchestrator.cluster.following import room as shortage
 from scalectl.orchestrator.cluster.process import BINDS, usable
 from scalectl.orchestrator.cluster.ray_actor import Actor, Maker
@@ -66,7 +66,7 @@ class OnRay(Backend):
 
         self._ray = ray
         free = room()
-        count = max(request.slots or free.workers, _largest_gang(request.wanted))
+        count = max(request.slots or free.workers, largest_gang(request.wanted))
         options |= {"num_cpus": count, "include_dashboard": False, "object_store_memory": free.object_store}
         self._embedded = Embedded(ray, options)
 
@@ -102,7 +102,7 @@ class OnRay(Backend):
 
     def _follow(self, nodes: Nodes) -> None:
         placed = self._busy
-        working = {name for name, actor in placed.items() if actor.placed}
+        working = {name for name, actor in placed.items() if actor.placed or self.place(name)}
         self._maker.left_out, before, self._maker.usable = nodes.left_out, self._maker.usable, nodes.usable
         self._offer(followed(self._offered, nodes.slots(), working, placed))
         for name in self._actors.keys() - {*self.slots}:
@@ -225,14 +225,22 @@ class OnRay(Backend):
 
     def held(self, slot: str) -> str:
         """What others hold of the place that a slot waits for: jobs of this launch, or whoever shares the cluster."""
-        gang = self._actors[slot].gang
-        if gang and self._head.ask(lambda: placed(self._ray, gang), False):  # its own workers have it, and start
+        if self.place(slot):  # its own workers have it, and start
             return ""
         if self._nodes:
             return self._nodes.held(self._seats(slot))
         others = [self._seats(name) for name, actor in self._actors.items() if name != slot and actor.placed]
         nodes = self._ray.nodes()
         return shortage(self._seats(slot), nodes, left_by(others, nodes))
+
+    def place(self, slot: str) -> str:
+        """The nodes on which Ray has given the workers of a slot their places, as far as it tells."""
+        actor, nowhere = self._actors[slot], frozenset[str]()
+        if actor.gang:
+            return hosts(self._head.ask(lambda: placed(self._ray, actor.gang), nowhere), self._ray.nodes())
+        if self._nodes is None:
+            return ""
+        return hosts(self._head.ask(lambda: actor.seat(self._seats(slot).bundle), nowhere), self._nodes.known)
 
     def draining(self) -> Collection[str]:
         """The slots with jobs on nodes that will be taken away."""
@@ -278,11 +286,6 @@ class OnRay(Backend):
         embedded.shutdown()
         embedded.start()
         return [(slot, Lost(f"Ray's {ended} ended, and its cluster was started anew")) for slot in slots]
-
-
-def _largest_gang(wanted: Mapping[str, float]) -> int:
-    """The workers of the largest gang of CPU workers that is wanted, or 1."""
-    return max((int(devices) for name, devices in wanted.items() if name.startswith(f"{CPU}-")), default=1)
 
 
 def _cause(error: Exception) -> str:

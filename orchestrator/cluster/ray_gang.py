@@ -213,7 +213,7 @@ class Gang:
         self._idle.start()
         batch = [*ends.get(0, [])[:-1], verdict([batch[-1] for _, batch in sorted(ends.items())])]
         if leaving:
-            batch = preempted(batch, "a host of it is being drained")
+            batch = taken_away(batch)
         yield batch
 
     def _ready(self, streams: Mapping[int, Any]) -> list[int]:
@@ -253,6 +253,15 @@ def verdict(ends: Sequence[Event]) -> Event:
     return min(failed, key=lambda end: not _died(end))
 
 
+def taken_away(batch: list[Event]) -> list[Event]:
+    """The same batch of a gang of which a host is taken away: that is its cause, also where it left too late."""
+    end = batch[-1]
+    if isinstance(end, Failed) and _died(end):
+        late = f"it was taken away before all its hosts had left a checkpoint: {end.reason}"
+        return [*batch[:-1], Failed("preempted", end.step, late)]
+    return preempted(batch, "a host of it is being drained")
+
+
 def _grace(end: Event) -> float:
     """The seconds that the other hosts have for their ends after one of them ended so."""
     if _died(end):
@@ -266,13 +275,16 @@ def _died(end: Event) -> bool:
     return isinstance(end, Failed) and end.kind == "node_lost"
 
 
-def placed(ray: Any, name: str) -> bool:
-    """Whether the gang of this name has its hosts by now."""
+def placed(ray: Any, name: str) -> frozenset[str]:
+    """The ids of the nodes that the gang of this name has by now; none before it has all of its hosts."""
     try:
         group = ray.util.get_placement_group(name)
     except ValueError:
-        return False
-    return bool(ray.util.placement_group_table(group).get("state") == "CREATED")
+        return frozenset()
+    table = ray.util.placement_group_table(group)
+    if table.get("state") != "CREATED":
+        return frozenset()
+    return frozenset(table["bundles_to_node_id"].values())
 
 
 def released(ray: Any, name: str) -> None:

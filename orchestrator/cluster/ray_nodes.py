@@ -34,13 +34,13 @@ class Nodes:
         self._notices: list[str] = []
         self._own = str(ray.get_runtime_context().get_node_id())
         self._free: tuple[float, Mapping[str, Mapping[str, float]]] = (-FREE_SECONDS, {})
-        self._known: list[Node] = []
+        self.known: list[Node] = []
         self._hurried = -LEARN_SECONDS
         self._look()
 
     def _look(self) -> None:
         self._looked = time.monotonic()
-        self._known = self._head.ask(self._ray.nodes, self._known)
+        self.known = self._head.ask(self._ray.nodes, self.known)
 
     def hurry(self) -> None:
         """Look more often for a while."""
@@ -67,20 +67,20 @@ class Nodes:
         """Why nothing can be started any more, in a sentence's words."""
         if self._head.lost:
             return self._head.lost
-        if any(node["NodeID"] == self._own and not node["Alive"] for node in self._known):
+        if any(node["NodeID"] == self._own and not node["Alive"] for node in self.known):
             return "the node of this launch is no longer part of the cluster"
         return ""
 
     def alive(self, node: str) -> bool:
         """Whether a node is alive, looked up now."""
         self._look()
-        return any(known["NodeID"] == node and known["Alive"] for known in self._known)
+        return any(known["NodeID"] == node and known["Alive"] for known in self.known)
 
     @property
     def _serving(self) -> list[Node]:
         wanted = self._request.wanted
-        by_name = plain(wanted, slots_of(wanted, self._known))
-        return [node for node in self._known if node["Alive"] and serves(node, wanted, plain=by_name)]
+        by_name = plain(wanted, slots_of(wanted, self.known))
+        return [node for node in self.known if node["Alive"] and serves(node, wanted, plain=by_name)]
 
     @property
     def _usable(self) -> list[Node]:
@@ -93,7 +93,7 @@ class Nodes:
         """The ids of living nodes that were visited and can't be used."""
         if self._visits is None:
             return frozenset()
-        return frozenset(node["NodeID"] for node in self._known if self._visits.left_out(node["NodeID"]))
+        return frozenset(node["NodeID"] for node in self.known if self._visits.left_out(node["NodeID"]))
 
     @property
     def usable(self) -> frozenset[str]:
@@ -165,7 +165,7 @@ class Nodes:
 
     def lacking(self) -> str:
         """What the cluster has in place of slots, in a few words."""
-        return lacking(self._request.wanted or (CPU,), self._known)
+        return lacking(self._request.wanted or (CPU,), self.known)
 
     def close(self) -> None:
         """Take away the file that nodes were asked for."""

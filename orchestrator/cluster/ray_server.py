@@ -80,12 +80,21 @@ def join(address: str, options: dict[str, Any]) -> Any:
     secure(address)
     import ray
 
+    _hush(ray)
     try:
         with signals_held():
             ray.init(address=address, job_config=_alone(ray), **options)
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise Unreachable(f"the Ray cluster at {address} can't be joined: {first_line(error)}") from error
     return ray
+
+
+def _hush(ray: Any) -> None:
+    """Keep Ray from printing to stdout what its raylets report, which `log_to_driver` leaves on.
+
+    Of a node that dies that is its log, in colours; the launch says itself what has become of its slots and jobs.
+    """
+    ray._private.worker.print_to_stdstream = lambda data, ignore_prefix: None
 
 
 def _alone(ray: Any) -> Any:
@@ -109,6 +118,7 @@ class Embedded:
 
     def __init__(self, ray: Any, options: dict[str, Any]) -> None:
         self._ray, self._options = ray, options
+        _hush(ray)
         self.start()
 
     def start(self) -> None:

@@ -109,14 +109,21 @@ def lacking(types: Iterable[str], nodes: Sequence[Node]) -> str:
     living = [node for node in nodes if node["Alive"]]
     words = []
     if cpus := sum(node["Resources"].get("CPU", 0) for node in living):
-        words.append(f"{cpus:g} CPUs")
+        words.append(_several(cpus, "CPU"))
     for label, hosts in _gpu_hosts(living).items():
         kind = f"of type {label.lower()}"
         if not label:
             kind = "of no type, which the type gpu takes,"
-        words.append(f"{sum(hosts):g} GPUs {kind} on {counted(len(hosts), 'host')}")
-    words += [f"slice {tpus.name} ({tpus.pod}, {tpus.alive} of {tpus.hosts} hosts alive)" for tpus in slices(nodes)]
+        words.append(f"{_several(sum(hosts), 'GPU')} {kind} on {counted(len(hosts), 'host')}")
+    words += [
+        f"slice {tpus.name} ({tpus.pod}, {tpus.alive} of {counted(tpus.hosts, 'host')} alive)" for tpus in slices(nodes)
+    ]
     return f"no slots of type {', '.join(sorted(types))}: the cluster has {', '.join(words) or 'nothing'}"
+
+
+def _several(number: float, noun: str) -> str:
+    """A number of devices, of which Ray may count parts."""
+    return counted(int(number) if number.is_integer() else number, noun)
 
 
 def elsewhere(nodes: Collection[str]) -> dict[str, str]:

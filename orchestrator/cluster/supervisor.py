@@ -2,10 +2,11 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from scalectl.orchestrator.cluster.base import Backend, Batch, Cluster, Lost
+from scalectl.orchestrator.cluster.watch import Patience, Watch
 from scalectl.orchestrator.cluster.worker import preempted
 from scalectl.orchestrator.format import counted
 from scalectl.orchestrator.vocabulary import CPU
@@ -13,106 +14,6 @@ from scalectl.trainer.claim import claim
 from scalectl.trainer.data.storage import remote
 from scalectl.trainer.events import Alive, Done, Event, Failed, Stopped
 from scalectl.trainer.spec import Job
-
-SLOW_SECONDS = 1800.0  # to begin, to compile, to evaluate: silent phases, beyond the stall limit
-LISTENING_SECONDS = 5.0  # at most, between two looks; any more is a launcher that was held up itself
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How many seconds a slot may be waited for (`acquire`), and how many its job may report nothing (`stall`)."""
-
-    stall: float = 600.0
-    acquire: float = 600.0
-
-
-@dataclass
-class _Vigil:
-    job: Job
-    step: int
-    acquired: bool = False
-    trains: bool = False
-    silent: float = 0.0  # seconds
-    longest: float = 0.0  # that it was silent between two dispatches, and went on
-
-
-@dataclass
-class Watch:
-    """The slots whose jobs run, and for how long each has reported nothing while somebody listened."""
-
-    patience: Patience
-    clock: Callable[[], float] = time.monotonic
-    _vigils: dict[str, _Vigil] = field(default_factory=dict)
-    _looked: float = 0.0
-
-    def begin(self, slot: str, job: Job) -> None:
-        """Wait for a slot, and then for the first sign of its job."""
-        if not self._vigils:
-            self._looked = self.clock()
-        self._vigils[slot] = _Vigil(job, job.start)
-
-    def acquire(self, slot: str) -> None:
-        """Note that the slot is there; its job begins."""
-        vigil = self._vigils[slot]
-        vigil.acquired, vigil.silent = True, 0.0
-
-    def hear(self, slot: str, step: int, *, trains: bool) -> None:
-        """Note a sign of life at `step`; `trains` says whether that was a step, not only a word before the first."""
-        vigil = self._vigils[slot]
-        if vigil.trains:
-            vigil.longest = max(vigil.longest, vigil.silent)
-        vigil.acquired, vigil.trains = True, (vigil.trains or trains) and step < vigil.job.stop
-        vigil.step, vigil.silent = step, 0.0
-
-    def end(self, slot: str) -> None:
-        """Watch a slot no longer."""
-        del self._vigils[slot]
-
-    @property
-    def slots(self) -> set[str]:
-        """The slots that are watched."""
-        return set(self._vigils)
-
-    def step(self, slot: str) -> int:
-        """The last step that the job of a slot reported."""
-        return self._vigils[slot].step
-
-    def silent(self, slot: str) -> float:
-        """The seconds for which a slot has reported nothing."""
-        return self._vigils[slot].silent
-
-    def acquired(self, slot: str) -> bool:
-        """Whether the slot is there at all."""
-        return self._vigils[slot].acquired
-
-    def absent(self) -> list[str]:
-        """The slots that are waited for."""
-        return [slot for slot, vigil in self._vigils.items() if not vigil.acquired]
-
-    def late(self, seconds: float) -> list[str]:
-        """The slots that are waited for since so many seconds."""
-        return [slot for slot in self.absent() if self._vigils[slot].silent > seconds]
-
-    def excuse(self, slot: str, seconds: float) -> None:
-        """Let a slot be waited for since no more than so many seconds."""
-        self._vigils[slot].silent = min(self._vigils[slot].silent, seconds)
-
-    def overdue(self) -> dict[str, float]:
-        """The slots that have reported nothing for longer than they may, with those seconds."""
-        now = self.clock()
-        passed, self._looked = min(now - self._looked, LISTENING_SECONDS), now
-        for vigil in self._vigils.values():
-            vigil.silent += passed
-        return {slot: vigil.silent for slot, vigil in self._vigils.items() if vigil.silent > self._limit(vigil)}
-
-    def _limit(self, vigil: _Vigil) -> float:
-        """The seconds of silence that are too many: the stall limit beyond what such a phase takes."""
-        if not vigil.acquired:
-            return self.patience.acquire
-        if vigil.trains:
-            return self.patience.stall + vigil.longest
-        return self.patience.stall + SLOW_SECONDS
-
 
 ROOM_SECONDS = 10.0  # that a slot may be waited for before idle workers end: longer than a worker takes to be there
 LEAVE_SECONDS = 30.0  # that jobs have for their checkpoints once the place is lost; Ray ends what is left after 60
@@ -131,6 +32,7 @@ class Supervisor(Cluster):
         self._watch = Watch(patience or Patience())
         self._leaving: set[str] = set()  # slots whose jobs were asked to leave a machine that is taken away
         self._stopped: set[str] = set()  # slots whose jobs were asked to stop
+        self._placed: dict[str, str] = {}  # slots whose workers have a place and told nothing yet -> where that is
         self._waiting = ""
         self._lost, self._lost_since = "", 0.0
 
@@ -158,7 +60,7 @@ class Supervisor(Cluster):
 
     @property
     def waiting(self) -> str:
-        """What its slots are waited for that have a job and no worker yet, because others hold it; or nothing."""
+        """What its slots are waited for that have a job and no worker yet, and why; or nothing."""
         return self._waiting
 
     @property
@@ -178,6 +80,7 @@ class Supervisor(Cluster):
         """Begin a job on a free slot, as the one attempt at it that may write its checkpoints."""
         self._watch.begin(slot, job)
         self._stopped.discard(slot)
+        self._placed.pop(slot, None)
         self.backend.start(slot, replace(job, token=_claimed(job.folder)))
 
     def events(self, timeout: float) -> list[Batch]:
@@ -219,13 +122,25 @@ class Supervisor(Cluster):
             self.backend.make_room()
         ended = [(slot, self._withdrawn(slot)) for slot in late if slot in self._stopped]
         for slot in self._watch.late(patience):
-            if held := self.backend.held(slot):
-                self._watch.excuse(slot, patience)
-                reasons.append(f"slot {slot}: {held}")
+            if reason := self._reason(slot, patience):
+                reasons.append(f"slot {slot}: {reason}")
         self._waiting = ", ".join(reasons[:1])
         if more := reasons[1:]:
             self._waiting += f"; {counted(len(more), 'more slot')} like it"
         return ended
+
+    def _reason(self, slot: str, patience: float) -> str:
+        """Why a slot has no worker after so many seconds, in words; nothing where that isn't known."""
+        if held := self.backend.held(slot):
+            self._placed.pop(slot, None)
+            self._watch.excuse(slot, patience)
+            return held
+        if slot in self._placed:
+            return f"it has its place on {self._placed[slot]}, and its worker told nothing yet"
+        if place := self.backend.place(slot):
+            self._placed[slot] = place
+            self._watch.excuse(slot, 0.0)  # from here on its worker alone is waited for
+        return ""
 
     def _withdrawn(self, slot: str) -> list[Event]:
         step = self._watch.step(slot)
@@ -275,8 +190,10 @@ class Supervisor(Cluster):
         self._kill(slot)
         if present:
             return Failed("stalled", step, f"slot {slot} reported nothing for {silent:,.0f} s; its worker was killed")
-        reason = f"no worker for slot {slot} in {silent:,.0f} s: {self.backend.inventory(slot)}"
-        return Failed("no_capacity", step, reason)
+        why = self.backend.inventory(slot)
+        if place := self._placed.get(slot):
+            why = f"it had its place on {place}, and its worker told nothing. Look at Ray's logs there"
+        return Failed("no_capacity", step, f"no worker for slot {slot} in {silent:,.0f} s: {why}")
 
     def _kill(self, slot: str) -> None:
         self._leaving.discard(slot)

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Iterator
 from scalectl.orchestrator.errors import Finding, KeyPath
 from scalectl.orchestrator.experiment.grid import Cell
 from scalectl.orchestrator.experiment.resources import Place, Resources
-from scalectl.orchestrator.slot_types import device
-from scalectl.orchestrator.vocabulary import AUTO, CPU, GPU, TPU, devices_of
+from scalectl.orchestrator.format import counted
+from scalectl.orchestrator.slot_types import device, devices_of
+from scalectl.orchestrator.vocabulary import AUTO, CPU, GPU, TPU, parted
 from scalectl.trainer.spec import TrunkSpec
-from scalectl.trainer.topology import Unknown, topology
+from scalectl.trainer.topology import generation
 
 
 def devices_are_whole(resources: Resources) -> Iterator[Finding]:
@@ -40,10 +41,20 @@ def slots_have_their_devices(resources: Resources) -> Iterator[Finding]:
                 yield Finding(key, "a slot of any device has one GPU or a whole slice", hint, severity="warning")
         elif first != TPU and device(first) != GPU and place.devices != devices_of(first):
             message = f"a slot of type {first} has {devices_of(first):g}, not {place.devices:g}"
-            hint = "leave devices out"
-            if device(first) == CPU and place.devices > 1:
-                hint = f"write type: {CPU}-{place.devices:g} for so many workers that train each job together"
-            yield Finding(key, message, hint)
+            yield Finding(key, message, _of_its_own(first, place.devices))
+
+
+def _of_its_own(slot_type: str, devices: float) -> str:
+    """What to write for a slot whose type says how many devices it has, in place of so many."""
+    hint = "leave devices out"
+    if device(slot_type) == CPU and devices > 1:
+        return f"write type: {CPU}-{devices:g} for so many workers that train each job together"
+    if named := generation(parted(slot_type)[0]):
+        if named.devices > 1:
+            hint += f": a chip of {named.name} is {named.devices} devices"
+        elif named.counted > 1:
+            hint += f": a device of {named.name} is a chip, and the number in the name counts its {named.counted} cores"
+    return hint
 
 
 def _is_broken(place: Place) -> bool:
@@ -75,7 +86,8 @@ def batches_are_shared(resources: Resources, cells: Iterable[Cell]) -> Iterator[
                 size = getattr(trunk.recipe, key)
                 if size % count and (key, size, slot_type) not in told:
                     told.add((key, size, slot_type))
-                    message = f"{size:,} images can't be shared by the {count:,} devices of a slot of type {slot_type}"
+                    shared = f"can't be shared by the {count:,} devices of a slot of type {slot_type}"
+                    message = f"{counted(size, 'image')} {shared}"
                     yield Finding(_of_batch(cell, key), message, f"give a multiple of {count:,}", severity="warning")
 
 
@@ -92,11 +104,6 @@ def _shares(place: Place) -> dict[str, int]:
     counts = {name: devices_of(name) for name in types if name not in (AUTO, TPU)}
     if place.devices and types[0] in counts:
         counts[types[0]] = place.devices
-    for name in counts:
-        try:
-            counts[name] = topology(name).devices  # of v4-16 there are eight
-        except Unknown:
-            continue
     return {name: max(1, int(count)) for name, count in counts.items()}
 
 

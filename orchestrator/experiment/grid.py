@@ -12,6 +12,7 @@ from scalectl.orchestrator.experiment.images import Data
 from scalectl.orchestrator.experiment.schema import Budgets, Extra, Grid, Model, Train
 from scalectl.orchestrator.experiment.specs import recipe, shape, subset
 from scalectl.orchestrator.experiment.values import Share
+from scalectl.orchestrator.format import counted
 from scalectl.trainer.flops import params, steps_for_flops, steps_for_images
 from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, RunSpec, TrunkSpec
 
@@ -95,8 +96,8 @@ class _Length:
         if self.kind == "device_hours":
             return f"{self.amount:g} device-hours buy"
         if self.kind == "images":
-            return f"{self.amount:,} images buy"
-        return f"{self.amount:,} steps are"
+            return f"{counted(self.amount, 'image')} {'buys' if self.amount == 1 else 'buy'}"
+        return f"{counted(self.amount, 'step')} {'is' if self.amount == 1 else 'are'}"
 
     def steps(self, trunk: TrunkSpec) -> int:
         if self.kind == "flops":
@@ -114,7 +115,10 @@ def resolve(models: dict[str, Model], data: Data, train: Train, budgets: Budgets
     variants = sum(1 for _ in grid.sweep.variants())
     size = len(models) * len(data.sizes) * len(lengths) * len(grid.seeds) * variants
     if size > MAX_CELLS:
-        sides = f"{len(models)} models x {len(data.sizes)} sizes x {len(lengths)} budgets x {len(grid.seeds)} seeds"
+        sides = " x ".join(
+            counted(len(values), noun)
+            for noun, values in (("model", models), ("size", data.sizes), ("budget", lengths), ("seed", grid.seeds))
+        )
         if variants > 1:
             sides += f" x {variants} swept"
         message = f"{sides} are {size:,} runs, more than {MAX_CELLS:,}"
@@ -214,7 +218,7 @@ class _Resolution:
             if steps > MAX_STEPS:
                 self.notes.setdefault(length, _too_long(length, steps, name))
             elif first is not length:
-                message = f"the same {steps:,} steps of {name} as {dotted(first.path)}: they run once"
+                message = f"the same {counted(steps, 'step')} of {name} as {dotted(first.path)}: they run once"
                 self.notes.setdefault(length, Finding(length.path, message, severity="warning"))
         return dict(sorted(ends.items(), key=lambda end: end[0]))
 
@@ -246,8 +250,9 @@ class _Resolution:
         if steps > spec.warmup:
             need = f"warmup and cooldown need {spec.warmup:,} + {length.cooldown.in_steps(steps):,}"
         if length.kind in ("steps", "points"):
-            return Finding(length.path, f"{steps:,} steps are too few: {need}", "raise it, or shorten them")
-        message = f"{length} {steps:,} steps of {model} at batch {spec.batch_size:,}; {need}"
+            are = "is" if steps == 1 else "are"
+            return Finding(length.path, f"{counted(steps, 'step')} {are} too few: {need}", "raise it, or shorten them")
+        message = f"{length} {counted(steps, 'step')} of {model} at batch {spec.batch_size:,}; {need}"
         return Finding(length.path, message, "raise the budget, or drop that size")
 
 

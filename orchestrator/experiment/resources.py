@@ -14,7 +14,9 @@ class Place(Section):
 
     device: Device = key("auto takes the GPUs and TPU slices that are there, or else CPU workers.", "auto")
     type: Types | None = key("Type of a slot, or a list of types that will do.", None)
-    devices: Positive | None = key("Devices of a slot; the number that its type ends in, or 1, when left out.", None)
+    devices: Positive | None = key(
+        "Devices of a slot, as JAX counts them; what its type says, or 1, when left out.", None
+    )
     peak_flops: Positive | None = key("Peak FLOPs a second of one device; known of common types when left out.", None)
     mfu: Fraction | None = key(
         "Share of the peak that training reaches, until a first run was measured; by the model's size when left out.",

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scalectl.orchestrator.export.readings import parts, readings
 from scalectl.orchestrator.export.times import Lives, lives
 from scalectl.orchestrator.report.fits import study_points
 from scalectl.orchestrator.store.database import reading
@@ -67,8 +68,10 @@ class Content:
         """The hash of all that an export is made of, the same wherever the content is."""
         digest = hashlib.sha256(repr((self.study, sorted(self.lives.items()))).encode())
         for table in self.tables().values():
-            digest.update(repr([(name, str(kind)) for name, kind in table.dtypes.items()]).encode())
-            digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
+            for number, part in enumerate(parts(table)):
+                if number == 0:
+                    digest.update(repr([(name, str(kind)) for name, kind in part.dtypes.items()]).encode())
+                digest.update(pd.util.hash_pandas_object(part, index=False).to_numpy().tobytes())
         return digest.hexdigest()
 
     def settings(self) -> list[str]:
@@ -96,19 +99,19 @@ def content(store: Path, study: str | None, where: str | None = None) -> Content
     chosen = set(points["run"])
     with reading(store) as connection:
         curves = pd.read_sql_table("curves", connection)
-        measurements = pd.read_sql_table("observations", connection)
+        measurements = readings(connection, points)
         times = {run: life for run, life in lives(connection).items() if run in chosen}
     return Content(
         ask.study,
         points,
-        _of_runs(curves, chosen, "step"),
-        _of_runs(measurements, chosen, "metric", "step"),
+        _of_runs(curves, chosen),
+        measurements,
         times,
     )
 
 
-def _of_runs(table: pd.DataFrame, chosen: Collection[str], *order: str) -> pd.DataFrame:
-    return table[table["run"].isin(chosen)].sort_values(["run", *order], kind="stable").reset_index(drop=True)
+def _of_runs(table: pd.DataFrame, chosen: Collection[str]) -> pd.DataFrame:
+    return table[table["run"].isin(chosen)].sort_values(["run", "step"], kind="stable").reset_index(drop=True)
 
 
 def _labels(points: pd.DataFrame) -> tuple[list[str], list[str]]:

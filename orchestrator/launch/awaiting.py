@@ -9,7 +9,7 @@ from scalectl.orchestrator.cluster.base import Cluster
 from scalectl.orchestrator.cluster.ray_server import Unreachable
 from scalectl.orchestrator.cluster.supervisor import Supervisor
 from scalectl.orchestrator.errors import Refusal
-from scalectl.orchestrator.format import duration
+from scalectl.orchestrator.format import counted, duration
 from scalectl.orchestrator.plan.plan import Plan
 from scalectl.orchestrator.vocabulary import CPU, Slot
 
@@ -59,5 +59,5 @@ def _missing(cluster: Cluster, plan: Plan, slots: Sequence[Slot]) -> str:
             return f"No slot of type {' or '.join(job.fit.types)} yet"
     for slot_type, number in Counter(slot.type for slot in slots if slot.type != CPU).items():
         if types[slot_type] < number:
-            return f"{types[slot_type]} of {number} slots of type {slot_type} yet"
+            return f"{types[slot_type]} of {counted(number, 'slot')} of type {slot_type} yet"
     return ""

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Protocol, Self, TextIO
 
 from scalectl.analysis.printable import printable
-from scalectl.orchestrator.format import duration, last_line, share
+from scalectl.orchestrator.format import counted, duration, last_line, share
 from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.pace import Pace
 from scalectl.orchestrator.plan.plan import Plan, PlannedJob
@@ -250,7 +250,7 @@ class Live:
             self._bars.console.print(line, markup=False, highlight=False, soft_wrap=True)
         if news.state is JobState.DONE or time.monotonic() - self._shown >= SHOW_SECONDS:
             self._shown = time.monotonic()
-            note = self._layout.note(f"{self._tally.ended}/{self._tally.runs} runs", self._tally.left)
+            note = self._layout.note(f"{self._tally.ended}/{counted(self._tally.runs, 'run')}", self._tally.left)
             self._bars.update(self._study, completed=self._tally.share, note=note)
 
     def _move(self, news: News) -> None:

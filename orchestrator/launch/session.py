@@ -12,7 +12,8 @@ from pathlib import Path
 from scalectl.orchestrator.cluster.backends import opened
 from scalectl.orchestrator.cluster.base import Cluster, Request
 from scalectl.orchestrator.cluster.sessions import sweep
-from scalectl.orchestrator.cluster.supervisor import Patience, Supervisor
+from scalectl.orchestrator.cluster.supervisor import Supervisor
+from scalectl.orchestrator.cluster.watch import Patience
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.experiment.reading import Experiment
 from scalectl.orchestrator.format import counted, flops, hours, last_line

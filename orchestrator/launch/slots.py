@@ -43,9 +43,8 @@ def _enough(types: Mapping[str, str], slots: Sequence[Slot]) -> None:
     for slot_type, number in Counter(slot.type for slot in slots if slot.type != CPU).items():
         if list(types.values()).count(slot_type) < number:
             has = ", ".join(f"{count} of type {name}" for name, count in sorted(Counter(types.values()).items()))
-            raise Refusal(
-                f"refused: --slots asks for {number} slots of type {slot_type}, and this launch has only {has}."
-            )
+            asked = f"{counted(number, 'slot')} of type {slot_type}"
+            raise Refusal(f"refused: --slots asks for {asked}, and this launch has only {has}.")
 
 
 def check_slots(plan: Plan, cluster: Cluster) -> None:

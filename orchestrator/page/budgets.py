@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 from pandas import DataFrame
 
-from scalectl.analysis.budgets import best_of_sizes, budgets, minimum, nearest, parabola, refuse_rise
+from scalectl.analysis.budgets import SIZES, best_of_sizes, budgets, minimum, nearest, parabola, refuse_rise
 from scalectl.analysis.checks import Refused
-from scalectl.analysis.figures.isoflop import SIZES
 from scalectl.analysis.runs import usable
 from scalectl.analysis.vocabulary import NEAREST
 from scalectl.orchestrator.errors import Refusal

@@ -1,12 +1,12 @@
 """Training curves as a page draws them: smoothed as `scalectl plot curves` does, with few points."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from scalectl.analysis.figures.curves import smoothed
 from scalectl.analysis.law import Floats
+from scalectl.analysis.smoothing import smoothed
 from scalectl.orchestrator.page.laws import rounded
 from scalectl.orchestrator.store.segments import Segment
 
@@ -18,9 +18,9 @@ def curve_documents(segments: Iterable[Segment]) -> Iterator[dict[str, Any]]:
     """Yield each segment with its loss at a few steps, evenly spaced on a logarithmic axis.
 
     What a run has of its own begins at the last step that it shares with its trunk. Segments without a loss are left
-    out, and of more trunks than a figure can carry all but some that are evenly apart.
+    out.
     """
-    listed = _carried(list(segments))
+    listed = list(segments)
     most = min(_MOST, max(_LEAST, _ALL // max(1, len(listed))))
     trunk: Floats = np.empty((3, 0))
     for segment in listed:
@@ -47,15 +47,15 @@ def curve_documents(segments: Iterable[Segment]) -> Iterator[dict[str, Any]]:
         }
 
 
-def _carried(segments: list[Segment]) -> list[Segment]:
-    """The segments of all trunks, or of as many trunks as have _LEAST of _ALL points for each of their segments."""
-    room = _ALL // _LEAST
-    if len(segments) <= room:
-        return segments
-    trunks = list(dict.fromkeys(segment.trunk for segment in segments))
-    number = max(1, room * len(trunks) // len(segments))
-    kept = {trunks[place] for place in np.linspace(0, len(trunks) - 1, number).astype(int)}
-    return [segment for segment in segments if segment.trunk in kept]
+def carried(trunks: Sequence[int]) -> Collection[int]:
+    """The trunks that a figure can carry, given that of each segment: all, or so many, evenly apart, as have _LEAST of
+    _ALL points for each of their segments.
+    """
+    room, distinct = _ALL // _LEAST, list(dict.fromkeys(trunks))
+    if len(trunks) <= room:
+        return distinct
+    number = max(1, room * len(distinct) // len(trunks))
+    return {distinct[place] for place in np.linspace(0, len(distinct) - 1, number).astype(int)}
 
 
 def _drawn(segment: Segment) -> Floats:

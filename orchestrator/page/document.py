@@ -13,6 +13,7 @@ from scalectl.analysis.documents import known
 from scalectl.analysis.drawing.labels import data_name, metric_words
 from scalectl.analysis.printable import printable
 from scalectl.analysis.report import value
+from scalectl.analysis.table import Table
 from scalectl.analysis.vocabulary import AXES, LAWS, is_accuracy, is_in_per_cent
 from scalectl.orchestrator.experiment.fits import Fit
 from scalectl.orchestrator.format import USUAL, counted, flops, share
@@ -20,7 +21,7 @@ from scalectl.orchestrator.goodput import goodput
 from scalectl.orchestrator.metrics import main_metric
 from scalectl.orchestrator.page import runs
 from scalectl.orchestrator.page.budgets import isoflop_documents
-from scalectl.orchestrator.page.curves import curve_documents
+from scalectl.orchestrator.page.curves import carried, curve_documents
 from scalectl.orchestrator.page.laws import backtest_documents, law_documents
 from scalectl.orchestrator.redact import redacted
 from scalectl.orchestrator.report.fits import held_out_runs, study_points
@@ -30,6 +31,7 @@ from scalectl.orchestrator.store.provenance import Provenance
 from scalectl.orchestrator.store.reading import Status, Store
 
 Document = dict[str, Any]
+_NUMBERS = {int, float, bool, type(None)}
 
 
 def document(path: Path, study: str | None = None, where: str | None = None, *, thorough: bool = True) -> Document:
@@ -51,7 +53,7 @@ def document(path: Path, study: str | None = None, where: str | None = None, *, 
         "summary": summary(status, where),
         **_runs(points),
         **_laws(points, ask, thorough=thorough),
-        "curves": list(curve_documents(store.segments(ask.runs))),
+        "curves": list(curve_documents(store.segments(ask.runs, carried))),
         **_origin(source),
     }
     return dict(shown_text(known(whole)))
@@ -141,12 +143,12 @@ def _metric(name: str, data: str) -> Document:
 
 
 def _laws(points: DataFrame, ask: Ask, *, thorough: bool) -> Document:
-    metrics, axes = runs.measured(points), runs.spent(points)
+    metrics, axes, table = runs.measured(points), runs.spent(points), Table(points)
     first = next(iter(ask.fits.values()))
     return {
         "families": [{"name": name} for name in LAWS],
-        "laws": list(law_documents(points, ask, metrics, axes, thorough=thorough)),
-        "backtests": list(backtest_documents(points, ask)) if thorough else [],
+        "laws": list(law_documents(table, ask, metrics, axes, thorough=thorough)),
+        "backtests": list(backtest_documents(table, ask)) if thorough else [],
         "isoflops": list(isoflop_documents(points, first, metrics)),
     }
 
@@ -180,5 +182,5 @@ def shown_text(value: Any) -> Any:
     if isinstance(value, dict):
         return {printable(str(name)): shown_text(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [shown_text(item) for item in value]
+        return [item if type(item) in _NUMBERS else shown_text(item) for item in value]
     return value

@@ -14,7 +14,7 @@ from typing import Any
 
 import matplotlib as mpl
 
-from scalectl.analysis.drawing.style import Colour, shades
+from scalectl.analysis.drawing.colours import Colour, shades
 from scalectl.orchestrator.errors import Exit, Refusal
 
 _STATIC = files("scalectl.orchestrator.page") / "static"

@@ -7,10 +7,9 @@ import numpy as np
 from pandas import DataFrame
 
 from scalectl.analysis.documents import known
-from scalectl.analysis.drawing.panels import AHEAD
 from scalectl.analysis.law import Floats
-from scalectl.analysis.report import INTERVAL, Fitted, ahead, checks, estimates, head, rms
-from scalectl.analysis.runs import usable
+from scalectl.analysis.report import AHEAD, INTERVAL, Fitted, ahead, checks, estimates, head, rms
+from scalectl.analysis.table import Table
 from scalectl.analysis.vocabulary import LAWS
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.fits import Fit
@@ -24,7 +23,7 @@ Document = dict[str, Any]
 
 
 def law_documents(
-    points: DataFrame, ask: Ask, metrics: Collection[str], axes: Collection[str], *, thorough: bool = True
+    table: Table, ask: Ask, metrics: Collection[str], axes: Collection[str], *, thorough: bool = True
 ) -> Iterator[Document]:
     """Yield the laws of a study and, where it is to be `thorough`, the others that a page offers.
 
@@ -40,7 +39,7 @@ def law_documents(
         key = (wanted.metric, wanted.compute, family)
         if key not in offered:
             offered.add(key)
-            yield law_document(points, wanted, family)
+            yield law_document(table, wanted, family)
 
 
 def own_fits(ask: Ask) -> Iterator[tuple[Fit, str]]:
@@ -66,10 +65,10 @@ def _wanted(ask: Ask, metrics: Collection[str], axes: Collection[str]) -> Iterat
                 yield fit.model_copy(update={"law": name}), name
 
 
-def law_document(points: DataFrame, wanted: Fit, family: str) -> Document:
+def law_document(table: Table, wanted: Fit, family: str) -> Document:
     """One law as a page shows it: its texts are those of `scalectl fit`, its numbers those of `fit -o json`."""
     document: Document = {"metric": wanted.metric, "x": wanted.compute, "family": family}
-    fitted, refusal = fit_or_reason(points, wanted, held_out_runs(points, wanted, None))
+    fitted, refusal = fit_or_reason(table, wanted, held_out_runs(table.points, wanted, None))
     if fitted is None:
         return document | {"refusal": refusal.removeprefix("refused: ")}
     rows = [[row.letter, row.name, row.value, row.ends, row.note] for row in estimates(fitted)]
@@ -86,7 +85,7 @@ def law_document(points: DataFrame, wanted: Fit, family: str) -> Document:
         "ahead": ahead(fitted)[1],
         "frontier": fitted.frontier["run"].tolist(),
         "held_out": known([vars(run) for run in fitted.held_out]),
-        "curve": _curve(fitted, usable(points, wanted.metric, wanted.compute)),
+        "curve": _curve(fitted, table.usable(wanted.metric, wanted.compute)),
     }
 
 
@@ -105,13 +104,13 @@ def rounded(values: Floats, digits: int = _DIGITS) -> list[float]:
     return [float(f"{value:.{digits}g}") for value in values]
 
 
-def backtest_documents(points: DataFrame, ask: Ask) -> Iterator[Document]:
+def backtest_documents(table: Table, ask: Ask) -> Iterator[Document]:
     """Yield the backtest of each law of a study that has one, in the lines of `scalectl fit --backtest`."""
     for wanted, family in own_fits(ask):
         if family:
             continue
         try:
-            test = tested(points, wanted, held_out_runs(points, wanted, None))
+            test = tested(table, wanted, held_out_runs(table.points, wanted, None))
         except Refusal:
             continue
         lines = [line.strip() for line in test.lines()]

@@ -15,7 +15,7 @@ from typing import Any
 
 from scalectl.orchestrator.errors import NotFound, Refusal
 from scalectl.orchestrator.goodput import goodput
-from scalectl.orchestrator.page.curves import curve_documents
+from scalectl.orchestrator.page.curves import carried, curve_documents
 from scalectl.orchestrator.page.document import document, of_study, shown_text, summary
 from scalectl.orchestrator.page.html import embedded, page
 from scalectl.orchestrator.page.runs import why
@@ -230,5 +230,5 @@ class Feed:
         return Content.of_text(json.dumps(self._document, allow_nan=False))
 
     def _make_curves(self) -> Content:
-        curves = list(curve_documents(self._store.segments(self._ask.runs)))
+        curves = list(curve_documents(self._store.segments(self._ask.runs, carried)))
         return Content.of_text(json.dumps(curves, allow_nan=False))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from scalectl.analysis.documents import known
+from scalectl.analysis.documents import known, plain_values
 from scalectl.analysis.store import metrics, of_trunk
 from scalectl.analysis.vocabulary import AXES
 from scalectl.orchestrator.store.snapshot import RunLine
@@ -123,14 +123,18 @@ def columns(points: pd.DataFrame, settings: Sequence[str]) -> Columns:
 
 
 def _column(column: "pd.Series[Any]") -> list[Any]:
+    if isinstance(column.dtype, pd.StringDtype) or str(column.dtype) in ("float64", "bool"):
+        return plain_values(column)
     return [None if missing else _plain(value) for value, missing in zip(column, column.isna(), strict=True)]
 
 
 def _plain(value: Any) -> Any:
     """A value as JSON has it; a whole number that a browser can't hold is text."""
-    plain = getattr(value, "item", lambda: value)()
-    if isinstance(plain, int) and not isinstance(plain, bool) and abs(plain) >= _EXACT:
-        return str(plain)
+    plain = value
+    if hasattr(value, "item"):
+        plain = value.item()
+    if type(plain) is int:
+        return str(plain) if abs(plain) >= _EXACT else plain
     return known(plain)
 
 

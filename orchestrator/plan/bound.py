@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from scalectl.orchestrator.plan.plan import PlannedJob
 from scalectl.orchestrator.plan.scheduler import longest
-from scalectl.orchestrator.vocabulary import Slot, devices_of
+from scalectl.orchestrator.slot_types import devices_of
+from scalectl.orchestrator.vocabulary import Slot
 
 
 def lower_bound(jobs: Sequence[PlannedJob], slots: Sequence[Slot]) -> float:

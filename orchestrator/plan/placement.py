@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from scalectl.orchestrator.experiment.resources import Place
 from scalectl.orchestrator.format import share
-from scalectl.orchestrator.vocabulary import CPU, GPU, TPU, devices_of, parted
+from scalectl.orchestrator.slot_types import devices_of
+from scalectl.orchestrator.vocabulary import CPU, GPU, TPU, parted
 from scalectl.trainer import rate
 from scalectl.trainer.hardware import peak
 from scalectl.trainer.spec import TrunkSpec
@@ -26,7 +27,7 @@ class Fit:
     """The slots that will do for a job: of any of these types, or of any type at all where there are none."""
 
     types: tuple[str, ...] = ()
-    devices: float = 1.0  # of a slot of the first type
+    devices: float = 1.0  # of a slot of the first type, as JAX counts them
     flops_per_second: float = ASSUMED_FLOPS_PER_SECOND  # of such a slot, as stated or assumed
     peak: float | None = None  # FLOP/s of one of its devices, as stated or published
     mfu: float = 0.0  # the share of that which training is taken to reach
@@ -107,10 +108,9 @@ def _generation_of(slot_type: str) -> Generation | None:
 
 
 def _peak(slot_type: str) -> float | None:
-    """The published FLOP/s in bfloat16 of one of the devices that a type counts."""
+    """The published FLOP/s in bfloat16 of one of the devices of a type, as JAX counts them."""
     if chip := _generation_of(slot_type):
-        published = peak([chip.kind], "bfloat16") or 0.0
-        return published * chip.devices / chip.counted
+        return peak([chip.kind], "bfloat16")
     kind = _GPUS.get(parted(slot_type)[0])
     if kind is None:
         return None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scalectl.orchestrator.errors import Exit, Refusal
-from scalectl.orchestrator.format import duration, share
+from scalectl.orchestrator.format import counted, duration, share
 from scalectl.orchestrator.plan.plan import Plan
 from scalectl.orchestrator.plan.planner import shape
 from scalectl.trainer import memory, state_size
@@ -69,7 +69,7 @@ def programs(plan: Plan, text: str | None) -> list[Program]:
     for run in plan.runs:
         slices = _slice(text, run.fit.types)
         if (tuning := plan.evals.finetune) and tuning.batch_size % slices.devices:
-            words = f"{tuning.batch_size} images can't be shared by {slices.devices} devices"
+            words = f"{counted(tuning.batch_size, 'image')} can't be shared by {slices.devices} devices"
             raise Refusal(f"refused: evals.finetune.batch_size on {slices}: {words}: give a multiple of that.")
         models.setdefault((shape(run.spec.trunk), slices), {})[run.model] = run.spec.trunk
     made = [
@@ -89,7 +89,9 @@ def _unshared(programs: Sequence[Program]) -> Iterator[str]:
             if size % program.slices.devices:
                 models.setdefault((size, program.slices), []).extend(program.models)
     for (size, slices), names in models.items():
-        words = f"{size} images can't be shared by {slices.devices} devices: give a multiple of {slices.devices}"
+        words = (
+            f"{counted(size, 'image')} can't be shared by {slices.devices} devices: give a multiple of {slices.devices}"
+        )
         yield f"refused: {', '.join(dict.fromkeys(names))} on {slices}: {words}."
 
 
@@ -99,7 +101,8 @@ def _slice(text: str | None, types: Sequence[str]) -> Topology:
     if text is None:
         if not stated:
             raise InvalidTopology(
-                "--topology is missing, and resources name no slice of TPUs: write one such as v5e:4x4."
+                "--topology is missing, and resources name no slice of TPUs. Preflight knows of TPUs alone:"
+                " write a slice such as v5e:4x4."
             )
         return stated[0]
     generations = {slices.generation.name: slices.generation for slices in stated}

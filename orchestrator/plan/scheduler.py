@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from operator import attrgetter
 
 from scalectl.orchestrator.plan.plan import PlannedJob
-from scalectl.orchestrator.vocabulary import Slot, devices_of
+from scalectl.orchestrator.slot_types import devices_of
+from scalectl.orchestrator.vocabulary import Slot
 
 Key = tuple[float, tuple[str, ...], str]  # jobs alike in priority, in the slots that will do, and in shape
 Entry = tuple[float, str]  # a job of a group: minus its length, and its id

@@ -1,13 +1,12 @@
 """The runs of a study as a file for other programs, in the format of its suffix."""
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 from pandas import DataFrame
 
-from scalectl.analysis.documents import records
+from scalectl.analysis.documents import records, written
 from scalectl.orchestrator.errors import Exit, Refusal, did_you_mean
 from scalectl.orchestrator.report.fits import study_points
 from scalectl.orchestrator.report.points import all_points, select_runs
@@ -42,7 +41,7 @@ def _csv(points: DataFrame, path: Path) -> None:
 @exporter(".json")
 def _json(points: DataFrame, path: Path) -> None:
     """A list of objects, one a run, with null for what isn't known; numbers keep all of their digits."""
-    path.write_text(json.dumps(records(points), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    path.write_text(written(records(points)) + "\n", encoding="utf-8")
 
 
 @exporter(".parquet")

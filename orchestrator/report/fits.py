@@ -13,6 +13,7 @@ from scalectl.analysis.groups import fit_each
 from scalectl.analysis.report import Fitted
 from scalectl.analysis.runs import without
 from scalectl.analysis.store import metrics
+from scalectl.analysis.table import Table
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.fits import Fit
 from scalectl.orchestrator.report.points import all_points, select_runs
@@ -60,18 +61,18 @@ def kept_runs(points: DataFrame, fit: Fit) -> DataFrame:
     return without(points, held_out_runs(points, fit, None)).reset_index(drop=True)
 
 
-def fit_or_reason(points: DataFrame, wanted: Fit, hold_out: Collection[str]) -> tuple[Fitted | None, str]:
-    """The law, or none and the reason why the points can't carry it."""
+def fit_or_reason(points: DataFrame | Table, wanted: Fit, hold_out: Collection[str]) -> tuple[Fitted | None, str]:
+    """The law, or none and the reason why the points can't carry it; laws of one table share what they can."""
     try:
         return fit(points, wanted.metric, wanted.compute, hold_out=hold_out, **wanted.manner), ""
     except Refused as refused:
         return None, f"refused: {refused}"
 
 
-def tested(points: DataFrame, wanted: Fit, hold_out: Collection[str]) -> Backtest:
+def tested(points: DataFrame | Table, wanted: Fit, hold_out: Collection[str]) -> Backtest:
     """The backtest of a law; raises Refusal where the points have no runs for it."""
     try:
-        return backtest(without(points, hold_out), wanted.metric, wanted.compute, **wanted.manner)
+        return backtest(Table.of(points).without(hold_out), wanted.metric, wanted.compute, **wanted.manner)
     except Refused as refused:
         raise Refusal(f"refused: {refused}") from None
 

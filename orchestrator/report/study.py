@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from scalectl.orchestrator.experiment.fits import Fit
-from scalectl.orchestrator.experiment.rules import SETTINGS, Rule
+from scalectl.orchestrator.experiment.rules import Rule
 from scalectl.orchestrator.metrics import MAIN, main_metric
 from scalectl.orchestrator.store.reading import Store
 
@@ -49,7 +49,8 @@ def ask(store: Path, study: str | None = None) -> Ask:
 
 def held_out(points: Any, rule: Rule) -> list[str]:
     """The ids of the runs of a table that a rule holds out; a rule without conditions holds out none."""
-    if not rule.conditions():
+    names = rule.conditions()
+    if not names:
         return []
-    rows = points[["run", *SETTINGS]].to_dict("records")
+    rows = points[["run", *names]].to_dict("records")
     return [row["run"] for row in rows if rule.holds(row)]

@@ -9,14 +9,17 @@ from decimal import Decimal, InvalidOperation
 MISSING = frozenset(
     ("", "nan", "-nan", "na", "n/a", "<na>", "#n/a", "#na", "null", "none", "-", "\N{EN DASH}", "\N{EM DASH}")
 )
-_SEPARATORS = (",", ";", "\t", "|")  # of equally frequent ones the first
 TRUTHS = {"true": True, "false": False}
-_SIZES = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "G": 10**9, "T": 10**12}
+_SIZES = {"k": 10**3, "m": 10**6, "b": 10**9, "g": 10**9, "t": 10**12}  # of counts, of which none is a thousandth
+_WORDS = re.compile(r"\s*(million|billion|trillion)s?$", re.IGNORECASE)  # the same in words
+_STEP = re.compile(r"^(global)?[-_ ]?steps?[-_ =]?(?=\d)", re.IGNORECASE)  # before a count, as step1000
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
 _TIMES = r"\s*(?:[x\u00d7·⋅*]|\\times)\s*"
 _DECIMAL_POINT = re.compile(rf"[+-]?\d*\.\d+(e[+-]?\d+|{_TIMES}10\S+)?\s*%?", re.IGNORECASE)
 _MINUS = "\N{MINUS SIGN}"  # of printed tables
-SPREAD = re.compile(r"\s*(\u00b1|\+/-|\\pm)\s*[\d.,]+(?=\s*%?$)")  # behind a number, and before the sign of both
+SPREAD = re.compile(
+    r"\s*((\u00b1|\+/-|\\pm)\s*[\d.,]+(?=\s*%?$)|(?<=\d)\s*\([\d.,]+\)$)"
+)  # behind a number, and before the sign of both
 _TWICE = re.compile(r"%(?=\s*%$)")  # where both have one
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 _POWER = re.compile(  # of ten, as papers print one: 1.5 x 10^18, 10²¹
@@ -24,13 +27,6 @@ _POWER = re.compile(  # of ten, as papers print one: 1.5 x 10^18, 10²¹
     r"(?:\^\{?(?P<power>[+-]?\d{1,3})\}?|(?P<raised>[⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3}))"
 )
 _DECIMAL_COMMA = re.compile(rf"[+-]?\d*,\d+(e[+-]?\d+|{_TIMES}10\S+)?\s*%?", re.IGNORECASE)
-
-
-def separator_of(text: str) -> str:
-    """What stands between the cells of a table: that which its header has most often outside of quotation marks."""
-    line = text.lstrip().partition("\n")[0]
-    outside = "".join(line.split('"')[::2])
-    return max(_SEPARATORS, key=outside.count)
 
 
 def is_missing(cell: str) -> bool:
@@ -63,8 +59,10 @@ class Numbers:
             text = text.replace(",", "")
         if text.endswith("%"):
             text, size = text[:-1].rstrip(), Decimal("0.01")
-        elif counts and text[-1:] in _SIZES:
-            text, size = text[:-1].rstrip(), Decimal(_SIZES[text[-1]])
+        elif counts:
+            text = _STEP.sub("", _WORDS.sub(lambda word: word[1][0], text))
+            if (unit := _SIZES.get(text[-1:].lower())) is not None:
+                text, size = text[:-1].rstrip(), Decimal(unit)
         number = _decimal(text)
         if number is None or number.is_snan():
             return None

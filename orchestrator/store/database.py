@@ -20,6 +20,7 @@ from scalectl.orchestrator.store.soundness import (
     has_foreign_log,
     missing_object,
     odd_value,
+    orphan,
     remedy,
     strange_object,
 )
@@ -103,11 +104,10 @@ def check(path: Path) -> None:
     """Read the whole store and raise NotAStore for the first damage, for what isn't ours and for odd values in it."""
     with explained(path), reading(path), _looking(path) as connection:
         _check(connection, path, full=True)
-        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+        broken = orphan(connection)
     if broken:
-        raise NotAStore(
-            f"{path} is damaged: a row of {broken[0]} belongs to one of {broken[2]} that is gone. {remedy(path)}."
-        )
+        child, parent = broken
+        raise NotAStore(f"{path} is damaged: a row of {child} belongs to one of {parent} that is gone. {remedy(path)}.")
 
 
 def version_of(path: Path) -> int:

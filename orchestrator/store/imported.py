@@ -8,13 +8,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from scalectl.analysis.vocabulary import is_accuracy, is_error, is_share
+from scalectl.analysis.vocabulary import AXES, is_accuracy, is_error, is_share
 from scalectl.orchestrator.errors import Problem
 from scalectl.orchestrator.format import counted
 from scalectl.orchestrator.store.cells import SPREAD, TRUTHS, is_missing
+from scalectl.orchestrator.store.derived import derived
 from scalectl.orchestrator.store.foreign import Foreign, name_of, numbered
-from scalectl.orchestrator.store.layout import Kind, Layout, Wishes, read_as
-from scalectl.orchestrator.store.meanings import COMPUTE, IMAGES, STATES, UNFINISHED, are_tokens, plain
+from scalectl.orchestrator.store.layout import Field, Kind, Layout, Wishes, read_as
+from scalectl.orchestrator.store.meanings import COMPUTE, IMAGES, STATES, UNFINISHED, plain, without_per_cent
 from scalectl.orchestrator.store.readings import (
     BadCell,
     accuracy_error,
@@ -22,10 +23,10 @@ from scalectl.orchestrator.store.readings import (
     metric,
     setting,
 )
+from scalectl.orchestrator.store.shapes import arranged
 from scalectl.orchestrator.store.sheet import MAX_PROBLEMS, InvalidImport, Row, read_sheet
 from scalectl.orchestrator.vocabulary import RunState
 
-WORK = 6.0  # training FLOPs for each parameter and token: a forward pass is 2, a backward pass 4
 LEAST_WORK = 2.0  # FLOPs for each parameter and example, below which a number is no training compute
 MIXED = 50  # times that a percentage is larger than a fraction, at least
 MOST_NAMED = 5  # metrics in a note
@@ -49,9 +50,9 @@ def read(path: Path, wishes: Wishes | None = None) -> Import:
     wished for, or with at least half of the rows.
     """
     wishes = wishes or Wishes()
-    sheet = read_sheet(path)
+    sheet = arranged(read_sheet(path))
     layout = Layout(sheet, wishes)
-    problems, runs, wrong_rows = list(layout.problems), [], 0
+    problems, runs, wrong_rows = [*layout.problems, *sheet.lost], [], len(sheet.lost)
     reader = _Reader(layout, path)
     for row in reader.done(sheet.rows):
         values: dict[int, Any] = {}
@@ -117,6 +118,10 @@ class _Reader:
         self.signed = {place for place in measured if any(cell.endswith("%") for cell in layout.filled[place])}
         values = {place: [layout.numbers.value(cell) or 0.0 for cell in layout.filled[place]] for place in measured}
         self.percent = {place for place in measured if max(values[place], default=0.0) > 1} - self.signed
+        told = {place for place, column in self.fields if without_per_cent(column.header) != column.header}
+        self.hundreds = told & self.percent
+        self.derived = [] if layout.problems else list(derived(layout))
+        self.epochs = "" if layout.epochs is None else layout.fields[layout.epochs].name
         self.mixed = {place for place in self.percent if _is_mixed(values[place])}
 
     def done(self, rows: Sequence[Row]) -> Sequence[Row]:
@@ -132,7 +137,7 @@ class _Reader:
         """Yield what is wrong with a row, whose values by their places go into `values`."""
         header = self.layout.headers
         if len(row.cells) != len(header):
-            yield row.problem(f"{len(row.cells)} cells under {len(header)} headers")
+            yield row.problem(f"{counted(len(row.cells), 'cell')} under {counted(len(header), 'header')}")
             return
         for place, column in self.fields:
             cell = row.cells[place]
@@ -157,7 +162,8 @@ class _Reader:
             case Kind.ERROR:
                 return accuracy_error(cell, numbers, percent=place in self.percent)
             case Kind.METRIC:
-                return metric(cell, numbers, signed=place in self.signed)
+                share = 0.01 if place in self.hundreds and not cell.endswith("%") else 1.0
+                return share * metric(cell, numbers, signed=place in self.signed and share == 1)
             case Kind.IMAGES:
                 return exact_count(cell, numbers)
             case _ if column.header in self.layout.numbers_of_settings and numbers.value(cell) is not None:
@@ -179,8 +185,11 @@ class _Reader:
             columns["model"] = self._model(columns)
         settings = {name: value for name, value in columns.items() if name != "name"}
         identity = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
-        if self.derives_compute and "params" in columns and "images_seen" in columns:
-            columns["flops"] = WORK * columns["params"] * columns["images_seen"]
+        epochs = by_kind[Kind.LABEL].get(self.epochs)
+        for of_others in self.derived:
+            number = of_others.value({**columns, "epochs": epochs})
+            if number is not None:
+                columns[of_others.column] = number if of_others.column == "flops" else round(number)
         columns.setdefault("name", name_of(columns))
         excluded = self.excluded is not None and TRUTHS.get(row.cells[self.excluded].lower(), False)
         return Foreign(identity, columns, metrics, test_images, by_kind[Kind.LABEL], row.number, excluded)
@@ -189,16 +198,6 @@ class _Reader:
         if "params" in columns:
             return str(columns["params"])
         return self.path.stem
-
-    @property
-    def derives_compute(self) -> bool:
-        """Whether training compute follows from parameters and tokens, and nothing else gives it."""
-        place = self.layout.place("images_seen")
-        known = any(self.layout.place(name) is not None for name in ("flops", "flops_per_image"))
-        if known or place is None:
-            return False
-        header = self.layout.headers[place]
-        return are_tokens(self.layout.wishes.columns.get(header, header))
 
     def one_images_work(self, runs: Iterable[Foreign]) -> list[Problem]:
         """The problem of a column of training compute whose numbers are those of one image, or none."""
@@ -227,8 +226,7 @@ class _Reader:
             yield f"Read as: {renamed}."
         if self.model is None:
             yield "No column names the model: runs are called by their params, or by the file."
-        if self.derives_compute and self.params is not None:
-            yield "No column of FLOPs: flops is 6 x params x tokens."
+        yield from (column.note for column in self.derived)
         spare = [place for place, column in enumerate(self.layout.fields) if column.kind is Kind.NOTHING]
         if left_out := [name for place in spare if self.layout.filled[place] and (name := self.layout.headers[place])]:
             yield f"Left out: {', '.join(left_out)}."
@@ -240,10 +238,23 @@ class _Reader:
             if ends and column.kind is Kind.LABEL and plain(column.header) in STATES:
                 unlike = " and ".join(f"{column.name} != '{end}'" for end in dict.fromkeys(ends))
                 yield f'{counted(len(ends), "run")} did not finish, and count like others without --where "{unlike}".'
-        if not any(column.name in COMPUTE for column in fields) and not self.derives_compute:
-            yield "No column is training compute: laws can be fitted over other columns alone, as --x data_size."
+        if not any(column.name in COMPUTE for column in fields) and not self.derived:
+            yield self._without_compute(fields)
         for place, _ in self.fields:
             yield from self._notes_of_shares(place)
+
+    def _without_compute(self, fields: Sequence[Field]) -> str:
+        """That no column is training compute, and over what laws can be."""
+        over = [column.name for column in fields if column.name in AXES]
+        if self.layout.epochs is not None:
+            header = self.layout.headers[self.layout.epochs]
+            return f"No column is training compute: --as {header}=images_seen takes the epochs of one data set for it."
+        if over:
+            return (
+                f"No column is training compute: laws can be fitted over {' and '.join(over)} alone, as --x {over[0]}."
+            )
+        steps = next((column.header for column in fields if column.name == "steps"), "COLUMN")
+        return f"No column is training compute, and none has what laws are over: --as {steps}=images_seen says so."
 
     def _notes_of_labels(self) -> Iterator[str]:
         labels = [column for _, column in self.fields if column.kind is Kind.LABEL]
@@ -255,7 +266,9 @@ class _Reader:
     def _notes_of_shares(self, place: int) -> Iterator[str]:
         column = self.layout.fields[place]
         if any(SPREAD.search(cell) for cell in self.layout.filled[place]) and column.kind is not Kind.LABEL:
-            yield f"{column.header}: what stands behind \N{PLUS-MINUS SIGN} is left out."
+            yield f"{column.header}: what stands behind \N{PLUS-MINUS SIGN}, or between brackets, is left out."
+        if place in self.hundreds and column.kind is Kind.METRIC:
+            yield f"{column.header} is per cent by its header: {column.name} has shares, so that 12.3 is 0.123."
         if place in self.signed:
             yield f"{column.header}: cells with % are shares, so that 12.3% is 0.123."
         elif column.kind is Kind.ERROR and place in self.percent:

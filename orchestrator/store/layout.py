@@ -1,6 +1,5 @@
 """What each column of a file of runs is: a setting, a metric, a label, or nothing that is kept."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,21 +13,24 @@ from scalectl.orchestrator.store.cells import is_missing, numbers_of
 from scalectl.orchestrator.store.meanings import (
     COLUMNS,
     COMPUTE,
+    EPOCHS,
     IMAGES,
     LEAST_PARAMS,
     NAMES,
     OURS,
-    PREFIX,
     SCALES,
     Meaning,
     is_export,
+    is_identifier,
     is_left_out,
     meaning,
     own_settings,
     plain,
     run_names,
     size_unit,
+    without_per_cent,
 )
+from scalectl.orchestrator.store.naming import label_name, metric_name, target
 from scalectl.orchestrator.store.readings import error_name
 from scalectl.orchestrator.store.sheet import MAX_PROBLEMS, Sheet
 
@@ -38,7 +40,6 @@ LEAST_BUDGET = 1e9  # FLOPs: a budget or compute of less is in another unit
 _MOSTLY = 0.5  # of the cells of a column that holds numbers, at least
 _OF_METRIC = f"/{IMAGES}"
 _VAGUE = ("compute", "budget", "compute_budget", "C")  # headers of FLOPs, or of anything else that is spent
-_UNSAID = re.compile(r"[^\w./@-]+")  # what no name in an expression of --where has
 
 
 class Kind(StrEnum):
@@ -81,13 +82,18 @@ class Layout:
         self.sheet, self.wishes = sheet, wishes
         self.headers = sheet.header.cells
         self.is_ours = is_export(self.headers)
-        self.notes: list[str] = []
+        self.notes: list[str] = [*sheet.notes]
         cells = (cell for row in sheet.rows for cell in row.cells)
         self.numbers, comma = numbers_of(sheet.separator, cells)
         self.filled = [list(self._filled(place)) for place in range(len(self.headers))]
         self.shares = [self._share(place) for place in range(len(self.headers))]
         own = {name for name, share in zip(self.headers, self.shares, strict=True) if share >= _MOSTLY}
-        self.numbers_of_settings = {*wishes.settings, *own & own_settings(self.headers)}  # which are no metrics
+        epochs = [header for header in self.headers if plain(header) in EPOCHS]
+        self.numbers_of_settings = {
+            *wishes.settings,
+            *own & own_settings(self.headers),
+            *epochs,
+        }  # which are no metrics
         self.fields: list[Field] = [Field(header, Kind.NOTHING) for header in self.headers]
         found = [*self._of_comma(comma), *self._of_headers(), *self._of_wishes(), *self._settle(), *self._lacking()]
         self.problems = list(islice(found, MAX_PROBLEMS))
@@ -98,6 +104,12 @@ class Layout:
             if column.kind is kind and column.name == name:
                 return place
         return None
+
+    @property
+    def epochs(self) -> int | None:
+        """The place of the column that says how often a data set was seen."""
+        places = [place for place, header in enumerate(self.headers) if plain(header) in EPOCHS and self.filled[place]]
+        return places[0] if places and self.fields[places[0]].kind is Kind.LABEL else None
 
     @property
     def compute(self) -> list[int]:
@@ -153,12 +165,12 @@ class Layout:
                 if name not in self.headers:
                     guess = did_you_mean(name, self.headers)
                     yield self.sheet.header.problem(f"{option} {name}: the file has no such column", guess)
-        meanings = Counter(map(_target, self.wishes.columns.values()))
+        meanings = Counter(map(target, self.wishes.columns.values()))
         for header, name in self.wishes.columns.items():
             if name.lower() in OURS:
                 yield self.sheet.header.problem(f"--as {header}={name}: {name} is a column that scalectl fills")
-            elif meanings[_target(name)] > 1:
-                yield self.sheet.header.problem(f"--as {header}={name}: another column is {_target(name)} as well")
+            elif meanings[target(name)] > 1:
+                yield self.sheet.header.problem(f"--as {header}={name}: another column is {target(name)} as well")
             elif len(name) > MAX_LETTERS:
                 yield self.sheet.header.problem(f"--as {header}: the name has {len(name):,} letters")
 
@@ -233,7 +245,7 @@ class Layout:
             return named.column in NAMES or share == 0
         if plain(header) in _VAGUE:
             return max((self.numbers.value(cell, counts=True) or 0.0) for cell in cells) >= LEAST_BUDGET
-        return header == named.column or share > 0 or COLUMNS[named.column] is Boolean
+        return share > 0 or COLUMNS[named.column] is Boolean
 
     def _named(self) -> None:
         """Take the name of a run for its model where no column is one."""
@@ -251,42 +263,26 @@ class Layout:
             return Field(header, Kind.NOTHING)
         metric = header.removesuffix(_OF_METRIC)
         if header in self.wishes.errors:
-            return Field(header, Kind.ERROR, error_name(header))
+            return Field(header, Kind.ERROR, error_name(without_per_cent(header)))
         if metric != header and metric in self.headers:
             return Field(header, Kind.IMAGES, metric)
-        name = PREFIX.sub("", header)
-        if header in self.numbers_of_settings or self.shares[place] < _MOSTLY:
-            return Field(header, Kind.LABEL, _apart(_UNSAID.sub("_", name).strip("_"), taken))
-        return Field(header, Kind.METRIC, _apart(name, taken))
+        if header in self.numbers_of_settings or is_identifier(header) or self.shares[place] < _MOSTLY:
+            return Field(header, Kind.LABEL, label_name(header, taken))
+        return Field(header, Kind.METRIC, metric_name(header, taken))
 
     def _lacking(self) -> Iterator[Problem]:
         header = self.sheet.header
         if not self.compute:
             names = ", ".join((*COMPUTE, *SCALES))
             hint = f"name a column as one of {names}, as in --as COLUMN=flops"
+            if not any(map(meaning, self.headers)):
+                hint = f"a row is a run, below a header such as params,tokens,flops,loss; or {hint}"
             yield header.problem("no column of compute", hint)
         measured = any(column.kind in (Kind.METRIC, Kind.ERROR) for column in self.fields)
         if self.sheet.rows and not measured:
             yield header.problem("no column is a metric", "each column of numbers that has no other meaning is one")
         if not self.sheet.rows:
             yield header.problem("no run below the header")
-
-
-def _target(name: str) -> str:
-    """The column that a name means, or the metric of that name."""
-    named = meaning(name)
-    if named:
-        return named.column
-    return name
-
-
-def _apart(name: str, taken: Mapping[str, str]) -> str:
-    """A name that no column of `points` has; a measured loss is `upstream/loss`, as the loss is a setting there."""
-    if name.lower() not in {known.lower() for known in (*COLUMNS, *OURS)}:
-        return name
-    if name.lower() == "loss" and "upstream/loss" not in taken:
-        return "upstream/loss"
-    return f"file_{name}"
 
 
 def read_as(fields: Iterable[Field]) -> str:

@@ -3,7 +3,7 @@
 import shlex
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -266,10 +266,14 @@ class Store:
         with reading(self.path) as connection:
             return provenance(connection, study.name, study.runs)
 
-    def segments(self, runs: Collection[str]) -> Iterator[Segment]:
-        """Yield the training curves of the runs with these ids, each step that runs share once."""
+    def segments(
+        self, runs: Collection[str], choose: Callable[[list[int]], Collection[int]] | None = None
+    ) -> Iterator[Segment]:
+        """Yield the training curves of the runs with these ids, each step that runs share once; of the trunks alone
+        that `choose` returns, given the trunk of each segment.
+        """
         with reading(self.path) as connection:
-            yield from segments(connection, runs)
+            yield from segments(connection, runs, choose)
 
     def known(self, artifacts: str | None = None) -> "Known":
         """What a planner has to know of the store, which is nothing where there is none.

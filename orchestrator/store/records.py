@@ -91,7 +91,8 @@ class Records:
         with self._writing() as connection:
             bury(connection)
             take_in(connection, plan, experiment.document, of_fits(experiment.fits))
-            note(connection, PLANNED, f"{plan.study}: {len(plan.missing)} of {len(plan.runs)} runs are missing")
+            missing = f"{len(plan.missing)} of {counted(len(plan.runs), 'run')}"
+            note(connection, PLANNED, f"{plan.study}: {missing} to be done")
             if kind := shared_file_system(self.path):
                 note(connection, "warning", f"the store is on {kind}, where SQLite's locks can't be trusted")
 
@@ -99,7 +100,7 @@ class Records:
         """Write down runs of other people, and return what came of it."""
         with self._writing() as connection:
             taken = take_in_others(connection, foreign, study, origin)
-            note(connection, "imported", f"{len(foreign)} runs of {origin}, {taken.new} of them new")
+            note(connection, "imported", f"{counted(len(foreign), 'run')} of {origin}, {taken.new} of them new")
         return taken
 
     def take_back(self, study: str) -> int:

@@ -1,8 +1,9 @@
 """Training curves as the store keeps them, each step once: what runs of a trunk share, and what each has of its own."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import groupby
+from operator import itemgetter
 
 from sqlalchemy import Connection, select
 
@@ -23,31 +24,44 @@ class Segment:
     flops_per_step: float
 
 
-def segments(connection: Connection, among: Collection[str]) -> Iterator[Segment]:
-    """Yield the segments of the runs with these ids, trunk by trunk."""
+def segments(
+    connection: Connection, among: Collection[str], choose: Callable[[list[int]], Collection[int]] | None = None
+) -> Iterator[Segment]:
+    """Yield the segments of the runs with these ids, trunk by trunk.
+
+    Given the trunk of each segment, `choose` says of which trunks they are wanted; others are not read.
+    """
     ids, members = dict[int, str](), dict[int, list[str]]()
     for number, run, trunk in connection.execute(select(runs.c.number, runs.c.id, runs.c.trunk)):
         if run in among:
             ids[number] = run
             members.setdefault(trunk, []).append(run)
     columns = [progress.c[name] for name in ("trunk", "run", "step", "loss", "device_seconds", "images_seen", "flops")]
-    rows = connection.execute(select(*columns).order_by(progress.c.trunk, progress.c.run, progress.c.step))
-    for (trunk, number), group in groupby(rows, key=lambda row: (row.trunk, row.run)):
+    query = select(*columns).order_by(progress.c.trunk, progress.c.run, progress.c.step)
+    if choose:
+        wanted = choose(sorted(_trunks(connection, ids, members)))
+        if len(wanted) < len(members):
+            query = query.where(progress.c.trunk.in_(wanted))
+    for (trunk, number), group in groupby(connection.execute(query), key=itemgetter(0, 1)):
         if trunk not in members or (number and number not in ids):
             continue
         run, sharing = "", tuple(members[trunk])
         if number:
             run = ids[number]
             sharing = (run,)
-        points = list(group)
-        last = points[-1]
-        yield Segment(
-            trunk,
-            run,
-            sharing,
-            tuple(point.step for point in points),
-            tuple(point.loss for point in points),
-            tuple(point.device_seconds for point in points),
-            last.images_seen / max(1, last.step),
-            last.flops / max(1, last.step),
-        )
+        _, _, steps, losses, seconds, images, flops = zip(*group, strict=True)
+        last = max(1, steps[-1])
+        yield Segment(trunk, run, sharing, steps, losses, seconds, images[-1] / last, flops[-1] / last)
+
+
+def _trunks(connection: Connection, ids: Collection[int], members: Collection[int]) -> Iterator[int]:
+    """Yield the trunk of each segment of these runs and trunks that has a step."""
+    curve = select(progress.c.step).where(progress.c.trunk == runs.c.trunk)
+    own = curve.where(progress.c.run == runs.c.number).correlate(runs).exists()
+    for number, trunk in connection.execute(select(runs.c.number, runs.c.trunk).where(own)):
+        if number in ids:
+            yield trunk
+    shared = curve.where(progress.c.run == 0).correlate(runs).exists()
+    for trunk in connection.scalars(select(runs.c.trunk).where(shared).distinct()):
+        if trunk in members:
+            yield trunk

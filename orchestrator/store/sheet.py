@@ -3,7 +3,8 @@
 import csv
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO, StringIO
@@ -13,8 +14,10 @@ from typing import Any
 
 from scalectl.orchestrator.errors import Exit, NotFound, Problem, Refusal, Spot
 from scalectl.orchestrator.format import counted
-from scalectl.orchestrator.store.cells import separator_of
+from scalectl.orchestrator.store.latex import is_latex, rows_of_latex
+from scalectl.orchestrator.store.objects import cell_of, flat, runs_of
 from scalectl.orchestrator.store.packed import packed
+from scalectl.orchestrator.store.titles import separator_of, titles, with_tabs
 
 MAX_BYTES = 10_000_000  # thousands of runs; docs/importing.md names these bounds
 MAX_RUNS = 20_000
@@ -24,7 +27,6 @@ MAX_UNPACKED = 3 * MAX_BYTES  # of a Parquet file
 MAX_LETTERS = 10_000  # of a cell of a Parquet file, which may have it in every row and be small
 MAX_PROBLEMS = 1000  # after which no more are looked for
 SHOWN = 20  # problems of a file on the screen: those of many rows are often one and the same
-DEEPEST = 5  # objects within objects of which the values are read
 BATCH_ROWS = 1000  # of a Parquet file at a time
 _BOUNDS = f"more than {MAX_COLUMNS:,} columns, {MAX_RUNS:,} runs or {MAX_CELLS:,} cells"
 
@@ -85,6 +87,8 @@ class Sheet:
 
     header: Row
     rows: list[Row]
+    notes: tuple[str, ...] = ()  # of how it was turned
+    lost: tuple[Problem, ...] = ()  # lines that are no rows
 
     @property
     def separator(self) -> str:
@@ -122,6 +126,8 @@ def _content(path: Path) -> bytes:
 
 def _text(path: Path, content: bytes) -> str:
     try:
+        if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+            return content.decode("utf-16")  # Unicode text of Excel
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Refusal(f"{path} can't be read as UTF-8 text: {error}. Save it as CSV in UTF-8.") from error
@@ -135,6 +141,9 @@ def _csv(path: Path, text: str) -> Sheet:
     named = re.match(r"sep=(.)\r?\n", text)  # Excel's line above a header
     if named:
         text = f"\n{text[named.end() :]}"
+    if is_latex(text):
+        text = rows_of_latex(text)
+    text = with_tabs(text)
     separator = separator_of(text)
     reader = csv.reader(StringIO(text, newline=""), strict=True, delimiter=separator)
     rows: list[Row] = []
@@ -150,7 +159,8 @@ def _csv(path: Path, text: str) -> Sheet:
         raise _invalid(path, reader.line_num, f"not CSV: {error}") from None
     if not rows:
         raise _invalid(path, 0, "the file is empty")
-    header, *filled = [row for row in rows if any(row.cells)] or rows
+    rows = [row for row in rows if any(row.cells)] or rows
+    header, *filled = rows[titles([row.cells for row in rows]) :]
     return Sheet(header, [_of_width(row, len(header.cells)) for row in filled])
 
 
@@ -166,38 +176,41 @@ def _json(path: Path, text: str) -> Sheet:
     if text.count("{") > 2 * MAX_RUNS or text.count(",") > 2 * MAX_CELLS:
         raise _invalid(path, 0, _BOUNDS, "split the file")
     objects: list[tuple[int, dict[str, str]]] = []
-    for line, document in _documents(path, text):
+    lost: list[Problem] = []
+    for line, document in _documents(path, text, lost):
         if not isinstance(document, dict):
             raise _invalid(path, line, "not an object", "give one object a line, or a list of them: a run each")
-        objects.append((line, dict(_flat(document))))
+        objects.append((line, dict(flat(document))))
     if not objects:
-        raise _invalid(path, 0, "the file is empty")
+        raise InvalidImport(*lost) if lost else _invalid(path, 0, "the file is empty")
     names = tuple(dict.fromkeys(name for _, cells in objects for name in cells))
     if len(names) > MAX_COLUMNS or len(objects) > MAX_RUNS or len(names) * len(objects) > MAX_CELLS:
         raise _invalid(path, 0, _BOUNDS, "split the file")
     rows = [Row(str(path), line, tuple(cells.get(name, "") for name in names)) for line, cells in objects]
-    return Sheet(Row(str(path), 1, names), rows)
+    return Sheet(Row(str(path), 1, names), rows, lost=tuple(lost))
 
 
-def _documents(path: Path, text: str) -> Iterator[tuple[int, Any]]:
-    """Yield the JSON objects of a list, or of the lines, each with its line, or its place in the list."""
+def _documents(path: Path, text: str, lost: list[Problem]) -> Iterator[tuple[int, Any]]:
+    """Yield the JSON objects of a list, or of the lines, each with its line, or its place in the list.
+
+    Lines that are no JSON, as the last one of a program that was killed, go into `lost`.
+    """
     if text.lstrip().startswith("["):
         document = _parsed(path, 1, text)
         yield from enumerate(document, 1)
         return
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    if len(lines) > 1 and lines[0][1].strip() == "{":  # an object over several lines
+        lines = [(1, text)]
     for number, line in lines:
-        document = _parsed(path, number, line)
-        yield from ((number, one) for one in (_by_run(document) if len(lines) == 1 else [document]))
-
-
-def _by_run(document: Any) -> Sequence[Any]:
-    """A document, or the objects in it by run where it has an object by column, as pandas writes a table."""
-    columns = list(document.values()) if isinstance(document, dict) else []
-    are_cells = all(isinstance(cells, dict) for cells in columns) and len({tuple(cells) for cells in columns}) == 1
-    if len(columns) < 2 or not are_cells:
-        return [document]
-    return [{name: cells[run] for name, cells in document.items()} for run in columns[0]]
+        try:
+            document = _parsed(path, number, line)
+        except InvalidImport as wrong:
+            lost += wrong.problems
+            if len(lost) >= MAX_PROBLEMS:
+                return
+            continue
+        yield from ((number, one) for one in (runs_of(document) if len(lines) == 1 else [document]))
 
 
 def _parsed(path: Path, number: int, text: str) -> Any:
@@ -206,22 +219,6 @@ def _parsed(path: Path, number: int, text: str) -> Any:
         return json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
     except (ValueError, RecursionError) as error:
         raise _invalid(path, number, f"not JSON: {error}", "give one object a line: a run each") from None
-
-
-def _flat(document: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
-    """Yield the plain values of an object as text; those of objects in it behind their name and a slash."""
-    for name, value in document.items():
-        if isinstance(value, dict):
-            if depth < DEEPEST:
-                yield from _flat(value, f"{prefix}{name}/", depth + 1)
-        elif not isinstance(value, list):
-            yield f"{prefix}{name}".strip(), _cell(value)
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    return str(value).strip()
 
 
 def _parquet(path: Path, content: bytes) -> Sheet:
@@ -264,7 +261,7 @@ def _columns_of(batches: Iterable[Any]) -> tuple[tuple[str, ...], list[tuple[str
         while any(pa.types.is_struct(column.type) for column in table.schema):
             table = table.flatten()
         names = tuple(name.strip() for name in table.column_names)
-        columns = [list(map(_cell, _values(column))) for column in table.columns]
+        columns = [list(map(cell_of, _values(column))) for column in table.columns]
         rows += zip(*columns, strict=True)
     return names, rows
 

@@ -3,14 +3,15 @@
 import re
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Boolean, Column, Connection, DateTime, Float, Integer, Table
+from sqlalchemy import Boolean, Column, Connection, DateTime, Float, Integer, Table, text
 
+from scalectl.orchestrator.store import measured
 from scalectl.orchestrator.store.columns import Words
 from scalectl.orchestrator.store.tables import schema
 from scalectl.orchestrator.store.views import VIEWS
@@ -61,15 +62,36 @@ def odd_value(connection: Connection) -> str:
     for table in schema.sorted_tables:
         held = {name for _, name, *_ in connection.exec_driver_sql(f"PRAGMA table_info({table.name})")}
         conditions = dict(_conditions(table, held))
-        if not conditions:
-            continue
-        cases = " ".join(f"WHEN {condition} THEN '{name}'" for name, condition in conditions.items())
-        query = f"SELECT * FROM (SELECT CASE {cases} END AS odd FROM {table.name}) WHERE odd IS NOT NULL LIMIT 1"  # noqa: S608 - names of ours
-        if name := connection.exec_driver_sql(query).scalar():
-            first = f'SELECT "{name}" FROM {table.name} WHERE {conditions[name]}'  # noqa: S608 - as above
+        if name := _odd_column(connection, table.name, conditions):
+            first = f'SELECT "{name}" FROM {table.name} WHERE {conditions[name]}'  # noqa: S608 - names of ours
             value = connection.exec_driver_sql(first).scalar()
             return f"{table.name}.{name} is {str(value)[:60]!r}"
     return ""
+
+
+def _odd_column(connection: Connection, table: str, conditions: Mapping[str, str]) -> str:
+    """The first column of a table in which some row meets its condition, or nothing."""
+    if measured.are_keyed(connection, table):
+        if name := measured.odd_key(connection):
+            return name
+        conditions = {name: condition for name, condition in conditions.items() if name not in measured.KEY}
+    if not conditions:
+        return ""
+    cases = " ".join(f"WHEN {condition} THEN '{name}'" for name, condition in conditions.items())
+    query = f"SELECT CASE {cases} END FROM {table} WHERE {' OR '.join(conditions.values())} LIMIT 1"  # noqa: S608 - ours
+    return str(connection.exec_driver_sql(query).scalar() or "")
+
+
+def orphan(connection: Connection) -> tuple[str, str] | None:
+    """The table of a row that belongs to one which is gone, and the table of that one; or none."""
+    other = text("SELECT * FROM pragma_foreign_key_check(:table)")
+    for (table,) in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").all():
+        if measured.are_keyed(connection, table):
+            if parent := measured.missing_parent(connection):
+                return table, parent
+        elif broken := connection.execute(other, {"table": table}).first():
+            return broken[0], broken[2]
+    return None
 
 
 def _conditions(table: Table, held: set[str]) -> Iterator[tuple[str, str]]:

@@ -3,10 +3,10 @@
 from sqlalchemy import Connection, inspect, select, text, update
 from sqlalchemy.schema import CreateColumn
 
+from scalectl.orchestrator.slot_types import devices_of
 from scalectl.orchestrator.store.soundness import missing_object
 from scalectl.orchestrator.store.tables import attempts, schema, studies
 from scalectl.orchestrator.store.views import create_views, views_are_ours
-from scalectl.orchestrator.vocabulary import devices_of
 
 VERSION = 11  # of the tables and views; raised with every change to them
 

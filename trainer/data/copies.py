@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from scalectl.trainer import cache
+from scalectl.trainer.counting import counted
 from scalectl.trainer.data.hashes import kept, picture_hash
 from scalectl.trainer.data.registry import Part
 from scalectl.trainer.data.storage import remote
@@ -36,7 +37,7 @@ def equal_pictures(part: Part, other: Part) -> int | None:
 
 def words(number: int, source: str, *, apart: bool) -> str:
     """A number of equal pictures in words: those of a test split apart from the source, or of the source alone."""
-    pictures = "1 picture" if number == 1 else f"{number:,} pictures"
+    pictures = counted(number, "picture")
     if apart:
         return f"{pictures} to evaluate on are among the training pictures of {source}, byte for byte"
     return f"{pictures} of {source} are copies of others there, byte for byte"

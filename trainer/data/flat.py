@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from scalectl.trainer.counting import counted
 from scalectl.trainer.data.endings import ENDINGS, ending, without_leftovers
 from scalectl.trainer.data.facts import Contents, Unreadable
 from scalectl.trainer.data.listing import Entry, labelled, once, plain, rows_of
@@ -28,7 +29,7 @@ def contents(folder: str, path: str, classes: Sequence[str]) -> Contents:
     if not alone and len(rows[0][1]) > 1 and Path(rows[0][1][0].strip()).name not in by_name:
         rows = rows[1:]  # a header
     if len(rows) != len(pictures):
-        raise Unreadable(f"{path}: {len(rows):,} labels, and {len(pictures):,} pictures in {folder}")
+        raise Unreadable(f"{path}: {counted(len(rows), 'label')}, and {counted(len(pictures), 'picture')} in {folder}")
     if alone:
         lines = [(line, file, row) for (line, row), file in zip(rows, pictures, strict=True)]
     else:

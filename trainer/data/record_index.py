@@ -11,6 +11,7 @@ import pyarrow as pa
 from pyarrow import ipc
 
 from scalectl.trainer import cache
+from scalectl.trainer.counting import counted
 from scalectl.trainer.data import labels, tf_example
 from scalectl.trainer.data.facts import Contents, Unreadable
 from scalectl.trainer.data.hashes import keep, picture_hash
@@ -76,7 +77,7 @@ def _of_file(file: str, count: int, contents: Contents, damaged: list[str], know
     """What is kept of the pictures of a file; raises Unreadable where it has not so many records."""
     rows = list(_rows(file, contents, damaged, known))
     if not damaged and len(rows) != count:
-        raise Unreadable(f"{file}: {len(rows):,} records, not {count:,}")
+        raise Unreadable(f"{file}: {counted(len(rows), 'record')}, not {count:,}")
     return rows
 
 
