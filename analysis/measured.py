@@ -1,7 +1,7 @@
 """The settings that metrics were measured with: values of different settings belong in no law together."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,23 +20,32 @@ _MIXED = f"SELECT metrics.name {_ENDS} GROUP BY metrics.id HAVING min(settings) 
 _SETTINGS = f"SELECT runs.id, measurements.settings {_ENDS} AND metrics.name = ?"
 
 
-class Measured(dict[str, dict[str, str]]):
-    """The settings that runs were measured with, by metric and by id; only of metrics that runs differ in."""
+class Measured(dict[str, str]):
+    """The settings that runs were measured with, by metric and by id; only of metrics that runs differ in.
+
+    To a Parquet file, which pandas writes `attrs` into, it is empty: of 10,000 runs it would be a hundred times the
+    rest.
+    """
+
+    def __init__(self, by_metric: Mapping[str, Mapping[str, str]]) -> None:
+        super().__init__()
+        self.by_metric = by_metric
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Measured":
         return self  # pandas copies what is in `attrs` with every piece of a table
 
 
-def measured(connection: "Connection") -> Measured:
-    """The settings of the metrics of a store that its own runs were not all measured with alike."""
+def measured(connection: "Connection") -> Measured | None:
+    """The settings of the metrics of a store that its own runs were not all measured with alike; None without such."""
     names = [row[0] for row in connection.exec_driver_sql(_MIXED)]
     settings = {name: connection.exec_driver_sql(_SETTINGS, (name,)).all() for name in names}
-    return Measured({name: {row[0]: row[1] for row in rows} for name, rows in settings.items()})
+    by_metric = {name: {row[0]: row[1] for row in rows} for name, rows in settings.items()}
+    return Measured(by_metric) if by_metric else None
 
 
 def measured_apart(runs: "DataFrame", metric: str) -> Iterator[str]:
     """Yield a doubt where runs were measured with settings that others of them were not measured with."""
-    by_run = runs.attrs.get(MEASURED, {}).get(metric, {})
+    by_run = getattr(runs.attrs.get(MEASURED), "by_metric", {}).get(metric, {})
     texts = [by_run[run] for run in runs["run"] if run in by_run]
     kinds = sorted(set(texts), key=lambda text: (texts.count(text), text))
     if len(kinds) < 2:

@@ -31,6 +31,7 @@ from scalectl import analysis
 from scalectl.analysis.runs import usable
 from scalectl.analysis.store import images_of, metrics
 from scalectl.orchestrator.errors import NotFound
+from scalectl.orchestrator.export.targets import export_all
 from scalectl.orchestrator.report.fits import held_out_runs, study_points
 from scalectl.orchestrator.revision import revision
 from scalectl.orchestrator.store import intake
@@ -385,6 +386,9 @@ def test_a_study_keeps_its_names_of_models_where_another_one_of_the_store_has_ot
     held_out = held_out_runs(points, request.fits["upstream"], None)
     assert len(held_out) == 2 and set(points.set_index("run").loc[held_out, "model"]) == {"nano"}
     assert set(study_points(study.store, "other")[1]["model"]) == {"pico", "tiny"}
+    for name, model in (("small", "nano"), ("other", "tiny")):
+        written = list(export_all("csv", study.folder / model, study.store, f"model == {model}"))
+        assert [(path.name, set(one.content.points["model"])) for path, one in written] == [(name, {model})]
 
 
 def test_an_exclusion_has_a_reason_and_can_be_taken_back(study, begun):
