@@ -470,3 +470,39 @@ def test_a_share_of_a_device_counts_as_that(study):
         for job in planned_again(study, records).jobs:
             records.write(records.start(job, "gpu/0", "gpu"), told(job))
     assert rows(study, "SELECT devices, core_days FROM runs") == [(0.5, pytest.approx(20 * SECONDS_A_STEP / 86400))]
+
+
+def test_the_mfu_of_a_run_counts_the_devices_of_each_slot(study, begun):
+    """A job tells that of all steps by the devices that it ended on alone."""
+    records, found = begun
+    for job, slot_type in zip(found.jobs, ("v5e-16", "v5e-16", "v5e-8", "v5e-16"), strict=True):
+        records.write(records.start(job, slot_type, slot_type), told(job))
+    for steps, at_the_end in ((20, 8), (40, 16)):
+        ((devices, mfu),) = rows(study, f"SELECT devices, mfu FROM runs WHERE steps = {steps}")
+        assert mfu == pytest.approx(0.37 * at_the_end / devices)
+        assert (mfu == 0.37) == (steps == 40)
+
+
+def test_a_cooldown_goes_on_from_its_own_checkpoint_where_its_trunk_has_one_at_that_step(study, begun):
+    records, found = begun
+    stretch, longer, end = found.jobs[:3]
+    assert end.job.start < 18 < end.job.stop < longer.job.stop
+    write(records, [stretch])
+    records.write(
+        records.start(longer, "v5e-16/0", "v5e-16"), [started(16), progress(18), checkpoint(longer, 18, kept=False)]
+    )
+    own = replace(checkpoint(end, 18, kept=False), device_seconds=40.0)
+    records.write(records.start(end, "here"), [started(16), own, Failed("node_lost", 18, "gone")])
+    again = records.start(end, "here")
+    records.write(again, [started(18), replace(progress(20), device_seconds=48.0)])
+    assert rows(study, f"SELECT device_seconds FROM attempts WHERE id = {again}") == [8.0]
+
+
+def test_a_run_that_is_trained_again_has_the_parameters_and_the_time_of_that(study, begun):
+    """A run that is done is trained again where its checkpoint is gone and another evaluation is asked for."""
+    records, found = begun
+    write(records, found.jobs)
+    end = found.jobs[3]
+    *events, done = told(end)
+    records.write(records.start(end, "here"), [*events, replace(done, digest="other", device_seconds=99.0)])
+    assert rows(study, "SELECT state, digest, device_seconds FROM runs WHERE steps = 40") == [("done", "other", 99.0)]

@@ -289,3 +289,14 @@ def test_runs_of_many_trunks_end_all_along():
 
 def test_a_share_that_sums_of_floats_leave_below_zero_is_zero():
     assert [share(value) for value in (-1e-12, 0.0, 0.042, 0.46, -0.1)] == ["0 %", "0 %", "4.2 %", "46 %", "-10 %"]
+
+
+def test_no_share_but_nothing_and_all_is_told_as_such():
+    assert [share(value) for value in (1e-5, 0.0006, 0.994, 0.9951, 0.99996)] == [
+        "< 0.1 %",
+        "0.1 %",
+        "99 %",
+        "99.5 %",
+        "99.9 %",
+    ]
+    assert [share(value) for value in (1e-12, 1 - 1e-12, 1.0)] == ["0 %", "100 %", "100 %"]
