@@ -101,16 +101,16 @@ def predict(
         return _of_size(points, metric, x, asked["params"], asked["data"], asked.get("data_size"))
     fitted = fit(points, metric, x, law=law, runs=runs, seeds=seeds, correlation=correlation)
     if "compute" in asked:
-        return _of_compute(points, fitted, asked["compute"])
+        return _of_compute(points, fitted, asked["compute"], seeds)
     return _reaching(fitted, asked["error"])
 
 
-def _of_compute(points: pd.DataFrame, fitted: Fitted, compute: float) -> Prediction:
+def _of_compute(points: pd.DataFrame, fitted: Fitted, compute: float, seeds: str) -> Prediction:
     low, high = (float(end[0]) for end in fitted.band([compute]))
     allocation, refused = None, ""
     try:
         if AXES[fitted.x].cost and fitted.runs == FRONTIER:
-            allocation = best_size(points, fitted.metric, fitted.x, compute)
+            allocation = best_size(points, fitted.metric, fitted.x, compute, seeds)
     except Refused as why:
         refused = str(why)
     estimate = float(fitted(compute))

@@ -130,3 +130,29 @@ def test_one_budget_at_the_edge_is_reported_as_none_beside_the_others():
     found = isoflop(points, METRIC)
     assert [one.params is None for one in found.budgets] == [False] * 4 + [True]
     assert "the smallest size is the best" in str(found) and max(map(len, str(found).splitlines())) <= 100
+
+
+def seeded(seed: int, seeds: int = 8) -> pd.DataFrame:
+    """A study with noise, and more seeds of its larger sizes."""
+    first = study(noise=0.01, seed=seed)
+    larger = first[first["params"] > first.groupby("flops")["params"].transform("median")]
+    parts = [first.assign(seed=0)]
+    for n in range(1, seeds):
+        again = study(noise=0.01, seed=1000 * n + seed).loc[larger.index]
+        parts.append(again.assign(seed=n, run=again["run"] + f"-{n}", name=again["name"] + f"-{n}"))
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_sizes_with_more_seeds_than_others_are_not_the_best_by_luck():
+    def off(**options: str) -> float:
+        found = [one for seed in range(4) for one in isoflop(seeded(seed), METRIC, **options).budgets if one.params]
+        return float(np.median([np.log(one.params / best(one.compute)) for one in found]))
+
+    assert abs(off()) < 0.15 < off(seeds="each")
+
+
+def test_the_runs_of_a_budget_are_counted_with_all_of_their_seeds():
+    points = seeded(0, seeds=2)
+    assert sum(one.runs for one in isoflop(points, METRIC).budgets) == len(points)
+    with pytest.raises(Refused, match="seeds = 'foo': give mean or each"):
+        isoflop(points, METRIC, seeds="foo")
