@@ -18,6 +18,7 @@ from scalectl.analysis.checks import Refused
 from scalectl.analysis.documents import known
 from scalectl.analysis.enough import rise
 from scalectl.analysis.growth import Growth, growth
+from scalectl.analysis.measured import measured_apart
 from scalectl.analysis.noise import averaged
 from scalectl.analysis.notebook import Report, html_table
 from scalectl.analysis.runs import COMPUTE, METRIC, cells, usable
@@ -132,7 +133,9 @@ def isoflop(points: pd.DataFrame, metric: str = METRIC, x: str = COMPUTE, *, see
     spent, size, images = (
         np.array([getattr(budget, name) for budget in minima], float) for name in ("compute", "params", "images_seen")
     )
-    return _checked(IsoFlop(metric, x, every, growth(spent, size), growth(spent, images)), points, minima)
+    apart = tuple(measured_apart(usable(points, metric, x, "params", "images_seen"), metric))
+    found = IsoFlop(metric, x, every, growth(spent, size), growth(spent, images), warnings=apart)
+    return _checked(found, points, minima)
 
 
 def sized(points: pd.DataFrame, metric: str, x: str, seeds: str = SEEDS[0]) -> pd.DataFrame:
@@ -155,7 +158,8 @@ def _checked(found: IsoFlop, points: pd.DataFrame, minima: Sequence[Budget]) -> 
         factors, (size, _, _) = [_missed(law, budget) for budget in minima], law.best(last.compute)
     except Refused:
         return found
-    bias, warnings = float(np.exp(np.median(np.log(factors)))), list(law.warnings(last.images_seen or 0.0))
+    bias, doubts = float(np.exp(np.median(np.log(factors)))), law.warnings(last.images_seen or 0.0)
+    warnings = list(dict.fromkeys([*found.warnings, *doubts]))
     found = replace(found, bias=bias, missed=tuple(factors))
     if not found.best(last.compute).meets(size.low, size.high):
         named = f"{size.estimate:.3g} parameters ({size.low:.3g} to {size.high:.3g})"

@@ -116,7 +116,7 @@ def _of_compute(points: pd.DataFrame, fitted: Fitted, compute: float, seeds: str
     estimate = float(fitted(compute))
     prediction = _prediction(fitted, {"compute": compute}, estimate, low, high, compute, allocation, refused)
     if allocation:
-        warnings = [*prediction.warnings, *allocation.warnings]
+        warnings = list(dict.fromkeys([*prediction.warnings, *allocation.warnings]))
         if allocation.expected and not allocation.expected.meets(low, high):
             expected = value(fitted.metric, allocation.expected.estimate)
             warnings.append(f"the law of size and images expects {expected} there, which the frontier's band excludes")

@@ -5,11 +5,16 @@ import copy
 import pandas as pd
 import pytest
 from runs import METRIC, laptop
+from test_isoflop import study as minima
 from told import planned_again, planning, write
 
 from scalectl import analysis
+from scalectl.analysis.budgets import isoflop
 from scalectl.analysis.fitting import fit
+from scalectl.analysis.foretold import foretell
 from scalectl.analysis.measured import MEASURED, Measured
+from scalectl.analysis.prediction import predict
+from scalectl.analysis.suggestion import suggest
 from scalectl.orchestrator.store.records import Records
 
 FEWSHOT = "fewshot/digits/1shot/error"
@@ -54,3 +59,20 @@ def test_a_law_over_runs_that_were_measured_differently_says_so():
 @pytest.mark.parametrize("others", [0, 36])
 def test_a_law_over_runs_that_were_measured_alike_says_nothing(others):
     assert not [text for text in fit(apart(laptop(), others), METRIC, draws=20).warnings if "measured" in text]
+
+
+def test_every_answer_that_rests_on_runs_that_were_measured_differently_says_so_once():
+    points = laptop().assign(images_seen=lambda runs: 64.0 * runs["steps"], batch_size=64)
+    candidates = points.assign(
+        run=points["run"] + "-more", flops=2 * points["flops"], images_seen=128.0 * points["steps"]
+    )
+    answers = {
+        "predict --params": predict(apart(points, 5), params=1e5, data=1e5),
+        "predict --compute": predict(apart(points, 5), compute=1e12),
+        "predict --missing": foretell(apart(points, 5), candidates),
+        "suggest": suggest(apart(points, 5), candidates, 1e13),
+        "fit --isoflop": isoflop(apart(minima(), 5)),
+    }
+    for name, answer in answers.items():
+        assert str(answer).count("warning: 5 of ") == 1, name
+        assert sum("measured with other settings (seeds)" in text for text in answer.to_json()["warnings"]) == 1, name
