@@ -31,6 +31,8 @@ from scalectl import analysis
 from scalectl.analysis.runs import usable
 from scalectl.analysis.store import images_of, metrics
 from scalectl.orchestrator.errors import NotFound
+from scalectl.orchestrator.experiment.reading import read
+from scalectl.orchestrator.launch.pruning import prune
 from scalectl.orchestrator.report.fits import held_out_runs, study_points
 from scalectl.orchestrator.revision import revision
 from scalectl.orchestrator.store import intake
@@ -506,3 +508,26 @@ def test_a_run_that_is_trained_again_has_the_parameters_and_the_time_of_that(stu
     *events, done = told(end)
     records.write(records.start(end, "here"), [*events, replace(done, digest="other", device_seconds=99.0)])
     assert rows(study, "SELECT state, digest, device_seconds FROM runs WHERE steps = 40") == [("done", "other", 99.0)]
+
+
+def test_marginal_compute_adds_up_to_what_was_trained_whatever_studies_share_a_trunk(study):
+    """A plan knows the runs of its own file alone, and wrote their whole trunk to the shortest of them."""
+    text = study.write(steps="[20, 40, 80]").read_text()
+    for changed in (text, text.replace("name: small", "name: other").replace("[20, 40, 80]", "[40]")):
+        study.file.write_text(changed)
+        with Records(study.store) as records:
+            found = planned_again(study, records)
+            write(records, found.jobs)
+    a_step = training_flops(found.runs[0].spec.trunk, 1)
+    assert rows(study, "SELECT sum(marginal_flops) FROM points") == rows(study, "SELECT sum(flops) FROM attempts")
+    own = [20, 40 - 16, 80 - 32]  # cooldowns are a fifth
+    assert rows(study, "SELECT marginal_flops FROM points ORDER BY steps") == [steps * a_step for steps in own]
+
+
+def test_a_run_that_was_never_trained_and_left_the_study_takes_no_compute_off_others(study):
+    text = study.write(steps="[20, 40]").read_text()
+    with Records(study.store) as records:
+        longer = planned_again(study, records).runs[1]
+    study.file.write_text(text.replace("[20, 40]", "[40]"))
+    prune(read(study.file), lambda _: True)
+    assert rows(study, "SELECT marginal_flops FROM runs WHERE listed") == [longer.flops]
