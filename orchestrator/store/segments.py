@@ -21,14 +21,16 @@ class Segment:
     device_seconds: tuple[float | None, ...]
     images_per_step: float
     flops_per_step: float
+    branch: int  # the step up to which the run has its trunk's curve, or the last such step of `runs`
 
 
 def segments(connection: Connection, among: Collection[str]) -> Iterator[Segment]:
     """Yield the segments of the runs with these ids, trunk by trunk."""
-    ids, members = dict[int, str](), dict[int, list[str]]()
-    for number, run, trunk in connection.execute(select(runs.c.number, runs.c.id, runs.c.trunk)):
+    ids, members, branches = dict[int, str](), dict[int, list[str]](), dict[str, int]()
+    branch = runs.c.steps - runs.c.cooldown
+    for number, run, trunk, left in connection.execute(select(runs.c.number, runs.c.id, runs.c.trunk, branch)):
         if run in among:
-            ids[number] = run
+            ids[number], branches[run] = run, left
             members.setdefault(trunk, []).append(run)
     columns = [progress.c[name] for name in ("trunk", "run", "step", "loss", "device_seconds", "images_seen", "flops")]
     rows = connection.execute(select(*columns).order_by(progress.c.trunk, progress.c.run, progress.c.step))
@@ -39,7 +41,10 @@ def segments(connection: Connection, among: Collection[str]) -> Iterator[Segment
         if number:
             run = ids[number]
             sharing = (run,)
-        points = list(group)
+        branch_of = max(branches[one] for one in sharing)
+        points = [point for point in group if number or point.step <= branch_of]  # a run of no interest may go on
+        if not points:
+            continue
         last = points[-1]
         yield Segment(
             trunk,
@@ -50,4 +55,5 @@ def segments(connection: Connection, among: Collection[str]) -> Iterator[Segment
             tuple(point.device_seconds for point in points),
             last.images_seen / max(1, last.step),
             last.flops / max(1, last.step),
+            branch_of,
         )
