@@ -12,7 +12,7 @@ from scalectl import analysis
 from scalectl.analysis.budgets import isoflop
 from scalectl.analysis.fitting import fit
 from scalectl.analysis.foretold import foretell
-from scalectl.analysis.measured import MEASURED, Measured
+from scalectl.analysis.measured import MEASURED, Measured, measured_apart
 from scalectl.analysis.prediction import predict
 from scalectl.analysis.suggestion import suggest
 from scalectl.orchestrator.store.records import Records
@@ -76,3 +76,17 @@ def test_every_answer_that_rests_on_runs_that_were_measured_differently_says_so_
     for name, answer in answers.items():
         assert str(answer).count("warning: 5 of ") == 1, name
         assert sum("measured with other settings (seeds)" in text for text in answer.to_json()["warnings"]) == 1, name
+
+
+def test_a_law_over_runs_that_were_tested_on_other_images_says_so(study):
+    """A study keeps the runs of its earlier files, which may have had other images under the same metric."""
+    text = study.write(steps="[20, 40]").read_text()
+    for source in ("digits", "synthetic"):
+        study.file.write_text(text.replace("source: digits", f"source: {source}").replace("[digits]", f"[{source}]"))
+        with Records(study.store) as records:
+            write(records, planned_again(study, records).jobs)
+    points = analysis.read(study.store)
+    (said,) = measured_apart(points, METRIC)
+    assert said.startswith("2 of 4 runs were tested on other images (source) than the rest")
+    assert not [*measured_apart(points[points["source"] == "digits"], METRIC)]
+    assert not [*measured_apart(points, FEWSHOT)]  # whose images are named
