@@ -16,6 +16,8 @@ from scalectl.analysis.plotting import plot
 from scalectl.analysis.selection import select
 from scalectl.analysis.store import metrics
 from scalectl.orchestrator.cli.main import scalectl as verbs
+from scalectl.orchestrator.experiment.fits import Fit
+from scalectl.orchestrator.page.laws import law_document
 from scalectl.orchestrator.store.imported import read
 from scalectl.orchestrator.store.layout import Wishes
 from scalectl.orchestrator.store.sheet import InvalidImport
@@ -237,3 +239,11 @@ def test_a_point_without_an_error_has_no_residual_and_moves_none_of_the_others()
     points.loc[points["flops"].idxmax(), METRIC] = 0.0
     told = fit(points, draws=0).to_json()
     assert [point["residual"] for point in told["points"]] == [*told["residuals"], None]
+
+
+def test_the_page_rings_all_seeds_of_a_point():
+    points = seeded(laptop())
+    document = law_document(points, Fit(metric=METRIC), "")
+    assert document["seeds"] == 2 and len(set(document["frontier"])) == len(document["frontier"])
+    best = points[points["run"].isin(document["frontier"])]
+    assert (best.groupby("flops")["seed"].nunique() == 2).all()

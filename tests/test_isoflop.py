@@ -7,6 +7,8 @@ from runs import METRIC, table
 
 from scalectl.analysis.budgets import isoflop
 from scalectl.analysis.checks import Refused
+from scalectl.orchestrator.experiment.fits import Fit
+from scalectl.orchestrator.page.budgets import isoflop_documents
 
 # Hoffmann et al. 2022 as refitted by Besiroglu et al. 2024 (arXiv 2404.10102): N* grows as C^(beta / (alpha + beta))
 A, B, E, ALPHA, BETA = 482.01, 2085.43, 1.8172, 0.3478, 0.3658
@@ -156,3 +158,13 @@ def test_the_runs_of_a_budget_are_counted_with_all_of_their_seeds():
     assert sum(one.runs for one in isoflop(points, METRIC).budgets) == len(points)
     with pytest.raises(Refused, match="seeds = 'foo': give mean or each"):
         isoflop(points, METRIC, seeds="foo")
+
+
+def test_the_page_draws_the_means_that_its_parabolas_go_through():
+    points = seeded(0, seeds=2)
+    (document,) = isoflop_documents(points, Fit(metric=METRIC), [METRIC])
+    by_run = points.set_index("run")[METRIC]
+    sizes = [size for budget in document["budgets"] for size in budget["best"]]
+    assert {len(size["runs"]) for size in sizes} == {1, 2}
+    for size in sizes:
+        assert size["y"] == pytest.approx(by_run[size["runs"]].mean())
