@@ -37,6 +37,12 @@ def flops(value: float) -> str:
     return f"{value:.1e}"
 
 
+def exact(value: float) -> str:
+    """A number with all of its digits, in as few letters as that takes: 3e+15, 1234567800000000.0."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
+
+
 def size(number: float) -> str:
     """An amount of bytes with three digits: 0 B, 950 B, 12.9 kB, 1.05 GB."""
     for unit, suffix in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):

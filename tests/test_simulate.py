@@ -18,7 +18,7 @@ from test_cli import scalectl
 from test_schedule import forests, on, planned
 
 from scalectl.orchestrator.experiment.reading import read
-from scalectl.orchestrator.format import share
+from scalectl.orchestrator.format import exact, share
 from scalectl.orchestrator.plan.bound import lower_bound
 from scalectl.orchestrator.plan.placement import Fit
 from scalectl.orchestrator.plan.plan import Caps, PlannedJob
@@ -300,3 +300,8 @@ def test_no_share_but_nothing_and_all_is_told_as_such():
         "99.9 %",
     ]
     assert [share(value) for value in (1e-12, 1 - 1e-12, 1.0)] == ["0 %", "100 %", "100 %"]
+
+
+def test_a_number_of_a_next_command_is_the_one_that_was_typed():
+    numbers = [3e15, 1.2345678e15, 1e21, 0.1, 1 / 3]
+    assert [float(exact(number)) for number in numbers] == numbers and exact(3e15) == "3e+15"
