@@ -1,5 +1,6 @@
 """Numbers, tables and next commands, as people read and paste them."""
 
+import math
 import os
 import re
 import shlex
@@ -11,6 +12,7 @@ from scalectl.analysis.printable import printable_line
 from scalectl.trainer.counting import counted as counted
 
 _GAP = "   "  # between columns
+_LEAST_SHARE, _ROUNDED = 1e-3, 1e-9  # the least share that is told as a number; what sums of floats may be off by
 _SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 
 
@@ -29,6 +31,12 @@ def flops(value: float) -> str:
     return f"{value:.1e}"
 
 
+def exact(value: float) -> str:
+    """A number with all of its digits, in as few letters as that takes: 3e+15, 1234567800000000.0."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
+
+
 def size(number: float) -> str:
     """An amount of bytes with three digits: 0 B, 950 B, 12.9 kB, 1.05 GB."""
     for unit, suffix in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
@@ -45,9 +53,13 @@ def hours(value: float) -> str:
 
 
 def share(value: float) -> str:
-    """A fraction in per cent: 46 %, 4.2 %, 0 %."""
-    if 0 < value < 0.1:
+    """A fraction in per cent: 46 %, 4.2 %, 0 %; 0 % and 100 % are nothing and all: else < 0.1 % and 99.9 %."""
+    if _ROUNDED < value < _LEAST_SHARE / 2:
+        return f"< {100 * _LEAST_SHARE:g} %"
+    if _ROUNDED < value < 0.1:
         return f"{100 * value:.1f} %"
+    if 0.995 <= value < 1 - _ROUNDED:
+        return f"{math.floor(value / _LEAST_SHARE) / 10:.1f} %"
     return f"{100 * value:z.0f} %"  # z: no -0 %, to which sums of floats may round
 
 

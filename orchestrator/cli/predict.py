@@ -24,7 +24,7 @@ from scalectl.orchestrator.cli.options import (
 )
 from scalectl.orchestrator.cli.rows import Rows, View, flat, rows_options
 from scalectl.orchestrator.errors import Exit
-from scalectl.orchestrator.format import command
+from scalectl.orchestrator.format import command, exact
 from scalectl.orchestrator.terminal import width, wrapped
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ def suggest(
         click.echo(yaml, nl=False)
     else:
         click.echo(wrapped(f"{study} · {advice}", width()))
-        options: dict[str, object] = {"budget": f"{budget:g}", "target": target, "metric": metric, **noise}
+        options: dict[str, object] = {"budget": exact(budget), "target": target, "metric": metric, **noise}
         if stop != STOP:
             options["stop"] = stop
         again = command("suggest -o yaml", file, options=options)
