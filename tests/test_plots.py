@@ -53,7 +53,7 @@ def swept() -> pd.DataFrame:
     rows = [(h, b, 1 - right[h][n] / 100) for h in head for n, b in enumerate(body)]
     rows = [row for row in rows if row[:2] != (0.1, 1.0)] + [(10.0, 0.01, 0.9)]
     points = table(np.full(len(rows), 1e12), [error for *_, error in rows])
-    points["model"] = "B/16"
+    points["model"], points["cooldown"] = "B/16", np.append(np.full(len(rows) - 1, 5), 4)  # no other pair has 4
     return points.assign(weight_decay_head=[h for h, *_ in rows], weight_decay_body=[b for _, b, _ in rows])
 
 

@@ -35,7 +35,7 @@ _RING: dict[str, Any] = {"facecolor": "none", "linewidth": 0.7, "zorder": 5}
 _LETTER, _WORD = 0.5, 16  # width of a letter in its height, and the letters that no line of a label is shorter than
 _STAR, _SMALL_STAR = 60.0, 24.0  # areas of held-out runs that would be on the frontier, and of the others
 LIMITS = {"params": "Model size (parameters)", "data_size": "Distinct training images"}
-_OF_EACH = {"params": "best run of each model size", "data_size": "best run of each data size"}
+_OF_EACH = {"params": "best of each model size", "data_size": "best of each data size"}
 
 
 def reach(runs: pd.DataFrame, x: str) -> Floats:
@@ -213,22 +213,29 @@ def _floor(axes: Axes, fit: Fitted, factor: float) -> None:
     )
 
 
-def draw_limit(axes: Axes, runs: pd.DataFrame, metric: str, size: str, marks: Marks) -> pd.DataFrame:
+def draw_limit(
+    axes: Axes, runs: pd.DataFrame, metric: str, size: str, marks: Marks, means: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Draw the best run of each size with the names of the panel, and return these."""
-    best = draw_best(axes, runs, metric, size, marks)
+    best = draw_best(axes, runs, metric, size, marks, means)
     axes.set_xlabel(LIMITS[size], fontsize=TEXT)
     axes.set_title(_OF_EACH[size], fontsize=TEXT, loc="left")
     return best
 
 
-def draw_best(axes: Axes, runs: pd.DataFrame, metric: str, size: str, marks: Marks) -> pd.DataFrame:
-    """Draw the best run of each size, by `params` or `data_size`, among all others, and return these: its limit."""
+def draw_best(
+    axes: Axes, runs: pd.DataFrame, metric: str, size: str, marks: Marks, means: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Draw the best run of each size, by `params` or `data_size`, among all others, and return these: its limit.
+
+    With `means` of seeds the best are chosen from those.
+    """
     factor = share(metric)
-    runs = runs.dropna(subset=[size])
-    if runs.empty:  # imported runs need not tell it
+    runs, chosen = (rows.dropna(subset=[size]) for rows in (runs, runs if means is None else means))
+    if chosen.empty:  # imported runs need not tell it
         axes.set_axis_off()
-        return runs
-    best = best_of_each(runs, metric, size)
+        return chosen
+    best = best_of_each(chosen, metric, size)
     axes.scatter(runs[size], runs[metric] * factor, s=4, color=FAINT, linewidth=0, zorder=2)
     better = best[best[metric] <= best[metric].cummin()]
     if is_accuracy(metric):

@@ -12,11 +12,12 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.comparison import comparable
 from scalectl.analysis.documents import rows as cells
+from scalectl.analysis.drawing.compared import compared
 from scalectl.analysis.drawing.labels import data_name, metric_label, share
 from scalectl.analysis.drawing.plot import Drawing, Option, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, sheet
 from scalectl.analysis.drawing.style import SMALL, TEXT
-from scalectl.analysis.runs import usable
+from scalectl.analysis.runs import usable, without
 from scalectl.analysis.vocabulary import is_accuracy
 
 DECAYS = ("weight_decay_head", "weight_decay_body")
@@ -26,36 +27,41 @@ _MOST = 16  # values of a setting that a map can hold
 
 def draw(subject: Subject, *, rows: str | None = None, columns: str | None = None) -> Drawing:
     """The metric over two settings of a sweep."""
-    best = table(subject.points, subject.metric, subject.x, rows or DECAYS[0], columns or DECAYS[1])
+    best, of_each = table(subject, rows or DECAYS[0], columns or DECAYS[1])
     figure = sheet(COLUMN, 0.9 + 0.22 * max(len(best), 4))
     axes = figure.subplots()
     draw_map(axes, best, subject.metric)
     label = metric_label(subject.metric, data_name(subject.points))
-    axes.set_title(f"{label}\nbest run of each pair", fontsize=TEXT, loc="left")
+    axes.set_title(f"{label}\n{of_each} of each pair", fontsize=TEXT, loc="left")
     ends = {str(best.index.name): list(map(float, best.index)), str(best.columns.name): list(map(float, best.columns))}
     return Drawing(figure, ends | {"cells": cells(best)})
 
 
-def table(points: pd.DataFrame, metric: str, x: str, rows: str, columns: str) -> pd.DataFrame:
-    """The best metric at each pair of values, rows downwards from the largest; NaN where no run has the pair.
+def table(subject: Subject, rows: str, columns: str) -> tuple[pd.DataFrame, str]:
+    """The best metric at each pair of values, rows downwards from the largest, and what it is of: a run, or a mean of
+    seeds. NaN where no run has the pair.
 
     Raises Refused for settings that are not numbers, that `points` doesn't have, or that have fewer than two values.
     """
+    points, metric = without(subject.points, subject.hold_out), subject.metric
     for name in (rows, columns):
         if name not in points or not is_numeric_dtype(points[name]) or is_bool_dtype(points[name]):
             raise Refused(f"{name!r} is no setting with numbers: give one such as lr or weight_decay_body.")
     if rows == columns:
         raise Refused(f"a map needs two settings, not {rows} twice.")
-    runs = comparable(usable(points, metric, x), rows, columns)
+    runs = comparable(usable(points, metric, subject.x), rows, columns)
+    means = runs.assign(seeds=1)
+    if "seed" not in (rows, columns):
+        means = compared(subject, runs, subject.x)
     kept = "max" if is_accuracy(metric) else "min"
-    best = runs.pivot_table(index=rows, columns=columns, values=metric, aggfunc=kept).sort_index(ascending=False)
+    best = means.pivot_table(index=rows, columns=columns, values=metric, aggfunc=kept).sort_index(ascending=False)
     for name, values in ((rows, best.index), (columns, best.columns)):
         if not 2 <= len(values) <= _MOST:
             number = f"{len(values)} values"
             if len(values) == 1:
                 number = "1 value"
             raise Refused(f"{name} has {number} among {len(runs)} runs, and a map shows 2 to {_MOST}.")
-    return best
+    return best, "best mean of seeds" if (means["seeds"] > 1).any() else "best run"
 
 
 def draw_map(axes: Axes, best: pd.DataFrame, metric: str) -> None:

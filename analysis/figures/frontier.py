@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from scalectl.analysis.documents import records
+from scalectl.analysis.drawing.compared import compared
 from scalectl.analysis.drawing.legends import dots, draw_legend, lines
 from scalectl.analysis.drawing.panels import LIMITS, draw_law, draw_limit, draw_runs, reach
 from scalectl.analysis.drawing.plot import Drawing, Option, Plot, Subject
@@ -22,7 +23,7 @@ def draw(subject: Subject, *, wide: bool = False) -> Drawing:
     points, metric, x, fit = subject.points, subject.metric, subject.x, subject.fit
     runs = usable(points, metric, x)
     marks = Marks.of_runs(runs)
-    figure, main = _panels(runs, metric, marks, wide)
+    figure, main = _panels(subject, runs, marks, wide)
     front = draw_runs(main, points, metric, x, marks, fit, subject.hold_out)
     if fit:
         draw_law(main, fit, reach(runs, x))
@@ -35,16 +36,16 @@ def draw(subject: Subject, *, wide: bool = False) -> Drawing:
     return Drawing(figure, {"runs": rows, "curve": _curve(subject, runs)})
 
 
-def _panels(runs: pd.DataFrame, metric: str, marks: Marks, wide: bool) -> tuple[Figure, Axes]:
+def _panels(subject: Subject, runs: pd.DataFrame, marks: Marks, wide: bool) -> tuple[Figure, Axes]:
     """A figure of one panel, or of a page with the best runs by size beside it."""
     if not wide:
         figure = sheet(COLUMN, 3.1)
         return figure, figure.subplots()
     figure = sheet(PAGE, 3.7)
     grid = figure.add_gridspec(2, 2, width_ratios=[2, 1])
-    main = figure.add_subplot(grid[:, 0])
+    main, means = figure.add_subplot(grid[:, 0]), compared(subject, runs, subject.x)
     for row, size in enumerate(LIMITS):
-        draw_limit(figure.add_subplot(grid[row, 1]), runs, metric, size, marks)
+        draw_limit(figure.add_subplot(grid[row, 1]), runs, subject.metric, size, marks, means)
     return figure, main
 
 
