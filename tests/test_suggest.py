@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import told
+import yaml
 from click.testing import CliRunner
 from runs import METRIC, shared, table
 
@@ -417,6 +418,24 @@ def test_of_runs_that_differ_in_their_cooldown_the_file_has_the_chosen_one_alone
     study.file.write_text(text.replace("steps: [20]", points))
     experiment = read(study.file)
     every = {Identities().of(cell.run) for cell in experiment.cells}
+    following = study.file.with_name("next.yaml")
+    for chosen in every:
+        following.write_text(addition(study.file, experiment, experiment, [chosen], Known()))
+        assert {Identities().of(cell.run) for cell in read(following).cells} == {chosen}
+
+
+def test_of_swept_runs_the_file_has_the_chosen_one_alone(study):
+    """Swept runs of one cooldown more were launched together, and a run beside the grid in place of a swept one."""
+    text = study.write(steps="[20]", schedule="{name: rsqrt, warmup: 4, timescale: 10}").read_text()
+    points = "points: [{steps: 40, cooldown: 8}, {steps: 40, cooldown: 24}, {steps: 80, cooldown: 8}]"
+    document = yaml.safe_load(text.replace("steps: [20]", points))
+    model, size = next(iter(document["models"])), document["data"]["sizes"][0]
+    beside = [{"model": model, "data_size": size, "steps": 40, "cooldown": cooldown} for cooldown in (8, "50%")]
+    document["grid"] = {**(document.get("grid") or {}), "sweep": {"lr": [0.002, 0.004]}, "extra": beside}
+    study.file.write_text(yaml.safe_dump(document))
+    experiment = read(study.file)
+    every = {Identities().of(cell.run) for cell in experiment.cells}
+    assert sum(cell.extra is not None for cell in experiment.cells) == 2
     following = study.file.with_name("next.yaml")
     for chosen in every:
         following.write_text(addition(study.file, experiment, experiment, [chosen], Known()))

@@ -200,8 +200,10 @@ def places_are_of_trunks(models: dict[str, Model], resources: Resources) -> Iter
     """Yield the rules of places that hold for some runs of a trunk only, for everything, or for an unknown model."""
     for i, where in enumerate(resources.rules):
         path = ("resources", "rules", i, "when")
-        if where.when.steps:
-            yield Finding((*path, "steps"), "runs of other steps share its trunk", "choose by another setting", True)
+        for name in ("steps", "cooldown"):
+            if name not in where.when.conditions():
+                continue
+            yield Finding((*path, name), f"runs of other {name} share its trunk", "choose by another setting", True)
         if not where.when.conditions():
             yield Finding(path, "no condition: this holds for everything", "use resources.default")
         yield from _unknown_models(where.when.names(), models, (*path, "model"))

@@ -40,11 +40,13 @@ class Cell:
     swept: tuple[tuple[str, Any], ...] = ()  # settings of its recipe that the grid gives several values
     differing: tuple[tuple[str, Any], ...] = ()  # those of them that have another value than in `train`
     cooldown_differs: bool = False  # another run of its trunk has as many steps
+    extra: int | None = None  # its place in grid.extra, where no rule of the grid chooses it
 
     def settings(self) -> dict[str, Any]:
         """The settings that rules choose runs by."""
         trunk = self.run.trunk
-        counts = {"data_size": trunk.data.size, "steps": self.run.steps, "seed": trunk.seed, "params": self.params}
+        lengths = {"steps": self.run.steps, "cooldown": self.run.cooldown}
+        counts = {"data_size": trunk.data.size, **lengths, "seed": trunk.seed, "params": self.params}
         return {"model": self.model, **counts, **vars(trunk.recipe)}
 
     @property
@@ -200,7 +202,7 @@ class _Resolution:
         share = extra.cooldown or self.train.schedule.cooldown
         length = _Length(("grid", "extra", i), "steps", extra.steps, share)
         run = RunSpec(TrunkSpec(model, data, plain, extra.seed), extra.steps, _cooldown(plain, share, extra.steps))
-        cell = Cell(extra.model, run, _params(model, data, plain))
+        cell = Cell(extra.model, run, _params(model, data, plain), extra=i)
         if extra.steps > MAX_STEPS:
             self.notes[length] = _too_long(length, extra.steps, extra.model)
         elif run in made:

@@ -34,7 +34,7 @@ class Place(Section):
 class Where(Section):
     """A place for the jobs of some runs."""
 
-    when: Rule = key("Runs whose jobs go there, by any setting but their steps.")
+    when: Rule = key("Runs whose jobs go there, by any setting but their steps and cooldown.")
     use: Place = key(
         "Where they run; keys left out are those of resources.default, but for device, type and devices where a rule"
         " names another device or type."

@@ -139,6 +139,7 @@ class Rule(Section):
     model: Names | None = key("Name of a model, or a list of names.", None)
     data_size: Numbers | None = key('Training images: 350, [100, 350] or ">350" (>, >=, <, <=, =).', None)
     steps: Numbers | None = key("Steps of the run, in the same forms.", None)
+    cooldown: Numbers | None = key("Steps of its cooldown, in the same forms.", None)
     seed: Numbers | None = key("Seed of the run, in the same forms.", None)
     params: Numbers | None = key("Parameters of the model, in the same forms.", None)
     # settings of the recipe, by the names that it has

@@ -87,24 +87,19 @@ def addition(file: Path, experiment: Experiment, wide: Experiment, chosen: Colle
     """
     kept = {run.id for run in plan(experiment, known).runs if not run.missing} | set(chosen)
     document = read_document(file).value
-    beside = {_key(extra): extra for extra in _extras(document)}
     identities = Identities()
-    every = {identities.of(cell.run): cell for cell in wide.cells}
-    own = {identities.of(cell.run) for cell in experiment.cells}
-    added = [cell for run, cell in every.items() if run in kept and (run not in own or _key_of(cell) in beside)]
-    grid = [cell for run, cell in every.items() if run in kept and run in own and _key_of(cell) not in beside]
-    beyond_rules = _told_by_cooldown(grid, experiment.cells)
-    added += beyond_rules
-    grid = [cell for cell in grid if cell not in beyond_rules]
+    chosen_cells = [cell for cell in wide.cells if identities.of(cell.run) in kept]
+    added = [cell for cell in chosen_cells if cell.extra is not None]
+    grid = [cell for cell in chosen_cells if cell.extra is None]
     models = {cell.model: cell.run.trunk.model for cell in added if cell.model not in document["models"]}
     lines = [f"extends: {json.dumps(file.name)}  # save this file beside it"]
     if models:
         lines += ["models:", *(f"  {json.dumps(name)}: {json.dumps(_shape(model))}" for name, model in models.items())]
-    rules = [f"    - {json.dumps(rule)}" for rule in _rules(grid)]
+    rules = [f"    - {json.dumps(rule)}" for rule in _rules(grid, experiment.cells)]
     keep = ['  skip: [{"steps": ">0"}]']
     if rules:
         keep = ["  only:", *rules]
-    extras = [f"    - {json.dumps(beside.get(_key_of(cell)) or _extra(document, cell))}" for cell in added]
+    extras = [f"    - {json.dumps(_entry(document, cell))}" for cell in added]
     extra = ["  extra: []"]
     if extras:
         extra = ["  extra:", *extras]
@@ -152,33 +147,38 @@ def _extras(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     return list((document.get("grid") or {}).get("extra") or ())
 
 
+def _entry(document: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
+    """The entry of grid.extra for a cell beside the grid: that of the file where it has one."""
+    own = _extras(document)
+    if cell.extra is not None and cell.extra < len(own):
+        return dict(own[cell.extra])
+    return _extra(document, cell)
+
+
 def _key(extra: Mapping[str, Any]) -> tuple[Any, ...]:
     return extra["model"], count(1)(extra["data_size"]), count(1)(extra["steps"]), count(0)(extra.get("seed", 0))
 
 
-def _key_of(cell: Cell) -> tuple[Any, ...]:
-    return cell.model, cell.run.trunk.data.size, cell.run.steps, cell.run.trunk.seed
-
-
-def _told_by_cooldown(kept: list[Cell], every: Collection[Cell]) -> list[Cell]:
-    """The kept cells that no rule tells from others, as these have another cooldown alone; swept ones stay together."""
-
-    def steps_of(cell: Cell) -> tuple[Any, ...]:
-        return *_key_of(cell), cell.swept
-
-    have, may_have = Counter(map(steps_of, kept)), Counter(map(steps_of, every))
-    return [cell for cell in kept if not cell.swept and have[steps_of(cell)] < may_have[steps_of(cell)]]
-
-
-def _rules(cells: list[Cell]) -> Iterator[dict[str, Any]]:
-    """Rules that keep these cells of the grid and no others, one for each trunk."""
+def _rules(cells: list[Cell], every: Collection[Cell]) -> Iterator[dict[str, Any]]:
+    """Rules that keep these cells of the grid and no others, one for each trunk, and for each cooldown of it by which
+    alone a cell differs from one that isn't kept.
+    """
+    have, may_have = Counter(map(_of_steps, cells)), Counter(_of_steps(cell) for cell in every if cell.extra is None)
     trunks: dict[Any, list[int]] = {}
     for cell in cells:
-        trunks.setdefault((cell.model, cell.run.trunk.data.size, cell.run.trunk.seed, cell.swept), []).append(
-            cell.run.steps
-        )
-    for (model, size, seed, swept), steps in trunks.items():
-        yield {"model": model, "data_size": size, "seed": seed, "steps": steps, **dict(swept)}
+        cooldown = cell.run.cooldown if have[_of_steps(cell)] < may_have[_of_steps(cell)] else None
+        trunks.setdefault((*_of_trunk(cell), cooldown), []).append(cell.run.steps)
+    for (model, size, seed, swept, cooldown), steps in trunks.items():
+        rule = {"model": model, "data_size": size, "seed": seed, "steps": steps, **dict(swept)}
+        yield rule if cooldown is None else {**rule, "cooldown": cooldown}
+
+
+def _of_trunk(cell: Cell) -> tuple[Any, ...]:
+    return cell.model, cell.run.trunk.data.size, cell.run.trunk.seed, cell.swept
+
+
+def _of_steps(cell: Cell) -> tuple[Any, ...]:
+    return *_of_trunk(cell), cell.run.steps
 
 
 def _doubled(model: ModelSpec) -> dict[str, int]:
