@@ -225,8 +225,19 @@ def test_shares_and_percentages_in_one_column_are_told(tmp_path):
     found = table(tmp_path, "model,flops,acc\na,1e18,0.5\nb,1e18,62%\n")
     assert [run.metrics["acc"] for run in found.runs] == [0.5, 0.62]
     assert "acc: cells with % are shares, so that 12.3% is 0.123." in found.notes
+    assert "acc: shares also in 1 cell without %, so that 0.5 is 50 %." in found.notes
     told = table(tmp_path, "model,flops,acc\na,1e18,0.713\nb,1e18,72.4\n").notes
     assert any("are some fractions and others percentages?" in note for note in told)
+
+
+@pytest.mark.parametrize("header", ["err (%)", "acc (%)"])
+def test_fractions_below_a_header_of_per_cent_are_told(tmp_path, header):
+    """An error of 0.9 % was one of 90 %, in silence."""
+    found = table(tmp_path, f"model,flops,{header}\na,1e18,0.9\nb,1e19,0.5\n")
+    assert [*found.runs[0].metrics.values()] == [0.9]
+    assert any("has no number above 1" in note and "write 0.9% for 0.009" in note for note in found.notes)
+    signed = table(tmp_path, f"model,flops,{header}\na,1e18,0.9%\nb,1e19,0.5%\n")
+    assert [*signed.runs[0].metrics.values()] == [0.009] and not any("no number above" in note for note in signed.notes)
 
 
 @pytest.mark.parametrize("accuracies", ["0.712,0.801", "71.2,80.1", "71.2%,80.1%"])

@@ -118,8 +118,9 @@ class _Reader:
         self.signed = {place for place in measured if any(cell.endswith("%") for cell in layout.filled[place])}
         values = {place: [layout.numbers.value(cell) or 0.0 for cell in layout.filled[place]] for place in measured}
         self.percent = {place for place in measured if max(values[place], default=0.0) > 1} - self.signed
-        told = {place for place, column in self.fields if without_per_cent(column.header) != column.header}
+        told = {place for place in measured if without_per_cent(layout.headers[place]) != layout.headers[place]}
         self.hundreds = told & self.percent
+        self.fractions = told - self.percent - self.signed
         self.derived = [] if layout.problems else list(derived(layout))
         self.epochs = "" if layout.epochs is None else layout.fields[layout.epochs].name
         self.mixed = {place for place in self.percent if _is_mixed(values[place])}
@@ -269,11 +270,25 @@ class _Reader:
             yield f"{column.header}: what stands behind \N{PLUS-MINUS SIGN}, or between brackets, is left out."
         if place in self.hundreds and column.kind is Kind.METRIC:
             yield f"{column.header} is per cent by its header: {column.name} has shares, so that 12.3 is 0.123."
+        if place in self.fractions:
+            yield (
+                f"{column.header} has no number above 1, and is taken for shares though its header says per cent: write"
+                " 0.9% for 0.009."
+            )
         if place in self.signed:
             yield f"{column.header}: cells with % are shares, so that 12.3% is 0.123."
+            yield from self._notes_of_bare_cells(place)
         elif column.kind is Kind.ERROR and place in self.percent:
             yield f"{column.header} is taken for percentages: {column.name} is 1 - {column.header}/100."
         if place in self.mixed and is_share(column.header):
             yield f"{column.header} has numbers up to 1 and far above: are some fractions and others percentages?"
         if column.kind is Kind.METRIC and is_accuracy(column.header):
             yield f"{column.header} looks like an accuracy: --as-error {column.header!r} imports its error."
+
+    def _notes_of_bare_cells(self, place: int) -> Iterator[str]:
+        """Yield what cells without % among others with it are taken for: the sign may have been forgotten."""
+        value, header = self.layout.numbers.value, self.layout.headers[place]
+        bare = [cell for cell in self.layout.filled[place] if not cell.endswith("%") and value(cell)]
+        if bare:
+            first = f"{bare[0]} is {100 * (value(bare[0]) or 0.0):g} %"
+            yield f"{header}: shares also in {counted(len(bare), 'cell')} without %, so that {first}."
