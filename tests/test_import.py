@@ -368,3 +368,27 @@ def test_an_export_of_ours_comes_back_with_what_is_done_and_what_is_excluded(tmp
         same = ["model", "params", "steps", "flops", "head_bias", "upstream/error"]
         assert points[same].to_numpy().tolist() == done[same].to_numpy().tolist()
         assert points["excluded"].tolist() == [True] + [False] * (len(done) - 1)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "model,params,tokens,err\na,1e6,6400,0.3\na,1e6,12800,0.2\na,1e6,12800,0.21\n",
+        "model,steps,batch_size,err\na,100,64,0.3\na,200,64,0.2\na,200,64,0.21\n",
+    ],
+)
+def test_runs_whose_compute_was_derived_are_the_same_after_an_export(tmp_path, text, suffix):
+    """What was derived is a setting in the export, so that all runs were there twice, and none had its exclusion."""
+    store, exported = tmp_path / "store.db", tmp_path / f"export{suffix}"
+    (tmp_path / "runs.csv").write_text(text)
+    assert command("import", tmp_path / "runs.csv", "--store", store).exception is None
+    before = analysis.read(store)
+    assert command("exclude", before["run"][0], "--reason", "power cut", "--store", store).exception is None
+    assert command("export", "-o", exported, "--store", store).exception is None
+    for study, new in (("runs", 0), ("elsewhere", 3)):
+        again = command("import", exported, "--study", study, "--store", store)
+        assert again.exception is None and f" {new} of them new" in again.stdout
+    points = analysis.read(store)
+    assert points["run"].is_unique and points["run"][points["study"] == "runs"].tolist() == before["run"].tolist()
+    assert points["excluded"].tolist() == [True, False, False] * 2

@@ -141,6 +141,12 @@ def _named(columns: dict[str, Any], run: Foreign) -> Foreign:
     return replace(run, columns=columns)
 
 
+def id_of(columns: Mapping[str, Any]) -> str:
+    """The id of a run by its settings."""
+    settings = {name: value for name, value in columns.items() if name != "name"}
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+
+
 def name_of(columns: Mapping[str, Any]) -> str:
     """A name for people: model, data size, steps, seed, as far as they are known."""
     parts = [columns["model"]]

@@ -1,7 +1,5 @@
 """Other people's runs: a file as rows for the store, what was understood of it, and every row that is wrong."""
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +11,7 @@ from scalectl.orchestrator.errors import Problem
 from scalectl.orchestrator.format import counted
 from scalectl.orchestrator.store.cells import SPREAD, TRUTHS, is_missing
 from scalectl.orchestrator.store.derived import derived
-from scalectl.orchestrator.store.foreign import Foreign, name_of, numbered
+from scalectl.orchestrator.store.foreign import Foreign, id_of, name_of, numbered
 from scalectl.orchestrator.store.layout import Field, Kind, Layout, Wishes, read_as
 from scalectl.orchestrator.store.meanings import COMPUTE, IMAGES, STATES, UNFINISHED, plain, without_per_cent
 from scalectl.orchestrator.store.readings import (
@@ -184,8 +182,7 @@ class _Reader:
         test_images = {name: images for name in metrics if images is not None} | by_kind[Kind.IMAGES]
         if self.model is None:
             columns["model"] = self._model(columns)
-        settings = {name: value for name, value in columns.items() if name != "name"}
-        identity = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+        identity = self._own_id(row) or id_of(columns)
         epochs = by_kind[Kind.LABEL].get(self.epochs)
         for of_others in self.derived:
             number = of_others.value({**columns, "epochs": epochs})
@@ -194,6 +191,12 @@ class _Reader:
         columns.setdefault("name", name_of(columns))
         excluded = self.excluded is not None and TRUTHS.get(row.cells[self.excluded].lower(), False)
         return Foreign(identity, columns, metrics, test_images, by_kind[Kind.LABEL], row.number, excluded)
+
+    def _own_id(self, row: Row) -> str:
+        """The id of an imported run in an export of ours, where what was derived is a setting; or nothing."""
+        if not self.layout.is_ours or is_missing(row.cells[self.layout.headers.index("origin")]):
+            return ""
+        return row.cells[self.layout.headers.index("run")]
 
     def _model(self, columns: Mapping[str, Any]) -> str:
         if "params" in columns:
