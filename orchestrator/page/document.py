@@ -113,7 +113,7 @@ def _head(path: Path, ask: Ask, *, own: bool) -> Document:
 
 def _fit(points: DataFrame, fit: Fit) -> Document:
     held_out = list(held_out_runs(points, fit, None))
-    return {"metric": fit.metric, "x": fit.compute, "law": fit.law or "", "held_out": held_out}
+    return {"metric": fit.metric, "x": fit.compute, "law": fit.law or "", "seeds": fit.seeds, "held_out": held_out}
 
 
 def _runs(points: DataFrame) -> Document:

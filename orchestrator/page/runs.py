@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from scalectl.analysis.documents import known, plain_values
+from scalectl.analysis.runs import COMPUTE, cells
 from scalectl.analysis.store import metrics, of_trunk
 from scalectl.analysis.vocabulary import AXES
 from scalectl.orchestrator.store.snapshot import RunLine
@@ -19,7 +20,9 @@ Columns = dict[str, list[Any]]
 
 
 def described(points: pd.DataFrame, lines: Sequence[RunLine], exclusions: Mapping[str, str]) -> pd.DataFrame:
-    """The points with the kind of a failure, why a run is not done or left out, its step, and a number of its trunk."""
+    """The points with the kind of a failure, why a run is not done or left out, its step, and numbers of its trunk and
+    cell.
+    """
     by_run = {line.id: line for line in lines}
     known_lines = [by_run.get(run) for run in points["run"]]
     reasons = [why(line, exclusions.get(run, "")) for run, line in zip(points["run"], known_lines, strict=True)]
@@ -28,6 +31,7 @@ def described(points: pd.DataFrame, lines: Sequence[RunLine], exclusions: Mappin
         step=[line.step if line else None for line in known_lines],
         why=reasons,
         shared=_trunks(points),
+        cell=_cells(points),
     )
 
 
@@ -48,6 +52,12 @@ def _trunks(points: pd.DataFrame) -> list[int]:
         return []
     shared = points.groupby(of_trunk(points), dropna=False, sort=False).ngroup()
     return [int(number) for number in shared]
+
+
+def _cells(points: pd.DataFrame) -> "pd.Series[Any]":
+    """A number for each run, the same for seeds of one another; nothing where no run is a seed of another."""
+    numbers = pd.Series(cells(points, COMPUTE), points.index)
+    return numbers if numbers.duplicated().any() else pd.Series(None, points.index, object)
 
 
 def measured(points: pd.DataFrame) -> list[str]:
@@ -75,7 +85,7 @@ def differing(points: pd.DataFrame) -> list[str]:
 def _labels(points: pd.DataFrame) -> list[str]:
     """The columns that imported runs have beside those of every store."""
     roles = points.attrs.get("columns", {})
-    own = (*_HEAD, "kind", "step", "why", "shared")
+    own = (*_HEAD, "kind", "step", "why", "shared", "cell")
     return [name for name in points if name not in roles and name not in own and not name.endswith("/test_images")]
 
 
@@ -117,7 +127,7 @@ def _values(points: pd.DataFrame, name: str) -> list[Any]:
 def columns(points: pd.DataFrame, settings: Sequence[str]) -> Columns:
     """The columns that a page needs of its runs; None where a value isn't known."""
     images = [f"{metric}/test_images" for metric in metrics(points)]
-    names = [*_HEAD, "kind", "why", "step", "shared", *_WHAT, *settings, *_COST, *metrics(points), *images]
+    names = [*_HEAD, "kind", "why", "step", "shared", "cell", *_WHAT, *settings, *_COST, *metrics(points), *images]
     shown = [name for name in dict.fromkeys(names) if name in points and points[name].notna().any()]
     return {name: _column(points[name]) for name in shown}
 

@@ -55,11 +55,15 @@ function shortfall(row) {
 
 const ONE_COMPUTE = 1.002; // factor between computes that differ by rounding alone
 
+// What the study asks of the law that is chosen.
+function chosenFit() {
+  const alike = PAGE.fits.filter((fit) => fit.metric === choice.metric && fit.x === choice.x);
+  return alike.find((entry) => entry.law === choice.family) ?? alike[0] ?? PAGE.fits[0];
+}
+
 // The ids of the runs that the study holds out of this law.
 function heldOutRuns() {
-  const alike = PAGE.fits.filter((fit) => fit.metric === choice.metric && fit.x === choice.x);
-  const fit = alike.find((entry) => entry.law === choice.family) ?? alike[0] ?? PAGE.fits[0];
-  return new Set(fit?.held_out);
+  return new Set(chosenFit()?.held_out);
 }
 
 // The ids of the runs on the frontier: the law's, or else those that no cheaper run equals and no law holds out.

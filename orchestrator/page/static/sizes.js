@@ -12,11 +12,18 @@ function smallSpec(xTitle, xDomain, yDomain, layers, description, xAxis = {}) {
   };
 }
 
+// The best of each size, of means of seeds where laws average them: its runs, and a row that has their mean.
 function bestOf(rows, size) {
-  const best = new Map();
+  const cells = new Map(), best = new Map(), apart = chosenFit()?.seeds === "each";
   for (const row of rows) {
-    const before = best.get(row[size]);
-    if (!before || shortfall(row) < shortfall(before)) best.set(row[size], row);
+    const cell = apart ? row.run : row.cell ?? row.run;
+    if (!cells.has(cell)) cells.set(cell, []);
+    cells.get(cell).push(row);
+  }
+  for (const runs of cells.values()) {
+    const mean = {...runs[0], runs, [choice.metric]: runs.reduce((sum, run) => sum + run[choice.metric], 0) / runs.length};
+    const before = best.get(mean[size]);
+    if (!before || shortfall(mean) < shortfall(before)) best.set(mean[size], mean);
   }
   return best;
 }
@@ -28,8 +35,9 @@ function drawLimit(id, size) {
     nothing(id, `No run that is shown has ${choice.metric} and ${size}.`);
     return;
   }
-  const best = bestOf(rows, size);
-  const front = new Set([...best.values()].map((row) => row.run));
+  const heldOut = heldOutRuns();
+  const best = bestOf(rows.filter((row) => !heldOut.has(row.run)), size);
+  const front = new Set([...best.values()].flatMap((mean) => mean.runs.map((run) => run.run)));
   const better = [...best.values()].sort((a, b) => a[size] - b[size]).filter((row, place, all) => all.slice(0, place).every((other) => shortfall(other) >= shortfall(row)));
   const layers = (x, y) => [
     {data: {name: "best"}, mark: {type: "line", color: ink(), strokeWidth: 1.5, tooltip: false, aria: false}, encoding: {x, y, order: {field: "x"}}},
@@ -38,7 +46,7 @@ function drawLimit(id, size) {
   const ticks = {values: [...best.keys()].sort((a, b) => b - a).filter(apartBy(xs, 4.5))};
   const spec = smallSpec(LIMIT_NAMES[size], xs, ys, layers, `${metricLabel(choice.metric)} of each run by ${LIMIT_NAMES[size].toLowerCase()}, the best of each joined.`, ticks);
   const used = new Set(rows.map((row) => row.run));
-  const shown = runRows(size, choice.metric, front).filter((row) => used.has(row.run));
+  const shown = runRows(size, choice.metric, front, heldOut).filter((row) => used.has(row.run));
   draw(id, spec, {best: better.map((row) => ({x: row[size], y: row[choice.metric]})), runs: shown});
 }
 
