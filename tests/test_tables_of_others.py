@@ -240,6 +240,23 @@ def test_fractions_below_a_header_of_per_cent_are_told(tmp_path, header):
     assert [*signed.runs[0].metrics.values()] == [0.009] and not any("no number above" in note for note in signed.notes)
 
 
+@pytest.mark.parametrize(
+    ("header", "flops"),
+    [
+        ("Training compute (EFLOP)", 2.5e18),
+        ("train_compute (GFLOPs)", 2.5e9),
+        ("compute (PF-days)", 2.5 * 8.64e19),
+        ("Training compute (petaFLOP/s-days)", 2.5 * 8.64e19),
+        ("total_flops_zettaflops", 2.5e21),
+        ("FLOPs (1e18)", 2.5e18),
+        ("compute [1e21 FLOP]", 2.5e21),
+    ],
+)
+def test_compute_in_a_unit_of_its_header_is_compute_and_no_metric(tmp_path, header, flops):
+    (run,) = table(tmp_path, f"model,params,images_seen,{header},err\na,1e3,1e2,2.5,0.3\n").runs
+    assert run.columns["flops"] == pytest.approx(flops) and run.metrics == {"err": 0.3}
+
+
 @pytest.mark.parametrize("accuracies", ["0.712,0.801", "71.2,80.1", "71.2%,80.1%"])
 def test_accuracies_become_errors_where_that_is_wished_for(tmp_path, accuracies):
     low, high = accuracies.split(",")

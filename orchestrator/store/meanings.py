@@ -86,6 +86,11 @@ FACTORS = {
     "pf_days": 8.64e19,
     "petaflop_days": 8.64e19,
 }
+_PF_DAYS = re.compile(r"(pf|pfs|pflops?|pflops?/s|petaflops?|petaflops?/s)_days$")
+_PREFIXES = {"k": 3, "kilo": 3, "m": 6, "mega": 6, "g": 9, "giga": 9, "t": 12, "tera": 12, "p": 15, "peta": 15}
+_PREFIXES |= {"e": 18, "exa": 18, "z": 21, "zetta": 21, "y": 24, "yotta": 24}
+_FLOPS = re.compile(rf"({'|'.join(_PREFIXES)})flops?$")
+_TEN = re.compile(r"1e(\d{1,2})(_flops?)?$")
 SIZES = ("size", "model_size")  # headers of models, or in numbers of their params
 RUN_NAMES = ("run_name", "name", "run", "runname", "run_id")  # that serve as a model where no column is one
 _PER_CENT = re.compile(r"\s*([(\[]\s*(in\s*)?%\s*[)\]]|,?\s(in\s*)?%)$")
@@ -149,6 +154,20 @@ def _stems(name: str) -> Iterator[tuple[float, str]]:
     stem, _, unit = name.rpartition("_")
     if unit in _UNITS:
         yield _UNITS[unit], stem
+    for compute in HEADERS["flops"]:
+        if name.startswith(f"{compute}_") and (factor := _of_flops(name.removeprefix(f"{compute}_"))):
+            yield factor, compute
+
+
+def _of_flops(unit: str) -> float | None:
+    """The FLOPs of a unit of compute behind a word for it, as EFLOP, PF-days or 1e18; None for anything else."""
+    if _PF_DAYS.match(unit):
+        return FACTORS["pf_days"]
+    if prefixed := _FLOPS.match(unit):
+        return float(f"1e{_PREFIXES[prefixed[1]]}")
+    if power := _TEN.match(unit):
+        return float(f"1e{power[1]}")
+    return None
 
 
 def without_per_cent(header: str) -> str:
