@@ -93,7 +93,7 @@ def addition(file: Path, experiment: Experiment, wide: Experiment, chosen: Colle
     added = [cell for run, cell in every.items() if run in kept and (run not in own or _key_of(cell) in beside)]
     grid = [cell for run, cell in every.items() if run in kept and run in own and _key_of(cell) not in beside]
     models = {cell.model: cell.run.trunk.model for cell in added if cell.model not in document["models"]}
-    lines = [f"extends: {json.dumps(file.name)}  # save this file beside it"]
+    lines = [f"extends: {json.dumps(file.name)}  # save this file beside it, and launch it"]
     if models:
         lines += ["models:", *(f"  {json.dumps(name)}: {json.dumps(_shape(model))}" for name, model in models.items())]
     rules = [f"    - {json.dumps(rule)}" for rule in _rules(grid)]
