@@ -268,7 +268,7 @@ class _Reader:
         if any(SPREAD.search(cell) for cell in self.layout.filled[place]) and column.kind is not Kind.LABEL:
             yield f"{column.header}: what stands behind \N{PLUS-MINUS SIGN}, or between brackets, is left out."
         if place in self.hundreds and column.kind is Kind.METRIC:
-            yield f"{column.header} is per cent by its header: {column.name} has shares, so that 12.3 is 0.123."
+            yield f"{column.header} is in per cent: {column.name} is stored as a share, so that 12.3 becomes 0.123."
         if place in self.signed:
             yield f"{column.header}: cells with % are shares, so that 12.3% is 0.123."
         elif column.kind is Kind.ERROR and place in self.percent:
