@@ -259,7 +259,8 @@ class _Reader:
     def _notes_of_labels(self) -> Iterator[str]:
         labels = [column for _, column in self.fields if column.kind is Kind.LABEL]
         if words := [column.name for column in labels if column.header not in self.layout.numbers_of_settings]:
-            yield f"Text, kept for --where: {', '.join(words)}."
+            noun = "Column" if len(words) == 1 else "Columns"
+            yield f"{noun} of text, kept for --where: {', '.join(words)}."
         if numbers := [column.name for column in labels if column.header in self.layout.numbers_of_settings]:
             yield f"Settings, kept for --where: {', '.join(numbers)}."
 
