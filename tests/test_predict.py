@@ -58,6 +58,7 @@ def test_an_interval_beyond_all_numbers_is_infinite():
 def test_sizes_images_and_steps_are_said_as_the_plan_says_them():
     found = Allocation(361_000, 74_300, 2_640_000, 335_000, 5_230, "law of size and images seen", None, 0.0)
     assert str(found).startswith("361 k parameters (74.3 k to 2.64 M), 335 k images, 5.23 k steps (law of")
+    assert ", 2.45e+22 images, 999 T steps (" in str(replace(found, images_seen=2.45e22, steps=9.99e14))
 
 
 def test_the_interval_of_a_compute_is_the_band_read_across():
