@@ -10,6 +10,7 @@ from scalectl.analysis.checks import Refused
 from scalectl.analysis.counting import count
 from scalectl.analysis.runs import usable
 from scalectl.analysis.sizes import FAR, Interval, SizeLaw
+from scalectl.analysis.vocabulary import SEEDS
 
 NOWHERE = 100.0  # decades beyond the data, from which on products of sizes and images may be no floats
 ISOFLOP, SIZE_LAW = "IsoFLOP minima", "law of size and images seen"
@@ -42,7 +43,7 @@ class Allocation:
         return f"{size} ({source})"
 
 
-def best_size(points: pd.DataFrame, metric: str, x: str, compute: float) -> Allocation:
+def best_size(points: pd.DataFrame, metric: str, x: str, compute: float, seeds: str = SEEDS[0]) -> Allocation:
     """The best size for a compute.
 
     It is that of the IsoFLOP minima where their growth is determined, and else that of a law of size and images; where
@@ -52,7 +53,7 @@ def best_size(points: pd.DataFrame, metric: str, x: str, compute: float) -> Allo
     runs = usable(points, metric, x, "params", "images_seen")
     if decades_beyond(compute, runs[x]) > NOWHERE:
         raise Refused(_far_from_sizes(compute))
-    minima, no_minima = _minima(points, metric, x)
+    minima, no_minima = _minima(points, metric, x, seeds)
     law, no_law = _size_law(points, metric, x)
     by_law, beyond = None, ""
     if law:
@@ -69,9 +70,9 @@ def best_size(points: pd.DataFrame, metric: str, x: str, compute: float) -> Allo
     raise Refused(f"{no_minima} Nor has it a law of size and images: {no_law}")
 
 
-def _minima(points: pd.DataFrame, metric: str, x: str) -> tuple[IsoFlop | None, str]:
+def _minima(points: pd.DataFrame, metric: str, x: str, seeds: str) -> tuple[IsoFlop | None, str]:
     try:
-        minima = isoflop(points, metric, x)
+        minima = isoflop(points, metric, x, seeds=seeds)
     except Refused as refused:
         return None, str(refused)
     return minima, "The growth of the IsoFLOP minima is not determined."

@@ -19,10 +19,12 @@ from scalectl.analysis.counting import count
 from scalectl.analysis.documents import known
 from scalectl.analysis.enough import rise
 from scalectl.analysis.growth import Growth, growth
+from scalectl.analysis.measured import measured_apart
+from scalectl.analysis.noise import averaged
 from scalectl.analysis.notebook import Report, html_table
-from scalectl.analysis.runs import COMPUTE, METRIC, usable
+from scalectl.analysis.runs import COMPUTE, METRIC, cells, usable
 from scalectl.analysis.sizes import Interval, SizeLaw
-from scalectl.analysis.vocabulary import ACROSS, AXES, MINIMA, NEAREST, TOGETHER
+from scalectl.analysis.vocabulary import ACROSS, AXES, MINIMA, NEAREST, SEEDS, TOGETHER
 
 SIZES = 3  # that a budget needs to be shown beside one with NEAREST sizes, which has a minimum
 
@@ -117,12 +119,12 @@ def _ends(budget: Budget) -> str:
     return f"{budget.params_low:.3g} to {budget.params_high:.3g}"
 
 
-def isoflop(points: pd.DataFrame, metric: str = METRIC, x: str = COMPUTE) -> IsoFlop:
-    """The best size at each budget of the column `x`, and its growth.
+def isoflop(points: pd.DataFrame, metric: str = METRIC, x: str = COMPUTE, *, seeds: str = SEEDS[0]) -> IsoFlop:
+    """The best size at each budget of the column `x`, and its growth; `seeds` are those of `fit`.
 
     Raises Refused below three minima, for a metric that rises, and for values that can't be fitted.
     """
-    runs = usable(points, metric, x, "params", "images_seen")
+    runs = sized(points, metric, x, seeds)
     refuse_rise(runs, metric, x)
     every = tuple(minimum(group, metric, x) for group in budgets(runs, x))
     minima = [budget for budget in every if budget.params is not None]
@@ -135,7 +137,21 @@ def isoflop(points: pd.DataFrame, metric: str = METRIC, x: str = COMPUTE) -> Iso
     spent, size, images = (
         np.array([getattr(budget, name) for budget in minima], float) for name in ("compute", "params", "images_seen")
     )
-    return _checked(IsoFlop(metric, x, every, growth(spent, size), growth(spent, images)), points, minima)
+    apart = tuple(measured_apart(usable(points, metric, x, "params", "images_seen"), metric))
+    found = IsoFlop(metric, x, every, growth(spent, size), growth(spent, images), warnings=apart)
+    return _checked(found, points, minima)
+
+
+def sized(points: pd.DataFrame, metric: str, x: str, seeds: str = SEEDS[0]) -> pd.DataFrame:
+    """The runs that have a size and images seen, or the means of their seeds; raises what `usable` raises.
+
+    The luckiest of several seeds would have a size seem better than one that was trained once.
+    """
+    if seeds not in SEEDS:
+        raise Refused(f"seeds = {seeds!r}: give {' or '.join(SEEDS)}.")
+    runs = usable(points, metric, x, "params", "images_seen")
+    alike = cells(runs, x) if seeds == SEEDS[0] else np.arange(len(runs))
+    return averaged(runs, metric, x, alike)
 
 
 def _checked(found: IsoFlop, points: pd.DataFrame, minima: Sequence[Budget]) -> IsoFlop:
@@ -146,7 +162,8 @@ def _checked(found: IsoFlop, points: pd.DataFrame, minima: Sequence[Budget]) -> 
         factors, (size, _, _) = [_missed(law, budget) for budget in minima], law.best(last.compute)
     except Refused:
         return found
-    bias, warnings = float(np.exp(np.median(np.log(factors)))), list(law.warnings(last.images_seen or 0.0))
+    bias, doubts = float(np.exp(np.median(np.log(factors)))), law.warnings(last.images_seen or 0.0)
+    warnings = list(dict.fromkeys([*found.warnings, *doubts]))
     found = replace(found, bias=bias, missed=tuple(factors))
     if not found.best(last.compute).meets(size.low, size.high):
         named = f"{count(size.estimate)} parameters ({count(size.low)} to {count(size.high)})"
@@ -232,7 +249,7 @@ def parabola(near: pd.DataFrame, metric: str) -> Poly:
 def minimum(group: pd.DataFrame, metric: str, x: str) -> Budget:
     """The runs of one budget as a Budget, with the minimum of its parabola or the reason for none."""
     best = best_of_sizes(group, metric)
-    budget = Budget(float(np.exp(np.log(group[x]).mean())), len(group), len(best))
+    budget = Budget(float(np.exp(np.log(group[x]).mean())), int(group["seeds"].sum()), len(best))
     if len(best) < NEAREST:
         return _none(budget, f"fewer than {NEAREST} sizes")
     lowest = int(best[metric].to_numpy(float).argmin())

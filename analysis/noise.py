@@ -31,14 +31,23 @@ def relative(error_N: Floats) -> Floats:
 
 
 def averaged(runs: pd.DataFrame, metric: str, x: str, cells: NDArray[np.int64]) -> pd.DataFrame:
-    """A row for each cell, that of its first run, with the mean of the metric and of `x` over its runs.
+    """A row for each cell, that of its first run, with the mean of the metric and of `x` over its runs, which its name
+    says where they are several: it is no run's own.
 
-    Columns `seeds` and `spread` are added: how many runs, and the standard deviation of the metric among them.
+    Columns `seeds`, `spread` and `members` are added: how many runs, the standard deviation of the metric among them,
+    and their ids.
     """
     groups = runs.groupby(cells, sort=False)
     first = runs.groupby(cells, sort=False).head(1).copy()
     first[metric], first[x] = groups[metric].mean().to_numpy(), groups[x].mean().to_numpy()
     first["seeds"], first["spread"] = groups.size().to_numpy(), groups[metric].std(ddof=1).to_numpy()
+    ids: dict[int, list[str]] = {}
+    for cell, run in zip(cells.tolist(), runs["run"], strict=True):
+        ids.setdefault(cell, []).append(run)
+    first["members"] = pd.Series([tuple(members) for members in ids.values()], first.index)
+    if "name" in first and len(first) < len(runs):
+        named = zip(first["name"], first["seeds"], strict=True)
+        first["name"] = [f"{name} (mean of {seeds} seeds)" if seeds > 1 else name for name, seeds in named]
     return in_order(first, metric, x)
 
 

@@ -101,22 +101,22 @@ def predict(
         return _of_size(points, metric, x, asked["params"], asked["data"], asked.get("data_size"))
     fitted = fit(points, metric, x, law=law, runs=runs, seeds=seeds, correlation=correlation)
     if "compute" in asked:
-        return _of_compute(points, fitted, asked["compute"])
+        return _of_compute(points, fitted, asked["compute"], seeds)
     return _reaching(fitted, asked["error"])
 
 
-def _of_compute(points: pd.DataFrame, fitted: Fitted, compute: float) -> Prediction:
+def _of_compute(points: pd.DataFrame, fitted: Fitted, compute: float, seeds: str) -> Prediction:
     low, high = (float(end[0]) for end in fitted.band([compute]))
     allocation, refused = None, ""
     try:
         if AXES[fitted.x].cost and fitted.runs == FRONTIER:
-            allocation = best_size(points, fitted.metric, fitted.x, compute)
+            allocation = best_size(points, fitted.metric, fitted.x, compute, seeds)
     except Refused as why:
         refused = str(why)
     estimate = float(fitted(compute))
     prediction = _prediction(fitted, {"compute": compute}, estimate, low, high, compute, allocation, refused)
     if allocation:
-        warnings = [*prediction.warnings, *allocation.warnings]
+        warnings = list(dict.fromkeys([*prediction.warnings, *allocation.warnings]))
         if allocation.expected and not low <= allocation.expected.estimate <= high:
             expected = value(fitted.metric, allocation.expected.estimate)
             warnings.append(_ends_of_grid(expected, above=allocation.expected.estimate > high))

@@ -132,6 +132,7 @@ class Fitted(Report):
             "draws": len(self.draws),
             "runs": asdict(self.counts),
             "frontier": self.frontier["run"].tolist(),
+            "points": self._points(),
             "residuals": self.residuals.tolist(),
             "residual_rms": rms(self.residuals),
             "left_one_out_rms": self.left_one_out,
@@ -150,6 +151,23 @@ class Fitted(Report):
             "warnings": list(self.warnings),
         }
         return {name: known(value) for name, value in document.items()}
+
+    def _points(self) -> list[dict[str, Any]]:
+        """What the law was fitted to: the runs of each point, whose means its compute and value are, and its residual.
+
+        A point with error 0 has no residual.
+        """
+        table = self.frontier[["members", self.x, self.metric]].to_numpy(object)
+        left = iter(self.residuals.tolist())
+        return [
+            {
+                "runs": list(members),
+                "compute": float(spent),
+                "value": float(error),
+                "residual": next(left) if error > 0 else None,
+            }
+            for members, spent, error in table
+        ]
 
     def __str__(self) -> str:
         below = (f"  {line}" for line in (*checks(self), *self.backtest))

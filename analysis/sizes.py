@@ -12,6 +12,7 @@ from scalectl.analysis.checks import Refused
 from scalectl.analysis.counting import counted
 from scalectl.analysis.enough import rise
 from scalectl.analysis.law import Floats
+from scalectl.analysis.measured import measured_apart
 from scalectl.analysis.noise import typical_images
 from scalectl.analysis.outlook import Outlook
 from scalectl.analysis.repetition import KNOWN_EPOCHS
@@ -135,6 +136,7 @@ class SizeLaw:
 
     def warnings(self, images: float, distinct: float | None = None) -> Iterator[str]:
         """Yield what makes an answer at so many images, of which `distinct` differ, doubtful."""
+        yield from measured_apart(self.runs, self.metric)
         if not self._one_cost:
             yield (
                 "models of one size differ in the compute of an image (patch size or resolution): their middle is used;"

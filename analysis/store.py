@@ -68,7 +68,7 @@ def read(store: str | PathLike[str]) -> "DataFrame":
             if points[name].abs().max() >= _EXACT:
                 points[name] = _whole(points[["run", name]], connection)
         points.attrs["columns"] = _roles(connection)
-        if mixed := _measured(connection):
+        if (mixed := _measured(connection)) is not None:
             points.attrs[MEASURED] = mixed
         points = _with_test_images(points, connection)
         return with_labels(points, connection, _roles_of(points))
@@ -153,12 +153,12 @@ def _roles(connection: "Connection") -> _Roles:
     return _Roles(_names(connection, _ROLES))
 
 
-def _measured(connection: "Connection") -> Measured:
+def _measured(connection: "Connection") -> Measured | None:
     """The metrics that runs were measured with different settings of; none in a table that others made."""
     from sqlalchemy import inspect
 
     if not inspect(connection).has_table("measurements"):
-        return Measured()
+        return None
     return measured(connection)
 
 

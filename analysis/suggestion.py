@@ -13,6 +13,7 @@ from scalectl.analysis.documents import known
 from scalectl.analysis.enough import rise
 from scalectl.analysis.fitting import fit
 from scalectl.analysis.law import Floats
+from scalectl.analysis.measured import measured_apart
 from scalectl.analysis.noise import typical_images
 from scalectl.analysis.notebook import Report, html_table
 from scalectl.analysis.outlook import Outlook
@@ -61,6 +62,7 @@ class Advice(Report):
     stopped: str  # why there are no more
     refused: str = ""
     left_out: str = ""  # which runs lack a number that others have
+    warnings: tuple[str, ...] = ()
 
     @property
     def cost(self) -> float:
@@ -112,7 +114,7 @@ class Advice(Report):
             lines.append(
                 f"That is what the runs say of the best size. The law of the frontier is refused: {self.refused}"
             )
-        return lines
+        return [*lines, *(f"warning: {warning}" for warning in self.warnings)]
 
 
 def suggest(
@@ -156,7 +158,8 @@ def suggest(
     why = _stopped(len(candidates) - len(picks), paid_for, left, stop)
     fitting: dict[str, Any] = {"law": law, "runs": runs, "seeds": seeds, "correlation": correlation}
     told = _told(points, metric, x, target, expected, fitting)
-    return Advice(metric, x, budget, target, *told[:3], before, after, suggested, why, told[3], left_out)
+    doubts = tuple(measured_apart(known, metric))
+    return Advice(metric, x, budget, target, *told[:3], before, after, suggested, why, told[3], left_out, doubts)
 
 
 def _told(

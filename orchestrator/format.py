@@ -1,5 +1,6 @@
 """Numbers, tables and next commands, as people read and paste them."""
 
+import math
 import os
 import re
 import shlex
@@ -12,6 +13,7 @@ from scalectl.analysis.printable import printable_line
 from scalectl.trainer.counting import counted as counted
 
 _GAP = "   "  # between columns
+_LEAST_SHARE, _ROUNDED = 1e-3, 1e-9  # the least share that is told as a number; what sums of floats may be off by
 
 
 def flops(value: float) -> str:
@@ -19,6 +21,12 @@ def flops(value: float) -> str:
     if not value:
         return "0"
     return f"{value:.1e}"
+
+
+def exact(value: float) -> str:
+    """A number with all of its digits, in as few letters as that takes: 3e+15, 1234567800000000.0."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
 
 
 def size(number: float) -> str:
@@ -37,9 +45,13 @@ def hours(value: float) -> str:
 
 
 def share(value: float) -> str:
-    """A fraction in per cent: 46 %, 4.2 %, 0 %."""
-    if 0 < value < 0.1:
+    """A fraction in per cent: 46 %, 4.2 %, 0 %; 0 % and 100 % are nothing and all: else < 0.1 % and 99.9 %."""
+    if _ROUNDED < value < _LEAST_SHARE / 2:
+        return f"< {100 * _LEAST_SHARE:g} %"
+    if _ROUNDED < value < 0.1:
         return f"{100 * value:.1f} %"
+    if 0.995 <= value < 1 - _ROUNDED:
+        return f"{math.floor(value / _LEAST_SHARE) / 10:.1f} %"
     return f"{100 * value:z.0f} %"  # z: no -0 %, to which sums of floats may round
 
 

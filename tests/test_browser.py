@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from studies_of_pages import CLOSING, MARKUP, imported, named_with_markup, sever
 
 from scalectl import analysis
 from scalectl.analysis.drawing.colours import contrast
+from scalectl.orchestrator.format import share
+from scalectl.orchestrator.page import html as pages
 from scalectl.orchestrator.page.document import document
 from scalectl.orchestrator.page.html import page as html
 from scalectl.orchestrator.page.writing import write_page
@@ -105,6 +108,12 @@ def test_it_opens_from_disk_in_silence_with_a_point_for_each_run(opened, store):
     assert page.heard == []
     for chart in ("frontier", "model", "data"):
         assert page.get_attribute(f"#{chart}-chart [role='graphics-document']", "aria-label")
+
+
+def test_shares_are_told_as_on_the_command_line(opened):
+    shares = [0.0, 1e-12, 1e-5, 0.0006, 0.042, 0.46, 0.994, 0.9951, 0.99996, 1 - 1e-12, 1.0]
+    script = (Path(pages.__file__).parent / "static" / "format.js").read_text()
+    assert opened().evaluate(f"() => {{ {script}; return {shares}.map(share) }}") == [share(part) for part in shares]
 
 
 def test_the_frontier_of_an_accuracy_is_of_the_highest(browser, tmp_path):

@@ -8,11 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from runs import METRIC, laptop
 
 import scalectl
+from scalectl.analysis.fitting import fit
+from scalectl.analysis.plotting import plot
 from scalectl.analysis.selection import select
 from scalectl.analysis.store import metrics
 from scalectl.orchestrator.cli.main import scalectl as verbs
+from scalectl.orchestrator.experiment.fits import Fit
+from scalectl.orchestrator.page.laws import law_document
 from scalectl.orchestrator.store.imported import read
 from scalectl.orchestrator.store.layout import Wishes
 from scalectl.orchestrator.store.sheet import InvalidImport
@@ -197,3 +202,48 @@ def test_a_map_of_two_settings_compares_runs_of_one_length():
     assert len(comparable(wider, "params", "lr")) == len(wider)
     short = wider[(wider["lr"] == 1) | (wider["images_seen"] < 1e9)]
     assert set(comparable(short, "params", "lr")["images_seen"]) == {1e7, 1e8}
+
+
+def seeded(points: pd.DataFrame) -> pd.DataFrame:
+    """A second seed of each run, whose error is 6 % higher."""
+    ids = {name: points[name] + "-s1" for name in ("run", "name")}
+    return pd.concat([points, points.assign(**ids, seed=1, **{METRIC: 1.06 * points[METRIC]})], ignore_index=True)
+
+
+def test_what_is_told_of_a_mean_of_seeds_is_never_said_of_one_of_them():
+    points = seeded(laptop())
+    held_out = list(points["run"][points["model"] == "mini"])
+    fitted = fit(points, hold_out=held_out, draws=0)
+    by_run = points.set_index("run")
+    document = fitted.to_json()
+    for point in document["points"]:
+        assert len(point["runs"]) == 2
+        assert by_run.loc[point["runs"], METRIC].mean() == pytest.approx(point["value"])
+        expected = np.log(point["value"] / fitted.law(point["compute"]))
+        assert point["residual"] == pytest.approx(float(expected))
+    assert [point["runs"][0] for point in document["points"]] == document["frontier"]
+    for run in fitted.held_out:
+        assert run.got != by_run.loc[run.run, METRIC] and run.name.endswith(" (mean of 2 seeds)")
+    assert all(name.endswith(" (mean of 2 seeds)") for name in fitted.frontier["name"])
+
+
+def test_all_seeds_of_a_point_are_on_the_frontier_of_a_figure():
+    points = seeded(laptop())
+    drawn = pd.DataFrame(plot(points, "frontier", draws=0).data["runs"])
+    best = drawn[drawn["on_frontier"]]
+    assert (best.groupby("flops")["run"].nunique() == 2).all()
+
+
+def test_a_point_without_an_error_has_no_residual_and_moves_none_of_the_others():
+    points = laptop()
+    points.loc[points["flops"].idxmax(), METRIC] = 0.0
+    told = fit(points, draws=0).to_json()
+    assert [point["residual"] for point in told["points"]] == [*told["residuals"], None]
+
+
+def test_the_page_rings_all_seeds_of_a_point():
+    points = seeded(laptop())
+    document = law_document(points, Fit(metric=METRIC), "")
+    assert document["seeds"] == 2 and len(set(document["frontier"])) == len(document["frontier"])
+    best = points[points["run"].isin(document["frontier"])]
+    assert (best.groupby("flops")["seed"].nunique() == 2).all()

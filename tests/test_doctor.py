@@ -12,7 +12,7 @@ from conftest import stored
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.launch import checkup
-from scalectl.orchestrator.launch.versions import NEWEST
+from scalectl.orchestrator.launch.versions import NEWEST, too_new, too_old
 from scalectl.orchestrator.store.file_systems import mounted
 
 
@@ -114,6 +114,13 @@ def test_packages_that_are_too_old_or_newer_than_tested_are_told(study, devices,
     assert done.return_value == Exit.FAILED and "FAIL  packages  jax 0.4.30 is too old: 0.10 is needed" in done.stdout
     assert f"warn  packages  flax 0.99.1 is newer than any that was tested: {NEWEST['flax']}" in done.stdout
     assert "optax 0.2.8 is" not in done.stdout
+
+
+def test_packages_are_told_in_the_order_in_which_they_are_listed():
+    """It was another one each time."""
+    installed = dict.fromkeys(["matplotlib", "scipy", "jax", "flax", "numpy", "pandas", "optax", "ray"], "0.0.1")
+    assert list(too_old(installed)) == list(installed)
+    assert list(too_new(dict.fromkeys(installed, "99.1"))) == list(installed)
 
 
 def test_the_versions_that_were_tested_are_those_of_the_lock():

@@ -8,7 +8,8 @@ from click.testing import CliRunner
 from conftest import Study
 from told import planned_again, planning, write
 
-from scalectl.orchestrator.cli.main import scalectl
+import scalectl
+from scalectl.orchestrator.cli.main import scalectl as command
 from scalectl.orchestrator.cli.predict import _following
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.records import Records
@@ -30,7 +31,7 @@ def mixed(study, monkeypatch):
 
 def following(*words: object) -> list[str]:
     """The words of the command that a verb names."""
-    output = CliRunner().invoke(scalectl, [str(word) for word in words], catch_exceptions=False).stdout
+    output = CliRunner().invoke(command, [str(word) for word in words], catch_exceptions=False).stdout
     return shlex.split(output.rpartition("Next: scalectl ")[2].strip())
 
 
@@ -65,7 +66,7 @@ def test_a_store_of_imported_runs_alone_is_fitted_without_an_option(study, monke
     for name in ("others.csv", "more.csv"):
         following("import", name)
     assert following("status") == ["fit"]
-    assert "test_error" not in CliRunner().invoke(scalectl, ["fit"]).stderr
+    assert "test_error" not in CliRunner().invoke(command, ["fit"]).stderr
 
 
 def test_the_budget_that_a_prediction_proposes_is_that_of_what_was_trained(mixed):
@@ -76,7 +77,7 @@ def test_the_budget_that_a_prediction_proposes_is_that_of_what_was_trained(mixed
         records.note(LAUNCHED, f"scalectl launch {mixed.file}")
     status = Store(mixed.store).status()
     trained, _ = work(status.runs)
-    words = shlex.split(_following(mixed.store, [run.id for run in status.runs], "small", None))
+    words = shlex.split(_following(mixed.store, scalectl.read(mixed.store), "small", None))
     assert words == ["scalectl", "suggest", words[2], "--budget", f"{trained:.1g}"]
     assert Path(words[2]).absolute() == mixed.file
     assert trained < sum(run.flops for run in status.runs if run.state == "done")

@@ -7,6 +7,8 @@ from runs import METRIC, table
 
 from scalectl.analysis.budgets import isoflop
 from scalectl.analysis.checks import Refused
+from scalectl.orchestrator.experiment.fits import Fit
+from scalectl.orchestrator.page.budgets import isoflop_documents
 
 # Hoffmann et al. 2022 as refitted by Besiroglu et al. 2024 (arXiv 2404.10102): N* grows as C^(beta / (alpha + beta))
 A, B, E, ALPHA, BETA = 482.01, 2085.43, 1.8172, 0.3478, 0.3658
@@ -130,3 +132,39 @@ def test_one_budget_at_the_edge_is_reported_as_none_beside_the_others():
     found = isoflop(points, METRIC)
     assert [one.params is None for one in found.budgets] == [False] * 4 + [True]
     assert "the smallest size is the best" in str(found) and max(map(len, str(found).splitlines())) <= 100
+
+
+def seeded(seed: int, seeds: int = 8) -> pd.DataFrame:
+    """A study with noise, and more seeds of its larger sizes."""
+    first = study(noise=0.01, seed=seed)
+    larger = first[first["params"] > first.groupby("flops")["params"].transform("median")]
+    parts = [first.assign(seed=0)]
+    for n in range(1, seeds):
+        again = study(noise=0.01, seed=1000 * n + seed).loc[larger.index]
+        parts.append(again.assign(seed=n, run=again["run"] + f"-{n}", name=again["name"] + f"-{n}"))
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_sizes_with_more_seeds_than_others_are_not_the_best_by_luck():
+    def off(**options: str) -> float:
+        found = [one for seed in range(4) for one in isoflop(seeded(seed), METRIC, **options).budgets if one.params]
+        return float(np.median([np.log(one.params / best(one.compute)) for one in found]))
+
+    assert abs(off()) < 0.15 < off(seeds="each")
+
+
+def test_the_runs_of_a_budget_are_counted_with_all_of_their_seeds():
+    points = seeded(0, seeds=2)
+    assert sum(one.runs for one in isoflop(points, METRIC).budgets) == len(points)
+    with pytest.raises(Refused, match="seeds = 'foo': give mean or each"):
+        isoflop(points, METRIC, seeds="foo")
+
+
+def test_the_page_draws_the_means_that_its_parabolas_go_through():
+    points = seeded(0, seeds=2)
+    (document,) = isoflop_documents(points, Fit(metric=METRIC), [METRIC])
+    by_run = points.set_index("run")[METRIC]
+    sizes = [size for budget in document["budgets"] for size in budget["best"]]
+    assert {len(size["runs"]) for size in sizes} == {1, 2}
+    for size in sizes:
+        assert size["y"] == pytest.approx(by_run[size["runs"]].mean())

@@ -20,6 +20,7 @@ from told import planning, write
 from scalectl.orchestrator.cli.overview import FOOT, overview, sparkline
 from scalectl.orchestrator.store.live import POINTS
 from scalectl.orchestrator.store.reading import Store
+from scalectl.orchestrator.vocabulary import RunState
 from scalectl.trainer.events import Progress, Started
 
 
@@ -55,6 +56,18 @@ def test_models_are_counted_by_state(going):
     head = next(n for n, line in enumerate(lines) if "MODEL" in line)
     columns, cells = re.split(r"\s{3,}", lines[head].strip()), re.split(r"\s+", lines[head + 1].strip())
     assert columns[:4] == ["MODEL", "RUNS", "FAILED", "DIVERGED"] and cells[:4] == ["pico", "9", "2", "1"]
+
+
+def test_the_best_value_of_a_model_is_that_of_a_run_that_is_done(study):
+    records, found = planning(study, steps="[20, 40]")
+    with records:
+        write(records, found.jobs, value=0.25)
+    store = Store(study.store)
+    status = store.status()
+    lost = status.runs[0]._replace(state=RunState.DIVERGED, value=0.01)
+    status = replace(status, runs=(lost, status.runs[1]), shown=(lost, status.runs[1]))
+    (line,) = (line for line in overview(status, store.training(), 100, 40) if line.startswith("  pico"))
+    assert line.endswith(" 0.25")
 
 
 def test_the_view_says_what_runs_wait_for_in_few_lines(going):

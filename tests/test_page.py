@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from conftest import Study
 from runs import METRIC, laptop
 from studies_of_pages import CLOSING, MARKUP, imported, named_with_markup, trained
-from told import planning
+from told import planning, write
 
 from scalectl import analysis
 from scalectl.analysis.smoothing import smoothed
@@ -28,6 +28,7 @@ from scalectl.orchestrator.page import html as pages
 from scalectl.orchestrator.page.curves import carried, curve_documents, spread
 from scalectl.orchestrator.page.document import document
 from scalectl.orchestrator.page.html import is_page, page
+from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.segments import Segment
 
 HOLD_OUT = "model == 'mini' and steps == 1600"
@@ -266,7 +267,7 @@ def test_curves_of_more_trunks_than_a_figure_can_carry_are_those_of_some_evenly_
     steps, losses, seconds = (1, 10, 100), (2.0, 1.5, 1.0), (0.1, 1.0, 10.0)
 
     def segment(trunk, run):
-        return Segment(trunk, run, (run or f"{trunk}-0",), steps, losses, seconds, 16.0, 1e6)
+        return Segment(trunk, run, (run or f"{trunk}-0",), steps, losses, seconds, 16.0, 1e6, 1)
 
     many = [segment(trunk, run) for trunk in range(500) for run in ("", *(f"{trunk}-{n}" for n in range(9)))]
     some = carried([curve.trunk for curve in many])
@@ -275,6 +276,23 @@ def test_curves_of_more_trunks_than_a_figure_can_carry_are_those_of_some_evenly_
     assert len(drawn) == 10 * len(trunks) <= 1_250 and len(trunks) > 100
     assert (trunks[0], trunks[-1]) == ("0", "499") and np.ptp(np.diff([int(trunk) for trunk in trunks])) <= 1
     assert len(carried([curve.trunk for curve in many[:1_000]])) == 100
+
+
+def test_a_cooldown_is_drawn_from_where_it_leaves_its_trunk_though_other_runs_leave_that_soon_after():
+    trunk = Segment(1, "", ("a", "b"), (100, 200, 260, 300), (4.0, 3.0, 2.9, 2.8), (1.0, 2.0, 2.6, 3.0), 16.0, 1e6, 260)
+    own = Segment(1, "a", ("a",), (300, 400), (2.0, 1.5), (3.0, 4.0), 16.0, 1e6, 200)
+    _, drawn = curve_documents([trunk, own])
+    assert drawn["steps"] == [200, 300, 400] and drawn["seconds"] == [2.0, 3.0, 4.0]
+
+
+def test_a_trunk_is_drawn_as_far_as_the_runs_of_the_page_have_it(tmp_path):
+    filled = Study(tmp_path)
+    records, found = planning(filled, steps="[20, 40]")
+    with records:
+        write(records, found.jobs)
+    short, long = ({run.id} for run in found.runs)
+    assert [segment.steps[-1] for segment in Store(filled.store).segments(short)] == [16, 20]
+    assert [segment.steps[-1] for segment in Store(filled.store).segments(long)] == [32, 40]
 
 
 def test_a_page_of_some_runs_has_their_laws_and_curves_alone(study, others, tmp_path):

@@ -25,6 +25,7 @@ from told import planning, rows, told
 
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Exit, Refusal
+from scalectl.orchestrator.report import parameters
 from scalectl.orchestrator.report.model_card import class_names
 from scalectl.orchestrator.report.parameter_files import FILES
 from scalectl.orchestrator.report.parameters import export, target
@@ -262,6 +263,14 @@ def test_a_checkpoint_that_is_not_there_is_named_with_the_way_to_keep_it(study):
     assert refused(study, "pico-60-20", folder=str(study.folder)) == inside  # not all that lies in it
     assert f"such as {long}." in refused(study, "pico-60-20", folder=str(Path(long).parent))
     assert export("pico-60-20", study.store, target(study.folder / "out", "npz"), folder=str(moved)) == "pico-60-20"
+
+
+def test_a_checkpoint_in_a_bucket_is_named_by_its_whole_address(study, monkeypatch):
+    """Its address was gs:/bucket."""
+    planning(study, steps="[20]")[0].close()
+    monkeypatch.setattr(parameters, "is_one", lambda _: False)
+    monkeypatch.setattr(parameters, "steps", lambda _: [20, 40])
+    assert "such as gs://bucket/run/40." in refused(study, "pico-60-20", folder="gs://bucket/run/")
 
 
 def test_a_run_whose_checkpoint_was_pruned_says_so(study):

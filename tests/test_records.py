@@ -31,6 +31,9 @@ from scalectl import analysis
 from scalectl.analysis.runs import usable
 from scalectl.analysis.store import images_of, metrics
 from scalectl.orchestrator.errors import NotFound
+from scalectl.orchestrator.experiment.reading import read
+from scalectl.orchestrator.export.targets import export_all
+from scalectl.orchestrator.launch.pruning import prune
 from scalectl.orchestrator.report.fits import held_out_runs, study_points
 from scalectl.orchestrator.revision import revision
 from scalectl.orchestrator.store import intake
@@ -385,6 +388,9 @@ def test_a_study_keeps_its_names_of_models_where_another_one_of_the_store_has_ot
     held_out = held_out_runs(points, request.fits["upstream"], None)
     assert len(held_out) == 2 and set(points.set_index("run").loc[held_out, "model"]) == {"nano"}
     assert set(study_points(study.store, "other")[1]["model"]) == {"pico", "tiny"}
+    for name, model in (("small", "nano"), ("other", "tiny")):
+        written = list(export_all("csv", study.folder / model, study.store, f"model == {model}"))
+        assert [(path.name, set(one.content.points["model"])) for path, one in written] == [(name, {model})]
 
 
 def test_an_exclusion_has_a_reason_and_can_be_taken_back(study, begun):
@@ -470,3 +476,62 @@ def test_a_share_of_a_device_counts_as_that(study):
         for job in planned_again(study, records).jobs:
             records.write(records.start(job, "gpu/0", "gpu"), told(job))
     assert rows(study, "SELECT devices, core_days FROM runs") == [(0.5, pytest.approx(20 * SECONDS_A_STEP / 86400))]
+
+
+def test_the_mfu_of_a_run_counts_the_devices_of_each_slot(study, begun):
+    """A job tells that of all steps by the devices that it ended on alone."""
+    records, found = begun
+    for job, slot_type in zip(found.jobs, ("v5e-16", "v5e-16", "v5e-8", "v5e-16"), strict=True):
+        records.write(records.start(job, slot_type, slot_type), told(job))
+    for steps, at_the_end in ((20, 8), (40, 16)):
+        ((devices, mfu),) = rows(study, f"SELECT devices, mfu FROM runs WHERE steps = {steps}")
+        assert mfu == pytest.approx(0.37 * at_the_end / devices)
+        assert (mfu == 0.37) == (steps == 40)
+
+
+def test_a_cooldown_goes_on_from_its_own_checkpoint_where_its_trunk_has_one_at_that_step(study, begun):
+    records, found = begun
+    stretch, longer, end = found.jobs[:3]
+    assert end.job.start < 18 < end.job.stop < longer.job.stop
+    write(records, [stretch])
+    records.write(
+        records.start(longer, "v5e-16/0", "v5e-16"), [started(16), progress(18), checkpoint(longer, 18, kept=False)]
+    )
+    own = replace(checkpoint(end, 18, kept=False), device_seconds=40.0)
+    records.write(records.start(end, "here"), [started(16), own, Failed("node_lost", 18, "gone")])
+    again = records.start(end, "here")
+    records.write(again, [started(18), replace(progress(20), device_seconds=48.0)])
+    assert rows(study, f"SELECT device_seconds FROM attempts WHERE id = {again}") == [8.0]
+
+
+def test_a_run_that_is_trained_again_has_the_parameters_and_the_time_of_that(study, begun):
+    """A run that is done is trained again where its checkpoint is gone and another evaluation is asked for."""
+    records, found = begun
+    write(records, found.jobs)
+    end = found.jobs[3]
+    *events, done = told(end)
+    records.write(records.start(end, "here"), [*events, replace(done, digest="other", device_seconds=99.0)])
+    assert rows(study, "SELECT state, digest, device_seconds FROM runs WHERE steps = 40") == [("done", "other", 99.0)]
+
+
+def test_marginal_compute_adds_up_to_what_was_trained_whatever_studies_share_a_trunk(study):
+    """A plan knows the runs of its own file alone, and wrote their whole trunk to the shortest of them."""
+    text = study.write(steps="[20, 40, 80]").read_text()
+    for changed in (text, text.replace("name: small", "name: other").replace("[20, 40, 80]", "[40]")):
+        study.file.write_text(changed)
+        with Records(study.store) as records:
+            found = planned_again(study, records)
+            write(records, found.jobs)
+    a_step = training_flops(found.runs[0].spec.trunk, 1)
+    assert rows(study, "SELECT sum(marginal_flops) FROM points") == rows(study, "SELECT sum(flops) FROM attempts")
+    own = [20, 40 - 16, 80 - 32]  # cooldowns are a fifth
+    assert rows(study, "SELECT marginal_flops FROM points ORDER BY steps") == [steps * a_step for steps in own]
+
+
+def test_a_run_that_was_never_trained_and_left_the_study_takes_no_compute_off_others(study):
+    text = study.write(steps="[20, 40]").read_text()
+    with Records(study.store) as records:
+        longer = planned_again(study, records).runs[1]
+    study.file.write_text(text.replace("[20, 40]", "[40]"))
+    prune(read(study.file), lambda _: True)
+    assert rows(study, "SELECT marginal_flops FROM runs WHERE listed") == [longer.flops]

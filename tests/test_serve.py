@@ -25,7 +25,7 @@ from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.page import live
 from scalectl.orchestrator.page.document import document
 from scalectl.orchestrator.page.live import Feed
-from scalectl.orchestrator.page.server import Server
+from scalectl.orchestrator.page.server import Server, check_free
 from scalectl.orchestrator.store.records import Records
 
 HOLDER = """
@@ -278,6 +278,17 @@ def test_a_port_that_is_taken_is_refused_by_its_number(server, study):
     words = ["serve", "--port", str(port), "--store", "none.db"]  # said before any store is waited for or read
     done = CliRunner().invoke(scalectl, words, standalone_mode=False)
     assert isinstance(done.exception, Refusal) and f"port {port}" in str(done.exception)
+
+
+def test_an_address_of_a_family_that_this_machine_lacks_is_refused(monkeypatch):
+    """Of a kernel without IPv6; it was an internal error."""
+
+    def lacking(*_: object) -> None:
+        raise OSError(97, "Address family not supported by protocol")
+
+    monkeypatch.setattr("socket.socket", lacking)
+    with pytest.raises(Refusal, match="::1, port 0: Address family not supported"):
+        check_free("::1", 0)
 
 
 def test_what_people_do_to_runs_changes_the_page(study, tmp_path, monkeypatch):

@@ -18,7 +18,7 @@ from test_cli import scalectl
 from test_schedule import forests, on, planned
 
 from scalectl.orchestrator.experiment.reading import read
-from scalectl.orchestrator.format import share
+from scalectl.orchestrator.format import exact, share
 from scalectl.orchestrator.plan.bound import lower_bound
 from scalectl.orchestrator.plan.placement import Fit
 from scalectl.orchestrator.plan.plan import Caps, PlannedJob
@@ -290,3 +290,19 @@ def test_runs_of_many_trunks_end_all_along():
 
 def test_a_share_that_sums_of_floats_leave_below_zero_is_zero():
     assert [share(value) for value in (-1e-12, 0.0, 0.042, 0.46, -0.1)] == ["0 %", "0 %", "4.2 %", "46 %", "-10 %"]
+
+
+def test_no_share_but_nothing_and_all_is_told_as_such():
+    assert [share(value) for value in (1e-5, 0.0006, 0.994, 0.9951, 0.99996)] == [
+        "< 0.1 %",
+        "0.1 %",
+        "99 %",
+        "99.5 %",
+        "99.9 %",
+    ]
+    assert [share(value) for value in (1e-12, 1 - 1e-12, 1.0)] == ["0 %", "100 %", "100 %"]
+
+
+def test_a_number_of_a_next_command_is_the_one_that_was_typed():
+    numbers = [3e15, 1.2345678e15, 1e21, 0.1, 1 / 3]
+    assert [float(exact(number)) for number in numbers] == numbers and exact(3e15) == "3e+15"

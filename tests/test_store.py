@@ -182,6 +182,24 @@ def test_runs_of_an_older_store_have_the_devices_that_the_types_of_their_slots_n
     assert kept == [(None, 1), (None, 1), (1, 1), (2, 16)]
 
 
+def test_of_the_slots_of_a_job_of_an_older_store_the_one_that_it_ended_on_counts(study):
+    """It was the one that any job had first, if another job had them the other way round."""
+    stored(study, 10)
+    copied = "job, job_kind, slot, started, state, slot_type"
+    again = f"INSERT INTO attempts ({copied}) SELECT job, job_kind, slot, started"
+    with closing(sqlite3.connect(study.store)) as store, store:
+        store.execute("UPDATE attempts SET slot_type = iif(id = 1, 'v5e-16', 'h100-8')")
+        store.execute("UPDATE attempts SET state = 'preempted' WHERE id = 1")
+        store.execute(f"{again}, 'done', 'h100-8' FROM attempts WHERE id = 1")
+        store.execute(f"{again}, 'lost', 'v5e-16' FROM attempts WHERE id = 2")
+        store.execute(f"{again}, 'done', 'v5e-16' FROM attempts WHERE job_kind = 'cooldown'")
+        store.execute("UPDATE attempts SET job_kind = 'evaluation' WHERE id > 6")
+    Records(study.store).close()
+    assert rows(study, "SELECT devices FROM runs") == [8, 8]
+    kept = rows(study, "SELECT step, round(core_seconds / device_seconds) FROM checkpoints ORDER BY step")
+    assert kept == [(16, 8), (20, 8), (32, 16), (40, 8)]
+
+
 def test_a_copy_of_an_older_store_can_not_be_written_to(old):
     with pytest.raises(Unusable, match="readonly"), reading(old.store) as connection:
         connection.exec_driver_sql("DELETE FROM runs")

@@ -22,8 +22,11 @@ from scalectl.analysis.surrogate import Forecast, outlook, positions
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.reading import read
+from scalectl.orchestrator.plan.plan import Known
 from scalectl.orchestrator.plan.planner import plan
+from scalectl.orchestrator.report.advice import addition
 from scalectl.orchestrator.store.records import known
+from scalectl.trainer.identity import Identities
 
 
 def law(m, S, U):
@@ -405,3 +408,16 @@ def test_hopeless_noise_and_laws_that_have_arrived_take_no_steps(monkeypatch):
     monkeypatch.setattr(_Around, "these", lambda log_KP, *of: laws.append(len(log_KP)) or these(log_KP, *of))
     Forecast.of(positions(inside, "flops"), inside[METRIC].to_numpy())
     assert len(sizes) < 50 and sum(laws) < 60_000
+
+
+def test_of_runs_that_differ_in_their_cooldown_the_file_has_the_chosen_one_alone(study):
+    """No rule of a grid tells them apart, so that the other one was launched as well, beyond the budget."""
+    text = study.write(steps="[20]", schedule="{name: rsqrt, warmup: 4, timescale: 10}").read_text()
+    points = "points: [{steps: 40, cooldown: 8}, {steps: 40, cooldown: 24}, {steps: 80, cooldown: 50%}]"
+    study.file.write_text(text.replace("steps: [20]", points))
+    experiment = read(study.file)
+    every = {Identities().of(cell.run) for cell in experiment.cells}
+    following = study.file.with_name("next.yaml")
+    for chosen in every:
+        following.write_text(addition(study.file, experiment, experiment, [chosen], Known()))
+        assert {Identities().of(cell.run) for cell in read(following).cells} == {chosen}

@@ -30,7 +30,8 @@ def draw(subject: Subject, *, wide: bool = False) -> Drawing:
     stars = runs["run"].isin(subject.hold_out).any()
     draw_legend(figure, dots(marks) | {"": lines(fit, stars=bool(stars))})
     shown = runs[["run", "name", "model", "params", "data_size", x, metric]]
-    rows = records(shown.assign(on_frontier=runs["run"].isin(front["run"])))
+    best = front["members"].explode() if "members" in front else front["run"]  # of means all of their seeds
+    rows = records(shown.assign(on_frontier=runs["run"].isin(best)))
     return Drawing(figure, {"runs": rows, "curve": _curve(subject, runs)})
 
 

@@ -20,6 +20,7 @@ from scalectl.analysis.budgets import (
     parabola,
     reasons_of,
     refuse_rise,
+    sized,
 )
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.drawing.colours import ink, paper, shades
@@ -29,8 +30,7 @@ from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, sheet
 from scalectl.analysis.drawing.style import SMALL, TEXT, axis_of_compute, axis_of_errors
 from scalectl.analysis.drawing.titles import WRAP
-from scalectl.analysis.runs import usable
-from scalectl.analysis.vocabulary import AXES, NEAREST
+from scalectl.analysis.vocabulary import AXES, NEAREST, SEEDS
 
 _WIDE = 6  # letters that a line of reasons takes less, as it has few narrow ones
 _LEVELS = 64  # of the scale of colours
@@ -42,7 +42,8 @@ def draw(subject: Subject) -> Drawing:
     figure = sheet(COLUMN, 2.9)
     axes = figure.subplots()
     points = subject.points[~subject.points["run"].isin(list(subject.hold_out))]
-    every, colours = draw_isoflop(axes, points, subject.metric, subject.x)
+    seeds = subject.fitting.get("seeds", SEEDS[0])
+    every, colours = draw_isoflop(axes, points, subject.metric, subject.x, seeds)
     bar = figure.colorbar(colours, ax=axes, pad=0.02)
     bar.set_label(f"budget ({AXES[subject.x].unit})", fontsize=TEXT)
     bar.ax.tick_params(labelsize=SMALL, which="both", width=0.5)
@@ -53,13 +54,15 @@ def draw(subject: Subject) -> Drawing:
     return Drawing(figure, {"budgets": [asdict(budget) for budget in every]})
 
 
-def draw_isoflop(axes: Axes, points: pd.DataFrame, metric: str, x: str) -> tuple[list[Budget], ScalarMappable]:
-    """Draw the best run of each size at each budget of three sizes and more, and the minima; return all budgets and the
-    scale of their colours.
+def draw_isoflop(
+    axes: Axes, points: pd.DataFrame, metric: str, x: str, seeds: str = SEEDS[0]
+) -> tuple[list[Budget], ScalarMappable]:
+    """Draw the best run of each size, or mean of seeds, at each budget of three sizes and more, and the minima; return
+    all budgets and the scale of their colours.
 
     Raises Refused where no budget has the five sizes that a minimum is found from, and for a metric that rises.
     """
-    runs, factor = usable(points, metric, x, "params", "images_seen"), share(metric)
+    runs, factor = sized(points, metric, x, seeds), share(metric)
     refuse_rise(runs, metric, x)
     groups = list(budgets(runs, x))
     every = [minimum(group, metric, x) for group in groups]

@@ -133,7 +133,9 @@ def _models(status: "Status", training: "Training", width: int) -> Section:
     for model, members in groups.items():
         counts = Counter(run.state for run in members)
         done, whole = work(members)
-        values = [run.value for run in members if run.value is not None and not run.excluded]
+        values = [
+            run.value for run in members if run.value is not None and run.state is RunState.DONE and not run.excluded
+        ]
         best = number_text(best_value(status.metric, values))
         cells = (str(counts[state] or "") for state in states)
         rows.append((model, str(len(members)), *cells, share(done / whole if whole else 1.0), best))

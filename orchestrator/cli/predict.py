@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,8 +24,11 @@ from scalectl.orchestrator.cli.options import (
 )
 from scalectl.orchestrator.cli.rows import Rows, View, flat, rows_options
 from scalectl.orchestrator.errors import Exit
-from scalectl.orchestrator.format import command
+from scalectl.orchestrator.format import command, exact
 from scalectl.orchestrator.terminal import width, wrapped
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 @click.command()
@@ -104,8 +107,7 @@ def predict(
     first = next(iter(ask.fits.values()))
     question = {"compute": compute, "error": error, "params": params, "data": data, "data_size": data_size}
     prediction = predicted(points, first, **question)
-    done = points[points["state"] == "done"]
-    following = _following(store, float(done["marginal_flops"].sum()), ask.study, study)
+    following = _following(store, points, ask.study, study)
     view.answer(
         prediction.to_json,
         lambda: f"{ask.study} · {prediction}\n\nNext: {following}",
@@ -160,11 +162,12 @@ def _ending(store: Path, run: str, where: str | None, metric: str | None, view: 
     return Exit.DONE
 
 
-def _following(store: Path, spent: float, study: str, typed: str | None) -> str:
+def _following(store: Path, points: "DataFrame", study: str, typed: str | None) -> str:
     """The command after a prediction: to ask for runs that cost as much as those so far, where a launch had a file."""
     from scalectl.orchestrator.store.reading import Store
 
     again = shlex.split(Store(store).again(study))
+    spent = float(points.loc[points["state"] == "done", "marginal_flops"].sum())
     if not again or not spent > 0:
         return command("plot frontier", store=store, options={"study": typed})
     return command("suggest", again[2], options={"budget": f"{spent:.1g}"})
@@ -211,7 +214,7 @@ def suggest(
         click.echo(yaml, nl=False)
     else:
         click.echo(wrapped(f"{study} · {advice}", width()))
-        options: dict[str, object] = {"budget": f"{budget:g}", "target": target, "metric": metric, **noise}
+        options: dict[str, object] = {"budget": exact(budget), "target": target, "metric": metric, **noise}
         if stop != STOP:
             options["stop"] = stop
         again = command("suggest -o yaml", file, options=options)

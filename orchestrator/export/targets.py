@@ -10,7 +10,8 @@ from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.export.content import Content, content
 from scalectl.orchestrator.export.folder import Mark, check_replaceable, place, read_mark
 from scalectl.orchestrator.format import file_name
-from scalectl.orchestrator.report.points import all_points, select_runs
+from scalectl.orchestrator.report.fits import study_points
+from scalectl.orchestrator.report.points import select_runs
 from scalectl.orchestrator.store.reading import Store
 
 
@@ -117,8 +118,8 @@ def export_all(name: str, folder: Path, store: Path, where: str | None = None) -
 def _has_runs(store: Path, study: str, where: str | None) -> bool:
     if where is None:
         return True
-    points = select_runs(all_points(store), "--where", where)
-    return bool(points["run"].isin(Store(store).study(study).runs).any())
+    _, points = study_points(store, study)  # with its names of models, as its export has them
+    return not select_runs(points, "--where", where).empty
 
 
 def ready(name: str, folder: Path, module: Any) -> None:

@@ -24,15 +24,18 @@ def too_old(installed: Mapping[str, str]) -> dict[str, str]:
     """The packages that are older than scalectl needs, each with the version that it needs at least."""
     needed = {found[1]: found[2] for text in requires("scalectl") or () if (found := _NEEDED.match(text))}
     return {
-        name: needed[name] for name in installed.keys() & needed if _numbers(installed[name]) < _numbers(needed[name])
+        name: needed[name]
+        for name, number in installed.items()
+        if name in needed and _numbers(number) < _numbers(needed[name])
     }
 
 
 def too_new(installed: Mapping[str, str]) -> dict[str, str]:
     """The packages of a newer series than any that was tested, each with the newest that was."""
-    both = installed.keys() & NEWEST
     return {
-        name: NEWEST[name] for name in both if _numbers(installed[name])[:_SERIES] > _numbers(NEWEST[name])[:_SERIES]
+        name: NEWEST[name]
+        for name, number in installed.items()
+        if name in NEWEST and _numbers(number)[:_SERIES] > _numbers(NEWEST[name])[:_SERIES]
     }
 
 

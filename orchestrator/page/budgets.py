@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 from pandas import DataFrame
 
-from scalectl.analysis.budgets import SIZES, best_of_sizes, budgets, minimum, nearest, parabola, refuse_rise
+from scalectl.analysis.budgets import SIZES, best_of_sizes, budgets, minimum, nearest, parabola, refuse_rise, sized
 from scalectl.analysis.checks import Refused
-from scalectl.analysis.runs import usable
 from scalectl.analysis.vocabulary import NEAREST
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.fits import Fit
@@ -26,15 +25,15 @@ def isoflop_documents(points: DataFrame, wanted: Fit, metrics: Collection[str]) 
         try:
             yield (
                 document
-                | _budgets(kept_runs(points, wanted), metric, wanted.compute)
+                | _budgets(kept_runs(points, wanted), metric, wanted.compute, wanted.seeds)
                 | {"text": _text(points, wanted, metric)}
             )
         except Refused as refused:
             yield document | {"refusal": str(refused)}
 
 
-def _budgets(points: DataFrame, metric: str, x: str) -> Document:
-    runs = usable(points, metric, x, "params", "images_seen")
+def _budgets(points: DataFrame, metric: str, x: str, seeds: str) -> Document:
+    runs = sized(points, metric, x, seeds)
     refuse_rise(runs, metric, x)
     groups = [group for group in budgets(runs, x) if group["params"].nunique() >= SIZES]
     most = max((group["params"].nunique() for group in groups), default=0)
@@ -46,13 +45,19 @@ def _budgets(points: DataFrame, metric: str, x: str) -> Document:
 
 def _budget(group: DataFrame, metric: str, x: str) -> Document:
     best, budget = best_of_sizes(group, metric), minimum(group, metric, x)
-    document: Document = {"compute": budget.compute, "best": best["run"].tolist(), "parabola": None}
+    document: Document = {"compute": budget.compute, "best": _points(best, metric), "parabola": None}
     if budget.params is None:
         return document | {"why": budget.why}
     near = nearest(best, metric)
     sizes = np.geomspace(near["params"].iloc[0], near["params"].iloc[-1], _POINTS)
     curve = {"x": rounded(sizes), "y": rounded(parabola(near, metric)(np.log(sizes)))}
     return document | {"params": budget.params, "error": budget.error, "parabola": curve}
+
+
+def _points(best: DataFrame, metric: str) -> list[Document]:
+    """The best of each size: its runs, several where it is a mean of seeds, its name and its value."""
+    rows = zip(best["members"], best["name"], best[metric], strict=True)
+    return [{"runs": list(members), "name": name, "y": float(value)} for members, name, value in rows]
 
 
 def _text(points: DataFrame, wanted: Fit, metric: str) -> str:

@@ -31,7 +31,7 @@ def curve_documents(segments: Iterable[Segment]) -> Iterator[dict[str, Any]]:
             continue
         shared = np.empty((3, 0))
         if segment.run and trunk.size:
-            shared = trunk[:, trunk[0] < own[0, 0]]
+            shared = trunk[:, trunk[0] <= segment.branch]  # the trunk goes on, with steps that other runs leave it at
         whole = np.concatenate([shared, own], axis=1)
         means = smoothed(whole[0], whole[1])
         first = max(0, shared.shape[1] - 1)

@@ -90,7 +90,8 @@ def law_document(table: Table, wanted: Fit, family: str) -> Document:
         "residual": f"{rms(fitted.residuals):.2g}",
         "left_one_out": f"{fitted.left_one_out:.2g}",
         "ahead": ahead(fitted)[1],
-        "frontier": fitted.frontier["run"].tolist(),
+        "frontier": fitted.frontier["members"].explode().tolist(),  # of means all of their seeds
+        "seeds": int(fitted.frontier["seeds"].max()),
         "held_out": known([vars(run) for run in fitted.held_out]),
         "curve": _curve(fitted, table.usable(wanted.metric, wanted.compute)),
     }

@@ -37,12 +37,12 @@ def check_address(host: str, *, insecure: bool) -> None:
 
 def check_free(host: str, port: int) -> None:
     """Raise Refusal for an address that a server can't have now."""
-    with socket.socket(_family(host)) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    try:
+        with socket.socket(_family(host)) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
-        except OSError as error:
-            raise _taken(host, port, error) from error
+    except OSError as error:
+        raise _taken(host, port, error) from error
 
 
 def _family(host: str) -> socket.AddressFamily:

@@ -1,6 +1,7 @@
 """The runs that a study could add: those of its grid that aren't done, longer ones, and a larger model."""
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
@@ -92,6 +93,9 @@ def addition(file: Path, experiment: Experiment, wide: Experiment, chosen: Colle
     own = {identities.of(cell.run) for cell in experiment.cells}
     added = [cell for run, cell in every.items() if run in kept and (run not in own or _key_of(cell) in beside)]
     grid = [cell for run, cell in every.items() if run in kept and run in own and _key_of(cell) not in beside]
+    beyond_rules = _told_by_cooldown(grid, experiment.cells)
+    added += beyond_rules
+    grid = [cell for cell in grid if cell not in beyond_rules]
     models = {cell.model: cell.run.trunk.model for cell in added if cell.model not in document["models"]}
     lines = [f"extends: {json.dumps(file.name)}  # save this file beside it, and launch it"]
     if models:
@@ -154,6 +158,16 @@ def _key(extra: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _key_of(cell: Cell) -> tuple[Any, ...]:
     return cell.model, cell.run.trunk.data.size, cell.run.steps, cell.run.trunk.seed
+
+
+def _told_by_cooldown(kept: list[Cell], every: Collection[Cell]) -> list[Cell]:
+    """The kept cells that no rule tells from others, as these have another cooldown alone; swept ones stay together."""
+
+    def steps_of(cell: Cell) -> tuple[Any, ...]:
+        return *_key_of(cell), cell.swept
+
+    have, may_have = Counter(map(steps_of, kept)), Counter(map(steps_of, every))
+    return [cell for cell in kept if not cell.swept and have[steps_of(cell)] < may_have[steps_of(cell)]]
 
 
 def _rules(cells: list[Cell]) -> Iterator[dict[str, Any]]:

@@ -95,7 +95,7 @@ def minima(points: DataFrame, wanted: Fit) -> "IsoFlop":
     from scalectl.analysis.budgets import isoflop  # which loads SciPy, and no other answer needs it
 
     try:
-        return isoflop(kept_runs(points, wanted), wanted.metric, wanted.compute)
+        return isoflop(kept_runs(points, wanted), wanted.metric, wanted.compute, seeds=wanted.seeds)
     except Refused as refused:
         raise Refusal(f"refused: {refused}") from None
 

@@ -122,7 +122,7 @@ def _no_checkpoint(folder: str) -> str:
     """That a folder which was given is none, with one inside it that is."""
     text = f"{folder} is no checkpoint: give the folder that has its step as its name"
     if inside := steps(folder):
-        text += f", such as {Path(folder, str(inside[-1]))}"
+        text += f", such as {folder.rstrip('/')}/{inside[-1]}"  # a Path of gs://bucket has one slash
     return f"{text}."
 
 

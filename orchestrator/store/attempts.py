@@ -62,6 +62,7 @@ _STUDY = select(func.max(jobs.c.study)).where(jobs.c.trunk == bindparam("of_trun
 _ADD_JOB = insert(jobs)
 _CHANGE_JOB = update(jobs).where(jobs.c.id == bindparam("of_job"))
 _CHANGE_RUN = update(runs).where(runs.c.number == bindparam("of_run"), runs.c.state != RunState.DONE)
+_TRAINED_AGAIN = update(runs).where(runs.c.number == bindparam("of_run"))
 _ADD = insert(attempts).returning(attempts.c.id)
 _CHANGE = update(attempts).where(attempts.c.id == bindparam("of_attempt"))
 _END = _CHANGE.values(ended=func.coalesce(attempts.c.ended, bindparam("of_now")))
@@ -71,10 +72,15 @@ _DROP = delete(checkpoints).where(checkpoints.c.path == bindparam("of_path"))
 _OWN = (checkpoints.c.job == bindparam("of_job"), checkpoints.c.step <= bindparam("of_step"))
 _NEWEST = select(checkpoints.c.step).where(*_OWN).order_by(checkpoints.c.step.desc()).limit(ROLLING)
 _FORGET = delete(checkpoints).where(*_OWN, ~checkpoints.c.kept, checkpoints.c.step.not_in(_NEWEST))
-_BEGINNING = select(checkpoints.c.device_seconds, checkpoints.c.core_seconds).where(
-    checkpoints.c.trunk == bindparam("of_trunk"),
-    checkpoints.c.step == bindparam("of_step"),
-    or_(checkpoints.c.run.is_(None), checkpoints.c.run == bindparam("of_run")),
+# a trunk may have a checkpoint at a step at which a cooldown of its goes on from its own
+_BEGINNING = (
+    select(checkpoints.c.device_seconds, checkpoints.c.core_seconds)
+    .where(
+        checkpoints.c.trunk == bindparam("of_trunk"),
+        checkpoints.c.step == bindparam("of_step"),
+        or_(checkpoints.c.run.is_(None), checkpoints.c.run == bindparam("of_run")),
+    )
+    .order_by(checkpoints.c.run.desc().nulls_last())
 )
 _CURVE, _VALUES = replacing(progress), replacing(measurements)
 _METRICS = select(metrics.c.name, metrics.c.id)
@@ -168,15 +174,14 @@ def _beginning(connection: Connection, placed: rows.Placed, step: int) -> tuple[
 def _finish(connection: Connection, attempt: int, placed: rows.Placed, event: Done) -> None:
     compiling = {"compile_seconds": rows.finite(event.compile_seconds), "compilations": event.compilations}
     _end(connection, attempt, placed, AttemptState.DONE, **compiling)
-    seconds, devices = rows.finite(event.device_seconds), placed.devices
-    if seconds:
-        devices = round(placed.core_seconds(seconds) / seconds, 9)  # else 1 becomes 0.9999999999999998
-    result = {"digest": event.digest, "device_seconds": seconds, "devices": devices, "mfu": event.mfu}
+    result = {"digest": event.digest, **rows.of_speed(event, placed)}
     done = {"of_run": placed.run, "state": RunState.DONE, "kind": "", "reason": "", **result}
     if connection.execute(_CHANGE_RUN, done).rowcount:
         note(connection, "done", placed.job.job.name, run=placed.job.owner, job=placed.job.id)
     elif placed.job.kind is JobKind.EVALUATION:
         note(connection, "evaluated", placed.job.run_name, run=placed.job.owner, job=placed.job.id)
+    elif placed.run is not None:  # its checkpoint was gone: what is measured now is of these parameters
+        connection.execute(_TRAINED_AGAIN, {"of_run": placed.run, **result})
 
 
 def _end(connection: Connection, attempt: int, placed: rows.Placed, state: AttemptState, **columns: Any) -> None:

@@ -16,6 +16,7 @@ from scalectl.orchestrator.plan.plan import Plan, PlannedRun
 from scalectl.orchestrator.store import rows
 from scalectl.orchestrator.store.foreign import Foreign, alike, steady
 from scalectl.orchestrator.store.layout import CAPITALS
+from scalectl.orchestrator.store.sharing import has_more_than, share_trunks
 from scalectl.orchestrator.store.tables import (
     attempts,
     imported,
@@ -52,6 +53,8 @@ def take_in(connection: Connection, plan: Plan, document: str, fits: str) -> Non
     shared = {"study": study, "listed": True, "state": RunState.PLANNED}
     new = ({**shared, **rows.of_run(run), "trunk": trunk[run.trunk]} for run in plan.runs)
     _upsert(connection, runs, "id", new, keep={"state"})
+    if has_more_than(connection, len(plan.runs)):
+        share_trunks(connection)
     run = _numbers(connection, runs)
     for part in _parts(plan.runs):
         own = [{"study": study, "run": run[planned.id], "model": planned.model} for planned in part]

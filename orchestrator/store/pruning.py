@@ -12,6 +12,7 @@ from scalectl.orchestrator.format import counted
 from scalectl.orchestrator.store import artifacts
 from scalectl.orchestrator.store.intake import now
 from scalectl.orchestrator.store.known import inside
+from scalectl.orchestrator.store.sharing import share_trunks
 from scalectl.orchestrator.store.tables import attempts, checkpoints, events, jobs, members, runs, studies
 from scalectl.orchestrator.vocabulary import ENDED, RunState
 
@@ -139,6 +140,7 @@ def forget_runs(connection: Connection, found: Pruning) -> None:
             connection.execute(update(runs).where(runs.c.number == number).values(listed=False))
         else:
             connection.execute(update(runs).where(runs.c.number == number).values(study=belongs))
+    share_trunks(connection)
     unbegun = delete(jobs).where(jobs.c.run.in_(numbers), jobs.c.id.not_in(select(attempts.c.job)))
     connection.execute(unbegun.where(jobs.c.study == study))
     _note(connection, found, f"{counted(len(numbers), 'run')} left the study; what was measured is kept")

@@ -9,7 +9,7 @@ from typing import Any
 from scalectl.orchestrator.goodput import Entries
 from scalectl.orchestrator.plan.plan import PlannedJob, PlannedRun
 from scalectl.trainer.canonical import canonical_json
-from scalectl.trainer.events import Checkpoint, Measurement, Progress
+from scalectl.trainer.events import Checkpoint, Done, Measurement, Progress
 from scalectl.trainer.spec import DataSpec, TrunkSpec, spec_fields
 
 Row = dict[str, Any]
@@ -117,6 +117,16 @@ def of_checkpoint(event: Checkpoint, placed: Placed) -> Row:
         "device_seconds": finite(event.device_seconds),
         "core_seconds": finite(placed.core_seconds(event.device_seconds)),
     }
+
+
+def of_speed(event: Done, placed: Placed) -> Row:
+    """The columns of a run on its time; the MFU is that of the devices it had on average, of the kind it ended on."""
+    seconds, devices, mfu = finite(event.device_seconds), placed.devices, event.mfu
+    if seconds:
+        devices = round(placed.core_seconds(seconds) / seconds, 9)  # else 1 becomes 0.9999999999999998
+    if mfu is not None and devices != placed.devices:
+        mfu *= placed.devices / devices
+    return {"device_seconds": seconds, "devices": devices, "mfu": mfu}
 
 
 def of_measurement(event: Measurement, placed: Placed, metric: int) -> Row:

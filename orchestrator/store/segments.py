@@ -22,6 +22,7 @@ class Segment:
     device_seconds: tuple[float | None, ...]
     images_per_step: float
     flops_per_step: float
+    branch: int  # the step up to which the run has its trunk's curve, or the last such step of `runs`
 
 
 def segments(
@@ -31,10 +32,11 @@ def segments(
 
     Given the trunk of each segment, `choose` says of which trunks they are wanted; others are not read.
     """
-    ids, members = dict[int, str](), dict[int, list[str]]()
-    for number, run, trunk in connection.execute(select(runs.c.number, runs.c.id, runs.c.trunk)):
+    ids, members, branches = dict[int, str](), dict[int, list[str]](), dict[str, int]()
+    branch = runs.c.steps - runs.c.cooldown
+    for number, run, trunk, left in connection.execute(select(runs.c.number, runs.c.id, runs.c.trunk, branch)):
         if run in among:
-            ids[number] = run
+            ids[number], branches[run] = run, left
             members.setdefault(trunk, []).append(run)
     columns = [progress.c[name] for name in ("trunk", "run", "step", "loss", "device_seconds", "images_seen", "flops")]
     query = select(*columns).order_by(progress.c.trunk, progress.c.run, progress.c.step)
@@ -49,9 +51,13 @@ def segments(
         if number:
             run = ids[number]
             sharing = (run,)
-        _, _, steps, losses, seconds, images, flops = zip(*group, strict=True)
+        branch_of = max(branches[one] for one in sharing)
+        points = [point for point in group if number or point.step <= branch_of]  # a run of no interest may go on
+        if not points:
+            continue
+        _, _, steps, losses, seconds, images, flops = zip(*points, strict=True)
         last = max(1, steps[-1])
-        yield Segment(trunk, run, sharing, steps, losses, seconds, images[-1] / last, flops[-1] / last)
+        yield Segment(trunk, run, sharing, steps, losses, seconds, images[-1] / last, flops[-1] / last, branch_of)
 
 
 def _trunks(connection: Connection, ids: Collection[int], members: Collection[int]) -> Iterator[int]:

@@ -50,16 +50,23 @@ UPDATE measurements SET test_images = coalesce(
 # Until version 11 a run had the name of its model in the study that had planned it last.
 _MODELS = "UPDATE members SET model = (SELECT model FROM runs WHERE runs.number = members.run)"
 
-# Until version 11 every slot counted as one device; the type of the slot that a run ended on tells how many it had.
+# Until version 11 every slot counted as one device; the type of the slot that a run ended on tells how many it had, and
+# of the checkpoints of a job that of its last attempt.
 _RUN_DEVICES = """
 UPDATE runs SET devices = :devices WHERE number IN (
   SELECT jobs.run FROM jobs JOIN attempts ON attempts.job = jobs.id
-  WHERE attempts.slot_type = :type AND attempts.state = 'done' AND attempts.job_kind <> 'evaluation'
+  WHERE attempts.slot_type = :type AND attempts.id IN (
+    SELECT min(attempts.id) FROM jobs JOIN attempts ON attempts.job = jobs.id
+    WHERE attempts.state = 'done' AND attempts.job_kind <> 'evaluation' GROUP BY jobs.run
+  )
 )
 """
 _CORE_SECONDS = """
-UPDATE checkpoints SET core_seconds = device_seconds * :devices
-WHERE job IN (SELECT job FROM attempts WHERE slot_type = :type)
+UPDATE checkpoints SET core_seconds = device_seconds * :devices WHERE job IN (
+  SELECT job FROM attempts WHERE slot_type = :type AND id IN (
+    SELECT max(id) FROM attempts WHERE job_kind <> 'evaluation' GROUP BY job
+  )
+)
 """
 
 

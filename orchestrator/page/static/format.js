@@ -46,8 +46,11 @@ function duration(seconds) {
   return `${Math.floor(whole / 86400)} d ${Math.floor((whole % 86400) / 3600)} h`;
 }
 
+// A fraction in per cent, as on the command line: 0 % and 100 % are nothing and all.
 function share(part) {
-  const digits = part > 0 && part < 0.1 ? 1 : 0;
+  if (part > 1e-9 && part < 0.0005) return "< 0.1 %";
+  if (part >= 0.995 && part < 1 - 1e-9) return `${(Math.floor(part / 0.001) / 10).toFixed(1)} %`;
+  const digits = part > 1e-9 && part < 0.1 ? 1 : 0;
   return `${(100 * part).toFixed(digits)} %`;
 }
 

@@ -72,7 +72,7 @@ function drawLegend(law) {
   const models = PAGE.models.filter((model) => counts.has(model)).map((model) => element("li", {}, symbol(model), model ?? "not known"));
   const notes = [];
   if (SIZES.length > 1) notes.push(`Larger marks: more distinct training images (${sizesText(SIZES)}).`);
-  notes.push("Rings: the frontier.");
+  notes.push(law?.seeds > 1 ? "Rings: the frontier, of means of seeds: all runs of each." : "Rings: the frontier.");
   if (law?.curve) notes.push("Line: the law, dashed beyond the frontier; band: its 90 % interval.");
   if (heldOutRuns().size) notes.push("Stars: runs that are held out.");
   fill("legend", element("ul", {class: "legend"}, ...models), element("p", {}, notes.join(" ")));

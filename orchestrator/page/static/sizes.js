@@ -63,9 +63,9 @@ function drawIsoflop() {
   known.budgets.forEach((budget, place) => {
     const part = known.budgets.length > 1 ? place / (known.budgets.length - 1) : 0.5;
     const colour = isMany() ? ink() : `color-mix(in oklab, var(--budget-first) ${100 * (1 - part)}%, var(--budget-last))`;
-    for (const run of budget.best) {
-      const row = PLACES.get(run);
-      if (row && isShown(row) && isMeasured(row, choice.metric)) points.push({run, x: row.params, y: row[choice.metric], colour, budget: place, bare: !budget.parabola, text: `${row.name}: ${metricValue(choice.metric, row[choice.metric])}`});
+    for (const best of budget.best) {
+      const row = best.runs.map((run) => PLACES.get(run)).find((one) => one && isShown(one) && isMeasured(one, choice.metric));
+      if (row) points.push({run: row.run, x: row.params, y: best.y, colour, budget: place, bare: !budget.parabola, text: `${best.name}: ${metricValue(choice.metric, best.y)}`});
     }
     if (budget.parabola) {
       budget.parabola.x.forEach((at, step) => parabolas.push({x: at, y: budget.parabola.y[step], colour, budget: place}));
