@@ -15,6 +15,7 @@ from scalectl.analysis.fitting import fit
 from scalectl.analysis.plotting import plot
 from scalectl.analysis.selection import select
 from scalectl.analysis.store import metrics
+from scalectl.analysis.table import Table
 from scalectl.orchestrator.cli.main import scalectl as verbs
 from scalectl.orchestrator.experiment.fits import Fit
 from scalectl.orchestrator.page.laws import law_document
@@ -243,7 +244,7 @@ def test_a_point_without_an_error_has_no_residual_and_moves_none_of_the_others()
 
 def test_the_page_rings_all_seeds_of_a_point():
     points = seeded(laptop())
-    document = law_document(points, Fit(metric=METRIC), "")
+    document = law_document(Table(points), Fit(metric=METRIC), "")
     assert document["seeds"] == 2 and len(set(document["frontier"])) == len(document["frontier"])
     best = points[points["run"].isin(document["frontier"])]
     assert (best.groupby("flops")["seed"].nunique() == 2).all()
