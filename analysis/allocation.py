@@ -7,6 +7,7 @@ import pandas as pd
 
 from scalectl.analysis.budgets import IsoFlop, isoflop
 from scalectl.analysis.checks import Refused
+from scalectl.analysis.counting import count
 from scalectl.analysis.runs import usable
 from scalectl.analysis.sizes import FAR, Interval, SizeLaw
 from scalectl.analysis.vocabulary import SEEDS
@@ -33,10 +34,10 @@ class Allocation:
     warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        between = f"({self.params_low:.3g} to {self.params_high:.3g})"
-        size, source = f"{self.params:.3g} parameters {between}, {self.images_seen:.3g} images", self.source
+        between = f"({count(self.params_low)} to {count(self.params_high)})"
+        size, source = f"{count(self.params)} parameters {between}, {count(self.images_seen)} images", self.source
         if self.steps:
-            size = f"{size}, {self.steps:.3g} steps"
+            size = f"{size}, {count(self.steps)} steps"
         if self.decades_outside:
             source = f"{source}, {self.decades_outside:.1f} decades outside the runs"
         return f"{size} ({source})"
@@ -101,7 +102,7 @@ def _of_minima(
         warnings += law.warnings(images)
         expected = law.expected(size.estimate, images)
     if by_law and not size.meets(by_law.params_low, by_law.params_high):
-        ends = f"{by_law.params:.3g} parameters ({by_law.params_low:.3g} to {by_law.params_high:.3g})"
+        ends = f"{count(by_law.params)} parameters ({count(by_law.params_low)} to {count(by_law.params_high)})"
         warnings.append(f"the law of size and images names another best size: {ends}")
     return _allocation(size, images, runs, ISOFLOP, expected, tuple(warnings))
 

@@ -77,7 +77,8 @@ class Average:
             shared_M = (HALF * shared_noise(np.exp(middle_M), self.images, self.correlation) / np.exp(middle_M)) ** 2
         below_M, above_M = below_M + shared_M, above_M + shared_M
         below_M, above_M = (self.stretch * np.sqrt(square_M) for square_M in (below_M, above_M))
-        low_M, high_M = np.exp(middle_M - below_M), np.exp(middle_M + above_M)
+        with np.errstate(over="ignore"):  # an end beyond all numbers is infinite
+            low_M, high_M = np.exp(middle_M - below_M), np.exp(middle_M + above_M)
         return low_M.reshape(compute.shape), high_M.reshape(compute.shape)
 
     def invert(self, error: float) -> float:

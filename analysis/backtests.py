@@ -126,6 +126,8 @@ class Backtest(Report):
                 f" later {points}, {100 * cut.coverage:.0f} % of them inside the {100 * LEVEL:.0f} % interval"
             )
         for share, reason in self.refused.items():
+            if self.cuts:  # the runs carry a law, and how to get one is no advice
+                reason = reason.removeprefix(f"{self.metric} vs {self.x} has ").partition(". ")[0]
             yield f"  backtest from {_part(share)} of the {word}: {reason}"
         if self.wider > _FAILED:
             yield (

@@ -15,6 +15,7 @@ from numpy.polynomial import Polynomial as Poly
 
 from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.checks import Refused
+from scalectl.analysis.counting import count
 from scalectl.analysis.documents import known
 from scalectl.analysis.enough import rise
 from scalectl.analysis.growth import Growth, growth
@@ -165,7 +166,7 @@ def _checked(found: IsoFlop, points: pd.DataFrame, minima: Sequence[Budget]) -> 
     warnings = list(dict.fromkeys([*found.warnings, *doubts]))
     found = replace(found, bias=bias, missed=tuple(factors))
     if not found.best(last.compute).meets(size.low, size.high):
-        named = f"{size.estimate:.3g} parameters ({size.low:.3g} to {size.high:.3g})"
+        named = f"{count(size.estimate)} parameters ({count(size.low)} to {count(size.high)})"
         warnings.append(f"the law of size and images names another best size at {last.compute:.3g}: {named}")
     return replace(found, warnings=tuple(warnings))
 

@@ -194,7 +194,7 @@ class Judged(Report):
         yield f"on average {100 * abs(math.expm1(mean)):.2g} % {word} what was predicted"
         if self.chance < _DOUBTFUL:
             share = "under 0.001 %" if self.chance < _LEAST else f"{100 * self.chance:.2g} %"
-            yield f"warning: so few inside has a chance of {share}: the intervals were too narrow"
+            yield f"warning: right intervals hold so few in {share} of cases: these were too narrow"
 
 
 def judge(predictions: pd.DataFrame, points: pd.DataFrame) -> Judged:

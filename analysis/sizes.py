@@ -144,8 +144,8 @@ class SizeLaw:
             )
         if self._forecast.wider > 1:
             yield (
-                f"what cheaper runs say of the costliest was too sure of itself:"
-                f" intervals are {self._forecast.wider:.2g} times as wide"
+                f"the law of size and images was too sure when it predicted the costliest runs from the others:"
+                f" its intervals are made {self._forecast.wider:.2g} times as wide"
             )
         distinct = distinct or self.distinct
         if distinct is not None:

@@ -92,7 +92,7 @@ class Advice(Report):
     def __str__(self) -> str:
         lines = [*self._head(), ""]
         for number, run in enumerate(self.runs, start=1):
-            head = f"  {number:>2}  {run.name:<24} {run.cost:>9.3g}  narrows by {100 * run.narrows:.1f} %"
+            head = f"  {number:>2}  {run.name:<24} {run.cost:>9.3g}  narrows by {100 * run.narrows:>4.1f} %"
             lines.append(f"{head}   {run.reason}")
         return "\n".join([*lines, f"  {self.stopped}"])
 
@@ -230,7 +230,7 @@ def _stopped(remaining: int, paid_for: bool, left: float, stop: float) -> str:
     if not remaining:
         return "Stopped: no candidate is left."
     if not paid_for:
-        return f"Stopped: no other candidate costs {left:.3g} or less, which is left."
+        return f"Stopped: {left:.3g} of the budget is left, and every other candidate costs more."
     return f"Stopped: no other candidate within the budget narrows the interval by {100 * stop:g} %."
 
 

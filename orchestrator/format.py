@@ -8,20 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+from scalectl.analysis.counting import count as count
 from scalectl.analysis.printable import printable_line
 from scalectl.trainer.counting import counted as counted
 
 _GAP = "   "  # between columns
 _LEAST_SHARE, _ROUNDED = 1e-3, 1e-9  # the least share that is told as a number; what sums of floats may be off by
-_SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
-
-
-def count(value: float) -> str:
-    """A count with three digits and a suffix: 950, 12.9 k, 1.05 B."""
-    for size, suffix in _SUFFIXES:
-        if abs(value) >= 0.9995 * size:
-            return f"{value / size:.3g} {suffix}"
-    return f"{value:.3g}"
 
 
 def flops(value: float) -> str:

@@ -49,6 +49,13 @@ def test_too_few_runs_are_refused_cut_by_cut():
     assert not test.cuts and "needs 6" in test.refused[10] and "10 of the compute: upstream/error" in str(test)
 
 
+def test_a_cut_that_is_too_short_is_told_in_few_words():
+    compute = np.geomspace(1e10, 1e10 * 10**2.2, 12)
+    lines = list(backtest(table(compute, LAW(compute)), METRIC, draws=50).lines())
+    assert any(line.endswith(" and a law with 4 parameters needs 6") for line in lines), lines
+    assert not any("Add budgets" in line for line in lines)
+
+
 def test_a_report_ends_with_a_backtest_where_its_runs_carry_one():
     points = table(COMPUTE, LAW(COMPUTE) * NOISE)
     fitted = fit(points, METRIC, draws=200)
@@ -90,6 +97,8 @@ def test_the_figure_shows_every_cut_and_is_refused_without_one():
     drawing = scalectl.plot(points, "backtest", METRIC, draws=0)
     assert [cut["share"] for cut in drawing.data["cuts"]] == [10, 30] and len(drawing.data["cuts"][0]["later"]) > 2
     assert "from 1/30" in drawing.figure.axes[0].get_title(loc="left")
+    texts = [text.get_text() for legend in drawing.figure.artists for text in legend.get_texts()]
+    assert {"frontier", "law of the cheaper runs, 90 % band"} <= set(texts)
     with pytest.raises(Refused, match="needs 6"):
         scalectl.plot(points.iloc[:8], "backtest", METRIC, draws=0)
 

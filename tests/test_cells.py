@@ -85,14 +85,14 @@ def test_a_name_of_each_run_makes_no_setting_of_it(tmp_path):
     points = imported(tmp_path, text)
     assert set(scalectl.fit(points, "val_loss", draws=0).frontier["seeds"]) == {3}
     told = notes(tmp_path, text)
-    assert "Text, kept for --where: run_id, phase." in told and "Runs that differ" not in told
+    assert "Columns of text, kept for --where: run_id, phase." in told and "Runs that differ" not in told
     told = notes(tmp_path, sweep("run_id", lambda _, line: f"id-{line}"))
     assert "40 runs with the settings of another, as in lines 2 and 3: numbered as seeds of it." in told
 
 
 def test_an_import_says_which_words_are_settings_and_which_numbers_may_be(tmp_path):
     told = notes(tmp_path, sweep("wd,run_id", lambda decay, line: f"wd{decay:g},id-{line}"))
-    assert "Runs that differ in wd have other settings: none is a seed of another." in told
+    assert "Runs that differ in wd are taken to have other settings: none is a seed of another." in told
     assert "numbered as seeds" not in told
     told = notes(tmp_path, sweep("wd", lambda decay, _: decay))
     assert "40 runs with the settings of another" in told

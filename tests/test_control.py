@@ -145,6 +145,8 @@ def test_a_run_is_shown_by_its_id_its_beginning_and_its_name(study, begun):
     text = run_text(Store(study.store).run(run), study.store)
     assert "upstream/error" in text and "lost (node_lost)" in text
     assert text.endswith(f"Next: scalectl logs {run} --store {study.store}")
+    named = run_text(Store(study.store).run(run), study.store, "pico-60-40")
+    assert named.endswith(f"Next: scalectl logs pico-60-40 --store {study.store}")
 
 
 def test_what_is_not_there_is_refused_with_what_may_have_been_meant(study, begun):

@@ -336,6 +336,14 @@ def test_the_command_fits_what_the_file_of_the_study_asks_for(store):
     assert {"params", "intervals", "unit", "frontier", "warnings"} <= document.keys()
 
 
+def test_a_metric_that_is_unknown_has_no_figure_next(store):
+    unknown = command("fit", "--store", store, "--metric", "upstream/eror")
+    assert unknown.return_value == 4 and "did you mean 'upstream/error'?" in unknown.stderr
+    assert "Next:" not in unknown.output
+    short = command("fit", "--store", store, "--where", "steps <= 40")
+    assert short.return_value == 4 and "Next: scalectl plot frontier" in short.stderr
+
+
 def test_several_laws_are_printed_by_their_names(store, study):
     fast = "fast: {metric: upstream/error, compute: device_seconds, law: m2}"
     study.file.write_text(study.file.read_text().replace("fits: {", f"fits: {{{fast}, "))

@@ -118,7 +118,7 @@ def test_intervals_that_miss_are_called_too_narrow_and_the_sign_is_told(told):
     judged = judge(pd.DataFrame(told.to_json()["runs"]), worse)
     assert judged.inside < 12 and judged.chance < 0.01
     assert "too narrow" in str(judged) and "above what was predicted" in str(judged)
-    assert judged.inside == 0 and "a chance of under 0.001 %" in str(judged)
+    assert judged.inside == 0 and "in under 0.001 % of cases" in str(judged)
 
 
 def test_runs_that_are_not_done_or_are_excluded_or_gone_judge_nothing(told):

@@ -107,6 +107,12 @@ def test_families_and_columns_of_compute_are_offered_once_each(of_others):
     assert {(METRIC, "flops", ""), (METRIC, "data_size", ""), (METRIC, "flops", "power")} <= set(keys)
 
 
+def test_a_family_with_two_names_is_offered_by_its_word(of_others):
+    names = [family["name"] for family in of_others["families"]]
+    assert {"power", "saturating", "m3", "m4"} <= set(names) and not {"m1", "m2"} & set(names)
+    assert {law["family"] for law in of_others["laws"]} <= {"", *names}
+
+
 def test_states_and_work_are_those_of_status(study, of_study):
     status = json.loads(said("status", "--store", study.store, "-o", "json"))
     states = of_study["runs"]["state"]

@@ -2,6 +2,7 @@
 
 import json
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 from runs import METRIC, doubly, planted, table
 
 from scalectl import analysis
+from scalectl.analysis.allocation import Allocation
 from scalectl.analysis.budgets import isoflop
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.fitting import fit
@@ -44,6 +46,19 @@ def test_an_error_and_a_compute_are_those_of_the_planted_law_within_the_interval
     assert found.low < float(LAW(1e21)) < found.high
     back = analysis.predict(POINTS, error=found.estimate)
     assert back.estimate == pytest.approx(1e21, rel=1e-6) and back.low < 1e21 < (back.high or np.inf)
+
+
+def test_an_interval_beyond_all_numbers_is_infinite():
+    """Far below the runs of the laptop study NumPy warned of an overflow, on the screen."""
+    wide = replace(fit(POINTS, METRIC, draws=50).average, stretch=1e6)
+    low, high = wide.around([1e12])
+    assert low[0] == 0 and np.isinf(high[0])
+
+
+def test_sizes_images_and_steps_are_said_as_the_plan_says_them():
+    found = Allocation(361_000, 74_300, 2_640_000, 335_000, 5_230, "law of size and images seen", None, 0.0)
+    assert str(found).startswith("361 k parameters (74.3 k to 2.64 M), 335 k images, 5.23 k steps (law of")
+    assert ", 2.45e+22 images, 999 T steps (" in str(replace(found, images_seen=2.45e22, steps=9.99e14))
 
 
 def test_the_interval_of_a_compute_is_the_band_read_across():

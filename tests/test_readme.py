@@ -10,6 +10,8 @@ import click
 import pytest
 from pages import PAGES, ROOT, generator
 
+from scalectl.analysis.vocabulary import FIGURES
+
 README = (ROOT / "README.md").read_text()
 SCALECTL = generator("cli").program()
 
@@ -47,6 +49,11 @@ def test_every_link_leads_somewhere(page):
 
 def test_the_figure_is_there():
     assert (ROOT / "docs" / "frontier.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_number_of_figures_is_that_of_plot():
+    others = ("five", "six", "seven", "eight", "nine")[len(list(FIGURES)) - 6]
+    assert f"and {others} other figures" in README
 
 
 TAGS = {"scalectl.run"}  # of a run in MLflow

@@ -49,6 +49,18 @@ def lines(fit: Fitted | None, rings: bool = True, stars: bool = False) -> Keys:
     return dict(_lines(fit, rings, stars))
 
 
+def of_cuts() -> Keys:
+    """What rings, the dashed lines and the bands of a backtest mean."""
+    law = Line2D([], [], color=ink(), linewidth=1.0, linestyle=BEYOND)
+    return lines(None) | {"law of the cheaper runs, 90 % band": law}
+
+
+def of_lines() -> Keys:
+    """What thick and thin lines through runs mean."""
+    widths = {"best of each model": 1.5, "runs of one trunk": 0.5}
+    return {word: Line2D([], [], color=_GREY, linewidth=width) for word, width in widths.items()}
+
+
 def draw_legend(figure: Figure, groups: dict[str, Keys]) -> None:
     """Draw these groups below the panels, side by side as far as there is room, and make the figure as much higher.
 

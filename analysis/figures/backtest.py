@@ -10,7 +10,7 @@ from scalectl.analysis.checks import Refused
 from scalectl.analysis.documents import records
 from scalectl.analysis.drawing.colours import ink
 from scalectl.analysis.drawing.labels import share
-from scalectl.analysis.drawing.legends import dots, draw_legend
+from scalectl.analysis.drawing.legends import dots, draw_legend, of_cuts
 from scalectl.analysis.drawing.panels import BEYOND, draw_band, draw_runs
 from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, sheet
@@ -35,7 +35,7 @@ def draw(subject: Subject) -> Drawing:
     for cut in test.cuts:
         _draw_cut(axes, cut, float(runs[x].max()), share(metric))
     axes.set_title(_title(test.cuts), fontsize=TEXT, loc="left", linespacing=1.4)
-    draw_legend(figure, dots(marks))
+    draw_legend(figure, dots(marks) | {"": of_cuts()})
     return Drawing(figure, {"cuts": [_data(cut) for cut in test.cuts]})
 
 

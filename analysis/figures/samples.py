@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from scalectl.analysis.documents import records
 from scalectl.analysis.drawing.compared import compared
 from scalectl.analysis.drawing.labels import data_name, share
-from scalectl.analysis.drawing.legends import dots, draw_legend
+from scalectl.analysis.drawing.legends import dots, draw_legend, of_lines
 from scalectl.analysis.drawing.panels import draw_dots, draw_trunks, label_error, least, note_zeros
 from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, sheet
@@ -23,7 +23,7 @@ def draw(subject: Subject) -> Drawing:
     marks, means = Marks.of_runs(runs), compared(subject, runs, "images_seen")
     figure = sheet(COLUMN, 2.7)
     best = draw_samples(figure.subplots(), subject.points, subject.metric, marks, means)
-    draw_legend(figure, dots(marks))
+    draw_legend(figure, dots(marks) | {"": of_lines()})
     return Drawing(figure, {"best": records(best[["run", "name", "seeds", "model", "images_seen", subject.metric]])})
 
 

@@ -125,6 +125,7 @@ def fit(
 
 
 def _laws(ask: "Ask", points: "DataFrame", hold_out: str | None, view: View, following: str) -> Exit:
+    from scalectl.analysis.store import metrics
     from scalectl.orchestrator.report.fits import fit_or_reason, held_out_runs
 
     laws, reports = {}, []
@@ -145,7 +146,7 @@ def _laws(ask: "Ask", points: "DataFrame", hold_out: str | None, view: View, fol
         _say(reports)
         click.echo(f"\nNext: {following}")
     if len(laws) < len(ask.fits):
-        if not laws:
+        if not laws and any(fit.metric in metrics(points) for fit in ask.fits.values()):  # the figure has no law then
             click.echo(f"Next: {following}", err=True)
         return Exit.REFUSED
     return Exit.DONE

@@ -35,7 +35,7 @@ def show(run: str, store: Path, view: View) -> Exit:
     from scalectl.orchestrator.store.reading import Store
 
     details = Store(store).run(run)
-    view.answer(details.to_json, lambda: text(details, store), lambda: _rows(details))
+    view.answer(details.to_json, lambda: text(details, store, run), lambda: _rows(details))
     return Exit.DONE
 
 
@@ -77,10 +77,9 @@ def logs(run: str, store: Path, follow: bool, view: View) -> Exit:
 
 def _after(reader: "Store", run: str, store: Path) -> str:
     """The next command after a log: the run is tried again if it failed, and else there is more to see of it."""
-    found = reader.run(run).run
-    if found["state"] == RunState.FAILED:
-        return command(f"retry {found['id']}", store=store)
-    return command(f"show {found['id']}", store=store)
+    if reader.run(run).run["state"] == RunState.FAILED:
+        return command("retry", run, store=store)
+    return command("show", run, store=store)
 
 
 def _rows(details: "Details") -> Rows:
@@ -95,15 +94,15 @@ def _line(text: str) -> dict[str, str | None]:
     return {"at": text[:TIME].strip() or None, "text": text[TIME:].strip()}
 
 
-def text(details: "Details", store: Path) -> str:
-    """The run for people, with the next command."""
+def text(details: "Details", store: Path, typed: str = "") -> str:
+    """The run for people, with the next command, which names it as it was `typed`, or by its id."""
     run = details.run
     if run["origin"]:
         parts = [_head(run), _given(details), _measured(details)]
         following = fit_command(details, store)
     else:
         parts = [_head(run), _settings(run), _attempts(details), _checkpoints(details), _measured(details)]
-        following = command(f"logs {run['id']}", store=store)
+        following = command("logs", typed or run["id"], store=store)
     return "\n\n".join([*filter(None, parts), f"Next: {following}"])
 
 

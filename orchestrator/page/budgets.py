@@ -38,7 +38,8 @@ def _budgets(points: DataFrame, metric: str, x: str, seeds: str) -> Document:
     groups = [group for group in budgets(runs, x) if group["params"].nunique() >= SIZES]
     most = max((group["params"].nunique() for group in groups), default=0)
     if most < NEAREST:
-        raise Refused(f"No budget of {x} has the {NEAREST} model sizes that a minimum needs: train more at equal {x}.")
+        remedy = f"train more sizes at equal {x}"
+        raise Refused(f"No budget of {x} has the {NEAREST} model sizes that a minimum needs: {remedy}.")
     return {"budgets": [_budget(group, metric, x) for group in groups]}
 
 

@@ -14,7 +14,7 @@ from scalectl.analysis.drawing.labels import data_name, metric_words
 from scalectl.analysis.printable import printable
 from scalectl.analysis.report import value
 from scalectl.analysis.table import Table
-from scalectl.analysis.vocabulary import AXES, LAWS, is_accuracy, is_in_per_cent
+from scalectl.analysis.vocabulary import AXES, is_accuracy, is_in_per_cent
 from scalectl.orchestrator.experiment.fits import Fit
 from scalectl.orchestrator.format import USUAL, counted, flops, share
 from scalectl.orchestrator.goodput import goodput
@@ -22,7 +22,7 @@ from scalectl.orchestrator.metrics import main_metric
 from scalectl.orchestrator.page import runs
 from scalectl.orchestrator.page.budgets import isoflop_documents
 from scalectl.orchestrator.page.curves import carried, curve_documents
-from scalectl.orchestrator.page.laws import backtest_documents, law_documents
+from scalectl.orchestrator.page.laws import backtest_documents, families, law_documents
 from scalectl.orchestrator.redact import redacted
 from scalectl.orchestrator.report.fits import held_out_runs, study_points
 from scalectl.orchestrator.report.study import Ask
@@ -146,7 +146,7 @@ def _laws(points: DataFrame, ask: Ask, *, thorough: bool) -> Document:
     metrics, axes, table = runs.measured(points), runs.spent(points), Table(points)
     first = next(iter(ask.fits.values()))
     return {
-        "families": [{"name": name} for name in LAWS],
+        "families": [{"name": name} for name in families(ask)],
         "laws": list(law_documents(table, ask, metrics, axes, thorough=thorough)),
         "backtests": list(backtest_documents(table, ask)) if thorough else [],
         "isoflops": list(isoflop_documents(points, first, metrics)),

@@ -53,6 +53,13 @@ def own_fits(ask: Ask) -> Iterator[tuple[Fit, str]]:
         yield fit, family
 
 
+def families(ask: Ask) -> list[str]:
+    """The names of all families, of several names of one the longest, and those by which the study asks for one."""
+    names = {id(LAWS[name]): name for name in sorted(LAWS, key=len)}
+    asked = {fit.law for fit in ask.fits.values()}
+    return [name for name in LAWS if name in asked or names[id(LAWS[name])] == name]
+
+
 def _wanted(ask: Ask, metrics: Collection[str], axes: Collection[str]) -> Iterator[tuple[Fit, str]]:
     yield from own_fits(ask)
     first = next(iter(ask.fits.values()))
@@ -60,7 +67,7 @@ def _wanted(ask: Ask, metrics: Collection[str], axes: Collection[str]) -> Iterat
     for metric, x in pairs:
         yield first.model_copy(update={"metric": metric, "compute": x}), ""
     for fit in ask.fits.values():
-        for name in LAWS:
+        for name in families(ask):
             if len(LAWS[name].parameters) <= _PARAMETERS:
                 yield fit.model_copy(update={"law": name}), name
 

@@ -13,7 +13,7 @@ def no_minima(runs: Iterable[PlannedRun]) -> str:
     if len({run.params for run in runs}) < NEAREST or found >= MINIMA:
         return ""
     needs = f"IsoFLOP needs {MINIMA} computes with {NEAREST} sizes each, and finds {found}"
-    return f"{needs}: budgets.flops gives all the same."
+    return f"{needs}: budgets.flops gives all models the same."
 
 
 def _budgets(runs: Iterable[PlannedRun]) -> list[set[int]]:

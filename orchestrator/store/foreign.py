@@ -77,7 +77,9 @@ def numbered(runs: Sequence[Foreign]) -> tuple[list[Foreign], list[str]]:
     if same:
         notes.append(f"Left out: {counted(same, 'row')}, the same as another in every cell.")
     if varied := [name for name in labels if len({run.labels.get(name) for run in distinct}) > 1]:
-        notes.append(f"Runs that differ in {', '.join(varied)} have other settings: none is a seed of another.")
+        notes.append(
+            f"Runs that differ in {', '.join(varied)} are taken to have other settings: none is a seed of another."
+        )
     return sorted(distinct, key=lambda run: run.line), notes
 
 

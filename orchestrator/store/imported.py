@@ -263,7 +263,8 @@ class _Reader:
     def _notes_of_labels(self) -> Iterator[str]:
         labels = [column for _, column in self.fields if column.kind is Kind.LABEL]
         if words := [column.name for column in labels if column.header not in self.layout.numbers_of_settings]:
-            yield f"Text, kept for --where: {', '.join(words)}."
+            noun = "Column" if len(words) == 1 else "Columns"
+            yield f"{noun} of text, kept for --where: {', '.join(words)}."
         if numbers := [column.name for column in labels if column.header in self.layout.numbers_of_settings]:
             yield f"Settings, kept for --where: {', '.join(numbers)}."
 
@@ -272,7 +273,7 @@ class _Reader:
         if any(SPREAD.search(cell) for cell in self.layout.filled[place]) and column.kind is not Kind.LABEL:
             yield f"{column.header}: what stands behind \N{PLUS-MINUS SIGN}, or between brackets, is left out."
         if place in self.hundreds and column.kind is Kind.METRIC:
-            yield f"{column.header} is per cent by its header: {column.name} has shares, so that 12.3 is 0.123."
+            yield f"{column.header} is in per cent: {column.name} is stored as a share, so that 12.3 becomes 0.123."
         if place in self.fractions:
             yield (
                 f"{column.header} has no number above 1, and is taken for shares though its header says per cent: write"

@@ -42,7 +42,7 @@ function drawCurves() {
       strokeDash: {field: "dash", type: "nominal", scale: null}, tooltip: {field: "run"}},
   };
   draw("curves-chart", spec, {runs: lines});
-  const dashes = SIZES.length > 1 ? ` Dashes: data sizes, a whole line for the largest (${sizesText(SIZES)}).` : "";
+  const dashes = SIZES.length > 1 ? ` Dashes tell the data sizes apart, and the largest has a solid line (${sizesText(SIZES)}).` : "";
   fill("curves-note", `Each line is the mean of neighbours within 8 % along the axis. Runs of one trunk share its line up to their branch.${dashes}${omitted()}`);
 }
 

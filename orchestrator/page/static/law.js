@@ -38,7 +38,7 @@ function familiesTable() {
   const laws = PAGE.laws.filter((law) => law.metric === choice.metric && law.x === choice.x && law.family && !law.refusal);
   if (laws.length < 2) return null;
   const rows = laws.map((law) => [element("button", {type: "button", class: "link", "data-family": law.family, onclick: () => chooseFamily(law.family)}, law.family), formulaOf(law), law.residual, law.left_one_out, law.ahead]);
-  return plainTable("Other families on the same frontier", ["law", "fitted", "residual (log)", "each point from the others", "at 10 x the largest compute"], rows, 2);
+  return plainTable("Each family by itself, on the same frontier", ["law", "fitted", "residual (log)", "each point from the others", "at 10 x the largest compute"], rows, 2);
 }
 
 function chooseFamily(name) {

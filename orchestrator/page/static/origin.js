@@ -23,7 +23,7 @@ function drawCost() {
 }
 
 function drawOrigin() {
-  const parts = [element("p", {}, `This page is of ${PAGE.made} UTC, by scalectl ${PAGE.version}${PAGE.revision ? ` at ${PAGE.revision}` : ""}, from ${PAGE.store}.`)];
+  const parts = [element("p", {}, `This page is of ${PAGE.made} UTC, by scalectl ${PAGE.version}${PAGE.revision ? ` at revision ${PAGE.revision.slice(0, 12)}${PAGE.revision.endsWith("-dirty") ? "-dirty" : ""}` : ""}, from ${PAGE.store}.`)];
   const shared = Object.entries(PAGE.shared).filter(([, value]) => value !== "");
   if (shared.length) parts.push(element("details", {}, element("summary", {}, `${counted(shared.length, "setting")} that all runs share`), element("dl", {class: "shared"}, ...shared.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, cellText(name, value)))))));
   if (PAGE.environments.length) {

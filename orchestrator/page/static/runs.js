@@ -19,7 +19,7 @@ function drawRuns() {
   const more = rows.length - rowsShown;
   fill("runs-table",
     element("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of runs"},
-      element("table", {class: "runs"}, element("caption", {}, `${counted(rows.length, "run")}. A press on a head sorts; a press on a run chooses it.`), element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...body))),
+      element("table", {class: "runs"}, element("caption", {}, `${counted(rows.length, "run")}. Press the name of a column to sort, and that of a run to choose it.`), element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...body))),
     more > 0 ? element("button", {type: "button", id: "more", onclick: moreRows}, `Show ${Math.min(more, PAGE_OF_ROWS)} more of ${more}`) : null);
 }
 
