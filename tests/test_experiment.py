@@ -221,6 +221,12 @@ BROKEN = [
         "no condition: this holds for everything",
     ),
     ("limits:", "resources: {rules: [{when: {steps: 9}, use: {}}]}\nlimits:", "19:29", "runs of other steps share its"),
+    (
+        "limits:",
+        "resources: {rules: [{when: {cooldown: 9}, use: {}}]}\nlimits:",
+        "19:29",
+        "runs of other cooldown share its",
+    ),
     ("limits:", "limit:", "19:1", "unknown key 'limit' ... did you mean 'limits'?"),
     ("upstream/error", "upstream/eror", "21:18", "'upstream/eror' is not measured ... did you mean 'upstream/error'?"),
     (
