@@ -258,7 +258,9 @@ def main() -> None:
     before = file.read_text()
     after = filled(before, BLOCKS)
     if check:
-        sys.exit(int(before != after))
+        old, new = ({block[2]: block[3] for block in BLOCK.finditer(text)} for text in (before, after))
+        others = [name for name in new if old[name] != new[name]]
+        sys.exit(f"REPORT.md differs from its tables in: {', '.join(others)}" if others else 0)
     (HERE / "figures").mkdir(exist_ok=True)
     draw()
     file.write_text(after)
