@@ -268,6 +268,21 @@ def test_no_text_is_cut_off_or_lies_on_another_or_is_too_small_to_read(name):
     assert min(text.get_fontsize() for text in shown) >= 7 and figure.get_figwidth() * 25.4 in (85, 174)
 
 
+@pytest.mark.parametrize("decades", [0.12, 0.21, 0.48, 0.91, 1.1, 1.4, 1.8, 3.1])
+@pytest.mark.parametrize("wide", [False, True])
+def test_an_axis_of_compute_of_any_span_says_its_scale_in_labels_that_are_apart(decades, wide):
+    """Between one and two decades they lay on one another."""
+    computes = 1.3e11 * np.geomspace(1, 10**decades, 12)
+    points = table(computes, 0.5 * (computes / computes[0]) ** -0.2)
+    figure = draw("frontier", subject(points), wide=wide).figure
+    figure.canvas.draw()
+    shown, axes = visible(figure), figure.axes[0]
+    boxes = [text.get_window_extent() for text in shown]
+    assert [(shown[n], b) for n, a in enumerate(boxes) for b in boxes[:n] if a.overlaps(b)] == []
+    labels = [text for text in axes.get_xticklabels(which="both") if text in shown]
+    assert len(labels) > 1 and {text.get_fontsize() for text in labels} == {7}
+
+
 def visible(figure) -> list[Text]:
     """The texts that are drawn; labels of ticks outside the limits of their axis are made, but not drawn."""
     axis = [axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]

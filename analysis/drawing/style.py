@@ -1,7 +1,7 @@
 """How runs and numbers look in figures: colours by model, sizes by data, ticks and labels on logarithmic axes."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ _AREAS = (4.0, 34.0)  # of the smallest and the largest data size, in square poi
 _AREA = 18.0  # where all are alike
 _APART = 0.15  # least distance of labelled ticks along the x axis, as a share of it
 _ABOVE = 1.35 * SMALL  # the same along the y axis, in points
+_CLOSE = 0.35  # decades of an axis of compute in which all of its numbers have room
 _STEPS = (1, 2, 5, 3, 7, 1.5, 1.2, 9)  # of a decade: where ticks stand, as far as there is room, the first ones first
 
 
@@ -95,8 +96,28 @@ def axis_of_compute(axes: Axes, low: float, high: float) -> None:
     """Make the x axis logarithmic from `low` to `high`."""
     axes.set_xscale("log")
     axes.set_xlim(low, high)
-    axes.xaxis.set_minor_formatter(LogFormatterSciNotation(minor_thresholds=(1, 0.4)))  # within one decade alone
+    written = LogFormatterSciNotation()
+    written.set_axis(axes.xaxis)
+    labelled = _between_powers(low, high)
+    axes.xaxis.set_minor_formatter(
+        FuncFormatter(lambda number, _: written(number) if labelled is None or _digit(number) in labelled else "")
+    )
     plain(axes)
+
+
+def _between_powers(low: float, high: float) -> Collection[int] | None:
+    """The first digits of the numbers that an axis names between powers of ten, as far as there is room; None for all.
+
+    Two powers tell the scale by themselves.
+    """
+    decades, powers = math.log10(high / low), math.floor(math.log10(high)) - math.ceil(math.log10(low)) + 1
+    if powers > 1:
+        return ()
+    return (2, 5) if decades > 1 else (2, 3, 5, 7) if decades > _CLOSE else None
+
+
+def _digit(number: float) -> int:
+    return round(number / 10 ** math.floor(math.log10(number) + 1e-9))
 
 
 def plain(axes: Axes) -> None:
@@ -105,7 +126,7 @@ def plain(axes: Axes) -> None:
     axes.grid(visible=True, which="major", color=_grid(), linewidth=0.5)
     axes.set_axisbelow(True)
     axes.tick_params(labelsize=SMALL, width=0.6, length=2.5)
-    axes.tick_params(which="minor", width=0.4, length=1.5)
+    axes.tick_params(which="minor", labelsize=SMALL, width=0.4, length=1.5)
 
 
 class _RoundNumbers(Locator):
