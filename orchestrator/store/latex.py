@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator
 
+from scalectl.orchestrator.store.titles import beginning
+
 _END = re.compile(r"\\\\(\[[^\]]*\])?\s*(\\\w*(rule|line)\b(\([lr]+\))?(\{[^}]*\})?\s*)*\s*$")  # of a row
 _RULES = re.compile(r"^\s*(\\\w*(rule|line)\b(\([lr]+\))?(\{[^}]*\})?\s*)+")
 _ACROSS = re.compile(r"\\multicolumn\{(\d+)\}\{[^}]*\}\{((?:[^{}]|\{[^{}]*\})*)\}")
@@ -15,7 +17,7 @@ _AND = "\x00"  # in place of an ampersand that is written
 
 def is_latex(text: str) -> bool:
     """Whether a text has rows of a LaTeX table: cells between ampersands, and two backslashes at the end."""
-    return any(_END.search(line) and "&" in line for line in text.splitlines()[:50])
+    return any(_END.search(line) and "&" in line for line in beginning(text, 50))
 
 
 def rows_of_latex(text: str) -> str:

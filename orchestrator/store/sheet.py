@@ -143,7 +143,8 @@ def _csv(path: Path, text: str) -> Sheet:
         text = f"\n{text[named.end() :]}"
     if is_latex(text):
         text = rows_of_latex(text)
-    text = with_tabs(text)
+    if text.count("\n") <= 2 * MAX_RUNS:
+        text = with_tabs(text)
     separator = separator_of(text)
     reader = csv.reader(StringIO(text, newline=""), strict=True, delimiter=separator)
     rows: list[Row] = []

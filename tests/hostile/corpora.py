@@ -78,6 +78,10 @@ CSV = {
     "empty lines": HEADER + "m\n" + "\n" * 9_900_000,
     "a long name": HEADER + "m" * 100_000 + "\na,1,1\n",
     "commas": "," * 9_900_000,
+    "two words a line": "a 1\n" * 2_400_000,
+    "rows of LaTeX": "a & 1 " + "\\\\\n" + "a & 1 \\\\\n" * 1_000_000,
+    "titles": "a\n" * 4_900_000,
+    "remarks": "# a, b\n" * 1_300_000,
     "bytes": "x" * 11_000_000,
     "a long integer": HEADER + f"steps,m\na,1e9,{LONG},1\n",
 }
