@@ -25,7 +25,7 @@ from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.plan import Known
 from scalectl.orchestrator.plan.planner import plan
-from scalectl.orchestrator.report.advice import addition
+from scalectl.orchestrator.report.advice import addition, widened
 from scalectl.orchestrator.store.records import known
 from scalectl.trainer.identity import Identities
 
@@ -439,4 +439,22 @@ def test_of_swept_runs_the_file_has_the_chosen_one_alone(study):
     following = study.file.with_name("next.yaml")
     for chosen in every:
         following.write_text(addition(study.file, experiment, experiment, [chosen], Known()))
+        assert {Identities().of(cell.run) for cell in read(following).cells} == {chosen}
+
+
+@pytest.mark.parametrize("sweep", [{}, {"lr": [0.002, 0.004]}])
+def test_of_runs_of_a_larger_model_and_of_longer_runs_the_file_has_the_chosen_one_alone(study, sweep):
+    """A rule named the larger model, which the file didn't have."""
+    text = study.write(steps="[20]", schedule="{name: rsqrt, warmup: 4, timescale: 10}").read_text()
+    points = "points: [{steps: 40, cooldown: 8}, {steps: 40, cooldown: 24}]"
+    document = yaml.safe_load(text.replace("steps: [20]", points))
+    document["grid"] = {**(document.get("grid") or {}), "sweep": sweep}
+    study.file.write_text(yaml.safe_dump(document))
+    experiment = read(study.file)
+    wide = widened(study.file, experiment)
+    every, own = ({Identities().of(cell.run) for cell in grid.cells} for grid in (wide, experiment))
+    assert any(cell.model.endswith("-x2") for cell in wide.cells)
+    following = study.file.with_name("next.yaml")
+    for chosen in every - own:
+        following.write_text(addition(study.file, experiment, wide, [chosen], Known()))
         assert {Identities().of(cell.run) for cell in read(following).cells} == {chosen}

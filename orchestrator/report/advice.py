@@ -91,11 +91,11 @@ def addition(file: Path, experiment: Experiment, wide: Experiment, chosen: Colle
     chosen_cells = [cell for cell in wide.cells if identities.of(cell.run) in kept]
     added = [cell for cell in chosen_cells if cell.extra is not None]
     grid = [cell for cell in chosen_cells if cell.extra is None]
-    models = {cell.model: cell.run.trunk.model for cell in added if cell.model not in document["models"]}
+    models = {cell.model: cell.run.trunk.model for cell in chosen_cells if cell.model not in document["models"]}
     lines = [f"extends: {json.dumps(file.name)}  # save this file beside it, and launch it"]
     if models:
         lines += ["models:", *(f"  {json.dumps(name)}: {json.dumps(_shape(model))}" for name, model in models.items())]
-    rules = [f"    - {json.dumps(rule)}" for rule in _rules(grid, experiment.cells)]
+    rules = [f"    - {json.dumps(rule)}" for rule in _rules(grid, wide.cells)]
     keep = ['  skip: [{"steps": ">0"}]']
     if rules:
         keep = ["  only:", *rules]
