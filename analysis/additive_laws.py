@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scalectl.analysis.bootstrap import HALF
+from scalectl.analysis.bootstrap import of_few
 from scalectl.analysis.law import Floats
 from scalectl.analysis.outlook import Outlook
 from scalectl.analysis.spread import spread
@@ -32,7 +32,7 @@ _BLUR = 0.4  # of a step of the grid: no standard deviation is known better
 _SPREAD = 1.0  # standard deviation of the logarithm of each term at the middle of the runs, before they are seen
 _LENGTH = 2.0  # of a departure, in each logarithm
 _SHARED = 0.95  # of the variance of noise that groups share
-_TAKEN, _FREE = 3, 2  # groups that laws of a size use up, so that they tell no noise; degrees of freedom at least
+_TAKEN = 3  # groups that laws of a size use up, so that they tell no noise
 _LIGHT = 1e-3  # weight, in that of the heaviest, below which a law is left out
 _HOPELESS = 15.0  # log evidence below the best, from which on a size is left out of the rounds that follow
 _STEPS, _MORE = 8, 3  # of Gauss-Newton: from before the runs are seen, and from what a larger noise has said
@@ -103,7 +103,9 @@ class Given:
         laws = [law for law in laws if len(law.log_evidence)]
         weights = [np.exp(law.log_evidence - heaviest) for law in laws]
         total = sum(weight_K.sum() for weight_K in weights)
-        return Given(laws, [weight_K / total for weight_K in weights], scale, _few(len(np.unique(runs.groups))))
+        return Given(
+            laws, [weight_K / total for weight_K in weights], scale, of_few(len(np.unique(runs.groups)) - _TAKEN)
+        )
 
     def at(self, new_MX: Floats) -> Outlook:
         """What they say of new places."""
@@ -117,16 +119,6 @@ class Given:
         more = self.few_groups - 1
         noise = sum(weight_K.sum() * law.size.noise**2 * (1 + law.size.shared * more) for law, weight_K in every)
         return Outlook(self.scale * np.exp(log_M), np.asarray(covariance), float(noise))
-
-
-def _few(groups: int) -> float:
-    """By how much the square of Student's t for so many groups is larger than that of the normal distribution.
-
-    By the first terms of Abramowitz and Stegun, 26.7.5, within 3 % of the square: SciPy takes longer to import.
-    """
-    z, freedom = HALF, max(groups - _TAKEN, _FREE)
-    terms = (z**2 + 1) / 4, (5 * z**4 + 16 * z**2 + 3) / 96, (3 * z**6 + 19 * z**4 + 17 * z**2 - 15) / 384
-    return (1 + sum(term / freedom**power for power, term in enumerate(terms, 1))) ** 2
 
 
 def _every_law(runs: Runs, varied_X: NDArray[np.bool_]) -> list["_Laws"]:

@@ -18,8 +18,6 @@ WHERE metrics.name NOT LIKE 'upstream/%' AND measurements.value IS NOT NULL
 """
 _MIXED = f"SELECT metrics.name {_ENDS} GROUP BY metrics.id HAVING min(settings) < max(settings)"
 _SETTINGS = f"SELECT runs.id, measurements.settings {_ENDS} AND metrics.name = ?"
-
-
 _UPSTREAM = "upstream/"  # metrics of the images that the study itself holds apart
 _TASK = ("source", "num_classes")  # what these images depend on, beside their files
 _FILES = ("test_content", "content")  # those of the test split where there is one

@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from runs import METRIC, table
+from scipy import stats
 
 import scalectl
+from scalectl.analysis.bootstrap import of_few
 from scalectl.analysis.vocabulary import is_error
 from scalectl.orchestrator.store.imported import read
 from scalectl.orchestrator.store.layout import Wishes
@@ -99,3 +101,10 @@ def test_an_import_says_of_which_metrics_test_images_tell_nothing(tmp_path, head
     notes = "\n".join(read(file, Wishes(test_images=IMAGES)).notes)
     assert told in notes and ("test_images tell" in notes) == bool(told)
     assert "test_images tell" not in "\n".join(read(file, Wishes()).notes)
+
+
+@pytest.mark.parametrize("freedom", [2, 3, 4, 5, 8, 20, 100])
+def test_what_few_groups_tell_too_small_is_made_up_for_by_students_t(freedom):
+    exact = (stats.t.ppf(0.95, freedom) / stats.norm.ppf(0.95)) ** 2
+    assert of_few(freedom) == pytest.approx(exact, rel=0.03)
+    assert of_few(-1) == of_few(2)

@@ -113,7 +113,11 @@ def _between_powers(low: float, high: float) -> Collection[int] | None:
     decades, powers = math.log10(high / low), math.floor(math.log10(high)) - math.ceil(math.log10(low)) + 1
     if powers > 1:
         return ()
-    return (2, 5) if decades > 1 else (2, 3, 5, 7) if decades > _CLOSE else None
+    if decades > 1:
+        return 2, 5
+    if decades > _CLOSE:
+        return 2, 3, 5, 7
+    return None
 
 
 def _digit(number: float) -> int:
