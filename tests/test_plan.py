@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-import time
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -216,10 +215,8 @@ PAPER = Path(__file__).parents[1] / "studies" / "paper.yaml"
 
 def test_the_papers_grid_shares_its_trunks():
     """280 points on 38 trunks; a trunk to 3.95M and eight cooldowns instead of 7.83M steps."""
-    began = time.process_time()
     found = plan(read(PAPER))
     text = plan_screen.text(found, "paper.yaml", "paper.db", slots=proposed(found.jobs, 8))
-    assert time.process_time() - began < 2
     assert (len(found.runs), found.shared, found.skipped) == (280, 38, 72)
     one = [run for run in found.runs if (run.model, run.spec.trunk.data.size) == ("L/16", 10**9)]
     each = training_flops(one[0].spec.trunk, 1)
