@@ -13,7 +13,7 @@ from scalectl.orchestrator.report.fits import refusals, study_points, training_c
 from scalectl.orchestrator.store.details import Details
 from scalectl.orchestrator.store.reading import Store
 from scalectl.trainer.optimizer import schedule, settings
-from scalectl.trainer.spec import RecipeSpec, recipe_fields
+from scalectl.trainer.spec import RecipeSpec, spec_fields
 
 _STEPS = 64  # at which the learning rate ahead is read
 
@@ -44,7 +44,7 @@ def predicted_ending(store: Path, word: str, where: str | None, metric: str | No
 def _rates(details: Details, step: int) -> RatesAhead:
     """The learning rates of a run from after a step to its end, its branch and its end among them."""
     run = details.run
-    recipe = RecipeSpec(**{setting.name: run[setting.name] for setting in recipe_fields()})
+    recipe = RecipeSpec(**{setting.name: run[setting.name] for setting in spec_fields(RecipeSpec)})
     numbers = settings(recipe, None)._replace(total=np.int32(run["steps"]))
     if not recipe.needs_horizon:
         numbers = numbers._replace(cooldown=np.int32(run["cooldown"]))
