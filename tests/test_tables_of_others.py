@@ -332,6 +332,7 @@ def test_each_format_gives_the_same_runs(tmp_path, name):
     ("name", "content", "said"),
     [
         ("a.jsonl", b'{"model": "a", "flops": 1}\n{"model"\n', "a.jsonl:2:1: error: not JSON"),
+        ("a.jsonl", b'{"model": "a", "err": 0.3, "": null}\n{"model"\n', "a.jsonl:2:1: error: not JSON"),
         ("a.jsonl", b'{"model": "a", "flops": 1}\n37\n', "a.jsonl:2:1: error: not an object"),
         ("a.jsonl", b"[" * 100_000, "a.jsonl:1:1: error: not JSON"),
         ("a.jsonl", b"{" * 100_000, "more than 2,000 columns, 20,000 runs or 300,000 cells"),
