@@ -106,6 +106,12 @@ def little_optimised() -> Iterator[None]:
 
 
 @pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has what is kept of files of images kept apart from that of all other tests."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
 def study(tmp_path: Path) -> Study:
     made = Study(tmp_path)
     made.write()

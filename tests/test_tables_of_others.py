@@ -9,19 +9,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
+from invoking import command
 
 from scalectl import analysis
 from scalectl.analysis.selection import select
-from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.store.imported import Import, read
 from scalectl.orchestrator.store.layout import Wishes
 from scalectl.orchestrator.store.meanings import HEADERS
 from scalectl.orchestrator.store.sheet import InvalidImport
-
-
-def command(*words: object):
-    return CliRunner().invoke(scalectl, list(map(str, words)), standalone_mode=False)
 
 
 def table(tmp_path: Path, text: str, name: str = "table.csv", **wishes) -> Import:
