@@ -10,6 +10,7 @@ from scalectl.orchestrator.experiment.images import Data
 from scalectl.orchestrator.experiment.specs import as_data, held_out, known, test_part, test_path, train_part
 from scalectl.orchestrator.format import from_here
 from scalectl.trainer.data.copies import equal_pictures
+from scalectl.trainer.data.facts import few
 from scalectl.trainer.data.registry import Files, Part, source
 from scalectl.trainer.data.storage import remote
 from scalectl.trainer.data.survey import Survey, survey
@@ -113,9 +114,7 @@ def _named(report: SourceReport) -> str:
 
 def listed(names: tuple[str, ...]) -> str:
     """The first few of some names, and how many there are besides."""
-    if len(names) <= NAMED:
-        return ", ".join(names)
-    return ", ".join(names[:NAMED]) + f" and {len(names) - NAMED:,} more"
+    return few(names, NAMED)
 
 
 def _pictures(seen: Survey, images: int) -> Iterator[str]:
