@@ -118,6 +118,14 @@ def study(tmp_path: Path) -> Study:
     return made
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """A study of two runs that are done; nothing changes it."""
+    import told
+
+    return told.filled(tmp_path_factory.mktemp("filled"))
+
+
 @pytest.fixture
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """Another study, of the runs of GRID, for what a launch that nothing disturbs gives."""
