@@ -251,12 +251,12 @@ def minimum(group: pd.DataFrame, metric: str, x: str) -> Budget:
     best = best_of_sizes(group, metric)
     budget = Budget(float(np.exp(np.log(group[x]).mean())), int(group["seeds"].sum()), len(best))
     if len(best) < NEAREST:
-        return _none(budget, f"fewer than {NEAREST} sizes")
+        return replace(budget, why=f"fewer than {NEAREST} sizes")
     lowest = int(best[metric].to_numpy(float).argmin())
     if lowest == 0:
-        return _none(budget, "the smallest size is the best")
+        return replace(budget, why="the smallest size is the best")
     if lowest == len(best) - 1:
-        return _none(budget, "the largest size is the best")
+        return replace(budget, why="the largest size is the best")
     near = nearest(best, metric)
     curve = parabola(near, metric)
     slope = curve.deriv()
@@ -265,7 +265,7 @@ def minimum(group: pd.DataFrame, metric: str, x: str) -> Budget:
         bottom = float(slope.roots()[0])
     ends = np.log(near["params"].iloc[[0, -1]].to_numpy(float))
     if not ends[0] < bottom < ends[1]:
-        return _none(budget, "no minimum among the points around the best")
+        return replace(budget, why="no minimum among the points around the best")
     images = np.exp(np.interp(bottom, np.log(best["params"]), np.log(best["images_seen"].to_numpy(float))))
     size, error, sizes = float(np.exp(bottom)), float(curve(bottom)), tuple(near["params"].astype(float))
     low, high = _around(size, scatter(near, metric, curve))
@@ -277,7 +277,3 @@ def _around(size: float, reach: float) -> tuple[float | None, float | None]:
     if not np.isfinite(reach):
         return None, None
     return float(size * np.exp(-reach)), float(size * np.exp(reach))
-
-
-def _none(budget: Budget, why: str) -> Budget:
-    return replace(budget, why=why)

@@ -179,7 +179,7 @@ class Fitted(Report):
         return html_table(" · ".join(head(self)), ("", "parameter", "value", INTERVAL), rows, notes)
 
 
-def rms(values: Floats) -> float:
+def rms(values: ArrayLike) -> float:
     """The root of the mean square."""
     return float(np.sqrt(np.mean(np.square(values))))
 

@@ -152,4 +152,4 @@ NEAREST, ACROSS = 5, 4.0  # sizes that a minimum is found from at least, and the
 TOGETHER = 1.25  # runs up to this many times the compute of the cheapest one have one budget
 
 LAWS = Shelf("law", "laws", "LAW")  # of analysis.law.Family
-FIGURES = Shelf("figure", "figures", "FIGURE")  # of analysis.drawing.figure.Figure
+FIGURES = Shelf("figure", "figures", "FIGURE")  # of analysis.drawing.plot.Plot

@@ -9,6 +9,7 @@ import told
 from click.testing import CliRunner
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from invoking import command
 from runs import METRIC, doubly, laptop, paper, planted, table
 from scipy.optimize import least_squares
 
@@ -321,10 +322,6 @@ def store(study):
             turn = (job.job.stop // 20).bit_length() % 2 == (job.job.trunk.model.width == 8)
             told.write(records, [job], value=0.05 + 0.7 * (1 + job.job.stop / 30) ** -0.5 if turn else 0.9)
     return study.store
-
-
-def command(*words: object):
-    return CliRunner().invoke(scalectl, list(map(str, words)), standalone_mode=False)
 
 
 def test_the_command_fits_what_the_file_of_the_study_asks_for(store):

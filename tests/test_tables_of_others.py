@@ -9,19 +9,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
+from invoking import command
 
 from scalectl import analysis
 from scalectl.analysis.selection import select
-from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.store.imported import Import, read
 from scalectl.orchestrator.store.layout import Wishes
 from scalectl.orchestrator.store.meanings import HEADERS
 from scalectl.orchestrator.store.sheet import InvalidImport
-
-
-def command(*words: object):
-    return CliRunner().invoke(scalectl, list(map(str, words)), standalone_mode=False)
 
 
 def table(tmp_path: Path, text: str, name: str = "table.csv", **wishes) -> Import:
@@ -332,6 +327,7 @@ def test_each_format_gives_the_same_runs(tmp_path, name):
     ("name", "content", "said"),
     [
         ("a.jsonl", b'{"model": "a", "flops": 1}\n{"model"\n', "a.jsonl:2:1: error: not JSON"),
+        ("a.jsonl", b'{"model": "a", "err": 0.3, "": null}\n{"model"\n', "a.jsonl:2:1: error: not JSON"),
         ("a.jsonl", b'{"model": "a", "flops": 1}\n37\n', "a.jsonl:2:1: error: not an object"),
         ("a.jsonl", b"[" * 100_000, "a.jsonl:1:1: error: not JSON"),
         ("a.jsonl", b"{" * 100_000, "more than 2,000 columns, 20,000 runs or 300,000 cells"),

@@ -44,7 +44,7 @@ def preflight(file: Path, changes: Sequence[str], topology: str | None, smallest
         if not room.is_cached(program):
             say(f"Compiling {program.names} for {program.slices}, {number} of {len(programs)} ...", err=True)
         answers.append(room.check(program, search=smallest))
-        if not (view.is_of_rows or view.form == "json"):
+        if view.is_for_people:
             click.echo(room.text(answers[-1]))
     document = room.document(answers)
     if view.is_of_rows:

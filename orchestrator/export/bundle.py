@@ -15,7 +15,7 @@ from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import IO
 
-from scalectl.orchestrator.errors import Exit, InvalidExperiment, Refusal
+from scalectl.orchestrator.errors import InvalidExperiment, Refusal
 from scalectl.orchestrator.experiment.document import read_document, read_text, standing_alone
 from scalectl.orchestrator.experiment.yaml_text import load
 from scalectl.orchestrator.export.home import home_of, is_inside
@@ -42,8 +42,6 @@ _MOMENT = (1980, 1, 1, 0, 0, 0)  # the first that a zip can have: the same files
 
 class NotInBundle(Refusal):
     """A study that can't be bundled as it is."""
-
-    exit = Exit.REFUSED
 
 
 @dataclass(frozen=True)
