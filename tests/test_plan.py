@@ -128,6 +128,24 @@ def test_one_more_data_size_plans_only_its_runs(study):
     assert {run for job in more.jobs for run in job.runs} == {run.id for run in more.missing}
 
 
+@pytest.mark.parametrize("schedule", ["rsqrt", "cosine"])
+def test_steps_that_a_checkpoint_holds_are_not_saved_by_sharing(study, schedule):
+    """The plan of one run that goes on said that sharing saves what it had trained already."""
+    (run,) = planned(study, steps="[80]", schedule=SCHEDULES[schedule]).jobs[-1:]
+    known = Known(reached={run.id: run.job.stop - 3}, checkpoints={run.trunk: {run.job.start: "/kept"}})
+    found = planned(study, known, steps="[80]", schedule=SCHEDULES[schedule])
+    assert found.flops == found.flops_alone == training_flops(run.job.trunk, 3)
+    assert "Sharing" not in plan_screen.text(found, "experiments.yaml", "results.db", TWO)
+
+
+def test_of_what_is_left_of_a_trunk_sharing_saves_what_runs_have_in_common(study):
+    first = planned(study, steps="[20, 40, 80]")  # branches at 16, 32, 64
+    left = planned(study, finished(first, first.jobs[:1]), steps="[20, 40, 80]")
+    trunk = left.jobs[0].job.trunk
+    assert left.flops == training_flops(trunk, 4 + (16 + 8) + (32 + 16))
+    assert left.flops_alone == training_flops(trunk, 4 + (16 + 8) + (48 + 16))
+
+
 def test_a_new_evaluation_trains_nothing(study):
     done = finished(planned(study))
     more = planned(study, done, shots="[1, 5]")

@@ -127,9 +127,8 @@ class Plan:
 
     @property
     def flops_alone(self) -> int:
-        """The training FLOPs of the runs that jobs train if each ran from step 0 by itself."""
-        trained = {run for job in self.jobs if job.flops for run in job.runs}
-        return sum(run.flops for run in self.runs if run.id in trained)
+        """The training FLOPs of the jobs if each run went through the steps that it needs of them by itself."""
+        return sum(job.flops * len(job.runs) for job in self.jobs)
 
     @property
     def flops(self) -> int:
