@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from test_cli import scalectl
 
 from scalectl.orchestrator.cli import plan as plan_screen
+from scalectl.orchestrator.experiment.fits import Fit
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.bound import lower_bound
 from scalectl.orchestrator.plan.document import document as document_of
@@ -278,6 +279,18 @@ def test_the_law_that_will_rest_on_the_fewest_runs_is_said_with_what_they_are(st
     assert plan_screen.tightest(several.fits, several.cells) == said
     shown = scalectl("plan", study.file).stdout
     assert f"  {said}" in shown.splitlines()
+
+
+@pytest.mark.parametrize("budgets", ["{flops: [3e9, 9e9]}", "{device_hours: [1, 3], flops_per_second: 8e5}"])
+def test_budgets_are_counted_as_the_file_has_them(study, budgets):
+    """Two budgets in FLOPs give each of four models steps of its own, and were called eight."""
+    models = "".join(f"  m{n}: {{width: {8 * n}, depth: 1, num_heads: 2, patch_size: 4}}\n" for n in range(1, 5))
+    text = study.write(steps="[20, 40]").read_text().replace("{steps: [20, 40]}", budgets)
+    study.file.write_text(re.sub("models:.*?\ndata:", f"models:\n{models}data:", text, flags=re.S))
+    experiment = read(study.file)
+    assert len({cell.run.steps for cell in experiment.cells}) == 8
+    said = plan_screen.tightest(experiment.fits or {"upstream": Fit(metric="upstream/error")}, experiment.cells)
+    assert said == "Tightest fit: upstream has 4 models, 1 data size, 2 budgets."
 
 
 # TPU v3 core-days of 100,000 steps at batch 4096, from Figure 2 of arXiv 2106.04560, where they follow from the steps

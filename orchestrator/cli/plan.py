@@ -161,7 +161,7 @@ def tightest(fits: "Mapping[str, Fit]", cells: "Sequence[Cell]") -> str:
     numbers = {
         "model": len({cell.model for cell in fitted[name]}),
         "data size": len({cell.run.trunk.data.size for cell in fitted[name]}),
-        "budget": len({cell.run.steps for cell in fitted[name]}),
+        "budget": len({cell.budget for cell in fitted[name]}),
     }
     line = f"Tightest fit: {name} has " + ", ".join(counted(number, word) for word, number in numbers.items())
     if held_out := len(cells) - len(fitted[name]):
