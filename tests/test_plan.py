@@ -281,6 +281,17 @@ def test_the_law_that_will_rest_on_the_fewest_runs_is_said_with_what_they_are(st
     assert f"  {said}" in shown.splitlines()
 
 
+def test_what_differs_among_the_runs_of_a_model_is_told_of_all(study):
+    """Parameters, FLOPs and slots of a model were those of its first run, which is not even that of the file's head."""
+    rule = "resources: {rules: [{when: {head: gap}, use: {device: cpu, type: cpu-2}}]}\n"
+    text = study.write(extra=rule, steps="[20]").read_text()
+    study.file.write_text(text.replace("{seeds: [0]}", "{seeds: [0], sweep: {head: [map, gap]}}"))
+    sizes = sorted(f"{run.params / 1e3:.3g} k" for run in plan(read(study.file)).runs)
+    row = next(line for line in shown(study).splitlines() if line.startswith("  pico"))
+    cells = re.split(" {2,}", row.strip())
+    assert cells[1] == " to ".join(sizes) and " to " in cells[2] and sorted(cells[-1].split(", ")) == ["any", "cpu-2"]
+
+
 @pytest.mark.parametrize("budgets", ["{flops: [3e9, 9e9]}", "{device_hours: [1, 3], flops_per_second: 8e5}"])
 def test_budgets_are_counted_as_the_file_has_them(study, budgets):
     """Two budgets in FLOPs give each of four models steps of its own, and were called eight."""

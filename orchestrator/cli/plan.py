@@ -1,7 +1,7 @@
 """The verb plan: what would run and what it costs, as a screen and as JSON."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -143,15 +143,21 @@ def _row(plan: "Plan", model: str, runs: "list[PlannedRun]") -> tuple[str, ...]:
     jobs = [job for job in plan.jobs if not ids.isdisjoint(job.runs)]
     return (
         model,
-        count(runs[0].params),
-        count(runs[0].flops_per_image),
+        _ends(run.params for run in runs),
+        _ends(run.flops_per_image for run in runs),
         str(len({run.spec.trunk.data.size for run in runs})),
         str(len(runs)),
         str(sum(run.missing for run in runs)),
         flops(sum(job.flops for job in jobs)),
         duration(3600 * sum(job.device_hours for job in jobs)),
-        " or ".join(runs[0].fit.types) or "any",
+        ", ".join(dict.fromkeys(" or ".join(run.fit.types) or "any" for run in runs)),
     )
+
+
+def _ends(numbers: Iterable[int]) -> str:
+    """The number that all have, or the least and the most: heads and other swept settings make models differ."""
+    known = set(numbers)
+    return " to ".join(dict.fromkeys((count(min(known)), count(max(known)))))
 
 
 def tightest(fits: "Mapping[str, Fit]", cells: "Sequence[Cell]") -> str:
