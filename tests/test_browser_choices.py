@@ -136,6 +136,17 @@ def test_costs_say_of_which_runs_they_are_while_some_are_not_done(browser, tmp_p
     assert heads[1] == ["FLOPs", "device time", "core-days"]
 
 
+def test_amounts_below_1_have_no_prefixes_on_an_axis(show):
+    """Two tenths of a second were `200m`, as minutes or millions are, and a millionth of a core-day `1\u00b5`."""
+    runs = laptop().assign(core_days=lambda table: 3e-6 * table["flops"] / table["flops"].min())
+    page = show(runs, METRIC, "core_days")
+    page.select_option("#x", "core_days")
+    page.wait_for_selector("#frontier-chart .role-axis-title text:text-is('Training compute (core-days)')")
+    texts = [tick.inner_html() for tick in page.query_selector_all("#frontier-chart .role-axis-label text")]
+    amounts = [text for text in texts if text and not text.endswith("%")]
+    assert "0.00001" in amounts and all(float(text) > 0 for text in amounts)
+
+
 def test_values_below_0_are_shown_on_a_linear_axis_and_counted_on_a_logarithmic_one(show):
     """They were outside the axes, without a word."""
     runs = laptop().assign(score=lambda table: 0.5 - 3 * table[METRIC])
