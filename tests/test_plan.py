@@ -281,6 +281,17 @@ def test_the_law_that_will_rest_on_the_fewest_runs_is_said_with_what_they_are(st
     assert f"  {said}" in shown.splitlines()
 
 
+def test_what_a_time_rests_on_is_told_of_measured_speeds_and_of_others(study):
+    """Where one shape was not measured yet, all was said to be assumed."""
+    text = study.write(steps="[20]").read_text()
+    study.file.write_text(text.replace("{seeds: [0]}", "{seeds: [0], sweep: {head: [map, gap]}}"))
+    experiment = read(study.file)
+    speeds = {plan(experiment).jobs[0].shape: {"cpu": 3.7e9}}
+    screen = plan_screen.text(plan(experiment, Known(speeds=speeds)), "experiments.yaml", "results.db", TWO)
+    assert "estimate of the steps alone: measured speed of earlier runs,\n" in screen
+    assert "of other shapes 2e+10 FLOP/s a slot assumed; about" in screen
+
+
 def test_what_differs_among_the_runs_of_a_model_is_told_of_all(study):
     """Parameters, FLOPs and slots of a model were those of its first run, which is not even that of the file's head."""
     rule = "resources: {rules: [{when: {head: gap}, use: {device: cpu, type: cpu-2}}]}\n"

@@ -98,6 +98,7 @@ def plan(
     return Exit.DONE
 
 
+MEASURED = "measured speed of earlier runs"
 ABOUT = 30  # letters of a time on slots, above which it has a line of its own
 SPARE = ("SLOT", "FWD FLOPS", "DATA SIZES", "PARAMS", "MISSING")  # columns that a narrow screen goes without
 
@@ -208,9 +209,12 @@ def _notes(plan: "Plan", slots: "Sequence[Slot]", fit: str, drop: str) -> str:
     if plan.price is not None:
         notes.append(f"  Price: {plan.price:,.2f}.")
     if plan.jobs:
-        rests = basis(job.fit for job in plan.jobs)
+        assumed = [job.fit for job in plan.jobs if job.is_assumed]
+        rests = basis(assumed or (job.fit for job in plan.jobs))
         if plan.measured:
             rests = _measured(plan)
+        elif 0 < len(assumed) < sum(job.flops > 0 for job in plan.jobs):
+            rests = f"{MEASURED},\n    of other shapes {rests}"
         about = f"about {duration(lower_bound(plan.jobs, slots))} on {in_words(slots)}"
         between = "; "
         if len(about) > ABOUT:
@@ -227,10 +231,9 @@ def _counted_reason(number: int, reason: str) -> str:
 
 
 def _measured(plan: "Plan") -> str:
-    basis = "measured speed of earlier runs"
     if not (plan.device_hours and plan.flops):
-        return basis
-    return f"{basis}, {flops(plan.flops / (3600 * plan.device_hours))} FLOP/s a device"
+        return MEASURED
+    return f"{MEASURED}, {flops(plan.flops / (3600 * plan.device_hours))} FLOP/s a device"
 
 
 def _alone(plan: "Plan") -> list[str]:

@@ -92,6 +92,11 @@ class PlannedJob:
         return self.kind is not JobKind.TRUNK
 
     @property
+    def is_assumed(self) -> bool:
+        """Tell whether its time rests on the speed that its slots are taken to have, and on none that was measured."""
+        return bool(self.flops) and self.seconds == self.flops / self.fit.flops_per_second
+
+    @property
     def device_hours(self) -> float:
         """The hours of its slot's devices that it takes."""
         return self.seconds * self.fit.devices / 3600
