@@ -185,7 +185,6 @@ def _fitted(fit: "Fit", cells: "Sequence[Cell]") -> "Sequence[Cell]":
 
 def _notes(plan: "Plan", slots: "Sequence[Slot]", fit: str, drop: str) -> str:
     from scalectl.orchestrator.plan.bound import lower_bound
-    from scalectl.orchestrator.plan.placement import basis
     from scalectl.orchestrator.plan.proposal import in_words
     from scalectl.orchestrator.plan.sizes import no_minima
 
@@ -209,17 +208,11 @@ def _notes(plan: "Plan", slots: "Sequence[Slot]", fit: str, drop: str) -> str:
     if plan.price is not None:
         notes.append(f"  Price: {plan.price:,.2f}.")
     if plan.jobs:
-        assumed = [job.fit for job in plan.jobs if job.is_assumed]
-        rests = basis(assumed or (job.fit for job in plan.jobs))
-        if plan.measured:
-            rests = _measured(plan)
-        elif 0 < len(assumed) < sum(job.flops > 0 for job in plan.jobs):
-            rests = f"{MEASURED},\n    of other shapes {rests}"
         about = f"about {duration(lower_bound(plan.jobs, slots))} on {in_words(slots)}"
         between = "; "
         if len(about) > ABOUT:
             between = ";\n    "
-        notes.append(f"  * estimate of the steps alone: {rests}{between}{about}.")
+        notes.append(f"  * estimate of the steps alone: {_basis(plan)}{between}{about}.")
     return "\n".join(notes)
 
 
@@ -230,10 +223,18 @@ def _counted_reason(number: int, reason: str) -> str:
     return reason.replace("goes on: it was", "go on: they were")
 
 
-def _measured(plan: "Plan") -> str:
-    if not (plan.device_hours and plan.flops):
+def _basis(plan: "Plan") -> str:
+    """What the time of a plan rests on."""
+    from scalectl.orchestrator.plan.placement import basis
+
+    if plan.measured and plan.flops and plan.device_hours:
+        return f"{MEASURED}, {flops(plan.flops / (3600 * plan.device_hours))} FLOP/s a device"
+    if plan.measured:
         return MEASURED
-    return f"{MEASURED}, {flops(plan.flops / (3600 * plan.device_hours))} FLOP/s a device"
+    assumed = [job.fit for job in plan.jobs if job.is_assumed]
+    if 0 < len(assumed) < sum(job.flops > 0 for job in plan.jobs):
+        return f"{MEASURED},\n    of other shapes {basis(assumed)}"
+    return basis(job.fit for job in plan.jobs)
 
 
 def _alone(plan: "Plan") -> list[str]:
