@@ -26,6 +26,11 @@ class Axis:
     cost: bool = True  # of training, which grows with the size of a model as well
     word: str = "compute"  # in a sentence
 
+    def named(self, more: str = "") -> str:
+        """The label with `more` words and the unit, unless that says the same."""
+        unit = "" if self.label.lower() == self.unit else f" ({self.unit})"
+        return f"{self.label}{more}{unit}"
+
 
 AXES = {
     axis.name: axis

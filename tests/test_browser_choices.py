@@ -9,7 +9,7 @@ import pytest
 from conftest import Study
 from runs import METRIC, laptop
 from studies_of_pages import several, trained
-from told import planned
+from told import planned, planned_again, write
 
 from scalectl import analysis
 from scalectl.orchestrator.experiment.reading import read as read_study
@@ -117,6 +117,34 @@ def test_a_run_that_is_held_out_is_on_no_frontier_and_a_star(browser, tmp_path):
     assert ringed(page) and not any(name.endswith("-80") for name in ringed(page))
     assert "Stars: runs that are held out." in page.inner_text("#legend")
     page.close()
+
+
+def test_costs_say_of_which_runs_they_are_while_some_are_not_done(browser, tmp_path):
+    """FLOPs of runs that nobody had trained stood beside the time of those that were."""
+    study = trained(tmp_path)
+    page = browser.new_page()
+    heads = []
+    for name in ("part", "whole"):
+        write_page(tmp_path / f"{name}.html", study.store)
+        page.goto(f"file://{tmp_path / f'{name}.html'}")
+        page.wait_for_selector("html[data-ready]")
+        heads.append(page.inner_text("#cost-tables thead >> nth=0").strip().split("\t")[3:])
+        with Records(study.store) as records:
+            write(records, planned_again(study, records).jobs)
+    page.close()
+    assert heads[0] == ["FLOPs of all", "device time of those done", "core-days of those done"]
+    assert heads[1] == ["FLOPs", "device time", "core-days"]
+
+
+def test_amounts_below_1_have_no_prefixes_on_an_axis(show):
+    """Two tenths of a second were `200m`, as minutes or millions are, and a millionth of a core-day `1\u00b5`."""
+    runs = laptop().assign(core_days=lambda table: 3e-6 * table["flops"] / table["flops"].min())
+    page = show(runs, METRIC, "core_days")
+    page.select_option("#x", "core_days")
+    page.wait_for_selector("#frontier-chart .role-axis-title text:text-is('Training compute (core-days)')")
+    texts = [tick.inner_html() for tick in page.query_selector_all("#frontier-chart .role-axis-label text")]
+    amounts = [text for text in texts if text and not text.endswith("%")]
+    assert "0.00001" in amounts and all(float(text) > 0 for text in amounts)
 
 
 def test_values_below_0_are_shown_on_a_linear_axis_and_counted_on_a_logarithmic_one(show):

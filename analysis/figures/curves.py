@@ -133,8 +133,8 @@ def faint(colour: Colour) -> Colour:
 
 def _along(x: str) -> str:
     """The name of the x axis: how far a run had come, and in what."""
-    if x in AXES and AXES[x].label.lower() != AXES[x].unit:
-        return f"{AXES[x].label} so far ({AXES[x].unit})"
+    if x in AXES:
+        return AXES[x].named(" so far")
     return f"{literal(x).replace('_', ' ').capitalize()} so far"
 
 

@@ -104,7 +104,7 @@ function axisOf(title, scale, domain, format, most) {
   return axis;
 }
 
-const AS_COUNT = "replace(format(datum.value, '.3~s'), 'G', 'B')";
+const AS_COUNT = "datum.value < 1 ? format(datum.value, '.3~g') : replace(format(datum.value, '.3~s'), 'G', 'B')"; // below 1 an m would be minutes or millions
 const AS_POWER = "datum.value == 0 ? '0' : format(datum.value, '~e')";
 const AS_SHARE = "format(100 * datum.value, '~r') + ' %'";
 const AS_NUMBER = "format(datum.value, '~r')";
