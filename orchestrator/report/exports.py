@@ -7,6 +7,7 @@ from pathlib import Path
 from pandas import DataFrame
 
 from scalectl.analysis.documents import records, written
+from scalectl.analysis.runs import among
 from scalectl.orchestrator.errors import Exit, Refusal, did_you_mean
 from scalectl.orchestrator.report.fits import study_points
 from scalectl.orchestrator.report.points import all_points, select_runs
@@ -87,7 +88,7 @@ def _of_all_studies(store: Path, where: str | None) -> DataFrame:
     names = reader.studies()
     listed = frozenset().union(*(reader.study(name).runs for name in names))
     points = all_points(store)
-    points = points[points["run"].isin(listed)]
+    points = points[among(points["run"], listed)]
     if where is None:
         return points.reset_index(drop=True)
     selected = select_runs(points, "--where", where).reset_index(drop=True)
