@@ -42,7 +42,7 @@ def averaged(runs: pd.DataFrame, metric: str, x: str, cells: NDArray[np.int64]) 
     first[metric], first[x] = groups[metric].mean().to_numpy(), groups[x].mean().to_numpy()
     first["seeds"], first["spread"] = groups.size().to_numpy(), groups[metric].std(ddof=1).to_numpy()
     ids: dict[int, list[str]] = {}
-    for cell, run in zip(cells.tolist(), runs["run"], strict=True):
+    for cell, run in zip(cells.tolist(), runs["run"].tolist(), strict=True):
         ids.setdefault(cell, []).append(run)
     first["members"] = pd.Series([tuple(members) for members in ids.values()], first.index)
     if "name" in first and len(first) < len(runs):

@@ -14,6 +14,8 @@ from told import planned, planned_again, write
 from scalectl import analysis
 from scalectl.orchestrator.experiment.reading import read as read_study
 from scalectl.orchestrator.page import live
+from scalectl.orchestrator.page.document import document
+from scalectl.orchestrator.page.html import page as html
 from scalectl.orchestrator.page.live import Feed
 from scalectl.orchestrator.page.server import Server
 from scalectl.orchestrator.page.writing import write_page
@@ -161,6 +163,25 @@ def test_values_below_0_are_shown_on_a_linear_axis_and_counted_on_a_logarithmic_
     for point in page.query_selector_all("#frontier-chart [aria-roledescription='point']"):
         box = point.bounding_box()
         assert drawn["y"] <= box["y"] and box["y"] + box["height"] <= drawn["y"] + drawn["height"]
+
+
+def test_losses_that_hardly_differ_have_ticks_as_in_plot_and_lines_a_legend(browser, tmp_path):
+    """Between 0.37 and 0.43 is no number that ticks of a wider axis stand at: the axis had none."""
+    data = document(trained(tmp_path).store)
+    for curve in data["curves"]:
+        curve["losses"] = [0.43 if place == 0 else 0.373 for place in range(len(curve["losses"]))]
+    (tmp_path / "page.html").write_text(html(data))
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"file://{tmp_path / 'page.html'}")
+    page.wait_for_selector("html[data-ready]")
+    ticks = page.eval_on_selector_all("#curves-chart svg text", "texts => texts.map((text) => text.textContent)")
+    assert {"0.36", "0.38", "0.4", "0.42", "0.44"} <= set(ticks)
+    assert page.inner_text("#curves-legend").split("\n") == ["pico", "60 images", "120 images"]
+    dashes = [
+        line.evaluate("line => line.style.strokeDasharray") for line in page.query_selector_all("#curves-legend path")
+    ]
+    assert dashes[1:] == ["6, 2", ""]
+    page.close()
 
 
 def test_a_number_that_a_browser_would_round_is_a_number_in_the_command(show, tmp_path):

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -250,6 +251,36 @@ def test_fractions_below_a_header_of_per_cent_are_told(tmp_path, header):
 def test_compute_in_a_unit_of_its_header_is_compute_and_no_metric(tmp_path, header, flops):
     (run,) = table(tmp_path, f"model,params,images_seen,{header},err\na,1e3,1e2,2.5,0.3\n").runs
     assert run.columns["flops"] == pytest.approx(flops) and run.metrics == {"err": 0.3}
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("PFLOPs", "PFLOPs may be a speed or training compute: --as PFLOPs=compute_pflops takes it for that"),
+        ("Tera FLOPs", None),
+        ("log10 flops", "log10 flops has logarithms of flops, of which no law is: give flops itself"),
+        (
+            "log_10(Training compute)",
+            "log_10(Training compute) has logarithms of flops, of which no law is: give flops",
+        ),
+        ("ln(D)", None),
+        ("log_params", "log_params has logarithms of params, of which no law is: give params itself"),
+        ("log_steps", None),
+    ],
+)
+def test_a_column_that_may_be_compute_is_named_with_how_to_say_so(tmp_path, header, said):
+    """It was a metric without a word, or the refusal of a table without compute named every other column."""
+    rows = f"model,{header},err\na,18.5,0.3\nb,19.5,0.2\n"
+    hint = said or "name a column as one of flops, device_seconds"
+    with pytest.raises(InvalidImport, match=f"no column of compute(.|\n)*{re.escape(hint)}"):
+        table(tmp_path, rows)
+    beside = table(tmp_path, rows.replace("model,", "model,steps,").replace("a,", "a,10,").replace("b,", "b,20,"))
+    assert any(note.startswith(said or "-") for note in beside.notes) == bool(said)
+
+
+def test_compute_that_is_said_to_be_in_petaflops_is_read_in_them(tmp_path):
+    found = table(tmp_path, "model,PFLOPs,err\na,18.5,0.3\n", columns={"PFLOPs": "compute_pflops"})
+    assert found.runs[0].columns["flops"] == 1.85e16 and not any("speed" in note for note in found.notes)
 
 
 @pytest.mark.parametrize("accuracies", ["0.712,0.801", "71.2,80.1", "71.2%,80.1%"])

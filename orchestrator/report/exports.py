@@ -7,6 +7,7 @@ from pathlib import Path
 from pandas import DataFrame
 
 from scalectl.analysis.documents import records, written
+from scalectl.analysis.runs import among
 from scalectl.orchestrator.errors import Exit, Refusal, did_you_mean
 from scalectl.orchestrator.report.fits import study_points
 from scalectl.orchestrator.report.points import all_points, chosen_runs
@@ -87,7 +88,7 @@ def _of_all_studies(store: Path, where: str | None) -> DataFrame:
     names = reader.studies()
     listed = frozenset().union(*(reader.study(name).runs for name in names))
     points = all_points(store)
-    return chosen_runs(points[points["run"].isin(listed)], where, ", ".join(names))
+    return chosen_runs(points[among(points["run"], listed)], where, ", ".join(names))
 
 
 def _write(points: DataFrame, path: Path) -> None:

@@ -12,7 +12,7 @@ from scalectl.analysis.checks import Refused
 from scalectl.analysis.fitting import fit
 from scalectl.analysis.groups import fit_each
 from scalectl.analysis.report import Fitted
-from scalectl.analysis.runs import without
+from scalectl.analysis.runs import among, without
 from scalectl.analysis.store import metrics
 from scalectl.analysis.table import Table
 from scalectl.orchestrator.errors import Refusal
@@ -43,7 +43,7 @@ def study_points(store: Path, study: str | None, where: str | None = None, **sai
     """
     request = ask(store, study)
     points = all_points(store)
-    points = points[points["run"].isin(request.runs)].reset_index(drop=True)
+    points = points[among(points["run"], request.runs)].reset_index(drop=True)
     points["model"] = points["run"].map(request.runs)  # another study of the store may name a shape otherwise
     request = request.on([name for name in metrics(points) if points[name].notna().any()]).changed(**said)
     return request, chosen_runs(points, where, request.study)
@@ -109,4 +109,4 @@ def training_curves(store: Path, points: DataFrame) -> DataFrame:
     """The training curves of these runs: the view `curves`."""
     with reading(store) as connection:
         curves = read_sql_table("curves", connection)
-    return curves[curves["run"].isin(points["run"])].reset_index(drop=True)
+    return curves[among(curves["run"], points["run"].tolist())].reset_index(drop=True)

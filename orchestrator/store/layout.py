@@ -20,6 +20,7 @@ from scalectl.orchestrator.store.meanings import (
     OURS,
     SCALES,
     Meaning,
+    clue,
     is_export,
     is_identifier,
     is_left_out,
@@ -274,12 +275,16 @@ class Layout:
 
     def _lacking(self) -> Iterator[Problem]:
         header = self.sheet.header
-        if not self.compute:
+        left = [field.header for field in self.fields if field.kind is Kind.METRIC and not field.insisted]
+        clues = list(filter(None, map(clue, left)))
+        if self.compute:
+            self.notes += [f"{said}." for said in clues]
+        else:
             names = ", ".join((*COMPUTE, *SCALES))
             hint = f"name a column as one of {names}, as in --as COLUMN=flops"
             if not any(map(meaning, self.headers)):
                 hint = f"a row is a run, below a header such as params,tokens,flops,loss; or {hint}"
-            yield header.problem("no column of compute", hint)
+            yield header.problem("no column of compute", "; ".join(clues) or hint)
         measured = any(column.kind in (Kind.METRIC, Kind.ERROR) for column in self.fields)
         if self.sheet.rows and not measured:
             yield header.problem("no column is a metric", "each column of numbers that has no other meaning is one")
