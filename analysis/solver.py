@@ -20,6 +20,7 @@ from scalectl.analysis.law import FLOOR, Family, Floats, Span
 _ROUNDS = 300
 _EXACT = 1e-6  # cost below which points lie on the law, as errors are about 1
 _ARRIVED = 1e-12  # promised gain, as a share of the cost, below which a fit has arrived
+_KEPT = 0.25  # of the promised gain, below which a step was too long: fits would swing from side to side of a valley
 _SURE = 1e-3  # damping below which far points bend the step less, and at 0 not at all
 _NUDGE = 1e-7  # of a coordinate, for slopes by differences
 
@@ -158,7 +159,7 @@ def solve(problem: Problem, start_BP: Floats) -> tuple[Floats, Floats]:
         off_BN[going] = np.where(gained_B[:, None], new_BN, off_BN[going])
         coords_BP[going] = np.where(gained_B[:, None], new_BP, old_BP)
         cost_B[going] = np.where(gained_B, new_B, old_B)
-        damping_B[going] *= np.where(gained_B, 0.2, 5.0)
+        damping_B[going] *= np.where(old_B - new_B > _KEPT * hoped_B, 0.2, 5.0)
         on_B = hoped_B > _ARRIVED * np.maximum(old_B, _EXACT)
         if not on_B.all():
             going, some = going[on_B], some.rows(on_B)

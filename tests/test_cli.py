@@ -107,6 +107,22 @@ def test_short_verbs_of_laws_start_no_threads_of_blas_unless_the_user_does(words
     assert done.stderr.split()[-1] == str(threads)
 
 
+@pytest.mark.parametrize(
+    ("words", "loaded"), [("fit", "['pandas']"), ("predict --compute 1", "['pandas']"), ("fit -h", "[]")]
+)
+def test_short_verbs_of_laws_load_pandas_without_pyarrow_which_stays_at_hand(words, loaded, tmp_path):
+    code = (
+        "import sys, scalectl.orchestrator.cli.main as cli\n"
+        "cli.leave = lambda code: None\n"
+        "cli.main()\n"
+        "print(sorted({'pandas', 'pyarrow'} & sys.modules.keys()), file=sys.stderr)\n"
+        "from pyarrow import parquet"
+    )
+    command = [sys.executable, "-c", code, *words.split()]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert done.stderr.splitlines()[-1] == loaded
+
+
 def test_a_prediction_loads_no_part_of_planning(launched):
     code = (
         "import sys\nfrom click.testing import CliRunner\nfrom scalectl.orchestrator.cli.main import scalectl\n"

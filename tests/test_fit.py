@@ -13,6 +13,7 @@ from invoking import command
 from runs import METRIC, doubly, laptop, paper, planted, table
 from scipy.optimize import least_squares
 
+from scalectl.analysis import solver
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.fitting import fit
 from scalectl.analysis.law import Law, family
@@ -64,6 +65,15 @@ def test_the_papers_frontier_gives_the_values_that_scipy_gives():
 
 def test_its_curve_is_the_one_that_the_paper_draws():
     assert close(fit(jft(), METRIC, "core_days", draws=20).law, DRAWN, np.geomspace(0.3, 2e4)) < 0.01
+
+
+def test_all_draws_arrive_within_half_of_the_rounds(monkeypatch):
+    drawn = {}
+    for rounds in (150, 1000):
+        monkeypatch.setattr(solver, "_ROUNDS", rounds)
+        drawn[rounds] = [member.draws for member in fit(laptop(), METRIC, draws=300).average.members]
+    assert len(drawn[150]) == 4
+    assert all(np.array_equal(few, many) for few, many in zip(*drawn.values(), strict=True))
 
 
 def test_without_huber_it_is_scipys_least_squares():

@@ -1,6 +1,7 @@
 """Readers that go away, full disks behind stdout, and streams that were closed before a command began."""
 
 import subprocess
+import sys
 
 import pytest
 from test_cli import COMMAND
@@ -48,3 +49,20 @@ def test_a_command_whose_stdout_is_closed_ends_well(study):
     assert shell('"$@" >&-', "plan", study.file).returncode == 0
     done = shell('"$@" >&-', "status", "--store", study.store)
     assert done.returncode == 5 and "internal error" not in done.stderr
+
+
+def test_a_command_that_ends_looks_for_no_garbage():
+    code = """
+import gc
+from scalectl.orchestrator.cli.streams import leave
+class Told:
+    def __del__(self):
+        print("found")
+gc.disable()
+garbage = Told()
+garbage.itself = garbage
+del garbage
+leave(3)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "", "")

@@ -36,6 +36,7 @@ from scalectl.orchestrator.errors import Exit, Refusal, did_you_mean
 _IMPORTED = 20_000
 # Verbs that import the most and end within seconds, of which nothing is garbage before.
 _LEARN = (report, fit, plot, predict, suggest)
+_SHORT = {verb.name for verb in (fit, predict, suggest)}  # of these, those that say a few lines
 _NEVER = 1_000_000
 
 
@@ -74,9 +75,12 @@ def main() -> None:
     """Run the command line and exit with the code of errors.Exit; no traceback without --debug."""
     guard()
     gc.set_threshold(_IMPORTED)
-    if next((word for word in sys.argv[1:] if not word.startswith("-")), "") in {verb.name for verb in _LEARN}:
+    verb = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    if verb in {learn.name for learn in _LEARN}:
         _hurry()
     try:
+        if verb in _SHORT and {"-h", "--help"}.isdisjoint(sys.argv):
+            _load_pandas()
         code = scalectl.main(standalone_mode=False)
     except click.ClickException as error:
         _hinted(error).show()
@@ -95,6 +99,17 @@ def _hurry() -> None:
     gc.set_threshold(_NEVER)
     # Laws are many small systems of equations: threads of OpenBLAS wait for each other, and use up CPU time meanwhile.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+def _load_pandas() -> None:
+    """Import pandas without PyArrow, which it would import as well: a twelfth of a short answer's CPU time."""
+    if not sys.modules.keys().isdisjoint({"pandas", "pyarrow"}):
+        return  # somebody else's, who runs this command
+    sys.modules["pyarrow"] = None  # type: ignore[assignment]
+    try:
+        import pandas  # noqa: F401
+    finally:
+        del sys.modules["pyarrow"]  # files of Arrow can be read and written
 
 
 def _hinted(error: click.ClickException) -> click.ClickException:

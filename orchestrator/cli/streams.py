@@ -3,6 +3,7 @@
 import atexit
 import codecs
 import errno
+import gc
 import io
 import logging
 import os
@@ -98,6 +99,7 @@ def leave(code: int) -> NoReturn:
 
     Those of Orbax wait five minutes for a folder that nobody could make, and Python would wait for them.
     """
+    gc.freeze()  # as it ends, Python looks for garbage among all that was imported: a seventh of a short answer's time
     threads = [thread for thread in threading.enumerate() if not thread.daemon]
     if threads == [threading.main_thread()]:
         sys.exit(code)
