@@ -184,6 +184,22 @@ def test_losses_that_hardly_differ_have_ticks_as_in_plot_and_lines_a_legend(brow
     page.close()
 
 
+def test_what_is_said_of_best_sizes_is_a_line_each(browser, tmp_path):
+    """Its lines ran into one another."""
+    data = document(trained(tmp_path).store)
+    row = {"runs": [data["runs"]["run"][0]], "name": "pico-60-20", "y": 0.3}
+    budgets = [{"compute": 1e9, "best": [row], "parabola": None, "why": "fewer than 5 sizes"}]
+    said = {"refusal": "", "budgets": budgets, "text": "N*(C) = 2 C^0.5   90 % interval 0.4 to 0.6\n  D*(C) = 3 C^0.5"}
+    data["isoflops"] = [known | said for known in data["isoflops"]]
+    (tmp_path / "page.html").write_text(html(data))
+    page = browser.new_page()
+    page.goto(f"file://{tmp_path / 'page.html'}")
+    page.wait_for_selector("html[data-ready]")
+    lines = [line.inner_text() for line in page.query_selector_all("#isoflop-note p")]
+    assert lines == ["N*(C) = 2 C^0.5, 90 % interval 0.4 to 0.6", "D*(C) = 3 C^0.5"]
+    page.close()
+
+
 def test_a_number_that_a_browser_would_round_is_a_number_in_the_command(show, tmp_path):
     """It was a text there, and the command an error."""
     page = show(laptop().assign(seed=[2**53 + 1 + 2 * place for place in range(36)]), METRIC, "seed")

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -60,14 +61,24 @@ def test_a_name_that_a_shell_would_run_is_completed_by_its_id(tmp_path, monkeypa
         assert completed(tmp_path, monkeypatch, "fit", "--study", "") == []
 
 
-def test_the_line_of_the_page_makes_bash_complete_a_run(filled):
-    (line,) = re.findall(r"^\| bash .*`(eval .*?)` \|$", PAGE, re.M)
-    typed = "COMP_WORDS=(scalectl show pico-60-4); COMP_CWORD=2; _scalectl_completion scalectl; echo ${COMPREPLY[*]}"
+TYPED = {  # what each shell does of its own when Tab is pressed behind these words, with the line of the page before it
+    "bash": "COMP_WORDS=(scalectl show pico-60-4); COMP_CWORD=2; _scalectl_completion scalectl; echo ${COMPREPLY[*]}",
+    "zsh": "compadd() { print -r -- $completions }; words=(scalectl show pico-60-4); CURRENT=3; _scalectl_completion",
+    "fish": "complete -C 'scalectl show pico-60-4'",
+}
+
+
+@pytest.mark.parametrize("shell", TYPED)
+def test_the_line_of_the_page_makes_a_shell_complete_a_run(filled, shell):
+    if not shutil.which(shell):
+        pytest.skip(f"{shell} is not installed")
+    (line,) = re.findall(rf"^\| {shell} .*\| `([^`]*scalectl[^`]*)` \|$", PAGE, re.M)
+    before = "autoload -Uz compinit; compinit -u -D" if shell == "zsh" else ""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        ["bash", "-c", f"{line}\n{typed}"],
+        [shell, "-c", "\n".join((before, line.replace("\\|", "|"), TYPED[shell]))],
         cwd=filled.folder,
-        env={**os.environ, "PATH": path},
+        env={**os.environ, "PATH": path, "HOME": str(filled.folder)},
         capture_output=True,
         text=True,
     )

@@ -96,5 +96,5 @@ function drawIsoflop() {
     ];
   };
   draw("isoflop-chart", smallSpec(LIMIT_NAMES.params, xs, ys, layers, `${metricLabel(choice.metric)} against model size at each budget, with the best sizes.`), {runs: points, parabolas, minima});
-  fill("isoflop-note", known.text);
+  fill("isoflop-note", ...known.text.split("\n").map((line) => element("p", {}, line.trim().replace(/ {2,}/, ", "))));
 }
