@@ -417,3 +417,10 @@ def test_the_page_lists_every_header_that_is_understood():
     assert set(rows) == set(HEADERS)
     for column, headers in HEADERS.items():
         assert all(f"`{header}`" in rows[column] for header in headers), column
+
+
+def test_images_that_follow_from_compute_are_whole_but_for_rounding(tmp_path):
+    tables = "model,params,images_seen,loss\na,1000000,143165.58,3.1\nb,2000000,71582.79,3.2\nc,3000000,1.5,9.1\n"
+    found = table(tmp_path, tables)
+    assert [run.columns["images_seen"] for run in found.runs] == [143166, 71583]
+    assert "not a whole number" in str(found.left_out[0])

@@ -12,7 +12,8 @@ from scalectl.orchestrator.store.meanings import COLUMNS, COMPUTE, SIGNED
 
 _ACCURACY = re.compile(r"(?<![a-z])acc(uracy)?(?![a-z])", re.IGNORECASE)
 _LARGEST = 2**63 - 1  # of SQLite's integers
-_ROUNDING = Decimal("1e-6")  # share of a whole number that is taken for rounding, as that of 5.7e6 in binary
+# Share of a whole number that is taken for rounding, as that of images seen that are compute over 6 N.
+_ROUNDING = Decimal("1e-4")
 
 
 class BadCell(ValueError):  # noqa: N818 - an answer, not an error
