@@ -263,6 +263,15 @@ def test_sizes_without_computes_in_common_are_told(study):
     assert "IsoFLOP" not in shown(study, "--set", "models={m1: {width: 8, depth: 1, num_heads: 2, patch_size: 4}}")
 
 
+def test_heads_of_one_model_are_no_sizes(study):
+    text = study.write(steps="[20]").read_text()
+    sweep = "{seeds: [0], sweep: {head: [map, gap, tok], pre_logits: [none, tanh]}}"
+    study.file.write_text(text.replace("{seeds: [0]}", sweep))
+    found = plan(read(study.file))
+    assert len({run.params for run in found.runs}) == 6
+    assert "IsoFLOP" not in plan_screen.text(found, "experiments.yaml", "results.db", TWO)
+
+
 def shown(study, *words: str) -> str:
     done = scalectl("plan", study.file, *words)
     assert done.returncode == 0, done.stderr
