@@ -216,6 +216,15 @@ def test_it_names_models_sizes_law_and_axes():
         assert text in said
 
 
+def test_the_line_of_residuals_is_the_law_and_that_of_the_frontier_its_average_with_others():
+    """Both were called laws averaged, and residuals are those of the law alone."""
+    points = laptop()
+    law = fit(points, draws=20)
+    said = {name: texts(draw(name, subject(points, law)).figure) for name in ("frontier", "residuals")}
+    assert "laws averaged, 90 % band" in said["frontier"] and "law, 90 % band of laws averaged" in said["residuals"]
+    assert "\nlaws averaged" not in said["residuals"]
+
+
 def test_the_formula_has_two_digits_and_the_unit():
     law = family("doubly-saturating").law("core-days", scale=0.6991, offset=48.4, exponent=0.2934, floor=0.1182)
     assert equation(law) == r"$E = 0.12 + 0.70\,(C + 48)^{-0.29}$, $C$ in core-days"
