@@ -138,6 +138,14 @@ def test_costs_say_of_which_runs_they_are_while_some_are_not_done(browser, tmp_p
     assert heads[1] == ["FLOPs", "device time", "core-days"]
 
 
+def test_a_line_that_averages_laws_is_not_called_that_of_one(show):
+    """It was called the law, whose formula stands below, as in no other figure."""
+    page = show(laptop(), METRIC)
+    assert "Line: laws averaged, dashed beyond the frontier" in page.inner_text("#legend")
+    page.select_option("#family", "power")
+    assert "Line: the law, dashed beyond the frontier" in page.inner_text("#legend")
+
+
 def test_amounts_below_1_have_no_prefixes_on_an_axis(show):
     """Two tenths of a second were `200m`, as minutes or millions are, and a millionth of a core-day `1\u00b5`."""
     runs = laptop().assign(core_days=lambda table: 3e-6 * table["flops"] / table["flops"].min())

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from test_cli import scalectl
 
 from scalectl.orchestrator.cli import plan as plan_screen
+from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.fits import Fit
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.bound import lower_bound
 from scalectl.orchestrator.plan.document import document as document_of
-from scalectl.orchestrator.plan.plan import Known, Plan
+from scalectl.orchestrator.plan.plan import Caps, Known, Plan
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.plan.proposal import proposed
 from scalectl.orchestrator.plan.typed_slots import parse_slots
@@ -258,6 +259,24 @@ def test_sizes_without_computes_in_common_are_told(study):
     study.file.write_text(study.file.read_text().replace("{steps: [20, 40, 80]}", "{flops: [3e9, 9e9, 2.7e10]}"))
     assert "IsoFLOP" not in shown(study)
     assert "IsoFLOP" not in shown(study, "--set", "models={m1: {width: 8, depth: 1, num_heads: 2, patch_size: 4}}")
+
+
+def test_a_cap_that_is_nearly_enough_is_told_with_all_digits(study):
+    """A plan that needed 8.3e+09 FLOPs was refused because of a cap of 8.3e+09."""
+    found = planned(study)
+    with pytest.raises(Refusal, match=f"needs {found.flops} FLOPs and limits.max_flops is {found.flops - 1}"):
+        Caps(max_flops=found.flops - 1).admit(found)
+    with pytest.raises(Refusal, match=r"FLOPs and limits\.max_flops is 3\.7e\+06"):
+        Caps(max_flops=3.7e6).admit(found)
+
+
+def test_heads_of_one_model_are_no_sizes(study):
+    text = study.write(steps="[20]").read_text()
+    sweep = "{seeds: [0], sweep: {head: [map, gap, tok], pre_logits: [none, tanh]}}"
+    study.file.write_text(text.replace("{seeds: [0]}", sweep))
+    found = plan(read(study.file))
+    assert len({run.params for run in found.runs}) == 6
+    assert "IsoFLOP" not in plan_screen.text(found, "experiments.yaml", "results.db", TWO)
 
 
 def shown(study, *words: str) -> str:

@@ -21,7 +21,7 @@ from scalectl.analysis.budgets import isoflop
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.drawing.plot import Drawing, Subject
 from scalectl.analysis.drawing.style import Marks
-from scalectl.analysis.drawing.titles import equation
+from scalectl.analysis.drawing.titles import equation, title
 from scalectl.analysis.drawing.trunks import trunks
 from scalectl.analysis.figures.residuals import residuals
 from scalectl.analysis.fitting import fit
@@ -216,9 +216,29 @@ def test_it_names_models_sizes_law_and_axes():
         assert text in said
 
 
+def test_the_line_of_residuals_is_the_law_and_that_of_the_frontier_its_average_with_others():
+    """Both were called laws averaged, and residuals are those of the law alone."""
+    points = laptop()
+    law = fit(points, draws=20)
+    said = {name: texts(draw(name, subject(points, law)).figure) for name in ("frontier", "residuals")}
+    assert "laws averaged, 90 % band" in said["frontier"] and "law, 90 % band of laws averaged" in said["residuals"]
+    assert "\nlaws averaged" not in said["residuals"]
+
+
 def test_the_formula_has_two_digits_and_the_unit():
     law = family("doubly-saturating").law("core-days", scale=0.6991, offset=48.4, exponent=0.2934, floor=0.1182)
     assert equation(law) == r"$E = 0.12 + 0.70\,(C + 48)^{-0.29}$, $C$ in core-days"
+
+
+@pytest.mark.parametrize("exponent", [0.1449, 0.3251])
+def test_the_law_above_a_figure_is_the_one_that_is_drawn(exponent):
+    """With two digits of an exponent, a law over 1e22 FLOPs was written that lies a fifth below the drawn one."""
+    compute = np.geomspace(1e18, 1e22, 12)
+    law = fit(table(compute, 0.8 * (compute / 1e18) ** -exponent), METRIC, law="power", one_model=True, draws=0)
+    scale, _, slope = title(law, 12).split("$")[1].removeprefix("E = ").partition(r"\,C^{-")
+    scale, slope = (float(text.replace(r"\times 10^{", "e").removesuffix("}")) for text in (scale, slope))
+    ends = compute[[0, -1]]
+    assert scale * ends**-slope == pytest.approx(law.law(ends), rel=0.03)
 
 
 def test_one_run_is_not_one_runs():

@@ -45,7 +45,10 @@ def sizes(marks: Marks) -> Keys:
 
 
 def lines(fit: Fitted | None, rings: bool = True, stars: bool = False) -> Keys:
-    """What rings and lines mean, and stars where the law has held-out runs or `stars` says so."""
+    """What rings and lines mean, and stars where the law has held-out runs or `stars` says so.
+
+    Without rings, as among residuals, the line is the law that they are measured from.
+    """
     return dict(_lines(fit, rings, stars))
 
 
@@ -168,13 +171,13 @@ def _lines(fit: Fitted | None, rings: bool, stars: bool) -> Iterator[tuple[str, 
     if rings and (fit is None or fit.runs == FRONTIER):
         yield "frontier", Line2D([], [], color=ink(), markersize=5, **_RING)
     if fit:
-        drawn = "law"
+        drawn = "law, 90 % band"
         if len(fit.average.members) > 1:
-            drawn = "laws averaged"
+            drawn = "laws averaged, 90 % band" if rings else "law, 90 % band of laws averaged"
         wider = ""
         if fit.average.stretch > 1:
             wider = f", {fit.average.stretch:.2g} x wider"  # as the report says, for a backtest failed
-        yield f"{drawn}, 90 % band{wider}", Line2D([], [], color=ink(), linewidth=1.2)
+        yield f"{drawn}{wider}", Line2D([], [], color=ink(), linewidth=1.2)
         yield "extrapolated", Line2D([], [], color=ink(), linewidth=1.0, linestyle=BEYOND)
     if stars or (fit and fit.held_out):
         yield "held out", Line2D([], [], color=STAR, markersize=7, markeredgecolor=ink(), **_STAR)

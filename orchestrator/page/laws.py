@@ -92,6 +92,7 @@ def law_document(table: Table, wanted: Fit, family: str) -> Document:
         "ahead": ahead(fitted)[1],
         "frontier": fitted.frontier["members"].explode().tolist(),  # of means all of their seeds
         "seeds": int(fitted.frontier["seeds"].max()),
+        "averaged": len(fitted.average.members) > 1,  # the line is then that of several families
         "held_out": known([vars(run) for run in fitted.held_out]),
         "curve": _curve(fitted, table.usable(wanted.metric, wanted.compute)),
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.resources import Limits
-from scalectl.orchestrator.format import flops, hours
+from scalectl.orchestrator.format import exact, flops, hours
 from scalectl.orchestrator.plan.placement import ANYWHERE, Fit
 from scalectl.orchestrator.vocabulary import AUTO, JobKind, RunState
 from scalectl.trainer.spec import EvalSpec, Job, RunSpec, TrunkSpec
@@ -195,7 +195,10 @@ class Caps:
             (self.hours_key, self.max_device_hours, plan.device_hours, "device-hours", hours),
         ):
             if needed > cap:
+                lacking, least = shown(needed), shown(cap)
+                if lacking == least:  # rounded, they would contradict what is said
+                    lacking, least = exact(needed), exact(cap)
                 raise Refusal(
-                    f"refused: the plan needs {shown(needed)} {unit} and {key} is {shown(cap)}."
+                    f"refused: the plan needs {lacking} {unit} and {key} is {least}."
                     f" Raise {key}, or take sizes or budgets out of the grid."
                 )

@@ -84,7 +84,7 @@ function drawLegend(law) {
   const notes = [];
   if (SIZES.length > 1) notes.push(`Larger marks: more distinct training images (${sizesText(SIZES)}).`);
   notes.push(law?.seeds > 1 ? "Rings: the frontier, of means of seeds: all runs of each." : "Rings: the frontier.");
-  if (law?.curve) notes.push("Line: the law, dashed beyond the frontier; band: its 90 % interval.");
+  if (law?.curve) notes.push(`Line: ${law.averaged ? "laws averaged" : "the law"}, dashed beyond the frontier; band: 90 % interval.`);
   if (heldOutRuns().size) notes.push("Stars: runs that are held out.");
   fill("legend", element("ul", {class: "legend"}, ...modelsOf(shownRuns())), element("p", {}, notes.join(" ")));
 }
