@@ -423,4 +423,4 @@ def test_images_that_follow_from_compute_are_whole_but_for_rounding(tmp_path):
     tables = "model,params,images_seen,loss\na,1000000,143165.58,3.1\nb,2000000,71582.79,3.2\nc,3000000,1.5,9.1\n"
     found = table(tmp_path, tables)
     assert [run.columns["images_seen"] for run in found.runs] == [143166, 71583]
-    assert "not a whole number" in str(found.left_out[0])
+    assert "not a whole number" in str(found.problems[0])
