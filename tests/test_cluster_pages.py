@@ -73,6 +73,12 @@ def test_what_a_rehearsal_changes_in_the_study_is_valid(file):
     assert done.exception is None and "is valid" in done.stdout, done.exception
 
 
+def test_the_page_of_a_rehearsal_shows_the_file_that_its_command_takes(tmp_path):
+    (block,) = blocks(DOCS / "clusters" / "rehearsal.md", "yaml")
+    (tmp_path / "fake.yaml").write_text(block)
+    assert layout_of(tmp_path / "fake.yaml") == layout_of(DOCS.parent / "deploy" / "fake-cluster.yaml")
+
+
 @pytest.mark.slow
 def test_the_script_that_joins_machines_gives_ray_options_that_it_has():
     text = (DOCS.parent / "deploy" / "join.sh").read_text()

@@ -34,11 +34,11 @@ def test_estimates_are_near_the_peak_of_the_compiler():
     errors = np.array(
         [estimate(cell.trunk, topology(cell.topology)).peak / GIB / peak - 1 for cell, peak in PEAKS.items()]
     )
-    assert np.abs(errors).max() < 0.18 and (np.abs(errors) < 0.15).sum() >= 6, errors
+    assert np.abs(errors).max() < 0.14, errors
 
 
 @pytest.mark.parametrize("cell", PEAKS, ids=lambda cell: f"{cell.width} on {cell.topology}")
 def test_no_part_of_weights_is_passed_on_where_each_device_has_all_of_them(cell):
     slices = topology(cell.topology)
     assert parts_of(cell.trunk, slices.devices) == 1
-    assert arrays(cell.trunk, slices, length_of(cell.trunk)).turns == 0
+    assert arrays(cell.trunk, slices, length_of(cell.trunk)).passed == 0

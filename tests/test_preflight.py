@@ -64,7 +64,7 @@ def test_without_the_compiler_the_answer_is_an_estimate_and_says_so(ask, without
     assert one["left_bytes"] == one["limit_bytes"] - one["peak_bytes"] < 0
     assert one["smallest"] == "v5e:4x8" and not one["smallest_compiled"]
     code, stdout, _ = ask("Ti", "--topology", "v5e:2x2")
-    assert code == 0 and "Ti on v5e:2x2: fits (" in stdout and "GiB left; estimated, within 30 %)" in stdout
+    assert code == 0 and "Ti on v5e:2x2: fits (" in stdout and "GiB left; estimated, within 20 %)" in stdout
     assert "estimates: after pip install 'scalectl[aot]'" in stdout
 
 
@@ -138,7 +138,7 @@ def test_a_compiler_that_ends_its_process_ends_no_preflight(ask, monkeypatch):
     monkeypatch.setattr(preflight, "version", lambda name: "1")
     monkeypatch.setattr(aot, "compiled", aborted)
     code, stdout, stderr = ask("Ti", "--topology", "v5e:2x2")
-    assert code == 0 and "estimated, within 30 %; libtpu 1 ended without an answer)" in stdout
+    assert code == 0 and "estimated, within 20 %; libtpu 1 ended without an answer)" in stdout
     assert stderr == "Compiling Ti for v5e:2x2, 1 of 1 ...\n"
     assert apart(os.getpid) != os.getpid()  # and the next question has an answer
 

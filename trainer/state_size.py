@@ -57,6 +57,13 @@ def parts_of(trunk: TrunkSpec, devices: int) -> int:
     return devices
 
 
+def blocks(trunk: TrunkSpec, devices: int) -> float:
+    """The parameters of the matrices of all blocks that each device holds."""
+    width, mlp, parts = trunk.model.width, trunk.model.mlp_dim, parts_of(trunk, devices)
+    sides = ((width, 3 * width), (width, width), (width, mlp), (mlp, width))
+    return trunk.model.depth * sum(share(shape, parts) for shape in sides)
+
+
 def gathered(trunk: TrunkSpec) -> float:
     """The bytes at 32 bits of the matrices of one block, and of the classifier's."""
     model = trunk.model
