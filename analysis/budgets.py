@@ -37,7 +37,7 @@ class Budget:
     runs: int
     sizes: int
     params: float | None = None
-    params_low: float | None = None  # ends of the 90 % interval that the scatter of its runs gives
+    params_low: float | None = None  # ends of the 90 % interval: the scatter of its runs, and what the parabola misses
     params_high: float | None = None
     images_seen: float | None = None
     error: float | None = None
@@ -164,7 +164,9 @@ def _checked(found: IsoFlop, points: pd.DataFrame, minima: Sequence[Budget]) -> 
         return found
     bias, doubts = float(np.exp(np.median(np.log(factors)))), law.warnings(last.images_seen or 0.0)
     warnings = list(dict.fromkeys([*found.warnings, *doubts]))
-    found = replace(found, bias=bias, missed=tuple(factors))
+    missed = {budget.compute: factor for budget, factor in zip(minima, factors, strict=True)}
+    every = tuple(_reaching(budget, missed.get(budget.compute, 1.0)) for budget in found.budgets)
+    found = replace(found, budgets=every, bias=bias, missed=tuple(factors))
     if not found.best(last.compute).meets(size.low, size.high):
         named = f"{count(size.estimate)} parameters ({count(size.low)} to {count(size.high)})"
         warnings.append(f"the law of size and images names another best size at {last.compute:.3g}: {named}")
@@ -178,6 +180,15 @@ def _missed(law: SizeLaw, budget: Budget) -> float:
     errors = law.at_compute(budget.compute, np.array(budget.nearest))
     bottom = float(Poly.fit(log_N, errors, 2).deriv().roots()[0])
     return float(np.exp(np.clip(bottom, log_N[0], log_N[-1]))) / size.estimate
+
+
+def _reaching(budget: Budget, factor: float) -> Budget:
+    """A budget with an interval that holds where its minimum is if its parabola puts it off by that factor."""
+    if budget.params_low is None or budget.params_high is None:
+        return budget
+    return replace(
+        budget, params_low=budget.params_low / max(1, factor), params_high=budget.params_high / min(1, factor)
+    )
 
 
 def reasons_of(budgets: Iterable[Budget]) -> list[str]:
@@ -251,12 +262,12 @@ def minimum(group: pd.DataFrame, metric: str, x: str) -> Budget:
     best = best_of_sizes(group, metric)
     budget = Budget(float(np.exp(np.log(group[x]).mean())), int(group["seeds"].sum()), len(best))
     if len(best) < NEAREST:
-        return _none(budget, f"fewer than {NEAREST} sizes")
+        return replace(budget, why=f"fewer than {NEAREST} sizes")
     lowest = int(best[metric].to_numpy(float).argmin())
     if lowest == 0:
-        return _none(budget, "the smallest size is the best")
+        return replace(budget, why="the smallest size is the best")
     if lowest == len(best) - 1:
-        return _none(budget, "the largest size is the best")
+        return replace(budget, why="the largest size is the best")
     near = nearest(best, metric)
     curve = parabola(near, metric)
     slope = curve.deriv()
@@ -265,7 +276,7 @@ def minimum(group: pd.DataFrame, metric: str, x: str) -> Budget:
         bottom = float(slope.roots()[0])
     ends = np.log(near["params"].iloc[[0, -1]].to_numpy(float))
     if not ends[0] < bottom < ends[1]:
-        return _none(budget, "no minimum among the points around the best")
+        return replace(budget, why="no minimum among the points around the best")
     images = np.exp(np.interp(bottom, np.log(best["params"]), np.log(best["images_seen"].to_numpy(float))))
     size, error, sizes = float(np.exp(bottom)), float(curve(bottom)), tuple(near["params"].astype(float))
     low, high = _around(size, scatter(near, metric, curve))
@@ -277,7 +288,3 @@ def _around(size: float, reach: float) -> tuple[float | None, float | None]:
     if not np.isfinite(reach):
         return None, None
     return float(size * np.exp(-reach)), float(size * np.exp(reach))
-
-
-def _none(budget: Budget, why: str) -> Budget:
-    return replace(budget, why=why)

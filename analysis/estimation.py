@@ -55,7 +55,7 @@ def estimated(
         average=Average(members, typical_images(sample.cells, metric), manner.correlation, stretch),
         held_out=(),
     )
-    held_out, luck = _held_out(table, fitted, hold_out, manner), sample.luck(fitted.residuals, manner.family)
+    held_out, luck = _held_out(table, fitted, hold_out, manner), sample.luck(law)
     fitted = replace(fitted, held_out=held_out, luck=luck)
     doubts = [*warnings(fitted, sample.lines, manner.draws, ends), *measured_apart(sample.runs, metric)]
     if manner.seeds == SEEDS[0]:

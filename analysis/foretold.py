@@ -13,7 +13,7 @@ from scalectl.analysis.checks import Refused, above_0, checked
 from scalectl.analysis.conformal import chance
 from scalectl.analysis.documents import known
 from scalectl.analysis.notebook import Report, html_table
-from scalectl.analysis.report import interval, value
+from scalectl.analysis.report import interval, rms, value
 from scalectl.analysis.runs import COMPUTE, METRIC
 from scalectl.analysis.sizes import FAR, SizeLaw
 
@@ -170,7 +170,7 @@ class Judged(Report):
         runs = [{**asdict(run), "inside": run.inside, "off": run.off} for run in self.runs]
         head = {"level": LEVEL, "predicted": len(self.runs), "done": self.done, "inside": self.inside}
         if self.offs:
-            head |= {"rms": _rms(self.offs), "mean": float(np.mean(self.offs)), "chance": self.chance}
+            head |= {"rms": rms(self.offs), "mean": float(np.mean(self.offs)), "chance": self.chance}
         return {**head, "runs": runs}
 
     def __str__(self) -> str:
@@ -187,7 +187,7 @@ class Judged(Report):
         yield f"done: {done} of {len(self.runs)} predicted runs"
         if not self.offs:
             return
-        yield f"inside the {100 * LEVEL:.0f} % interval: {self.inside} of {done} · {_rms(self.offs):.2g} rms (log)"
+        yield f"inside the {100 * LEVEL:.0f} % interval: {self.inside} of {done} · {rms(self.offs):.2g} rms (log)"
         mean, word = float(np.mean(self.offs)), "above"
         if mean < 0:
             word = "below"
@@ -229,7 +229,3 @@ def _came(run: Outcome) -> str:
     if run.inside:
         word = "inside"
     return f"{expected}  got {value(run.metric, run.got)}: {word}"
-
-
-def _rms(offs: list[float]) -> float:
-    return float(np.sqrt(np.mean(np.square(offs))))

@@ -50,7 +50,7 @@ def measured_apart(runs: "DataFrame", metric: str) -> Iterator[str]:
     """Yield doubts where runs were measured on images, or with settings, that others of them were not."""
     yield from _tested_apart(runs, metric)
     by_run = getattr(runs.attrs.get(MEASURED), "by_metric", {}).get(metric, {})
-    texts = [by_run[run] for run in runs["run"] if run in by_run]
+    texts = [by_run[run] for run in runs["run"].tolist() if run in by_run]
     kinds = sorted(set(texts), key=lambda text: (texts.count(text), text))
     if len(kinds) < 2:
         return

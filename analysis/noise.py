@@ -7,10 +7,11 @@ import math
 
 import numpy as np
 import pandas as pd
+from numpy.polynomial import Polynomial
 from numpy.typing import NDArray
 
 from scalectl.analysis.law import Floats
-from scalectl.analysis.runs import in_order
+from scalectl.analysis.runs import in_order, is_best
 from scalectl.analysis.store import IMAGES
 from scalectl.analysis.vocabulary import is_error
 
@@ -22,6 +23,11 @@ _DRAWS = 400
 _MISFIT = 0.01  # of an error: how far laws lie from frontiers without noise
 # Noise that is added once more makes noise sqrt(2) times as large: where a bias b grows with it, by (sqrt(2) - 1) b.
 _BIAS = 1 / (math.sqrt(2) - 1)
+# Where no noise is known, runs within so many standard deviations of the law are taken to lie on it.
+_ON_THE_LAW = 2.5
+_ROUNDS = 2  # in which their noise is found
+_SIMULATED = 200
+_MOST = 2.0  # times the scatter of the frontier around its law, which their noise is at most
 
 
 def relative(error_N: Floats) -> Floats:
@@ -42,7 +48,7 @@ def averaged(runs: pd.DataFrame, metric: str, x: str, cells: NDArray[np.int64]) 
     first[metric], first[x] = groups[metric].mean().to_numpy(), groups[x].mean().to_numpy()
     first["seeds"], first["spread"] = groups.size().to_numpy(), groups[metric].std(ddof=1).to_numpy()
     ids: dict[int, list[str]] = {}
-    for cell, run in zip(cells.tolist(), runs["run"], strict=True):
+    for cell, run in zip(cells.tolist(), runs["run"].tolist(), strict=True):
         ids.setdefault(cell, []).append(run)
     first["members"] = pd.Series([tuple(members) for members in ids.values()], first.index)
     if "name" in first and len(first) < len(runs):
@@ -126,3 +132,37 @@ def too_low(error_N: Floats, noise_N: Floats, seed: int) -> Floats:
     noisy_ZN = error_N + noise_N * random.normal(size=(_DRAWS, len(error_N)))
     least_N = np.minimum.accumulate(noisy_ZN, axis=1).mean(axis=0)
     return np.asarray(_BIAS * np.maximum(np.minimum.accumulate(error_N) - least_N, 0))
+
+
+def law_too_low(compute_N: Floats, error_N: Floats, law_N: Floats, spare: int, seed: int) -> Floats:
+    """How far the law of the frontier of some cells, cheapest first, lies too low [N] by luck, in log error.
+
+    `spare` is how many points more the frontier has than the law has parameters. A frontier scatters less around its
+    law than the runs that compete for it. So that noise is looked for with which frontiers scatter as much when those
+    runs are on the law; how far these then lie below it, by a line through log compute, is the luck.
+    """
+    on_N, off_N = is_best(error_N[None])[0], np.log(error_N / law_N)
+    scatter = _deviation(off_N[on_N]) * math.sqrt(on_N.sum() / spare)
+    normal_ZN, noise = np.random.default_rng(seed).normal(size=(_SIMULATED, len(off_N))), scatter
+    for _ in range(_ROUNDS):
+        below_ZN = _of_frontiers(law_N, off_N, noise * normal_ZN, _ON_THE_LAW * noise)
+        middle_Z1 = np.nanmedian(below_ZN, axis=1, keepdims=True)
+        noise = min(noise * scatter / max(_deviation(below_ZN - middle_Z1), scatter / _MOST), _MOST * scatter)
+    below_ZN = _of_frontiers(law_N, off_N, noise * normal_ZN, _ON_THE_LAW * noise)
+    often_N = np.isfinite(below_ZN).sum(axis=0)
+    low_N = -np.nansum(below_ZN, axis=0) / np.maximum(often_N, 1)
+    line = Polynomial.fit(np.log(compute_N), low_N, 1, w=np.sqrt(often_N))
+    return np.asarray(np.maximum(line(np.log(compute_N)), 0))
+
+
+def _of_frontiers(law_N: Floats, off_N: Floats, noise_ZN: Floats, near: float) -> Floats:
+    """The log error above a law [Z, N] of the points of frontiers, NaN elsewhere: of cells that are on the law where
+    they lie nearer than `near`, and else stay where they are, with this noise.
+    """
+    above_ZN = np.where(off_N < near, 0.0, off_N) + noise_ZN
+    return np.where(is_best(np.log(law_N) + above_ZN), above_ZN, np.nan)
+
+
+def _deviation(values: Floats) -> float:
+    """The standard deviation around 0 of what is normal but for outliers, and missing in places."""
+    return 1.48 * float(np.nanmedian(np.abs(values)))

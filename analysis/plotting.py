@@ -11,7 +11,7 @@ from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
 from scalectl.analysis.drawing.sheet import Sheet, house_style
 from scalectl.analysis.fitting import fit
 from scalectl.analysis.report import Fitted
-from scalectl.analysis.runs import COMPUTE, METRIC
+from scalectl.analysis.runs import COMPUTE, METRIC, among
 from scalectl.analysis.sample import DRAWS, Manner
 from scalectl.analysis.vocabulary import AXES, CORRELATION, FIGURES, FRONTIER, SEEDS
 
@@ -107,7 +107,7 @@ def left_out(points: pd.DataFrame, metric: str, x: str, held: Collection[str]) -
     for name in (x, metric):  # the reason that counts most is written last, over others
         if name in points:
             why[points[name].isna()] = f"without {name}"
-    why[points["run"].isin(held)] = "held out"
+    why[among(points["run"], held)] = "held out"
     why[excluded(points)] = "excluded"
     unfinished = points["state"] != "done"
     why[unfinished] = points["state"][unfinished].map(str)

@@ -94,8 +94,7 @@ class Fitted(Report):
         points = self.frontier[self.x].to_numpy(float)
         luck = np.interp(np.log(compute), np.log(points), np.broadcast_to(self.luck, points.shape))
         high = np.where(compute > ends[1], np.minimum(high, most), high)
-        above = np.log(high / self(compute))
-        return low, high * np.exp(np.hypot(above, luck) - np.abs(above))
+        return low, high * np.exp(luck)
 
     @property
     def wider(self) -> float:
@@ -179,7 +178,7 @@ class Fitted(Report):
         return html_table(" · ".join(head(self)), ("", "parameter", "value", INTERVAL), rows, notes)
 
 
-def rms(values: Floats) -> float:
+def rms(values: ArrayLike) -> float:
     """The root of the mean square."""
     return float(np.sqrt(np.mean(np.square(values))))
 

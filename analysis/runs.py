@@ -84,11 +84,17 @@ def lacking(points: pd.DataFrame, metric: str, x: str, *needed: str) -> str:
 
 def without(points: pd.DataFrame, hold_out: Collection[str]) -> pd.DataFrame:
     """The runs that are not held out; raises Refused where all that are done are."""
-    kept = points[~points["run"].isin(list(hold_out))]
+    kept = points[~among(points["run"], hold_out)]
     done = int(_counted(points).sum())
     if done and not _counted(kept).any():
         raise Refused(f"{_all_done(done)} held out: hold out fewer, a law needs some.")
     return kept
+
+
+def among(ids: "pd.Series[Any]", chosen: Iterable[Any]) -> NDArray[np.bool_]:
+    """Whether each id is one of those chosen: of thousands `isin` takes fifty times as long on Arrow's texts."""
+    known = set(chosen)
+    return np.array([run in known for run in ids.tolist()], bool)
 
 
 def _all_done(number: int) -> str:

@@ -16,9 +16,9 @@ from scalectl.analysis.averaging import Member, weights
 from scalectl.analysis.bootstrap import Drawn, redrawn
 from scalectl.analysis.checks import Refused, whole
 from scalectl.analysis.enough import enough, several_models
-from scalectl.analysis.law import LADDER, Family, Floats, family
+from scalectl.analysis.law import LADDER, Family, Floats, Law, family
 from scalectl.analysis.lengths import Lines
-from scalectl.analysis.noise import averaged, too_low, weighed
+from scalectl.analysis.noise import averaged, law_too_low, weighed
 from scalectl.analysis.runs import cells, front_of, is_best, repeats, trunks
 from scalectl.analysis.scales import Scales, Solved
 from scalectl.analysis.vocabulary import CORRELATION, FRONTIER, RUNS, SEEDS
@@ -113,17 +113,13 @@ class Sample:
         """The runs by what they differ in beside length and seed."""
         return Lines(self.runs, self.metric)
 
-    def luck(self, residuals: Floats, form: Family) -> Floats:
-        """How far the points of a frontier may lie below the law by luck, in log error, where no noise is known.
-
-        The noise is then taken for that of the points around the law.
-        """
-        spare, error_N = len(residuals) - len(form.parameters), self.cells[self.metric].to_numpy(float)
+    def luck(self, law: Law) -> Floats:
+        """How far a law of a frontier may be too low at its points by luck, in log error, where no noise is known."""
+        spare, error_N = len(self.fitted) - len(law.values), self.cells[self.metric].to_numpy(float)
         if self.manner.runs != FRONTIER or self.cells["noise_known"].any() or spare < 1 or not error_N.all():
             return np.zeros(len(self.fitted))
-        noise = 1.48 * float(np.median(np.abs(residuals))) * np.sqrt(len(residuals) / spare)
-        low_N = too_low(error_N, noise * error_N, self.manner.seed)
-        return np.log1p(low_N / np.minimum.accumulate(error_N))[is_best(error_N[None])[0]]
+        compute_N = self.cells[self.x].to_numpy(float)
+        return law_too_low(compute_N, error_N, law(compute_N), spare, self.manner.seed)[is_best(error_N[None])[0]]
 
     def solutions(self, form: Family) -> list[Solved]:
         """The fits of the laws with fewer parameters than a family, fewest first, and that of the family."""

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from scalectl.analysis.checks import RUN, checked
-from scalectl.analysis.runs import usable, without
+from scalectl.analysis.runs import among, usable, without
 from scalectl.analysis.sample import Manner, Sample
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ class Table:
     def up_to(self, most: float, metric: str, x: str) -> "Table":
         """The runs that count and have at most so much compute."""
         runs = self.usable(metric, x)
-        chosen = self.rows["run"].isin(runs["run"][runs[x] <= most])
+        chosen = among(self.rows["run"], runs["run"][runs[x] <= most].tolist())
         return self._once((most, metric, x), lambda: Table(self.rows[chosen].reset_index(drop=True)))
 
     def sample(self, metric: str, x: str, manner: Manner) -> Sample:

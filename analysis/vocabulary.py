@@ -26,6 +26,11 @@ class Axis:
     cost: bool = True  # of training, which grows with the size of a model as well
     word: str = "compute"  # in a sentence
 
+    def named(self, more: str = "") -> str:
+        """The label with `more` words and the unit, unless that says the same."""
+        unit = "" if self.label.lower() == self.unit else f" ({self.unit})"
+        return f"{self.label}{more}{unit}"
+
 
 AXES = {
     axis.name: axis
@@ -152,4 +157,4 @@ NEAREST, ACROSS = 5, 4.0  # sizes that a minimum is found from at least, and the
 TOGETHER = 1.25  # runs up to this many times the compute of the cheapest one have one budget
 
 LAWS = Shelf("law", "laws", "LAW")  # of analysis.law.Family
-FIGURES = Shelf("figure", "figures", "FIGURE")  # of analysis.drawing.figure.Figure
+FIGURES = Shelf("figure", "figures", "FIGURE")  # of analysis.drawing.plot.Plot

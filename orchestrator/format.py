@@ -1,7 +1,6 @@
 """Numbers, tables and next commands, as people read and paste them."""
 
 import math
-import os
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -142,8 +141,10 @@ def launch_words(text: str) -> list[str]:
 
 def from_here(path: str) -> str:
     """A path as it is reached from the folder that this process works in, where that is downwards."""
-    here = os.path.relpath(path)
-    return path if here.startswith("..") else here
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except (ValueError, OSError):  # elsewhere, relative already, or no folder any more
+        return path
 
 
 def last_line(text: str) -> str:

@@ -106,10 +106,24 @@ def little_optimised() -> Iterator[None]:
 
 
 @pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has what is kept of files of images kept apart from that of all other tests."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
 def study(tmp_path: Path) -> Study:
     made = Study(tmp_path)
     made.write()
     return made
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """A study of two runs that are done; nothing changes it."""
+    import told
+
+    return told.filled(tmp_path_factory.mktemp("filled"))
 
 
 @pytest.fixture

@@ -28,13 +28,13 @@ budgets: {{steps: [10]}}
 """
 
 
-def study(folder: Path, source: str, more: str = "") -> Experiment:
+def study(folder: Path, source: str = "parquet:train.parquet", more: str = "") -> Experiment:
     """The study of these images, read from a file in a folder."""
     (folder / "experiments.yaml").write_text(STUDY.format(source=source, more=more))
     return read(folder / "experiments.yaml")
 
 
-def refusal(folder: Path, source: str, more: str = "") -> str:
+def refusal(folder: Path, source: str = "parquet:train.parquet", more: str = "") -> str:
     """What is wrong with the study of these images."""
     with pytest.raises(InvalidExperiment) as caught:
         study(folder, source, more)

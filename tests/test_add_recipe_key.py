@@ -19,7 +19,7 @@ from scalectl.orchestrator.experiment.values import Fraction, NonNegative, Sever
 from scalectl.orchestrator.plan.planner import shape
 from scalectl.orchestrator.store.columns import later_defaults, spec_columns
 from scalectl.trainer.identity import identity
-from scalectl.trainer.spec import LATER, RecipeSpec, RunSpec, recipe_fields
+from scalectl.trainer.spec import LATER, RecipeSpec, RunSpec, spec_fields
 
 TRUNK = read(Path(__file__).parents[1] / "experiments.yaml").cells[0].run.trunk
 
@@ -94,7 +94,7 @@ def test_it_is_swept_and_runs_are_chosen_by_it(toy):
 
 
 def test_the_settings_that_a_study_may_sweep_are_keys_of_sweeps_and_of_rules():
-    swept = [setting.name for setting in recipe_fields() if setting.swept]
+    swept = [setting.name for setting in spec_fields(RecipeSpec) if setting.swept]
     assert list(Sweep.model_fields) == swept
-    others = {setting.name for setting in recipe_fields() if not setting.swept}
+    others = {setting.name for setting in spec_fields(RecipeSpec) if not setting.swept}
     assert {*swept} <= Rule.model_fields.keys() and not others & Rule.model_fields.keys()

@@ -7,34 +7,24 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pictures import STUDY, grey, levels
+from pictures import grey, levels, refusal, study
 from records import array_record, example, greys
 from test_cli import HEAVY
 
-from scalectl.orchestrator.errors import InvalidExperiment
-from scalectl.orchestrator.experiment.reading import read
 from scalectl.trainer.data.facts import Unreadable
 from scalectl.trainer.data.headers import BadImage
 from scalectl.trainer.data.split import load, split
 from scalectl.trainer.spec import DataSpec
 
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def spec(folder: Path, source: str = "train.array_record", more: str = "") -> DataSpec:
-    (folder / "experiments.yaml").write_text(
-        STUDY.format(source=f"array_record:{source}", more=f", num_classes: 3{more}")
-    )
-    return read(folder / "experiments.yaml").cells[0].run.trunk.data
+    return study(folder, f"array_record:{source}", f", num_classes: 3{more}").cells[0].run.trunk.data
 
 
-def refusal(folder: Path, source: str = "train.array_record") -> str:
-    with pytest.raises(InvalidExperiment) as caught:
-        spec(folder, source)
-    return str(caught.value)
+def refused(folder: Path, source: str = "train.array_record") -> str:
+    return refusal(folder, f"array_record:{source}", ", num_classes: 3")
 
 
 def test_every_image_is_read_once_with_its_label(tmp_path):
@@ -88,16 +78,16 @@ def test_moved_files_are_the_same_data_and_changed_ones_other(tmp_path):
 )
 def test_wrong_features_are_refused_at_planning_with_the_file(record, words, tmp_path):
     array_record(tmp_path / "train.array_record", [record] * 9)
-    said = refusal(tmp_path)
+    said = refused(tmp_path)
     assert f"data.source: {tmp_path}/train.array_record{words}" in said
 
 
 def test_files_that_are_none_are_refused_at_planning(tmp_path):
-    assert "no ArrayRecord files there" in refusal(tmp_path, "nowhere")
+    assert "no ArrayRecord files there" in refused(tmp_path, "nowhere")
     array_record(tmp_path / "train.array_record", [])
-    assert "train.array_record: no records" in refusal(tmp_path)
+    assert "train.array_record: no records" in refused(tmp_path)
     (tmp_path / "train.array_record").write_bytes(b"PAR1" * 40_000)
-    assert "train.array_record: not an ArrayRecord file" in refusal(tmp_path)
+    assert "train.array_record: not an ArrayRecord file" in refused(tmp_path)
 
 
 @pytest.mark.parametrize(

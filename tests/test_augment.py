@@ -76,6 +76,15 @@ def test_evaluation_cuts_224_out_of_256():
     assert found.shape == (224, 224, 3) and (found[0, 0, 0], found[-1, 0, 0]) == (16, 239)
 
 
+@pytest.mark.parametrize(("short", "side"), [(450, 224), (246, 224), (225, 224), (123, 224), (29, 224), (257, 96)])
+def test_a_picture_of_any_size_has_a_middle(short, side):
+    """A side that rounding put below 0 by 1e-14 was refused by Pillow, and the picture called damaged."""
+    across, down = (
+        middle(Picture(Image.new("RGB", size)), side, side) for size in ((short + 3, short), (short, short + 3))
+    )
+    assert across.shape == down.shape == (side, side, 3)
+
+
 def test_values_are_from_minus_one_to_one():
     assert in_range(np.array([0, 255], np.uint8)).tolist() == [-1.0, 1.0]
 

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from click.testing import CliRunner
+from invoking import command
 from pictures import grey
 from pyarrow import parquet
 from smallest import STUDY
 
 from scalectl import analysis
-from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.cli.shortage import shortage
 from scalectl.orchestrator.errors import Exit, InvalidExperiment, NotFound, Refusal
 from scalectl.orchestrator.experiment.document import MAX_FILES, read_document
@@ -28,10 +27,6 @@ def refused(tmp_path: Path, *overrides: tuple[str, str], study: str = STUDY) -> 
     with pytest.raises(InvalidExperiment) as error:
         read(file, overrides)
     return error.value
-
-
-def command(*words: object):
-    return CliRunner().invoke(scalectl, list(map(str, words)), standalone_mode=False)
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,7 @@ def test_a_page_of_more_runs_than_svg_is_for_has_them_all_on_a_canvas(browser, t
     page.goto(f"file://{path}")
     page.wait_for_selector("html[data-ready]")
     assert page.query_selector("#frontier-chart canvas") and not page.query_selector(POINTS)
-    assert page.inner_text("#shown") == f"{many} runs" and "of 1100" in page.inner_text("#more")
+    assert page.inner_text("#shown") == f"{many:,} runs" and "of 1,100" in page.inner_text("#more")
     cells = page.query_selector_all("#cells-table summary")
     counts = [int(cell.inner_text().split()[0]) for cell in cells]
     assert len(cells) == 9 and min(counts) > 100 and sum(counts) == many

@@ -9,11 +9,13 @@ import pytest
 from conftest import Study
 from runs import METRIC, laptop
 from studies_of_pages import several, trained
-from told import planned
+from told import planned, planned_again, write
 
 from scalectl import analysis
 from scalectl.orchestrator.experiment.reading import read as read_study
 from scalectl.orchestrator.page import live
+from scalectl.orchestrator.page.document import document
+from scalectl.orchestrator.page.html import page as html
 from scalectl.orchestrator.page.live import Feed
 from scalectl.orchestrator.page.server import Server
 from scalectl.orchestrator.page.writing import write_page
@@ -119,6 +121,34 @@ def test_a_run_that_is_held_out_is_on_no_frontier_and_a_star(browser, tmp_path):
     page.close()
 
 
+def test_costs_say_of_which_runs_they_are_while_some_are_not_done(browser, tmp_path):
+    """FLOPs of runs that nobody had trained stood beside the time of those that were."""
+    study = trained(tmp_path)
+    page = browser.new_page()
+    heads = []
+    for name in ("part", "whole"):
+        write_page(tmp_path / f"{name}.html", study.store)
+        page.goto(f"file://{tmp_path / f'{name}.html'}")
+        page.wait_for_selector("html[data-ready]")
+        heads.append(page.inner_text("#cost-tables thead >> nth=0").strip().split("\t")[3:])
+        with Records(study.store) as records:
+            write(records, planned_again(study, records).jobs)
+    page.close()
+    assert heads[0] == ["FLOPs of all", "device time of those done", "core-days of those done"]
+    assert heads[1] == ["FLOPs", "device time", "core-days"]
+
+
+def test_amounts_below_1_have_no_prefixes_on_an_axis(show):
+    """Two tenths of a second were `200m`, as minutes or millions are, and a millionth of a core-day `1\u00b5`."""
+    runs = laptop().assign(core_days=lambda table: 3e-6 * table["flops"] / table["flops"].min())
+    page = show(runs, METRIC, "core_days")
+    page.select_option("#x", "core_days")
+    page.wait_for_selector("#frontier-chart .role-axis-title text:text-is('Training compute (core-days)')")
+    texts = [tick.inner_html() for tick in page.query_selector_all("#frontier-chart .role-axis-label text")]
+    amounts = [text for text in texts if text and not text.endswith("%")]
+    assert "0.00001" in amounts and all(float(text) > 0 for text in amounts)
+
+
 def test_values_below_0_are_shown_on_a_linear_axis_and_counted_on_a_logarithmic_one(show):
     """They were outside the axes, without a word."""
     runs = laptop().assign(score=lambda table: 0.5 - 3 * table[METRIC])
@@ -133,6 +163,25 @@ def test_values_below_0_are_shown_on_a_linear_axis_and_counted_on_a_logarithmic_
     for point in page.query_selector_all("#frontier-chart [aria-roledescription='point']"):
         box = point.bounding_box()
         assert drawn["y"] <= box["y"] and box["y"] + box["height"] <= drawn["y"] + drawn["height"]
+
+
+def test_losses_that_hardly_differ_have_ticks_as_in_plot_and_lines_a_legend(browser, tmp_path):
+    """Between 0.37 and 0.43 is no number that ticks of a wider axis stand at: the axis had none."""
+    data = document(trained(tmp_path).store)
+    for curve in data["curves"]:
+        curve["losses"] = [0.43 if place == 0 else 0.373 for place in range(len(curve["losses"]))]
+    (tmp_path / "page.html").write_text(html(data))
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"file://{tmp_path / 'page.html'}")
+    page.wait_for_selector("html[data-ready]")
+    ticks = page.eval_on_selector_all("#curves-chart svg text", "texts => texts.map((text) => text.textContent)")
+    assert {"0.36", "0.38", "0.4", "0.42", "0.44"} <= set(ticks)
+    assert page.inner_text("#curves-legend").split("\n") == ["pico", "60 images", "120 images"]
+    dashes = [
+        line.evaluate("line => line.style.strokeDasharray") for line in page.query_selector_all("#curves-legend path")
+    ]
+    assert dashes[1:] == ["6, 2", ""]
+    page.close()
 
 
 def test_a_number_that_a_browser_would_round_is_a_number_in_the_command(show, tmp_path):

@@ -99,6 +99,11 @@ def test_a_store_of_an_earlier_version_that_kept_an_extending_yaml_is_made_whole
     bundle(there.folder / "study.zip", there.store, "other")
     with zipfile.ZipFile(there.folder / "study.zip") as archive:
         assert archive.read("experiments.yaml").decode() == whole
+    as_launched = base.read_text()
+    base.write_text(as_launched.replace("60", "61"))  # which the file above doesn't tell
+    with pytest.raises(NotInBundle, match=r"the YAML of other extends base\.yaml"):
+        bundle(there.folder / "more.zip", there.store, "other")
+    base.write_text(as_launched)
     there.file.write_text("extends: base.yaml\nname: another\n")
     with pytest.raises(NotInBundle, match=r"extends base\.yaml, .*scalectl launch \S*experiments\.yaml writes"):
         bundle(there.folder / "more.zip", there.store, "other")

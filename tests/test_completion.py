@@ -17,11 +17,6 @@ from scalectl.orchestrator.cli.main import scalectl
 PAGE = (Path(__file__).parents[1] / "docs" / "cli.md").read_text()
 
 
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory):
-    return told.filled(tmp_path_factory.mktemp("filled"))
-
-
 def completed(folder, monkeypatch, *words):
     monkeypatch.chdir(folder)
     shell = ShellComplete(scalectl, {}, "scalectl", "_SCALECTL_COMPLETE")

@@ -15,10 +15,7 @@ from scalectl.trainer.events import Failed
 from scalectl.trainer.spec import from_scratch
 from scalectl.trainer.train import train
 
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def noise(kind: str) -> bytes:

@@ -19,6 +19,7 @@ from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.store import measured
 from scalectl.orchestrator.store.beside import Unusable
 from scalectl.orchestrator.store.database import NotAStore, check, copy_to, version_of
+from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.requests import ask_to_stop
 from scalectl.orchestrator.store.soundness import remedy
 from scalectl.orchestrator.store.upgrading import VERSION
@@ -128,6 +129,8 @@ def test_a_store_of_each_older_version_is_upgraded_once_and_keeps_its_rows(study
         table: len(lines) for table, lines in before.items() if table != "members"
     }
     assert db(study, "upgrade") == (Exit.DONE, f"{study.store} is of version {VERSION} already.\n")
+    shown = [Store(study.store).run(run).run["devices"] for run in rows(study, "SELECT id FROM runs")]
+    assert shown and {type(devices) for devices in shown} == {float}  # as in a new store
 
 
 def test_every_older_version_has_a_store():

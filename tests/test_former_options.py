@@ -3,9 +3,9 @@
 import click
 import pytest
 from click.testing import CliRunner
+from invoking import command
 from runs import laptop
 
-from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.cli.options import Former
 
 METRIC = "upstream/error"
@@ -16,13 +16,9 @@ def store(tmp_path_factory) -> str:
     folder = tmp_path_factory.mktemp("former")
     runs = laptop()[["model", "data_size", "steps", "params", "flops", METRIC]]
     runs.assign(device_seconds=1e-9 * runs["flops"]).to_csv(folder / "runs.csv", index=False)
-    done = run("import", str(folder / "runs.csv"), "--store", str(folder / "results.db"))
+    done = command("import", str(folder / "runs.csv"), "--store", str(folder / "results.db"))
     assert done.exit_code == 0, done.exception
     return str(folder / "results.db")
-
-
-def run(*words: str):
-    return CliRunner().invoke(scalectl, words, standalone_mode=False)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +31,7 @@ def run(*words: str):
 )
 def test_a_former_spelling_answers_the_same_with_a_note(store, verb, former, today):
     words = [*verb.split(), "--store", store, "--law", "power", "-o", "json"]
-    old, new = run(*words, *former.split()), run(*words, *today.split())
+    old, new = command(*words, *former.split()), command(*words, *today.split())
     assert new.stderr == "" and new.stdout and old.stdout == new.stdout
     spelling, now = former.split()[0], today.split()[0]
     assert old.stderr == f"{spelling} is now {now} here: write {today}.\n"
@@ -44,13 +40,13 @@ def test_a_former_spelling_answers_the_same_with_a_note(store, verb, former, tod
 
 @pytest.mark.slow
 def test_figures_take_the_former_spelling_too(store, tmp_path):
-    drawn = run("plot", "frontier", "--store", store, "--compute", "device_seconds", "-o", str(tmp_path / "F.png"))
+    drawn = command("plot", "frontier", "--store", store, "--compute", "device_seconds", "-o", str(tmp_path / "F.png"))
     assert drawn.return_value == 0 and drawn.stderr == "--compute is now --x here: write --x device_seconds.\n"
     assert "--x device_seconds" in drawn.stdout  # of the next command
 
 
 def test_an_amount_of_compute_is_no_former_spelling(store):
-    done = run("predict", "--store", store, "--compute", "1e12", "--law", "power")
+    done = command("predict", "--store", store, "--compute", "1e12", "--law", "power")
     assert done.return_value == 0 and done.stderr == ""
 
 

@@ -9,14 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import told
-from click.testing import CliRunner
+from invoking import command
 from runs import SHARED
 from studies_of_pages import trained
 
 from scalectl import analysis
 from scalectl.analysis.selection import select
 from scalectl.analysis.store import metrics
-from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.cli.status import text as status_text
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.store.imported import read
@@ -25,10 +24,6 @@ from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.sheet import InvalidImport
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "other_runs.csv"
-
-
-def command(*words: object):
-    return CliRunner().invoke(scalectl, list(map(str, words)), standalone_mode=False)
 
 
 @pytest.fixture

@@ -85,6 +85,8 @@ def test_a_size_far_ahead_has_what_parabolas_miss_in_its_interval():
     assert not low < best(1e22) < high
     size = found.best(1e22)
     assert size.low < best(1e22) < size.high
+    known = [one for one in found.budgets if one.params_low is not None]
+    assert known and all(one.params_low < best(one.compute) < one.params_high for one in known)
 
 
 def test_models_of_nearly_one_size_whose_images_cost_differently_are_told():

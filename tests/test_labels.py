@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pyarrow as pa
 import pytest
-from pictures import STUDY, as_seen, grey, layout, levels, write
+from pictures import STUDY, as_seen, grey, layout, levels, study, write
 from records import array_record, dataset, example
 from scipy.special import expit
 
@@ -39,11 +39,6 @@ def labels(level: int) -> list[int]:
 def table(name: str = "labels", of: Any = labels, count: int = 40, kind: Any = None) -> pa.Table:
     pictures = layout([grey(level) for level in range(count)], [0] * count).drop_columns("label")
     return pictures.append_column(name, pa.array([of(level) for level in range(count)], kind or pa.list_(pa.int32())))
-
-
-def study(folder: Path, source: str = "parquet:train.parquet", more: str = "") -> Experiment:
-    (folder / "experiments.yaml").write_text(STUDY.format(source=source, more=more))
-    return read(folder / "experiments.yaml")
 
 
 def as_parquet(folder: Path) -> Experiment:

@@ -28,7 +28,8 @@ from scalectl.orchestrator.store.lock import Locked
 from scalectl.orchestrator.store.records import Records, known
 from scalectl.orchestrator.store.requests import ask_to_stop
 from scalectl.orchestrator.vocabulary import Slot
-from scalectl.trainer.events import Checkpoint
+from scalectl.trainer.events import Checkpoint, Progress, Skipped, Started
+from scalectl.trainer.flops import training_flops
 from scalectl.trainer.spec import from_scratch
 from scalectl.trainer.train import train
 
@@ -179,6 +180,15 @@ def test_a_cap_on_flops_stops_jobs_at_checkpoints_and_is_the_reason(study):
     assert reasons == {f"limits.max_flops is reached: {whole / 2:.1e} FLOPs"}
     launched(study, steps="[20, 40]")
     assert set(points(study)["state"]) == {"done"}
+
+
+def test_steps_that_a_damaged_checkpoint_held_count_again_for_a_cap(study):
+    job = plan(read(study.write(steps="[40]"))).jobs[0]
+    meter = Meter(Caps())
+    begun = (Skipped(20, "/20", "damaged"), Started(10, "host", 37, "cpu", "{}"))
+    for events in ((), begun, (Progress(30, 1.0, 1e-3, 1.0, 37.0, 37.0),)):
+        meter.take(News("cpu-0", job, events))
+    assert meter.flops == training_flops(job.job.trunk, 30 - 10)
 
 
 def test_a_cap_on_device_hours_is_measured_by_the_clock(study):

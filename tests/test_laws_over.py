@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from invoking import command
 from runs import METRIC, doubly, laptop, table
 
 import scalectl as package
@@ -134,10 +135,6 @@ def imported(tmp_path_factory):
     result = CliRunner().invoke(scalectl, ["import", f"{folder}/family.csv", "--store", f"{folder}/family.db"])
     assert result.exit_code == 0
     return folder / "family.db"
-
-
-def command(*words: object) -> object:
-    return CliRunner().invoke(scalectl, list(map(str, words)), standalone_mode=False)
 
 
 def test_the_command_line_a_notebook_and_the_figure_have_the_same_law(imported, tmp_path):

@@ -13,10 +13,7 @@ from scalectl.trainer.selection import Selection
 
 CLASSES = ("cat", "cat big", "dog")
 
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def listed(folder: Path, lines: list[str], classes: tuple[str, ...] = CLASSES) -> list[int]:

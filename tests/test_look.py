@@ -49,6 +49,18 @@ def marks(axes):
         yield from map(tuple, edges if hollow or white else faces)
 
 
+@pytest.mark.parametrize(
+    ("x", "label"),
+    [
+        ("images_seen", "Images seen"),  # it was "Images seen (images seen)"
+        ("flops", "Training compute (FLOPs)"),
+        ("data_size", "Training set (distinct images)"),
+    ],
+)
+def test_an_axis_names_its_unit_once(x, label):
+    assert draw("frontier", replace(subject(many()), x=x, fit=None)).figure.axes[0].get_xlabel() == label
+
+
 def many(models=12, sizes=8) -> pd.DataFrame:
     """Runs of 12 models and 8 data sizes."""
     rows = [(m, d, s) for m in range(models) for d in range(sizes) for s in (1, 16)]

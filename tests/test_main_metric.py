@@ -1,11 +1,10 @@
 """Studies that don't measure upstream/error: what they are compared by, which run is best, and which law they have."""
 
 import pytest
-from click.testing import CliRunner
+from invoking import command
 from told import planned_again, rows, told
 
 from scalectl.analysis.vocabulary import is_accuracy
-from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.cli.overview import overview
 from scalectl.orchestrator.cli.status import text as status_text
 from scalectl.orchestrator.errors import Exit
@@ -35,10 +34,6 @@ def measuring(study, monkeypatch):
 
     monkeypatch.chdir(study.folder)
     return written
-
-
-def command(*words):
-    return CliRunner().invoke(scalectl, [str(word) for word in words], standalone_mode=False)
 
 
 @pytest.mark.parametrize(

@@ -264,11 +264,9 @@ def test_a_command_that_fails_or_hangs_is_a_reason(tmp_path, monkeypatch):
         file.chmod(0o700)
         execute([str(file)], tmp_path, b"{}")
     monkeypatch.setattr(notify, "SECONDS", 0.3)
-    hanging = script(tmp_path / "hang.sh", "sleep 60 & echo $! > child; wait")
-    began = time.monotonic()
+    hanging = script(tmp_path / "hang.sh", "sleep 600 & echo $! > child; wait")
     with pytest.raises(Unheard, match="took more than"):
         execute([str(hanging)], tmp_path, b"{}")
-    assert time.monotonic() - began < 5
     child = int((tmp_path / "child").read_text())
     deadline = time.monotonic() + 5
     while Path(f"/proc/{child}/cmdline").exists() and Path(f"/proc/{child}/cmdline").read_bytes():

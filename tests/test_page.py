@@ -24,10 +24,10 @@ from scalectl.analysis.smoothing import smoothed
 from scalectl.analysis.store import metrics
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Exit, Refusal
-from scalectl.orchestrator.page import html as pages
 from scalectl.orchestrator.page.curves import carried, curve_documents, spread
 from scalectl.orchestrator.page.document import document
 from scalectl.orchestrator.page.html import is_page, page
+from scalectl.orchestrator.page.library import library
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.segments import Segment
 
@@ -251,15 +251,41 @@ def test_points_of_a_long_curve_are_spread_over_its_decades():
 
 
 def test_without_the_library_it_says_what_to_install_and_writes_nothing(study, tmp_path, monkeypatch):
-    pages.library.cache_clear()
+    library.cache_clear()
     monkeypatch.setitem(sys.modules, "vl_convert", None)
     try:
         words = ["report", "-o", str(tmp_path / "p.html"), "--store", str(study.store)]
         done = CliRunner().invoke(scalectl, words, standalone_mode=False)
     finally:
-        pages.library.cache_clear()
+        library.cache_clear()
     assert done.exception.exit == Exit.NOT_FOUND and "pip install 'scalectl[page]'" in str(done.exception)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_chart_library_is_bundled_once_and_again_where_what_was_kept_is_damaged(tmp_path, monkeypatch):
+    whole = library()
+    bundled = []
+
+    def bundle(snippet: str) -> str:
+        bundled.append(snippet)
+        return "made </script> again <!-- here"
+
+    monkeypatch.setattr("vl_convert.javascript_bundle", bundle)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    made = []
+    try:
+        for damage in (None, None, "", "// a digest\nanother script", None):
+            if damage is not None:
+                (kept,) = (tmp_path / "cache" / "scalectl" / "charts").iterdir()
+                kept.write_text(damage)
+            library.cache_clear()
+            made.append(library())
+        monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")  # where no folder can be
+        library.cache_clear()
+        assert library() == made[0] and len(bundled) == 4
+    finally:
+        library.cache_clear()
+    assert set(made) == {"made <\\/script> again <\\!-- here"} and whole.count("</script") == whole.count("<!--") == 0
 
 
 def test_curves_of_more_trunks_than_a_figure_can_carry_are_those_of_some_evenly_apart():

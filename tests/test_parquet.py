@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from pictures import STUDY, as_seen, cifar10, grey, greys, jpeg, layout, levels, write
+from pictures import STUDY, as_seen, cifar10, grey, greys, jpeg, layout, levels, refusal, study, write
 from PIL import Image
 from pyarrow import parquet as files
 from test_cli import HEAVY
 
-from scalectl.orchestrator.errors import InvalidExperiment
-from scalectl.orchestrator.experiment.reading import Experiment, read
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.trainer.data.batches import Batches
 from scalectl.trainer.data.facts import Unreadable
@@ -26,25 +25,11 @@ from scalectl.trainer.identity import identity
 from scalectl.trainer.spec import DataSpec, from_scratch
 from scalectl.trainer.train import train
 
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
-def study(folder: Path, source: str = "parquet:train.parquet", more: str = "") -> Experiment:
-    (folder / "experiments.yaml").write_text(STUDY.format(source=source, more=more))
-    return read(folder / "experiments.yaml")
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def spec(folder: Path, source: str = "parquet:train.parquet", more: str = "") -> DataSpec:
     return study(folder, source, more).cells[0].run.trunk.data
-
-
-def refusal(folder: Path, more: str = "") -> str:
-    with pytest.raises(InvalidExperiment) as caught:
-        study(folder, more=more)
-    return str(caught.value)
 
 
 def test_footers_say_how_many_images_of_how_many_classes_there_are(tmp_path):
@@ -155,9 +140,9 @@ def test_wrong_columns_are_refused_at_planning_with_the_file(table, words, tmp_p
 
 def test_labels_above_the_classes_are_refused_at_planning(tmp_path):
     greys(tmp_path / "train.parquet", range(40), classes=4)
-    assert "has the label 3, and 3 classes" in refusal(tmp_path, ", num_classes: 3")
+    assert "has the label 3, and 3 classes" in refusal(tmp_path, more=", num_classes: 3")
     greys(tmp_path / "test.parquet", range(40), classes=5)
-    assert "data.test: it has the label 4" in refusal(tmp_path, ", test: test.parquet")
+    assert "data.test: it has the label 4" in refusal(tmp_path, more=", test: test.parquet")
 
 
 def test_files_that_do_not_tell_their_classes_ask_for_them(tmp_path):
@@ -172,7 +157,7 @@ def test_too_few_images_are_refused_at_planning(tmp_path):
     greys(tmp_path / "train.parquet", range(7))
     assert "6 is more than 5: parquet:train.parquet has 7 images, 2 are held out" in refusal(tmp_path)
     greys(tmp_path / "test.parquet", range(3))
-    assert "4 is more than the 3 of data.test" in refusal(tmp_path, ", test: test.parquet, held_out: 4")
+    assert "4 is more than the 3 of data.test" in refusal(tmp_path, more=", test: test.parquet, held_out: 4")
 
 
 def test_a_file_that_is_no_parquet_is_refused_at_planning(tmp_path):

@@ -6,7 +6,6 @@ import json
 import re
 
 import pytest
-import told
 from click.testing import CliRunner
 from conftest import stored
 from told import everything, rows
@@ -16,12 +15,6 @@ from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Exit, Refusal
 
 POINTS = 'SELECT name, flops, "upstream/error" AS error, origin FROM points ORDER BY name'
-
-
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory):
-    """A study of two runs that are done; nothing changes it here."""
-    return told.filled(tmp_path_factory.mktemp("filled"))
 
 
 def said(study, *words):

@@ -1,17 +1,11 @@
 """Verbs that write something say nothing of it with -q; what went wrong they say all the same."""
 
 import pytest
-from click.testing import CliRunner
+from invoking import command
 from runs import laptop
 from told import filled, rows
 
-from scalectl.orchestrator.cli.main import scalectl
-
 COLUMNS = ["name", "model", "params", "data_size", "steps", "seed", "flops", "upstream/error"]
-
-
-def invoked(*words: object):
-    return CliRunner().invoke(scalectl, [str(word) for word in words], standalone_mode=False)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +33,7 @@ def folder(tmp_path_factory):
 )
 def test_a_verb_that_writes_is_silent_on_demand(folder, words, monkeypatch):
     monkeypatch.chdir(folder)
-    done = invoked(*[word.format(folder) for word in words], "-q", "--store", folder / "results.db")
+    done = command(*[word.format(folder) for word in words], "-q", "--store", folder / "results.db")
     assert done.exception is None and done.output == "", done.exception or done.output
     written = [word.format(folder) for word in words if "{}" in word]
     assert all((folder / path).exists() for path in written)
@@ -57,14 +51,14 @@ def test_a_verb_that_changes_something_is_silent_on_demand(tmp_path):
         ["init", tmp_path / "new.yaml", "-q"],
         ["prune", study.file, "--yes", "-q", "--set", "budgets.steps=[20]"],
     ):
-        done = invoked(*words)
+        done = command(*words)
         assert done.exception is None and done.output == "", words
     assert (tmp_path / "new.yaml").exists() and rows(study, "SELECT count(*) FROM members") == [1]
 
 
 def test_what_goes_wrong_is_said_all_the_same(folder, tmp_path):
-    refused = invoked("export", "-q", "--to", "csv", folder, "--store", folder / "results.db")
+    refused = command("export", "-q", "--to", "csv", folder, "--store", folder / "results.db")
     assert "refused" in str(refused.exception)
     (tmp_path / "bad.csv").write_text("name,model,steps,upstream/error\na,m,10,0.5\nb,m,ten,0.5\n")
-    wrong = invoked("import", "-q", tmp_path / "bad.csv", "--store", tmp_path / "results.db")
+    wrong = command("import", "-q", tmp_path / "bad.csv", "--store", tmp_path / "results.db")
     assert "steps = ten" in str(wrong.exception)

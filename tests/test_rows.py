@@ -7,7 +7,6 @@ import math
 
 import click
 import pytest
-import told
 from click.testing import CliRunner
 from pyarrow import parquet
 from studies_of_pages import trained
@@ -24,12 +23,6 @@ RECORDS = [
     {"name": "d", "size": 2**53, "loss": 1.0},
 ]
 FORMS = ("csv", "json", "jsonl", "md")
-
-
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory):
-    """A study of two runs that are done; nothing changes it here."""
-    return told.filled(tmp_path_factory.mktemp("filled"))
 
 
 def printed(*words):

@@ -15,10 +15,7 @@ from scalectl.trainer.data.headers import BadImage
 from scalectl.trainer.data.split import split
 from scalectl.trainer.spec import DataSpec
 
-
-@pytest.fixture(autouse=True)
-def own_folders(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def folder(where: Path, count: int) -> str:

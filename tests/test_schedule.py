@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from scalectl.orchestrator.plan.placement import Fit
 from scalectl.orchestrator.plan.plan import PlannedJob
-from scalectl.orchestrator.plan.scheduler import Queue, lengths
+from scalectl.orchestrator.plan.scheduler import Queue, chains
 from scalectl.orchestrator.vocabulary import JobKind, Slot
 from scalectl.trainer.spec import DataSpec, EvalSpec, Job, ModelSpec, RecipeSpec, TrunkSpec
 
@@ -61,7 +61,7 @@ def forests(draw) -> list[PlannedJob]:
 
 def test_a_chain_is_as_long_as_its_jobs_together():
     jobs = [planned("a", 3.0), planned("b", 5.0, ("a",)), planned("c", 0.5, ("a",)), planned("d", 7.25, ("b",))]
-    assert lengths(jobs) == {"a": 15.25, "b": 12.25, "c": 0.5, "d": 7.25}
+    assert dict(chains(jobs)) == {"a": 15.25, "b": 12.25, "c": 0.5, "d": 7.25}
 
 
 def test_a_canary_of_each_shape_goes_first_and_is_the_cheapest():
@@ -144,6 +144,6 @@ def test_the_same_input_gives_the_same_order(jobs, count):
 @given(forests())
 def test_of_one_shape_chains_are_placed_from_long_to_short_after_the_canary(jobs):
     jobs = [planned(job.id, job.seconds, job.needs) for job in jobs]
-    length = lengths(jobs)
+    length = dict(chains(jobs))
     _, *placed = Queue(jobs, on(12)).placements(on(12))
     assert all(length[first.id] >= length[second.id] for (first, _), (second, _) in pairwise(placed))

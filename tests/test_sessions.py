@@ -6,7 +6,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 
 import psutil
 import pytest
@@ -126,8 +125,8 @@ def test_a_job_waits_until_its_folder_is_nobody_elses(study, monkeypatch):
         monkeypatch.setattr(lease, "PATIENCE", 0.5)
         ((end,),) = stream(job, None)
         assert isinstance(end, Failed) and end.kind == "no_capacity" and job.folder in end.reason
-    began = time.monotonic()
+    monkeypatch.setattr(lease, "PATIENCE", 600)  # longer than any test may take
     with leased(job.folder, None) as free:
-        assert free and time.monotonic() - began < 0.4
+        assert free
     with leased("gs://bucket/a", None) as free, leased("/proc/37/none", None) as other:
         assert free and other

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from devices import told
 from jax.sharding import PartitionSpec
-from test_train import TRUNK, job
+from test_train import TRUNK, job, of
 
 from scalectl.trainer import checkpoint
 from scalectl.trainer.aot import Imagined
@@ -83,10 +83,6 @@ def test_parts_of_a_batch_are_those_of_the_whole():
 def test_devices_that_cannot_share_a_batch_are_refused():
     with pytest.raises(ValueError, match="16 images can't be shared by 3 devices: give a multiple of 3"):
         Layout(tuple(jax.devices() * 3)).rows(16)
-
-
-def of(kind: type, events: list[Event]) -> list:
-    return [event for event in events if isinstance(event, kind)]
 
 
 def values(events: list[Event]) -> list[float]:

@@ -5,7 +5,6 @@ import json
 import math
 import random
 import statistics
-import time
 from collections import defaultdict
 from dataclasses import replace
 from itertools import pairwise
@@ -17,6 +16,7 @@ from hypothesis import strategies as st
 from test_cli import scalectl
 from test_schedule import forests, on, planned
 
+from scalectl.orchestrator.cli import simulate as simulate_screen
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.format import exact, share
 from scalectl.orchestrator.plan.bound import lower_bound
@@ -209,14 +209,11 @@ grid: {{seeds: {list(range(20))}}}
 
 
 @pytest.mark.slow
-def test_ten_thousand_runs_are_planned_in_5_and_simulated_in_60_seconds_of_cpu(tmp_path):
+def test_ten_thousand_runs_are_planned_and_simulated_to_their_ends(tmp_path):
     file = big(tmp_path)
-    began = time.process_time()
     found = plan(read(file))
-    planned_in = time.process_time() - began
     simulated = simulate(found.jobs, on(32), Preemptions(0.2, seed=37))
     assert len(found.runs) == simulated.done == 10_000
-    assert planned_in < 5 and time.process_time() - began < 60
 
 
 def test_the_command_answers_for_people_and_for_programs(study):
@@ -227,6 +224,15 @@ def test_the_command_answers_for_people_and_for_programs(study):
     found = json.loads(scalectl("simulate", study.file, "--slots", "1xcpu", "-o", "json").stdout)
     assert found["goodput"] == 1.0 and found["makespan_seconds"] == pytest.approx(found["lower_bound_seconds"])
     assert [path.name for path in study.folder.iterdir()] == ["experiments.yaml"]
+
+
+def test_what_a_cap_cuts_off_is_not_compared_with_the_least_time_of_the_whole():
+    """It was said to take 73 % less than the least possible."""
+    jobs = [planned(f"job-{n}", 10.0) for n in range(10)]
+    whole, capped = (simulate(jobs, on(2), caps=Caps(max_device_hours=cap)) for cap in (1.0, 25 / 3600))
+    assert "50 s from start to end, 0 % above the least possible (50 s)." in simulate_screen.text(whole, "", on(2), "")
+    text = simulate_screen.text(capped, "", on(2), "")
+    assert "12 s until a cap of limits is reached; all runs take 50 s at least." in text and "above" not in text
 
 
 def test_slots_that_will_not_do_are_refused(study):

@@ -4,9 +4,8 @@ import json
 from types import SimpleNamespace
 
 import pytest
-from click.testing import CliRunner
+from invoking import command
 
-from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch.slots import limit_slots
@@ -16,25 +15,21 @@ from scalectl.orchestrator.plan.typed_slots import InvalidSlots, parse_slots
 from scalectl.orchestrator.vocabulary import Slot
 
 
-def run(*words: object):
-    return CliRunner().invoke(scalectl, [str(word) for word in words], standalone_mode=False)
-
-
 @pytest.mark.parametrize("slots", [["2"], ["2xcpu"], ["1", "1xcpu"]])
 def test_a_plan_counts_on_the_same_slots_however_they_are_given(study, slots):
     words = [word for text in slots for word in ("--slots", text)]
     for verb in (["plan"], ["launch", "-n"]):
-        assert "on 2 slots" in run(*verb, study.file, *words).stdout
+        assert "on 2 slots" in command(*verb, study.file, *words).stdout
 
 
 @pytest.mark.parametrize("verb", ["plan", "launch", "simulate"])
 def test_no_verb_takes_what_is_no_slots(study, verb):
-    refused = run(verb, study.file, "--slots", "x4").exception
+    refused = command(verb, study.file, "--slots", "x4").exception
     assert isinstance(refused, Refusal) and refused.exit == 2 and "write COUNTxTYPE" in str(refused)
 
 
 def test_a_launch_without_slots_of_a_type_is_refused_with_what_it_has(study):
-    refused = run("launch", study.file, "--here", "--slots", "4xv5e-16").exception
+    refused = command("launch", study.file, "--here", "--slots", "4xv5e-16").exception
     assert str(refused) == "refused: --slots asks for 4 slots of type v5e-16, and this launch has only 1 of type cpu."
     assert isinstance(refused, Refusal) and refused.exit == 4
     assert not (study.folder / "artifacts").exists()
@@ -63,7 +58,7 @@ def test_more_slots_than_a_cluster_has_are_refused():
 
 def test_slots_on_which_no_job_would_run_are_refused_before_anything_is_written(study):
     study.write("resources: {default: {type: [v5e-16, h100-8]}}\n")
-    refused = run("launch", study.file, "--slots", "2xh100", "-y").exception
+    refused = command("launch", study.file, "--slots", "2xh100", "-y").exception
     said = "refused: --slots asks for 2 slots of type h100, on which no job would run: they need type h100-8, v5e-16."
     assert str(refused) == said and refused.exit == 4
     assert [path.name for path in study.folder.iterdir() if "lock" not in path.name] == ["experiments.yaml"]
@@ -88,8 +83,8 @@ def test_slots_are_proposed_where_none_are_given(study, verb):
         'resources: {default: {type: v5e-16}, rules: [{when: {data_size: ">100"}, use: {type: v5e-32}}]}\n',
         sizes="[60, 120]",
     )
-    slots = json.loads(run(verb, study.file, "-o", "json").stdout)
+    slots = json.loads(command(verb, study.file, "-o", "json").stdout)
     counts = {entry["type"]: entry["count"] for entry in (slots.get("total") or slots)["slots_by_type"]}
     assert counts.keys() == {"v5e-16", "v5e-32"} and all(0 < count <= 3 for count in counts.values())
-    given = run(verb, study.file, "--slots", "7xv5e-16", *(["--slots", "1xv5e-32"] if verb == "simulate" else []))
+    given = command(verb, study.file, "--slots", "7xv5e-16", *(["--slots", "1xv5e-32"] if verb == "simulate" else []))
     assert {"plan": "on 7 slots of v5e-16, 2 of v5e-32", "simulate": "7 x v5e-16"}[verb] in given.stdout

@@ -13,7 +13,6 @@ from scalectl.trainer.spec import (
     RunSpec,
     SpecField,
     TrunkSpec,
-    recipe_fields,
     spec_fields,
 )
 
@@ -55,7 +54,7 @@ def test_a_setting_that_came_later_counts_once_it_is_set():
 
 
 def test_the_fields_of_specs_say_what_columns_sweeps_and_older_stores_need():
-    recipe = {setting.name: setting for setting in recipe_fields()}
+    recipe = {setting.name: setting for setting in spec_fields(RecipeSpec)}
     swept = ["batch_size", "head", "pre_logits", "lr", "clip_norm"]
     swept += ["weight_decay_head", "weight_decay_body", "warmup", "timescale"]
     assert [name for name, setting in recipe.items() if setting.swept] == swept

@@ -18,10 +18,7 @@ from scalectl.trainer.events import Noticed
 from scalectl.trainer.spec import EvalSpec, Job
 from scalectl.trainer.train import train
 
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def shown(experiment: Experiment) -> tuple[list[int], list[int]]:

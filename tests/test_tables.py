@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from pictures import STUDY, grey, greys, layout, levels, write
+from pictures import grey, greys, layout, levels, refusal, study, write
 
-from scalectl.orchestrator.errors import InvalidExperiment
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.trainer.data.facts import Unreadable
 from scalectl.trainer.data.split import split
@@ -22,21 +21,11 @@ WORDS = ("ant", "bee", "cat")
 PICTURES = [grey(level) for level in range(30)]
 LABELS = [level % 3 for level in range(30)]
 
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def spec(folder: Path, source: str = "parquet:train.parquet", more: str = "") -> DataSpec:
-    (folder / "experiments.yaml").write_text(STUDY.format(source=source, more=more))
-    return read(folder / "experiments.yaml").cells[0].run.trunk.data
-
-
-def refusal(folder: Path, source: str = "parquet:train.parquet", more: str = "") -> str:
-    with pytest.raises(InvalidExperiment) as caught:
-        spec(folder, source, more)
-    return str(caught.value)
+    return study(folder, source, more).cells[0].run.trunk.data
 
 
 def labelled(data: DataSpec) -> dict[int, Any]:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -9,19 +10,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
+from invoking import command
 
 from scalectl import analysis
 from scalectl.analysis.selection import select
-from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.store.imported import Import, read
 from scalectl.orchestrator.store.layout import Wishes
 from scalectl.orchestrator.store.meanings import HEADERS
 from scalectl.orchestrator.store.sheet import InvalidImport
-
-
-def command(*words: object):
-    return CliRunner().invoke(scalectl, list(map(str, words)), standalone_mode=False)
 
 
 def table(tmp_path: Path, text: str, name: str = "table.csv", **wishes) -> Import:
@@ -257,6 +253,36 @@ def test_compute_in_a_unit_of_its_header_is_compute_and_no_metric(tmp_path, head
     assert run.columns["flops"] == pytest.approx(flops) and run.metrics == {"err": 0.3}
 
 
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("PFLOPs", "PFLOPs may be a speed or training compute: --as PFLOPs=compute_pflops takes it for that"),
+        ("Tera FLOPs", None),
+        ("log10 flops", "log10 flops has logarithms of flops, of which no law is: give flops itself"),
+        (
+            "log_10(Training compute)",
+            "log_10(Training compute) has logarithms of flops, of which no law is: give flops",
+        ),
+        ("ln(D)", None),
+        ("log_params", "log_params has logarithms of params, of which no law is: give params itself"),
+        ("log_steps", None),
+    ],
+)
+def test_a_column_that_may_be_compute_is_named_with_how_to_say_so(tmp_path, header, said):
+    """It was a metric without a word, or the refusal of a table without compute named every other column."""
+    rows = f"model,{header},err\na,18.5,0.3\nb,19.5,0.2\n"
+    hint = said or "name a column as one of flops, device_seconds"
+    with pytest.raises(InvalidImport, match=f"no column of compute(.|\n)*{re.escape(hint)}"):
+        table(tmp_path, rows)
+    beside = table(tmp_path, rows.replace("model,", "model,steps,").replace("a,", "a,10,").replace("b,", "b,20,"))
+    assert any(note.startswith(said or "-") for note in beside.notes) == bool(said)
+
+
+def test_compute_that_is_said_to_be_in_petaflops_is_read_in_them(tmp_path):
+    found = table(tmp_path, "model,PFLOPs,err\na,18.5,0.3\n", columns={"PFLOPs": "compute_pflops"})
+    assert found.runs[0].columns["flops"] == 1.85e16 and not any("speed" in note for note in found.notes)
+
+
 @pytest.mark.parametrize("accuracies", ["0.712,0.801", "71.2,80.1", "71.2%,80.1%"])
 def test_accuracies_become_errors_where_that_is_wished_for(tmp_path, accuracies):
     low, high = accuracies.split(",")
@@ -332,6 +358,7 @@ def test_each_format_gives_the_same_runs(tmp_path, name):
     ("name", "content", "said"),
     [
         ("a.jsonl", b'{"model": "a", "flops": 1}\n{"model"\n', "a.jsonl:2:1: error: not JSON"),
+        ("a.jsonl", b'{"model": "a", "err": 0.3, "": null}\n{"model"\n', "a.jsonl:2:1: error: not JSON"),
         ("a.jsonl", b'{"model": "a", "flops": 1}\n37\n', "a.jsonl:2:1: error: not an object"),
         ("a.jsonl", b"[" * 100_000, "a.jsonl:1:1: error: not JSON"),
         ("a.jsonl", b"{" * 100_000, "more than 2,000 columns, 20,000 runs or 300,000 cells"),

@@ -1,26 +1,14 @@
 """Tables that come in other arrangements than a run a row below one header, and what follows from their columns."""
 
 import json
-from pathlib import Path
 
 import pytest
+from test_tables_of_others import first, table
 
-from scalectl.orchestrator.store.imported import Import, read
-from scalectl.orchestrator.store.layout import Wishes
+from scalectl.orchestrator.store.imported import read
 from scalectl.orchestrator.store.sheet import InvalidImport
 
 RUN = {"model": "S", "params": 22_000_000, "images_seen": 3_000_000_000, "upstream/loss": 2.5}
-
-
-def table(tmp_path: Path, text: str, name: str = "table.csv", **wishes) -> Import:
-    (tmp_path / name).write_text(text)
-    return read(tmp_path / name, Wishes(**wishes))
-
-
-def first(tmp_path: Path, text: str, name: str = "table.csv", **wishes) -> dict[str, object]:
-    """Everything that is known of the first run."""
-    run = table(tmp_path, text, name, **wishes).runs[0]
-    return {**run.columns, **run.metrics, **run.labels}
 
 
 LATEX = r"""\begin{tabular}{lrrr}

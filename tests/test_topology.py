@@ -2,7 +2,7 @@
 
 import pytest
 
-from scalectl.trainer.topology import GENERATIONS, Topology, Unknown, generation, slot_type, topology
+from scalectl.trainer.topology import GENERATIONS, Topology, Unknown, generation, topology
 
 SPELLINGS = {
     "v5e:4x4": ["v5e-16", "v5litepod-16", "V5E:4x4", "tpu-v5-lite-podslice:4x4", "tpu-v5-lite-podslice-4x4", "v5e/4x4"],
@@ -19,7 +19,7 @@ SPELLINGS = {
 @pytest.mark.parametrize("name", SPELLINGS)
 def test_all_spellings_of_a_slice_are_one(name):
     assert {str(topology(text)) for text in [name, *SPELLINGS[name]]} == {name}
-    assert {slot_type(text) for text in [name, *SPELLINGS[name]]} == {topology(name).slot}
+    assert {topology(text).slot for text in [name, *SPELLINGS[name]]} == {topology(name).slot}
 
 
 def test_sides_alone_are_of_the_generation_that_is_known():
@@ -73,8 +73,3 @@ def test_slices_grow_to_no_more_than_a_pod_and_each_has_a_name(name):
     assert chips == sorted(chips) and chips[-1] <= chosen.pod and len(set(shapes)) == len(shapes)
     for slices in (Topology(chosen, shape) for shape in shapes):
         assert topology(str(slices)) == slices and topology(slices.slot).chips == slices.chips
-
-
-@pytest.mark.parametrize("word", ["cpu", "cpu-2", "gpu", "h100-8", "tpu", "8xh100", "v37-8"])
-def test_other_words_for_slots_stay_as_they_are(word):
-    assert slot_type(word) == word

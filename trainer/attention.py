@@ -63,6 +63,6 @@ def split_heads(x: Array, batch: int, parts: int, heads: int) -> Array:
 
 
 def join_heads(x: Array, heads: int) -> Array:
-    """Return (B x H, N, K) as rows (T, H x K)."""
+    """(B x H, N, K) as rows (T, H x K)."""
     x = x.reshape(-1, heads, *x.shape[1:]).transpose(0, 2, 1, 3)
     return x.reshape(-1, heads * x.shape[-1])

@@ -1,10 +1,8 @@
 """Which attempt at a job may write its checkpoints: the newest, whatever an older one that was lost still does."""
 
 import secrets
-from pathlib import Path
-from typing import Any
 
-from scalectl.trainer.data.storage import remote
+from scalectl.trainer.data.storage import as_path
 
 FILE = "attempt"  # in the folder of a job's checkpoints
 
@@ -16,7 +14,7 @@ class Superseded(Exception):  # noqa: N818 - a fact about a folder
 def claim(folder: str) -> str:
     """The token of a new attempt, to which the folder belongs from now on; raises OSError where it can't be written."""
     token = secrets.token_hex(8)
-    path = _path(folder)
+    path = as_path(folder) / FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(token)
     return token
@@ -30,16 +28,8 @@ def check(folder: str, token: str) -> None:
     if not token:
         return
     try:
-        newest = _path(folder).read_text()
+        newest = (as_path(folder) / FILE).read_text()
     except FileNotFoundError:  # somebody removed all that was there
         return
     if newest != token:
         raise Superseded(f"{folder} belongs to a newer attempt at this job: this one was given up as lost.")
-
-
-def _path(folder: str) -> Any:
-    if not remote(folder):
-        return Path(folder) / FILE
-    from etils import epath  # only here: it takes a while
-
-    return epath.Path(folder) / FILE

@@ -141,11 +141,6 @@ def spec_fields(spec: type[ModelSpec] | type[DataSpec] | type[RecipeSpec]) -> tu
     return tuple(_spec_field(declared) for declared in fields(spec) if declared.compare)
 
 
-def recipe_fields() -> tuple[SpecField, ...]:
-    """The fields of a recipe."""
-    return spec_fields(RecipeSpec)
-
-
 def _spec_field(declared: Field[Any]) -> SpecField:
     choices = get_args(declared.type)
     kind: Any = str if choices else declared.type

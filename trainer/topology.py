@@ -165,11 +165,3 @@ def _near(named: Generation, sides: tuple[int, ...]) -> str:
     if not above:
         return f"the largest is {words}"
     return f"the nearest are {words}"
-
-
-def slot_type(text: str) -> str:
-    """A type of slot in the spelling of scalectl: v5e-16 for v5litepod-16 or v5e:4x4, and other words as they are."""
-    try:
-        return topology(text).slot
-    except Unknown:
-        return text

@@ -44,7 +44,7 @@ def data_name(points: pd.DataFrame) -> str:
 def _distinct(points: pd.DataFrame, column: str) -> set[str]:
     if column not in points:
         return set()
-    return set(points[column].dropna()) - {""}
+    return set(points[column].dropna().unique()) - {""}
 
 
 def _words(metric: str, data: str) -> str:

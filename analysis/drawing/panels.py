@@ -134,7 +134,7 @@ def label_error(axes: Axes, metric: str, data: str = "") -> None:
 
 def label_compute(axes: Axes, x: str) -> None:
     """Name the x axis."""
-    axes.set_xlabel(f"{AXES[x].label} ({AXES[x].unit})", fontsize=TEXT)
+    axes.set_xlabel(AXES[x].named(), fontsize=TEXT)
 
 
 def least(runs: pd.DataFrame, metric: str) -> float:

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from scalectl.analysis.law import Floats
-from scalectl.analysis.runs import differs
+from scalectl.analysis.runs import among, differs
 from scalectl.analysis.store import of_trunk
 
 _ALIKE = 1.25  # budgets of up to this many times the steps are one
@@ -29,7 +29,7 @@ def trunks(points: pd.DataFrame, runs: pd.DataFrame, metric: str, across: str) -
     joined = points.duplicated(shared, keep=False)
     points, imported_N = points[joined], imported[joined].to_numpy()
     model_N, steps_N, x_N = points["model"].tolist(), points["steps"].to_numpy(float), points[across].to_numpy(float)
-    y_N = np.where(points["run"].isin(runs["run"]), points[metric].to_numpy(float), np.nan)
+    y_N = np.where(among(points["run"], runs["run"].tolist()), points[metric].to_numpy(float), np.nan)
     for ends in _groups(points.groupby(shared, dropna=False).ngroup().to_numpy()):
         gaps, model = list[int](), model_N[ends[0]]
         if imported_N[ends[0]]:

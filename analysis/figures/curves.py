@@ -18,6 +18,7 @@ from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
 from scalectl.analysis.drawing.sheet import COLUMN, sheet
 from scalectl.analysis.drawing.style import TEXT, Marks, axis_of_compute, axis_of_errors, short
 from scalectl.analysis.law import Floats
+from scalectl.analysis.runs import among
 from scalectl.analysis.smoothing import smoothed
 from scalectl.analysis.vocabulary import AXES
 
@@ -44,7 +45,7 @@ def draw(subject: Subject) -> Drawing:
         raise Refused("no run has a training curve: imported runs have none, and others before their first steps.")
     points = subject.points
     figure = sheet(COLUMN, 2.7)
-    marks = Marks.of_runs(points[points["run"].isin(subject.curves["run"].unique())])
+    marks = Marks.of_runs(points[among(points["run"], subject.curves["run"].unique())])
     drawn = draw_curves(figure.subplots(), subject.curves, points, subject.curve, subject.x, marks)
     lengths = {short(size): _line(style) for size, style in reversed(dashes_of(marks).items())}
     kinds = {"mean of neighbours": _line("-")}
@@ -133,8 +134,8 @@ def faint(colour: Colour) -> Colour:
 
 def _along(x: str) -> str:
     """The name of the x axis: how far a run had come, and in what."""
-    if x in AXES and AXES[x].label.lower() != AXES[x].unit:
-        return f"{AXES[x].label} so far ({AXES[x].unit})"
+    if x in AXES:
+        return AXES[x].named(" so far")
     return f"{literal(x).replace('_', ' ').capitalize()} so far"
 
 

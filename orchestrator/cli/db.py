@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scalectl.orchestrator.cli.options import answer, quiet_option, say, store_option
+from scalectl.orchestrator.cli.options import quiet_option, say, store_option
 from scalectl.orchestrator.cli.prune import prune
 from scalectl.orchestrator.cli.rows import Rows, View, rows_options
 from scalectl.orchestrator.cli.verbs import Verbs
@@ -47,10 +47,11 @@ def check(store: Path, repair: bool, view: View) -> Exit:
             records.repair([path for problem in mendable for path in problem.lost])
     left = [problem for problem in problems if not (repair and problem.remedy)]
     found = [_record(problem, repaired=repair and bool(problem.remedy)) for problem in problems]
-    if view.is_of_rows:
-        view.print(Rows(found, ("text", "remedy", "repaired")))
-    else:
-        answer(view.form, lambda: {"store": str(store), "problems": found}, lambda: _said(found, store))
+    view.answer(
+        lambda: {"store": str(store), "problems": found},
+        lambda: _said(found, store),
+        lambda: Rows(found, ("text", "remedy", "repaired")),
+    )
     return Exit.WORK_LEFT if left else Exit.DONE
 
 

@@ -136,7 +136,7 @@ def _laws(ask: "Ask", points: "DataFrame", hold_out: str | None, view: View, fol
             click.echo(refusal, err=True)
             continue
         laws[name] = law
-        if not (view.is_of_rows or view.form == "json"):
+        if view.is_for_people:
             reports.append(f"{ask.study} · {law}")
     if view.is_of_rows:
         view.print(_rows({name: _parameters(law) for name, law in laws.items()}))

@@ -82,7 +82,7 @@ def _indented(cell: Any) -> str:
 
 def _jsonl(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
     for row in rows:
-        yield json.dumps(_object(columns, row), allow_nan=False)
+        yield json.dumps({name: _finite(cell) for name, cell in zip(columns, row, strict=True)}, allow_nan=False)
 
 
 def _md(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
@@ -144,10 +144,6 @@ def _plain(cell: Any) -> Any:
     if isinstance(cell, dict):
         return json.dumps(_finite(cell))
     return cell
-
-
-def _object(columns: Sequence[str], row: Row) -> dict[str, Any]:
-    return {name: _finite(cell) for name, cell in zip(columns, row, strict=True)}
 
 
 def _finite(cell: Any) -> Any:

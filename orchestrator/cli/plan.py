@@ -1,7 +1,7 @@
 """The verb plan: what would run and what it costs, as a screen and as JSON."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -98,6 +98,7 @@ def plan(
     return Exit.DONE
 
 
+MEASURED = "measured speed of earlier runs"
 ABOUT = 30  # letters of a time on slots, above which it has a line of its own
 SPARE = ("SLOT", "FWD FLOPS", "DATA SIZES", "PARAMS", "MISSING")  # columns that a narrow screen goes without
 
@@ -143,15 +144,21 @@ def _row(plan: "Plan", model: str, runs: "list[PlannedRun]") -> tuple[str, ...]:
     jobs = [job for job in plan.jobs if not ids.isdisjoint(job.runs)]
     return (
         model,
-        count(runs[0].params),
-        count(runs[0].flops_per_image),
+        _ends(run.params for run in runs),
+        _ends(run.flops_per_image for run in runs),
         str(len({run.spec.trunk.data.size for run in runs})),
         str(len(runs)),
         str(sum(run.missing for run in runs)),
         flops(sum(job.flops for job in jobs)),
         duration(3600 * sum(job.device_hours for job in jobs)),
-        " or ".join(runs[0].fit.types) or "any",
+        ", ".join(dict.fromkeys(" or ".join(run.fit.types) or "any" for run in runs)),
     )
+
+
+def _ends(numbers: Iterable[int]) -> str:
+    """The number that all have, or the least and the most: heads and other swept settings make models differ."""
+    known = set(numbers)
+    return " to ".join(dict.fromkeys((count(min(known)), count(max(known)))))
 
 
 def tightest(fits: "Mapping[str, Fit]", cells: "Sequence[Cell]") -> str:
@@ -161,7 +168,7 @@ def tightest(fits: "Mapping[str, Fit]", cells: "Sequence[Cell]") -> str:
     numbers = {
         "model": len({cell.model for cell in fitted[name]}),
         "data size": len({cell.run.trunk.data.size for cell in fitted[name]}),
-        "budget": len({cell.run.steps for cell in fitted[name]}),
+        "budget": len({cell.budget for cell in fitted[name]}),
     }
     line = f"Tightest fit: {name} has " + ", ".join(counted(number, word) for word, number in numbers.items())
     if held_out := len(cells) - len(fitted[name]):
@@ -178,7 +185,6 @@ def _fitted(fit: "Fit", cells: "Sequence[Cell]") -> "Sequence[Cell]":
 
 def _notes(plan: "Plan", slots: "Sequence[Slot]", fit: str, drop: str) -> str:
     from scalectl.orchestrator.plan.bound import lower_bound
-    from scalectl.orchestrator.plan.placement import basis
     from scalectl.orchestrator.plan.proposal import in_words
     from scalectl.orchestrator.plan.sizes import no_minima
 
@@ -202,14 +208,11 @@ def _notes(plan: "Plan", slots: "Sequence[Slot]", fit: str, drop: str) -> str:
     if plan.price is not None:
         notes.append(f"  Price: {plan.price:,.2f}.")
     if plan.jobs:
-        rests = basis(job.fit for job in plan.jobs)
-        if plan.measured:
-            rests = _measured(plan)
         about = f"about {duration(lower_bound(plan.jobs, slots))} on {in_words(slots)}"
         between = "; "
         if len(about) > ABOUT:
             between = ";\n    "
-        notes.append(f"  * estimate of the steps alone: {rests}{between}{about}.")
+        notes.append(f"  * estimate of the steps alone: {_basis(plan)}{between}{about}.")
     return "\n".join(notes)
 
 
@@ -220,11 +223,18 @@ def _counted_reason(number: int, reason: str) -> str:
     return reason.replace("goes on: it was", "go on: they were")
 
 
-def _measured(plan: "Plan") -> str:
-    basis = "measured speed of earlier runs"
-    if not (plan.device_hours and plan.flops):
-        return basis
-    return f"{basis}, {flops(plan.flops / (3600 * plan.device_hours))} FLOP/s a device"
+def _basis(plan: "Plan") -> str:
+    """What the time of a plan rests on."""
+    from scalectl.orchestrator.plan.placement import basis
+
+    if plan.measured and plan.flops and plan.device_hours:
+        return f"{MEASURED}, {flops(plan.flops / (3600 * plan.device_hours))} FLOP/s a device"
+    if plan.measured:
+        return MEASURED
+    assumed = [job.fit for job in plan.jobs if job.is_assumed]
+    if 0 < len(assumed) < sum(job.flops > 0 for job in plan.jobs):
+        return f"{MEASURED},\n    of other shapes {basis(assumed)}"
+    return basis(job.fit for job in plan.jobs)
 
 
 def _alone(plan: "Plan") -> list[str]:

@@ -107,7 +107,7 @@ def predict(
     first = next(iter(ask.fits.values()))
     question = {"compute": compute, "error": error, "params": params, "data": data, "data_size": data_size}
     prediction = predicted(points, first, **question)
-    following = _following(store, points, ask.study, study)
+    following = _following(store, points, ask.study, {"study": study, "metric": metric, "where": where, **manner})
     view.answer(
         prediction.to_json,
         lambda: f"{ask.study} · {prediction}\n\nNext: {following}",
@@ -162,15 +162,15 @@ def _ending(store: Path, run: str, where: str | None, metric: str | None, view: 
     return Exit.DONE
 
 
-def _following(store: Path, points: "DataFrame", study: str, typed: str | None) -> str:
+def _following(store: Path, points: "DataFrame", study: str, asked: Mapping[str, Any]) -> str:
     """The command after a prediction: to ask for runs that cost as much as those so far, where a launch had a file."""
     from scalectl.orchestrator.store.reading import Store
 
     again = shlex.split(Store(store).again(study))
     spent = float(points.loc[points["state"] == "done", "marginal_flops"].sum())
     if not again or not spent > 0:
-        return command("plot frontier", store=store, options={"study": typed})
-    return command("suggest", again[2], options={"budget": f"{spent:.1g}"})
+        return command("plot frontier", store=store, options=asked)
+    return command("suggest", again[2], options={"budget": f"{spent:.1g}", "metric": asked["metric"]})
 
 
 STOP = 2.0  # per cent

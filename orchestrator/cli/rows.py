@@ -57,6 +57,11 @@ class View:
         """Whether the answer is rows alone."""
         return self.is_chosen or self.form not in DOCUMENTS
 
+    @property
+    def is_for_people(self) -> bool:
+        """Whether the answer is text for people."""
+        return not self.is_of_rows and self.form != "json"
+
     def names(self, column: str) -> bool:
         """Whether a column may be asked for: by name, or somewhere in the condition for rows."""
         falling = f"-{column}"

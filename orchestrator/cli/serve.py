@@ -25,7 +25,7 @@ def serve(port: int, host: str, insecure: bool, study: str | None, where: str | 
     read-only, and open to those who know the printed address with its token. Ctrl-C ends it, and not the launch.
     """
     from scalectl.orchestrator.cli.waiting import until_there
-    from scalectl.orchestrator.page.html import library
+    from scalectl.orchestrator.page.library import library
     from scalectl.orchestrator.page.live import Feed
     from scalectl.orchestrator.page.server import Server, check_address, check_free
 

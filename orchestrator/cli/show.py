@@ -53,7 +53,7 @@ def logs(run: str, store: Path, follow: bool, view: View) -> Exit:
     from scalectl.orchestrator.store.reading import Store
 
     reader = Store(store)
-    if view.is_of_rows or view.form == "json":
+    if not view.is_for_people:
         if follow:
             raise click.UsageError("--follow prints lines for people: leave out -o, --columns, --where and --sort")
         view.print(Rows([_line(text) for text in reader.logs(run)], ("at", "text")))

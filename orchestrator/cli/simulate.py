@@ -44,7 +44,7 @@ def preflight(file: Path, changes: Sequence[str], topology: str | None, smallest
         if not room.is_cached(program):
             say(f"Compiling {program.names} for {program.slices}, {number} of {len(programs)} ...", err=True)
         answers.append(room.check(program, search=smallest))
-        if not (view.is_of_rows or view.form == "json"):
+        if view.is_for_people:
             click.echo(room.text(answers[-1]))
     document = room.document(answers)
     if view.is_of_rows:
@@ -109,14 +109,15 @@ def text(
     rows = [_row(simulation, kind, number) for kind, number in types.items()]
     bound, makespan = simulation.lower_bound, simulation.makespan
     above = ""
-    if bound and simulation.done:
+    if bound:
         above = f", {share(makespan / bound - 1)} above the least possible"
+    length = f"{duration(makespan)} from start to end{above} ({duration(bound)})"
+    if simulation.done < simulation.runs:  # a part is not compared with what the whole takes
+        length = f"{duration(makespan)} until a cap of limits is reached; all runs take {duration(bound)} at least"
     notes = [
-        f"  {duration(makespan)} from start to end{above} ({duration(bound)}).",
+        f"  {length}.",
         f"  {hours(simulation.device_hours)} device-hours; {share(simulation.goodput)} of them in steps that count.",
     ]
-    if simulation.done < simulation.runs:
-        notes.append("  A cap of limits is reached before the end.")
     return "\n\n".join(
         [
             head,

@@ -29,10 +29,10 @@ def validate(file: Path, changes: Sequence[str], view: View) -> Exit:
     """
     experiment, problems = None, list[Problem]()
     try:
-        experiment = experiment_of(file, changes, quiet=view.is_of_rows or view.form == "json")
+        experiment = experiment_of(file, changes, quiet=not view.is_for_people)
         problems += experiment.warnings
     except InvalidExperiment as refused:
-        if not (view.is_of_rows or view.form == "json"):
+        if view.is_for_people:
             raise
         problems += refused.problems
     rows = [_row(problem) for problem in problems]

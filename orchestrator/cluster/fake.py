@@ -95,7 +95,7 @@ class FakeCluster:
         from ray.cluster_utils import Cluster
 
         self._ray: Any = ray
-        self._say, self._hosts = say, hosts
+        self._say = say
         self._preemptions = sorted(preemptions, key=lambda preemption: preemption.after)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._preempt, daemon=True)

@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from scalectl.orchestrator.cluster.ray_slots import Node
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.format import last_line
-from scalectl.trainer.data.storage import remote
+from scalectl.trainer.data.storage import as_path, remote
 from scalectl.trainer.events import Stop
 
 FILE = "seen-by-all-nodes"
@@ -177,7 +176,7 @@ def written(artifacts: str) -> tuple[str, str]:
     """
     file, text = f"{artifacts}/{FILE}", secrets.token_hex(8)
     try:
-        _path(file).write_text(text)
+        as_path(file).write_text(text)
     except Exception:
         if not remote(artifacts):
             raise
@@ -188,7 +187,7 @@ def written(artifacts: str) -> tuple[str, str]:
 def seen(probe: tuple[str, str]) -> None:
     """Raise FileNotFoundError where this machine doesn't see such a file; there may be none to see."""
     file, text = probe
-    if file and not (_path(file).exists() and _path(file).read_text() == text):
+    if file and not (as_path(file).exists() and as_path(file).read_text() == text):
         raise FileNotFoundError(f"{file}: this machine does not see the artifacts folder of the launch")
 
 
@@ -196,15 +195,7 @@ def remove(file: str) -> None:
     """Take the file away, if it is there."""
     if file:
         with suppress(Exception):
-            _path(file).unlink()
-
-
-def _path(file: str) -> Any:
-    if not remote(file):
-        return Path(file)
-    from etils import epath
-
-    return epath.Path(file)
+            as_path(file).unlink()
 
 
 def unseen(hosts: Sequence[str], artifacts: str) -> Refusal:

@@ -19,6 +19,7 @@ from scalectl.orchestrator.experiment.paths import NoPath, absolute
 from scalectl.orchestrator.experiment.rules import Unsound
 from scalectl.orchestrator.experiment.schema import Document
 from scalectl.orchestrator.experiment.values import shown
+from scalectl.trainer.data.storage import remote
 
 _NONE = Resolved((), 0, ())
 
@@ -147,8 +148,3 @@ def _wrong_kind(key: str, typed: str, path: Path, wrong: Callable[[Path], str], 
 def in_folder_of(path: Path, typed: str) -> Path:
     """The absolute path that was typed in the file at `path`, where relative ones start from its folder."""
     return absolute(typed, path.parent).resolve()
-
-
-def remote(typed: str) -> bool:
-    """Whether a path is an address such as gs://bucket/folder."""
-    return "://" in typed

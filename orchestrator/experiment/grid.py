@@ -41,6 +41,7 @@ class Cell:
     differing: tuple[tuple[str, Any], ...] = ()  # those of them that have another value than in `train`
     cooldown_differs: bool = False  # another run of its trunk has as many steps
     extra: int | None = None  # its place in grid.extra, where no rule of the grid chooses it
+    budget: tuple[str, float] = ("steps", 0.0)  # that its steps come from, in the unit of the file
 
     def settings(self) -> dict[str, Any]:
         """The settings that rules choose runs by."""
@@ -91,6 +92,10 @@ class _Length:
     amount: float
     cooldown: Share
     flops_per_second: float = 0.0
+
+    @property
+    def budget(self) -> tuple[str, float]:
+        return "steps" if self.kind == "points" else self.kind, self.amount
 
     def __str__(self) -> str:
         if self.kind == "flops":
@@ -187,7 +192,8 @@ class _Resolution:
         for data, (swept, variant), seed in product(subsets, recipes.items(), sorted(self.grid.seeds)):
             trunk = TrunkSpec(model, data, variant, seed)
             for (steps, cooldown), length in ends[swept].items():
-                cell = Cell(name, RunSpec(trunk, steps, cooldown), counts[swept], swept, differing[swept])
+                run, choice = RunSpec(trunk, steps, cooldown), (swept, differing[swept])
+                cell = Cell(name, run, counts[swept], *choice, budget=length.budget)
                 if self.keeps(cell) and self.is_long_enough(cell, length):
                     made.add(cell.run)
                     yield cell
@@ -202,7 +208,7 @@ class _Resolution:
         share = extra.cooldown or self.train.schedule.cooldown
         length = _Length(("grid", "extra", i), "steps", extra.steps, share)
         run = RunSpec(TrunkSpec(model, data, plain, extra.seed), extra.steps, _cooldown(plain, share, extra.steps))
-        cell = Cell(extra.model, run, _params(model, data, plain), extra=i)
+        cell = Cell(extra.model, run, _params(model, data, plain), extra=i, budget=length.budget)
         if extra.steps > MAX_STEPS:
             self.notes[length] = _too_long(length, extra.steps, extra.model)
         elif run in made:

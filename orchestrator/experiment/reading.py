@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scalectl.orchestrator.errors import InvalidExperiment, Problem, Spot
-from scalectl.orchestrator.experiment.checking import checked, in_folder_of, remote
+from scalectl.orchestrator.experiment.checking import checked, in_folder_of
 from scalectl.orchestrator.experiment.document import read_document, standing_alone
 from scalectl.orchestrator.experiment.fits import Fit
 from scalectl.orchestrator.experiment.grid import Cell, Resolved
@@ -17,6 +17,7 @@ from scalectl.orchestrator.experiment.sources import SourceReport, reports
 from scalectl.orchestrator.experiment.specs import datasets, evaluations, known
 from scalectl.orchestrator.experiment.yaml_text import load
 from scalectl.orchestrator.format import file_name
+from scalectl.trainer.data.storage import remote
 from scalectl.trainer.spec import EvalSpec
 
 

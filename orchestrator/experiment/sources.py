@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from scalectl.orchestrator.experiment.evaluations import Evals
 from scalectl.orchestrator.experiment.images import Data
 from scalectl.orchestrator.experiment.specs import as_data, held_out, known, test_part, test_path, train_part
+from scalectl.orchestrator.format import from_here
 from scalectl.trainer.data.copies import equal_pictures
+from scalectl.trainer.data.facts import few
 from scalectl.trainer.data.registry import Files, Part, source
 from scalectl.trainer.data.storage import remote
 from scalectl.trainer.data.survey import Survey, survey
@@ -113,9 +114,7 @@ def _named(report: SourceReport) -> str:
 
 def listed(names: tuple[str, ...]) -> str:
     """The first few of some names, and how many there are besides."""
-    if len(names) <= NAMED:
-        return ", ".join(names)
-    return ", ".join(names[:NAMED]) + f" and {len(names) - NAMED:,} more"
+    return few(names, NAMED)
 
 
 def _pictures(seen: Survey, images: int) -> Iterator[str]:
@@ -170,7 +169,7 @@ def _report(use: str, data: Data, part: Part, kept: int) -> SourceReport:
     facts, path = known(data), part.path
     typed = str(data.source)
     if path != data.source.path:
-        typed = f"{data.source.kind}:{_from_here(path)}"
+        typed = f"{data.source.kind}:{from_here(path)}"
     if not path:
         images = None if facts.endless else facts.num_images
         return SourceReport(use, typed, "", images, kept, facts.image_size, facts.num_classes, (), None, (), None)
@@ -190,14 +189,6 @@ def _report(use: str, data: Data, part: Part, kept: int) -> SourceReport:
         left_out=contents.left_out,
         survey=survey(part),
     )
-
-
-def _from_here(path: str) -> str:
-    """A path from the current folder where it lies below."""
-    try:
-        return str(Path(path).relative_to(Path.cwd()))
-    except (ValueError, OSError):  # elsewhere, or no folder any more
-        return path
 
 
 def class_counts(part: Part, num_classes: int) -> Counter[int] | None:

@@ -15,8 +15,9 @@ from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import IO
 
-from scalectl.orchestrator.errors import Exit, InvalidExperiment, Refusal
+from scalectl.orchestrator.errors import InvalidExperiment, Refusal
 from scalectl.orchestrator.experiment.document import read_document, read_text, standing_alone
+from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.experiment.yaml_text import load
 from scalectl.orchestrator.export.home import home_of, is_inside
 from scalectl.orchestrator.export.manifest import (
@@ -31,9 +32,11 @@ from scalectl.orchestrator.export.manifest import (
     is_plain,
 )
 from scalectl.orchestrator.format import file_name
+from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.store.database import copy_to, reading
 from scalectl.orchestrator.store.moved import artifacts_of, kept_paths
 from scalectl.orchestrator.store.reading import Store
+from scalectl.orchestrator.store.runs import Study
 from scalectl.trainer.data.storage import remote
 
 ZIP = "bundle.zip"
@@ -42,8 +45,6 @@ _MOMENT = (1980, 1, 1, 0, 0, 0)  # the first that a zip can have: the same files
 
 class NotInBundle(Refusal):
     """A study that can't be bundled as it is."""
-
-    exit = Exit.REFUSED
 
 
 @dataclass(frozen=True)
@@ -96,17 +97,18 @@ def _subject(copy: Path, store: Path, name: str | None) -> _Subject:
     document = Store(copy).provenance(study).file
     if not document:
         raise NotInBundle(f"refused: {study.name} was imported from a table, and nothing can go on with it elsewhere.")
-    document = _whole(document, store, study.name, Store(copy).again(study.name))
+    document = _whole(document, store, study, Store(copy).again(study.name))
     with reading(copy) as connection:
         artifacts = artifacts_of(connection, study.name)
     plots = store.parent / PLOTS / file_name(study.name)
     return _Subject(study.name, document, artifacts, plots)
 
 
-def _whole(document: str, store: Path, study: str, again: str) -> str:
+def _whole(document: str, store: Path, study: Study, again: str) -> str:
     """The document of a study; of one that extends a file, as older versions kept it, all that both say.
 
-    The file of the last launch tells that where it still says the same; raises NotInBundle where it doesn't.
+    The file of the last launch tells that where it still says the same, and what it extends gives runs that the study
+    has; raises NotInBundle where it doesn't.
     """
     said = load(document, YAML).value
     if not isinstance(said, dict) or "extends" not in said:
@@ -114,11 +116,12 @@ def _whole(document: str, store: Path, study: str, again: str) -> str:
     file = next((Path(word) for word in shlex.split(again)[2:3]), Path(YAML))
     for path in (file, store.parent / file):
         with suppress(InvalidExperiment):
-            if read_text(path) == document:
+            if read_text(path) == document and {run.id for run in plan(read(path)).runs} <= study.runs.keys():
                 return standing_alone(path, read_document(path))
     raise NotInBundle(
-        f"refused: the YAML of {study} extends {said['extends']}, and its store is of an earlier version, which has not"
-        f" what that says. {again or 'scalectl launch FILE'} writes it down, and runs nothing that is done again."
+        f"refused: the YAML of {study.name} extends {said['extends']}, and its store is of an earlier version, which"
+        f" has not what that says. {again or 'scalectl launch FILE'} writes it down, and runs nothing that is done"
+        " again."
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scalectl.analysis.runs import among
 from scalectl.orchestrator.export.readings import parts, readings
 from scalectl.orchestrator.export.times import Lives, lives
 from scalectl.orchestrator.report.fits import study_points
@@ -111,7 +112,7 @@ def content(store: Path, study: str | None, where: str | None = None) -> Content
 
 
 def _of_runs(table: pd.DataFrame, chosen: Collection[str]) -> pd.DataFrame:
-    return table[table["run"].isin(chosen)].sort_values(["run", "step"], kind="stable").reset_index(drop=True)
+    return table[among(table["run"], chosen)].sort_values(["run", "step"], kind="stable").reset_index(drop=True)
 
 
 def _labels(points: pd.DataFrame) -> tuple[list[str], list[str]]:

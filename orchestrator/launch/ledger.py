@@ -8,7 +8,7 @@ from scalectl.orchestrator.format import flops, hours
 from scalectl.orchestrator.goodput import Entries, total
 from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.plan.plan import Caps
-from scalectl.trainer.events import Checkpoint, Done, Event, Progress, Spent, Started, Stopped
+from scalectl.trainer.events import Checkpoint, Done, Event, Progress, Skipped, Spent, Started, Stopped
 from scalectl.trainer.flops import training_flops
 
 
@@ -128,6 +128,8 @@ class Meter:
             self._began[slot] = (self._clock(), news.job.fit.devices_on(news.slot_type))
             self._steps.pop(slot, None)
         for event in news.events:
+            if isinstance(event, Skipped):  # of a checkpoint that is not gone on from
+                continue
             before = self._steps.get(slot, event.step)  # the first event says where the job goes on from
             if isinstance(event, Progress | Checkpoint | Done):
                 self._flops += training_flops(trunk, max(0, event.step - before))

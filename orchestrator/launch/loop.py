@@ -76,26 +76,24 @@ def launch(
     """
     board = Board(plan, slots_of(cluster), checkpoints, max_retries)
     meter, ledger = meter or Meter(Caps()), ledger or Ledger(cluster.slots)
-    loop = _Loop(board, records, cluster, stopping, meter, ledger, seconds_left, listeners)
-    loop.surroundings = Surroundings(board, records, cluster, ledger, followers, hint, acquire)
-    return loop.news()
+    around = Surroundings(board, records, cluster, ledger, followers, hint, acquire)
+    return _Loop(board, records, cluster, around, stopping, meter, ledger, seconds_left, listeners).news()
 
 
 class _Loop:
-    surroundings: Surroundings
-
     def __init__(
         self,
         board: Board,
         records: Records,
         cluster: Cluster,
+        around: Surroundings,
         stopping: threading.Event,
         meter: Meter,
         ledger: Ledger,
         seconds_left: Callable[[], float | None],
         listeners: Sequence[Listener],
     ) -> None:
-        self._board, self._records, self._cluster = board, records, cluster
+        self._board, self._records, self._cluster, self._around = board, records, cluster, around
         self._stopping, self._meter, self._ledger, self._seconds_left = stopping, meter, ledger, seconds_left
         # the store comes first: whatever others hear is in it by then
         self._listeners: list[Listener] = [Recorder(records), meter, ledger, *listeners]
@@ -103,12 +101,12 @@ class _Loop:
 
     def news(self) -> Generator[News, None, str]:
         while self._board.running or self._board.ready:
-            self.surroundings.follow()
+            self._around.follow()
             self._halt()
             yield from self._place()
             self._halt()  # whoever reads the news may have asked for it meanwhile
             self._stop()
-            if self.surroundings.starved:
+            if self._around.starved:
                 time.sleep(POLL_SECONDS)
             yield from self._hear()
             self._stop()  # before what a backend in this process has stopped for a request is placed again
@@ -127,7 +125,7 @@ class _Loop:
         if self._stopping.is_set():
             self._board.halted = INTERRUPTED
         else:
-            self._board.halted = self._cluster.lost or self._meter.reached() or self.surroundings.exhausted()
+            self._board.halted = self._cluster.lost or self._meter.reached() or self._around.exhausted()
 
     def _place(self) -> Iterator[News]:
         for job, slot in self._board.placements():

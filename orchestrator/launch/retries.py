@@ -14,19 +14,6 @@ _CRASH = re.compile(r"F\d{4} |Fatal Python error|\*\*\* SIG")  # of absl and of 
 ALIKE = 3  # jobs that fail alike, before any is done, pause the study
 
 
-def tried_again(kind: FailureKind) -> str:
-    """How often a job that fails so is tried again in one launch, in words for users."""
-    match kind.tries:
-        case "once":
-            return "never"
-        case "retries":
-            return "limits.retries times"
-        case "progress":
-            return f"up to {LOSSES - 1} times without a new checkpoint"
-        case "always":
-            return "always"
-
-
 class Failures:
     """The failures of a launch; `limit` is how often a failing job is tried again."""
 

@@ -196,10 +196,19 @@ class _Session:
         elif left and (cap := self._meter.reached() or self._halted):
             code = Exit.REFUSED
         del states[RunState.DONE]
-        unfinished = tuple((state, number) for state, number in sorted(states.items()) if number)
-        worked, unlisted = bool(self._plan.jobs), self._plan.unlisted
-        ending = (cap, pause, self._books, unlisted, self._ends.failure)
-        return Outcome(code, seconds, len(runs), done, worked, unfinished, *ending)
+        return Outcome(
+            code,
+            seconds,
+            runs=len(runs),
+            done=done,
+            worked=bool(self._plan.jobs),
+            states=tuple((state, number) for state, number in sorted(states.items()) if number),
+            cap=cap,
+            pause=pause,
+            books=self._books,
+            unlisted=self._plan.unlisted,
+            failure=self._ends.failure,
+        )
 
 
 def _carried_out(going: Generator[News, None, str]) -> str:

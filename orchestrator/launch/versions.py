@@ -1,8 +1,10 @@
 """The versions of packages against those that scalectl needs, and those that it was tested with."""
 
-import re
 from collections.abc import Mapping
 from importlib.metadata import requires
+
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 NEWEST = {  # that tests have run with; tests/test_doctor.py holds these to requirements.lock
     "jax": "0.12.0.1",
@@ -16,17 +18,21 @@ NEWEST = {  # that tests have run with; tests/test_doctor.py holds these to requ
     "pandas": "3.1.1",
     "matplotlib": "3.11.2",
 }
-_SERIES = 2  # numbers of a version that tell what a program can rely on
-_NEEDED = re.compile(r"([\w.-]+)\s*>=\s*([\d.]+)\s*$")  # of a requirement without extras or markers
 
 
 def too_old(installed: Mapping[str, str]) -> dict[str, str]:
     """The packages that are older than scalectl needs, each with the version that it needs at least."""
-    needed = {found[1]: found[2] for text in requires("scalectl") or () if (found := _NEEDED.match(text))}
+    needed = {
+        found.name: Version(least.version)
+        for found in map(Requirement, requires("scalectl") or ())
+        if not found.marker
+        for least in found.specifier
+        if least.operator == ">="
+    }
     return {
-        name: needed[name]
+        name: str(needed[name])
         for name, number in installed.items()
-        if name in needed and _numbers(number) < _numbers(needed[name])
+        if name in needed and Version(Version(number).base_version) < needed[name]
     }
 
 
@@ -35,11 +41,11 @@ def too_new(installed: Mapping[str, str]) -> dict[str, str]:
     return {
         name: NEWEST[name]
         for name, number in installed.items()
-        if name in NEWEST and _numbers(number)[:_SERIES] > _numbers(NEWEST[name])[:_SERIES]
+        if name in NEWEST and _series(number) > _series(NEWEST[name])
     }
 
 
-def _numbers(version: str) -> list[int]:
-    """The numbers of a version, for example of 0.10.2.dev7: 0, 10 and 2."""
-    release = re.match(r"[\d.]*", version)
-    return [int(number) for number in (release[0] if release else "").split(".") if number]
+def _series(number: str) -> tuple[int, int]:
+    """What of a version tells what a program can rely on: 0.10 of 0.10.2."""
+    version = Version(number)
+    return version.major, version.minor

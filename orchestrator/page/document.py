@@ -42,7 +42,7 @@ def document(path: Path, study: str | None = None, where: str | None = None, *, 
     """
     store = Store(path)
     ask, points = study_points(path, study, where)
-    ask = replace(ask, runs=dict(zip(points["run"], points["model"], strict=True)))
+    ask = replace(ask, runs=dict(zip(points["run"].tolist(), points["model"].tolist(), strict=True)))
     status, source = of_study(store.status(), ask), store.provenance(store.study(ask.study))
     points = runs.described(points, status.runs, source.exclusions)
     ask = _carried(ask, runs.measured(points), runs.spent(points))

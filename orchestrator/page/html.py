@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from functools import cache
 from html import escape
 from importlib.metadata import version
 from importlib.resources import files
@@ -15,7 +14,7 @@ from typing import Any
 import matplotlib as mpl
 
 from scalectl.analysis.drawing.colours import Colour, shades
-from scalectl.orchestrator.errors import Exit, Refusal
+from scalectl.orchestrator.page.library import library
 
 _STATIC = files("scalectl.orchestrator.page") / "static"
 _PROGRAM = (
@@ -25,12 +24,6 @@ _PROGRAM = (
 _DARK = "#0d0d10"  # the paper of page.css on a dark screen
 _GENERATOR, _HEAD = b'<meta name="generator" content="scalectl ', 4096  # in so many first bytes of a page
 _BASE = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
-
-
-class NoCharts(Refusal):
-    """The chart library is not installed."""
-
-    exit = Exit.NOT_FOUND
 
 
 def page(document: Mapping[str, Any], *, connects: bool = False) -> str:
@@ -74,22 +67,6 @@ def _digest(script: str) -> str:
 def embedded(document: Mapping[str, Any]) -> str:
     """A JSON object as the text of a script element, in which nothing begins a tag or ends the element."""
     return json.dumps(document, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-
-
-@cache
-def library() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script, the same bytes each time; raises NoCharts where it is missing."""
-    try:
-        from vl_convert import javascript_bundle
-    except ImportError as error:
-        raise NoCharts(
-            "the page draws its figures with vl-convert-python, which is not installed: pip install 'scalectl[page]'"
-        ) from error
-    return (
-        str(javascript_bundle("window.vegaEmbed = vegaEmbed;"))
-        .replace("</script", "<\\/script")
-        .replace("<!--", "<\\!--")
-    )
 
 
 def _program() -> str:

@@ -24,8 +24,10 @@ def described(points: pd.DataFrame, lines: Sequence[RunLine], exclusions: Mappin
     cell.
     """
     by_run = {line.id: line for line in lines}
-    known_lines = [by_run.get(run) for run in points["run"]]
-    reasons = [why(line, exclusions.get(run, "")) for run, line in zip(points["run"], known_lines, strict=True)]
+    known_lines = [by_run.get(run) for run in points["run"].tolist()]
+    reasons = [
+        why(line, exclusions.get(run, "")) for run, line in zip(points["run"].tolist(), known_lines, strict=True)
+    ]
     return points.assign(
         kind=[line.kind if line else "" for line in known_lines],
         step=[line.step if line else None for line in known_lines],

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.page.document import document
-from scalectl.orchestrator.page.html import is_page, library, page
+from scalectl.orchestrator.page.html import is_page, page
+from scalectl.orchestrator.page.library import library
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from scalectl.orchestrator.vocabulary import CPU, GPU, TPU, parted
 from scalectl.trainer import rate
 from scalectl.trainer.hardware import peak
 from scalectl.trainer.spec import TrunkSpec
-from scalectl.trainer.topology import Generation, generation, slot_type
+from scalectl.trainer.topology import Generation, generation
 
 ASSUMED_FLOPS_PER_SECOND = 2e10  # of one CPU worker on tiny models, until the store has measured speeds
 ANY_TPU = "v5e"  # where any will do
@@ -91,7 +91,7 @@ def _device(fit: Fit) -> str:
 
 def _types(place: Place) -> tuple[str, ...]:
     if place.type:
-        return tuple(dict.fromkeys(map(slot_type, place.type)))
+        return place.type
     if place.device == "auto":
         return ()
     return (place.device,)

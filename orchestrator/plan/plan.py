@@ -92,6 +92,11 @@ class PlannedJob:
         return self.kind is not JobKind.TRUNK
 
     @property
+    def is_assumed(self) -> bool:
+        """Tell whether its time rests on the speed that its slots are taken to have, and on none that was measured."""
+        return bool(self.flops) and self.seconds == self.flops / self.fit.flops_per_second
+
+    @property
     def device_hours(self) -> float:
         """The hours of its slot's devices that it takes."""
         return self.seconds * self.fit.devices / 3600
@@ -127,9 +132,8 @@ class Plan:
 
     @property
     def flops_alone(self) -> int:
-        """The training FLOPs of the runs that jobs train if each ran from step 0 by itself."""
-        trained = {run for job in self.jobs if job.flops for run in job.runs}
-        return sum(run.flops for run in self.runs if run.id in trained)
+        """The training FLOPs of the jobs if each run went through the steps that it needs of them by itself."""
+        return sum(job.flops * len(job.runs) for job in self.jobs)
 
     @property
     def flops(self) -> int:

@@ -28,11 +28,6 @@ def chains(
         yield job.id, length
 
 
-def lengths(jobs: Sequence[PlannedJob]) -> dict[str, float]:
-    """The seconds of the longest chain that begins with each job; `jobs` come after what they need."""
-    return dict(chains(jobs))
-
-
 def longest(jobs: Sequence[PlannedJob], seconds: Callable[[PlannedJob], float] = attrgetter("seconds")) -> float:
     """The seconds of the longest chain of jobs; 0 without jobs."""
     return max((length for _, length in chains(jobs, seconds)), default=0.0)
@@ -52,7 +47,7 @@ class Queue:
         self.waiting = {job.id: job for job in jobs}
         self.held: set[str] = set()  # shapes of which nothing is placed for now
         self._count = Counter(slot.type for slot in slots)
-        self._length = lengths(jobs)
+        self._length = dict(chains(jobs))
         self._after: dict[str, list[str]] = defaultdict(list)
         self._unmet = {job.id: sum(need in self.waiting for need in job.needs) for job in jobs}
         self._ready: dict[Key, list[Entry]] = {}

@@ -11,16 +11,14 @@ from typing import Any
 
 from pandas import DataFrame
 
-from scalectl.analysis.checks import Refused
 from scalectl.analysis.suggestion import Advice, suggest
-from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.document import read_document
 from scalectl.orchestrator.experiment.grid import MAX_STEPS, Cell
 from scalectl.orchestrator.experiment.reading import Experiment, read
 from scalectl.orchestrator.experiment.values import count
 from scalectl.orchestrator.plan.plan import Known, PlannedRun
 from scalectl.orchestrator.plan.planner import plan
-from scalectl.orchestrator.report.fits import kept_runs, study_points
+from scalectl.orchestrator.report.fits import kept_runs, refusals, study_points
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.vocabulary import RunState
 from scalectl.trainer.flops import training_flops
@@ -47,11 +45,9 @@ def suggested(file: Path, budget: float, target: float | None, stop: float, **sa
     wanted, record = next(iter(request.fits.values())), Store(experiment.store).known()
     wide = widened(file, experiment)
     table = DataFrame(rows(wide, record))
-    try:
+    with refusals():
         kept, fitting = kept_runs(points, wanted), {"target": target, "stop": stop, **wanted.manner}
         advice = suggest(kept, table, budget, wanted.metric, "flops", **fitting)
-    except Refused as refused:
-        raise Refusal(f"refused: {refused}") from None
     chosen = [run.run for run in advice.runs]
     return Suggestion(experiment.name, advice, _headed(advice) + addition(file, experiment, wide, chosen, record))
 

@@ -6,15 +6,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from scalectl.analysis.checks import Refused
 from scalectl.analysis.ending import LOSS, Ending, RatesAhead, ending, last_step, readings_by_run
 from scalectl.analysis.store import metrics
 from scalectl.orchestrator.errors import Refusal
-from scalectl.orchestrator.report.fits import study_points, training_curves
+from scalectl.orchestrator.report.fits import refusals, study_points, training_curves
 from scalectl.orchestrator.store.details import Details
 from scalectl.orchestrator.store.reading import Store
 from scalectl.trainer.optimizer import schedule, settings
-from scalectl.trainer.spec import RecipeSpec, recipe_fields
+from scalectl.trainer.spec import RecipeSpec, spec_fields
 
 _STEPS = 64  # at which the learning rate ahead is read
 
@@ -37,17 +36,15 @@ def predicted_ending(store: Path, word: str, where: str | None, metric: str | No
         _, chosen = study_points(store, details.run["study"], where)
         points = points[(points["run"] == run) | points["run"].isin(chosen["run"])].reset_index(drop=True)
     readings = readings_by_run(training_curves(store, points))
-    try:
+    with refusals():
         step = last_step(points[points["run"] == run].iloc[0], readings)
         return ending(points, readings, run, _rates(details, step), next(iter(request.fits.values())).metric)
-    except Refused as refused:
-        raise Refusal(f"refused: {refused}") from None
 
 
 def _rates(details: Details, step: int) -> RatesAhead:
     """The learning rates of a run from after a step to its end, its branch and its end among them."""
     run = details.run
-    recipe = RecipeSpec(**{setting.name: run[setting.name] for setting in recipe_fields()})
+    recipe = RecipeSpec(**{setting.name: run[setting.name] for setting in spec_fields(RecipeSpec)})
     numbers = settings(recipe, None)._replace(total=np.int32(run["steps"]))
     if not recipe.needs_horizon:
         numbers = numbers._replace(cooldown=np.int32(run["cooldown"]))

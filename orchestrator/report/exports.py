@@ -7,9 +7,10 @@ from pathlib import Path
 from pandas import DataFrame
 
 from scalectl.analysis.documents import records, written
+from scalectl.analysis.runs import among
 from scalectl.orchestrator.errors import Exit, Refusal, did_you_mean
 from scalectl.orchestrator.report.fits import study_points
-from scalectl.orchestrator.report.points import all_points, select_runs
+from scalectl.orchestrator.report.points import all_points, chosen_runs
 from scalectl.orchestrator.store.reading import Store
 
 Exporter = Callable[[DataFrame, Path], None]  # writes a table to a new file
@@ -87,13 +88,7 @@ def _of_all_studies(store: Path, where: str | None) -> DataFrame:
     names = reader.studies()
     listed = frozenset().union(*(reader.study(name).runs for name in names))
     points = all_points(store)
-    points = points[points["run"].isin(listed)]
-    if where is None:
-        return points.reset_index(drop=True)
-    selected = select_runs(points, "--where", where).reset_index(drop=True)
-    if selected.empty and len(points):
-        raise Refusal(f"--where {where!r} chooses none of the {len(points)} runs of {', '.join(names)}.")
-    return selected
+    return chosen_runs(points[among(points["run"], listed)], where, ", ".join(names))
 
 
 def _write(points: DataFrame, path: Path) -> None:

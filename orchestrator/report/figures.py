@@ -3,14 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from scalectl.analysis.checks import Refused
 from scalectl.analysis.drawing.fonts import missing
 from scalectl.analysis.drawing.plot import Subject
 from scalectl.analysis.plotting import draw as drawing
 from scalectl.analysis.plotting import kind
 from scalectl.analysis.report import AHEAD
 from scalectl.orchestrator.errors import Refusal
-from scalectl.orchestrator.report.fits import fit_or_reason, held_out_runs, study_points, training_curves
+from scalectl.orchestrator.report.fits import fit_or_reason, held_out_runs, refusals, study_points, training_curves
 from scalectl.orchestrator.revision import revision
 
 
@@ -20,11 +19,10 @@ def draw(name: str, subject: Subject, file: Path, **options: Any) -> str:
     Raises Refusal when there is nothing to draw, or no way to write it.
     """
     try:
-        drawn = drawing(name, subject, revision(), **options)
-        drawn.save(file)
-        return missing(drawn.figure)
-    except Refused as refused:
-        raise Refusal(f"refused: {refused}") from refused
+        with refusals():
+            drawn = drawing(name, subject, revision(), **options)
+            drawn.save(file)
+            return missing(drawn.figure)
     except OSError as error:
         raise Refusal(f"{file}: {error.strerror}") from error
 

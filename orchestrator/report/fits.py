@@ -1,6 +1,7 @@
 """The laws of a store; reports alone know the analysis. Nothing here loads Matplotlib: many verbs draw nothing."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,12 @@ from scalectl.analysis.checks import Refused
 from scalectl.analysis.fitting import fit
 from scalectl.analysis.groups import fit_each
 from scalectl.analysis.report import Fitted
-from scalectl.analysis.runs import without
+from scalectl.analysis.runs import among, without
 from scalectl.analysis.store import metrics
 from scalectl.analysis.table import Table
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.fits import Fit
-from scalectl.orchestrator.report.points import all_points, select_runs
+from scalectl.orchestrator.report.points import all_points, chosen_runs, select_runs
 from scalectl.orchestrator.report.study import Ask, ask, held_out
 from scalectl.orchestrator.store.database import reading
 
@@ -25,12 +26,16 @@ if TYPE_CHECKING:
     from scalectl.analysis.prediction import Prediction
 
 
-def study_points(
-    store: Path,
-    study: str | None,
-    where: str | None = None,
-    **said: Any,
-) -> tuple[Ask, DataFrame]:
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Have what the analysis refuses raised as a Refusal, which ends a command."""
+    try:
+        yield
+    except Refused as refused:
+        raise Refusal(f"refused: {refused}") from None
+
+
+def study_points(store: Path, study: str | None, where: str | None = None, **said: Any) -> tuple[Ask, DataFrame]:
     """The fits of a study, with what was `said` in place of its own words, and its points that `where` chooses.
 
     Raises NotFound without a store or study, Unusable for a store that can't be read, and Refusal where `where`
@@ -38,15 +43,10 @@ def study_points(
     """
     request = ask(store, study)
     points = all_points(store)
-    points = points[points["run"].isin(request.runs)].reset_index(drop=True)
+    points = points[among(points["run"], request.runs)].reset_index(drop=True)
     points["model"] = points["run"].map(request.runs)  # another study of the store may name a shape otherwise
     request = request.on([name for name in metrics(points) if points[name].notna().any()]).changed(**said)
-    if where is None:
-        return request, points
-    selected = select_runs(points, "--where", where).reset_index(drop=True)
-    if selected.empty and len(points):
-        raise Refusal(f"--where {where!r} chooses none of the {len(points)} runs of {request.study}.")
-    return request, selected
+    return request, chosen_runs(points, where, request.study)
 
 
 def held_out_runs(points: DataFrame, fit: Fit, expression: str | None) -> Collection[str]:
@@ -71,20 +71,16 @@ def fit_or_reason(points: DataFrame | Table, wanted: Fit, hold_out: Collection[s
 
 def tested(points: DataFrame | Table, wanted: Fit, hold_out: Collection[str]) -> Backtest:
     """The backtest of a law; raises Refusal where the points have no runs for it."""
-    try:
+    with refusals():
         return backtest(Table.of(points).without(hold_out), wanted.metric, wanted.compute, **wanted.manner)
-    except Refused as refused:
-        raise Refusal(f"refused: {refused}") from None
 
 
 def fit_per(points: DataFrame, wanted: Fit, per: str) -> tuple[dict[str, Fitted], dict[str, str], str]:
     """The law of each model or data size, the reasons of those that have none, and all of them as a table; without the
     runs that the study holds out; raises Refusal where these are all.
     """
-    try:
+    with refusals():
         groups = fit_each(kept_runs(points, wanted), wanted.metric, wanted.compute, per=per, **wanted.manner)
-    except Refused as refused:
-        raise Refusal(f"refused: {refused}") from None
     return groups.laws, {name: str(refused) for name, refused in groups.refused.items()}, str(groups)
 
 
@@ -94,10 +90,8 @@ def minima(points: DataFrame, wanted: Fit) -> "IsoFlop":
     """
     from scalectl.analysis.budgets import isoflop  # which loads SciPy, and no other answer needs it
 
-    try:
+    with refusals():
         return isoflop(kept_runs(points, wanted), wanted.metric, wanted.compute, seeds=wanted.seeds)
-    except Refused as refused:
-        raise Refusal(f"refused: {refused}") from None
 
 
 def predicted(points: DataFrame, wanted: Fit, **question: Any) -> "Prediction":
@@ -107,14 +101,12 @@ def predicted(points: DataFrame, wanted: Fit, **question: Any) -> "Prediction":
     """
     from scalectl.analysis.prediction import predict  # no law alone needs sizes and surrogates
 
-    try:
+    with refusals():
         return predict(kept_runs(points, wanted), wanted.metric, wanted.compute, **wanted.manner, **question)
-    except Refused as refused:
-        raise Refusal(f"refused: {refused}") from None
 
 
 def training_curves(store: Path, points: DataFrame) -> DataFrame:
     """The training curves of these runs: the view `curves`."""
     with reading(store) as connection:
         curves = read_sql_table("curves", connection)
-    return curves[curves["run"].isin(points["run"])].reset_index(drop=True)
+    return curves[among(curves["run"], points["run"].tolist())].reset_index(drop=True)

@@ -12,7 +12,7 @@ from scalectl.analysis.foretold import Foretelling, Judged, foretell, judge
 from scalectl.orchestrator.errors import Exit, NotFound, Refusal
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
-from scalectl.orchestrator.report.fits import kept_runs, study_points
+from scalectl.orchestrator.report.fits import kept_runs, refusals, study_points
 from scalectl.orchestrator.report.points import all_points
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.vocabulary import ENDED
@@ -50,10 +50,8 @@ def foretelling(file: Path, store: Path | None, where: str | None, **said: Any) 
     ]
     if not rows:
         raise Refusal(f"refused: all runs of {file} have ended: no run is left to predict.")
-    try:
+    with refusals():
         return foretell(kept_runs(points, wanted), pd.DataFrame(rows), wanted.metric)
-    except Refused as refused:
-        raise Refusal(f"refused: {refused}") from None
 
 
 def outcomes(store: Path, file: Path) -> Judged:

@@ -27,6 +27,16 @@ def all_points(store: Path) -> DataFrame:
         raise Unusable(str(error)) from error
 
 
+def chosen_runs(points: DataFrame, where: str | None, studies: str) -> DataFrame:
+    """The runs of some studies that --where chooses, all of them without it; raises Refusal where it chooses none."""
+    if where is None:
+        return points.reset_index(drop=True)
+    chosen = select_runs(points, "--where", where).reset_index(drop=True)
+    if chosen.empty and len(points):
+        raise Refusal(f"--where {where!r} chooses none of the {len(points)} runs of {studies}.")
+    return chosen
+
+
 def select_runs(points: DataFrame, option: str, text: str) -> DataFrame:
     """The rows that an expression of the command line chooses; raises InvalidExpression with the place."""
     try:

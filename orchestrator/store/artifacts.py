@@ -3,15 +3,14 @@
 import shutil
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-from scalectl.trainer.data.storage import remote
+from scalectl.trainer.data.storage import as_path, remote
 
 
 def size(path: str) -> int:
     """The bytes of the files in a folder; 0 where there is none."""
     if remote(path):
-        return sum(file.stat().length for file in _remote(path).glob("**/*") if file.is_file())
+        return sum(file.stat().length for file in as_path(path).glob("**/*") if file.is_file())
     return sum(file.lstat().st_size for file in Path(path).rglob("*") if file.is_file())
 
 
@@ -21,16 +20,10 @@ def remove(path: str) -> None:
     A link is never followed; one that stands in the folder's place raises OSError, as does what can't be removed.
     """
     if remote(path):
-        _remote(path).rmtree(missing_ok=True)
+        as_path(path).rmtree(missing_ok=True)
         return
     with suppress(FileNotFoundError):
         shutil.rmtree(path)
     with suppress(OSError):  # others are in it
         Path(path).parent.rmdir()
         Path(path).parent.parent.rmdir()
-
-
-def _remote(path: str) -> Any:
-    from etils import epath  # only here: a tenth of a second that local studies don't need
-
-    return epath.Path(path)

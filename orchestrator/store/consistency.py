@@ -14,6 +14,7 @@ from scalectl.orchestrator.store.lock import holder
 from scalectl.orchestrator.store.requests import open_requests
 from scalectl.orchestrator.store.tables import attempts, checkpoints, jobs, runs, trunks
 from scalectl.orchestrator.vocabulary import AttemptState, JobState, RunState
+from scalectl.trainer.data.storage import remote
 
 _KINDS = ("trunks", "runs")  # folders of the artifacts
 _SHOWN = 3  # names of a finding
@@ -34,15 +35,13 @@ def inconsistencies(connection: Connection, store: Path) -> list[Inconsistency]:
 
     What a launch has under way isn't looked at while it works. Checkpoints in buckets are not looked at.
     """
-    paths = [path for path in connection.scalars(select(checkpoints.c.path).where(checkpoints.c.kept)) if _local(path)]
+    paths = [
+        path for path in connection.scalars(select(checkpoints.c.path).where(checkpoints.c.kept)) if not remote(path)
+    ]
     problems = [*_lost(paths), *_unknown(connection, paths)]
     if holder(store) is None:
         problems += [*_cut_off(connection), *_requests(store), *_leases(connection)]
     return problems
-
-
-def _local(path: str) -> bool:
-    return "://" not in path
 
 
 def _lost(paths: list[str]) -> Iterator[Inconsistency]:
@@ -90,7 +89,7 @@ def _requests(store: Path) -> Iterator[Inconsistency]:
 
 def _leases(connection: Connection) -> Iterator[Inconsistency]:
     """Yield the folders of jobs that a worker still holds, though no launch is running."""
-    folders = [folder for folder in connection.scalars(select(jobs.c.folder).distinct()) if _local(folder)]
+    folders = [folder for folder in connection.scalars(select(jobs.c.folder).distinct()) if not remote(folder)]
     held = [folder for folder in folders if _is_held(folder)]
     if held:
         advice = "Workers of a launch that was killed end within a minute; end a process that doesn't."

@@ -94,6 +94,7 @@ def _trained(connection: Connection, run: str, *, launched: bool) -> Details:
     branch = row["steps"] - row["cooldown"]
     waits = Waits(connection, launched=launched).why(run, row["state"], trunk, branch, row["reason"])
     row |= {"waits_for": waits, "branch": branch, "spec": json.loads(row["spec"]), "origin": None}
+    row["devices"] = float(row["devices"])  # whole numbers in stores of earlier versions
     own_jobs = jobs_of(number, trunk, branch)
     tried = select(*(attempts.c[name] for name in (*_PLACE, *_COURSE, *_SPENT)), *_JOB).join_from(attempts, jobs)
     kept = select(*(checkpoints.c[name] for name in ("path", "step", "kept", "digest"))).join_from(checkpoints, jobs)

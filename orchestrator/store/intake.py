@@ -77,7 +77,8 @@ class Taken:
 def take_in_others(connection: Connection, foreign: Sequence[Foreign], study: str, origin: str) -> Taken:
     """Write down runs of other people, and their metrics beside others that the study has of them.
 
-    Raises Refusal where a planned study has that name, or a metric of the store that of another in other capitals.
+    Raises Refusal where a planned study has that name, and where a metric differs from one of the store in its capitals
+    alone.
     """
     names = dict.fromkeys(name for run in foreign for name in run.metrics)
     _can_stand_beside(connection, names, study, origin)

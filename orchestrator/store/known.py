@@ -20,6 +20,7 @@ from scalectl.orchestrator.store.tables import (
     trunks,
 )
 from scalectl.orchestrator.vocabulary import AttemptState, JobKind, JobState, RunState
+from scalectl.trainer.data.storage import as_path, remote
 
 RECENT = 5  # attempts of a shape on a type of slots that its speed there is taken from
 # CROSS JOIN keeps SQLite to this order, in which each is looked up by its key; of itself it reads all measurements
@@ -91,22 +92,14 @@ def _reached(connection: Connection, artifacts: str | None) -> dict[str, int]:
 
 
 def _readable(path: str, artifacts: str | None) -> bool:
-    return (artifacts is None or inside(path, artifacts)) and _exists(path)
+    return (artifacts is None or inside(path, artifacts)) and bool(as_path(path).exists())
 
 
 def inside(path: str, folder: str) -> bool:
     """Whether a path lies in a folder, wherever links and dots lead; both may be addresses such as gs://."""
-    if "://" in path or "://" in folder:
+    if remote(path) or remote(folder):
         return path.startswith(folder.rstrip("/") + "/") and ".." not in path.split("/")
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
-
-
-def _exists(path: str) -> bool:
-    if "://" not in path:
-        return Path(path).exists()
-    from etils import epath  # only here: a tenth of a second that local studies don't need
-
-    return epath.Path(path).exists()
 
 
 def _speeds(connection: Connection) -> dict[str, dict[str, float]]:

@@ -20,6 +20,7 @@ from scalectl.orchestrator.store.meanings import (
     OURS,
     SCALES,
     Meaning,
+    clue,
     is_export,
     is_identifier,
     is_left_out,
@@ -86,7 +87,7 @@ class Layout:
         cells = (cell for row in sheet.rows for cell in row.cells)
         self.numbers, comma = numbers_of(sheet.separator, cells)
         self.filled = [list(self._filled(place)) for place in range(len(self.headers))]
-        self.shares = [self._share(place) for place in range(len(self.headers))]
+        self.shares = [self._share_of_numbers(place) for place in range(len(self.headers))]
         own = {name for name, share in zip(self.headers, self.shares, strict=True) if share >= _MOSTLY}
         epochs = [header for header in self.headers if plain(header) in EPOCHS]
         self.numbers_of_settings = {
@@ -95,7 +96,8 @@ class Layout:
             *epochs,
         }  # which are no metrics
         self.fields: list[Field] = [Field(header, Kind.NOTHING) for header in self.headers]
-        found = [*self._of_comma(comma), *self._of_headers(), *self._of_wishes(), *self._settle(), *self._lacking()]
+        # in this order: what is lacking is known once each column is decided
+        found = [*self._of_comma(comma), *self._of_headers(), *self._of_wishes(), *self._decide(), *self._lacking()]
         self.problems = list(islice(found, MAX_PROBLEMS))
 
     def place(self, name: str, kind: Kind = Kind.SETTING) -> int | None:
@@ -125,13 +127,14 @@ class Layout:
             if place < len(row.cells) and not is_missing(row.cells[place]):
                 yield row.cells[place]
 
-    def _share(self, place: int) -> float:
+    def _share_of_numbers(self, place: int) -> float:
         """The share of the cells of a column that are numbers."""
         cells = self.filled[place]
-        counts = self._counts(place)
+        counts = self._means_numbers(place)
         return sum(self.numbers.value(cell, counts=counts) is not None for cell in cells) / max(1, len(cells))
 
-    def _counts(self, place: int) -> bool:
+    def _means_numbers(self, place: int) -> bool:
+        """Whether the header of a column means a number."""
         named = meaning(self.headers[place])
         return named is not None and COLUMNS[named.column] is not Text
 
@@ -174,17 +177,17 @@ class Layout:
             elif len(name) > MAX_LETTERS:
                 yield self.sheet.header.problem(f"--as {header}: the name has {len(name):,} letters")
 
-    def _settle(self) -> Iterator[Problem]:
+    def _decide(self) -> Iterator[Problem]:
         """Decide what each column is; yield names that would be one to SQL."""
-        self._insisted()
-        self._settings()
-        self._named()
+        self._take_wishes()
+        self._take_settings()
+        self._take_run_name_for_model()
         taken = {name.lower(): name for name in (*COLUMNS, *OURS)}
         taken |= {column.name.lower(): column.name for column in self.fields if column.insisted}
         for place, column in enumerate(self.fields):
             if column.kind is not Kind.NOTHING or not self.headers[place] or not self.filled[place]:
                 continue
-            settled = self._leftover(place, taken)
+            settled = self._without_meaning(place, taken)
             if namesake := taken.get(settled.name.lower()):
                 text = f"{column.header} and {namesake} {CAPITALS}"
                 if namesake == settled.name:
@@ -195,7 +198,7 @@ class Layout:
                 taken[settled.name.lower()] = settled.name
             self.fields[place] = settled
 
-    def _insisted(self) -> None:
+    def _take_wishes(self) -> None:
         for header, name in self.wishes.columns.items():
             if header not in self.headers:
                 continue
@@ -208,7 +211,7 @@ class Layout:
             else:
                 self.fields[place] = Field(header, Kind.METRIC, name, insisted=True)
 
-    def _settings(self) -> None:
+    def _take_settings(self) -> None:
         """Give each column of `points` the header that means it most surely."""
         best: dict[str, tuple[int, int, Meaning]] = {}
         for place, header in enumerate(self.headers):
@@ -221,9 +224,9 @@ class Layout:
                 best[named.column] = (named.rank, place, named)
         for column, (_, place, named) in best.items():
             self.fields[place] = Field(self.headers[place], Kind.SETTING, column, named.factor)
-        self._sized()
+        self._take_size_for_params()
 
-    def _sized(self) -> None:
+    def _take_size_for_params(self) -> None:
         """Take a size in numbers for params: beside a model, or where it is large or has a unit."""
         for place, header in enumerate(self.headers):
             column, unit, cells = self.fields[place], size_unit(header), self.filled[place]
@@ -247,7 +250,7 @@ class Layout:
             return max((self.numbers.value(cell, counts=True) or 0.0) for cell in cells) >= LEAST_BUDGET
         return share > 0 or COLUMNS[named.column] is Boolean
 
-    def _named(self) -> None:
+    def _take_run_name_for_model(self) -> None:
         """Take the name of a run for its model where no column is one."""
         if self.place("model") is not None:
             return
@@ -256,7 +259,7 @@ class Layout:
                 self.fields[place] = Field(self.headers[place], Kind.SETTING, "model")
                 return
 
-    def _leftover(self, place: int, taken: Mapping[str, str]) -> Field:
+    def _without_meaning(self, place: int, taken: Mapping[str, str]) -> Field:
         """What a column is that has no other meaning: a metric if it holds numbers, else a label."""
         header = self.headers[place]
         if is_left_out(header) or (header in OURS and self.is_ours):
@@ -272,12 +275,16 @@ class Layout:
 
     def _lacking(self) -> Iterator[Problem]:
         header = self.sheet.header
-        if not self.compute:
+        left = [field.header for field in self.fields if field.kind is Kind.METRIC and not field.insisted]
+        clues = list(filter(None, map(clue, left)))
+        if self.compute:
+            self.notes += [f"{said}." for said in clues]
+        else:
             names = ", ".join((*COMPUTE, *SCALES))
             hint = f"name a column as one of {names}, as in --as COLUMN=flops"
             if not any(map(meaning, self.headers)):
                 hint = f"a row is a run, below a header such as params,tokens,flops,loss; or {hint}"
-            yield header.problem("no column of compute", hint)
+            yield header.problem("no column of compute", "; ".join(clues) or hint)
         measured = any(column.kind in (Kind.METRIC, Kind.ERROR) for column in self.fields)
         if self.sheet.rows and not measured:
             yield header.problem("no column is a metric", "each column of numbers that has no other meaning is one")

@@ -1,6 +1,7 @@
 """What the headers of other people's tables mean: the column of `points` that each is, and in how many of its units."""
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -90,6 +91,8 @@ _PF_DAYS = re.compile(r"(pf|pfs|pflops?|pflops?/s|petaflops?|petaflops?/s)_days$
 _PREFIXES = {"k": 3, "kilo": 3, "m": 6, "mega": 6, "g": 9, "giga": 9, "t": 12, "tera": 12, "p": 15, "peta": 15}
 _PREFIXES |= {"e": 18, "exa": 18, "z": 21, "zetta": 21, "y": 24, "yotta": 24}
 _FLOPS = re.compile(rf"({'|'.join(_PREFIXES)})flops?$")
+_LOGARITHM = re.compile(r"(?:log_?10|log_?2|log|lg|ln)_(.+)$")
+_LOGGED = {*COMPUTE, "params", "data_size"}  # what tables give the logarithms of: log_steps says how often one logs
 _TEN = re.compile(r"1e(\d{1,2})(_flops?)?$")
 SIZES = ("size", "model_size")  # headers of models, or in numbers of their params
 RUN_NAMES = ("run_name", "name", "run", "runname", "run_id")  # that serve as a model where no column is one
@@ -168,6 +171,19 @@ def _of_flops(unit: str) -> float | None:
     if power := _TEN.match(unit):
         return float(f"1e{power[1]}")
     return None
+
+
+def clue(header: str) -> str:
+    """What a header that means no column may be, and how it is said or given; nothing where nothing suggests that."""
+    name = plain(header)
+    if _FLOPS.match(name):
+        said = shlex.quote(f"{header}={_VAGUE[1]}_{name}")
+        return f"{header} may be a speed or training compute: --as {said} takes it for that"
+    logarithm = _LOGARITHM.match(name)
+    named = meaning(logarithm[1]) if logarithm else None
+    if named and named.column in _LOGGED:
+        return f"{header} has logarithms of {named.column}, of which no law is: give {named.column} itself"
+    return ""
 
 
 def without_per_cent(header: str) -> str:

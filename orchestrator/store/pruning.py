@@ -5,15 +5,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, select, update
 
 from scalectl.orchestrator.errors import NotFound
 from scalectl.orchestrator.format import counted
 from scalectl.orchestrator.store import artifacts
-from scalectl.orchestrator.store.intake import now
+from scalectl.orchestrator.store.attempts import note
 from scalectl.orchestrator.store.known import inside
 from scalectl.orchestrator.store.sharing import share_trunks
-from scalectl.orchestrator.store.tables import attempts, checkpoints, events, jobs, members, runs, studies
+from scalectl.orchestrator.store.tables import attempts, checkpoints, jobs, members, runs, studies
 from scalectl.orchestrator.vocabulary import ENDED, RunState
 
 PRUNED, SPARE, UNUSED = "not in the file", "spare of a finished job", "branch point of no run"
@@ -143,15 +143,12 @@ def forget_runs(connection: Connection, found: Pruning) -> None:
     share_trunks(connection)
     unbegun = delete(jobs).where(jobs.c.run.in_(numbers), jobs.c.id.not_in(select(attempts.c.job)))
     connection.execute(unbegun.where(jobs.c.study == study))
-    _note(connection, found, f"{counted(len(numbers), 'run')} left the study; what was measured is kept")
+    left = counted(len(numbers), "run")
+    note(connection, "pruned", f"{found.study}: {left} left the study; what was measured is kept")
 
 
 def forget_checkpoints(connection: Connection, found: Pruning, removed: Collection[str]) -> None:
     """Delete the rows of checkpoints that were removed from these paths."""
     for path in removed:
         connection.execute(delete(checkpoints).where(checkpoints.c.path == path))
-    _note(connection, found, f"removed {counted(len(removed), 'checkpoint')} that nobody needs")
-
-
-def _note(connection: Connection, found: Pruning, text: str) -> None:
-    connection.execute(insert(events).values(at=now(), what="pruned", text=f"{found.study}: {text}"))
+    note(connection, "pruned", f"{found.study}: removed {counted(len(removed), 'checkpoint')} that nobody needs")

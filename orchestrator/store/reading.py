@@ -168,7 +168,7 @@ def _status(connection: Connection, store: Path) -> Status:
 def _again(connection: Connection, study: str | None = None) -> str:
     """The command that goes on with what is left, from the folder that this process works in; or nothing."""
     words = launch_words(last_command(connection, study))
-    return shlex.join(from_here(word) if Path(word).is_absolute() else word for word in words)
+    return shlex.join(map(from_here, words))
 
 
 def _by_launcher(connection: Connection, launcher: Holder | None) -> dict[str, Any]:

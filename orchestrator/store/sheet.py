@@ -5,7 +5,7 @@ import json
 import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from io import BytesIO, StringIO
 from itertools import accumulate
@@ -170,7 +170,7 @@ def _of_width(row: Row, width: int) -> Row:
     cells = row.cells
     while len(cells) > width and not cells[-1]:
         cells = cells[:-1]
-    return Row(row.file, row.number, cells, row.separator)
+    return replace(row, cells=cells)
 
 
 def _json(path: Path, text: str) -> Sheet:
@@ -288,8 +288,8 @@ def _without_empty_columns(sheet: Sheet) -> Sheet:
     kept = [n for n in range(width) if header.cells[n] or any(len(row.cells) > n and row.cells[n] for row in rows)]
     if len(kept) == width or any(len(row.cells) != width for row in rows):
         return sheet
-    return Sheet(_chosen(header, kept), [_chosen(row, kept) for row in rows])
+    return replace(sheet, header=_chosen(header, kept), rows=[_chosen(row, kept) for row in rows])
 
 
 def _chosen(row: Row, places: Sequence[int]) -> Row:
-    return Row(row.file, row.number, tuple(row.cells[place] for place in places), row.separator)
+    return replace(row, cells=tuple(row.cells[place] for place in places))

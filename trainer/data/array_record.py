@@ -1,17 +1,17 @@
 """Pictures in ArrayRecord files."""
 
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from scalectl.trainer.data import records, splits
 from scalectl.trainer.data.facts import Contents, Unreadable
+from scalectl.trainer.data.records import class_counts, pictures, samples
 from scalectl.trainer.data.registry import Store
 from scalectl.trainer.data.storage import matching, root
 from scalectl.trainer.selection import Selection
+
+__all__ = ["class_counts", "contents", "pictures", "samples", "store"]
 
 
 def contents(path: str, selection: Selection) -> Contents:
@@ -40,18 +40,3 @@ def store(path: str, digest: str, selection: Selection) -> Store:
     from scalectl.trainer.data.record_index import indexed  # planning does without NumPy
 
     return indexed(contents(path, selection).expect(digest, path))
-
-
-def class_counts(path: str, contents: Contents) -> Counter[int] | None:
-    """None: labels can't be had without the pictures beside them."""
-    return None
-
-
-def pictures(contents: Contents) -> Iterator[Any]:
-    """Yield the bytes of each picture; raises Unreadable."""
-    yield from records.pictures(contents)
-
-
-def samples(path: str, contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
-    """Yield the numbers and the bytes of up to `most` images; of a record that can't be read there are none."""
-    return records.samples(contents, most)

@@ -18,11 +18,11 @@ POINTS = "a pointer of Git LFS, not the file itself: git lfs pull fetches it"
 NAMED = 12  # columns that a message names
 
 
-def few(names: Sequence[str]) -> str:
+def few(names: Sequence[str], most: int = NAMED) -> str:
     """The first of these names, and how many more there are."""
-    if len(names) <= NAMED:
+    if len(names) <= most:
         return ", ".join(names)
-    return f"{', '.join(names[:NAMED])} and {len(names) - NAMED:,} more"
+    return f"{', '.join(names[:most])} and {len(names) - most:,} more"
 
 
 class Facts(NamedTuple):

@@ -6,7 +6,7 @@ from pathlib import Path
 from scalectl.trainer.counting import counted
 from scalectl.trainer.data.endings import ENDINGS, ending, without_leftovers
 from scalectl.trainer.data.facts import Contents, Unreadable
-from scalectl.trainer.data.listing import Entry, labelled, once, plain, rows_of
+from scalectl.trainer.data.listing import Entry, labelled, plain, refuse_repeats, rows_of
 
 DEVKIT = "ILSVRC2012_validation_ground_truth"  # begins the name of a list whose numbers are of an order of its own
 
@@ -36,7 +36,7 @@ def contents(folder: str, path: str, classes: Sequence[str]) -> Contents:
         end = None if sign == " " else 2  # a label with blanks is several cells where blanks part them
         lines = [(line, _named(path, line, row[0], by_name), row[1:end]) for line, row in rows]
     entries = [Entry(line, file.relative_to(below).as_posix(), _label(cells, known)) for line, file, cells in lines]
-    once(path, entries)
+    refuse_repeats(path, entries)
     if all(entry.label.isdecimal() for entry in entries) and not {entry.label for entry in entries} <= set(classes):
         entries = _by_number(path, entries, classes)
     return labelled(path, [str(file) for _, file, _ in lines], entries, classes)

@@ -131,7 +131,7 @@ def _table(path: str, selection: Selection) -> tuple[list[Entry], tuple[str, str
     if sign == " ":
         _labels_are_whole(path, rows, len(header), label)
     entries = list(_entries(path, rows, image, label, split))
-    once(path, entries)
+    refuse_repeats(path, entries)
     return entries, (names[0], names[1])
 
 
@@ -166,7 +166,7 @@ def plain(label: str) -> str:
     return re.sub(r"^(\d+)\.0+$", r"\1", label)
 
 
-def once(path: str, entries: Sequence[Entry]) -> None:
+def refuse_repeats(path: str, entries: Sequence[Entry]) -> None:
     """Raise Unreadable where there are no entries, or a picture comes twice."""
     if not entries:
         raise Unreadable(f"{path}: no pictures")

@@ -33,11 +33,11 @@ class Loose:
 
 def checked(contents: Contents) -> Loose:
     """The pictures of some contents; raises BadImage where some are damaged."""
-    once(contents, _check)
+    check_once(contents, _check)
     return Loose(contents)
 
 
-def once(contents: Contents, check: Callable[[Contents], None]) -> None:
+def check_once(contents: Contents, check: Callable[[Contents], None]) -> None:
     """Check the files of some contents unless they were found sound where they lie; a copy of them may be damaged."""
     sound = cache.folder() / f"{contents.digest}-{contents.place}.sound"
     if not sound.exists():

@@ -17,7 +17,7 @@ def middle(picture: Picture, side: int, resize: int) -> np.ndarray:
     """The central square (side, side, 3) of a picture whose smaller side was resized to `resize` pixels."""
     width, height = picture.size
     scale = min(width, height) / resize
-    left, top = (width - side * scale) / 2, (height - side * scale) / 2
+    left, top = (max(0.0, (length - side * scale) / 2) for length in (width, height))  # rounding may be below 0
     return _square(picture, (left, top, left + side * scale, top + side * scale), side)
 
 

@@ -16,7 +16,7 @@ from scalectl.trainer.data import labels, tf_example
 from scalectl.trainer.data.facts import Contents, Unreadable
 from scalectl.trainer.data.hashes import keep, picture_hash
 from scalectl.trainer.data.headers import BadImage, damage, refuse
-from scalectl.trainer.data.loose import once
+from scalectl.trainer.data.loose import check_once
 from scalectl.trainer.data.records import Shard, shard
 from scalectl.trainer.data.tf_example import BadRecord
 
@@ -55,7 +55,7 @@ def indexed(contents: Contents) -> Indexed:
     if not index.exists():
         _write(contents, index)
     elif _made_of(index) not in (contents.place, ""):
-        once(contents, _check)
+        check_once(contents, _check)
     return Indexed(contents, index)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import mmap
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, islice
 from pathlib import Path
@@ -143,13 +144,18 @@ def _features(file: str, selection: Selection) -> tuple[str, str, str]:
 SAMPLED_FILES = 16  # of which records are looked at for planning
 
 
+def class_counts(path: str, contents: Contents) -> Counter[int] | None:
+    """None: labels can't be had without the pictures beside them."""
+    return None
+
+
 def pictures(contents: Contents) -> Iterator[Any]:
     """Yield the bytes of each image, up to a record that is damaged; raises Unreadable."""
     for file in contents.files:
         yield from _images(file, contents.columns[0])
 
 
-def samples(contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
+def samples(path: str, contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
     """Yield the numbers and the bytes of the first few images of some files; nothing for bytes where one is damaged."""
     starts = list(accumulate(contents.counts, initial=0))[:-1]
     files = [number for number, count in enumerate(contents.counts) if count]

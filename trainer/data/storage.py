@@ -24,6 +24,15 @@ def remote(path: str) -> bool:
     return path.startswith(("gs://", "s3://"))
 
 
+def as_path(place: str) -> Any:
+    """The path of a file or folder, which in a bucket has the methods of pathlib's as well."""
+    if not remote(place):
+        return Path(place)
+    from etils import epath  # only here: a tenth of a second that files on disks don't need
+
+    return epath.Path(place)
+
+
 def matching(path: str, pattern: str, kind: str) -> list[Path]:
     """The files that a path means: one, all below a folder that match `pattern`, or those of its own pattern.
 

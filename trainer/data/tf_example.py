@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5  # wire types
-BYTES, FLOATS, WHOLE = 1, 2, 3  # fields of a Feature
+BYTES, WHOLE = 1, 3  # fields of a Feature; 2 is the floats
 
 
 class BadRecord(ValueError):  # noqa: N818 - what is wrong lies in the record

@@ -7,8 +7,6 @@ NAME-SPLIT.FORMAT-00000-of-00001; a split is named here by the folder and its na
 import json
 import os
 import re
-from collections import Counter
-from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,8 +14,11 @@ from typing import Any
 from scalectl.trainer.data import records
 from scalectl.trainer.data.endings import leftover
 from scalectl.trainer.data.facts import Contents, Unreadable
+from scalectl.trainer.data.records import class_counts, pictures, samples
 from scalectl.trainer.data.registry import Store
 from scalectl.trainer.selection import Selection
+
+__all__ = ["class_counts", "contents", "path_of", "pictures", "samples", "store", "syntax", "test_path"]
 
 FORMATS = ("array_record", "tfrecord")
 TEST_SPLITS = ("test", "validation")  # the first that there is is evaluated on
@@ -132,18 +133,3 @@ def store(path: str, digest: str, selection: Selection) -> Store:
     from scalectl.trainer.data.record_index import indexed  # planning does without NumPy
 
     return indexed(contents(path, selection).expect(digest, path))
-
-
-def class_counts(path: str, contents: Contents) -> Counter[int] | None:
-    """None: labels can't be had without the pictures beside them."""
-    return None
-
-
-def pictures(contents: Contents) -> Iterator[Any]:
-    """Yield the bytes of each picture; raises Unreadable."""
-    yield from records.pictures(contents)
-
-
-def samples(path: str, contents: Contents, most: int) -> Iterator[tuple[int, Any]]:
-    """Yield the numbers and the bytes of up to `most` images; of a record that can't be read there are none."""
-    return records.samples(contents, most)

@@ -22,7 +22,7 @@ from scalectl.trainer.data import splits
 from scalectl.trainer.data.classes import is_label, numbered, stray
 from scalectl.trainer.data.endings import ENDINGS, without_leftovers
 from scalectl.trainer.data.facts import Contents, Unreadable
-from scalectl.trainer.data.loose import once
+from scalectl.trainer.data.loose import check_once
 from scalectl.trainer.data.storage import matching, root
 from scalectl.trainer.selection import Selection
 
@@ -235,5 +235,5 @@ def store(path: str, digest: str, selection: Selection) -> Labelled:
         damages = ((row, damage(images.encoded(row))) for row in range(planned.num_images))
         refuse([f"{planned.locate(row)}: {reason}" for row, reason in damages if reason])
 
-    once(planned, check)
+    check_once(planned, check)
     return images

@@ -9,7 +9,7 @@ function drawCells() {
   const head = columns.map((size) => element("th", {scope: "col"}, size === null || size === undefined ? "not known" : `${countOf(size)} images`));
   const rows = models.map((model) => element("tr", {}, element("th", {scope: "row"}, symbol(model), model ?? "not known"), ...columns.map((size) => element("td", {}, cell(model, size)))));
   const states = Object.keys(SIGNS).filter((state) => RUNS.some((row) => row.state === state));
-  const key = states.map((state) => element("li", {}, element("span", {class: `cell ${state}`, "aria-hidden": "true"}, SIGNS[state]), `${state} (${shownRuns().filter((row) => row.state === state).length})`));
+  const key = states.map((state) => element("li", {}, element("span", {class: `cell ${state}`, "aria-hidden": "true"}, SIGNS[state]), `${state} (${shownRuns().filter((row) => row.state === state).length.toLocaleString("en")})`));
   const unit = isError(choice.metric) ? " in per cent" : "";
   const note = `In each cell the runs by their steps${PAGE.swept.length ? `, then by ${PAGE.swept.join(", ")}` : ""}; of a run that is done its ${choice.metric}${unit}.`;
   fill("cells-table", element("ul", {class: "legend"}, ...key), element("p", {}, note),

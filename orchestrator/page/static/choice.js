@@ -168,6 +168,6 @@ function drawFacets(changed) {
   });
   fill("facets", ...groups);
   const shown = shownRuns().length;
-  fill("shown", shown === RUNS.length ? `${counted(RUNS.length, "run")}` : `${shown} of ${counted(RUNS.length, "run")}`);
+  fill("shown", shown === RUNS.length ? `${counted(RUNS.length, "run")}` : `${shown.toLocaleString("en")} of ${counted(RUNS.length, "run")}`);
   document.getElementById("clear").disabled = !Object.keys(choice.filters).length;
 }

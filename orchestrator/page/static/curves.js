@@ -5,15 +5,17 @@ const CURVES_OVER = {flops: "flops", images_seen: "images", device_seconds: "sec
 function drawCurves() {
   if (!PAGE.curves.length) {
     nothing("curves-chart", "No run has a training curve: imported runs have none, and others before their first steps.");
+    fill("curves-legend");
     fill("curves-note", "");
     return;
   }
   const over = CURVES_OVER[choice.x] ?? "flops";
   const factors = {flops: (curve) => curve.flops_per_step, images: (curve) => curve.images_per_step};
-  const lines = [];
+  const lines = [], shown = new Set();
   PAGE.curves.forEach((curve, place) => {
     const row = curve.runs.map((run) => PLACES.get(run)).find((run) => run && isShown(run));
     if (!row) return;
+    shown.add(row);
     const isChosen = curve.runs.some((run) => chosen.has(run));
     curve.steps.forEach((step, at) => {
       const x = over === "seconds" ? curve.seconds[at] : step * factors[over](curve);
@@ -24,6 +26,7 @@ function drawCurves() {
   const whole = extent(lines.map((row) => row.x), 1.1), ys = extent(lines.map((row) => row.y), 1.05);
   if (!whole || !ys) {
     nothing("curves-chart", "No training curve of the runs that are shown.");
+    fill("curves-legend");
     return;
   }
   const ends = new Map();
@@ -35,14 +38,16 @@ function drawCurves() {
     axis: axisOf(title, choice.xScale, xs, over === "flops" ? AS_POWER : AS_COUNT, width < 500 ? 5 : 9)};
   const y = {field: "y", type: "quantitative", scale: scaleOf(choice.yScale, ys), axis: axisOf("Training loss", choice.yScale, ys, AS_NUMBER, 8)};
   const spec = {
-    description: `Training loss of ${counted(ends.size, "trunk or branch")} as it went.`,
+    description: `${title.replace(" so far", "")} against training loss: ${counted(ends.size, "line")}, each of a trunk or of what a run has of its own.`,
     width: "container", height: width < 500 ? 300 : 380, autosize: {type: "fit", contains: "padding"}, config: config(), data: {name: "runs"}, datasets: {},
     mark: {type: "line", clip: true, interpolate: "linear", aria: false, tooltip: true},
     encoding: {x, y, detail: {field: "curve"}, order: {field: "x"}, color: {field: "colour", type: "nominal", scale: null}, strokeWidth: {field: "width", type: "quantitative", scale: null},
       strokeDash: {field: "dash", type: "nominal", scale: null}, tooltip: {field: "run"}},
   };
   draw("curves-chart", spec, {runs: lines});
-  const dashes = SIZES.length > 1 ? ` Dashes tell the data sizes apart, and the largest has a solid line (${sizesText(SIZES)}).` : "";
+  const each = SIZES.length > 1 && SIZES.length <= DASHES.length ? SIZES.map((size) => element("li", {}, dashed(size), `${countOf(size)} images`)) : [];
+  fill("curves-legend", element("ul", {class: "legend"}, ...modelsOf([...shown]), ...each));
+  const dashes = SIZES.length > DASHES.length ? ` Dashes tell the data sizes apart, and the largest has a solid line (${sizesText(SIZES)}).` : "";
   fill("curves-note", `Each line is the mean of neighbours within 8 % along the axis. Runs of one trunk share its line up to their branch.${dashes}${omitted()}`);
 }
 

@@ -55,7 +55,7 @@ function share(part) {
 }
 
 function counted(number, noun) {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+  return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 }
 
 // The text of a cell of the column `name`: metrics as such, costs with their unit.

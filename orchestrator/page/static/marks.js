@@ -51,14 +51,28 @@ function dashOf(row) {
 }
 
 function symbol(model) {
-  const drawing = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  drawing.setAttribute("viewBox", "0 0 16 16");
-  drawing.setAttribute("aria-hidden", "true");
+  return drawing("0 0 16 16", PATHS[shapeOf(model)], {fill: `var(--model-${modelPlace(model)})`});
+}
+
+// A short line with the dashes of a data size, as training curves have them.
+function dashed(size) {
+  return drawing("0 0 30 16", "M1 8h28", {stroke: "currentColor", strokeWidth: "1.6", strokeDasharray: dashOf({data_size: size}).join(" ")});
+}
+
+function drawing(box, line, style) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  made.setAttribute("viewBox", box);
+  made.setAttribute("aria-hidden", "true");
   const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  path.setAttribute("d", PATHS[shapeOf(model)]);
-  path.style.fill = `var(--model-${modelPlace(model)})`;
-  drawing.append(path);
-  return drawing;
+  path.setAttribute("d", line);
+  Object.assign(path.style, style);
+  made.append(path);
+  return made;
+}
+
+function modelsOf(rows) {
+  const shown = new Set(rows.map((row) => row.model));
+  return PAGE.models.filter((model) => shown.has(model)).map((model) => element("li", {}, symbol(model), model ?? "not known"));
 }
 
 function sizesText(known) {
@@ -67,18 +81,15 @@ function sizesText(known) {
 }
 
 function drawLegend(law) {
-  const counts = new Map();
-  for (const row of shownRuns()) counts.set(row.model, (counts.get(row.model) ?? 0) + 1);
-  const models = PAGE.models.filter((model) => counts.has(model)).map((model) => element("li", {}, symbol(model), model ?? "not known"));
   const notes = [];
   if (SIZES.length > 1) notes.push(`Larger marks: more distinct training images (${sizesText(SIZES)}).`);
   notes.push(law?.seeds > 1 ? "Rings: the frontier, of means of seeds: all runs of each." : "Rings: the frontier.");
   if (law?.curve) notes.push("Line: the law, dashed beyond the frontier; band: its 90 % interval.");
   if (heldOutRuns().size) notes.push("Stars: runs that are held out.");
-  fill("legend", element("ul", {class: "legend"}, ...models), element("p", {}, notes.join(" ")));
+  fill("legend", element("ul", {class: "legend"}, ...modelsOf(shownRuns())), element("p", {}, notes.join(" ")));
 }
 
-// Round numbers between two positive ones, as many as stay apart; the same as those of `scalectl plot`.
+// Round numbers between two positive ones, as many as stay apart, or even ones where few are; the same as those of `scalectl plot`.
 function roundTicks(low, high, most) {
   const apart = Math.log(high / low) / most;
   const ticks = [];
@@ -90,7 +101,15 @@ function roundTicks(low, high, most) {
       if (ticks.every((other) => Math.abs(Math.log(other / tick)) >= apart)) ticks.push(tick);
     }
   }
-  return ticks.sort((a, b) => a - b);
+  return ticks.length < 3 ? evenTicks(low, high) : ticks.sort((a, b) => a - b);
+}
+
+function evenTicks(low, high) {
+  const least = (high - low) / 5, unit = 10 ** Math.floor(Math.log10(least));
+  const step = unit * [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].find((part) => part * unit >= least * (1 - 1e-9));
+  const ticks = [];
+  for (let place = Math.ceil(low / step); place * step <= high; place++) ticks.push(Number((place * step).toPrecision(12)));
+  return ticks;
 }
 
 function scaleOf(kind, domain) {
@@ -104,7 +123,7 @@ function axisOf(title, scale, domain, format, most) {
   return axis;
 }
 
-const AS_COUNT = "replace(format(datum.value, '.3~s'), 'G', 'B')";
+const AS_COUNT = "datum.value < 1 ? format(datum.value, '.3~g') : replace(format(datum.value, '.3~s'), 'G', 'B')"; // below 1 an m would be minutes or millions
 const AS_POWER = "datum.value == 0 ? '0' : format(datum.value, '~e')";
 const AS_SHARE = "format(100 * datum.value, '~r') + ' %'";
 const AS_NUMBER = "format(datum.value, '~r')";

@@ -8,7 +8,9 @@ function drawCost() {
   const line = (label, rows) => [label, String(rows.length), String(rows.filter((row) => row.state === "done").length), ...costs.map(([name, , text]) => text(sum(rows, name)))];
   const rows = models.map((model) => line(model ?? "not known", RUNS.filter((row) => row.model === model)));
   if (models.length > 1) rows.push(line("all", RUNS));
-  const parts = [plainTable("By model", ["model", "runs", "done", ...costs.map(([, label]) => label)], rows)];
+  const isPart = RUNS.some((row) => row.state !== "done"); // FLOPs are known of all runs, and time of those that are done
+  const head = costs.map(([name, label]) => isPart ? `${label} of ${name === trained ? "all" : "those done"}` : label);
+  const parts = [plainTable("By model", ["model", "runs", "done", ...head], rows)];
   if (trained === "marginal_flops") parts.push(element("p", {class: "note"}, "FLOPs count the steps of a trunk once. Device time and core-days are those of each run from its first step: the steps of a trunk count for each of its runs."));
   if (PAGE.launches.length) {
     const entries = Object.keys(PAGE.launches[0].entries);

@@ -20,7 +20,7 @@ function drawRuns() {
   fill("runs-table",
     element("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of runs"},
       element("table", {class: "runs"}, element("caption", {}, `${counted(rows.length, "run")}. Press the name of a column to sort, and that of a run to choose it.`), element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...body))),
-    more > 0 ? element("button", {type: "button", id: "more", onclick: moreRows}, `Show ${Math.min(more, PAGE_OF_ROWS)} more of ${more}`) : null);
+    more > 0 ? element("button", {type: "button", id: "more", onclick: moreRows}, `Show ${Math.min(more, PAGE_OF_ROWS)} more of ${more.toLocaleString("en")}`) : null);
 }
 
 // The next rows, with the focus on the button for further ones, or else on the table.
