@@ -67,6 +67,13 @@ def test_a_worker_on_a_cpu_keeps_its_heap(on_ray, job):
     assert {f"{name}={value}".encode() for name, value in heap.ENVIRONMENT.items()} <= {*environment}
 
 
+def test_a_cluster_of_one_launch_has_no_process_that_nobody_asks(on_ray):
+    ours = ["ps", "-ww", "--ppid", str(os.getpid()), "-o", "args="]
+    processes = subprocess.run(ours, capture_output=True, text=True, check=True).stdout
+    assert "gcs_server" in processes and "raylet" in processes
+    assert "monitor.py" not in processes, processes  # of logs, or of an autoscaler
+
+
 def test_a_slot_is_silent_when_nothing_runs(cluster):
     assert cluster.events(0.01) == []
 

@@ -97,6 +97,23 @@ def _hush(ray: Any) -> None:
     ray._private.worker.print_to_stdstream = lambda data, ignore_prefix: None
 
 
+@contextmanager
+def _few_processes(ray: Any) -> Iterator[None]:
+    """Keep Ray from starting what nobody asks in a cluster of one launch, which options of `init` can't leave out.
+
+    Its log monitor looks for new files ten times a second, with 3 % of a core; its autoscaler has no nodes to add.
+    """
+    node, names = ray._private.node.Node, ("start_log_monitor", "start_monitor")
+    before = {name: getattr(node, name) for name in names}
+    try:
+        for name in names:
+            setattr(node, name, lambda node: None)
+        yield
+    finally:
+        for name, start in before.items():
+            setattr(node, name, start)
+
+
 def _alone(ray: Any) -> Any:
     """The settings with which Ray doesn't put the current folder first on the path of every worker.
 
@@ -125,7 +142,7 @@ class Embedded:
         """Start Ray's processes; raises Refusal where this machine doesn't let them."""
         self._session = Session()
         try:
-            with signals_held():
+            with signals_held(), _few_processes(self._ray):
                 self._ray.init(
                     address="local",
                     job_config=_alone(self._ray),
