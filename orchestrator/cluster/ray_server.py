@@ -104,9 +104,9 @@ def _few_processes(ray: Any) -> Iterator[None]:
     Its log monitor looks for new files ten times a second, with 3 % of a core; its autoscaler has no nodes to add.
     """
     node, names = ray._private.node.Node, ("start_log_monitor", "start_monitor")
-    before = {name: getattr(node, name) for name in names}
+    before = {name: getattr(node, name) for name in names if hasattr(node, name)}
     try:
-        for name in names:
+        for name in before:
             setattr(node, name, lambda node: None)
         yield
     finally:
