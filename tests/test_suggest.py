@@ -210,11 +210,11 @@ def test_beside_few_runs_no_run_takes_nearly_all_of_the_budget_while_others_tell
     assert taken(known=5, stop=0.3) == [0]  # the other one tells too little
 
 
-def test_the_first_of_few_runs_leaves_something_of_the_budget():
+def test_beside_few_runs_several_share_the_budget_that_one_would_take():
     inside, others = split(grid(), 0.4)
-    few, budget = inside[:5], float(others["flops"].max())
-    found = analysis.suggest(few, others, budget=budget, stop=0.01)
-    assert len(found.runs) > 1 and found.runs[0].cost <= 7 / 8 * budget
+    few, budget = inside[::6][:5], float(others.loc[others["flops"] < 5e14, "flops"].max())
+    found = analysis.suggest(few, others, budget=budget)
+    assert len(found.runs) > 1 and max(run.cost for run in found.runs) <= 7 / 8 * budget
 
 
 def test_a_trunk_is_paid_once():
