@@ -17,6 +17,7 @@ from scalectl.analysis.measured import measured_apart
 from scalectl.analysis.noise import typical_images
 from scalectl.analysis.notebook import Report, html_table
 from scalectl.analysis.outlook import Outlook
+from scalectl.analysis.picking import Costs, Pick, dearest, greedy
 from scalectl.analysis.report import UNKNOWN, interval, value
 from scalectl.analysis.runs import COMPUTE, METRIC, lacking, trunks, usable
 from scalectl.analysis.surrogate import Forecast, positions
@@ -150,7 +151,8 @@ def suggest(
     forecast = Forecast.of(known_N3, error_N, trunks(known), places_M3, images)
     new_M3 = np.concatenate([places_M3, best_position(forecast, known_N3, target)])
     expected = forecast.at(new_M3)
-    picks, left = greedy(expected, Costs.of_candidates(candidates, x), budget, targets=1, stop=stop)
+    costs, most = Costs.of_candidates(candidates, x), dearest(len(known), budget)
+    picks, left = greedy(expected, costs, budget, targets=1, stop=stop, most=most)
     suggested = tuple(_suggested(expected, candidates, pick, known_N3, new_M3) for pick in picks)
     before = float(expected.covariance[-1, -1] ** 0.5)
     after = before * float(np.prod([1 - pick.narrows for pick in picks]))
@@ -208,9 +210,7 @@ def _enough(known: pd.DataFrame, candidates: pd.DataFrame, metric: str, x: str) 
         raise Refused("no run is left to suggest.")
 
 
-def _suggested(
-    expected: Outlook, candidates: pd.DataFrame, pick: "Pick", known_N3: Floats, new_M3: Floats
-) -> Suggested:
+def _suggested(expected: Outlook, candidates: pd.DataFrame, pick: Pick, known_N3: Floats, new_M3: Floats) -> Suggested:
     row, deviation_M = candidates.iloc[pick.place], np.sqrt(np.diag(expected.covariance))
     alike = expected.covariance[pick.place, -1] / (deviation_M[pick.place] * deviation_M[-1])
     beyond = np.exp(new_M3[pick.place] - known_N3.max(axis=0))
@@ -240,66 +240,3 @@ def best_position(forecast: Forecast, known_N3: Floats, target: float) -> Floats
     seen = np.linspace(known_N3[:, 1].min(), known_N3[:, 1].max() + ahead, _SPLITS)
     split_M3 = np.stack([np.log(target) - seen, seen, np.full(_SPLITS, known_N3[:, 2].max())], axis=1)
     return split_M3[[forecast.at(split_M3).mean.argmin()]]
-
-
-@dataclass(frozen=True, eq=False)
-class Costs:
-    """What candidates cost: `own` of each, and `shared` of its trunk less what was paid of that."""
-
-    own: Floats
-    shared: Floats
-    paid: Floats
-    trunk: Any  # [M] of names
-
-    @staticmethod
-    def of_candidates(candidates: pd.DataFrame, x: str) -> "Costs":
-        """The costs in a table, where runs without trunks share nothing."""
-        spent, none = candidates[x].to_numpy(float), np.zeros(len(candidates))
-        if "trunk" not in candidates:
-            return Costs(spent, none, none, np.arange(len(candidates)))
-        shared, paid = candidates["shared"].to_numpy(float), candidates["paid"].to_numpy(float)
-        return Costs(spent - shared, shared, paid, candidates["trunk"].to_numpy())
-
-    def now(self) -> Floats:
-        """What each candidate costs next."""
-        return self.own + np.maximum(self.shared - self.paid, 0.0)
-
-    def after(self, n: int) -> "Costs":
-        """The costs once a candidate is taken: its trunk is paid for up to its branch."""
-        along = np.where(self.trunk == self.trunk[n], np.minimum(self.shared[n], self.shared), 0.0)
-        return Costs(self.own, self.shared, np.maximum(self.paid, along), self.trunk)
-
-
-@dataclass(frozen=True)
-class Pick:
-    """The place of a picked candidate, its cost, and what it takes of the targets' variance and of their interval."""
-
-    place: int
-    cost: float
-    taken: float
-    narrows: float
-
-
-def greedy(
-    expected: Outlook, cost: Costs, budget: float, *, targets: int, stop: float = 0.0, spend: float = np.inf
-) -> tuple[list[Pick], float]:
-    """The candidates that reduce the variance at the last places most, and what is left of the budget.
-
-    A measurement takes cov^2 / (var + noise) of the variance at a target. The next one is always that which takes
-    most of those that can still be paid; of equal ones, the cheapest. It ends as well when `spend` is spent.
-    """
-    covariance, count = expected.covariance.copy(), len(expected.mean) - targets
-    open_M, left, picks = np.ones(count, bool), budget, []
-    while budget - left < spend:
-        price_M, unknown = cost.now(), float(np.trace(covariance[count:, count:]))
-        ready_M = open_M & (price_M <= left)
-        taken_M = (covariance[:count, count:] ** 2).sum(axis=1) / (np.diag(covariance)[:count] + expected.noise)
-        n = int(np.lexsort((price_M, np.where(ready_M, -taken_M, np.inf)))[0])
-        narrows = 1 - float(np.sqrt(max(1 - taken_M[n] / unknown, 0.0)))
-        if not ready_M.any() or narrows < stop:
-            break
-        picks.append(Pick(n, float(price_M[n]), float(taken_M[n]), narrows))
-        open_M[n], left, cost = False, left - float(price_M[n]), cost.after(n)
-        lean_M = covariance[:, n].copy()
-        covariance -= np.outer(lean_M, lean_M) / (lean_M[n] + expected.noise)
-    return picks, left

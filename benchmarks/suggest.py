@@ -22,7 +22,7 @@ import mspe
 import numpy as np
 import pandas as pd
 
-from scalectl.analysis.suggestion import Costs, greedy
+from scalectl.analysis.picking import Costs, dearest, greedy
 from scalectl.analysis.surrogate import outlook, positions
 
 HELD_OUT = 0.05
@@ -137,16 +137,15 @@ def affordable(ranked: np.ndarray, cost: np.ndarray, left: float) -> list[int]:
 def suggested(runs: pd.DataFrame, begun: list[int], left: float, count: int) -> list[int]:
     """The runs of rounds of suggestions, each after the results of the one before."""
     at, error, held_out = positions(runs, "cost"), runs["error"].to_numpy(), np.arange(count, len(runs))
-    taken, each = list(begun), left / ROUNDS
+    taken, budget, each = list(begun), left, left / ROUNDS
     while True:
         pool = np.setdiff1d(np.arange(count), taken)
         pool = pool[runs["cost"].to_numpy()[pool] <= left]
         if not len(pool):
             return taken
         found = outlook(at[taken], error[taken], at[np.append(pool, held_out)])
-        picks, left = greedy(
-            found, Costs.of_candidates(runs.iloc[pool], "cost"), left, targets=len(held_out), spend=min(each, left)
-        )
+        costs, most = Costs.of_candidates(runs.iloc[pool], "cost"), dearest(len(taken), budget)
+        picks, left = greedy(found, costs, left, targets=len(held_out), spend=min(each, left), most=most)
         taken += [int(pool[pick.place]) for pick in picks]
 
 

@@ -16,9 +16,9 @@ from scalectl import analysis
 from scalectl.analysis.additive_laws import _Around, _Laws
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.outlook import Outlook
+from scalectl.analysis.picking import Costs, dearest, greedy
 from scalectl.analysis.repetition import worth
 from scalectl.analysis.runs import trunks
-from scalectl.analysis.suggestion import Costs, greedy
 from scalectl.analysis.surrogate import Forecast, outlook, positions
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Refusal
@@ -196,6 +196,25 @@ def test_the_next_run_is_that_of_the_largest_reduction_by_hand():
     lean, own, rest = 0.6 - 0.2 * 1.0 / 2.5, 1 - 0.2**2 / 2.5, 4 - 1 / 2.5  # given the first
     assert picks[1].taken == pytest.approx(lean**2 / (own + 0.5))
     assert picks[1].narrows == pytest.approx(1 - np.sqrt(1 - picks[1].taken / rest))
+
+
+def test_beside_few_runs_no_run_takes_nearly_all_of_the_budget_while_others_tell_something():
+    covariance = np.array([[1.0, 0.5, 0.9], [0.5, 1.0, 0.6], [0.9, 0.6, 1.0]])
+    found = Outlook(np.ones(3), covariance, noise=0.1)
+    costs = Costs.of_candidates(pd.DataFrame({"flops": [9.5, 4.0]}), "flops")
+
+    def taken(known: int, stop: float = 0.0) -> list[int]:
+        return [pick.place for pick in greedy(found, costs, 10.0, targets=1, stop=stop, most=dearest(known, 10.0))[0]]
+
+    assert taken(known=5) == [1] and taken(known=10) == [0]
+    assert taken(known=5, stop=0.3) == [0]  # the other one tells too little
+
+
+def test_beside_few_runs_several_share_the_budget_that_one_would_take():
+    inside, others = split(grid(), 0.4)
+    few, budget = inside[::6][:5], float(others.loc[others["flops"] < 5e14, "flops"].max())
+    found = analysis.suggest(few, others, budget=budget)
+    assert len(found.runs) > 1 and max(run.cost for run in found.runs) <= 7 / 8 * budget
 
 
 def test_a_trunk_is_paid_once():
