@@ -183,12 +183,12 @@ def _missed(law: SizeLaw, budget: Budget) -> float:
 
 
 def _reaching(budget: Budget, factor: float) -> Budget:
-    """A budget with an interval that holds where its minimum is if its parabola puts it off by that factor."""
+    """A budget whose interval holds the minimum that a parabola puts off by that factor, within the sizes around it."""
     if budget.params_low is None or budget.params_high is None:
         return budget
-    return replace(
-        budget, params_low=budget.params_low / max(1, factor), params_high=budget.params_high / min(1, factor)
-    )
+    low, high = max(budget.params_low / max(1, factor), budget.nearest[0]), budget.params_high / min(1, factor)
+    ends = min(budget.params_low, low), max(budget.params_high, min(high, budget.nearest[-1]))
+    return replace(budget, params_low=ends[0], params_high=ends[1])
 
 
 def reasons_of(budgets: Iterable[Budget]) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.law import Floats
 
-ENOUGH = 5  # measurements, below which nothing is said
+_ENOUGH = 5  # measurements, below which nothing is said
 _CHANCE = 0.1  # of so many outside, below which the intervals have failed
 
 
@@ -25,7 +25,7 @@ def chance(inside: int, count: int) -> float:
 
 def failed(inside: int, count: int) -> bool:
     """Whether too few of enough intervals hold for that to be chance."""
-    return count >= ENOUGH and chance(inside, count) < _CHANCE
+    return count >= _ENOUGH and chance(inside, count) < _CHANCE
 
 
 def stretch(distance_N: Floats) -> float:

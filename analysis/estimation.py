@@ -55,8 +55,9 @@ def estimated(
         average=Average(members, typical_images(sample.cells, metric), manner.correlation, stretch),
         held_out=(),
     )
-    held_out, luck = _held_out(table, fitted, hold_out, manner), sample.luck(law)
-    fitted = replace(fitted, held_out=held_out, luck=luck)
+    fitted = replace(fitted, held_out=_held_out(table, fitted, hold_out, manner))
+    if manner.draws:
+        fitted = replace(fitted, luck=sample.luck(law))
     doubts = [*warnings(fitted, sample.lines, manner.draws, ends), *measured_apart(sample.runs, metric)]
     if manner.seeds == SEEDS[0]:
         doubts += averaged_settings(sample.runs, metric, x)

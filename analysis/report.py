@@ -94,7 +94,7 @@ class Fitted(Report):
         points = self.frontier[self.x].to_numpy(float)
         luck = np.interp(np.log(compute), np.log(points), np.broadcast_to(self.luck, points.shape))
         high = np.where(compute > ends[1], np.minimum(high, most), high)
-        return low, high * np.exp(luck)
+        return low, high * np.exp(self.average.stretch * luck)
 
     @property
     def wider(self) -> float:

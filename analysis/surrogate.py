@@ -8,6 +8,7 @@ Where all of them together missed too many of these, intervals are as much wider
 Letters of shapes: N runs, M places that are asked for.
 """
 
+import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from scalectl.analysis.additive_laws import Given, Runs
 from scalectl.analysis.bootstrap import HALF
-from scalectl.analysis.conformal import ENOUGH, stretch
+from scalectl.analysis.conformal import stretch
 from scalectl.analysis.law import Floats
 from scalectl.analysis.outlook import Outlook, blended, sampling
 from scalectl.analysis.repetition import DECAYS, between, worth
@@ -30,6 +31,7 @@ _CLOSER = 2  # rounds in which forms beside the best one are tried
 _MOST_TESTED = 150  # runs that a form is tested with
 MOST = 250  # runs that a forecast rests on: time and memory grow with their cube and square
 _BEFORE = 8.0, 32.0  # images seen before, times the fewest of a run, that are tried where errors fall ever faster
+_TELLING = 10  # costliest runs from which on they tell that
 _FASTER = -2 / 3  # standard deviations that the costliest runs then lie below what was expected, or further
 _DECIMALS = 9  # of the logarithm of a cost, beyond which costs are equal
 _HELD_OUT, _FEWEST = 1 / 3, 5  # the costliest runs that a form has to predict; those that it needs to predict from
@@ -177,13 +179,13 @@ def _tested(runs: Runs, decays: Sequence[float], varied_3: NDArray[np.bool_]) ->
         tests.sort(key=lambda one: -one.form.decay)
     shares, off_M = _weighed(tests, costly)
     wider = stretch(np.abs(off_M) / HALF)
-    if varied_3[1] and (wider > 1 or (len(off_M) >= ENOUGH and off_M.mean() < _FASTER)):
+    if varied_3[1] and len(off_M) >= _TELLING and (wider > 1 or off_M.mean() < _FASTER):
         likeliest = max(tests, key=lambda one: one.score).form
         fewest = float(np.exp(runs.places[:, 1].min()))
         forms = [replace(likeliest, before=times * fewest) for times in _BEFORE]
         tests += [_Test.of(form, cheap, costly, varied_3) for form in forms]
         shares, off_M = _weighed(tests, costly)
-        wider = stretch(np.abs(off_M) / HALF)
+        wider = math.sqrt(wider * stretch(np.abs(off_M) / HALF))  # forms that are new aren't trusted at once
     return [one.form for one in tests], shares, wider
 
 

@@ -80,3 +80,9 @@ def test_the_paper_s_figure_of_a_file_that_is_not_there_is_refused_in_a_line(tmp
     script = Path(__file__).parents[1] / "examples" / "reproduce_paper.py"
     done = subprocess.run([sys.executable, script, tmp_path / "nope.csv"], capture_output=True, text=True)
     assert done.returncode == 1 and "nope.csv" in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_what_follows_a_prediction_is_about_the_same_law(imported):
+    asked = ["--metric", "upstream/error", "--where", "steps>=200", "--x", "flops", "--law", "saturating"]
+    said = scalectl("predict", "--store", imported, *asked, "--compute", "1e13").stdout
+    assert after(said) == ["plot", "frontier", *asked, "--store", str(imported)]

@@ -146,6 +146,21 @@ def test_repeats_are_worth_what_they_are_where_no_form_that_is_tried_says_so():
     assert np.mean(np.abs(off) < 1.645 * found.deviation) >= 0.8 and np.sqrt(np.mean(off**2)) < 0.01
 
 
+def test_errors_that_fall_ever_faster_after_a_start_near_chance_are_foretold():
+    """Without forms by which images count on top of some, they were .17 off on average."""
+    axes = np.meshgrid(*[np.geomspace(1e6, 3e8, 8)] * 2)
+    m, S = (axis.ravel() for axis in axes)
+    law = 0.02 + 0.2 * (m / 1e6) ** -0.35 + 0.6 * ((S / 1e6 + 32) / 33) ** -0.6
+    off, inside = [], []
+    for seed in range(6):
+        error = law * np.exp(0.01 * np.random.default_rng(seed).normal(size=len(m)))
+        places, near = np.log(np.stack([m, S, np.ones_like(m)], axis=1)), m * S <= (m * S).max() / 30
+        found = outlook(places[near], error[near], places[~near])
+        off.append(np.log(error[~near] / found.mean))
+        inside.append(np.abs(off[-1]) < 1.645 * found.deviation)
+    assert np.sqrt(np.mean(np.square(off))) < 0.03 and np.mean(inside) >= 0.85
+
+
 def test_runs_of_a_trunk_share_its_noise():
     inside, missed, alone = [], [], []
     for seed in range(12):

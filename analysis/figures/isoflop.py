@@ -15,6 +15,7 @@ from scalectl.analysis.budgets import (
     Budget,
     best_of_sizes,
     budgets,
+    isoflop,
     minimum,
     nearest,
     parabola,
@@ -51,7 +52,11 @@ def draw(subject: Subject) -> Drawing:
     if reasons := reasons_of(every):
         note = f"{note} ({'; '.join(reasons)})"
     axes.set_title(literal(textwrap.fill(note, WRAP - _WIDE)), fontsize=SMALL, loc="left")
-    return Drawing(figure, {"budgets": [asdict(budget) for budget in every]})
+    try:  # intervals as the report has them, which hold what parabolas miss
+        told = isoflop(points, subject.metric, subject.x, seeds=seeds).budgets
+    except Refused:
+        told = tuple(every)
+    return Drawing(figure, {"budgets": [asdict(budget) for budget in told]})
 
 
 def draw_isoflop(
