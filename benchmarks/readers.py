@@ -24,6 +24,7 @@ from store import planned
 
 from scalectl.orchestrator.cluster.base import Batch
 from scalectl.orchestrator.experiment.reading import read
+from scalectl.orchestrator.launch.config import LaunchConfig
 from scalectl.orchestrator.launch.loop import launch
 from scalectl.orchestrator.plan.plan import PlannedJob
 from scalectl.orchestrator.plan.planner import plan
@@ -105,7 +106,7 @@ def carry_out(file: Path, slots: int, ended: Flag) -> None:
         missing = plan(experiment, record)
         records.plan(missing, experiment)
         cluster = Simulated(tuple(f"cpu-{n}" for n in range(slots)))
-        for _ in launch(missing, records, cluster, checkpoints=record.checkpoints, max_retries=0, stopping=stopping):
+        for _ in launch(missing, records, cluster, record.checkpoints, LaunchConfig(stopping=stopping)):
             pass
 
 
