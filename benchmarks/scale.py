@@ -24,7 +24,8 @@ from scalectl.orchestrator.experiment.reading import Experiment, read
 from scalectl.orchestrator.launch.config import LaunchConfig
 from scalectl.orchestrator.launch.log import Journal
 from scalectl.orchestrator.launch.loop import launch
-from scalectl.orchestrator.launch.progress import Lines, Tally
+from scalectl.orchestrator.launch.progress import Tally
+from scalectl.orchestrator.launch.screens import Lines
 from scalectl.orchestrator.launch.surroundings import slots_of
 from scalectl.orchestrator.plan.plan import Plan
 from scalectl.orchestrator.plan.planner import plan

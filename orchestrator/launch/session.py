@@ -27,8 +27,9 @@ from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.notify import Laws, Notifier, notifying
 from scalectl.orchestrator.launch.outcome import EVALUATION_FAILED, UNEVALUATED, Outcome
 from scalectl.orchestrator.launch.planned import planned
-from scalectl.orchestrator.launch.progress import Tally, screen
+from scalectl.orchestrator.launch.progress import Tally
 from scalectl.orchestrator.launch.requested import Requested
+from scalectl.orchestrator.launch.screens import screen
 from scalectl.orchestrator.launch.slots import check_slots, check_use, limit_slots
 from scalectl.orchestrator.launch.surroundings import slots_of
 from scalectl.orchestrator.plan.plan import ASK_DEVICE_HOURS, Caps, Known, Plan, wanted
