@@ -28,9 +28,10 @@ from scalectl.orchestrator.launch.config import LaunchConfig
 from scalectl.orchestrator.launch.loop import launch
 from scalectl.orchestrator.plan.plan import PlannedJob
 from scalectl.orchestrator.plan.planner import plan
+from scalectl.orchestrator.store.known import known
 from scalectl.orchestrator.store.lock import holding
 from scalectl.orchestrator.store.reading import Store
-from scalectl.orchestrator.store.records import Records, known
+from scalectl.orchestrator.store.records import Records
 from scalectl.trainer.events import Checkpoint, Done, Event, Measurement, Progress, Started
 from scalectl.trainer.spec import Job
 

@@ -25,7 +25,8 @@ from scalectl.orchestrator.launch.loop import News, launch
 from scalectl.orchestrator.launch.session import carry_out
 from scalectl.orchestrator.plan.plan import Caps, Plan
 from scalectl.orchestrator.plan.planner import plan
-from scalectl.orchestrator.store.records import Records, known
+from scalectl.orchestrator.store.known import known
+from scalectl.orchestrator.store.records import Records
 from scalectl.orchestrator.vocabulary import JobState
 from scalectl.trainer.events import Failed, Progress, Started
 from scalectl.trainer.spec import Job

@@ -15,7 +15,8 @@ from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch.config import LaunchConfig
 from scalectl.orchestrator.launch.loop import launch
 from scalectl.orchestrator.plan.planner import plan
-from scalectl.orchestrator.store.records import Records, known
+from scalectl.orchestrator.store.known import known
+from scalectl.orchestrator.store.records import Records
 from scalectl.trainer.events import Checkpoint, Done, Event, Measurement
 from scalectl.trainer.spec import Job
 

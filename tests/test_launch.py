@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from conftest import SCHEDULES, Study
 from damage import array_file, flip
-from told import rows
+from told import from_scratch, rows
 
 from scalectl.orchestrator.cluster.backends import Here, opened
 from scalectl.orchestrator.cluster.base import Request
@@ -25,13 +25,13 @@ from scalectl.orchestrator.plan import planner
 from scalectl.orchestrator.plan.plan import Caps
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.plan.simulator import simulate
+from scalectl.orchestrator.store.known import known
 from scalectl.orchestrator.store.lock import Locked
-from scalectl.orchestrator.store.records import Records, known
+from scalectl.orchestrator.store.records import Records
 from scalectl.orchestrator.store.requests import ask_to_stop
 from scalectl.orchestrator.vocabulary import Slot
 from scalectl.trainer.events import Checkpoint, Progress, Skipped, Started
 from scalectl.trainer.flops import training_flops
-from scalectl.trainer.spec import from_scratch
 from scalectl.trainer.train import train
 
 MEASURED = ["device_seconds", "core_days", "images_per_second", "flops_per_second", "mfu"]  # by the clock
