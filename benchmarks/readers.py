@@ -24,12 +24,14 @@ from store import planned
 
 from scalectl.orchestrator.cluster.base import Batch
 from scalectl.orchestrator.experiment.reading import read
+from scalectl.orchestrator.launch.config import LaunchConfig
 from scalectl.orchestrator.launch.loop import launch
 from scalectl.orchestrator.plan.plan import PlannedJob
 from scalectl.orchestrator.plan.planner import plan
+from scalectl.orchestrator.store.known import known
 from scalectl.orchestrator.store.lock import holding
 from scalectl.orchestrator.store.reading import Store
-from scalectl.orchestrator.store.records import Records, known
+from scalectl.orchestrator.store.records import Records
 from scalectl.trainer.events import Checkpoint, Done, Event, Measurement, Progress, Started
 from scalectl.trainer.spec import Job
 
@@ -105,7 +107,7 @@ def carry_out(file: Path, slots: int, ended: Flag) -> None:
         missing = plan(experiment, record)
         records.plan(missing, experiment)
         cluster = Simulated(tuple(f"cpu-{n}" for n in range(slots)))
-        for _ in launch(missing, records, cluster, checkpoints=record.checkpoints, max_retries=0, stopping=stopping):
+        for _ in launch(missing, records, cluster, record.checkpoints, LaunchConfig(stopping=stopping)):
             pass
 
 

@@ -21,10 +21,11 @@ from pathlib import Path
 
 from scalectl.orchestrator.cluster.base import Batch, Cluster
 from scalectl.orchestrator.experiment.reading import Experiment, read
-from scalectl.orchestrator.launch.ledger import Ledger
+from scalectl.orchestrator.launch.config import LaunchConfig
 from scalectl.orchestrator.launch.log import Journal
 from scalectl.orchestrator.launch.loop import launch
-from scalectl.orchestrator.launch.progress import Lines, Tally
+from scalectl.orchestrator.launch.progress import Tally
+from scalectl.orchestrator.launch.screens import Lines
 from scalectl.orchestrator.launch.surroundings import slots_of
 from scalectl.orchestrator.plan.plan import Plan
 from scalectl.orchestrator.plan.planner import plan
@@ -133,18 +134,13 @@ def carried_out(whole: Plan, records: Records, jobs: int) -> dict[str, float]:
     cluster = Idle(SLOTS, jobs, stopping)
     tally = Tally(whole, slots_of(cluster))
     with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - a stream of text
-        news = launch(
-            whole,
-            records,
-            cluster,
-            checkpoints={},
-            max_retries=0,
+        config = LaunchConfig(
             stopping=stopping,
-            ledger=Ledger(cluster.slots),
             seconds_left=tally.seconds_left,
             listeners=[Lines(tally, nowhere), Journal(tally)],
             followers=[tally.follow],
         )
+        news = launch(whole, records, cluster, {}, config)
         next(news)
         begun = time.process_time() - began
         return {"begun": begun, **measured(lambda: sum(piece.ended for piece in news))}

@@ -6,6 +6,7 @@ python benchmarks/tune_side.py SLOTS [--reuse]        prints the end points and 
 import argparse
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from scalectl.orchestrator.cluster.ray_server import secure
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.trainer.events import Measurement, Started
-from scalectl.trainer.spec import Job, from_scratch
+from scalectl.trainer.spec import Job
 
 ONE_THREAD = {"PJRT_NPROC": "1"}  # as a worker of scalectl has, which is bound to a core
 
@@ -27,7 +28,8 @@ def jobs(folder: Path) -> dict[str, Job]:
     cost = {run.id: run.flops for run in found.runs}
     ends = {one.id: one.job for one in found.jobs if one.job.run}
     order = sorted(ends, key=lambda run: -cost[run])
-    return {run: from_scratch(ends[run], str(folder / "trials" / run)) for run in order}
+    trials = folder / "trials"
+    return {run: replace(ends[run], start=0, folder=str(trials / run), origin=None) for run in order}
 
 
 def trial(config: Mapping[str, str], of: Mapping[str, Job]) -> None:

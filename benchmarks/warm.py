@@ -14,7 +14,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -29,6 +28,7 @@ from scalectl.orchestrator.cluster.backends import opened
 from scalectl.orchestrator.cluster.base import Request
 from scalectl.orchestrator.cluster.ray_server import secure
 from scalectl.orchestrator.experiment.reading import Experiment, read
+from scalectl.orchestrator.launch.config import LaunchConfig
 from scalectl.orchestrator.launch.loop import launch
 from scalectl.orchestrator.plan.plan import Plan
 from scalectl.orchestrator.plan.planner import plan
@@ -95,8 +95,7 @@ def scalectl(folder: Path, jobs: int) -> Iterator[End]:
     with closing(opened("ray", Request(slots=1))) as cluster, Records(folder / "results.db") as records:
         records.plan(found, experiment)
         of: dict[str, list[Event]] = {}
-        stopping = threading.Event()
-        for news in launch(found, records, cluster, checkpoints={}, max_retries=0, stopping=stopping):
+        for news in launch(found, records, cluster, {}, LaunchConfig()):
             of.setdefault(news.job.id, []).extend(news.events)
             if news.ended:
                 yield End(time.perf_counter(), spent(of[news.job.id]))

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from scalectl.analysis.counting import count as count
 from scalectl.analysis.printable import printable_line
 from scalectl.trainer.counting import counted as counted
+from scalectl.trainer.counting import few as few
 
 _GAP = "   "  # between columns
 _LEAST_SHARE, _ROUNDED = 1e-3, 1e-9  # the least share that is told as a number; what sums of floats may be off by

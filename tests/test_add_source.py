@@ -1,17 +1,21 @@
 """A source of one's own, registered from outside: a study names it, and plans, trains and measures with it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 from test_experiment import refusal, write
+from told import from_scratch
 
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.experiment.schema import schema_json
 from scalectl.orchestrator.plan.planner import plan
+from scalectl.trainer.data import registry
 from scalectl.trainer.data.facts import Facts, Unreadable
-from scalectl.trainer.data.registry import Generated, InMemory, register, registered, sources
+from scalectl.trainer.data.registry import Generated, InMemory, Source, register, sources
 from scalectl.trainer.data.split import split
 from scalectl.trainer.events import Done, Measurement
-from scalectl.trainer.spec import from_scratch
 from scalectl.trainer.train import train
 
 STUDY = """\
@@ -54,6 +58,16 @@ class Shades:
 
 IN_MEMORY = InMemory(Facts(120, 6, 1, 2), stripes)
 GENERATED = Generated(6, 3, 2, lambda spec: Shades(spec.image_size))
+
+
+@contextmanager
+def registered(name: str, entry: Source) -> Iterator[None]:
+    """A source of one's own while the context lasts, as other processes know none of it."""
+    register(name, entry)
+    try:
+        yield
+    finally:
+        del registry._SOURCES[name]
 
 
 @pytest.mark.slow

@@ -20,9 +20,10 @@ from scalectl.orchestrator.cli.status import text as status_text
 from scalectl.orchestrator.errors import NotFound
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
+from scalectl.orchestrator.store.known import known
 from scalectl.orchestrator.store.lock import holder
 from scalectl.orchestrator.store.reading import Store
-from scalectl.orchestrator.store.records import Records, known
+from scalectl.orchestrator.store.records import Records
 from scalectl.orchestrator.store.requests import ask_to_stop, asked_to_stop
 from scalectl.trainer.events import Failed, Skipped
 

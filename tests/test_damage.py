@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from pictures import STUDY, grey, jpeg, layout, write
 from PIL import Image
+from told import from_scratch
 
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.trainer.data import headers
 from scalectl.trainer.data.headers import BadImage, damage, refuse
 from scalectl.trainer.events import Failed
-from scalectl.trainer.spec import from_scratch
 from scalectl.trainer.train import train
 
 pytestmark = pytest.mark.usefixtures("own_cache")

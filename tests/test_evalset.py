@@ -14,7 +14,7 @@ from test_launch import launched
 from scalectl.orchestrator.errors import InvalidExperiment
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
-from scalectl.orchestrator.store.records import known
+from scalectl.orchestrator.store.known import known
 from scalectl.trainer.data.images import Images
 from scalectl.trainer.data.registry import Part
 from scalectl.trainer.data.split import split

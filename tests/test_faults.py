@@ -20,11 +20,13 @@ from scalectl.orchestrator.cluster.supervisor import Supervisor
 from scalectl.orchestrator.cluster.watch import Patience
 from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.experiment.reading import read
+from scalectl.orchestrator.launch.config import LaunchConfig
 from scalectl.orchestrator.launch.loop import News, launch
 from scalectl.orchestrator.launch.session import carry_out
 from scalectl.orchestrator.plan.plan import Caps, Plan
 from scalectl.orchestrator.plan.planner import plan
-from scalectl.orchestrator.store.records import Records, known
+from scalectl.orchestrator.store.known import known
+from scalectl.orchestrator.store.records import Records
 from scalectl.orchestrator.vocabulary import JobState
 from scalectl.trainer.events import Failed, Progress, Started
 from scalectl.trainer.spec import Job
@@ -46,15 +48,14 @@ def launched(
     **changes: object,
 ) -> list[News]:
     """Launch the study on a cluster with its jobs `hurt`, and let `fault` see the news."""
-    stopping = stopping or threading.Event()
+    config = LaunchConfig(max_retries=RETRIES, stopping=stopping or threading.Event())
     experiment = read(study.write(**changes))
     record = known(study.store)
     with Records(study.store) as records:
         found = hurting(plan(experiment, record), hurt)
         records.plan(found, experiment)
-        checkpoints = record.checkpoints
         told = []
-        for news in launch(found, records, cluster, checkpoints=checkpoints, max_retries=RETRIES, stopping=stopping):
+        for news in launch(found, records, cluster, record.checkpoints, config):
             fault(news)
             told.append(news)
     return told

@@ -25,7 +25,8 @@ from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.report.conclusion import conclude
 from scalectl.orchestrator.report.study import ask
-from scalectl.orchestrator.store.records import Records, known
+from scalectl.orchestrator.store.known import known
+from scalectl.orchestrator.store.records import Records
 
 # core-days and 10-shot error of the frontier of the 3B-image runs of arXiv 2106.04560, read off its Figure 2
 JFT = """

@@ -26,6 +26,7 @@ from scalectl.orchestrator.cluster.watch import Patience
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch.awaiting import awaited
+from scalectl.orchestrator.launch.config import LaunchConfig
 from scalectl.orchestrator.launch.jobs import Board
 from scalectl.orchestrator.launch.ledger import Ledger
 from scalectl.orchestrator.launch.loop import launch
@@ -286,16 +287,7 @@ def test_a_launch_without_a_slot_says_so_and_ends_at_its_limit(study, monkeypatc
     with closing(Supervisor(backend)) as cluster, Records(study.store) as records:
         found = plan(experiment)
         records.plan(found, experiment)
-        going = launch(
-            found,
-            records,
-            cluster,
-            checkpoints={},
-            max_retries=0,
-            stopping=threading.Event(),
-            acquire=1.2,
-            hint=said.append,
-        )
+        going = launch(found, records, cluster, {}, LaunchConfig(acquire=1.2, hint=said.append))
         with pytest.raises(StopIteration) as end:
             next(going)
     assert end.value.value == "limits.acquire is reached: no slot for the jobs that are left in 1 s"

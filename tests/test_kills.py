@@ -1,7 +1,6 @@
 """Launchers killed at random points: the real planner, record and loop, and a cluster that pretends to train."""
 
 import random
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +12,11 @@ from told import SECONDS_A_STEP, progress, rows, started
 
 from scalectl.orchestrator.cluster.base import Cluster
 from scalectl.orchestrator.experiment.reading import read
+from scalectl.orchestrator.launch.config import LaunchConfig
 from scalectl.orchestrator.launch.loop import launch
 from scalectl.orchestrator.plan.planner import plan
-from scalectl.orchestrator.store.records import Records, known
+from scalectl.orchestrator.store.known import known
+from scalectl.orchestrator.store.records import Records
 from scalectl.trainer.events import Checkpoint, Done, Event, Measurement
 from scalectl.trainer.spec import Job
 
@@ -112,7 +113,7 @@ def live(study: Study, chance: random.Random, trained: Counter[tuple[str, int]],
             found = plan(experiment, record)
             records.plan(found, experiment)
             parts = Dying(records, fuse), Dying(cluster, fuse)
-            for _ in launch(found, *parts, checkpoints=record.checkpoints, max_retries=0, stopping=threading.Event()):
+            for _ in launch(found, *parts, record.checkpoints, LaunchConfig()):
                 fuse.burn()
     except Killed:
         return False

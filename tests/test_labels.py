@@ -11,6 +11,7 @@ import pytest
 from pictures import STUDY, as_seen, grey, layout, levels, study, write
 from records import array_record, dataset, example
 from scipy.special import expit
+from told import from_scratch
 
 from scalectl.orchestrator.errors import InvalidExperiment
 from scalectl.orchestrator.experiment.reading import Experiment, read
@@ -20,7 +21,6 @@ from scalectl.trainer.data.facts import Unreadable
 from scalectl.trainer.data.labels import Several
 from scalectl.trainer.data.split import split
 from scalectl.trainer.events import Done, Measurement
-from scalectl.trainer.spec import from_scratch
 from scalectl.trainer.step import losses, wrong
 from scalectl.trainer.train import train
 

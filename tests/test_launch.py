@@ -9,13 +9,14 @@ import pandas as pd
 import pytest
 from conftest import SCHEDULES, Study
 from damage import array_file, flip
-from told import rows
+from told import from_scratch, rows
 
 from scalectl.orchestrator.cluster.backends import Here, opened
 from scalectl.orchestrator.cluster.base import Request
 from scalectl.orchestrator.cluster.supervisor import Supervisor
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.reading import read
+from scalectl.orchestrator.launch.config import LaunchConfig
 from scalectl.orchestrator.launch.ledger import Meter
 from scalectl.orchestrator.launch.loop import launch
 from scalectl.orchestrator.launch.news import News
@@ -24,13 +25,13 @@ from scalectl.orchestrator.plan import planner
 from scalectl.orchestrator.plan.plan import Caps
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.plan.simulator import simulate
+from scalectl.orchestrator.store.known import known
 from scalectl.orchestrator.store.lock import Locked
-from scalectl.orchestrator.store.records import Records, known
+from scalectl.orchestrator.store.records import Records
 from scalectl.orchestrator.store.requests import ask_to_stop
 from scalectl.orchestrator.vocabulary import Slot
 from scalectl.trainer.events import Checkpoint, Progress, Skipped, Started
 from scalectl.trainer.flops import training_flops
-from scalectl.trainer.spec import from_scratch
 from scalectl.trainer.train import train
 
 MEASURED = ["device_seconds", "core_days", "images_per_second", "flops_per_second", "mfu"]  # by the clock
@@ -44,16 +45,13 @@ def launched(study, stop_after: int | None = None, meter=None, listeners=(), clu
         found = plan(experiment, record)
         records.plan(found, experiment)
         news = []
-        for one in launch(
-            found,
-            records,
-            cluster,
-            checkpoints=record.checkpoints,
+        config = LaunchConfig(
             max_retries=experiment.limits.retries,
             stopping=stopping,
-            meter=meter,
+            meter=meter or Meter(Caps()),
             listeners=listeners,
-        ):
+        )
+        for one in launch(found, records, cluster, record.checkpoints, config):
             news.append(one)
             if stop_after is not None and len(news) >= stop_after:
                 stopping.set()
@@ -257,7 +255,7 @@ def test_a_stretch_that_ended_before_it_heard_leaves_its_runs_stopped(study):
     with closing(Supervisor(Deaf(Request()))) as cluster, Records(study.store) as records:
         found = plan(experiment)
         records.plan(found, experiment)
-        for _ in launch(found, records, cluster, checkpoints={}, max_retries=0, stopping=threading.Event()):
+        for _ in launch(found, records, cluster, {}, LaunchConfig()):
             ask_to_stop(study.store, [run.id for run in found.runs])
     assert rows(study, "SELECT state, reason FROM runs") == [("stopped", "asked to stop")]
     assert rows(study, "SELECT state FROM attempts") == ["done"]

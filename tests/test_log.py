@@ -13,7 +13,8 @@ from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.launch.log import LOG, Journal, Loudness, logging_to, say
 from scalectl.orchestrator.launch.news import News
-from scalectl.orchestrator.launch.progress import Quiet, Tally, screen
+from scalectl.orchestrator.launch.progress import Tally
+from scalectl.orchestrator.launch.screens import Quiet, screen
 from scalectl.orchestrator.vocabulary import CPU, JobState, Slot
 from scalectl.trainer.events import Failed
 

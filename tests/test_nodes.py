@@ -1,6 +1,5 @@
 """Nodes of a cluster that are drained and that die, with several nodes of Ray on this machine."""
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,6 +15,7 @@ from scalectl.orchestrator.cluster.ray_server import secure
 from scalectl.orchestrator.cluster.supervisor import Supervisor
 from scalectl.orchestrator.cluster.watch import Patience
 from scalectl.orchestrator.experiment.reading import read
+from scalectl.orchestrator.launch.config import LaunchConfig
 from scalectl.orchestrator.launch.loop import launch
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.store.records import Records
@@ -51,7 +51,7 @@ def launched(study, cluster, act) -> None:
         found = plan(experiment)
         records.plan(found, experiment)
         acted = False
-        for news in launch(found, records, cluster, checkpoints={}, max_retries=0, stopping=threading.Event()):
+        for news in launch(found, records, cluster, {}, LaunchConfig()):
             if not acted and any(isinstance(event, Progress) for event in news.events):
                 act(cluster.backend._actors[news.slot].node)
                 acted = True

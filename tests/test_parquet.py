@@ -13,6 +13,7 @@ from pictures import STUDY, as_seen, cifar10, grey, greys, jpeg, layout, levels,
 from PIL import Image
 from pyarrow import parquet as files
 from test_cli import HEAVY
+from told import from_scratch
 
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
@@ -22,7 +23,7 @@ from scalectl.trainer.data.headers import BadImage
 from scalectl.trainer.data.split import load, split
 from scalectl.trainer.events import Done, Measurement
 from scalectl.trainer.identity import identity
-from scalectl.trainer.spec import DataSpec, from_scratch
+from scalectl.trainer.spec import DataSpec
 from scalectl.trainer.train import train
 
 pytestmark = pytest.mark.usefixtures("own_cache")

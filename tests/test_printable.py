@@ -16,7 +16,8 @@ from scalectl.analysis.drawing.sheet import write
 from scalectl.analysis.notebook import Report, html_table
 from scalectl.analysis.printable import MARK, printable, printable_line, printable_screen
 from scalectl.orchestrator.cli.streams import _Printed, _Stream
-from scalectl.orchestrator.launch.progress import Live, Tally
+from scalectl.orchestrator.launch.progress import Tally
+from scalectl.orchestrator.launch.screens import Live
 from scalectl.orchestrator.vocabulary import Slot
 from scalectl.trainer.events import Failed, Skipped
 

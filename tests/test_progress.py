@@ -9,7 +9,8 @@ import pytest
 from told import planned, planning, progress, started, told, write
 
 from scalectl.orchestrator.launch.news import News
-from scalectl.orchestrator.launch.progress import Lines, Live, Tally, screen
+from scalectl.orchestrator.launch.progress import Tally
+from scalectl.orchestrator.launch.screens import Lines, Live, screen
 from scalectl.orchestrator.vocabulary import JobState, Slot
 from scalectl.trainer.events import Failed, Noticed, Skipped, Stopped
 
@@ -26,7 +27,8 @@ def plan(study):
 def clock(monkeypatch):
     """The time that progress goes by, in the hands of the test."""
     made = SimpleNamespace(seconds=1000.0, monotonic=lambda: made.seconds)
-    monkeypatch.setattr("scalectl.orchestrator.launch.progress.time", made)
+    for module in ("progress", "screens"):
+        monkeypatch.setattr(f"scalectl.orchestrator.launch.{module}.time", made)
     return made
 
 

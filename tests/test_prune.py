@@ -12,9 +12,9 @@ from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch.pruning import prune, surplus
 from scalectl.orchestrator.plan.planner import plan
+from scalectl.orchestrator.store.known import known
 from scalectl.orchestrator.store.lock import Lock, Locked
 from scalectl.orchestrator.store.reading import Store
-from scalectl.orchestrator.store.records import known
 
 
 @pytest.fixture

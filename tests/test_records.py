@@ -37,8 +37,9 @@ from scalectl.orchestrator.launch.pruning import prune
 from scalectl.orchestrator.report.fits import held_out_runs, study_points
 from scalectl.orchestrator.revision import revision
 from scalectl.orchestrator.store import intake
+from scalectl.orchestrator.store.known import known
 from scalectl.orchestrator.store.reading import Store
-from scalectl.orchestrator.store.records import Records, known
+from scalectl.orchestrator.store.records import Records
 from scalectl.trainer.events import Done, Failed, Measurement, Noticed, Skipped, Stopped
 from scalectl.trainer.flops import training_flops
 

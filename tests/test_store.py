@@ -31,9 +31,9 @@ from scalectl.orchestrator.store.database import (
     reading,
 )
 from scalectl.orchestrator.store.file_systems import shared_file_system
-from scalectl.orchestrator.store.known import MEASURED
+from scalectl.orchestrator.store.known import MEASURED, known
 from scalectl.orchestrator.store.reading import Store
-from scalectl.orchestrator.store.records import Records, known
+from scalectl.orchestrator.store.records import Records
 from scalectl.orchestrator.store.tables import runs
 from scalectl.orchestrator.store.upgrading import VERSION
 from scalectl.trainer.spec import DataSpec, RecipeSpec

@@ -26,7 +26,7 @@ from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.plan import Known
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.report.advice import addition, widened
-from scalectl.orchestrator.store.records import known
+from scalectl.orchestrator.store.known import known
 from scalectl.trainer.identity import Identities
 
 

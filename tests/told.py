@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from conftest import Study
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.plan import Plan, PlannedJob
 from scalectl.orchestrator.plan.planner import plan
-from scalectl.orchestrator.store.records import Records, known
+from scalectl.orchestrator.store.known import known
+from scalectl.orchestrator.store.records import Records
 from scalectl.trainer.events import Checkpoint, Done, Event, Measurement, Progress, Started
+from scalectl.trainer.spec import Job
 
 SECONDS_A_STEP = 0.25
 TEST_IMAGES = 360  # of digits
@@ -109,3 +112,8 @@ def everything(study: Study) -> dict[str, list[Any]]:
     """All rows of all tables."""
     tables = rows(study, "SELECT name FROM sqlite_master WHERE type = 'table'")
     return {table: rows(study, f"SELECT * FROM {table}") for table in tables}
+
+
+def from_scratch(job: Job, folder: str) -> Job:
+    """The job that trains `job.run` alone from step 0, sharing nothing, in `folder`."""
+    return replace(job, id=f"{job.id}-alone", start=0, folder=folder, origin=None)

@@ -15,8 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import AbstractMesh
 
-from scalectl.trainer.counting import counted
-from scalectl.trainer.division import AXES, grid
+from scalectl.trainer.division import AXES, grid, unshared
 from scalectl.trainer.memory import GIB, Need, Verdict
 from scalectl.trainer.optimizer import settings
 from scalectl.trainer.sharding import KINDS, Layout
@@ -88,9 +87,8 @@ def devices_of(slices: Topology) -> tuple[Any, ...]:
 
 def parted(shape: Shape, count: int) -> Shape:
     """A shape whose batches `count` devices share; raises ValueError where they can't."""
-    for size in (shape.batch_size, shape.microbatch):
-        if size % count:
-            raise ValueError(f"{counted(size, 'image')} can't be shared by {count} devices: give a multiple of {count}")
+    if problems := unshared(count, shape.batch_size, shape.microbatch):
+        raise ValueError(problems[0])
     own = shape.model.clone(attention="own")  # GPUs of this machine, where it has some, have no say for TPUs
     return replace(shape, parts=count, model=own)
 

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 
+from scalectl.trainer.counting import counted
+
 AXES = ("outer", "inner")
 SMALL = 2**16  # elements; an array with fewer is whole on every device
 # Parameters; a model with fewer is whole on every device, with its moments. Then a step sums gradients once, where each
@@ -41,3 +43,9 @@ def share(shape: Sequence[int], devices: int) -> float:
     axes = grid(devices)
     count = math.prod(axes[AXES.index(name)] for names in divided(shape, axes) for name in names)
     return math.prod(shape) / count
+
+
+def unshared(devices: int, *sizes: int) -> list[str]:
+    """A sentence for each of these batches that devices can't share evenly."""
+    advice = f"can't be shared by {devices} devices: give a multiple of {devices}"
+    return [f"{counted(size, 'image')} {advice}" for size in sizes if size % devices]

@@ -1,4 +1,4 @@
-"""The kinds of failure: what each means, how often it is tried again, and what becomes of its attempt and its runs."""
+"""The kinds of failure: how often each is tried again, and what becomes of its attempt and its runs."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,7 +9,6 @@ class FailureKind:
     """A kind of failure; a new one is an entry of FAILURE_KINDS, here or from outside."""
 
     name: str
-    meaning: str  # a sentence for users
     tries: Literal["once", "retries", "progress", "always"]  # `limits.retries` more, or while the job comes forward
     attempt: Literal["failed", "preempted", "lost"] = "failed"  # the state of the attempt
     run: Literal["failed", "diverged"] = "failed"  # the state of its runs, once it isn't tried again
@@ -19,20 +18,15 @@ class FailureKind:
 FAILURE_KINDS = {
     kind.name: kind
     for kind in (
-        FailureKind("user_error", "The job raised an error.", "once"),
-        FailureKind("bad_config", "The job can't use what it was given, such as a file that changed.", "once"),
-        FailureKind("nonfinite", "A loss, a gradient norm or an evaluation is not finite.", "once", run="diverged"),
-        FailureKind("out_of_memory", "The job or its worker ran out of memory.", "retries"),
-        FailureKind("stalled", "The job reported nothing for too long, and was killed.", "retries", attempt="lost"),
-        FailureKind("slot_lost", "The slot left the cluster, or no worker starts there.", "always", attempt="lost"),
-        FailureKind("no_capacity", "No worker came up on its slot in time.", "retries"),
-        FailureKind(
-            "checkpoint_corrupt",
-            "The checkpoint at which the job begins is damaged.",
-            "retries",
-            makes_origin_again=True,
-        ),
-        FailureKind("preempted", "The machine is being taken away.", "progress", attempt="preempted"),
-        FailureKind("node_lost", "The worker or its node died.", "progress", attempt="lost"),
+        FailureKind("user_error", "once"),  # the job raised an error
+        FailureKind("bad_config", "once"),  # the job can't use what it was given, such as a file that changed
+        FailureKind("nonfinite", "once", run="diverged"),  # a loss, a gradient norm or an evaluation is not finite
+        FailureKind("out_of_memory", "retries"),  # of the job or its worker
+        FailureKind("stalled", "retries", attempt="lost"),  # the job reported nothing for too long, and was killed
+        FailureKind("slot_lost", "always", attempt="lost"),  # it left the cluster, or no worker starts there
+        FailureKind("no_capacity", "retries"),  # no worker came up on its slot in time
+        FailureKind("checkpoint_corrupt", "retries", makes_origin_again=True),  # the one at which the job begins
+        FailureKind("preempted", "progress", attempt="preempted"),  # the machine is being taken away
+        FailureKind("node_lost", "progress", attempt="lost"),  # the worker or its node died
     )
 }

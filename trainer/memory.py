@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 from scalectl.trainer import state_size
 from scalectl.trainer.counting import counted
+from scalectl.trainer.division import unshared
 from scalectl.trainer.flops import dispatch, tokens, training_flops
 from scalectl.trainer.spec import Layers, Remat, TrunkSpec
 from scalectl.trainer.topology import Topology, topology
@@ -136,11 +137,8 @@ def compiler_here() -> bool:
 def estimate(trunk: TrunkSpec, slices: Topology) -> Need:
     """What a trunk's step needs by the formula; raises ValueError where the slice's devices can't share a batch."""
     devices, recipe = slices.devices, trunk.recipe
-    for size in (recipe.batch_size, recipe.microbatch):
-        if size % devices:
-            raise ValueError(
-                f"{counted(size, 'image')} can't be shared by {devices} devices: give a multiple of {devices}"
-            )
+    if problems := unshared(devices, recipe.batch_size, recipe.microbatch):
+        raise ValueError(problems[0])
     limit, peak = round(slices.generation.gib * GIB), round(peak_bytes(trunk, slices, length_of(trunk)))
     verdict, margin = Verdict.UNSURE, MARGINS[recipe.layers, recipe.remat]
     unrolled = (recipe.layers, recipe.remat) == ("loop", "none")

@@ -13,8 +13,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from scalectl.trainer.counting import counted
-from scalectl.trainer.division import AXES, WHOLE, divided, grid
+from scalectl.trainer.division import AXES, WHOLE, divided, grid, unshared
 
 KINDS = (AxisType.Auto, AxisType.Auto)  # XLA chooses how what is computed between is divided
 
@@ -62,8 +61,8 @@ class Layout:
     def rows(self, size: int) -> slice:
         """Which images of a batch are this process's; raises ValueError where devices can't share it evenly."""
         count = len(self.devices)
-        if size % count:
-            raise ValueError(f"{counted(size, 'image')} can't be shared by {count} devices: give a multiple of {count}")
+        if problems := unshared(count, size):
+            raise ValueError(problems[0])
         mine = [place for place, device in enumerate(self.devices) if device.process_index == jax.process_index()]
         return slice(mine[0] * size // count, (mine[-1] + 1) * size // count)
 

@@ -1,7 +1,7 @@
 """What a run is: the resolved science of one cell of the grid, and the jobs that train it."""
 
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, field, fields, replace
+from dataclasses import Field, dataclass, field, fields
 from typing import Any, Literal, NamedTuple, get_args
 
 from scalectl.trainer.canonical import canonical_json, science
@@ -260,8 +260,3 @@ class Job:
     checkpoint_every: int
     workers: int | None = 0  # processes that read images ahead, and a thread where there are none; None: by the slot
     token: str = ""  # of this attempt, which claimed the folder; none where no other attempt can be under way
-
-
-def from_scratch(job: Job, folder: str) -> Job:
-    """The job that trains `job.run` alone from step 0, sharing nothing, in `folder`."""
-    return replace(job, id=f"{job.id}-alone", start=0, folder=folder, origin=None)

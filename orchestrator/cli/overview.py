@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from scalectl.orchestrator import terminal
 from scalectl.orchestrator.cli.status_lines import head as status_head
 from scalectl.orchestrator.cli.status_lines import history, job_cells, number_text, state_text, state_word
-from scalectl.orchestrator.format import counted, one_line, share, table
+from scalectl.orchestrator.format import counted, few, one_line, share, table
 from scalectl.orchestrator.metrics import best_value
 from scalectl.orchestrator.store.snapshot import RunLine, work
 from scalectl.orchestrator.vocabulary import RunState
@@ -100,10 +100,7 @@ def _failures(status: "Status") -> Section:
             groups[run.state.with_failure(run.kind), one_line(run.reason)].append(one_line(run.name))
     lines = []
     for (state, reason), names in sorted(groups.items(), key=lambda group: -len(group[1])):
-        shown = ", ".join(names[:3])
-        if len(names) > 3:
-            shown += f" and {len(names) - 3} more"
-        lines += [f"  {len(names)} {state}: {shown}", *([f"      {reason}"] if reason else [])]
+        lines += [f"  {len(names):,} {state}: {few(names, 3)}", *([f"      {reason}"] if reason else [])]
     return Section("", lines)
 
 

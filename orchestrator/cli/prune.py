@@ -94,5 +94,5 @@ def _cut(header: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> str
     """A table of the first rows, and the number of the others."""
     lines = table(header, rows[:SHOWN], left)
     if len(rows) > SHOWN:
-        lines += f"\n  ... and {len(rows) - SHOWN} more rows"
+        lines += f"\n  ... and {counted(len(rows) - SHOWN, 'more row')}"
     return lines

@@ -21,8 +21,9 @@ from scalectl.orchestrator.experiment.specs import (
     own_name,
     train_part,
 )
+from scalectl.orchestrator.format import few
 from scalectl.trainer.data import registry
-from scalectl.trainer.data.facts import PLENTY, few
+from scalectl.trainer.data.facts import PLENTY
 
 
 def classes_have_images(data: Data) -> Iterator[Finding]:

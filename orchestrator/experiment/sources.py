@@ -8,9 +8,8 @@ from typing import Any
 from scalectl.orchestrator.experiment.evaluations import Evals
 from scalectl.orchestrator.experiment.images import Data
 from scalectl.orchestrator.experiment.specs import as_data, held_out, known, test_part, test_path, train_part
-from scalectl.orchestrator.format import from_here
+from scalectl.orchestrator.format import few, from_here
 from scalectl.trainer.data.copies import equal_pictures
-from scalectl.trainer.data.facts import few
 from scalectl.trainer.data.registry import Files, Part, source
 from scalectl.trainer.data.storage import remote
 from scalectl.trainer.data.survey import Survey, survey

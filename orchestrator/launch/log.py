@@ -13,7 +13,8 @@ from pathlib import Path
 from scalectl.analysis.printable import printable
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.launch.news import News
-from scalectl.orchestrator.launch.progress import Tally, details, end_line, warnings
+from scalectl.orchestrator.launch.progress import Tally
+from scalectl.orchestrator.launch.screens import details, end_line, warnings
 from scalectl.orchestrator.redact import redacted
 from scalectl.orchestrator.vocabulary import JobState
 

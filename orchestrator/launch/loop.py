@@ -1,17 +1,15 @@
 """The loop of a launch: place what is ready, hear what jobs report, stop what nobody wants any more."""
 
-import math
-import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping
 
 from scalectl.orchestrator.cluster.base import Cluster
 from scalectl.orchestrator.format import last_line
+from scalectl.orchestrator.launch.config import LaunchConfig
 from scalectl.orchestrator.launch.jobs import Board
-from scalectl.orchestrator.launch.ledger import Ledger, Meter
 from scalectl.orchestrator.launch.news import ASKED, INTERRUPTED, Listener, News
-from scalectl.orchestrator.launch.surroundings import Follower, Surroundings, slots_of
-from scalectl.orchestrator.plan.plan import Caps, Plan
+from scalectl.orchestrator.launch.surroundings import Surroundings, slots_of
+from scalectl.orchestrator.plan.plan import Plan
 from scalectl.orchestrator.store.records import Records
 from scalectl.orchestrator.vocabulary import JobState, RunState
 from scalectl.trainer.events import Failed
@@ -54,49 +52,27 @@ def launch(
     plan: Plan,
     records: Records,
     cluster: Cluster,
-    *,
     checkpoints: Mapping[str, Mapping[int, str]],
-    max_retries: int,
-    stopping: threading.Event,
-    meter: Meter | None = None,
-    ledger: Ledger | None = None,
-    seconds_left: Callable[[], float | None] = lambda: None,
-    listeners: Sequence[Listener] = (),
-    followers: Sequence[Follower] = (),
-    hint: Callable[[str], None] = lambda text: None,
-    acquire: float = math.inf,
+    config: LaunchConfig,
 ) -> Generator[News, None, str]:
     """Carry out a plan; yields news that is in the store and that all listeners have taken.
 
-    It ends when every job is done, failed or, once `stopping` is set or a cap of `meter` is reached, stopped at a
-    checkpoint; so it does when the cluster is lost, or has had no slot for any job for `acquire` seconds. Returns why
-    nothing more was placed, which is nothing where all was. Runs that the store is asked to stop meanwhile leave the
-    plan. `checkpoints` holds the folders of checkpoints by trunk or run and by step; `ledger` and `seconds_left` are
-    kept in the store once a second. Slots may come and go, which `followers` hear of; `hint` is given sentences.
+    It ends when every job is done, failed or, once it is to stop or a cap is reached, stopped at a checkpoint; so it
+    does when the cluster is lost, or has had no slot for any job for too long. Returns why nothing more was placed,
+    which is nothing where all was. Runs that the store is asked to stop meanwhile leave the plan. `checkpoints` holds
+    the folders of checkpoints by trunk or run and by step.
     """
-    board = Board(plan, slots_of(cluster), checkpoints, max_retries)
-    meter, ledger = meter or Meter(Caps()), ledger or Ledger(cluster.slots)
-    around = Surroundings(board, records, cluster, ledger, followers, hint, acquire)
-    return _Loop(board, records, cluster, around, stopping, meter, ledger, seconds_left, listeners).news()
+    board = Board(plan, slots_of(cluster), checkpoints, config.max_retries)
+    return _Loop(board, records, cluster, config).news()
 
 
 class _Loop:
-    def __init__(
-        self,
-        board: Board,
-        records: Records,
-        cluster: Cluster,
-        around: Surroundings,
-        stopping: threading.Event,
-        meter: Meter,
-        ledger: Ledger,
-        seconds_left: Callable[[], float | None],
-        listeners: Sequence[Listener],
-    ) -> None:
-        self._board, self._records, self._cluster, self._around = board, records, cluster, around
-        self._stopping, self._meter, self._ledger, self._seconds_left = stopping, meter, ledger, seconds_left
+    def __init__(self, board: Board, records: Records, cluster: Cluster, config: LaunchConfig) -> None:
+        self._board, self._records, self._cluster, self._config = board, records, cluster, config
+        self._around = Surroundings(board, records, cluster, config)
+        config.ledger.follow(cluster.slots)
         # the store comes first: whatever others hear is in it by then
-        self._listeners: list[Listener] = [Recorder(records), meter, ledger, *listeners]
+        self._listeners: list[Listener] = [Recorder(records), config.meter, config.ledger, *config.listeners]
         self._signalled: set[str] = set()  # slots whose jobs were asked to stop
 
     def news(self) -> Generator[News, None, str]:
@@ -110,22 +86,22 @@ class _Loop:
                 time.sleep(POLL_SECONDS)
             yield from self._hear()
             self._stop()  # before what a backend in this process has stopped for a request is placed again
-            if self._ledger.due(KEEP_SECONDS):
+            if self._config.ledger.due(KEEP_SECONDS):
                 self._keep()
         self._keep()
         self._leave()
         return self._board.halted
 
     def _keep(self) -> None:
-        self._records.keep(self._ledger.entries(), self._seconds_left())
+        self._records.keep(self._config.ledger.entries(), self._config.seconds_left())
 
     def _halt(self) -> None:
         if self._board.halted:
             return
-        if self._stopping.is_set():
+        if self._config.stopping.is_set():
             self._board.halted = INTERRUPTED
         else:
-            self._board.halted = self._cluster.lost or self._meter.reached() or self._around.exhausted()
+            self._board.halted = self._cluster.lost or self._config.meter.reached() or self._around.exhausted()
 
     def _place(self) -> Iterator[News]:
         for job, slot in self._board.placements():

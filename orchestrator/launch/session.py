@@ -19,6 +19,7 @@ from scalectl.orchestrator.experiment.reading import Experiment
 from scalectl.orchestrator.format import counted, flops, hours, last_line
 from scalectl.orchestrator.goodput import summary
 from scalectl.orchestrator.launch.awaiting import awaited
+from scalectl.orchestrator.launch.config import LaunchConfig
 from scalectl.orchestrator.launch.ledger import Ledger, Meter
 from scalectl.orchestrator.launch.log import Journal, Loudness, say
 from scalectl.orchestrator.launch.loop import launch
@@ -26,8 +27,9 @@ from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.notify import Laws, Notifier, notifying
 from scalectl.orchestrator.launch.outcome import EVALUATION_FAILED, UNEVALUATED, Outcome
 from scalectl.orchestrator.launch.planned import planned
-from scalectl.orchestrator.launch.progress import Tally, screen
+from scalectl.orchestrator.launch.progress import Tally
 from scalectl.orchestrator.launch.requested import Requested
+from scalectl.orchestrator.launch.screens import screen
 from scalectl.orchestrator.launch.slots import check_slots, check_use, limit_slots
 from scalectl.orchestrator.launch.surroundings import slots_of
 from scalectl.orchestrator.plan.plan import ASK_DEVICE_HOURS, Caps, Known, Plan, wanted
@@ -159,12 +161,9 @@ class _Session:
         limits = self._experiment.limits
         quiet, verbose = self._loudness is Loudness.QUIET, self._loudness is Loudness.VERBOSE
         with screen(tally, quiet=quiet, verbose=verbose) as shown:
-            going = launch(
-                self._plan,
-                self._records,
-                cluster,
-                checkpoints=self._record.checkpoints,
+            config = LaunchConfig(
                 max_retries=limits.retries,
+                acquire=limits.acquire,
                 stopping=self._stopping,
                 meter=self._meter,
                 ledger=ledger,
@@ -172,9 +171,8 @@ class _Session:
                 listeners=[shown, Journal(tally), self._ends, self._requested, self._notifier],
                 followers=[tally.follow],
                 hint=self._say,
-                acquire=limits.acquire,
             )
-            self._halted = _carried_out(going)
+            self._halted = _carried_out(launch(self._plan, self._records, cluster, self._record.checkpoints, config))
 
     def outcome(self, seconds: float) -> Outcome:
         """What came of it, after so many seconds."""

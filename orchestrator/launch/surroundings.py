@@ -1,16 +1,13 @@
 """What changes around the jobs of a launch: slots that come and go, nodes that are left out, room to wait for."""
 
 import time
-from collections.abc import Callable, Sequence
 
 from scalectl.orchestrator.cluster.base import Cluster
 from scalectl.orchestrator.format import counted, duration
+from scalectl.orchestrator.launch.config import LaunchConfig
 from scalectl.orchestrator.launch.jobs import Board
-from scalectl.orchestrator.launch.ledger import Ledger
 from scalectl.orchestrator.store.records import Records
 from scalectl.orchestrator.vocabulary import CPU, WAITING, Slot
-
-Follower = Callable[[Sequence[Slot]], None]  # is given the slots whenever they have changed
 
 
 def slots_of(cluster: Cluster) -> list[Slot]:
@@ -24,18 +21,10 @@ STARVED_SECONDS = 5.0  # without a slot, after which that is said
 class Surroundings:
     """The surroundings of a launch, which its board, its store, its ledger and its screen follow."""
 
-    def __init__(
-        self,
-        board: Board,
-        records: Records,
-        cluster: Cluster,
-        ledger: Ledger,
-        followers: Sequence[Follower],
-        hint: Callable[[str], None],
-        acquire: float,
-    ) -> None:
-        self._board, self._records, self._cluster, self._ledger = board, records, cluster, ledger
-        self._followers, self._hint, self._acquire = followers, hint, acquire
+    def __init__(self, board: Board, records: Records, cluster: Cluster, config: LaunchConfig) -> None:
+        self._board, self._records, self._cluster = board, records, cluster
+        self._ledger, self._followers = config.ledger, config.followers
+        self._hint, self._acquire = config.hint, config.acquire
         self._waiting = ""
         self._starved: float | None = None  # since when there is no slot for what waits
 

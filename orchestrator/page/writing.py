@@ -1,12 +1,11 @@
 """A page as a file."""
 
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from scalectl.orchestrator.errors import Refusal
+from scalectl.orchestrator.files import atomic
 from scalectl.orchestrator.page.document import document
 from scalectl.orchestrator.page.html import is_page, page
 from scalectl.orchestrator.page.library import library
@@ -43,14 +42,10 @@ def write_page(
     library()  # whose absence is told before the laws are fitted
     whole = document(store, study, where) | dict(said or {})
     text = page(whole).encode()
-    partial = file.with_name(f".{os.getpid()}-{file.name}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(text)
-        partial.replace(file)
+        with atomic(file) as partial:
+            partial.write_bytes(text)
     except OSError as error:
         raise Refusal(f"{file}: {error.strerror}.") from error
-    finally:
-        with suppress(OSError):  # of a folder that can't be one
-            partial.unlink()
     return Written(len(whole["runs"]["run"]), len(text))

@@ -16,6 +16,7 @@ from scalectl.orchestrator.plan.planner import shape
 from scalectl.trainer import memory, state_size
 from scalectl.trainer.apart import Ended, apart
 from scalectl.trainer.cache import appearing, folder
+from scalectl.trainer.division import unshared
 from scalectl.trainer.memory import GIB, Need, Verdict, compiler_here
 from scalectl.trainer.spec import TrunkSpec
 from scalectl.trainer.topology import Topology, Unknown, topology
@@ -82,17 +83,13 @@ def programs(plan: Plan, text: str | None) -> list[Program]:
 
 def _unshared(programs: Sequence[Program]) -> Iterator[str]:
     """Yield a sentence for each batch that the devices of a slice can't share."""
-    models: dict[tuple[int, Topology], list[str]] = {}
+    models: dict[tuple[str, Topology], list[str]] = {}
     for program in programs:
         recipe = program.trunk.recipe
-        for size in (recipe.batch_size, recipe.microbatch):
-            if size % program.slices.devices:
-                models.setdefault((size, program.slices), []).extend(program.models)
-    for (size, slices), names in models.items():
-        words = (
-            f"{counted(size, 'image')} can't be shared by {slices.devices} devices: give a multiple of {slices.devices}"
-        )
-        yield f"refused: {', '.join(dict.fromkeys(names))} on {slices}: {words}."
+        for problem in unshared(program.slices.devices, recipe.batch_size, recipe.microbatch):
+            models.setdefault((problem, program.slices), []).extend(program.models)
+    for (problem, slices), names in models.items():
+        yield f"refused: {', '.join(dict.fromkeys(names))} on {slices}: {problem}."
 
 
 def _slice(text: str | None, types: Sequence[str]) -> Topology:

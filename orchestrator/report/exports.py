@@ -1,6 +1,5 @@
 """The runs of a study as a file for other programs, in the format of its suffix."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from pandas import DataFrame
 from scalectl.analysis.documents import records, written
 from scalectl.analysis.runs import among
 from scalectl.orchestrator.errors import Exit, Refusal, did_you_mean
+from scalectl.orchestrator.files import atomic
 from scalectl.orchestrator.report.fits import study_points
 from scalectl.orchestrator.report.points import all_points, chosen_runs
 from scalectl.orchestrator.store.reading import Store
@@ -75,7 +75,8 @@ def export(
         _, points = study_points(store, study, where)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write(points, path)
+        with atomic(path) as partial:
+            EXPORTERS[_suffix(path)](points, partial)
     except OSError as error:
         raise Refusal(f"{path}: {error.strerror}.") from error
     return len(points)
@@ -89,12 +90,3 @@ def _of_all_studies(store: Path, where: str | None) -> DataFrame:
     listed = frozenset().union(*(reader.study(name).runs for name in names))
     points = all_points(store)
     return chosen_runs(points[among(points["run"], listed)], where, ", ".join(names))
-
-
-def _write(points: DataFrame, path: Path) -> None:
-    partial = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        EXPORTERS[_suffix(path)](points, partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -1,9 +1,6 @@
 """The trained parameters of a run as files for other programs, with what describes and loads them."""
 
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from scalectl.orchestrator.errors import Exit, NotFound, Refusal
+from scalectl.orchestrator.files import atomic
 from scalectl.orchestrator.format import command, one_line
 from scalectl.orchestrator.report.model_card import document, page
 from scalectl.orchestrator.report.parameter_files import FILES, STEM
@@ -87,11 +85,14 @@ def export(word: str, store: Path, files: Target, *, folder: str | None = None, 
     form, trunk = FILES[files.form], spec.trunk
     try:
         files.weights.parent.mkdir(parents=True, exist_ok=True)
-        with _written(files.weights) as partial:
+        with atomic(files.weights) as partial:
+            partial.touch()
+            mode = partial.stat().st_mode  # by the umask; safetensors makes a file of its own, for the owner alone
             form.write(variables, trunk, facts, partial)
-        with _written(files.config) as partial:
+            partial.chmod(mode)
+        with atomic(files.config) as partial:
             partial.write_text(json.dumps(form.config(trunk, facts), indent=1) + "\n", encoding="utf-8")
-        with _written(files.readme) as partial:
+        with atomic(files.readme) as partial:
             code = form.code(trunk, files.weights.name)
             partial.write_text(page(facts, code, files.config.name), encoding="utf-8")
     except Unwritable as error:
@@ -146,17 +147,3 @@ def _restored(path: str, spec: RunSpec, digest: str) -> Any:
         return parameters(path, abstract(shape(spec.trunk)), digest)
     except Corrupt as error:
         raise Refusal(f"refused: {error}") from error
-
-
-@contextmanager
-def _written(path: Path) -> Iterator[Path]:
-    """A new file that takes the place of another once it is whole."""
-    partial = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        partial.touch()
-        mode = partial.stat().st_mode  # by the umask; safetensors makes a file of its own, for the owner alone
-        yield partial
-        partial.chmod(mode)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, func, select
 
-from scalectl.orchestrator.format import counted
+from scalectl.orchestrator.format import counted, few
 from scalectl.orchestrator.store.lock import holder
 from scalectl.orchestrator.store.requests import open_requests
 from scalectl.orchestrator.store.tables import attempts, checkpoints, jobs, runs, trunks
@@ -55,7 +55,7 @@ def _lost(paths: list[str]) -> Iterator[Inconsistency]:
             advice = "Were the artifacts moved, or is a disk not there? A launch would train these runs again."
             yield Inconsistency(f"none of {counted(len(lost), 'checkpoint')} in {root} is there", advice=advice)
         elif lost:
-            text = f"{counted(len(lost), 'checkpoint')} without a folder on disk: {_shown(lost)}"
+            text = f"{counted(len(lost), 'checkpoint')} without a folder on disk: {few(lost, _SHOWN)}"
             yield Inconsistency(text, remedy="their rows are removed; a launch trains what needs them", lost=lost)
 
 
@@ -67,7 +67,7 @@ def _unknown(connection: Connection, paths: list[str]) -> Iterator[Inconsistency
     surplus = [path for path in surplus if Path(path).name not in known and Path(path).is_dir()]
     if surplus:
         advice = "They stay: they may be another store's. Remove them where they aren't."
-        text = f"{counted(len(surplus), 'folder')} of checkpoints that no run of the store has: {_shown(surplus)}"
+        text = f"{counted(len(surplus), 'folder')} of checkpoints that no run of the store has: {few(surplus, _SHOWN)}"
         yield Inconsistency(text, advice=advice)
 
 
@@ -93,7 +93,8 @@ def _leases(connection: Connection) -> Iterator[Inconsistency]:
     held = [folder for folder in folders if _is_held(folder)]
     if held:
         advice = "Workers of a launch that was killed end within a minute; end a process that doesn't."
-        text = f"{counted(len(held), 'folder')} that a worker still writes to, and no launch is running: {_shown(held)}"
+        why = "that a worker still writes to, and no launch is running"
+        text = f"{counted(len(held), 'folder')} {why}: {few(held, _SHOWN)}"
         yield Inconsistency(text, advice=advice)
 
 
@@ -120,10 +121,3 @@ def _root(path: str) -> str:
         if part.name in _KINDS:
             return str(part.parent)
     return str(Path(path).parent)
-
-
-def _shown(paths: tuple[str, ...] | list[str]) -> str:
-    text = ", ".join(paths[:_SHOWN])
-    if len(paths) > _SHOWN:
-        text += f" and {len(paths) - _SHOWN} more"
-    return text

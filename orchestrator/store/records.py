@@ -24,7 +24,6 @@ from scalectl.orchestrator.store.file_systems import shared_file_system
 from scalectl.orchestrator.store.fits import of_fits
 from scalectl.orchestrator.store.foreign import Foreign
 from scalectl.orchestrator.store.intake import Taken, bury, now, take_back, take_in, take_in_others
-from scalectl.orchestrator.store.known import known
 from scalectl.orchestrator.store.lock import Lock
 from scalectl.orchestrator.store.pruning import Pruning, forget_checkpoints, forget_runs
 from scalectl.orchestrator.store.requests import asked_to_stop
@@ -39,11 +38,7 @@ from scalectl.orchestrator.store.tables import (
     runs,
 )
 from scalectl.orchestrator.vocabulary import CPU, RunState
-from scalectl.trainer.events import (
-    Event,
-)
-
-__all__ = ["Records", "known"]
+from scalectl.trainer.events import Event
 
 
 class Records:

@@ -11,8 +11,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scalectl.trainer.counting import few
 from scalectl.trainer.data.classes import difference
-from scalectl.trainer.data.facts import Unreadable, few
+from scalectl.trainer.data.facts import Unreadable
 from scalectl.trainer.selection import Selection
 
 IMAGES = ("image", "image.bytes", "img")  # names of columns, the first that exists

@@ -1,7 +1,6 @@
 """What planning knows of images before any is read: counts, and a hash of their files; standard library only."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,14 +14,6 @@ class Unreadable(ValueError):  # noqa: N818 - what is wrong lies in the files
 
 POINTER = b"version https://git-lfs.github.com/spec/"  # how a file begins that Git LFS has not fetched
 POINTS = "a pointer of Git LFS, not the file itself: git lfs pull fetches it"
-NAMED = 12  # columns that a message names
-
-
-def few(names: Sequence[str], most: int = NAMED) -> str:
-    """The first of these names, and how many more there are."""
-    if len(names) <= most:
-        return ", ".join(names)
-    return f"{', '.join(names[:most])} and {len(names) - most:,} more"
 
 
 class Facts(NamedTuple):

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from scalectl.trainer.counting import few
 from scalectl.trainer.data import splits
 from scalectl.trainer.data.classes import is_label, numbered, stray
 from scalectl.trainer.data.endings import ENDINGS, ending
-from scalectl.trainer.data.facts import Contents, Unreadable, few
+from scalectl.trainer.data.facts import Contents, Unreadable
 from scalectl.trainer.data.loose import Loose, checked
 from scalectl.trainer.data.loose import class_counts as class_counts
 from scalectl.trainer.data.loose import pictures as pictures

@@ -6,7 +6,6 @@ imported when their images are needed, so that planning does without NumPy and P
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from importlib import import_module
@@ -168,16 +167,6 @@ def register(name: str, entry: Source) -> None:
     if name in _SOURCES:
         raise ValueError(f"there is a source {name} already")
     _SOURCES[name] = entry
-
-
-@contextmanager
-def registered(name: str, entry: Source) -> Iterator[None]:
-    """A source of one's own while the context lasts; raises ValueError where the name is taken."""
-    register(name, entry)
-    try:
-        yield
-    finally:
-        del _SOURCES[name]
 
 
 WHOLE = Selection()
