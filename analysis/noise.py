@@ -143,6 +143,8 @@ def law_too_low(compute_N: Floats, error_N: Floats, law_N: Floats, spare: int, s
     """
     on_N, off_N = is_best(error_N[None])[0], np.log(error_N / law_N)
     scatter = _deviation(off_N[on_N]) * math.sqrt(on_N.sum() / spare)
+    if not scatter:
+        return np.zeros(len(off_N))
     normal_ZN, noise = np.random.default_rng(seed).normal(size=(_SIMULATED, len(off_N))), scatter
     for _ in range(_ROUNDS):
         below_ZN = _of_frontiers(law_N, off_N, noise * normal_ZN, _ON_THE_LAW * noise)
