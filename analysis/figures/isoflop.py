@@ -1,6 +1,7 @@
 """Draw the error over model size at each budget, with the best sizes."""
 
 import textwrap
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -15,6 +16,7 @@ from scalectl.analysis.budgets import (
     Budget,
     best_of_sizes,
     budgets,
+    isoflop,
     minimum,
     nearest,
     parabola,
@@ -51,6 +53,8 @@ def draw(subject: Subject) -> Drawing:
     if reasons := reasons_of(every):
         note = f"{note} ({'; '.join(reasons)})"
     axes.set_title(literal(textwrap.fill(note, WRAP - _WIDE)), fontsize=SMALL, loc="left")
+    with suppress(Refused):  # the intervals of the report hold what parabolas miss, where there are minima enough
+        every = list(isoflop(points, subject.metric, subject.x, seeds=seeds).budgets)
     return Drawing(figure, {"budgets": [asdict(budget) for budget in every]})
 
 
