@@ -77,7 +77,19 @@ def test_the_budget_that_a_prediction_proposes_is_that_of_what_was_trained(mixed
         records.note(LAUNCHED, f"scalectl launch {mixed.file}")
     status = Store(mixed.store).status()
     trained, _ = work(status.runs)
-    words = shlex.split(_following(mixed.store, scalectl.read(mixed.store), "small", None))
+    points = scalectl.read(mixed.store)
+    words = shlex.split(_following(mixed.store, points, "small", {}))
     assert words == ["scalectl", "suggest", words[2], "--budget", f"{trained:.1g}"]
     assert Path(words[2]).absolute() == mixed.file
     assert trained < sum(run.flops for run in status.runs if run.state == "done")
+    asked = {"study": "small", "metric": "upstream/loss", "where": "steps>20", "seeds": "each", "correlation": 0.3}
+    kept = ["--metric", "upstream/loss", "--seeds", "each", "--correlation", "0.3"]
+    assert shlex.split(_following(mixed.store, points, "small", asked)) == [*words, *kept]
+
+
+def test_a_prediction_of_others_runs_names_the_figure_of_the_same_law(mixed):
+    following("import", "others.csv")
+    asked = {"study": "others", "metric": "test_error", "where": "model!=c", "x": "params", "law": "power"}
+    words = ["--study", "others", "--metric", "test_error", "--where", "model!=c", "--x", "params", "--law", "power"]
+    found = shlex.split(_following(mixed.store, scalectl.read(mixed.store), "others", asked))
+    assert found == ["scalectl", "plot", "frontier", *words]

@@ -8,6 +8,7 @@ from scipy import stats
 
 import scalectl
 from scalectl.analysis.bootstrap import of_few
+from scalectl.analysis.noise import law_too_low
 from scalectl.analysis.vocabulary import is_error
 from scalectl.orchestrator.store.imported import read
 from scalectl.orchestrator.store.layout import Wishes
@@ -81,6 +82,14 @@ def test_intervals_hold_what_the_best_of_many_runs_is_too_low_by_though_no_noise
         low_by.append(np.mean(np.log(law(best) / fitted(best))))
         assert not np.any(scalectl.fit(points, METRIC, runs="all", draws=0).luck)
     assert np.mean(inside) >= least and np.mean(told) == pytest.approx(np.mean(low_by), rel=0.5)
+
+
+def test_a_frontier_that_lies_on_its_law_has_no_luck():
+    """Half of its residuals or more were exactly 0, and the fit an error of division by 0."""
+    compute, error = 4.0 ** np.arange(20, 32), 0.25 + 0.5 * 2.0 ** -np.arange(12)
+    assert np.max(scalectl.fit(table(compute, error), METRIC, draws=20).luck) < 1e-9
+    measured = np.where(np.arange(12) % 3 == 1, 1.01 * error, error)
+    assert not law_too_low(compute, measured, error, 9, 0).any()
 
 
 @pytest.mark.parametrize("name", ["error", "top1_err"])

@@ -424,3 +424,6 @@ def test_images_that_follow_from_compute_are_whole_but_for_rounding(tmp_path):
     found = table(tmp_path, tables)
     assert [run.columns["images_seen"] for run in found.runs] == [143166, 71583]
     assert "not a whole number" in str(found.problems[0])
+    for cells in ("0,10000.5", "20000.5,10"):
+        with pytest.raises(InvalidImport, match="not a whole number"):
+            table(tmp_path, f"model,flops,seed,steps,loss\na,1e12,{cells},3.1\n")

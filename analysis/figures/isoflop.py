@@ -1,6 +1,7 @@
 """Draw the error over model size at each budget, with the best sizes."""
 
 import textwrap
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -52,11 +53,9 @@ def draw(subject: Subject) -> Drawing:
     if reasons := reasons_of(every):
         note = f"{note} ({'; '.join(reasons)})"
     axes.set_title(literal(textwrap.fill(note, WRAP - _WIDE)), fontsize=SMALL, loc="left")
-    try:  # intervals as the report has them, which hold what parabolas miss
-        told = isoflop(points, subject.metric, subject.x, seeds=seeds).budgets
-    except Refused:
-        told = tuple(every)
-    return Drawing(figure, {"budgets": [asdict(budget) for budget in told]})
+    with suppress(Refused):  # the intervals of the report hold what parabolas miss, where there are minima enough
+        every = list(isoflop(points, subject.metric, subject.x, seeds=seeds).budgets)
+    return Drawing(figure, {"budgets": [asdict(budget) for budget in every]})
 
 
 def draw_isoflop(

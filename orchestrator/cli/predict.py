@@ -170,7 +170,8 @@ def _following(store: Path, points: "DataFrame", study: str, asked: Mapping[str,
     spent = float(points.loc[points["state"] == "done", "marginal_flops"].sum())
     if not again or not spent > 0:
         return command("plot frontier", store=store, options=asked)
-    return command("suggest", again[2], options={"budget": f"{spent:.1g}", "metric": asked["metric"]})
+    kept = {name: asked.get(name) for name in ("metric", "seeds", "correlation")}  # those that `suggest` has as well
+    return command("suggest", again[2], options={"budget": f"{spent:.1g}", **kept})
 
 
 STOP = 2.0  # per cent

@@ -12,8 +12,8 @@ from scalectl.orchestrator.store.meanings import COLUMNS, COMPUTE, SIGNED
 
 _ACCURACY = re.compile(r"(?<![a-z])acc(uracy)?(?![a-z])", re.IGNORECASE)
 _LARGEST = 2**63 - 1  # of SQLite's integers
-# Share of a whole number that is taken for rounding, as that of images seen that are compute over 6 N.
-_ROUNDING = Decimal("1e-4")
+_ROUNDING = Decimal("1e-6")  # share of a whole number that is taken for rounding, as that of 5.7e6 in binary
+_ROUNDING_OF_IMAGES = Decimal("1e-4")  # that of images seen, which may be compute over 6 N
 
 
 class BadCell(ValueError):  # noqa: N818 - an answer, not an error
@@ -37,7 +37,7 @@ def setting(cell: str, numbers: Numbers, name: str, factor: float) -> Any:
             raise BadCell("compute is above 0")
         raise BadCell("at least 0")
     if kind is not Float:
-        return _whole(exact)
+        return _whole(exact, _ROUNDING_OF_IMAGES if name == "images_seen" else _ROUNDING)
     if math.isinf(float(exact)):
         raise BadCell("not finite; leave it empty where nothing was measured")
     return float(exact)
@@ -87,8 +87,8 @@ def _finite(exact: Decimal | None) -> Decimal:
     return exact
 
 
-def _whole(exact: Decimal) -> int:
-    if abs(exact - round(exact)) > _ROUNDING * max(Decimal(1), exact):
+def _whole(exact: Decimal, rounding: Decimal = _ROUNDING) -> int:
+    if abs(exact - round(exact)) > rounding * max(Decimal(1), exact):
         raise BadCell("not a whole number")
     if round(exact) > _LARGEST:
         raise BadCell("above 2^63 - 1, the largest whole number of a store")
