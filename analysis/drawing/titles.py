@@ -63,12 +63,15 @@ def _short(note: str, runs: int) -> str:
 
 
 def _digits(fit: Fitted) -> int:
-    """The digits with which the law as written is the one that is drawn, at the ends of its points: two, or three where
+    """The digits with which the law as written is the one that is drawn, at the ends of its points: two, or more where
     C is a large number, as of FLOPs.
     """
     ends = fit.frontier[fit.x].to_numpy(float)[[0, -1]]
-    written = replace(fit.law, values=tuple(float(f"{value:.2g}") for value in fit.law.values))
-    return 2 if np.allclose(written(ends), fit.law(ends), rtol=_CLOSE, atol=0) else 3
+    for digits in (2, 3, 4):
+        written = replace(fit.law, values=tuple(float(f"{value:.{digits}g}") for value in fit.law.values))
+        if np.allclose(written(ends), fit.law(ends), rtol=_CLOSE, atol=0):
+            return digits
+    return 5
 
 
 def equation(law: Law, digits: int = 2) -> str:
