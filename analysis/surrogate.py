@@ -8,7 +8,6 @@ Where all of them together missed too many of these, intervals are as much wider
 Letters of shapes: N runs, M places that are asked for.
 """
 
-import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -185,7 +184,7 @@ def _tested(runs: Runs, decays: Sequence[float], varied_3: NDArray[np.bool_]) ->
         forms = [replace(likeliest, before=times * fewest) for times in _BEFORE]
         tests += [_Test.of(form, cheap, costly, varied_3) for form in forms]
         shares, off_M = _weighed(tests, costly)
-        wider = math.sqrt(wider * stretch(np.abs(off_M) / HALF))  # forms that are new aren't trusted at once
+        wider = max(wider, stretch(np.abs(off_M) / HALF))  # the new forms were chosen by these runs
     return [one.form for one in tests], shares, wider
 
 
