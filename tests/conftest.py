@@ -6,6 +6,7 @@ import signal
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,15 @@ os.environ |= {
 
 # A shell that starts tests in the background has Ctrl-C ignored, and what a test starts would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _refuse(time: datetime) -> str:
+    raise TypeError(
+        f"{time} would reach SQLite by the adapter of Python, which is deprecated from 3.12 on: give its type"
+    )
+
+
+sqlite3.register_adapter(datetime, _refuse)  # so that Python 3.11 tells as well
 
 MOST_WORKERS = 4  # of a run of tests: each has JAX, and some a Ray cluster, of its own
 

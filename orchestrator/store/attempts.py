@@ -65,7 +65,7 @@ _CHANGE_RUN = update(runs).where(runs.c.number == bindparam("of_run"), runs.c.st
 _TRAINED_AGAIN = update(runs).where(runs.c.number == bindparam("of_run"))
 _ADD = insert(attempts).returning(attempts.c.id)
 _CHANGE = update(attempts).where(attempts.c.id == bindparam("of_attempt"))
-_END = _CHANGE.values(ended=func.coalesce(attempts.c.ended, bindparam("of_now")))
+_END = _CHANGE.values(ended=func.coalesce(attempts.c.ended, bindparam("of_now", type_=attempts.c.ended.type)))
 _COUNT = _CHANGE.where(or_(attempts.c.step.is_(None), attempts.c.step <= bindparam("of_step")))
 _KEEP = replacing(checkpoints)
 _DROP = delete(checkpoints).where(checkpoints.c.path == bindparam("of_path"))
