@@ -45,6 +45,8 @@ def cut_short(lines: Lines, frontier: pd.DataFrame, law: Law, residual: float) -
     found = {}
     for _, best in frontier.sort_values(COMPUTE, ascending=False).iterrows():
         before, fall = lines.fall(best)
+        if np.isnan(fall):
+            break
         computes = np.array([before, best[COMPUTE]])
         expected = float(np.log(law(computes[:1]) / law(computes[1:]))[0])
         if not fall > max(STEEP * expected, expected + _SURE * residual):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from scalectl.analysis.bootstrap import HALF, LEVEL
-from scalectl.analysis.checks import Refused
+from scalectl.analysis.checks import Refused, above_0, checked
 from scalectl.analysis.counting import counted
 from scalectl.analysis.enough import rise
 from scalectl.analysis.law import Floats
@@ -54,6 +54,9 @@ class SizeLaw:
         """The law of the runs that have all of these; raises Refused where they can't carry it, or rise."""
         cost = _cost(points, x)
         runs = usable(points, metric, cost, "params", "images_seen")
+        if "data_size" in runs:  # which some runs may lack
+            runs = checked(runs, (), ("data_size",))
+            above_0(runs.dropna(subset=["data_size"]), ("data_size",))
         runs = runs[runs[metric] > 0].reset_index(drop=True)
         runs = runs.astype(dict.fromkeys({"params", "images_seen", cost}, float))  # whole numbers would overflow
         _enough(runs)

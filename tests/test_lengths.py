@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from runs import paper
 
 from scalectl.analysis.fitting import fit
@@ -50,6 +51,13 @@ def test_seeds_of_one_length_and_other_recipes_are_no_lines():
     worse = runs.assign(seed=0, lr=3e-3, run=runs["run"] + "-lr", **{METRIC: runs[METRIC] * 1.5})
     table = pd.concat([*(copy.assign(lr=1e-3) for copy in copies), worse], ignore_index=True)
     assert warned(table) == []
+
+
+@pytest.mark.parametrize("law", ["bnsl", "m4"])
+def test_a_dearest_run_that_is_alone_of_its_model_has_no_line(law):
+    runs = grid(lambda size: np.geomspace(1e4, 1e8, 10))
+    alone = runs[(runs["params"] < 1e7) | (runs["images_seen"] == 1e8)]
+    assert [line for line in fit(alone, METRIC, law=law, draws=20).warnings if SAID in line] == []
 
 
 def test_the_runs_of_the_paper_are_long_enough():

@@ -225,6 +225,17 @@ def test_images_that_are_seen_again_are_worth_less_or_their_worth_is_unknown():
         analysis.predict(repeated([1e7], 4), params=1e9, data=4e8)
 
 
+@pytest.mark.parametrize("wrong", [0.0, -1.0, np.inf])
+def test_a_run_whose_data_size_is_no_amount_is_named(wrong):
+    points = repeated([1e5, 1e6, 1e7], 4)
+    points.loc[3, "data_size"] = wrong
+    with pytest.raises(Refused, match=f"has data_size = {wrong:g}: it is finite and above 0. Leave the run out"):
+        analysis.predict(points, params=1e9, data=1e7)
+    assert "data_size" in str(analysis.predict(points, compute=1e16))
+    points.loc[3, "data_size"] = np.nan
+    assert analysis.predict(points, params=1e9, data=1e7).estimate > 0
+
+
 def test_what_a_study_holds_out_is_in_no_answer():
     """Best sizes and laws of groups had the runs that predictions leave out."""
     points = sizes(0.002)
