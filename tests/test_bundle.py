@@ -138,7 +138,7 @@ def test_a_checkpoint_that_a_launch_removes_meanwhile_stays_out_whole(study, tmp
     folder = tmp_path / "here"
     shutil.copytree(study.folder, folder, ignore=shutil.ignore_patterns("*.zip"))
     records = Records(folder / "results.db")
-    with records, sqlite3.connect(folder / "results.db") as connection:
+    with records, closing(sqlite3.connect(folder / "results.db")) as connection, connection:
         connection.execute("UPDATE checkpoints SET path = replace(path, ?, ?)", (f"{study.folder}/", f"{folder}/"))
         connection.execute("UPDATE jobs SET folder = replace(folder, ?, ?)", (f"{study.folder}/", f"{folder}/"))
     going = sorted(Path(folder, "artifacts").rglob("params"))[0]
@@ -264,7 +264,7 @@ def test_a_bundle_that_no_import_takes_says_so_where_it_is_made(study, tmp_path)
     file, said = tmp_path / "study.zip", "no import takes it: its YAML has /scratch/kept"
     copy = tmp_path / "copy.db"
     shutil.copy(study.store, copy)
-    with sqlite3.connect(copy) as connection:
+    with closing(sqlite3.connect(copy)) as connection, connection:
         connection.execute("UPDATE studies SET document = replace(document, './artifacts', '/scratch/kept')")
     for words, warned in (((), False), (("--checkpoints",), True)):
         words = ["export", "--bundle", str(file), "--force", "--store", str(copy), *words]

@@ -172,9 +172,8 @@ def test_a_cap_on_flops_stops_jobs_at_checkpoints_and_is_the_reason(study):
     launched(study, meter=meter, steps="[20, 40]")
     found = points(study)
     assert whole / 2 <= meter.flops < whole and set(found["state"]) == {"stopped"}
-    with sqlite3.connect(study.store) as store:
+    with closing(sqlite3.connect(study.store)) as store, store:
         reasons = {reason for (reason,) in store.execute("SELECT reason FROM runs")}
-    store.close()
     assert reasons == {f"limits.max_flops is reached: {whole / 2:.1e} FLOPs"}
     launched(study, steps="[20, 40]")
     assert set(points(study)["state"]) == {"done"}

@@ -1,6 +1,7 @@
 """A study cut down to its file: what goes, what never goes, and who may not be disturbed."""
 
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -152,10 +153,9 @@ def test_only_checkpoints_inside_the_artifacts_are_ever_removed(grown, tmp_path)
     shutil.rmtree(linked)
     Path(linked).symlink_to(others)
     paths = [str(others), str(grown.folder / "artifacts"), f"{grown.folder}/artifacts/../others/20", str(grown.folder)]
-    with sqlite3.connect(grown.store) as store:
+    with closing(sqlite3.connect(grown.store)) as store, store:
         for number, path in enumerate(paths):
             store.execute("UPDATE checkpoints SET path = ?, step = 20 WHERE rowid = ?", (path, number + 1))
-    store.close()
     grown.write(sizes="[60]", steps="[20]")
     _, left = prune(read(grown.file), lambda found: True)
     assert (others / "thesis").read_text() == "mine" and (grown.folder / "artifacts").is_dir()

@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
@@ -288,9 +289,8 @@ def test_a_checkpoint_that_a_store_places_outside_the_artifacts_is_not_used(stud
     artifacts = study.folder / "artifacts"
     (artifacts / "link").symlink_to("/etc")
     hostile = path.format(artifacts=artifacts)
-    with sqlite3.connect(study.store) as store:
+    with closing(sqlite3.connect(study.store)) as store, store:
         store.execute("UPDATE checkpoints SET path = ? WHERE step = 16", [hostile])
-    store.close()
     Path(os.path.normpath(hostile)).mkdir(exist_ok=True) if path.startswith("{artifacts}/..") else None
     trunk = found.runs[0].trunk
     assert set(known(study.store, str(artifacts)).checkpoints[trunk]) == {32}

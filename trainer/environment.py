@@ -144,6 +144,7 @@ PINNED_IN_FLAX: dict[str, Any] = {
     "flax_use_flaxlib": False,
     "nnx_graph_mode": True,
     "nnx_graph_updates": True,
+    "nnx_sow_capture_noop": False,
 }
 FREE_IN_FLAX = {"flax_filter_frames", "flax_max_repr_depth", "flax_profile", "flax_use_orbax_checkpointing"}
 
