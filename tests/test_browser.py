@@ -121,13 +121,7 @@ def test_the_frontier_of_an_accuracy_is_of_the_highest(browser, tmp_path):
     """Its rings, and the best run of each size, were the lowest."""
     runs = laptop()[::3].assign(accuracy=lambda table: 1 - table[METRIC])
     runs["flops"] *= 1 + 0.01 * runs.index  # no two are equal
-    runs[["name", "model", "params", "data_size", "flops", "accuracy"]].to_csv(tmp_path / "runs.csv", index=False)
-    with Records(tmp_path / "results.db") as records:
-        records.take_in(read(tmp_path / "runs.csv").runs, "others", "runs.csv")
-    write_page(tmp_path / "page.html", tmp_path / "results.db")
-    page = browser.new_page()
-    page.goto(f"file://{tmp_path / 'page.html'}")
-    page.wait_for_selector("html[data-ready]")
+    page = page_of(runs[["name", "model", "params", "data_size", "flops", "accuracy"]], browser, tmp_path)
     rising = runs.sort_values("flops")
     rising = rising[rising["accuracy"] > rising["accuracy"].cummax().shift(fill_value=0.0)]
     assert ringed(page, "frontier") == set(rising["name"])
@@ -141,18 +135,23 @@ def test_the_best_of_each_size_is_one_of_the_means_of_seeds(browser, tmp_path):
     for seed, luck in zip(seeds, (1.8, 0.3), strict=True):
         seed.loc[seed["steps"] == 200, METRIC] *= luck
     both = pd.concat(seeds, ignore_index=True)
-    both[["name", "model", "params", "data_size", "steps", "flops", "seed", METRIC]].to_csv(
-        tmp_path / "runs.csv", index=False
-    )
-    with Records(tmp_path / "results.db") as records:
-        records.take_in(read(tmp_path / "runs.csv").runs, "others", "runs.csv")
-    write_page(tmp_path / "page.html", tmp_path / "results.db")
-    page = browser.new_page()
-    page.goto(f"file://{tmp_path / 'page.html'}")
-    page.wait_for_selector("html[data-ready]")
+    columns = ["name", "model", "params", "data_size", "steps", "flops", "seed", METRIC]
+    page = page_of(both[columns], browser, tmp_path)
     means = both.groupby(["params", "flops"])[METRIC].mean().reset_index()
     best = means.loc[means.groupby("params")[METRIC].idxmin()]
     assert ringed(page, "model") == set(both.loc[both["flops"].isin(best["flops"]), "name"])
+
+
+def page_of(runs: pd.DataFrame, browser, folder: Path):
+    """The page of runs that were imported as a table, opened from disk."""
+    runs.to_csv(folder / "runs.csv", index=False)
+    with Records(folder / "results.db") as records:
+        records.take_in(read(folder / "runs.csv").runs, "others", "runs.csv")
+    write_page(folder / "page.html", folder / "results.db")
+    page = browser.new_page()
+    page.goto(f"file://{folder / 'page.html'}")
+    page.wait_for_selector("html[data-ready]")
+    return page
 
 
 def ringed(page, chart: str) -> set[str]:
