@@ -1,12 +1,12 @@
 """The right to write a job's checkpoints: a worker that its launch has lost may go on for a minute."""
 
-import fcntl
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from scalectl.trainer import flock
 from scalectl.trainer.data.storage import remote
 from scalectl.trainer.events import Stop
 
@@ -46,20 +46,10 @@ def _opened(folder: str) -> int:
 
 def _waited(file: int, folder: str, stopping: Stop | None) -> bool:
     deadline = time.monotonic() + PATIENCE
-    while not _taken(file):
+    while not flock.acquire_folder(file):
         if stopping is not None and stopping.is_set():
             return False
         if time.monotonic() > deadline:
             raise Taken(f"{folder}: another worker still writes to it, after {PATIENCE:,.0f} s. End that process.")
         time.sleep(_POLL_SECONDS)
-    return True
-
-
-def _taken(file: int) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system that locks no folders
-        return True
     return True

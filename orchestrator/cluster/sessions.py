@@ -3,7 +3,6 @@
 Ray itself gives its folders to everybody. So they lie below one that is this user's alone.
 """
 
-import fcntl
 import itertools
 import os
 import shutil
@@ -17,6 +16,7 @@ from pathlib import Path
 import psutil
 
 from scalectl.orchestrator.errors import Refusal
+from scalectl.trainer import flock
 
 _TMP = "/tmp"  # noqa: S108 - what lies in it is checked
 _LONGEST = 103 - len("/99/r/session_2026-11-28_17-59-51_184663_4194304/sockets/plasma_store")  # bytes; of macOS
@@ -111,7 +111,7 @@ def _base() -> Iterator[Path]:
         if open_to_all := [str(folder) for folder in base.parents if _is_open_to_all(folder)]:
             raise Refusal(f"refused: anybody may replace the folders in {open_to_all[0]}. {_REMEDY}")
         os.fchmod(file, 0o700)
-        fcntl.flock(file, fcntl.LOCK_EX)
+        flock.acquire(file, blocking=True)
         yield base
     finally:
         os.close(file)
@@ -140,12 +140,11 @@ def _held(folder: Path) -> int:
         file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:  # it is gone
         return -1
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(file)
-        return -1
-    return file
+    with suppress(OSError):  # of a file system without locks
+        if flock.acquire(file):
+            return file
+    os.close(file)
+    return -1
 
 
 def _processes(folder: Path) -> list[psutil.Process]:

@@ -1,6 +1,5 @@
 """Whether a store, its artifacts and the locks of its workers say the same, and what of that may be mended."""
 
-import fcntl
 import os
 from collections import defaultdict
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from scalectl.orchestrator.store.lock import holder
 from scalectl.orchestrator.store.requests import open_requests
 from scalectl.orchestrator.store.tables import attempts, checkpoints, jobs, runs, trunks
 from scalectl.orchestrator.vocabulary import AttemptState, JobState, RunState
+from scalectl.trainer import flock
 from scalectl.trainer.data.storage import remote
 
 _KINDS = ("trunks", "runs")  # folders of the artifacts
@@ -105,14 +105,9 @@ def _is_held(folder: str) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:  # a file system that locks no folders
-        return False
+        return not flock.acquire_folder(file, shared=True)
     finally:
         os.close(file)
-    return False
 
 
 def _root(path: str) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.format import command, duration
 from scalectl.orchestrator.store.beside import Unusable, opened
+from scalectl.trainer import flock
 from scalectl.trainer.data.storage import remote
 
 _PATIENCE = 0.5  # seconds; a status that looks at the lock holds it for microseconds
@@ -70,7 +71,7 @@ class Lock:
 
     def _take(self) -> bool:
         """Whether this process holds the file now; one that its holder removed meanwhile is made anew."""
-        if not _taken(self._file, fcntl.LOCK_EX):
+        if not flock.acquire(self._file):
             return False
         if _is_at(self._path, self._file):
             return True
@@ -88,7 +89,7 @@ class Lock:
         try:
             if self._held.is_dir():
                 file = os.open(self._held, os.O_RDONLY)
-                free = _folder_taken(file)
+                free = flock.acquire_folder(file)
             else:
                 file = os.open(self._held, os.O_RDWR)
                 free = _byte_taken(file)
@@ -174,7 +175,7 @@ def holder(store: Path) -> Holder | None:
     except OSError:
         return None
     try:
-        if _taken(file, fcntl.LOCK_SH):
+        if flock.acquire(file, shared=True):
             return None
         found = _read(file)
         if found is not None and not found.launches:
@@ -198,14 +199,6 @@ def _is_at(path: str, file: int) -> bool:
         return False
 
 
-def _taken(file: int, kind: int) -> bool:
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 _BYTE = 2**62  # of a store, far beyond its end; SQLite's own locks are on others
 
 
@@ -222,14 +215,6 @@ def _byte_taken(file: int) -> bool:
     except OSError as error:
         return error.errno not in (errno.EAGAIN, errno.EACCES)
     return True
-
-
-def _folder_taken(folder: int) -> bool:
-    """Whether nobody else holds an open folder now; True on NFS, where none can be locked."""
-    try:
-        return _taken(folder, fcntl.LOCK_EX)
-    except OSError:
-        return True
 
 
 def _read(file: int) -> Holder | None:

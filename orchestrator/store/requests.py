@@ -1,6 +1,5 @@
 """What is asked of the launch that writes to a store, in a file beside it."""
 
-import fcntl
 import os
 from collections.abc import Collection
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.format import command
 from scalectl.orchestrator.store.beside import Unusable, opened, owner
+from scalectl.trainer import flock
 
 _MOST = 4 * 2**20  # bytes of a file of requests; an id has 16, and a study has thousands of runs
 
@@ -22,7 +22,7 @@ def ask_to_stop(store: Path, runs: Collection[str]) -> None:
         raise Refusal(f"{text} Ask its owner to give: {command('stop', store=store)}")
     file = opened(_requests(store), store, os.O_RDWR | os.O_CREAT)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        flock.acquire(file, blocking=True)
         os.lseek(file, 0, os.SEEK_END)
         os.write(file, "".join(f"{run}\n" for run in runs).encode())
     finally:
@@ -42,14 +42,13 @@ def asked_to_stop(store: Path) -> frozenset[str]:
     except OSError as error:
         raise Unusable(f"{path}: {error.strerror}.") from error
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not flock.acquire(file):  # somebody writes to it right now; the next turn reads it
+            return frozenset()
         size = os.fstat(file).st_size
         if not size:
             return frozenset()
         text = os.pread(file, _MOST, 0).decode(errors="replace")
         os.ftruncate(file, 0)
-    except BlockingIOError:  # somebody writes to it right now; the next turn reads it
-        return frozenset()
     finally:
         os.close(file)
     if size > _MOST:

@@ -4,7 +4,6 @@ A file has the images of the largest subset of a study, in the order in which su
 that they depend on. It is written once on each machine, however many jobs need it, and seen whole or not at all.
 """
 
-import fcntl
 import hashlib
 import os
 import time
@@ -17,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from scalectl.trainer import cache
+from scalectl.trainer import cache, flock
 from scalectl.trainer.canonical import canonical_json
 from scalectl.trainer.data.augment import box
 from scalectl.trainer.data.colours import Colours
@@ -88,7 +87,7 @@ def write(spec: DataSpec, pool: Images | Lazy) -> Iterator[None]:
         return
     file = _file(spec)
     with file.with_suffix(".lock").open("w") as lock:
-        while not _held(lock):
+        while not flock.acquire(lock.fileno()):
             yield
             time.sleep(LOOK_SECONDS)
         if not _written(spec):
@@ -96,14 +95,6 @@ def write(spec: DataSpec, pool: Images | Lazy) -> Iterator[None]:
             with cache.appearing(file) as part:
                 yield from _fill(spec, pool, part)
             _mapped.cache_clear()
-
-
-def _held(lock: Any) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _fill(spec: DataSpec, pool: Lazy, part: str) -> Iterator[None]:
