@@ -91,7 +91,7 @@ def known_noise(cells: pd.DataFrame, metric: str, correlation: float) -> Floats 
     """
     error_N, seeds_N = cells[metric].to_numpy(float), cells["seeds"].to_numpy(float)
     binomial_N = np.zeros(len(cells))
-    if typical := typical_images(cells, metric):
+    if (typical := typical_images(cells, metric)) is not None:
         images_N = np.nan_to_num(_images(cells), nan=typical)
         inside_N = (error_N * images_N + 1) / (images_N + 2)  # of an error of 0 as well
         binomial_N = inside_N * (1 - inside_N) / images_N
@@ -102,7 +102,7 @@ def known_noise(cells: pd.DataFrame, metric: str, correlation: float) -> Floats 
         beyond_N = (cells["spread"].to_numpy(float) ** 2 - own_N) / scale_N
         share = float(((seeds_N - 1)[several_N] * beyond_N[several_N]).sum()) / freedom
         own_N = own_N + max(share, 0.0) * scale_N
-    if not own_N.any():
+    if typical is None and not own_N.any():
         return None
     return np.asarray(np.sqrt(own_N / seeds_N))
 

@@ -44,6 +44,14 @@ def test_runs_that_do_not_say_their_test_images_have_as_many_as_the_others(unkno
     pd.testing.assert_frame_equal(found, known)
 
 
+def test_runs_that_err_on_the_same_images_compete_with_no_noise_of_their_own():
+    """The noise of all passed for unknown, so that it was looked for, and the upper ends allowed for luck."""
+    points = counted(0)
+    fitted = scalectl.fit(points, "error", correlation=1.0, draws=20)
+    assert fitted.frontier["noise_known"].all() and not np.any(fitted.luck)
+    assert fitted.frontier["expected"].tolist() == pytest.approx(fitted.frontier["error"].tolist())
+
+
 @pytest.mark.parametrize("name", ["err", "top1_err", "top1Err", "Error", "val/err@1", "error_rate", "test-errors"])
 def test_an_error_is_known_by_the_word(name):
     fitted = scalectl.fit(counted(1, name), name, draws=0)
