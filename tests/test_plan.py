@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -306,6 +307,19 @@ def test_what_a_time_rests_on_is_told_of_measured_speeds_and_of_others(study):
     screen = plan_screen.text(plan(experiment, Known(speeds=speeds)), "experiments.yaml", "results.db", TWO)
     assert "estimate of the steps alone: measured speed of earlier runs,\n" in screen
     assert "of other shapes 2e+10 FLOP/s a slot assumed; about" in screen
+
+
+def test_a_shape_that_is_only_evaluated_has_no_speed_that_could_be_assumed(study):
+    """All speeds were said to be assumed, though those of all steps were measured."""
+    text = study.write(steps="[20]").read_text()
+    study.file.write_text(text.replace("{seeds: [0]}", "{seeds: [0], sweep: {head: [map, gap]}}"))
+    first = plan(read(study.file))
+    shape = first.jobs[0].shape
+    trained = finished(first, [job for job in first.jobs if job.shape != shape])
+    again = plan(read(study.file), replace(trained, metrics={}, speeds={shape: {"cpu": 3.7e9}}))
+    assert {job.flops > 0 for job in again.jobs if job.shape != shape} == {False}
+    screen = plan_screen.text(again, "experiments.yaml", "results.db", TWO)
+    assert "estimate of the steps alone: measured speed of earlier runs, 3.7e+09 FLOP/s" in screen
 
 
 def test_what_differs_among_the_runs_of_a_model_is_told_of_all(study):

@@ -232,7 +232,7 @@ def _basis(plan: "Plan") -> str:
     if plan.measured:
         return MEASURED
     assumed = [job.fit for job in plan.jobs if job.is_assumed]
-    if 0 < len(assumed) < sum(job.flops > 0 for job in plan.jobs):
+    if len(assumed) < sum(job.flops > 0 for job in plan.jobs):
         return f"{MEASURED},\n    of other shapes {basis(assumed)}"
     return basis(job.fit for job in plan.jobs)
 

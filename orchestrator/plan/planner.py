@@ -26,7 +26,7 @@ def plan(experiment: Experiment, known: Known | None = None) -> Plan:
     runs = _runs(experiment, known)
     trunks = groupby(runs, key=lambda run: run.trunk)
     jobs = [job for _, group in trunks for job in _Jobs(experiment, known, list(group)).jobs()]
-    measured = all(known.speed(job.shape, job.fit) for job in jobs)
+    measured = all(known.speed(job.shape, job.fit) for job in jobs if job.flops)  # an evaluation has no steps to time
     more = {*known.listed.get(experiment.name, ())} - {run.id for run in runs}
     return Plan(
         experiment.name,
