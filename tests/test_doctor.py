@@ -116,6 +116,15 @@ def test_packages_that_are_too_old_or_newer_than_tested_are_told(study, devices,
     assert "optax 0.2.8 is" not in done.stdout
 
 
+def test_a_version_that_is_not_written_as_pythons_are_is_told_and_the_others_are_compared(devices, monkeypatch):
+    """Doctor ended in a traceback."""
+    monkeypatch.setattr(checkup, "version", lambda name: {"jax": "0.12-site.b7", "flax": "0.99.1"}[name])
+    monkeypatch.setattr(checkup, "PACKAGES", ("jax", "flax"))
+    screen = CliRunner().invoke(scalectl, ["doctor"], standalone_mode=False).stdout
+    assert "warn  packages  jax 0.12-site.b7 is a version that can't be compared with those that were tested" in screen
+    assert "warn  packages  flax 0.99.1 is newer" in screen
+
+
 def test_packages_are_told_in_the_order_in_which_they_are_listed():
     """It was another one each time."""
     installed = dict.fromkeys(["matplotlib", "scipy", "jax", "flax", "numpy", "pandas", "optax", "ray"], "0.0.1")

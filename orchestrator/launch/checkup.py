@@ -18,7 +18,7 @@ from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.reading import Experiment, read
 from scalectl.orchestrator.format import USUAL, counted, size
 from scalectl.orchestrator.launch.disk import free
-from scalectl.orchestrator.launch.versions import too_new, too_old
+from scalectl.orchestrator.launch.versions import incomparable, too_new, too_old
 from scalectl.orchestrator.redact import redacted
 from scalectl.orchestrator.store.database import check
 from scalectl.orchestrator.store.file_systems import shared_file_system
@@ -75,6 +75,9 @@ def _packages() -> Iterator[Finding]:
         yield Finding("packages", "error", f"not installed: {', '.join(missing)}", "pip install scalectl")
         return
     yield Finding("packages", "ok", ", ".join(f"{name} {number}" for name, number in found.items()))
+    for name in incomparable(found):
+        text = f"{name} {found[name]} is a version that can't be compared with those that were tested"
+        yield Finding("packages", "warning", text, f"Should something fail, install a release: pip install {name}")
     for name, needed in too_old(found).items():
         yield Finding(
             "packages",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from importlib.metadata import requires
 
 from packaging.requirements import Requirement
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 NEWEST = {  # that tests have run with; tests/test_doctor.py holds these to requirements.lock
     "jax": "0.12.0.1",
@@ -20,6 +20,11 @@ NEWEST = {  # that tests have run with; tests/test_doctor.py holds these to requ
 }
 
 
+def incomparable(installed: Mapping[str, str]) -> list[str]:
+    """The packages with a version that is not written as PEP 440 has it."""
+    return [name for name, number in installed.items() if _parsed(number) is None]
+
+
 def too_old(installed: Mapping[str, str]) -> dict[str, str]:
     """The packages that are older than scalectl needs, each with the version that it needs at least."""
     needed = {
@@ -32,7 +37,7 @@ def too_old(installed: Mapping[str, str]) -> dict[str, str]:
     return {
         name: str(needed[name])
         for name, number in installed.items()
-        if name in needed and Version(Version(number).base_version) < needed[name]
+        if name in needed and (found := _parsed(number)) and Version(found.base_version) < needed[name]
     }
 
 
@@ -41,11 +46,17 @@ def too_new(installed: Mapping[str, str]) -> dict[str, str]:
     return {
         name: NEWEST[name]
         for name, number in installed.items()
-        if name in NEWEST and _series(number) > _series(NEWEST[name])
+        if name in NEWEST and (found := _parsed(number)) and _series(found) > _series(Version(NEWEST[name]))
     }
 
 
-def _series(number: str) -> tuple[int, int]:
+def _parsed(number: str) -> Version | None:
+    try:
+        return Version(number)
+    except InvalidVersion:
+        return None
+
+
+def _series(version: Version) -> tuple[int, int]:
     """What of a version tells what a program can rely on: 0.10 of 0.10.2."""
-    version = Version(number)
     return version.major, version.minor
