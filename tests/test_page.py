@@ -280,9 +280,12 @@ def test_the_chart_library_is_bundled_once_and_again_where_what_was_kept_is_dama
                 kept.write_text(damage)
             library.cache_clear()
             made.append(library())
-        monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")  # where no folder can be
+        monkeypatch.setattr("scalectl.orchestrator.page.library._SNIPPET", "another version of scalectl has another")
         library.cache_clear()
         assert library() == made[0] and len(bundled) == 4
+        monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")  # where no folder can be
+        library.cache_clear()
+        assert library() == made[0] and len(bundled) == 5
     finally:
         library.cache_clear()
     assert set(made) == {"made <\\/script> again <\\!-- here"} and whole.count("</script") == whole.count("<!--") == 0

@@ -9,6 +9,9 @@ from pathlib import Path
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.trainer.cache import appearing, folder
 
+_SNIPPET = "window.vegaEmbed = vegaEmbed;"
+_ESCAPES = {"</script": "<\\/script", "<!--": "<\\!--"}  # of what would end the page's script
+
 
 class NoCharts(Refusal):
     """The chart library is not installed."""
@@ -25,11 +28,13 @@ def library() -> str:
         raise NoCharts(
             "the page draws its figures with vl-convert-python, which is not installed: pip install 'scalectl[page]'"
         ) from error
-    kept = folder("charts") / f"{version('vl-convert-python')}.js"
+    made_of = version("vl-convert-python"), _SNIPPET, _ESCAPES  # all that decides its bytes
+    kept = folder("charts") / f"{hashlib.sha256(repr(made_of).encode()).hexdigest()[:12]}.js"
     if script := _whole(kept):
         return script
-    script = str(javascript_bundle("window.vegaEmbed = vegaEmbed;"))
-    script = script.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+    script = str(javascript_bundle(_SNIPPET))
+    for mark, escaped in _ESCAPES.items():
+        script = script.replace(mark, escaped)
     with suppress(OSError), appearing(kept) as part:  # a disk that is full: it is bundled again
         Path(part).write_text(f"{_digest(script)}\n{script}", encoding="utf-8")
     return script
