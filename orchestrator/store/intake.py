@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Table, bindparam, delete, func, select, updat
 from sqlalchemy.dialects.sqlite import insert
 
 from scalectl.orchestrator.errors import NotFound, Refusal
+from scalectl.orchestrator.format import few
 from scalectl.orchestrator.plan.plan import Plan, PlannedRun
 from scalectl.orchestrator.store import rows
 from scalectl.orchestrator.store.foreign import Foreign, alike, steady
@@ -200,12 +201,9 @@ def add_metrics(connection: Connection, names: Iterable[str]) -> None:
         return
     room = most_metrics() - len(known)
     if len(new) > room:
-        surplus = new[max(0, room) :]
-        text = f"A store has room for {most_metrics():,} metrics, of which this one has {len(known):,}. Too many are "
-        text += ", ".join(surplus[:5])
-        if surplus[5:]:
-            text += f" and {len(surplus) - 5:,} others"
-        raise Refusal(f"{text}. Leave out columns or evaluations, or use another store.")
+        text = f"A store has room for {most_metrics():,} metrics, of which this one has {len(known):,}."
+        surplus = few(new[max(0, room) :])
+        raise Refusal(f"{text} Too many are {surplus}. Leave out columns or evaluations, or use another store.")
     connection.execute(insert(metrics), [{"name": name} for name in new])
     create_views(connection)
 
