@@ -8,8 +8,8 @@ from conftest import Study
 from runs import METRIC, laptop
 from told import planning, write
 
+from scalectl.orchestrator.store.headers import Wishes
 from scalectl.orchestrator.store.imported import read
-from scalectl.orchestrator.store.layout import Wishes
 from scalectl.orchestrator.store.records import Records
 
 MARKUP = "<img src=x onerror=\"document.title='ran'\">"

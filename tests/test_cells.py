@@ -19,8 +19,8 @@ from scalectl.analysis.table import Table
 from scalectl.orchestrator.cli.main import scalectl as verbs
 from scalectl.orchestrator.experiment.fits import Fit
 from scalectl.orchestrator.page.laws import law_document
+from scalectl.orchestrator.store.headers import Wishes
 from scalectl.orchestrator.store.imported import read
-from scalectl.orchestrator.store.layout import Wishes
 from scalectl.orchestrator.store.sheet import InvalidImport
 
 SIZES, AMOUNTS = (1e6, 3e6, 1e7, 3e7, 1e8), (1e8, 3e8, 1e9, 3e9)

@@ -18,8 +18,8 @@ from scalectl.analysis.selection import select
 from scalectl.analysis.store import metrics
 from scalectl.orchestrator.cli.status import text as status_text
 from scalectl.orchestrator.errors import Refusal
+from scalectl.orchestrator.store.headers import Wishes
 from scalectl.orchestrator.store.imported import read
-from scalectl.orchestrator.store.layout import Wishes
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.sheet import InvalidImport
 

@@ -10,8 +10,8 @@ import scalectl
 from scalectl.analysis.bootstrap import of_few
 from scalectl.analysis.noise import law_too_low
 from scalectl.analysis.vocabulary import is_error
+from scalectl.orchestrator.store.headers import Wishes
 from scalectl.orchestrator.store.imported import read
-from scalectl.orchestrator.store.layout import Wishes
 
 IMAGES = 360
 

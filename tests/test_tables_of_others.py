@@ -14,8 +14,8 @@ from invoking import command
 
 from scalectl import analysis
 from scalectl.analysis.selection import select
+from scalectl.orchestrator.store.headers import Wishes
 from scalectl.orchestrator.store.imported import Import, read
-from scalectl.orchestrator.store.layout import Wishes
 from scalectl.orchestrator.store.meanings import HEADERS
 from scalectl.orchestrator.store.sheet import InvalidImport
 

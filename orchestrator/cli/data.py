@@ -20,7 +20,7 @@ from scalectl.trainer.flops import body_params, flops_per_image
 from scalectl.trainer.presets import SIZES, preset
 
 if TYPE_CHECKING:
-    from scalectl.orchestrator.store.layout import Wishes
+    from scalectl.orchestrator.store.headers import Wishes
 
 COMPUTE = "flops"  # that laws are over by default
 MOST_NAMED = 5  # runs in a note
@@ -69,7 +69,7 @@ def import_runs(
     the same file again changes nothing. A bundle of scalectl export --bundle is unpacked here instead: its study has
     the same runs, and a launch goes on where it was.
     """
-    from scalectl.orchestrator.store.layout import Wishes
+    from scalectl.orchestrator.store.headers import Wishes
 
     wishes = Wishes(dict(columns), errors, test_images, settings, strict)
     if (file is None) == (undo is None) or (undo and (study or wishes != Wishes())):

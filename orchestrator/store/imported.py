@@ -12,7 +12,8 @@ from scalectl.orchestrator.format import counted
 from scalectl.orchestrator.store.cells import SPREAD, TRUTHS, is_missing
 from scalectl.orchestrator.store.derived import derived
 from scalectl.orchestrator.store.foreign import Foreign, id_of, name_of, numbered
-from scalectl.orchestrator.store.layout import Field, Kind, Layout, Wishes, read_as
+from scalectl.orchestrator.store.headers import Wishes
+from scalectl.orchestrator.store.layout import Field, Kind, Layout, read_as
 from scalectl.orchestrator.store.meanings import COMPUTE, IMAGES, STATES, UNFINISHED, plain, without_per_cent
 from scalectl.orchestrator.store.readings import (
     BadCell,

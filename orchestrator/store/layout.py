@@ -1,15 +1,15 @@
 """What each column of a file of runs is: a setting, a metric, a label, or nothing that is kept."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 
 from sqlalchemy import Boolean, Text
 
-from scalectl.orchestrator.errors import Problem, did_you_mean
+from scalectl.orchestrator.errors import Problem
 from scalectl.orchestrator.store.cells import is_missing, numbers_of
+from scalectl.orchestrator.store.headers import Wishes, of_header, of_wishes
 from scalectl.orchestrator.store.meanings import (
     COLUMNS,
     COMPUTE,
@@ -31,12 +31,11 @@ from scalectl.orchestrator.store.meanings import (
     size_unit,
     without_per_cent,
 )
-from scalectl.orchestrator.store.naming import label_name, metric_name, target
+from scalectl.orchestrator.store.naming import label_name, metric_name
 from scalectl.orchestrator.store.readings import error_name
 from scalectl.orchestrator.store.sheet import MAX_PROBLEMS, Sheet
 
 CAPITALS = "differ in their capitals alone, which are one column to SQL"
-MAX_LETTERS = 200  # of a name of a column
 LEAST_BUDGET = 1e9  # FLOPs: a budget or compute of less is in another unit
 _MOSTLY = 0.5  # of the cells of a column that holds numbers, at least
 _OF_METRIC = f"/{IMAGES}"
@@ -65,17 +64,6 @@ class Field:
     insisted: bool = False  # named by --as
 
 
-@dataclass(frozen=True)
-class Wishes:
-    """How a file is to be read: the columns that its headers are, accuracies that become errors, test images."""
-
-    columns: Mapping[str, str] = field(default_factory=dict)
-    errors: Sequence[str] = ()
-    test_images: int | None = None
-    settings: Sequence[str] = ()  # columns of numbers that are no metrics
-    strict: bool = False  # refuse a file with a wrong row, which is left out otherwise
-
-
 class Layout:
     """The fields of a sheet, and all that is wrong with its header or odd about it."""
 
@@ -90,14 +78,14 @@ class Layout:
         self.shares = [self._share_of_numbers(place) for place in range(len(self.headers))]
         own = {name for name, share in zip(self.headers, self.shares, strict=True) if share >= _MOSTLY}
         epochs = [header for header in self.headers if plain(header) in EPOCHS]
-        self.numbers_of_settings = {
-            *wishes.settings,
-            *own & own_settings(self.headers),
-            *epochs,
-        }  # which are no metrics
+        # which are no metrics
+        self.numbers_of_settings = {*wishes.settings, *own & own_settings(self.headers), *epochs}
         self.fields: list[Field] = [Field(header, Kind.NOTHING) for header in self.headers]
+        if "" in self.headers[:1]:
+            self.notes.append("The first column has no name: it numbers the rows, and is left out.")
         # in this order: what is lacking is known once each column is decided
-        found = [*self._of_comma(comma), *self._of_headers(), *self._of_wishes(), *self._decide(), *self._lacking()]
+        wrong = [*self._of_comma(comma), *of_header(sheet.header), *of_wishes(sheet.header, wishes)]
+        found = [*wrong, *self._decide(), *self._lacking()]
         self.problems = list(islice(found, MAX_PROBLEMS))
 
     def place(self, name: str, kind: Kind = Kind.SETTING) -> int | None:
@@ -145,37 +133,6 @@ class Layout:
         elif cell:
             hint = "write numbers with a decimal point and no other mark"
             yield self.sheet.header.problem(f"the file has {cell}, which may be {cell.replace(',', '.')} or more", hint)
-
-    def _of_headers(self) -> Iterator[Problem]:
-        first: dict[str, int] = {}
-        header = self.sheet.header
-        for place, name in enumerate(self.headers):
-            if not name and place == 0:
-                self.notes.append("The first column has no name: it numbers the rows, and is left out.")
-            elif not name:
-                yield header.problem(f"column {place + 1} has no name", "name it, or leave it out")
-            elif len(name) > MAX_LETTERS:
-                yield header.problem(f"column {place + 1} has a name of {len(name):,} letters", "rename it", cell=place)
-            elif first.setdefault(name, place) < place:
-                text = f"{name} comes twice: it is column {first[name] + 1} as well"
-                yield header.problem(text, "rename one, or leave it out", cell=place)
-
-    def _of_wishes(self) -> Iterator[Problem]:
-        """Yield columns that options name and the file lacks."""
-        options = {"--as": self.wishes.columns, "--as-error": self.wishes.errors, "--setting": self.wishes.settings}
-        for option, names in options.items():
-            for name in names:
-                if name not in self.headers:
-                    guess = did_you_mean(name, self.headers)
-                    yield self.sheet.header.problem(f"{option} {name}: the file has no such column", guess)
-        meanings = Counter(map(target, self.wishes.columns.values()))
-        for header, name in self.wishes.columns.items():
-            if name.lower() in OURS:
-                yield self.sheet.header.problem(f"--as {header}={name}: {name} is a column that scalectl fills")
-            elif meanings[target(name)] > 1:
-                yield self.sheet.header.problem(f"--as {header}={name}: another column is {target(name)} as well")
-            elif len(name) > MAX_LETTERS:
-                yield self.sheet.header.problem(f"--as {header}: the name has {len(name):,} letters")
 
     def _decide(self) -> Iterator[Problem]:
         """Decide what each column is; yield names that would be one to SQL."""
