@@ -15,10 +15,11 @@ from scalectl.analysis.documents import known
 from scalectl.analysis.enough import rise
 from scalectl.analysis.estimation import estimated
 from scalectl.analysis.notebook import Report, html_table
-from scalectl.analysis.report import Fitted, rms
+from scalectl.analysis.report import Fitted
 from scalectl.analysis.runs import COMPUTE, METRIC
 from scalectl.analysis.sample import Manner
 from scalectl.analysis.table import Table
+from scalectl.analysis.values import rms
 from scalectl.analysis.vocabulary import AXES, FRONTIER
 
 SHARES = (10.0, 30.0)  # parts of the largest compute that the cheaper runs have

@@ -23,9 +23,9 @@ from scalectl.analysis.documents import known
 from scalectl.analysis.extrapolation import along, annealed, effects, extrapolate
 from scalectl.analysis.gaussian_process import Floats, Forecast
 from scalectl.analysis.notebook import Report
-from scalectl.analysis.report import interval, value
 from scalectl.analysis.runs import of_settings
 from scalectl.analysis.store import metrics, of_trunk
+from scalectl.analysis.values import interval, value
 
 LOSS = "loss"
 _READINGS = 4  # fewer tell nothing of an end

@@ -13,9 +13,9 @@ from scalectl.analysis.checks import Refused, above_0, checked
 from scalectl.analysis.conformal import chance
 from scalectl.analysis.documents import known
 from scalectl.analysis.notebook import Report, html_table
-from scalectl.analysis.report import interval, rms, value
 from scalectl.analysis.runs import COMPUTE, METRIC
 from scalectl.analysis.sizes import FAR, SizeLaw
+from scalectl.analysis.values import interval, rms, value
 
 _DOUBTFUL = 0.05  # chance of as few predictions inside their intervals, below which the intervals are called too narrow
 _LEAST = 1e-5  # chance that is told as a number

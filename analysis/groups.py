@@ -9,9 +9,10 @@ import pandas as pd
 from scalectl.analysis.checks import Refused, checked
 from scalectl.analysis.fitting import fit
 from scalectl.analysis.notebook import Report, html_table
-from scalectl.analysis.report import Fitted, rms
+from scalectl.analysis.report import Fitted
 from scalectl.analysis.runs import COMPUTE, METRIC
 from scalectl.analysis.sample import DRAWS, Manner
+from scalectl.analysis.values import rms
 from scalectl.analysis.vocabulary import CORRELATION, FRONTIER, SEEDS
 
 

@@ -13,9 +13,10 @@ from scalectl.analysis.documents import known
 from scalectl.analysis.fitting import fit
 from scalectl.analysis.law import Floats
 from scalectl.analysis.notebook import Report
-from scalectl.analysis.report import Fitted, interval, value
+from scalectl.analysis.report import Fitted
 from scalectl.analysis.runs import COMPUTE, METRIC
 from scalectl.analysis.sizes import FAR, SizeLaw
+from scalectl.analysis.values import interval, value
 from scalectl.analysis.vocabulary import AXES, CORRELATION, FRONTIER, SEEDS
 
 _REACH = 12.0  # decades beyond the data within which an interval's end is looked for

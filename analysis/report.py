@@ -13,13 +13,13 @@ from scalectl.analysis.bootstrap import LEVEL, widening
 from scalectl.analysis.documents import known
 from scalectl.analysis.law import FLOOR, Floats, Law
 from scalectl.analysis.notebook import Report, html_table
-from scalectl.analysis.vocabulary import AXES, FRONTIER, is_in_per_cent
+from scalectl.analysis.values import UNKNOWN, rms, value, with_interval
+from scalectl.analysis.vocabulary import AXES, FRONTIER
 
 _TOLD = 0.005  # of luck, below which nothing is told
 AHEAD = 10.0  # times the largest compute of all runs: the report predicts there, and figures go so far
 SUPPORTED = 2.0  # of AICc in favour of the law
 INTERVAL = f"{100 * LEVEL:.0f} % interval"
-UNKNOWN = 1e9  # ratio of an interval's ends from which on the report doesn't print them
 
 
 @dataclass(frozen=True)
@@ -178,26 +178,6 @@ class Fitted(Report):
         return html_table(" · ".join(head(self)), ("", "parameter", "value", INTERVAL), rows, notes)
 
 
-def rms(values: ArrayLike) -> float:
-    """The root of the mean square."""
-    return float(np.sqrt(np.mean(np.square(values))))
-
-
-def value(metric: str, number: float) -> str:
-    """A metric as people read it: errors in per cent."""
-    if is_in_per_cent(metric):
-        return f"{100 * number:.3g} %"
-    return f"{number:.3g}"
-
-
-def interval(metric: str, low: float, high: float) -> str:
-    """The ends of an interval as people read them, with a word where an error would pass 100 %."""
-    beyond = ""
-    if is_in_per_cent(metric) and high > 1:
-        beyond = ", past the 100 % of any error"
-    return f"{value(metric, low).removesuffix(' %')} to {value(metric, high)}{beyond}"
-
-
 def head(fit: Fitted) -> list[str]:
     """The two lines that say what was fitted, and to how many runs."""
     counts = fit.counts
@@ -271,7 +251,7 @@ def checks(fit: Fitted) -> Iterator[str]:
         wide = f"{fit.average.stretch:.2g} times as wide as the runs alone have them"
         yield f"intervals are {wide}: those of the backtest failed"
     for run in fit.held_out:
-        predicted = _interval(fit.metric, run.predicted, run.low, run.high)
+        predicted = with_interval(fit.metric, run.predicted, run.low, run.high)
         yield f"held out {run.name}: predicted {predicted}, got {value(fit.metric, run.got)}"
     if fit.held_out_rms is not None:
         yield f"held out, all together: {fit.held_out_rms:.2g} rms (log)"
@@ -290,16 +270,10 @@ def ahead(fit: Fitted) -> tuple[float, str]:
     """A compute of AHEAD times the largest run's, and what is predicted there, with its interval."""
     compute = AHEAD * fit.largest
     low, high = (float(end[0]) for end in fit.band([compute]))
-    return compute, _interval(fit.metric, float(fit(compute)), low, high)
+    return compute, with_interval(fit.metric, float(fit(compute)), low, high)
 
 
 def _luck(fit: Fitted) -> float:
     """The share by which the last frontier point lies below what it would be without the luck of the best."""
     last = fit.frontier.iloc[-1]
     return float(1 - last[fit.metric] / last["expected"])
-
-
-def _interval(metric: str, middle: float, low: float, high: float) -> str:
-    if low != low:  # NaN: no draws
-        return value(metric, middle)
-    return f"{value(metric, middle)} ({interval(metric, low, high)})"

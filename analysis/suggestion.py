@@ -18,9 +18,9 @@ from scalectl.analysis.noise import typical_images
 from scalectl.analysis.notebook import Report, html_table
 from scalectl.analysis.outlook import Outlook
 from scalectl.analysis.picking import Costs, Pick, dearest, greedy
-from scalectl.analysis.report import UNKNOWN, interval, value
 from scalectl.analysis.runs import COMPUTE, METRIC, lacking, trunks, usable
 from scalectl.analysis.surrogate import Forecast, positions
+from scalectl.analysis.values import UNKNOWN, interval, value
 from scalectl.analysis.vocabulary import AXES, CORRELATION, FRONTIER, SEEDS
 
 LEAST = 5  # runs that advice needs

@@ -9,9 +9,10 @@ import pandas as pd
 from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.law import FLOOR
 from scalectl.analysis.lengths import Lines, cut_short, told
-from scalectl.analysis.report import Fitted, rms, value
+from scalectl.analysis.report import Fitted
 from scalectl.analysis.runs import COMPUTE, cells
 from scalectl.analysis.store import metrics
+from scalectl.analysis.values import rms, value
 from scalectl.analysis.vocabulary import AXES, FRONTIER, come_again, is_error
 
 DECADES = 1.0  # of compute, below which there is no law

@@ -12,8 +12,8 @@ from scalectl.analysis.drawing.plot import Subject
 from scalectl.analysis.fitting import fit
 from scalectl.analysis.plotting import draw, plot
 from scalectl.analysis.prediction import predict
-from scalectl.analysis.report import value
 from scalectl.analysis.runs import frontier
+from scalectl.analysis.values import value
 from scalectl.orchestrator.experiment.fits import Fit
 from scalectl.orchestrator.page.budgets import isoflop_documents
 

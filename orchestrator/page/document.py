@@ -12,8 +12,8 @@ from pandas import DataFrame
 from scalectl.analysis.documents import known
 from scalectl.analysis.drawing.labels import data_name, metric_words
 from scalectl.analysis.printable import printable
-from scalectl.analysis.report import value
 from scalectl.analysis.table import Table
+from scalectl.analysis.values import value
 from scalectl.analysis.vocabulary import AXES, is_accuracy, is_in_per_cent
 from scalectl.orchestrator.experiment.fits import Fit
 from scalectl.orchestrator.format import USUAL, counted, flops, share

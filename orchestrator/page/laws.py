@@ -8,8 +8,9 @@ from pandas import DataFrame
 
 from scalectl.analysis.documents import known
 from scalectl.analysis.law import Floats
-from scalectl.analysis.report import AHEAD, INTERVAL, Fitted, ahead, checks, estimates, head, rms
+from scalectl.analysis.report import AHEAD, INTERVAL, Fitted, ahead, checks, estimates, head
 from scalectl.analysis.table import Table
+from scalectl.analysis.values import rms
 from scalectl.analysis.vocabulary import LAWS
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.fits import Fit
