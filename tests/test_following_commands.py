@@ -10,7 +10,7 @@ from told import planned_again, planning, write
 
 import scalectl
 from scalectl.orchestrator.cli.main import scalectl as command
-from scalectl.orchestrator.cli.predict import _following
+from scalectl.orchestrator.cli.predict import next_command
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.records import Records
 from scalectl.orchestrator.store.snapshot import LAUNCHED, work
@@ -78,18 +78,18 @@ def test_the_budget_that_a_prediction_proposes_is_that_of_what_was_trained(mixed
     status = Store(mixed.store).status()
     trained, _ = work(status.runs)
     points = scalectl.read(mixed.store)
-    words = shlex.split(_following(mixed.store, points, "small", {}))
+    words = shlex.split(next_command(mixed.store, points, "small", {}))
     assert words == ["scalectl", "suggest", words[2], "--budget", f"{trained:.1g}"]
     assert Path(words[2]).absolute() == mixed.file
     assert trained < sum(run.flops for run in status.runs if run.state == "done")
     asked = {"study": "small", "metric": "upstream/loss", "where": "steps>20", "seeds": "each", "correlation": 0.3}
     kept = ["--metric", "upstream/loss", "--seeds", "each", "--correlation", "0.3"]
-    assert shlex.split(_following(mixed.store, points, "small", asked)) == [*words, *kept]
+    assert shlex.split(next_command(mixed.store, points, "small", asked)) == [*words, *kept]
 
 
 def test_a_prediction_of_others_runs_names_the_figure_of_the_same_law(mixed):
     following("import", "others.csv")
     asked = {"study": "others", "metric": "test_error", "where": "model!=c", "x": "params", "law": "power"}
     words = ["--study", "others", "--metric", "test_error", "--where", "model!=c", "--x", "params", "--law", "power"]
-    found = shlex.split(_following(mixed.store, scalectl.read(mixed.store), "others", asked))
+    found = shlex.split(next_command(mixed.store, scalectl.read(mixed.store), "others", asked))
     assert found == ["scalectl", "plot", "frontier", *words]

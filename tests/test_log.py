@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from told import planned, told
 
-from scalectl.orchestrator.cli.launch import _attached
+from scalectl.orchestrator.cli.launch import attached
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.launch.log import LOG, Journal, Loudness, logging_to, say
@@ -123,5 +123,5 @@ def test_options_that_make_no_sense_together_are_wrong_usage(study, words, messa
 
 
 def test_what_is_launched_in_the_background_is_as_loud():
-    assert _attached(["launch", "-dqy", "--log-file", "a.log"]) == ["launch", "-qy", "--log-file", "a.log"]
-    assert _attached(["launch", "-d", "-v"]) == ["launch", "-v"]
+    assert attached(["launch", "-dqy", "--log-file", "a.log"]) == ["launch", "-qy", "--log-file", "a.log"]
+    assert attached(["launch", "-d", "-v"]) == ["launch", "-v"]

@@ -113,11 +113,11 @@ def test_wandb_sync_uploads_every_row_the_settings_and_the_end(tmp_path):
 
 def test_a_run_that_is_not_done_has_not_finished(tmp_path):
     """One that is stopped or goes on had the exit code of one that is done."""
-    from scalectl.orchestrator.export.wandb import _records
+    from scalectl.orchestrator.export.wandb import run_records
 
     study = trained(tmp_path)
     run = next(content(study.store, None).runs())
-    codes = {state: list(_records("small", replace(run, state=state)))[-1].exit.exit_code for state in RunState}
+    codes = {state: list(run_records("small", replace(run, state=state)))[-1].exit.exit_code for state in RunState}
     assert codes.pop("done") == 0 and codes.pop("failed") == codes.pop("diverged") == 1
     assert set(codes.values()) == {255}  # that of the client for a run that Ctrl-C ends
 

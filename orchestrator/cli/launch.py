@@ -115,7 +115,7 @@ def launch(
     agree = partial(_ask, yes=yes)
     if detach:  # what runs in the background plans for itself, while it holds the store
         admit(planned(experiment)[0], caps, agree)
-        words = _attached(sys.argv[1:])
+        words = attached(sys.argv[1:])
         if address:
             return _on_head(experiment, words, address)
         return _detached(experiment, words)
@@ -198,15 +198,15 @@ def _conclude(experiment: "Experiment", outcome: "Outcome") -> "Laws":
             return cast("Laws", end.value)
 
 
-def _attached(words: Sequence[str]) -> list[str]:
+def attached(words: Sequence[str]) -> list[str]:
     """The words of a command line without --detach and -d, also where that is one letter of several as in -dy."""
-    attached = []
+    kept = []
     for word in words:
         if re.fullmatch("-[dnqvy]+", word):
             word = word.replace("d", "")
         if word not in ("-", "--detach"):
-            attached.append(word)
-    return attached
+            kept.append(word)
+    return kept
 
 
 def _detached(experiment: "Experiment", words: Sequence[str]) -> Exit:

@@ -107,7 +107,7 @@ def predict(
     first = next(iter(ask.fits.values()))
     question = {"compute": compute, "error": error, "params": params, "data": data, "data_size": data_size}
     prediction = predicted(points, first, **question)
-    following = _following(store, points, ask.study, {"study": study, "metric": metric, "where": where, **manner})
+    following = next_command(store, points, ask.study, {"study": study, "metric": metric, "where": where, **manner})
     view.answer(
         prediction.to_json,
         lambda: f"{ask.study} · {prediction}\n\nNext: {following}",
@@ -162,7 +162,7 @@ def _ending(store: Path, run: str, where: str | None, metric: str | None, view: 
     return Exit.DONE
 
 
-def _following(store: Path, points: "DataFrame", study: str, asked: Mapping[str, Any]) -> str:
+def next_command(store: Path, points: "DataFrame", study: str, asked: Mapping[str, Any]) -> str:
     """The command after a prediction: to ask for runs that cost as much as those so far, where a launch had a file."""
     from scalectl.orchestrator.store.reading import Store
 

@@ -35,7 +35,7 @@ def write(content: Content, folder: Path) -> None:
     for run in content.runs():
         own = folder / "wandb" / f"offline-run-{utc(run.started):%Y%m%d_%H%M%S}-{_id(run)}"
         (own / "files").mkdir(parents=True)
-        records = (record.SerializeToString() for record in _records(content.study, run))
+        records = (record.SerializeToString() for record in run_records(content.study, run))
         (own / f"run-{_id(run)}.wandb").write_bytes(log_of(records, _HEAD))
 
 
@@ -44,7 +44,7 @@ def _id(run: ExportedRun) -> str:
     return _WORDS.sub("_", run.id)
 
 
-def _records(study: str, run: ExportedRun) -> Iterator[Record]:
+def run_records(study: str, run: ExportedRun) -> Iterator[Record]:
     """Yield the records of a run in the order in which the client writes them, numbered from 1."""
     for number, record in enumerate(_bare(study, run), 1):
         record.num = number
