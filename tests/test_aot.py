@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import jax
 import pytest
+from imagined import Imagined
 from test_train import TRUNK
 
-from scalectl.trainer.aot import Imagined, arguments, compiled, devices_of, held, lower, parted, refused
+from scalectl.trainer.aot import arguments, compiled, devices_of, held, lower, parted, refused
 from scalectl.trainer.memory import GIB, Verdict, compiler_here, given
 from scalectl.trainer.presets import preset
 from scalectl.trainer.spec import TrunkSpec

@@ -14,7 +14,7 @@ from test_cli import scalectl
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.trainer import environment
-from scalectl.trainer.environment import FREE, FREE_IN_FLAX, PINNED, PINNED_IN_FLAX, clear, left_out, pinned
+from scalectl.trainer.environment import FREE, PINNED, PINNED_IN_FLAX, clear, left_out, pinned
 from scalectl.trainer.spec import Job
 from scalectl.trainer.train import train
 
@@ -35,6 +35,9 @@ HOSTILE = {
     "PJRT_NPROC": "8",
     "NVIDIA_TF32_OVERRIDE": "1",
 }
+
+
+FREE_IN_FLAX = {"flax_filter_frames", "flax_max_repr_depth", "flax_profile", "flax_use_orbax_checkpointing"}
 
 
 def test_every_option_of_this_jax_is_known():

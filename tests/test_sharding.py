@@ -12,11 +12,11 @@ import jax
 import numpy as np
 import pytest
 from devices import told
+from imagined import Imagined
 from jax.sharding import PartitionSpec
 from test_train import TRUNK, job, of
 
 from scalectl.trainer import checkpoint
-from scalectl.trainer.aot import Imagined
 from scalectl.trainer.data.batches import Batches
 from scalectl.trainer.division import AXES, WHOLE, grid
 from scalectl.trainer.events import Checkpoint, Done, Event, Measurement, Progress

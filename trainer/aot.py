@@ -7,18 +7,17 @@ import math
 import os
 import re
 import time
-from dataclasses import dataclass, replace
-from functools import cache, cached_property, partial
+from dataclasses import replace
+from functools import cache, partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import AbstractMesh
 
-from scalectl.trainer.division import AXES, grid, unshared
+from scalectl.trainer.division import unshared
 from scalectl.trainer.memory import GIB, Need, Verdict
 from scalectl.trainer.optimizer import settings
-from scalectl.trainer.sharding import KINDS, Layout
+from scalectl.trainer.sharding import Layout
 from scalectl.trainer.spec import TrunkSpec
 from scalectl.trainer.step import Shape, abstract, several_steps, shape
 from scalectl.trainer.topology import Topology
@@ -36,16 +35,6 @@ REFUSALS = (  # libtpu 0.0.42 and 0.0.50; what is needed has the arguments in it
     re.compile(r"HLO temporaries \(([\d.]+)([KMG])\) exceeds available HBM \(([\d.]+)([KMG])\)"),
     re.compile(r"Used ([\d.]+)([KMG]) of ([\d.]+)([KMG]) hbm"),
 )
-
-
-@dataclass(frozen=True)
-class Imagined(Layout):
-    """A layout over devices of which nothing is known but how many they are."""
-
-    @cached_property
-    def mesh(self) -> Any:
-        """Their grid."""
-        return AbstractMesh(grid(len(self.devices)), AXES, KINDS)
 
 
 def compiled(trunk: TrunkSpec, slices: Topology) -> Need:

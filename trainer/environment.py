@@ -146,7 +146,6 @@ PINNED_IN_FLAX: dict[str, Any] = {
     "nnx_graph_updates": True,
     "nnx_sow_capture_noop": False,
 }
-FREE_IN_FLAX = {"flax_filter_frames", "flax_max_repr_depth", "flax_profile", "flax_use_orbax_checkpointing"}
 
 _FLAGS = ("XLA_FLAGS", "LIBTPU_INIT_ARGS")
 _FREE_FLAGS = ("--xla_dump_", "--xla_gpu_cuda_data_dir=")
