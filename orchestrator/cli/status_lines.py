@@ -98,11 +98,11 @@ def history(status: "Status") -> str:
     return "\n".join(f"  {event.at}  {event.what}: {short(one_line(event.run or event.text))}" for event in events)
 
 
-def short(text: str, most: int = REASON) -> str:
+def short(text: str) -> str:
     """A text without its tail, which may be a library's whole specification."""
-    if len(text) <= most:
+    if len(text) <= REASON:
         return text
-    return f"{text[: most - 1]}…"
+    return f"{text[: REASON - 1]}…"
 
 
 def known(value: float | None, form: Callable[[float], str]) -> str:

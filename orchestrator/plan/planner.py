@@ -130,7 +130,8 @@ class _Runs:
             own_steps = max(0, spec.branch - reached) + spec.cooldown
             reached = max(reached, spec.branch)
             run = self.identities.of(spec)
-            reason, missing = self._reason(run, spec.steps)
+            trained = spec.steps in self.known.checkpoints.get(run, {})
+            reason, missing = _reason(run, self.wanted, self.known, trained=trained)
             yield PlannedRun(
                 id=run,
                 name=cell.name,
@@ -149,10 +150,6 @@ class _Runs:
                 fit=slots,
                 workers=place.workers,
             )
-
-    def _reason(self, run: str, steps: int) -> tuple[str, bool]:
-        trained = steps in self.known.checkpoints.get(run, {})
-        return _reason(run, self.wanted, self.known, trained=trained)
 
 
 def _flops_per_image(trunk: TrunkSpec) -> int:
