@@ -92,18 +92,16 @@ def _mlp_params(width: int, mlp: int) -> int:
     return 2 * width * mlp + mlp + width
 
 
+def forward_flops(trunk: TrunkSpec) -> int:
+    """The FLOPs of the forward pass of one image of a trunk's data."""
+    data, recipe = trunk.data, trunk.recipe
+    sides = {"image_size": data.image_size, "channels": data.channels, "num_classes": data.num_classes}
+    return flops_per_image(trunk.model, head=recipe.head, pre_logits=recipe.pre_logits, **sides)
+
+
 def training_flops(trunk: TrunkSpec, steps: int) -> int:
     """The FLOPs of `steps` optimizer steps: three forward passes for every image of their batches."""
-    data = trunk.data
-    forward = flops_per_image(
-        trunk.model,
-        head=trunk.recipe.head,
-        image_size=data.image_size,
-        channels=data.channels,
-        num_classes=data.num_classes,
-        pre_logits=trunk.recipe.pre_logits,
-    )
-    return TRAINING * forward * trunk.recipe.batch_size * steps
+    return TRAINING * forward_flops(trunk) * trunk.recipe.batch_size * steps
 
 
 def steps_for_flops(trunk: TrunkSpec, flops: float) -> int:

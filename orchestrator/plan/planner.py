@@ -13,7 +13,7 @@ from scalectl.orchestrator.experiment.reading import Experiment
 from scalectl.orchestrator.plan.placement import Fit, fit
 from scalectl.orchestrator.plan.plan import Known, Plan, PlannedJob, PlannedRun
 from scalectl.orchestrator.vocabulary import JobKind, RunState, job_name
-from scalectl.trainer.flops import flops_per_image, training_flops
+from scalectl.trainer.flops import forward_flops, training_flops
 from scalectl.trainer.identity import Identities
 from scalectl.trainer.spec import EvalSpec, Job, RecipeSpec, SpecField, TrunkSpec, spec_fields
 
@@ -139,7 +139,7 @@ class _Runs:
                 trunk=name,
                 spec=spec,
                 params=cell.params,
-                flops_per_image=_flops_per_image(trunk),
+                flops_per_image=forward_flops(trunk),
                 flops=training_flops(trunk, spec.steps),
                 marginal_flops=training_flops(trunk, own_steps),
                 state=self.known.states.get(run, RunState.PLANNED),
@@ -150,12 +150,6 @@ class _Runs:
                 fit=slots,
                 workers=place.workers,
             )
-
-
-def _flops_per_image(trunk: TrunkSpec) -> int:
-    data = trunk.data
-    sides = {"image_size": data.image_size, "channels": data.channels, "num_classes": data.num_classes}
-    return flops_per_image(trunk.model, head=trunk.recipe.head, pre_logits=trunk.recipe.pre_logits, **sides)
 
 
 def _reason(run: str, wanted: Mapping[str, str], known: Known, *, trained: bool) -> tuple[str, bool]:
