@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import settings
@@ -126,6 +127,25 @@ def study(tmp_path: Path) -> Study:
     made = Study(tmp_path)
     made.write()
     return made
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The time that a launch's progress goes by, in the hands of the test."""
+    made = SimpleNamespace(seconds=1000.0, monotonic=lambda: made.seconds)
+    for module in ("pace", "progress", "screens"):
+        monkeypatch.setattr(f"scalectl.orchestrator.launch.{module}.time", made)
+    return made
+
+
+@pytest.fixture
+def begun(study: Study):
+    """An open store with two runs planned on one trunk, in four jobs: 0 to 16, 16 to 32, 16 to 20 and 32 to 40."""
+    from told import planning
+
+    records, plan = planning(study, steps="[20, 40]")
+    with records:
+        yield records, plan
 
 
 @pytest.fixture(scope="module")

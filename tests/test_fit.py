@@ -324,15 +324,7 @@ def test_without_draws_the_law_is_the_same_and_has_no_intervals():
 def store(study):
     """A store of sixteen runs, eight of them, of two models in turn, on a law of steps; its file asks for one law."""
     study.write(steps="[20, 40, 80, 160, 320, 640, 1280, 2560]", extra="fits: {slow: {metric: upstream/error}}\n")
-    second = "  nano: {width: 12, depth: 1, num_heads: 2, patch_size: 4}\ndata:\n"
-    study.file.write_text(study.file.read_text().replace("data:\n", second, 1))
-    study.write = lambda **_: study.file
-    records, found = told.planning(study)
-    with records:
-        for job in found.jobs:
-            turn = (job.job.stop // 20).bit_length() % 2 == (job.job.trunk.model.width == 8)
-            told.write(records, [job], value=0.05 + 0.7 * (1 + job.job.stop / 30) ** -0.5 if turn else 0.9)
-    return study.store
+    return told.two_models_in_turn(study, 20)
 
 
 def test_the_command_fits_what_the_file_of_the_study_asks_for(store):

@@ -1,7 +1,6 @@
 """The time left against what comes true: whole launches on a virtual clock, as slow beside steps as a laptop is."""
 
 import heapq
-from types import SimpleNamespace
 
 import pytest
 from told import planned
@@ -24,14 +23,6 @@ STUDIES = {
         "schedule": "{name: linear, warmup: 4}",
     },
 }
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    made = SimpleNamespace(seconds=0.0, monotonic=lambda: made.seconds)
-    for module in ("pace", "progress"):
-        monkeypatch.setattr(f"scalectl.orchestrator.launch.{module}.time", made)
-    return made
 
 
 def lived(job, slot: Slot, began: float, warm: set[tuple[str, str]]) -> list[tuple[float, News]]:
@@ -57,7 +48,7 @@ def lived(job, slot: Slot, began: float, warm: set[tuple[str, str]]) -> list[tup
 
 def told_left(plan, clock, number: int) -> tuple[list[tuple[float, float | None]], float]:
     """What a launch on so many slots says is left at each moment, and when it ends."""
-    slots = [Slot(f"cpu/{n}") for n in range(number)]
+    clock.seconds, slots = 0.0, [Slot(f"cpu/{n}") for n in range(number)]
     queue, tally, free, warm = Queue(plan.jobs, slots), Tally(plan, slots), list(slots), set()
     coming: list[tuple[float, int, News]] = []
     count, said = 0, [(0.0, tally.seconds_left())]

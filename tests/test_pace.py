@@ -1,7 +1,6 @@
 """How long a launch still takes, against sums by hand."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 from told import SECONDS_A_STEP, planned, progress, started, told
@@ -18,13 +17,6 @@ STEPS = (16, 16, 4, 8)  # of the jobs of runs with 20 and 40 steps on one trunk:
 @pytest.fixture
 def plan(study):
     return planned(study, steps="[20, 40]")
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    made = SimpleNamespace(seconds=1000.0, monotonic=lambda: made.seconds)
-    monkeypatch.setattr("scalectl.orchestrator.launch.pace.time", made)
-    return made
 
 
 def carried_out(pace: Pace, clock, job, *, beside: float, compiled: float, starting: float = 0.0) -> None:

@@ -33,15 +33,8 @@ def store(tmp_path_factory):
     """Two models that are the best in turn, six budgets, and four pairs of weight decays; the law is one of steps."""
     study = Study(tmp_path_factory.mktemp("plots"))
     text = study.write(steps="[10, 20, 40, 80, 160, 320]").read_text()
-    second = "  nano: {width: 12, depth: 1, num_heads: 2, patch_size: 4}\ndata:\n"
-    study.file.write_text(text.replace("data:\n", second, 1).replace("grid: {seeds: [0]}", SWEEP))
-    study.write = lambda **_: study.file
-    records, found = told.planning(study)
-    with records:
-        for job in found.jobs:
-            turn = (job.job.stop // 10).bit_length() % 2 == (job.job.trunk.model.width == 8)
-            told.write(records, [job], value=0.05 + 0.7 * (1 + job.job.stop / 30) ** -0.5 if turn else 0.9)
-    return study.store
+    study.file.write_text(text.replace("grid: {seeds: [0]}", SWEEP))
+    return told.two_models_in_turn(study, 10)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import io
 import re
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 from told import planned, planning, progress, started, told, write
@@ -21,15 +20,6 @@ SLOTS = [Slot("cpu-0")]
 def plan(study):
     """Two runs on one trunk, in four jobs: 0 to 16, 16 to 32, 16 to 20 and 32 to 40; 44 steps in all."""
     return planned(study, steps="[20, 40]")
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """The time that progress goes by, in the hands of the test."""
-    made = SimpleNamespace(seconds=1000.0, monotonic=lambda: made.seconds)
-    for module in ("progress", "screens"):
-        monkeypatch.setattr(f"scalectl.orchestrator.launch.{module}.time", made)
-    return made
 
 
 def done(job) -> News:

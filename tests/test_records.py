@@ -44,14 +44,6 @@ from scalectl.trainer.events import Done, Failed, Measurement, Noticed, Skipped,
 from scalectl.trainer.flops import training_flops
 
 
-@pytest.fixture
-def begun(study):
-    """A store with its plan written down: two runs on one trunk, in four jobs."""
-    records, found = planning(study, steps="[20, 40]")
-    yield records, found
-    records.close()
-
-
 def points(study: Study) -> pd.DataFrame:
     return pd.read_sql_table("points", f"sqlite:///{study.store}").sort_values("run", ignore_index=True)
 

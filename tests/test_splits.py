@@ -125,13 +125,18 @@ def test_classes_that_are_named_like_splits_stay_classes(tmp_path):
     assert folders(str(tmp_path)) == {}
 
 
-def test_datasets_of_evaluations_are_read_by_split_too(tmp_path):
-    greys(tmp_path / "train.parquet", range(40))
-    greys(tmp_path / "pets" / "train-0.parquet", range(50, 80))
-    greys(tmp_path / "pets" / "test-0.parquet", range(100, 110))
+def beside_pets(folder: Path, tested: range) -> Experiment:
+    """A study on 40 pictures with another data set to evaluate on, of which these are tested."""
+    greys(folder / "train.parquet", range(40))
+    greys(folder / "pets" / "train-0.parquet", range(50, 80))
+    greys(folder / "pets" / "test-0.parquet", tested)
     evals = "evals: {datasets: {pets: {source: 'parquet:pets'}}, fewshot: {datasets: [pets], shots: [1]}}\n"
-    (tmp_path / "experiments.yaml").write_text(STUDY.format(source="parquet:train.parquet", more="") + evals)
-    planned = read(tmp_path / "experiments.yaml")
+    (folder / "experiments.yaml").write_text(STUDY.format(source="parquet:train.parquet", more="") + evals)
+    return read(folder / "experiments.yaml")
+
+
+def test_datasets_of_evaluations_are_read_by_split_too(tmp_path):
+    planned = beside_pets(tmp_path, range(100, 110))
     (fewshot,) = planned.evals.fewshot
     parts = split(fewshot.data)
     assert (len(parts.pool), sorted(levels(parts.held_out.pixels[:]))) == (30, list(range(100, 110)))
@@ -149,12 +154,7 @@ def test_copies_of_training_pictures_are_counted(tmp_path):
 
 
 def test_test_pictures_of_other_datasets_are_counted_among_the_training_pictures(tmp_path):
-    greys(tmp_path / "train.parquet", range(40))
-    greys(tmp_path / "pets" / "train-0.parquet", range(50, 80))
-    greys(tmp_path / "pets" / "test-0.parquet", range(38, 48))
-    evals = "evals: {datasets: {pets: {source: 'parquet:pets'}}, fewshot: {datasets: [pets], shots: [1]}}\n"
-    (tmp_path / "experiments.yaml").write_text(STUDY.format(source="parquet:train.parquet", more="") + evals)
-    told = [str(warning) for warning in read(tmp_path / "experiments.yaml").warnings]
+    told = [str(warning) for warning in beside_pets(tmp_path, range(38, 48)).warnings]
     assert sum("evals.datasets.pets: 2 pictures to evaluate on are among the training" in words for words in told) == 1
 
 

@@ -21,14 +21,6 @@ from scalectl.trainer.events import Failed, Skipped, Stopped
 from scalectl.trainer.flops import training_flops
 
 
-@pytest.fixture
-def begun(study):
-    """An open store with two runs planned on one trunk, in four jobs: 0 to 16, 16 to 32, 16 to 20 and 32 to 40."""
-    records, found = planning(study, steps="[20, 40]")
-    yield records, found
-    records.close()
-
-
 def say(study) -> str:
     """The screen with its runs, which every test holds to its width."""
     for width in (80, 120, 100):
