@@ -97,14 +97,16 @@ def test_quiet_shows_failures_and_verbose_shows_starts_and_checkpoints(plan, cap
     slots = [Slot("here", CPU)]
     shown = {}
     for name, options in {"quiet": {"quiet": True}, "normal": {}, "verbose": {"verbose": True}}.items():
-        taken(plan, screen(Tally(plan, slots), **options))
+        with screen(Tally(plan, slots), **options) as lines:
+            taken(plan, lines)
         shown[name] = [line.split()[0] for line in capsys.readouterr().err.splitlines()]
     assert shown == {
         "quiet": ["retried", "failed"],
         "normal": ["retried", "failed"],
         "verbose": ["started", "saved", "retried", "failed"],
     }
-    assert isinstance(screen(Tally(plan, slots), quiet=True), Quiet)
+    with screen(Tally(plan, slots), quiet=True) as lines:
+        assert isinstance(lines, Quiet)
 
 
 def test_quiet_still_says_what_is_waited_for(capsys):

@@ -33,9 +33,9 @@ def failed(job, step: int, state: JobState = JobState.FAILED) -> News:
 
 def printed(plan, *news: News) -> list[str]:
     out = io.StringIO()
-    with Lines(Tally(plan, SLOTS), out) as shown:
-        for one in news:
-            shown.take(one)
+    shown = Lines(Tally(plan, SLOTS), out)
+    for one in news:
+        shown.take(one)
     return out.getvalue().splitlines()
 
 
@@ -48,11 +48,11 @@ def test_where_nobody_looks_each_run_leaves_one_plain_line(plan, clock):
 
 def test_a_long_silence_ends_with_a_line_on_how_far_it_is(plan, clock):
     out, spoken = io.StringIO(), []
-    with Lines(Tally(plan, SLOTS), out) as shown:
-        for step in (3, 11, 13):  # 29 s, 58 s and 87 s from the beginning
-            clock.seconds += 29
-            shown.take(News("cpu-0", plan.jobs[0], (progress(step),)))
-            spoken.append(len(out.getvalue().splitlines()))
+    shown = Lines(Tally(plan, SLOTS), out)
+    for step in (3, 11, 13):  # 29 s, 58 s and 87 s from the beginning
+        clock.seconds += 29
+        shown.take(News("cpu-0", plan.jobs[0], (progress(step),)))
+        spoken.append(len(out.getvalue().splitlines()))
     assert spoken == [0, 1, 1]
     assert re.fullmatch(r"working   25 % of the FLOPs  0/2  \d+ s left\n", out.getvalue())
 
@@ -160,4 +160,5 @@ def test_names_are_shown_as_they_are_and_what_is_done_at_once(plan, capsys, monk
 
 
 def test_the_screen_is_plain_where_stderr_is_no_terminal(plan, capsys):
-    assert isinstance(screen(Tally(plan, SLOTS)), Lines)
+    with screen(Tally(plan, SLOTS)) as shown:
+        assert isinstance(shown, Lines)

@@ -3,12 +3,13 @@
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
-from typing import Protocol, Self, TextIO
+from typing import Self, TextIO
 
 from scalectl.analysis.printable import printable
 from scalectl.orchestrator.format import counted, last_line, share
-from scalectl.orchestrator.launch.news import News
+from scalectl.orchestrator.launch.news import Listener, News
 from scalectl.orchestrator.launch.progress import Tally, part
 from scalectl.orchestrator.terminal import wrapped
 from scalectl.orchestrator.vocabulary import JobState
@@ -16,19 +17,6 @@ from scalectl.trainer.events import Checkpoint, Failed, Measurement, Noticed, Pr
 
 SHOW_SECONDS = 0.2  # between two sums over all jobs
 SAY_SECONDS, SAY_SHARE = 30.0, 0.02  # of silence, and of all time so far, after which a plain screen says how far it is
-
-
-class Screen(Protocol):
-    """A Listener that shows the news until it is left."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-    def take(self, news: News) -> None:
-        """Show one piece of news."""
 
 
 def end_line(news: News, measured: Mapping[str, float]) -> str:
@@ -74,14 +62,6 @@ class Lines:
         self._tally, self._verbose = tally, verbose
         self._out = out or sys.stderr
         self._began = self._printed = time.monotonic()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
 
     def take(self, news: News) -> None:
         """Print the lines of the news, if it warns or ended something."""
@@ -173,10 +153,10 @@ class Quiet(Lines):
             self._print(line)
 
 
-def screen(tally: Tally, *, quiet: bool = False, verbose: bool = False) -> Screen:
-    """The screen that fits where stderr goes; it keeps the tally up to date."""
+def screen(tally: Tally, *, quiet: bool = False, verbose: bool = False) -> AbstractContextManager[Listener]:
+    """The screen that fits where stderr goes, until it is left; it keeps the tally up to date."""
     if quiet:
-        return Quiet(tally)
+        return nullcontext(Quiet(tally))
     if sys.stderr.isatty():
         return Live(tally, verbose=verbose)
-    return Lines(tally, verbose=verbose)
+    return nullcontext(Lines(tally, verbose=verbose))
