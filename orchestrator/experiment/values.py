@@ -76,7 +76,8 @@ def real(least: float, *, above: bool, most: float = math.inf, tiny: float = 0.0
         if number < least:
             raise refusal(f"{shown(value)} is below {least:g}")
         if number > most:
-            raise refusal(f"{shown(value)} is above {most:.4g}, the largest number that training knows")
+            known = ", the largest number that training knows" if most == _LARGEST else ""
+            raise refusal(f"{shown(value)} is above {most:.4g}{known}")
         if 0 < number < tiny:
             raise refusal(f"{shown(value)} is 0 to training, which knows no number below {tiny:.4g}")
         return number
@@ -121,29 +122,13 @@ Strength = Annotated[
 ]
 
 
-def _fraction(value: Any) -> float:
-    number = real(0, above=True)(value)
-    if number > 1:
-        raise refusal(f"{shown(value)} is above 1")
-    return number
-
-
 Fraction = Annotated[
     float,
-    PlainValidator(_fraction),
+    PlainValidator(real(0, above=True, most=1)),
     WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 1}),
 ]
-
-
-def _correlation(value: Any) -> float:
-    number = real(0, above=False)(value)
-    if number > 1:
-        raise refusal(f"{shown(value)} is above 1")
-    return number
-
-
 _CORRELATION_JSON = {"type": "number", "minimum": 0, "maximum": 1}
-Correlation = Annotated[float, PlainValidator(_correlation), WithJsonSchema(_CORRELATION_JSON)]
+Correlation = Annotated[float, PlainValidator(real(0, above=False, most=1)), WithJsonSchema(_CORRELATION_JSON)]
 
 
 def _decay(value: Any) -> float:
