@@ -101,7 +101,7 @@ def is_share(name: str) -> bool:
     return bool(_ACCURATE.search(name) or _WRONG.search(name))
 
 
-class Shelf:
+class Registry:
     """What the modules of a folder offer under one name, by the names of their files, and what was added to it."""
 
     def __init__(self, kind: str, folder: str, attribute: str) -> None:
@@ -156,5 +156,5 @@ MINIMA = 3  # of IsoFLOP budgets that an exponent needs
 NEAREST, ACROSS = 5, 4.0  # sizes that a minimum is found from at least, and the factor that they span
 TOGETHER = 1.25  # runs up to this many times the compute of the cheapest one have one budget
 
-LAWS = Shelf("law", "laws", "LAW")  # of analysis.law.Family
-FIGURES = Shelf("figure", "figures", "FIGURE")  # of analysis.drawing.plot.Plot
+LAWS = Registry("law", "laws", "LAW")  # of analysis.law.Family
+FIGURES = Registry("figure", "figures", "FIGURE")  # of analysis.drawing.plot.Plot
