@@ -4,6 +4,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
+from scalectl.orchestrator.format import counted
 from scalectl.orchestrator.plan.plan import PlannedJob
 from scalectl.orchestrator.plan.scheduler import longest
 from scalectl.orchestrator.vocabulary import CPU, Slot
@@ -42,14 +43,10 @@ def completed(jobs: Sequence[PlannedJob], slots: Sequence[Slot], cores: int) -> 
 
 def in_words(slots: Iterable[Slot]) -> str:
     """Slots by their types: 2 slots of CPU workers, or 4 slots of v3-32 and 1 of v3-128."""
-    counts = Counter(slot.type for slot in slots)
-    first, *later = counts
-    noun = "slot"
-    if counts[first] > 1:
-        noun = "slots"
-    if list(counts) == [CPU]:
-        return f"{counts[CPU]} {noun}"
-    return ", ".join([f"{counts[first]} {noun} of {first}", *(f"{counts[name]} of {name}" for name in later)])
+    (first, number), *later = Counter(slot.type for slot in slots).items()
+    if first == CPU and not later:
+        return counted(number, "slot")
+    return ", ".join([f"{counted(number, 'slot')} of {first}", *(f"{number} of {name}" for name, number in later)])
 
 
 def by_type(slots: Iterable[Slot]) -> list[dict[str, str | int]]:

@@ -46,7 +46,7 @@ class Queue:
     def __init__(self, jobs: Sequence[PlannedJob], slots: Iterable[Slot]) -> None:
         self.waiting = {job.id: job for job in jobs}
         self.held: set[str] = set()  # shapes of which nothing is placed for now
-        self._count = Counter(slot.type for slot in slots)
+        self._count: Counter[str] = Counter()  # slots by their types
         self._length = dict(chains(jobs))
         self._after: dict[str, list[str]] = defaultdict(list)
         self._unmet = {job.id: sum(need in self.waiting for need in job.needs) for job in jobs}
@@ -60,9 +60,7 @@ class Queue:
             self._of_trunk[job.trunk].append(job.id)
             for need in job.needs:
                 self._after[need].append(job.id)
-            self._work.update(dict.fromkeys(self._types(job), job.seconds))
-            if not self._unmet[job.id]:
-                self._push(job)
+        self.follow(slots)
 
     def follow(self, slots: Iterable[Slot]) -> None:
         """Place jobs on these slots from now on."""
