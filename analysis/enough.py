@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from scalectl.analysis.checks import Refused
+from scalectl.analysis.counting import counted
 from scalectl.analysis.law import Family, family
 from scalectl.analysis.vocabulary import AXES, FRONTIER, is_accuracy
 from scalectl.analysis.warnings import DECADES, EXPONENT_NEEDS, decades
@@ -22,7 +23,7 @@ def enough(fitted: pd.DataFrame, runs: pd.DataFrame, metric: str, x: str, form: 
         raise Refused(rising)
     needed, values = len(form.parameters) + SPARE, fitted[x].to_numpy(float)
     if (count := len(np.unique(values))) < needed:
-        short = f"{_points(count, x, which)} among {_number(len(runs), 'run')}"
+        short = f"{_points(count, x, which)} among {counted(len(runs), 'run')}"
         more = _more(x, which, one_model=runs["model"].nunique() == 1) + _carried(count, which)
         remedy = rise(runs, metric, x) or more
         carries = f"a law with {needed - SPARE} parameters needs {needed}"
@@ -70,14 +71,10 @@ def several_models(frontier: pd.DataFrame, metric: str, x: str) -> None:
 
 def _points(count: int, x: str, which: str) -> str:
     if which == FRONTIER:
-        return _number(count, "frontier point")
+        return counted(count, "frontier point")
     if count == 1:
         return f"1 value of {x}"
     return f"{count} different values of {x}"
-
-
-def _number(count: int, thing: str) -> str:
-    return f"{count} {thing}{'s' * (count != 1)}"
 
 
 def _more(x: str, which: str, *, one_model: bool) -> str:

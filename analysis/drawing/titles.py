@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties
 from matplotlib.mathtext import MathTextParser
 
+from scalectl.analysis.counting import counted
 from scalectl.analysis.drawing.fonts import OURS
 from scalectl.analysis.drawing.labels import literal
 from scalectl.analysis.drawing.style import TEXT
@@ -57,7 +58,7 @@ def _width(text: str) -> float:
 def _short(note: str, runs: int) -> str:
     """The reason why there is no law in a few words; the JSON beside the figure has all of them."""
     if not note:
-        return f"{runs} run{'s' * (runs != 1)}"
+        return counted(runs, "run")
     reason = re.sub(r"^(refused: )?(.+? vs \S+ has )?", "", note)
     return f"no law: {re.split(r', and |[.:;] |[.]$', reason)[0]}"
 

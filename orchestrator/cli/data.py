@@ -13,7 +13,7 @@ from scalectl.analysis.vocabulary import AXES
 from scalectl.orchestrator.cli.options import quiet_option, say, store_option
 from scalectl.orchestrator.cli.rows import Rows, View, rows_options
 from scalectl.orchestrator.errors import Exit
-from scalectl.orchestrator.format import command, counted, one_line, table
+from scalectl.orchestrator.format import command, counted, few, one_line, table
 from scalectl.orchestrator.metrics import main_metric
 from scalectl.orchestrator.terminal import width
 from scalectl.trainer.flops import body_params, flops_per_image
@@ -135,7 +135,7 @@ def _import(file: Path, study: str, store: Path, wishes: "Wishes") -> None:
 def _left(names: Sequence[str], file: Path, study: str, store: Path) -> Iterator[str]:
     """Yield which runs an earlier file of that name had and this one has not: corrected compute is another run."""
     if names:
-        said = ", ".join(map(one_line, names[:MOST_NAMED])) + ", ..." * (len(names) > MOST_NAMED)
+        said = few([*map(one_line, names)], MOST_NAMED)
         undo = command("import", store=store, options={"undo": study})
         yield (
             f"{study} keeps {counted(len(names), 'run')} that an earlier {file.name} had and this one has not: {said}."

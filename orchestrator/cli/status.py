@@ -152,12 +152,9 @@ def _reason(run: "RunLine") -> str:
 
 def _findings(status: "Status") -> str:
     """The best run, those that failed or diverged, and the warnings of the last launch."""
-    best = status.best
-    lines = (
-        [f"  best: {one_line(best.name)}  {status.metric} {best.value:.4g} at {flops(best.flops)} FLOPs"]
-        if best
-        else []
-    )
+    lines = []
+    if best := status.best:
+        lines = [f"  best: {one_line(best.name)}  {status.metric} {best.value:.4g} at {flops(best.flops)} FLOPs"]
     bad = [run for run in status.runs if run.state in (RunState.FAILED, RunState.DIVERGED)]
     lines += [f"  {state_text(run)}: {one_line(run.name)}  {one_line(run.reason)}".rstrip() for run in bad]
     lines += [f"  warning: {one_line(event.text)}" for event in status.events if event.what == "warning"]

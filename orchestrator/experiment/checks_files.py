@@ -17,7 +17,7 @@ from scalectl.orchestrator.experiment.specs import (
     test_path,
     train_part,
 )
-from scalectl.orchestrator.format import counted
+from scalectl.orchestrator.format import counted, few
 from scalectl.trainer.data.classes import difference
 from scalectl.trainer.data.copies import equal_pictures, words
 from scalectl.trainer.data.facts import Contents, Unreadable
@@ -148,7 +148,7 @@ def _test_is_of_the_same(data: Data, classes: int | None, train: Contents) -> It
     elif test.words != train.words and not data.test_labels:
         yield Finding(path, f"labels are words in only one of it and {data.source}")
     elif test.single and test.classes != train.classes:
-        odd = ", ".join(sorted(set(test.classes) ^ set(train.classes))[:3])
+        odd = few(sorted({*test.classes} ^ {*train.classes}), 3)
         yield Finding(path, f"it has other folders than {data.source}: {odd}")
     elif contrary := difference(train.classes, f"in {data.source}", test.classes, f"in {_tested(data, test)}"):
         yield Finding(path, contrary, "number the classes of both alike")

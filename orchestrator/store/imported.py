@@ -8,7 +8,7 @@ from typing import Any
 
 from scalectl.analysis.vocabulary import AXES, is_accuracy, is_error, is_share
 from scalectl.orchestrator.errors import Problem
-from scalectl.orchestrator.format import counted
+from scalectl.orchestrator.format import counted, few
 from scalectl.orchestrator.store.cells import SPREAD, TRUTHS, is_missing
 from scalectl.orchestrator.store.derived import derived
 from scalectl.orchestrator.store.foreign import Foreign, id_of, name_of, numbered
@@ -87,11 +87,9 @@ def _without_use_of_images(runs: Sequence[Foreign]) -> Iterator[str]:
     if len(idle) < len(largest):
         idle = list(filter(is_error, idle))
     if idle:
-        named = ", ".join(sorted(idle)[:MOST_NAMED])
-        yield (
-            f"{IMAGES} tell laws nothing of {named}: the noise of a test is known of errors alone, numbers up to 1 with"
-            " err or error in their names. --as and --as-error give such names."
-        )
+        why = "the noise of a test is known of errors alone, numbers up to 1 with err or error in their names"
+        names = few(sorted(idle), MOST_NAMED)
+        yield f"{IMAGES} tell laws nothing of {names}: {why}. --as and --as-error give such names."
 
 
 def _is_mixed(values: Sequence[float]) -> bool:
