@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from scalectl.analysis.averaging import Average
-from scalectl.analysis.bootstrap import LEVEL, widening
+from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.documents import known
 from scalectl.analysis.law import FLOOR, Floats, Law
 from scalectl.analysis.notebook import Report, html_table
@@ -95,11 +95,6 @@ class Fitted(Report):
         luck = np.interp(np.log(compute), np.log(points), np.broadcast_to(self.luck, points.shape))
         high = np.where(compute > ends[1], np.minimum(high, most), high)
         return low, high * np.exp(self.average.stretch * luck)
-
-    @property
-    def wider(self) -> float:
-        """The factor by which intervals are wider than the draws alone would have them."""
-        return widening(len(self.frontier), len(self.law.values))
 
     @property
     def residuals(self) -> Floats:
