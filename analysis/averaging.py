@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from scalectl.analysis.bootstrap import HALF, around, widening
-from scalectl.analysis.law import FAR, HALVINGS, Floats, Law
+from scalectl.analysis.law import Floats, Law, inverted
 from scalectl.analysis.noise import shared_noise
 
 _TRUST, _GENERAL = 0.5, 5.0  # chosen on planted studies and on the paper's runs; docs/laws.md has the trial
@@ -83,18 +83,7 @@ class Average:
 
     def invert(self, error: float) -> float:
         """The compute at which the average reaches an error: infinity if never, 0 if from the start."""
-        low, high = -FAR, FAR
-        if self(np.exp(high)) >= error:
-            return float("inf")
-        if self(np.exp(low)) <= error:
-            return 0.0
-        for _ in range(HALVINGS):
-            middle = (low + high) / 2
-            if self(np.exp(middle)) > error:
-                low = middle
-            else:
-                high = middle
-        return float(np.exp((low + high) / 2))
+        return float(inverted(self, error))
 
 
 def weights(left_one_out: Sequence[float], points: int) -> Floats:

@@ -20,9 +20,9 @@ Floats = NDArray[np.float64]
 
 LADDER = ("power", "saturating", "shifted", "doubly-saturating")  # the last holds all others
 _LUCK = 3.0  # a floor is at most this many times the best point, which may be better than the law by luck
-HALVINGS = 80
+_HALVINGS = 80
 _EQUAL = 1e-12  # relative distance at which an error is that of the floor
-FAR = 690.0  # exp(690) is about the largest number that there is
+_FAR = 690.0  # exp(690) is about the largest number that there is
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ class Law:
 
     def invert(self, error: ArrayLike) -> Floats:
         """The compute at which the law reaches each error: infinity at its floor, 0 above its start."""
-        return inverted(self.family, np.array([self.values]), error)[0]
+        return inverted(self, error)
 
     def per(self, factor: float, unit: str) -> "Law":
         """The same law for compute counted in `unit`, of which `factor` are one of the present unit."""
@@ -192,16 +192,15 @@ def power(C: Floats, exponent: Floats) -> Floats:
     return np.exp(-exponent * np.log(C))
 
 
-def inverted(family: Family, params_BP: Floats, error: ArrayLike) -> Floats:
-    """The compute [B, N] at which each law reaches each error: infinity if never, 0 if from the start."""
-    target_BN = np.broadcast_to(np.asarray(error, float), (len(params_BP), *np.shape(np.atleast_1d(error))))
-    low_BN, high_BN = np.full(target_BN.shape, -FAR), np.full(target_BN.shape, FAR)
+def inverted(curve: Callable[[Floats], Floats], error: ArrayLike) -> Floats:
+    """The compute at which a falling curve comes down to each error: infinity if never, 0 if from the start."""
+    target = np.asarray(error, float)
+    low, high = np.full(target.shape, -_FAR), np.full(target.shape, _FAR)
     with np.errstate(over="ignore"):
-        never_BN = family.predictions(params_BP, np.exp(high_BN)) >= target_BN * (1 - _EQUAL)
-        always_BN = family.predictions(params_BP, np.exp(low_BN)) <= target_BN
-        for _ in range(HALVINGS):
-            middle_BN = (low_BN + high_BN) / 2
-            above_BN = family.predictions(params_BP, np.exp(middle_BN)) > target_BN
-            low_BN, high_BN = np.where(above_BN, middle_BN, low_BN), np.where(above_BN, high_BN, middle_BN)
-    compute_BN = np.where(never_BN, np.inf, np.where(always_BN, 0.0, np.exp((low_BN + high_BN) / 2)))
-    return compute_BN.reshape(len(params_BP), *np.shape(error))
+        never = curve(np.exp(high)) >= target * (1 - _EQUAL)
+        always = curve(np.exp(low)) <= target
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            above = curve(np.exp(middle)) > target
+            low, high = np.where(above, middle, low), np.where(above, high, middle)
+    return np.where(never, np.inf, np.where(always, 0.0, np.exp((low + high) / 2)))
