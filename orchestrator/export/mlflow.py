@@ -80,18 +80,6 @@ def check_runs(folder: Path) -> None:
         raise Refusal(f"refused: {file} has {number} runs that no export wrote. Give another folder.")
 
 
-def write(content: Content, folder: Path) -> None:
-    """Write all runs of a study that have begun."""
-    writer = Writer(folder, content)
-    try:
-        for run in content.runs():
-            writer.begin(run)
-            writer.add(run)
-            writer.end(run)
-    finally:
-        writer.close()
-
-
 class Writer:
     """Writes to a store of MLflow, which an MLflow server that is open shows."""
 

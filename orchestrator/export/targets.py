@@ -1,6 +1,7 @@
 """The formats that a study is exported to, and the extra that each needs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -23,11 +24,11 @@ class NoPackage(Refusal):
 
 @dataclass(frozen=True)
 class Target:
-    """A format: the module that writes it, the name of its function, and the extra that brings its package."""
+    """A format: the module that writes it, by a function or run by run with its Writer, and the extra that it needs."""
 
     name: str
     module: str
-    function: str = "write"
+    function: str = ""
     extra: str = ""
     opened_by: str = ""  # what people do with the folder
     all_opened_by: str = ""  # and with one that has a folder for each study
@@ -41,6 +42,18 @@ class Target:
                 raise
             hint = f"pip install 'scalectl[{self.extra}]'"
             raise NoPackage(f"--to {self.name} needs {error.name}, which is not installed: {hint}") from error
+
+    def write(self, content: Content, folder: Path) -> None:
+        """Write all runs of a study that have begun."""
+        module = self.load()
+        if self.function:
+            getattr(module, self.function)(content, folder)
+            return
+        with closing(module.Writer(folder, content)) as writer:
+            for run in content.runs():
+                writer.begin(run)
+                writer.add(run)
+                writer.end(run)
 
 
 _ALL = (
@@ -57,6 +70,7 @@ _ALL = (
     Target(
         "wandb",
         "wandb",
+        "write",
         extra="wandb",
         opened_by="wandb sync {}/wandb/offline-run-*",
         all_opened_by="wandb sync {}/*/wandb/offline-run-*",
@@ -90,9 +104,8 @@ def export_to(name: str, folder: Path, store: Path, study: str | None, where: st
     module = target.load()
     ready(name, folder, module)
     chosen = content(store, study, where)
-    write: Callable[[Content, Path], None] = getattr(module, target.function)
     mark = Mark(name, chosen.study, chosen.fingerprint())
-    new = place(folder, mark, module.ours, lambda partial: write(chosen, partial))
+    new = place(folder, mark, module.ours, lambda partial: target.write(chosen, partial))
     return Exported(chosen, new)
 
 

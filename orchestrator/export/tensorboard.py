@@ -30,15 +30,6 @@ def ours(name: str) -> bool:
     return bool(_FILE.fullmatch(name))
 
 
-def write(content: Content, folder: Path) -> None:
-    """Write all runs of a study that have begun."""
-    writer = Writer(folder, content)
-    for run in content.runs():
-        writer.begin(run)
-        writer.add(run)
-        writer.end(run)
-
-
 class Writer:
     """Writes event files, which a TensorBoard that is open follows."""
 
