@@ -133,7 +133,7 @@ class _Tree:
             value = _scalar(tag, event.value)
         except ValueError:
             raise self.fail(event, "a number of too many digits") from None
-        return _Node({"merge": "merge"}.get(tag, "scalar"), value, spot)
+        return _Node("merge" if tag == "merge" else "scalar", value, spot)
 
 
 def _scalar(tag: str, text: str) -> Any:
