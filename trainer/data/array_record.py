@@ -2,13 +2,12 @@
 
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 
 from scalectl.trainer.data import records, splits
 from scalectl.trainer.data.facts import Contents, Unreadable
 from scalectl.trainer.data.records import class_counts, pictures, samples
 from scalectl.trainer.data.registry import Store
-from scalectl.trainer.data.storage import matching, root
+from scalectl.trainer.data.storage import matching, root, versions
 from scalectl.trainer.selection import Selection
 
 __all__ = ["class_counts", "contents", "pictures", "samples", "store"]
@@ -21,9 +20,7 @@ def contents(path: str, selection: Selection) -> Contents:
     """
     groups = splits.grouped(list(map(str, matching(path, "*array_record*", "ArrayRecord"))), root(path))
     split, files = splits.select(groups, selection.purpose, path)
-    stats = {file: Path(file).stat() for file in files}
-    known = tuple((file, stat.st_size, stat.st_mtime_ns) for file, stat in stats.items())
-    return replace(_contents(known, selection), split=split, splits=splits.sizes(groups))
+    return replace(_contents(versions(files), selection), split=split, splits=splits.sizes(groups))
 
 
 @lru_cache(maxsize=8)

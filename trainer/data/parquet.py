@@ -20,7 +20,7 @@ from scalectl.trainer.data import splits
 from scalectl.trainer.data.classes import numbered
 from scalectl.trainer.data.facts import Contents, Unreadable
 from scalectl.trainer.data.parquet_samples import explained, sampled
-from scalectl.trainer.data.storage import listed, matching, opened, remote, root
+from scalectl.trainer.data.storage import listed, matching, opened, remote, root, versions
 from scalectl.trainer.data.unpacked import BATCH_ROWS, Unpacked, unpacked
 from scalectl.trainer.selection import Selection
 
@@ -35,8 +35,8 @@ def contents(path: str, selection: Selection) -> Contents:
     if remote(path):
         known = {file: (size, 0) for file, size in listed(path, ".parquet", "parquet")}
     else:
-        stats = {str(file): file.stat() for file in matching(path, "*.parquet", "parquet")}
-        known = {file: (stat.st_size, stat.st_mtime_ns) for file, stat in stats.items()}
+        files = versions(map(str, matching(path, "*.parquet", "parquet")))
+        known = {file: (size, changed) for file, size, changed in files}
     groups = splits.grouped(list(known), root(path))
     split, chosen = splits.select(groups, selection.purpose, path)
     sizes = splits.sizes(groups)

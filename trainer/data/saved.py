@@ -21,6 +21,7 @@ from scalectl.trainer.data import splits
 from scalectl.trainer.data.classes import numbered
 from scalectl.trainer.data.facts import Contents, Unreadable
 from scalectl.trainer.data.parquet_samples import explained
+from scalectl.trainer.data.storage import versions
 from scalectl.trainer.data.unpacked import BATCH_ROWS, Unpacked, unpacked
 from scalectl.trainer.selection import Selection
 
@@ -34,11 +35,8 @@ def contents(path: str, selection: Selection) -> Contents:
     if not groups:
         raise Unreadable(f"{path}: dataset_dict.json names no split")
     split, [own] = splits.select(groups, selection.purpose, path)
-    files = _files(Path(own))
-    stats = {file: Path(file).stat() for file in files}
-    known = tuple((file, stat.st_size, stat.st_mtime_ns) for file, stat in stats.items())
     sizes = splits.sizes(groups)
-    return _contents(known, selection, split if sizes else "", sizes)
+    return _contents(versions(_files(Path(own))), selection, split if sizes else "", sizes)
 
 
 def _files(folder: Path) -> list[str]:

@@ -1,6 +1,7 @@
 """Files on disks and in buckets, gs:// and s3://, found and opened."""
 
 import re
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -51,6 +52,12 @@ def matching(path: str, pattern: str, kind: str) -> list[Path]:
     if not files:
         raise Unreadable(f"{path}: no {kind} files there")
     return files
+
+
+def versions(files: Iterable[str]) -> tuple[tuple[str, int, int], ...]:
+    """Files on disks with their sizes in bytes, and when they were last changed, in nanoseconds."""
+    stats = {file: Path(file).stat() for file in files}
+    return tuple((file, stat.st_size, stat.st_mtime_ns) for file, stat in stats.items())
 
 
 def root(path: str) -> str:

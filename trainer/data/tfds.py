@@ -16,6 +16,7 @@ from scalectl.trainer.data.endings import leftover
 from scalectl.trainer.data.facts import Contents, Unreadable
 from scalectl.trainer.data.records import class_counts, pictures, samples
 from scalectl.trainer.data.registry import Store
+from scalectl.trainer.data.storage import versions
 from scalectl.trainer.selection import Selection
 
 __all__ = ["class_counts", "contents", "path_of", "pictures", "samples", "store", "syntax", "test_path"]
@@ -62,9 +63,7 @@ def contents(path: str, selection: Selection) -> Contents:
     """What is in a split; raises Unreadable, with the command that prepares a dataset that isn't there."""
     folder, split = Path(path).parent, Path(path).name
     files = sorted(file for file in folder.glob(f"*-{split}.*-*-of-*") if not leftover(file.name))
-    stats = {str(file): file.stat() for file in files}
-    known = tuple((file, stat.st_size, stat.st_mtime_ns) for file, stat in stats.items())
-    return _contents(path, known, selection)
+    return _contents(path, versions(map(str, files)), selection)
 
 
 @lru_cache(maxsize=8)

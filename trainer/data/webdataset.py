@@ -23,7 +23,7 @@ from scalectl.trainer.data.classes import is_label, numbered, stray
 from scalectl.trainer.data.endings import ENDINGS, without_leftovers
 from scalectl.trainer.data.facts import Contents, Unreadable
 from scalectl.trainer.data.loose import check_once
-from scalectl.trainer.data.storage import matching, root
+from scalectl.trainer.data.storage import matching, root, versions
 from scalectl.trainer.selection import Selection
 
 LABELS = ("cls", "label", "class", "cls.txt", "label.txt")  # endings of labels, the first that exists
@@ -47,9 +47,7 @@ def contents(path: str, selection: Selection) -> Contents:
     """What is in the tar files at a path: a file, a folder, or a pattern such as train-*.tar; raises Unreadable."""
     groups = splits.grouped(list(map(str, matching(path, "*.tar", "tar"))), root(path))
     split, files = splits.select(groups, selection.purpose, path)
-    stats = {file: Path(file).stat() for file in files}
-    known = tuple((file, stat.st_size, stat.st_mtime_ns) for file, stat in stats.items())
-    return _contents(known, selection, split, splits.sizes(groups))
+    return _contents(versions(files), selection, split, splits.sizes(groups))
 
 
 @lru_cache(maxsize=8)
@@ -90,8 +88,10 @@ def _contents(
 @lru_cache(maxsize=4096)
 def _samples(file: str, size: int, changed: int, selection: Selection) -> tuple[Sample, ...]:
     """The samples of a shard in order, from the user's cache where it was read before; raises Unreadable."""
-    words = json.dumps([file, size, changed, selection.image, selection.label, *["twins"][: len(selection.image)]])
-    index = cache.folder() / f"{hashlib.sha256(words.encode()).hexdigest()[:24]}.shard.json"
+    words = [file, size, changed, selection.image, selection.label]
+    if selection.image:
+        words.append("twins")
+    index = cache.folder() / f"{hashlib.sha256(json.dumps(words).encode()).hexdigest()[:24]}.shard.json"
     if index.exists():
         return tuple(Sample(*values) for values in json.loads(index.read_text()))
     samples = tuple(_read(file, selection))
