@@ -7,15 +7,14 @@ from scalectl.analysis.vocabulary import is_accuracy
 
 MAIN = "upstream/error"
 _MAIN = (MAIN, "upstream/loss")
-_WRONG = re.compile(r"err", re.IGNORECASE)
-_LOSS = re.compile(r"loss", re.IGNORECASE)
+_FALLING = re.compile(r"err|loss", re.IGNORECASE)
 
 
 def main_metric(names: Sequence[str]) -> str:
     """The metric to compare runs by: the upstream error or loss, or the first that falls, or the first of all."""
-    falling = [name for name in names if _WRONG.search(name) or _LOSS.search(name)]
+    falling = [name for name in names if _FALLING.search(name)]
     others = [name for name in names if not is_accuracy(name)]
-    return next(iter([*(name for name in _MAIN if name in names), *falling, *others, *names]), MAIN)
+    return [*(name for name in _MAIN if name in names), *falling, *others, *names, MAIN][0]
 
 
 def best_value(metric: str, values: Iterable[float]) -> float | None:
