@@ -93,7 +93,7 @@ def test_a_store_of_an_earlier_version_that_kept_an_extending_yaml_is_made_whole
     with Records(there.store) as records:
         records.plan(plan(read(there.file), known(there.store)), read(there.file))
         records.note(LAUNCHED, command("launch", there.file))
-    whole = Store(there.store).provenance(Store(there.store).study("other")).file
+    whole = Store(there.store).provenance("other", ()).file
     with closing(sqlite3.connect(there.store)) as store, store:
         store.execute("UPDATE studies SET document = ? WHERE name = 'other'", (there.file.read_text(),))
     bundle(there.folder / "study.zip", there.store, "other")

@@ -22,7 +22,7 @@ from scalectl.orchestrator.store.database import NotAStore, check, copy_to, vers
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.requests import ask_to_stop
 from scalectl.orchestrator.store.soundness import remedy
-from scalectl.orchestrator.store.upgrading import VERSION
+from scalectl.orchestrator.store.upgrading import VERSION, upgrade
 
 VERSIONS = [int(path.stem.removeprefix("version")) for path in (Path(__file__).parent / "stores").glob("*.sql")]
 
@@ -131,6 +131,42 @@ def test_a_store_of_each_older_version_is_upgraded_once_and_keeps_its_rows(study
     assert db(study, "upgrade") == (Exit.DONE, f"{study.store} is of version {VERSION} already.\n")
     shown = [Store(study.store).run(run).run["devices"] for run in rows(study, "SELECT id FROM runs")]
     assert shown and {type(devices) for devices in shown} == {float}  # as in a new store
+
+
+@pytest.fixture
+def upgrades(monkeypatch):
+    """The stores that were upgraded, an entry for each time."""
+    done = []
+
+    def counted(connection):
+        done.append(connection)
+        upgrade(connection)
+
+    monkeypatch.setattr("scalectl.orchestrator.store.older.upgrade", counted)
+    return done
+
+
+def test_a_command_makes_one_upgraded_copy_of_an_older_store(study, upgrades):
+    """A page made six, each as large as the store."""
+    stored(study, VERSIONS[0])
+    os.utime(study.store, (0, 0))
+    words = ["report", "-o", str(study.folder / "page.html"), "--store", str(study.store)]
+    assert CliRunner().invoke(scalectl, words).exit_code == Exit.DONE and len(upgrades) == 1
+
+
+def test_an_older_store_that_has_changed_is_copied_again(study, upgrades):
+    stored(study, VERSIONS[0])
+    os.utime(study.store, (0, 0))
+    store = Store(study.store)
+    named = store.studies()
+    for number in (1, 2):
+        with closing(sqlite3.connect(study.store)) as old, old:
+            old.execute("UPDATE studies SET name = ?", (f"changed {number}",))
+        os.utime(study.store, (number, number))  # long ago, and so sure to tell the next change
+        assert store.studies()[0] == store.studies()[0] == f"changed {number}" != named[0]
+    assert len(upgrades) == 3
+    os.utime(study.store)  # a moment ago: it may change again without another time
+    assert store.studies() == store.studies() and len(upgrades) == 5
 
 
 def test_every_older_version_has_a_store():

@@ -94,7 +94,7 @@ class _Subject:
 
 def _subject(copy: Path, store: Path, name: str | None) -> _Subject:
     study = Store(copy).study(name)
-    document = Store(copy).provenance(study).file
+    document = Store(copy).provenance(study.name, study.runs).file
     if not document:
         raise NotInBundle(f"refused: {study.name} was imported from a table, and nothing can go on with it elsewhere.")
     document = _whole(document, store, study, Store(copy).again(study.name))

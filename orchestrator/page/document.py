@@ -42,12 +42,13 @@ def document(path: Path, study: str | None = None, where: str | None = None, *, 
     """
     store = Store(path)
     ask, points = study_points(path, study, where)
+    source = store.provenance(ask.study, ask.runs)
     ask = replace(ask, runs=dict(zip(points["run"].tolist(), points["model"].tolist(), strict=True)))
-    status, source = of_study(store.status(), ask), store.provenance(store.study(ask.study))
+    status = of_study(store.status(), ask)
     points = runs.described(points, status.runs, source.exclusions)
     ask = _carried(ask, runs.measured(points), runs.spent(points))
     whole = {
-        **_head(path, ask, own=store.study().name == ask.study),
+        **_head(path, ask, own=store.studies()[0] == ask.study),
         "fits": [_fit(points, fit) for fit in ask.fits.values()],
         "where": where or "",
         "summary": summary(status, where),

@@ -10,10 +10,10 @@ from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import StaticPool
 
 from scalectl.orchestrator.errors import NotFound, Refusal
 from scalectl.orchestrator.store.beside import Unusable, check_journals
+from scalectl.orchestrator.store.older import state_of, upgraded
 from scalectl.orchestrator.store.soundness import (
     APPLICATION,
     damage,
@@ -81,6 +81,7 @@ def reading(path: Path) -> Iterator[Connection]:
     check_journals(path)
     with explained(path):
         _refuse_foreign_log(path)
+        state = state_of(path)
     with explained(path), _looking(path) as connection:
         if _is_new(connection, path):
             raise NotFound(f"{path} is an empty file: nothing was planned in it yet.")
@@ -93,8 +94,7 @@ def reading(path: Path) -> Iterator[Connection]:
                     )
                 yield connection
                 return
-            with _upgraded(connection) as copy:
-                yield copy
+            yield upgraded(connection, state)
         except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
             _refuse_odd_values(connection, path, error)
             raise
@@ -206,22 +206,6 @@ def _looking(path: Path) -> Iterator[Connection]:
     try:
         with engine.connect() as connection:
             yield connection
-    finally:
-        engine.dispose()
-
-
-@contextmanager
-def _upgraded(old: Connection) -> Iterator[Connection]:
-    """Yield a copy of an older store as this version knows it, which ends with the reading; no file is changed."""
-    temporary = sqlite3.connect("")  # in memory, and on disk where that is short
-    engine = create_engine("sqlite://", creator=lambda: temporary, poolclass=StaticPool)
-    try:
-        old.connection.backup(temporary)
-        with engine.begin() as copy:
-            upgrade(copy)
-        with engine.connect() as copy:
-            copy.exec_driver_sql("PRAGMA query_only=ON")
-            yield copy
     finally:
         engine.dispose()
 

@@ -261,10 +261,12 @@ class Store:
         with reading(self.path) as connection:
             return runs.names(connection)
 
-    def provenance(self, study: Study) -> Provenance:
-        """The file, code and machines that the numbers of a study come from, and what their time went into."""
+    def provenance(self, study: str, among: Collection[str]) -> Provenance:
+        """The file of a study, the code and machines that the numbers of the runs with these ids come from, and what
+        their time went into.
+        """
         with reading(self.path) as connection:
-            return provenance(connection, study.name, study.runs)
+            return provenance(connection, study, among)
 
     def segments(
         self, runs: Collection[str], choose: Callable[[list[int]], Collection[int]] | None = None
