@@ -17,9 +17,9 @@ CLOSING = "</script><script>document.title='ran'</script>"
 COLUMNS = ["name", "model", "params", "data_size", "steps", "seed", "flops", METRIC]
 
 
-def imported(folder: Path, runs: pd.DataFrame) -> Path:
-    """A store with these runs as a file of other people has them."""
-    runs[COLUMNS].to_csv(folder / "runs.csv", index=False)
+def imported(folder: Path, runs: pd.DataFrame, *more: str) -> Path:
+    """A store with these runs as a file of other people has them, with `more` columns."""
+    runs[[*COLUMNS, *more]].to_csv(folder / "runs.csv", index=False)
     table = read(folder / "runs.csv", Wishes(test_images=360))
     with Records(folder / "results.db") as records:
         records.take_in(table.runs, "others", "runs.csv")
