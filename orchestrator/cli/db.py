@@ -36,13 +36,14 @@ def check(store: Path, repair: bool, view: View) -> Exit:
     from scalectl.orchestrator.store.consistency import inconsistencies
     from scalectl.orchestrator.store.database import check as check_store
     from scalectl.orchestrator.store.database import reading
-    from scalectl.orchestrator.store.records import Records
 
     check_store(store)
     with reading(store) as connection:
         problems = inconsistencies(connection, store)
     mendable = [problem for problem in problems if problem.remedy]
     if repair and mendable:
+        from scalectl.orchestrator.store.records import Records  # which loads all that a file may say
+
         with Records(store, launches=False) as records:
             records.repair([path for problem in mendable for path in problem.lost])
     left = [problem for problem in problems if not (repair and problem.remedy)]
