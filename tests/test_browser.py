@@ -11,8 +11,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from conftest import Study
 from runs import METRIC, laptop
 from studies_of_pages import CLOSING, MARKUP, imported, named_with_markup, several
+from told import planning
 
 from scalectl import analysis
 from scalectl.analysis.drawing.colours import contrast
@@ -160,6 +162,20 @@ def ringed(page, chart: str) -> set[str]:
     rings = {mark.get_attribute("transform") for mark in marks if mark.get_attribute("stroke-width") == "1.4"}
     labels = [(mark.get_attribute("transform"), mark.get_attribute("aria-label")) for mark in marks]
     return {label.partition(":")[0] for place, label in labels if label and place in rings}
+
+
+def test_before_a_run_has_ended_it_says_so_and_names_no_metric(browser, tmp_path):
+    study = Study(tmp_path)
+    planning(study)[0].close()
+    path = tmp_path / "planned.html"
+    path.write_text(html(document(study.store)))
+    page = browser.new_page()
+    page.goto(f"file://{path}")
+    page.wait_for_selector("html[data-ready]")
+    assert page.inner_text("#frontier-chart") == page.inner_text("#law-text") == "No run is measured yet."
+    assert "has and" not in page.inner_text("body")
+    assert "--metric" not in page.input_value("#where")
+    page.close()
 
 
 def test_a_page_of_more_runs_than_svg_is_for_has_them_all_on_a_canvas(browser, tmp_path):

@@ -38,6 +38,11 @@ function shownRuns() {
   return RUNS.filter(isShown);
 }
 
+// Why a figure has nothing to show: no run is measured yet, as before the first one has ended, or else this reason.
+function unlessUnmeasured(reason) {
+  return METRICS.size ? reason : "No run is measured yet.";
+}
+
 // The law of the chosen metric, compute and family; the study's own where no family is asked for.
 function chosenLaw() {
   return PAGE.laws.find((law) => law.metric === choice.metric && law.x === choice.x && law.family === choice.family);

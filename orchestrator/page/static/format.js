@@ -36,6 +36,11 @@ function countOf(value) {
   return general(value, 3);
 }
 
+// Images a second, as `status` prints them.
+function rate(value) {
+  return value >= 1000 ? Math.round(value).toLocaleString("en") : general(value, 4);
+}
+
 function duration(seconds) {
   if (seconds === null || seconds === undefined) return "--";
   const whole = Math.round(seconds);

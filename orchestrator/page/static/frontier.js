@@ -118,9 +118,9 @@ function drawFrontier() {
   const law = chosenLaw(), box = document.getElementById("frontier-chart");
   const domains = frontierDomains(law);
   drawLegend(law);
-  fill("frontier-note", [lawNote(law), belowNote()].filter(Boolean).join(" "));
+  fill("frontier-note", METRICS.size ? [lawNote(law), belowNote()].filter(Boolean).join(" ") : "");
   if (!domains) {
-    nothing("frontier-chart", belowNote() || `No run that is shown has ${choice.metric} and ${choice.x}.`);
+    nothing("frontier-chart", belowNote() || unlessUnmeasured(`No run that is shown has ${choice.metric} and ${choice.x}.`));
     return;
   }
   const data = {curve: curveRows(law), trunks: trunkRows(), spans: spanRows(), runs: runRows(choice.x, choice.metric, frontierRuns(), heldOutRuns())};
@@ -138,7 +138,7 @@ function isNumeric(value) {
 }
 
 function lawNote(law) {
-  if (!law) return `This file has no law for this choice. ${commandOf(RUNS)} fits it.`;
+  if (!law) return unlessUnmeasured(`This file has no law for this choice. ${commandOf(RUNS)} fits it.`);
   if (law.refusal) return law.refusal;
   const hidden = Object.keys(choice.filters).length ? " The law is that of all runs: filters only hide runs." : "";
   return `${law.text}.${hidden}`;

@@ -113,7 +113,7 @@ function drawJobs(jobs) {
   const rows = jobs.map((job) => {
     const part = (job.step - job.start) / Math.max(1, job.stop - job.start);
     const bar = element("progress", {max: "1", value: String(part), "aria-label": `Progress of ${job.name}`});
-    return [job.name, job.slot, bar, `${job.step.toLocaleString("en")} of ${job.stop.toLocaleString("en")}`, general(job.loss, 4), general(job.images_per_second, 4), job.mfu === null ? "--" : share(job.mfu), String(job.attempt), duration(job.seconds_left)];
+    return [job.name, job.slot, bar, `${job.step.toLocaleString("en")} of ${job.stop.toLocaleString("en")}`, general(job.loss, 4), rate(job.images_per_second), job.mfu === null ? "--" : share(job.mfu), String(job.attempt), duration(job.seconds_left)];
   });
   if (!rows.length) fill("jobs", element("p", {class: "nothing"}, "No job is on a slot now."));
   else fill("jobs", plainTable("Jobs on slots", ["job", "slot", "", "step", "loss", "images/s", "MFU", "attempt", "left"], rows, 3));

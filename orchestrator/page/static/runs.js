@@ -86,7 +86,8 @@ function commandOf(rows) {
   const where = whereOf(rows);
   const family = choice.family ? ` --law ${choice.family}` : "";
   const study = PAGE.own ? "" : ` --study ${quoted(PAGE.study)}`;
-  return `scalectl fit --metric ${quoted(choice.metric)} --x ${choice.x}${family}${where ? ` --where ${quoted(where)}` : ""}${study}${storeOption()}`;
+  const metric = METRICS.size ? ` --metric ${quoted(choice.metric)} --x ${choice.x}` : "";
+  return `scalectl fit${metric}${family}${where ? ` --where ${quoted(where)}` : ""}${study}${storeOption()}`;
 }
 
 function storeOption() {

@@ -32,7 +32,7 @@ function drawLimit(id, size) {
   const rows = shownRuns().filter((row) => isUsed(row) && row[size] > 0 && isMeasured(row, choice.metric));
   const xs = extent(rows.map((row) => row[size]), 1.5), ys = yDomain(rows.map((row) => row[choice.metric]), 1.2);
   if (!xs || !ys) {
-    nothing(id, `No run that is shown has ${choice.metric} and ${size}.`);
+    nothing(id, unlessUnmeasured(`No run that is shown has ${choice.metric} and ${size}.`));
     return;
   }
   const heldOut = heldOutRuns();
@@ -63,7 +63,7 @@ function apartBy([low, high], most) {
 function drawIsoflop() {
   const known = PAGE.isoflops.find((entry) => entry.metric === choice.metric && entry.x === choice.x);
   if (!known || known.refusal) {
-    nothing("isoflop-chart", known?.refusal ?? `This file has no budgets for ${choice.metric} over ${choice.x}.`);
+    nothing("isoflop-chart", unlessUnmeasured(known?.refusal ?? `This file has no budgets for ${choice.metric} over ${choice.x}.`));
     fill("isoflop-note", "");
     return;
   }
