@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from scalectl.analysis.checks import Refused, excluded, ids
+from scalectl.analysis.checks import RUN, Refused, checked, excluded, ids
 from scalectl.analysis.drawing.look import LOOKS, Look, adapt, settings
 from scalectl.analysis.drawing.plot import Drawing, Plot, Subject
 from scalectl.analysis.drawing.sheet import Sheet, house_style
@@ -71,6 +71,7 @@ def draw(figure: str, subject: Subject, revision: str = "", **options: Any) -> D
     Raises Refused where the runs can't carry the figure.
     """
     chosen = kind(figure)
+    checked(subject.points, [*RUN, "name", *chosen.columns])
     asked = {name: options.pop(name) for name in LOOKS & {*options}}
     look = Look(**{name: value for name, value in asked.items() if value is not None})
     for name in sorted(chosen.fixed):

@@ -12,9 +12,12 @@ import operator
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from reprlib import repr as shortened
 
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
+
+from scalectl.analysis.checks import Refused
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<number>-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[kMBT]?(?![\w./@]))
@@ -84,8 +87,10 @@ class _Operand:
 def select(points: pd.DataFrame, text: str) -> "pd.Series[bool]":
     """For each row whether the expression holds; one that lacks a number that is compared does not.
 
-    Raises Unreadable with the place of what is wrong.
+    Raises Unreadable with the place of what is wrong, and Refused for what is no text.
     """
+    if not isinstance(text, str):
+        raise Refused(f"{shortened(text)} chooses no runs: give a text such as \"model == 'mini'\".")
     reader = _Reader(points, text)
     rows = reader.either()
     reader.need("", "nothing more")

@@ -35,7 +35,7 @@ class Table:
 
     def usable(self, metric: str, x: str) -> pd.DataFrame:
         """The runs that count, in order; raises what `usable` raises."""
-        return self._once(("usable", metric, x), lambda: usable(self.points, metric, x))
+        return self._once(("usable", str(metric), str(x)), lambda: usable(self.points, metric, x))
 
     def without(self, hold_out: Collection[str]) -> "Table":
         """The runs that are not held out; raises Refused where all that are done are."""
@@ -52,7 +52,7 @@ class Table:
     def sample(self, metric: str, x: str, manner: Manner) -> Sample:
         """The sample of the runs that count, which is the same for laws of all families and for any number of draws."""
         shared = replace(manner, law=None, draws=0)
-        return self._once((metric, x, shared), lambda: Sample.of(self.usable(metric, x), metric, x, shared))
+        return self._once((str(metric), str(x), shared), lambda: Sample.of(self.usable(metric, x), metric, x, shared))
 
     def _once(self, key: Hashable, find: Callable[[], T]) -> T:
         if key not in self._found:

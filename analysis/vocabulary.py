@@ -120,6 +120,8 @@ class Registry:
 
     def __getitem__(self, name: str) -> Any:
         """The thing of that name, whose module is imported now; raises KeyError, which lists all names."""
+        if not isinstance(name, str):
+            raise KeyError(f"unknown {self._kind} {name!r}: give one of {', '.join(self)}.")
         if name in self._added:
             return self._added[name]
         if name not in self._purposes:

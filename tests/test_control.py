@@ -303,10 +303,14 @@ def test_show_and_status_json_are_json(study: Study, begun):
 
 
 def test_runs_of_one_name_are_told_apart_by_what_differs(study):
-    for batch_size in (16, 8):
+    for batch_size, width in ((16, 8), (8, 16)):
         study.write(steps="[20]")
-        study.file.write_text(study.file.read_text().replace("batch_size: 16", f"batch_size: {batch_size}"))
+        file = study.file.read_text().replace("batch_size: 16", f"batch_size: {batch_size}")
+        study.file.write_text(file.replace("width: 8", f"width: {width}"))
         with Records(study.store) as records:
             records.plan(plan(read(study.file), known(study.store)), read(study.file))
-    with pytest.raises(NotFound, match=r"'pico-60-20' names 2 runs: .*, batch_size 16\), .*, batch_size 8\)\. Give"):
+    with pytest.raises(
+        NotFound,
+        match=r"'pico-60-20' names 2 runs: .*, width 8, .*, batch_size 16\), .*, width 16, .*, batch_size 8\)\. Give",
+    ):
         Store(study.store).run("pico-60-20")

@@ -1,5 +1,6 @@
 """Folders of pictures, one for each class."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -46,8 +47,18 @@ def test_held_out_pictures_are_of_the_test_split_where_there_is_one(tmp_path):
 def test_a_test_split_of_other_classes_is_refused(tmp_path):
     pictures(tmp_path / "train", {"a": range(10), "b": range(10, 30)})
     pictures(tmp_path / "test", {"a": range(40, 43), "z": range(50, 55)})
-    with pytest.raises(InvalidExperiment, match="other folders than folder:train: b, z"):
+    with pytest.raises(InvalidExperiment, match="of the folders of folder:train it lacks b and has z besides"):
         spec(tmp_path, ", test: test")
+    pictures(tmp_path / "test", {"b": range(0)})
+    (tmp_path / "test" / "z").rename(tmp_path / "elsewhere")
+    assert split(spec(tmp_path, ", test: test")).held_out.labels[:].tolist() == [0, 0, 0]
+    (tmp_path / "test" / "b").rmdir()
+    (tmp_path / "test").rename(tmp_path / "train" / "val")
+    pictures(tmp_path / "train" / "train", {"a": range(10), "b": range(10, 30)})
+    for name in "ab":
+        shutil.rmtree(tmp_path / "train" / name)
+    with pytest.raises(InvalidExperiment, match="of the folders of folder:train its split validation lacks b"):
+        spec(tmp_path)
 
 
 def test_a_moved_folder_is_the_same_data_and_a_changed_one_is_not(tmp_path):

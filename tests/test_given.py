@@ -15,6 +15,7 @@ from scalectl.analysis.groups import fit_each
 from scalectl.analysis.prediction import predict
 from scalectl.analysis.runs import frontier
 from scalectl.analysis.store import read
+from scalectl.analysis.vocabulary import FIGURES
 
 POINTS = planted(doubly(4.0e8, 37e16, 0.55, 0.02, "FLOPs"), 1e16, 1e20, 30, 20, 0.01, seed=7).assign(images_seen=1e6)
 NEW = pd.DataFrame({"run": ["a", "b"], "name": ["a", "b"], "flops": [1e20, 3e20], "images_seen": 1e6, "data_size": 350})
@@ -81,6 +82,31 @@ def test_all_columns_that_a_table_lacks_are_named(ask):
 def test_a_column_that_a_question_needs_is_named(missing, ask):
     with pytest.raises(Refused, match=f"no column {missing};"):
         ask(POINTS.drop(columns=missing))
+
+
+@pytest.mark.parametrize("figure", ["frontier", "bottleneck", "samples", "residuals"])
+def test_a_column_that_a_figure_shows_is_named(figure):
+    points = laptop()
+    points["images_seen"] = 64.0 * points["steps"]
+    for missing in ("name", *FIGURES[figure].columns):
+        with pytest.raises(Refused, match=f"no column {missing};"):
+            analysis.plot(points.drop(columns=missing), figure, METRIC, law="power", draws=0)
+    kept = ["run", "name", "study", "state", "excluded", "flops", METRIC, *FIGURES[figure].columns]
+    assert analysis.plot(points[points.columns.intersection([*kept, "model"])], figure, METRIC, law="power", draws=0)
+
+
+@pytest.mark.parametrize("name", ["flops", METRIC])
+@pytest.mark.parametrize("ask", [frontier, fit, isoflop, analysis.plot])
+def test_a_column_that_a_table_has_twice_is_named(ask, name):
+    with pytest.raises(Refused, match=f"the column {name} more than once"):
+        ask(pd.concat([SIZES, SIZES[[name]]], axis=1))
+
+
+@pytest.mark.parametrize("asked", [{"metric": [METRIC]}, {"x": ["flops"]}, {"law": ["power"]}])
+def test_a_list_in_place_of_a_name_is_refused(asked):
+    for ask in (fit, analysis.backtest):
+        with pytest.raises(Refused, match=r"^unknown (metric|compute|law) "):
+            ask(POINTS, **asked)
 
 
 @pytest.mark.parametrize("missing", ["run", "name", "flops", "images_seen", "data_size"])

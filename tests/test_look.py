@@ -193,6 +193,8 @@ def test_words_limits_size_and_dots_are_those_asked_for(tmp_path):
         ("frontier", {"size": (20, 20)}, "each is 30 to 2000 mm"),
         ("frontier", {"size": (85, 35)}, "35 mm has no room for the legend: 85 x"),
         ("frontier", {"xlim": (1, float("nan"))}, "give two finite numbers"),
+        ("frontier", {"size": 3}, "size = 3: give two finite numbers"),
+        ("frontier", {"ylim": ("low", "high")}, "give two finite numbers"),
         ("frontier", {"dpi": 3}, "dpi 3: give 30 to 1200"),
         ("frontier", {"style": "gplot"}, "style gplot: no file, and no style of Matplotlib; did you mean 'ggplot'"),
         ("frontier", {"style": "https://example.org/a.mplstyle"}, "no file, and no style"),

@@ -89,6 +89,8 @@ def test_changes_may_be_paths_and_numbers_of_numpy(study):
     assert seeds == {0, 1}
     with pytest.raises(scalectl.Refused, match="is no value of a file"):
         here.plan(study.file, changes={"train.batch_size": object()})
+    with pytest.raises(scalectl.Refused, match="give values by their keys"):
+        here.plan(study.file, changes=["train.batch_size=8"])
 
 
 def test_a_name_is_text_also_where_it_reads_as_a_number(study):

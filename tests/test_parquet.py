@@ -127,9 +127,9 @@ def test_all_kinds_of_pictures_become_three_channels(kind, mode, tmp_path):
         (pa.table({"image": ["a.png"], "label": [1]}), "column image is string; encoded pictures are bytes"),
         (pa.table({"image": [b"x"], "fine": [1], "coarse": [1]}), "data.columns: {label: NAME}; there are"),
         (pa.table({"image.bytes": [b"x"], "label": [0.5]}), "column label is double; labels are whole numbers, words"),
-        (pa.table({"image.bytes": [b"x"] * 2, "label": [1, None]}), "rows 0 to 1: labels are missing"),
+        (pa.table({"image.bytes": [b"x"] * 2, "label": [1, None]}), "rows 0 to 1: a label is missing"),
         (pa.table({"image.bytes": [b"x"] * 2, "label": ["cat", None]}), "row 1: no label"),
-        (pa.table({"image.bytes": [b"x"], "label": pa.array([None], pa.int64())}), "rows 0 to 0: labels are missing"),
+        (pa.table({"image.bytes": [b"x"], "label": pa.array([None], pa.int64())}), "rows 0 to 0: a label is missing"),
         (pa.table({"image.bytes": [b"x"] * 2, "label": [1, -1]}), "rows 0 to 1: a label is -1"),
     ],
 )
@@ -154,10 +154,20 @@ def test_files_that_do_not_tell_their_classes_ask_for_them(tmp_path):
         load(spec(tmp_path, more=", num_classes: 4"))
 
 
+def test_a_training_and_a_test_file_that_cannot_be_read_are_each_told_of_themselves(tmp_path):
+    write(tmp_path / "train.parquet", pa.table({"image": [b"x"], "fine": [1], "coarse": [1]}))
+    gone = refusal(tmp_path, more=", test: gone.parquet")
+    assert f"data.test: {tmp_path}/gone.parquet: no parquet files there" in gone and gone.count("data.columns") == 1
+    greys(tmp_path / "test.parquet", range(3))
+    assert refusal(tmp_path, more=", test: test.parquet").endswith("1 error; nothing was started.")
+
+
 def test_too_few_images_are_refused_at_planning(tmp_path):
     greys(tmp_path / "train.parquet", range(7))
     assert "6 is more than 5: parquet:train.parquet has 7 images, 2 are held out" in refusal(tmp_path)
     greys(tmp_path / "test.parquet", range(3))
+    greys(tmp_path / "train.parquet", range(5))
+    assert "lower data.held_out" not in refusal(tmp_path, more=", test: test.parquet")
     assert "4 is more than the 3 of data.test" in refusal(tmp_path, more=", test: test.parquet, held_out: 4")
 
 

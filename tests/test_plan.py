@@ -430,6 +430,20 @@ def test_runs_that_left_the_file_are_said_and_left_alone(study):
     assert rows(study, "SELECT state FROM runs") == ["done"] * 3
 
 
+def test_what_an_edited_key_changed_is_said(study):
+    from told import planning
+
+    planning(study, steps="[20, 40]")[0].close()
+    path = study.write(steps="[20, 40]")
+
+    def said(*changes: str) -> str:
+        return plan_screen.plan_file(path, changes).text()
+
+    assert "The new runs differ from these in batch_size (8, before 16)." in said("train.batch_size=8")
+    assert "in width (24, before 8), mlp_dim (96, before 32)." in said("models.pico.width=24")
+    assert "The new runs differ" not in said("grid.seeds=[7]") + said("budgets.steps=[20, 60]") + said()
+
+
 grids = st.fixed_dictionaries(
     {
         "sizes": st.lists(st.integers(10, 1300), min_size=1, max_size=3, unique=True).map(sorted).map(str),

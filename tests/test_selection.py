@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scalectl.analysis.checks import Refused
 from scalectl.analysis.selection import Unreadable, select
 
 RUNS = pd.DataFrame(
@@ -74,6 +75,11 @@ def test_what_is_no_expression_is_refused_with_its_place(text, place, said):
     with pytest.raises(Unreadable) as refused:
         select(RUNS, text)
     assert (refused.value.start, refused.value.end) == place and str(refused.value).startswith(said)
+
+
+def test_what_is_no_text_is_refused():
+    with pytest.raises(Refused, match=r"^{'model': 'B/16'} chooses no runs: give a text such as"):
+        select(RUNS, {"model": "B/16"})
 
 
 @given(st.text(alphabet="model'\"()[]<>=!,. 3eBandorti_/@-`{}:+*", max_size=30))

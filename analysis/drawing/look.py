@@ -124,8 +124,13 @@ def _complaints() -> Iterator[list[str]]:
 def _pair(name: str, numbers: Any) -> None:
     if numbers is None:
         return
-    if len(tuple(numbers)) != 2 or not all(math.isfinite(number) for number in numbers):
-        raise Refused(f"{name} {' '.join(map(str, numbers))}: give two finite numbers.")
+    try:
+        first, second = numbers
+        is_right = math.isfinite(first) and math.isfinite(second)
+    except (TypeError, ValueError):
+        is_right = False
+    if not is_right:
+        raise Refused(f"{name} = {numbers!r}: give two finite numbers.")
 
 
 def _limits(name: str, limits: Pair, scale: str) -> Pair:

@@ -77,10 +77,11 @@ class Plot:
     """A figure by name: a function of a subject and of the options, which raises Refused where the runs can't carry it.
 
     One of `curves` shows a column of the training curves in place of the metric. `fixed` are the fields of a Look that
-    it can't have another way.
+    it can't have another way, and `columns` those of the points that it shows besides the names and states of runs.
     """
 
     draw: Callable[..., Drawing]
     options: tuple[Option, ...] = ()
     curves: bool = False
     fixed: frozenset[str] = frozenset()
+    columns: tuple[str, ...] = ()

@@ -35,4 +35,4 @@ def draw(subject: Subject) -> Drawing:
     return Drawing(figure, data)
 
 
-FIGURE = Plot(draw, fixed=frozenset({"title", "xlabel", "xlim"}))
+FIGURE = Plot(draw, columns=("model", "params", "data_size"), fixed=frozenset({"title", "xlabel", "xlim"}))

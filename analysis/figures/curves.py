@@ -139,4 +139,4 @@ def _along(x: str) -> str:
     return f"{literal(x).replace('_', ' ').capitalize()} so far"
 
 
-FIGURE = Plot(draw, curves=True)
+FIGURE = Plot(draw, curves=True, columns=("model", "params", "data_size"))

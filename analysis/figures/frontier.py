@@ -62,4 +62,4 @@ def _curve(subject: Subject, runs: pd.DataFrame) -> Mapping[str, Any] | None:
 
 _WIDE = Option("wide", "Across a page, with the best runs of each model and data size beside it.")
 
-FIGURE = Plot(draw, (_WIDE,))
+FIGURE = Plot(draw, (_WIDE,), columns=("model", "params", "data_size", "steps"))

@@ -83,4 +83,4 @@ def draw_residuals(axes: Axes, fit: Fitted, marks: Marks, across: Floats) -> pd.
     return shown
 
 
-FIGURE = Plot(draw)
+FIGURE = Plot(draw, columns=("params", "data_size"))

@@ -51,4 +51,4 @@ def draw_samples(
     return best
 
 
-FIGURE = Plot(draw)
+FIGURE = Plot(draw, columns=("model", "params", "data_size", "steps", "images_seen"))

@@ -40,10 +40,21 @@ class PlannedFile:
     def text(self, width: int | None = None) -> str:
         """The screen for people, whose table is at most so many columns wide where it can be."""
         from scalectl.orchestrator.report.study import DEFAULT
+        from scalectl.orchestrator.store.changed import changed
 
         fit = tightest(self.experiment.fits or DEFAULT, self.experiment.cells)
         again = command("launch", self.file, changes=self.changes, options={"fake_cluster": self.fake})
-        shown = text(self.plan, str(self.file), self.experiment.store, self.slots, fit, self.changes, width, again)
+        shown = text(
+            self.plan,
+            str(self.file),
+            self.experiment.store,
+            self.slots,
+            fit,
+            self.changes,
+            width,
+            again,
+            changed(self.experiment.store, self.plan),
+        )
         head, *rest = shown.split("\n\n")
         return "\n\n".join([head, "\n".join(sources(self.experiment)), *rest])
 
@@ -112,10 +123,12 @@ def text(
     changes: Sequence[str] = (),
     width: int | None = None,
     again: str = "",
+    changed: str = "",
 ) -> str:
     """The plan's screen: a line per model, the total, what sharing saves, the line `fit`, the next command.
 
-    That is `again` where something is missing, by default the launch of the file.
+    That is `again` where something is missing, by default the launch of the file. `changed` says in what new runs
+    differ from earlier ones.
     """
     done = len(plan.runs) - len(plan.missing)
     head = (
@@ -135,6 +148,8 @@ def text(
     last = f"Nothing is missing. Next: {command(following, store=store)}"
     if plan.missing:
         last = f"Nothing was started. Next: {again or command('launch', source, changes=changes)}"
+    if changed:
+        drop += f".\n  The new runs differ from these in {changed}"
     lines = table(header, [*rows, total], width=width, spare=SPARE)
     return "\n\n".join([head, lines, _notes(plan, slots, fit, drop), last])
 

@@ -86,9 +86,11 @@ def subsets_fit(data: Data) -> Iterator[Finding]:
     for i, size in enumerate(data.sizes):
         if size > most:
             message = f"{size:,} is more than {most:,}: {_source(data)} has {total:,} images"
+            hint = "drop that size"
             if not test_path(data):
                 message += f", {kept:,} are held out"
-            yield Finding(("data", "sizes", i), message, "drop that size, or lower data.held_out")
+                hint += ", or lower data.held_out"
+            yield Finding(("data", "sizes", i), message, hint)
 
 
 def _source(data: Data) -> str:

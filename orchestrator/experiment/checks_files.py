@@ -15,6 +15,7 @@ from scalectl.orchestrator.experiment.specs import (
     test_contents,
     test_part,
     test_path,
+    testing,
     train_part,
 )
 from scalectl.orchestrator.format import counted, few
@@ -26,7 +27,7 @@ from scalectl.trainer.data.splits import EVALUATED
 from scalectl.trainer.data.storage import remote, root
 from scalectl.trainer.data.survey import survey
 
-MAX_LISTED = 5  # damaged pictures of a source
+MAX_LISTED = 5  # damaged pictures of a source, or folders
 
 
 def pictures_have_a_side(data: Data) -> Iterator[Finding]:
@@ -123,10 +124,10 @@ def datasets_are_images(evals: Evals) -> Iterator[Finding]:
 
 
 def _test_is_there(data: Data) -> Iterator[Finding]:
-    """Yield that the test split can't be read either, where one is named."""
+    """Yield that the test split can't be read either, where it needs no classes of the training images for that."""
     try:
-        if data.test:
-            test_contents(data)
+        if data.test and not data.test_labels:
+            Part(data.source.kind, test_path(data), testing(data)).contents()
     except Unreadable as error:
         yield Finding(("data", "test"), str(error))
 
@@ -148,14 +149,23 @@ def _test_is_of_the_same(data: Data, classes: int | None, train: Contents) -> It
     elif test.words != train.words and not data.test_labels:
         yield Finding(path, f"labels are words in only one of it and {data.source}")
     elif test.single and test.classes != train.classes:
-        odd = few(sorted({*test.classes} ^ {*train.classes}), 3)
-        yield Finding(path, f"it has other folders than {data.source}: {odd}")
+        yield Finding(path, _other_folders(data, train, test), "an empty folder does for a class without pictures")
     elif contrary := difference(train.classes, f"in {data.source}", test.classes, f"in {_tested(data, test)}"):
         yield Finding(path, contrary, "number the classes of both alike")
     elif classes and test.largest is not None and test.largest >= classes:
         yield Finding(path, f"it has the label {test.largest:,}, and {data.source} {classes:,} classes")
     if data.held_out and data.held_out > test.num_images:
         yield Finding(("data", "held_out"), f"{data.held_out:,} is more than the {test.num_images:,} of data.test")
+
+
+def _other_folders(data: Data, train: Contents, test: Contents) -> str:
+    """Which folders of classes only one of the training and the test split has."""
+    gone, new = (
+        few(sorted({*one.classes} - {*other.classes}), MAX_LISTED) for one, other in ((train, test), (test, train))
+    )
+    told = [f"lacks {gone}" if gone else "", f"has {new} besides" if new else ""]
+    subject = "it" if data.test else _tested(data, test)
+    return f"of the folders of {data.source} {subject} {' and '.join(filter(None, told))}"
 
 
 def _tested(data: Data, test: Contents) -> str:

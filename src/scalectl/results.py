@@ -179,6 +179,8 @@ class Results:
         from scalectl.orchestrator.experiment.checking import in_folder_of
         from scalectl.orchestrator.experiment.document import read_document
 
+        if not isinstance(changes, Mapping):
+            raise Refused(f"changes = {changes!r}: give values by their keys, such as {{'train.batch_size': 128}}.")
         if "store" in changes:
             raise Refused(f"store: the runs go to {self.path}, which is open; open the other store instead.")
         words = tuple(f"{key}={_typed(key, value)}" for key, value in changes.items())
@@ -202,7 +204,7 @@ class Results:
 
 def _given(compute: str | None, **manner: Any) -> dict[str, Any]:
     """The words for a fit by the keys of a study's file."""
-    return {"compute": SAID.get(compute or "", compute), **manner}
+    return {"compute": SAID.get(str(compute or ""), compute), **manner}
 
 
 def _typed(key: str, value: object) -> str:

@@ -105,9 +105,9 @@ def _largest_label(metadata: Any, label: str, file: str, largest: int) -> int | 
     for number in range(metadata.num_row_groups):
         group = metadata.row_group(number)
         statistics = group.column(leaf).statistics
-        rows = f"{file}, rows {first:,} to {first + group.num_rows - 1:,}"
+        rows = f"{file}, somewhere in rows {first:,} to {first + group.num_rows - 1:,}"
         if statistics is not None and statistics.null_count:
-            raise Unreadable(f"{rows}: labels are missing")
+            raise Unreadable(f"{rows}: a label is missing")
         if statistics is None or not statistics.has_min_max:
             return None
         if statistics.min < 0:

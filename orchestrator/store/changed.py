@@ -1,0 +1,64 @@
+"""In what the new runs of a plan differ from those that its study has already: what an edited file changed."""
+
+from collections import defaultdict
+from pathlib import Path
+
+from sqlalchemy import select
+
+from scalectl.orchestrator.plan.plan import Plan
+from scalectl.orchestrator.store.columns import spec_columns
+from scalectl.orchestrator.store.database import reading
+from scalectl.orchestrator.store.rows import Row, of_run
+from scalectl.orchestrator.store.tables import members, runs, studies
+from scalectl.orchestrator.vocabulary import RunState
+from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec
+
+MOST = 2_000  # runs of a study, above which nobody waits for them to be compared
+_CELL = ("model", "data_size", "steps", "seed")  # what tells the runs of a file apart, beside swept settings
+_OF_SPECS = (name for spec in (ModelSpec, DataSpec, RecipeSpec) for name in spec_columns(spec))
+SETTINGS = (*(name for name in _OF_SPECS if name in runs.c), "cooldown")
+_FILES = {"content": "the training files", "test_content": "the test files"}  # of which the store has a hash
+
+
+def changed(store: str | Path, plan: Plan) -> str:
+    """The settings in which all new runs differ from those of the same model, data size, steps and seed, with the
+    values of both; empty where there are no such runs, or where they don't all differ in the same settings.
+    """
+    new = [of_run(run) for run in plan.runs if run.missing and run.state is RunState.PLANNED]
+    if not new or not 0 < plan.unlisted <= MOST:
+        return ""
+    earlier = _earlier(store, plan)
+    apart = [min((_apart(row, other) for other in earlier[_cell(row)]), key=len, default={}) for row in new]
+    if len({tuple(one) for one in apart}) > 1:
+        return ""
+    return ", ".join(_told(name, {one[name] for one in apart}) for name in apart[0])
+
+
+def _earlier(store: str | Path, plan: Plan) -> dict[tuple[object, ...], list[Row]]:
+    """The runs that the study has and the plan lacks, by their cell, with models as that study names them."""
+    columns = [members.c.model, *(runs.c[name] for name in ("id", *_CELL[1:], *SETTINGS))]
+    joined = members.join(studies).join(runs, runs.c.number == members.c.run)
+    ids, rows = {run.id for run in plan.runs}, defaultdict(list)
+    with reading(Path(store)) as connection:
+        found = connection.execute(select(*columns).select_from(joined).where(studies.c.name == plan.study))
+        for row in map(dict, found.mappings()):
+            if row["id"] not in ids:
+                rows[_cell(row)].append(row)
+    return rows
+
+
+def _cell(row: Row) -> tuple[object, ...]:
+    return tuple(row[name] for name in _CELL)
+
+
+def _apart(row: Row, other: Row) -> dict[str, tuple[object, object]]:
+    return {name: (row[name], other[name]) for name in SETTINGS if row[name] != other[name]}
+
+
+def _told(name: str, values: set[tuple[object, object]]) -> str:
+    if name in _FILES:
+        return _FILES[name]
+    if len(values) > 1:
+        return name
+    [(now, before)] = values
+    return f"{name} ({now}, before {before})"
