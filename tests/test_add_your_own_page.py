@@ -76,6 +76,12 @@ def test_the_schedule_halves_the_rate(tmp_path):
     assert float(run("schedule", check, tmp_path)) == 0.5
 
 
+def test_the_metric_is_measured(tmp_path):
+    check = "from scalectl.trainer.evaluate import upstream; from scalectl.trainer.step import Readings\n"
+    check += "print(upstream(Readings(np.array([1.0, 2.0, 9.0]), np.zeros(3, bool), None), 'median_loss'))"
+    assert run("metric", check, tmp_path) == "2.0\n"
+
+
 def test_the_law_finds_what_was_planted(store):
     output = run("law", "print(*(float(fitted.law.params()[name]) for name in LAW.names))", store)
     assert "E = a (C + d)^-b" in output
