@@ -316,7 +316,7 @@ def as_nobody():
 def test_a_folder_that_is_read_only_is_refused():
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o555)
-        with as_nobody(), pytest.raises(Unusable, match=r"results\.db\.lock: Permission denied"):
+        with as_nobody(), pytest.raises(Unusable, match=r"results\.db\.lock: Permission denied\. What changes"):
             Records(Path(folder) / "results.db")
 
 

@@ -24,7 +24,7 @@ def draw(name: str, subject: Subject, file: Path, **options: Any) -> str:
             drawn.save(file)
             return missing(drawn.figure)
     except OSError as error:
-        raise Refusal(f"{file}: {error.strerror}") from error
+        raise Refusal(f"{file}: {error.strerror}.") from error
 
 
 def draw_figure(

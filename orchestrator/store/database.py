@@ -183,6 +183,8 @@ def explained(path: Path) -> Iterator[None]:
         cause = getattr(error, "orig", error)
         if isinstance(cause, sqlite3.OperationalError):
             text = f"{path}: {cause}."
+            if "disk is full" in str(cause):
+                text += " Make room, then try again: what it has is kept."
             if "locked" in str(cause):
                 text += " Another program holds it: end that, then try again."
             raise Unusable(text) from error

@@ -122,6 +122,12 @@ def _remedy(store: Path, other: Holder | None) -> str:
     return f"Follow it: {follow}; end it: {end}"
 
 
+def unwritable(error: OSError, store: Path) -> Unusable:
+    """The refusal of a store beside which nothing can be written."""
+    hint = "What changes a store has to write beside it; what reads it needn't."
+    return Unusable(f"{error.filename or store}: {error.strerror}. {hint}")
+
+
 @contextmanager
 def holding(store: Path, *, launches: bool = True) -> Iterator[Lock]:
     """Hold a store while it is decided whether to write to it; where it isn't made, nothing else is left either.
@@ -133,7 +139,7 @@ def holding(store: Path, *, launches: bool = True) -> Iterator[Lock]:
         store.parent.mkdir(parents=True, exist_ok=True)
         lock = Lock(store, launches=launches)
     except OSError as error:
-        raise Unusable(f"{error.filename or store}: {error.strerror}.") from error
+        raise unwritable(error, store) from error
     try:
         yield lock
     finally:

@@ -24,7 +24,7 @@ from scalectl.orchestrator.store.file_systems import shared_file_system
 from scalectl.orchestrator.store.fits import of_fits
 from scalectl.orchestrator.store.foreign import Foreign
 from scalectl.orchestrator.store.intake import Taken, bury, now, take_back, take_in, take_in_others
-from scalectl.orchestrator.store.lock import Lock
+from scalectl.orchestrator.store.lock import Lock, unwritable
 from scalectl.orchestrator.store.pruning import Pruning, forget_checkpoints, forget_runs
 from scalectl.orchestrator.store.requests import asked_to_stop
 from scalectl.orchestrator.store.snapshot import PLANNED
@@ -50,9 +50,11 @@ class Records:
 
     def __init__(self, path: str | Path, lock: Lock | None = None, *, launches: bool = True) -> None:
         self.path = Path(path)
-        with explained(self.path):
+        try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = lock or Lock(self.path, launches=launches)
+        except OSError as error:
+            raise unwritable(error, self.path) from error
         self._placed: dict[int, rows.Placed] = {}
         self._launch: int | None = None  # its number in the ledger
         self._warned: set[str] = set()
