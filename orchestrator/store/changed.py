@@ -13,7 +13,7 @@ from scalectl.orchestrator.store.tables import members, runs, studies
 from scalectl.orchestrator.vocabulary import RunState
 from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec
 
-MOST = 2_000  # runs of a study, above which nobody waits for them to be compared
+MOST = 10_000  # runs of a study, above which nobody waits for them to be compared
 _CELL = ("model", "data_size", "steps", "seed")  # what tells the runs of a file apart, beside swept settings
 _OF_SPECS = (name for spec in (ModelSpec, DataSpec, RecipeSpec) for name in spec_columns(spec))
 SETTINGS = (*(name for name in _OF_SPECS if name in runs.c), "cooldown")
@@ -25,7 +25,7 @@ def changed(store: str | Path, plan: Plan) -> str:
     values of both; empty where there are no such runs, or where they don't all differ in the same settings.
     """
     new = [of_run(run) for run in plan.runs if run.missing and run.state is RunState.PLANNED]
-    if not new or not 0 < plan.unlisted <= MOST:
+    if not new or not plan.unlisted or len(plan.runs) + plan.unlisted > MOST:
         return ""
     earlier = _earlier(store, plan)
     apart = [min((_apart(row, other) for other in earlier[_cell(row)]), key=len, default={}) for row in new]
