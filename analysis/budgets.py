@@ -22,7 +22,7 @@ from scalectl.analysis.growth import Growth, growth
 from scalectl.analysis.measured import measured_apart
 from scalectl.analysis.noise import averaged
 from scalectl.analysis.notebook import Report, html_table
-from scalectl.analysis.runs import COMPUTE, METRIC, cells, usable
+from scalectl.analysis.runs import COMPUTE, METRIC, cells, model_sizes, usable
 from scalectl.analysis.sizes import Interval, SizeLaw
 from scalectl.analysis.vocabulary import ACROSS, AXES, MINIMA, NEAREST, SEEDS, TOGETHER
 
@@ -143,7 +143,8 @@ def isoflop(points: pd.DataFrame, metric: str = METRIC, x: str = COMPUTE, *, see
 
 
 def sized(points: pd.DataFrame, metric: str, x: str, seeds: str = SEEDS[0]) -> pd.DataFrame:
-    """The runs that have a size and images seen, or the means of their seeds; raises what `usable` raises.
+    """The runs that have params and images seen with the `size` of their models, or the means of their seeds; raises
+    what `usable` raises.
 
     The luckiest of several seeds would have a size seem better than one that was trained once.
     """
@@ -151,7 +152,7 @@ def sized(points: pd.DataFrame, metric: str, x: str, seeds: str = SEEDS[0]) -> p
         raise Refused(f"seeds = {seeds!r}: give {' or '.join(SEEDS)}.")
     runs = usable(points, metric, x, "params", "images_seen")
     alike = cells(runs, x) if seeds == SEEDS[0] else np.arange(len(runs))
-    return averaged(runs, metric, x, alike)
+    return averaged(runs.assign(size=model_sizes(runs)), metric, x, alike)
 
 
 def _checked(found: IsoFlop, points: pd.DataFrame, minima: Sequence[Budget]) -> IsoFlop:
@@ -216,7 +217,7 @@ def refuse_rise(runs: pd.DataFrame, metric: str, x: str) -> None:
 
 def best_of_sizes(group: pd.DataFrame, metric: str) -> pd.DataFrame:
     """The best run of each model size among those of one budget, smallest first."""
-    return group.loc[group.groupby("params")[metric].idxmin()].sort_values("params")
+    return group.loc[group.groupby("size")[metric].idxmin()].sort_values("params")
 
 
 def nearest(best: pd.DataFrame, metric: str) -> pd.DataFrame:

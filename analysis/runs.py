@@ -16,6 +16,7 @@ METRIC, COMPUTE = "upstream/error", "flops"  # by default
 _ONE = 1.002  # factor between computes that are one: sizes and tokens are rounded
 _SEED = {"seed", "trunk", "study", "test_images"}  # what runs of one cell may differ in
 _LENGTH = ("steps", "images_seen", "flops")  # of which one says how long a run was
+_SHAPE = ["width", "depth", "mlp_dim", "num_heads", "patch_size"]  # of one model, whatever head it has
 _TIME = ("device_seconds", "core_days")  # which tells that where nothing else does; of two seeds it is never the same
 
 
@@ -171,6 +172,15 @@ def cells(usable: pd.DataFrame, x: str) -> NDArray[np.int64]:
     """A number for each run [N], the same for runs that differ in their seed alone."""
     settings = dict.fromkeys([*of_trunk(usable), "cooldown", "batch_size"])
     return _alike(usable, [name for name in settings if name not in _SEED], x)
+
+
+def model_sizes(runs: pd.DataFrame) -> "pd.Series[float]":
+    """The size of each run in parameters: of models of one shape, which differ in their head, that of the smallest."""
+    shape = runs.reindex(columns=_SHAPE)
+    if shape.isna().all(axis=None):
+        return runs["params"].astype(float)
+    smallest = runs["params"].groupby([shape[name] for name in _SHAPE]).transform("min")
+    return smallest.fillna(runs["params"]).astype(float)
 
 
 def of_settings(runs: pd.DataFrame, row: pd.Series, names: Iterable[str]) -> "pd.Series[bool]":

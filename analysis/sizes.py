@@ -16,7 +16,7 @@ from scalectl.analysis.measured import measured_apart
 from scalectl.analysis.noise import typical_images
 from scalectl.analysis.outlook import Outlook
 from scalectl.analysis.repetition import KNOWN_EPOCHS
-from scalectl.analysis.runs import trunks, usable
+from scalectl.analysis.runs import model_sizes, trunks, usable
 from scalectl.analysis.surrogate import Forecast, positions
 from scalectl.analysis.vocabulary import AXES
 
@@ -232,9 +232,10 @@ def _enough(runs: pd.DataFrame) -> None:
         raise Refused(
             f"{counted(len(runs), 'run')} with sizes and errors above 0, and a law of size and images needs {LEAST}."
         )
-    for name, plural in (("params", "model sizes"), ("images_seen", "amounts of images")):
-        if runs[name].max() < _SAME * runs[name].min():
-            raise Refused(f"all runs have {name} = {runs[name].iloc[0]:.6g}; add other {plural}.")
+    size, images = model_sizes(runs), runs["images_seen"]
+    for values, name, plural in ((size, "model size", "model sizes"), (images, "images_seen", "amounts of images")):
+        if values.max() < _SAME * values.min():
+            raise Refused(f"all runs have one {name}, {values.iloc[0]:.6g}; add other {plural}.")
     logs = np.log(runs[["params", "images_seen"]].to_numpy(float))
     if np.linalg.svd(logs - logs.mean(axis=0), compute_uv=False)[1] < np.log(_SAME):
         raise Refused("params and images_seen of all runs lie on one line in log-log; vary one while the other stays.")

@@ -97,8 +97,10 @@ def test_the_figure_shows_every_cut_and_is_refused_without_one():
     drawing = scalectl.plot(points, "backtest", METRIC, draws=0)
     assert [cut["share"] for cut in drawing.data["cuts"]] == [10, 30] and len(drawing.data["cuts"][0]["later"]) > 2
     assert "from 1/30" in drawing.figure.axes[0].get_title(loc="left")
-    texts = [text.get_text() for legend in drawing.figure.artists for text in legend.get_texts()]
-    assert {"frontier", "law of the cheaper runs, 90 % band"} <= set(texts)
+    several = scalectl.plot(table(COMPUTE, 30 * COMPUTE**-0.2 * NOISE), "backtest", METRIC, draws=0)
+    for drawn, words in ((drawing, "law of the cheaper runs"), (several, "laws of cheaper runs averaged")):
+        texts = [text.get_text() for legend in drawn.figure.artists for text in legend.get_texts()]
+        assert {"frontier", f"{words}, 90 % band"} <= set(texts)
     with pytest.raises(Refused, match="needs 6"):
         scalectl.plot(points.iloc[:8], "backtest", METRIC, draws=0)
 

@@ -89,6 +89,16 @@ def test_a_size_far_ahead_has_what_parabolas_miss_in_its_interval():
     assert known and all(one.params_low < best(one.compute) < one.params_high for one in known)
 
 
+def test_heads_of_one_model_are_one_size():
+    shape = dict.fromkeys(("width", "depth", "mlp_dim", "num_heads"), 8) | {"patch_size": 4}
+    few = study(sizes=3).assign(**shape).assign(width=lambda runs: np.tile([8, 16, 32], len(BUDGETS)))
+    heads = [few.assign(params=few["params"] * more, run=few["run"] + head) for head, more in (("", 1), ("m", 1.2))]
+    with pytest.raises(Refused, match="fewer than 5 sizes"):
+        isoflop(pd.concat(heads, ignore_index=True), METRIC)
+    with pytest.raises(Refused, match="fewer than 5 sizes"):
+        isoflop(few, METRIC)
+
+
 def test_models_of_nearly_one_size_whose_images_cost_differently_are_told():
     points = study()
     other = points.assign(params=1.01 * points["params"], run=[f"{run}-b" for run in points["run"]])

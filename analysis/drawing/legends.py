@@ -52,10 +52,11 @@ def lines(fit: Fitted | None, rings: bool = True, stars: bool = False) -> Keys:
     return dict(_lines(fit, rings, stars))
 
 
-def of_cuts() -> Keys:
-    """What rings, the dashed lines and the bands of a backtest mean."""
+def of_cuts(*, averaged: bool) -> Keys:
+    """What rings, the dashed lines and the bands of a backtest mean, where lines average laws or are one law each."""
+    drawn = "laws of cheaper runs averaged" if averaged else "law of the cheaper runs"
     law = Line2D([], [], color=ink(), linewidth=1.0, linestyle=BEYOND)
-    return lines(None) | {"law of the cheaper runs, 90 % band": law}
+    return lines(None) | {f"{drawn}, 90 % band": law}
 
 
 def of_lines() -> Keys:

@@ -35,7 +35,8 @@ def draw(subject: Subject) -> Drawing:
     for cut in test.cuts:
         _draw_cut(axes, cut, float(runs[x].max()), share(metric))
     axes.set_title(_title(test.cuts), fontsize=TEXT, loc="left", linespacing=1.4)
-    draw_legend(figure, dots(marks) | {"": of_cuts()})
+    averaged = any(len(cut.fitted.average.members) > 1 for cut in test.cuts)
+    draw_legend(figure, dots(marks) | {"": of_cuts(averaged=averaged)})
     return Drawing(figure, {"cuts": [_data(cut) for cut in test.cuts]})
 
 

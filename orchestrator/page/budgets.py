@@ -35,8 +35,8 @@ def isoflop_documents(points: DataFrame, wanted: Fit, metrics: Collection[str]) 
 def _budgets(points: DataFrame, metric: str, x: str, seeds: str) -> Document:
     runs = sized(points, metric, x, seeds)
     refuse_rise(runs, metric, x)
-    groups = [group for group in budgets(runs, x) if group["params"].nunique() >= SIZES]
-    most = max((group["params"].nunique() for group in groups), default=0)
+    groups = [group for group in budgets(runs, x) if group["size"].nunique() >= SIZES]
+    most = max((group["size"].nunique() for group in groups), default=0)
     if most < NEAREST:
         remedy = f"train more sizes at equal {x}"
         raise Refused(f"No budget of {x} has the {NEAREST} model sizes that a minimum needs: {remedy}.")
