@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scalectl.analysis.bootstrap import HALF, LEVEL
+from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.checks import Refused, above_0, checked
 from scalectl.analysis.conformal import chance
 from scalectl.analysis.documents import known
@@ -95,15 +95,14 @@ def foretell(points: pd.DataFrame, candidates: pd.DataFrame, metric: str = METRI
     if candidates.empty:
         raise Refused("no run is left to predict.")
     found, outside_M = law.of_runs(candidates), law.outside(candidates)
-    factor_M = np.exp(HALF * found.deviation)
+    low_M, high_M = found.ends
     runs = []
     for n, row in enumerate(candidates.to_dict("records")):
         distinct = row.get("data_size")
         refused = law.refusal(row["images_seen"], distinct)
         ends: tuple[float | None, float | None, float | None] = (None, None, None)
         if not refused:
-            estimate, factor = float(found.mean[n]), float(factor_M[n])
-            ends = (estimate, estimate / factor, estimate * factor)
+            ends = (float(found.mean[n]), float(low_M[n]), float(high_M[n]))
         names = (str(row["run"]), str(row["name"]), metric, float(row[law.x]), float(row["images_seen"]))
         runs.append(Foretold(*names, distinct, *ends, float(outside_M[n]), refused))
     longest = max(runs, key=lambda run: run.images_seen / (run.data_size or math.inf))

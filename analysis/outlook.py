@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scalectl.analysis.bootstrap import HALF
 from scalectl.analysis.law import Floats
 from scalectl.analysis.vocabulary import CORRELATION
 
@@ -32,6 +33,12 @@ class Outlook:
     def deviation(self) -> Floats:
         """Standard deviations [M] of the logarithms of new readings."""
         return np.sqrt(np.diag(self.covariance) + self.noise + sampling(self.mean, self.images))
+
+    @property
+    def ends(self) -> tuple[Floats, Floats]:
+        """The ends [M] of the 90 % intervals of new readings."""
+        factor_M = np.exp(HALF * self.deviation)
+        return self.mean / factor_M, self.mean * factor_M
 
 
 def blended(parts: Sequence[tuple[float, Outlook]]) -> Outlook:

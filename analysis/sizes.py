@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from scalectl.analysis.bootstrap import HALF, LEVEL
+from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.checks import Refused, above_0, checked
 from scalectl.analysis.counting import counted
 from scalectl.analysis.enough import rise
@@ -243,8 +243,8 @@ def _enough(runs: pd.DataFrame) -> None:
 
 def _interval(found: Outlook) -> Interval:
     """The interval of a reading at the one place of an outlook."""
-    estimate, factor = float(found.mean[0]), float(np.exp(HALF * found.deviation[0]))
-    return Interval(estimate, estimate / factor, estimate * factor)
+    low_M, high_M = found.ends
+    return Interval(float(found.mean[0]), float(low_M[0]), float(high_M[0]))
 
 
 def _lowest(log_M: Floats, found: Outlook) -> Interval:

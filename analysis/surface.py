@@ -12,16 +12,20 @@ Letters of shapes: B fits, N runs, P parameters.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import product
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import nnls
 
 from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.checks import Refused, amounts, whole
 from scalectl.analysis.notebook import html_table
+from scalectl.analysis.runs import in_order
 from scalectl.analysis.surface_runs import LEAST_TIED, carries, numbered, three_lists
+from scalectl.analysis.surrogate import Forecast
 
 Floats = NDArray[np.float64]
 
@@ -36,6 +40,7 @@ _ROUNDS = 300
 _NEAR, _ARRIVED = 1e-6, 1e-13  # relative gain below which a fit is near its end, and has arrived
 _STUCK = 1e10  # damping above which no step gains anything
 
+_TOGETHER = 500  # places that are predicted at once: memory grows with their square
 _NAMES = ("E", "A", "B", "alpha", "beta")
 _NOTHING = 1e-6  # share of the least loss below which E is shown as 0: fitted as a logarithm, it never is
 
@@ -64,6 +69,28 @@ class Surface:
         Raises Refused for numbers that are not finite and above 0.
         """
         return self.E + self.A * amounts("N", N) ** -self.alpha + self.B * amounts("D", D) ** -self.beta
+
+    def expected(self, N: ArrayLike, D: ArrayLike) -> tuple[Floats, Floats, Floats]:
+        """The loss that a new run of size N and data D is expected to end at, and both ends of its 90 % interval.
+
+        They hold noise and what the law misses, as `scalectl predict --params --data` does, whose predictor answers:
+        the loss is near that of `predict`, and not the same. Raises Refused as `predict` does.
+        """
+        sizes, data = np.broadcast_arrays(amounts("N", N), amounts("D", D))
+        places_M3 = _places(np.log(sizes.ravel()), np.log(data.ravel()))
+        blocks = np.array_split(places_M3, 1 + len(places_M3) // _TOGETHER)
+        found = [(outlook.mean, *outlook.ends) for outlook in map(self._forecast.at, blocks)]
+        loss, low, high = (np.concatenate(part).reshape(sizes.shape) for part in zip(*found, strict=True))
+        return loss, low, high
+
+    @cached_property
+    def _forecast(self) -> Forecast:
+        """What the runs say of others, by the predictor of `scalectl predict --params --data`."""
+        log_n, log_d, log_l = self.runs.logs
+        runs = pd.DataFrame({"run": np.arange(len(log_n)), "flops": np.exp(log_n + log_d), "loss": np.exp(log_l)})
+        order = in_order(runs, "loss", "flops")["run"].to_numpy()
+        places_N3 = _places(log_n[order], log_d[order])
+        return Forecast.of(places_N3, np.exp(log_l[order]), self.runs.trunks[order])
 
     def optimal(self, C: ArrayLike, flops: float = FLOPS) -> tuple[Floats, Floats]:
         """The N and D of least loss at training compute C = `flops` N D; raises Refused as `predict` does."""
@@ -146,6 +173,12 @@ class Losses:
     tied: bool  # both exponents are one
     trunks: NDArray[np.int64]  # the same for runs that share noise
 
+    @property
+    def logs(self) -> tuple[Floats, Floats, Floats]:
+        """log N, log D and log L."""
+        n, d, level = self.middle
+        return self.log_n + n, self.log_d + d, self.log_l + level
+
     @staticmethod
     def of_runs(n_N: Floats, d_N: Floats, l_N: Floats, tied: bool, trunks_N: NDArray[np.int64]) -> "Losses":
         """The runs of sizes, data and losses above 0."""
@@ -166,6 +199,11 @@ class Losses:
         (log_e, log_a, log_b), (alpha, beta) = np.log(law_BP[:, :3]).T, law_BP[:, 3:].T
         n, d, level = self.middle
         return np.stack([log_e - level, log_a - level - alpha * n, log_b - level - beta * d, alpha, beta], axis=1)
+
+
+def _places(log_n: Floats, log_d: Floats) -> Floats:
+    """Positions [N, 3] as the predictor has them, where compute per token is a multiple of N and all data are new."""
+    return np.stack([log_n, log_d, np.zeros_like(log_n)], axis=1)
 
 
 def _best(runs: Losses) -> tuple[Floats, float]:

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from runs import shared
+from runs import METRIC, shared, table
 
-from scalectl.analysis import fit_surface
+from scalectl.analysis import fit_surface, predict
 from scalectl.analysis.checks import Refused
 
 # Besiroglu et al., arXiv 2404.10102, table 1, in the order E, A, B, alpha, beta
@@ -194,3 +194,46 @@ def test_a_surface_is_a_value():
     assert found == fit_surface(*planted()) and "fitted" not in repr(found)
     with pytest.raises(AttributeError):
         found.E = 0
+
+
+def test_a_new_run_is_expected_where_predict_expects_it():
+    N, D, L = planted(0.01, seed=3)
+    runs = table(6.0 * N * D, L).drop(columns=["data_size", "steps"]).assign(params=N, images_seen=D)
+    said = predict(runs.sample(frac=1, random_state=0), METRIC, params=3e10, data=1e12)
+    found = fit_surface(N, D, L).expected(3e10, 1e12)
+    assert list(map(float, found)) == pytest.approx([said.estimate, said.low, said.high], rel=1e-6)
+
+
+def test_places_are_expected_alike_alone_and_among_many():
+    surface = fit_surface(*planted(0.01))
+    many = surface.expected(np.geomspace(1e6, 1e12, 700)[:, None], [1e9, 1e12])
+    alone = surface.expected(1e12, 1e12)
+    assert [part.shape for part in many] == [(700, 2)] * 3
+    assert [part[-1, -1] for part in many] == pytest.approx(list(map(float, alone)), rel=1e-6)
+    with pytest.raises(Refused, match="D"):
+        surface.expected(1e9, [1e9, 0])
+
+
+def tenth(N, D, L):
+    """Runs up to a tenth of the compute, and the others."""
+    spent = N * D
+    cheap = spent <= spent.max() / 10
+    return (N[cheap], D[cheap], L[cheap]), (N[~cheap], D[~cheap], L[~cheap])
+
+
+def held(known, new):
+    N, D, L = new
+    _, low, high = fit_surface(*known).expected(N, D)
+    return float(np.mean((low <= L) & (high >= L)))
+
+
+def test_most_dearer_runs_lie_in_the_intervals_of_cheaper_ones():
+    assert np.mean([held(*tenth(*planted(0.02, seed))) for seed in range(20, 28)]) >= 0.8
+
+
+def test_most_of_published_runs_lie_in_the_intervals_of_those_up_to_a_tenth():
+    assert held(*tenth(*chinchilla())) >= 0.8
+    gemstones = pd.read_csv(shared("laws/gemstones.csv"))
+    for _, runs in gemstones[gemstones["phase"].isin(["cool_end", "hot"])].groupby("phase"):
+        ends = runs.groupby("run_name").nth([0, 5, 10, 20, -1])
+        assert held(*tenth(*ends[["params", "tokens", "loss"]].to_numpy(float).T)) >= 0.8
