@@ -16,6 +16,7 @@ from scalectl import analysis
 from scalectl.analysis import surrogate
 from scalectl.analysis.additive_laws import _Around, _Laws
 from scalectl.analysis.checks import Refused
+from scalectl.analysis.foretold import foretell
 from scalectl.analysis.outlook import Outlook
 from scalectl.analysis.picking import Costs, dearest, greedy
 from scalectl.analysis.repetition import DECAYS, worth
@@ -65,6 +66,18 @@ def test_near_the_error_of_chance_images_count_on_top_of_some(monkeypatch):
     nearer = off()
     monkeypatch.setattr(surrogate, "_BEFORE", ())
     assert nearer < 0.02 and off() > 2 * nearer
+
+
+def test_runs_that_are_all_near_chance_foretell_longer_ones_of_their_models():
+    """The form that was nearest, of 8 and 32 times the fewest images, held 5 of the 13."""
+    study = pd.read_parquet(Path(__file__).parents[1] / "studies/cifar10/points.parquet")
+    runs = study[study["model"].isin(["w32", "w48"])]
+    cheap = runs["flops"] <= runs["flops"].max() / 3
+    found = foretell(runs[cheap], runs[~cheap], METRIC).runs
+    ends = np.array([(run.estimate, run.low, run.high) for run in found])
+    got = runs.set_index("run").loc[[run.run for run in found], METRIC].to_numpy()
+    assert np.sqrt(np.mean(np.log(got / ends[:, 0]) ** 2)) < 0.05
+    assert np.mean((ends[:, 1] <= got) & (got <= ends[:, 2])) >= 0.8
 
 
 def test_the_outlook_holds_a_planted_law_and_knows_less_the_further_it_looks():
