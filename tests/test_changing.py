@@ -16,7 +16,7 @@ import psutil
 import pytest
 from conftest import SCHEDULES, Study
 from test_control import until
-from told import rows
+from told import planning, rows
 
 from scalectl.orchestrator.cluster import ray_nodes, supervisor
 from scalectl.orchestrator.cluster.ray_server import secure
@@ -193,8 +193,22 @@ def test_a_node_that_does_not_see_the_artifacts_refuses_the_launch(study, nodes,
     finally:
         nodes.remove_node(node, allow_graceful=False)
     assert refused.value.exit is Exit.REFUSED
-    assert rows(study, "SELECT count(*) FROM attempts") == [0]
+    assert not study.store.exists()
     assert not [*(study.folder / "artifacts").glob("seen*")]
+
+
+def test_a_cluster_without_slots_of_the_type_refuses_and_the_store_stays_as_it_is(study, nodes, capfd):
+    extra = "resources: {default: {type: h100}}\nlimits: {acquire: 3}\n"
+    study.write(extra)
+    lacks = r"^refused: no worker has joined the cluster in 3 s .*: no slots of type h100: the cluster has \d CPUs\.$"
+    for make in (lambda: None, lambda: planning(study, extra=extra)[0].close()):
+        make()
+        before = study.store.exists() and study.store.read_bytes()
+        with pytest.raises(Refusal, match=lacks) as refused:
+            launched(study, nodes)
+        assert refused.value.exit is Exit.REFUSED
+        assert (study.store.exists() and study.store.read_bytes()) == before
+        assert "Waiting for nodes to join, up to 3 s." in capfd.readouterr().err
 
 
 HOG = """

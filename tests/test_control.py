@@ -297,6 +297,13 @@ def test_a_detached_launch_that_fails_says_why(study, begun):
     assert done.returncode == 6 and "exit code 6" in done.stderr and "is held by" in done.stderr
 
 
+@pytest.mark.slow
+def test_a_detached_launch_that_is_refused_once_its_cluster_is_there_says_why(study):
+    done = scalectl("launch", study.write("resources: {default: {type: h100-8}}\n"), "-dy")
+    assert done.returncode == 4 and "refused: no slots of type h100-8: the cluster has" in done.stderr, done.stderr
+    assert not study.store.exists()
+
+
 def test_show_and_status_json_are_json(study: Study, begun):
     for command in (["show", begun[1].runs[0].id], ["status"]):
         json.loads(scalectl(*command, "-o", "json", "--store", study.store).stdout)

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 
-from scalectl.orchestrator.launch.session import _interruptible
+from scalectl.orchestrator.launch.interrupts import interruptible
 
 
 class Slow(io.RawIOBase):
@@ -27,7 +27,7 @@ class Slow(io.RawIOBase):
 def test_a_ctrl_c_within_a_line_stops_the_launch_softly(monkeypatch, capfd):
     stopping, slow = threading.Event(), Slow()
     monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(io.BufferedWriter(slow), line_buffering=True))
-    with _interruptible(stopping):
+    with interruptible(stopping):
         print("done      a-1-2", file=sys.stderr, flush=True)
     assert stopping.is_set() and slow.written.startswith(b"done      a-1-2")
     assert b"Stopping at the next checkpoint" in slow.written + capfd.readouterr().err.encode()

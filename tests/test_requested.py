@@ -17,7 +17,9 @@ def begun(study, monkeypatch):
     monkeypatch.setattr(requested, "_SECONDS", -1.0)
     records, plan = planning(study)
     with records:
-        yield records, plan, Requested(threading.Event(), records)
+        stop = Requested(threading.Event())
+        stop.records = records
+        yield records, plan, stop
 
 
 def test_a_job_stops_once_all_that_it_is_for_was_asked_to_in_one_request_or_in_several(begun):

@@ -165,7 +165,8 @@ class Nodes:
 
     def lacking(self) -> str:
         """What the cluster has in place of slots, in a few words."""
-        return lacking(self._request.wanted or (CPU,), self.known)
+        nodes = [node for node in self.known if node["NodeID"] not in self.left_out]
+        return lacking(self._request.wanted or (CPU,), nodes)
 
     def close(self) -> None:
         """Take away the file that nodes were asked for."""

@@ -42,6 +42,27 @@ def knock(address: str, seconds: float = KNOCK_SECONDS) -> None:
         raise Unreachable(f"no Ray cluster at {address!r}: {error}; give the HOST:PORT of its head.") from error
 
 
+_SETTINGS = b"\x04"  # the kind of frame that servers of HTTP/2 begin with, in its fourth byte: RFC 9113, 3.4 and 4.1
+
+
+def check_head(address: str, seconds: float = KNOCK_SECONDS) -> None:
+    """Raise Unreachable where what listens isn't a head of Ray, for which Ray would wait without an end.
+
+    A head speaks first, as HTTP/2 has it; over TLS it is the client that does.
+    """
+    if os.environ.get("RAY_USE_TLS") == "1":
+        return
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=seconds) as connection:
+            frame = connection.recv(9, socket.MSG_WAITALL)
+    except OSError:
+        frame = b""
+    if frame[3:4] != _SETTINGS:
+        remedy = "give the HOST:PORT of its head, often port 6379"
+        raise Unreachable(f"no Ray cluster at {address!r}: another program listens there, or one that hangs; {remedy}.")
+
+
 def secure(address: str | None) -> None:
     """Set what Ray reads at import: token authentication, no usage reports, and loopback sockets when embedded."""
     folder = Path.home() / ".ray"
@@ -77,6 +98,7 @@ def _token(path: Path) -> Path:
 def join(address: str, options: dict[str, Any]) -> Any:
     """Join the cluster that runs at an address; returns the module `ray`, or raises Unreachable."""
     knock(address)
+    check_head(address)
     secure(address)
     import ray
 

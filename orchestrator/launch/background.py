@@ -15,10 +15,33 @@ from typing import Any
 
 from scalectl.orchestrator.cluster.ray_server import Unreachable, knock, secure
 from scalectl.orchestrator.errors import Exit, Refusal
-from scalectl.orchestrator.store.lock import Holder, holder
+from scalectl.orchestrator.store.lock import holder
 
 COMMAND = (sys.executable, "-P", "-m", "scalectl")  # -P: without the current folder on its path
 PATIENCE = 120.0  # seconds until it holds the store
+REFUSAL_SECONDS = (
+    15.0  # from then on until it writes there, which it doesn't where it is refused; slots may take longer
+)
+
+
+class _Begun:
+    """Whether a launcher that is started after this is made has taken a store, and written to it or waits for slots."""
+
+    def __init__(self, store: Path) -> None:
+        self._store, self._holder = store, holder(store)
+        self._before = self._written
+        self._held: float | None = None  # since when
+
+    def __call__(self) -> bool:
+        if holder(self._store) in (None, self._holder):
+            return False
+        self._held = self._held or time.monotonic()
+        return self._written != self._before or time.monotonic() - self._held > REFUSAL_SECONDS
+
+    @property
+    def _written(self) -> list[int]:
+        files = (self._store, Path(f"{self._store}-wal"))
+        return [file.stat().st_mtime_ns for file in files if file.exists()]
 
 
 class NotLaunched(Refusal):
@@ -41,14 +64,14 @@ class Detached:
 
 
 def detach(words: Sequence[str], store: Path, folder: Path) -> Detached:
-    """Start `scalectl WORDS` in a process of its own; returns once that holds the store, or has ended well.
+    """Start `scalectl WORDS` in a process of its own; returns once that works or waits for slots, or has ended well.
 
     Its words go to a new file in `folder`. Raises NotLaunched with the end of that file where it fails.
     """
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / f"launch-{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() % 10**9:09}.log"
     log.touch(mode=0o600)
-    command = [*COMMAND, *words]
+    command, begun = [*COMMAND, *words], _Begun(store)
     with log.open("ab") as out:
         launcher = subprocess.Popen(  # noqa: S603 - this program itself
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
@@ -59,7 +82,7 @@ def detach(words: Sequence[str], store: Path, folder: Path) -> Detached:
             if code:
                 raise NotLaunched(f"the launcher ended with exit code {code}; {log} says:\n{_last_lines(log)}", code)
             return Detached(launcher.pid, log, ended=True)
-        if (held := holder(store)) and held.pid == launcher.pid:
+        if begun():
             break
         time.sleep(0.1)
     return Detached(launcher.pid, log)
@@ -81,7 +104,7 @@ class Submitted:
 
 
 def submit(words: Sequence[str], store: Path, address: str) -> Submitted:
-    """Start `scalectl WORDS` on the head, in the folder of this process, and return once it holds the store or ended.
+    """Start `scalectl WORDS` on the head, in the folder of this process; returns once it works, waits or ended.
 
     The head has to see this Python, the file and the store by the same paths. Raises Refusal without the extra `jobs`,
     Unreachable where the cluster takes no jobs, and NotLaunched with the end of the job's log where it fails.
@@ -92,10 +115,10 @@ def submit(words: Sequence[str], store: Path, address: str) -> Submitted:
             " pip install 'scalectl[jobs]' here and on the head, or leave out --detach."
         )
     knock(address)
-    before = holder(store)
+    begun = _Begun(store)
     with _answering(address) as client:
         job = client.submit_job(entrypoint=_entrypoint(words), submission_id=f"scalectl-{secrets.token_hex(6)}")
-        return Submitted(job, ended=_ended(client, job, store, before))
+        return Submitted(job, ended=_ended(client, job, begun))
 
 
 @contextmanager
@@ -114,10 +137,10 @@ def _answering(address: str) -> Iterator[Any]:
         raise Unreachable(f"the Ray cluster at {address} takes no jobs: {cause}; {remedy}.") from error
 
 
-def _ended(client: Any, job: str, store: Path, before: Holder | None) -> bool:
-    """Whether a job has ended well, once it has ended or holds the store; raises NotLaunched."""
+def _ended(client: Any, job: str, begun: _Begun) -> bool:
+    """Whether a job has ended well, once it has ended or its launch has begun; raises NotLaunched."""
     deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and holder(store) in (None, before):
+    while time.monotonic() < deadline and not begun():
         status = client.get_job_status(job)
         if status.is_terminal() and status != "SUCCEEDED":
             raise NotLaunched(f"job {job} of the cluster is {status.lower()}; it says:\n{_last_job_lines(client, job)}")

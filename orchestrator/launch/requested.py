@@ -12,8 +12,10 @@ _SECONDS = 1.0  # between two looks
 class Requested:
     """A stop that is set once the launch is to end, or all runs of the job that was placed last are asked to stop."""
 
-    def __init__(self, stopping: Stop, records: Records) -> None:
-        self._stopping, self._records = stopping, records
+    records: Records | None = None  # until there is a store, nobody can ask it
+
+    def __init__(self, stopping: Stop) -> None:
+        self._stopping = stopping
         self._runs: frozenset[str] = frozenset()
         self._asked: frozenset[str] = frozenset()
         self._looked = 0.0
@@ -25,7 +27,7 @@ class Requested:
 
     def is_set(self) -> bool:
         """Whether it is; the store is looked at once a second."""
-        if time.monotonic() - self._looked > _SECONDS:
-            self._asked |= self._records.stops_ahead()
+        if self.records and time.monotonic() - self._looked > _SECONDS:
+            self._asked |= self.records.stops_ahead()
             self._looked = time.monotonic()
         return self._stopping.is_set() or (bool(self._runs) and self._runs <= self._asked)

@@ -1,12 +1,11 @@
 """One launch from a checked experiment to its outcome: hold the store, plan, place, show, and stop when asked."""
 
-import signal
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager, redirect_stdout
+from contextlib import ExitStack, closing, contextmanager, redirect_stdout
 from pathlib import Path
 
 from scalectl.orchestrator.cluster.backends import opened
@@ -20,6 +19,7 @@ from scalectl.orchestrator.format import counted, flops, hours, last_line
 from scalectl.orchestrator.goodput import summary
 from scalectl.orchestrator.launch.awaiting import awaited
 from scalectl.orchestrator.launch.config import LaunchConfig
+from scalectl.orchestrator.launch.interrupts import interruptible
 from scalectl.orchestrator.launch.ledger import Ledger, Meter
 from scalectl.orchestrator.launch.log import Journal, Loudness, say
 from scalectl.orchestrator.launch.loop import launch
@@ -71,25 +71,27 @@ def carry_out(
     launch takes as many slots as `slots` names, or all. `agree` answers the question about what a large launch costs;
     the store keeps `again`, the command that launches the same. `loudness` says how much is shown on stderr. `conclude`
     fits the laws once the store is released, and answers with them: the hook of the study is told of them.
-    Raises Refusal when that is no or a cap forbids the launch, before anything is written,
-    and Locked when another launch holds the store or its artifacts.
+    Raises Refusal when that is no, a cap forbids the launch or there are no slots for it, and Locked when another
+    launch holds the store or its artifacts; the store is as it was then.
     """
     began = time.monotonic()
     with notifying(experiment, say) as notifier:
-        with holding(Path(experiment.store)) as lock:
+        with holding(Path(experiment.store)) as lock, ExitStack() as stack:
             plan, record = planned(experiment)
             check_use(plan, slots, backend)
             admit(plan, caps, agree)
+            session = _Session(experiment, plan, record, Meter(caps), notifier, loudness)
+            cluster = stack.enter_context(
+                session.ready(backend, slots, address)
+            )  # or a refusal; nothing is written yet
             with Records(experiment.store, lock) as records:
                 records.plan(plan, experiment)
                 if again:
                     records.note(LAUNCHED, again)
-                session = _Session(experiment, plan, record, records, Meter(caps), notifier, loudness)
-                if plan.jobs:
-                    notifier.begin()
-                    sweep()  # before its workers are given the same jobs
-                    session.work(backend, slots, address)
-                outcome = session.outcome(time.monotonic() - began)
+                if cluster is not None:
+                    session.work(cluster, records)
+                stack.close()
+                outcome = session.outcome(records, time.monotonic() - began)
         try:
             laws = conclude(outcome)
         except KeyboardInterrupt:  # of the fit: the launch has ended all the same
@@ -107,16 +109,16 @@ class _Session:
         experiment: Experiment,
         plan: Plan,
         record: Known,
-        records: Records,
         meter: Meter,
         notifier: Notifier,
         loudness: Loudness,
     ) -> None:
-        self._experiment, self._plan, self._record, self._records = experiment, plan, record, records
+        self._experiment, self._plan, self._record = experiment, plan, record
         self._meter, self._notifier, self._loudness = meter, notifier, loudness
         self._stopping = threading.Event()
-        self._requested = Requested(self._stopping, records)
+        self._requested = Requested(self._stopping)
         self._ends = _Ends(plan)
+        self._warnings: list[str] = []  # of nodes, before there is a store to note them in
         self._books = ""
         self._halted = ""  # why nothing more was placed
         self._lost = ""  # why the cluster can't be used any more
@@ -124,28 +126,55 @@ class _Session:
     def _say(self, text: str) -> None:
         say(text, self._loudness)
 
-    def work(self, backend: str, slots: Sequence[Slot], address: str | None) -> None:
-        """Run the jobs of the plan and show how it goes."""
+    @contextmanager
+    def ready(self, backend: str, slots: Sequence[Slot], address: str | None) -> Iterator[Supervisor | None]:
+        """Yield the cluster once it has slots for the jobs; None where none are left, or the launch is to end before.
+
+        Raises Refusal where it has none, its nodes don't see the artifacts, or these can't be written.
+        """
         plan = self._plan
+        if not plan.jobs:
+            yield None
+            return
+        self._notifier.begin()
+        sweep()  # before its workers are given the same jobs
         self._say(
             f"{plan.study} · {len(plan.missing)} of {counted(len(plan.runs), 'run')}"
             f" on {counted(plan.shared, 'trunk')} · {flops(plan.flops)} FLOPs"
         )
         with (
-            _interruptible(self._stopping),
+            interruptible(self._stopping),
             redirect_stdout(sys.stderr),  # what Ray prints is no result
             closing(self._cluster(backend, slots, address)) as cluster,
         ):
-            if not awaited(cluster, plan, slots, self._experiment.limits.acquire, self._stopping, self._say):
+            if not self._awaited(cluster, slots):
+                yield None
                 return
             limit_slots(cluster, slots)
             check_slots(plan, cluster)
             with working_in(self._experiment.artifacts):  # not before: a refusal makes no folder
                 cluster.admit(self._experiment.artifacts)
-                ledger, tally = Ledger(cluster.slots), Tally(plan, slots_of(cluster))
-                self._say(f"{counted(len(cluster.slots), 'slot')} · {tally.left}")
-                self._launch(cluster, ledger, tally)
-                self._lost = cluster.lost
+                self._warnings = cluster.notices()
+                for text in self._warnings:
+                    self._say(f"warning   {text}")
+                if not self._awaited(cluster):  # nodes may be left out by now
+                    yield None
+                    return
+                check_slots(plan, cluster)
+                yield cluster
+
+    def _awaited(self, cluster: Supervisor, slots: Sequence[Slot] = ()) -> bool:
+        return awaited(cluster, self._plan, slots, self._experiment.limits.acquire, self._stopping, self._say)
+
+    def work(self, cluster: Supervisor, records: Records) -> None:
+        """Run the jobs of the plan and show how it goes."""
+        self._requested.records = records
+        for text in self._warnings:
+            records.note("warning", text)
+        ledger, tally = Ledger(cluster.slots), Tally(self._plan, slots_of(cluster))
+        self._say(f"{counted(len(cluster.slots), 'slot')} · {tally.left}")
+        self._launch(cluster, records, ledger, tally)
+        self._lost = cluster.lost
         self._books = summary(ledger.entries())
 
     def _cluster(self, backend: str, slots: Sequence[Slot], address: str | None) -> Supervisor:
@@ -157,7 +186,7 @@ class _Session:
         request = Request(workers, address, wanted(self._plan.jobs, named), self._requested, grows=True)
         return opened(backend, request, Patience(limits.stall, limits.acquire))
 
-    def _launch(self, cluster: Cluster, ledger: Ledger, tally: Tally) -> None:
+    def _launch(self, cluster: Cluster, records: Records, ledger: Ledger, tally: Tally) -> None:
         limits = self._experiment.limits
         quiet, verbose = self._loudness is Loudness.QUIET, self._loudness is Loudness.VERBOSE
         with screen(tally, quiet=quiet, verbose=verbose) as shown:
@@ -172,12 +201,12 @@ class _Session:
                 followers=[tally.follow],
                 hint=self._say,
             )
-            self._halted = _carried_out(launch(self._plan, self._records, cluster, self._record.checkpoints, config))
+            self._halted = _carried_out(launch(self._plan, records, cluster, self._record.checkpoints, config))
 
-    def outcome(self, seconds: float) -> Outcome:
+    def outcome(self, records: Records, seconds: float) -> Outcome:
         """What came of it, after so many seconds."""
         interrupted, runs = self._stopping.is_set(), self._plan.runs
-        states = self._ends.states(self._records.states(run.id for run in self._plan.missing))
+        states = self._ends.states(records.states(run.id for run in self._plan.missing))
         pause = ""
         if states[RunState.STOPPED] + states[UNEVALUATED]:  # else what was held back went on after all
             pause = self._ends.pause
@@ -253,32 +282,3 @@ class _Ends:
         if end in (JobState.FAILED, JobState.DIVERGED):
             return EVALUATION_FAILED
         return UNEVALUATED
-
-
-@contextmanager
-def _interruptible(stopping: threading.Event) -> Iterator[None]:
-    """Have `stopping` set by the first Ctrl-C, SIGTERM or SIGHUP; a second one ends the process's work at once.
-
-    A terminal that is lost may say so twice, so that SIGHUP is no such second one; nohup has it ignored as before. From
-    the second on all are ignored: what is left to do is to end Ray's processes, which another one would leave behind.
-    """
-    hurrying = threading.Event()
-
-    def interrupt(number: int, frame: object) -> None:
-        if stopping.is_set():
-            if number == signal.SIGHUP or hurrying.is_set():
-                return
-            hurrying.set()
-            raise KeyboardInterrupt
-        stopping.set()
-        say("Stopping at the next checkpoint; press Ctrl-C again to stop at once.")
-
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-        numbers.append(signal.SIGHUP)
-    before = {number: signal.signal(number, interrupt) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from scalectl.orchestrator.errors import NotFound, Refusal
 from scalectl.orchestrator.store.beside import Unusable, check_journals
+from scalectl.orchestrator.store.lock import holder
 from scalectl.orchestrator.store.older import state_of, upgraded
 from scalectl.orchestrator.store.soundness import (
     APPLICATION,
@@ -77,6 +78,8 @@ def reading(path: Path) -> Iterator[Connection]:
     with explained(path):
         exists = path.exists()
     if not exists:
+        if launcher := holder(path):
+            raise NotFound(f"{path}: there is no store here yet: {launcher}, makes it once it has slots.")
         raise NotFound(f"{path}: there is no store here; scalectl launch FILE makes one.")
     check_journals(path)
     with explained(path):

@@ -15,6 +15,7 @@ from pathlib import Path
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.format import command, duration
 from scalectl.orchestrator.store.beside import Unusable, opened
+from scalectl.orchestrator.store.requests import forget_requests
 from scalectl.trainer import flock
 from scalectl.trainer.data.storage import remote
 
@@ -141,6 +142,7 @@ def holding(store: Path, *, launches: bool = True) -> Iterator[Lock]:
     except OSError as error:
         raise unwritable(error, store) from error
     try:
+        forget_requests(store)
         yield lock
     finally:
         if not store.exists():

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -26,7 +26,7 @@ from scalectl.orchestrator.store.foreign import Foreign
 from scalectl.orchestrator.store.intake import Taken, bury, now, take_back, take_in, take_in_others
 from scalectl.orchestrator.store.lock import Lock, unwritable
 from scalectl.orchestrator.store.pruning import Pruning, forget_checkpoints, forget_runs
-from scalectl.orchestrator.store.requests import asked_to_stop
+from scalectl.orchestrator.store.requests import asked_to_stop, forget_requests
 from scalectl.orchestrator.store.snapshot import PLANNED
 from scalectl.orchestrator.store.tables import (
     checkpoints,
@@ -55,6 +55,8 @@ class Records:
             self._lock = lock or Lock(self.path, launches=launches)
         except OSError as error:
             raise unwritable(error, self.path) from error
+        if lock is None:  # else it forgot them when it was taken
+            forget_requests(self.path)
         self._placed: dict[int, rows.Placed] = {}
         self._launch: int | None = None  # its number in the ledger
         self._warned: set[str] = set()
@@ -64,8 +66,6 @@ class Records:
             self._file = file_number(self.path)
             with explained(self.path):
                 self._lock.hold_itself()
-            with suppress(Unusable):
-                asked_to_stop(self.path)  # of a launcher before this one
         except BaseException:
             self._lock.release()
             raise

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 from scalectl.orchestrator.errors import Refusal
@@ -54,6 +55,12 @@ def asked_to_stop(store: Path) -> frozenset[str]:
     if size > _MOST:
         raise Unusable(f"{path} has {size:,} bytes, and {_MOST:,} is the most that is read.")
     return frozenset(text.split())
+
+
+def forget_requests(store: Path) -> None:
+    """Drop what was asked of the launcher before this one; what can't be read is left to the first look at it."""
+    with suppress(Unusable):
+        asked_to_stop(store)
 
 
 def open_requests(store: Path) -> bool:
