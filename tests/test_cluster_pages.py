@@ -45,14 +45,14 @@ def test_every_scalectl_of_a_page_is_a_command(page, monkeypatch):
 def test_a_page_that_installs_the_package_builds_it_first_and_runs_it_by_its_path():
     """It is not on PyPI; and `ssh HOST COMMAND` reads no profile, in which an environment would be active."""
     pages = [page for page in PAGES if "pip install" in page.read_text()]
-    assert {page.name for page in pages} == {"gpu-node.md", "gpu-nodes.md", "pod-slice.md", "tpu-vm.md"}
+    assert {page.name for page in pages} == {"gpu-node.md", "gpu-nodes.md", "pod-slice.md", "slurm.md", "tpu-vm.md"}
     for page in pages:
         shell = "\n".join(blocks(page, "bash"))
         installs = re.findall(r"pip install ([^\n]*)'scalectl\[(\w+(?:,\w+)*)\]'", shell)
         assert shell.startswith("uv build --wheel\n") and installs
         assert {options for options, _ in installs} == {"--find-links dist "}
         assert not re.search(r"\"[^\"\n]*(?<!bin/)\bscalectl (?!\[)[a-z]+[^\n]*\"", shell)
-        for file in re.findall(r"scp [^\n]*?(deploy/[\w.]+)", shell):
+        for file in re.findall(r"(?<= )deploy/[\w./-]+", shell):
             assert (DOCS.parent / file).is_file()
 
 
