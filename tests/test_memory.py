@@ -93,8 +93,8 @@ def test_most_estimates_are_near_the_peak_of_the_compiler_also_where_nothing_was
         for cell, measured in DRAWN
         if not preflight_fit.squeezed(cell, measured)
     ]
-    assert near(errors) == (75, 70, 72)
-    assert near(preflight_fit.left_out(DRAWN)) == (75, 69, 72)
+    assert near(errors) == (75, 72, 72)
+    assert near(preflight_fit.left_out(DRAWN)) == (75, 71, 72)
 
 
 def test_the_paper_s_shapes_at_full_depth_are_near_though_none_of_them_was_fitted(divided):
@@ -113,7 +113,7 @@ def test_cells_that_were_compiled_after_the_fit_are_near(divided, cell):
 
 def test_what_the_compiler_accepts_is_mostly_called_fitting_and_nothing_else_is(divided):
     verdicts = [(measured.fits, estimate(cell.trunk, topology(cell.topology)).verdict) for cell, measured in CELLS]
-    assert verdicts.count((True, Verdict.FITS)) == 71 and verdicts.count((False, Verdict.FITS)) == 0
+    assert verdicts.count((True, Verdict.FITS)) == 72 and verdicts.count((False, Verdict.FITS)) == 0
     assert verdicts.count((False, Verdict.OVER)) == 5 and verdicts.count((True, Verdict.OVER)) == 0
 
 
