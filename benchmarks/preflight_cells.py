@@ -144,10 +144,10 @@ def read() -> list[tuple[Cell, Measured]]:
     if not TABLE.exists():
         return []
     with TABLE.open(newline="") as file:
-        return [(_typed(Cell, row), _typed(Measured, row)) for row in csv.DictReader(file)]
+        return [(typed(Cell, row), typed(Measured, row)) for row in csv.DictReader(file)]
 
 
-def _typed(kind: type, row: dict[str, str]):
+def typed(kind: type, row: dict[str, str]):
     readers = {int: int, float: float, str: str, bool: lambda text: text == "True"}
     return kind(**{field.name: readers[field.type](row[field.name]) for field in fields(kind)})
 

@@ -48,7 +48,7 @@ def compiled(trunk: TrunkSpec, slices: Topology) -> Need:
     given = arguments(program, lay)
     lowered = lower(program, lay, given, trunk)
     try:
-        analysis = _compile(lowered).memory_analysis()
+        analysis = optimised(lowered).memory_analysis()
     except jax.errors.JaxRuntimeError as error:
         needed, limit = refused(str(error))
         return Need(Verdict.OVER, needed, limit, held(given), compiled=True, seconds=time.perf_counter() - began)
@@ -114,7 +114,7 @@ def lower(shape: Shape, lay: Layout, given: tuple[Any, ...], trunk: TrunkSpec, p
         return program.trace(state, count, images, labels, numbers).lower(lowering_platforms=(platform,))
 
 
-def _compile(lowered: Any) -> Any:
+def optimised(lowered: Any) -> Any:
     """The program, compiled with the least effort that this version of JAX has a word for."""
     for effort in EFFORTS:
         try:
