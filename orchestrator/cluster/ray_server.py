@@ -5,10 +5,11 @@ import secrets
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from scalectl.orchestrator.cluster.ray_processes import few_processes
 from scalectl.orchestrator.cluster.sessions import Session
 from scalectl.orchestrator.errors import Exit, Refusal
 
@@ -119,21 +120,10 @@ def _hush(ray: Any) -> None:
     ray._private.worker.print_to_stdstream = lambda data, ignore_prefix: None
 
 
-@contextmanager
-def _few_processes(ray: Any) -> Iterator[None]:
-    """Keep Ray from starting what nobody asks in a cluster of one launch, which options of `init` can't leave out.
-
-    Its log monitor looks for new files ten times a second, with 3 % of a core; its autoscaler has no nodes to add.
-    """
-    node, names = ray._private.node.Node, ("start_log_monitor", "start_monitor")
-    before = {name: getattr(node, name) for name in names if hasattr(node, name)}
-    try:
-        for name in before:
-            setattr(node, name, lambda node, *_, **__: None)
-        yield
-    finally:
-        for name, start in before.items():
-            setattr(node, name, start)
+def _light(ray: Any) -> None:
+    """Keep Ray from importing PyArrow here, 20 MB, for tables that nobody sends."""
+    with suppress(AttributeError):  # another version of Ray
+        ray.util.serialization_addons.apply = lambda context: None
 
 
 def _alone(ray: Any) -> Any:
@@ -158,13 +148,14 @@ class Embedded:
     def __init__(self, ray: Any, options: dict[str, Any]) -> None:
         self._ray, self._options = ray, options
         _hush(ray)
+        _light(ray)
         self.start()
 
     def start(self) -> None:
         """Start Ray's processes; raises Refusal where this machine doesn't let them."""
         self._session = Session()
         try:
-            with signals_held(), _few_processes(self._ray):
+            with signals_held(), few_processes(self._ray):
                 self._ray.init(
                     address="local",
                     job_config=_alone(self._ray),
