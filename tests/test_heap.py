@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from scalectl.orchestrator.cluster import process as heap
+from scalectl.trainer.compiling import library
 
 ROOT = Path(__file__).parent.parent
 MIB = 2**20
@@ -17,7 +18,7 @@ SIZE = 256 * MIB
 WORK = f"""
 import json, resource, threading
 from pathlib import Path
-from scalectl.orchestrator.cluster import process as heap
+from scalectl.trainer.compiling import give_back
 from ctypes import CDLL, c_void_p, c_size_t, c_int
 c = CDLL(None)
 c.malloc.restype, c.malloc.argtypes, c.free.argtypes = c_void_p, [c_size_t], [c_void_p]
@@ -41,12 +42,12 @@ def resident():
 first, again = faults(), [faults() for _ in range(3)]
 held = resident()
 large = sum(int(line.split()[1]) for line in open("/proc/self/smaps") if line.startswith("AnonHugePages"))
-heap.give_back()
+give_back()
 print(json.dumps([first, max(again), held, resident(), 1024 * large]))
 """
 HUGE = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
-pytestmark = pytest.mark.skipif(not hasattr(heap._library(), "mallopt"), reason="the C library is not glibc")
+pytestmark = pytest.mark.skipif(not hasattr(library(), "mallopt"), reason="the C library is not glibc")
 
 
 def worked(**environment: str) -> list[int]:

@@ -96,9 +96,9 @@ def test_fine_tuning_is_measured_later_without_training_again(study):
 @pytest.mark.slow
 def test_rates_and_horizons_share_the_programs_of_their_shape_and_the_store_counts_them(study, monkeypatch):
     """2 widths x 2 rates x 3 horizons: first weights, step and reading are compiled for each width and for no other."""
-    from scalectl.trainer import step
+    from scalectl.trainer import kept
 
-    monkeypatch.setattr(step, "_compiled", {})
+    monkeypatch.setattr(kept, "_kept", {})
     text = study.write(steps="[20, 30, 40]").read_text()
     text = text.replace("models:\n", "models:\n  nano: {width: 12, depth: 1, num_heads: 2, patch_size: 4}\n")
     study.write = lambda **_: study.file

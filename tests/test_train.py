@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from damage import HURTS, array_file
 
-from scalectl.trainer import checkpoint, flops, hardware, writer
+from scalectl.trainer import checkpoint, flops, hardware, kept, writer
 from scalectl.trainer import step as programs
 from scalectl.trainer.events import (
     Checkpoint,
@@ -121,7 +121,7 @@ def test_compiling_is_no_device_time(tmp_path, monkeypatch):
 
     monkeypatch.setattr(time, "perf_counter", lambda: clock() + late)
     monkeypatch.setattr(jax.stages.Lowered, "compile", slowly)
-    monkeypatch.setattr(programs, "_compiled", {})
+    monkeypatch.setattr(kept, "_kept", {})
     end = told(job(tmp_path))[-1]
     assert end.compile_seconds > 1000.0 * end.compilations >= 2000.0
     assert end.device_seconds < 1000.0

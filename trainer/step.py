@@ -12,8 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from scalectl.trainer import kept
+from scalectl.trainer.compiling import compiling
 from scalectl.trainer.flops import dispatch, training_flops
 from scalectl.trainer.optimizer import DECAYS, Settings, clip, direction, schedule, updated
+from scalectl.trainer.packing import small
+from scalectl.trainer.padding import padded, some
 from scalectl.trainer.sharding import Layout, everywhere
 from scalectl.trainer.spec import Loss, Optimizer, TrunkSpec
 from scalectl.trainer.views import seen
@@ -164,17 +168,6 @@ def read(shape: Shape, params: Any, images: Array, labels: Array) -> Readings:
     return Readings(losses(logits_BC, labels, shape.loss), wrong(logits_BC, labels), features_BD)
 
 
-def some(rows: Any, part: slice) -> np.ndarray:
-    """As many rows as `part` is long: those there, and others after them that mean nothing."""
-    real: np.ndarray = rows[min(part.start, len(rows) - 1) : part.stop]
-    return padded(real, part.stop - part.start)
-
-
-def padded(rows: np.ndarray, count: int) -> np.ndarray:
-    """`count` rows: those given, and zeros after them; the same array where none is missing."""
-    return rows if len(rows) == count else np.pad(rows, [(0, count - len(rows))] + [(0, 0)] * (rows.ndim - 1))
-
-
 @cache
 def abstract(shape: Shape) -> State:
     """The state as shapes and types, without values."""
@@ -186,9 +179,6 @@ def abstract(shape: Shape) -> State:
 def zeros(shape: Shape) -> State:
     """A state of nothing but zeros, in the memory of this process."""
     return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), abstract(shape))
-
-
-_compiled: dict[tuple[Hashable, Shape, Layout, tuple[str, ...]], Any] = {}  # for as long as the process lives
 
 
 @dataclass
@@ -205,19 +195,30 @@ class Programs:
         for size in (self.shape.batch_size, self.shape.microbatch):
             self.layout.rows(size)
         self.shape = replace(self.shape, parts=count)
+        self._compiled = kept.programs(self.shape.model.model)
 
     def first(self, seed: int) -> State:
         """The state at step 0: parameters drawn from `seed`, moments zero."""
-        image = jnp.zeros((1, *self.shape.images[1:]))
+        of = ("parameters", self.shape, self.layout)  # of the last seed, for trunks on other data
+        drawn, params = self._compiled.get(of, (None, None))
+        if drawn != seed:
+            params = self._drawn(seed)
+            if self.layout.alone and small(params):
+                self._compiled[of] = seed, jax.tree.map(np.array, params)
+        else:
+            params = jax.tree.map(np.copy, params)  # a step consumes what it is given
+        state: State = self.layout.put(zeros(self.shape)._replace(params=params))
+        return state
+
+    def _drawn(self, seed: int) -> Any:
+        image, like = jnp.zeros((1, *self.shape.images[1:])), abstract(self.shape).params
 
         def draw(seed: Array) -> Any:
             return self.shape.model.init(jax.random.key(seed), image)
 
         quick = {"xla_backend_optimization_level": 0}  # runs once, and compiles in half the time
-        like = abstract(self.shape)
-        program = self._ready("first", draw, np.uint32(seed), options=quick, out=lambda: self.layout.state(like.params))
-        state: State = self.layout.put(zeros(self.shape)._replace(params=program(np.uint32(seed))))
-        return state
+        key, out = np.uint32(seed), lambda: self.layout.state(like)
+        return self._ready(kept.FIRST, draw, key, options=quick, out=out)(key)
 
     def fed(self, images: Any, labels: np.ndarray) -> Fed:
         """The stacked batches, of which there are at most `shape.steps`, on several devices where there are several.
@@ -285,13 +286,14 @@ class Programs:
     def _ready(self, name: Hashable, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         """A program for arguments of these shapes, compiled now unless this process has it."""
         key = (name, self.shape, self.layout, tuple(DECAYS))
-        if key not in _compiled:
+        if key not in self._compiled:
             began = time.perf_counter()
             where = {} if self.layout.alone else {"out_shardings": options["out"]()}
             program = jax.jit(function, donate_argnums=options.get("donate", ()), **where)
             with options.get("context", nullcontext)():
                 lowered = program.lower(*arguments)
-            _compiled[key] = lowered.compile(compiler_options=options.get("options"))
+            with compiling():
+                self._compiled[key] = lowered.compile(compiler_options=options.get("options"))
             self.compile_seconds += time.perf_counter() - began
             self.compilations += 1
-        return _compiled[key]
+        return self._compiled[key]

@@ -1,11 +1,8 @@
 """The process of a worker: its cores, its heap, and the last words of one that died."""
 
-import ctypes
 import os
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 BINDS = hasattr(os, "sched_setaffinity")
 
@@ -32,17 +29,6 @@ ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
     "GLIBC_TUNABLES": ":".join(filter(None, ["glibc.malloc.hugetlb=1", os.environ.get("GLIBC_TUNABLES")])),
 }
-
-
-@cache
-def _library() -> Any:
-    return ctypes.CDLL(None)
-
-
-def give_back() -> None:
-    """Hand what is free back to the system, where the C library is glibc."""
-    if hasattr(_library(), "malloc_trim"):
-        _library().malloc_trim(0)
 
 
 LINES = 40

@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
-from scalectl.orchestrator.cluster import process as heap
 from scalectl.orchestrator.cluster.lease import Taken, leased
 from scalectl.orchestrator.cluster.orphan import ends_with_parent
 from scalectl.orchestrator.cluster.process import bind
@@ -22,6 +21,7 @@ from scalectl.orchestrator.redact import redacted
 from scalectl.orchestrator.vocabulary import CPU
 from scalectl.trainer import cache, environment
 from scalectl.trainer.claim import Superseded
+from scalectl.trainer.compiling import give_back
 from scalectl.trainer.events import Alive, Done, Event, Failed, Started, Stop, Stopped
 from scalectl.trainer.multihost import Host, join, named
 from scalectl.trainer.spec import Job
@@ -132,7 +132,7 @@ def _events(job: Job, stopping: Stop, place: Place) -> Iterator[Event]:
     except Exception as error:  # whatever the trainer raises is the job's failure, never the launcher's
         yield Failed(_kind(error), step, redacted("".join(traceback.format_exception(error)).rstrip()))
     finally:
-        heap.give_back()  # the next job may be a small one
+        give_back()  # the next job may be a small one
 
 
 def _readers(job: Job, place: Place) -> int:
