@@ -1,0 +1,114 @@
+"""What a launch on a laptop does without: modules, fusions that wait, programs of past models, processes of Ray."""
+
+import os
+import pickle
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from scalectl.orchestrator.cluster.backends import opened
+from scalectl.orchestrator.cluster.base import Request
+from scalectl.orchestrator.experiment.reading import read
+from scalectl.orchestrator.plan.planner import plan
+from scalectl.trainer import kept
+from scalectl.trainer.checkpoint import sha256
+from scalectl.trainer.optimizer import settings
+from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, RunSpec, TrunkSpec
+from scalectl.trainer.step import Programs, shape
+
+TIMES = Path(f"/proc/self/task/{os.getpid()}/schedstat")
+COMPILED = """
+import os, sys
+os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
+cores = sorted(os.sched_getaffinity(0))
+if sys.argv[1] == "one":
+    os.sched_setaffinity(0, cores[:1])
+if sys.argv[2] == "nice":
+    os.nice(15)
+from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, TrunkSpec
+from scalectl.trainer.step import Programs, shape
+data = DataSpec("digits", 100, 360, 0, 0, 8, 1, 10)
+recipe = RecipeSpec(8, "float32", "gap", 0.0, "sigmoid", "adamw", 1e-3, 1.0, 0.0, 0.0, 10, 10)
+Programs(shape(TrunkSpec(ModelSpec(8, 1, 16, 2, 2), data, recipe, 0))).first(0)
+tasks = [int(task) for task in os.listdir("/proc/self/task")]
+own = os.getpriority(os.PRIO_PROCESS, os.getpid()), os.SCHED_OTHER
+kinds = {(os.getpriority(os.PRIO_PROCESS, task), os.sched_getscheduler(task)) for task in tasks}
+print(own in kinds, sorted((nice - own[0], kind == os.SCHED_IDLE) for nice, kind in kinds - {own}))
+"""
+
+
+def test_a_worker_that_trains_on_digits_loads_no_package_that_it_has_no_use_for(study, tmp_path):
+    job = tmp_path / "job"
+    job.write_bytes(pickle.dumps(plan(read(study.write(steps="[20]"))).jobs[0].job))
+    code = (
+        "import pickle, sys\n"
+        "from scalectl.orchestrator.cluster.ray_actor import Seat\n"
+        "from scalectl.orchestrator.cluster.worker import Place, stream\n"
+        "import threading\n"
+        f"events = [*stream(pickle.load(open({str(job)!r}, 'rb')), threading.Event(), Place(platform='cpu'))]\n"
+        "heavy = {'sklearn', 'scipy', 'pandas', 'pyarrow', 'sqlalchemy', 'pydantic', 'matplotlib'}\n"
+        "print(type(events[-1][-1]).__name__, sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "Done []"
+
+
+@pytest.mark.skipif(not TIMES.exists(), reason="the system tells no times of threads")
+@pytest.mark.parametrize(
+    ("cores", "nice", "told"),
+    [("one", "not", "[(10, False)]"), ("one", "nice", "[(0, True)]"), ("all", "not", "[]")],
+)
+def test_on_one_core_the_thread_that_hands_fusions_out_gives_way_to_those_that_lower_them(cores, nice, told):
+    if (cores == "all" and len(os.sched_getaffinity(0)) == 1) or os.getpriority(os.PRIO_PROCESS, 0) > 9:
+        pytest.skip("there is one core, or no room above the priority of this process")
+    done = subprocess.run(
+        [sys.executable, "-c", COMPILED, cores, nice], env=os.environ, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == f"True {told}"
+
+
+def test_a_process_keeps_the_programs_of_the_two_models_that_it_used_last(monkeypatch):
+    monkeypatch.setattr(kept, "_kept", {})
+    pico, nano, micro = (ModelSpec(width, 1, 16, 2, 2) for width in (8, 16, 32))
+    for model in (pico, nano, pico, micro):
+        kept.programs(model).setdefault("train", model)
+    assert kept.programs(pico) and kept.programs(micro)
+    assert not kept.programs(nano)
+    assert kept.programs(micro) and not kept.programs(pico)
+
+
+def test_where_a_slot_goes_to_another_model_the_program_that_draws_parameters_goes_and_they_stay(monkeypatch):
+    monkeypatch.setattr(kept, "_kept", {})
+    pico, nano = ((run, shape(run.trunk)) for run in map(run_of, (8, 16)))
+    first = sha256(Programs(pico[1]).first(0).params)
+    Programs(nano[1]).first(0)
+    programs = Programs(pico[1])
+    for _ in range(2):  # a step consumes the state that it is given
+        state = programs.first(0)
+        assert sha256(state.params) == first
+        images, labels = np.ones((1, *pico[1].images), np.float32), np.zeros((1, 8), np.int32)
+        programs.train(state, images, labels, settings(pico[0].trunk.recipe, pico[0]))
+    assert programs.compilations == 1  # the step
+    assert sha256(programs.first(1).params) != first
+    assert programs.compilations == 2
+
+
+def run_of(width: int) -> RunSpec:
+    data = DataSpec("digits", 100, 360, 0, 0, 8, 1, 10)
+    recipe = RecipeSpec(8, "float32", "gap", 0.0, "sigmoid", "adamw", 1e-3, 1.0, 0.0, 0.0, 10, 10)
+    return RunSpec(TrunkSpec(ModelSpec(width, 1, 16, 2, 2), data, recipe, 0), 20, 4)
+
+
+def test_a_cluster_of_one_launch_has_few_processes_of_ray():
+    before = set(psutil.Process().children())
+    with closing(opened("ray", Request(slots=2))):
+        (*started,) = set(psutil.Process().children(recursive=True)) - before
+        commands = [" ".join(process.cmdline()) for process in started]
+    named = ("gcs_server", "raylet/raylet", "tail -f", "runtime_env", "RuntimeEnv")
+    assert [command for command in commands if not any(name in command for name in named)] == []
+    assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in started)
