@@ -82,7 +82,8 @@ def test_a_launch_of_the_study_has_a_folder_and_a_cache_of_its_own(tmp_path):
         "open(sys.argv[1], 'w').write(os.environ.get('JAX_COMPILATION_CACHE_DIR', ''))\n"
         "if sys.argv[1] == 'status': print(json.dumps({'ledger': {'step_seconds': 7.0, 'compile_seconds': 3.0}}))\n"
     )
-    took = study.launched(command(tmp_path / "scalectl", text), tmp_path / "new", tmp_path / "jax")
+    took, sizes = study.launched(command(tmp_path / "scalectl", text), tmp_path / "new", tmp_path / "jax")
     assert took["step"] == 7.0 and took["compile"] == 3.0 and took["checkpoint"] != took["checkpoint"]
     assert 0 < took["s"] < 60 and took["CPU s"] >= 0
+    assert took["MiB"] == sum(sizes.values())
     assert (tmp_path / "new" / "launch").read_text() == str(tmp_path / "jax")
