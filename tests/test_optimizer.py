@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from scalectl.trainer.grouping import training
 from scalectl.trainer.optimizer import NEVER, Settings, clip, direction, schedule, settings, updated
 from scalectl.trainer.presets import preset
 from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, RunSpec, TrunkSpec
@@ -144,7 +145,7 @@ def whole_step(optimizer, clip_norm):
     images, labels = RNG.normal(size=of.images).astype(np.float32), RNG.integers(0, 37, 16)
     params = jax.jit(VIT.init)(jax.random.key(5), images)
     params = jax.tree.map(lambda leaf: leaf + 0.01 * RNG.normal(size=leaf.shape).astype(np.float32), params)
-    state = State(np.int32(0), params, direction(optimizer).init(params))
+    state = training(State(np.int32(0), params, direction(optimizer).init(params)))
     after, told = program(one_step, optimizer)(state, images, labels, PAPER._replace(clip_norm=clip_norm, warmup=4))
     _, grads = program(gradient, "adamw")(params, images, labels)  # which no optimizer changes
     trees = (params, after.params, grads)

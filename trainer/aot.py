@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from scalectl.trainer.division import unshared
+from scalectl.trainer.grouping import training
 from scalectl.trainer.memory import GIB, Need, Verdict
 from scalectl.trainer.optimizer import settings
 from scalectl.trainer.sharding import Layout
@@ -88,7 +89,7 @@ def arguments(shape: Shape, lay: Layout) -> tuple[Any, ...]:
     def placed(leaf: Any, where: Any) -> Any:
         return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where)
 
-    state, batch = abstract(shape), lay.batch(None)
+    state, batch = jax.eval_shape(training, abstract(shape)), lay.batch(None)
     images = jax.ShapeDtypeStruct((shape.steps, *shape.images), jnp.float32, sharding=batch)
     labels = jax.ShapeDtypeStruct((shape.steps, shape.batch_size), jnp.int32, sharding=batch)
     return jax.tree.map(placed, state, lay.state(state)), images, labels

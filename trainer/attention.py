@@ -11,7 +11,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
-from scalectl.trainer.products import attend
+from scalectl.trainer.products import attend, unstacked
 
 Array = jax.Array
 Attention = Literal["auto", "own", "xla", "cudnn"]
@@ -56,10 +56,10 @@ def _is_ampere(device: Any) -> bool:
     return all(number.isdecimal() for number in numbers) and tuple(map(int, numbers)) >= _AMPERE
 
 
-def split_heads(x: Array, batch: int, parts: int, heads: int) -> Array:
-    """Rows (T, parts x H x K) as (parts, B x H, N, K)."""
+def split_heads(x: Array, batch: int, parts: int, heads: int) -> tuple[Array, ...]:
+    """Rows (T, parts x H x K) as each part's (B x H, N, K)."""
     x = x.reshape(batch, -1, parts, heads, x.shape[-1] // (parts * heads)).transpose(2, 0, 3, 1, 4)
-    return x.reshape(parts, batch * heads, *x.shape[3:])
+    return unstacked(x.reshape(parts, batch * heads, *x.shape[3:]))
 
 
 def join_heads(x: Array, heads: int) -> Array:

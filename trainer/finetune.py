@@ -15,7 +15,7 @@ from scalectl.trainer.positions import resampled
 from scalectl.trainer.rng import Purpose, endless, permutation
 from scalectl.trainer.sharding import Layout, everywhere, gathered
 from scalectl.trainer.spec import FinetuneSpec
-from scalectl.trainer.step import Metrics, Programs, Shape, State, zeros
+from scalectl.trainer.step import Metrics, Programs, Shape, zeros
 from scalectl.trainer.vit import ViT
 
 HELD_OUT = 0.02  # of the training images, to choose the learning rate on
@@ -128,7 +128,7 @@ class Finetuning:
         """The weights after all steps on `images`, or their average; nothing once a gradient is not finite."""
         numbers, steps, each = rates(self.spec, lr), self.spec.steps, self.programs.shape.steps
         layout = self.programs.layout
-        state: State = layout.put(zeros(self.programs.shape)._replace(params=self.params))
+        state = self.programs.put(zeros(self.programs.shape)._replace(params=self.params))
         average = layout.put(self.params) if self.spec.ema else None
         before: Metrics | None = None
         with closing(

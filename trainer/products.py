@@ -65,6 +65,25 @@ def _attend_gradients(kept: Any, by: Array) -> tuple[Array, Array, Array]:
 attend.defvjp(_attend, _attend_gradients)
 
 
+@jax.custom_vjp
+def unstacked(x: Array) -> tuple[Array, ...]:
+    """The parts of an array along its first dimension."""
+    return tuple(x)
+
+
+def _unstacked(x: Array) -> tuple[tuple[Array, ...], None]:
+    return tuple(x), None
+
+
+def _stacked(_: None, parts: tuple[Array, ...]) -> tuple[Array]:
+    # else a CPU asks for each number which part it is of, as it brings the whole into another order
+    whole = jnp.stack(parts)
+    return (platform_dependent(whole, cpu=optimization_barrier, default=lambda x: x),)
+
+
+unstacked.defvjp(_unstacked, _stacked)
+
+
 def transposed_times(left: Array, right: Array) -> Array:
     """`left` transposed times `right`, of two matrices or of two stacks of them."""
 

@@ -15,6 +15,7 @@ import optax
 from scalectl.trainer import kept
 from scalectl.trainer.compiling import compiling
 from scalectl.trainer.flops import dispatch, training_flops
+from scalectl.trainer.grouping import grouped, training, ungrouped
 from scalectl.trainer.optimizer import DECAYS, Settings, clip, direction, schedule, updated
 from scalectl.trainer.packing import small
 from scalectl.trainer.padding import padded, some
@@ -29,9 +30,9 @@ READ_BATCH = 256  # images of one evaluation batch
 
 
 class State(NamedTuple):
-    """All that a trunk hands from one step to the next; `step` counts the updates made."""
+    """All that a trunk hands from one step to the next; moments are in groups while a small model trains."""
 
-    step: Any
+    step: Any  # the updates made
     params: Any
     moments: Any
 
@@ -98,12 +99,12 @@ def losses(logits_BC: Array, labels_B: Array, kind: Loss) -> Array:
 
 def one_step(shape: Shape, state: State, images: Any, labels: Array, numbers: Settings) -> tuple[State, Metrics]:
     """The state after an update on one batch, with what the batch told before it."""
-
-    loss, grads = gradient(shape, state.params, seen(images, shape.model.image_size), labels)
-    clipped, norm = clip(grads, numbers.clip_norm)
-    towards, moments = direction(shape.optimizer).update(clipped, state.moments, state.params)
+    params = state.params
+    loss, grads = gradient(shape, params, seen(images, shape.model.image_size), labels)
+    clipped, norm = clip(grouped(grads, params), numbers.clip_norm)
+    towards, moments = direction(shape.optimizer).update(clipped, state.moments, grouped(params, params))
     lr = numbers.lr * schedule(state.step, numbers)
-    params = updated(state.params, towards, lr, numbers)
+    params = updated(params, ungrouped(towards, params), lr, numbers)
     return State(state.step + 1, params, moments), Metrics(loss, lr, norm)
 
 
@@ -170,14 +171,14 @@ def read(shape: Shape, params: Any, images: Array, labels: Array) -> Readings:
 
 @cache
 def abstract(shape: Shape) -> State:
-    """The state as shapes and types, without values."""
+    """The state at rest as shapes and types, without values."""
     params = jax.eval_shape(shape.model.init, jax.random.key(0), jax.ShapeDtypeStruct(shape.images, jnp.float32))
     moments = jax.eval_shape(direction(shape.optimizer).init, params)
     return State(jax.ShapeDtypeStruct((), jnp.int32), params, moments)
 
 
 def zeros(shape: Shape) -> State:
-    """A state of nothing but zeros, in the memory of this process."""
+    """A state at rest of nothing but zeros, in the memory of this process."""
     return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), abstract(shape))
 
 
@@ -198,7 +199,7 @@ class Programs:
         self._compiled = kept.programs(self.shape.model.model)
 
     def first(self, seed: int) -> State:
-        """The state at step 0: parameters drawn from `seed`, moments zero."""
+        """The state at step 0, as it trains: parameters drawn from `seed`, moments zero."""
         of = ("parameters", self.shape, self.layout)  # of the last seed, for trunks on other data
         drawn, params = self._compiled.get(of, (None, None))
         if drawn != seed:
@@ -207,8 +208,11 @@ class Programs:
                 self._compiled[of] = seed, jax.tree.map(np.array, params)
         else:
             params = jax.tree.map(np.copy, params)  # a step consumes what it is given
-        state: State = self.layout.put(zeros(self.shape)._replace(params=params))
-        return state
+        return self.put(zeros(self.shape)._replace(params=params))
+
+    def put(self, state: State) -> State:
+        """A state on the devices as it trains, of one at rest or of such a one; every process has to have the same."""
+        return State(*self.layout.put(training(state)))
 
     def _drawn(self, seed: int) -> Any:
         image, like = jnp.zeros((1, *self.shape.images[1:])), abstract(self.shape).params

@@ -152,7 +152,7 @@ class _Training:
     def __init__(self, job: Job, programs: Programs, state: State, saved: Saved, laps: Laps) -> None:
         self.job, self.programs, self.saved = job, programs, saved
         self.numbers = settings(job.trunk.recipe, job.run)
-        self.state: State = programs.layout.put(state)
+        self.state = programs.put(state)
         kinds = [device.device_kind for device in programs.layout.devices]
         self.peak = peak(kinds, job.trunk.recipe.precision)
         self.step = saved.step

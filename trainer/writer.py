@@ -10,6 +10,7 @@ from jax.experimental import multihost_utils
 from scalectl.trainer.checkpoint import Saved, prune, save
 from scalectl.trainer.claim import check
 from scalectl.trainer.events import Progress
+from scalectl.trainer.grouping import resting
 from scalectl.trainer.sharding import gathered
 from scalectl.trainer.step import State
 
@@ -31,7 +32,7 @@ class Writer:
 
         On a CPU the snapshot is a view: JAX gives a donated step new memory for as long as the view is held.
         """
-        snapshot: State = gathered(state)
+        snapshot: State = resting(gathered(state))
         self._writing = self._thread.submit(self._write, snapshot, device_seconds, tuple(curve))
 
     def complete(self, *, wait: bool = False) -> Iterator[Saved]:
