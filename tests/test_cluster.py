@@ -67,6 +67,11 @@ def test_a_worker_on_a_cpu_keeps_its_heap(on_ray, job):
     assert {f"{name}={value}".encode() for name, value in heap.ENVIRONMENT.items()} <= {*environment}
 
 
+def test_a_worker_leaves_the_cores_to_others_and_room_below_it_for_its_compiler(on_ray, job):
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.getpriority(os.PRIO_PROCESS, run(on_ray, job)[0].pid) == min(own + 5, 19)
+
+
 def test_a_cluster_of_one_launch_has_no_process_that_nobody_asks(on_ray):
     ours = ["ps", "-ww", "--ppid", str(os.getpid()), "-o", "args="]
     processes = subprocess.run(ours, capture_output=True, text=True, check=True).stdout

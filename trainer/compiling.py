@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-NICER, NICEST = 10, 19  # ten steps are a tenth of the share of the core, and idle is a tenth of what Ray's workers have
+NICER, NICEST = 10, 19  # steps, ten of which are a tenth of the share of the core, and the last there is
 LOOK_SECONDS = 0.05
 ENOUGH = 20_000_000  # nanoseconds for which a thread has run that works on a program
 _TASKS = Path("/proc/self/task")  # of Linux
@@ -66,17 +66,10 @@ def _look(before: dict[int, int], done: threading.Event) -> None:
         others = set(working) - python
         if len(others) > 1:
             with suppress(OSError):
-                _make_nicer(min(others))
+                task = min(others)
+                os.setpriority(os.PRIO_PROCESS, task, min(os.getpriority(os.PRIO_PROCESS, task) + NICER, NICEST))
             _nicer.set()
             return
-
-
-def _make_nicer(task: int) -> None:
-    nice = os.getpriority(os.PRIO_PROCESS, task) + NICER
-    if nice <= NICEST:
-        os.setpriority(os.PRIO_PROCESS, task, nice)
-    else:
-        os.sched_setscheduler(task, os.SCHED_IDLE, os.sched_param(0))
 
 
 def _worked() -> dict[int, int]:

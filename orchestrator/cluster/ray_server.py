@@ -64,6 +64,9 @@ def check_head(address: str, seconds: float = KNOCK_SECONDS) -> None:
         raise Unreachable(f"no Ray cluster at {address!r}: another program listens there, or one that hangs; {remedy}.")
 
 
+NICE = 5  # of workers, 15 by default: ten steps are left below them, which `trainer.compiling` needs
+
+
 def secure(address: str | None) -> None:
     """Set what Ray reads at import: token authentication, no usage reports, and loopback sockets when embedded."""
     folder = Path.home() / ".ray"
@@ -75,6 +78,7 @@ def secure(address: str | None) -> None:
     if address is None:
         token = _token(folder / "scalectl_token")
         defaults |= {"RAY_AUTH_TOKEN_PATH": str(token), "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+        defaults["RAY_worker_niceness"] = str(NICE)
     if address is None or has_token():  # a cluster without tokens takes none
         defaults["RAY_AUTH_MODE"] = "token"
     for name, value in defaults.items():

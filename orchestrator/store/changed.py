@@ -6,17 +6,13 @@ from pathlib import Path
 from sqlalchemy import select
 
 from scalectl.orchestrator.plan.plan import Plan
-from scalectl.orchestrator.store.columns import spec_columns
 from scalectl.orchestrator.store.database import reading
 from scalectl.orchestrator.store.rows import Row, of_run
-from scalectl.orchestrator.store.tables import members, runs, studies
+from scalectl.orchestrator.store.tables import TRAINED, members, runs, studies
 from scalectl.orchestrator.vocabulary import RunState
-from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec
 
 MOST = 10_000  # runs of a study, above which nobody waits for them to be compared
 _CELL = ("model", "data_size", "steps", "seed")  # what tells the runs of a file apart, beside swept settings
-_OF_SPECS = (name for spec in (ModelSpec, DataSpec, RecipeSpec) for name in spec_columns(spec))
-SETTINGS = (*(name for name in _OF_SPECS if name in runs.c), "cooldown")
 _FILES = {"content": "the training files", "test_content": "the test files"}  # of which the store has a hash
 
 
@@ -36,7 +32,7 @@ def changed(store: str | Path, plan: Plan) -> str:
 
 def _earlier(store: str | Path, plan: Plan) -> dict[tuple[object, ...], list[Row]]:
     """The runs that the study has and the plan lacks, by their cell, with models as that study names them."""
-    columns = [members.c.model, *(runs.c[name] for name in ("id", *_CELL[1:], *SETTINGS))]
+    columns = [members.c.model, *(runs.c[name] for name in ("id", *_CELL[1:], *TRAINED))]
     joined = members.join(studies).join(runs, runs.c.number == members.c.run)
     ids, rows = {run.id for run in plan.runs}, defaultdict(list)
     with reading(Path(store)) as connection:
@@ -52,7 +48,7 @@ def _cell(row: Row) -> tuple[object, ...]:
 
 
 def _apart(row: Row, other: Row) -> dict[str, tuple[object, object]]:
-    return {name: (row[name], other[name]) for name in SETTINGS if row[name] != other[name]}
+    return {name: (row[name], other[name]) for name in TRAINED if row[name] != other[name]}
 
 
 def _told(name: str, values: set[tuple[object, object]]) -> str:

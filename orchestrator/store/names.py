@@ -6,8 +6,7 @@ from difflib import get_close_matches
 from sqlalchemy import Connection, Table, select
 
 from scalectl.orchestrator.errors import NotFound
-from scalectl.orchestrator.store.changed import SETTINGS
-from scalectl.orchestrator.store.tables import imports, runs
+from scalectl.orchestrator.store.tables import TRAINED, imports, runs
 from scalectl.trainer.spec import RecipeSpec, spec_fields
 
 _SHOWN = 5  # of the runs that a word may mean
@@ -64,9 +63,9 @@ def _formerly(connection: Connection, word: str) -> Iterable[str]:
 
 def _differences(connection: Connection, matching: Sequence[str]) -> dict[str, str]:
     """The settings in which some runs differ, in words, by id: what tells runs of one name apart."""
-    query = select(runs.c.id, *(runs.c[name] for name in SETTINGS)).where(runs.c.id.in_(matching))
+    query = select(runs.c.id, *(runs.c[name] for name in TRAINED)).where(runs.c.id.in_(matching))
     rows = connection.execute(query).mappings().all()
-    differing = [name for name in SETTINGS if len({row[name] for row in rows}) > 1]
+    differing = [name for name in TRAINED if len({row[name] for row in rows}) > 1]
     return {row["id"]: "".join(f", {name} {row[name]}" for name in differing) for row in rows}
 
 

@@ -39,6 +39,13 @@ SETTINGS: dict[str, type[TypeEngine[Any]]] = {
     "seed": Integer,
     **COST,
 }
+# those that a file says of models, data and recipes, whatever its runs are called
+TRAINED = (
+    *spec_columns(ModelSpec),
+    *(name for name in _DATA if name != "data_size"),
+    *spec_columns(RecipeSpec),
+    "cooldown",
+)
 _BEFORE = later_defaults(DataSpec) | later_defaults(RecipeSpec) | {"data_name": ""}
 
 
