@@ -6,6 +6,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -13,6 +14,7 @@ import pytest
 
 from scalectl.orchestrator.cluster.backends import opened
 from scalectl.orchestrator.cluster.base import Request
+from scalectl.orchestrator.cluster.ray_processes import few_processes
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.trainer import kept
@@ -102,11 +104,44 @@ def run_of(width: int) -> RunSpec:
     return RunSpec(TrunkSpec(ModelSpec(width, 1, 16, 2, 2), data, recipe, 0), 20, 4)
 
 
+@pytest.mark.slow  # an agent of Ray looks for its parent twice a minute
+def test_no_process_of_ray_outlives_a_launcher_that_is_killed():
+    code = (
+        "import time\n"
+        "from scalectl.orchestrator.cluster.backends import opened\n"
+        "from scalectl.orchestrator.cluster.base import Request\n"
+        "held = opened('ray', Request(slots=1))\n"
+        "print(flush=True)\n"
+        "time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as launcher:
+        launcher.stdout.readline()
+        started = psutil.Process(launcher.pid).children(recursive=True)
+        launcher.kill()
+    _, left = psutil.wait_procs(started, timeout=100)
+    for process in left:
+        process.kill()
+    assert started and not left
+
+
+def test_a_machine_without_the_command_tail_has_the_agent_of_ray(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    given, raylet = [], SimpleNamespace(persist_port=pytest.fail)
+    for name in ("METRICS_AGENT_PORT_NAME", "METRICS_EXPORT_PORT_NAME", "DASHBOARD_AGENT_LISTEN_PORT_NAME"):
+        setattr(raylet, name, name)
+    services = SimpleNamespace(start_ray_process=given.append)
+    private = SimpleNamespace(node=SimpleNamespace(Node=type("Node", (), {})), services=services)
+    command = ["raylet", "--node_id=a", "--session_dir=b", "--dashboard_agent_command=python agent.py"]
+    with few_processes(SimpleNamespace(_private=private, _raylet=raylet)):
+        services.start_ray_process(command)
+    assert given == [command]
+
+
 def test_a_cluster_of_one_launch_has_few_processes_of_ray():
     before = set(psutil.Process().children())
     with closing(opened("ray", Request(slots=2))):
         (*started,) = set(psutil.Process().children(recursive=True)) - before
         commands = [" ".join(process.cmdline()) for process in started]
-    named = ("gcs_server", "raylet/raylet", "tail -f", "runtime_env", "RuntimeEnv")
+    named = ("gcs_server", "raylet/raylet", "tail ", "runtime_env", "RuntimeEnv")
     assert [command for command in commands if not any(name in command for name in named)] == []
     assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in started)

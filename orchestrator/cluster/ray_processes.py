@@ -1,6 +1,9 @@
 """The processes of Ray that a cluster of one launch does without, and that no option of `init` leaves out."""
 
+import os
+import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,11 +39,15 @@ def _plain(ray: Any, command: Sequence[str]) -> list[str]:
     ahead: those of slots need an environment of their own.
     """
     given, raylet = dict(word.split("=", 1) for word in command if "=" in word), ray._raylet
-    if _AGENT not in given or not all(hasattr(raylet, name) for name in ("persist_port", *_PORTS)):
+    known = all(hasattr(raylet, name) for name in ("persist_port", *_PORTS))
+    if _AGENT not in given or not known or shutil.which("tail") is None:
         return list(command)
     folder, node = given["--session_dir"], given["--node_id"]
     for name in _PORTS:
         raylet.persist_port(folder, node, getattr(raylet, name), -1)
     file = next(Path(folder).glob(f"*{node}*"))  # by which `sessions` knows whose process it is
-    ours = {_AGENT: subprocess.list2cmdline(["tail", "-f", str(file)]), "--num_prestart_python_workers": "0"}
+    waits = ["tail", "-f", str(file)]
+    if sys.platform == "linux":  # whose tail ends by itself with this process, which kill -9 may end before its Ray
+        waits.insert(1, f"--pid={os.getpid()}")
+    ours = {_AGENT: subprocess.list2cmdline(waits), "--num_prestart_python_workers": "0"}
     return [f"{key}={ours[key]}" if (key := word.split("=", 1)[0]) in ours else word for word in command]
