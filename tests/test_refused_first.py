@@ -1,7 +1,9 @@
 """What refuses a launch does so before its store is made or changed, however late it is known."""
 
+import os
 import socket
 import socketserver
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,11 +20,11 @@ from scalectl.orchestrator.cluster.backends import BACKENDS
 from scalectl.orchestrator.cluster.base import Request
 from scalectl.orchestrator.errors import Exit, NotFound, Refusal
 from scalectl.orchestrator.experiment.reading import read
-from scalectl.orchestrator.launch import awaiting
+from scalectl.orchestrator.launch import awaiting, background
 from scalectl.orchestrator.launch.outcome import Outcome
 from scalectl.orchestrator.launch.session import carry_out
 from scalectl.orchestrator.plan.plan import Caps
-from scalectl.orchestrator.store.lock import holding
+from scalectl.orchestrator.store.lock import holder, holding
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.requests import ask_to_stop
 
@@ -124,8 +126,42 @@ def test_a_request_to_stop_is_heard_that_was_made_while_slots_are_waited_for(stu
 
 
 def test_of_a_store_that_is_about_to_be_made_it_is_said_who_makes_it(study):
-    with holding(study.store), pytest.raises(NotFound, match=r"no store here yet: process .* makes it once it has"):
+    with (
+        holding(study.store),
+        pytest.raises(NotFound, match=rf"process .* makes it once it has slots; kill {os.getpid()}"),
+    ):
         Store(study.store).status()
+
+
+def test_a_launch_that_ends_at_once_keeps_its_store_until_its_workers_have_ended(study, growing, monkeypatch):
+    holders = []
+
+    def interrupted(self, timeout: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Growing, "join", 0.0)
+    monkeypatch.setattr(Growing, "events", interrupted)
+    monkeypatch.setattr(Growing, "close", lambda self: holders.append(holder(study.store)))
+    with pytest.raises(KeyboardInterrupt):
+        launched(study)
+    assert len(holders) == 1 and holders[0].pid == os.getpid() and holder(study.store) is None
+
+
+def test_a_detached_launch_that_reads_its_store_and_is_then_refused_is_not_taken_for_begun(study, monkeypatch):
+    planning(study)[0].close()
+    code = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from scalectl.orchestrator.store.database import reading\n"
+        "from scalectl.orchestrator.store.lock import holding\n"
+        "store = Path(sys.argv[1])\n"
+        "with holding(store), reading(store):\n"
+        "    time.sleep(1)\n"
+        "sys.exit(4)"
+    )
+    monkeypatch.setattr(background, "COMMAND", (sys.executable, "-c", code))
+    with pytest.raises(background.NotLaunched, match="exit code 4"):
+        background.detach([str(study.store)], study.store, study.folder)
 
 
 class Ssh(socketserver.BaseRequestHandler):
@@ -133,6 +169,13 @@ class Ssh(socketserver.BaseRequestHandler):
 
     def handle(self) -> None:
         self.request.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+
+@pytest.mark.parametrize("said", ["1", "true", "True"])
+def test_a_head_that_speaks_tls_waits_for_whoever_joins(monkeypatch, said):
+    monkeypatch.setenv("RAY_USE_TLS", said)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        ray_server.check_head(f"127.0.0.1:{mute.getsockname()[1]}", 0.2)
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def check_head(address: str, seconds: float = KNOCK_SECONDS) -> None:
 
     A head speaks first, as HTTP/2 has it; over TLS it is the client that does.
     """
-    if os.environ.get("RAY_USE_TLS") == "1":
+    if os.environ.get("RAY_USE_TLS", "").lower() in ("1", "true"):
         return
     host, _, port = address.rpartition(":")
     try:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,9 +19,7 @@ from scalectl.orchestrator.store.lock import holder
 
 COMMAND = (sys.executable, "-P", "-m", "scalectl")  # -P: without the current folder on its path
 PATIENCE = 120.0  # seconds until it holds the store
-REFUSAL_SECONDS = (
-    15.0  # from then on until it writes there, which it doesn't where it is refused; slots may take longer
-)
+REFUSAL_SECONDS = 15.0  # from then on until it writes there, or is refused; slots may take longer
 
 
 class _Begun:
@@ -40,8 +38,13 @@ class _Begun:
 
     @property
     def _written(self) -> list[int]:
-        files = (self._store, Path(f"{self._store}-wal"))
-        return [file.stat().st_mtime_ns for file in files if file.exists()]
+        times = []
+        for file in (self._store, Path(f"{self._store}-wal")):
+            with suppress(FileNotFoundError):
+                stat = file.stat()
+                if stat.st_size:  # whoever reads makes an empty log, and takes it away
+                    times.append(stat.st_mtime_ns)
+        return times
 
 
 class NotLaunched(Refusal):

@@ -85,12 +85,12 @@ def carry_out(
                 session.ready(backend, slots, address)
             )  # or a refusal; nothing is written yet
             with Records(experiment.store, lock) as records:
-                records.plan(plan, experiment)
-                if again:
-                    records.note(LAUNCHED, again)
-                if cluster is not None:
-                    session.work(cluster, records)
-                stack.close()
+                with stack.pop_all():  # the cluster ends before the store is released, also where an error ends it
+                    records.plan(plan, experiment)
+                    if again:
+                        records.note(LAUNCHED, again)
+                    if cluster is not None:
+                        session.work(cluster, records)
                 outcome = session.outcome(records, time.monotonic() - began)
         try:
             laws = conclude(outcome)

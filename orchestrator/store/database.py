@@ -79,7 +79,8 @@ def reading(path: Path) -> Iterator[Connection]:
         exists = path.exists()
     if not exists:
         if launcher := holder(path):
-            raise NotFound(f"{path}: there is no store here yet: {launcher}, makes it once it has slots.")
+            ends = f"kill {launcher.pid} there ends it"  # nobody can ask it before it has a store
+            raise NotFound(f"{path}: there is no store here yet: {launcher}, makes it once it has slots; {ends}.")
         raise NotFound(f"{path}: there is no store here; scalectl launch FILE makes one.")
     check_journals(path)
     with explained(path):
