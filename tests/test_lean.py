@@ -124,14 +124,15 @@ def test_no_process_of_ray_outlives_a_launcher_that_is_killed():
     assert started and not left
 
 
-def test_a_machine_without_the_command_tail_has_the_agent_of_ray(monkeypatch):
-    monkeypatch.setenv("PATH", "")
+@pytest.mark.parametrize(("path", "folder"), [("", "--session_dir=b"), (os.defpath, "--session=b")])
+def test_a_machine_without_the_command_tail_and_another_version_of_ray_have_its_own_agent(monkeypatch, path, folder):
+    monkeypatch.setenv("PATH", path)
     given, raylet = [], SimpleNamespace(persist_port=pytest.fail)
     for name in ("METRICS_AGENT_PORT_NAME", "METRICS_EXPORT_PORT_NAME", "DASHBOARD_AGENT_LISTEN_PORT_NAME"):
         setattr(raylet, name, name)
     services = SimpleNamespace(start_ray_process=given.append)
     private = SimpleNamespace(node=SimpleNamespace(Node=type("Node", (), {})), services=services)
-    command = ["raylet", "--node_id=a", "--session_dir=b", "--dashboard_agent_command=python agent.py"]
+    command = ["raylet", "--node_id=a", folder, "--dashboard_agent_command=python agent.py"]
     with few_processes(SimpleNamespace(_private=private, _raylet=raylet)):
         services.start_ray_process(command)
     assert given == [command]

@@ -13,6 +13,7 @@ from typing import Any
 # that has no nodes to add; the web server of a dashboard, 65 MB
 _STARTS = ("start_log_monitor", "start_monitor", "start_api_server")
 _AGENT = "--dashboard_agent_command"  # of the raylet, which ends unless this runs
+_FOLDER, _NODE = "--session_dir", "--node_id"
 _PORTS = ("METRICS_AGENT_PORT_NAME", "METRICS_EXPORT_PORT_NAME", "DASHBOARD_AGENT_LISTEN_PORT_NAME")
 
 
@@ -39,10 +40,12 @@ def _plain(ray: Any, command: Sequence[str]) -> list[str]:
     ahead: those of slots need an environment of their own.
     """
     given, raylet = dict(word.split("=", 1) for word in command if "=" in word), ray._raylet
-    known = all(hasattr(raylet, name) for name in ("persist_port", *_PORTS))
-    if _AGENT not in given or not known or shutil.which("tail") is None:
+    known = given.keys() >= {_AGENT, _FOLDER, _NODE} and all(
+        hasattr(raylet, name) for name in ("persist_port", *_PORTS)
+    )
+    if not known or shutil.which("tail") is None:
         return list(command)
-    folder, node = given["--session_dir"], given["--node_id"]
+    folder, node = given[_FOLDER], given[_NODE]
     for name in _PORTS:
         raylet.persist_port(folder, node, getattr(raylet, name), -1)
     file = next(Path(folder).glob(f"*{node}*"))  # by which `sessions` knows whose process it is
