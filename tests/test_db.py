@@ -1,11 +1,13 @@
 """The verbs on the store as a file: what `db check` names and mends, and stores of every older version."""
 
 import fcntl
+import gc
 import json
 import os
 import re
 import shutil
 import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -167,6 +169,37 @@ def test_an_older_store_that_has_changed_is_copied_again(study, upgrades):
     assert len(upgrades) == 3
     os.utime(study.store)  # a moment ago: it may change again without another time
     assert store.studies() == store.studies() and len(upgrades) == 5
+
+
+def test_an_older_store_is_read_by_a_link_as_its_launch_writes_it(study):
+    """The log lies beside the file, and not beside the link."""
+    stored(study, VERSIONS[0])
+    link = study.folder / "link.db"
+    link.symlink_to(study.store)
+    with closing(sqlite3.connect(study.store)) as launch:
+        launch.execute("PRAGMA journal_mode=WAL")
+        for number in (1, 2):
+            with launch:
+                launch.execute("UPDATE studies SET name = ?", (f"changed {number}",))
+            os.utime(study.store, (0, 0))
+            os.utime(f"{study.store}-wal", (number, number))
+            assert Store(link).studies()[0] == f"changed {number}"
+
+
+def test_what_a_thread_kept_of_an_older_store_is_closed_with_it(study, caplog):
+    """It was left to the collector of garbage, which failed in another thread, and said so."""
+    stored(study, VERSIONS[0])
+
+    def look():
+        for number in range(2):
+            os.utime(study.store, (number, number))
+            Store(study.store).studies()
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    gc.collect()
+    assert not caplog.records
 
 
 def test_every_older_version_has_a_store():

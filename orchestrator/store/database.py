@@ -98,7 +98,8 @@ def reading(path: Path) -> Iterator[Connection]:
                     )
                 yield connection
                 return
-            yield upgraded(connection, state)
+            with upgraded(connection, state) as copy:
+                yield copy
         except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
             _refuse_odd_values(connection, path, error)
             raise
