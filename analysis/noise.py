@@ -120,7 +120,8 @@ def weighed(cells: pd.DataFrame, metric: str, correlation: float, seed: int, *, 
     expected_N = error_N
     if by_luck:
         expected_N = error_N + too_low(error_N, noise_N, seed)
-    return cells.assign(expected=expected_N, noise=np.hypot(noise_N, _MISFIT * error_N), noise_known=True)
+    misfit_N = _MISFIT * np.maximum(error_N, _LEAST * error_N.max())
+    return cells.assign(expected=expected_N, noise=np.hypot(noise_N, misfit_N), noise_known=True)
 
 
 def too_low(error_N: Floats, noise_N: Floats, seed: int) -> Floats:

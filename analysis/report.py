@@ -271,4 +271,5 @@ def ahead(fit: Fitted) -> tuple[float, str]:
 def _luck(fit: Fitted) -> float:
     """The share by which the last frontier point lies below what it would be without the luck of the best."""
     last = fit.frontier.iloc[-1]
-    return float(1 - last[fit.metric] / last["expected"])
+    low = last["expected"] - last[fit.metric]
+    return float(low and low / last["expected"])  # an error of 0 without noise has none

@@ -52,6 +52,14 @@ def test_runs_that_err_on_the_same_images_compete_with_no_noise_of_their_own():
     assert fitted.frontier["expected"].tolist() == pytest.approx(fitted.frontier["error"].tolist())
 
 
+def test_an_error_of_0_is_no_exact_one_where_runs_have_no_noise_of_their_own():
+    """It had no noise at all, which its distance from the law was divided by."""
+    points = counted(0)
+    points.loc[points.index[-1], "error"] = 0.0
+    fitted = scalectl.fit(points, "error", correlation=1.0, draws=20)
+    assert fitted.frontier["noise"].min() > 0 and "luck" not in str(fitted)
+
+
 @pytest.mark.parametrize("name", ["err", "top1_err", "top1Err", "Error", "val/err@1", "error_rate", "test-errors"])
 def test_an_error_is_known_by_the_word(name):
     fitted = scalectl.fit(counted(1, name), name, draws=0)
