@@ -67,7 +67,7 @@ def checked(table: pd.DataFrame, columns: Collection[str], numbers: Collection[s
     a_table(table)
     if missing := [name for name in dict.fromkeys(map(str, [*columns, *numbers])) if name not in table]:
         raise Refused(f"the table has no column {', '.join(missing)}; it has {', '.join(map(str, table)) or 'none'}.")
-    if twice := [name for name in dict.fromkeys([*columns, *numbers]) if isinstance(table[name], pd.DataFrame)]:
+    if twice := dict.fromkeys(map(str, table.columns[table.columns.duplicated()])):
         raise Refused(f"the table has the column {', '.join(twice)} more than once: keep one of that name.")
     table = table.reset_index(drop=True)
     if "excluded" in columns:

@@ -95,11 +95,12 @@ def test_a_column_that_a_figure_shows_is_named(figure):
     assert analysis.plot(points[points.columns.intersection([*kept, "model"])], figure, METRIC, law="power", draws=0)
 
 
-@pytest.mark.parametrize("name", ["flops", METRIC])
+@pytest.mark.parametrize("name", ["flops", METRIC, "batch_size"])
 @pytest.mark.parametrize("ask", [frontier, fit, isoflop, analysis.plot])
 def test_a_column_that_a_table_has_twice_is_named(ask, name):
     with pytest.raises(Refused, match=f"the column {name} more than once"):
-        ask(pd.concat([SIZES, SIZES[[name]]], axis=1))
+        points = SIZES.assign(batch_size=8)
+        ask(pd.concat([points, points[[name]]], axis=1))
 
 
 @pytest.mark.parametrize("asked", [{"metric": [METRIC]}, {"x": ["flops"]}, {"law": ["power"]}])
