@@ -203,4 +203,4 @@ def inverted(curve: Callable[[Floats], Floats], error: ArrayLike) -> Floats:
             middle = (low + high) / 2
             above = curve(np.exp(middle)) > target
             low, high = np.where(above, middle, low), np.where(above, high, middle)
-    return np.where(never, np.inf, np.where(always, 0.0, np.exp((low + high) / 2)))
+    return np.where(never, np.inf, np.where(always, 0.0, np.exp((low + high) / 2)))[()]  # a number of a number

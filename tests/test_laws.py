@@ -75,6 +75,7 @@ def test_each_law_is_the_same_in_another_unit(law, _):
 
 def test_an_error_above_where_a_law_starts_takes_no_compute():
     assert PAPER.invert([0.95, 0.1]).tolist() == [0.0, np.inf]
+    assert isinstance(PAPER.invert(0.2), float)  # and not an array, which is no JSON
 
 
 def test_every_family_has_a_word_for_the_command_line():
