@@ -285,7 +285,7 @@ class _Laws:
         near_NM = self.whitening @ (self.size.departure**2 * _nearness(self.places, x_MX))
         lead_KPM = shares_KPM - self.white @ near_NM
         lean_KPM = np.linalg.cholesky(self.spread).swapaxes(1, 2) @ lead_KPM * np.sqrt(weight_K)[:, None, None]
-        flat = lean_KPM.reshape(-1, len(x_MX))
+        flat = np.concatenate(lean_KPM)
         departure_MM = self.size.departure**2 * _nearness(x_MX, x_MX) - near_NM.T @ near_NM
         covariance_MM = flat.T @ flat + weight_K.sum() * departure_MM
         return law_KM + self.missed @ near_NM, covariance_MM

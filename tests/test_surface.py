@@ -210,6 +210,7 @@ def test_places_are_expected_alike_alone_and_among_many():
     alone = surface.expected(1e12, 1e12)
     assert [part.shape for part in many] == [(700, 2)] * 3
     assert [part[-1, -1] for part in many] == pytest.approx(list(map(float, alone)), rel=1e-6)
+    assert [part.shape for part in surface.expected([], 1e9)] == [(0,)] * 3
     with pytest.raises(Refused, match="D"):
         surface.expected(1e9, [1e9, 0])
 
