@@ -18,10 +18,12 @@ from told import everything, planning, rows, write
 
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Exit, Refusal
+from scalectl.orchestrator.page.live import Feed
 from scalectl.orchestrator.store import measured
 from scalectl.orchestrator.store.beside import Unusable
 from scalectl.orchestrator.store.database import NotAStore, check, copy_to, version_of
 from scalectl.orchestrator.store.reading import Store
+from scalectl.orchestrator.store.records import Records
 from scalectl.orchestrator.store.requests import ask_to_stop
 from scalectl.orchestrator.store.soundness import remedy
 from scalectl.orchestrator.store.upgrading import VERSION, upgrade
@@ -137,11 +139,11 @@ def test_a_store_of_each_older_version_is_upgraded_once_and_keeps_its_rows(study
 
 @pytest.fixture
 def upgrades(monkeypatch):
-    """The stores that were upgraded, an entry for each time."""
+    """The copies of stores that were upgraded, an entry for each time."""
     done = []
 
     def counted(connection):
-        done.append(connection)
+        done.append(connection.connection.dbapi_connection)
         upgrade(connection)
 
     monkeypatch.setattr("scalectl.orchestrator.store.older.upgrade", counted)
@@ -200,6 +202,16 @@ def test_what_a_thread_kept_of_an_older_store_is_closed_with_it(study, caplog):
     thread.join()
     gc.collect()
     assert not caplog.records
+
+
+@pytest.mark.parametrize("long", [Records, Feed])
+def test_what_goes_on_for_long_keeps_no_copy_that_nobody_reads(study, upgrades, long):
+    """A launch kept one until its end, and a live page one more than it has threads."""
+    stored(study, VERSIONS[0])
+    os.utime(study.store, (0, 0))
+    Store(study.store).studies()
+    with closing(long(study.store)), pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        upgrades[0].execute("SELECT 1")
 
 
 def test_every_older_version_has_a_store():

@@ -22,6 +22,7 @@ from scalectl.orchestrator.page.runs import why
 from scalectl.orchestrator.redact import redacted
 from scalectl.orchestrator.report.fits import study_points
 from scalectl.orchestrator.report.study import Ask, ask
+from scalectl.orchestrator.store.older import forget
 from scalectl.orchestrator.store.reading import Status, Store
 
 LOOK_SECONDS = 2.0  # between two looks at the store
@@ -87,6 +88,7 @@ class Feed:
         self._problem, self._unknown = "", ""
         self._look()
         self._renew()
+        forget()  # the threads have copies of their own
         self._threads = [
             threading.Thread(target=self._repeat, args=(action,), daemon=True) for action in (self._look, self._rebuild)
         ]

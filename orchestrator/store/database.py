@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from scalectl.orchestrator.errors import NotFound, Refusal
 from scalectl.orchestrator.store.beside import Unusable, check_journals
 from scalectl.orchestrator.store.lock import holder
-from scalectl.orchestrator.store.older import state_of, upgraded
+from scalectl.orchestrator.store.older import forget, state_of, upgraded
 from scalectl.orchestrator.store.soundness import (
     APPLICATION,
     damage,
@@ -45,6 +45,7 @@ def writing(path: Path) -> Engine:
 
     Only the holder of its Lock may call this. Raises NotAStore, NewerStore or Unusable.
     """
+    forget()  # it won't be of an older version any more
     check_journals(path)
     with explained(path):
         _refuse_foreign_log(path)

@@ -47,11 +47,16 @@ def upgraded(old: Connection, state: State) -> Iterator[Connection]:
     It can't be written, and ends with the thread or with the next one.
     """
     if getattr(_kept, "state", None) != state:
-        _kept.state, _kept.copy = None, None  # the space of the last one is free before the next is made
+        forget()  # the space of the last one is free before the next is made
         _kept.copy, _kept.state = _Copy(old), state
     copy: _Copy = _kept.copy  # which stays while it is read, whatever is kept by then
     with copy.engine.connect() as connection:
         yield connection
+
+
+def forget() -> None:
+    """Let go of the copy that this thread keeps."""
+    _kept.state, _kept.copy = None, None
 
 
 class _Copy:
