@@ -29,7 +29,7 @@ def compiling() -> Iterator[None]:
         yield
     else:
         done = threading.Event()
-        looking = threading.Thread(target=_look, args=(_worked(), done), daemon=True)
+        looking = threading.Thread(target=_look, args=(_worked(), threading.get_native_id(), done), daemon=True)
         looking.start()
         try:
             yield
@@ -55,7 +55,7 @@ def _on_one_core() -> bool:
     return _TASKS.exists() and len(os.sched_getaffinity(0)) == 1
 
 
-def _look(before: dict[int, int], done: threading.Event) -> None:
+def _look(before: dict[int, int], caller: int, done: threading.Event) -> None:
     """Find the thread that hands fusions out, and have it give way.
 
     Of XLA's threads that work it is the oldest. It starts the others, which would be as nice if it were so before.
@@ -63,7 +63,7 @@ def _look(before: dict[int, int], done: threading.Event) -> None:
     while not done.wait(LOOK_SECONDS):
         python = {thread.native_id for thread in threading.enumerate()}
         working = [task for task, spent in _worked().items() if spent - before.get(task, 0) >= ENOUGH]
-        others = set(working) - python
+        others = set(working) - python - {caller}  # in a worker a thread of Ray's, which Python may not know
         if len(others) > 1:
             with suppress(OSError):
                 task = min(others)
