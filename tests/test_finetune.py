@@ -130,7 +130,7 @@ def test_where_every_rate_is_too_high_the_error_is_no_number():
 
 
 def test_what_it_compiles_is_counted_once_and_its_time_too(monkeypatch):
-    monkeypatch.setattr("scalectl.trainer.step._compiled", {})
+    monkeypatch.setattr("scalectl.trainer.kept._kept", {})
     found, again = tuned(replace(SPEC, steps=2)), tuned(replace(SPEC, steps=2))
     assert (found.compilations, again.compilations) == (2, 0)  # its step and its reading, for both rates
     assert found.compile_seconds > 0.1 and again.compile_seconds == 0.0

@@ -1,5 +1,6 @@
 """The verb export: a study for other programs, as a file, a folder, or a bundle that goes on elsewhere."""
 
+import os
 import select
 import sys
 from pathlib import Path
@@ -123,6 +124,7 @@ def _to_folder(target: str, folder: Path, store: Path, study: str | None, where:
 def _follow(target: str, folder: Path, store: Path, study: str) -> None:
     from scalectl.orchestrator.export.live import follow
 
+    os.nice(10)
     follow(target, folder, store, study, lambda seconds: bool(select.select([sys.stdin], [], [], seconds)[0]))
 
 

@@ -1,6 +1,5 @@
 """An export while a launch works: it follows the store, adds what is new, and ends as a whole export does."""
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,7 +20,6 @@ def follow(target: str, folder: Path, store: Path, study: str, ended: Callable[[
 
     Raises what `export_to` raises.
     """
-    os.nice(10)
     module = TARGETS[target].load()
     ready(target, folder, module)
     session: _Session | None = None
