@@ -12,6 +12,7 @@ from scalectl.orchestrator.store.tables import TRAINED, members, runs, studies
 from scalectl.orchestrator.vocabulary import RunState
 
 MOST = 10_000  # runs of a study, above which nobody waits for them to be compared
+MOST_PAIRS = 10 * MOST  # of a new and an earlier run, which take 2 us each
 _CELL = ("model", "data_size", "steps", "seed")  # what tells the runs of a file apart, beside swept settings
 _FILES = {"content": "the training files", "test_content": "the test files"}  # of which the store has a hash
 
@@ -24,7 +25,10 @@ def changed(store: str | Path, plan: Plan) -> str:
     if not new or not plan.unlisted or len(plan.runs) + plan.unlisted > MOST:
         return ""
     earlier = _earlier(store, plan)
-    apart = [min((_apart(row, other) for other in earlier[_cell(row)]), key=len, default={}) for row in new]
+    pairs = [(row, earlier[_cell(row)]) for row in new]
+    if sum(len(others) for _, others in pairs) > MOST_PAIRS:  # a wide sweep in one cell
+        return ""
+    apart = [min((_apart(row, other) for other in others), key=len, default={}) for row, others in pairs]
     if len({tuple(one) for one in apart}) > 1:
         return ""
     return ", ".join(_told(name, {one[name] for one in apart}) for name in apart[0])
