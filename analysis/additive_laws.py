@@ -12,6 +12,7 @@ places come last: products with the runs' covariance, most of the work, then nee
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from scalectl.analysis.bootstrap import of_few
 from scalectl.analysis.law import Floats
 from scalectl.analysis.outlook import Outlook
 from scalectl.analysis.spread import spread
-from scalectl.analysis.triangular import Numbers, solve_lower, times_lower
+from scalectl.analysis.triangular import solve_lower
 
 _EXPONENTS = (0.12, 1.0)
 _COARSE, _FINE, _ROUNDS = 6, 6, 2  # exponents of an axis: at first, and in each round that closes in
@@ -35,6 +36,7 @@ _TAKEN = 3  # groups that laws of a size use up, so that they tell no noise
 _LIGHT = 1e-3  # weight, in that of the heaviest, below which a law is left out
 _HOPELESS = 15.0  # log evidence below the best, from which on a size is left out of the rounds that follow
 _STEPS, _MORE = 8, 3  # of Gauss-Newton: from before the runs are seen, and from what a larger noise has said
+_Numbers = NDArray[np.floating[Any]]  # of whatever length
 _FURTHEST, _ARRIVED = 1.0, 1e-2  # that a step goes, in logarithms, and below which a law takes no other
 
 
@@ -173,7 +175,7 @@ def _best(laws: Sequence["_Laws"]) -> float:
     return float(max(law.log_evidence.max() for law in laws))
 
 
-def _before(values_KPN: Numbers) -> float:
+def _before(values_KPN: _Numbers) -> float:
     """The logarithm of each term at the middle of the runs, before they are seen: all are alike, and 1 together."""
     return -float(np.log(values_KPN.shape[1]))
 
@@ -193,7 +195,7 @@ class _Terms:
         return every.compress(self.used, axis=1)  # and not by an index, which would leave them out of order in memory
 
 
-def _parts(values_KPN: Numbers, log_KP: Floats) -> tuple[Numbers, Numbers]:
+def _parts(values_KPN: _Numbers, log_KP: Floats) -> tuple[_Numbers, _Numbers]:
     """The logarithm of each law's errors [K, N], and the share of each term in these [K, P, N]: the slope of one by the
     logarithm of the other.
     """
@@ -215,12 +217,12 @@ class _Around:
     misfit: Floats  # [K]
 
     @staticmethod
-    def these(log_KP: Floats, values_KPN: Numbers, runs: Runs, whitening_NN: Numbers) -> "_Around":
+    def these(log_KP: Floats, values_KPN: _Numbers, runs: Runs, whitening_NN: _Numbers) -> "_Around":
         K, P, N = values_KPN.shape
         law_KN, shares_KPN = _parts(values_KPN, log_KP)
         missed_KN = np.log(runs.errors).astype(law_KN.dtype) - law_KN
         plain_KQN = np.concatenate([shares_KPN, missed_KN[:, None]], axis=1)
-        white_KQN = times_lower(plain_KQN.reshape(-1, N), whitening_NN).reshape(K, P + 1, N)
+        white_KQN = (plain_KQN.reshape(-1, N) @ whitening_NN.T).reshape(K, P + 1, N).astype(float)
         products_KQQ = white_KQN @ white_KQN.swapaxes(1, 2)
         away_KP = (log_KP - _before(values_KPN)) / _SPREAD
         normal_KPP = products_KQQ[:, :P, :P] + np.eye(P) / _SPREAD**2

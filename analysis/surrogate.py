@@ -32,7 +32,6 @@ MOST = 250  # runs that a forecast rests on: time and memory grow with their cub
 # Images seen before, times the fewest of a run, that are tried where errors fall ever faster: of 8 and 32 alone, the
 # nearer one was far from what lay between them.
 _BEFORE = 8.0, 13.0, 20.0, 32.0
-_BESIDE, _ALIKE = 3, 0.2  # forms around the best one; in the logarithm of a weight, below which they are as likely
 _TELLING = 10  # costliest runs from which on they tell that
 _FASTER = -2 / 3  # standard deviations that the costliest runs then lie below what was expected, or further
 _DECIMALS = 9  # of the logarithm of a cost, beyond which costs are equal
@@ -161,9 +160,9 @@ def _tested(runs: Runs, decays: Sequence[float], varied_3: NDArray[np.bool_]) ->
     """The forms, their weights, how likely the costliest runs are to those who know only the others, and the factor by
     which intervals have to be wider for these, 1 where they held enough of them.
 
-    Where there are several decays, others are tried beside the likeliest, as long as its neighbours are less likely.
-    Near the error of chance errors fall ever faster with longer training. Where intervals have failed, or the costliest
-    runs are better than was expected, forms are tried by which images count on top of some.
+    Where there are several decays, others are tried beside the likeliest. Near the error of chance errors fall ever
+    faster with longer training. Where intervals have failed, or the costliest runs are better than was expected, forms
+    are tried by which images count on top of some.
     """
     runs = runs.take(spread(runs.places, _MOST_TESTED))
     count = len(runs.errors)
@@ -176,9 +175,6 @@ def _tested(runs: Runs, decays: Sequence[float], varied_3: NDArray[np.bool_]) ->
     tests = [_Test.of(_Form(decay), cheap, costly, varied_3) for decay in decays]
     for _ in range(_CLOSER * (len(decays) > 1)):
         best = max(range(len(tests)), key=lambda place: tests[place].score)
-        first = min(max(best - 1, 0), len(tests) - _BESIDE)
-        if np.ptp(_log_weights(tests[first : first + _BESIDE], costly)) < _ALIKE:
-            break  # what lies between is as likely
         near = between([one.form.decay for one in tests], best)
         tests += [_Test.of(_Form(decay), cheap, costly, varied_3) for decay in near]
         tests.sort(key=lambda one: -one.form.decay)
@@ -196,18 +192,12 @@ def _tested(runs: Runs, decays: Sequence[float], varied_3: NDArray[np.bool_]) ->
 
 def _weighed(tests: Sequence[_Test], costly: Runs) -> tuple[Floats, Floats]:
     """The weights of forms, and how far the costliest runs are off what all together expect, in standard deviations."""
-    weights = np.exp(_log_weights(tests, costly))
+    # neighbours err alike: of n runs, no more than the cube root of n count
+    scores = np.array([one.score for one in tests])
+    weights = np.exp((scores - scores.max()) * np.cbrt(len(costly.errors)))
     shares = np.asarray(weights / weights.sum())
     off_M, deviation_M = _off(blended(list(zip(shares, [one.expected for one in tests], strict=True))), costly)
     return shares, off_M / deviation_M
-
-
-def _log_weights(tests: Sequence[_Test], costly: Runs) -> Floats:
-    """The logarithms of the weights of forms, in that of the likeliest; neighbours err alike: of n runs, no more than
-    the cube root of n count.
-    """
-    scores = np.array([one.score for one in tests])
-    return np.asarray((scores - scores.max()) * np.cbrt(len(costly.errors)))
 
 
 def _off(expected: Outlook, runs: Runs) -> tuple[Floats, Floats]:

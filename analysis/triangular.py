@@ -1,13 +1,8 @@
 """Lower triangular systems in NumPy alone: to import SciPy's linear algebra takes longer than most fits."""
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from scalectl.analysis.law import Floats
-
-Numbers = NDArray[np.floating[Any]]  # of whatever length
 
 _BLOCK = 64  # rows that are solved at once as any system is; the work on all that come before them is a product
 
@@ -20,12 +15,3 @@ def solve_lower(root_NN: Floats, right: Floats) -> Floats:
         solution[rows] -= root_NN[rows, :first] @ solution[:first]
         solution[rows] = np.linalg.solve(root_NN[rows, rows], solution[rows])
     return solution
-
-
-def times_lower(left_MN: Numbers, root_NN: Numbers) -> Floats:
-    """The product [M, N] with the transpose of a lower triangular matrix, most of whose zeros take no time."""
-    product: Floats = np.empty(left_MN.shape)
-    for first in range(0, len(root_NN), _BLOCK):
-        rows = slice(first, first + _BLOCK)
-        product[:, rows] = left_MN[:, : rows.stop] @ root_NN[rows, : rows.stop].T
-    return product

@@ -19,7 +19,7 @@ from scalectl.analysis.checks import Refused
 from scalectl.analysis.foretold import foretell
 from scalectl.analysis.outlook import Outlook
 from scalectl.analysis.picking import Costs, dearest, greedy
-from scalectl.analysis.repetition import DECAYS, worth
+from scalectl.analysis.repetition import worth
 from scalectl.analysis.runs import trunks
 from scalectl.analysis.surrogate import Forecast, outlook, positions
 from scalectl.orchestrator.cli.main import scalectl
@@ -174,19 +174,6 @@ def test_repeats_are_worth_what_they_are_where_no_form_that_is_tried_says_so():
     found = outlook(places[near], error[near], places[~near])
     off = np.log(error[~near] / found.mean)
     assert np.mean(np.abs(off) < 1.645 * found.deviation) >= 0.8 and np.sqrt(np.mean(off**2)) < 0.01
-
-
-def test_no_more_forms_of_repeats_are_tried_where_those_that_are_tried_are_alike():
-    """They cost two thirds more on 10,000 runs, and told nothing."""
-    axes = np.meshgrid(np.geomspace(1e6, 1e7, 4), np.linspace(1e4, 2e4, 10), [60.0, 120.0, 240.0, 480.0, 960.0])
-    m, S, U = (axis.ravel() for axis in axes)
-    truth = 0.02 + 0.3 * (m / 1e6) ** -0.5 + U**-0.5 + 1.5 * (16 * S) ** -0.3
-    error = truth * np.exp(0.02 * np.random.default_rng(3).normal(size=len(m)))
-    places = np.log(np.stack([m, S, U], axis=1))
-    forecast = Forecast.of(places, error)
-    assert {form.decay for form in forecast.forms} <= {*DECAYS}
-    found = forecast.at(places)
-    assert np.mean(np.abs(np.log(error / found.mean)) < 1.645 * found.deviation) >= 0.85
 
 
 def test_errors_that_fall_ever_faster_after_a_start_near_chance_are_foretold():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.linalg import solve_triangular
 
-from scalectl.analysis.triangular import solve_lower, times_lower
+from scalectl.analysis.triangular import solve_lower
 
 
 @pytest.mark.parametrize("size", [1, 2, 63, 64, 65, 200])
@@ -16,12 +16,3 @@ def test_solutions_are_those_of_scipy(size, columns):
     before = right.copy()
     assert solve_lower(root, right) == pytest.approx(solve_triangular(root, right, lower=True), rel=1e-9, abs=1e-12)
     assert (right == before).all()
-
-
-@pytest.mark.parametrize("size", [1, 64, 65, 200])
-def test_products_are_those_of_all_numbers(size):
-    draw = np.random.default_rng(38)
-    left, root = draw.normal(size=(7, size)), np.tril(draw.normal(size=(size, size)))
-    for kind, digits in ((np.float64, 1e-13), (np.float32, 1e-5)):
-        found = times_lower(left.astype(kind), root.astype(kind))
-        assert found == pytest.approx(left @ root.T, rel=digits, abs=digits * size)
