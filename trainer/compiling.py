@@ -3,6 +3,7 @@
 XLA takes 1.5 MB, an MLIR context, for each fusion that waits to be lowered. On a CPU one thread hands fusions out and
 others lower them. Where all share one core, as on a slot, the first runs ahead until hundreds wait: 300 MB, and a fifth
 of the time of compiling, for nothing. It is made to give way to the others. No bit of a program depends on that.
+JAX 0.12 has the thread that asks for a program hand them out, which trains as well and is left as it is.
 """
 
 import ctypes
