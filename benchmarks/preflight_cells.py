@@ -152,6 +152,16 @@ def typed(kind: type, row: dict[str, str]):
     return kind(**{field.name: readers[field.type](row[field.name]) for field in fields(kind)})
 
 
+def append(table: Path, row: dict[str, Any]) -> None:
+    """Write a row at the end of a CSV file, which gets its header with the first one."""
+    new = not table.exists()
+    with table.open("a", newline="") as file:
+        writer = csv.DictWriter(file, row)
+        if new:
+            writer.writeheader()
+        writer.writerow(row)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--count", type=int, default=100)
@@ -171,13 +181,7 @@ def main() -> None:
         answer = Measured(
             need.fits, need.peak, need.limit, need.arguments, round(need.seconds, 1), version("jax"), version("libtpu")
         )
-        row = asdict(cell) | asdict(answer)
-        new = not TABLE.exists()
-        with TABLE.open("a", newline="") as file:
-            writer = csv.DictWriter(file, row)
-            if new:
-                writer.writeheader()
-            writer.writerow(row)
+        append(TABLE, asdict(cell) | asdict(answer))
         print(f"{cell.topology} {'fits' if answer.fits else 'refused'} {answer.peak / GIB:.2f} GiB", flush=True)
 
 

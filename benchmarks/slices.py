@@ -20,7 +20,7 @@ from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
-from preflight_cells import Cell, typed
+from preflight_cells import Cell, append, typed
 
 from scalectl.trainer import aot
 from scalectl.trainer.memory import GIB, length_of
@@ -114,12 +114,8 @@ def main() -> None:
     parser.add_argument("--topology", choices=SLICES, action="append")
     args = parser.parse_args()
     for model, place in missing(tuple(args.model or MODELS), tuple(args.topology or SLICES)):
-        row, new = asdict(step(model, place)), not TABLE.exists()
-        with TABLE.open("a", newline="") as file:
-            writer = csv.DictWriter(file, row)
-            if new:
-                writer.writeheader()
-            writer.writerow(row)
+        row = asdict(step(model, place))
+        append(TABLE, row)
         print(f"{model} on {place}: {row['peak'] / GIB:.2f} GiB a chip {row['every']}", flush=True)
 
 
