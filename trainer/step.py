@@ -192,22 +192,21 @@ class Programs:
     layout: Layout = field(default_factory=everywhere)
 
     def __post_init__(self) -> None:
-        count = len(self.layout.devices)
         for size in (self.shape.batch_size, self.shape.microbatch):
             self.layout.rows(size)
-        self.shape = replace(self.shape, parts=count)
+        self.shape = replace(self.shape, parts=len(self.layout.devices))
         self._compiled = kept.programs(self.shape.model.model)
 
     def first(self, seed: int) -> State:
         """The state at step 0, as it trains: parameters drawn from `seed`, moments zero."""
         of = ("parameters", self.shape, self.layout)  # of the last seed, for trunks on other data
         drawn, params = self._compiled.get(of, (None, None))
-        if drawn != seed:
+        if drawn == seed:
+            params = jax.tree.map(np.copy, params)  # a step consumes what it is given
+        else:
             params = self._drawn(seed)
             if self.layout.alone and small(params):
                 self._compiled[of] = seed, jax.tree.map(np.array, params)
-        else:
-            params = jax.tree.map(np.copy, params)  # a step consumes what it is given
         return self.put(zeros(self.shape)._replace(params=params))
 
     def put(self, state: State) -> State:

@@ -262,9 +262,7 @@ class Store:
             return runs.names(connection)
 
     def provenance(self, study: str, among: Collection[str]) -> Provenance:
-        """The file of a study, the code and machines that the numbers of the runs with these ids come from, and what
-        their time went into.
-        """
+        """The file of a study, and the code, machines and time that numbers of the runs with these ids come from."""
         with reading(self.path) as connection:
             return provenance(connection, study, among)
 
