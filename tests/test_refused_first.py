@@ -128,7 +128,7 @@ def test_a_request_to_stop_is_heard_that_was_made_while_slots_are_waited_for(stu
 def test_of_a_store_that_is_about_to_be_made_it_is_said_who_makes_it(study):
     with (
         holding(study.store),
-        pytest.raises(NotFound, match=rf"process .* makes it once it has slots; kill {os.getpid()}"),
+        pytest.raises(NotFound, match=r"process .* makes it once it has slots; scalectl stop --all"),
     ):
         Store(study.store).status()
 

@@ -17,7 +17,7 @@ def begun(study, monkeypatch):
     monkeypatch.setattr(requested, "_SECONDS", -1.0)
     records, plan = planning(study)
     with records:
-        stop = Requested(threading.Event())
+        stop = Requested(threading.Event(), study.store, {run.id: run.name for run in plan.missing})
         stop.records = records
         yield records, plan, stop
 

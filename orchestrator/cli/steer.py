@@ -15,12 +15,16 @@ if TYPE_CHECKING:
     from scalectl.orchestrator.store.records import Records
 
 
+def _check_named(words: Sequence[str], every: bool, flag: str) -> None:
+    if bool(words) == every:
+        raise click.UsageError(f"name runs, or give {flag}.")
+
+
 def chosen(
     store: Path, words: Sequence[str], every: bool, flag: str, states: Sequence[RunState]
 ) -> tuple[list[str], str]:
     """The ids of the runs that are named, or with the flag of all, in one of the states; and what the others are."""
-    if bool(words) == every:
-        raise click.UsageError(f"name runs, or give {flag}.")
+    _check_named(words, every, flag)
     from scalectl.orchestrator.store.reading import Store
 
     reader, named = Store(store), None
@@ -76,13 +80,23 @@ def again(store: Path) -> str:
 def stop(words: Sequence[str], every: bool, store: Path) -> Exit:
     """Stop runs at a checkpoint.
 
-    The next launch goes on with them. While no launch is running they are only marked as stopped.
+    The next launch goes on with them. A launch that still waits for slots doesn't start them. While no launch is
+    running they are only marked as stopped.
     """
+    from scalectl.orchestrator.store.begun import has_begun
+    from scalectl.orchestrator.store.names import ALL
     from scalectl.orchestrator.store.reading import Store
     from scalectl.orchestrator.store.requests import ask_to_stop
 
-    wanted, remark = chosen(store, words, every, "--all", (RunState.PLANNED, RunState.RUNNING))
+    _check_named(words, every, "--all")
     launcher = Store(store).launcher()
+    if launcher and not has_begun(store, launcher):  # its runs may be new to the store
+        ask_to_stop(store, words or [ALL])
+        runs = " and ".join(words) or "all its runs"
+        say(f"Asked {launcher}, to stop {runs}. It hasn't begun: what it stops isn't started.")
+        say(f"Next: {command('status --watch', store=store)}")
+        return Exit.DONE
+    wanted, remark = chosen(store, words, every, "--all", (RunState.PLANNED, RunState.RUNNING))
     if launcher:
         wanted += to_evaluate(store, words)
     if not wanted:

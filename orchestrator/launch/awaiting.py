@@ -1,6 +1,5 @@
 """The slots that a launch waits for before it begins, on a cluster whose nodes may still be coming."""
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -12,6 +11,7 @@ from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.format import counted, duration
 from scalectl.orchestrator.plan.plan import Plan
 from scalectl.orchestrator.vocabulary import CPU, Slot
+from scalectl.trainer.events import Stop
 
 POLL_SECONDS = 0.5
 
@@ -21,7 +21,7 @@ def awaited(
     plan: Plan,
     slots: Sequence[Slot],
     seconds: float,
-    stopping: threading.Event,
+    stopping: Stop,
     say: Callable[[str], None],
 ) -> bool:
     """Wait until a cluster has a slot for each job of a plan, and as many of a type as `slots` has; False once stopped.

@@ -76,6 +76,7 @@ class _Loop:
         self._signalled: set[str] = set()  # slots whose jobs were asked to stop
 
     def news(self) -> Generator[News, None, str]:
+        self._stop()  # what was asked while slots were waited for isn't placed
         while self._board.running or self._board.ready:
             self._around.follow()
             self._halt()

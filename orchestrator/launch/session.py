@@ -23,7 +23,7 @@ from scalectl.orchestrator.launch.interrupts import interruptible
 from scalectl.orchestrator.launch.ledger import Ledger, Meter
 from scalectl.orchestrator.launch.log import Journal, Loudness, say
 from scalectl.orchestrator.launch.loop import launch
-from scalectl.orchestrator.launch.news import News
+from scalectl.orchestrator.launch.news import ASKED, News
 from scalectl.orchestrator.launch.notify import Laws, Notifier, notifying
 from scalectl.orchestrator.launch.outcome import EVALUATION_FAILED, UNEVALUATED, Outcome
 from scalectl.orchestrator.launch.planned import planned
@@ -89,7 +89,9 @@ def carry_out(
                     records.plan(plan, experiment)
                     if again:
                         records.note(LAUNCHED, again)
-                    if cluster is not None:
+                    if cluster is None:
+                        records.settle(records.stop_requests(), RunState.STOPPED, reason=ASKED)
+                    else:
                         session.work(cluster, records)
                 outcome = session.outcome(records, time.monotonic() - began)
         try:
@@ -116,7 +118,8 @@ class _Session:
         self._experiment, self._plan, self._record = experiment, plan, record
         self._meter, self._notifier, self._loudness = meter, notifier, loudness
         self._stopping = threading.Event()
-        self._requested = Requested(self._stopping)
+        missing = {run.id: run.name for run in plan.missing}
+        self._requested = Requested(self._stopping, Path(experiment.store), missing)
         self._ends = _Ends(plan)
         self._warnings: list[str] = []  # of nodes, before there is a store to note them in
         self._books = ""
@@ -164,7 +167,7 @@ class _Session:
                 yield cluster
 
     def _awaited(self, cluster: Supervisor, slots: Sequence[Slot] = ()) -> bool:
-        return awaited(cluster, self._plan, slots, self._experiment.limits.acquire, self._stopping, self._say)
+        return awaited(cluster, self._plan, slots, self._experiment.limits.acquire, self._requested, self._say)
 
     def work(self, cluster: Supervisor, records: Records) -> None:
         """Run the jobs of the plan and show how it goes."""

@@ -12,6 +12,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from scalectl.orchestrator.errors import NotFound, Refusal
+from scalectl.orchestrator.format import command
 from scalectl.orchestrator.store.beside import Unusable, check_journals
 from scalectl.orchestrator.store.lock import holder
 from scalectl.orchestrator.store.older import forget, state_of, upgraded
@@ -80,7 +81,7 @@ def reading(path: Path) -> Iterator[Connection]:
         exists = path.exists()
     if not exists:
         if launcher := holder(path):
-            ends = f"kill {launcher.pid} there ends it"  # nobody can ask it before it has a store
+            ends = f"{command('stop --all', store=path)} ends it"
             raise NotFound(f"{path}: there is no store here yet: {launcher}, makes it once it has slots; {ends}.")
         raise NotFound(f"{path}: there is no store here; scalectl launch FILE makes one.")
     check_journals(path)

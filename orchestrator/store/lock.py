@@ -15,7 +15,7 @@ from pathlib import Path
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.format import command, duration
 from scalectl.orchestrator.store.beside import Unusable, opened
-from scalectl.orchestrator.store.requests import forget_requests
+from scalectl.orchestrator.store.requests import forget_requests, remove_requests
 from scalectl.trainer import flock
 from scalectl.trainer.data.storage import remote
 
@@ -146,6 +146,7 @@ def holding(store: Path, *, launches: bool = True) -> Iterator[Lock]:
         yield lock
     finally:
         if not store.exists():
+            remove_requests(store)
             lock.remove()
             with suppress(OSError):  # somebody else uses it by now
                 for folder in missing:

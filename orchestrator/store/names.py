@@ -1,6 +1,6 @@
 """Runs by the words that people use for them: an id, a name, the beginning of either, or a name of earlier versions."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 from sqlalchemy import Connection, Table, select
@@ -28,6 +28,21 @@ def ids(connection: Connection, words: Sequence[str], *, imported: bool = False)
     return [_id(connection, own, word) for word in words]
 
 
+ALL = "*"  # in a request: all runs of the launch
+
+
+def requested(words: Collection[str], names: Mapping[str, str]) -> frozenset[str]:
+    """The ids of the runs that a request to a launch means, given the names of its runs by their ids.
+
+    A word that names none of them, or several, is taken for the id of another run.
+    """
+    meant = [_exactly(names, word) or _beginning(names, word) for word in words]
+    ids = {matching[0] if len(matching) == 1 else word for word, matching in zip(words, meant, strict=True)}
+    if ALL in words:
+        ids |= names.keys()
+    return frozenset(ids - {ALL})
+
+
 def _names(connection: Connection, table: Table) -> dict[str, str]:
     rows = connection.execute(select(table.c.id, table.c.name).order_by(table.c.number))
     return {row.id: row.name for row in rows}
@@ -35,12 +50,17 @@ def _names(connection: Connection, table: Table) -> dict[str, str]:
 
 def _matching(connection: Connection, names: Mapping[str, str], word: str) -> list[str]:
     """The ids of the runs that a word names, by the most exact of its meanings that names any."""
+    former = (run for run in _formerly(connection, word) if run in names)
+    return _exactly(names, word) or [*former] or _beginning(names, word)
+
+
+def _exactly(names: Mapping[str, str], word: str) -> list[str]:
     if word in names:
         return [word]
-    if named := [run for run, name in names.items() if name == word]:
-        return named
-    if former := [run for run in _formerly(connection, word) if run in names]:
-        return former
+    return [run for run, name in names.items() if name == word]
+
+
+def _beginning(names: Mapping[str, str], word: str) -> list[str]:
     return [run for run, name in names.items() if word and (run.startswith(word) or name.startswith(word))]
 
 

@@ -25,6 +25,7 @@ from scalectl.orchestrator.store.fits import of_fits
 from scalectl.orchestrator.store.foreign import Foreign
 from scalectl.orchestrator.store.intake import Taken, bury, now, take_back, take_in, take_in_others
 from scalectl.orchestrator.store.lock import Lock, unwritable
+from scalectl.orchestrator.store.names import requested
 from scalectl.orchestrator.store.pruning import Pruning, forget_checkpoints, forget_runs
 from scalectl.orchestrator.store.requests import asked_to_stop, forget_requests
 from scalectl.orchestrator.store.snapshot import PLANNED
@@ -61,6 +62,7 @@ class Records:
         self._launch: int | None = None  # its number in the ledger
         self._warned: set[str] = set()
         self._requested: frozenset[str] = frozenset()  # that nobody has taken yet
+        self._missing: dict[str, str] = {}  # the names of the plan's runs that aren't done, by their ids
         try:
             self._engine = writing(self.path)
             self._file = file_number(self.path)
@@ -85,6 +87,7 @@ class Records:
 
     def plan(self, plan: Plan, experiment: Experiment) -> None:
         """Write down all that a study needs, before anything starts; runs that are done stay so."""
+        self._missing = {run.id: run.name for run in plan.missing}
         with self._writing() as connection:
             bury(connection)
             take_in(connection, plan, experiment.document, of_fits(experiment.fits))
@@ -170,13 +173,13 @@ class Records:
 
     def stop_requests(self) -> frozenset[str]:
         """The runs that `scalectl stop` has asked to stop since the last call; of others a warning is kept."""
-        requested, self._requested = self.stops_ahead(), frozenset()
-        return requested
+        asked, self._requested = self.stops_ahead(), frozenset()
+        return asked
 
     def stops_ahead(self) -> frozenset[str]:
         """What the next call of `stop_requests` returns, as far as it was asked by now."""
         try:
-            self._requested |= asked_to_stop(self.path)
+            self._requested |= requested(asked_to_stop(self.path), self._missing)
         except Unusable as error:
             if str(error) not in self._warned:
                 self._warned.add(str(error))

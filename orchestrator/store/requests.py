@@ -14,8 +14,9 @@ _MOST = 4 * 2**20  # bytes of a file of requests; an id has 16, and a study has 
 
 
 def ask_to_stop(store: Path, runs: Collection[str]) -> None:
-    """Ask the launcher of a store to stop runs, by their ids; it looks several times a second.
+    """Ask the launcher of a store to stop runs; it looks several times a second.
 
+    They are ids or, before the launcher has written its plan, words for runs that it alone knows, or names.ALL of them.
     Raises Refusal for a user whose request the launcher couldn't read: its own and root's alone are.
     """
     if os.geteuid() not in (0, owner(store)):
@@ -30,8 +31,8 @@ def ask_to_stop(store: Path, runs: Collection[str]) -> None:
         os.close(file)
 
 
-def asked_to_stop(store: Path) -> frozenset[str]:
-    """The runs that were asked for since the last call, which makes the file empty again.
+def asked_to_stop(store: Path, *, keep: bool = False) -> frozenset[str]:
+    """The runs that were asked for since the last call, which makes the file empty again unless it is to keep them.
 
     Raises Unusable, with the reason in words, for requests that can't be read.
     """
@@ -49,7 +50,8 @@ def asked_to_stop(store: Path) -> frozenset[str]:
         if not size:
             return frozenset()
         text = os.pread(file, _MOST, 0).decode(errors="replace")
-        os.ftruncate(file, 0)
+        if not keep:
+            os.ftruncate(file, 0)
     finally:
         os.close(file)
     if size > _MOST:
@@ -61,6 +63,11 @@ def forget_requests(store: Path) -> None:
     """Drop what was asked of the launcher before this one; what can't be read is left to the first look at it."""
     with suppress(Unusable):
         asked_to_stop(store)
+
+
+def remove_requests(store: Path) -> None:
+    """Remove the file of requests, where nothing else is left of a store either."""
+    Path(_requests(store)).unlink(missing_ok=True)
 
 
 def open_requests(store: Path) -> bool:
