@@ -18,6 +18,7 @@ from told import planning, rows
 from scalectl.orchestrator.cluster import ray_server
 from scalectl.orchestrator.cluster.backends import BACKENDS
 from scalectl.orchestrator.cluster.base import Request
+from scalectl.orchestrator.cluster.ray_trust import trusted
 from scalectl.orchestrator.errors import Exit, NotFound, Refusal
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch import awaiting, background
@@ -182,6 +183,7 @@ def test_a_head_that_speaks_tls_waits_for_whoever_joins(monkeypatch, said):
 def places(monkeypatch) -> Iterator[dict[str, str]]:
     """The addresses of a port where nobody listens, of a program that says nothing, and of one that isn't Ray."""
     monkeypatch.setattr(ray_server.check_head, "__defaults__", (0.5,))
+    monkeypatch.setattr(background, "find_spec", bool)  # as if the extra `jobs` were there
     with socketserver.TCPServer(("127.0.0.1", 0), Ssh) as ssh, socket.create_server(("127.0.0.1", 0)) as mute:
         with socket.create_server(("127.0.0.1", 0)) as closed:
             nobody = closed.getsockname()
@@ -191,10 +193,21 @@ def places(monkeypatch) -> Iterator[dict[str, str]]:
         ssh.shutdown()
 
 
+def test_a_program_that_is_not_ray_is_not_asked_whether_it_wants_a_token(places, monkeypatch):
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    with pytest.raises(ray_server.Unreachable, match="another program listens there"):
+        trusted(places["MUTE"], insecure=False)
+
+
 CASES = {  # words of a command line, what it says, its exit code
     "a port where nobody listens": (["--address", "NOBODY"], "Connection refused", Exit.NOT_FOUND),
     "a program that says nothing": (["--address", "MUTE", "--insecure"], "another program listens", Exit.NOT_FOUND),
     "a program that is not Ray": (["--address", "SSH", "--insecure"], "another program listens", Exit.NOT_FOUND),
+    "one for a launch in the background": (
+        ["-d", "--address", "MUTE", "--insecure"],
+        "another program",
+        Exit.NOT_FOUND,
+    ),
     "a file of a fake cluster": (["--fake-cluster", "wrong.yaml"], "no slot at all", Exit.INVALID),
     "no file of a fake cluster": (["--fake-cluster", "none.yaml"], "none.yaml", None),
     "a folder for exports": (["--here", "--export", "tensorboard:wrong.yaml/runs"], "can't be written", Exit.REFUSED),

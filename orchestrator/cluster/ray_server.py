@@ -47,10 +47,11 @@ _SETTINGS = b"\x04"  # the kind of frame that servers of HTTP/2 begin with, in i
 
 
 def check_head(address: str, seconds: float = KNOCK_SECONDS) -> None:
-    """Raise Unreachable where what listens isn't a head of Ray, for which Ray would wait without an end.
+    """Raise Unreachable where nobody listens, or no head of Ray does, for which Ray would wait without an end.
 
     A head speaks first, as HTTP/2 has it; over TLS it is the client that does.
     """
+    knock(address, seconds)
     if os.environ.get("RAY_USE_TLS", "").lower() in ("1", "true"):
         return
     host, _, port = address.rpartition(":")
@@ -102,7 +103,6 @@ def _token(path: Path) -> Path:
 
 def join(address: str, options: dict[str, Any]) -> Any:
     """Join the cluster that runs at an address; returns the module `ray`, or raises Unreachable."""
-    knock(address)
     check_head(address)
     secure(address)
     import ray

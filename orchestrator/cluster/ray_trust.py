@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from scalectl.orchestrator.cluster.ray_server import has_token, knock
+from scalectl.orchestrator.cluster.ray_server import check_head, has_token
 from scalectl.orchestrator.errors import Refusal
 
 _ASK_SECONDS = 60.0  # that another Python may take to import Ray, and the cluster to answer
@@ -47,8 +47,8 @@ def trusted(address: str | None, *, insecure: bool, ask: Callable[[str], bool | 
 
 
 def _asked(address: str) -> bool | None:
-    """Whether a cluster refuses who comes without a token; None without an answer, Unreachable where nobody listens."""
-    knock(address)
+    """Whether a cluster refuses who comes without a token; None without an answer. Raises Unreachable without one."""
+    check_head(address)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH_")}
     environment |= {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
     command = [sys.executable, "-c", _QUESTION, address]

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from scalectl.orchestrator.cluster.ray_server import Unreachable, knock, secure
+from scalectl.orchestrator.cluster.ray_server import Unreachable, check_head, secure
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.store.lock import holder
 
@@ -117,7 +117,7 @@ def submit(words: Sequence[str], store: Path, address: str) -> Submitted:
             "refused: a launch on the head of a cluster is a job of Ray, which plain Ray can't submit:"
             " pip install 'scalectl[jobs]' here and on the head, or leave out --detach."
         )
-    knock(address)
+    check_head(address)
     begun = _Begun(store)
     with _answering(address) as client:
         job = client.submit_job(entrypoint=_entrypoint(words), submission_id=f"scalectl-{secrets.token_hex(6)}")
