@@ -18,15 +18,17 @@ from click.testing import CliRunner
 from conftest import Study
 from runs import laptop
 from studies_of_pages import imported, trained
-from told import planned, write
+from told import planned, planned_again, told, write
 
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Refusal
+from scalectl.orchestrator.goodput import ENTRIES
 from scalectl.orchestrator.page import live
 from scalectl.orchestrator.page.document import document
 from scalectl.orchestrator.page.live import Feed
 from scalectl.orchestrator.page.server import Server, check_free
 from scalectl.orchestrator.store.records import Records
+from scalectl.orchestrator.store.snapshot import LAUNCHED
 
 HOLDER = """
 import sys
@@ -328,3 +330,25 @@ def test_a_live_page_of_some_runs_tells_of_these_alone(study):
     feed.close()
     assert "problem" not in news, news["problem"]
     assert set(news["runs"]) == set(page["runs"]["run"]) and len(news["runs"]) == 3
+
+
+def test_of_a_launch_of_another_study_its_name_is_told_and_nothing_of_its_jobs(tmp_path):
+    """They were shown as jobs of this study, with its goodput and the command that goes on with the other."""
+    study = trained(tmp_path)
+    study.file.write_text(study.write(sizes="[60]", steps="[160]").read_text().replace("name: small", "name: later"))
+    with Records(study.store) as records:
+        plan = planned_again(study, records)
+        records.note(LAUNCHED, "scalectl launch later.yaml")
+        records.write(records.start(plan.jobs[0], "cpu-1"), told(plan.jobs[0])[:3])
+        records.keep({"cpu-1": dict.fromkeys(ENTRIES, 1e-6)}, 37.0)
+        news = {}
+        for name in ("small", "later"):
+            feed = Feed(study.store, name)
+            news[name] = json.loads(feed.news(0, 10)[1])
+            page = json.loads(gzip.decompress(feed.study().body))
+            feed.close()
+            assert [launch["study"] for launch in page["launches"]] == ["later"]
+    assert news["small"]["launch"]["study"] == "later" and news["later"]["launch"]["study"] == ""
+    assert [len(said["running"]) for said in news.values()] == [0, 1]
+    assert news["small"]["goodput"] is None and news["later"]["goodput"] > 0
+    assert (news["small"]["again"], news["later"]["again"]) == ("", "scalectl launch later.yaml")

@@ -169,22 +169,24 @@ class Feed:
         if self._ask.study not in self._store.studies():  # another store has taken the place of this one
             raise NotFound(f"{self._path} has no study {self._ask.study!r} any more.")
         status, launch = of_study(status, self._ask), None
+        is_own = status.launched == self._ask.study
         if status.launcher is not None:
             launch = {
                 "process": str(status.launcher),
+                "study": "" if is_own else status.launched,
                 "seconds_left": status.seconds_left,
                 "behind": self._behind(status.launcher.started),
                 "silent_from": SILENT_SECONDS,
             }
         again = ""
         if status.unfinished:
-            again = status.again
+            again = self._store.again(self._ask.study)
         return {
             "summary": summary(status, self._where),
             "launch": launch,
-            "goodput": goodput(status.ledger),
+            "goodput": goodput(status.ledger) if is_own else None,
             "again": again,
-            "running": [asdict(job) for job in status.running] if launch else [],
+            "running": [asdict(job) for job in status.running] if is_own else [],
             "runs": {run.id: [run.state.value, run.kind, run.step, why(run)] for run in status.runs},
         }
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from scalectl.orchestrator.errors import Exit, Refusal
@@ -36,6 +37,11 @@ class Holder:
     pid: int
     started: float
     launches: bool = True  # another command, such as an import, holds it for a moment
+
+    @property
+    def since(self) -> datetime:
+        """When it started, as the store has times: UTC, without a zone."""
+        return datetime.fromtimestamp(self.started, UTC).replace(tzinfo=None)
 
     def to_json(self) -> dict[str, str | int | float]:
         """Its host, process and start."""

@@ -8,7 +8,8 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 
 from scalectl.orchestrator.goodput import ENTRIES, Entries
-from scalectl.orchestrator.store.tables import attempts, exclusions, imports, jobs, ledger, runs, studies
+from scalectl.orchestrator.store.snapshot import PLANNED, planned_study
+from scalectl.orchestrator.store.tables import attempts, events, exclusions, imports, jobs, ledger, runs, studies
 from scalectl.orchestrator.vocabulary import AttemptState
 
 
@@ -40,6 +41,7 @@ class LaunchCost:
     """The seconds that the slots of one launch went into, by entry."""
 
     launch: int
+    study: str
     started: datetime  # UTC
     slots: int
     entries: Entries
@@ -103,10 +105,18 @@ def _losses(connection: Connection, trunks: Collection[int]) -> tuple[Loss, ...]
 
 def _launches(connection: Connection) -> tuple[LaunchCost, ...]:
     sums = [func.sum(ledger.c[f"{entry}_seconds"]).label(entry) for entry in ENTRIES]
+    told = select(events.c.at, events.c.text).where(events.c.what == PLANNED).order_by(events.c.id.desc())
+    planned = connection.execute(told).all()
     begin, slots = func.min(ledger.c.started).label("begin"), func.count().label("slots")
     query = select(ledger.c.launch, begin, slots, *sums).group_by(ledger.c.launch).order_by(ledger.c.launch)
     return tuple(
-        LaunchCost(row.launch, row.begin, row.slots, {entry: row._mapping[entry] for entry in ENTRIES})
+        LaunchCost(
+            row.launch,
+            next((planned_study(text) for at, text in planned if at <= row.begin), ""),
+            row.begin,
+            row.slots,
+            {entry: row._mapping[entry] for entry in ENTRIES},
+        )
         for row in connection.execute(query)
     )
 

@@ -5,7 +5,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +33,7 @@ from scalectl.orchestrator.store.snapshot import (
     last_command,
     last_events,
     last_ledger,
+    launched_study,
     run_lines,
     running_jobs,
     seconds_left,
@@ -84,6 +84,7 @@ class Status:
     again: str = ""  # the command that goes on with what is left
     seconds_left: float | None = None  # that the launch which works says that it still takes
     waits_for: str = ""  # what that launch waits for
+    launched: str = ""  # the study of that launch, once its plan is written
     by_hand: tuple[tuple[Any, ...], ...] = ()  # exclusions and imports; the same until somebody changes them
 
     @property
@@ -175,12 +176,11 @@ def _by_launcher(connection: Connection, launcher: Holder | None) -> dict[str, A
     """What a launch that works says of itself."""
     if launcher is None:
         return {}
-    since = _since(launcher)
-    return {"seconds_left": seconds_left(connection, since), "waits_for": waits_for(connection, since)}
-
-
-def _since(launcher: Holder) -> datetime:
-    return datetime.fromtimestamp(launcher.started, UTC).replace(tzinfo=None)
+    return {
+        "launched": launched_study(connection, launcher.since),
+        "seconds_left": seconds_left(connection, launcher.since),
+        "waits_for": waits_for(connection, launcher.since),
+    }
 
 
 WATCH_SECONDS = 2.0
@@ -215,7 +215,7 @@ class Store:
         if launcher is None:
             return None
         with reading(self.path) as connection:
-            return last_account(connection, _since(launcher))
+            return last_account(connection, launcher.since)
 
     def again(self, study: str | None = None) -> str:
         """The command that goes on with a study, or with what is left of any, with its file and changes; or nothing."""

@@ -152,6 +152,17 @@ def last_ledger(connection: Connection) -> dict[str, float]:
     return dict(row._mapping)
 
 
+def launched_study(connection: Connection, since: datetime) -> str:
+    """The study of a launch which began at `since` (UTC); nothing before it has written its plan."""
+    last = select(events.c.text).where(events.c.what == PLANNED, events.c.at >= since).order_by(events.c.id.desc())
+    return planned_study(connection.scalars(last.limit(1)).first() or "")
+
+
+def planned_study(text: str) -> str:
+    """The study that a launch has planned, by the text of its event."""
+    return text.rpartition(": ")[0]
+
+
 def seconds_left(connection: Connection, since: datetime) -> float | None:
     """The seconds that a launch which began at `since` (UTC) still takes by its own account; None before it says so."""
     last = select(launches.c.seconds_left).where(launches.c.at >= since).order_by(launches.c.launch.desc()).limit(1)
@@ -251,7 +262,7 @@ def last_command(connection: Connection, study: str | None = None) -> str:
     told = events.c.what.in_((PLANNED, LAUNCHED))
     for what, text in connection.execute(select(events.c.what, events.c.text).where(told).order_by(events.c.id)):
         if what == PLANNED:  # as each launch notes before it notes its command
-            named = text.rpartition(": ")[0]
+            named = planned_study(text)
         else:
             texts.pop(named, None)
             texts[named] = text

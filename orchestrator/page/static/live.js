@@ -90,7 +90,7 @@ function tell(news) {
   fill("summary", news.summary.join(" \u00b7 "));
   const since = (Date.now() - heardAt) / 1000;
   const launch = news.launch;
-  document.getElementById("now").hidden = !launch;
+  document.getElementById("now").hidden = !launch || Boolean(launch.study);
   if (!launch) {
     fill("live", `No launch is running.${news.again ? ` ${news.again} goes on.` : ""}`);
     alarm(news.problem ?? "");
@@ -98,7 +98,7 @@ function tell(news) {
   }
   const behind = launch.behind + since;
   const left = launch.seconds_left === null ? "time left: measuring" : `${duration(launch.seconds_left)} left`;
-  fill("live", [`A launch is running (${launch.process})`, left, `the store is ${duration(behind)} behind`, news.goodput === null ? "" : `goodput ${share(news.goodput)} so far`].filter(Boolean).join(" \u00b7 "));
+  fill("live", [`A launch ${launch.study ? `of ${launch.study} ` : ""}is running (${launch.process})`, left, `the store is ${duration(behind)} behind`, news.goodput === null ? "" : `goodput ${share(news.goodput)} so far`].filter(Boolean).join(" \u00b7 "));
   alarm(news.problem ?? (behind > launch.silent_from ? `The launcher has written nothing for ${duration(behind)}: it may hang, or its machine may be gone. scalectl logs RUN shows what a job said last.` : ""));
   drawJobs(news.running);
 }

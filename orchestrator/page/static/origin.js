@@ -14,11 +14,12 @@ function drawCost() {
   if (trained === "marginal_flops") parts.push(element("p", {class: "note"}, "FLOPs count the steps of a trunk once. Device time and core-days are those of each run from its first step: the steps of a trunk count for each of its runs."));
   if (PAGE.launches.length) {
     const entries = Object.keys(PAGE.launches[0].entries);
+    const others = PAGE.launches.some((launch) => launch.study !== PAGE.study);
     const launches = PAGE.launches.map((launch) => {
       const whole = Object.values(launch.entries).reduce((total, seconds) => total + seconds, 0);
-      return [String(launch.launch), launch.started, String(launch.slots), duration(whole), launch.goodput === null ? "--" : share(launch.goodput), ...entries.map((name) => whole ? share(launch.entries[name] / whole) : "--")];
+      return [String(launch.launch), ...(others ? [launch.study] : []), launch.started, String(launch.slots), duration(whole), launch.goodput === null ? "--" : share(launch.goodput), ...entries.map((name) => whole ? share(launch.entries[name] / whole) : "--")];
     });
-    parts.push(plainTable("By launch of this store: where the time of its slots went", ["launch", "started (UTC)", "slots", "slot time", "goodput", ...entries], launches, 2));
+    parts.push(plainTable("By launch of this store: where the time of its slots went", ["launch", ...(others ? ["study"] : []), "started (UTC)", "slots", "slot time", "goodput", ...entries], launches, others ? 3 : 2));
   }
   if (PAGE.losses.length) parts.push(plainTable("Attempts that did not end their job", ["how", "attempts", "device time"], PAGE.losses.map((loss) => [loss.kind ? `${loss.state} (${loss.kind})` : loss.state, String(loss.attempts), duration(loss.device_seconds)])));
   fill("cost-tables", ...parts);
