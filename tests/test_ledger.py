@@ -1,5 +1,6 @@
 """Every second of every slot is in the ledger once: by hand, and in real launches."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -11,9 +12,14 @@ from test_crash import COMMAND, measured, start
 from test_schedule import planned
 from told import rows, started
 
-from scalectl.orchestrator.goodput import ENTRIES, goodput, total
+from scalectl.orchestrator.experiment.reading import read
+from scalectl.orchestrator.format import duration, share
+from scalectl.orchestrator.goodput import ENTRIES, goodput, shares, total
+from scalectl.orchestrator.launch import session
 from scalectl.orchestrator.launch.ledger import Ledger
 from scalectl.orchestrator.launch.news import News
+from scalectl.orchestrator.plan.plan import Caps
+from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.vocabulary import JobState
 from scalectl.trainer.events import Done, Event, Failed, Spent, Stopped
 
@@ -104,6 +110,17 @@ def test_goodput_is_the_share_of_steps_and_evaluations():
     whole = total([{"step": 30, "lost": 10}, {"evaluate": 7, "idle": 53}])
     assert goodput(whole) == pytest.approx(0.37)
     assert goodput(total([])) is None
+
+
+def test_the_last_lines_of_a_launch_and_the_status_tell_the_same_books(study, monkeypatch):
+    """The time from the last entry in the store to the last line was idle in one and unknown to the other."""
+    clock = itertools.count()  # each look at it takes a second
+    monkeypatch.setattr(session, "Ledger", lambda slots: Ledger(slots, lambda: next(clock)))
+    outcome = session.carry_out(read(study.file), Caps(), backend="here")
+    books = Store(study.store).status().ledger
+    assert (
+        f"goodput {share(goodput(books))} of 1 slot x {duration(sum(books.values()))}: {shares(books)}" == outcome.books
+    )
 
 
 def ledger_of(study: Study) -> list[tuple[float, ...]]:

@@ -100,6 +100,11 @@ class Ledger:
         self._kept = now
         return True
 
+    def end(self) -> None:
+        """Count no time from now on."""
+        now = self._clock()
+        self._clock = lambda: now
+
     def entries(self) -> dict[str, Entries]:
         """The seconds of each slot so far by what they went into; they add up to the time for which it was there."""
         now = self._clock()

@@ -89,6 +89,7 @@ class _Loop:
             self._stop()  # before what a backend in this process has stopped for a request is placed again
             if self._config.ledger.due(KEEP_SECONDS):
                 self._keep()
+        self._config.ledger.end()
         self._keep()
         self._leave()
         return self._board.halted
