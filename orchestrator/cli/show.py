@@ -101,18 +101,20 @@ def text(details: "Details", store: Path, typed: str = "") -> str:
         parts = [_head(run), _given(details), _measured(details)]
         following = fit_command(details, store)
     else:
-        parts = [_head(run), _settings(run), _attempts(details), _checkpoints(details), _measured(details)]
+        parts = [_head(run, typed), _settings(run), _attempts(details), _checkpoints(details), _measured(details)]
         following = command("logs", typed or run["id"], store=store)
     return "\n\n".join([*filter(None, parts), f"Next: {following}"])
 
 
-def _head(run: dict[str, Any]) -> str:
+def _head(run: dict[str, Any], typed: str = "") -> str:
     state = _with_kind(run)
     if run["origin"]:
         state = f"imported from {one_line(run['origin'])}"
     if run["excluded"]:
         state += f", left out of fits: {one_line(run['exclusion'])}"
     lines = [f"{one_line(run['name'])} · {run['id']} · {one_line(run['study'])} · {state}"]
+    if not (run["name"].startswith(typed) or run["id"].startswith(typed)):
+        lines.append(f"  {typed} is its name in another study, or in an earlier version")
     if run["waits_for"]:
         lines.append(f"  waits for {run['waits_for']}")
     elif run["reason"]:

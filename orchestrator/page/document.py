@@ -62,7 +62,7 @@ def document(path: Path, study: str | None = None, where: str | None = None, *, 
 
 def of_study(status: Status, ask: Ask) -> Status:
     """The status of the runs of one study; those that the store did not train are imported ones."""
-    lines = tuple(line for line in status.runs if line.id in ask.runs)
+    lines = tuple(line._replace(name=ask.names[line.id]) for line in status.runs if line.id in ask.runs)
     return replace(status, runs=lines, imported=len(ask.runs) - len(lines))
 
 

@@ -44,7 +44,9 @@ def study_points(store: Path, study: str | None, where: str | None = None, **sai
     request = ask(store, study)
     points = all_points(store)
     points = points[among(points["run"], request.runs)].reset_index(drop=True)
-    points["model"] = points["run"].map(request.runs)  # another study of the store may name a shape otherwise
+    # another study of the store, planned later, may name a shape and its runs otherwise
+    points["name"], points["model"] = points["run"].map(request.names), points["run"].map(request.runs)
+    points["study"] = request.study
     request = request.on([name for name in metrics(points) if points[name].notna().any()]).changed(**said)
     return request, chosen_runs(points, where, request.study)
 

@@ -15,10 +15,13 @@ DEFAULT = {"upstream": Fit(metric=MAIN)}  # of a study that asks for none
 
 @dataclass(frozen=True)
 class Ask:
-    """The runs that a study lists by their ids, with its names of their models, and the laws that it wants of them."""
+    """The runs that a study lists by their ids, with its names of their models, its names of them, and the laws that it
+    wants of them.
+    """
 
     study: str
     runs: Mapping[str, str]
+    names: Mapping[str, str]
     fits: Mapping[str, Fit]
 
     def on(self, metrics: Sequence[str]) -> "Ask":
@@ -35,7 +38,7 @@ class Ask:
         for name, stored in self.fits.items():
             if (fit := stored.model_copy(update=new)) not in fits.values():
                 fits[name] = fit
-        return Ask(self.study, self.runs, fits)
+        return replace(self, fits=fits)
 
 
 def ask(store: Path, study: str | None = None) -> Ask:
@@ -44,7 +47,7 @@ def ask(store: Path, study: str | None = None) -> Ask:
     Raises NotFound where there is none.
     """
     chosen = Store(store).study(study)
-    return Ask(chosen.name, chosen.runs, chosen.fits or DEFAULT)
+    return Ask(chosen.name, chosen.runs, chosen.names, chosen.fits or DEFAULT)
 
 
 def held_out(points: Any, rule: Rule) -> list[str]:

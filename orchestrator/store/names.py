@@ -6,7 +6,8 @@ from difflib import get_close_matches
 from sqlalchemy import Connection, Table, select
 
 from scalectl.orchestrator.errors import NotFound
-from scalectl.orchestrator.store.tables import TRAINED, imports, runs
+from scalectl.orchestrator.store.runs import name_there
+from scalectl.orchestrator.store.tables import TRAINED, imports, members, runs
 from scalectl.trainer.spec import RecipeSpec, spec_fields
 
 _SHOWN = 5  # of the runs that a word may mean
@@ -50,8 +51,8 @@ def _names(connection: Connection, table: Table) -> dict[str, str]:
 
 def _matching(connection: Connection, names: Mapping[str, str], word: str) -> list[str]:
     """The ids of the runs that a word names, by the most exact of its meanings that names any."""
-    former = (run for run in _formerly(connection, word) if run in names)
-    return _exactly(names, word) or [*former] or _beginning(names, word)
+    others = (run for run in (*_elsewhere(connection, word), *_formerly(connection, word)) if run in names)
+    return _exactly(names, word) or [*dict.fromkeys(others)] or _beginning(names, word)
 
 
 def _exactly(names: Mapping[str, str], word: str) -> list[str]:
@@ -62,6 +63,11 @@ def _exactly(names: Mapping[str, str], word: str) -> list[str]:
 
 def _beginning(names: Mapping[str, str], word: str) -> list[str]:
     return [run for run, name in names.items() if word and (run.startswith(word) or name.startswith(word))]
+
+
+def _elsewhere(connection: Connection, word: str) -> Iterable[str]:
+    """The ids of the runs that some study calls by a word."""
+    return connection.scalars(select(runs.c.id).join_from(members, runs).where(name_there == word))
 
 
 def _formerly(connection: Connection, word: str) -> Iterable[str]:

@@ -15,15 +15,21 @@ from scalectl.orchestrator.vocabulary import JobState, RunState
 if TYPE_CHECKING:
     from scalectl.orchestrator.experiment.fits import Fit
 
+# of a run in a study: its name is that of the study planned last, and begins with that one's name of the model
+name_there: ColumnElement[str] = members.c.model + func.substr(runs.c.name, func.length(runs.c.model) + 1)
 UNFINISHED = (RunState.PLANNED, RunState.STOPPED, RunState.FAILED)
 
 
 @dataclass(frozen=True)
 class Study:
-    """A study: its runs by their ids, with its names of their models, and the laws that its last launch asked for."""
+    """A study: by the ids of its runs its names of their models, and of them, and the laws that its last launch wanted.
+
+    Another study may have other names for the same runs.
+    """
 
     name: str
     runs: Mapping[str, str]
+    names: Mapping[str, str]
     fits: "Mapping[str, Fit]"
 
 
@@ -39,8 +45,9 @@ def study(connection: Connection, store: Path, name: str | None = None) -> Study
             return _planned(connection, row)
     for other in _imported(connection):
         if name in (None, other):
-            listed = select(imports.c.id, imports.c.model).where(imports.c.study == other)
-            return Study(other, {run.id: run.model for run in connection.execute(listed)}, {})
+            listed = select(imports.c.id, imports.c.name, imports.c.model).where(imports.c.study == other)
+            rows = connection.execute(listed).all()
+            return Study(other, {run.id: run.model for run in rows}, {run.id: run.name for run in rows}, {})
     lacking = "no study"
     if name:
         lacking += f" {name!r}"
@@ -61,8 +68,10 @@ def _imported(connection: Connection) -> list[str]:
 def _planned(connection: Connection, row: Row[Any]) -> Study:
     from scalectl.orchestrator.store.fits import fits_of  # only here: pydantic takes half a second
 
-    listed = select(runs.c.id, members.c.model).join_from(members, runs).where(members.c.study == row.number)
-    return Study(row.name, {run.id: run.model for run in connection.execute(listed)}, fits_of(row.fits))
+    listed = select(runs.c.id, members.c.model, name_there.label("name")).join_from(members, runs)
+    rows = connection.execute(listed.where(members.c.study == row.number)).all()
+    models = {run.id: run.model for run in rows}
+    return Study(row.name, models, {run.id: run.name for run in rows}, fits_of(row.fits))
 
 
 def in_states(connection: Connection, among: Sequence[str] | None, states: Sequence[RunState]) -> list[str]:

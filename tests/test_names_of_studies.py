@@ -1,0 +1,51 @@
+"""A run that is in two studies: each has names of its own for the model, and so for the run."""
+
+import csv
+import io
+
+import pytest
+from invoking import command
+from told import planned_again, planning, write
+
+from scalectl.orchestrator.page.document import document
+from scalectl.orchestrator.store.reading import Store
+from scalectl.orchestrator.store.records import Records
+
+
+@pytest.fixture
+def shared(study):
+    """Three runs that `small` calls by pico and `later`, which was planned after it, by tiny; two of them in both."""
+    records, plan = planning(study, steps="[20, 40, 80]")
+    with records:
+        write(records, plan.jobs, value=0.37)
+    text = study.write(steps="[20, 40]").read_text()
+    study.file.write_text(text.replace("name: small", "name: later").replace("pico:", "tiny:"))
+    with Records(study.store) as records:
+        planned_again(study, records)
+    return study
+
+
+NAMES = {
+    "small": {"pico-60-20", "pico-60-40", "pico-60-80"},
+    "later": {"tiny-60-20", "tiny-60-40"},
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_study_that_is_asked_for_has_its_own_names(shared, name):
+    page = document(shared.store, name, thorough=False)
+    assert set(page["runs"]["name"]) == NAMES[name]
+    assert any(part.startswith(f"best: {min(NAMES[name])} ") for part in page["summary"])
+    words = ["export", "-o", shared.folder / "runs.csv", "--study", name, "--store", shared.store]
+    assert command(*words).exception is None
+    rows = list(csv.DictReader(io.StringIO((shared.folder / "runs.csv").read_text())))
+    assert {row["name"] for row in rows} == NAMES[name] and {row["study"] for row in rows} == {name}
+
+
+def test_any_study_s_name_names_the_run(shared):
+    store = Store(shared.store)
+    assert store.ids(["pico-60-20"]) == store.ids(["tiny-60-20"])
+    assert store.run("pico-60-80").run["name"] == "pico-60-80"
+    shown = command("show", "pico-60-20", "--store", shared.store).stdout.splitlines()
+    assert shown[0].startswith("tiny-60-20 · ") and shown[1].startswith("  pico-60-20 is its name in another study")
+    assert "another study" not in command("show", "tiny-60-20", "--store", shared.store).stdout
