@@ -17,6 +17,7 @@ _ONE = 1.002  # factor between computes that are one: sizes and tokens are round
 _SEED = {"seed", "trunk", "study", "test_images"}  # what runs of one cell may differ in
 _LENGTH = ("steps", "images_seen", "flops")  # of which one says how long a run was
 _SHAPE = ["width", "depth", "mlp_dim", "num_heads", "patch_size"]  # of one model, whatever head it has
+_HEAD = 2  # blocks of a model that its head is smaller than: attention with an MLP, and a layer of its own
 _TIME = ("device_seconds", "core_days")  # which tells that where nothing else does; of two seeds it is never the same
 
 
@@ -123,7 +124,7 @@ def in_order(runs: pd.DataFrame, metric: str, x: str) -> pd.DataFrame:
     """The runs by the column `x`, then error, then id; where `x` differs by rounding alone, by error."""
     spent, error = runs[x].to_numpy(float), runs[metric].to_numpy(float)
     by_x = np.lexsort((_ranks(runs["run"], spent, error), error, spent))
-    order = by_x[np.lexsort((error[by_x], _budgets(spent[by_x])))]  # which keeps the order of equal ones
+    order = by_x[np.lexsort((error[by_x], _firsts(spent[by_x], _ONE)))]  # which keeps the order of equal ones
     return runs.iloc[order].reset_index(drop=True)
 
 
@@ -137,14 +138,15 @@ def _ranks(ids: "pd.Series[str]", spent: NDArray[np.float64], error: NDArray[np.
     return ranks
 
 
-def _budgets(spent: NDArray[np.float64]) -> NDArray[np.int64]:
-    """A number for each of sorted computes, the same for those that differ from the first of it by rounding alone."""
-    computes, place = np.unique(spent, return_inverse=True)
-    first, begins = -np.inf, np.zeros(len(computes), int)
-    for number, compute in enumerate(computes.tolist()):
-        if compute > _ONE * first:
-            first, begins[number] = compute, 1
-    return np.asarray(np.cumsum(begins)[place])
+def _firsts(values: NDArray[np.float64], factor: float) -> NDArray[np.float64]:
+    """The least of the values that each is one with: from the first of them on, those up to a factor above it."""
+    firsts, place = np.unique(values, return_inverse=True)
+    first = -np.inf
+    for number, value in enumerate(firsts.tolist()):
+        if value > factor * first:
+            first = value
+        firsts[number] = first
+    return np.asarray(firsts[place])
 
 
 def repeats(usable: pd.DataFrame, x: str) -> NDArray[np.int64]:
@@ -175,12 +177,15 @@ def cells(usable: pd.DataFrame, x: str) -> NDArray[np.int64]:
 
 
 def model_sizes(runs: pd.DataFrame) -> "pd.Series[float]":
-    """The size of each run in parameters: of models of one shape, which differ in their head, that of the smallest."""
-    shape = runs.reindex(columns=_SHAPE)
-    if shape.isna().all(axis=None):
-        return runs["params"].astype(float)
-    smallest = runs["params"].groupby([shape[name] for name in _SHAPE]).transform("min")
-    return smallest.fillna(runs["params"]).astype(float)
+    """The size of each run in parameters: of models of one shape that differ in their head that of the smallest.
+
+    Those that differ by more, as mixtures of experts do, are sizes of their own.
+    """
+    shape, sizes = runs.reindex(columns=_SHAPE), runs["params"].to_numpy(float, copy=True)
+    if not shape.isna().all(axis=None):
+        for rows in shape.groupby(_SHAPE).indices.values():
+            sizes[rows] = _firsts(sizes[rows], 1 + _HEAD / shape["depth"].iloc[rows[0]])
+    return pd.Series(sizes, runs.index)
 
 
 def of_settings(runs: pd.DataFrame, row: pd.Series, names: Iterable[str]) -> "pd.Series[bool]":

@@ -7,6 +7,7 @@ from runs import METRIC, table
 
 from scalectl.analysis.budgets import isoflop
 from scalectl.analysis.checks import Refused
+from scalectl.analysis.runs import model_sizes
 from scalectl.orchestrator.experiment.fits import Fit
 from scalectl.orchestrator.page.budgets import isoflop_documents
 
@@ -89,6 +90,9 @@ def test_a_size_far_ahead_has_what_parabolas_miss_in_its_interval():
     assert known and all(one.params_low < best(one.compute) < one.params_high for one in known)
 
 
+SHAPE = dict.fromkeys(("width", "mlp_dim", "num_heads"), 8) | {"patch_size": 4, "depth": 12}
+
+
 def test_heads_of_one_model_are_one_size():
     shape = dict.fromkeys(("width", "depth", "mlp_dim", "num_heads"), 8) | {"patch_size": 4}
     few = study(sizes=3).assign(**shape).assign(width=lambda runs: np.tile([8, 16, 32], len(BUDGETS)))
@@ -97,6 +101,22 @@ def test_heads_of_one_model_are_one_size():
         isoflop(pd.concat(heads, ignore_index=True), METRIC)
     with pytest.raises(Refused, match="fewer than 5 sizes"):
         isoflop(few, METRIC)
+
+
+def test_models_of_one_shape_with_other_experts_are_sizes_of_their_own():
+    """Seven mixtures in a shape of 12 blocks were one size, that of the smallest."""
+    compute, params = np.repeat(BUDGETS, 7), np.tile(best(1e20) * np.geomspace(0.1, 10, 7), len(BUDGETS))
+    images = compute / (6 * params)
+    points = table(compute, E + A / params**ALPHA + B / images**BETA).assign(params=params, images_seen=images)
+    found, alone = (isoflop(runs, METRIC) for runs in (points.assign(**SHAPE), points))
+    assert [one.params for one in found.budgets] == [one.params for one in alone.budgets] != [None] * len(BUDGETS)
+
+
+def test_a_head_of_a_block_more_is_of_the_same_size_and_an_expert_is_not():
+    params = [12e6, 13e6, 48e6, 24e6]  # gap and map of 12 blocks of 1e6, and mixtures of them
+    runs = pd.DataFrame({"params": params}).assign(**SHAPE)
+    assert list(model_sizes(runs)) == [12e6, 12e6, 48e6, 24e6]
+    assert list(model_sizes(runs.assign(depth=None))) == params
 
 
 def test_models_of_nearly_one_size_whose_images_cost_differently_are_told():
