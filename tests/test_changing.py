@@ -256,7 +256,7 @@ def test_a_head_that_dies_ends_the_launch_with_checkpoints_and_closing_lines(stu
         took = time.monotonic() - began
     print(f"a launch whose head died ended {took:.1f} s later")
     assert launch.returncode == Exit.NOT_FOUND, error
-    assert f"Stopped: the head of the cluster at {nodes.address} is gone; checkpoints are kept. Next: start the" in out
+    assert f"Stopped: the head of the cluster at {nodes.address} is gone; checkpoints are saved. Next: start the" in out
     assert "scalectl launch" in out.splitlines()[-1]
     assert took < 40
     assert rows(study, "SELECT state FROM attempts") == ["stopped", "stopped"]
@@ -288,7 +288,7 @@ def test_a_launch_that_is_ended_together_with_its_cluster_has_closing_lines_and_
     finally:
         made.shutdown()
     assert launch.returncode == Exit.INTERRUPTED, (launch.returncode, out, error)
-    assert "Stopped; checkpoints are kept. Next: scalectl launch" in out.splitlines()[-1], out
+    assert "Stopped; checkpoints are saved. Next: scalectl launch" in out.splitlines()[-1], out
     assert rows(study, "SELECT state FROM runs") == ["stopped"]
     kept = rows(study, "SELECT max(step) FROM checkpoints")[0]
     ((state, step),) = rows(study, "SELECT state, step FROM attempts")

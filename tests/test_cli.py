@@ -263,7 +263,7 @@ def test_jobs_that_no_slot_will_do_for_are_refused(study, words, said):
 def test_a_launch_that_reaches_a_cap_says_so_and_exits_4(study):
     done = scalectl("launch", study.file, "--here", "--max-device-hours", "1e-5", "--set", "limits.max_flops=1e15")
     assert done.returncode == 4, done.stderr
-    assert "--max-device-hours is reached: 1e-05 device-hours; checkpoints are kept" in done.stdout
+    assert "--max-device-hours is reached: 1e-05 device-hours; checkpoints are saved" in done.stdout
     assert "2 stopped" in done.stdout
 
 

@@ -76,7 +76,7 @@ def test_runs_are_stopped_while_the_others_go_on_and_are_fitted(study):
     assert len(rows(study, "SELECT path FROM checkpoints WHERE NOT kept")) == 2
     said = (study.folder / "log.txt").read_text().splitlines()
     assert said[-3].startswith("6 of 8 runs done") and said[-3].endswith(", 2 stopped")
-    assert said[-1] == f"Runs were stopped on request; checkpoints are kept. Next: scalectl launch {study.file}"
+    assert said[-1] == f"Runs were stopped on request; checkpoints are saved. Next: scalectl launch {study.file}"
     assert (study.folder / "plots" / "small" / "frontier.png").exists()
 
 
@@ -288,7 +288,7 @@ def test_a_detached_launch_is_followed_and_stopped_from_elsewhere(study):
     finally:
         if holder(study.store):
             os.kill(held.pid, signal.SIGKILL)
-    assert "checkpoints are kept" in log.read_text()
+    assert "checkpoints are saved" in log.read_text()
     assert rows(study, "SELECT state FROM runs") == ["stopped"]
 
 

@@ -105,4 +105,4 @@ def test_asked_to_stop_it_leaves_checkpoints_and_exits_130(study, number):
     launcher.send_signal(number)
     assert launcher.wait(timeout=60) == 130
     assert set(points(study)["state"]) == {"stopped"}
-    assert "checkpoints are kept" in (study.folder / "log.txt").read_text()
+    assert "checkpoints are saved" in (study.folder / "log.txt").read_text()

@@ -16,7 +16,7 @@ from told import rows
 
 from scalectl.orchestrator.cluster import ray_head, supervisor
 from scalectl.orchestrator.cluster.base import Lost, Report, Request
-from scalectl.orchestrator.cluster.following import followed, inventory, left_by, room, serves, workers
+from scalectl.orchestrator.cluster.following import followed, inventory, left_by, serves, shortage, workers
 from scalectl.orchestrator.cluster.ray_cluster import OnRay
 from scalectl.orchestrator.cluster.ray_head import Head
 from scalectl.orchestrator.cluster.ray_slots import POD_LABEL, SLICE_LABEL, Seats
@@ -74,18 +74,18 @@ def test_a_node_serves_what_it_has_something_of():
     assert serves(cpus, {"cpu-2": 2.0}, plain=False)
 
 
-def test_what_is_lacking_of_the_room_for_a_slot():
+def test_what_a_slot_lacks():
     nodes = [node("a", {"CPU": 2.0}), node("b", {"CPU": 1.0})]
-    assert room(Seats(cpus=1.0), nodes, {"a": {"CPU": 1.0}}) == ""
-    assert room(Seats(cpus=1.0), nodes, {"a": {}}) == "it needs 1 CPU, and of 3 in the cluster 0 are free"
-    assert room(Seats(2, cpus=1.0), nodes, {"a": {"CPU": 1.0}, "b": {"CPU": 0.5}}).endswith("1.5 are free")
+    assert shortage(Seats(cpus=1.0), nodes, {"a": {"CPU": 1.0}}) == ""
+    assert shortage(Seats(cpus=1.0), nodes, {"a": {}}) == "it needs 1 CPU, and of 3 in the cluster 0 are free"
+    assert shortage(Seats(2, cpus=1.0), nodes, {"a": {"CPU": 1.0}, "b": {"CPU": 0.5}}).endswith("1.5 are free")
     hosts = [
         node(f"{name}{n}", {"TPU": 4.0}, **{SLICE_LABEL: name, POD_LABEL: "v4-16"}) for name in "xy" for n in range(2)
     ]
     free = {"x0": {"TPU": 4.0}, "y0": {"TPU": 4.0}}
-    assert room(SLICE, hosts, free) == "it needs 8 TPU, and of 16 in the cluster 8 are free"  # of two halves
-    assert room(SLICE, hosts, free | {"x1": {"TPU": 4.0}}) == ""
-    assert room(replace(SLICE, kind="v5e-8"), hosts, free | {"x1": {"TPU": 4.0}}).endswith(
+    assert shortage(SLICE, hosts, free) == "it needs 8 TPU, and of 16 in the cluster 8 are free"  # of two halves
+    assert shortage(SLICE, hosts, free | {"x1": {"TPU": 4.0}}) == ""
+    assert shortage(replace(SLICE, kind="v5e-8"), hosts, free | {"x1": {"TPU": 4.0}}).endswith(
         "of 0 in the cluster 0 are free"
     )
 
@@ -93,9 +93,9 @@ def test_what_is_lacking_of_the_room_for_a_slot():
 @pytest.mark.parametrize(("share", "others"), [(0.2, 4), (1 / 3, 2)])
 def test_the_last_share_of_a_gpu_is_room_in_spite_of_rounding(share, others):
     seats, nodes = Seats(gpus=share, platform="cuda"), [node("a", {"GPU": 1.0})]
-    assert room(seats, nodes, left_by([seats] * others, nodes)) == ""
-    assert room(seats, nodes, {"a": {"GPU": round(1 - others * share, 4)}}) == ""  # as Ray tells it
-    assert room(seats, nodes, left_by([seats] * (others + 1), nodes)) != ""
+    assert shortage(seats, nodes, left_by([seats] * others, nodes)) == ""
+    assert shortage(seats, nodes, {"a": {"GPU": round(1 - others * share, 4)}}) == ""  # as Ray tells it
+    assert shortage(seats, nodes, left_by([seats] * (others + 1), nodes)) != ""
 
 
 def test_who_waited_for_a_slot_in_vain_is_told_what_that_slot_needs():

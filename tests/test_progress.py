@@ -85,7 +85,7 @@ def test_a_failure_is_one_line_with_its_cause(plan, clock):
 
 def test_a_stop_says_where_its_checkpoint_is(plan, clock):
     (line,) = printed(plan, News("cpu-0", plan.jobs[0], (started(), Stopped(1037)), JobState.STOPPED))
-    assert line.startswith("stopped   pico-60 trunk 0 to 16 at step 1,037; its checkpoint is kept")
+    assert line.startswith("stopped   pico-60 trunk 0 to 16 at step 1,037; its checkpoint is saved")
     assert line.endswith("  0/2")  # most of its work is left, which takes as long as ever
 
 

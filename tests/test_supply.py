@@ -9,8 +9,8 @@ import pytest
 from pictures import jpeg, layout, study, write
 from test_data import trunk
 
+from scalectl.orchestrator.cluster.capacity import Capacity
 from scalectl.orchestrator.cluster.readers import readers
-from scalectl.orchestrator.cluster.room import Room
 from scalectl.orchestrator.goodput import goodput, starved
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.plan.supply import shortfalls
@@ -34,12 +34,12 @@ def test_a_job_has_a_reader_for_each_core_of_its_slot_but_one(platforms, gpus, e
     (tmp_path / "dev").mkdir()
     for name in ("nvidia0", "nvidia1", "nvidia2", "nvidia3", "nvidiactl", "nvidia-uvm"):
         (tmp_path / "dev" / name).touch()
-    monkeypatch.setattr("scalectl.orchestrator.cluster.readers.room", lambda root: Room(16, 2.0**36))
+    monkeypatch.setattr("scalectl.orchestrator.cluster.readers.capacity", lambda root: Capacity(16, 2.0**36))
     assert readers(platforms, gpus, tmp_path) == expected
 
 
 def test_a_large_host_has_no_more_readers_than_its_memory_bears(tmp_path, monkeypatch):
-    monkeypatch.setattr("scalectl.orchestrator.cluster.readers.room", lambda root: Room(224, 2.0**40))
+    monkeypatch.setattr("scalectl.orchestrator.cluster.readers.capacity", lambda root: Capacity(224, 2.0**40))
     assert readers("tpu", 0, tmp_path) == 32
 
 

@@ -72,7 +72,7 @@ def plan_file(
 
     Raises InvalidExperiment for the file, and Unusable for a store that can't be read.
     """
-    from scalectl.orchestrator.cluster.room import room
+    from scalectl.orchestrator.cluster.capacity import capacity
     from scalectl.orchestrator.launch.planned import planned
     from scalectl.orchestrator.plan.proposal import completed
 
@@ -80,7 +80,7 @@ def plan_file(
         changes = rehearsed(changes)
     experiment = experiment_of(file, changes)
     plan, _ = planned(experiment)
-    return PlannedFile(plan, experiment, file, changes, completed(plan.jobs, slots, room().workers), fake)
+    return PlannedFile(plan, experiment, file, changes, completed(plan.jobs, slots, capacity().workers), fake)
 
 
 @click.command()

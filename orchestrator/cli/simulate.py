@@ -34,19 +34,19 @@ def preflight(file: Path, changes: Sequence[str], topology: str | None, smallest
     """
     os.environ.setdefault("JAX_PLATFORMS", "cpu")  # before JAX looks for devices
     from scalectl.orchestrator.launch.planned import planned
-    from scalectl.orchestrator.plan import preflight as room
+    from scalectl.orchestrator.plan import preflight as memory
     from scalectl.trainer.memory import compiler_here
 
     plan, _ = planned(experiment_of(file, changes))
-    programs = room.programs(plan, topology)
+    programs = memory.programs(plan, topology)
     answers = []
     for number, program in enumerate(programs, 1):
-        if not room.is_cached(program):
+        if not memory.is_cached(program):
             say(f"Compiling {program.names} for {program.slices}, {number} of {len(programs)} ...", err=True)
-        answers.append(room.check(program, search=smallest))
+        answers.append(memory.check(program, search=smallest))
         if view.is_for_people:
-            click.echo(room.text(answers[-1]))
-    document = room.document(answers)
+            click.echo(memory.text(answers[-1]))
+    document = memory.document(answers)
     if view.is_of_rows:
         view.print(Rows(document["shapes"]))
     elif view.form == "json":
@@ -79,18 +79,18 @@ def simulate(
 
     Jobs are placed by the schedule of a launch; nothing is started.
     """
-    from scalectl.orchestrator.cluster.room import room as machine
+    from scalectl.orchestrator.cluster.capacity import capacity
     from scalectl.orchestrator.launch.planned import planned
-    from scalectl.orchestrator.plan import simulator as room
+    from scalectl.orchestrator.plan import simulator
     from scalectl.orchestrator.plan.plan import Caps
     from scalectl.orchestrator.plan.preemptions import Preemptions, parse_rate
     from scalectl.orchestrator.plan.proposal import proposed
 
     experiment = experiment_of(file, changes)
     plan, _ = planned(experiment)
-    slots = slots or proposed(plan.jobs, machine().workers)
+    slots = slots or proposed(plan.jobs, capacity().workers)
     preemptions = Preemptions(parse_rate(preempt), correlated, seed)
-    simulation = room.simulate(plan.jobs, slots, preemptions, Caps.from_limits(experiment.limits))
+    simulation = simulator.simulate(plan.jobs, slots, preemptions, Caps.from_limits(experiment.limits))
     view.answer(
         lambda: document(simulation, slots),
         lambda: text(simulation, plan.study, slots, str(file), changes),

@@ -68,8 +68,8 @@ def serves(node: Node, wanted: Mapping[str, float], *, plain: bool) -> bool:
     return bool(has.get("GPU") or has.get("TPU")) and any(not name.startswith(CPU) for name in wanted)
 
 
-def room(seats: Seats, nodes: Sequence[Node], free: Mapping[str, Mapping[str, float]]) -> str:
-    """What is lacking of the room that a slot needs, in a few words; nothing where there is enough.
+def shortage(seats: Seats, nodes: Sequence[Node], free: Mapping[str, Mapping[str, float]]) -> str:
+    """What a slot lacks of what it needs, in a few words; nothing where there is enough.
 
     `free` has the resources of each node, by its id, that nobody has.
     """

@@ -8,8 +8,8 @@ from typing import Any
 
 from scalectl.orchestrator.cluster.accelerators import unusable
 from scalectl.orchestrator.cluster.base import Backend, Lost, Report, Request
-from scalectl.orchestrator.cluster.following import followed, hosts, inventory, largest_gang, left_by, workers
-from scalectl.orchestrator.cluster.following import room as shortage
+from scalectl.orchestrator.cluster.capacity import capacity
+from scalectl.orchestrator.cluster.following import followed, hosts, inventory, largest_gang, left_by, shortage, workers
 from scalectl.orchestrator.cluster.process import BINDS, usable
 from scalectl.orchestrator.cluster.ray_actor import Actor, Maker
 from scalectl.orchestrator.cluster.ray_gang import placed, released
@@ -18,7 +18,6 @@ from scalectl.orchestrator.cluster.ray_nodes import Nodes
 from scalectl.orchestrator.cluster.ray_server import Embedded, first_line, join, secure
 from scalectl.orchestrator.cluster.ray_slots import Draining, Seats, lacking, plain
 from scalectl.orchestrator.cluster.ray_slots import slots as slots_of
-from scalectl.orchestrator.cluster.room import room
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.format import last_line
 from scalectl.orchestrator.vocabulary import CPU, Slot
@@ -65,9 +64,9 @@ class OnRay(Backend):
         import ray
 
         self._ray = ray
-        free = room()
-        count = max(request.slots or free.workers, largest_gang(request.wanted))
-        options |= {"num_cpus": count, "include_dashboard": False, "object_store_memory": free.object_store}
+        own = capacity()
+        count = max(request.slots or own.workers, largest_gang(request.wanted))
+        options |= {"num_cpus": count, "include_dashboard": False, "object_store_memory": own.object_store}
         self._embedded = Embedded(ray, options)
 
     def _survey(self, request: Request) -> None:

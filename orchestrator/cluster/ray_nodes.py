@@ -7,7 +7,7 @@ from typing import Any
 
 from scalectl.orchestrator.cluster import ray_visit
 from scalectl.orchestrator.cluster.base import Request
-from scalectl.orchestrator.cluster.following import inventory, room, serves, workers
+from scalectl.orchestrator.cluster.following import inventory, serves, shortage, workers
 from scalectl.orchestrator.cluster.ray_head import Head
 from scalectl.orchestrator.cluster.ray_slots import Node, Seats, lacking, plain
 from scalectl.orchestrator.cluster.ray_slots import slots as slots_of
@@ -148,8 +148,8 @@ class Nodes:
         return notices
 
     def held(self, seats: Seats) -> str:
-        """What is lacking of the room for a slot, which others hold; nothing where there is enough."""
-        return room(seats, self._usable, self._unused)
+        """What a slot lacks, which others hold; nothing where there is enough."""
+        return shortage(seats, self._usable, self._unused)
 
     def inventory(self, seats: Seats) -> str:
         """What a slot needs, and how much of it there is, in a few words."""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from scalectl.orchestrator.cluster.room import room
+from scalectl.orchestrator.cluster.capacity import capacity
 from scalectl.orchestrator.vocabulary import CPU
 
 MOST = 32  # each holds two batches
@@ -18,4 +18,4 @@ def readers(platforms: str, gpus: float, root: Path = Path("/")) -> int:
     share = 1.0
     if gpus:
         share = min(1.0, gpus / max(1, len([*root.glob("dev/nvidia[0-9]*")])))
-    return max(0, min(MOST, int(room(root).cores * share) - 1))
+    return max(0, min(MOST, int(capacity(root).cores * share) - 1))

@@ -12,11 +12,11 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
+from scalectl.orchestrator.cluster.capacity import capacity
 from scalectl.orchestrator.cluster.lease import Taken, leased
 from scalectl.orchestrator.cluster.orphan import ends_with_parent
 from scalectl.orchestrator.cluster.process import bind
 from scalectl.orchestrator.cluster.readers import readers
-from scalectl.orchestrator.cluster.room import room
 from scalectl.orchestrator.redact import redacted
 from scalectl.orchestrator.vocabulary import CPU
 from scalectl.trainer import cache, environment
@@ -171,7 +171,7 @@ def prepare_jax(place: Place) -> None:
     platforms = place.platform or environment.platforms(os.environ)
     os.environ["JAX_PLATFORMS"] = platforms
     if not platforms.startswith("cpu"):  # the one thread of `trainer` is for sums on a CPU
-        os.environ["PJRT_NPROC"] = str(room().cores)  # elsewhere the threads only compile
+        os.environ["PJRT_NPROC"] = str(capacity().cores)  # elsewhere the threads only compile
     import jax
 
     host = place.host

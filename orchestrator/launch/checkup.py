@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from scalectl.orchestrator.cluster.accelerators import unusable
-from scalectl.orchestrator.cluster.room import room
+from scalectl.orchestrator.cluster.capacity import capacity
 from scalectl.orchestrator.cluster.start import ignored
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.reading import Experiment, read
@@ -112,7 +112,7 @@ def _devices() -> Finding:
 
 
 def _machine() -> Finding:
-    here = room()
+    here = capacity()
     text = f"{counted(here.cores, 'core')}, {size(here.memory)} of memory: {counted(here.workers, 'worker')} at a time"
     if here.memory < LITTLE_MEMORY:
         return Finding("machine", "warning", text, "Ray alone takes 1 GB: launch --here does without it.")

@@ -66,17 +66,17 @@ class Outcome:
 
     def _next(self, again: str, store: str) -> str:
         if self.exit is Exit.NOT_FOUND:
-            return f"Stopped: {self.cap}; checkpoints are kept. Next: start the cluster again, then {again}"
+            return f"Stopped: {self.cap}; checkpoints are saved. Next: start the cluster again, then {again}"
         if self.cap:
-            return f"{self.cap}; checkpoints are kept. Next: raise it, then {again}"
+            return f"{self.cap}; checkpoints are saved. Next: raise it, then {again}"
         if self.exit is Exit.INTERRUPTED:
-            return f"Stopped; checkpoints are kept. Next: {again}"
+            return f"Stopped; checkpoints are saved. Next: {again}"
         if self.pause:
             return f"Paused: {self.pause}\nNext: mend that, then {again}"
         if self.exit is Exit.FAILED:
             return f"Next: {command('status', store=store)}"
         if not {RunState.STOPPED, UNEVALUATED}.isdisjoint(dict(self.states)):
-            return f"Runs were stopped on request; checkpoints are kept. Next: {again}"
+            return f"Runs were stopped on request; checkpoints are saved. Next: {again}"
         if find_spec(CHARTS) is not None:
             return f"Next: {command('report', store=store)}"
         return f"Next: {command('status --runs', store=store)}"

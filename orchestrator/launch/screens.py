@@ -27,7 +27,7 @@ def end_line(news: News, measured: Mapping[str, float]) -> str:
     if isinstance(end, Failed):
         return f"{news.state:<8}  {news.job.job.name}: {end.kind}: {last_line(end.reason)}"
     if news.state is JobState.STOPPED:
-        return f"stopped   {news.job.job.name} at step {end.step:,}; its checkpoint is kept"
+        return f"stopped   {news.job.job.name} at step {end.step:,}; its checkpoint is saved"
     if news.state is JobState.DONE and news.job.is_cooldown:
         values = "  ".join(f"{name} {value:.4g}" for name, value in list(measured.items())[:2])
         return f"done      {news.job.run_name}  {values}"

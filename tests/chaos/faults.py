@@ -255,15 +255,15 @@ def smaller_file(world: World, chance: random.Random) -> None:
 
 ROUGH = (KILLED,)
 ASKED = (130,)
-KEPT = "checkpoints are kept"
+SAVED = "checkpoints are saved"
 
 FAULTS = (
     Fault("launcher killed", to_launcher(signal.SIGKILL), ROUGH),
     Fault("every process killed", to_group(signal.SIGKILL), ROUGH),
-    Fault("launcher asked to end", to_launcher(signal.SIGTERM), ASKED, KEPT),
-    Fault("launcher interrupted", to_launcher(signal.SIGINT), ASKED, KEPT),
-    Fault("terminal lost", to_group(signal.SIGHUP), ASKED, KEPT),
-    Fault("every process asked to end", to_group(signal.SIGTERM), ASKED, KEPT),
+    Fault("launcher asked to end", to_launcher(signal.SIGTERM), ASKED, SAVED),
+    Fault("launcher interrupted", to_launcher(signal.SIGINT), ASKED, SAVED),
+    Fault("terminal lost", to_group(signal.SIGHUP), ASKED, SAVED),
+    Fault("every process asked to end", to_group(signal.SIGTERM), ASKED, SAVED),
     Fault("launcher paused", pause_launcher, (0,)),
     Fault("worker killed", to_worker(signal.SIGKILL, "node_lost"), (0,), backends=(RAY,)),
     Fault("worker stopped", to_worker(signal.SIGSTOP, "stalled", 90.0), (0,), backends=(RAY,)),

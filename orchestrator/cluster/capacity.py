@@ -1,4 +1,4 @@
-"""How much of the machine this process may use: its cores, and the CPU quota and memory limit of a container.
+"""The capacity of this process: the cores, CPU quota and memory of the machine or container that it may use.
 
 Control groups of both versions are read, https://docs.kernel.org/admin-guide/cgroup-v2.html and .../cgroup-v1/: the
 group of this process and those around it, for the least of their limits holds.
@@ -18,7 +18,7 @@ STORE_BYTES, LEAST_STORE_BYTES = 100 * 2**20, 75 * 2**20  # of Ray's object stor
 
 
 @dataclass(frozen=True)
-class Room:
+class Capacity:
     """The cores that this process may keep busy, and the bytes of memory that it may use; math.inf where unknown."""
 
     cores: int
@@ -37,12 +37,12 @@ class Room:
         return int(max(LEAST_STORE_BYTES, min(STORE_BYTES, self.memory / 20)))
 
 
-def room(root: Path = Path("/")) -> Room:
-    """The room of this process; `root` is where the folders /proc and /sys lie."""
+def capacity(root: Path = Path("/")) -> Capacity:
+    """The capacity of this process; `root` is where the folders /proc and /sys lie."""
     quotas = [_quota(folder) for folder in _groups("cpu", root)]
     limits = [_memory_limit(folder) for folder in _groups("memory", root)]
     cores = max(1, math.floor(min([len(usable()), *quotas])))
-    return Room(cores, min([_memory_of_machine(), *limits]))
+    return Capacity(cores, min([_memory_of_machine(), *limits]))
 
 
 def _groups(controller: str, root: Path) -> Iterator[Path]:

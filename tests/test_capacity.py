@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from scalectl.orchestrator.cluster import room as module
-from scalectl.orchestrator.cluster.room import Room, room
+from scalectl.orchestrator.cluster import capacity as module
+from scalectl.orchestrator.cluster.capacity import Capacity, capacity
 
 GIB = 2**30
 
@@ -55,14 +55,14 @@ def test_the_least_limit_of_a_group_and_those_around_it_holds(case, tmp_path):
     for name, text in texts.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    assert room(tmp_path) == Room(cores, memory * GIB)
+    assert capacity(tmp_path) == Capacity(cores, memory * GIB)
 
 
 @pytest.mark.parametrize(("memory", "workers"), [(0.5, 1), (1.5, 1), (3, 4), (256, 64), (math.inf, 64)])
 def test_there_are_no_more_workers_than_memory_holds(memory, workers):
-    assert Room(64, memory * GIB).workers == workers
+    assert Capacity(64, memory * GIB).workers == workers
 
 
 def test_the_object_store_is_no_smaller_than_ray_takes():
-    assert Room(64, 0.5 * GIB).object_store == 75 * 2**20
-    assert Room(64, math.inf).object_store == 100 * 2**20
+    assert Capacity(64, 0.5 * GIB).object_store == 75 * 2**20
+    assert Capacity(64, math.inf).object_store == 100 * 2**20
