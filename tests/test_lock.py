@@ -7,20 +7,24 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import psutil
 import pytest
 from click.testing import CliRunner
 from test_cli import scalectl
-from told import planning
+from test_crash import measured, start
+from told import planning, rows
 
 from scalectl.orchestrator.cli.main import scalectl as program
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.store.lock import Holder, Lock, Locked, holder, holding, working_in
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.records import Records
+from scalectl.trainer import flock
 
 HOLD = """
 import sys
@@ -190,3 +194,26 @@ def test_a_program_that_the_launcher_starts_does_not_inherit_the_lock(store):
     finally:
         child.kill()
         child.wait()
+
+
+@pytest.mark.slow
+def test_artifacts_are_held_until_the_workers_that_write_there_have_ended(study):
+    """A launch that was stopped at once let them go before it ended its workers."""
+    study.write(steps="[50000]", checkpoint_every=10**6)
+    launcher = start(study, "--slots", "1")
+    try:
+        while not measured(study):
+            assert launcher.poll() is None, (study.folder / "log.txt").read_text()
+            time.sleep(0.2)
+        (worker,) = rows(study, "SELECT pid FROM attempts")
+        launcher.send_signal(signal.SIGINT)
+        while "Stopping" not in (study.folder / "log.txt").read_text():
+            time.sleep(0.001)
+        launcher.send_signal(signal.SIGINT)  # which ends its work at once
+        with (study.folder / "artifacts" / "launcher.lock").open() as lock:
+            while not flock.acquire(lock.fileno()):
+                time.sleep(0.001)
+            assert not psutil.pid_exists(worker) or psutil.Process(worker).status() == psutil.STATUS_ZOMBIE
+    finally:
+        launcher.kill()
+        launcher.wait()

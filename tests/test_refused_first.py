@@ -134,18 +134,21 @@ def test_of_a_store_that_is_about_to_be_made_it_is_said_who_makes_it(study):
         Store(study.store).status()
 
 
-def test_a_launch_that_ends_at_once_keeps_its_store_until_its_workers_have_ended(study, growing, monkeypatch):
-    holders = []
+def test_a_launch_that_ends_at_once_keeps_its_store_and_artifacts_until_its_workers_have_ended(
+    study, growing, monkeypatch
+):
+    held, holders = (study.store, study.folder / "artifacts"), []
 
     def interrupted(self, timeout: float) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Growing, "join", 0.0)
     monkeypatch.setattr(Growing, "events", interrupted)
-    monkeypatch.setattr(Growing, "close", lambda self: holders.append(holder(study.store)))
+    monkeypatch.setattr(Growing, "close", lambda self: holders.extend(map(holder, held)))
     with pytest.raises(KeyboardInterrupt):
         launched(study)
-    assert len(holders) == 1 and holders[0].pid == os.getpid() and holder(study.store) is None
+    assert [holder.pid for holder in holders] == [os.getpid()] * 2
+    assert [*map(holder, held)] == [None] * 2
 
 
 def test_a_detached_launch_that_reads_its_store_and_is_then_refused_is_not_taken_for_begun(study, monkeypatch):

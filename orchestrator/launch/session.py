@@ -146,6 +146,7 @@ class _Session:
             f" on {counted(plan.shared, 'trunk')} · {flops(plan.flops)} FLOPs"
         )
         with (
+            ExitStack() as held,  # until the workers have ended, which write there
             interruptible(self._stopping),
             redirect_stdout(sys.stderr),  # what Ray prints is no result
             closing(self._cluster(backend, slots, address)) as cluster,
@@ -155,16 +156,16 @@ class _Session:
                 return
             limit_slots(cluster, slots)
             check_slots(plan, cluster)
-            with working_in(self._experiment.artifacts):  # not before: a refusal makes no folder
-                cluster.admit(self._experiment.artifacts)
-                self._warnings = cluster.notices()
-                for text in self._warnings:
-                    self._say(f"warning   {text}")
-                if not self._awaited(cluster):  # nodes may be left out by now
-                    yield None
-                    return
-                check_slots(plan, cluster)
-                yield cluster
+            held.enter_context(working_in(self._experiment.artifacts))  # not before: a refusal makes no folder
+            cluster.admit(self._experiment.artifacts)
+            self._warnings = cluster.notices()
+            for text in self._warnings:
+                self._say(f"warning   {text}")
+            if not self._awaited(cluster):  # nodes may be left out by now
+                yield None
+                return
+            check_slots(plan, cluster)
+            yield cluster
 
     def _awaited(self, cluster: Supervisor, slots: Sequence[Slot] = ()) -> bool:
         return awaited(cluster, self._plan, slots, self._experiment.limits.acquire, self._requested, self._say)
