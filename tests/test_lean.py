@@ -127,7 +127,7 @@ def test_no_process_of_ray_outlives_a_launcher_that_is_killed():
 
 
 @pytest.mark.parametrize(("path", "folder"), [("", "--session_dir=b"), (os.defpath, "--session=b")])
-def test_a_machine_without_the_command_tail_and_another_version_of_ray_have_its_own_agent(monkeypatch, path, folder):
+def test_a_machine_without_the_command_cat_and_another_version_of_ray_have_its_own_agent(monkeypatch, path, folder):
     monkeypatch.setenv("PATH", path)
     given, raylet = [], SimpleNamespace(persist_port=pytest.fail)
     for name in ("METRICS_AGENT_PORT_NAME", "METRICS_EXPORT_PORT_NAME", "DASHBOARD_AGENT_LISTEN_PORT_NAME"):
@@ -135,7 +135,7 @@ def test_a_machine_without_the_command_tail_and_another_version_of_ray_have_its_
     services = SimpleNamespace(start_ray_process=given.append)
     private = SimpleNamespace(node=SimpleNamespace(Node=type("Node", (), {})), services=services)
     command = ["raylet", "--node_id=a", folder, "--dashboard_agent_command=python agent.py"]
-    with few_processes(SimpleNamespace(_private=private, _raylet=raylet)):
+    with few_processes(SimpleNamespace(_private=private, _raylet=raylet), Path("pipe")):
         services.start_ray_process(command)
     assert given == [command]
 
@@ -145,6 +145,6 @@ def test_a_cluster_of_one_launch_has_few_processes_of_ray():
     with closing(opened("ray", Request(slots=2))):
         (*started,) = set(psutil.Process().children(recursive=True)) - before
         commands = [" ".join(process.cmdline()) for process in started]
-    named = ("gcs_server", "raylet/raylet", "tail ", "runtime_env", "RuntimeEnv")
+    named = ("gcs_server", "raylet/raylet", "cat ", "runtime_env", "RuntimeEnv")
     assert [command for command in commands if not any(name in command for name in named)] == []
     assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in started)

@@ -45,7 +45,8 @@ def test_each_launch_has_a_private_folder_which_is_gone_with_it(base):
     for folder in (first.folder, inner.parent, inner):
         folder.chmod(0o777)  # as Ray does
     first.close_to_others()
-    assert {mode(path) for path in (base, *base.rglob("*"))} == {0o700}
+    modes = {(path.is_dir(), mode(path)) for path in (base, *base.rglob("*"))}
+    assert modes == {(True, 0o700), (False, 0o600)}
     first.remove()
     sweep()
     assert [path.name for path in base.iterdir()] == [second.folder.parent.name]

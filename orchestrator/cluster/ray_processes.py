@@ -1,9 +1,7 @@
 """The processes of Ray that a cluster of one launch does without, and that no option of `init` leaves out."""
 
-import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,14 +16,16 @@ _PORTS = ("METRICS_AGENT_PORT_NAME", "METRICS_EXPORT_PORT_NAME", "DASHBOARD_AGEN
 
 
 @contextmanager
-def few_processes(ray: Any) -> Iterator[None]:
-    """Keep Ray from starting those that nobody asks anything."""
+def few_processes(ray: Any, pipe: Path) -> Iterator[None]:
+    """Keep Ray from starting those that nobody asks anything; what takes the place of one ends with the pipe."""
     node, services = ray._private.node.Node, ray._private.services
     before, start = {name: getattr(node, name) for name in _STARTS if hasattr(node, name)}, services.start_ray_process
     try:
         for name in before:
             setattr(node, name, lambda node, *_, **__: None)
-        services.start_ray_process = lambda command, *others, **options: start(_plain(ray, command), *others, **options)
+        services.start_ray_process = lambda command, *rest, **options: start(
+            _plain(ray, command, pipe), *rest, **options
+        )
         yield
     finally:
         services.start_ray_process = start
@@ -33,8 +33,8 @@ def few_processes(ray: Any) -> Iterator[None]:
             setattr(node, name, function)
 
 
-def _plain(ray: Any, command: Sequence[str]) -> list[str]:
-    """A command of Ray's; a raylet has in place of the dashboard's agent, 60 MB, a process that waits to be killed.
+def _plain(ray: Any, command: Sequence[str], pipe: Path) -> list[str]:
+    """A command of Ray's; a raylet has in place of the dashboard's agent, 60 MB, a process that waits for a pipe's end.
 
     That agent has no server unless `ray[default]` is installed, and says so in three files. Nor are workers started
     ahead: those of slots need an environment of their own.
@@ -43,14 +43,10 @@ def _plain(ray: Any, command: Sequence[str]) -> list[str]:
     known = given.keys() >= {_AGENT, _FOLDER, _NODE} and all(
         hasattr(raylet, name) for name in ("persist_port", *_PORTS)
     )
-    if not known or shutil.which("tail") is None:
+    if not known or shutil.which("cat") is None:
         return list(command)
     folder, node = given[_FOLDER], given[_NODE]
     for name in _PORTS:
         raylet.persist_port(folder, node, getattr(raylet, name), -1)
-    file = next(Path(folder).glob(f"*{node}*"))  # by which `sessions` knows whose process it is
-    waits = ["tail", "-f", str(file)]
-    if sys.platform == "linux":  # whose tail ends by itself with this process, which kill -9 may end before its Ray
-        waits.insert(1, f"--pid={os.getpid()}")
-    ours = {_AGENT: subprocess.list2cmdline(waits), "--num_prestart_python_workers": "0"}
+    ours = {_AGENT: subprocess.list2cmdline(["cat", str(pipe)]), "--num_prestart_python_workers": "0"}
     return [f"{key}={ours[key]}" if (key := word.split("=", 1)[0]) in ours else word for word in command]

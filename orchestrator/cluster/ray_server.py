@@ -159,7 +159,7 @@ class Embedded:
         """Start Ray's processes; raises Refusal where this machine doesn't let them."""
         self._session = Session()
         try:
-            with signals_held(), few_processes(self._ray):
+            with signals_held(), few_processes(self._ray, self._session.pipe):
                 self._ray.init(
                     address="local",
                     job_config=_alone(self._ray),

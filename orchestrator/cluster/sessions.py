@@ -38,6 +38,11 @@ class Session:
             self._folder.mkdir(mode=0o700)
             self._held = _held(self._folder)
         self.folder = self._folder / "r"  # for Ray, which opens it to everybody
+        self.pipe = self._folder / "alive"  # whose end comes when this process ends, however it does
+        os.mkfifo(self.pipe, 0o600)
+        reader = os.open(self.pipe, os.O_RDONLY | os.O_NONBLOCK)  # without one no writer is let in
+        self._writer = os.open(self.pipe, os.O_WRONLY)
+        os.close(reader)
 
     def close_to_others(self) -> None:
         """Take away from others what Ray has given them of its folders."""
@@ -49,9 +54,9 @@ class Session:
         """End the processes of the cluster, and remove its folder."""
         end_processes(self._folder)
         shutil.rmtree(self._folder, ignore_errors=True)
-        if self._held >= 0:
-            os.close(self._held)
-        self._held = -1
+        for file in {self._held, self._writer} - {-1}:
+            os.close(file)
+        self._held = self._writer = -1
 
 
 def sweep() -> None:
