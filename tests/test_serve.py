@@ -3,11 +3,13 @@
 import gzip
 import http.client
 import json
+import os
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from typing import Any, NamedTuple
@@ -15,7 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner
-from conftest import Study
+from conftest import Study, stored
 from runs import laptop
 from studies_of_pages import imported, trained
 from told import planned, planned_again, told, write
@@ -27,12 +29,12 @@ from scalectl.orchestrator.page import live
 from scalectl.orchestrator.page.document import document
 from scalectl.orchestrator.page.live import Feed
 from scalectl.orchestrator.page.server import Server, check_free
+from scalectl.orchestrator.store import older
 from scalectl.orchestrator.store.records import Records
 from scalectl.orchestrator.store.snapshot import LAUNCHED
 
 HOLDER = """
 import sys
-from pathlib import Path
 from scalectl.orchestrator.store.lock import Lock
 held = Lock(Path(sys.argv[1]))
 print("held", flush=True)
@@ -220,7 +222,7 @@ def heard(feed: Feed, condition: Callable[[dict[str, Any]], bool]) -> dict[str, 
 def test_an_error_that_nobody_foresaw_is_told_and_the_next_look_goes_on(part, study, monkeypatch, capsys, quick):
     """The thread that met one ended, and viewers were told of a silent launcher, or of nothing."""
     feed = Feed(study.store)
-    with monkeypatch.context() as broken:
+    with monkeypatch.context() as broken, Records(study.store):  # a launch, of which there are news all the time
         broken.setattr(live.Store, part, lambda *_: {}["lost"])
         news = heard(feed, lambda said: "problem" in said)
     assert "internal error: KeyError: 'lost'" in news["problem"]
@@ -352,3 +354,25 @@ def test_of_a_launch_of_another_study_its_name_is_told_and_nothing_of_its_jobs(t
     assert [len(said["running"]) for said in news.values()] == [0, 1]
     assert news["small"]["goodput"] is None and news["later"]["goodput"] > 0
     assert (news["small"]["again"], news["later"]["again"]) == ("", "scalectl launch later.yaml")
+
+
+def test_of_a_store_of_an_older_version_one_copy_is_kept(tmp_path, monkeypatch, quick):
+    """Each of the two threads kept one, as large as the store."""
+    store, copies = stored(Study(tmp_path), 10).store, weakref.WeakSet()
+    os.utime(store, (1e9, 1e9))  # long settled
+    monkeypatch.setattr(older, "_Copy", type("Counted", (older._Copy,), {"__init__": counting(copies)}))
+    feed = Feed(store)
+    time.sleep(1.5)  # some thirty looks
+    deadline = time.monotonic() + 10
+    while (number := len(copies)) != 1 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    feed.close()
+    assert number == 1
+
+
+def counting(copies: "weakref.WeakSet[object]") -> Callable[..., None]:
+    def begin(copy: older._Copy, old: object) -> None:
+        copies.add(copy)
+        super(type(copy), copy).__init__(old)
+
+    return begin

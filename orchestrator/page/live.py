@@ -84,11 +84,10 @@ class Feed:
         self._study = _Paced(STUDY_SECONDS, self._make_study)
         self._curves = _Paced(CURVES_SECONDS, self._make_curves)
         self._page: tuple[dict[str, int], Content] | None = None
-        self._news, self._number = b"", 0
+        self._news, self._number, self._drawn = b"", 0, 0
         self._problem, self._unknown = "", ""
         self._look()
         self._renew()
-        forget()  # the threads have copies of their own
         self._threads = [
             threading.Thread(target=self._repeat, args=(action,), daemon=True) for action in (self._look, self._rebuild)
         ]
@@ -204,7 +203,8 @@ class Feed:
 
     def _renew(self) -> None:
         self._study.renew(wanted=self._states != self._fitted)
-        self._curves.renew(wanted=True)
+        self._curves.renew(wanted=self._number != self._drawn)
+        forget()  # of a store of an older version the thread that looks has a copy
 
     def _told(self, error: Exception) -> str:
         """What viewers are told of an error, after which the next look tries again: the store may have been moved, or
@@ -234,5 +234,7 @@ class Feed:
         return Content.of_text(json.dumps(self._document, allow_nan=False))
 
     def _make_curves(self) -> Content:
+        number = self._number  # of the news, which tell each step
         curves = list(curve_documents(self._store.segments(self._ask.runs, carried)))
+        self._drawn = number
         return Content.of_text(json.dumps(curves, allow_nan=False))
