@@ -168,6 +168,17 @@ def test_the_class_with_too_few_images_is_named(colour):
     assert Part("parquet", str(colour.store.parent / "pets.parquet")).class_counts() == {0: 14, 1: 13, 2: 3}
 
 
+def test_a_class_whose_images_are_too_few_beside_the_held_out_ones_is_warned_of(colour):
+    """Planning counted those that are held out as well, and each job refused its shots."""
+    pictures, labels = [grey(level) for level in range(60)], [0] * 26 + [1] * 26 + [2] * 8
+    write(colour.store.parent / "pets.parquet", layout(pictures, labels))
+    said = "it has 8 of class 2, of which about 4 are left"
+    for number in (4, 5):
+        colour.evals = PETS.replace(", test: test.parquet", ", held_out: 30") + BOTH.replace("[1]", f"[{number}]")
+        warnings = "; ".join(map(str, read(colour.write()).warnings))
+        assert (said in warnings) == (number == 5), warnings
+
+
 def test_a_class_whose_images_are_all_held_out_is_no_class_that_few_shots_tell(tmp_path):
     """It was left out of the shots, and counted as an error wherever it is in the test images."""
     pictures, labels = [grey(level) for level in range(30)], [0] * 14 + [1] * 14 + [2] * 2

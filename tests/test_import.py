@@ -190,6 +190,8 @@ HEADER = "model,steps,flops,error,note\n"
         (HEADER + "a,10.5,1e9,0.5,x\n", ":2:3: error: steps = 10.5: not a whole number"),
         (HEADER + "a,-1,1e9,0.5,x\n", ":2:3: error: steps = -1: at least 0"),
         (HEADER + "a,10,0,0.5,x\n", ":2:6: error: flops = 0: compute is above 0"),
+        ("model,data_size,flops,err\na,0,1e9,0.5\n", ":2:3: error: data_size = 0: above 0"),
+        ("model,params,flops,err\na,0,1e9,0.5\n", ":2:3: error: params = 0: above 0"),
         (HEADER + "a,10,,0.5,x\n", ":2:1: error: no compute"),
         (HEADER + ",10,1e9,0.5,x\n", ":2:1: error: no model"),
         (HEADER + "a,10,1e9\n", ":2:1: error: 3 cells under 5 headers"),

@@ -40,7 +40,7 @@ from scalectl.orchestrator.store import intake
 from scalectl.orchestrator.store.known import known
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.records import Records
-from scalectl.trainer.events import Done, Failed, Measurement, Noticed, Skipped, Stopped
+from scalectl.trainer.events import Done, Failed, Measurement, Noticed, Skipped, Started, Stopped
 from scalectl.trainer.flops import training_flops
 
 
@@ -469,6 +469,15 @@ def test_a_share_of_a_device_counts_as_that(study):
         for job in planned_again(study, records).jobs:
             records.write(records.start(job, "gpu/0", "gpu"), told(job))
     assert rows(study, "SELECT devices, core_days FROM runs") == [(0.5, pytest.approx(20 * SECONDS_A_STEP / 86400))]
+
+
+def test_a_run_of_several_kinds_of_devices_has_no_mfu(study, begun):
+    """It had its speed as a share of the peak of the last ones alone."""
+    records, found = begun
+    for job, device in zip(found.jobs, ("v5e", "v5e", "v5e", "h100"), strict=True):
+        events = [replace(event, device=device) if isinstance(event, Started) else event for event in told(job)]
+        records.write(records.start(job, "here"), events)
+    assert rows(study, "SELECT mfu FROM runs ORDER BY steps") == [0.37, None]
 
 
 def test_the_mfu_of_a_run_counts_the_devices_of_each_slot(study, begun):

@@ -157,19 +157,26 @@ def _datasets(evals: Evals, data: Data) -> dict[str, Data]:
 
 
 def shots_fit(evals: Evals, data: Data) -> Iterator[Finding]:
-    """Yield the numbers of shots that a dataset has too few images a class for."""
+    """Yield the numbers of shots that a dataset has too few images a class for; as a warning, where it may have."""
     if evals.fewshot is None:
         return
     sections = _datasets(evals, data)
     for dataset in filter(sections.__contains__, evals.fewshot.datasets):
-        label, images = _fewest(sections[dataset])
+        data = sections[dataset]
+        label, images = _fewest(data)
         hint = f"it has {images:,} a class"
+        beside = images
         if label is not None:
             hint = f"it has {images:,} of class {label}"
+            beside = images * left(data) // known(data).num_images  # all but the share of those held out
         for i, shots in enumerate(evals.fewshot.shots):
+            path = ("evals", "fewshot", "shots", i)
             if 0 < images < shots:
                 message = f"{shots:,} images a class are more than {dataset} has beside the held-out ones"
-                yield Finding(("evals", "fewshot", "shots", i), message, hint)
+                yield Finding(path, message, hint)
+            elif images > 0 and beside < shots:
+                message = f"{shots:,} images a class may be more than {dataset} has beside the held-out ones"
+                yield Finding(path, message, f"{hint}, of which about {beside:,} are left", severity="warning")
 
 
 def _fewest(data: Data) -> tuple[int | None, int]:

@@ -4,6 +4,7 @@ Each job passes through here, so statements are built once: to build one takes s
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, assert_never
 
 from sqlalchemy import Connection, Insert, ScalarSelect, Table, bindparam, delete, func, insert, or_, select, update
@@ -12,6 +13,7 @@ from scalectl.orchestrator.plan.plan import PlannedJob
 from scalectl.orchestrator.redact import redacted
 from scalectl.orchestrator.store import rows
 from scalectl.orchestrator.store.intake import add_metrics, now
+from scalectl.orchestrator.store.runs import jobs_of
 from scalectl.orchestrator.store.tables import (
     attempts,
     checkpoints,
@@ -174,6 +176,8 @@ def _beginning(connection: Connection, placed: rows.Placed, step: int) -> tuple[
 def _finish(connection: Connection, attempt: int, placed: rows.Placed, event: Done) -> None:
     compiling = {"compile_seconds": rows.finite(event.compile_seconds), "compilations": event.compilations}
     _end(connection, attempt, placed, AttemptState.DONE, **compiling)
+    if event.mfu is not None and _kinds(connection, attempt, placed) > 1:  # of whose peaks none is that of the run
+        event = replace(event, mfu=None)
     result = {"digest": event.digest, **rows.of_speed(event, placed)}
     done = {"of_run": placed.run, "state": RunState.DONE, "kind": "", "reason": "", **result}
     if connection.execute(_CHANGE_RUN, done).rowcount:
@@ -182,6 +186,13 @@ def _finish(connection: Connection, attempt: int, placed: rows.Placed, event: Do
         note(connection, "evaluated", placed.job.run_name, run=placed.job.owner, job=placed.job.id)
     elif placed.run is not None:  # its checkpoint was gone: what is measured now is of these parameters
         connection.execute(_TRAINED_AGAIN, {"of_run": placed.run, **result})
+
+
+def _kinds(connection: Connection, attempt: int, placed: rows.Placed) -> int:
+    """The number of kinds of devices that have trained the run of a job."""
+    trained = or_(attempts.c.flops > 0, attempts.c.id == attempt)
+    kinds = select(func.count(attempts.c.device.distinct())).join_from(attempts, jobs).where(trained)
+    return connection.scalars(kinds.where(jobs_of(placed.run or 0, placed.trunk, placed.job.job.start))).one()
 
 
 def _end(connection: Connection, attempt: int, placed: rows.Placed, state: AttemptState, **columns: Any) -> None:

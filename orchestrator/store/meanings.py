@@ -13,7 +13,8 @@ from scalectl.orchestrator.store.tables import SETTINGS
 IMAGES = "test_images"
 COLUMNS = {**SETTINGS, "device_seconds": Float, "core_days": Float, "name": Text, IMAGES: Integer}
 COMPUTE = tuple(axis.name for axis in AXES.values() if axis.grows)
-SCALES = ("params", "flops_per_image", "data_size", "steps")  # beside compute: what a law may be over
+AMOUNTS = ("params", "flops_per_image", "data_size")  # of which nothing has none
+SCALES = (*AMOUNTS, "steps")  # beside compute: what a law may be over
 SIGNED = {"head_bias"}  # settings that may be below 0
 NAMES = {"name", "model", "data_name", "source", "content", "test_content"}  # in words, of digits too
 OURS = {

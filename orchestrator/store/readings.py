@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Boolean, Float, Text
 
 from scalectl.orchestrator.store.cells import TRUTHS, Numbers
-from scalectl.orchestrator.store.meanings import COLUMNS, COMPUTE, SIGNED
+from scalectl.orchestrator.store.meanings import AMOUNTS, COLUMNS, COMPUTE, SIGNED
 
 _ACCURACY = re.compile(r"(?<![a-z])acc(uracy)?(?![a-z])", re.IGNORECASE)
 _LARGEST = 2**63 - 1  # of SQLite's integers
@@ -32,9 +32,11 @@ def setting(cell: str, numbers: Numbers, name: str, factor: float) -> Any:
     if kind is Boolean and cell.lower() in TRUTHS:
         return TRUTHS[cell.lower()]
     exact = _finite(numbers.exact(cell, counts=True)) * Decimal(factor)
-    if (exact < 0 and name not in SIGNED) or (name in COMPUTE and exact == 0):
-        if name in COMPUTE:
-            raise BadCell("compute is above 0")
+    if name in COMPUTE and exact <= 0:
+        raise BadCell("compute is above 0")
+    if name in AMOUNTS and exact <= 0:
+        raise BadCell("above 0", "leave it empty where it isn't known")
+    if exact < 0 and name not in SIGNED:
         raise BadCell("at least 0")
     if kind is not Float:
         return _whole(exact, _ROUNDING_OF_IMAGES if name == "images_seen" else _ROUNDING)

@@ -120,7 +120,7 @@ def of_checkpoint(event: Checkpoint, placed: Placed) -> Row:
 
 
 def of_speed(event: Done, placed: Placed) -> Row:
-    """The columns of a run on its time; the MFU is that of the devices it had on average, of the kind it ended on."""
+    """The columns of a run on its time; the MFU is that of the devices that it had on average."""
     seconds, devices, mfu = finite(event.device_seconds), placed.devices, event.mfu
     if seconds:
         devices = round(placed.core_seconds(seconds) / seconds, 9)  # else 1 becomes 0.9999999999999998
