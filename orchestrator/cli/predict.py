@@ -82,8 +82,8 @@ def predict(
     With --missing: the metric of each run of a file that is not done, to be kept before they are trained. With --check:
     what came of that.
     """
-    numbers = {"--compute": compute, "--error": error, "--params": params, "--data": data, "--data-size": data_size}
-    given = {"--study": study, "--metric": metric, "--where": where, **manner, **numbers}
+    question = {"compute": compute, "error": error, "params": params, "data": data, "data_size": data_size}
+    given = {"--study": study, "--metric": metric, "--where": where, **manner, **question}
     if run is not None:
         _alone("--run", {"--missing": missing, "--check": check, **given}, "--metric", "--where")
         return _ending(store, run, where, metric, view)
@@ -93,19 +93,11 @@ def predict(
     if check is not None:
         _alone("--check", given)
         return _checked(store, check, view)
-    both = params is not None and data is not None
-    if [compute is not None, error is not None, both].count(True) != 1 or (not both and (params or data)):
-        raise click.UsageError(
-            "give exactly one of --compute C, --error E, --run RUN, --missing FILE, --check FILE, and --params N with"
-            " --data IMAGES"
-        )
-    if data_size is not None and not both:
-        raise click.UsageError("--data-size goes with --params N and --data IMAGES")
+    _check_question(question)
     from scalectl.orchestrator.report.fits import predicted, study_points
 
     ask, points = study_points(store, study, where, **said(metric, **manner))
     first = next(iter(ask.fits.values()))
-    question = {"compute": compute, "error": error, "params": params, "data": data, "data_size": data_size}
     prediction = predicted(points, first, **question)
     following = next_command(store, points, ask.study, {"study": study, "metric": metric, "where": where, **manner})
     view.answer(
@@ -114,6 +106,18 @@ def predict(
         lambda: Rows([flat(prediction.to_json())]),
     )
     return Exit.DONE
+
+
+def _check_question(question: Mapping[str, float | None]) -> None:
+    """Raise UsageError unless a law is asked for one thing."""
+    given = {name for name, value in question.items() if value is not None}
+    if given - {"data_size"} not in ({"compute"}, {"error"}, {"params", "data"}):
+        raise click.UsageError(
+            "give exactly one of --compute C, --error E, --run RUN, --missing FILE, --check FILE, and --params N with"
+            " --data IMAGES"
+        )
+    if "data_size" in given and "params" not in given:
+        raise click.UsageError("--data-size goes with --params N and --data IMAGES")
 
 
 def _alone(option: str, others: Mapping[str, object], *allowed: str) -> None:
