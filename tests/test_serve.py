@@ -35,6 +35,7 @@ from scalectl.orchestrator.store.snapshot import LAUNCHED
 
 HOLDER = """
 import sys
+from pathlib import Path
 from scalectl.orchestrator.store.lock import Lock
 held = Lock(Path(sys.argv[1]))
 print("held", flush=True)

@@ -1,5 +1,6 @@
 """Whether images come as fast as devices take them: readers by default, what plan says, and how a wait is measured."""
 
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -112,18 +113,55 @@ def feed(programs: Programs, seconds: float, stop: int, damaged: int = -1) -> Fe
     return Feed(Loader(Slow(Batches(SYNTHETIC), seconds, damaged), 0, stop, 0), programs, counts)
 
 
-def test_only_the_wait_of_an_idle_device_counts(programs):
-    fed = feed(programs, 0.1, 40)
-    fed.take(lambda: False)
-    time.sleep(0.5)  # read ahead meanwhile
-    assert fed.take(lambda: False)[1] < 0.05
-    for _ in range(3):
-        fed.take(lambda: True)
-    assert fed.take(lambda: True)[1] == 0.0
-    assert 0.05 < fed.take(lambda: False)[1] < 0.3
+class Held:
+    """A loader whose batches take three seconds each of a clock that nothing else moves, from when it is next read."""
+
+    reads, close = True, staticmethod(lambda: None)
+
+    def __init__(self) -> None:
+        self.seconds, self._steps = 0.0, iter(range(40))
+        self._may, self.made = threading.Semaphore(0), threading.Semaphore(0)
+
+    def perf_counter(self) -> float:
+        """The clock, as a feed reads it when its wait begins and when it ends."""
+        now = self.seconds
+        self._may.release()
+        return now
+
+    def stacked(self, count):
+        self._may.acquire()
+        self.seconds += 3.0
+        self.made.release()
+        return Batches(SYNTHETIC).stacked(next(self._steps), count)
+
+
+@pytest.fixture
+def held(monkeypatch) -> Held:
+    """It, with its clock as that of feeds."""
+    held = Held()
+    monkeypatch.setattr("scalectl.trainer.feed.time", held)
+    return held
+
+
+def test_only_the_wait_of_an_idle_device_counts(programs, held):
     busy = iter([True] * 10)
-    _, waited = fed.take(lambda: next(busy, False))
-    assert 0.02 < waited < 0.1
+
+    def working() -> bool:
+        held.seconds += 5.0
+        return next(busy, False)
+
+    fed = Feed(held, programs, dispatches(0, 1, 1000, 1))
+    assert fed.take(working)[1] == 3.0
+    fed.close()
+
+
+@pytest.mark.parametrize("busy", [True, False])
+def test_batches_that_are_there_cost_no_wait(busy, programs, held):
+    fed = Feed(held, programs, dispatches(0, 2, 1000, 1))
+    fed.take(lambda: False)
+    for _ in range(2):
+        held.made.acquire()  # the second begins when the wait for the first one ends
+    assert fed.take(lambda: busy)[1] == 0.0
     fed.close()
 
 
@@ -160,12 +198,17 @@ def test_dispatches_end_at_checkpoints_and_at_the_last_step():
 
 
 def test_a_wait_is_a_lap_of_its_own(programs):
+    times = [time.perf_counter()]
     laps = Laps(programs)
+    times.append(time.perf_counter())
     time.sleep(0.2)
     laps.waited(0.15)
+    times.append(time.perf_counter())
     laps.end("train")
+    times.append(time.perf_counter())
     spent = laps.spent(1)
-    assert spent.input == 0.15 and 0.04 < spent.train < 0.15
+    assert spent.input == 0.15
+    assert times[2] - times[1] <= spent.train + spent.input <= times[3] - times[0]
 
 
 def test_images_in_memory_are_made_when_they_are_asked_for():
