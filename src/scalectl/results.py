@@ -1,7 +1,9 @@
 """A store in Python and in notebooks: its tables, its laws and figures, and launches that fill it."""
 
 import json
-from collections.abc import Collection, Mapping
+import sys
+import tempfile
+from collections.abc import Collection, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +58,37 @@ class Results:
         from scalectl.analysis import measurements
 
         return measurements(self.path)
+
+    def add(
+        self,
+        runs: "DataFrame | Sequence[Mapping[str, Any]]",
+        study: str,
+        *,
+        settings: Sequence[str] = (),
+        test_images: int | None = None,
+    ) -> "DataFrame":
+        """Write runs that another program trained, one a row, and return all points of their study.
+
+        Columns and cells mean what they mean to `scalectl import`; `settings` names columns of numbers that are no
+        metrics, and `test_images` is how many images the metrics were measured on. The same runs again are replaced.
+        What was understood is said on stderr. Raises Refused, with all that is wrong; nothing is written then.
+        """
+        from pandas import DataFrame
+
+        from scalectl.orchestrator.store.headers import Wishes
+        from scalectl.orchestrator.store.imported import read
+        from scalectl.orchestrator.store.records import Records
+
+        with refusals(), tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "runs.csv"
+            DataFrame(runs).to_csv(file, index=False)
+            table = read(file, Wishes(test_images=test_images, settings=tuple(settings), strict=True))
+            with Records(self.path, launches=False) as records:
+                records.take_in(table.runs, study, "Python")
+        for note in table.notes:
+            sys.stderr.write(f"{note}\n")
+        points = self.points
+        return points[points["study"] == study].reset_index(drop=True)
 
     def status(self) -> Screen:
         """How far the studies are, and what each run waits for."""
