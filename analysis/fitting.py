@@ -39,9 +39,9 @@ def fit(
     which are tested on the same images; it matters where the column `test_images` has their number.
     Intervals are wider where those of the runs up to a tenth of the compute failed to hold what dearer runs reached.
     With no `draws` it is quick, and every interval is unknown: `intervals` is empty, ends of bands are NaN.
-    Raises Refused for a law without a file in laws/, for columns that are missing, for a metric or values that can't be
-    fitted, below two points more than parameters, below a decade of compute, and, unless `one_model` says that
-    this is meant, where one model has the whole frontier.
+    Raises Refused for a law that neither scalectl nor code of one's own has, for columns that are missing, for a metric
+    or values that can't be fitted, below two points more than parameters, below a decade of compute, and, unless
+    `one_model` says that this is meant, where one model has the whole frontier.
     """
     manner = Manner(law, runs, seeds, correlation, one_model, draws, seed)
     hold_out = ids("hold_out", hold_out)

@@ -127,7 +127,8 @@ class Registry:
         if name not in self._purposes:
             near = difflib.get_close_matches(str(name), self._purposes, n=1)
             guess = f" did you mean {near[0]!r}?" if near else ""
-            raise KeyError(f"unknown {self._kind} {name!r}:{guess} give one of {', '.join(self)}.")
+            mine = "the file that adds your own is named by --code, or loaded by scalectl.extend.load"
+            raise KeyError(f"unknown {self._kind} {name!r}:{guess} give one of {', '.join(self)}; {mine}.")
         return getattr(import_module(f"{__package__}.{self._folder}.{_module(name)}"), self._attribute)
 
     def purpose(self, name: str) -> str:

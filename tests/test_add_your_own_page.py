@@ -32,7 +32,8 @@ print(kinds[0], "Checkpoint" in kinds, kinds[-1])
 def run(section: str, check: str, folder: Path) -> str:
     """What the code of a section and then `check` print, in a folder."""
     code = "".join(re.findall(r"^```python\n(.*?)^```$", SECTIONS[section], re.M | re.S))
-    command = [sys.executable, "-c", f"{code}\n{check}"]
+    (folder / "section.py").write_text(f"{code}\n{check}")
+    command = [sys.executable, "section.py"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -72,13 +73,15 @@ def test_the_source_is_one_that_a_study_trains_on(study):
 
 
 def test_the_schedule_halves_the_rate(tmp_path):
-    check = "import jax.numpy as jnp; print(DECAYS['halving'](jnp.float32(37), jnp.float32(37), 100))"
+    check = "import jax.numpy as jnp; from scalectl.trainer.optimizer import decays\n"
+    check += "print(list(decays().values())[-1](jnp.float32(37), jnp.float32(37), 100))"
     assert float(run("schedule", check, tmp_path)) == 0.5
 
 
 def test_the_metric_is_measured(tmp_path):
-    check = "from scalectl.trainer.evaluate import upstream; from scalectl.trainer.step import Readings\n"
-    check += "print(upstream(Readings(np.array([1.0, 2.0, 9.0]), np.zeros(3, bool), None), 'median_loss'))"
+    check = "from scalectl.trainer import own; from scalectl.trainer.evaluate import upstream\n"
+    check += "from scalectl.trainer.step import Readings; name = own.names('metric')['median_loss']\n"
+    check += "print(upstream(Readings(np.array([1.0, 2.0, 9.0]), np.zeros(3, bool), None), name))"
     assert run("metric", check, tmp_path) == "2.0\n"
 
 

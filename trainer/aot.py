@@ -89,7 +89,7 @@ def arguments(shape: Shape, lay: Layout) -> tuple[Any, ...]:
     def placed(leaf: Any, where: Any) -> Any:
         return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where)
 
-    state, batch = jax.eval_shape(training, abstract(shape)), lay.batch(None)
+    state, batch = jax.eval_shape(training if shape.groups else lambda state: state, abstract(shape)), lay.batch(None)
     images = jax.ShapeDtypeStruct((shape.steps, *shape.images), jnp.float32, sharding=batch)
     labels = jax.ShapeDtypeStruct((shape.steps, shape.batch_size), jnp.int32, sharding=batch)
     return jax.tree.map(placed, state, lay.state(state)), images, labels

@@ -6,6 +6,8 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
+from scalectl.trainer import own_code
+
 Result = TypeVar("Result")
 
 
@@ -20,7 +22,7 @@ def apart(function: Callable[..., Result], *arguments: object) -> Result:
     """
     spawning = get_context("spawn")
     receiver, sender = spawning.Pipe(duplex=False)
-    process = spawning.Process(target=_answer, args=(sender, function, arguments), daemon=True)
+    process = spawning.Process(target=_answer, args=(sender, own_code.loaded(), function, arguments), daemon=True)
     process.start()
     sender.close()  # here: once the process has ended too, nothing can come
     try:
@@ -36,10 +38,14 @@ def apart(function: Callable[..., Result], *arguments: object) -> Result:
     return answer
 
 
-def _answer(sender: Connection, function: Callable[..., Any], arguments: tuple[object, ...]) -> None:
+def _answer(
+    sender: Connection, code: tuple[own_code.Code, ...], function: Callable[..., Any], arguments: tuple[object, ...]
+) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     answer: tuple[Any, Exception | None]
     try:
+        for own in code:
+            own_code.load(own)
         answer = function(*arguments), None
     except Exception as error:  # which is raised where the answer is waited for
         answer = None, error

@@ -8,13 +8,14 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from scalectl.trainer import own
 from scalectl.trainer.data.images import Images
 from scalectl.trainer.evalset import evalsets, readings
 from scalectl.trainer.events import Stop
 from scalectl.trainer.finetune import finetune
 from scalectl.trainer.rng import Purpose, permutation
 from scalectl.trainer.sharding import Layout
-from scalectl.trainer.spec import DataSpec, EvalSpec, FewshotSpec
+from scalectl.trainer.spec import DataSpec, EvalSpec, FewshotSpec, upstream_metric
 from scalectl.trainer.step import Programs, Readings
 
 BIAS = 100.0  # a constant feature so large that the penalty hardly touches its weight
@@ -50,7 +51,7 @@ def evaluations(programs: Programs, params: Any, own: DataSpec, evals: EvalSpec,
 
     for name in evals.upstream:
         read = held_out(own)
-        yield Score(f"upstream/{name}", upstream(read, name), len(read.wrong))
+        yield Score(upstream_metric(name), upstream(read, name), len(read.wrong))
     for data, group in groupby(evals.fewshot, key=lambda spec: spec.data or own):
         specs = list(group)
         pool, test = evalsets(data, model.image_size, model.channels)
@@ -105,7 +106,8 @@ MEASURES: dict[str, Callable[[Readings], Any]] = {
 
 def upstream(read: Readings, name: str) -> float:
     """The mean loss of the images that were read, the share of wrong or right first answers, or an added metric."""
-    return float(MEASURES[name](read))
+    measure = MEASURES[name] if name in MEASURES else own.thing("metric", name)
+    return float(measure(read))
 
 
 class Pool(Protocol):

@@ -6,11 +6,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from scalectl.trainer import own_model
 from scalectl.trainer.data.loader import Loader
 from scalectl.trainer.evalset import EvalSet, heed, readings
 from scalectl.trainer.events import Stop
 from scalectl.trainer.flops import TRAINING, dispatch, flops_per_image
 from scalectl.trainer.optimizer import NEVER, Settings, family
+from scalectl.trainer.own_model import Net
 from scalectl.trainer.positions import resampled
 from scalectl.trainer.rng import Purpose, endless, permutation
 from scalectl.trainer.sharding import Layout, everywhere, gathered
@@ -32,7 +34,7 @@ class Tuned(NamedTuple):
 
 
 def finetune(
-    vit: ViT,
+    vit: ViT | Net,
     params: Params,
     pool: EvalSet,
     test: EvalSet,
@@ -51,13 +53,15 @@ def finetune(
     return Tuned(error, tuning.programs.compile_seconds, tuning.programs.compilations)
 
 
-def enlarged(vit: ViT, resolution: int, num_classes: int) -> ViT:
+def enlarged(vit: ViT | Net, resolution: int, num_classes: int) -> Any:
     """The model at another resolution, with a head for other classes."""
     return vit.clone(image_size=resolution, num_classes=num_classes, head_bias=0.0)
 
 
-def transferred(params: Params, to: ViT) -> Params:
+def transferred(params: Params, to: ViT | Net) -> Params:
     """Weights for a model of another resolution: the head zero, learned positions resampled, the rest kept."""
+    if isinstance(to, Net):
+        return own_model.transferred(gathered(params), to, resampled)
     body = dict(gathered(params)["params"])
     head = {"kernel": (to.model.width, to.num_classes), "bias": (to.num_classes,)}
     body["head"] = {name: np.zeros(shape, np.float32) for name, shape in head.items()}
@@ -99,7 +103,7 @@ class Finetuning:
     """Weights to begin from, and the compiled programs that move them."""
 
     def __init__(
-        self, vit: ViT, params: Params, spec: FinetuneSpec, stopping: Stop, layout: Layout | None = None
+        self, vit: ViT | Net, params: Params, spec: FinetuneSpec, stopping: Stop, layout: Layout | None = None
     ) -> None:
         counts = {"image_size": vit.image_size, "channels": vit.channels, "num_classes": vit.num_classes}
         forward = flops_per_image(vit.model, head=vit.head, pre_logits=vit.pre_logits, **counts)

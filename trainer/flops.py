@@ -1,8 +1,13 @@
 """Parameters and FLOPs of a ViT in closed form, and what a budget buys of them; a multiply-add is 2 FLOPs."""
 
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from scalectl.trainer.spec import Head, ModelSpec, Positions, PreLogits, TrunkSpec
+
+if TYPE_CHECKING:
+    from scalectl.trainer.own_model import Counts
 
 # The counts are those of XLA's cost analysis of trainer.vit at batch 1: matrix products, and one FLOP for each
 # element-wise addition, multiplication or comparison; exp, tanh and rsqrt are none. With the gap head and the paper's
@@ -38,6 +43,9 @@ def params(
     pre_logits: PreLogits = "none",
 ) -> int:
     """All parameters of a model, those of its pooling, its layer before the classifier and its classifier included."""
+    if model.is_own:
+        sides = {"image_size": image_size, "channels": channels, "num_classes": num_classes}
+        return _counts(model, sides, head=head, positions=positions, pre_logits=pre_logits).params
     width = model.width
     pool = {"gap": 0, "tok": width, "map": width + 4 * width * (width + 1) + 2 * width}[head]
     if head == "map":
@@ -58,12 +66,22 @@ def flops_per_image(
     pre_logits: PreLogits = "none",
 ) -> int:
     """The FLOPs of the forward pass of one image."""
+    if model.is_own:
+        sides = {"image_size": image_size, "channels": channels, "num_classes": num_classes}
+        return _counts(model, sides, head=head, pre_logits=pre_logits).flops
     width, patches = model.width, tokens(model, image_size)
     rows = patches + (head == "tok")
     embedding = 2 * patches * channels * model.patch_size**2 * width + 2 * patches * width  # bias, position
     norm = rows * (7 * width + 4)
     classifier = 2 * width * num_classes + num_classes + (pre_logits == "tanh") * (2 * width**2 + width)
     return embedding + model.depth * _block_flops(model, rows) + norm + _pool_flops(model, head, rows) + classifier
+
+
+def _counts(model: ModelSpec, sides: Mapping[str, Any], **recipe: Any) -> "Counts":
+    """The counts of a model of one's own, by tracing it; raises own_model.NoModel."""
+    from scalectl.trainer.own_model import Net, counts  # which imports JAX, and planning does without it elsewhere
+
+    return counts(Net(model, **sides, **recipe))
 
 
 def _block_flops(model: ModelSpec, rows: int) -> int:

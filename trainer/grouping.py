@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.lax import optimization_barrier
 
-from scalectl.trainer.state_size import FACTORED
+from scalectl.trainer.state_size import FACTORED, is_factored
 
 SMALL = 2**20  # parameters of a model up to which this is worth its copies, which stay in the caches of a core
 REST = "rest"
@@ -28,9 +28,9 @@ def places(params: Any) -> dict[str, list[int]]:
     counts: Counter[tuple[int, ...]] = Counter()
     for place, leaf in enumerate(leaves):
         name = REST
-        if len(leaf.shape) == 2 and min(leaf.shape) >= FACTORED:
+        if is_factored(leaf.shape):
             # no stack is higher than a matrix: Optax factors the two longest sides
-            name = f"{leaf.shape[0]} x {leaf.shape[1]} {counts[leaf.shape] // FACTORED}"
+            name = f"{' x '.join(map(str, leaf.shape))} {counts[leaf.shape] // FACTORED}"
             counts[leaf.shape] += 1
         found.setdefault(name, []).append(place)
     return found

@@ -140,6 +140,9 @@ def estimate(trunk: TrunkSpec, slices: Topology) -> Need:
     if problems := unshared(devices, recipe.batch_size, recipe.microbatch):
         raise ValueError(problems[0])
     limit, peak = round(slices.generation.gib * GIB), round(peak_bytes(trunk, slices, length_of(trunk)))
+    if trunk.model.is_own:  # what a step needs beside state and gradients is known of ViTs alone
+        verdict = Verdict.OVER if peak > limit else Verdict.UNSURE
+        return Need(verdict, peak, limit, round(given(trunk, devices)), compiled=False)
     verdict, margin = Verdict.UNSURE, MARGINS[recipe.layers, recipe.remat]
     unrolled = (recipe.layers, recipe.remat) == ("loop", "none")
     if peak <= (1 - margin) * limit:
@@ -160,7 +163,9 @@ def given(trunk: TrunkSpec, devices: int) -> float:
 
 
 def peak_bytes(trunk: TrunkSpec, slices: Topology, length: int) -> float:
-    """The bytes that each device needs at most, for images of so many tokens."""
+    """The bytes that each device needs at most, for images of so many tokens; of a model of one's own at least."""
+    if trunk.model.is_own:
+        return given(trunk, slices.devices) + 4.0 * state_size.held(trunk, slices.devices)
     weights = WEIGHTS[trunk.recipe.layers, trunk.recipe.remat]
     return given(trunk, slices.devices) + weights.bytes(arrays(trunk, slices, length), trunk.model.depth)
 
@@ -212,6 +217,8 @@ def up(size: int, multiple: int) -> int:
 
 def padding(trunk: TrunkSpec) -> str:
     """What the padding of a trunk's tokens costs, in words; nothing where there is none."""
+    if trunk.model.is_own:
+        return ""
     length = length_of(trunk)
     below, above = length // LANES * LANES, up(length, LANES)
     if length == above:

@@ -1,13 +1,14 @@
 """The paper's schedules, its two memory-efficient optimizers, and its separate weight decay of head and body."""
 
-from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
+from scalectl.trainer import own
 from scalectl.trainer.spec import RecipeSpec, RunSpec
 
 Array = jax.Array
@@ -53,7 +54,7 @@ def schedule(step: Array, numbers: Settings) -> Array:
 
 def _decay(step: Array, numbers: Settings) -> Array:
     after, timescale = jnp.maximum(step - numbers.warmup, 0), jnp.maximum(numbers.timescale, 1)
-    factors = [decay(after, timescale, numbers.total - numbers.warmup) for decay in DECAYS.values()]
+    factors = [decay(after, timescale, numbers.total - numbers.warmup) for decay in decays().values()]
     return jax.lax.select_n(jnp.asarray(numbers.family), *factors)
 
 
@@ -93,22 +94,44 @@ DECAYS: dict[str, Callable[[Array, Array, Array], Array]] = {
 }
 
 
+def decays() -> dict[str, Callable[[Array, Array, Array], Array]]:
+    """What each schedule does, those of one's own by NAME@HASH."""
+    return DECAYS | {name: curve for name, (_, curve) in own.things("schedule").items()}
+
+
 def family(name: str) -> int:
-    """The place of a schedule among all of them, by which compiled programs choose it."""
-    return list(DECAYS).index(name)
+    """The place of a schedule among all of them, by which compiled programs choose it; raises own.Missing."""
+    if name not in DECAYS:
+        own.thing("schedule", name)
+    return list(decays()).index(name)
 
 
-def direction(name: Literal["adafactor", "adamw", "sgd"]) -> optax.GradientTransformation:
+def is_own(optimizer: str) -> bool:
+    """Whether a name is NAME@HASH of an optimizer of one's own."""
+    return bool(own.version(optimizer))
+
+
+def direction(name: str) -> optax.GradientTransformation:
     """The transformation of clipped gradients to the direction that an optimizer descends (section 3.4).
 
-    Models are trained with adafactor or adamw, and fine-tuned with sgd.
+    Models are trained with adafactor, adamw or NAME@HASH of one's own, and fine-tuned with sgd.
     """
+    if is_own(name):
+        own_direction: optax.GradientTransformation = own.thing("optimizer", name)()
+        return own_direction
     if name == "sgd":
         return optax.trace(0.9, accumulator_dtype=jnp.bfloat16)
     if name == "adamw":
         return optax.scale_by_adam(b1=0.9, b2=0.999, mu_dtype=jnp.bfloat16)
     second = optax.scale_by_factored_rms(min_dim_size_to_factor=32, epsilon=1e-30, decay_rate_fn=second_moment_decay)
     return optax.chain(second, optax.ema(0.9, debias=False, accumulator_dtype=jnp.bfloat16))
+
+
+def moments(optimizer: str, params: Sequence[tuple[int, ...]]) -> list[tuple[tuple[int, ...], int]]:
+    """The shape of each array that an optimizer keeps for parameters of these shapes, and the bytes of its numbers."""
+    like = [jax.ShapeDtypeStruct(sides, jnp.float32) for sides in params]
+    kept = jax.eval_shape(direction(optimizer).init, like)
+    return [(leaf.shape, np.dtype(leaf.dtype).itemsize) for leaf in jax.tree.leaves(kept)]
 
 
 def second_moment_decay(step: Any, exponent: Any) -> Array:

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, Literal, NamedTuple, get_args
 
+from scalectl.trainer import own
 from scalectl.trainer.canonical import canonical_json, science
+from scalectl.trainer.own_code import Code
 from scalectl.trainer.selection import Selection
 
 SEMANTICS = 1  # raised whenever the trainer's numbers change for an unchanged spec
@@ -40,21 +42,39 @@ SCHEDULES: dict[str, ScheduleFacts] = {
     "cosine": ScheduleFacts(needs_horizon=True, has_timescale=False),
 }
 
+
+def facts_of(schedule: str) -> ScheduleFacts:
+    """What planning has to know of a schedule, or of NAME@HASH of one's own; raises own.Missing."""
+    if schedule in SCHEDULES:
+        return SCHEDULES[schedule]
+    facts: ScheduleFacts = own.thing("schedule", schedule)[0]
+    return facts
+
+
 MAX_PIXELS = 100_000_000  # of one picture, about 300 MB of colours; a study may say another number
 
 LATER = {"later": True}  # marks a setting that specs had no word for at first: at its default it is in no identity
 SWEPT = {"swept": True}  # marks a setting that a study may give several values
 
+VIT = "vit"  # the architecture of a model that isn't one's own
+
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Shape of a ViT in the words of Table 2 of arXiv 2106.04560."""
+    """Shape of a ViT in the words of Table 2 of arXiv 2106.04560, or of a model of one's own."""
 
     width: int
     depth: int
     mlp_dim: int
     num_heads: int
     patch_size: int
+    architecture: str = field(default=VIT, metadata=LATER)  # NAME@HASH of one's own
+    options: str = field(default="", metadata=LATER)  # what else one's own takes, as canonical JSON
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is a model of one's own, of which no formula of a ViT holds."""
+        return self.architecture != VIT
 
 
 @dataclass(frozen=True)
@@ -108,7 +128,7 @@ class RecipeSpec:
     pre_logits: PreLogits = field(default="none", metadata=LATER | SWEPT, kw_only=True)  # what follows the pooling
     head_bias: float
     loss: Loss
-    optimizer: Optimizer
+    optimizer: Optimizer  # or NAME@HASH of one's own, as are schedule and upstream metrics
     lr: float = field(metadata=SWEPT)
     clip_norm: float = field(metadata=SWEPT)
     weight_decay_head: float = field(metadata=SWEPT)
@@ -120,7 +140,7 @@ class RecipeSpec:
     @property
     def needs_horizon(self) -> bool:
         """Whether the learning rate depends on a run's length from its first step on."""
-        return SCHEDULES[self.schedule].needs_horizon
+        return facts_of(self.schedule).needs_horizon
 
 
 Plain = bool | int | float | str
@@ -213,6 +233,17 @@ class FinetuneSpec:
         return f"finetune/{self.dataset}/error"
 
 
+def upstream_metric(name: str) -> str:
+    """The name of what is measured on the held-out images: the hash of one's own is no part of it."""
+    return f"upstream/{own.plain(name)}"
+
+
+def _of_code(name: str) -> str:
+    """The settings of a metric: of one's own the hash of its code, so that a change of it measures again."""
+    digest = own.version(name)
+    return canonical_json({"code": digest} if digest else {})
+
+
 @dataclass(frozen=True)
 class EvalSpec:
     """The evaluations of an end point; not part of a run's identity, so they can be added later."""
@@ -223,7 +254,7 @@ class EvalSpec:
 
     def metrics(self) -> dict[str, str]:
         """Each metric's name with the canonical JSON of the settings that its value depends on."""
-        settings_of = {f"upstream/{name}": "{}" for name in self.upstream}
+        settings_of = {upstream_metric(name): _of_code(name) for name in self.upstream}
         for spec in self.fewshot:
             settings = {name: value for name, value in science(spec).items() if name not in ("dataset", "shots")}
             settings_of[spec.metric] = canonical_json(settings)
@@ -234,7 +265,7 @@ class EvalSpec:
     def without(self, measured: Mapping[str, str]) -> "EvalSpec":
         """The evaluations left when those are measured whose metrics and settings are given."""
         wanted = {name for name, settings in self.metrics().items() if measured.get(name) != settings}
-        upstream = tuple(name for name in self.upstream if f"upstream/{name}" in wanted)
+        upstream = tuple(name for name in self.upstream if upstream_metric(name) in wanted)
         fewshot = tuple(spec for spec in self.fewshot if spec.metric in wanted)
         finetune = self.finetune if self.finetune and self.finetune.metric in wanted else None
         return EvalSpec(upstream, fewshot, finetune)
@@ -259,4 +290,5 @@ class Job:
     origin: str | None
     checkpoint_every: int
     workers: int | None = 0  # processes that read images ahead, and a thread where there are none; None: by the slot
+    code: tuple[Code, ...] = ()  # of one's own, which the process of the job loads
     token: str = ""  # of this attempt, which claimed the folder; none where no other attempt can be under way

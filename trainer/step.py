@@ -16,7 +16,8 @@ from scalectl.trainer import kept
 from scalectl.trainer.compiling import compiling
 from scalectl.trainer.flops import dispatch, training_flops
 from scalectl.trainer.grouping import grouped, training, ungrouped
-from scalectl.trainer.optimizer import DECAYS, Settings, clip, direction, schedule, updated
+from scalectl.trainer.optimizer import Settings, clip, decays, direction, is_own, schedule, updated
+from scalectl.trainer.own_model import Net, net
 from scalectl.trainer.packing import small
 from scalectl.trainer.padding import padded, some
 from scalectl.trainer.sharding import Layout, everywhere
@@ -65,7 +66,7 @@ class Readings(NamedTuple):
 class Shape:
     """All that programs are compiled for; whatever else a recipe has is an argument."""
 
-    model: ViT
+    model: ViT | Net
     batch_size: int
     loss: Loss
     optimizer: Optimizer | Literal["sgd"]
@@ -78,12 +79,18 @@ class Shape:
         """The shape of a batch of images."""
         return (self.batch_size, self.model.image_size, self.model.image_size, self.model.channels)
 
+    @property
+    def groups(self) -> bool:
+        """Whether small arrays may be updated together: one's own optimizer sees each parameter by itself."""
+        return not is_own(self.optimizer)
+
 
 def shape(trunk: TrunkSpec) -> Shape:
     """The shape that a trunk shares with all trunks that its programs serve as well."""
     recipe = trunk.recipe
     steps = dispatch(training_flops(trunk, 1))
-    return Shape(build(trunk), recipe.batch_size, recipe.loss, recipe.optimizer, steps, recipe.microbatch)
+    model = net(trunk) if trunk.model.is_own else build(trunk)
+    return Shape(model, recipe.batch_size, recipe.loss, recipe.optimizer, steps, recipe.microbatch)
 
 
 def losses(logits_BC: Array, labels_B: Array, kind: Loss) -> Array:
@@ -101,10 +108,15 @@ def one_step(shape: Shape, state: State, images: Any, labels: Array, numbers: Se
     """The state after an update on one batch, with what the batch told before it."""
     params = state.params
     loss, grads = gradient(shape, params, seen(images, shape.model.image_size), labels)
-    clipped, norm = clip(grouped(grads, params), numbers.clip_norm)
-    towards, moments = direction(shape.optimizer).update(clipped, state.moments, grouped(params, params))
+    whole = params
+    if shape.groups:
+        grads, whole = grouped(grads, params), grouped(params, params)
+    clipped, norm = clip(grads, numbers.clip_norm)
+    towards, moments = direction(shape.optimizer).update(clipped, state.moments, whole)
+    if shape.groups:
+        towards = ungrouped(towards, params)
     lr = numbers.lr * schedule(state.step, numbers)
-    params = updated(params, ungrouped(towards, params), lr, numbers)
+    params = updated(params, towards, lr, numbers)
     return State(state.step + 1, params, moments), Metrics(loss, lr, norm)
 
 
@@ -198,7 +210,7 @@ class Programs:
         self._compiled = kept.programs(self.shape.model.model)
 
     def first(self, seed: int) -> State:
-        """The state at step 0, as it trains: parameters drawn from `seed`, moments zero."""
+        """The state at step 0, as it trains: parameters drawn from `seed`, moments zero, or as one's own begins."""
         of = ("parameters", self.shape, self.layout)  # of the last seed, for trunks on other data
         drawn, params = self._compiled.get(of, (None, None))
         if drawn == seed:
@@ -207,11 +219,18 @@ class Programs:
             params = self._drawn(seed)
             if self.layout.alone and small(params):
                 self._compiled[of] = seed, jax.tree.map(np.array, params)
-        return self.put(zeros(self.shape)._replace(params=params))
+        state = zeros(self.shape)._replace(params=params)
+        return self.put(state if self.shape.groups else state._replace(moments=self._moments(params)))
 
     def put(self, state: State) -> State:
         """A state on the devices as it trains, of one at rest or of such a one; every process has to have the same."""
-        return State(*self.layout.put(training(state)))
+        return State(*self.layout.put(training(state) if self.shape.groups else state))
+
+    def _moments(self, params: Any) -> Any:
+        """What one's own optimizer begins with for parameters, which needn't be zeros."""
+        params, name = self.layout.put(params), self.shape.optimizer
+        out = lambda: self.layout.state(abstract(self.shape)).moments  # noqa: E731 - asked for on several devices alone
+        return self._ready("moments", direction(name).init, params, out=out)(params)
 
     def _drawn(self, seed: int) -> Any:
         image, like = jnp.zeros((1, *self.shape.images[1:])), abstract(self.shape).params
@@ -288,7 +307,7 @@ class Programs:
 
     def _ready(self, name: Hashable, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         """A program for arguments of these shapes, compiled now unless this process has it."""
-        key = (name, self.shape, self.layout, tuple(DECAYS))
+        key = (name, self.shape, self.layout, tuple(decays()))
         if key not in self._compiled:
             began = time.perf_counter()
             where = {} if self.layout.alone else {"out_shardings": options["out"]()}

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from scalectl.orchestrator.errors import Exit
 from scalectl.orchestrator.format import command, counted, few, one_line, table
 from scalectl.orchestrator.metrics import main_metric
 from scalectl.orchestrator.terminal import width
+from scalectl.trainer.canonical import science
 from scalectl.trainer.flops import body_params, flops_per_image
 from scalectl.trainer.presets import SIZES, preset
 
@@ -157,7 +157,7 @@ def _row(name: str, patch_size: int) -> dict[str, Any]:
     counts = {"channels": 3, "num_classes": JFT_CLASSES}
     flops = {f"flops_{side}": flops_per_image(model, head="gap", image_size=side, **counts) for side in RESOLUTIONS}
     params = body_params(model, image_size=RESOLUTIONS[0], channels=3)
-    return {"name": f"{name}/{patch_size}", **asdict(model), "params": params, **flops}
+    return {"name": f"{name}/{patch_size}", **science(model), "params": params, **flops}
 
 
 def text() -> str:

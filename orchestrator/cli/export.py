@@ -142,4 +142,6 @@ def _bundle(file: Path, store: Path, study: str | None, **how: bool) -> None:
         click.echo(
             f"{text} Move that there, change the file, launch it, which runs nothing again, and export.", err=True
         )
+    if done.code:
+        click.echo(f"Code of your own is not in it: copy {', '.join(done.code)} beside its YAML there.", err=True)
     say(f"Next: scalectl import {file}, in a new folder on another machine")

@@ -32,6 +32,18 @@ class _Column(click.Choice[str]):
         return super().convert(SAID.get(value, value), param, ctx)
 
 
+class _Law(click.Choice[str]):
+    """The name of a law, of one too that code of one's own has added since the command was made."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name as it is; fails for what is none."""
+        self.choices = tuple(LAWS)
+        if value not in LAWS:
+            hint = "one of your own is known after scalectl --code FILE"
+            self.fail(f"{value!r} is not one of {', '.join(LAWS)}; {hint}.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def noise_options(verb: Command) -> Command:
     """A verb with the options of how seeds and the noise of test images are treated."""
     for option in (
@@ -51,7 +63,7 @@ def manner_options(verb: Command) -> Command:
     """A verb with the options of how a law is fitted, each in place of the study's own word."""
     for option in (
         noise_options,
-        click.option("--law", type=click.Choice(tuple(LAWS)), help="Family of the law, in place of the study's."),
+        click.option("--law", type=_Law(tuple(LAWS)), help="Family of the law, in place of the study's."),
         click.option("--runs", type=click.Choice(RUNS), help="Runs that a law is fitted to, in place of the study's."),
         click.option(
             "--over",

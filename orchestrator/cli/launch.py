@@ -53,6 +53,7 @@ LEVELS = ("debug", "info", "warning", "error")  # of a log
     "-d", "--detach", is_flag=True, help="Run in the background: follow it with status --watch, end it with stop --all."
 )
 @click.option("--here", is_flag=True, help="Train in this process, without Ray.")
+@click.option("--backend", metavar="NAME", help="A place for jobs that code of your own adds.")
 @click.option(
     "--fake-cluster",
     "fake",
@@ -86,6 +87,7 @@ def launch(
     insecure: bool,
     detach: bool,
     here: bool,
+    backend: str | None,
     fake: Path | None,
     exports: Sequence[str],
     verbose: bool,
@@ -99,9 +101,9 @@ def launch(
     _check_usage(context)
     if fake:
         changes = rehearsed(changes)
-    if here or fake:
+    if here or fake or backend:
         address = None
-    require_launch(alone=here or bool(address))  # before NumPy is imported, which starts some
+    require_launch(alone=here or bool(address or backend))  # before NumPy is imported, which starts some
     from scalectl.orchestrator.export.companion import companions, wish
     from scalectl.orchestrator.launch.log import LOG, Loudness, logging_to
     from scalectl.orchestrator.launch.planned import planned
@@ -122,9 +124,7 @@ def launch(
     outlast("stdout")
     if here and not context.find_root().params["debug"]:
         hush()
-    backend = "ray"
-    if here:
-        backend = "here"
+    backend = backend or ("here" if here else "ray")
     again = command("launch", file.absolute(), changes=changes, options={"fake_cluster": fake and fake.absolute()})
     followed = companions(wishes, Path(experiment.store), experiment.name, partial(click.echo, err=True))
     loudness = Loudness(verbose - quiet)
@@ -151,6 +151,8 @@ def _check_usage(context: click.Context) -> None:
     given = context.params
     if given["fake"] and (given["detach"] or given["here"] or is_typed("address")):
         raise click.UsageError("--fake-cluster is a cluster of this launch: leave out --address, --detach, --here.")
+    if given["backend"] and (given["fake"] or given["here"] or is_typed("address")):
+        raise click.UsageError("--backend is a place of its own: leave out --address, --fake-cluster, --here.")
     if given["verbose"] and given["quiet"]:
         raise click.UsageError("give one of --verbose and --quiet.")
     if given["log_level"] and given["log_file"] is None:

@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -43,8 +44,35 @@ _NEVER = 1_000_000
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="scalectl")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def scalectl(debug: bool) -> None:
+@click.option(
+    "--code",
+    multiple=True,
+    metavar="FILE",
+    envvar="SCALECTL_CODE",
+    help="Python file of your own that adds laws and more: for verbs that read no study's file; also SCALECTL_CODE.",
+)
+def scalectl(debug: bool, code: Sequence[str]) -> None:
     """Plan, train and fit scaling-law studies of Vision Transformers."""
+    if code:
+        _load(code)
+
+
+def _load(files: Sequence[str]) -> None:
+    """Run files of one's own; raises Refusal, with file and line."""
+    from scalectl.extend import load
+    from scalectl.trainer.own_code import BadCode
+
+    for file in files:
+        try:
+            load(file)
+        except BadCode as error:
+            raise BadOption(f"--code {file}: {error}") from error
+
+
+class BadOption(Refusal):
+    """An option that names a file that can't be used."""
+
+    exit = Exit.INVALID
 
 
 @click.command("help")

@@ -64,6 +64,7 @@ class Here(Backend):
         self.kill("here")
 
 
+OWN = "one of your own is known after scalectl --code FILE"
 BACKENDS: dict[str, Callable[[Request], Backend]] = {"here": Here, "ray": OnRay}
 
 
@@ -79,5 +80,7 @@ def opened(name: str, request: Request | None = None, patience: Patience | None 
     What a backend itself raises is a Refusal, too: a cluster that can't be joined, or one without such slots.
     """
     if name not in BACKENDS:
-        raise NotFound(f"no backend is called {name!r}: {did_you_mean(name, BACKENDS) or ', '.join(sorted(BACKENDS))}")
+        raise NotFound(
+            f"no backend is called {name!r}: {did_you_mean(name, BACKENDS) or ', '.join(sorted(BACKENDS))}; {OWN}"
+        )
     return Supervisor(BACKENDS[name](request or Request()), patience)

@@ -19,7 +19,7 @@ from scalectl.orchestrator.cluster.process import bind
 from scalectl.orchestrator.cluster.readers import readers
 from scalectl.orchestrator.redact import redacted
 from scalectl.orchestrator.vocabulary import CPU
-from scalectl.trainer import cache, environment
+from scalectl.trainer import cache, environment, own_code
 from scalectl.trainer.claim import Superseded
 from scalectl.trainer.compiling import give_back
 from scalectl.trainer.events import Alive, Done, Event, Failed, Started, Stop, Stopped
@@ -118,6 +118,8 @@ def _events(job: Job, stopping: Stop, place: Place) -> Iterator[Event]:
     step = job.start
     try:
         prepare_jax(place)
+        for code in job.code:
+            own_code.load(code)
         from scalectl.trainer.train import train
 
         with _leased(job, stopping, place) as free:
@@ -173,6 +175,8 @@ def prepare_jax(place: Place) -> None:
     if not platforms.startswith("cpu"):  # the one thread of `trainer` is for sums on a CPU
         os.environ["PJRT_NPROC"] = str(capacity().cores)  # elsewhere the threads only compile
     import jax
+
+    jax.config.update("jax_platforms", platforms)  # code of one's own may have imported JAX before
 
     host = place.host
     if host is None and platforms.startswith("tpu"):

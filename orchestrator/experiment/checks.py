@@ -19,8 +19,10 @@ from scalectl.orchestrator.experiment.images import Data
 from scalectl.orchestrator.experiment.resources import Resources
 from scalectl.orchestrator.experiment.schema import Budgets, Grid, Model, Train
 from scalectl.orchestrator.experiment.specs import contents, held_out, known, left, shape, test_path
+from scalectl.trainer import own
 from scalectl.trainer.data import registry
-from scalectl.trainer.spec import SCHEDULES, ModelSpec
+from scalectl.trainer.flops import params
+from scalectl.trainer.spec import ModelSpec, facts_of
 
 
 def models_are_shapes(models: dict[str, Model]) -> Iterator[Finding]:
@@ -28,12 +30,15 @@ def models_are_shapes(models: dict[str, Model]) -> Iterator[Finding]:
     if not models:
         yield Finding(("models",), "no models", "give at least one: NAME: {preset: Ti, patch_size: 16}")
     for name, model in models.items():
+        needed = ("width", "depth") if model.architecture else ("width", "depth", "num_heads")
+        if model.options and not model.architecture:
+            yield Finding(("models", name, "options"), "never used: a ViT takes none", "give an architecture", True)
         for key, value in (_shape_keys(model) | {"mlp_dim": model.mlp_dim}).items():
             if model.preset and value is not None:
                 yield Finding(
                     ("models", name, key), f"preset {model.preset} has its own {key}", "remove one of them", True
                 )
-            elif not model.preset and value is None and key != "mlp_dim":
+            elif not model.preset and value is None and key in needed:
                 hint = "a shape has width, depth and num_heads; or give a preset"
                 yield Finding(("models", name, key), "missing", hint, True)
         if model.width and model.num_heads and model.width % model.num_heads:
@@ -45,10 +50,15 @@ def _shape_keys(model: Model) -> dict[str, int | None]:
     return {"width": model.width, "depth": model.depth, "num_heads": model.num_heads}
 
 
+def is_whole(model: Model) -> bool:
+    """Whether nothing is missing of a model's shape."""
+    return bool(model.preset) or None not in (model.width, model.depth, model.architecture or model.num_heads)
+
+
 def models_differ(models: dict[str, Model]) -> Iterator[Finding]:
     """Yield the models that repeat the shape of one above them."""
     first: dict[ModelSpec, str] = {}
-    whole = {name: model for name, model in models.items() if model.preset or None not in _shape_keys(model).values()}
+    whole = {name: model for name, model in models.items() if is_whole(model)}
     for name, model in whole.items():
         if first.setdefault(shape(model), name) != name:
             yield Finding(("models", name), f"the same shape as {first[shape(model)]}", "remove one of them", True)
@@ -65,6 +75,19 @@ def patches_fit(models: dict[str, Model], data: Data) -> Iterator[Finding]:
             message = f"patches of {model.patch_size} pixels leave the last {rest} of {side} unseen, across and down"
             hint = f"give a divisor of {side}, or another data.image_size"
             yield Finding(("models", name, "patch_size"), message, hint, severity="warning")
+
+
+def own_models_build(models: dict[str, Model], data: Data, train: Train) -> Iterator[Finding]:
+    """Yield the models of one's own that can't be built, or that give something else than logits and features."""
+    facts = known(data)
+    counts = {"image_size": facts.image_size, "channels": facts.channels, "num_classes": facts.num_classes}
+    for name, model in models.items():
+        if not model.architecture or not is_whole(model):
+            continue
+        try:
+            params(shape(model), head=train.head, positions=train.positions, pre_logits=train.pre_logits, **counts)
+        except ValueError as error:
+            yield Finding(("models", name, "architecture"), str(error), "", True)
 
 
 def positions_fit(models: dict[str, Model], train: Train) -> Iterator[Finding]:
@@ -142,13 +165,13 @@ def one_cooldown(budgets: Budgets, train: Train) -> Iterator[Finding]:
 def schedule_is_whole(train: Train) -> Iterator[Finding]:
     """Yield the timescale that is missing, and the keys that the schedule has no use for."""
     schedule, path = train.schedule, ("train", "schedule")
-    facts = SCHEDULES[schedule.name]
+    facts, name = facts_of(schedule.name), own.plain(schedule.name)
     if facts.has_timescale and schedule.timescale is None:
-        yield Finding((*path, "timescale"), "missing", f"{schedule.name} decays over it", True)
+        yield Finding((*path, "timescale"), "missing", f"{name} decays over it", True)
     if not facts.has_timescale and schedule.timescale is not None:
-        yield Finding((*path, "timescale"), f"never used: {schedule.name} has none", "remove it", True)
+        yield Finding((*path, "timescale"), f"never used: {name} has none", "remove it", True)
     if facts.needs_horizon and "cooldown" in schedule.model_fields_set:
-        yield Finding((*path, "cooldown"), f"never used: {schedule.name} falls to zero by itself", "remove it", True)
+        yield Finding((*path, "cooldown"), f"never used: {name} falls to zero by itself", "remove it", True)
 
 
 def microbatches_are_whole(train: Train, grid: Grid) -> Iterator[Finding]:
@@ -160,15 +183,15 @@ def microbatches_are_whole(train: Train, grid: Grid) -> Iterator[Finding]:
 
 def points_have_cooldowns(budgets: Budgets, train: Train) -> Iterator[Finding]:
     """Yield the points with cooldowns of their own under a schedule that has none."""
-    if budgets.points and SCHEDULES[train.schedule.name].needs_horizon:
-        message = f"{train.schedule.name} falls to zero by itself: no point has a cooldown of its own"
+    if budgets.points and facts_of(train.schedule.name).needs_horizon:
+        message = f"{own.plain(train.schedule.name)} falls to zero by itself: no point has a cooldown of its own"
         yield Finding(("budgets", "points"), message, "give budgets.steps", True)
 
 
 def sweeps_are_used(train: Train, grid: Grid) -> Iterator[Finding]:
     """Yield the sweep over the timescale of a schedule that has none."""
     if grid.sweep.timescale and train.schedule.timescale is None:
-        message = f"never used: {train.schedule.name} has no timescale"
+        message = f"never used: {own.plain(train.schedule.name)} has no timescale"
         yield Finding(("grid", "sweep", "timescale"), message, "remove it", True)
 
 
@@ -185,14 +208,14 @@ def extras_are_runs(
     models: dict[str, Model], data: Data, budgets: Budgets, train: Train, grid: Grid
 ) -> Iterator[Finding]:
     """Yield the runs beside the grid that have no model, too many images, or no cooldown or one too many."""
-    needs_horizon = SCHEDULES[train.schedule.name].needs_horizon
+    needs_horizon = facts_of(train.schedule.name).needs_horizon
     for i, extra in enumerate(grid.extra):
         path = ("grid", "extra", i)
         yield from _unknown_models((extra.model,), models, (*path, "model"))
         if extra.data_size > left(data) > 0:
             yield Finding((*path, "data_size"), f"{extra.data_size:,} is more than {left(data):,} images to train on")
         if extra.cooldown and needs_horizon:
-            message = f"never used: {train.schedule.name} falls to zero by itself"
+            message = f"never used: {own.plain(train.schedule.name)} falls to zero by itself"
             yield Finding((*path, "cooldown"), message, "remove it", True)
         if budgets.points and not extra.cooldown and not needs_horizon:
             yield Finding((*path, "cooldown"), "missing: budgets.points gives each run its own", "", True)
@@ -239,6 +262,7 @@ CHECKS = (
     models_are_shapes,
     models_differ,
     patches_fit,
+    own_models_build,
     positions_fit,
     subsets_fit,
     source_takes_keys,

@@ -1,6 +1,7 @@
 """Models, classes and batches that no machine can hold, found before anything is made of them."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from scalectl.orchestrator.errors import Finding, KeyPath
 from scalectl.orchestrator.experiment.evaluations import Evals
@@ -21,11 +22,16 @@ def models_can_be_held(models: dict[str, Model], data: Data, train: Train) -> It
         return  # which alone is why
     counts = {"image_size": facts.image_size, "channels": facts.channels, "num_classes": facts.num_classes}
     for name, model in models.items():
-        if not model.preset and None in (model.width, model.depth, model.num_heads):
+        if not model.preset and None in (model.width, model.depth, model.architecture or model.num_heads):
             continue
-        number = params(shape(model), head=train.head, positions=train.positions, pre_logits=train.pre_logits, **counts)
-        if number > MAX_NUMBERS:
-            yield Finding(_largest(name, model), f"{number:.3g} parameters: no cluster holds them", "lower it")
+        with suppress(ValueError):  # a model of one's own that can't be built: `own_models_build` says why
+            yield from _too_large(name, model, train, counts)
+
+
+def _too_large(name: str, model: Model, train: Train, counts: dict[str, int]) -> Iterator[Finding]:
+    number = params(shape(model), head=train.head, positions=train.positions, pre_logits=train.pre_logits, **counts)
+    if number > MAX_NUMBERS:
+        yield Finding(_largest(name, model), f"{number:.3g} parameters: no cluster holds them", "lower it")
 
 
 def _largest(name: str, model: Model) -> KeyPath:

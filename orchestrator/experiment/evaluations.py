@@ -1,16 +1,18 @@
 """Keys of experiments.yaml that say what is measured at the end of each run."""
 
 from scalectl.orchestrator.experiment.images import Dataset
+from scalectl.orchestrator.experiment.own import UpstreamMetric
 from scalectl.orchestrator.experiment.rules import Section, key
 from scalectl.orchestrator.experiment.values import Count, Decay, Name, Natural, Positive, Rate, Several, Steps
 from scalectl.trainer.spec import Tuning
-from scalectl.trainer.spec import Upstream as UpstreamMetric
 
 
 class Upstream(Section):
     """Evaluation on the held-out images."""
 
-    metrics: Several[UpstreamMetric] = key("What is measured on the held-out images.", ("loss", "error"))
+    metrics: Several[UpstreamMetric] = key(
+        "What is measured on the held-out images; code may add more.", ("loss", "error")
+    )
 
 
 class Fewshot(Section):

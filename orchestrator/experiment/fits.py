@@ -1,10 +1,12 @@
 """The section `fits` of experiments.yaml; a module of its own, as it is all that reading a store needs of a file."""
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+from pydantic import WrapValidator
 
 from scalectl.analysis.vocabulary import AXES, CORRELATION, FRONTIER, LAWS, RUNS, SEEDS
 from scalectl.orchestrator.experiment.rules import Rule, Section, key
-from scalectl.orchestrator.experiment.values import Correlation, Name
+from scalectl.orchestrator.experiment.values import Added, Correlation, Name
 
 if TYPE_CHECKING:
     Compute: TypeAlias = str
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 else:
     Compute, LawName, RunsOfLaw, Seeds = (Literal[tuple(words)] for words in (AXES, LAWS, RUNS, SEEDS))
 
+_ADDED = Added(tuple(LAWS), lambda: {law: law for law in LAWS})
+
 
 class Fit(Section):
     """A law to fit to the points."""
@@ -21,7 +25,9 @@ class Fit(Section):
     metric: Name = key("Metric on the y axis, such as upstream/error or fewshot/digits/10shot/error.")
     compute: Compute = key("Compute on the x axis, or images seen, the size of the training set or params.", "flops")
     runs: RunsOfLaw = key("Runs that the law is fitted to: the frontier, or all.", FRONTIER)
-    law: LawName | None = key("Family that alone predicts, one of docs/laws.md. Without it laws are averaged.", None)
+    law: Annotated[LawName, WrapValidator(_ADDED), _ADDED] | None = key(
+        "Family that alone predicts, one of docs/laws.md. Without it laws are averaged.", None
+    )
     seeds: Seeds = key("Seeds of one cell: averaged first, or runs of their own.", SEEDS[0])
     correlation: Correlation = key(
         "Share of the noise of the test images that all runs have in common, 0 to 1.", CORRELATION

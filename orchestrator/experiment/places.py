@@ -11,7 +11,9 @@ from pydantic import PlainValidator, ValidationInfo, WithJsonSchema
 from scalectl.orchestrator.experiment import hints
 from scalectl.orchestrator.experiment.paths import NoPath, absolute
 from scalectl.orchestrator.experiment.values import refusal, shown
+from scalectl.trainer import own
 from scalectl.trainer.data import registry
+from scalectl.trainer.data.facts import Unreadable
 from scalectl.trainer.data.storage import remote
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
@@ -46,6 +48,12 @@ class Source:
 def _source(value: Any, info: ValidationInfo) -> Source:
     """The source that was typed; a relative path starts from the folder in the context."""
     kind, colon, place = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if not colon and kind in own.names("source"):
+        try:
+            registry.source(kind)
+        except Unreadable as error:
+            raise refusal(str(error)) from None
+        return Source(kind)
     match registry.sources().get(kind):
         case registry.Named() as source if colon:
             return Source(kind, _path_of(value, place, source.format()), value)
@@ -55,7 +63,7 @@ def _source(value: Any, info: ValidationInfo) -> Source:
         case registry.InMemory() | registry.Generated() if not colon:
             return Source(kind)
     folder = Path((info.context or {}).get("folder", "."))
-    raise refusal(f"{shown(value)} is not one of {_choices()}", hints.source(value, list(registry.sources()), folder))
+    raise refusal(f"{shown(value)} is not one of {_choices()}", hints.source(value, _names(), folder))
 
 
 def _path_of(typed: str, name: str, catalogue: registry.Catalogue) -> str:
@@ -66,7 +74,12 @@ def _path_of(typed: str, name: str, catalogue: registry.Catalogue) -> str:
 
 
 def _choices() -> str:
-    return ", ".join(name + _ENDINGS[type(source)] for name, source in registry.sources().items())
+    theirs = [name + _ENDINGS[type(source)] for name, source in registry.sources().items()]
+    return ", ".join([*theirs, *own.names("source")])
+
+
+def _names() -> list[str]:
+    return [*registry.sources(), *own.names("source")]
 
 
 _ENDINGS = {registry.InMemory: "", registry.Generated: "", registry.Files: ":PATH", registry.Named: ":NAME"}
@@ -97,7 +110,7 @@ class _SourceJson:
 
     def __get_pydantic_json_schema__(self, *_: Any) -> dict[str, Any]:
         files = [name for name, source in registry.sources().items() if isinstance(source, registry.Files)]
-        names = [name for name in registry.sources() if name not in files]
+        names = [name for name in _names() if name not in files]
         return {"anyOf": [{"enum": names}, {"type": "string", "pattern": f"^({'|'.join(files)}):.+"}]}
 
 

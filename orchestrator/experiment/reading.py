@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scalectl.orchestrator.errors import InvalidExperiment, Problem, Spot
+from scalectl.orchestrator.experiment import own
 from scalectl.orchestrator.experiment.checking import checked, in_folder_of
 from scalectl.orchestrator.experiment.document import read_document, standing_alone
 from scalectl.orchestrator.experiment.fits import Fit
@@ -18,6 +19,7 @@ from scalectl.orchestrator.experiment.specs import datasets, evaluations, known
 from scalectl.orchestrator.experiment.yaml_text import load
 from scalectl.orchestrator.format import file_name
 from scalectl.trainer.data.storage import remote
+from scalectl.trainer.own_code import Code
 from scalectl.trainer.spec import EvalSpec
 
 
@@ -40,6 +42,7 @@ class Experiment:
     sources: tuple[SourceReport, ...]  # what is read
     warnings: tuple[Problem, ...]
     notify: Hook | None = None  # what is called when a launch ends, fails or pauses
+    code: tuple[Code, ...] = ()  # of one's own, which jobs take along
 
     def figure(self, fit: str) -> Path:
         """The file of the frontier that a launch draws of a fit, beside its store: a file for each."""
@@ -62,12 +65,15 @@ def read(path: str | Path, overrides: Sequence[tuple[str, str]] = ()) -> Experim
     text = standing_alone(path, located)
     for key, value in overrides:
         _override(located, key, value)
+    code, wrong = own.loaded(located.value, path.absolute().parent)
+    if wrong:
+        raise InvalidExperiment(*sorted([*located.problems, *map(located.problem, wrong)], key=_order))
     document, resolved, findings = checked(located.value, path)
     problems = sorted([*located.problems, *map(located.problem, findings)], key=_order)
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
         raise InvalidExperiment(*errors)
-    return _experiment(path, text, document, resolved, tuple(problems))
+    return _experiment(path, text, document, resolved, tuple(problems), code)
 
 
 def _order(problem: Problem) -> tuple[bool, int, int]:
@@ -92,7 +98,7 @@ def _override(located: Located, key: str, text: str) -> None:
 
 
 def _experiment(
-    path: Path, text: str, document: Document, resolved: Resolved, warnings: tuple[Problem, ...]
+    path: Path, text: str, document: Document, resolved: Resolved, warnings: tuple[Problem, ...], code: tuple[Code, ...]
 ) -> Experiment:
     side = known(document.data).image_size
     return Experiment(
@@ -111,4 +117,5 @@ def _experiment(
         sources=reports(document.data, document.evals),
         warnings=warnings,
         notify=document.notify,
+        code=code,
     )

@@ -12,6 +12,7 @@ from scalectl.orchestrator.experiment.evaluations import Evals
 from scalectl.orchestrator.experiment.fits import Fit
 from scalectl.orchestrator.experiment.hooks import HookText
 from scalectl.orchestrator.experiment.images import Data
+from scalectl.orchestrator.experiment.own import CodeFile, OptimizerName, Option, OwnArchitecture, ScheduleName
 from scalectl.orchestrator.experiment.places import Folder, Store
 from scalectl.orchestrator.experiment.resources import Limits, Resources
 from scalectl.orchestrator.experiment.rules import Rule, Section, key
@@ -39,7 +40,6 @@ from scalectl.trainer.spec import (
     PreLogits,
     Remat,
 )
-from scalectl.trainer.spec import Schedule as ScheduleName
 
 
 class Model(Section):
@@ -51,6 +51,8 @@ class Model(Section):
     mlp_dim: Count | None = key("Hidden size of a block's MLP; 4 x width when left out.", None)
     num_heads: Count | None = key("Attention heads of a block; divides width.", None)
     patch_size: Count = key("Side of a square patch in pixels.")
+    architecture: OwnArchitecture | None = key("A model of your own, which code adds; a ViT when left out.", None)
+    options: dict[Name, Option] | None = key("What else that model takes: numbers, words, true or false.", None)
 
 
 class WeightDecay(Section):
@@ -63,7 +65,7 @@ class WeightDecay(Section):
 class Optimizer(Section):
     """How gradients become updates."""
 
-    name: Literal["adafactor", "adamw"] = key("The paper's modified Adafactor, or AdamW.")
+    name: OptimizerName = key("The paper's modified Adafactor, AdamW, or one that code adds.")
     lr: Rate = key("Peak learning rate, reached at the end of warmup.")
     clip_norm: Rate = key("Largest global norm of the gradient.", 1.0)
     weight_decay: WeightDecay = key("Weight decay of head and body.", WeightDecay())
@@ -72,7 +74,10 @@ class Optimizer(Section):
 class Schedule(Section):
     """The learning rate over the steps."""
 
-    name: ScheduleName = key("What follows warmup; the first three share trunks between runs of all lengths.", "rsqrt")
+    name: ScheduleName = key(
+        "What follows warmup, one that code adds included; the first three share trunks between runs of all lengths.",
+        "rsqrt",
+    )
     warmup: Natural = key("Steps of linear warmup.")
     timescale: Steps | None = key("Steps over which rsqrt and constant decay, which need it.", None)
     cooldown: Cooldown = key(
@@ -172,6 +177,7 @@ class Document(Section):
     extends: Folder | None = key("Another file, whose keys hold where this one has none.", None)
     name: Name = key("Name of the study.")
     store: Store = key("SQLite file of all results, from the folder of this file.", "results.db")
+    code: Several[CodeFile] | None = key("Python files of your own, whose names this file may then say.", None)
     artifacts: Folder = key("Folder of checkpoints, from the folder of this file, or gs://bucket/folder.", "artifacts")
     models: dict[Name, Model] = key("Models by name.")
     data: Data = key("The training images and their nested subsets.")

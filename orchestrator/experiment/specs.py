@@ -11,6 +11,7 @@ from typing import Any
 from scalectl.orchestrator.experiment.evaluations import Evals, Fewshot, Finetune
 from scalectl.orchestrator.experiment.images import Data, Dataset
 from scalectl.orchestrator.experiment.schema import Model, Train
+from scalectl.trainer.canonical import canonical_json
 from scalectl.trainer.data import registry
 from scalectl.trainer.data.facts import Contents, Facts
 from scalectl.trainer.data.registry import Part
@@ -26,9 +27,16 @@ HELD_OUT_OF_ENDLESS = 1000
 def shape(model: Model) -> ModelSpec:
     """The shape of a model that passed the checks."""
     if model.preset:
-        return preset(model.preset, model.patch_size)
-    width = model.width or 0
-    return ModelSpec(width, model.depth or 0, model.mlp_dim or 4 * width, model.num_heads or 0, model.patch_size)
+        return replace(preset(model.preset, model.patch_size), **_own(model))
+    width, heads = model.width or 0, model.num_heads or int(bool(model.architecture))
+    return ModelSpec(width, model.depth or 0, model.mlp_dim or 4 * width, heads, model.patch_size, **_own(model))
+
+
+def _own(model: Model) -> dict[str, Any]:
+    """What makes a model one's own."""
+    if model.architecture is None:
+        return {}
+    return {"architecture": model.architecture, "options": canonical_json(model.options) if model.options else ""}
 
 
 def known(data: Data) -> Facts:
@@ -106,7 +114,7 @@ def subset(data: Data, size: int, name: str = "") -> DataSpec:
     """The nested subset of `size` images of a data set of this name, or of the study's own; raises Unreadable."""
     facts, path = known(data), test_path(data)
     return DataSpec(
-        source=data.source.kind,
+        source=registry.called(data.source.kind),
         size=size,
         held_out=held_out(data),
         subset_seed=data.subset_seed,

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Annotated, Any, TypeVar
@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from scalectl.orchestrator.errors import did_you_mean
 from scalectl.orchestrator.slot_types import NoSlotType, slot_type
 
 T = TypeVar("T")
@@ -140,6 +141,32 @@ def _decay(value: Any) -> float:
 
 _DECAY_JSON = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
 Decay = Annotated[float, PlainValidator(_decay), WithJsonSchema(_DECAY_JSON)]
+
+
+class Added:
+    """The validator of a word that scalectl has, or that code of one's own has added by now, with what that means.
+
+    Its JSON Schema has all that there are when it is written.
+    """
+
+    def __init__(self, words: Sequence[str], added: Callable[[], Mapping[str, str]]) -> None:
+        self._words, self._added = words, added
+
+    def __call__(self, value: Any, handler: Callable[[Any], Any]) -> Any:
+        """What the word means; raises the refusal of another one."""
+        mine = self._mine()
+        if isinstance(value, str) and value in mine:
+            return mine[value]
+        if not mine or value in self._words:
+            return handler(value)
+        words = [*self._words, *mine]
+        raise refusal(f"{shown(value)} is not one of {', '.join(words)}", did_you_mean(str(value), words))
+
+    def _mine(self) -> Mapping[str, str]:
+        return {word: meaning for word, meaning in self._added().items() if word not in self._words}
+
+    def __get_pydantic_json_schema__(self, *_: Any) -> dict[str, Any]:
+        return {"enum": [*self._words, *self._mine()]}
 
 
 def distinct(values: tuple[T, ...]) -> tuple[T, ...]:

@@ -50,7 +50,7 @@ class NotInBundle(Refusal):
 @dataclass(frozen=True)
 class Bundled:
     """What a bundle has: its members, bytes, why there is no page in it, and the figures that are not; and the places
-    of its YAML that no import goes to.
+    of its YAML that no import goes to, or that are to be copied by hand.
     """
 
     members: tuple[str, ...]
@@ -58,6 +58,7 @@ class Bundled:
     no_page: str
     left_out: tuple[str, ...]
     outside: tuple[str, ...]
+    code: tuple[str, ...] = ()  # files of one's own that the YAML names: none is in it, as none runs unseen elsewhere
 
 
 def bundle(
@@ -149,7 +150,8 @@ def _made(copy: Path, subject: _Subject, *, checkpoints: bool) -> Bundled:
             with path.open("rb") as source:
                 _add(archive, name, source)
     outside = _outside(subject.document, copy.parent, checkpoints=checkpoints)
-    return Bundled(tuple(archive.namelist()), whole.stat().st_size, no_page, left_out, outside)
+    code = load(subject.document, YAML).value.get("code") or ()
+    return Bundled(tuple(archive.namelist()), whole.stat().st_size, no_page, left_out, outside, tuple(map(str, code)))
 
 
 def _outside(document: str, folder: Path, *, checkpoints: bool) -> tuple[str, ...]:

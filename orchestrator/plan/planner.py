@@ -73,8 +73,9 @@ def shape(trunk: TrunkSpec) -> str:
     """The words that name a compiled program: jobs with equal shapes run on a warm slot without compiling."""
     model, data = trunk.model, trunk.data
     program, batch = _program(trunk.recipe)
+    mine = f"-{model.architecture}{model.options}" if model.is_own else ""
     return (
-        f"{model.width}x{model.depth}x{model.mlp_dim}h{model.num_heads}p{model.patch_size}"
+        f"{model.width}x{model.depth}x{model.mlp_dim}h{model.num_heads}p{model.patch_size}{mine}"
         f"-{program}-{data.image_size}-{data.num_classes}-{batch}"
     )
 
@@ -223,6 +224,7 @@ class _Jobs:
             origin=None,
             checkpoint_every=self.experiment.checkpoint_every,
             workers=run.workers,
+            code=self.experiment.code,
         )
         return self._planned(job, JobKind.TRUNK, run, needs, served)
 
@@ -246,6 +248,7 @@ class _Jobs:
             origin=None,
             checkpoint_every=self.experiment.checkpoint_every,
             workers=run.workers,
+            code=self.experiment.code,
         )
         return self._planned(job, kind, run, needs, (run.id,))
 

@@ -200,6 +200,8 @@ def text(answer: Answer) -> str:
         source += f" in {duration(need.seconds)}"
     if not need.compiled:
         source = f"estimated, within {share(need.margin)}"
+        if program.trunk.model.is_own:
+            source = "state and gradients alone: what else one's own model needs only the TPU's compiler can tell"
         if compiler_here():
             source += f"; libtpu {version('libtpu')} ended without an answer"
     room = f"{answer.left / GIB:.2f} GiB left"
@@ -209,7 +211,8 @@ def text(answer: Answer) -> str:
         f"{program.names} on {program.slices}: {WORDS[need.verdict]}"
         f" ({need.peak / GIB:.2f} of {need.limit / GIB:.2f} GiB a device, {room}; {source})"
     ]
-    if need.verdict is not Verdict.FITS or answer.smallest != str(program.slices):
+    unknown = program.trunk.model.is_own and not need.compiled
+    if not unknown and (need.verdict is not Verdict.FITS or answer.smallest != str(program.slices)):
         how = "smallest slice that it fits on" if answer.sure else "smallest slice by estimate"
         lines.append(f"  {how}: {answer.smallest or f'none of {program.slices.generation.name}'}")
     if program.slices.devices > 1:

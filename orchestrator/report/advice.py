@@ -21,6 +21,8 @@ from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.report.fits import kept_runs, refusals, study_points
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.vocabulary import RunState
+from scalectl.trainer import own
+from scalectl.trainer.canonical import science
 from scalectl.trainer.flops import training_flops
 from scalectl.trainer.identity import Identities
 from scalectl.trainer.spec import ModelSpec
@@ -177,13 +179,18 @@ def _of_steps(cell: Cell) -> tuple[Any, ...]:
     return *_of_trunk(cell), cell.run.steps
 
 
-def _doubled(model: ModelSpec) -> dict[str, int]:
+def _doubled(model: ModelSpec) -> dict[str, Any]:
     """A shape of about twice the size: the width by the root of two, in whole heads."""
     step = lcm(model.num_heads, 4)  # sines and cosines of x and y need four
     width = max(round(2**0.5 * model.width / step), model.width // step + 1) * step
     return _shape(model) | {"width": width, "mlp_dim": round(width * model.mlp_dim / model.width)}
 
 
-def _shape(model: ModelSpec) -> dict[str, int]:
-    names = ("width", "depth", "mlp_dim", "num_heads", "patch_size")
-    return {name: getattr(model, name) for name in names}
+def _shape(model: ModelSpec) -> dict[str, Any]:
+    """The keys of a model in a study's file."""
+    shape: dict[str, Any] = science(model)
+    if model.is_own:
+        shape["architecture"] = own.plain(model.architecture)
+    if model.options:
+        shape["options"] = json.loads(model.options)
+    return shape

@@ -9,7 +9,7 @@ from scalectl.orchestrator.format import counted, one_line
 from scalectl.orchestrator.store.details import Details
 from scalectl.trainer.data.facts import Unreadable
 from scalectl.trainer.data.registry import Part
-from scalectl.trainer.spec import DataSpec, RunSpec
+from scalectl.trainer.spec import VIT, DataSpec, RunSpec
 
 EPSILON = 1e-6  # of every LayerNorm, Flax's own
 SHAPE = ("width", "depth", "mlp_dim", "num_heads", "patch_size")
@@ -86,11 +86,17 @@ def _origin(facts: Mapping[str, Any]) -> str:
     run, model = facts["run"], facts["model"]
     shape = ", ".join(f"{name.replace('_', ' ')} {model[name]}" for name in SHAPE)
     return (
-        f"A Vision Transformer of {model['params']:,} parameters in float32 ({shape}, head {model['head']}):"
+        f"{_kind(model)} of {model['params']:,} parameters in float32 ({shape}, head {model['head']}):"
         f" run {run['id']} of the study {one_line(run['study'])},"
         f" after {run['steps']:,} steps that computed in {model['precision']}."
         f" Written by scalectl {facts['scalectl']}."
     )
+
+
+def _kind(model: Mapping[str, Any]) -> str:
+    if model["architecture"] == VIT:
+        return "A Vision Transformer"
+    return f"A model of architecture {model['architecture']}"
 
 
 def _metrics(facts: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from flax.serialization import msgpack_serialize
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
+from scalectl.trainer.canonical import science
 from scalectl.trainer.exchange import FORMATS, big_vision, timm
 from scalectl.trainer.exchange.parameters import named
 from scalectl.trainer.spec import TrunkSpec
@@ -65,16 +66,28 @@ def _model(trunk: TrunkSpec) -> str:
     arguments |= {"head": recipe.head, "head_bias": 0.0, "dtype": recipe.precision, "positions": recipe.positions}
     if recipe.pre_logits != "none":
         arguments["pre_logits"] = recipe.pre_logits
-    spec = ", ".join(f"{name}={value}" for name, value in asdict(trunk.model).items())
-    return f"model = ViT(\n    ModelSpec({spec}),\n{_lines(arguments)})"
+    spec = ", ".join(f"{name}={_literal(value)}" for name, value in science(trunk.model).items())
+    return f"model = {_class(trunk)}(\n    ModelSpec({spec}),\n{_lines(arguments)})"
+
+
+def _class(trunk: TrunkSpec) -> str:
+    """The name of what calls a model."""
+    return "Net" if trunk.model.is_own else "ViT"
+
+
+def _imports(trunk: TrunkSpec) -> str:
+    """The lines that import what calls a model."""
+    if trunk.model.is_own:
+        net = "from scalectl.trainer.own_model import Net\nfrom scalectl.trainer.spec import ModelSpec"
+        return f"{net}\n\n# on another machine first: scalectl.extend.load(FILE) of the file that adds it"
+    return "from scalectl.trainer.spec import ModelSpec\nfrom scalectl.trainer.vit import ViT"
 
 
 def _code_safetensors(trunk: TrunkSpec, file: str) -> Code:
     lines = f"""\
 from flax.traverse_util import unflatten_dict
 from safetensors.numpy import load_file
-from scalectl.trainer.spec import ModelSpec
-from scalectl.trainer.vit import ViT
+{_imports(trunk)}
 
 {_model(trunk)}
 variables = {{"params": unflatten_dict(load_file({json.dumps(file)}), sep=".")}}
@@ -88,8 +101,7 @@ def _code_msgpack(trunk: TrunkSpec, file: str) -> Code:
 from pathlib import Path
 
 from flax.serialization import msgpack_restore
-from scalectl.trainer.spec import ModelSpec
-from scalectl.trainer.vit import ViT
+{_imports(trunk)}
 
 {_model(trunk)}
 variables = msgpack_restore(Path({json.dumps(file)}).read_bytes())

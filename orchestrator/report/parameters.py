@@ -1,11 +1,10 @@
 """The trained parameters of a run as files for other programs, with what describes and loads them."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
-
-from pydantic import TypeAdapter
 
 from scalectl.orchestrator.errors import Exit, NotFound, Refusal
 from scalectl.orchestrator.files import atomic
@@ -19,6 +18,8 @@ from scalectl.orchestrator.vocabulary import RunState
 from scalectl.trainer.checkpoint import Corrupt, is_one, parameters, steps
 from scalectl.trainer.exchange import FORMATS
 from scalectl.trainer.exchange.parameters import Unwritable
+from scalectl.trainer.own import Missing
+from scalectl.trainer.own_code import BadCode
 from scalectl.trainer.spec import RunSpec
 from scalectl.trainer.step import abstract, shape
 
@@ -78,9 +79,12 @@ def export(word: str, store: Path, files: Target, *, folder: str | None = None, 
     if folder is not None and not is_one(folder):
         raise NotFound(_no_checkpoint(folder))
     path = folder or last_checkpoint(details, Store(store).again() or command("launch FILE"))
-    spec = TypeAdapter(RunSpec).validate_python(details.run["spec"])
+    spec: RunSpec = _spec(RunSpec, details.run["spec"])
     digest = _digest(details)
-    variables = _restored(path, spec, digest)
+    try:
+        variables = _restored(path, spec, digest)
+    except (Missing, BadCode) as error:
+        raise Refusal(f"refused: {error}.") from error
     facts = document(details, spec, digest)
     form, trunk = FILES[files.form], spec.trunk
     try:
@@ -131,6 +135,17 @@ KEPT = (
     "scalectl prune keeps the last checkpoints of all runs that its file has, so export a run before you take it out"
     " of the file. A launch of a file with the run and a metric that it lacks trains it again, to the same parameters."
 )
+
+
+def _spec(kind: Any, document: Mapping[str, Any]) -> Any:
+    """A spec of a kind from the document that the store has of it; what came later has its default."""
+    values = {}
+    for declared in fields(kind):
+        if declared.name in document:
+            value = document[declared.name]
+            inner = is_dataclass(declared.type) and isinstance(value, dict)
+            values[declared.name] = _spec(declared.type, value) if inner else value
+    return kind(**values)
 
 
 def _digest(details: Details) -> str:

@@ -10,10 +10,12 @@ from scalectl.orchestrator.store.database import reading
 from scalectl.orchestrator.store.rows import Row, of_run
 from scalectl.orchestrator.store.tables import TRAINED, members, runs, studies
 from scalectl.orchestrator.vocabulary import RunState
+from scalectl.trainer import own
 
 MOST = 10_000  # runs of a study, above which nobody waits for them to be compared
 MOST_PAIRS = 10 * MOST  # of a new and an earlier run, which take 2 us each
 _CELL = ("model", "data_size", "steps", "seed")  # what tells the runs of a file apart, beside swept settings
+_CODE = "code"
 _FILES = {"content": "the training files", "test_content": "the test files"}  # of which the store has a hash
 
 
@@ -51,11 +53,20 @@ def _cell(row: Row) -> tuple[object, ...]:
     return tuple(row[name] for name in _CELL)
 
 
-def _apart(row: Row, other: Row) -> dict[str, tuple[object, object]]:
-    return {name: (row[name], other[name]) for name in TRAINED if row[name] != other[name]}
+def _apart(row: Row, other: Row) -> dict[str, tuple[object, ...]]:
+    """The settings that differ, with the value of both; what code of one's own adds by its names, where these don't."""
+    apart: dict[str, tuple[object, ...]] = {
+        name: (row[name], other[name]) for name in TRAINED if row[name] != other[name]
+    }
+    mine = [name for name, values in apart.items() if all(map(own.version, map(str, values)))]
+    mine = [name for name in mine if own.plain(row[name]) == own.plain(other[name])]
+    names = tuple(own.plain(row[name]) for name in mine)
+    return {name: values for name, values in apart.items() if name not in mine} | ({_CODE: names} if mine else {})
 
 
-def _told(name: str, values: set[tuple[object, object]]) -> str:
+def _told(name: str, values: set[tuple[object, ...]]) -> str:
+    if name == _CODE:
+        return f"your code of {', '.join(sorted({str(each) for names in values for each in names}))}"
     if name in _FILES:
         return _FILES[name]
     if len(values) > 1:

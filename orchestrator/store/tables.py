@@ -46,7 +46,7 @@ TRAINED = (
     *spec_columns(RecipeSpec),
     "cooldown",
 )
-_BEFORE = later_defaults(DataSpec) | later_defaults(RecipeSpec) | {"data_name": ""}
+_BEFORE = later_defaults(ModelSpec) | later_defaults(DataSpec) | later_defaults(RecipeSpec) | {"data_name": ""}
 
 
 def _key(

@@ -13,6 +13,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from scalectl.trainer import own
 from scalectl.trainer.data.facts import ENDLESS, Contents, Facts, Unreadable
 from scalectl.trainer.data.storage import remote
 from scalectl.trainer.selection import Selection
@@ -89,6 +90,13 @@ class InMemory:
 
 
 @dataclass(frozen=True)
+class Own(InMemory):
+    """Images that code of one's own loads, perhaps from a file that stays on the disk; `name` has the hash of both."""
+
+    name: str = ""
+
+
+@dataclass(frozen=True)
 class Generated:
     """Images without end, generated when they are needed; the study may ask for another size and number of classes."""
 
@@ -151,15 +159,29 @@ _SOURCES: dict[str, Source] = {
 
 
 def sources() -> Mapping[str, Source]:
-    """All sources by name."""
+    """All sources by name, but those that code of one's own adds."""
     return MappingProxyType(_SOURCES)
 
 
 def source(name: str) -> Source:
     """The source of a name; raises Unreadable where there is none."""
-    if name not in _SOURCES:
+    if name in _SOURCES:
+        return _SOURCES[name]
+    key, _, content = name.partition("+")
+    if not own.version(name):
+        key = own.names("source").get(name, "")
+    if not key:
         raise Unreadable(f"{name}: no such source")
-    return _SOURCES[name]
+    kind: Own = own.thing("source", key)()
+    if content and kind.name != name:
+        raise Unreadable(f"{own.plain(name)}: its images have changed since the study was planned: launch again")
+    return kind
+
+
+def called(name: str) -> str:
+    """The name of a source in a run: of one's own NAME@HASH+HASH, of its code and of its images."""
+    kind = source(name)
+    return kind.name if isinstance(kind, Own) else name
 
 
 def register(name: str, entry: Source) -> None:

@@ -10,6 +10,7 @@ from scalectl.trainer.data import squares
 from scalectl.trainer.data.decoding import decoding
 from scalectl.trainer.data.images import Encoded, Images, Lazy
 from scalectl.trainer.data.labels import Labels, Several
+from scalectl.trainer.data.own_source import Arrays
 from scalectl.trainer.data.registry import Generated, InMemory, Part, Source, source
 from scalectl.trainer.rng import Purpose, permutation, units, words
 from scalectl.trainer.spec import DataSpec
@@ -47,8 +48,12 @@ def _split(spec: DataSpec, kind: Source, uncompared: tuple[Any, ...]) -> Split:
 
 
 def _in_memory(spec: DataSpec, kind: InMemory) -> Split:
-    images = Images(*kind.load())
-    order = ordered(images.labels, spec.subset_seed, stratified=spec.stratified)
+    pixels, labels = kind.load()
+    order = ordered(np.asarray(labels), spec.subset_seed, stratified=spec.stratified)
+    if pixels.dtype == np.uint8:
+        lazy = Arrays(kind.load, (pixels, labels))
+        return Split(Lazy(lazy, order[spec.held_out :]), Lazy(lazy, order[: spec.held_out]))
+    images = Images(pixels, np.asarray(labels, np.int32))
     return Split(images.take(order[spec.held_out :]), images.take(order[: spec.held_out]))
 
 

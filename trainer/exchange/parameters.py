@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from flax.traverse_util import flatten_dict
 
+from scalectl.trainer import own
 from scalectl.trainer.positions import sincos2d
 from scalectl.trainer.spec import TrunkSpec
 
@@ -25,6 +26,8 @@ class Parameters:
     """The arrays of a model, from which a layout takes what it has a place for."""
 
     def __init__(self, variables: Any, trunk: TrunkSpec) -> None:
+        if trunk.model.is_own:
+            raise Unwritable(f"no place for architecture {own.plain(trunk.model.architecture)}")
         if trunk.recipe.head not in POOLINGS:
             raise Unwritable(f"no place for train.head: {trunk.recipe.head}")
         self.trunk = trunk

@@ -1,0 +1,215 @@
+"""Code of one's own: its hash covers all that it imports, and what it adds is known by that hash."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from test_experiment import refusal, write
+
+from scalectl import extend
+from scalectl.orchestrator.experiment.reading import read as read_study
+from scalectl.orchestrator.plan.plan import Known
+from scalectl.orchestrator.plan.planner import plan
+from scalectl.orchestrator.vocabulary import RunState
+from scalectl.trainer import own, own_code
+from scalectl.trainer.own_code import BadCode, Code, read, version
+from scalectl.trainer.spec import facts_of
+
+RECIPE = """\
+from factors import HALF
+from scalectl.extend import metric, schedule
+
+@schedule("halving", needs_horizon=False, has_timescale=True)
+def halving(after, timescale, length):
+    return HALF ** (after / timescale)
+"""
+METRIC = """\
+from scalectl.extend import metric
+
+@metric("most")
+def most(read):
+    return read.loss.max()
+"""
+STUDY = """\
+version: 1
+name: mine
+code: [recipe.py, most.py]
+models: {nano: {width: 8, depth: 1, num_heads: 2, patch_size: 4}}
+data: {source: digits, sizes: [60]}
+train: {batch_size: 20, optimizer: {name: adamw, lr: 3e-2}, schedule: {name: halving, warmup: 5, timescale: 100}}
+budgets: {steps: [40]}
+evals: {upstream: {metrics: [error, most]}}
+"""
+
+
+@pytest.fixture
+def study(tmp_path):
+    (tmp_path / "recipe.py").write_text(RECIPE)
+    (tmp_path / "factors.py").write_text("HALF = 0.5\n")
+    (tmp_path / "most.py").write_text(METRIC)
+    return write(tmp_path, STUDY)
+
+
+def only(study):
+    (run,) = plan(read_study(study)).runs
+    return run
+
+
+def digest(folder: Path, **texts: str) -> str:
+    folder.mkdir(exist_ok=True)
+    for name, text in texts.items():
+        path = folder / f"{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    return read(folder / "main.py").digest
+
+
+def test_the_hash_is_of_the_text_and_not_of_the_place(tmp_path):
+    first = digest(tmp_path / "a", main="x = 37\n")
+    assert first == digest(tmp_path / "b", main="x = 37\n") != digest(tmp_path / "a", main="x = 38\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import helper\n",
+        "from helper import x\n",
+        "def late():\n    import helper\n",
+        "import package.inner\n",
+        "from package import inner\n",
+        "import between\n",
+    ],
+)
+def test_the_hash_covers_what_is_imported_wherever_that_is_said(tmp_path, text):
+    files = {"helper": "x = 37\n", "between": "import helper\n", "package/__init__": "", "other": "x = 37\n"}
+    files |= {"package/inner": "from .deeper import x\n", "package/deeper": "import helper\n"}
+    before = digest(tmp_path, main=text, **files)
+    assert before == digest(tmp_path, other="x = 38\n")
+    assert before != digest(tmp_path, helper="x = 38\n")
+
+
+def test_a_package_that_one_works_on_counts_and_has_to_be_the_same_where_jobs_run(tmp_path, monkeypatch):
+    lab = tmp_path / "elsewhere"
+    lab.mkdir()
+    (lab / "mylab.py").write_text("x = 37\n")
+    monkeypatch.syspath_prepend(lab)
+    (tmp_path / "main.py").write_text("import optax, mylab\n")
+    before = read(tmp_path / "main.py")
+    assert [name for name, _ in before.files] == ["main.py"] and [name for name, _ in before.outside] == ["mylab.py"]
+    (lab / "mylab.py").write_text("x = 38\n")
+    assert read(tmp_path / "main.py").digest != before.digest
+    with pytest.raises(BadCode, match=r"mylab.py is another than when the study was planned: launch again"):
+        own_code.load(before)
+    (lab / "mylab.py").unlink()
+    with pytest.raises(BadCode, match=r"imports mylab.py, which isn't here"):
+        own_code.load(before)
+
+
+def test_a_change_of_what_trains_makes_other_runs_and_one_of_a_metric_measures_again(study):
+    before = only(study)
+    assert before.spec.trunk.recipe.schedule == f"halving@{read(study.parent / 'recipe.py').digest}"
+    measured = read_study(study).evals.metrics()
+    (study.parent / "most.py").write_text(METRIC.replace("max", "min"))
+    assert only(study).id == before.id
+    steps = {before.id: {40: "there"}}
+    known = Known(states={before.id: RunState.DONE}, metrics={before.id: measured}, checkpoints=steps)
+    (again,) = plan(read_study(study), known).runs
+    assert again.reason == "evaluation settings changed: upstream/most"
+    (study.parent / "factors.py").write_text("HALF = 0.25\n")
+    assert only(study).id != before.id
+    (study.parent / "factors.py").write_text("HALF = 0.5\n")
+    assert only(study).id == before.id
+
+
+def test_each_version_stays_what_it_was_in_a_process_that_has_both(study):
+    first = only(study).spec.trunk.recipe.schedule
+    (study.parent / "factors.py").write_text("HALF = 0.25\n")
+    second = only(study).spec.trunk.recipe.schedule
+    curves = [own.thing("schedule", name)[1] for name in (first, second)]
+    assert [curve(37, 37, 100) for curve in curves] == [0.5, 0.25]
+
+
+def test_a_job_takes_the_code_that_was_planned_along(study):
+    (job, *_) = plan(read_study(study)).jobs
+    (study.parent / "recipe.py").write_text("raise SystemExit\n")
+    assert [code.module for code in job.job.code] == ["recipe", "most"]
+    assert dict(job.job.code[0].files)["factors.py"] == "HALF = 0.5\n"
+
+
+def test_what_two_files_import_is_one_module_and_may_be_imported_late(study):
+    late = "from scalectl.extend import metric\n@metric('NAME')\n"
+    late += "def read(_):\n    import shared\n    return shared.Thing\n"
+    (study.parent / "shared.py").write_text("class Thing:\n    x = 37\n")
+    (study.parent / "recipe.py").write_text(RECIPE + "import shared\n" + late.replace("NAME", "first"))
+    (study.parent / "most.py").write_text(METRIC + late.replace("NAME", "second"))
+    text = study.read_text().replace("[error, most]", "[error, first, second]")
+    study.write_text(text)
+    first, second = (own.thing("metric", name) for name in read_study(study).evals.upstream[1:])
+    assert first(None) is second(None) and first(None).x == 37
+    (study.parent / "shared.py").write_text("class Thing:\n    x = 38\n")
+    first, second = (own.thing("metric", name) for name in read_study(study).evals.upstream[1:])
+    assert first(None) is second(None) and first(None).x == 38
+
+
+def test_a_copy_in_the_cache_will_do_for_a_process_that_has_no_file(study, monkeypatch):
+    name = only(study).spec.trunk.recipe.schedule
+    monkeypatch.delitem(own._added["schedule"], name)
+    monkeypatch.delitem(own_code._loaded, own.version(name))
+    assert facts_of(name).has_timescale
+    with pytest.raises(own.Missing, match="give the file that adds it by scalectl --code FILE"):
+        facts_of("halving@0123456789ab")
+
+
+def test_a_study_knows_the_names_of_its_own_files_alone(study):
+    only(study)
+    study.write_text(STUDY.replace("code: [recipe.py, most.py]\n", ""))
+    assert "'halving' is not one of rsqrt, constant" in str(refusal(study))
+    assert "'most' is not one of loss, error" in str(refusal(study))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("x = (\n", "recipe.py, line 1: '(' was never closed"),
+        ("\nimport factors\nx = y\n", "recipe.py, line 3: NameError: name 'y' is not defined"),
+        ("from scalectl.extend import optimizer\noptimizer('adamw')(dict)\n", "scalectl has one of that name"),
+        ("from scalectl.extend import optimizer\noptimizer('my lion')(dict)\n", "a name has up to 40 letters"),
+        ("import nowhere_at_all\n", "ModuleNotFoundError: No module named 'nowhere_at_all'"),
+    ],
+)
+def test_a_file_that_fails_is_an_error_at_its_place_in_the_study(study, text, words):
+    (study.parent / "recipe.py").write_text(text)
+    message = str(refusal(study))
+    assert "experiments.yaml:3:8: error: code[0]: " in message and words in message
+
+
+def test_what_is_no_file_or_hides_a_module_is_refused(study):
+    (study.parent / "recipe.py").unlink()
+    assert "recipe.py: No such file" in str(refusal(study))
+    (study.parent / "optax.py").write_text("")
+    with pytest.raises(BadCode, match=r"optax.py has the name of an installed module: rename it"):
+        read(study.parent / "optax.py")
+
+
+def test_a_near_name_of_ones_own_is_offered(study):
+    study.write_text(STUDY.replace("name: halving", "name: halvign"))
+    assert "did you mean 'halving'?" in str(refusal(study))
+
+
+def test_what_is_added_by_hand_has_the_hash_of_its_file_and_needs_one(tmp_path):
+    (tmp_path / "main.py").write_text("x = 37\n")
+    assert version(str(tmp_path / "main.py")) == read(tmp_path / "main.py").digest
+    assert version(__file__) == version(__file__)
+    with pytest.raises(BadCode, match="has to lie in one"):
+        exec("from scalectl.extend import metric\nmetric('nowhere')")
+
+
+def test_a_file_is_loaded_in_python_and_says_where_it_fails(tmp_path):
+    (tmp_path / "laws_of_mine.py").write_text("\n1 / 0\n")
+    with pytest.raises(BadCode, match=r"laws_of_mine.py, line 2: ZeroDivisionError"):
+        extend.load(tmp_path / "laws_of_mine.py")
+    assert "laws_of_mine" not in sys.modules
+
+
+def test_code_is_a_value():
+    assert Code("a.py", (("a.py", "x"),)) == Code("a.py", (("a.py", "x"),))
