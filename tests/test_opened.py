@@ -155,3 +155,15 @@ def test_a_launch_fills_the_store_that_is_open_from_a_process_of_its_own(study):
     with pytest.raises(scalectl.LaunchFailed, match=r"did you mean 'train\.optimizer\.lr'") as failed:
         opened.launch(study.file, changes={"train.lr": 3})
     assert failed.value.code == 2
+
+
+def test_runs_of_an_outside_loop_are_added_as_import_reads_them(tmp_path, capsys):
+    results = scalectl.open(tmp_path / "results.db")
+    rows = [{"model": f"cnn-{n}", "flops": 10.0**n, "params": 37 * n, "error": 0.5 - 0.03 * n} for n in range(8, 16)]
+    points = results.add(rows[:-1], study="cnn", test_images=10_000)
+    assert list(points["error"]) == [row["error"] for row in rows[:-1]] and set(points["study"]) == {"cnn"}
+    assert len(results.add(pd.DataFrame(rows), study="cnn")) == len(rows)  # the same runs are the same rows
+    assert results.add([{**rows[0], "dropout": 0.5}], study="other", settings=["dropout"])["dropout"].tolist() == [0.5]
+    assert len(results.points) == len(rows) + 1
+    with pytest.raises(Refused, match="no column of compute"):
+        results.add([{"error": 0.1}], study="cnn")
