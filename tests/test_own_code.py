@@ -47,7 +47,8 @@ def study(tmp_path):
     (tmp_path / "recipe.py").write_text(RECIPE)
     (tmp_path / "factors.py").write_text("HALF = 0.5\n")
     (tmp_path / "most.py").write_text(METRIC)
-    return write(tmp_path, STUDY)
+    yield write(tmp_path, STUDY)
+    own.use([])  # no other test is to see these names
 
 
 def only(study):

@@ -38,14 +38,12 @@ evals: {fewshot: {datasets: [digits], shots: [5]}}
 PLAIN, OWN = STUDY.replace(", ARCHITECTURE", ""), STUDY.replace("ARCHITECTURE", "architecture: test-vit")
 
 
-@model("test-vit")
 def vit(net):
     """The built-in ViT, of which all that is known by formulas has to come out by tracing."""
     shape = ModelSpec(*(getattr(net.model, name) for name in ("width", "depth", "mlp_dim", "num_heads", "patch_size")))
     return ViT(shape, net.image_size, net.channels, net.num_classes, net.head, net.head_bias, net.dtype)
 
 
-@optimizer("test-adamw")
 def adamw():
     return optax.scale_by_adam(b1=0.9, b2=0.999, mu_dtype=jnp.bfloat16)
 
@@ -68,11 +66,23 @@ class Pooled(nn.Module):
         return logits.astype(jnp.float16) if wrong == "half" else logits, features
 
 
-@model("test-pooled")
 def pooled(net):
     if net.options.get("wrong") == "raises":
         raise KeyError("no such layer")
     return Pooled(net)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def mine():
+    """What these tests name, which no other test is to see."""
+
+    def add():
+        model("test-vit")(vit)
+        model("test-pooled")(pooled)
+        optimizer("test-adamw")(adamw)
+
+    with added(add):
+        yield
 
 
 def trained(folder, text):
