@@ -12,6 +12,7 @@ from scalectl.orchestrator.plan.plan import Known
 from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.vocabulary import RunState
 from scalectl.trainer import own, own_code
+from scalectl.trainer.apart import apart
 from scalectl.trainer.own_code import BadCode, Code, read, version
 from scalectl.trainer.spec import facts_of
 
@@ -150,6 +151,10 @@ def test_what_two_files_import_is_one_module_and_may_be_imported_late(study):
     (study.parent / "shared.py").write_text("class Thing:\n    x = 38\n")
     first, second = (own.thing("metric", name) for name in read_study(study).evals.upstream[1:])
     assert first(None) is second(None) and first(None).x == 38
+
+
+def test_a_process_apart_has_the_code_too(study):
+    assert apart(facts_of, only(study).spec.trunk.recipe.schedule).has_timescale
 
 
 def test_a_copy_in_the_cache_will_do_for_a_process_that_has_no_file(study, monkeypatch):
