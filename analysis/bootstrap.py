@@ -1,12 +1,14 @@
 """How far the law moves when the runs are drawn again: the frontier is found anew in each draw, and the law refitted.
 
-Letters of shapes: B draws, N runs or points, P parameters.
+Letters of shapes: B draws, N runs or points, R of them, P parameters.
 """
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from scalectl.analysis.law import Floats
@@ -32,31 +34,46 @@ class Drawn:
     trunks: NDArray[np.int64]
     frontier: bool  # whether only the frontier of a draw counts
 
+    @cached_property
+    def rows(self) -> NDArray[np.int64]:
+        """The runs that count in some draw [R]: repeats are drawn together, so that on a frontier none of them counts
+        that isn't better than those before it.
+        """
+        if not self.frontier:
+            return np.arange(len(self.measured))
+        least = pd.Series(self.measured).groupby(self.repeats).cummin()
+        before_N = least.groupby(self.repeats).shift(fill_value=np.inf).to_numpy()
+        return np.flatnonzero(self.measured < before_N)
+
     def weights(self, number: int, seed: int) -> Floats:
-        """How often each run counts in each draw [B, N], 0 for those that were not drawn or are not on its frontier.
+        """How often each of the `rows` counts in each draw [B, R], 0 for those that were not drawn or are not on its
+        frontier.
 
         Repeats are drawn together. Runs of a trunk share its noise: they count by a weight of the trunk as well, of
         mean 1 (the Bayesian bootstrap; Rubin, 1981).
         """
         random, distinct = np.random.default_rng(seed), int(self.repeats.max()) + 1
-        times_BN = random.multinomial(distinct, np.full(distinct, 1 / distinct), size=number)[:, self.repeats]
-        counted_BN = times_BN * self._of_trunks(number, random)
+        times_BR = random.multinomial(distinct, np.full(distinct, 1 / distinct), size=number)[
+            :, self.repeats[self.rows]
+        ]
+        counted_BR = times_BR * self._of_trunks(number, random)
         if self.frontier:
-            on_BN = is_best(np.where(times_BN > 0, self.measured, np.inf))
-            counted_BN = np.where(on_BN, counted_BN, 0)
-        return np.asarray(counted_BN)
+            on_BR = is_best(np.where(times_BR > 0, self.measured[self.rows], np.inf))
+            counted_BR = np.where(on_BR, counted_BR, 0)
+        return np.asarray(counted_BR)
 
     def _of_trunks(self, number: int, random: np.random.Generator) -> Floats:
-        """The weight of each run's trunk [B, N]; of a trunk with one run that counts it is 1."""
-        counts_N = np.ones(len(self.measured), bool)
+        """The weight of the trunk of each of the `rows` [B, R]; of a trunk with one run that counts it is 1."""
+        trunks_R = self.trunks[self.rows]
+        counts_R = np.ones(len(trunks_R), bool)
         if self.frontier:
-            counts_N = is_best(self.measured[None])[0]
-        runs_T = np.bincount(self.trunks, counts_N)
+            counts_R = is_best(self.measured[None, self.rows])[0]
+        runs_T = np.bincount(trunks_R, counts_R)
         weight_BT = np.ones((number, len(runs_T)))
         for trunk in np.flatnonzero(runs_T > 1):
             variance = TOGETHER * (runs_T[trunk] - 1) / (runs_T[trunk] + 1)
             weight_BT[:, trunk] = random.gamma(1 / variance, variance, size=number)
-        return weight_BT[:, self.trunks]
+        return weight_BT[:, trunks_R]
 
 
 def redrawn(problem: Problem, drawn: Drawn, start_P: Floats, number: int, seed: int) -> Floats:
@@ -64,19 +81,20 @@ def redrawn(problem: Problem, drawn: Drawn, start_P: Floats, number: int, seed: 
 
     Draws with too few distinct points for a law are left out.
     """
-    weight_BN = drawn.weights(number, seed)
-    enough_B = (weight_BN > 0).sum(axis=1) >= len(start_P)  # as many points as parameters
+    weight_BR = drawn.weights(number, seed)
+    enough_B = (weight_BR > 0).sum(axis=1) >= len(start_P)  # as many points as parameters
     if not enough_B.any():
         return np.empty((0, len(start_P)))
-    draws = _packed(problem, weight_BN[enough_B])
+    draws = _packed(problem, drawn.rows, weight_BR[enough_B])
     return solve(draws, np.tile(start_P, (int(enough_B.sum()), 1)))[0]
 
 
-def _packed(problem: Problem, weight_BN: Floats) -> Problem:
+def _packed(problem: Problem, rows_R: NDArray[np.int64], weight_BR: Floats) -> Problem:
     """The problem of the points that count, moved to the front of each row."""
-    most = int((weight_BN > 0).sum(axis=1).max())
-    front_BN = np.argsort(weight_BN == 0, axis=1, kind="stable")[:, :most]
-    weight_BN = np.take_along_axis(weight_BN, front_BN, axis=1).astype(float)
+    most = int((weight_BR > 0).sum(axis=1).max())
+    front_BR = np.argsort(weight_BR == 0, axis=1, kind="stable")[:, :most]
+    weight_BN = np.take_along_axis(weight_BR, front_BR, axis=1).astype(float)
+    front_BN = rows_R[front_BR]
     compute_N, error_N, noise_N = problem.compute[0], problem.error[0], problem.noise[0]
     columns = {"compute": compute_N[front_BN], "error": error_N[front_BN], "noise": noise_N[front_BN]}
     return replace(problem, weight=weight_BN, **columns)

@@ -11,6 +11,7 @@ from runs import METRIC, doubly, laptop, table
 
 import scalectl as package
 from scalectl.analysis import fit_surface
+from scalectl.analysis.bootstrap import Drawn
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.fitting import fit
 from scalectl.analysis.law import Law, family
@@ -50,6 +51,20 @@ def test_intervals_over_all_runs_hold_the_planted_law_nine_times_in_ten():
         low, high = found.band(at)
         inside.append((low <= BY_SIZE(at)) & (BY_SIZE(at) <= high))
     assert 0.83 <= np.mean(inside) <= 1
+
+
+def test_repeats_that_no_draw_can_have_on_its_frontier_are_left_out_and_others_count_as_before():
+    random = np.random.default_rng(2)
+    measured, repeats, trunks = random.normal(size=60), np.repeat(np.arange(12), 5), random.integers(0, 40, 60)
+    drawn = Drawn(measured, repeats, trunks, frontier=True)
+    times = np.random.default_rng(3).multinomial(12, np.full(12, 1 / 12), size=200)[:, repeats]
+    least = np.where(times > 0, measured, np.inf)
+    on = np.array([[cost < min([np.inf, *row[:n]]) for n, cost in enumerate(row)] for row in least])
+    counted, rows = drawn.weights(200, seed=3), drawn.rows
+    assert len(rows) < 40 and not np.delete(on, rows, axis=1).any()
+    assert ((counted > 0) == on[:, rows]).all()
+    alone = np.bincount(trunks)[trunks[rows]] == 1  # whose trunk weighs 1
+    assert (counted[:, alone] == (times * on)[:, rows][:, alone]).all()
 
 
 def test_too_few_values_are_refused_with_the_laws_that_they_carry_however_many_runs_there_are():
