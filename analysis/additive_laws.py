@@ -222,7 +222,7 @@ class _Around:
         law_KN, shares_KPN = _parts(values_KPN, log_KP)
         missed_KN = np.log(runs.errors).astype(law_KN.dtype) - law_KN
         plain_KQN = np.concatenate([shares_KPN, missed_KN[:, None]], axis=1)
-        white_KQN = (plain_KQN.reshape(-1, N) @ whitening_NN.T).reshape(K, P + 1, N).astype(float)
+        white_KQN = (plain_KQN.reshape(-1, N) @ whitening_NN.T).reshape(K, P + 1, N).astype(float, copy=False)
         products_KQQ = white_KQN @ white_KQN.swapaxes(1, 2)
         away_KP = (log_KP - _before(values_KPN)) / _SPREAD
         normal_KPP = products_KQQ[:, :P, :P] + np.eye(P) / _SPREAD**2

@@ -1,6 +1,6 @@
 """The runs that a budget is spent on, one after the other; docs/advice.md says how.
 
-Letters of shapes: M candidates.
+Letters of shapes: M candidates, P places of theirs.
 """
 
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from scalectl.analysis.law import Floats
 from scalectl.analysis.outlook import Outlook
@@ -66,21 +67,28 @@ def greedy(
     budget: float,
     *,
     targets: int,
+    place_M: NDArray[np.int64] | None = None,
     stop: float = 0.0,
     spend: float = np.inf,
     most: float = np.inf,
 ) -> tuple[list[Pick], float]:
-    """The candidates that reduce the variance at the last places most, and what is left of the budget.
+    """The candidates that reduce the variance at the last ones, the targets, most, and what is left of the budget.
+
+    `place_M` are the places of all of them in the outlook, by default each has its own.
 
     A measurement takes cov^2 / (var + noise) of the variance at a target. The next one is always that which takes
     most of those that can still be paid; of equal ones, the cheapest. One that costs more than `most` is taken only
     where no other narrows the interval by `stop`. It ends as well when `spend` is spent.
     """
-    covariance, count = expected.covariance.copy(), len(expected.mean) - targets
+    if place_M is None:
+        place_M = np.arange(len(expected.mean))
+    covariance, count = expected.covariance.copy(), len(place_M) - targets
+    own_M, goals = place_M[:count], place_M[count:]
     open_M, left, picks = np.ones(count, bool), budget, []
     while budget - left < spend:
-        price_M, unknown = cost.now(), float(np.trace(covariance[count:, count:]))
-        taken_M = (covariance[:count, count:] ** 2).sum(axis=1) / (np.diag(covariance)[:count] + expected.noise)
+        price_M, unknown = cost.now(), float(np.trace(covariance[np.ix_(goals, goals)]))
+        shared_P = (covariance[:, goals] ** 2).sum(axis=1)
+        taken_M = (shared_P / (np.diag(covariance) + expected.noise))[own_M]
         narrows_M = 1 - np.sqrt(np.maximum(1 - taken_M / unknown, 0.0))
         ready_M = open_M & (price_M <= left) & (narrows_M >= stop)
         if not ready_M.any():
@@ -90,6 +98,6 @@ def greedy(
         n = int(np.lexsort((price_M, np.where(ready_M, -taken_M, np.inf)))[0])
         picks.append(Pick(n, float(price_M[n]), float(taken_M[n]), float(narrows_M[n])))
         open_M[n], left, cost = False, left - float(price_M[n]), cost.after(n)
-        lean_M = covariance[:, n].copy()
-        covariance -= np.outer(lean_M, lean_M) / (lean_M[n] + expected.noise)
+        lean_P = covariance[:, place_M[n]].copy()
+        covariance -= np.outer(lean_P, lean_P) / (lean_P[place_M[n]] + expected.noise)
     return picks, left

@@ -183,8 +183,11 @@ class SizeLaw:
 
     def _forecast_of(self, new_M3: Floats | None) -> Forecast:
         """The forecast for positions that may differ in what these runs have in common."""
+        known_N3 = positions(self.runs, self.x)
+        if new_M3 is not None and (np.ptp(known_N3, axis=0) > 0).all():
+            return self._forecast  # these runs have nothing in common
         errors, images = self.runs[self.metric].to_numpy(float), typical_images(self.runs, self.metric) or np.inf
-        return Forecast.of(positions(self.runs, self.x), errors, trunks(self.runs), new_M3, images)
+        return Forecast.of(known_N3, errors, trunks(self.runs), new_M3, images)
 
     def _outlook(self, places_M3: Floats, distinct: float | None) -> Outlook:
         if distinct is None or distinct == self.distinct:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from scalectl.analysis.bootstrap import HALF, LEVEL
 from scalectl.analysis.checks import Refused, above_0, amount, checked
@@ -150,28 +151,30 @@ def suggest(
     places_M3, images = positions(candidates, x), typical_images(known, metric) or np.inf
     forecast = Forecast.of(known_N3, error_N, trunks(known), places_M3, images)
     new_M3 = np.concatenate([places_M3, best_position(forecast, known_N3, target)])
-    expected = forecast.at(new_M3)
+    place_P3, place_M = np.unique(new_M3, axis=0, return_inverse=True)  # runs that differ in their seed have one place
+    expected, goal = forecast.at(place_P3), int(place_M[-1])
     costs, most = Costs.of_candidates(candidates, x), dearest(len(known), budget)
-    picks, left = greedy(expected, costs, budget, targets=1, stop=stop, most=most)
-    suggested = tuple(_suggested(expected, candidates, pick, known_N3, new_M3) for pick in picks)
-    before = float(expected.covariance[-1, -1] ** 0.5)
+    picks, left = greedy(expected, costs, budget, targets=1, place_M=place_M, stop=stop, most=most)
+    beyond_M3 = np.exp(new_M3 - known_N3.max(axis=0))
+    suggested = tuple(_suggested(expected, candidates, pick, place_M, beyond_M3[pick.place]) for pick in picks)
+    before = float(expected.covariance[goal, goal] ** 0.5)
     after = before * float(np.prod([1 - pick.narrows for pick in picks]))
     paid_for = bool((candidates[x].to_numpy(float) <= left).any())
     why = _stopped(len(candidates) - len(picks), paid_for, left, stop)
     fitting: dict[str, Any] = {"law": law, "runs": runs, "seeds": seeds, "correlation": correlation}
-    told = _told(points, metric, x, target, expected, fitting)
+    told = _told(points, metric, x, target, expected, goal, fitting)
     doubts = tuple(measured_apart(known, metric))
     return Advice(metric, x, budget, target, *told[:3], before, after, suggested, why, told[3], left_out, doubts)
 
 
 def _told(
-    points: pd.DataFrame, metric: str, x: str, target: float, expected: Outlook, fitting: dict[str, Any]
+    points: pd.DataFrame, metric: str, x: str, target: float, expected: Outlook, goal: int, fitting: dict[str, Any]
 ) -> tuple[float, float, float, str]:
     """The error at the target with its interval, as `predict` tells it, or else the reason why it doesn't."""
     try:
         fitted = fit(points, metric, x, **fitting)
     except Refused as refused:
-        estimate, factor = float(expected.mean[-1]), float(np.exp(HALF * expected.covariance[-1, -1] ** 0.5))
+        estimate, factor = float(expected.mean[goal]), float(np.exp(HALF * expected.covariance[goal, goal] ** 0.5))
         return estimate, estimate / factor, estimate * factor, str(refused)
     low, high = (float(end[0]) for end in fitted.band([target]))
     return float(fitted(target)), low, high, ""
@@ -210,10 +213,12 @@ def _enough(known: pd.DataFrame, candidates: pd.DataFrame, metric: str, x: str) 
         raise Refused("no run is left to suggest.")
 
 
-def _suggested(expected: Outlook, candidates: pd.DataFrame, pick: Pick, known_N3: Floats, new_M3: Floats) -> Suggested:
-    row, deviation_M = candidates.iloc[pick.place], np.sqrt(np.diag(expected.covariance))
-    alike = expected.covariance[pick.place, -1] / (deviation_M[pick.place] * deviation_M[-1])
-    beyond = np.exp(new_M3[pick.place] - known_N3.max(axis=0))
+def _suggested(
+    expected: Outlook, candidates: pd.DataFrame, pick: Pick, place_M: NDArray[np.int64], beyond: Floats
+) -> Suggested:
+    row, deviation_P = candidates.iloc[pick.place], np.sqrt(np.diag(expected.covariance))
+    own, goal = place_M[pick.place], place_M[-1]
+    alike = expected.covariance[own, goal] / (deviation_P[own] * deviation_P[goal])
     words = ("the compute per image", "the images seen", "the distinct images")
     new = ", ".join(f"{factor:.2g} x {word}" for factor, word in zip(beyond, words, strict=True) if factor > 1.01)
     reason = f"correlation {alike:.2f} with the target; a gap to fill"
@@ -222,7 +227,7 @@ def _suggested(expected: Outlook, candidates: pd.DataFrame, pick: Pick, known_N3
     rate = np.inf
     if pick.cost:
         rate = pick.taken / pick.cost
-    predicted = float(expected.mean[pick.place])
+    predicted = float(expected.mean[own])
     return Suggested(str(row["run"]), str(row["name"]), pick.cost, predicted, pick.narrows, rate, reason)
 
 

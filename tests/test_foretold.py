@@ -13,6 +13,7 @@ from runs import METRIC, table
 from scalectl import analysis
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.foretold import foretell, judge
+from scalectl.analysis.surrogate import Forecast
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Exit, Refusal
 from scalectl.orchestrator.store.records import Records
@@ -48,6 +49,14 @@ def test_the_costlier_runs_of_a_planted_law_end_in_their_intervals(told):
     assert len(judged.runs) == len(judged.offs) == 15 and told.rests_on == 57
     assert judged.inside >= 12 and np.sqrt(np.mean(np.square(judged.offs))) < 0.05
     assert judged.chance > 0.05 and "too narrow" not in str(judged)
+
+
+def test_predictions_and_their_warnings_have_one_law(monkeypatch):
+    """It was found twice, which took most of the time."""
+    found, of = [], Forecast.of
+    monkeypatch.setattr(Forecast, "of", lambda *given: found.append(given) or of(*given))
+    foretell(*parted(runs()), METRIC)
+    assert len(found) == 1
 
 
 def test_a_run_is_predicted_as_its_size_with_its_data_is():

@@ -208,15 +208,15 @@ def suggest(
     from scalectl.orchestrator.report.advice import suggested
 
     suggestion = suggested(file, budget, target, stop / 100, metric=metric, **noise)
-    advice, study, yaml = suggestion.advice, suggestion.study, suggestion.yaml
+    advice, study = suggestion.advice, suggestion.study
     if view.is_of_rows and view.form != "yaml":
         from scalectl.analysis.suggestion import Suggested
 
         view.print(Rows(advice.to_json()["runs"], [field.name for field in fields(Suggested)]))
     elif view.form == "json":
-        click.echo(json.dumps({**advice.to_json(), "study": study, "yaml": yaml}, indent=2))
+        click.echo(json.dumps({**advice.to_json(), "study": study, "yaml": suggestion.yaml}, indent=2))
     elif view.form == "yaml":
-        click.echo(yaml, nl=False)
+        click.echo(suggestion.yaml, nl=False)
     else:
         click.echo(wrapped(f"{study} · {advice}", width()))
         options: dict[str, object] = {"budget": exact(budget), "target": target, "metric": metric, **noise}

@@ -23,7 +23,7 @@ _NO_EVALS = EvalSpec(upstream=(), fewshot=())  # of a stretch of a trunk
 def plan(experiment: Experiment, known: Known | None = None) -> Plan:
     """The plan of an experiment given what the record holds; nothing is read, written or started."""
     known = known or Known()
-    runs = _runs(experiment, known)
+    runs = planned_runs(experiment, known)
     trunks = groupby(runs, key=lambda run: run.trunk)
     jobs = [job for _, group in trunks for job in _Jobs(experiment, known, list(group)).jobs()]
     measured = all(known.speed(job.shape, job.fit) for job in jobs if job.flops)  # an evaluation has no steps to time
@@ -101,8 +101,8 @@ def _later(recipe: RecipeSpec) -> list[SpecField]:
     return [setting for setting in later if getattr(recipe, setting.name) != setting.before]
 
 
-def _runs(experiment: Experiment, known: Known) -> list[PlannedRun]:
-    """The runs with those of one trunk side by side, shortest branch first."""
+def planned_runs(experiment: Experiment, known: Known) -> list[PlannedRun]:
+    """The runs of a plan alone, those of one trunk side by side, shortest branch first."""
     by_trunk: dict[TrunkSpec, list[Cell]] = defaultdict(list)
     for trunk, cells in groupby(experiment.cells, key=lambda cell: cell.run.trunk):
         by_trunk[trunk] += cells

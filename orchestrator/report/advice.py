@@ -17,7 +17,7 @@ from scalectl.orchestrator.experiment.grid import MAX_STEPS, Cell
 from scalectl.orchestrator.experiment.reading import Experiment, read
 from scalectl.orchestrator.experiment.values import count
 from scalectl.orchestrator.plan.plan import Known, PlannedRun
-from scalectl.orchestrator.plan.planner import plan
+from scalectl.orchestrator.plan.planner import planned_runs
 from scalectl.orchestrator.report.fits import kept_runs, refusals, study_points
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.vocabulary import RunState
@@ -28,13 +28,26 @@ from scalectl.trainer.identity import Identities
 from scalectl.trainer.spec import ModelSpec
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Suggestion:
-    """The advice on the runs to add to a study, and the file that runs them."""
+    """The advice on the runs to add to the study of a file, which are of a wider one."""
 
-    study: str
     advice: Advice
-    yaml: str
+    file: Path
+    experiment: Experiment
+    wide: Experiment
+    known: Known
+
+    @property
+    def study(self) -> str:
+        """The name of the study."""
+        return self.experiment.name
+
+    @property
+    def yaml(self) -> str:
+        """The file that runs them."""
+        chosen = [run.run for run in self.advice.runs]
+        return _headed(self.advice) + addition(self.file, self.experiment, self.wide, chosen, self.known)
 
 
 def suggested(file: Path, budget: float, target: float | None, stop: float, **said: Any) -> Suggestion:
@@ -50,8 +63,7 @@ def suggested(file: Path, budget: float, target: float | None, stop: float, **sa
     with refusals():
         kept, fitting = kept_runs(points, wanted), {"target": target, "stop": stop, **wanted.manner}
         advice = suggest(kept, table, budget, wanted.metric, "flops", **fitting)
-    chosen = [run.run for run in advice.runs]
-    return Suggestion(experiment.name, advice, _headed(advice) + addition(file, experiment, wide, chosen, record))
+    return Suggestion(advice, file, experiment, wide, record)
 
 
 def _headed(advice: Advice) -> str:
@@ -75,7 +87,8 @@ def widened(file: Path, experiment: Experiment) -> Experiment:
 
 def rows(wide: Experiment, known: Known) -> list[dict[str, Any]]:
     """The candidates as the analysis takes them, with the FLOPs of the trained part of their trunks as `paid`."""
-    return [_row(run, known) for run in plan(wide, known).missing if run.state != RunState.DONE]
+    missing = [run for run in planned_runs(wide, known) if run.missing and run.state != RunState.DONE]
+    return [_row(run, known) for run in missing]
 
 
 def addition(file: Path, experiment: Experiment, wide: Experiment, chosen: Collection[str], known: Known) -> str:
@@ -83,7 +96,7 @@ def addition(file: Path, experiment: Experiment, wide: Experiment, chosen: Colle
 
     Runs that are done stay in the study, so that the next fit has them.
     """
-    kept = {run.id for run in plan(experiment, known).runs if not run.missing} | set(chosen)
+    kept = {run.id for run in planned_runs(experiment, known) if not run.missing} | set(chosen)
     document = read_document(file).value
     identities = Identities()
     chosen_cells = [cell for cell in wide.cells if identities.of(cell.run) in kept]

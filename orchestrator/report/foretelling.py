@@ -11,7 +11,7 @@ from scalectl.analysis.checks import Refused
 from scalectl.analysis.foretold import Foretelling, Judged, foretell, judge
 from scalectl.orchestrator.errors import Exit, NotFound, Refusal
 from scalectl.orchestrator.experiment.reading import read
-from scalectl.orchestrator.plan.planner import plan
+from scalectl.orchestrator.plan.planner import planned_runs
 from scalectl.orchestrator.report.fits import kept_runs, refusals, study_points
 from scalectl.orchestrator.report.points import all_points
 from scalectl.orchestrator.store.reading import Store
@@ -37,7 +37,7 @@ def foretelling(file: Path, store: Path | None, where: str | None, **said: Any) 
     place = store or Path(experiment.store)
     request, points = study_points(place, experiment.name, where, **said)
     wanted = next(iter(request.fits.values()))
-    left = [run for run in plan(experiment, Store(place).known()).runs if run.state not in ENDED]
+    left = [run for run in planned_runs(experiment, Store(place).known()) if run.state not in ENDED]
     rows = [
         {
             "run": run.id,
