@@ -3,6 +3,7 @@
 import json
 import math
 from functools import cache
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,14 @@ def written(document: Any) -> str:
     return _written(document, "\n")
 
 
+def written_as_known(document: Any) -> str:
+    """The same with null for every number that is not finite; most have none, so they are looked for only then."""
+    try:
+        return written(document)
+    except ValueError:
+        return written(known(document))
+
+
 def _written(document: Any, line: str) -> str:
     inner = line + " "
     if not document or not isinstance(document, dict | list | tuple):
@@ -45,7 +54,7 @@ def _written(document: Any, line: str) -> str:
     if isinstance(document, dict):
         parts = (f"{json.dumps(name)}: {_written(value, inner)}" for name, value in document.items())
         return f"{{{inner}{f',{inner}'.join(parts)}{line}}}"
-    if len({type(value) for value in document}) == 1 and all(value and _is_flat(value) for value in document):
+    if len(set(map(type, document))) == 1 and _is_table(document):
         return _table(document, line)
     return f"[{inner}{f',{inner}'.join(_written(value, inner) for value in document)}{line}]"
 
@@ -63,6 +72,13 @@ def _is_flat(document: Any) -> bool:
     if isinstance(document, dict):
         return _NESTED.isdisjoint(map(type, document.values()))
     return isinstance(document, list | tuple) and _NESTED.isdisjoint(map(type, document))
+
+
+def _is_table(rows: list[Any] | tuple[Any, ...]) -> bool:
+    """Whether rows of one type all hold plain values, and something."""
+    if isinstance(rows[0], dict):
+        return all(row and _is_flat(row) for row in rows)
+    return isinstance(rows[0], list | tuple) and all(rows) and _NESTED.isdisjoint(map(type, chain.from_iterable(rows)))
 
 
 @cache

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from runs import METRIC, table
 
-from scalectl.analysis.documents import known, records, rows, written
+from scalectl.analysis.documents import known, records, rows, written, written_as_known
 from scalectl.analysis.drawing.plot import Subject
 from scalectl.analysis.plotting import draw
 
@@ -58,3 +58,4 @@ def test_a_number_that_is_not_finite_is_not_written():
     for document in (math.nan, [math.inf], [[1.0], [-math.inf]], {"a": [{"b": math.nan}]}):
         with pytest.raises(ValueError, match="not JSON compliant"):
             written(document)
+        assert json.loads(written_as_known(document)) == known(document)

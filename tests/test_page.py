@@ -28,6 +28,8 @@ from scalectl.orchestrator.page.curves import carried, curve_documents, spread
 from scalectl.orchestrator.page.document import document
 from scalectl.orchestrator.page.html import is_page, page
 from scalectl.orchestrator.page.library import library
+from scalectl.orchestrator.report.fits import training_curves
+from scalectl.orchestrator.report.points import all_points
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.segments import Segment
 
@@ -144,6 +146,12 @@ def test_curves_are_those_of_plot_curves(study, of_study):
     means = dict(zip(steps, smoothed(steps, losses), strict=True))
     assert run["losses"] == pytest.approx([means[step] for step in run["steps"]], rel=1e-4)
     assert run["flops_per_step"] > 0 and run["seconds"][-1] > run["seconds"][0]
+
+
+def test_of_curves_the_columns_are_read_that_are_shown_and_all_for_one_that_they_lack(study):
+    points = all_points(study.store)
+    assert list(training_curves(study.store, points, "loss", "flops")) == ["run", "step", "loss", "flops"]
+    assert {"loss", "mfu"} <= {*training_curves(study.store, points, "nonsense")}
 
 
 def test_settings_that_differ_are_filters_and_others_are_said_once(of_study, of_others):

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from scalectl.analysis.checks import Refused
-from scalectl.analysis.documents import known, written
+from scalectl.analysis.documents import written_as_known
 from scalectl.analysis.drawing.sheet import SUFFIXES, png, write
 from scalectl.analysis.report import Fitted
 
@@ -48,7 +48,7 @@ class Drawing:
         if beside.exists() and not _is_of_a_figure(beside):
             raise Refused(f"{beside} is no figure's data, and those of {path} would replace it: give another name.")
         write(self.figure, path)
-        beside.write_text(written(known(dict(self.data))) + "\n")
+        beside.write_text(written_as_known(dict(self.data)) + "\n")
 
     def _repr_png_(self) -> bytes:
         return png(self.figure)

@@ -50,7 +50,7 @@ def draw_figure(
     held = held_out_runs(points, wanted, hold_out)
     fitted, refusal = fit_or_reason(points, wanted, held)
     if is_of_curves:
-        curves = training_curves(store, points)
+        curves = training_curves(store, points, curve, wanted.compute)
     subject = Subject(points, wanted.metric, wanted.compute, fitted, refusal, curves, curve, held, wanted.manner)
     letters = draw(name, subject, file, **options)
     dearer = 0.0

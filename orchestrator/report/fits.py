@@ -107,8 +107,12 @@ def predicted(points: DataFrame, wanted: Fit, **question: Any) -> "Prediction":
         return predict(kept_runs(points, wanted), wanted.metric, wanted.compute, **wanted.manner, **question)
 
 
-def training_curves(store: Path, points: DataFrame) -> DataFrame:
-    """The training curves of these runs: the view `curves`."""
+def training_curves(store: Path, points: DataFrame, *columns: str) -> DataFrame:
+    """The training curves of these runs: the view `curves`, of which `run`, `step` and these columns are enough."""
     with reading(store) as connection:
-        curves = read_sql_table("curves", connection)
+        known = connection.exec_driver_sql("SELECT * FROM curves LIMIT 0").keys()
+        wanted = [name for name in known if name in ("run", "step", *columns)]
+        if not {*columns} <= {*known}:  # whoever asks for another one is told of all that there are
+            wanted = [*known]
+        curves = read_sql_table("curves", connection, columns=wanted)
     return curves[among(curves["run"], points["run"].tolist())].reset_index(drop=True)

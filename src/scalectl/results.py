@@ -152,7 +152,7 @@ class Results:
             manner = _given(compute=over or x, runs=runs, law=law, seeds=seeds, correlation=correlation)
             wanted, points, held = self._asked(study, where, hold_out, metric, manner)
             if is_of_curves:
-                curves = training_curves(self.path, points)
+                curves = training_curves(self.path, points, curve, wanted.compute)
         options |= {**wanted.manner, "hold_out": held, "curves": curves, "curve": curve}
         return plot(points, figure, wanted.metric, wanted.compute, **options).figure
 
