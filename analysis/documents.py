@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import chain
 from typing import Any
@@ -60,12 +61,29 @@ def _written(document: Any, line: str) -> str:
 
 
 def _table(rows: list[Any] | tuple[Any, ...], line: str) -> str:
-    """Rows that are all lists or all dicts, of plain values; no text of JSON has a line break in it."""
+    """Rows that are all lists of one length, or all dicts of the same names, of plain values: column by column."""
     inner, cell = line + " ", line + "  "
-    text = _writer(cell).encode(rows)
-    begin, end = text[1], text[-2]
-    body = text[2:-2].replace(f"{end},{cell}{begin}", f"{inner}{end},{inner}{begin}{cell}")
+    begin, end, names = "[", "]", [""] * len(rows[0])
+    if isinstance(rows[0], dict):
+        begin, end, names = "{", "}", [f"{json.dumps(name)}: " for name in rows[0]]
+        rows = [row.values() for row in rows]
+    columns = [_texts(name, column, cell) for name, column in zip(names, zip(*rows, strict=True), strict=True)]
+    body = f"{inner}{end},{inner}{begin}{cell}".join(map(f",{cell}".join, zip(*columns, strict=True)))
     return f"[{inner}{begin}{cell}{body}{inner}{end}{line}]"
+
+
+def _texts(name: str, column: Sequence[Any], cell: str) -> list[str]:
+    """The values of a column behind their name; equal ones, as branches of a trunk have, are written once."""
+    each = dict.fromkeys(column)
+    alike = len(set(map(type, column))) == 1 and 0 not in each  # 0.0 equals -0.0, and 1 True
+    texts = (
+        _writer(cell).encode([*(each if alike else column)])[1:-1].split(f",{cell}")
+    )  # no text has a line break in it
+    texts = [name + text for text in texts]
+    if not alike:
+        return texts
+    text_of = dict(zip(each, texts, strict=True))
+    return [text_of[value] for value in column]
 
 
 def _is_flat(document: Any) -> bool:
@@ -75,10 +93,14 @@ def _is_flat(document: Any) -> bool:
 
 
 def _is_table(rows: list[Any] | tuple[Any, ...]) -> bool:
-    """Whether rows of one type all hold plain values, and something."""
+    """Whether rows of one type all have the same columns, at least one, and plain values."""
+    if not rows[0] or not isinstance(rows[0], dict | list | tuple):
+        return False
+    values: Iterable[Any] = rows
     if isinstance(rows[0], dict):
-        return all(row and _is_flat(row) for row in rows)
-    return isinstance(rows[0], list | tuple) and all(rows) and _NESTED.isdisjoint(map(type, chain.from_iterable(rows)))
+        values = (row.values() for row in rows)
+    columns = {tuple(row) if isinstance(row, dict) else len(row) for row in rows}
+    return len(columns) == 1 and _NESTED.isdisjoint(map(type, chain.from_iterable(values)))
 
 
 @cache

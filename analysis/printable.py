@@ -20,6 +20,11 @@ def printable(text: str) -> str:
     return _ANY.sub(MARK, text)
 
 
+def is_printable(text: str) -> bool:
+    """Whether text has no such character."""
+    return not _ANY.search(text)
+
+
 def printable_line(text: str) -> str:
     """One line: tabs and line breaks become MARK, too."""
     return _ANY_OR_BREAK.sub(MARK, text)

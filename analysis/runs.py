@@ -61,7 +61,8 @@ def usable(points: pd.DataFrame, metric: str, x: str = COMPUTE, *needed: str) ->
     _know(points, metric, x)
     points = checked(points, RUN, (metric, x, *needed))
     done = _counted(points)
-    runs = points[done & points[metric].notna() & points[x].notna()]
+    runs = points[list(dict.fromkeys(["run", metric, x, *needed]))]  # all columns are taken once, in the end
+    runs = runs[done & runs[metric].notna() & runs[x].notna()]
     if runs.empty:
         raise Refused(_without_runs(points, int(done.sum()), metric, x))
     _check(runs, metric, x)
@@ -69,9 +70,9 @@ def usable(points: pd.DataFrame, metric: str, x: str = COMPUTE, *needed: str) ->
     if complete.empty:
         lacking = [name for name in needed if runs[name].isna().all()] or needed
         raise Refused(f"none of {len(runs)} measured runs has {' and '.join(lacking)}. {_source(points)}")
-    runs = complete.assign(test_images=images_of(complete, metric))
-    above_0(runs, needed)
-    return in_order(runs, metric, x)
+    above_0(complete, needed)
+    runs = points.take(complete.index[_order(complete, metric, x)]).reset_index(drop=True)
+    return runs.assign(test_images=images_of(runs, metric))
 
 
 def lacking(points: pd.DataFrame, metric: str, x: str, *needed: str) -> str:
@@ -122,10 +123,14 @@ def _without_runs(points: pd.DataFrame, done: int, metric: str, x: str) -> str:
 
 def in_order(runs: pd.DataFrame, metric: str, x: str) -> pd.DataFrame:
     """The runs by the column `x`, then error, then id; where `x` differs by rounding alone, by error."""
+    return runs.iloc[_order(runs, metric, x)].reset_index(drop=True)
+
+
+def _order(runs: pd.DataFrame, metric: str, x: str) -> NDArray[np.int64]:
+    """The places of the runs in that order."""
     spent, error = runs[x].to_numpy(float), runs[metric].to_numpy(float)
     by_x = np.lexsort((_ranks(runs["run"], spent, error), error, spent))
-    order = by_x[np.lexsort((error[by_x], _firsts(spent[by_x], _ONE)))]  # which keeps the order of equal ones
-    return runs.iloc[order].reset_index(drop=True)
+    return by_x[np.lexsort((error[by_x], _firsts(spent[by_x], _ONE)))]  # which keeps the order of equal ones
 
 
 def _ranks(ids: "pd.Series[str]", spent: NDArray[np.float64], error: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -207,6 +212,8 @@ def line_of(runs: pd.DataFrame, row: pd.Series) -> pd.DataFrame:
 
 def differs(column: "pd.Series[Any]") -> bool:
     """Whether a column has more than one value, of which a missing one is one."""
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "bi":  # which has none that is missing
+        return bool((column.to_numpy() != column.to_numpy()[:1]).any())
     return column.nunique(dropna=False) > 1
 
 

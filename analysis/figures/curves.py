@@ -105,16 +105,30 @@ def _places_of_runs(drawn: pd.DataFrame) -> list[slice]:
 
 
 def _joined(lines: Sequence[tuple[Kind, Floats]]) -> Iterator[tuple[Kind, Floats]]:
-    """Yield the lines; of many those of one model and data size as parted ones, which are quicker to draw."""
+    """Yield the lines; of many those of one model and data size as parted ones, which are quicker to draw, with what
+    several have in common once.
+    """
     if len(lines) <= _MANY:
         yield from lines
         return
-    parts: dict[Kind, list[Floats]] = {}
+    branches: dict[Kind, dict[bytes, list[Floats]]] = {}
     for kind, line in lines:
-        parts.setdefault(kind, []).extend((line, np.full((2, 1), np.nan)))
-    for kind, some in parts.items():
+        branches.setdefault(kind, {}).setdefault(line[:, 0].tobytes(), []).append(line)
+    for kind, trunks in branches.items():
+        some = [part for group in trunks.values() for part in _parted(group)]
         for first in range(0, len(some), 2 * _TOGETHER):
             yield kind, np.concatenate(some[first : first + 2 * _TOGETHER], axis=1)
+
+
+def _parted(branches: Sequence[Floats]) -> Iterator[Floats]:
+    """Yield the longest line, and of each other one what it has after the last point in common; each with a gap."""
+    trunk, *others = sorted(branches, key=np.size, reverse=True)
+    gap = np.full((2, 1), np.nan)
+    yield from (trunk, gap)
+    for line in others:
+        differs = (line != trunk[:, : line.shape[1]]).any(axis=0)
+        if differs.any():
+            yield from (line[:, max(int(differs.argmax()) - 1, 0) :], gap)
 
 
 def dashes_of(marks: Marks) -> dict[int, Any]:

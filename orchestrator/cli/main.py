@@ -37,7 +37,7 @@ from scalectl.orchestrator.errors import Exit, Refusal, did_you_mean
 _IMPORTED = 20_000
 # Verbs that import the most and end within seconds, of which nothing is garbage before.
 _LEARN = (report, fit, plot, predict, suggest)
-_SHORT = {verb.name for verb in (fit, predict, suggest)}  # of these, those that say a few lines
+_SHORT = {verb.name for verb in (fit, predict, suggest, plot)}
 _NEVER = 1_000_000
 
 

@@ -29,7 +29,14 @@ PACKAGES = ("scalectl", "jax", "jaxlib", "flax", "optax", "ray", "sqlalchemy", "
 PATIENCE = 120.0  # seconds that JAX may look for its devices
 LITTLE_DISK = 10**9  # bytes; checkpoints of a study of small models take less
 LITTLE_MEMORY = 2 * 2**30  # bytes: Ray and two workers with small models
-_DEVICES = "import jax, json; print(json.dumps([[d.platform, d.device_kind] for d in jax.devices()]))"
+# Without looking for garbage, and without an end: Python's own takes as long as to ask.
+_DEVICES = """
+import gc, json, os
+gc.disable()
+import jax
+print(json.dumps([[d.platform, d.device_kind] for d in jax.devices()]), flush=True)
+os._exit(0)
+"""
 
 
 @dataclass(frozen=True)

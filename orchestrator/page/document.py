@@ -11,7 +11,7 @@ from pandas import DataFrame
 
 from scalectl.analysis.documents import known
 from scalectl.analysis.drawing.labels import data_name, metric_words
-from scalectl.analysis.printable import printable
+from scalectl.analysis.printable import is_printable, printable
 from scalectl.analysis.table import Table
 from scalectl.analysis.values import value
 from scalectl.analysis.vocabulary import AXES, is_accuracy, is_in_per_cent
@@ -183,5 +183,8 @@ def shown_text(value: Any) -> Any:
     if isinstance(value, dict):
         return {printable(str(name)): shown_text(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
+        kinds = set(map(type, value))
+        if kinds <= _NUMBERS or (kinds == {str} and is_printable("".join(value))):  # as nearly all are
+            return list(value)
         return [item if type(item) in _NUMBERS else shown_text(item) for item in value]
     return value

@@ -110,7 +110,7 @@ def _impossible(column: Column[Any]) -> str:
         case DateTime():
             return f"({name} IS NOT NULL AND (typeof({name}) <> 'text' OR datetime({name}) IS NULL))"
         case Integer() | Float() | Boolean():  # in SQLite's order text comes after numbers, and blobs after text;
-            return f"{name} >= ''"  # to compare takes half as long as to ask for the type
+            return f"+{name} >= ''"  # to compare takes half as long as to ask for the type, less without its affinity
     return f"{name} >= x''"
 
 
