@@ -21,16 +21,14 @@ from scalectl.analysis.bootstrap import of_few
 from scalectl.analysis.law import Floats
 from scalectl.analysis.outlook import Outlook
 from scalectl.analysis.spread import spread
-from scalectl.analysis.triangular import solve_lower
+from scalectl.analysis.whitening import SHORT, Runs, Size, Whitening, nearness
 
 _EXPONENTS = (0.12, 1.0)
 _COARSE, _FINE, _ROUNDS = 6, 6, 2  # exponents of an axis: at first, and in each round that closes in
 _MOST_CLOSING = 150  # runs that the rounds rest on which close in
-_SHORT = np.float32  # numbers of what is whitened for a step: such products take half the time
 _REACH = 2.0  # standard deviations to both sides
 _BLUR = 0.4  # of a step of the grid: no standard deviation is known better
 _SPREAD = 1.0  # standard deviation of the logarithm of each term at the middle of the runs, before they are seen
-_LENGTH = 2.0  # of a departure, in each logarithm
 _SHARED = 0.95  # of the variance of noise that groups share
 _TAKEN = 3  # groups that laws of a size use up, so that they tell no noise
 _LIGHT = 1e-3  # weight, in that of the heaviest, below which a law is left out
@@ -40,48 +38,23 @@ _Numbers = NDArray[np.floating[Any]]  # of whatever length
 _FURTHEST, _ARRIVED = 1.0, 1e-2  # that a step goes, in logarithms, and below which a law takes no other
 
 
-@dataclass(frozen=True)
-class _Size:
-    """The relative size of a departure, that of the noise of a run, and the share of it that a group has in common."""
-
-    departure: float
-    noise: float
-    shared: float = 0.0
-
-
 _ALONE = (  # largest first
-    _Size(0.4, 0.12),
-    _Size(0.2, 0.06),
-    _Size(0.1, 0.03),
-    _Size(0.05, 0.02),
-    _Size(0.02, 0.01),
-    _Size(0.01, 0.005),
-    _Size(0.003, 0.003),
+    Size(0.4, 0.12),
+    Size(0.2, 0.06),
+    Size(0.1, 0.03),
+    Size(0.05, 0.02),
+    Size(0.02, 0.01),
+    Size(0.01, 0.005),
+    Size(0.003, 0.003),
 )
 _TOGETHER = (
-    _Size(0.1, 0.12, _SHARED),
-    _Size(0.05, 0.08, _SHARED),
-    _Size(0.02, 0.04, _SHARED),
-    _Size(0.01, 0.02, _SHARED),
-    _Size(0.003, 0.02, _SHARED),
-    _Size(0.003, 0.01, _SHARED),
+    Size(0.1, 0.12, _SHARED),
+    Size(0.05, 0.08, _SHARED),
+    Size(0.02, 0.04, _SHARED),
+    Size(0.01, 0.02, _SHARED),
+    Size(0.003, 0.02, _SHARED),
+    Size(0.003, 0.01, _SHARED),
 )
-
-
-@dataclass(frozen=True, eq=False)
-class Runs:
-    """Logarithms of what runs are made of [N, X], their errors above 0, the group that each shares noise with, and the
-    relative variance of the noise that is known of each.
-    """
-
-    places: Floats
-    errors: Floats
-    groups: NDArray[np.int64]
-    sampling: Floats
-
-    def take(self, rows: NDArray[np.int64]) -> "Runs":
-        """Some of them."""
-        return Runs(self.places[rows], self.errors[rows], self.groups[rows], self.sampling[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,10 +100,12 @@ def _every_law(runs: Runs, varied_X: NDArray[np.bool_]) -> list["_Laws"]:
     for place in np.flatnonzero(varied_X):
         axes[place] = np.geomspace(*_EXPONENTS, _COARSE)
     used_P = np.append(True, varied_X)
-    sizes: Sequence[_Size] = _ALONE
+    sizes: Sequence[Size] = _ALONE
     if len(np.unique(runs.groups)) < len(runs.groups):
         sizes = (*_TOGETHER, *_ALONE)
-    some = runs.take(spread(runs.places, _MOST_CLOSING))  # enough to tell where to look
+    some = runs  # enough to tell where to look
+    if len(runs.errors) > _MOST_CLOSING:
+        some = runs.take(spread(runs.places, _MOST_CLOSING))
     for _ in range(_ROUNDS):
         laws = _laws(some, axes, used_P, sizes)
         evidence = np.array([law.log_evidence for law in laws])
@@ -153,20 +128,21 @@ def _closer(axis: Floats, exponent_K: Floats, weight_K: Floats) -> Floats:
     return np.asarray(np.exp(np.linspace(low, high, _FINE)))
 
 
-def _laws(runs: Runs, axes: Sequence[Floats], used_P: NDArray[np.bool_], sizes: Sequence[_Size]) -> list["_Laws"]:
+def _laws(runs: Runs, axes: Sequence[Floats], used_P: NDArray[np.bool_], sizes: Sequence[Size]) -> list["_Laws"]:
     """The laws of each size, which begins where the one before it has ended.
 
     Of sizes that share as much, none is tried that is smaller than one that is hopeless beside a larger one.
     """
     terms = _Terms(runs.places.mean(axis=0), used_P, np.array(list(product(*axes))))
     values_KPN = terms.values(runs.places)
+    short_KPN = values_KPN.astype(SHORT)
     log_KP, laws = np.full(values_KPN.shape[:2], _before(values_KPN)), list[_Laws]()
-    near_NN = _nearness(runs.places, runs.places)
     for size in sizes:
         larger = [law for law in laws if law.size.shared == size.shared]
         if larger and _best(larger[-1:]) < _best(larger) - _HOPELESS:
             continue
-        laws.append(_Laws.given(terms, values_KPN, runs, near_NN, size, log_KP, _MORE if laws else _STEPS))
+        white, steps = runs.whitening(size), _MORE if laws else _STEPS
+        laws.append(_Laws.given(terms, values_KPN, short_KPN, runs, white, log_KP, steps))
         log_KP = laws[-1].log_sizes
     return laws
 
@@ -245,7 +221,7 @@ class _Laws:
 
     terms: _Terms
     places: Floats  # of the runs [N, X]
-    size: _Size
+    size: Size
     whitening: Floats  # [N, N]
     white: Floats  # [K, P, N], the shares of the terms
     missed: Floats  # [K, N], what the laws miss of the runs, whitened
@@ -255,25 +231,26 @@ class _Laws:
 
     @staticmethod
     def given(
-        terms: _Terms, values_KPN: Floats, runs: Runs, near_NN: Floats, size: _Size, log_KP: Floats, steps: int
+        terms: _Terms,
+        values_KPN: Floats,
+        short_KPN: _Numbers,
+        runs: Runs,
+        whitening: Whitening,
+        log_KP: Floats,
+        steps: int,
     ) -> "_Laws":
         """The laws of runs, found from `log_KP` in so many steps of Gauss-Newton, or fewer."""
-        alike_NN = (runs.groups[:, None] == runs.groups) * size.shared + (1 - size.shared) * np.eye(len(near_NN))
-        noise_NN = size.noise**2 * alike_NN + np.diag(runs.sampling)
-        root_NN: Floats = np.linalg.cholesky(size.departure**2 * near_NN + noise_NN).astype(float)
-        whitening_NN = solve_lower(root_NN, np.eye(len(near_NN)))
-        short_KPN, short_NN = values_KPN.astype(_SHORT), whitening_NN.astype(_SHORT)
         log_KP, moving = log_KP.copy(), np.arange(len(log_KP))
         for _ in range(steps):
-            around = _Around.these(log_KP[moving], short_KPN[moving], runs, short_NN)
+            around = _Around.these(log_KP[moving], short_KPN[moving], runs, whitening.short)
             step_KP = np.clip(around.step, -_FURTHEST, _FURTHEST)
             log_KP[moving] += step_KP
             moving = moving[np.abs(step_KP).max(axis=1) >= _ARRIVED]
-        around = _Around.these(log_KP, values_KPN, runs, whitening_NN)
+        around = _Around.these(log_KP, values_KPN, runs, whitening.inverse)
         spread_KPP: Floats = np.linalg.inv(around.normal).astype(float)
-        log_evidence_K = (np.linalg.slogdet(spread_KPP)[1] - around.misfit) / 2 - np.log(np.diag(root_NN)).sum()
+        log_evidence_K = (np.linalg.slogdet(spread_KPP)[1] - around.misfit) / 2 - whitening.log_root
         found = (around.white, around.missed, log_KP, spread_KPP, log_evidence_K)
-        return _Laws(terms, runs.places, size, whitening_NN, *found)
+        return _Laws(terms, runs.places, whitening.size, whitening.inverse, *found)
 
     def take(self, rows: NDArray[np.int64]) -> "_Laws":
         """Some of them."""
@@ -284,14 +261,10 @@ class _Laws:
     def errors(self, x_MX: Floats, weight_K: Floats) -> tuple[Floats, Floats]:
         """The mean logarithms [K, M] of errors, and their weighted covariance [M, M]."""
         law_KM, shares_KPM = _parts(self.terms.values(x_MX), self.log_sizes)
-        near_NM = self.whitening @ (self.size.departure**2 * _nearness(self.places, x_MX))
+        near_NM = self.whitening @ (self.size.departure**2 * nearness(self.places, x_MX))
         lead_KPM = shares_KPM - self.white @ near_NM
         lean_KPM = np.linalg.cholesky(self.spread).swapaxes(1, 2) @ lead_KPM * np.sqrt(weight_K)[:, None, None]
         flat = np.concatenate(lean_KPM)
-        departure_MM = self.size.departure**2 * _nearness(x_MX, x_MX) - near_NM.T @ near_NM
+        departure_MM = self.size.departure**2 * nearness(x_MX, x_MX) - near_NM.T @ near_NM
         covariance_MM = flat.T @ flat + weight_K.sum() * departure_MM
         return law_KM + self.missed @ near_NM, covariance_MM
-
-
-def _nearness(a_NX: Floats, b_MX: Floats) -> Floats:
-    return np.asarray(np.exp(-0.5 * (((a_NX[:, None] - b_MX) / _LENGTH) ** 2).sum(axis=2)))

@@ -17,13 +17,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from scalectl.analysis.additive_laws import Given, Runs
+from scalectl.analysis.additive_laws import Given
 from scalectl.analysis.bootstrap import HALF
 from scalectl.analysis.conformal import stretch
 from scalectl.analysis.law import Floats
 from scalectl.analysis.outlook import Outlook, blended, sampling
 from scalectl.analysis.repetition import DECAYS, between, worth
 from scalectl.analysis.spread import spread
+from scalectl.analysis.whitening import Runs
 
 _COUNTED = 0.02  # share below which a form is left out
 _CLOSER = 2  # rounds in which forms beside the best one are tried

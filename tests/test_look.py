@@ -125,7 +125,7 @@ def test_of_many_runs_the_curves_of_a_model_and_data_size_are_drawn_together():
     points = pd.concat([laptop().assign(seed=n) for n in range(7)], ignore_index=True)
     points["run"] = [f"run-{n:03}" for n in range(len(points))]
     lines = points[["run", "flops"]].merge(pd.DataFrame({"step": [1, 2, 3]}), how="cross")
-    lines = lines.assign(flops=lines["flops"] * lines["step"] / 3, loss=1 / lines["step"])
+    lines = lines.assign(flops=lines["flops"] * lines["step"] / 3, loss=np.geomspace(1, 0.1, len(lines)))
     made = draw("curves", subject(points, curves=lines))
     drawn = made.figure.axes[0].lines
     xs = np.concatenate([line.get_xdata() for line in drawn])
@@ -133,6 +133,26 @@ def test_of_many_runs_the_curves_of_a_model_and_data_size_are_drawn_together():
     assert sorted(xs[~np.isnan(xs)]) == sorted(lines["flops"])
     assert len({(line.get_color(), str(line._dash_pattern)) for line in drawn}) == 9
     assert len(made.data["rows"]) == len(lines)
+
+
+def test_of_many_runs_what_branches_have_in_common_is_drawn_once():
+    """A trunk of 60 steps that branches leave at 20, 40 and 60, each with two steps of its own; and so 80 times."""
+    steps = {branch: [*range(1, branch + 1), branch + 1.5, branch + 2.5] for branch in (20, 40, 60)}
+    runs, rows = [], []
+    for trunk in range(80):
+        for branch, seen in steps.items():
+            name, own = f"run-{trunk}-{branch}", [0.0] * branch + [0.1 * branch, 0.2 * branch]
+            runs.append(name)
+            losses = [(2 + trunk / 100) * step**-0.1 - less / 100 for step, less in zip(seen, own, strict=True)]
+            rows += [(name, step, 1e9 * step, loss) for step, loss in zip(seen, losses, strict=True)]
+    points = table(np.full(len(runs), 1e11), np.full(len(runs), 0.3)).assign(run=runs, model="pico")
+    made = draw("curves", subject(points, curves=pd.DataFrame(rows, columns=["run", "step", "flops", "loss"])))
+    (axes,), data = made.figure.axes, pd.DataFrame(made.data["rows"], columns=made.data["columns"])
+    drawn = np.concatenate([line.get_xydata() for line in axes.lines])
+    drawn = drawn[~np.isnan(drawn[:, 0])]
+    every = {(x, y) for x, y in data[["flops", "smoothed"]].itertuples(index=False)}
+    assert {(x, y) for x, y in drawn} == every  # all that there is,
+    assert len(drawn) == len(every) + 160 < 0.7 * len(data)  # and twice alone where a branch leaves its trunk
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def draw_curves(
     shown = metric if few else "smoothed"
     axes.set_ylabel(literal(_LABELS.get(metric, metric)), fontsize=TEXT)
     axes.set_xlabel(_along(x), fontsize=TEXT)
-    ends = drawn.groupby("run")[x].max()
+    ends = x_N[[place.stop - 1 for place in places]]
     axis_of_compute(axes, ends.min() / _BEFORE, ends.max() * 1.1)
     axis_of_errors(axes, drawn[shown].min() / 1.1, drawn[shown].max() * 1.1)
     return drawn[["run", "name", "step", x, metric, "smoothed"]]
