@@ -37,7 +37,7 @@ from scalectl.orchestrator.errors import Exit, Refusal, did_you_mean
 _IMPORTED = 20_000
 # Verbs that import the most and end within seconds, of which nothing is garbage before.
 _LEARN = (report, fit, plot, predict, suggest)
-_SHORT = {verb.name for verb in (fit, predict, suggest, plot)}
+_SHORT = {verb.name for verb in (fit, predict, suggest, plot)}  # of these, those that take texts apart the least
 _NEVER = 1_000_000
 
 
@@ -104,8 +104,11 @@ def main() -> None:
     guard()
     gc.set_threshold(_IMPORTED)
     verb = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    if verb in {learn.name for learn in (*_LEARN, serve)}:
+        # Laws are many small systems of equations: threads of OpenBLAS wait for each other, and use up CPU time.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if verb in {learn.name for learn in _LEARN}:
-        _hurry()
+        gc.set_threshold(_NEVER)
     try:
         if verb in _SHORT and {"-h", "--help"}.isdisjoint(sys.argv):
             _load_pandas()
@@ -120,13 +123,6 @@ def main() -> None:
             raise
         code = _explain(error)
     leave(int(code or Exit.DONE))
-
-
-def _hurry() -> None:
-    """Spare what pays later than such a command ends."""
-    gc.set_threshold(_NEVER)
-    # Laws are many small systems of equations: threads of OpenBLAS wait for each other, and use up CPU time meanwhile.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def _load_pandas() -> None:
