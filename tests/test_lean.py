@@ -1,4 +1,4 @@
-"""What a launch on a laptop does without: modules, fusions that wait, programs of past models, processes of Ray."""
+"""What a launch on a laptop does without: modules, programs of past models, processes of Ray."""
 
 import os
 import pickle
@@ -8,7 +8,6 @@ from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
-import jax
 import numpy as np
 import psutil
 import pytest
@@ -23,24 +22,6 @@ from scalectl.trainer.checkpoint import sha256
 from scalectl.trainer.optimizer import settings
 from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, RunSpec, TrunkSpec
 from scalectl.trainer.step import Programs, shape
-
-TIMES = Path(f"/proc/self/task/{os.getpid()}/schedstat")
-COMPILED = """
-import os, sys
-os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
-cores = sorted(os.sched_getaffinity(0))
-if sys.argv[1] == "one":
-    os.sched_setaffinity(0, cores[:1])
-os.nice(int(sys.argv[2]))
-from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, TrunkSpec
-from scalectl.trainer.step import Programs, shape
-data = DataSpec("digits", 100, 360, 0, 0, 8, 1, 10)
-recipe = RecipeSpec(8, "float32", "gap", 0.0, "sigmoid", "adamw", 1e-3, 1.0, 0.0, 0.0, 10, 10)
-Programs(shape(TrunkSpec(ModelSpec(8, 1, 16, 2, 2), data, recipe, 0))).first(0)
-tasks = [int(task) for task in os.listdir("/proc/self/task")]
-own, nice = os.getpriority(os.PRIO_PROCESS, 0), {os.getpriority(os.PRIO_PROCESS, task) for task in tasks}
-print(own in nice, sorted(other - own for other in nice - {own}))
-"""
 
 
 def test_a_worker_that_trains_on_digits_loads_no_package_that_it_has_no_use_for(study, tmp_path):
@@ -57,21 +38,6 @@ def test_a_worker_that_trains_on_digits_loads_no_package_that_it_has_no_use_for(
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "Done []"
-
-
-@pytest.mark.skipif(not TIMES.exists(), reason="the system tells no times of threads")
-@pytest.mark.skipif(jax.__version_info__ >= (0, 11), reason="this JAX has the thread that asks hand fusions out itself")
-@pytest.mark.parametrize(
-    ("cores", "nice", "told"),
-    [("one", "0", "[10]"), ("one", "5", "[10]"), ("one", "15", "[4]"), ("all", "0", "[]")],
-)
-def test_on_one_core_the_thread_that_hands_fusions_out_gives_way_to_those_that_lower_them(cores, nice, told):
-    if (cores == "all" and len(os.sched_getaffinity(0)) == 1) or os.getpriority(os.PRIO_PROCESS, 0) > 0:
-        pytest.skip("there is one core, or this process is nice itself")
-    done = subprocess.run(
-        [sys.executable, "-c", COMPILED, cores, nice], env=os.environ, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == f"True {told}"
 
 
 def test_a_process_keeps_the_programs_of_the_two_models_that_it_used_last(monkeypatch):

@@ -3,41 +3,53 @@
 XLA takes 1.5 MB, an MLIR context, for each fusion that waits to be lowered. On a CPU one thread hands fusions out and
 others lower them. Where all share one core, as on a slot, the first runs ahead until hundreds wait: 300 MB, and a fifth
 of the time of compiling, for nothing. It is made to give way to the others. No bit of a program depends on that.
-JAX 0.12 has the thread that asks for a program hand them out, which trains as well and is left as it is.
 """
 
 import ctypes
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 NICER, NICEST = 10, 19  # steps, ten of which are a tenth of the share of the core, and the last there is
 LOOK_SECONDS = 0.05
 ENOUGH = 20_000_000  # nanoseconds for which a thread has run that works on a program
 _TASKS = Path("/proc/self/task")  # of Linux
 
-_nicer = threading.Event()  # the one thread lives as long as the process
+_Program = TypeVar("_Program")
 
 
-@contextmanager
-def compiling() -> Iterator[None]:
-    """Compile in here: on the one core of a slot fusions wait in small numbers, and what is free goes back after it."""
-    if _nicer.is_set() or not _on_one_core():
-        yield
-    else:
-        done = threading.Event()
-        looking = threading.Thread(target=_look, args=(_worked(), threading.get_native_id(), done), daemon=True)
-        looking.start()
+def compiled(program: Callable[[], _Program]) -> _Program:
+    """What `program` returns or raises, which compiles; what is free goes back to the system after it.
+
+    On the one core of a slot it runs in a thread of its own, as JAX 0.12 hands fusions out in the one that asks
+    for a program, and what has given way can't be taken back. JAX's options are there those of the whole process. An
+    interrupt ends the wait, not that thread.
+    """
+    try:
+        return _apart(program) if _on_one_core() else program()
+    finally:
+        give_back()
+
+
+def _apart(program: Callable[[], _Program]) -> _Program:
+    done: Future[_Program] = Future()
+
+    def work() -> None:
         try:
-            yield
-        finally:
-            done.set()
-            looking.join()
-    give_back()
+            done.set_result(program())
+        except BaseException as error:
+            done.set_exception(error)
+
+    before, thread = _worked(), threading.Thread(target=work)
+    thread.start()
+    while not wait([done], LOOK_SECONDS).done and not _gives_way(before, thread.native_id):
+        pass
+    return done.result()
 
 
 def give_back() -> None:
@@ -56,21 +68,21 @@ def _on_one_core() -> bool:
     return _TASKS.exists() and len(os.sched_getaffinity(0)) == 1
 
 
-def _look(before: dict[int, int], caller: int, done: threading.Event) -> None:
-    """Find the thread that hands fusions out, and have it give way.
+def _gives_way(before: dict[int, int], asking: int | None) -> bool:
+    """Whether the thread that hands fusions out is known by now; it gives way from then on.
 
-    Of XLA's threads that work it is the oldest. It starts the others, which would be as nice if it were so before.
+    It is the one that asks for the program, or else the oldest of XLA's that work. It starts the others, which would be
+    as nice if it were so before.
     """
-    while not done.wait(LOOK_SECONDS):
-        python = {thread.native_id for thread in threading.enumerate()}
-        working = [task for task, spent in _worked().items() if spent - before.get(task, 0) >= ENOUGH]
-        others = set(working) - python - {caller}  # in a worker a thread of Ray's, which Python may not know
-        if len(others) > 1:
-            with suppress(OSError):
-                task = min(others)
-                os.setpriority(os.PRIO_PROCESS, task, min(os.getpriority(os.PRIO_PROCESS, task) + NICER, NICEST))
-            _nicer.set()
-            return
+    python = {thread.native_id for thread in threading.enumerate()} - {asking}
+    working = {task for task, spent in _worked().items() if spent - before.get(task, 0) >= ENOUGH}
+    others = working - python - {threading.get_native_id()}  # in a worker a thread of Ray's, which Python may not know
+    if len(others) < 2:
+        return False
+    with suppress(OSError):
+        task = asking if asking in others else min(others)
+        os.setpriority(os.PRIO_PROCESS, task, min(os.getpriority(os.PRIO_PROCESS, 0) + NICER, NICEST))
+    return True
 
 
 def _worked() -> dict[int, int]:

@@ -13,7 +13,7 @@ import numpy as np
 import optax
 
 from scalectl.trainer import kept
-from scalectl.trainer.compiling import compiling
+from scalectl.trainer.compiling import compiled
 from scalectl.trainer.flops import dispatch, training_flops
 from scalectl.trainer.grouping import grouped, training, ungrouped
 from scalectl.trainer.optimizer import Settings, clip, decays, direction, is_own, schedule, updated
@@ -314,8 +314,7 @@ class Programs:
             program = jax.jit(function, donate_argnums=options.get("donate", ()), **where)
             with options.get("context", nullcontext)():
                 lowered = program.lower(*arguments)
-            with compiling():
-                self._compiled[key] = lowered.compile(compiler_options=options.get("options"))
+            self._compiled[key] = compiled(lambda: lowered.compile(compiler_options=options.get("options")))
             self.compile_seconds += time.perf_counter() - began
             self.compilations += 1
         return self._compiled[key]
