@@ -1,7 +1,7 @@
 """What a launch on a laptop does without: modules, programs of past models, processes of Ray."""
 
-import os
 import pickle
+import shlex
 import subprocess
 import sys
 from contextlib import closing
@@ -12,6 +12,7 @@ import numpy as np
 import psutil
 import pytest
 
+from scalectl.orchestrator.cluster import process as heap
 from scalectl.orchestrator.cluster.backends import opened
 from scalectl.orchestrator.cluster.base import Request
 from scalectl.orchestrator.cluster.ray_processes import few_processes
@@ -92,18 +93,78 @@ def test_no_process_of_ray_outlives_a_launcher_that_is_killed():
     assert started and not left
 
 
-@pytest.mark.parametrize(("path", "folder"), [("", "--session_dir=b"), (os.defpath, "--session=b")])
-def test_a_machine_without_the_command_cat_and_another_version_of_ray_have_its_own_agent(monkeypatch, path, folder):
-    monkeypatch.setenv("PATH", path)
-    given, raylet = [], SimpleNamespace(persist_port=pytest.fail)
-    for name in ("METRICS_AGENT_PORT_NAME", "METRICS_EXPORT_PORT_NAME", "DASHBOARD_AGENT_LISTEN_PORT_NAME"):
-        setattr(raylet, name, name)
-    services = SimpleNamespace(start_ray_process=given.append)
+RAYLET = {
+    "--node_id": "a",
+    "--session_dir": "",
+    "--static_resource_list": "node:127.0.0.1,1.0,CPU,2",
+    "--python_worker_command": "python worker.py",
+    "--dashboard_agent_command": "python agent.py",
+    "--runtime_env_agent_command": "python environments.py",
+}
+
+
+def commands(tmp_path: Path, **others: str) -> dict[str, str]:
+    """The words of a raylet's command as it is started, of one that Ray gives with these words."""
+    given, raylet = [], SimpleNamespace(persist_port=lambda *_: None)
+    for name in ("METRICS_AGENT", "METRICS_EXPORT", "DASHBOARD_AGENT_LISTEN", "RUNTIME_ENV_AGENT"):
+        setattr(raylet, f"{name}_PORT_NAME", name)
+    services = SimpleNamespace(start_ray_process=given.extend)
     private = SimpleNamespace(node=SimpleNamespace(Node=type("Node", (), {})), services=services)
-    command = ["raylet", "--node_id=a", folder, "--dashboard_agent_command=python agent.py"]
-    with few_processes(SimpleNamespace(_private=private, _raylet=raylet), Path("pipe")):
-        services.start_ray_process(command)
-    assert given == [command]
+    words = RAYLET | {"--session_dir": str(tmp_path)} | {f"--{name}": value for name, value in others.items()}
+    with few_processes(SimpleNamespace(_private=private, _raylet=raylet), tmp_path / "pipe"):
+        services.start_ray_process(["raylet", *(f"{name}={value}" for name, value in words.items())])
+    assert given[0] == "raylet"
+    return dict(word.split("=", 1) for word in given[1:])
+
+
+@pytest.fixture
+def plain_user(monkeypatch):
+    """Without wishes for the environments of workers."""
+    for name in ("RAY_RUNTIME_ENV_HOOK", "RAY_JOB_CONFIG_JSON_ENV_VAR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+
+
+def test_where_all_workers_have_the_heap_of_a_cpu_it_is_part_of_their_command(plain_user, tmp_path):
+    started = commands(tmp_path)
+    assert started["--runtime_env_agent_command"] == started["--dashboard_agent_command"] != "python agent.py"
+    told = subprocess.run(
+        [*shlex.split(started["--python_worker_command"].removesuffix("python worker.py")), "env"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert {f"{name}={value}" for name, value in heap.ENVIRONMENT.items()} <= {*told.stdout.splitlines()}
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"RAY_RUNTIME_ENV_HOOK": "theirs.hook"}, {}),
+        ({"RAY_JOB_CONFIG_JSON_ENV_VAR": "{}"}, {}),
+        ({"RAY_ENABLE_UV_RUN_RUNTIME_ENV": "1"}, {}),
+        ({}, {"static_resource_list": "node:127.0.0.1,1.0,GPU,1,CPU,2"}),
+    ],
+)
+def test_where_workers_differ_or_a_user_asks_for_it_ray_makes_their_environments(
+    plain_user, monkeypatch, tmp_path, variables, words
+):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    started = commands(tmp_path, **words)
+    assert started["--dashboard_agent_command"] != "python agent.py"
+    assert started["--runtime_env_agent_command"] == "python environments.py"
+    assert started["--python_worker_command"] == "python worker.py"
+
+
+def test_a_machine_without_the_command_cat_has_rays_own_agents(plain_user, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", "")
+    assert commands(tmp_path) == RAYLET | {"--session_dir": str(tmp_path)}
+
+
+def test_another_version_of_ray_has_its_own_agents(plain_user, monkeypatch, tmp_path):
+    monkeypatch.delitem(RAYLET, "--node_id")
+    assert commands(tmp_path) == RAYLET | {"--session_dir": str(tmp_path)}
 
 
 def test_a_cluster_of_one_launch_has_few_processes_of_ray():
@@ -111,6 +172,6 @@ def test_a_cluster_of_one_launch_has_few_processes_of_ray():
     with closing(opened("ray", Request(slots=2))):
         (*started,) = set(psutil.Process().children(recursive=True)) - before
         commands = [" ".join(process.cmdline()) for process in started]
-    named = ("gcs_server", "raylet/raylet", "cat ", "runtime_env", "RuntimeEnv")
+    named = ("gcs_server", "raylet/raylet", "cat ")
     assert [command for command in commands if not any(name in command for name in named)] == []
     assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in started)

@@ -8,6 +8,7 @@ from typing import Any
 from scalectl.orchestrator.cluster import process as heap
 from scalectl.orchestrator.cluster.process import last_words, stderr_file
 from scalectl.orchestrator.cluster.ray_gang import Gang
+from scalectl.orchestrator.cluster.ray_processes import with_environment
 from scalectl.orchestrator.cluster.ray_slots import Seats, elsewhere
 from scalectl.orchestrator.cluster.ray_visit import seen
 from scalectl.orchestrator.cluster.worker import Place, Worker, on_node
@@ -138,7 +139,7 @@ class Maker:
                 environment["XLA_CLIENT_MEM_FRACTION"] = f"{0.9 * seats.gpus:.2f}"
         # not accelerator_type: it looks for a resource that Ray alone gives, with the label
         options |= {"label_selector": seats.selector | elsewhere(self.left_out)}
-        options |= {"runtime_env": {"env_vars": environment}}
+        options |= with_environment(self._ray, environment)
         return Actor(self._ray, self._ray.remote(**options, **_OPTIONS)(Seat).remote(place, self.probe))
 
     def _conductor(self, name: str, seats: Seats) -> Actor:

@@ -10,6 +10,7 @@ from typing import Any
 
 from scalectl.orchestrator.cluster import process as heap
 from scalectl.orchestrator.cluster.ray_head import Head
+from scalectl.orchestrator.cluster.ray_processes import with_environment
 from scalectl.orchestrator.cluster.ray_slots import SLICE_LABEL, Draining, Seats, only, slices
 from scalectl.orchestrator.cluster.worker import Place, Worker, on_node, preempted
 from scalectl.trainer.events import Done, Event, Failed, Stopped
@@ -168,7 +169,7 @@ class Gang:
         elif self._seats.gpus:  # of which type, the group says: an accelerator_type here would fit no bundle
             options |= {"num_gpus": self._seats.gpus}
         else:
-            options |= {"runtime_env": {"env_vars": heap.ENVIRONMENT}}
+            options |= with_environment(self._ray, heap.ENVIRONMENT)
         return self._ray.remote(**options)(Member).remote()
 
     def _joined(self, members: Sequence[Any]) -> list[Any]:

@@ -1,18 +1,25 @@
 """The processes of Ray that a cluster of one launch does without, and that no option of `init` leaves out."""
 
+import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from scalectl.orchestrator.cluster import process as heap
+
 # of Ray's class Node: a reader of logs that looks for new files ten times a second, with 3 % of a core; an autoscaler
 # that has no nodes to add; the web server of a dashboard, 65 MB
 _STARTS = ("start_log_monitor", "start_monitor", "start_api_server")
-_AGENT = "--dashboard_agent_command"  # of the raylet, which ends unless this runs
-_FOLDER, _NODE = "--session_dir", "--node_id"
+# of the raylet, which ends unless these run
+_DASHBOARD, _ENVIRONMENTS = "--dashboard_agent_command", "--runtime_env_agent_command"
+_FOLDER, _NODE, _DEVICES, _WORKER = "--session_dir", "--node_id", "--static_resource_list", "--python_worker_command"
 _PORTS = ("METRICS_AGENT_PORT_NAME", "METRICS_EXPORT_PORT_NAME", "DASHBOARD_AGENT_LISTEN_PORT_NAME")
+_PORT_OF_ENVIRONMENTS = "RUNTIME_ENV_AGENT_PORT_NAME"
+_NO_PORT = -1
+_WISHES = {"RAY_RUNTIME_ENV_HOOK", "RAY_JOB_CONFIG_JSON_ENV_VAR"}  # of a user, for environments of workers
 
 
 @contextmanager
@@ -33,20 +40,41 @@ def few_processes(ray: Any, pipe: Path) -> Iterator[None]:
             setattr(node, name, function)
 
 
-def _plain(ray: Any, command: Sequence[str], pipe: Path) -> list[str]:
-    """A command of Ray's; a raylet has in place of the dashboard's agent, 60 MB, a process that waits for a pipe's end.
+def with_environment(ray: Any, variables: Mapping[str, str]) -> dict[str, Any]:
+    """The options of an actor that has these variables, which are those of `few_processes` where nobody is to ask."""
+    if getattr(ray._private.worker._global_node, "runtime_env_agent_port", None) == _NO_PORT:
+        return {}
+    return {"runtime_env": {"env_vars": dict(variables)}}
 
-    That agent has no server unless `ray[default]` is installed, and says so in three files. Nor are workers started
-    ahead: those of slots need an environment of their own.
+
+def _plain(ray: Any, command: Sequence[str], pipe: Path) -> list[str]:
+    """A command of Ray's; a raylet has in place of its agents, 60 MB each, processes that wait for a pipe's end.
+
+    That of the dashboard has no server unless `ray[default]` is installed, and says so in three files. That of
+    environments is spared where all workers have one, which is part of their command. Nor are workers started ahead.
     """
     given, raylet = dict(word.split("=", 1) for word in command if "=" in word), ray._raylet
-    known = given.keys() >= {_AGENT, _FOLDER, _NODE} and all(
+    known = given.keys() >= {_DASHBOARD, _FOLDER, _NODE} and all(
         hasattr(raylet, name) for name in ("persist_port", *_PORTS)
     )
     if not known or shutil.which("cat") is None:
         return list(command)
     folder, node = given[_FOLDER], given[_NODE]
-    for name in _PORTS:
-        raylet.persist_port(folder, node, getattr(raylet, name), -1)
-    ours = {_AGENT: subprocess.list2cmdline(["cat", str(pipe)]), "--num_prestart_python_workers": "0"}
+    ours, ports = (
+        {_DASHBOARD: subprocess.list2cmdline(["cat", str(pipe)]), "--num_prestart_python_workers": "0"},
+        list(_PORTS),
+    )
+    if _alike(given) and hasattr(raylet, _PORT_OF_ENVIRONMENTS):
+        dressed = subprocess.list2cmdline(["env", *(f"{name}={value}" for name, value in heap.ENVIRONMENT.items())])
+        ours |= {_ENVIRONMENTS: ours[_DASHBOARD], _WORKER: f"{dressed} {given[_WORKER]}"}
+        ports.append(_PORT_OF_ENVIRONMENTS)
+    for name in ports:
+        raylet.persist_port(folder, node, getattr(raylet, name), _NO_PORT)
     return [f"{key}={ours[key]}" if (key := word.split("=", 1)[0]) in ours else word for word in command]
+
+
+def _alike(given: Mapping[str, str]) -> bool:
+    """Whether all workers of a raylet have the heap of workers on a CPU, and nothing else of their own."""
+    known = given.keys() >= {_ENVIRONMENTS, _DEVICES, _WORKER} and shutil.which("env") is not None
+    wished = _WISHES & os.environ.keys() or os.environ.get("RAY_ENABLE_UV_RUN_RUNTIME_ENV") != "0"
+    return known and not wished and not {"GPU", "TPU"} & {*given[_DEVICES].split(",")}
