@@ -210,8 +210,9 @@ class _Change(NamedTuple):
 
 
 def _changed(config: Any, pinned: Mapping[str, Any]) -> Iterator[_Change]:
+    values = getattr(config, "values", {})
     for name, value in pinned.items():
-        before = getattr(config, "values", {}).get(name, getattr(config, name, value))
+        before = values.get(name, getattr(config, name, value))
         if not _is(before, value):
             yield _Change(config, name, before, value)
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from functools import cache
 from importlib.metadata import version
 
 import jax
@@ -140,10 +141,13 @@ def _copies(data: DataSpec, step: int) -> Iterator[Noticed]:
 
 
 def _started(saved: Saved) -> Started:
+    return Started(saved.step, socket.gethostname(), os.getpid(), jax.devices()[0].device_kind, _versions())
+
+
+@cache
+def _versions() -> str:
     packages = ("scalectl", "jax", "jaxlib", "flax", "optax", "numpy", "orbax-checkpoint")
-    versions = {"python": platform.python_version()} | {name: version(name) for name in packages}
-    device = jax.devices()[0].device_kind
-    return Started(saved.step, socket.gethostname(), os.getpid(), device, json.dumps(versions))
+    return json.dumps({"python": platform.python_version()} | {name: version(name) for name in packages})
 
 
 class _Training:
