@@ -84,6 +84,14 @@ def test_options_of_a_notebook_are_pinned_while_a_job_trains_and_then_as_before(
             jax.config.update(name, before[name])
 
 
+def test_an_option_that_a_with_has_set_for_this_thread_is_refused_and_stays_there():
+    with jax.default_matmul_precision("float32"):
+        with pytest.raises(ValueError, match="jax_default_matmul_precision: set by a `with`"), pinned():
+            pytest.fail("it trains")
+        assert jax.config.jax_default_matmul_precision == "float32"
+    assert jax.config.jax_default_matmul_precision is None
+
+
 def test_flags_and_variables_that_change_no_number_stay():
     kept = {
         "XLA_FLAGS": "--xla_dump_to=/tmp/d",

@@ -180,7 +180,8 @@ def clear(environment: MutableMapping[str, str]) -> None:
 def pinned() -> Iterator[None]:
     """Give JAX and Flax in this process the options of every job; afterwards they and the environment are as before.
 
-    Raises ValueError, naming the cause, where JAX was started in this process with what can't be taken back.
+    Raises ValueError, naming the cause, where JAX was started in this process with what can't be taken back, or where
+    a `with` around this has set an option for this thread.
     """
     import flax
     import jax
@@ -189,13 +190,18 @@ def pinned() -> Iterator[None]:
     environment = dict(os.environ)
     clear(os.environ)
     changed = [*_changed(jax.config, PINNED), *_changed(flax.config, PINNED_IN_FLAX)]
+    held: list[str] = []
     try:
         for change in changed:
             change.config.update(change.name, change.pinned)
+        held += [change.name for change in _changed(jax.config, PINNED)]
+        if held:
+            raise ValueError(f"{', '.join(held)}: set by a `with` of JAX, which changes numbers. Train outside of it.")
         yield
     finally:
         for change in changed:
-            change.config.update(change.name, change.before)
+            if change.name not in held:  # else what it was for the process isn't known
+                change.config.update(change.name, change.before)
         for name in left_out(environment):
             os.environ[name] = environment[name]
 

@@ -60,13 +60,11 @@ def _plain(ray: Any, command: Sequence[str], pipe: Path) -> list[str]:
     if not known or shutil.which("cat") is None:
         return list(command)
     folder, node = given[_FOLDER], given[_NODE]
-    ours, ports = (
-        {_DASHBOARD: subprocess.list2cmdline(["cat", str(pipe)]), "--num_prestart_python_workers": "0"},
-        list(_PORTS),
-    )
+    waits, ports = subprocess.list2cmdline(["cat", str(pipe)]), [*_PORTS]
+    ours = {_DASHBOARD: waits, "--num_prestart_python_workers": "0"}
     if _alike(given) and hasattr(raylet, _PORT_OF_ENVIRONMENTS):
         dressed = subprocess.list2cmdline(["env", *(f"{name}={value}" for name, value in heap.ENVIRONMENT.items())])
-        ours |= {_ENVIRONMENTS: ours[_DASHBOARD], _WORKER: f"{dressed} {given[_WORKER]}"}
+        ours |= {_ENVIRONMENTS: waits, _WORKER: f"{dressed} {given[_WORKER]}"}
         ports.append(_PORT_OF_ENVIRONMENTS)
     for name in ports:
         raylet.persist_port(folder, node, getattr(raylet, name), _NO_PORT)
