@@ -1,8 +1,7 @@
 """The best model size at each compute budget, and how it grows: approach 2 of arXiv 2203.15556.
 
-A parabola through all points of a budget is bent by those far from its minimum. So it goes through those around it: at
-least five sizes, and as many as span a factor of four. Even without noise its minimum is not that of the law below it
-(arXiv 2603.22339); by how much is estimated with a law of size and images, told, and in the interval of the best size.
+Even without noise the minimum of a parabola is not that of the law below it (arXiv 2603.22339). By how much is
+estimated with a law of size and images, told, and in the interval of the best size.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.polynomial import Polynomial as Poly
 
 from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.checks import Refused
@@ -19,12 +17,14 @@ from scalectl.analysis.counting import count
 from scalectl.analysis.documents import known
 from scalectl.analysis.enough import rise
 from scalectl.analysis.growth import Growth, growth
+from scalectl.analysis.law import Floats
 from scalectl.analysis.measured import measured_apart
 from scalectl.analysis.noise import averaged
 from scalectl.analysis.notebook import Report, html_table
+from scalectl.analysis.parabolas import Noise, around_the_best, bottom_of, curve_of
 from scalectl.analysis.runs import COMPUTE, METRIC, cells, model_sizes, usable
 from scalectl.analysis.sizes import Interval, SizeLaw
-from scalectl.analysis.vocabulary import ACROSS, AXES, MINIMA, NEAREST, SEEDS, TOGETHER
+from scalectl.analysis.vocabulary import AXES, MINIMA, NEAREST, SEEDS, TOGETHER
 
 SIZES = 3  # that a budget needs to be shown beside one with NEAREST sizes, which has a minimum
 
@@ -126,7 +126,7 @@ def isoflop(points: pd.DataFrame, metric: str = METRIC, x: str = COMPUTE, *, see
     """
     runs = sized(points, metric, x, seeds)
     refuse_rise(runs, metric, x)
-    every = tuple(minimum(group, metric, x) for group in budgets(runs, x))
+    every = tuple(minima_of(list(budgets(runs, x)), metric, x))
     minima = [budget for budget in every if budget.params is not None]
     if len(minima) < MINIMA:
         reasons = "; ".join(reasons_of(every)) or "no run has params and images_seen"
@@ -178,8 +178,7 @@ def _missed(law: SizeLaw, budget: Budget) -> float:
     """What the parabola through the sizes of a budget makes of a law's own minimum there, as a factor of it."""
     size, _, _ = law.best(budget.compute)
     log_N = np.log(budget.nearest)
-    errors = law.at_compute(budget.compute, np.array(budget.nearest))
-    bottom = float(Poly.fit(log_N, errors, 2).deriv().roots()[0])
+    bottom = bottom_of(curve_of(log_N, law.at_compute(budget.compute, np.array(budget.nearest))))
     return float(np.exp(np.clip(bottom, log_N[0], log_N[-1]))) / size.estimate
 
 
@@ -220,47 +219,14 @@ def best_of_sizes(group: pd.DataFrame, metric: str) -> pd.DataFrame:
     return group.loc[group.groupby("size")[metric].idxmin()].sort_values("params")
 
 
-def nearest(best: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """The sizes that the minimum is found from: those nearest to the best one in their logarithm.
-
-    They are at least five, and more where these span less than a factor of four, as far as there are more.
-    """
-    size_N, lowest = np.log(best["params"].to_numpy(float)), int(best[metric].to_numpy(float).argmin())
-    order_N = np.argsort(np.abs(size_N - size_N[lowest]), kind="stable")
-    number = NEAREST
-    while number < len(best) and np.ptp(size_N[order_N[:number]]) < np.log(ACROSS):
-        number += 1
-    return best.iloc[np.sort(order_N[:number])]
+def minima_of(groups: Sequence[pd.DataFrame], metric: str, x: str) -> list[Budget]:
+    """Each budget, of its runs, with the minimum of its parabola or the reason for none."""
+    every = [best_of_sizes(group, metric) for group in groups]
+    noise = Noise.of(every, metric)
+    return [_minimum(group, best, metric, x, noise) for group, best in zip(groups, every, strict=True)]
 
 
-def scatter(near: pd.DataFrame, metric: str, curve: Poly) -> float:
-    """How far the minimum of the parabola through these sizes may be off, as a difference of log(params).
-
-    It is half of a 90 % interval, of a linear regression; infinity where the parabola may as well not be curved.
-    """
-    from scipy import stats
-
-    log_N, error_N = np.log(near["params"].to_numpy(float)), near[metric].to_numpy(float)
-    freedom = len(near) - 3
-    powers_N3 = np.vander(curve.mapparms()[0] + curve.mapparms()[1] * log_N, 3, increasing=True)
-    variance = float(((error_N - curve(log_N)) ** 2).sum()) / freedom
-    spread_33 = variance * np.linalg.inv(powers_N3.T @ powers_N3)
-    width = float(stats.t.ppf((1 + LEVEL) / 2, freedom))
-    _, slope, bend = map(float, curve.coef)
-    if bend <= width * np.sqrt(spread_33[2, 2]):
-        return np.inf
-    lean_3 = np.array([0.0, -1 / (2 * bend), slope / (2 * bend**2)])
-    return float(width * np.sqrt(lean_3 @ spread_33 @ lean_3) / curve.mapparms()[1])
-
-
-def parabola(near: pd.DataFrame, metric: str) -> Poly:
-    """The error as a parabola of log(params) through these sizes."""
-    return Poly.fit(np.log(near["params"].to_numpy(float)), near[metric].to_numpy(float), 2)
-
-
-def minimum(group: pd.DataFrame, metric: str, x: str) -> Budget:
-    """The runs of one budget as a Budget, with the minimum of its parabola or the reason for none."""
-    best = best_of_sizes(group, metric)
+def _minimum(group: pd.DataFrame, best: pd.DataFrame, metric: str, x: str, noise: Noise) -> Budget:
     budget = Budget(float(np.exp(np.log(group[x]).mean())), int(group["seeds"].sum()), len(best))
     if len(best) < NEAREST:
         return replace(budget, why=f"fewer than {NEAREST} sizes")
@@ -269,23 +235,25 @@ def minimum(group: pd.DataFrame, metric: str, x: str) -> Budget:
         return replace(budget, why="the smallest size is the best")
     if lowest == len(best) - 1:
         return replace(budget, why="the largest size is the best")
-    near = nearest(best, metric)
-    curve = parabola(near, metric)
-    slope = curve.deriv()
-    bottom = np.inf
-    if slope.deriv()(0.0) > 0:
-        bottom = float(slope.roots()[0])
-    ends = np.log(near["params"].iloc[[0, -1]].to_numpy(float))
-    if not ends[0] < bottom < ends[1]:
+    found = around_the_best(best, metric, noise)
+    if not found.has_minimum:
         return replace(budget, why="no minimum among the points around the best")
-    images = np.exp(np.interp(bottom, np.log(best["params"]), np.log(best["images_seen"].to_numpy(float))))
-    size, error, sizes = float(np.exp(bottom)), float(curve(bottom)), tuple(near["params"].astype(float))
-    low, high = _around(size, scatter(near, metric, curve))
-    found = replace(budget, params=size, params_low=low, params_high=high, nearest=sizes)
-    return replace(found, images_seen=float(images), error=error)
+    low, high = map(float, np.exp(found.ends)) if found.ends else (None, None)
+    images = np.exp(np.interp(found.bottom, np.log(best["params"]), np.log(best["images_seen"].to_numpy(float))))
+    return replace(
+        budget,
+        params=float(np.exp(found.bottom)),
+        params_low=low,
+        params_high=high,
+        images_seen=float(images),
+        error=float(found.curve(found.bottom)),
+        nearest=tuple(found.near["params"].astype(float)),
+    )
 
 
-def _around(size: float, reach: float) -> tuple[float | None, float | None]:
-    if not np.isfinite(reach):
-        return None, None
-    return float(size * np.exp(-reach)), float(size * np.exp(reach))
+def parabola(budget: Budget, best: pd.DataFrame, metric: str, points: int) -> tuple[Floats, Floats]:
+    """The parabola of a budget's minimum, at so many sizes from the first to the last that it goes through; `best` has
+    the best run of each size.
+    """
+    near, size = best[best["params"].isin(budget.nearest)], np.geomspace(budget.nearest[0], budget.nearest[-1], points)
+    return size, curve_of(np.log(near["params"].to_numpy(float)), near[metric].to_numpy(float))(np.log(size))

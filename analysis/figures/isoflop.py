@@ -17,8 +17,7 @@ from scalectl.analysis.budgets import (
     best_of_sizes,
     budgets,
     isoflop,
-    minimum,
-    nearest,
+    minima_of,
     parabola,
     reasons_of,
     refuse_rise,
@@ -69,7 +68,7 @@ def draw_isoflop(
     runs, factor = sized(points, metric, x, seeds), share(metric)
     refuse_rise(runs, metric, x)
     groups = list(budgets(runs, x))
-    every = [minimum(group, metric, x) for group in groups]
+    every = minima_of(groups, metric, x)
     if (most := max((budget.sizes for budget in every), default=0)) < NEAREST:
         remedy = f"train {NEAREST} or more sizes at one compute"
         raise Refused(
@@ -98,9 +97,8 @@ def _draw_budget(axes: Axes, budget: Budget, best: pd.DataFrame, metric: str, co
         axes.plot(*measured, color=colour, linewidth=0.6, linestyle=":", marker="o", markersize=2.5, zorder=3)
         return
     axes.plot(*measured, color=colour, linestyle="none", marker="o", markersize=2.5, zorder=3)
-    near = nearest(best, metric)
-    size = np.geomspace(near["params"].iloc[0], near["params"].iloc[-1], 100)
-    axes.plot(size, parabola(near, metric)(np.log(size)) * factor, color=colour, linewidth=1.2, zorder=4)
+    size, error = parabola(budget, best, metric, 100)
+    axes.plot(size, error * factor, color=colour, linewidth=1.2, zorder=4)
     axes.scatter(budget.params, budget.error * factor, facecolor=paper(), edgecolor=ink(), zorder=5, **_MINIMUM)
 
 

@@ -3,10 +3,9 @@
 from collections.abc import Collection, Iterator
 from typing import Any
 
-import numpy as np
 from pandas import DataFrame
 
-from scalectl.analysis.budgets import SIZES, best_of_sizes, budgets, minimum, nearest, parabola, refuse_rise, sized
+from scalectl.analysis.budgets import SIZES, Budget, best_of_sizes, budgets, minima_of, parabola, refuse_rise, sized
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.vocabulary import NEAREST
 from scalectl.orchestrator.errors import Refusal
@@ -40,17 +39,16 @@ def _budgets(points: DataFrame, metric: str, x: str, seeds: str) -> Document:
     if most < NEAREST:
         remedy = f"train more sizes at equal {x}"
         raise Refused(f"No budget of {x} has the {NEAREST} model sizes that a minimum needs: {remedy}.")
-    return {"budgets": [_budget(group, metric, x) for group in groups]}
+    every = zip(groups, minima_of(groups, metric, x), strict=True)
+    return {"budgets": [_budget(best_of_sizes(group, metric), budget, metric) for group, budget in every]}
 
 
-def _budget(group: DataFrame, metric: str, x: str) -> Document:
-    best, budget = best_of_sizes(group, metric), minimum(group, metric, x)
+def _budget(best: DataFrame, budget: Budget, metric: str) -> Document:
     document: Document = {"compute": budget.compute, "best": _points(best, metric), "parabola": None}
     if budget.params is None:
         return document | {"why": budget.why}
-    near = nearest(best, metric)
-    sizes = np.geomspace(near["params"].iloc[0], near["params"].iloc[-1], _POINTS)
-    curve = {"x": rounded(sizes), "y": rounded(parabola(near, metric)(np.log(sizes)))}
+    sizes, errors = parabola(budget, best, metric, _POINTS)
+    curve = {"x": rounded(sizes), "y": rounded(errors)}
     return document | {"params": budget.params, "error": budget.error, "parabola": curve}
 
 
