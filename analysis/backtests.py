@@ -1,6 +1,5 @@
 """Backtests: the law of the cheaper runs, held against the frontier that dearer runs reached."""
 
-import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from scalectl.analysis.conformal import failed, needed
 from scalectl.analysis.documents import known
 from scalectl.analysis.enough import rise
 from scalectl.analysis.estimation import estimated
+from scalectl.analysis.law import Floats
 from scalectl.analysis.notebook import Report, html_table
 from scalectl.analysis.report import Fitted
 from scalectl.analysis.runs import COMPUTE, METRIC
@@ -44,20 +44,24 @@ class Cut:
         return rms(np.log((self.later["predicted"] / self.later["expected"]).to_numpy(float)))
 
     @property
+    def distances(self) -> Floats:
+        """How far each later point lies from its prediction, in log error and units of its own half interval."""
+        got, middle = np.log(self.later["expected"]), np.log(self.later["predicted"])
+        reach = np.where(got < middle, middle - np.log(self.later["low"]), np.log(self.later["high"]) - middle)
+        return np.asarray(np.abs(got - middle) / np.maximum(reach, _ROUNDING))
+
+    @property
     def coverage(self) -> float:
         """The share of the later points inside their interval."""
-        inside = (self.later["low"] <= self.later["expected"]) & (self.later["expected"] <= self.later["high"])
-        return float(inside.mean())
+        return float((self.distances <= 1).mean())
 
     @property
     def wider(self) -> float:
         """The factor that would have made intervals, in log error, hold as many later points as they say; at least 1.
 
-        It is a quantile of the distances, each in units of its own half interval, as conformal prediction has it.
+        It is a quantile of the distances, as conformal prediction has it.
         """
-        got, middle = np.log(self.later["expected"]), np.log(self.later["predicted"])
-        reach = np.where(got < middle, middle - np.log(self.later["low"]), np.log(self.later["high"]) - middle)
-        return needed(np.abs(got - middle) / np.maximum(reach, _ROUNDING))
+        return needed(self.distances)
 
     @property
     def failed(self) -> bool:
@@ -77,10 +81,10 @@ class Backtest(Report):
 
     @property
     def wider(self) -> float:
-        """The factor by which intervals would have had to be wider: the geometric mean over the cuts; 1 without any."""
+        """The factor that would have made intervals hold as many points of all cuts as they say; 1 without any cut."""
         if not self.cuts:
             return 1.0
-        return float(np.exp(np.mean([math.log(cut.wider) for cut in self.cuts])))
+        return needed(np.concatenate([cut.distances for cut in self.cuts]))
 
     @property
     def stretch(self) -> float:

@@ -44,6 +44,27 @@ def test_a_law_that_breaks_is_found_to_and_says_how_much_wider_it_should_have_be
     assert "intervals would have had to be" in str(test)
 
 
+def test_the_width_that_is_told_would_have_held_nine_of_ten_points_of_all_cuts():
+    """One of two cuts failed: the mean of their factors held two thirds of the points."""
+    compute = np.geomspace(1e14, 1e18, 14)
+    near_chance = 0.05 + 0.85 / (1 + (compute / 1e17) ** 0.5)
+    points = table(compute, near_chance * np.exp(0.01 * np.random.default_rng(773).normal(size=14)))
+    test = backtest(points, METRIC, draws=50)
+    assert len(test.cuts) == 2 and f"{test.wider:.2g} times as wide" in str(test)
+    off, reach = [], []
+    for cut in test.cuts:
+        got, predicted, low, high = np.log(cut.later[["expected", "predicted", "low", "high"]].to_numpy(float)).T
+        off += list(abs(got - predicted))
+        reach += list(np.where(got < predicted, predicted - low, high - predicted))
+    assert np.mean(np.array(off) <= (test.wider + 1e-9) * np.array(reach)) >= 0.88
+
+
+def test_points_that_a_law_hits_to_the_last_digit_lie_inside():
+    params = np.geomspace(1e7, 1e10, 12).astype(int)
+    test = backtest(table(6e11 * params, 2.2 + 400 / params**0.34), METRIC, draws=50)
+    assert [cut.coverage for cut in test.cuts] == [1, 1] and "would have had to be" not in str(test)
+
+
 def test_too_few_runs_are_refused_cut_by_cut():
     test = backtest(table(COMPUTE[:8], LAW(COMPUTE[:8])), METRIC)
     assert not test.cuts and "needs 6" in test.refused[10] and "10 of the compute: upstream/error" in str(test)

@@ -81,7 +81,7 @@ def test_the_minimum_of_each_budget_has_an_interval_that_holds_the_scatter_of_it
 
 @pytest.mark.parametrize(("sizes", "noise"), [(15, 0.01), (11, 0.02)])
 def test_noise_makes_no_minimum_of_a_dense_grid(sizes, noise):
-    """The five sizes around the luckiest one curve by luck: a quarter had an interval, which held 40 % of the truths."""
+    """The five sizes around the luckiest one curve by luck: of intervals, which a third had, 40 % held the truth."""
     every = [one for seed in range(5) for one in isoflop(study(sizes, noise=noise, seed=seed), METRIC).budgets]
     known = [one for one in every if one.params_low is not None]
     assert len(known) > 0.8 * len(every)
