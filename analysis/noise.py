@@ -21,8 +21,7 @@ _LEAST = 1e-3  # of the largest error, below which noise doesn't fall: an error 
 _ENOUGH = 5  # differences of seeds from the mean of their cell that tell how much runs scatter
 _DRAWS = 400
 _MISFIT = 0.01  # of an error: how far laws lie from frontiers without noise
-# Noise that is added once more makes noise sqrt(2) times as large: where a bias b grows with it, by (sqrt(2) - 1) b.
-_BIAS = 1 / (math.sqrt(2) - 1)
+_BENT = 3  # frontier points that a curve through them needs
 # Where no noise is known, runs within so many standard deviations of the law are taken to lie on it.
 _ON_THE_LAW = 2.5
 _ROUNDS = 2  # in which their noise is found
@@ -107,7 +106,9 @@ def known_noise(cells: pd.DataFrame, metric: str, correlation: float) -> Floats 
     return np.asarray(np.sqrt(own_N / seeds_N))
 
 
-def weighed(cells: pd.DataFrame, metric: str, correlation: float, seed: int, *, by_luck: bool = True) -> pd.DataFrame:
+def weighed(
+    cells: pd.DataFrame, metric: str, x: str, correlation: float, seed: int, *, by_luck: bool = True
+) -> pd.DataFrame:
     """The cells, cheapest first, with their `noise` and the `expected` error: where the best are chosen `by_luck` as
     well, that without the luck of the best so far.
 
@@ -119,20 +120,33 @@ def weighed(cells: pd.DataFrame, metric: str, correlation: float, seed: int, *, 
         return cells.assign(expected=error_N, noise=relative(error_N) / np.sqrt(cells["seeds"]), noise_known=False)
     expected_N = error_N
     if by_luck:
-        expected_N = error_N + too_low(error_N, noise_N, seed)
+        expected_N = error_N + too_low(cells[x].to_numpy(float), error_N, noise_N, seed)
     misfit_N = _MISFIT * np.maximum(error_N, _LEAST * error_N.max())
     return cells.assign(expected=expected_N, noise=np.hypot(noise_N, misfit_N), noise_known=True)
 
 
-def too_low(error_N: Floats, noise_N: Floats, seed: int) -> Floats:
-    """How far the least error up to each run, cheapest first, lies below what it would be without noise [N].
+def too_low(compute_N: Floats, error_N: Floats, noise_N: Floats, seed: int) -> Floats:
+    """How far the frontier lies too low at each run, cheapest first, by the luck of the best.
 
-    The frontier is found again with noise added once more, as SIMEX does (Cook and Stefanski, 1994).
+    Noise is added once more, which chooses other frontiers, and taken off once more, which gives their points errors
+    that are independent of the choice (data fission; Leiner et al., 2023). How far these lie above the frontier that
+    was measured is a line through log compute.
     """
-    random = np.random.default_rng(seed)
-    noisy_ZN = error_N + noise_N * random.normal(size=(_DRAWS, len(error_N)))
-    least_N = np.minimum.accumulate(noisy_ZN, axis=1).mean(axis=0)
-    return np.asarray(_BIAS * np.maximum(np.minimum.accumulate(error_N) - least_N, 0))
+    on_N, log_N = is_best(error_N[None])[0], np.log(compute_N)
+    if on_N.sum() < _BENT:
+        return np.zeros(len(error_N))
+    log_error_N = np.log(np.maximum(error_N, _LEAST * error_N.max()))
+    curve = Polynomial.fit(log_N[on_N], log_error_N[on_N], _BENT - 1)
+    level_N = np.exp(curve(np.clip(log_N, log_N[on_N].min(), log_N[on_N].max())))
+    added_ZN = noise_N * np.random.default_rng(seed).normal(size=(_DRAWS, len(error_N)))
+    chosen_ZN = is_best(error_N + added_ZN)
+    often_N = chosen_ZN.sum(axis=0)
+    without_N = error_N - (added_ZN * chosen_ZN).sum(axis=0) / np.maximum(often_N, 1)
+    lines = [
+        Polynomial.fit(log_N, value_N / level_N, 1, w=np.sqrt(times_N))
+        for value_N, times_N in ((without_N, often_N / _DRAWS), (error_N, on_N))
+    ]
+    return np.asarray(level_N * np.maximum(lines[0](log_N) - lines[1](log_N), 0))
 
 
 def law_too_low(compute_N: Floats, error_N: Floats, law_N: Floats, spare: int, seed: int) -> Floats:

@@ -94,7 +94,7 @@ class Sample:
         """The sample of runs that `usable` returned."""
         means = averaged_cells(runs, metric, x, manner.seeds)
         by_luck = manner.runs == FRONTIER
-        every = weighed(means, metric, manner.correlation, manner.seed, by_luck=by_luck)
+        every = weighed(means, metric, x, manner.correlation, manner.seed, by_luck=by_luck)
         return Sample(runs, every, points_of(every, metric, manner.runs), metric, x, manner)
 
     def check(self, form: Family) -> None:
