@@ -9,6 +9,7 @@ import pandas as pd
 from scalectl.analysis.allocation import NOWHERE, Allocation, best_size, decades_beyond
 from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.checks import Refused, amount
+from scalectl.analysis.contradiction import contradiction
 from scalectl.analysis.documents import known
 from scalectl.analysis.fitting import fit
 from scalectl.analysis.law import Floats
@@ -103,7 +104,7 @@ def predict(
     fitted = fit(points, metric, x, law=law, runs=runs, seeds=seeds, correlation=correlation)
     if "compute" in asked:
         return _of_compute(points, fitted, asked["compute"], seeds)
-    return _reaching(fitted, asked["error"])
+    return _reaching(points, fitted, asked["error"])
 
 
 def _of_compute(points: pd.DataFrame, fitted: Fitted, compute: float, seeds: str) -> Prediction:
@@ -116,24 +117,11 @@ def _of_compute(points: pd.DataFrame, fitted: Fitted, compute: float, seeds: str
         refused = str(why)
     estimate = float(fitted(compute))
     prediction = _prediction(fitted, {"compute": compute}, estimate, low, high, compute, allocation, refused)
-    if allocation:
-        warnings = list(dict.fromkeys([*prediction.warnings, *allocation.warnings]))
-        if allocation.expected and not low <= allocation.expected.estimate <= high:
-            expected = value(fitted.metric, allocation.expected.estimate)
-            warnings.append(_ends_of_grid(expected, above=allocation.expected.estimate > high))
-        prediction = replace(prediction, warnings=tuple(warnings))
-    return prediction
+    doubts = [*(allocation.warnings if allocation else ()), *contradiction(points, fitted, compute)]
+    return replace(prediction, warnings=tuple(dict.fromkeys([*prediction.warnings, *doubts])))
 
 
-def _ends_of_grid(expected: str, *, above: bool) -> str:
-    """That the frontier's band excludes what the best size is expected to reach, and why that may be."""
-    text = f"the law of size and images expects {expected} there, which the frontier's band excludes"
-    if above:
-        return text
-    return f"{text}: the runs at its end may be larger or longer than is best, for the grid ends there"
-
-
-def _reaching(fitted: Fitted, error: float) -> Prediction:
+def _reaching(points: pd.DataFrame, fitted: Fitted, error: float) -> Prediction:
     """The compute at which the law, and the ends of its band, come down to an error."""
     estimate = float(fitted.average.invert(error))
     if not 0 < estimate < np.inf:
@@ -147,7 +135,8 @@ def _reaching(fitted: Fitted, error: float) -> Prediction:
         least = min(low, estimate)
     if high is not None:
         high = max(high, estimate)  # between two points of the band it is a line in logarithms, the law is not
-    return _prediction(fitted, {"error": error}, estimate, least, high, estimate)
+    prediction = _prediction(fitted, {"error": error}, estimate, least, high, estimate)
+    return replace(prediction, warnings=(*prediction.warnings, *contradiction(points, fitted, estimate)))
 
 
 def _never(fitted: Fitted, error: float, estimate: float) -> str:

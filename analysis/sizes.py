@@ -84,19 +84,33 @@ class SizeLaw:
         Raises Refused where it lies further than a decade beyond the sizes of the runs, and for more epochs than are
         known.
         """
+        params, found = self._sizes_at(compute, FAR + 0.5)
         ends = np.log10([self.runs["params"].min(), self.runs["params"].max()])
-        params = np.logspace(ends[0] - FAR - 0.5, ends[1] + FAR + 0.5, _SPLITS)
-        images = compute / (params * self._rate(params))
-        found = self._outlook(self._places(params, images, self.distinct), self.distinct)
         at = int(found.mean.argmin())
         outside = max(np.log10(params[at]) - ends[1], ends[0] - np.log10(params[at]))
         if outside > FAR:
             raise Refused(f"at {compute:.3g} it lies more than {FAR:g} decade outside the sizes of the runs.")
         size = _lowest(np.log(params), found)
-        error = replace(found, mean=found.mean[[at]], covariance=found.covariance[[at]][:, [at]])
         seen = compute / (size.estimate * float(self._rate(np.array([size.estimate]))[0]))
         self.known_epochs(seen)
-        return size, seen, _interval(error)
+        return size, seen, _interval(_least(found))
+
+    def least(self, compute: float) -> Interval:
+        """The least expected error at a compute of sizes up to a decade beyond those of the runs.
+
+        Raises Refused for more epochs than are known.
+        """
+        params, found = self._sizes_at(compute, FAR)
+        size = params[[found.mean.argmin()]]
+        self.known_epochs(compute / float((size * self._rate(size))[0]))
+        return _interval(_least(found))
+
+    def _sizes_at(self, compute: float, beyond: float) -> tuple[Floats, Outlook]:
+        """Sizes up to so many decades beyond those of the runs, and what is expected of them at a compute."""
+        ends = np.log10([self.runs["params"].min(), self.runs["params"].max()])
+        params = np.logspace(ends[0] - beyond, ends[1] + beyond, _SPLITS)
+        images = compute / (params * self._rate(params))
+        return params, self._outlook(self._places(params, images, self.distinct), self.distinct)
 
     def at_compute(self, compute: float, params_M: Floats) -> Floats:
         """The expected errors [M] of these sizes at a compute."""
@@ -248,6 +262,12 @@ def _interval(found: Outlook) -> Interval:
     """The interval of a reading at the one place of an outlook."""
     low_M, high_M = found.ends
     return Interval(float(found.mean[0]), float(low_M[0]), float(high_M[0]))
+
+
+def _least(found: Outlook) -> Outlook:
+    """The outlook of the place where the least is expected."""
+    at = int(found.mean.argmin())
+    return replace(found, mean=found.mean[[at]], covariance=found.covariance[[at]][:, [at]])
 
 
 def _lowest(log_M: Floats, found: Outlook) -> Interval:

@@ -345,3 +345,24 @@ def test_runs_are_left_out_of_a_forecast_evenly():
     assert two.tolist() == sorted(two) and np.bincount(two % 20).tolist() == [2] * 20  # of each place
     assert len({*(two // 20)}) == 5  # not the first ones, which are the best where rows come by their error
     assert np.ptp(np.diff(spread(places, 7))) <= 1 and spread(places, 7)[[0, -1]].tolist() == [0, 19]
+
+
+def test_a_bent_frontier_is_told_by_fit_by_an_error_and_where_the_best_size_is_too_far_to_be_named():
+    """The band ten times beyond was 7 % above the planted optimum, and only an answer with a best size said so."""
+    random = np.random.default_rng(302)
+    N = np.repeat(np.geomspace(4e7, 2e9, 8), 4)
+    D = N * np.exp(random.uniform(np.log(4), np.log(120), len(N)))
+    loss = (0.35 + 30 * N**-0.22 + 60 * D**-0.25) * np.exp(0.004 * random.normal(size=len(N)))
+    points = table(6 * N * D, loss).assign(params=N, images_seen=D, model=[f"{n:.3g}" for n in N])
+    compute = 100 * (6 * N * D).max()
+    sizes = np.geomspace(1e7, 1e13, 2001)
+    optimum = (0.35 + 30 * sizes**-0.22 + 60 * (compute / 6 / sizes) ** -0.25).min()
+    said = analysis.predict(points, METRIC, compute=compute)
+    assert said.allocation is None and said.low > optimum and "for the grid ends there" in " ".join(said.warnings)
+    back = analysis.predict(points, METRIC, error=said.estimate)
+    assert any("for the grid ends there" in warning for warning in back.warnings)
+    fitted = fit(points, METRIC, draws=100)
+    (told,) = fitted.contradicted
+    assert "for the grid ends there" in told and f"warning: {told}" in str(fitted)
+    assert told in fitted.to_json()["warnings"]
+    assert not fit(points, METRIC, draws=100, runs="all").contradicted

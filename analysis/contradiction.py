@@ -1,0 +1,36 @@
+"""What a law of size and images expects that a frontier's band excludes: the frontier of a grid ends with the grid."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from scalectl.analysis.allocation import NOWHERE, decades_beyond
+from scalectl.analysis.checks import Refused
+from scalectl.analysis.report import Fitted
+from scalectl.analysis.sizes import SizeLaw
+from scalectl.analysis.values import value
+from scalectl.analysis.vocabulary import AXES, FRONTIER
+
+
+def contradiction(points: pd.DataFrame, fitted: Fitted, compute: float) -> Iterator[str]:
+    """Yield what a law of size and images through all runs expects of the best size at a compute, where the band of the
+    frontier's law excludes it; nothing where the runs carry no such law.
+
+    No size further outside the runs is looked at than one that is named as the best.
+    """
+    if not (AXES[fitted.x].cost and fitted.runs == FRONTIER):
+        return
+    if decades_beyond(compute, fitted.frontier[fitted.x]) > NOWHERE:
+        return
+    try:
+        expected = SizeLaw.of(points, fitted.metric, fitted.x).least(compute).estimate
+    except Refused:
+        return
+    low, high = (float(end[0]) for end in fitted.band([compute]))
+    if low <= expected <= high:
+        return
+    text = f"the law of size and images expects {value(fitted.metric, expected)} at {compute:.3g} {fitted.law.unit}"
+    text = f"{text}, which the frontier's band excludes"
+    if expected < low:
+        text = f"{text}: the runs at its end may be larger or longer than is best, for the grid ends there"
+    yield text
