@@ -18,8 +18,8 @@ from scalectl.analysis.runs import known_column
 from scalectl.analysis.sample import Manner, averaged_cells, points_of
 from scalectl.analysis.scales import Solved
 from scalectl.analysis.table import Table
-from scalectl.analysis.vocabulary import SEEDS
-from scalectl.analysis.warnings import averaged_settings, warnings
+from scalectl.analysis.vocabulary import FRONTIER, SEEDS
+from scalectl.analysis.warnings import averaged_settings, lucky_seeds, warnings
 
 
 def estimated(
@@ -61,6 +61,8 @@ def estimated(
     doubts = [*warnings(fitted, sample.lines, manner.draws, ends), *measured_apart(sample.runs, metric)]
     if manner.seeds == SEEDS[0]:
         doubts += averaged_settings(sample.runs, metric, x)
+    elif manner.runs == FRONTIER:
+        doubts += lucky_seeds(sample.runs, x)
     return replace(fitted, warnings=tuple(doubts))
 
 

@@ -97,6 +97,15 @@ def averaged_settings(runs: pd.DataFrame, metric: str, x: str) -> Iterator[str]:
             )
 
 
+def lucky_seeds(runs: pd.DataFrame, x: str) -> Iterator[str]:
+    """Yield that of several seeds of one cell, each a run of its own on a frontier, the luckiest counts."""
+    if (most := int(np.bincount(cells(runs, x)).max())) > 1:
+        yield (
+            f"each seed is a run of its own, and of up to {most} in one cell the luckiest counts: the law lies too low"
+            " by that luck, and its intervals don't hold it; seeds are averaged without --seeds each"
+        )
+
+
 def _short(lines: Lines, fit: Fitted) -> dict[str, float]:
     return cut_short(lines, fit.frontier, fit.law, rms(fit.residuals))
 

@@ -541,6 +541,13 @@ def test_seeds_of_one_cell_are_averaged_before_the_frontier_and_each_is_a_run_wh
     assert last[METRIC] == pytest.approx(points[points["flops"] == last["flops"]][METRIC].mean())
     assert (mean.frontier["seeds"] == 2).all() and (each.frontier["seeds"] == 1).all()
     assert "means of up to 2 seeds" in str(mean) and "seeds" not in str(each).splitlines()[1]
+    assert [text for text in each.warnings if "of up to 2 in one cell the luckiest counts" in text]
+    every = (
+        mean,
+        fit(points, seeds="each", runs="all", draws=0),
+        fit(seeded(seeds=1, images=360), seeds="each", draws=0),
+    )
+    assert not [text for one in every for text in one.warnings if "luckiest" in text]
     with pytest.raises(Refused, match="seeds = 'best': give mean or each"):
         fit(points, seeds="best")
 

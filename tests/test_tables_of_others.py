@@ -226,6 +226,17 @@ def test_shares_and_percentages_in_one_column_are_told(tmp_path):
     assert any("are some fractions and others percentages?" in note for note in told)
 
 
+def test_errors_above_1_are_told_and_how_to_say_that_they_are_per_cent(tmp_path):
+    """0.4 % was predicted as 40 %, and only the fit warned."""
+    rows = "a,1e18,4.1\nb,1e19,0.9\n"
+    told = "test_error has numbers above 1: if they are per cent, write its header 'test_error (%)'."
+    assert any(note == told for note in table(tmp_path, f"model,flops,test_error\n{rows}").notes)
+    found = table(tmp_path, f"model,flops,test_error (%)\n{rows}")
+    assert [run.metrics["test_error"] for run in found.runs] == pytest.approx([0.041, 0.009])
+    for header in ("val_loss", "mean_squared_error"):
+        assert not any("above 1" in note for note in table(tmp_path, f"model,flops,{header}\n{rows}").notes)
+
+
 @pytest.mark.parametrize("header", ["err (%)", "acc (%)"])
 def test_fractions_below_a_header_of_per_cent_are_told(tmp_path, header):
     """An error of 0.9 % was one of 90 %, in silence."""

@@ -121,6 +121,7 @@ class _Reader:
         self.derived = [] if layout.problems else list(derived(layout))
         self.epochs = "" if layout.epochs is None else layout.fields[layout.epochs].name
         self.mixed = {place for place in self.percent if _is_mixed(values[place])}
+        self.above_1 = self.percent - self.hundreds - self.mixed
 
     def done(self, rows: Sequence[Row]) -> Sequence[Row]:
         """The rows without those that an export of ours says are not done: they have nothing to fit."""
@@ -283,6 +284,8 @@ class _Reader:
             yield from self._notes_of_bare_cells(place)
         elif column.kind is Kind.ERROR and place in self.percent:
             yield f"{column.header} is taken for percentages: {column.name} is 1 - {column.header}/100."
+        elif place in self.above_1 and is_error(column.name):
+            yield f"{column.header} has numbers above 1: if they are per cent, write its header '{column.header} (%)'."
         if place in self.mixed and is_share(column.header):
             yield f"{column.header} has numbers up to 1 and far above: are some fractions and others percentages?"
         if column.kind is Kind.METRIC and is_accuracy(column.header):
