@@ -8,9 +8,8 @@ import pandas as pd
 from scalectl.analysis.backtests import DRAWS as FEW_DRAWS
 from scalectl.analysis.backtests import SHARES, Backtest, backtest
 from scalectl.analysis.checks import ids
-from scalectl.analysis.contradiction import contradiction
 from scalectl.analysis.estimation import carrying, estimated
-from scalectl.analysis.report import AHEAD, Fitted
+from scalectl.analysis.report import Fitted
 from scalectl.analysis.runs import COMPUTE, METRIC
 from scalectl.analysis.sample import DRAWS, Manner
 from scalectl.analysis.table import Table
@@ -49,11 +48,9 @@ def fit(
     table = Table.of(points)
     kept = carrying(table, metric, x, hold_out, manner)
     test = _tested(kept, metric, x, manner)
-    fitted = estimated(table, metric, x, hold_out, manner, test.stretch if test else 1.0)
-    if manner.draws:
-        fitted = replace(fitted, contradicted=tuple(contradiction(kept.rows, fitted, AHEAD * fitted.largest)))
     if test is None:
-        return fitted
+        return estimated(table, metric, x, hold_out, manner)
+    fitted = estimated(table, metric, x, hold_out, manner, test.stretch)
     return replace(fitted, backtest=tuple(line.strip() for line in test.lines()))
 
 

@@ -74,7 +74,6 @@ class Fitted(Report):
     held_out: tuple[HeldOut, ...]
     luck: Floats | float = 0.0  # log error by which points of the frontier may be too low, of noise that isn't known
     warnings: tuple[str, ...] = ()
-    contradicted: tuple[str, ...] = ()  # what a law of size and images says against the prediction ahead
     backtest: tuple[str, ...] = ()  # lines on how well the law of the cheaper runs foresaw the dearer
 
     def __call__(self, compute: ArrayLike) -> Floats:
@@ -143,7 +142,7 @@ class Fitted(Report):
             "held_out_rms": self.held_out_rms,
             "widened": self.average.stretch,
             "backtest": list(self.backtest),
-            "warnings": [*self.warnings, *self.contradicted],
+            "warnings": list(self.warnings),
         }
         return {name: known(value) for name, value in document.items()}
 
@@ -258,7 +257,7 @@ def checks(fit: Fitted) -> Iterator[str]:
                 verdict = "the law"
             name = f"{simpler.law.family.name}, {simpler.law.family.formula}"
             yield f"{name}: AICc {simpler.aicc_gain:+.0f} -> {verdict} is supported"
-    for warning in (*fit.warnings, *fit.contradicted):
+    for warning in fit.warnings:
         yield f"warning: {warning}"
 
 
