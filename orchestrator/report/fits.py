@@ -108,11 +108,11 @@ def predicted(points: DataFrame, wanted: Fit, **question: Any) -> "Prediction":
 
 
 def training_curves(store: Path, points: DataFrame, *columns: str) -> DataFrame:
-    """The training curves of these runs: the view `curves`, of which `run`, `step` and these columns are enough."""
+    """The training curves of these runs: the view `curves`, or of it `run`, `step` and the columns that are named."""
     with reading(store) as connection:
         known = connection.exec_driver_sql("SELECT * FROM curves LIMIT 0").keys()
         wanted = [name for name in known if name in ("run", "step", *columns)]
-        if not {*columns} <= {*known}:  # whoever asks for another one is told of all that there are
+        if not columns or not {*columns} <= {*known}:  # whoever asks for another one is told of all that there are
             wanted = [*known]
         curves = read_sql_table("curves", connection, columns=wanted)
     return curves[among(curves["run"], points["run"].tolist())].reset_index(drop=True)
