@@ -188,8 +188,9 @@ def model_sizes(runs: pd.DataFrame) -> "pd.Series[float]":
     """
     shape, sizes = runs.reindex(columns=_SHAPE), runs["params"].to_numpy(float, copy=True)
     if not shape.isna().all(axis=None):
-        for rows in shape.groupby(_SHAPE).indices.values():
-            sizes[rows] = _firsts(sizes[rows], 1 + _HEAD / shape["depth"].iloc[rows[0]])
+        blocks = pd.to_numeric(shape["depth"], errors="coerce")  # of others it may be any text
+        for rows in shape.assign(depth=blocks.where(blocks >= 1)).groupby(_SHAPE).indices.values():
+            sizes[rows] = _firsts(sizes[rows], 1 + _HEAD / blocks.iloc[rows[0]])
     return pd.Series(sizes, runs.index)
 
 

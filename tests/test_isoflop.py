@@ -127,6 +127,9 @@ def test_a_head_of_a_block_more_is_of_the_same_size_and_an_expert_is_not():
     runs = pd.DataFrame({"params": params}).assign(**SHAPE)
     assert list(model_sizes(runs)) == [12e6, 12e6, 48e6, 24e6]
     assert list(model_sizes(runs.assign(depth=None))) == params
+    assert list(model_sizes(runs.assign(depth="12"))) == [12e6, 12e6, 48e6, 24e6]  # a column of text
+    for unknown in (0, "twelve", "1-2"):
+        assert list(model_sizes(runs.assign(depth=unknown))) == params
 
 
 def test_models_of_nearly_one_size_whose_images_cost_differently_are_told():
