@@ -27,7 +27,7 @@ def contradiction(points: pd.DataFrame, fitted: Fitted, compute: float) -> Itera
     except Refused:
         return
     low, high = (float(end[0]) for end in fitted.band([compute]))
-    if low <= expected <= high:
+    if not (expected < low or expected > high):  # ends that aren't known exclude nothing
         return
     text = f"the law of size and images expects {value(fitted.metric, expected)} at {compute:.3g} {fitted.law.unit}"
     text = f"{text}, which the frontier's band excludes"

@@ -14,6 +14,7 @@ from scalectl import analysis
 from scalectl.analysis.allocation import Allocation
 from scalectl.analysis.budgets import isoflop
 from scalectl.analysis.checks import Refused
+from scalectl.analysis.contradiction import contradiction
 from scalectl.analysis.fitting import fit
 from scalectl.analysis.spread import spread
 from scalectl.orchestrator.cli.main import scalectl
@@ -361,3 +362,9 @@ def test_a_bent_frontier_is_told_by_an_error_and_where_the_best_size_is_too_far_
     assert said.allocation is None and said.low > optimum and "for the grid ends there" in " ".join(said.warnings)
     back = analysis.predict(points, METRIC, error=said.estimate)
     assert any("for the grid ends there" in warning for warning in back.warnings)
+
+
+def test_a_band_whose_ends_are_not_known_excludes_nothing():
+    points = sizes(0.01)
+    compute = 2 * points["flops"].max()
+    assert list(contradiction(points, fit(points, METRIC, draws=0), compute)) == []
