@@ -87,6 +87,8 @@ def test_a_stop_says_where_its_checkpoint_is(plan, clock):
     (line,) = printed(plan, News("cpu-0", plan.jobs[0], (started(), Stopped(1037)), JobState.STOPPED))
     assert line.startswith("stopped   pico-60 trunk 0 to 16 at step 1,037; its checkpoint is saved")
     assert line.endswith("  0/2")  # most of its work is left, which takes as long as ever
+    (line,) = printed(plan, News("cpu-0", plan.jobs[0], (Stopped(0),), JobState.STOPPED))  # it waited for its slot
+    assert line.startswith("stopped   pico-60 trunk 0 to 16 before its first step  0/2")
 
 
 def test_the_share_is_that_of_all_steps_and_the_time_left_is_said_once_there_is_a_basis(plan, clock):

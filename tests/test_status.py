@@ -15,6 +15,7 @@ from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch.ledger import Ledger
 from scalectl.orchestrator.launch.news import News
 from scalectl.orchestrator.launch.pruning import prune
+from scalectl.orchestrator.store.lock import holding
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.records import Records
 from scalectl.trainer.events import Failed, Skipped, Stopped
@@ -178,6 +179,8 @@ def test_goodput_is_that_of_the_launch_that_runs_now(study, begun):
     assert "goodput of this launch so far" in say(study)
     records.close()
     assert "goodput of the last launch" in say(study)
+    with holding(study.store):  # a launch that waits for slots
+        assert "goodput of the last launch" in say(study)
 
 
 def test_a_reason_of_thousands_of_letters_is_cut_in_the_table(study, begun):

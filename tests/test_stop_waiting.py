@@ -50,8 +50,8 @@ def test_a_launch_that_waits_ends_once_all_its_runs_are_stopped(waiting, words):
 
 def test_runs_that_are_stopped_while_slots_are_waited_for_are_not_started(waiting, monkeypatch):
     monkeypatch.setattr(Growing, "join", 1.5)
-    outcome, said = stopped(waiting, "pico-60-8")
-    assert "to stop pico-60-8." in said
+    outcome, said = stopped(waiting, "pico-60-8", "pico-60")
+    assert "to stop pico-60-8 and pico-60." in said and "names none of its runs, or several" in said
     assert dict(outcome.states) == {"stopped": 1} and outcome.done == 2
     assert rows(waiting, "SELECT name FROM runs WHERE state = 'stopped'") == ["pico-60-80"]
     assert rows(waiting, "SELECT max(step) FROM attempts") == [40]

@@ -94,6 +94,8 @@ def stop(words: Sequence[str], every: bool, store: Path) -> Exit:
         ask_to_stop(store, words or [ALL])
         runs = " and ".join(words) or "all its runs"
         say(f"Asked {launcher}, to stop {runs}. It hasn't begun: what it stops isn't started.")
+        if words:
+            say("It passes over a word that names none of its runs, or several.")
         say(f"Next: {command('status --watch', store=store)}")
         return Exit.DONE
     wanted, remark = chosen(store, words, every, "--all", (RunState.PLANNED, RunState.RUNNING))
@@ -104,7 +106,7 @@ def stop(words: Sequence[str], every: bool, store: Path) -> Exit:
         return Exit.DONE
     if launcher:
         ask_to_stop(store, wanted)
-        say(f"Asked {launcher} to stop {counted(len(wanted), 'run')}; those that train leave a checkpoint first.")
+        say(f"Asked {launcher}, to stop {counted(len(wanted), 'run')}; those that train leave a checkpoint first.")
         say(f"Next: {command('status --watch', store=store)}")
         return Exit.DONE
     with held(store) as records:

@@ -27,6 +27,8 @@ def end_line(news: News, measured: Mapping[str, float]) -> str:
     if isinstance(end, Failed):
         return f"{news.state:<8}  {news.job.job.name}: {end.kind}: {last_line(end.reason)}"
     if news.state is JobState.STOPPED:
+        if not end.step:
+            return f"stopped   {news.job.job.name} before its first step"
         return f"stopped   {news.job.job.name} at step {end.step:,}; its checkpoint is saved"
     if news.state is JobState.DONE and news.job.is_cooldown:
         values = "  ".join(f"{name} {value:.4g}" for name, value in list(measured.items())[:2])
