@@ -355,6 +355,11 @@ def test_of_a_launch_of_another_study_its_name_is_told_and_nothing_of_its_jobs(t
     assert [len(said["running"]) for said in news.values()] == [0, 1]
     assert news["small"]["goodput"] is None and news["later"]["goodput"] > 0
     assert (news["small"]["again"], news["later"]["again"]) == ("", "scalectl launch later.yaml")
+    with Records(study.store) as records:
+        planned_again(study, records)
+        feed = Feed(study.store, "later")
+        assert json.loads(feed.news(0, 10)[1])["goodput"] is None  # the launch that runs now has no books yet
+        feed.close()
 
 
 def test_of_a_store_of_an_older_version_one_copy_is_kept(tmp_path, monkeypatch, quick):

@@ -181,6 +181,9 @@ def test_goodput_is_that_of_the_launch_that_runs_now(study, begun):
     assert "goodput of the last launch" in say(study)
     with holding(study.store):  # a launch that waits for slots
         assert "goodput of the last launch" in say(study)
+    with Records(study.store) as records:
+        records.plan(found, read(study.file))
+        assert "goodput of the last launch" in say(study)  # in its first seconds it has no books
 
 
 def test_a_reason_of_thousands_of_letters_is_cut_in_the_table(study, begun):

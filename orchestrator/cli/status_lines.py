@@ -45,8 +45,7 @@ def _books(status: "Status") -> list[str]:
     if useful is None:
         return []
     launch, entries = "the last launch", shares(status.ledger)
-    if status.launched:  # else it waits, and has no books yet
-        # what no checkpoint holds counts as lost, and is lost only if it ends now
+    if status.has_books:  # what no checkpoint holds yet counts as lost, and is lost only if it ends now
         launch, entries = "this launch so far", entries.replace("lost", "not saved yet")
     hint = starved(status.ledger)
     return [f"  {line}" for line in (f"goodput of {launch} {share(useful)}: {entries}", hint) if line]

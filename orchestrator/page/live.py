@@ -183,7 +183,7 @@ class Feed:
         return {
             "summary": summary(status, self._where),
             "launch": launch,
-            "goodput": goodput(status.ledger) if is_own else None,
+            "goodput": goodput(status.ledger) if is_own and status.has_books else None,
             "again": again,
             "running": [asdict(job) for job in status.running] if is_own else [],
             "runs": {run.id: [run.state.value, run.kind, run.step, why(run)] for run in status.runs},

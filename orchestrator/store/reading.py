@@ -85,6 +85,7 @@ class Status:
     seconds_left: float | None = None  # that the launch which works says that it still takes
     waits_for: str = ""  # what that launch waits for
     launched: str = ""  # the study of that launch, once its plan is written
+    has_books: bool = False  # whether that launch is the last one of the ledger
     by_hand: tuple[tuple[Any, ...], ...] = ()  # exclusions and imports; the same until somebody changes them
 
     @property
@@ -180,6 +181,7 @@ def _by_launcher(connection: Connection, launcher: Holder | None) -> dict[str, A
         "launched": launched_study(connection, launcher.since),
         "seconds_left": seconds_left(connection, launcher.since),
         "waits_for": waits_for(connection, launcher.since),
+        "has_books": last_account(connection, launcher.since) is not None,
     }
 
 
