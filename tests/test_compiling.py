@@ -1,10 +1,12 @@
 """Compiling on the one core of a slot: who gives way, the same numbers, and what whoever waits is told."""
 
+import gc
 import os
 import signal
 import subprocess
 import sys
 import threading
+import weakref
 from pathlib import Path
 
 import pytest
@@ -81,6 +83,28 @@ def test_what_compiling_raises_on_one_core_comes_with_the_place_where_it_was_rai
     with pytest.raises(SystemError, match="no such option") as told:
         compiled(refused)
     assert told.traceback[-1].name == "refused"
+
+
+def test_what_compiling_raises_on_one_core_holds_no_memory_once_it_is_handled(one_core):
+    """Arrays of the training that ran out of memory stayed until Python looked for garbage."""
+
+    class Array:
+        pass
+
+    def training() -> weakref.ref[Array]:
+        array = Array()
+        with pytest.raises(MemoryError):
+            compiled(refused)
+        return weakref.ref(array)
+
+    def refused() -> None:
+        raise MemoryError
+
+    gc.disable()
+    try:
+        assert training()() is None
+    finally:
+        gc.enable()
 
 
 def test_an_interrupt_on_one_core_does_not_wait_for_the_program(one_core):

@@ -38,18 +38,22 @@ def compiled(program: Callable[[], _Program]) -> _Program:
 
 def _apart(program: Callable[[], _Program]) -> _Program:
     done: Future[_Program] = Future()
-
-    def work() -> None:
-        try:
-            done.set_result(program())
-        except BaseException as error:
-            done.set_exception(error)
-
-    before, thread = _worked(), threading.Thread(target=work)
+    before, thread = _worked(), threading.Thread(target=_work, args=(program, done))
     thread.start()
-    while not wait([done], LOOK_SECONDS).done and not _gives_way(before, thread.native_id):
-        pass
-    return done.result()
+    try:
+        while not wait([done], LOOK_SECONDS).done and not _gives_way(before, thread.native_id):
+            pass
+        return done.result()
+    finally:
+        del done  # an error holds this frame and those that called it: it would be held by itself, with their arrays
+
+
+def _work(program: Callable[[], _Program], done: "Future[_Program]") -> None:
+    try:
+        done.set_result(program())
+    except BaseException as error:
+        done.set_exception(error)
+        del done  # for the same reason
 
 
 def give_back() -> None:
