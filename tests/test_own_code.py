@@ -160,7 +160,7 @@ def test_a_process_apart_has_the_code_too(study):
 def test_a_copy_in_the_cache_will_do_for_a_process_that_has_no_file(study, monkeypatch):
     name = only(study).spec.trunk.recipe.schedule
     monkeypatch.delitem(own._added["schedule"], name)
-    monkeypatch.delitem(own_code._loaded, own.version(name))
+    monkeypatch.setattr(own_code, "_loaded", {})
     assert facts_of(name).has_timescale
     with pytest.raises(own.Missing, match="give the file that adds it by scalectl --code FILE"):
         facts_of("halving@0123456789ab")
@@ -181,12 +181,19 @@ def test_a_study_knows_the_names_of_its_own_files_alone(study):
         ("from scalectl.extend import optimizer\noptimizer('adamw')(dict)\n", "scalectl has one of that name"),
         ("from scalectl.extend import optimizer\noptimizer('my lion')(dict)\n", "a name has up to 40 letters"),
         ("import nowhere_at_all\n", "ModuleNotFoundError: No module named 'nowhere_at_all'"),
+        ("raise SystemExit(37)\n", "recipe.py, line 1: SystemExit: 37"),
+        ("\0", "recipe.py: source code string cannot contain null bytes"),
+        ("x = " + "-" * 100_000 + "1", "recipe.py is no Python that can be read"),
+        ("from scalectl.extend import metric\n@metric\ndef f(_): ...\n", 'write @metric("NAME")'),
+        ("from scalectl.extend import metric\nmetric('x')(37)\n", "metric 'x': 37 is no function"),
+        (RECIPE + METRIC, "most.py, line 3: ValueError: metric 'most': code of this study adds one of that name"),
     ],
 )
 def test_a_file_that_fails_is_an_error_at_its_place_in_the_study(study, text, words):
     (study.parent / "recipe.py").write_text(text)
     message = str(refusal(study))
-    assert "experiments.yaml:3:8: error: code[0]: " in message and words in message
+    place = "3:19: error: code[1]: " if words.startswith("most.py") else "3:8: error: code[0]: "
+    assert f"experiments.yaml:{place}" in message and words in message
 
 
 def test_what_is_no_file_or_hides_a_module_is_refused(study):
@@ -195,6 +202,46 @@ def test_what_is_no_file_or_hides_a_module_is_refused(study):
     (study.parent / "optax.py").write_text("")
     with pytest.raises(BadCode, match=r"optax.py has the name of an installed module: rename it"):
         read(study.parent / "optax.py")
+
+
+@pytest.mark.parametrize("name", ["__main__.py", "__init__.py", "recipe.v2.py", "recipe.txt", "scalectl.py"])
+def test_a_file_that_no_import_finds_is_refused(tmp_path, name):
+    (tmp_path / name).write_text("")
+    with pytest.raises(BadCode, match=r"can't be imported|has the name of an installed module"):
+        read(tmp_path / name)
+
+
+def test_what_a_file_prints_is_no_part_of_an_answer_and_a_mark_of_its_bytes_none_of_its_text(study, capsys):
+    before = only(study)
+    text = (study.parent / "recipe.py").read_bytes()
+    (study.parent / "recipe.py").write_bytes("\ufeff".encode() + text)
+    assert only(study).id == before.id
+    (study.parent / "recipe.py").write_bytes(text + b"print(37)\n")
+    capsys.readouterr()
+    only(study)
+    assert capsys.readouterr() == ("", "37\n")
+
+
+def test_names_are_those_that_a_process_of_its_own_would_know(study):
+    """What a study knows, and by which hash, depends on its files, and not on what was read before."""
+    folder, text = study.parent, STUDY.replace("most.py]", "other.py]").replace("most]", "first]")
+    (folder / "shared.py").write_text(METRIC.replace("most", "first"))
+    (folder / "recipe.py").write_text(RECIPE + "import shared\n")
+    (folder / "other.py").write_text("import shared\n")
+    study.write_text(text.replace("recipe.py, ", "").replace("halving", "rsqrt"))
+    assert read_study(study).evals.upstream[1] == f"first@{read(folder / 'other.py').digest}"
+    study.write_text(text)
+    assert read_study(study).evals.upstream[1] == f"first@{read(folder / 'recipe.py').digest}"
+    (folder / "recipe.py").write_text(RECIPE + "import shared  # again\n")
+    assert read_study(study).evals.upstream[1] == f"first@{read(folder / 'recipe.py').digest}"
+
+
+def test_code_that_is_as_it_was_imports_late_what_it_did(study):
+    late = METRIC.replace("return read.loss.max()", "import late\n    return late.x")
+    for x in (37, 38, 37):
+        (study.parent / "late.py").write_text(f"x = {x}\n")
+        (study.parent / "most.py").write_text(late)
+        assert own.thing("metric", read_study(study).evals.upstream[1])(None) == x
 
 
 def test_a_near_name_of_ones_own_is_offered(study):

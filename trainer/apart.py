@@ -39,13 +39,16 @@ def apart(function: Callable[..., Result], *arguments: object) -> Result:
 
 
 def _answer(
-    sender: Connection, code: tuple[own_code.Code, ...], function: Callable[..., Any], arguments: tuple[object, ...]
+    sender: Connection,
+    code: tuple[tuple[own_code.Code, ...], ...],
+    function: Callable[..., Any],
+    arguments: tuple[object, ...],
 ) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     answer: tuple[Any, Exception | None]
     try:
-        for own in code:
-            own_code.load(own)
+        for together in code:
+            own_code.load(*together)
         answer = function(*arguments), None
     except Exception as error:  # which is raised where the answer is waited for
         answer = None, error

@@ -6,16 +6,18 @@ so that runs of two versions of the code are never taken for the same.
 
 import re
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from scalectl.trainer import own_code
+from scalectl.trainer.own_code import Code
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.+-]{0,39}")
 _KEY = re.compile(r"(.+)@([0-9a-f]{12})(\+[0-9a-f]{12})?")  # the second hash is of images
 _added: dict[str, dict[str, Any]] = defaultdict(dict)  # by kind, and by name@hash, the newest last
-_of_studies: set[str] = set()  # hashes of code that studies name: each study sees that of its own file alone
-_used: set[str] = set()
+_of_studies: dict[tuple[str, ...], set[tuple[str, str]]] = defaultdict(set)  # kind and name@hash, by hashes of code
+_used: set[tuple[str, str]] = set()  # of the study that is read
+_adding: set[tuple[str, str]] | None = None  # while the code of a study runs
 
 
 class Missing(LookupError):  # noqa: N818 - a fact about this process
@@ -28,21 +30,32 @@ def add(kind: str, name: str, thing: Any, digest: str, builtin: Collection[str] 
         raise ValueError(f"{kind} {name!r}: a name has up to 40 letters, digits and . _ + -, a letter first")
     if name in builtin:
         raise ValueError(f"{kind} {name!r}: scalectl has one of that name; give yours another")
-    _added[kind].pop(f"{name}@{digest}", None)
-    _added[kind][f"{name}@{digest}"] = thing
+    key = f"{name}@{digest}"
+    if _adding is not None:
+        if any(kind == other and plain(theirs) == name for other, theirs in _adding):
+            raise ValueError(f"{kind} {name!r}: code of this study adds one of that name before; give this another")
+        _adding.add((kind, key))
+    _added[kind].pop(key, None)
+    _added[kind][key] = thing
 
 
-def use(digests: Collection[str]) -> None:
-    """Let names mean what this code adds, and no longer what that of another study does."""
-    _of_studies.update(digests)
-    _used.clear()
-    _used.update(digests)
+def use(codes: Sequence[Code]) -> None:
+    """Run the code of a study, whose names then mean what it adds, and no longer what that of another does."""
+    global _used, _adding
+    _used = _of_studies[tuple(code.digest for code in codes)]
+    _adding = set()
+    try:
+        own_code.load(*codes)
+    finally:
+        _used |= _adding
+        _adding = None
 
 
 def names(kind: str) -> dict[str, str]:
     """The names that a file may say, with what each is called in a run: name@hash."""
-    seen = [key for key in _added[kind] if version(key) not in _of_studies - _used]
-    seen.sort(key=lambda key: version(key) in _used)
+    hidden = set().union(*_of_studies.values()) - _used
+    seen = [key for key in _added[kind] if (kind, key) not in hidden]
+    seen.sort(key=lambda key: (kind, key) in _used)
     return {plain(key): key for key in seen}
 
 

@@ -6,6 +6,7 @@ user's cache, so that an edit while a launch works reaches no job of it.
 """
 
 import ast
+import contextlib
 import hashlib
 import importlib
 import linecache
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 from scalectl.trainer import cache
 from scalectl.trainer.canonical import canonical_json
@@ -30,6 +32,10 @@ Parts = tuple[str, ...]  # of the name of a module
 
 class BadCode(Exception):  # noqa: N818 - what is wrong lies in the files
     """A file of one's own that can't be read or run; the message names file and line, and what is wrong there."""
+
+    def __init__(self, message: str, code: "Code | None" = None) -> None:
+        super().__init__(message)
+        self.code = code  # that failed, of several
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,8 @@ class Code:
 def read(path: Path, named: str = "") -> Code:
     """The code in a file, and in all that it imports; nothing is run. Raises BadCode."""
     path = path.absolute()
+    if path.suffix != ".py" or "." in path.stem or path.stem.startswith("__"):
+        raise BadCode(f"{path.name} can't be imported: a file of code is called like models.py")
     texts: dict[tuple[Path, Path], str] = {}  # by the folder that Python looks in, and the file
     left = [(path.parent, path)]
     while left:
@@ -68,7 +76,7 @@ def read(path: Path, named: str = "") -> Code:
         str(file.relative_to(path.parent)): text for (folder, file), text in texts.items() if folder == path.parent
     }
     for name in {Path(name).parts[0].removesuffix(".py") for name in beside}:
-        if name in sys.stdlib_module_names or _is_installed(name):
+        if name in sys.stdlib_module_names or name == "scalectl" or _is_installed(name):
             raise BadCode(f"{name}.py has the name of an installed module: rename it")
     outside = {
         str(file.relative_to(folder)): _hash(text) for (folder, file), text in texts.items() if folder != path.parent
@@ -77,44 +85,60 @@ def read(path: Path, named: str = "") -> Code:
     return Code(named or str(path), ((path.name, beside[path.name]), *others), tuple(sorted(outside.items())))
 
 
-def load(code: Code) -> None:
-    """Run the code in this process, unless it ran before; raises BadCode."""
-    if code.digest in _loaded:
+def load(*codes: Code) -> None:
+    """Run the files of a study in this process, unless they ran before; raises BadCode.
+
+    What several of them import is one module, which they share with no other study, nor with an older version of one.
+    From then on the names of their modules mean these, also where a function imports one late.
+    """
+    together = tuple(code.digest for code in codes)
+    if not codes or next(reversed(_loaded), None) == together:
         return
+    folders = [_copied(code) for code in codes]
+    names = {name for code in codes for name in _texts(code)}
+    for name in names:
+        sys.modules.pop(name, None)
+    marks = [f"{code.module}.main" for code in codes]
+    sys.path[:] = [place for place in sys.path if not any((Path(place) / mark).exists() for mark in marks)]
+    if together in _loaded:
+        sys.path[:0] = map(str, reversed(folders))
+        _loaded[together] = _loaded.pop(together)
+        sys.modules.update(_loaded[together][1])
+        return
+    for code, folder in zip(codes, folders, strict=True):
+        _run(code, folder)
+    _loaded[together] = codes, {name: sys.modules[name] for name in names if name in sys.modules}
+
+
+# code that ran together, and its modules, by its hashes; last what the names of modules mean now
+_loaded: dict[tuple[str, ...], tuple[tuple[Code, ...], dict[str, ModuleType]]] = {}
+
+
+def _run(code: Code, folder: Path) -> None:
+    """Import a file, with the modules that one before it has imported, where these are the same."""
     _unchanged(code)
-    folder = _copied(code)
-    _make_way(code)
-    older = {str(folder.parent / digest) for digest, other in _loaded.items() if other.module == code.module}
-    sys.path[:] = [str(folder), *(place for place in sys.path if place not in older)]
+    texts = _texts(code)
+    there = {name: Path(str(sys.modules[name].__file__)) for name in texts if name in sys.modules}
+    if any(file.read_text("utf-8") != texts[name] for name, file in there.items()):
+        for name in there:
+            del sys.modules[name]
+    sys.path.insert(0, str(folder))
     importlib.invalidate_caches()
     try:
-        importlib.import_module(code.module)
-    except Exception as error:  # whatever the file raises
-        raise BadCode(_where(error, folder, code.files[0][0])) from error
-    _loaded[code.digest] = code
+        with contextlib.redirect_stdout(sys.stderr):  # what it prints is no part of a verb's answer
+            importlib.import_module(code.module)
+    except (Exception, SystemExit) as error:  # whatever the file raises
+        raise BadCode(_where(error, folder, code.files[0][0]), code) from error
 
 
-_loaded: dict[str, Code] = {}
+def _texts(code: Code) -> dict[str, str]:
+    """The texts of the files of one's own by the names of their modules."""
+    return {".".join(_parts(Path(file))): text for file, text in code.files}
 
 
-def _make_way(code: Code) -> None:
-    """Forget modules of the names of this code, but for those beside it that another file of the study has in common.
-
-    Others are of an older version, or come from the files themselves, which may have changed since.
-    """
-    names = {".".join(_parts(Path(file))): text for file, text in code.files}
-    beside = {name: sys.modules[name] for name in names if name in sys.modules and name != code.module}
-    sys.modules.pop(code.module, None)
-    files = {name: Path(str(module.__file__)) for name, module in beside.items()}
-    home = cache.folder("code")
-    if not all(home in file.parents and file.read_text("utf-8") == names[name] for name, file in files.items()):
-        for name in beside:
-            del sys.modules[name]
-
-
-def loaded() -> tuple[Code, ...]:
-    """All code of one's own that this process has, for another one to load."""
-    return tuple(_loaded.values())
+def loaded() -> tuple[tuple[Code, ...], ...]:
+    """All code of one's own that this process has, for another one to load: what ran together in one."""
+    return tuple(codes for codes, _ in _loaded.values())
 
 
 def version(file: str) -> str:
@@ -143,7 +167,7 @@ def find(digest: str) -> bool:
 
 def _text(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise BadCode(f"{file}: {getattr(error, 'strerror', None) or error}") from error
 
@@ -163,7 +187,10 @@ def _imported(folder: Path, file: Path, text: str, beside: Path) -> Iterator[tup
     try:
         tree = ast.parse(text, str(file))
     except SyntaxError as error:
-        raise BadCode(f"{file.name}, line {error.lineno}: {error.msg}") from error
+        line = f", line {error.lineno}" if error.lineno else ""  # none of a file with zero bytes
+        raise BadCode(f"{file.name}{line}: {error.msg}") from error
+    except (ValueError, RecursionError, MemoryError) as error:  # of one that is nested too deeply
+        raise BadCode(f"{file.name} is no Python that can be read: {type(error).__name__}: {error}") from error
     package = _parts(file.relative_to(folder))
     if file.stem != "__init__":
         package = package[:-1]
@@ -211,7 +238,8 @@ def _lies(name: str) -> Path | None:
     except (ImportError, ValueError):
         return None
     places = [*(spec.submodule_search_locations or ()), spec.origin] if spec else []
-    return Path(places[0]) if places and places[0] else None
+    lies = Path(places[0]) if places and places[0] else None
+    return lies if lies and cache.folder("code") not in lies.parents else None  # there lie copies of other code
 
 
 def _is_installed(name: str) -> bool:
@@ -245,7 +273,7 @@ def _copied(code: Code) -> Path:
     return folder
 
 
-def _where(error: Exception, folder: Path, file: str) -> str:
+def _where(error: BaseException, folder: Path, file: str) -> str:
     """The file and line of one's own that an error comes from, and what it says."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if folder in Path(frame.filename).parents]
     place = f"{Path(frames[-1].filename).relative_to(folder)}, line {frames[-1].lineno}" if frames else file

@@ -118,8 +118,7 @@ def _events(job: Job, stopping: Stop, place: Place) -> Iterator[Event]:
     step = job.start
     try:
         prepare_jax(place)
-        for code in job.code:
-            own_code.load(code)
+        own_code.load(*job.code)
         from scalectl.trainer.train import train
 
         with _leased(job, stopping, place) as free:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_args
 
 from pydantic import PlainValidator, ValidationInfo, WithJsonSchema, WrapValidator
 
-from scalectl.orchestrator.errors import Finding, did_you_mean
+from scalectl.orchestrator.errors import Finding, KeyPath, did_you_mean
 from scalectl.orchestrator.experiment.paths import NoPath, absolute
 from scalectl.orchestrator.experiment.values import Added, refusal, shown
 from scalectl.trainer import own, own_code
@@ -65,16 +65,21 @@ def loaded(document: Mapping[str, Any], folder: Path) -> tuple[tuple[own_code.Co
 
     Names of a study mean what its own code adds, whatever other code this process has.
     """
-    code, findings = [], []
+    code: dict[KeyPath, own_code.Code] = {}
+    findings = []
     for place, value in _named(document.get("code")):
         try:
-            code.append(own_code.read(absolute(value, folder), value))
-            own.use([read.digest for read in code])
-            own_code.load(code[-1])
+            code[place] = own_code.read(absolute(value, folder), value)
         except (own_code.BadCode, NoPath) as error:
-            findings.append(Finding(place, str(error), "put this right: names that it adds are not known before"))
-    own.use([read.digest for read in code])
-    return tuple(code), findings
+            findings.append(Finding(place, str(error), HINT))
+    try:
+        own.use([] if findings else [*code.values()])
+    except own_code.BadCode as error:
+        findings += [Finding(place, str(error), HINT) for place, read in code.items() if read is error.code]
+    return tuple(code.values()), findings
+
+
+HINT = "put this right: names that it adds are not known before"
 
 
 def _named(value: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:

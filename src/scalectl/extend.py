@@ -130,9 +130,13 @@ def _adder(
     kind: str, name: str, builtin: Any, made: Callable[[Any, str], Any] = lambda thing, key: thing
 ) -> Callable[[Function], Function]:
     """A decorator that adds a function under a name, with the hash of the file that the caller is in."""
+    if not isinstance(name, str):
+        raise ValueError(f'{kind} without a name: write @{kind}("NAME")')
     version = own_code.version(sys._getframe(2).f_code.co_filename)
 
     def added(function: Function) -> Function:
+        if not callable(function):
+            raise ValueError(f"{kind} {name!r}: {function!r} is no function")
         own.add(kind, name, made(function, f"{name}@{version}"), version, builtin)
         return function
 
