@@ -10,16 +10,17 @@ from runs_of_own import added
 from test_experiment import refusal, write
 from told import from_scratch
 
-from scalectl.extend import model, optimizer, source
+from scalectl.extend import model, optimizer, schedule, source
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.plan.planner import plan
-from scalectl.trainer import state_size
+from scalectl.trainer import own, state_size
 from scalectl.trainer.data.facts import Unreadable
 from scalectl.trainer.data.split import split
 from scalectl.trainer.events import Done, Measurement, Progress
 from scalectl.trainer.grouping import resting, training
 from scalectl.trainer.memory import Verdict, estimate
-from scalectl.trainer.own_model import Net, flops
+from scalectl.trainer.optimizer import decays
+from scalectl.trainer.own_model import Net, counts, flops
 from scalectl.trainer.spec import ModelSpec
 from scalectl.trainer.step import State, abstract, shape
 from scalectl.trainer.topology import topology
@@ -139,6 +140,47 @@ def test_a_model_that_can_not_be_trained_is_refused_before_anything_runs(tmp_pat
     text = STUDY.replace("ARCHITECTURE", f"architecture: test-pooled, options: {{wrong: {wrong}}}")
     message = str(refusal(write(tmp_path, text)))
     assert words in message and "models.nano.architecture: architecture test-pooled" in message
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (lambda: None, "can't be traced: AttributeError: 'NoneType' object has no attribute 'update'"),
+        (lambda: {}["x"], "can't be traced: KeyError: 'x'"),
+        (lambda: optax.stateless(lambda grads, _: 37.0), "has to give a direction of the shape of each gradient"),
+    ],
+)
+def test_an_optimizer_that_can_not_train_is_refused_before_anything_runs(tmp_path, made, words):
+    with added(lambda: optimizer("test-wrong")(made)):
+        message = str(refusal(write(tmp_path, PLAIN.replace("adamw", "test-wrong"))))
+    assert f": error: train.optimizer.name: optimizer test-wrong {words}" in message
+
+
+@pytest.mark.parametrize(
+    ("curve", "words"),
+    [
+        (lambda after, *_: 1.0 if after < 37 else 0.5, "can't be traced: TracerBoolConversionError"),
+        (lambda after, *_: jnp.ones(3), "has to give one number, and gives an array (3,)"),
+        (lambda *_: None, "can't be traced: "),
+    ],
+)
+def test_a_schedule_that_can_not_train_is_refused_before_anything_runs(tmp_path, curve, words):
+    with added(lambda: schedule("test-wrong", needs_horizon=False, has_timescale=True)(curve)):
+        message = str(refusal(write(tmp_path, PLAIN.replace("{warmup", "{name: test-wrong, warmup"))))
+    assert "train.schedule.name: schedule test-wrong " in message and words in message
+
+
+def test_a_schedule_may_say_whole_numbers():
+    with added(lambda: schedule("test-whole", needs_horizon=False, has_timescale=True)(lambda *_: 1)):
+        (curve,) = [curve for name, curve in decays().items() if name.startswith("test-whole@")]
+        assert curve(37, 37, 37).dtype == jnp.float32
+
+
+def test_counts_need_nothing_that_only_some_versions_of_jax_have(monkeypatch):
+    of = Net(ModelSpec(16, 2, 64, 2, 2, next(iter(own.names("model").values()))), 8, 1, 10)
+    whole = counts.__wrapped__(of)
+    monkeypatch.delattr("jax._src.xla_bridge.backends_are_initialized")
+    assert counts.__wrapped__(of) == whole
 
 
 def test_keys_of_a_model_that_no_code_adds_are_refused(tmp_path):

@@ -1,6 +1,7 @@
 """The paper's schedules, its two memory-efficient optimizers, and its separate weight decay of head and body."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -96,7 +97,12 @@ DECAYS: dict[str, Callable[[Array, Array, Array], Array]] = {
 
 def decays() -> dict[str, Callable[[Array, Array, Array], Array]]:
     """What each schedule does, those of one's own by NAME@HASH."""
-    return DECAYS | {name: curve for name, (_, curve) in own.things("schedule").items()}
+    return DECAYS | {name: partial(_own_decay, curve) for name, (_, curve) in own.things("schedule").items()}
+
+
+def _own_decay(curve: Callable[[Array, Array, Array], Any], *counts: Array) -> Array:
+    """One's own may say a plain or a whole number."""
+    return jnp.asarray(curve(*counts), jnp.float32)
 
 
 def family(name: str) -> int:

@@ -11,8 +11,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax._src import xla_bridge  # whether JAX has looked for devices is told nowhere else
-from jax.extend.backend import clear_backends
 
 from scalectl.trainer import own
 from scalectl.trainer.spec import Head, Layers, ModelSpec, Positions, PreLogits, Remat, TrunkSpec
@@ -108,7 +106,7 @@ def counts(of: Net) -> Counts:
     image = jax.ShapeDtypeStruct((1, of.image_size, of.image_size, of.channels), jnp.float32)
     name = own.plain(of.model.architecture)
     try:
-        with _cpu_alone():
+        with cpu_alone():
             variables = jax.eval_shape(lambda image: of.init(jax.random.key(0), image), image)
             _check_variables(name, variables)
             jaxpr, outputs = jax.make_jaxpr(of.apply, return_shape=True)(variables, image)
@@ -121,9 +119,15 @@ def counts(of: Net) -> Counts:
 
 
 @contextmanager
-def _cpu_alone() -> Iterator[None]:
+def cpu_alone() -> Iterator[None]:
     """Have JAX look for no accelerator, unless it has: who plans and launches is to take none from the workers."""
-    if xla_bridge.backends_are_initialized():
+    try:  # whether JAX has looked for devices is told nowhere else
+        from jax._src.xla_bridge import backends_are_initialized
+        from jax.extend.backend import clear_backends
+    except ImportError:  # of another version, which may look for an accelerator then; the counts are the same
+        yield
+        return
+    if backends_are_initialized():
         yield
         return
     platforms = jax.config.jax_platforms  # type: ignore[attr-defined]

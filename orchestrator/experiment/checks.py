@@ -11,6 +11,7 @@ from scalectl.orchestrator.experiment.checks_data import (
     source_takes_keys,
 )
 from scalectl.orchestrator.experiment.checks_files import datasets_are_apart
+from scalectl.orchestrator.experiment.checks_own import own_recipe_works
 from scalectl.orchestrator.experiment.checks_places import PLACES
 from scalectl.orchestrator.experiment.checks_size import SIZES
 from scalectl.orchestrator.experiment.fits import Fit
@@ -263,6 +264,7 @@ CHECKS = (
     models_differ,
     patches_fit,
     own_models_build,
+    own_recipe_works,
     positions_fit,
     subsets_fit,
     source_takes_keys,
