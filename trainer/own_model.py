@@ -67,20 +67,25 @@ class Net:
 
 def net(trunk: TrunkSpec) -> Net:
     """What the model of a trunk is made from."""
+    return Net(**model_settings(trunk))
+
+
+def model_settings(trunk: TrunkSpec) -> dict[str, Any]:
+    """All that a trunk says of its model, by the names of Net and of the ViT."""
     data, recipe = trunk.data, trunk.recipe
-    return Net(
-        trunk.model,
-        data.image_size,
-        data.channels,
-        data.num_classes,
-        recipe.head,
-        recipe.head_bias,
-        recipe.precision,
-        recipe.positions,
-        recipe.layers,
-        recipe.remat,
-        recipe.pre_logits,
-    )
+    return {
+        "model": trunk.model,
+        "image_size": data.image_size,
+        "channels": data.channels,
+        "num_classes": data.num_classes,
+        "head": recipe.head,
+        "head_bias": recipe.head_bias,
+        "dtype": recipe.precision,
+        "positions": recipe.positions,
+        "layers": recipe.layers,
+        "remat": recipe.remat,
+        "pre_logits": recipe.pre_logits,
+    }
 
 
 @cache

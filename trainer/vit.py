@@ -9,6 +9,7 @@ from flax import linen as nn
 from flax.linen.initializers import Initializer
 
 from scalectl.trainer.attention import Attention, join_heads, self_attention, split_heads
+from scalectl.trainer.own_model import model_settings
 from scalectl.trainer.positions import sincos2d
 from scalectl.trainer.products import attend, projected
 from scalectl.trainer.sharding import by_image
@@ -81,20 +82,7 @@ class ViT(nn.Module):
 
 def build(trunk: TrunkSpec) -> ViT:
     """The model of a trunk; equal shapes give equal and equally hashed models."""
-    data, recipe = trunk.data, trunk.recipe
-    return ViT(
-        trunk.model,
-        data.image_size,
-        data.channels,
-        data.num_classes,
-        recipe.head,
-        recipe.head_bias,
-        recipe.precision,
-        recipe.positions,
-        recipe.layers,
-        recipe.remat,
-        recipe.pre_logits,
-    )
+    return ViT(**model_settings(trunk))
 
 
 def patches(images: Array, size: int) -> Array:
