@@ -26,6 +26,7 @@ from scalectl.trainer.canonical import canonical_json
 
 MAX_BYTES = 2**20  # of all files of one's own: they travel with each job
 INSTALLED = ("site-packages", "dist-packages")
+NO_FILE = "<string>"  # of all that is run by exec, and of python -c, whose text Python 3.13 has under it for both
 
 Parts = tuple[str, ...]  # of the name of a module
 
@@ -148,7 +149,8 @@ def version(file: str) -> str:
         return path.relative_to(home).parts[0]
     if path.is_file():
         return read(path).digest
-    if text := "".join(linecache.getlines(file)):
+    text = "".join(linecache.getlines(file))
+    if text and file != NO_FILE:
         return _hash(text)
     raise BadCode(f"{file} is no file: what is added has to lie in one, so that a change of it is noticed")
 
