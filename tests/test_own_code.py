@@ -1,12 +1,15 @@
 """Code of one's own: its hash covers all that it imports, and what it adds is known by that hash."""
 
+import json
 import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from test_experiment import refusal, write
 
 from scalectl import extend
+from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.experiment.reading import read as read_study
 from scalectl.orchestrator.plan.plan import Known
 from scalectl.orchestrator.plan.planner import plan
@@ -266,3 +269,24 @@ def test_a_file_is_loaded_in_python_and_says_where_it_fails(tmp_path):
 
 def test_code_is_a_value():
     assert Code("a.py", (("a.py", "x"),)) == Code("a.py", (("a.py", "x"),))
+
+
+def test_what_a_function_prints_while_a_study_is_planned_is_no_part_of_an_answer(tmp_path):
+    """`plan -o json` began with a line of the source's."""
+    (tmp_path / "mine.py").write_text(
+        "import numpy as np\nimport optax\nfrom scalectl.extend import optimizer, schedule, source\n\n"
+        "@source('stripes')\ndef stripes():\n    print('s')\n"
+        "    return np.zeros((90, 8, 8, 1), np.uint8), np.arange(90) % 2\n\n"
+        "@optimizer('lion')\ndef lion():\n    print('o')\n    return optax.scale_by_lion()\n\n"
+        "@schedule('flat', needs_horizon=False, has_timescale=False)\ndef flat(*counts):\n"
+        "    print('f')\n    return 1.0\n"
+    )
+    (tmp_path / "own.yaml").write_text(
+        "version: 1\nname: own\nstore: results.db\ncode: [mine.py]\n"
+        "models: {p: {width: 8, depth: 1, num_heads: 2, patch_size: 4}}\ndata: {source: stripes, sizes: [40]}\n"
+        "train: {batch_size: 8, optimizer: {name: lion, lr: 1e-3}, schedule: {name: flat, warmup: 2, cooldown: 20%}}\n"
+        "budgets: {steps: [20, 40]}\nevals: {upstream: {metrics: [loss]}}\n"
+    )
+    answer = CliRunner().invoke(scalectl, ["plan", str(tmp_path / "own.yaml"), "-o", "json"])
+    assert answer.exit_code == 0, answer.output
+    assert json.loads(answer.stdout)["runs"] and {"s", "o", "f"} <= set(answer.stderr.split())

@@ -20,6 +20,7 @@ from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from scalectl.trainer import cache
 from scalectl.trainer.canonical import canonical_json
@@ -126,10 +127,15 @@ def _run(code: Code, folder: Path) -> None:
     sys.path.insert(0, str(folder))
     importlib.invalidate_caches()
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # what it prints is no part of a verb's answer
+        with prints_aside():
             importlib.import_module(code.module)
     except (Exception, SystemExit) as error:  # whatever the file raises
         raise BadCode(_where(error, folder, code.files[0][0]), code) from error
+
+
+def prints_aside() -> contextlib.AbstractContextManager[Any]:
+    """Have what code of one's own prints in here on stderr, for it is no part of a verb's answer."""
+    return contextlib.redirect_stdout(sys.stderr)
 
 
 def _texts(code: Code) -> dict[str, str]:

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from scalectl.trainer import own
+from scalectl.trainer import own, own_code
 from scalectl.trainer.spec import Head, Layers, ModelSpec, Positions, PreLogits, Remat, TrunkSpec
 
 # primitives of one FLOP an element, and of one for each that they take away; products are counted apart, all else is
@@ -111,7 +111,7 @@ def counts(of: Net) -> Counts:
     image = jax.ShapeDtypeStruct((1, of.image_size, of.image_size, of.channels), jnp.float32)
     name = own.plain(of.model.architecture)
     try:
-        with cpu_alone():
+        with cpu_alone(), own_code.prints_aside():
             variables = jax.eval_shape(lambda image: of.init(jax.random.key(0), image), image)
             _check_variables(name, variables)
             jaxpr, outputs = jax.make_jaxpr(of.apply, return_shape=True)(variables, image)

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from scalectl.trainer import own
+from scalectl.trainer import own, own_code
 from scalectl.trainer.optimizer import direction
 from scalectl.trainer.own_model import cpu_alone
 
@@ -42,7 +42,7 @@ def check_schedule(key: str) -> None:
 
 def _traced(name: str, function: Any, *like: Any) -> Any:
     try:
-        with cpu_alone():
+        with cpu_alone(), own_code.prints_aside():
             return jax.eval_shape(function, *like)
     except Exception as error:  # whatever code of one's own raises
         reason = str(error).strip().partition("\n")[0]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from scalectl.trainer import own_code
 from scalectl.trainer.data.facts import Facts, Unreadable
 from scalectl.trainer.data.registry import Own
 
@@ -16,7 +17,8 @@ LOOKED_AT = 1000  # images that are hashed with all labels, evenly spaced
 def loaded(name: str, key: str, load: Callable[[], tuple[Any, Any]], num_classes: int | None) -> Own:
     """The source that a function loads, called `key` in runs; raises Unreadable where it gives no images."""
     try:
-        pixels, labels = load()
+        with own_code.prints_aside():
+            pixels, labels = load()
         labels = np.asarray(labels)
     except Exception as error:  # whatever code of one's own raises
         raise Unreadable(f"source {name} can't be loaded: {type(error).__name__}: {error}".strip()) from error
