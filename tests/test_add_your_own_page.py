@@ -73,8 +73,8 @@ def test_the_source_is_one_that_a_study_trains_on(study):
 
 
 def test_the_schedule_halves_the_rate(tmp_path):
-    check = "import jax.numpy as jnp; from scalectl.trainer.optimizer import decays\n"
-    check += "print(list(decays().values())[-1](jnp.float32(37), jnp.float32(37), 100))"
+    check = "from scalectl.trainer import own; curve = own.thing('schedule', own.names('schedule')['halving'])[1]\n"
+    check += "print(curve(37.0, 37.0, 100))"
     assert float(run("schedule", check, tmp_path)) == 0.5
 
 

@@ -19,10 +19,11 @@ from scalectl.trainer.data.split import split
 from scalectl.trainer.events import Done, Measurement, Progress
 from scalectl.trainer.grouping import resting, training
 from scalectl.trainer.memory import Verdict, estimate
-from scalectl.trainer.optimizer import decays
+from scalectl.trainer.optimizer import own_schedule, settings
+from scalectl.trainer.optimizer import schedule as factor
 from scalectl.trainer.own_model import Net, counts, flops
 from scalectl.trainer.spec import ModelSpec
-from scalectl.trainer.step import State, abstract, shape
+from scalectl.trainer.step import Programs, State, abstract, shape
 from scalectl.trainer.topology import topology
 from scalectl.trainer.train import train
 from scalectl.trainer.vit import ViT
@@ -170,10 +171,27 @@ def test_a_schedule_that_can_not_train_is_refused_before_anything_runs(tmp_path,
     assert "train.schedule.name: schedule test-wrong " in message and words in message
 
 
-def test_a_schedule_may_say_whole_numbers():
+def test_a_schedule_may_say_whole_numbers(tmp_path):
     with added(lambda: schedule("test-whole", needs_horizon=False, has_timescale=True)(lambda *_: 1)):
-        (curve,) = [curve for name, curve in decays().items() if name.startswith("test-whole@")]
-        assert curve(37, 37, 37).dtype == jnp.float32
+        (run,) = plan(read(write(tmp_path, PLAIN.replace("{warmup", "{name: test-whole, warmup")))).runs
+        recipe = run.spec.trunk.recipe
+        assert factor(jnp.int32(37), settings(recipe, None), own_schedule(recipe)).dtype == jnp.float32
+
+
+@pytest.mark.usefixtures("little_optimised")
+def test_a_schedule_of_one_study_is_no_part_of_the_programs_of_another(tmp_path):
+    """Such a one compiled them all anew, and where it was wrong, none could train."""
+    (run,) = plan(read(write(tmp_path, PLAIN))).runs
+    of, batch = shape(run.spec.trunk), (np.zeros((1, 50, 8, 8, 1), np.float32), np.zeros((1, 50), np.int32))
+
+    def compilations():
+        programs = Programs(of)
+        programs.train(programs.first(3), *batch, settings(run.spec.trunk.recipe, run.spec))
+        return programs.compilations
+
+    assert compilations() == 2
+    with added(lambda: schedule("test-wrong", needs_horizon=False, has_timescale=True)(lambda *_: 1 / 0)):
+        assert compilations() == 0
 
 
 def test_counts_need_nothing_that_only_some_versions_of_jax_have(monkeypatch):

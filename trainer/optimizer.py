@@ -1,7 +1,6 @@
 """The paper's schedules, its two memory-efficient optimizers, and its separate weight decay of head and body."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -28,7 +27,7 @@ class Settings(NamedTuple):
     timescale: Any
     total: Any
     cooldown: Any
-    family: Any = 0  # place of the schedule in DECAYS
+    family: Any = 0  # place of the schedule in DECAYS; of no use where it is one's own
 
 
 def settings(recipe: RecipeSpec, run: RunSpec | None) -> Settings:
@@ -43,19 +42,23 @@ def settings(recipe: RecipeSpec, run: RunSpec | None) -> Settings:
     return Settings(*map(np.float32, rates), *map(np.int32, counts))
 
 
-def schedule(step: Array, numbers: Settings) -> Array:
+def schedule(step: Array, numbers: Settings, own_name: str = "") -> Array:
     """The factor of the learning rate for the update that follows `step` updates (section 3.5 of the paper).
 
     Warmup reaches 1 at its last update and the cooldown would reach 0 at the first one after the end, so none is lost.
+    Between them the rate follows NAME@HASH of one's own where that is given, and the settings' family elsewhere.
     """
     warmup = jnp.minimum(1.0, (step + 1) / jnp.maximum(numbers.warmup, 1))
     cooldown = jnp.minimum(1.0, (numbers.total - step) / jnp.maximum(numbers.cooldown, 1))
-    return warmup * _decay(step, numbers) * cooldown
+    return warmup * _decay(step, numbers, own_name) * cooldown
 
 
-def _decay(step: Array, numbers: Settings) -> Array:
+def _decay(step: Array, numbers: Settings, own_name: str) -> Array:
     after, timescale = jnp.maximum(step - numbers.warmup, 0), jnp.maximum(numbers.timescale, 1)
-    factors = [decay(after, timescale, numbers.total - numbers.warmup) for decay in decays().values()]
+    length = numbers.total - numbers.warmup
+    if own_name:  # may say a plain or a whole number
+        return jnp.asarray(own.thing("schedule", own_name)[1](after, timescale, length), jnp.float32)
+    factors = [decay(after, timescale, length) for decay in DECAYS.values()]
     return jax.lax.select_n(jnp.asarray(numbers.family), *factors)
 
 
@@ -95,26 +98,19 @@ DECAYS: dict[str, Callable[[Array, Array, Array], Array]] = {
 }
 
 
-def decays() -> dict[str, Callable[[Array, Array, Array], Array]]:
-    """What each schedule does, those of one's own by NAME@HASH."""
-    return DECAYS | {name: partial(_own_decay, curve) for name, (_, curve) in own.things("schedule").items()}
-
-
-def _own_decay(curve: Callable[[Array, Array, Array], Any], *counts: Array) -> Array:
-    """One's own may say a plain or a whole number."""
-    return jnp.asarray(curve(*counts), jnp.float32)
-
-
 def family(name: str) -> int:
-    """The place of a schedule among all of them, by which compiled programs choose it; raises own.Missing."""
-    if name not in DECAYS:
-        own.thing("schedule", name)
-    return list(decays()).index(name)
+    """The place of a schedule in DECAYS, by which compiled programs choose it; 0 for one of one's own."""
+    return 0 if is_own(name) else list(DECAYS).index(name)
 
 
-def is_own(optimizer: str) -> bool:
-    """Whether a name is NAME@HASH of an optimizer of one's own."""
-    return bool(own.version(optimizer))
+def own_schedule(recipe: RecipeSpec) -> str:
+    """NAME@HASH of a schedule of one's own, for which programs are compiled; empty for all others."""
+    return recipe.schedule if is_own(recipe.schedule) else ""
+
+
+def is_own(name: str) -> bool:
+    """Whether a name is NAME@HASH of an optimizer or a schedule of one's own."""
+    return bool(own.version(name))
 
 
 def direction(name: str) -> optax.GradientTransformation:

@@ -59,11 +59,6 @@ def names(kind: str) -> dict[str, str]:
     return {plain(key): key for key in seen}
 
 
-def things(kind: str) -> dict[str, Any]:
-    """All of a kind, by name@hash."""
-    return _added[kind]
-
-
 def thing(kind: str, key: str) -> Any:
     """What is called name@hash, whose code is loaded from the user's cache where need be; raises Missing."""
     if key not in _added[kind]:

@@ -16,7 +16,7 @@ from scalectl.trainer import kept
 from scalectl.trainer.compiling import compiled
 from scalectl.trainer.flops import dispatch, training_flops
 from scalectl.trainer.grouping import grouped, training, ungrouped
-from scalectl.trainer.optimizer import Settings, clip, decays, direction, is_own, schedule, updated
+from scalectl.trainer.optimizer import Settings, clip, direction, is_own, own_schedule, schedule, updated
 from scalectl.trainer.own_model import Net, net
 from scalectl.trainer.packing import small
 from scalectl.trainer.padding import padded, some
@@ -73,6 +73,7 @@ class Shape:
     steps: int  # at most, in one dispatch
     microbatch: int = 0  # images whose gradient is computed at a time; 0: all
     parts: int = 1  # devices that share each batch, and each microbatch
+    schedule: str = ""  # NAME@HASH of one's own; which of the others it is, is an argument
 
     @property
     def images(self) -> tuple[int, ...]:
@@ -90,7 +91,8 @@ def shape(trunk: TrunkSpec) -> Shape:
     recipe = trunk.recipe
     steps = dispatch(training_flops(trunk, 1))
     model = net(trunk) if trunk.model.is_own else build(trunk)
-    return Shape(model, recipe.batch_size, recipe.loss, recipe.optimizer, steps, recipe.microbatch)
+    of_recipe = recipe.batch_size, recipe.loss, recipe.optimizer, steps, recipe.microbatch
+    return Shape(model, *of_recipe, schedule=own_schedule(recipe))
 
 
 def losses(logits_BC: Array, labels_B: Array, kind: Loss) -> Array:
@@ -115,7 +117,7 @@ def one_step(shape: Shape, state: State, images: Any, labels: Array, numbers: Se
     towards, moments = direction(shape.optimizer).update(clipped, state.moments, whole)
     if shape.groups:
         towards = ungrouped(towards, params)
-    lr = numbers.lr * schedule(state.step, numbers)
+    lr = numbers.lr * schedule(state.step, numbers, shape.schedule)
     params = updated(params, towards, lr, numbers)
     return State(state.step + 1, params, moments), Metrics(loss, lr, norm)
 
@@ -307,7 +309,7 @@ class Programs:
 
     def _ready(self, name: Hashable, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         """A program for arguments of these shapes, compiled now unless this process has it."""
-        key = (name, self.shape, self.layout, tuple(decays()))
+        key = (name, self.shape, self.layout)
         if key not in self._compiled:
             began = time.perf_counter()
             where = {} if self.layout.alone else {"out_shardings": options["out"]()}

@@ -1,5 +1,6 @@
 """Where a run of a store that is not done will end; its learning rate ahead is that of the trainer."""
 
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -12,7 +13,7 @@ from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.report.fits import refusals, study_points, training_curves
 from scalectl.orchestrator.store.details import Details
 from scalectl.orchestrator.store.reading import Store
-from scalectl.trainer.optimizer import schedule, settings
+from scalectl.trainer.optimizer import own_schedule, schedule, settings
 from scalectl.trainer.spec import RecipeSpec, spec_fields
 
 _STEPS = 64  # at which the learning rate ahead is read
@@ -51,7 +52,6 @@ def _rates(details: Details, step: int) -> RatesAhead:
     first = min(step + 1, run["steps"])
     steps = np.linspace(first, run["steps"], _STEPS).astype(int)
     steps = np.unique(np.append(steps, [max(run["branch"], first), run["steps"]]))
-    factor = jax.jit(schedule)(
-        jnp.asarray(steps - 1), numbers
-    )  # a reading has the rate of the update that came before it
+    rate = jax.jit(partial(schedule, own_name=own_schedule(recipe)))
+    factor = rate(jnp.asarray(steps - 1), numbers)  # a reading has the rate of the update that came before it
     return RatesAhead(steps.astype(np.float64), recipe.lr * np.asarray(factor, np.float64))
