@@ -8,8 +8,10 @@ from types import MappingProxyType
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
 
 from scalectl.analysis.drawing.fonts import families, no_glyph_warnings
@@ -18,6 +20,7 @@ from scalectl.analysis.printable import printable
 SUFFIXES = (".png", ".pdf", ".svg")
 COLUMN, PAGE = 85 / 25.4, 174 / 25.4  # widths of a column and of a page of two, in inches
 DOTS = 300  # per inch
+_DECIMALS = 9  # of a figure's width and height
 # text in a PDF as TrueType, in an SVG as outlines: both show the same letters everywhere
 _FONTS: Any = {"pdf.fonttype": 42, "svg.fonttype": "path", "svg.hashsalt": "scalectl"}
 _NO_DATES: dict[str, dict[str, Any]] = {".png": {}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
@@ -32,6 +35,22 @@ def house_style(style: Mapping[str, Any] | None = None) -> Iterator[None]:
         mpl.rcdefaults()
         mpl.rcParams.update({"font.family": families()} | _FONTS | dict(style or {}))
         yield
+
+
+class SteadyLayout(ConstrainedLayoutEngine):
+    """Matplotlib's constrained layout, with places of panels rounded.
+
+    Its solver (kiwi) goes through its terms in the order of their addresses, so that places differ in their last bits
+    from one drawing to the next, and with them names inside an SVG.
+    """
+
+    def execute(self, fig: Any) -> None:
+        """Arrange the panels of a figure."""
+        super().execute(fig)
+        for axes in fig.axes:
+            if axes.get_in_layout():
+                axes.set_position(np.round(axes.get_position(original=True).bounds, _DECIMALS), which="original")
+                axes.set_in_layout(True)  # which `set_position` ends
 
 
 class Sheet(Figure):
@@ -59,7 +78,7 @@ class Sheet(Figure):
 
 def sheet(width: float, height: float) -> Figure:
     """An empty figure of this size in inches, which arranges its own panels."""
-    figure = Sheet(figsize=(width, height), layout="constrained")
+    figure = Sheet(figsize=(width, height), layout=SteadyLayout())
     FigureCanvasAgg(figure)
     return figure
 
