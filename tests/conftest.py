@@ -186,6 +186,7 @@ def browser():
     if path is None:
         pytest.skip("no Chromium is on the path: apt-get install chromium")
     with playwright.sync_playwright() as started:
-        made = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        arguments = ["--no-sandbox", "--disable-gpu"]  # no process of a GPU that isn't there holds up a frame
+        made = started.chromium.launch(executable_path=path, args=arguments)
         yield made
         made.close()
