@@ -13,6 +13,7 @@ from scalectl.analysis.sizes import FAR, Interval, SizeLaw
 from scalectl.analysis.vocabulary import SEEDS
 
 NOWHERE = 100.0  # decades beyond the data, from which on products of sizes and images may be no floats
+Sizes = tuple[SizeLaw | None, str]  # a law, or why there is none
 ISOFLOP, SIZE_LAW = "IsoFLOP minima", "law of size and images seen"
 
 
@@ -43,8 +44,10 @@ class Allocation:
         return f"{size} ({source})"
 
 
-def best_size(points: pd.DataFrame, metric: str, x: str, compute: float, seeds: str = SEEDS[0]) -> Allocation:
-    """The best size for a compute.
+def best_size(
+    points: pd.DataFrame, metric: str, x: str, compute: float, seeds: str = SEEDS[0], sizes: Sizes | None = None
+) -> Allocation:
+    """The best size for a compute; `sizes` is the law of size and images of these points where it is known already.
 
     It is that of the IsoFLOP minima where their growth is determined, and else that of a law of size and images; where
     both say one and they exclude each other, a warning tells it. Raises Refused, with both reasons, where the points
@@ -54,7 +57,7 @@ def best_size(points: pd.DataFrame, metric: str, x: str, compute: float, seeds: 
     if decades_beyond(compute, runs[x]) > NOWHERE:
         raise Refused(_far_from_sizes(compute))
     minima, no_minima = _minima(points, metric, x, seeds)
-    law, no_law = _size_law(points, metric, x)
+    law, no_law = sizes or size_law(points, metric, x)
     by_law, beyond = None, ""
     if law:
         try:
@@ -70,19 +73,20 @@ def best_size(points: pd.DataFrame, metric: str, x: str, compute: float, seeds: 
     raise Refused(f"{no_minima} Nor has it a law of size and images: {no_law}")
 
 
+def size_law(points: pd.DataFrame, metric: str, x: str) -> Sizes:
+    """The law of size and images of the points, and why they carry none where that is so."""
+    try:
+        return SizeLaw.of(points, metric, x), ""
+    except Refused as refused:
+        return None, str(refused)
+
+
 def _minima(points: pd.DataFrame, metric: str, x: str, seeds: str) -> tuple[IsoFlop | None, str]:
     try:
         minima = isoflop(points, metric, x, seeds=seeds)
     except Refused as refused:
         return None, str(refused)
     return minima, "The growth of the IsoFLOP minima is not determined."
-
-
-def _size_law(points: pd.DataFrame, metric: str, x: str) -> tuple[SizeLaw | None, str]:
-    try:
-        return SizeLaw.of(points, metric, x), ""
-    except Refused as refused:
-        return None, str(refused)
 
 
 def _of_law(law: SizeLaw, runs: pd.DataFrame, compute: float) -> Allocation:

@@ -2,28 +2,23 @@
 
 from collections.abc import Iterator
 
-import pandas as pd
-
 from scalectl.analysis.allocation import NOWHERE, decades_beyond
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.report import Fitted
 from scalectl.analysis.sizes import SizeLaw
 from scalectl.analysis.values import value
-from scalectl.analysis.vocabulary import AXES, FRONTIER
 
 
-def contradiction(points: pd.DataFrame, fitted: Fitted, compute: float) -> Iterator[str]:
+def contradiction(sizes: SizeLaw, fitted: Fitted, compute: float) -> Iterator[str]:
     """Yield what a law of size and images through all runs expects of the best size at a compute, where the band of the
-    frontier's law excludes it; nothing where the runs carry no such law.
+    frontier's law excludes it.
 
     No size further outside the runs is looked at than one that is named as the best.
     """
-    if not (AXES[fitted.x].cost and fitted.runs == FRONTIER):
-        return
     if decades_beyond(compute, fitted.frontier[fitted.x]) > NOWHERE:
         return
     try:
-        expected = SizeLaw.of(points, fitted.metric, fitted.x).least(compute).estimate
+        expected = sizes.least(compute).estimate
     except Refused:
         return
     low, high = (float(end[0]) for end in fitted.band([compute]))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scalectl.analysis.allocation import NOWHERE, Allocation, best_size, decades_beyond
+from scalectl.analysis.allocation import NOWHERE, Allocation, Sizes, best_size, decades_beyond, size_law
 from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.checks import Refused, amount
 from scalectl.analysis.contradiction import contradiction
@@ -110,15 +110,30 @@ def predict(
 def _of_compute(points: pd.DataFrame, fitted: Fitted, compute: float, seeds: str) -> Prediction:
     low, high = (float(end[0]) for end in fitted.band([compute]))
     allocation, refused = None, ""
+    sizes = _sizes(points, fitted)
     try:
-        if AXES[fitted.x].cost and fitted.runs == FRONTIER:
-            allocation = best_size(points, fitted.metric, fitted.x, compute, seeds)
+        if sizes:
+            allocation = best_size(points, fitted.metric, fitted.x, compute, seeds, sizes)
     except Refused as why:
         refused = str(why)
     estimate = float(fitted(compute))
     prediction = _prediction(fitted, {"compute": compute}, estimate, low, high, compute, allocation, refused)
-    doubts = [*(allocation.warnings if allocation else ()), *contradiction(points, fitted, compute)]
-    return replace(prediction, warnings=tuple(dict.fromkeys([*prediction.warnings, *doubts])))
+    return _doubted(prediction, allocation.warnings if allocation else (), sizes, fitted, compute)
+
+
+def _sizes(points: pd.DataFrame, fitted: Fitted) -> Sizes | None:
+    """The law of size and images, beside a law of the frontier's cost alone."""
+    if AXES[fitted.x].cost and fitted.runs == FRONTIER:
+        return size_law(points, fitted.metric, fitted.x)
+    return None
+
+
+def _doubted(
+    prediction: Prediction, warnings: tuple[str, ...], sizes: Sizes | None, fitted: Fitted, compute: float
+) -> Prediction:
+    """The prediction with more warnings, and with what the law of size and images says against it."""
+    against = contradiction(sizes[0], fitted, compute) if sizes and sizes[0] else ()
+    return replace(prediction, warnings=tuple(dict.fromkeys([*prediction.warnings, *warnings, *against])))
 
 
 def _reaching(points: pd.DataFrame, fitted: Fitted, error: float) -> Prediction:
@@ -136,7 +151,7 @@ def _reaching(points: pd.DataFrame, fitted: Fitted, error: float) -> Prediction:
     if high is not None:
         high = max(high, estimate)  # between two points of the band it is a line in logarithms, the law is not
     prediction = _prediction(fitted, {"error": error}, estimate, least, high, estimate)
-    return replace(prediction, warnings=(*prediction.warnings, *contradiction(points, fitted, estimate)))
+    return _doubted(prediction, (), _sizes(points, fitted), fitted, estimate)
 
 
 def _never(fitted: Fitted, error: float, estimate: float) -> str:

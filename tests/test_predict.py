@@ -16,7 +16,9 @@ from scalectl.analysis.budgets import isoflop
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.contradiction import contradiction
 from scalectl.analysis.fitting import fit
+from scalectl.analysis.sizes import SizeLaw
 from scalectl.analysis.spread import spread
+from scalectl.analysis.surrogate import Forecast
 from scalectl.orchestrator.cli.main import scalectl
 from scalectl.orchestrator.errors import Refusal
 from scalectl.orchestrator.experiment.fits import Fit
@@ -367,4 +369,12 @@ def test_a_bent_frontier_is_told_by_an_error_and_where_the_best_size_is_too_far_
 def test_a_band_whose_ends_are_not_known_excludes_nothing():
     points = sizes(0.01)
     compute = 2 * points["flops"].max()
-    assert list(contradiction(points, fit(points, METRIC, draws=0), compute)) == []
+    assert list(contradiction(SizeLaw.of(points, METRIC, "flops"), fit(points, METRIC, draws=0), compute)) == []
+
+
+def test_one_law_of_size_and_images_names_the_best_size_and_questions_the_band(monkeypatch):
+    """It is most of what a prediction takes, and was found twice."""
+    points, found, of = sizes(0.01), [], Forecast.of
+    monkeypatch.setattr(Forecast, "of", lambda *runs: found.append(runs) or of(*runs))
+    said = analysis.predict(points, METRIC, compute=2 * points["flops"].max())
+    assert said.allocation and len(found) == 1
