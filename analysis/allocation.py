@@ -5,15 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from scalectl.analysis.budgets import IsoFlop, isoflop
+from scalectl.analysis.budgets import IsoFlop, isoflop_beside
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.counting import count
+from scalectl.analysis.lowest import Interval
 from scalectl.analysis.runs import usable
-from scalectl.analysis.sizes import FAR, Interval, SizeLaw
+from scalectl.analysis.sizes import FAR, SizeLaw, Sizes, size_law
 from scalectl.analysis.vocabulary import SEEDS
 
 NOWHERE = 100.0  # decades beyond the data, from which on products of sizes and images may be no floats
-Sizes = tuple[SizeLaw | None, str]  # a law, or why there is none
 ISOFLOP, SIZE_LAW = "IsoFLOP minima", "law of size and images seen"
 
 
@@ -56,8 +56,8 @@ def best_size(
     runs = usable(points, metric, x, "params", "images_seen")
     if decades_beyond(compute, runs[x]) > NOWHERE:
         raise Refused(_far_from_sizes(compute))
-    minima, no_minima = _minima(points, metric, x, seeds)
-    law, no_law = sizes or size_law(points, metric, x)
+    law, no_law = sizes = sizes or size_law(points, metric, x)
+    minima, no_minima = _minima(points, metric, x, seeds, sizes)
     by_law, beyond = None, ""
     if law:
         try:
@@ -73,17 +73,9 @@ def best_size(
     raise Refused(f"{no_minima} Nor has it a law of size and images: {no_law}")
 
 
-def size_law(points: pd.DataFrame, metric: str, x: str) -> Sizes:
-    """The law of size and images of the points, and why they carry none where that is so."""
+def _minima(points: pd.DataFrame, metric: str, x: str, seeds: str, sizes: Sizes) -> tuple[IsoFlop | None, str]:
     try:
-        return SizeLaw.of(points, metric, x), ""
-    except Refused as refused:
-        return None, str(refused)
-
-
-def _minima(points: pd.DataFrame, metric: str, x: str, seeds: str) -> tuple[IsoFlop | None, str]:
-    try:
-        minima = isoflop(points, metric, x, seeds=seeds)
+        minima = isoflop_beside(sizes, points, metric, x, seeds)
     except Refused as refused:
         return None, str(refused)
     return minima, "The growth of the IsoFLOP minima is not determined."

@@ -18,12 +18,13 @@ from scalectl.analysis.documents import known
 from scalectl.analysis.enough import rise
 from scalectl.analysis.growth import Growth, growth
 from scalectl.analysis.law import Floats
+from scalectl.analysis.lowest import Interval
 from scalectl.analysis.measured import measured_apart
 from scalectl.analysis.noise import averaged
 from scalectl.analysis.notebook import Report, html_table
 from scalectl.analysis.parabolas import Noise, around_the_best, bottom_of, curve_of
 from scalectl.analysis.runs import COMPUTE, METRIC, cells, model_sizes, usable
-from scalectl.analysis.sizes import Interval, SizeLaw
+from scalectl.analysis.sizes import SizeLaw, Sizes, size_law
 from scalectl.analysis.vocabulary import AXES, MINIMA, NEAREST, SEEDS, TOGETHER
 
 SIZES = 3  # that a budget needs to be shown beside one with NEAREST sizes, which has a minimum
@@ -124,6 +125,11 @@ def isoflop(points: pd.DataFrame, metric: str = METRIC, x: str = COMPUTE, *, see
 
     Raises Refused below three minima, for a metric that rises, and for values that can't be fitted.
     """
+    return isoflop_beside(size_law(points, metric, x), points, metric, x, seeds)
+
+
+def isoflop_beside(sizes: Sizes, points: pd.DataFrame, metric: str, x: str, seeds: str) -> IsoFlop:
+    """The same, where the law of size and images of these points is known."""
     runs = sized(points, metric, x, seeds)
     refuse_rise(runs, metric, x)
     every = tuple(minima_of(list(budgets(runs, x)), metric, x))
@@ -139,7 +145,7 @@ def isoflop(points: pd.DataFrame, metric: str = METRIC, x: str = COMPUTE, *, see
     )
     apart = tuple(measured_apart(usable(points, metric, x, "params", "images_seen"), metric))
     found = IsoFlop(metric, x, every, growth(spent, size), growth(spent, images), warnings=apart)
-    return _checked(found, points, minima)
+    return _checked(found, sizes[0], minima) if sizes[0] else found
 
 
 def sized(points: pd.DataFrame, metric: str, x: str, seeds: str = SEEDS[0]) -> pd.DataFrame:
@@ -155,11 +161,10 @@ def sized(points: pd.DataFrame, metric: str, x: str, seeds: str = SEEDS[0]) -> p
     return averaged(runs.assign(size=model_sizes(runs)), metric, x, alike)
 
 
-def _checked(found: IsoFlop, points: pd.DataFrame, minima: Sequence[Budget]) -> IsoFlop:
-    """The minima with what a law of size and images through all runs says of them, where the runs carry one."""
+def _checked(found: IsoFlop, law: SizeLaw, minima: Sequence[Budget]) -> IsoFlop:
+    """The minima with what a law of size and images through all runs says of them."""
     last = minima[-1]
     try:
-        law = SizeLaw.of(points, found.metric, found.x)
         factors, (size, _, _) = [_missed(law, budget) for budget in minima], law.best(last.compute)
     except Refused:
         return found

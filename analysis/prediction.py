@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scalectl.analysis.allocation import NOWHERE, Allocation, Sizes, best_size, decades_beyond, size_law
+from scalectl.analysis.allocation import NOWHERE, Allocation, best_size, decades_beyond
 from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.checks import Refused, amount
 from scalectl.analysis.contradiction import contradiction
@@ -16,7 +16,7 @@ from scalectl.analysis.law import Floats
 from scalectl.analysis.notebook import Report
 from scalectl.analysis.report import Fitted
 from scalectl.analysis.runs import COMPUTE, METRIC
-from scalectl.analysis.sizes import FAR, SizeLaw
+from scalectl.analysis.sizes import FAR, SizeLaw, Sizes, size_law
 from scalectl.analysis.values import interval, value
 from scalectl.analysis.vocabulary import AXES, CORRELATION, FRONTIER, SEEDS
 

@@ -1,17 +1,17 @@
 """What the runs say of a model size with the images that it sees, and of the best size for a compute."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-from scalectl.analysis.bootstrap import LEVEL
 from scalectl.analysis.checks import Refused, above_0, checked
 from scalectl.analysis.counting import counted
 from scalectl.analysis.enough import rise
 from scalectl.analysis.law import Floats
+from scalectl.analysis.lowest import Interval, interval_of, least_of, lowest
 from scalectl.analysis.measured import measured_apart
 from scalectl.analysis.noise import typical_images
 from scalectl.analysis.outlook import Outlook
@@ -22,23 +22,10 @@ from scalectl.analysis.vocabulary import AXES
 
 LEAST = 6  # runs that a law of size and images needs
 FAR = 1.0  # decades beyond the sizes of the runs in which a best size is looked for
-_SPLITS, _DRAWS = 81, 400
+_SPLITS = 81
 _SAME, _ALIKE = 1.001, 1.05  # factor between two costs of an image that are one; that models of one size may have
 _NEAR, _APART = 1.1, 1.2  # factor between sizes that are nearly one, as of patches of 16 and 32; that these may have
 _UNTOLD = "no run says how many of its images differ (data_size): give the runs theirs, or leave data_size out."
-
-
-@dataclass(frozen=True)
-class Interval:
-    """An estimate with its 90 % interval."""
-
-    estimate: float
-    low: float
-    high: float
-
-    def meets(self, low: float, high: float) -> bool:
-        """Whether some number is in this interval and in another one."""
-        return self.low <= high and low <= self.high
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +63,7 @@ class SizeLaw:
             raise Refused(_UNTOLD)
         self.known_epochs(images, distinct)
         place_13 = self._places(np.array([params]), np.array([images]), distinct)
-        return _interval(self._outlook(place_13, distinct))
+        return interval_of(self._outlook(place_13, distinct))
 
     def best(self, compute: float) -> tuple[Interval, float, Interval]:
         """The parameters of the least expected error at a compute, the images seen, and that error.
@@ -90,10 +77,10 @@ class SizeLaw:
         outside = max(np.log10(params[at]) - ends[1], ends[0] - np.log10(params[at]))
         if outside > FAR:
             raise Refused(f"at {compute:.3g} it lies more than {FAR:g} decade outside the sizes of the runs.")
-        size = _lowest(np.log(params), found)
+        size = lowest(np.log(params), found)
         seen = compute / (size.estimate * float(self._rate(np.array([size.estimate]))[0]))
         self.known_epochs(seen)
-        return size, seen, _interval(_least(found))
+        return size, seen, interval_of(least_of(found))
 
     def least(self, compute: float) -> Interval:
         """The least expected error at a compute of sizes up to a decade beyond those of the runs.
@@ -103,7 +90,7 @@ class SizeLaw:
         params, found = self._sizes_at(compute, FAR)
         size = params[[found.mean.argmin()]]
         self.known_epochs(compute / float((size * self._rate(size))[0]))
-        return _interval(_least(found))
+        return interval_of(least_of(found))
 
     def _sizes_at(self, compute: float, beyond: float) -> tuple[Floats, Outlook]:
         """Sizes up to so many decades beyond those of the runs, and what is expected of them at a compute."""
@@ -237,6 +224,17 @@ class SizeLaw:
         return not ((steps[0] < np.log(_NEAR)) & (steps[1] > np.log(_APART))).any()
 
 
+Sizes = tuple[SizeLaw | None, str]  # a law, or why there is none
+
+
+def size_law(points: pd.DataFrame, metric: str, x: str) -> Sizes:
+    """The law of size and images of the points, and why they carry none where that is so."""
+    try:
+        return SizeLaw.of(points, metric, x), ""
+    except Refused as refused:
+        return None, str(refused)
+
+
 def _cost(points: pd.DataFrame, x: str) -> str:
     """The column of compute that size is counted in: one that grows with the size of a model."""
     if x in AXES and not AXES[x].cost and "flops" in points:
@@ -256,41 +254,3 @@ def _enough(runs: pd.DataFrame) -> None:
     logs = np.log(runs[["params", "images_seen"]].to_numpy(float))
     if np.linalg.svd(logs - logs.mean(axis=0), compute_uv=False)[1] < np.log(_SAME):
         raise Refused("params and images_seen of all runs lie on one line in log-log; vary one while the other stays.")
-
-
-def _interval(found: Outlook) -> Interval:
-    """The interval of a reading at the one place of an outlook."""
-    low_M, high_M = found.ends
-    return Interval(float(found.mean[0]), float(low_M[0]), float(high_M[0]))
-
-
-def _least(found: Outlook) -> Outlook:
-    """The outlook of the place where the least is expected."""
-    at = int(found.mean.argmin())
-    return replace(found, mean=found.mean[[at]], covariance=found.covariance[[at]][:, [at]])
-
-
-def _lowest(log_M: Floats, found: Outlook) -> Interval:
-    """Where the expected error is least, and where it is in 90 % of what it may be."""
-    root = _root(found.covariance)
-    drawn = np.log(found.mean) + np.random.default_rng(0).normal(size=(_DRAWS, len(log_M))) @ root.T
-    low, high = np.quantile([_bottom(log_M, row) for row in drawn], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    estimate = _bottom(log_M, np.log(found.mean))
-    return Interval(*map(float, np.exp([estimate, min(low, estimate), max(high, estimate)])))
-
-
-def _root(covariance: Floats) -> Floats:
-    """A matrix whose product with its transpose is the covariance, which may lack rank."""
-    values, vectors = np.linalg.eigh(covariance)
-    return np.asarray(vectors * np.sqrt(np.maximum(values, 0)))
-
-
-def _bottom(x_M: Floats, y_M: Floats) -> float:
-    """Where a curve is least, between its points by a parabola through the three lowest."""
-    at = int(np.clip(y_M.argmin(), 1, len(y_M) - 2))
-    before, middle, after = y_M[at - 1 : at + 2]
-    bend = before - 2 * middle + after
-    if bend <= 0:
-        return float(x_M[at])
-    shift = np.clip((before - after) / (2 * bend), -1, 1)
-    return float(x_M[at] + shift * (x_M[1] - x_M[0]))

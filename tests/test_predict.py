@@ -375,6 +375,6 @@ def test_a_band_whose_ends_are_not_known_excludes_nothing():
 def test_one_law_of_size_and_images_names_the_best_size_and_questions_the_band(monkeypatch):
     """It is most of what a prediction takes, and was found twice."""
     points, found, of = sizes(0.01), [], Forecast.of
-    monkeypatch.setattr(Forecast, "of", lambda places, errors, *more: found.append(errors) or of(places, errors, *more))
+    monkeypatch.setattr(Forecast, "of", lambda *runs: found.append(runs) or of(*runs))
     said = analysis.predict(points, METRIC, compute=2 * points["flops"].max())
-    assert said.allocation and sum(np.array_equal(errors, points[METRIC]) for errors in found) == 1
+    assert said.allocation and len(found) == 1
