@@ -125,11 +125,11 @@ def isoflop(points: pd.DataFrame, metric: str = METRIC, x: str = COMPUTE, *, see
 
     Raises Refused below three minima, for a metric that rises, and for values that can't be fitted.
     """
-    return isoflop_beside(size_law(points, metric, x), points, metric, x, seeds)
+    return isoflop_beside(None, points, metric, x, seeds)
 
 
-def isoflop_beside(sizes: Sizes, points: pd.DataFrame, metric: str, x: str, seeds: str) -> IsoFlop:
-    """The same, where the law of size and images of these points is known."""
+def isoflop_beside(sizes: Sizes | None, points: pd.DataFrame, metric: str, x: str, seeds: str) -> IsoFlop:
+    """The same; `sizes` is the law of size and images of these points where it is known already."""
     runs = sized(points, metric, x, seeds)
     refuse_rise(runs, metric, x)
     every = tuple(minima_of(list(budgets(runs, x)), metric, x))
@@ -145,7 +145,8 @@ def isoflop_beside(sizes: Sizes, points: pd.DataFrame, metric: str, x: str, seed
     )
     apart = tuple(measured_apart(usable(points, metric, x, "params", "images_seen"), metric))
     found = IsoFlop(metric, x, every, growth(spent, size), growth(spent, images), warnings=apart)
-    return _checked(found, sizes[0], minima) if sizes[0] else found
+    law, _ = sizes or size_law(points, metric, x)
+    return _checked(found, law, minima) if law else found
 
 
 def sized(points: pd.DataFrame, metric: str, x: str, seeds: str = SEEDS[0]) -> pd.DataFrame:

@@ -33,15 +33,21 @@ WANTS = "resources: {default: {type: h100}}\nlimits: {acquire: SECONDS}\n"
 
 
 class Growing(Thinning):
-    """A place with one CPU worker that may get a GPU; `join` says how soon, and `blind` what its nodes don't see."""
+    """A place with one CPU worker that may get a GPU; `join` says how soon, and `blind` what its nodes don't see.
+
+    What is `meanwhile` is done once, when a launch first looks whether it has got one.
+    """
 
     grows, join, blind, broken = True, 1e9, False, False
+    meanwhile = staticmethod(lambda: None)
 
     def __init__(self, request: Request) -> None:
         super().__init__(request)
         self.began = time.monotonic()
 
     def follow(self) -> None:
+        done, self.meanwhile = self.meanwhile, lambda: None
+        done()
         if time.monotonic() - self.began > self.join:
             self.slots, self.types = ("thread",), {"thread": "h100"}
 
@@ -116,12 +122,16 @@ def test_slots_whose_nodes_are_left_out_are_waited_for_once_more(study, growing,
 
 
 def test_a_request_to_stop_is_heard_that_was_made_while_slots_are_waited_for(study, growing, monkeypatch):
-    monkeypatch.setattr(Growing, "join", 1.5)
     records, plan = planning(study, extra=WANTS.replace("SECONDS", "60"))
     records.close()
     ask_to_stop(study.store, ["of an earlier launch"])
-    asked = threading.Timer(0.7, ask_to_stop, [study.store, [run.id for run in plan.runs]])
-    asked.start()
+
+    def asked():
+        ask_to_stop(study.store, [run.id for run in plan.runs])
+        Growing.join = 0.0
+
+    monkeypatch.setattr(Growing, "join", Growing.join)  # what it was, afterwards
+    monkeypatch.setattr(Growing, "meanwhile", staticmethod(asked))
     outcome = carry_out(read(study.file), Caps(), backend="growing")
     assert outcome.done == 0 and set(rows(study, "SELECT state FROM runs")) == {"stopped"}
 

@@ -1,7 +1,5 @@
 """A launch that waits for slots is asked to stop: it has runs that no store knows yet."""
 
-import threading
-
 import pytest
 from invoking import command
 from test_refused_first import WANTS, Growing, growing  # noqa: F401 - a fixture
@@ -28,18 +26,29 @@ def waiting(study, request, monkeypatch):
     return study
 
 
-def stopped(study, *words: str):
-    """What a launch comes to that is asked to stop half a second after it began, and what that command said."""
-    said = []
-    asked = threading.Timer(0.5, lambda: said.append(command("stop", *words, "--store", study.store)))
-    asked.start()
-    outcome = carry_out(read(study.file), Caps(), backend="growing")
-    asked.join()
-    return outcome, said[0].stdout
+@pytest.fixture
+def stopped(monkeypatch):
+    """A function that tells what a launch comes to that is asked to stop while it waits, and what that command said.
+
+    A slot comes right after it where `join` says so.
+    """
+
+    def of(study, *words: str, join: float = Growing.join):
+        said = []
+
+        def asked():
+            said.append(command("stop", *words, "--store", study.store))
+            Growing.join = join
+
+        monkeypatch.setattr(Growing, "join", Growing.join)  # what it was, afterwards
+        monkeypatch.setattr(Growing, "meanwhile", staticmethod(asked))
+        return carry_out(read(study.file), Caps(), backend="growing"), said[0].stdout
+
+    return of
 
 
 @pytest.mark.parametrize("words", [["--all"], ["pico-60-20", "pico-60-40", "pico-60-80"]])
-def test_a_launch_that_waits_ends_once_all_its_runs_are_stopped(waiting, words):
+def test_a_launch_that_waits_ends_once_all_its_runs_are_stopped(waiting, stopped, words):
     outcome, said = stopped(waiting, *words)
     assert said.startswith("Asked process ") and "hasn't begun" in said
     assert outcome.exit is Exit.DONE and outcome.reason == "asked to stop"
@@ -48,16 +57,15 @@ def test_a_launch_that_waits_ends_once_all_its_runs_are_stopped(waiting, words):
     assert carry_out(read(waiting.write(steps="[20, 40, 80]")), Caps(), backend="here").done == 3  # as after any stop
 
 
-def test_runs_that_are_stopped_while_slots_are_waited_for_are_not_started(waiting, monkeypatch):
-    monkeypatch.setattr(Growing, "join", 1.5)
-    outcome, said = stopped(waiting, "pico-60-8", "pico-60")
+def test_runs_that_are_stopped_while_slots_are_waited_for_are_not_started(waiting, stopped):
+    outcome, said = stopped(waiting, "pico-60-8", "pico-60", join=0.0)
     assert "to stop pico-60-8 and pico-60." in said and "names none of its runs, or several" in said
     assert dict(outcome.states) == {"stopped": 1} and outcome.done == 2
     assert rows(waiting, "SELECT name FROM runs WHERE state = 'stopped'") == ["pico-60-80"]
     assert rows(waiting, "SELECT max(step) FROM attempts") == [40]
 
 
-def test_a_launch_that_nobody_stopped_and_that_is_refused_leaves_no_requests(study):
+def test_a_launch_that_nobody_stopped_and_that_is_refused_leaves_no_requests(study, stopped):
     study.write(WANTS.replace("SECONDS", "1"), steps="[20, 40]")
     with pytest.raises(Exception, match="need slots of type h100"):
         stopped(study, "pico-60-40")
