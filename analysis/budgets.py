@@ -25,6 +25,7 @@ from scalectl.analysis.notebook import Report, html_table
 from scalectl.analysis.parabolas import Noise, around_the_best, bottom_of, curve_of
 from scalectl.analysis.runs import COMPUTE, METRIC, cells, model_sizes, usable
 from scalectl.analysis.sizes import SizeLaw, Sizes, size_law
+from scalectl.analysis.values import value
 from scalectl.analysis.vocabulary import AXES, MINIMA, NEAREST, SEEDS, TOGETHER
 
 SIZES = 3  # that a budget needs to be shown beside one with NEAREST sizes, which has a minimum
@@ -83,7 +84,7 @@ class IsoFlop(Report):
             best = budget.why
             if not best:
                 size = f"N* {budget.params:.3g} ({_ends(budget)})"
-                best = f"{size}, D* {budget.images_seen:.3g}, {self.metric} {budget.error:.3g}"
+                best = f"{size}, D* {budget.images_seen:.3g}, {self.metric} {self._error(budget)}"
             sizes = f"{budget.sizes:>3} {'size ' if budget.sizes == 1 else 'sizes'}"
             lines.append(f"  C = {budget.compute:<9.3g}{sizes}   {best}")
         return "\n".join([*lines, "", *(f"  {growth}" for growth in self._growths())])
@@ -93,9 +94,13 @@ class IsoFlop(Report):
         for budget in self.budgets:
             best = (budget.why, "", "")
             if not budget.why:
-                best = (f"{budget.params:.3g} ({_ends(budget)})", f"{budget.images_seen:.3g}", f"{budget.error:.3g}")
+                size = f"{budget.params:.3g} ({_ends(budget)})"
+                best = (size, f"{budget.images_seen:.3g}", self._error(budget))
             rows.append((f"{budget.compute:.3g}", str(budget.sizes), *best))
         return html_table(self._head(), ("C", "sizes", "N*", "D*", self.metric), rows, self._growths())
+
+    def _error(self, budget: Budget) -> str:
+        return "" if budget.error is None else value(self.metric, budget.error)
 
     def _head(self) -> str:
         minima = sum(budget.params is not None for budget in self.budgets)

@@ -14,10 +14,10 @@ def rms(values: ArrayLike) -> float:
 
 
 def value(metric: str, number: float) -> str:
-    """A metric as people read it: errors in per cent."""
+    """A metric as people read it: errors in per cent, and losses with one more digit, for models differ by little."""
     if is_in_per_cent(metric):
         return f"{100 * number:.3g} %"
-    return f"{number:.3g}"
+    return f"{number:.4g}"
 
 
 def interval(metric: str, low: float, high: float) -> str:
