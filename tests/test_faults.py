@@ -313,3 +313,12 @@ def test_a_paused_launch_exits_with_1_and_names_the_cause(study, monkeypatch):
     text = outcome.text(study.file, str(study.store))
     assert "0 of 3 runs done" in text and "1 failed, 2 stopped" in text
     assert "Paused: jobs of shape 8x1x32h2p4" in text and "user_error: OSError: disk on fire" in text
+
+
+def test_a_launch_that_divergence_pauses_exits_with_1_as_any_that_is_paused(study):
+    file = study.write(**SHAPES | {"seeds": "[0, 1, 2, 3, 4]"})
+    file.write_text(file.read_text().replace("lr: 3e-3", "lr: 1e30"))
+    outcome = carry_out(read(file), Caps(), backend="here")
+    assert dict(outcome.states) == {"diverged": 3, "stopped": 2}
+    assert outcome.exit is Exit.FAILED
+    assert "Paused: the study, because the first 3 jobs failed alike: nonfinite: " in outcome.text(file, "")

@@ -59,7 +59,7 @@ def _reworded(error: MarkedYAMLError, tree: "_Tree") -> Problem:
     elif "expected the node content" in problem:
         message, hint = "a value is missing", ""
     elif "expected <block end>" in problem:
-        message, hint = "this does not continue message is above it", "check the indentation and the '-' or 'key:'"
+        message, hint = "this does not continue what is above it", "check the indentation and the '-' or 'key:'"
     return Problem(tree.spot(mark.index, mark.index + 1), "", message, hint)
 
 

@@ -218,7 +218,7 @@ class _Session:
         done, cap = states[RunState.DONE], ""
         left = done + states[RunState.DIVERGED] < len(runs)  # else the stop came when there was nothing left to stop
         code = Exit.DONE
-        if states[RunState.FAILED] + states[EVALUATION_FAILED]:
+        if pause or states[RunState.FAILED] + states[EVALUATION_FAILED]:
             code = Exit.FAILED
         if left and interrupted:
             code = Exit.INTERRUPTED
