@@ -99,7 +99,7 @@ def test_a_class_with_too_few_images_is_named():
 
 
 def test_upstream_is_the_mean_over_the_images():
-    read = Readings(np.array([0.5, 1.5, 4.0], np.float32), np.array([True, False, False]), np.zeros((3, 2)))
+    read = Readings(np.array([0.5, 1.5, 4.0], np.float32), np.array([True, False, False]), np.zeros((3, 2)), None, None)
     assert upstream(read, "loss") == 2.0
     assert upstream(read, "error") == pytest.approx(1 / 3)
     assert upstream(read, "precision@1") == pytest.approx(2 / 3)

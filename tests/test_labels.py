@@ -16,12 +16,13 @@ from told import from_scratch
 from scalectl.orchestrator.errors import InvalidExperiment
 from scalectl.orchestrator.experiment.reading import Experiment, read
 from scalectl.orchestrator.plan.planner import plan
+from scalectl.trainer.answers import wrong
 from scalectl.trainer.data.batches import Batches
 from scalectl.trainer.data.facts import Unreadable
 from scalectl.trainer.data.labels import Several
 from scalectl.trainer.data.split import split
 from scalectl.trainer.events import Done, Measurement
-from scalectl.trainer.step import losses, wrong
+from scalectl.trainer.step import losses
 from scalectl.trainer.train import train
 
 

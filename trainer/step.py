@@ -13,6 +13,7 @@ import numpy as np
 import optax
 
 from scalectl.trainer import kept
+from scalectl.trainer.answers import ranked, wrong
 from scalectl.trainer.compiling import compiled
 from scalectl.trainer.flops import dispatch, training_flops
 from scalectl.trainer.grouping import grouped, training, ungrouped
@@ -55,11 +56,14 @@ class Fed(NamedTuple):
 
 
 class Readings(NamedTuple):
-    """What a model says of images: the loss (B), whether its answer is wrong (B), and the features (B, D)."""
+    """What a model says of images: the loss (B), whether its answer is wrong (B), the features (B, D), how many classes
+    it prefers to the label, or to the best of several (B), and the labels themselves (B), or (B, C) of several."""
 
     loss: Any
     wrong: Any
     features: Any
+    rank: Any
+    labels: Any
 
 
 @dataclass(frozen=True)
@@ -169,18 +173,11 @@ def several_steps(
     return jax.lax.fori_loop(0, count, body, (state, Metrics(*[jnp.zeros(shape.steps)] * 3)))
 
 
-def wrong(logits_BC: Array, labels_B: Array) -> Array:
-    """Whether the first answer on an image is wrong (B): not its label, or none of several (B, C)."""
-    answers_B = logits_BC.argmax(axis=-1)
-    if labels_B.ndim == 1:
-        return answers_B != labels_B
-    return jnp.take_along_axis(labels_B, answers_B[:, None], axis=1)[:, 0] == 0
-
-
 def read(shape: Shape, params: Any, images: Array, labels: Array) -> Readings:
     """What a model says of one batch; upstream and few-shot evaluation share this pass."""
     logits_BC, features_BD = shape.model.apply(params, images)
-    return Readings(losses(logits_BC, labels, shape.loss), wrong(logits_BC, labels), features_BD)
+    rank = ranked(logits_BC, labels)
+    return Readings(losses(logits_BC, labels, shape.loss), wrong(logits_BC, labels), features_BD, rank, labels)
 
 
 @cache

@@ -90,7 +90,8 @@ def source(name: str, *, num_classes: int | None = None) -> Callable[[Function],
 def metric(name: str) -> Callable[[Function], Function]:
     """Let `evals.upstream.metrics` name a metric: a function of what a model says of the held-out images.
 
-    That has `loss` (images) in nats, `wrong` (images) and `features` (images, width) as arrays of NumPy.
+    That has, as arrays of NumPy, `loss` (images) in nats, `wrong` (images), `features` (images, width), `labels`
+    (images), or (images, classes) of several, and `rank` (images): how many classes come before the label.
     """
     from scalectl.trainer.spec import Upstream
 
