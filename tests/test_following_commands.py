@@ -93,3 +93,14 @@ def test_a_prediction_of_others_runs_names_the_figure_of_the_same_law(mixed):
     words = ["--study", "others", "--metric", "test_error", "--where", "model!=c", "--x", "params", "--law", "power"]
     found = shlex.split(next_command(mixed.store, scalectl.read(mixed.store), "others", asked))
     assert found == ["scalectl", "plot", "frontier", *words]
+
+
+def test_a_fit_without_any_run_names_no_figure_that_would_be_refused_too(study):
+    records, found = planning(study, steps="[20, 40]")
+    with records:
+        write(records, found.jobs)
+        for run in found.runs:
+            records.exclude(run.id, "copied wrongly")
+    refused = CliRunner().invoke(command, ["fit", "--store", str(study.store)], standalone_mode=False)
+    assert refused.return_value == 4 and "runs that are done are excluded" in refused.stderr
+    assert "Next:" not in refused.output

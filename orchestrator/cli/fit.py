@@ -137,6 +137,7 @@ def fit(
 
 
 def _laws(ask: "Ask", points: "DataFrame", hold_out: str | None, view: View, following: str) -> Exit:
+    from scalectl.analysis.checks import excluded
     from scalectl.analysis.store import metrics
     from scalectl.orchestrator.report.fits import fit_or_reason, held_out_runs
 
@@ -158,7 +159,8 @@ def _laws(ask: "Ask", points: "DataFrame", hold_out: str | None, view: View, fol
         _say(reports)
         click.echo(f"\nNext: {following}")
     if len(laws) < len(ask.fits):
-        if not laws and any(fit.metric in metrics(points) for fit in ask.fits.values()):  # the figure has no law then
+        done = points[(points["state"] == "done") & ~excluded(points)]  # without any there is no figure either
+        if not laws and any(fit.metric in metrics(points) and done[fit.metric].count() for fit in ask.fits.values()):
             click.echo(f"Next: {following}", err=True)
         return Exit.REFUSED
     return Exit.DONE
