@@ -60,6 +60,7 @@ def tables(asked: argparse.Namespace, folder: Path) -> list[Table]:
         Table("left", ("left.py", str(STUDY), "--slots", "2")),
         Table("laws", ("laws.py", *(("--curves", asked.curves) if asked.curves else ()))),
         Table("figure", ("figure.py", "--runs", "10000")),
+        Table("aot-steps", ("aot_steps.py",)),
     ]
     if asked.surface:
         every.append(Table("surface", ("laws.py", "--surface", asked.surface, "--axis", "2")))

@@ -57,7 +57,8 @@ class Fed(NamedTuple):
 
 class Readings(NamedTuple):
     """What a model says of images: the loss (B), whether its answer is wrong (B), the features (B, D), how many classes
-    it prefers to the label, or to the best of several (B), and the labels themselves (B), or (B, C) of several."""
+    it prefers to the label, or to the best of several (B), and the label itself (B), -1 where there may be several.
+    """
 
     loss: Any
     wrong: Any
@@ -176,8 +177,10 @@ def several_steps(
 def read(shape: Shape, params: Any, images: Array, labels: Array) -> Readings:
     """What a model says of one batch; upstream and few-shot evaluation share this pass."""
     logits_BC, features_BD = shape.model.apply(params, images)
-    rank = ranked(logits_BC, labels)
-    return Readings(losses(logits_BC, labels, shape.loss), wrong(logits_BC, labels), features_BD, rank, labels)
+    rank, one_B = ranked(logits_BC, labels), labels
+    if labels.ndim > 1:  # of all images at once they may be more than the host has memory for
+        one_B = jnp.full(len(labels), -1)
+    return Readings(losses(logits_BC, labels, shape.loss), wrong(logits_BC, labels), features_BD, rank, one_B)
 
 
 @cache

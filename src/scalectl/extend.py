@@ -91,7 +91,7 @@ def metric(name: str) -> Callable[[Function], Function]:
     """Let `evals.upstream.metrics` name a metric: a function of what a model says of the held-out images.
 
     That has, as arrays of NumPy, `loss` (images) in nats, `wrong` (images), `features` (images, width), `labels`
-    (images), or (images, classes) of several, and `rank` (images): how many classes come before the label.
+    (images), -1 where an image may have several, and `rank` (images): how many classes come before the label.
     """
     from scalectl.trainer.spec import Upstream
 
