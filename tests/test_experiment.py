@@ -62,7 +62,7 @@ BROKEN = [
     ("name: digits", "name: !mine x", "2:7", "tag !mine"),
     ("name: digits", 'name: "a\\tb"', "2:7", r"name: 'a\tb' is not a plain name"),
     ("name: digits", "name: a: b", "2:8", "a second ': '"),
-    ("  nano: {", "  nano:\n    width: 16\n   depth: {", "8:4", "this does not continue what is above it ..."),
+    ("  nano: {", "  nano:\n    width: 16\n   depth: {", "8:4", "this does not continue what is above it ... check"),
     ("name: digits", "name: 'a", "2:7", "a quoted text that never ends"),
     ("name: digits", "name: *nobody", "2:7", "*nobody"),
     ("store: results.db", "store: postgresql://host/db", "3:8", "'postgresql://host/db': not supported yet"),
