@@ -17,7 +17,7 @@ from scalectl.trainer.answers import ranked, wrong
 from scalectl.trainer.compiling import compiled
 from scalectl.trainer.flops import dispatch, training_flops
 from scalectl.trainer.grouping import grouped, training, ungrouped
-from scalectl.trainer.optimizer import Settings, clip, direction, is_own, own_schedule, schedule, updated
+from scalectl.trainer.optimizer import DECAYS, Settings, clip, direction, is_own, own_schedule, schedule, updated
 from scalectl.trainer.own_model import Net, net
 from scalectl.trainer.packing import small
 from scalectl.trainer.padding import padded, some
@@ -309,7 +309,7 @@ class Programs:
 
     def _ready(self, name: Hashable, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         """A program for arguments of these shapes, compiled now unless this process has it."""
-        key = (name, self.shape, self.layout)
+        key = (name, self.shape, self.layout, tuple(DECAYS))
         if key not in self._compiled:
             began = time.perf_counter()
             where = {} if self.layout.alone else {"out_shardings": options["out"]()}
