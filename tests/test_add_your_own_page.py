@@ -82,7 +82,7 @@ def test_the_metric_is_measured(tmp_path):
     check = "from scalectl.trainer import own; from scalectl.trainer.evaluate import upstream\n"
     check += "from scalectl.trainer.step import Readings; name = own.names('metric')['median_loss']\n"
     check += "print(upstream(Readings(np.array([1.0, 2.0, 9.0]), np.zeros(3, bool), None, None, None), name))"
-    assert run("metric", check, tmp_path) == "2.0\n"
+    assert run("metric", check, tmp_path) == "(2.0, 3)\n"
 
 
 def test_the_law_finds_what_was_planted(store):

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import Ridge, RidgeClassifier
 from sklearn.preprocessing import StandardScaler
 
+from scalectl.trainer import own
 from scalectl.trainer.data.images import Images
 from scalectl.trainer.evaluate import fewshot, regressed, ridge, shots, upstream
 from scalectl.trainer.spec import FewshotSpec
@@ -98,8 +99,31 @@ def test_a_class_with_too_few_images_is_named():
         shots(np.repeat([0, 1], [9, 7]), 8, 0)
 
 
-def test_upstream_is_the_mean_over_the_images():
-    read = Readings(np.array([0.5, 1.5, 4.0], np.float32), np.array([True, False, False]), np.zeros((3, 2)), None, None)
-    assert upstream(read, "loss") == 2.0
-    assert upstream(read, "error") == pytest.approx(1 / 3)
-    assert upstream(read, "precision@1") == pytest.approx(2 / 3)
+READ = Readings(np.array([0.5, 1.5, 4.0], np.float32), np.array([True, False, False]), np.zeros((3, 2)), None, None)
+
+
+@pytest.mark.parametrize(("name", "value"), [("loss", 2.0), ("error", 1 / 3), ("precision@1", 2 / 3)])
+def test_upstream_is_the_mean_over_the_images(name, value):
+    assert upstream(READ, name) == (pytest.approx(value), 3)
+
+
+@pytest.mark.parametrize(
+    ("found", "value", "images"),
+    [
+        (lambda read: read.wrong[:2], 0.5, 2),  # those of a class, say
+        (lambda read: read.loss[read.loss > 9], np.nan, 0),
+        (lambda read: np.median(read.loss), 1.5, 3),
+        (lambda read: 7, 7.0, 3),
+    ],
+)
+def test_a_metric_of_ones_own_is_measured_on_the_images_that_count(monkeypatch, found, value, images):
+    monkeypatch.setattr(own, "thing", lambda kind, key: found)
+    assert upstream(READ, "mine") == (pytest.approx(value, nan_ok=True), images)
+
+
+def test_a_metric_with_several_numbers_an_image_is_refused(monkeypatch):
+    monkeypatch.setattr(own, "thing", lambda kind, key: lambda read: read.features)
+    with pytest.raises(
+        ValueError, match=r"metric 'mine' gave an array of shape \(3, 2\); return a value for each image"
+    ):
+        upstream(READ, "mine@0123456789ab")

@@ -156,6 +156,18 @@ def test_a_new_evaluation_trains_nothing(study):
     assert {run.reason for run in more.runs} == {"new evaluation: fewshot/digits/5shot/error"}
 
 
+def test_all_new_evaluations_are_named_up_to_three(study):
+    def reasons(known, shots):
+        found = planned(study, known, shots=shots)
+        return found, {run.reason.replace("fewshot/digits/", "") for run in found.runs}
+
+    done = finished(planned(study))
+    more, said = reasons(done, "[1, 2, 5]")
+    assert said == {"new evaluation: 2shot/error, 5shot/error"}
+    _, said = reasons(finished(more, known=done), "[1, 2, 3, 4, 5, 6, 7]")
+    assert said == {"new evaluation: 3shot/error, 4shot/error, 6shot/error and 1 more"}
+
+
 def test_fine_tuning_is_added_to_runs_that_are_done_and_again_when_it_changes(study):
     def more(known, steps):
         extra = f"  finetune: {{dataset: digits, steps: {steps}}}"

@@ -51,7 +51,7 @@ def evaluations(programs: Programs, params: Any, own: DataSpec, evals: EvalSpec,
 
     for name in evals.upstream:
         read = held_out(own)
-        yield Score(upstream_metric(name), upstream(read, name), len(read.wrong))
+        yield Score(upstream_metric(name), *upstream(read, name))
     for data, group in groupby(evals.fewshot, key=lambda spec: spec.data or own):
         specs = list(group)
         pool, test = evalsets(data, model.image_size, model.channels)
@@ -96,18 +96,28 @@ def finite(features: np.ndarray) -> np.ndarray:
     return features
 
 
-# The value of each metric of spec.Upstream from what the model says of the held-out images.
+# What each metric of spec.Upstream makes of what the model says of the held-out images: a value for each of them.
 MEASURES: dict[str, Callable[[Readings], Any]] = {
-    "loss": lambda read: np.mean(read.loss, dtype=np.float64),
-    "error": lambda read: np.mean(read.wrong, dtype=np.float64),
-    "precision@1": lambda read: np.mean(~read.wrong, dtype=np.float64),
+    "loss": lambda read: read.loss,
+    "error": lambda read: read.wrong,
+    "precision@1": lambda read: ~read.wrong,
 }
 
 
-def upstream(read: Readings, name: str) -> float:
-    """The mean loss of the images that were read, the share of wrong or right first answers, or an added metric."""
+def upstream(read: Readings, name: str) -> tuple[float, int]:
+    """A metric, built in or added, of the images that were read, and how many of them it is the mean of.
+
+    It is NaN of none. A metric that is a number by itself takes all of them. Raises ValueError for what is neither a
+    number nor a value for each image that counts.
+    """
     measure = MEASURES[name] if name in MEASURES else own.thing("metric", name)
-    return float(measure(read))
+    values = np.asarray(measure(read))
+    if values.ndim > 1:
+        gave = f"metric {own.plain(name)!r} gave an array of shape {values.shape}"
+        raise ValueError(f"{gave}; return a value for each image that counts, or a number")
+    if values.ndim == 0:
+        return float(values), len(read.wrong)
+    return float(np.mean(values, dtype=np.float64)) if len(values) else float("nan"), len(values)
 
 
 class Pool(Protocol):

@@ -13,10 +13,12 @@ from scalectl.orchestrator.experiment.reading import Experiment
 from scalectl.orchestrator.plan.placement import Fit, fit
 from scalectl.orchestrator.plan.plan import Known, Plan, PlannedJob, PlannedRun
 from scalectl.orchestrator.vocabulary import JobKind, RunState, job_name
+from scalectl.trainer.counting import few
 from scalectl.trainer.flops import forward_flops, training_flops
 from scalectl.trainer.identity import Identities
 from scalectl.trainer.spec import EvalSpec, Job, RecipeSpec, SpecField, TrunkSpec, spec_fields
 
+_NAMED = 3  # evaluations that a reason names
 _NO_EVALS = EvalSpec(upstream=(), fewshot=())  # of a stretch of a trunk
 
 
@@ -173,13 +175,13 @@ def _reason(run: str, wanted: Mapping[str, str], known: Known, *, trained: bool)
 
 
 def _unmeasured(measured: Mapping[str, str], wanted: Mapping[str, str]) -> str:
-    """The first evaluation that a run lacks, or whose settings changed; or nothing."""
+    """The evaluations that a run lacks, or whose settings changed; or nothing."""
     lacking = sorted(name for name in wanted if measured.get(name) != wanted[name])
     changed = [name for name in lacking if name in measured]
     if changed:
-        return f"evaluation settings changed: {changed[0]}"
+        return f"evaluation settings changed: {few(changed, _NAMED)}"
     if lacking:
-        return f"new evaluation: {lacking[0]}"
+        return f"new evaluation: {few(lacking, _NAMED)}"
     return ""
 
 

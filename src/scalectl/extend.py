@@ -91,7 +91,8 @@ def metric(name: str) -> Callable[[Function], Function]:
     """Let `evals.upstream.metrics` name a metric: a function of what a model says of the held-out images.
 
     That has, as arrays of NumPy, `loss` (images) in nats, `wrong` (images), `features` (images, width), `labels`
-    (images), -1 where an image may have several, and `rank` (images): how many classes come before the label.
+    (images), -1 where an image may have several, and `rank` (images): how many classes come before the label. The
+    function returns a value for each image that counts, of which the mean is stored with their number; or one number.
     """
     from scalectl.trainer.spec import Upstream
 
