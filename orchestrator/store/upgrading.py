@@ -8,7 +8,7 @@ from scalectl.orchestrator.store.soundness import missing_object
 from scalectl.orchestrator.store.tables import attempts, schema, studies
 from scalectl.orchestrator.store.views import create_views, views_are_ours
 
-VERSION = 11  # of the tables and views; raised with every change to them
+VERSION = 12  # of the tables and views; raised with every change to them
 
 # Until version 5 the kind of a job and the name of its run were parts of the job's name, which the next plan replaced:
 # an attempt that came to steps before the last one was no evaluation.
