@@ -8,6 +8,7 @@ from invoking import command
 from told import planned_again, planning, write
 
 from scalectl.orchestrator.page.document import document
+from scalectl.orchestrator.report.fits import study_points
 from scalectl.orchestrator.store.reading import Store
 from scalectl.orchestrator.store.records import Records
 
@@ -49,3 +50,23 @@ def test_any_study_s_name_names_the_run(shared):
     shown = command("show", "pico-60-20", "--store", shared.store).stdout.splitlines()
     assert shown[0].startswith("tiny-60-20 · ") and shown[1].startswith("  pico-60-20 is its name in another study")
     assert "another study" not in command("show", "tiny-60-20", "--store", shared.store).stdout
+
+
+def test_runs_that_a_file_lacks_follow_the_new_names_of_its_models(study):
+    """Names that changed places left the long runs behind: `pico` was then both shapes, and each seed a model."""
+    text = study.write(steps="[20, 40]").read_text()
+    text = text.replace("\ndata:", "\n  nano: {width: 16, depth: 2, num_heads: 2, patch_size: 4}\ndata:", 1)
+    swapped = text.replace("nano:", "other:").replace("pico:", "nano:").replace("other:", "pico:")
+    for edited in (text, swapped.replace("[20, 40]", "[20]")):
+        study.file.write_text(edited)
+        with Records(study.store) as records:
+            write(records, planned_again(study, records).jobs)
+    request, points = study_points(study.store, "small")
+    assert dict(zip(points["name"], points["width"], strict=True)) == {
+        "nano-60-20": 8,
+        "nano-60-40": 8,
+        "pico-60-20": 16,
+        "pico-60-40": 16,
+    }
+    assert {name.partition("-")[0] for name in request.names.values()} == {*request.runs.values()} == {"nano", "pico"}
+    assert set(zip(points["model"], points["width"], strict=True)) == {("nano", 8), ("pico", 16)}

@@ -49,8 +49,8 @@ class Outcome:
         again = command("launch", file, changes=changes, options={"fake_cluster": fake_cluster})
         lines = [self.summary()]
         if self.unlisted and not changes:  # with these the file is a part of itself as often as not
-            drop = command("prune --dry-run", file, changes=changes)
-            lines.append(f"The study has {counted(self.unlisted, 'more run')} than this file: {drop} shows them.")
+            drop, others = command("prune --dry-run", file, changes=changes), counted(self.unlisted, "run")
+            lines.append(f"Its laws also count {others} that this file lacks: {drop} shows them.")
         return "\n".join([*lines, self._next(again, store)])
 
     def summary(self) -> str:

@@ -17,6 +17,7 @@ from scalectl.orchestrator.plan.plan import Plan, PlannedRun
 from scalectl.orchestrator.store import rows
 from scalectl.orchestrator.store.foreign import Foreign, alike, steady
 from scalectl.orchestrator.store.layout import CAPITALS
+from scalectl.orchestrator.store.renaming import rename_models
 from scalectl.orchestrator.store.sharing import has_more_than, share_trunks
 from scalectl.orchestrator.store.tables import (
     attempts,
@@ -62,6 +63,7 @@ def take_in(connection: Connection, plan: Plan, document: str, fits: str) -> Non
         added = insert(members)
         named = added.on_conflict_do_update(index_elements=["study", "run"], set_={"model": added.excluded.model})
         connection.execute(named, own)
+    rename_models(connection, study, plan.runs)
     _plan_again(connection, plan.missing)
     _plan_jobs(connection, plan, study, trunk)
     add_metrics(connection, plan.evals.metrics())
