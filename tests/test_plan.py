@@ -436,7 +436,7 @@ def test_runs_that_left_the_file_are_said_and_left_alone(study):
     again = plan(read(study.write(steps="[20]")), known(study.store))
     assert again.unlisted == 2 and not again.jobs
     said = plan_screen.text(again, "f", "s", ONE)
-    assert "Its laws also count 2 runs that this file lacks: scalectl prune --dry-run f shows them." in said
+    assert "The study's laws also count 2 runs that this file lacks: scalectl prune --dry-run f shows them." in said
     records, _ = planning(study, steps="[20]")
     records.close()
     assert rows(study, "SELECT state FROM runs") == ["done"] * 3

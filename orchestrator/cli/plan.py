@@ -219,7 +219,7 @@ def _notes(plan: "Plan", slots: "Sequence[Slot]", fit: str, drop: str) -> str:
         out = f"{plan.skipped} of {counted(len(plan.runs) + plan.skipped, 'run')}"
         notes.append(f"  {out} {'is' if plan.skipped == 1 else 'are'} left out by the rules of grid.")
     if plan.unlisted:
-        notes.append(f"  Its laws also count {counted(plan.unlisted, 'run')} that this file lacks{drop}.")
+        notes.append(f"  The study's laws also count {counted(plan.unlisted, 'run')} that this file lacks{drop}.")
     if plan.price is not None:
         notes.append(f"  Price: {plan.price:,.2f}.")
     if plan.jobs:

@@ -50,7 +50,7 @@ class Outcome:
         lines = [self.summary()]
         if self.unlisted and not changes:  # with these the file is a part of itself as often as not
             drop, others = command("prune --dry-run", file, changes=changes), counted(self.unlisted, "run")
-            lines.append(f"Its laws also count {others} that this file lacks: {drop} shows them.")
+            lines.append(f"The study's laws also count {others} that this file lacks: {drop} shows them.")
         return "\n".join([*lines, self._next(again, store)])
 
     def summary(self) -> str:
