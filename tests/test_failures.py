@@ -25,7 +25,7 @@ def test_some_kinds_are_tried_again_as_often_as_the_limit_says(job, kind):
     assert states(Failures(2), job, kind, 3) == ["retried", "retried", "failed"]
 
 
-@pytest.mark.parametrize("kind", ["user_error", "bad_config"])
+@pytest.mark.parametrize("kind", ["user_error", "bad_config", "disk_full"])
 def test_what_is_deterministic_runs_once(job, kind):
     assert states(Failures(2), job, kind, 1) == ["failed"]
 
@@ -71,7 +71,8 @@ def test_a_shape_that_works_is_not_held_back(job):
     ("said", "kind"),
     [
         ("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 65.93G", "out_of_memory"),
-        ("RESOURCE_EXHAUSTED: Error writing 'd/1': [OS error 28: ENOSPC No space left on device]", "user_error"),
+        ("RESOURCE_EXHAUSTED: Error writing 'd/1': [OS error 28: ENOSPC No space left on device]", "disk_full"),
+        ("[Errno 122] Disk quota exceeded", "disk_full"),
     ],
 )
 def test_a_full_disk_is_no_lack_of_memory(job, monkeypatch, said, kind):
@@ -82,3 +83,4 @@ def test_a_full_disk_is_no_lack_of_memory(job, monkeypatch, said, kind):
     monkeypatch.setattr("scalectl.trainer.train.train", train)
     (batch,) = stream(job.job, threading.Event())
     assert batch[-1].kind == kind and said in batch[-1].reason
+    assert (job.job.folder in batch[-1].reason.splitlines()[-1]) == (kind == "disk_full")

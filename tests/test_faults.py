@@ -1,5 +1,6 @@
 """Faults injected into real launches: the class that each is given, the attempts that it costs, and where it ends."""
 
+import errno
 import os
 import signal
 import threading
@@ -28,6 +29,7 @@ from scalectl.orchestrator.plan.planner import plan
 from scalectl.orchestrator.store.known import known
 from scalectl.orchestrator.store.records import Records
 from scalectl.orchestrator.vocabulary import JobState
+from scalectl.trainer import writer
 from scalectl.trainer.events import Failed, Progress, Started
 from scalectl.trainer.spec import Job
 
@@ -288,6 +290,31 @@ def test_three_first_jobs_that_fail_alike_pause_the_study(study):
     assert rows(study, "SELECT state, count(*) FROM runs GROUP BY state") == [("failed", 3), ("stopped", 5)]
     last = rows(study, "SELECT text FROM events WHERE what = 'paused' ORDER BY id")[-1]
     assert last.startswith("the study, because the first 3 jobs failed alike: user_error: ")
+
+
+def test_a_full_disk_pauses_the_study_in_the_middle(study, monkeypatch):
+    """Each of the others trained to its next checkpoint, to fail there."""
+    whole, saved = writer.save, []
+
+    def save(folder, *rest):
+        saved.append(folder)
+        if len(saved) > 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return whole(folder, *rest)
+
+    monkeypatch.setattr(writer, "save", save)
+    experiment = read(study.write(**SHAPES | {"seeds": "[0, 1, 2, 3, 4]"}))
+    outcome = carry_out(experiment, Caps(), backend="here")
+    assert rows(study, "SELECT state, kind, count(*) FROM runs GROUP BY state ORDER BY state") == [
+        ("done", "", 2),
+        ("failed", "disk_full", 1),
+        ("stopped", "", 2),
+    ]
+    text = outcome.text(study.file, str(study.store))
+    assert outcome.exit is Exit.FAILED and f": No space left on device. Checkpoints go to {saved[-1]}\n" in text
+    assert f"Next: mend that, then scalectl launch {study.file}" in text
+    monkeypatch.undo()
+    assert carry_out(experiment, Caps(), backend="here").done == 5
 
 
 @pytest.mark.slow

@@ -131,7 +131,10 @@ def _events(job: Job, stopping: Stop, place: Place) -> Iterator[Event]:
                 step = event.step
                 yield event
     except Exception as error:  # whatever the trainer raises is the job's failure, never the launcher's
-        yield Failed(_kind(error), step, redacted("".join(traceback.format_exception(error)).rstrip()))
+        kind, reason = _kind(error), "".join(traceback.format_exception(error)).rstrip()
+        if kind == "disk_full":  # whose own last line has no path, or many
+            reason += f"\n{_full(error)}. Checkpoints go to {job.folder}"
+        yield Failed(kind, step, redacted(reason))
     finally:
         give_back()  # the next job may be a small one
 
@@ -155,11 +158,16 @@ def _kind(error: Exception) -> str:
         return "no_capacity"
     if isinstance(error, Superseded):
         return "node_lost"
-    if any(os.strerror(number) in str(error) for number in FULL):
-        return "user_error"  # for TensorStore that is a resource that is exhausted, too
+    if _full(error):
+        return "disk_full"  # for TensorStore that is a resource that is exhausted, too
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
         return "out_of_memory"
     return "user_error"
+
+
+def _full(error: Exception) -> str:
+    """What the system says of a full disk, where an error is of one."""
+    return next((text for text in map(os.strerror, FULL) if text in str(error)), "")
 
 
 def prepare_jax(place: Place) -> None:

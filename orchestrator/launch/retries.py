@@ -71,10 +71,13 @@ class Failures:
         """What is no longer placed after a job failed for good, and why; empty where the rest goes on.
 
         The first job of a shape is its canary: where it fails as any other would, they wait. Other shapes go on, until
-        the first ALIKE jobs of all have failed with one cause.
+        the first ALIKE jobs of all have failed with one cause, or one with a cause that none escapes.
         """
         kind, cause = FAILURE_KINDS[end.kind], f"{end.kind}: {last_line(end.reason)}"
         self._alike[cause] += 1
+        if kind.pauses and not self.paused:
+            self.paused = cause
+            return f"the study, because no job would end otherwise: {cause}"
         if not self._sound and self._alike[cause] >= ALIKE and not self.paused:
             self.paused = cause
             return f"the study, because the first {ALIKE} jobs failed alike: {cause}"
