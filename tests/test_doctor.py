@@ -145,3 +145,6 @@ def test_little_disk_and_ignored_variables_are_warnings(devices, monkeypatch):
     code, states = findings()
     assert code == Exit.DONE and states["disk"]["state"] == states["variables"]["state"] == "warning"
     assert "XLA_FLAGS" in states["variables"]["text"] and "prune" in states["disk"]["advice"]
+    monkeypatch.setattr(checkup, "FULL_DISK", 10**18)
+    code, states = findings()
+    assert code == Exit.FAILED and states["disk"]["state"] == "error"

@@ -392,6 +392,20 @@ def test_a_full_disk_loses_the_batch_and_nothing_before_it(study, begun):
     assert rows(study, "SELECT max(step) FROM progress") == [4999]
 
 
+@pytest.mark.parametrize("waiting", [False, True])
+def test_a_store_can_be_read_on_a_full_disk(study, waiting):
+    """The file that readers of one store share is one more, for which there was no room; a log has it beside it."""
+    planning(study)[0].close()
+    with closing(sqlite3.connect(study.store)) as connection:
+        if waiting:
+            connection.execute("DELETE FROM runs WHERE number = 1")
+            connection.commit()
+        with full_disk(0):
+            assert Store(study.store).status().counts["planned"] == 2 - waiting
+            assert len(known(study.store).states) == 2 - waiting
+            assert len(analysis.read(study.store)) == 2 - waiting and analysis.measurements(study.store).empty
+
+
 MOUNTS = """\
 /dev/sda1 / ext4 rw 0 0
 filer:/home /home nfs4 rw 0 0

@@ -27,6 +27,7 @@ from scalectl.trainer.data.storage import remote
 
 PACKAGES = ("scalectl", "jax", "jaxlib", "flax", "optax", "ray", "sqlalchemy", "numpy", "scipy", "pandas", "matplotlib")
 PATIENCE = 120.0  # seconds that JAX may look for its devices
+FULL_DISK = 2**20  # bytes; a store begins with less, and no checkpoint finds room
 LITTLE_DISK = 10**9  # bytes; checkpoints of a study of small models take less
 LITTLE_MEMORY = 2 * 2**30  # bytes: Ray and two workers with small models
 # Without looking for garbage, and without an end: Python's own takes as long as to ask.
@@ -173,8 +174,9 @@ def _disk(folder: Path) -> Finding:
         text = f"{size(room_left)} of your quota left at {folder}"
     if not os.access(folder, os.W_OK):
         return Finding("disk", "error", f"{folder} can't be written", "Name another store or artifacts in the file.")
+    clear = "scalectl prune removes those that nobody needs."
+    if room_left < FULL_DISK:
+        return Finding("disk", "error", text, f"There is no room for checkpoints: {clear}")
     if room_left < LITTLE_DISK:
-        return Finding(
-            "disk", "warning", text, "Checkpoints may fill it: scalectl prune removes those that nobody needs."
-        )
+        return Finding("disk", "warning", text, f"Checkpoints may fill it: {clear}")
     return Finding("disk", "ok", text)
