@@ -27,7 +27,7 @@ from scalectl.trainer.data.storage import remote
 
 PACKAGES = ("scalectl", "jax", "jaxlib", "flax", "optax", "ray", "sqlalchemy", "numpy", "scipy", "pandas", "matplotlib")
 PATIENCE = 120.0  # seconds that JAX may look for its devices
-FULL_DISK = 2**20  # bytes; a store begins with less, and no checkpoint finds room
+FULL_DISK = 10**5  # bytes; no checkpoint finds room in less
 LITTLE_DISK = 10**9  # bytes; checkpoints of a study of small models take less
 LITTLE_MEMORY = 2 * 2**30  # bytes: Ray and two workers with small models
 # Without looking for garbage, and without an end: Python's own takes as long as to ask.
