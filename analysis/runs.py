@@ -118,6 +118,10 @@ def _without_runs(points: pd.DataFrame, done: int, metric: str, x: str) -> str:
         return f"none of {done} done runs has {metric} and {x}. {_source(points)}"
     if number := int((points["state"] == "done").sum()):
         return f"{_all_done(number)} excluded. scalectl include RUN takes one back."
+    states = points["state"].value_counts()  # of runs that are planned, that failed, that diverged ...
+    if len(states):
+        numbers = ", ".join(f"{number:,} {state}" for state, number in states.items())
+        return f"no run is done: {numbers}. scalectl status --runs says why."
     return f"no run is done. {_source(points)}"
 
 

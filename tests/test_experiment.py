@@ -121,6 +121,13 @@ BROKEN = [
     ("[100, 350, 1.4k]", "[10m]", "10:11", "'10m' is not a whole number ... 30M"),
     ("[100, 350, 1.4k]", "[]", "10:10", "data.sizes: an empty list"),
     ("[100, 350, 1.4k]", "100", "10:10", "100 is not a list ... write [100]"),
+    ("[100, 350, 1.4k]", "[100, 1,400]", "10:16", "1,400 is two numbers, 1 and 400 ... write 1400, or 1, 400"),
+    ("[200, 400]", "[1,000,2,000]", "15:19", "1,000 is two numbers, 1 and 000 ... write 1000"),
+    ("{skip:", "{seeds: 2, skip:", "16:15", "2 is not a list ... write [2] for seed 2 alone, [0, 1] for 2 seeds"),
+    ("name: digits", "name:\u00a0digits", "2:6", "looks like a space and is none ... write a plain space"),
+    ("batch_size: 64", "batch_size:\u00a064", "12:14", "looks like a space and is none ... write a plain space"),
+    ("batch_size: 64", "batch_size: 64\u202f", "12:17", "looks like a space and is none ... write a plain space"),
+    ("lr: 1e-3", "lr:\u00a01e-3", "13:35", "looks like a space and is none ... write a plain space"),
     ("sizes:", "held_out: 1797\n  sizes:", "10:13", "1,797 leaves nothing to train on"),
     ("sizes:", "augment: {crop: true}\n  sizes:", "10:13", "data.augment.crop: digits are in memory at one size"),
     ("sizes:", "augment: {shift: 8}\n  sizes:", "10:20", "8 pixels can push the whole image"),
@@ -280,6 +287,12 @@ def refusal(file: Path, *overrides: tuple[str, str]) -> InvalidExperiment:
     with pytest.raises(InvalidExperiment) as caught:
         read(file, overrides)
     return caught.value
+
+
+@pytest.mark.parametrize("sizes", ["[400,100]", "[100,350, 1400]", "[1,400]", "[1400,350,100]"])
+def test_a_comma_without_a_blank_parts_two_sizes(tmp_path, sizes):
+    cells = read(write(tmp_path, GOOD.replace("[100, 350, 1.4k]", sizes))).cells
+    assert {cell.run.trunk.data.size for cell in cells} == {int(size) for size in sizes[1:-1].split(",")}
 
 
 @pytest.mark.parametrize(("old", "new", "place", "words"), BROKEN, ids=[f"{row[2]} {row[3][:40]}" for row in BROKEN])

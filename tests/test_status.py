@@ -7,9 +7,12 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+from invoking import command
 from sqlalchemy import Engine, event
 from told import SECONDS_A_STEP, checkpoint, planning, progress, started, told, write
 
+from scalectl import analysis
+from scalectl.analysis.checks import Refused
 from scalectl.orchestrator.cli.status import text as status_text
 from scalectl.orchestrator.experiment.reading import read
 from scalectl.orchestrator.launch.ledger import Ledger
@@ -161,7 +164,12 @@ def test_what_a_diverged_run_had_left_is_not_waited_for(study, begun):
 def test_all_runs_diverged_at_once_is_a_screen_too(study, begun):
     records, found = begun
     records.settle(found.jobs[0].runs, "diverged", "nonfinite", "loss is nan")
-    assert "2 diverged" in say(study)
+    records.close()
+    assert "2 diverged" in say(study) and f"Next: scalectl logs {found.runs[0].name} --store" in say(study)
+    page = command("report", "-o", study.folder / "page.html", "--store", study.store).stderr
+    assert "Next: scalectl status --runs" in page and "scalectl fit" not in page
+    with pytest.raises(Refused, match=r"no run is done: 2 diverged\. scalectl status --runs says why"):
+        analysis.fit(analysis.read(study.store))
 
 
 def test_a_store_with_no_study_says_so(study):

@@ -39,5 +39,8 @@ def report(file: Path, force: bool, study: str | None, where: str | None, store:
     say(f"{file} written: {counted(written.runs, 'run')}, {size(written.size)}. Open it in a browser.")
     if written.size > LARGE:
         say("That is slow on a phone and much for a mail: --where EXPR writes the page of some of these runs.")
-    say(f"Next: {command('fit', store=store, options={'study': study, 'where': where})}")
+    following = command("status --runs", store=store)
+    if written.fitted:  # else it refuses with the words that the page has
+        following = command("fit", store=store, options={"study": study, "where": where})
+    say(f"Next: {following}")
     return Exit.DONE

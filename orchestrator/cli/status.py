@@ -168,6 +168,8 @@ def _next(status: "Status", runs: bool) -> str:
         return command("status --runs", store=status.store)
     if status.unfinished or not (status.runs or status.imported):
         return status.again or command("launch FILE")
+    if not (status.counts[RunState.DONE] or status.imported):  # all have diverged
+        return command(f"logs {status.runs[0].name}" if runs else "status --runs", store=status.store)
     if is_accuracy(status.metric):  # of which there is no law
         return command("report", store=status.store)
     return command("fit", store=status.store)

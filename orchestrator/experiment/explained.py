@@ -48,10 +48,7 @@ def _finding(path: KeyPath, kind: str, value: Any, context: dict[str, Any], mess
     if kind in ("model_type", "dict_type"):
         return Finding(path, f"{shown(value)} is not a mapping", hints.mapping(path, value))
     if kind == "tuple_type":
-        hint = ""
-        if isinstance(value, str | int | float):
-            hint = f"write [{value}]"
-        return Finding(path, f"{shown(value)} is not a list", hint)
+        return Finding(path, f"{shown(value)} is not a list", hints.listed(path, value))
     return Finding(path, message)
 
 

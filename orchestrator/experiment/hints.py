@@ -35,6 +35,7 @@ _WORDS = {  # a key of this file -> what other programs call it
     "resources.default.device": "gpus num_gpus gpu accelerator",
     "resources.default.workers": "num_workers dataloader_workers",
 }
+_SEEDS = 10  # from which on they aren't written out
 _KEYS = {word: key for key, words in _WORDS.items() for word in words.split()}
 _CHOICES = {  # a choice of this file -> what other programs call it
     "gpu": "cuda nvidia",
@@ -112,6 +113,16 @@ def mapping(path: KeyPath, value: Any) -> str:
         name, patch = shape[0], shape[1] or 16
         return f"write {{preset: {name}, patch_size: {patch}}}"
     return "write keys and values: {key: value}"
+
+
+def listed(path: KeyPath, value: Any) -> str:
+    """What to write in place of a value that is no list; a number of seeds may be meant as how many."""
+    if not isinstance(value, str | int | float):
+        return ""
+    hint = f"write [{value}]"
+    if path == ("grid", "seeds") and isinstance(value, int) and 1 < value < _SEEDS:
+        hint += f" for seed {value} alone, [{', '.join(map(str, range(value)))}] for {value} seeds"
+    return hint
 
 
 def _preset(value: Any) -> tuple[str, int] | None:

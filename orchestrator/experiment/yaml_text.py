@@ -12,6 +12,7 @@ from ruamel.yaml.reader import ReaderError
 from scalectl.orchestrator.errors import InvalidExperiment, KeyPath, Problem, Spot, dotted
 from scalectl.orchestrator.experiment.lines import Lines
 from scalectl.orchestrator.experiment.located import Located
+from scalectl.orchestrator.experiment.slips import BLANK, PLAIN, stray_blank, stray_blank_above, thousands
 
 MAX_DEPTH = 32
 MAX_VALUES = 20_000  # after aliases are expanded, so a few lines cannot grow into gigabytes
@@ -36,7 +37,7 @@ def load(text: str, source: str, before: str = "") -> Located:
         spot = tree.spot(error.position, error.position + 1)
         raise InvalidExperiment(Problem(spot, "", f"control character {error.character:#04x} in the text")) from None
     except MarkedYAMLError as error:
-        raise InvalidExperiment(_reworded(error, tree)) from None
+        raise InvalidExperiment(_reworded(error, tree, text)) from None
     except (YAMLError, RecursionError) as error:
         raise InvalidExperiment(Problem(Spot(source), "", f"not YAML: {error}")) from None
     located = Located(None, source, problems=tree.problems)
@@ -44,9 +45,11 @@ def load(text: str, source: str, before: str = "") -> Located:
     return located
 
 
-def _reworded(error: MarkedYAMLError, tree: "_Tree") -> Problem:
+def _reworded(error: MarkedYAMLError, tree: "_Tree", text: str) -> Problem:
     problem, opening = str(error.problem), error.context_mark
     mark = error.problem_mark or opening
+    if (place := stray_blank_above(text, mark.line)) is not None:
+        return Problem(tree.spot(place, place + 1), "", BLANK, PLAIN)
     message, hint = f"not YAML: {problem}", str(error.context or "")
     if r"'\t'" in problem:
         message, hint = "a tab", "YAML indents with spaces only"
@@ -129,6 +132,9 @@ class _Tree:
         if event.start_mark.index == event.end_mark.index:
             return _Node("nothing", None, spot)
         tag = str(self.resolver.resolve(ScalarNode, event.value, event.implicit)).rpartition(":")[2]
+        if event.implicit[0] and (place := stray_blank(event.value)) is not None:  # it has no quotes
+            at = event.start_mark.index + place
+            raise InvalidExperiment(Problem(self.spot(at, at + 1), "", BLANK, PLAIN))
         try:
             value = _scalar(tag, event.value)
         except ValueError:
@@ -163,6 +169,11 @@ class _Expansion:
         if node.kind != "nothing":  # an absent value has no place but its key's
             self.located.values[path] = node.spot
         if node.kind == "list":
+            if slip := thousands([(item.content, item.spot) for item in node.content]):
+                i, number = slip
+                head, group = number.split(",")
+                message = f"{number} is two numbers, {head} and {group}"
+                self.problem(node.content[i].spot, (*path, i), message, f"write {head}{group}, or {head}, {group}")
             return tuple(self.value(item, (*path, i)) for i, item in enumerate(node.content))
         if node.kind == "mapping":
             return self.mapping(node, path)

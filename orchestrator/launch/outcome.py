@@ -77,6 +77,6 @@ class Outcome:
             return f"Next: {command('status', store=store)}"
         if not {RunState.STOPPED, UNEVALUATED}.isdisjoint(dict(self.states)):
             return f"Runs were stopped on request; checkpoints are saved. Next: {again}"
-        if find_spec(CHARTS) is not None:
+        if self.done and find_spec(CHARTS) is not None:
             return f"Next: {command('report', store=store)}"
         return f"Next: {command('status --runs', store=store)}"

@@ -13,10 +13,11 @@ from scalectl.orchestrator.page.library import library
 
 @dataclass(frozen=True)
 class Written:
-    """How many runs a page shows, and its bytes."""
+    """How many runs a page shows, its bytes, and whether it has a law that `fit` prints as well."""
 
     runs: int
     size: int
+    fitted: bool
 
 
 def write_page(
@@ -48,4 +49,6 @@ def write_page(
             partial.write_bytes(text)
     except OSError as error:
         raise Refusal(f"{file}: {error.strerror}.") from error
-    return Written(len(whole["runs"]["run"]), len(text))
+    own = {(fit["metric"], fit["x"]) for fit in whole["fits"]}
+    fitted = any((law["metric"], law["x"]) in own and not law["refusal"] for law in whole["laws"])
+    return Written(len(whole["runs"]["run"]), len(text), fitted)
