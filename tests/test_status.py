@@ -166,7 +166,7 @@ def test_all_runs_diverged_at_once_is_a_screen_too(study, begun):
     records.settle(found.jobs[0].runs, "diverged", "nonfinite", "loss is nan")
     records.close()
     assert "2 diverged" in say(study) and f"Next: scalectl logs {found.runs[0].name} --store" in say(study)
-    page = command("report", "-o", study.folder / "page.html", "--store", study.store).stderr
+    page = command("report", "-o", study.folder / "page.html", "--store", study.store).stdout
     assert "Next: scalectl status --runs" in page and "scalectl fit" not in page
     with pytest.raises(Refused, match=r"no run is done: 2 diverged\. scalectl status --runs says why"):
         analysis.fit(analysis.read(study.store))
