@@ -22,6 +22,7 @@ def interruptible(stopping: threading.Event) -> Iterator[None]:
             if number == signal.SIGHUP or hurrying.is_set():
                 return
             hurrying.set()
+            say("Stopping at once: the next launch goes on from the last checkpoints.")
             raise KeyboardInterrupt
         stopping.set()
         say("Stopping at the next checkpoint; press Ctrl-C again to stop at once.")

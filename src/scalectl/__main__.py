@@ -5,6 +5,8 @@ import sys
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
 
+_INTERRUPTED = 130  # errors.Exit.INTERRUPTED, of which nothing can be known yet
+
 
 def main() -> None:
     """Run the command line; folders of loose code, such as the current one, are on no path by then.
@@ -21,8 +23,10 @@ def main() -> None:
     if not sys.flags.safe_path:
         loose.add(sys.path[0])  # of the script, or the current folder
     sys.path[:] = [folder for folder in sys.path if folder not in loose or folder == _OURS]
-    from scalectl.orchestrator.cli.main import main as command
-
+    try:
+        from scalectl.orchestrator.cli.main import main as command
+    except KeyboardInterrupt:  # in the tenths of a second that this takes
+        sys.exit(_INTERRUPTED)
     command()
 
 
