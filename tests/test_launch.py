@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from conftest import SCHEDULES, Study
 from damage import array_file, flip
-from told import from_scratch, rows
+from told import from_scratch, planning, rows
 
 from scalectl.orchestrator.cluster.backends import Here, opened
 from scalectl.orchestrator.cluster.base import Request
@@ -235,6 +235,15 @@ def test_a_launch_that_is_not_agreed_to_leaves_nothing_and_lets_the_next_one_in(
         carry_out(experiment, Caps(), backend="here", agree=lambda question: False)
     assert [path.name for path in study.folder.iterdir()] == ["experiments.yaml"]
     assert carry_out(experiment, Caps(), backend="here").done == 2
+
+
+def test_a_launch_of_a_file_with_another_recipe_says_so_before_it_trains(study, capfd):
+    planning(study, steps="[20]")[0].close()
+    file = study.write(steps="[20, 40]")
+    file.write_text(file.read_text().replace("lr: 3e-3", "lr: 1e-3"))
+    carry_out(read(file), Caps(), backend="here")
+    said = capfd.readouterr().err
+    assert "warning   the new runs differ from earlier ones of the study in lr (0.001, before 0.003)" in said
 
 
 def test_a_stop_is_recorded(study):

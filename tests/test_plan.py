@@ -453,6 +453,8 @@ def test_what_an_edited_key_changed_is_said(study):
 
     assert "The new runs differ from these in batch_size (8, before 16)." in said("train.batch_size=8")
     assert "in width (24, before 8), mlp_dim (96, before 32)." in said("models.pico.width=24")
+    edited = said("train.batch_size=8", "budgets.steps=[20, 40, 80]")  # a budget is added by the same edit
+    assert "The new runs differ from these in batch_size (8, before 16)." in edited
     assert "The new runs differ" not in said("grid.seeds=[7]") + said("budgets.steps=[20, 60]") + said()
 
 

@@ -33,6 +33,7 @@ from scalectl.orchestrator.launch.screens import screen
 from scalectl.orchestrator.launch.slots import check_slots, check_use, limit_slots
 from scalectl.orchestrator.launch.surroundings import slots_of
 from scalectl.orchestrator.plan.plan import ASK_DEVICE_HOURS, Caps, Known, Plan, wanted
+from scalectl.orchestrator.store.changed import changed
 from scalectl.orchestrator.store.lock import holding, working_in
 from scalectl.orchestrator.store.records import Records
 from scalectl.orchestrator.store.snapshot import LAUNCHED
@@ -145,6 +146,8 @@ class _Session:
             f"{plan.study} · {len(plan.missing)} of {counted(len(plan.runs), 'run')}"
             f" on {counted(plan.shared, 'trunk')} · {flops(plan.flops)} FLOPs"
         )
+        if differing := changed(self._experiment.store, plan):
+            self._say(f"warning   the new runs differ from earlier ones of the study in {differing}")
         with (
             ExitStack() as held,  # until the workers have ended, which write there
             interruptible(self._stopping),

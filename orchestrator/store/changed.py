@@ -20,18 +20,18 @@ _FILES = {"content": "the training files", "test_content": "the test files"}  # 
 
 
 def changed(store: str | Path, plan: Plan) -> str:
-    """The settings in which all new runs differ from those of the same model, data size, steps and seed, with the
-    values of both; empty where there are no such runs, or where they don't all differ in the same settings.
+    """The settings in which the new runs differ from those of the same model, data size, steps and seed, with the
+    values of both; empty where no new run has such ones, or where they don't all differ in the same settings.
     """
     new = [of_run(run) for run in plan.runs if run.missing and run.state is RunState.PLANNED]
     if not new or not plan.unlisted or len(plan.runs) + plan.unlisted > MOST:
         return ""
     earlier = _earlier(store, plan)
-    pairs = [(row, earlier[_cell(row)]) for row in new]
+    pairs = [(row, earlier[_cell(row)]) for row in new if _cell(row) in earlier]
     if sum(len(others) for _, others in pairs) > MOST_PAIRS:  # a wide sweep in one cell
         return ""
-    apart = [min((_apart(row, other) for other in others), key=len, default={}) for row, others in pairs]
-    if len({tuple(one) for one in apart}) > 1:
+    apart = [min((_apart(row, other) for other in others), key=len) for row, others in pairs]
+    if len({tuple(one) for one in apart}) != 1:
         return ""
     return ", ".join(_told(name, {one[name] for one in apart}) for name in apart[0])
 
