@@ -295,7 +295,7 @@ def _has_room_beside(store: Path) -> bool:
         with closing(sqlite3.connect(f"{store.as_uri()}?mode=rw", uri=True)) as connection:
             connection.execute("SELECT 1 FROM sqlite_master")
     except sqlite3.Error as error:
-        unmade = error.sqlite_errorcode in (sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHMSIZE)
+        unmade = getattr(error, "sqlite_errorcode", 0) in (sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHMSIZE)
         beside = [Path(f"{store}-wal"), Path(f"{store}-shm")]
         return not unmade or any(file.exists() and file.stat().st_size > _BEGUN for file in beside)
     return True

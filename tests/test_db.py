@@ -246,7 +246,7 @@ def test_a_backup_takes_the_place_of_nothing_and_makes_its_folders(study):
 def test_a_backup_that_fails_leaves_no_file(study, monkeypatch):
     planning(study)[0].close()
 
-    def full(_):
+    def full(_, **options):
         raise sqlite3.OperationalError("database or disk is full")
 
     monkeypatch.setattr("scalectl.orchestrator.store.database.sqlite3.connect", full)
