@@ -9,6 +9,7 @@ from scalectl.analysis.backtests import DRAWS as FEW_DRAWS
 from scalectl.analysis.backtests import SHARES, Backtest, backtest
 from scalectl.analysis.checks import ids
 from scalectl.analysis.estimation import carrying, estimated
+from scalectl.analysis.flat_start import flat_start
 from scalectl.analysis.report import Fitted
 from scalectl.analysis.runs import COMPUTE, METRIC
 from scalectl.analysis.sample import DRAWS, Manner
@@ -48,10 +49,10 @@ def fit(
     table = Table.of(points)
     kept = carrying(table, metric, x, hold_out, manner)
     test = _tested(kept, metric, x, manner)
-    if test is None:
-        return estimated(table, metric, x, hold_out, manner)
-    fitted = estimated(table, metric, x, hold_out, manner, test.stretch)
-    return replace(fitted, backtest=tuple(line.strip() for line in test.lines()))
+    fitted = estimated(table, metric, x, hold_out, manner, test.stretch if test else 1.0)
+    if test:
+        fitted = replace(fitted, backtest=tuple(line.strip() for line in test.lines()))
+    return replace(fitted, warnings=(*fitted.warnings, *flat_start(kept, fitted, manner)))
 
 
 def _tested(kept: Table, metric: str, x: str, manner: Manner) -> Backtest | None:
