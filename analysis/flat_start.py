@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 
 from scalectl.analysis.checks import Refused
 from scalectl.analysis.estimation import estimated
@@ -40,7 +39,7 @@ def flat_start(kept: Table, fit: Fitted, manner: Manner) -> Iterator[str]:
     least = float(f"{np.sqrt(compute[flat - 1] * compute[flat]):.3g}")
     said = "errors hardly fall at the start of the frontier, as near chance, and the law misses what comes after: "
     said += "beyond the runs it may be far off"
-    if _moved(kept.rows[kept.rows[fit.x] >= least], fit, manner):
+    if _moved(kept.beyond(least, fit.metric, fit.x), fit, manner):
         yield f'{said}; compare --where "{fit.x}>={least:.3g}"'
     elif _one_sided(fit):
         yield said
@@ -53,11 +52,11 @@ def _slopes(fit: Fitted, compute_M: Floats) -> Floats:
     return np.maximum(np.log(here_BM / later_BM) / _STEP, np.finfo(float).tiny)
 
 
-def _moved(later: pd.DataFrame, fit: Fitted, manner: Manner) -> bool:
+def _moved(later: Table, fit: Fitted, manner: Manner) -> bool:
     """Whether the runs after the start alone predict something else; False where they carry no law."""
     ahead = AHEAD * fit.largest
     try:
-        without = estimated(later.reset_index(drop=True), fit.metric, fit.x, (), replace(manner, draws=0))(ahead)
+        without = estimated(later, fit.metric, fit.x, (), replace(manner, draws=0))(ahead)
     except Refused:
         return False
     low, high = (float(end[0]) for end in fit.band([ahead]))

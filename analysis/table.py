@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from scalectl.analysis.checks import RUN, checked
@@ -45,9 +46,16 @@ class Table:
 
     def up_to(self, most: float, metric: str, x: str) -> "Table":
         """The runs that count and have at most so much compute."""
+        return self._within(0.0, most, metric, x)
+
+    def beyond(self, least: float, metric: str, x: str) -> "Table":
+        """The runs that count and have at least so much compute."""
+        return self._within(least, np.inf, metric, x)
+
+    def _within(self, least: float, most: float, metric: str, x: str) -> "Table":
         runs = self.usable(metric, x)
-        chosen = among(self.rows["run"], runs["run"][runs[x] <= most].tolist())
-        return self._once((most, metric, x), lambda: Table(self.rows[chosen].reset_index(drop=True)))
+        chosen = among(self.rows["run"], runs["run"][runs[x].between(least, most)].tolist())
+        return self._once((least, most, metric, x), lambda: Table(self.rows[chosen].reset_index(drop=True)))
 
     def sample(self, metric: str, x: str, manner: Manner) -> Sample:
         """The sample of the runs that count, which is the same for laws of all families and for any number of draws."""
