@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from scalectl.trainer import kept
+from scalectl.trainer import kept, stored
 from scalectl.trainer.answers import ranked, wrong
 from scalectl.trainer.compiling import compiled
 from scalectl.trainer.flops import dispatch, training_flops
@@ -242,7 +242,7 @@ class Programs:
 
         quick = {"xla_backend_optimization_level": 0}  # runs once, and compiles in half the time
         key, out = np.uint32(seed), lambda: self.layout.state(like)
-        return self._ready(kept.FIRST, draw, key, options=quick, out=out)(key)
+        return self._ready(kept.FIRST, draw, key, options=quick, out=out, like=like)(key)
 
     def fed(self, images: Any, labels: np.ndarray) -> Fed:
         """The stacked batches, of which there are at most `shape.steps`, on several devices where there are several.
@@ -271,7 +271,7 @@ class Programs:
 
         kinds = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(batches)]
         name, out = ("train", jax.tree.structure(batches), *kinds), lambda: (lay.state(state), lay.whole)
-        options = {"donate": (0,), "out": out, "context": lay.traced}
+        options = {"donate": (0,), "out": out, "context": lay.traced, "like": (state, Metrics(*Metrics._fields))}
         program = self._ready(name, advance, state, *batches, numbers, **options)
         advanced: tuple[State, Metrics] = program(state, *batches, numbers)
         return advanced
@@ -292,7 +292,7 @@ class Programs:
         for start in range(0, len(labels), size):
             part = slice(start + mine.start, start + mine.stop)
             batch = lay.fed(some(images, part)), lay.fed(some(labels, part))
-            options = {"out": lambda: lay.whole, "context": lay.traced}
+            options = {"out": lambda: lay.whole, "context": lay.traced, "like": Readings(*Readings._fields)}
             program = self._ready(("read", batch[1].ndim), look, params, *batch, **options)
             readings.append(program(params, *batch))
         return Readings(*(np.concatenate(parts)[: len(labels)] for parts in zip(*readings, strict=True)))
@@ -304,7 +304,7 @@ class Programs:
             return jax.tree.map(lambda old, new: old + share * (new - old), average, params)
 
         share, out = np.float32(1.0 - decay), lambda: self.layout.state(average)
-        program = self._ready("averaged", towards, average, params, share, donate=(0,), out=out)
+        program = self._ready("averaged", towards, average, params, share, donate=(0,), out=out, like=average)
         return program(average, params, share)
 
     def _ready(self, name: Hashable, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
@@ -312,11 +312,15 @@ class Programs:
         key = (name, self.shape, self.layout, tuple(DECAYS))
         if key not in self._compiled:
             began = time.perf_counter()
-            where = {} if self.layout.alone else {"out_shardings": options["out"]()}
-            program = jax.jit(function, donate_argnums=options.get("donate", ()), **where)
-            with options.get("context", nullcontext)():
-                lowered = program.lower(*arguments)
+            lowered = self._lowered(name, function, arguments, **options)
             self._compiled[key] = compiled(lambda: lowered.compile(compiler_options=options.get("options")))
             self.compile_seconds += time.perf_counter() - began
             self.compilations += 1
         return self._compiled[key]
+
+    def _lowered(self, name: Hashable, function: Callable[..., Any], arguments: Any, **options: Any) -> Any:
+        if self.layout.alone:
+            return stored.lowered(name, self.shape, function, arguments, **options)
+        program = jax.jit(function, donate_argnums=options.get("donate", ()), out_shardings=options["out"]())
+        with options.get("context", nullcontext)():
+            return program.lower(*arguments)

@@ -19,7 +19,7 @@ from scalectl.orchestrator.cluster.process import bind
 from scalectl.orchestrator.cluster.readers import readers
 from scalectl.orchestrator.redact import redacted
 from scalectl.orchestrator.vocabulary import CPU
-from scalectl.trainer import cache, environment, own_code
+from scalectl.trainer import cache, environment, own_code, stored
 from scalectl.trainer.claim import Superseded
 from scalectl.trainer.compiling import give_back
 from scalectl.trainer.events import Alive, Done, Event, Failed, Started, Stop, Stopped
@@ -57,6 +57,7 @@ class Worker:
     def __init__(self, place: Place = Place()) -> None:
         if place.cores:
             bind(place.cores)  # before JAX starts its threads, which inherit it
+        stored.use()
         self._place = place
         self._stopping: defaultdict[int, threading.Event] = defaultdict(threading.Event)
         self._running: set[int] = set()
