@@ -5,7 +5,7 @@ what JAX lowers lies beside it, as StableHLO, under a hash of all that tracing r
 what it has written, as those do that read it, so that they find its machine code.
 
 None is used where that hash could lack something: beside code of one's own, and outside of a worker, as functions may
-have been replaced there. Nor on an accelerator, where seconds of tracing are little beside the training.
+have been replaced there. Nor on accelerators, where seconds of tracing are little beside a training.
 """
 
 import hashlib
