@@ -26,6 +26,7 @@ from scalectl.trainer.data.split import split
 from scalectl.trainer.feed import Feed
 from scalectl.trainer.flops import training_flops
 from scalectl.trainer.optimizer import settings
+from scalectl.trainer.programs import Fed, Programs
 from scalectl.trainer.spec import DataSpec, RunSpec, TrunkSpec
 
 
@@ -78,11 +79,11 @@ class Training:
         began = time.perf_counter()
         self.of, self.at = of, settings(of.recipe, RunSpec(of, TOTAL, TOTAL))
         shape = step.shape(of)
-        self.programs = step.Programs(replace(shape, model=shape.model.clone(attention=attention)))
+        self.programs = Programs(replace(shape, model=shape.model.clone(attention=attention)))
         self.state = self.programs.first(0)
         self.began = began
 
-    def time(self, take: Callable[[], step.Fed], steps: int) -> float:
+    def time(self, take: Callable[[], Fed], steps: int) -> float:
         """The seconds of some steps, the first and its compiling left out; the loss is read one dispatch late."""
         told = self._advance(take())
         jax.block_until_ready(told)
@@ -94,7 +95,7 @@ class Training:
         jax.block_until_ready(told)
         return time.perf_counter() - began
 
-    def _advance(self, batches: step.Fed) -> step.Metrics:
+    def _advance(self, batches: Fed) -> step.Metrics:
         self.state, told = self.programs.advance(self.state, batches, self.at)
         return told
 
@@ -143,7 +144,7 @@ def fed(card: Card, loader: Any, of: TrunkSpec, attention: Attention) -> str:
 
     with closing(Feed(loader, training.programs, repeat(1))) as feed:
 
-        def take() -> step.Fed:
+        def take() -> Fed:
             batches, seconds = feed.take(lambda: not training.state.step.is_ready())
             waited.append(seconds)
             return batches
@@ -190,7 +191,7 @@ def pico(card: Card, *, fixed: bool) -> str:
 class Scanned:
     """The programs of a shape, with a scan of a fixed length for full dispatches."""
 
-    def __init__(self, programs: step.Programs) -> None:
+    def __init__(self, programs: Programs) -> None:
         shape = programs.shape
 
         def scanned(state: step.State, images: Any, labels: Any, numbers: Any) -> Any:
@@ -201,7 +202,7 @@ class Scanned:
 
         self._program = jax.jit(scanned, donate_argnums=0)
 
-    def advance(self, state: step.State, batches: step.Fed, numbers: Any) -> Any:
+    def advance(self, state: step.State, batches: Fed, numbers: Any) -> Any:
         return self._program(state, batches.images, batches.labels, numbers)
 
 

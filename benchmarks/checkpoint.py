@@ -17,8 +17,9 @@ import jax.numpy as jnp
 from orbax import checkpoint as ocp
 
 from scalectl.trainer.checkpoint import save
+from scalectl.trainer.programs import Programs
 from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, TrunkSpec
-from scalectl.trainer.step import Programs, State, shape
+from scalectl.trainer.step import State, shape
 from scalectl.trainer.writer import Writer
 
 TOLD = [(float(step), 0.1, 1e-3, 2.5, 0.3, 911.0) for step in range(400)]  # the curve of some thousand steps

@@ -25,8 +25,9 @@ from scalectl.orchestrator.experiment.reading import read
 from scalectl.trainer.data.batches import Batches
 from scalectl.trainer.evalset import EvalSet, evalsets
 from scalectl.trainer.optimizer import settings
+from scalectl.trainer.programs import Programs
 from scalectl.trainer.spec import RunSpec
-from scalectl.trainer.step import Programs, State, shape
+from scalectl.trainer.step import State, shape
 from scalectl.trainer.views import seen
 
 Tree = Mapping[str, Any]

@@ -4,8 +4,9 @@ import numpy as np
 from step_shapes import CLIP, DECAY, LR, TOTAL, WARMUP, Work, timed
 
 from scalectl.trainer.optimizer import settings
+from scalectl.trainer.programs import Programs
 from scalectl.trainer.spec import DataSpec, RecipeSpec, RunSpec, TrunkSpec
-from scalectl.trainer.step import Programs, shape
+from scalectl.trainer.step import shape
 
 
 def trunk(work: Work) -> TrunkSpec:

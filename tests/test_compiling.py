@@ -13,8 +13,9 @@ import pytest
 
 from scalectl.trainer.checkpoint import sha256
 from scalectl.trainer.compiling import compiled
+from scalectl.trainer.programs import Programs
 from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, TrunkSpec
-from scalectl.trainer.step import Programs, shape
+from scalectl.trainer.step import shape
 
 TIMES = Path(f"/proc/self/task/{os.getpid()}/schedstat")
 COMPILED = """

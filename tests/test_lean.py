@@ -21,8 +21,9 @@ from scalectl.orchestrator.plan.planner import plan
 from scalectl.trainer import kept
 from scalectl.trainer.checkpoint import sha256
 from scalectl.trainer.optimizer import settings
+from scalectl.trainer.programs import Programs
 from scalectl.trainer.spec import DataSpec, ModelSpec, RecipeSpec, RunSpec, TrunkSpec
-from scalectl.trainer.step import Programs, shape
+from scalectl.trainer.step import shape
 
 
 def test_a_worker_that_trains_on_digits_loads_no_package_that_it_has_no_use_for(study, tmp_path):

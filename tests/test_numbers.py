@@ -18,8 +18,9 @@ from pictures import as_seen
 
 from scalectl.trainer.data.batches import Batches
 from scalectl.trainer.optimizer import settings
+from scalectl.trainer.programs import Programs
 from scalectl.trainer.spec import SEMANTICS, DataSpec, ModelSpec, RecipeSpec, RunSpec, TrunkSpec
-from scalectl.trainer.step import Programs, State, shape
+from scalectl.trainer.step import State, shape
 
 TABLE = Path(__file__).with_name("numbers.json")
 STEPS = (1, 5, 20)

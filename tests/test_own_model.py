@@ -22,8 +22,9 @@ from scalectl.trainer.memory import Verdict, estimate
 from scalectl.trainer.optimizer import own_schedule, settings
 from scalectl.trainer.optimizer import schedule as factor
 from scalectl.trainer.own_model import Net, counts, flops
+from scalectl.trainer.programs import Programs
 from scalectl.trainer.spec import ModelSpec
-from scalectl.trainer.step import Programs, State, abstract, shape
+from scalectl.trainer.step import State, abstract, shape
 from scalectl.trainer.topology import topology
 from scalectl.trainer.train import train
 from scalectl.trainer.vit import ViT

@@ -12,7 +12,8 @@ import pytest
 import scalectl
 from scalectl.trainer.checkpoint import sha256
 from scalectl.trainer.optimizer import settings
-from scalectl.trainer.step import Programs, shape
+from scalectl.trainer.programs import Programs
+from scalectl.trainer.step import shape
 
 TOLD = """
 import json, os, sys

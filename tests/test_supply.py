@@ -22,8 +22,9 @@ from scalectl.trainer.data.headers import BadImage
 from scalectl.trainer.data.loader import Loader
 from scalectl.trainer.data.split import load
 from scalectl.trainer.feed import Feed, dispatches
+from scalectl.trainer.programs import Programs
 from scalectl.trainer.spec import DataSpec, TrunkSpec
-from scalectl.trainer.step import Programs, shape
+from scalectl.trainer.step import shape
 from scalectl.trainer.timing import Laps
 
 

@@ -19,7 +19,6 @@ import pytest
 from damage import HURTS, array_file
 
 from scalectl.trainer import checkpoint, flops, hardware, kept, writer
-from scalectl.trainer import step as programs
 from scalectl.trainer.events import (
     Checkpoint,
     Done,
@@ -35,6 +34,7 @@ from scalectl.trainer.events import (
 from scalectl.trainer.flops import training_flops
 from scalectl.trainer.optimizer import schedule, settings
 from scalectl.trainer.spec import DataSpec, EvalSpec, FewshotSpec, Job, ModelSpec, RecipeSpec, RunSpec, TrunkSpec
+from scalectl.trainer.step import abstract, shape
 from scalectl.trainer.train import logged, train
 
 TRUNK = TrunkSpec(
@@ -268,7 +268,7 @@ def test_training_goes_on_while_a_checkpoint_is_written(tmp_path, whole, monkeyp
         if isinstance(event, Progress) and event.step == 60:
             seen.set()
         if isinstance(event, Checkpoint):
-            _, found = checkpoint.restore(event.path, programs.abstract(programs.shape(TRUNK)))
+            _, found = checkpoint.restore(event.path, abstract(shape(TRUNK)))
             rows[event.step] = [(point.step, point.loss) for point in found.curve]
     before = events[: events.index(of(Checkpoint, events)[0])]
     assert of(Checkpoint, events)[0].step == 40 and max(one.step for one in of(Progress, before)) >= 60

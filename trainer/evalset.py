@@ -12,8 +12,9 @@ from scalectl.trainer.data.images import Images, Lazy
 from scalectl.trainer.data.registry import Generated, source
 from scalectl.trainer.data.split import split
 from scalectl.trainer.events import Stop
+from scalectl.trainer.programs import READ_BATCH, Programs
 from scalectl.trainer.spec import DataSpec
-from scalectl.trainer.step import READ_BATCH, Programs, Readings
+from scalectl.trainer.step import Readings
 
 
 class Interrupted(Exception):  # noqa: N818 - a wish, not an error

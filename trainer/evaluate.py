@@ -13,10 +13,11 @@ from scalectl.trainer.data.images import Images
 from scalectl.trainer.evalset import evalsets, readings
 from scalectl.trainer.events import Stop
 from scalectl.trainer.finetune import finetune
+from scalectl.trainer.programs import Programs
 from scalectl.trainer.rng import Purpose, permutation
 from scalectl.trainer.sharding import Layout
 from scalectl.trainer.spec import DataSpec, EvalSpec, FewshotSpec, upstream_metric
-from scalectl.trainer.step import Programs, Readings
+from scalectl.trainer.step import Readings
 
 BIAS = 100.0  # a constant feature so large that the penalty hardly touches its weight
 

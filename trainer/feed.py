@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 import jax
 
 from scalectl.trainer.data.loader import Loader
-from scalectl.trainer.step import Fed, Programs
+from scalectl.trainer.programs import Fed, Programs
 
 LOOK_SECONDS = 0.002  # between two looks whether the device still works
 

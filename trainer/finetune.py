@@ -14,10 +14,11 @@ from scalectl.trainer.flops import TRAINING, dispatch, flops_per_image
 from scalectl.trainer.optimizer import NEVER, Settings, family
 from scalectl.trainer.own_model import Net
 from scalectl.trainer.positions import resampled
+from scalectl.trainer.programs import Programs
 from scalectl.trainer.rng import Purpose, endless, permutation
 from scalectl.trainer.sharding import Layout, everywhere, gathered
 from scalectl.trainer.spec import FinetuneSpec
-from scalectl.trainer.step import Metrics, Programs, Shape, zeros
+from scalectl.trainer.step import Metrics, Shape, zeros
 from scalectl.trainer.vit import ViT
 
 HELD_OUT = 0.02  # of the training images, to choose the learning rate on

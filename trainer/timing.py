@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from scalectl.trainer.events import Spent
-from scalectl.trainer.step import Programs
+from scalectl.trainer.programs import Programs
 
 Lap = Literal["begin", "train", "input", "evaluate", "save"]
 DISPATCHES = 16  # that a speed is the mean of

@@ -49,9 +49,10 @@ from scalectl.trainer.flops import training_flops
 from scalectl.trainer.hardware import peak, utilisation
 from scalectl.trainer.multihost import Stopping
 from scalectl.trainer.optimizer import settings
+from scalectl.trainer.programs import Programs
 from scalectl.trainer.sharding import Layout, everywhere
 from scalectl.trainer.spec import DataSpec, Job
-from scalectl.trainer.step import Metrics, Programs, State, abstract, shape
+from scalectl.trainer.step import Metrics, State, abstract, shape
 from scalectl.trainer.timing import Laps, Speed
 from scalectl.trainer.writer import Writer
 
