@@ -90,7 +90,8 @@ def test_where_checkpoints_are_gone_it_is_said_and_the_runs_are_trained_again_to
     shutil.rmtree(colour.store.parent / "artifacts")
     colour.evals = PETS + BOTH
     found = plan(read(colour.write()), known(colour.store))
-    gone = "new evaluation: fewshot/marks/1shot/error; its checkpoint is gone, so it is trained again"
+    new = "new evaluation: fewshot/marks/1shot/error, fewshot/pets/1shot/error"
+    gone = f"{new}; its checkpoint is gone, so it is trained again"
     assert {run.reason for run in found.runs} == {gone} and found.flops > 0
     after = values(told(launched(colour), Measurement))
     assert before < after and launched(colour) == []
