@@ -123,6 +123,9 @@ BROKEN = [
     ("[100, 350, 1.4k]", "100", "10:10", "100 is not a list ... write [100]"),
     ("[100, 350, 1.4k]", "[100, 1,400]", "10:16", "1,400 is two numbers, 1 and 400 ... write 1400, or 1, 400"),
     ("[200, 400]", "[1,000,2,000]", "15:19", "1,000 is two numbers, 1 and 000 ... write 1000"),
+    ("[200, 400]", "[1,050]", "15:19", "1,050 is two numbers, 1 and 050 ... write 1050"),
+    ("[200, 400]", "[1,000]", "15:19", "1,000 is two numbers, 1 and 000 ... write 1000"),
+    ("lr: 1e-3", "lr: 1e-3  # of:\u00a0Zhai", "13:14", "a comma or the closing bracket is missing"),
     ("{skip:", "{seeds: 2, skip:", "16:15", "2 is not a list ... write [2] for seed 2 alone, [0, 1] for 2 seeds"),
     ("name: digits", "name:\u00a0digits", "2:6", "looks like a space and is none ... write a plain space"),
     ("batch_size: 64", "batch_size:\u00a064", "12:14", "looks like a space and is none ... write a plain space"),
@@ -289,7 +292,7 @@ def refusal(file: Path, *overrides: tuple[str, str]) -> InvalidExperiment:
     return caught.value
 
 
-@pytest.mark.parametrize("sizes", ["[400,100]", "[100,350, 1400]", "[1,400]", "[1400,350,100]"])
+@pytest.mark.parametrize("sizes", ["[400,100]", "[100,350, 1400]", "[1,400]", "[1400,350,100]", "[400,200, 100]"])
 def test_a_comma_without_a_blank_parts_two_sizes(tmp_path, sizes):
     cells = read(write(tmp_path, GOOD.replace("[100, 350, 1.4k]", sizes))).cells
     assert {cell.run.trunk.data.size for cell in cells} == {int(size) for size in sizes[1:-1].split(",")}
