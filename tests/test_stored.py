@@ -127,3 +127,5 @@ def test_an_edit_of_the_trainer_is_traced_anew(programs, tmp_path):
     with (source / "scalectl" / "trainer" / "vit.py").open("a") as file:
         file.write("# edited\n")
     assert told(folder, source=source)["plain"][1] == 1
+    (source / "scalectl" / "trainer" / ".#vit.py").symlink_to("somebody@host.4242")  # as Emacs locks a file
+    assert told(folder, source=source)["plain"][1] == 1

@@ -29,8 +29,9 @@ _began: list[str] = []  # what `_source` was when this worker began
 
 
 def use() -> None:
-    """Have programs of this process, a worker, read from disk and written there from now on."""
-    _began.append(_source())
+    """Have programs of this process, a worker, read from disk and written there from now on, if its source is read."""
+    with suppress(Exception):  # an editor's lock on a file is a link to nothing
+        _began.append(_source())
 
 
 def lowered(name: Any, shape: Any, function: Callable[..., Any], arguments: Sequence[Any], **options: Any) -> Any:
