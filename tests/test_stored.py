@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import optax
 import pytest
 
 import scalectl
@@ -119,13 +120,15 @@ def test_a_second_worker_traces_nothing_and_has_the_same_bits_and_traces_what_ma
     assert [case for case, (digests, _) in found.items() if digests != trained()] == []
 
 
-def test_an_edit_of_the_trainer_is_traced_anew(programs, tmp_path):
+def test_an_edit_of_the_trainer_or_of_a_package_is_traced_anew(programs, tmp_path):
     source = tmp_path / "edited"
+    shutil.copytree(Path(optax.__file__).parent, source / "optax")
     shutil.copytree(Path(scalectl.__file__).parent, source / "scalectl", ignore=shutil.ignore_patterns("studies"))
     folder = copied(programs, tmp_path)
     assert told(folder, source=source)["plain"][1] == 0
-    with (source / "scalectl" / "trainer" / "vit.py").open("a") as file:
-        file.write("# edited\n")
-    assert told(folder, source=source)["plain"][1] == 1
+    for edited in ("optax/__init__.py", "scalectl/trainer/vit.py"):
+        with (source / edited).open("a") as file:
+            file.write("# edited\n")
+        assert told(folder, source=source)["plain"][1] == 1
     (source / "scalectl" / "trainer" / ".#vit.py").symlink_to("somebody@host.4242")  # as Emacs locks a file
     assert told(folder, source=source)["plain"][1] == 1

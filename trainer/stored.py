@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import astuple
 from functools import cache
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from scalectl.trainer import own_code
 from scalectl.trainer.cache import appearing
 from scalectl.trainer.environment import FREE, PINNED_IN_FLAX
 
-_PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "ml-dtypes")
+_PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "ml_dtypes", "opt_einsum")
 _began: list[str] = []  # what `_source` was when this worker began
 
 
@@ -137,9 +138,16 @@ def _loaded() -> str:
 
 
 def _source() -> str:
-    """The trainer's source, as a digest, and the versions of all that it is traced with."""
+    """The trainer's source and all that it is traced with, as a digest."""
     digest, root = hashlib.sha256(), Path(__file__).parent
     for source in sorted(root.rglob("*.py")):
         digest.update(f"{source.relative_to(root)}\n".encode() + source.read_bytes())
-    versions = [platform.python_version(), platform.platform(), *map(version, _PACKAGES)]
-    return f"{digest.hexdigest()} {versions}"
+    versions = [platform.python_version(), platform.platform(), *map(_installed, _PACKAGES)]
+    return hashlib.sha256(f"{digest.hexdigest()} {versions}".encode()).hexdigest()
+
+
+def _installed(package: str) -> tuple[Any, ...]:
+    """The version of a package, with sizes and times of its files: two commits, or an edited copy, may have one."""
+    root = find_spec(package).submodule_search_locations[0]  # type: ignore[union-attr,index]
+    files = [f"{folder}/{name}" for folder, _, names in os.walk(root) for name in names if name.endswith(".py")]
+    return version(package), sorted((stat.st_size, stat.st_mtime_ns) for stat in map(os.stat, files))
