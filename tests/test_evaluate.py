@@ -114,6 +114,8 @@ def test_upstream_is_the_mean_over_the_images(name, value):
         (lambda read: read.loss[read.loss > 9], np.nan, 0),
         (lambda read: np.median(read.loss), 1.5, 3),
         (lambda read: 7, 7.0, 3),
+        (lambda read: np.ma.masked_greater(read.loss, 2.0), 1.0, 2),
+        (lambda read: np.ma.masked_less(read.loss, 9.0).mean(), np.nan, 3),
     ],
 )
 def test_a_metric_of_ones_own_is_measured_on_the_images_that_count(monkeypatch, found, value, images):

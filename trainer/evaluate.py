@@ -112,13 +112,13 @@ def upstream(read: Readings, name: str) -> tuple[float, int]:
     number nor a value for each image that counts.
     """
     measure = MEASURES[name] if name in MEASURES else own.thing("metric", name)
-    values = np.asarray(measure(read))
-    if values.ndim > 1:
-        gave = f"metric {own.plain(name)!r} gave an array of shape {values.shape}"
+    found = np.ma.asarray(measure(read))
+    if found.ndim > 1:
+        gave = f"metric {own.plain(name)!r} gave an array of shape {found.shape}"
         raise ValueError(f"{gave}; return a value for each image that counts, or a number")
-    if values.ndim == 0:
-        return float(values), len(read.wrong)
-    return float(np.mean(values, dtype=np.float64)) if len(values) else float("nan"), len(values)
+    values = found.compressed()  # what is masked doesn't count
+    value = float(np.mean(values, dtype=np.float64)) if len(values) else float("nan")
+    return value, len(values) if found.ndim else len(read.wrong)
 
 
 class Pool(Protocol):
