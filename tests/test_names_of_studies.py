@@ -5,8 +5,10 @@ import io
 
 import pytest
 from invoking import command
-from told import planned_again, planning, write
+from told import planned_again, planning, rows, write
 
+from scalectl.orchestrator.experiment.reading import read
+from scalectl.orchestrator.launch.pruning import prune
 from scalectl.orchestrator.page.document import document
 from scalectl.orchestrator.report.fits import study_points
 from scalectl.orchestrator.store.reading import Store
@@ -50,6 +52,18 @@ def test_any_study_s_name_names_the_run(shared):
     shown = command("show", "pico-60-20", "--store", shared.store).stdout.splitlines()
     assert shown[0].startswith("tiny-60-20 · ") and shown[1].startswith("  pico-60-20 is its name in another study")
     assert "another study" not in command("show", "tiny-60-20", "--store", shared.store).stdout
+
+
+def test_a_run_that_leaves_a_study_has_the_name_of_the_one_that_keeps_it(shared):
+    """All of `small` but this one were of one model in SQL: it stayed `tiny` there."""
+    shared.file.write_text(shared.file.read_text().replace("[20, 40]", "[20]"))
+    prune(read(shared.file), lambda found: True)
+    named = "SELECT points.name, model, study FROM points ORDER BY steps"
+    assert rows(shared, named) == [
+        ("tiny-60-20", "tiny", "later"),
+        ("pico-60-40", "pico", "small"),
+        ("pico-60-80", "pico", "small"),
+    ]
 
 
 def test_runs_that_a_file_lacks_follow_the_new_names_of_its_models(study):

@@ -12,6 +12,7 @@ from scalectl.orchestrator.format import counted
 from scalectl.orchestrator.store import artifacts
 from scalectl.orchestrator.store.attempts import note
 from scalectl.orchestrator.store.known import inside
+from scalectl.orchestrator.store.runs import name_there
 from scalectl.orchestrator.store.sharing import share_trunks
 from scalectl.orchestrator.store.tables import attempts, checkpoints, jobs, members, runs, studies
 from scalectl.orchestrator.vocabulary import ENDED, RunState
@@ -134,12 +135,10 @@ def forget_runs(connection: Connection, found: Pruning) -> None:
     numbers = [run.number for run in found.runs]
     connection.execute(delete(members).where(members.c.study == study, members.c.run.in_(numbers)))
     for number in numbers:
-        other = select(members.c.study).where(members.c.run == number).limit(1)
-        belongs = connection.scalars(other).one_or_none()
-        if belongs is None:
-            connection.execute(update(runs).where(runs.c.number == number).values(listed=False))
-        else:
-            connection.execute(update(runs).where(runs.c.number == number).values(study=belongs))
+        other = select(members.c.study, members.c.model, name_there.label("name")).join_from(members, runs)
+        belongs = connection.execute(other.where(members.c.run == number).limit(1)).mappings().one_or_none()
+        now = belongs or {"listed": False}
+        connection.execute(update(runs).where(runs.c.number == number).values(**now))
     share_trunks(connection)
     unbegun = delete(jobs).where(jobs.c.run.in_(numbers), jobs.c.id.not_in(select(attempts.c.job)))
     connection.execute(unbegun.where(jobs.c.study == study))
