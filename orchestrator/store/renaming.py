@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, and_, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, select, update
 
 from scalectl.orchestrator.plan.plan import PlannedRun
 from scalectl.orchestrator.store.columns import spec_columns
@@ -16,12 +16,22 @@ def rename_models(connection: Connection, study: int, planned: Iterable[PlannedR
     Else seeds of one cell, one in the file and one not, would count as two models; and where names changed places, two
     models as one.
     """
-    for model, name in {run.spec.trunk.model: run.model for run in planned}.items():
-        shape = and_(*(runs.c[setting] == getattr(model, setting) for setting in spec_columns(ModelSpec)))
-        others = select(members.c.run).join_from(members, runs).where(shape, members.c.study == study)
-        others = others.where(members.c.model != name)
-        rest = func.substr(runs.c.name, func.length(runs.c.model) + 1)
-        ours = update(runs).where(runs.c.study == study, runs.c.number.in_(others))
-        connection.execute(ours.values(name=name + rest, model=name))
-        there = update(members).where(members.c.study == study, members.c.run.in_(others))
-        connection.execute(there.values(model=name))
+    settings = [*spec_columns(ModelSpec)]
+    named = {tuple(getattr(run.spec.trunk.model, setting) for setting in settings): run.model for run in planned}
+    of_study = select(members.c.model, *(runs.c[setting] for setting in settings)).join_from(members, runs)
+    for old, *shape in connection.execute(of_study.where(members.c.study == study).distinct()).all():
+        name = named.get(tuple(shape), old)
+        if name != old:
+            alike = and_(*(runs.c[setting] == value for setting, value in zip(settings, shape, strict=True)))
+            _rename(connection, study, alike, name)
+
+
+def _rename(connection: Connection, study: int, alike: ColumnElement[bool], name: str) -> None:
+    """Name the model of the study's runs that are alike, also in their own names."""
+    others = select(members.c.run).join_from(members, runs).where(alike, members.c.study == study)
+    others = others.where(members.c.model != name)
+    rest = func.substr(runs.c.name, func.length(runs.c.model) + 1)
+    ours = update(runs).where(runs.c.study == study, runs.c.number.in_(others))
+    connection.execute(ours.values(name=name + rest, model=name))
+    there = update(members).where(members.c.study == study, members.c.run.in_(others))
+    connection.execute(there.values(model=name))
