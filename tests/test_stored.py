@@ -53,8 +53,10 @@ if "all" in sys.argv:
     tell("damaged")
     damage(lambda code: b"")
     tell("empty")
-    first, second, *_ = folder.glob("scalectl-*")
-    damage(lambda code: first.read_bytes())
+    files = [*folder.glob("scalectl-*")]
+    codes = [file.read_bytes() for file in files]
+    for file, code in zip(files, codes[1:] + codes[:1], strict=True):
+        file.write_bytes(code)
     tell("another's")
     jax.config.update("jax_compilation_cache_dir", "gs://bucket/programs")
     tell("elsewhere")
