@@ -6,9 +6,8 @@ is a run's own. The DataFrame carries that in `attrs`.
 
 import json
 import os
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from urllib.parse import quote
 
 from scalectl.analysis.labels import with_labels
 from scalectl.analysis.measured import MEASURED, Measured, measured
+from scalectl.analysis.still import is_still
 
 if TYPE_CHECKING:
     from pandas import Categorical, DataFrame, Series
@@ -25,7 +25,6 @@ _COLUMNS = [("run", "i8"), ("metric", "i8"), ("step", "i8"), ("value", "f8"), ("
 _NAMES = ("SELECT number, id FROM runs ORDER BY number", "SELECT id, name FROM metrics ORDER BY id")
 _ROLES = "SELECT name, role FROM columns"
 _UNKNOWN = -1
-_BEGUN = 3  # bytes of a -wal or -shm that nobody uses
 _MEASUREMENTS = "SELECT run, metric, step, value, {images} FROM measurements ORDER BY run, metric, step"
 
 
@@ -279,23 +278,8 @@ def _look(database: str | None) -> None:
 
 
 def _as_it_is(url: "URL") -> "URL":
-    """The URL of a file that won't change where nobody can write, or a full disk has no room: SQLite makes files beside
-    one that might.
-    """
+    """The URL of a store that is read as a file that won't change, where it has to be."""
     real = Path(os.path.realpath(str(url.database)))
-    writable = os.access(real.parent, os.W_OK, effective_ids=True)
-    if (writable and _has_room_beside(real)) or (not writable and real.with_name(f"{real.name}-wal").exists()):
+    if not is_still(real):
         return url
     return url.set(database=f"file:{quote(str(real))}", query={"immutable": "1", "uri": "true"})
-
-
-def _has_room_beside(store: Path) -> bool:
-    """Whether SQLite can make the files that readers share; where a full disk lacks room, the store is all there is."""
-    try:
-        with closing(sqlite3.connect(f"{store.as_uri()}?mode=rw", uri=True)) as connection:
-            connection.execute("SELECT 1 FROM sqlite_master")
-    except sqlite3.Error as error:
-        unmade = getattr(error, "sqlite_errorcode", 0) in (sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHMSIZE)
-        beside = [Path(f"{store}-wal"), Path(f"{store}-shm")]
-        return not unmade or any(file.exists() and file.stat().st_size > _BEGUN for file in beside)
-    return True

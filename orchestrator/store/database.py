@@ -11,6 +11,7 @@ from urllib.parse import quote
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
+from scalectl.analysis.still import is_still
 from scalectl.orchestrator.errors import NotFound, Refusal
 from scalectl.orchestrator.format import command
 from scalectl.orchestrator.store.beside import Unusable, check_journals
@@ -31,7 +32,6 @@ from scalectl.orchestrator.store.upgrading import VERSION, upgrade
 from scalectl.orchestrator.store.views import create_views
 
 BUSY_SECONDS = 30.0
-_BEGUN = 3  # bytes of a -wal or -shm that nobody uses
 
 
 class NotAStore(Unusable):
@@ -223,26 +223,12 @@ def _looking(path: Path) -> Iterator[Connection]:
 
 
 def _kept_apart(path: Path) -> dict[str, str]:
-    """The options to open a store that is there: none is made, as one may be taken away at any moment; and none beside
-    it, as SQLite makes for one that might change, where nobody can write or a full disk has no room for it.
+    """The options to open a store that is there: none is made, as one may be taken away at any moment, and nothing
+    beside one that is read as a file that won't change.
     """
-    real = Path(os.path.realpath(path))
-    writable = os.access(real.parent, os.W_OK, effective_ids=True)
-    if (writable and _has_room_beside(real)) or (not writable and real.with_name(f"{real.name}-wal").exists()):
-        return {"mode": "rw", "uri": "true"}
-    return {"immutable": "1", "uri": "true"}
-
-
-def _has_room_beside(store: Path) -> bool:
-    """Whether SQLite can make the files that readers share; where a full disk lacks room, the store is all there is."""
-    try:
-        with closing(sqlite3.connect(f"{store.as_uri()}?mode=rw", uri=True)) as connection:
-            connection.execute("SELECT 1 FROM sqlite_master")
-    except sqlite3.Error as error:
-        unmade = getattr(error, "sqlite_errorcode", 0) in (sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHMSIZE)
-        beside = [Path(f"{store}-wal"), Path(f"{store}-shm")]
-        return not unmade or any(file.exists() and file.stat().st_size > _BEGUN for file in beside)
-    return True
+    if is_still(Path(os.path.realpath(path))):
+        return {"immutable": "1", "uri": "true"}
+    return {"mode": "rw", "uri": "true"}
 
 
 def _engine(path: Path, begin: str, *pragmas: str, query: Mapping[str, str] | None = None) -> Engine:
